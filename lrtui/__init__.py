@@ -1,0 +1,26 @@
+"""lrtui races learning rates and shows the race live in a terminal."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrtui.core.spec import Lane, OptimizerSpec, Race, ScheduleSpec
+    from lrtui.training.order import batch_order
+    from lrtui.training.task import Task
+
+__all__ = ["Lane", "OptimizerSpec", "Race", "ScheduleSpec", "Task", "batch_order"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Lane": "lrtui.core.spec", "OptimizerSpec": "lrtui.core.spec", "Race": "lrtui.core.spec",
+    "ScheduleSpec": "lrtui.core.spec", "Task": "lrtui.training.task", "batch_order": "lrtui.training.order",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names come when they are first used: what shows a race never pays for torch."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'lrtui' has no attribute {name!r}")

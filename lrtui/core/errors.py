@@ -1,0 +1,39 @@
+"""Errors that a person can do something about: one root, a leaf per cause. Knows nothing of how they are shown."""
+
+from __future__ import annotations
+
+
+class LrtuiError(Exception):
+    """Something a person can mend: `message` says what is wrong and where, `hint` what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ScenarioError(LrtuiError):
+    """A scenario file, or a flag that overrides it, that does not describe a race."""
+
+
+class TaskError(LrtuiError):
+    """A task reference that leads to no task."""
+
+
+class DeviceError(LrtuiError):
+    """A device that this machine does not have."""
+
+
+class RunError(LrtuiError):
+    """A run that is not there, or that this version cannot read."""
+
+
+class StoreUnavailable(LrtuiError):
+    """The run store cannot be written or read just now (full disk, vanished folder, lock): worth another try."""
+
+
+class LaunchError(LrtuiError):
+    """The crew could not be started, or ended before it answered."""

@@ -1,0 +1,142 @@
+"""What a lane says: events, and the columns of steps that they carry. Knows no store, no torch and no screen."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+Status = Literal["waiting", "running", "paused"]
+Reason = Literal["finished", "stopped", "nan", "error", "died"]
+"""finished: the budget is used up. stopped: a person ended it. nan: loss or gradient norm not finite. error: an
+exception in the task or in torch. died: its process was lost."""
+AlertKind = Literal["nan", "diverged", "error"]
+
+
+class Column(msgspec.Struct, frozen=True, array_like=True):
+    """Numbers of consecutive steps as raw little-endian floats; a single one stands for a constant column."""
+
+    dtype: Literal["f4", "f8"]
+    data: bytes
+
+    @classmethod
+    def pack(cls, values: list[float] | np.ndarray, dtype: Literal["f4", "f8"] = "f8") -> Column:
+        """`values`, shape (steps,), packed; equal values, all of them finite, are kept once."""
+        array = np.asarray(values, dtype="<" + dtype)
+        if len(array) > 1 and (array == array[0]).all():
+            array = array[:1]
+        return cls(dtype, array.tobytes())
+
+    def unpack(self, count: int) -> np.ndarray:
+        """The numbers again, shape (count,), read-only."""
+        array = np.frombuffer(self.data, dtype="<" + self.dtype)
+        return np.broadcast_to(array, count) if len(array) == 1 else array
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Something that happened in a lane. `lane` is its index; `at` seconds since 1970, stamped where it happened."""
+
+    lane: int
+    at: float = 0.0
+
+
+class Started(Event, frozen=True, kw_only=True):
+    """The lane is built and begins: how long it will be, where it runs, and the proof that it started like the others."""
+
+    device: str
+    steps_per_epoch: int
+    total_steps: int
+    parameters: int
+    """Number of trainable elements."""
+    init_checksum: str
+    """Of the initial weights and buffers: equal in all lanes of a fair race."""
+    batch_checksum: str
+    """Of the order of the first epoch's batches: likewise."""
+    intra_op_threads: int
+    validated: bool
+    """Whether the task has validation samples."""
+
+
+class Steps(Event, frozen=True, kw_only=True):
+    """A block of consecutive steps, from step `first` (counted from 0). NaN in `loss` is what was measured.
+
+    Columns: `loss`, `applied_lr` (what the optimizer's pre-hook saw), `next_lr`, `grad_norm`, `seconds` (time of the
+    step, without samples and validation); further param groups as `applied_lr/1`, `next_lr/1`, ...
+    """
+
+    first: int
+    count: int
+    columns: dict[str, Column]
+
+    def values(self, column: str) -> np.ndarray:
+        """The numbers of one column, shape (count,)."""
+        return self.columns[column].unpack(self.count)
+
+
+class Evaluated(Event, frozen=True, kw_only=True):
+    """The end of an epoch (counted from 1): mean training loss, and validation metrics where the task has any."""
+
+    epoch: int
+    step: int
+    """Steps done by then."""
+    loss: float
+    metrics: dict[str, float] = {}
+
+
+class Sampled(Event, frozen=True, kw_only=True):
+    """What `task.sample(model)` drew: `shape` (N, H, W, 3), `pixels` its bytes, 0..255."""
+
+    epoch: int
+    step: int
+    shape: tuple[int, int, int, int]
+    pixels: bytes
+
+    def images(self) -> np.ndarray:
+        """uint8, shape (N, H, W, 3)."""
+        return np.frombuffer(self.pixels, dtype=np.uint8).reshape(self.shape)
+
+
+class Alerted(Event, frozen=True, kw_only=True):
+    """Something a person must see: `step` is where it happened, `text` one line for people."""
+
+    step: int
+    kind: AlertKind
+    text: str
+
+
+class StatusChanged(Event, frozen=True, kw_only=True):
+    """The lane was paused or goes on."""
+
+    step: int
+    status: Status
+
+
+class Ended(Event, frozen=True, kw_only=True):
+    """The lane's end; nothing follows. `error` is a traceback or the last output of a process that died."""
+
+    step: int
+    reason: Reason
+    error: str = ""
+
+
+class Noted(Event, frozen=True, kw_only=True):
+    """A line for the log. `lane` is -1 where it concerns the whole run."""
+
+    text: str
+
+
+AnyEvent = Started | Steps | Evaluated | Sampled | Alerted | StatusChanged | Ended | Noted
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+encode = _encoder.encode
+decode = _decoder.decode
+
+
+def plain(value: float) -> float | str:
+    """A number as JSON can hold it: NaN and the infinities become the strings "NaN", "Infinity", "-Infinity"."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -1,0 +1,100 @@
+"""Arithmetic written in a scenario, evaluated without executing code: `0.95 ** epoch`, `min(1, step / 100)`."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+
+_BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: lambda a, b: _real(float(a) ** b),
+}
+_UNARY: dict[type[ast.unaryop], Callable[[float], float]] = {
+    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Not: operator.not_,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "min": min, "max": max, "abs": abs, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin,
+    "cos": math.cos, "floor": math.floor, "ceil": math.ceil,
+}
+_CONSTANTS = {"pi": math.pi, "e": math.e}
+VARIABLES = ("step", "epoch", "total")
+"""`step` and `epoch` both count the scheduler's own steps, from 0; `total` is the budget in the same unit."""
+
+
+class ExpressionError(ValueError):
+    """The text is not arithmetic; the message says which part."""
+
+
+def parse(text: str) -> Callable[[dict[str, float]], float]:
+    """A function of {variable: value} that computes `text`.
+
+    Raises ExpressionError for anything but numbers, VARIABLES, arithmetic, comparisons, `a if b else c` and
+    min, max, abs, exp, log, sqrt, sin, cos, floor, ceil, pi, e. The function may raise ArithmeticError or ValueError.
+    """
+    if len(text) > 500:
+        raise ExpressionError("an expression has at most 500 characters")
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ExpressionError("not an expression") from error
+    _check(tree)
+    return lambda values: float(_value(tree, values))
+
+
+def _check(node: ast.expr) -> None:
+    for part in ast.walk(node):
+        match part:
+            case ast.Constant(value=bool() | int() | float()) | ast.expr_context() | ast.IfExp() | ast.BoolOp() | ast.boolop():
+                pass
+            case ast.BinOp(op=op) if type(op) in _BINARY:
+                pass
+            case ast.UnaryOp(op=op) if type(op) in _UNARY:
+                pass
+            case ast.Compare(ops=ops) if all(type(op) in _COMPARE for op in ops):
+                pass
+            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _FUNCTIONS:
+                pass
+            case ast.Name(id=name) if name in VARIABLES or name in _CONSTANTS or name in _FUNCTIONS:
+                pass
+            case ast.operator() | ast.unaryop() | ast.cmpop():
+                pass
+            case _:
+                raise ExpressionError(f"{ast.unparse(part)!r} is not arithmetic on {', '.join(VARIABLES)}")
+
+
+def _value(node: ast.expr, values: dict[str, float]) -> float:
+    match node:
+        case ast.Constant(value=number):
+            return float(number)  # type: ignore[arg-type]  # floats throughout: 9 ** 9 ** 9 overflows at once
+        case ast.Name(id=name):
+            found = values.get(name, _CONSTANTS.get(name))
+            if found is None:
+                raise ValueError(f"{name} has no value")
+            return found
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_value(left, values), _value(right, values))
+        case ast.UnaryOp(op=op1, operand=operand):
+            return _UNARY[type(op1)](_value(operand, values))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value(body if _value(test, values) else orelse, values)
+        case ast.BoolOp(op=bool_op, values=parts):
+            results = (bool(_value(part, values)) for part in parts)
+            return all(results) if isinstance(bool_op, ast.And) else any(results)
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return _FUNCTIONS[name](*(_value(arg, values) for arg in args))
+        case ast.Compare(left=left, ops=ops, comparators=rights):
+            numbers = [_value(left, values), *(_value(right, values) for right in rights)]
+            return all(_COMPARE[type(op)](a, b) for op, a, b in zip(ops, numbers, numbers[1:], strict=False))
+    raise ExpressionError(f"{ast.unparse(node)!r} is not arithmetic")
+
+
+def _real(value: float | complex) -> float:
+    if isinstance(value, complex):
+        raise ValueError("a root of a negative number")
+    return value

@@ -1,0 +1,69 @@
+"""Numbers as short text: rates, losses, counts, durations. Knows no screen and no style."""
+
+from __future__ import annotations
+
+import math
+
+LOSS_WIDTH = 7
+"""The most cells that `loss` takes for a number that is not negative."""
+RATE_WIDTH = 8
+"""The most cells that `rate` takes in four digits for a rate from 1e-9 to 1e9."""
+
+
+def rate(value: float, digits: int = 4) -> str:
+    """A learning rate in at most `digits` significant digits: 0.001, 1e-5, 1.235e-4; noise behind them is dropped."""
+    if not math.isfinite(value):
+        return _special(value)
+    text = f"{value:.{digits}g}"
+    if len(text) > digits + 4:
+        text = f"{value:.{digits - 1}e}"
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return text
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent)}"
+
+
+def loss(value: float) -> str:
+    """A loss in four significant digits: 0.01234, 12.34; 1.23e-5 and 1.2e+7 where those would be long; NaN, inf."""
+    if not math.isfinite(value):
+        return _special(value)
+    size = abs(value)
+    if size == 0:
+        return "0.000"
+    if size < 0.00999995:
+        return _exponent(value, 2 if size > 9.995e-10 else 1)
+    if size < 99999.5:
+        return f"{value:.{max(0, 3 - math.floor(math.log10(float(f'{size:.3e}'))))}f}"
+    return _exponent(value, 1)
+
+
+def count(value: float) -> str:
+    """How many, in three digits and a letter from ten thousand on: 9999, 12.3k, 4.56M."""
+    if not math.isfinite(value):
+        return _special(value)
+    if abs(value) < 9999.5:
+        return f"{value:.0f}"
+    value = float(f"{value:.2e}")
+    power = min(int(math.log10(abs(value)) // 3), 5)
+    return f"{value / 1000**power:.3g}{' kMGTP'[power]}"
+
+
+def duration(seconds: float) -> str:
+    """Time as 0:05, 1:15, 1:01:15, 2d 03h; a dash where it is not known (NaN or infinite)."""
+    if not math.isfinite(seconds):
+        return "–"
+    whole = max(0, int(seconds))
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if days:
+        return f"{days}d {hours % 24:02}h"
+    return f"{hours}:{minutes % 60:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _special(value: float) -> str:
+    return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def _exponent(value: float, decimals: int) -> str:
+    mantissa, exponent = f"{value:.{decimals}e}".split("e")
+    return f"{mantissa}e{int(exponent):+}"

@@ -1,0 +1,249 @@
+"""TOML to Race: reads a scenario, lays flags over it, and refuses what is wrong by file and key. Imports no torch."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lrtui.core import catalogue, taskref
+from lrtui.core.errors import ScenarioError
+from lrtui.core.schedulespec import read_schedule
+from lrtui.core.spec import Lane, OptimizerSpec, Race, letter, number
+from lrtui.core.table import Table
+from lrtui.core.text import closest, literal, one_line
+
+MAX_LANES = 256
+MAX_BYTES = 1_000_000
+BUNDLED = taskref.BUNDLED
+DEFAULT_RATES: dict[str, float] = {
+    "SGD": 1e-2, "RMSprop": 1e-2, "Adagrad": 1e-2, "ASGD": 1e-2, "Adafactor": 1e-2, "Rprop": 1e-2,
+    "NAdam": 2e-3, "Adamax": 2e-3, "Adadelta": 1.0, "LBFGS": 1.0,
+}
+"""Where a lane names no rate: torch's own defaults, but 0.01 for SGD; every other optimizer 0.001."""
+
+_RACE_KEYS = {"title", "story", "task", "seed", "epochs", "steps", "batch_size", "device", "sample_every", "pace",
+              "defaults", "lane", "sweep"}
+_LANE_KEYS = {"name", "optimizer", "lr", "schedule"}
+
+
+LESSONS = ("lr-dial", "decades", "linear", "explode", "effective-lr", "schedules", "optimizers", "circles-squares",
+           "categories", "denoise", "diabetes")
+"""The order in which a newcomer meets the scenarios; others follow by name."""
+
+
+def bundled() -> list[Path]:
+    """The scenario files that come with lrtui, in the order of LESSONS."""
+    place = {name: index for index, name in enumerate(LESSONS)}
+    return sorted(BUNDLED.glob("*.toml"), key=lambda path: (place.get(path.stem, len(place)), path.stem))
+
+
+def find(name: str) -> Path:
+    """The file of a scenario given as a path, or as a short name (./scenarios first, then those that come with lrtui)."""
+    path = Path(name).expanduser()
+    if path.suffix == ".toml" or "/" in name:
+        if path.is_file():
+            return path.resolve()
+        raise ScenarioError(f"{one_line(name)}: no such file", "expected a scenario file or a name from `lrtui scenarios`")
+    for folder in (Path("scenarios"), BUNDLED):
+        if (folder / f"{name}.toml").is_file():
+            return (folder / f"{name}.toml").resolve()
+    near = closest(name, (path.stem for path in bundled()))
+    raise ScenarioError(f'no scenario "{one_line(name)}"{near}', "expected a name from `lrtui scenarios`, or a .toml file")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The tables of a scenario file, not yet checked."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror or error}", "expected a readable file") from error
+    if len(raw) > MAX_BYTES:
+        raise ScenarioError(f"{path}: larger than a scenario can be", "expected a TOML file of at most a megabyte")
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{path}: byte {error.start} is not UTF-8", "expected a TOML file, which is UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise ScenarioError(f"{path}: {one_line(str(error))}", "expected a TOML file") from error
+
+
+def load(name: str, changes: dict[str, Any] | None = None) -> Race:
+    """The race of a scenario (a name or a path), with `changes` laid over its tables (see `overlay`)."""
+    path = find(name)
+    raw = overlay(read(path), changes or {}, str(path))
+    return parse(raw, source=str(path), folder=path.parent, scenario=path.stem)
+
+
+def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "") -> Race:
+    """A checked Race from TOML tables. `source` names them in errors; relative task files are sought in `folder`."""
+    table = Table(raw, source)
+    table.only(_RACE_KEYS)
+    epochs, steps = (table.whole(key, 0, 1) if key in raw else None for key in ("epochs", "steps"))
+    if (epochs is None) == (steps is None):
+        raise table.error("epochs", "a race has a budget of either epochs or steps", "exactly one of the two")
+    task = taskref.resolve(table.text("task"), folder, table)
+    seed = table.whole("seed", 0, 0)
+    if seed >= 2**63:
+        raise table.error("seed", "too large", "a whole number below 2**63")
+    return Race(
+        title=one_line(table.text("title", task.name)), story=literal(table.text("story", "")).strip(), task=task,
+        lanes=_lanes(table), seed=seed, epochs=epochs, steps=steps, batch_size=table.whole("batch_size", 32, 1),
+        device=_device(table), sample_every=table.whole("sample_every", 1, 1), pace=table.whole("pace", 0, 0),
+        scenario=one_line(scenario))
+
+
+def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[str, Any]:
+    """`raw` with flags laid over it. A change's key is a top-level key, or a dotted path such as `defaults.momentum`.
+
+    The special keys `lanes.lr` and `lanes.optimizer` (lists) replace the lanes by a sweep; `lanes.schedule` sets the
+    schedule of every lane. `epochs` and `steps` replace each other.
+    """
+    merged = dict(raw)
+    for key, value in changes.items():
+        if key in ("epochs", "steps"):
+            merged.pop("epochs", None)
+            merged.pop("steps", None)
+        if not key.startswith("lanes."):
+            _assign(merged, key, value, source)
+    if "lanes.lr" in changes or "lanes.optimizer" in changes:
+        _sweep(merged, changes)
+    if "lanes.schedule" in changes:
+        merged["defaults"] = {**_dict(merged.get("defaults")), "schedule": changes["lanes.schedule"]}
+        if isinstance(merged.get("sweep"), dict):
+            merged["sweep"] = {key: value for key, value in merged["sweep"].items() if key != "schedule"}
+        merged["lane"] = [{key: value for key, value in lane.items() if key != "schedule"}
+                          for lane in _dicts(merged.get("lane"))]
+    return merged
+
+
+def _assign(tables: dict[str, Any], key: str, value: Any, source: str) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        inner = tables.get(part)
+        if part == "lane" or not isinstance(inner, (dict, type(None))):
+            raise ScenarioError(f'{source}: --set {one_line(key)}: "{one_line(part)}" is no table',
+                                "expected key=value or defaults.key=value")
+        tables[part] = tables = dict(inner or {})
+    tables[last] = value
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Replaces the lanes by a sweep: over the flags, and over what the scenario's lanes had where no flag says otherwise."""
+    lanes, old, defaults = _dicts(tables.pop("lane", None)), _dict(tables.pop("sweep", None)), _dict(tables.get("defaults"))
+    optimizers = [{"name": lane.get("optimizer", defaults.get("optimizer", "Adam")),
+                   **{key: value for key, value in lane.items() if key not in _LANE_KEYS}} for lane in lanes]
+    rates = [lane["lr"] for lane in lanes if "lr" in lane]
+    schedules = [lane.get("schedule", defaults.get("schedule", "none")) for lane in lanes]
+    sweep = {
+        "lr": changes.get("lanes.lr") or old.get("lr") or _distinct(rates),
+        "optimizer": changes.get("lanes.optimizer") or old.get("optimizer") or _distinct(optimizers),
+        "schedule": old.get("schedule") or _distinct(schedules),
+    }
+    tables["sweep"] = {key: value for key, value in sweep.items() if value}
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    return [value for index, value in enumerate(values) if value not in values[:index]]
+
+
+def _device(table: Table) -> str:
+    device = table.text("device", "auto")
+    head, _, index = device.partition(":")
+    if device in ("auto", "cpu", "cuda", "mps") or (head == "cuda" and index.isascii() and index.isdigit()):
+        return device
+    raise table.error("device", f'unknown device "{one_line(device)}"', '"auto", "cpu", "cuda", "cuda:N" or "mps"')
+
+
+def _lanes(table: Table) -> tuple[Lane, ...]:
+    defaults = table.table("defaults")
+    if "name" in defaults.raw:
+        raise defaults.error("name", "a name belongs to one lane", "a [[lane]] with that name")
+    tables = [_with_defaults(lane, defaults) for lane in [*table.tables("lane"), *_product(table.table("sweep"))]]
+    if not tables:
+        raise table.error("lane", "a race needs lanes", "at least one [[lane]] table, or a [sweep]")
+    if len(tables) > MAX_LANES:
+        raise table.error("lane", f"{len(tables)} lanes are too many", f"at most {MAX_LANES}")
+    lanes = tuple(_lane(lane, letter(index)) for index, lane in enumerate(tables))
+    return tuple(_named(lanes, tables))
+
+
+def _product(sweep: Table) -> list[Table]:
+    """One lane table for each combination of the lists in [sweep]."""
+    sweep.only({"lr", "optimizer", "schedule"})
+    for key, value in sweep.raw.items():
+        if not isinstance(value, list) or not value:
+            raise sweep.error(key, "a sweep goes over a list", f"a list, such as {key} = [...]")
+    combos = itertools.product(*sweep.raw.values()) if sweep.raw else ()
+    return [Table(dict(zip(sweep.raw, combo, strict=True)), sweep.source, "sweep") for combo in combos]
+
+
+def _with_defaults(lane: Table, defaults: Table) -> Table:
+    """The lane's table over [defaults]; the defaults' optimizer options go only with the defaults' optimizer."""
+    own = "optimizer" in lane.raw and lane.raw["optimizer"] != defaults.raw.get("optimizer", "Adam")
+    kept = {key: value for key, value in defaults.raw.items() if not own or key in _LANE_KEYS}
+    if lane.raw.get("schedule") == "none":
+        kept.pop("schedule", None)
+    return Table({**kept, **lane.raw}, lane.source, lane.path)
+
+
+def _lane(table: Table, sign: str) -> Lane:
+    optimizer = _optimizer(table)
+    lr = table.number("lr", DEFAULT_RATES.get(optimizer.name, 1e-3))
+    if not (math.isfinite(lr) and lr > 0):
+        raise table.error("lr", f"{lr} is no learning rate", "a finite number above 0")
+    given = table.raw.get("schedule")
+    schedule = None if given in (None, "none") else read_schedule(given, table, "schedule")
+    name = one_line(table.text("name", ""))
+    if "name" in table.raw and not name:
+        raise table.error("name", "empty", "a name that can be seen, or no name at all")
+    return Lane(sign, name, optimizer, lr, schedule)
+
+
+def _optimizer(table: Table) -> OptimizerSpec:
+    """The optimizer of a lane: a name with options beside it, or a table { name = ..., option = ... }."""
+    given = table.raw.get("optimizer", "Adam")
+    inner = Table(given, table.source, table.key("optimizer")) if isinstance(given, dict) else None
+    name = inner.text("name") if inner else table.text("optimizer", "Adam")
+    known = {key.lower(): signature for key, signature in catalogue.optimizers().items()}
+    signature = known.get(name.lower())
+    if signature is None:
+        why = catalogue.UNFIT.get(name)
+        raise table.error("optimizer", f'"{one_line(name)}" cannot be used: {why}' if why else
+                          f'unknown optimizer "{one_line(name)}"{closest(name, catalogue.optimizers())}',
+                          "one of " + ", ".join(catalogue.optimizers()))
+    options = table.options(signature, _LANE_KEYS)
+    return OptimizerSpec(signature.name, options | (inner.options(signature, {"name"}) if inner else {}))
+
+
+def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
+    """The lanes with names: the given ones, which must differ, or optimizer, rate and schedule."""
+    seen: dict[str, int] = {}
+    mixed = len({str(lane.optimizer) for lane in lanes}) > 1
+    for index, (lane, table) in enumerate(zip(lanes, tables, strict=True)):
+        name = lane.name or _described(lane, mixed)
+        if name in seen and lane.name:
+            raise table.error("name", f'"{name}" is also the name of lane {seen[name] + 1}', "a name for each lane of its own")
+        while name in seen:  # generated names may be equal: then letters tell them apart
+            name = f"{name} {lane.letter}"
+        seen[name] = index
+        yield msgspec.structs.replace(lane, name=name)
+
+
+def _described(lane: Lane, mixed: bool) -> str:
+    schedule = lane.schedule
+    return f"{lane.optimizer if mixed else lane.optimizer.name} {number(lane.lr)}" + (f" {schedule.name}" if schedule else "")

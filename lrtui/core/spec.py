@@ -1,0 +1,100 @@
+"""What was asked for: a race, its lanes, their optimizers and schedules, as plain values. Knows no torch and no file."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Interval = Literal["batch", "epoch"]
+
+
+class OptimizerSpec(msgspec.Struct, frozen=True):
+    """A class of `torch.optim` by name, with its options other than the learning rate."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        return self.name + _options(self.options)
+
+
+class ScheduleSpec(msgspec.Struct, frozen=True):
+    """A learning-rate scheduler by name, with its options and how often it is stepped."""
+
+    name: str
+    interval: Interval
+    options: dict[str, Any] = {}
+    children: tuple[ScheduleSpec, ...] = ()
+    """The schedulers that SequentialLR and ChainedScheduler are made of."""
+
+    def __str__(self) -> str:
+        inner = ", ".join(str(child) for child in self.children)
+        return f"{self.name}({inner})" if inner else self.name + _options(self.options)
+
+
+class TaskRef(msgspec.Struct, frozen=True):
+    """Where a task is found: `target` is a file's absolute path or a module's name, `name` the class in it."""
+
+    kind: Literal["bundled", "file", "module"]
+    target: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.kind == "bundled" else f"{self.target}:{self.name}"
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """One model copy to train: what is different about it."""
+
+    letter: str
+    name: str
+    optimizer: OptimizerSpec
+    lr: float
+    """The initial learning rate, finite and above zero; what is applied at a step is up to the schedule."""
+    schedule: ScheduleSpec | None = None
+
+
+class Race(msgspec.Struct, frozen=True):
+    """One task, its lanes, a seed and a budget. Exactly one of `epochs` and `steps` is set."""
+
+    title: str
+    task: TaskRef
+    lanes: tuple[Lane, ...]
+    story: str = ""
+    seed: int = 0
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int = 32
+    device: str = "auto"
+    """"auto", "cpu", "cuda", "cuda:N" or "mps"; "auto" and "cuda" deal the lanes out to all GPUs in turn."""
+    sample_every: int = 1
+    """Epochs between two samples."""
+    pace: int = 0
+    """At most so many steps a second and lane, so that a person can watch a tiny model learn; 0: as fast as it goes."""
+    scenario: str = ""
+    """The scenario's short name, for the run's own name and for lists."""
+
+    @property
+    def budget(self) -> str:
+        """The budget in words."""
+        count, unit = (self.epochs, "epoch") if self.epochs is not None else (self.steps, "step")
+        return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def letter(index: int) -> str:
+    """A, B, ... Z, AA, AB, ...: the sign of lane `index`, counted from 0."""
+    head, tail = divmod(index, 26)
+    return (letter(head - 1) if head else "") + chr(ord("A") + tail)
+
+
+def number(value: float) -> str:
+    """A rate or an option as a person would write it: 0.001, 1e-05 as 1e-5, 0.30000000000000004 as 0.3."""
+    mantissa, mark, exponent = f"{value:.6g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if mark else mantissa
+
+
+def _options(options: dict[str, Any]) -> str:
+    """' (momentum 0.9, nesterov)' in the manner of a call; '' without options."""
+    inner = ", ".join(f"{key}={number(value) if isinstance(value, float) else value}" for key, value in options.items())
+    return f"({inner})" if inner else ""

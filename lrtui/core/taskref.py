@@ -1,0 +1,105 @@
+"""Where tasks are found: resolves a reference to a file and a class, by reading, never by importing."""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import sys
+from pathlib import Path
+
+import lrtui
+from lrtui.core.errors import TaskError
+from lrtui.core.spec import TaskRef
+from lrtui.core.table import Table
+from lrtui.core.text import closest, one_line
+
+
+def _scenarios() -> Path:
+    """The scenarios' folder: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(lrtui.__file__).parent
+    return package / "scenarios" if (package / "scenarios").is_dir() else package.parent / "scenarios"
+
+
+BUNDLED = _scenarios()
+
+
+def resolve(text: str, folder: Path, table: Table) -> TaskRef:
+    """The task that `text` names: bundled "name", "file.py:Name" relative to `folder`, or "module:Name"."""
+    target, colon, name = text.rpartition(":")
+    try:
+        if not colon:
+            return _bundled(text)
+        if not name.isidentifier() or not target:
+            raise TaskError(f'"{one_line(text)}" names no class', 'file.py:Name or module:Name')
+        if target.endswith(".py"):
+            path = (folder / Path(target).expanduser()).resolve()
+            _check_class(path, name)
+            return TaskRef("file", str(path), name)
+        _check_class(_module_file(target), name)
+        return TaskRef("module", target, name)
+    except TaskError as error:
+        raise table.error("task", error.message, error.hint) from error
+
+
+def bundled_file(name: str) -> tuple[Path, str]:
+    """File and class of a bundled task by convention: sprite-generator is SpriteGenerator in sprite_generator.py."""
+    return BUNDLED / "tasks" / f"{name.replace('-', '_')}.py", "".join(word.capitalize() for word in name.split("-"))
+
+
+def _bundled(name: str) -> TaskRef:
+    tasks = {path.stem.replace("_", "-"): path for path in (BUNDLED / "tasks").glob("*.py")}
+    names = [task for task in tasks if _has_class(*bundled_file(task))]
+    if name in names:
+        return TaskRef("bundled", str(bundled_file(name)[0]), name)
+    raise TaskError(f'unknown task "{one_line(name)}"{closest(name, names)}',
+                    f"file.py:Name, module:Name, or one of {', '.join(sorted(names))}")
+
+
+def _module_file(module: str) -> Path:
+    """The source file of a module, found along sys.path and the working folder without importing its parents."""
+    path: list[str] | None = [str(Path.cwd()), *sys.path]
+    for part in module.split("."):
+        spec = importlib.machinery.PathFinder.find_spec(part, path) if part.isidentifier() else None
+        if spec is None:
+            raise TaskError(f'no module "{one_line(module)}"', "a module that Python finds from this folder")
+        path = list(spec.submodule_search_locations) if spec.submodule_search_locations else []
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        raise TaskError(f'module "{one_line(module)}" has no Python source', "a module written in Python")
+    return Path(spec.origin)
+
+
+def _tree(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TaskError(f"{path}: {error.strerror or error}", "a readable Python file") from error
+    except (SyntaxError, ValueError, RecursionError) as error:
+        where = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
+        raise TaskError(f"{path}:{where} {one_line(str(error))}", "a file that Python can parse") from error
+
+
+def _check_class(path: Path, name: str) -> None:
+    tree = _tree(path)
+    names = _names(tree)
+    if name not in names and "*" not in names:
+        classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+        raise TaskError(f'{path.name} has no "{name}"{closest(name, classes)}', f"one of {', '.join(classes) or 'its names'}")
+
+
+def _has_class(path: Path, name: str) -> bool:
+    """Whether a bundled file holds a task of that name (its helpers do not)."""
+    return f"class {name}" in path.read_text(encoding="utf-8")
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """Every name that the module's source binds anywhere (a class made in an `if` or a function counts)."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                found.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.alias(name=name, asname=asname):
+                found.add(asname or name.partition(".")[0])
+    return found
