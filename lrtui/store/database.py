@@ -1,0 +1,82 @@
+"""Opening run.db: journal, permissions, schema version. Knows SQLite and nothing of what the rows mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from lrtui.core.errors import RunError, StoreUnavailable
+from lrtui.store.rundir import DATABASE
+
+SCHEMA_VERSION = 1
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "9p",
+                        "afs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse"}
+"""Where processes on one machine may share memory but another machine cannot: WAL's index would not be seen there."""
+
+
+def create(run: Path) -> sqlite3.Connection:
+    """A new, empty run.db (mode 0600) with the schema, in WAL mode where the file system bears it."""
+    path = run / DATABASE
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    connection = connect(run)
+    if file_system(run) not in NETWORK_FILE_SYSTEMS:
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    connection.executescript(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return connection
+
+
+def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite3.Connection:
+    """A connection to an existing run.db; StoreUnavailable where it cannot be opened just now."""
+    name = quote(str(run / DATABASE))
+    try:
+        connection = sqlite3.connect(f"file:{name}?mode={'ro' if readonly else 'rw'}", uri=True, timeout=wait_s,
+                                     isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            connection.close()
+            if not readonly or not _readable_only(run):
+                raise
+            # A finished WAL database in a folder that we may not write in: nobody changes it, so it may be read as it is.
+            connection = sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True, isolation_level=None,
+                                         check_same_thread=False)
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if not readonly:
+            connection.execute("PRAGMA synchronous = NORMAL")  # kill -9 loses nothing; power loss at most the last moments
+        return connection
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{run / DATABASE}: {error}", "is the run's folder there, and may you read it?") from error
+
+
+def check_version(connection: sqlite3.Connection, run: Path) -> None:
+    """Refuses a database that this version does not know how to read."""
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
+    if version > SCHEMA_VERSION:
+        raise RunError(f"{run}: written by a newer lrtui (schema {version}; this one reads up to {SCHEMA_VERSION})",
+                       "update lrtui")
+    if version < 1:
+        raise RunError(f"{run / DATABASE}: not a run store", "expected a run directory made by lrtui")
+
+
+def is_wal(connection: sqlite3.Connection) -> bool:
+    """Whether readers and writers of this database leave each other alone."""
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0]).lower() == "wal"
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that holds `path`, '' where it cannot be told."""
+    real = os.path.realpath(path)
+    mounts = [part for part in psutil.disk_partitions(all=True) if os.path.commonpath([part.mountpoint, real]) == part.mountpoint]
+    return max(mounts, key=lambda part: len(part.mountpoint)).fstype if mounts else ""
+
+
+def _readable_only(run: Path) -> bool:
+    return os.access(run / DATABASE, os.R_OK) and not os.access(run, os.W_OK)

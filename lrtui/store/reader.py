@@ -1,0 +1,182 @@
+"""Reading run.db while others write it: whole flushes only, in order, under a budget. Writes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import psutil
+
+from lrtui.core import events
+from lrtui.core.errors import LrtuiError, RunError, StoreUnavailable
+from lrtui.core.events import AnyEvent, Column, Steps
+from lrtui.core.spec import Race
+from lrtui.store import database
+from lrtui.store.rundir import CREW_LOG, DATABASE
+
+ROWS = 4000
+"""Rows that one look takes at most."""
+LATE_S = 5.0
+"""A beat older than this is late."""
+
+
+class Process(msgspec.Struct, frozen=True):
+    """One row of `processes`: who works on the run and when it last said so."""
+
+    role: str
+    pid: int
+    started: float
+    host: str
+    beat: float
+
+    def alive(self) -> bool:
+        """Whether that very process exists (a reused pid is another); on another host, whether its beat is fresh."""
+        if self.host != socket.gethostname():
+            return time.time() - self.beat < 2 * LATE_S
+        try:
+            process = psutil.Process(self.pid)
+            return bool(abs(process.create_time() - self.started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE)
+        except psutil.Error:
+            return False
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A run in a list. `state`: "running", "ended", "cut off" (the crew is gone before its lanes ended), "unreadable"."""
+
+    path: Path
+    title: str
+    lanes: int
+    created: float
+    state: str
+
+
+def summary(run: Path) -> Summary:
+    """What a list says about a run, without reading its history."""
+    try:
+        reader = Reader(run)
+    except LrtuiError as error:
+        return Summary(run, error.message, 0, 0.0, "unreadable")
+    try:
+        crew = reader.crew()
+        over = len(reader.ended()) == len(reader.race.lanes)
+        state = "ended" if over else "running" if crew is not None and crew.alive() else "cut off"
+        return Summary(run, reader.race.title, len(reader.race.lanes), reader.created, state)
+    finally:
+        reader.close()
+
+
+class Reader:
+    """A run as a viewer sees it. `poll` raises StoreUnavailable where the database cannot be read just now."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._db = database.connect(run, readonly=True)
+        database.check_version(self._db, run)
+        try:
+            self.created, _, body = self._db.execute("SELECT created, version, race FROM run").fetchone()
+            self.race: Race = msgspec.json.decode(body, type=Race)
+        except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
+            raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
+        self._last = 0
+        self.caught_up = False
+        """Whether the last `poll` saw the end of the record."""
+
+    def poll(self, budget_s: float = 0.05, rows: int = ROWS) -> list[AnyEvent]:
+        """The next events in the order in which they were written; neighbouring blocks of a lane come as one.
+
+        At most `rows` rows; nothing further is fetched once `budget_s` seconds are over.
+        """
+        found: list[AnyEvent] = []
+        until = time.perf_counter() + budget_s
+        self.caught_up = False
+        try:
+            query = "SELECT id, body FROM events WHERE id > ? ORDER BY id LIMIT ?"
+            for number, body in self._db.execute(query, (self._last, rows)):
+                found.append(events.decode(body))
+                self._last = number
+                if time.perf_counter() > until:
+                    break
+            else:
+                self.caught_up = len(found) < rows
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
+        return list(merge(found))
+
+    def results(self, numbers: list[int]) -> dict[int, str]:
+        """What became of commands, for those that have been carried out."""
+        try:
+            marks = ",".join("?" * len(numbers))
+            query = f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL"
+            return dict(self._db.execute(query, numbers))
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
+
+    def ended(self) -> set[int]:
+        """Indices of the lanes whose end is recorded."""
+        try:
+            return {lane for (lane,) in self._db.execute("SELECT DISTINCT lane FROM events WHERE kind = 'Ended'")}
+        except sqlite3.Error:
+            return set()
+
+    def crew(self) -> Process | None:
+        """The crew's row, None before its first beat."""
+        try:
+            row = self._db.execute("SELECT role, pid, started, host, beat FROM processes WHERE role = 'crew'").fetchone()
+            return Process(*row) if row else None
+        except sqlite3.Error:
+            return None
+
+    def trouble(self) -> str:
+        """Why the record may be behind the training, in words; '' where nothing is wrong."""
+        if not (self.run / DATABASE).exists():
+            return "the run's folder is gone: training goes on, unrecorded"
+        crew = self.crew()
+        if crew is None:
+            return ""
+        if not crew.alive():
+            return "the crew has died: see " + CREW_LOG
+        if time.time() - crew.beat > LATE_S:
+            full = shutil.disk_usage(self.run).free < 1_000_000
+            return "the disk is full: training goes on, the record waits" if full else "the record is late: training goes on"
+        return ""
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._db.close()
+
+
+def merge(found: list[AnyEvent]) -> Iterator[AnyEvent]:
+    """The same events, with the blocks of steps of a lane joined as long as nothing else of that lane lies between."""
+    open_blocks: dict[int, list[Steps]] = {}
+    for event in found:
+        if isinstance(event, Steps):
+            blocks = open_blocks.setdefault(event.lane, [])
+            if blocks and not _adjoin(blocks[-1], event):
+                yield _joined(open_blocks.pop(event.lane))
+                blocks = open_blocks.setdefault(event.lane, [])
+            blocks.append(event)
+        else:
+            if event.lane in open_blocks:
+                yield _joined(open_blocks.pop(event.lane))
+            yield event
+    for blocks in open_blocks.values():
+        yield _joined(blocks)
+
+
+def _adjoin(one: Steps, other: Steps) -> bool:
+    return one.first + one.count == other.first and one.columns.keys() == other.columns.keys()
+
+
+def _joined(blocks: list[Steps]) -> Steps:
+    if len(blocks) == 1:
+        return blocks[0]
+    columns = {name: Column.pack(np.concatenate([block.values(name) for block in blocks]), column.dtype)
+               for name, column in blocks[0].columns.items()}
+    return Steps(lane=blocks[0].lane, at=blocks[-1].at, first=blocks[0].first,
+                 count=sum(block.count for block in blocks), columns=columns)

@@ -1,0 +1,130 @@
+"""Keeps the training thread and the disk apart: a thread that writes events and fetches commands at its own pace.
+
+Training only ever appends to a queue. When the store cannot be written, events wait in memory, up to a bound, and
+are written when it can be; steps beyond the bound are counted and the record says how many are missing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+from lrtui.core.commands import AnyCommand
+from lrtui.core.errors import StoreUnavailable
+from lrtui.core.events import AnyEvent, Noted, Steps
+from lrtui.store.writer import Row, Writer, row
+
+FLUSH_S = 0.05
+BEAT_S = 1.0
+RETRY_S = 0.5
+KEEP_BYTES = 64 * 1024 * 1024
+
+
+class Recorder:
+    """The inbox and outbox of one trainer. `put`, `take` and `done` never wait for the disk."""
+
+    def __init__(self, run: Path, role: str, lanes: set[int], keep_bytes: int = KEEP_BYTES) -> None:
+        self._writer = Writer(run, role)
+        self._lanes = lanes
+        self._keep_bytes = keep_bytes
+        self._outbox: deque[AnyEvent] = deque()
+        self._results: deque[tuple[int, str]] = deque()
+        self._inbox: deque[tuple[int, AnyCommand]] = deque()
+        self._arrived = threading.Event()
+        self._closing = threading.Event()
+        self._kept: deque[tuple[Row, int]] = deque()
+        self._kept_bytes = 0
+        self._lost = 0
+        self._failed_at = 0.0
+        self._seen = 0
+        self._beat_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def put(self, event: AnyEvent) -> None:
+        """Hands over an event to be written with the next flush."""
+        self._outbox.append(event)
+
+    def take(self) -> list[tuple[int, AnyCommand]]:
+        """The commands that have come for this trainer's lanes since the last call, each with its number."""
+        self._arrived.clear()
+        return [self._inbox.popleft() for _ in range(len(self._inbox))]
+
+    def done(self, number: int, result: str) -> None:
+        """Says what became of a command."""
+        self._results.append((number, result))
+
+    def wait(self, seconds: float) -> None:
+        """Waits until a command comes, or so many seconds at most."""
+        self._arrived.wait(seconds)
+
+    def close(self, patience_s: float = 10.0) -> None:
+        """Writes what is left, trying for `patience_s` seconds, and ends the thread."""
+        self._closing.set()
+        self._thread.join(patience_s)
+
+    def _run(self) -> None:
+        period = FLUSH_S
+        while not self._closing.wait(period):
+            began = time.monotonic()
+            ok = self._round()
+            # Where a flush is slow (a rollback journal on a network disk) it is done less often, not all the time.
+            period = max(FLUSH_S, 10 * (time.monotonic() - began)) if ok else RETRY_S
+        while not self._round():
+            time.sleep(RETRY_S)
+        self._writer.close()
+
+    def _round(self) -> bool:
+        """One flush, beat and look for commands; False where the store cannot be reached."""
+        self._collect()
+        try:
+            if self._kept:
+                self._writer.append([row for row, _ in self._kept])
+                self._kept.clear()
+                self._kept_bytes = 0
+            if self._failed_at:
+                self._recovered()
+            if time.monotonic() - self._beat_at >= BEAT_S:
+                self._writer.beat()
+                self._beat_at = time.monotonic()
+            if results := list(self._results):
+                self._writer.acknowledge(results)
+                for _ in results:  # and no more: another one may have come meanwhile
+                    self._results.popleft()
+            self._fetch()
+            return True
+        except StoreUnavailable:
+            self._failed_at = self._failed_at or time.time()
+            return False
+
+    def _collect(self) -> None:
+        for _ in range(len(self._outbox)):
+            event = self._outbox.popleft()
+            packed = row(event)
+            self._kept.append((packed, event.count if isinstance(event, Steps) else 0))
+            self._kept_bytes += len(packed[2])
+        while self._kept_bytes > self._keep_bytes and len(self._kept) > 1:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Lets go of the oldest block of steps; other events are few and are kept for as long as there are blocks."""
+        index = next((i for i, (_, steps) in enumerate(self._kept) if steps), 0)
+        packed, steps = self._kept[index]
+        del self._kept[index]
+        self._kept_bytes -= len(packed[2])
+        self._lost += steps
+
+    def _recovered(self) -> None:
+        text = f"the run store could not be written for {time.time() - self._failed_at:.0f} s; "
+        text += f"{self._lost} steps are missing from the record" if self._lost else "nothing is missing"
+        self._writer.append([row(Noted(lane=min(self._lanes, default=-1), at=time.time(), text=text))])
+        self._failed_at, self._lost = 0.0, 0
+
+    def _fetch(self) -> None:
+        for number, command in self._writer.pending(self._seen):
+            self._seen = number
+            if command.lane in self._lanes:
+                self._inbox.append((number, command))
+                self._arrived.set()

@@ -1,0 +1,74 @@
+"""Where runs lie: names, makes, lists and finds run directories. Knows nothing of what is in a database but its title."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+import platformdirs
+
+from lrtui.core.errors import RunError
+from lrtui.core.text import closest, one_line
+
+DATABASE = "run.db"
+CREW_LOG = "crew.log"
+
+
+def runs_folder(given: str | None = None) -> Path:
+    """The folder of all runs: the one given, else $LRTUI_RUNS, else the platform's state folder."""
+    chosen = given or os.environ.get("LRTUI_RUNS")
+    return Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_state_dir("lrtui")) / "runs"
+
+
+def create(runs: Path, scenario: str) -> Path:
+    """A new, empty run directory (mode 0700), named after the scenario and the time."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", scenario).strip("-.")[:40] or "race"
+    try:
+        runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        while True:
+            path = runs / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            try:
+                path.mkdir(mode=0o700)
+                return path
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise RunError(f"{runs}: {error.strerror or error}", "choose another folder with --runs or LRTUI_RUNS") from error
+
+
+def listing(runs: Path) -> list[Path]:
+    """The run directories in `runs`, newest first."""
+    try:
+        found = [path for path in runs.iterdir() if (path / DATABASE).is_file()]
+    except OSError:
+        return []
+    return sorted(found, key=_begun, reverse=True)
+
+
+def _begun(path: Path) -> tuple[str, str]:
+    """When a run began, by the stamp in its name; a renamed run goes by its folder's age."""
+    stamp = re.search(r"\d{8}-\d{6}", path.name)
+    try:
+        return stamp[0] if stamp else f"{datetime.fromtimestamp(path.stat().st_mtime):%Y%m%d-%H%M%S}", path.name
+    except OSError:
+        return "", path.name
+
+
+def find(name: str | None, runs: Path) -> Path:
+    """The run that a person means: a path, a name or the beginning of one; the newest where nothing is said."""
+    known = listing(runs)
+    if name is None:
+        if known:
+            return known[0]
+        raise RunError(f"no runs in {runs}", "start one with `lrtui race`, or name a folder with --runs")
+    path = Path(name).expanduser()
+    if (path / DATABASE).is_file():
+        return path.absolute()
+    matches = [run for run in known if run.name.startswith(name)]
+    exact = [run for run in matches if run.name == name]
+    if exact or matches:
+        return (exact or matches)[0]
+    raise RunError(f'no run "{one_line(name)}" in {runs}{closest(name, (run.name for run in known))}', "see `lrtui runs`")

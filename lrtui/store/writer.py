@@ -1,0 +1,132 @@
+"""Writing run.db: a flush is one transaction. Whoever calls waits for SQLite; who must not wait has a Recorder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+
+import lrtui
+from lrtui.core import commands, events
+from lrtui.core.commands import AnyCommand
+from lrtui.core.errors import StoreUnavailable
+from lrtui.core.events import AnyEvent, Noted, Steps
+from lrtui.core.spec import Race
+from lrtui.store import database, rundir
+
+Row = tuple[int, str, bytes]
+"""lane, kind and body of an event, as it is stored."""
+
+
+def create_run(runs: Path, race: Race) -> Path:
+    """A new run directory with its database, holding what was asked for."""
+    run = rundir.create(runs, race.scenario or race.task.name)
+    connection = database.create(run)
+    connection.execute("INSERT INTO run VALUES (1, ?, ?, ?)", (time.time(), lrtui.__version__, msgspec.json.encode(race)))
+    wal = database.is_wal(connection)
+    connection.close()
+    if not wal:
+        writer = Writer(run, "crew")
+        writer.append([row(Noted(lane=-1, at=time.time(), text="no write-ahead log on this file system: "
+                                 "the record is kept with a rollback journal, and a flush may take longer"))])
+        writer.close()
+    return run
+
+
+def row(event: AnyEvent) -> Row:
+    """An event as a row."""
+    return event.lane, type(event).__name__, events.encode(event)
+
+
+class Writer:
+    """One process's way into a run's database. Every method may raise StoreUnavailable; then nothing was written."""
+
+    def __init__(self, run: Path, role: str) -> None:
+        self.run = run
+        self.role = role
+        self._me = (os.getpid(), psutil.Process().create_time(), socket.gethostname())
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Adds events in one transaction."""
+        with self._transaction() as db:
+            db.executemany("INSERT INTO events (lane, kind, body) VALUES (?, ?, ?)", rows)
+
+    def beat(self) -> None:
+        """Says that this process is alive."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?)", (self.role, *self._me, time.time()))
+
+    def send(self, command: AnyCommand) -> int:
+        """Files a command, returns its number."""
+        with self._transaction() as db:
+            body = commands.encode(command)
+            cursor = db.execute("INSERT INTO commands (lane, at, body) VALUES (?, ?, ?)", (command.lane, time.time(), body))
+            return int(cursor.lastrowid or 0)
+
+    def pending(self, after: int) -> list[tuple[int, AnyCommand]]:
+        """Commands with a number above `after` that nobody has carried out, oldest first."""
+        with self._guard() as db:
+            query = "SELECT id, body FROM commands WHERE id > ? AND result IS NULL ORDER BY id"
+            return [(number, commands.decode(body)) for number, body in db.execute(query, (after,))]
+
+    def acknowledge(self, results: Sequence[tuple[int, str]]) -> None:
+        """Writes what became of commands: (number, a line for people)."""
+        with self._transaction() as db:
+            db.executemany("UPDATE commands SET result = ? WHERE id = ?", [(text, number) for number, text in results])
+
+    def ended(self) -> set[int]:
+        """Indices of the lanes whose end is recorded."""
+        with self._guard() as db:
+            return {lane for (lane,) in db.execute("SELECT DISTINCT lane FROM events WHERE kind = 'Ended'")}
+
+    def reached(self, lane: int) -> int:
+        """How many steps of a lane are recorded."""
+        with self._guard() as db:
+            query = "SELECT body FROM events WHERE lane = ? AND kind = 'Steps' ORDER BY id DESC LIMIT 1"
+            blocks = [events.decode(body) for (body,) in db.execute(query, (lane,))]
+        return max((block.first + block.count for block in blocks if isinstance(block, Steps)), default=0)
+
+    def close(self) -> None:
+        """Closes the connection; the next call opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._guard() as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+
+    @contextmanager
+    def _guard(self) -> Iterator[sqlite3.Connection]:
+        """The open connection; any error of SQLite closes it (after an I/O error it may be unusable) and is passed on."""
+        try:
+            if self._connection is None:
+                self._connection = database.connect(self.run)
+                self._inode = os.stat(self.run / rundir.DATABASE).st_ino
+            self._check_place()
+            yield self._connection
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise StoreUnavailable(f"{self.run / rundir.DATABASE}: {error}") from error
+
+    def _check_place(self) -> None:
+        """A deleted database can be written for ever without an error: its name must still lead to the same file."""
+        try:
+            same = os.stat(self.run / rundir.DATABASE).st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            self.close()
+            raise StoreUnavailable(f"{self.run / rundir.DATABASE}: gone")
