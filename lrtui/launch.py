@@ -1,0 +1,87 @@
+"""Starts crews and speaks with them until their race runs. Never imports torch: a crew is started as a command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lrtui.core.errors import LaunchError, LrtuiError, ScenarioError
+from lrtui.core.spec import Race
+from lrtui.core.text import literal
+
+TRAINERS = 16
+"""Trainer processes of a race unless one says otherwise; more lanes than that take turns."""
+
+
+class Preview(msgspec.Struct, frozen=True, array_like=True):
+    """What a lane's schedule will apply: `rates[i]` from step `steps[i]` on, over `total` steps."""
+
+    steps: list[int]
+    rates: list[float]
+    total: int
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    run: str = ""
+    previews: list[Preview] = []
+    error: str = ""
+    hint: str = ""
+
+
+class Crew:
+    """A crew that is warming up: it answers previews, and starts one race. Calls from several threads wait for each other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the crew does
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lrtui.training"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            start_new_session=True)
+
+    def preview(self, race: Race) -> list[Preview]:
+        """The rates that each lane will apply; LrtuiError where torch refuses a lane."""
+        return self._ask({"kind": "preview", "race": race}).previews
+
+    def start(self, race: Race, runs: Path, trainers: int = TRAINERS) -> Path:
+        """Starts the race and returns its run directory; nothing is written where it cannot start.
+
+        From then on the crew needs nobody: this object has nothing left to do.
+        """
+        reply = self._ask({"kind": "start", "race": race, "runs": str(runs), "trainers": trainers})
+        self.close()
+        return Path(reply.run)
+
+    def close(self) -> None:
+        """Lets go of the crew: it ends if it has nothing to do."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+        threading.Thread(target=self._process.wait, daemon=True).start()  # so that no zombie is left
+
+    def _ask(self, request: dict[str, Any]) -> _Reply:
+        assert self._process.stdin
+        assert self._process.stdout
+        with self._lock:
+            try:
+                self._process.stdin.write(msgspec.json.encode(request) + b"\n")
+                self._process.stdin.flush()
+                line = self._process.stdout.readline()
+            except (OSError, ValueError):
+                line = b""
+        if not line:
+            raise LaunchError("the crew did not start", self._last_words())
+        reply = msgspec.json.decode(line, type=_Reply)
+        if reply.error:
+            raise ScenarioError(reply.error, reply.hint) if request["kind"] == "start" else LrtuiError(reply.error, reply.hint)
+        return reply
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = literal(self._errors.read().decode("utf-8", "replace")).strip().splitlines()
+        return lines[-1] if lines else "it said nothing"

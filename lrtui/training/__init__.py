@@ -1,0 +1,1 @@
+"""The training side: tasks, the one loop, trainers and the crew. Knows torch, never the screen."""

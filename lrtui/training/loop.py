@@ -1,0 +1,239 @@
+"""The training loop: one generator of events, for every lane there is. Knows no store, no process and no screen.
+
+What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `base = task.model()`; `model = copy.deepcopy(base)`;
+optimizer and scheduler built on it; `torch.manual_seed(seed)` again; then for each epoch the samples in the order of
+`lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with `default_collate`, and the five steps.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lrtui.core.errors import TaskError
+from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Sampled, Started
+from lrtui.core.spec import Race
+from lrtui.training import optimizers, rng, task as tasks
+from lrtui.training.order import batch_order, order_checksum, weights_checksum
+from lrtui.training.probe import NonFinite, Probe
+from lrtui.training.schedules import Horizon, Schedule
+
+Events = Iterator[AnyEvent | None]
+"""None stands for a step (or a batch of validation) that was done: whoever drives may take a break there."""
+MAX_IMAGES = 16
+MAX_SIDE = 64
+
+
+class Training:
+    """One lane's model, data, optimizer and schedule, built as the module's first lines say."""
+
+    def __init__(self, race: Race, index: int, device: torch.device, *, deferred: bool | None = None) -> None:
+        lane = race.lanes[index]
+        self.race, self.index, self.device = race, index, device
+        self.task = tasks.load(race.task)
+        rng.seed_all(race.seed)
+        self.training_data, self.validation_data = tasks.datasets(self.task)
+        rng.seed_all(race.seed)
+        self.model = copy.deepcopy(self.task.model()).to(device)
+        self.init_checksum = weights_checksum(self.model)
+        self.optimizer = optimizers.build(lane.optimizer, self.model.parameters(), lane.lr)
+        self.closure = optimizers.wants_closure(self.optimizer)
+        self.steps_per_epoch = self._steps_per_epoch()
+        self.horizon = horizon(race, self.steps_per_epoch)
+        self.probe = Probe(index, self.model, self.optimizer, closure=self.closure,
+                           deferred=device.type != "cpu" and not self.closure if deferred is None else deferred)
+        self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.horizon)
+        self.batch_checksum = order_checksum(self._indices(0))
+        rng.seed_all(race.seed)
+
+    def started(self) -> Started:
+        """The event that says how this lane begins."""
+        return Started(
+            lane=self.index, at=time.time(), device=str(self.device), steps_per_epoch=self.steps_per_epoch,
+            total_steps=self.horizon.steps, parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
+            init_checksum=self.init_checksum, batch_checksum=self.batch_checksum,
+            intra_op_threads=torch.get_num_threads(), validated=self.validation_data is not None)
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether `step` (counted from 0) is the last one of its epoch, or of the budget."""
+        return (step + 1) % self.steps_per_epoch == 0 or step + 1 == self.horizon.steps
+
+    def batches(self, epoch: int) -> Iterator[Any]:
+        """The batches of `epoch` (counted from 0) on the device, no more than the budget allows."""
+        left = self.horizon.steps - epoch * self.steps_per_epoch
+        for batch, _ in zip(self._loader(epoch), range(min(left, self.steps_per_epoch)), strict=False):
+            yield tasks.to_device(batch, self.device)
+
+    def validation_batches(self) -> Iterator[Any]:
+        """The validation samples in their own order, in batches, on the device."""
+        for batch in loader(self.validation_data, batch_size=self.race.batch_size):
+            yield tasks.to_device(batch, self.device)
+
+    def _loader(self, epoch: int) -> DataLoader[Any]:
+        own = isinstance(self.training_data, DataLoader)
+        return self.training_data if own else loader(self.training_data, batch_sampler=self._indices(epoch))
+
+    def _indices(self, epoch: int) -> Sequence[Sequence[int]]:
+        """The sample indices of each batch of an epoch (counted from 0); of a task's own DataLoader, those of its first pass."""
+        if isinstance(self.training_data, DataLoader):
+            return _own_order(self.training_data)
+        order = batch_order(self.race.seed, epoch, len(self.training_data))
+        size = self.race.batch_size
+        return [order[start:start + size] for start in range(0, len(order), size)]
+
+    def _steps_per_epoch(self) -> int:
+        try:
+            data = self.training_data
+            return len(data) if isinstance(data, DataLoader) else math.ceil(len(data) / self.race.batch_size)
+        except TypeError as error:
+            raise TaskError("the training data has no length", "expected a Dataset or DataLoader with __len__") from error
+
+
+def train_lane(training: Training) -> Events:
+    """Trains one lane to the end of its budget: yields events as they happen, and None after each step."""
+    task, model, optimizer, probe = training.task, training.model, training.optimizer, training.probe
+    yield training.started()
+    yield from _sample(training, epoch=0)
+    try:
+        for epoch in range(training.horizon.epochs):
+            model.train()
+            probe.resume()
+            for batch in training.batches(epoch):
+                if training.closure:
+                    probe.check_after(optimizer.step(_closure(training, batch)))  # LBFGS returns the loss
+                else:
+                    optimizer.zero_grad()
+                    loss = task.loss(model, batch)  # forward, loss
+                    loss.backward()
+                    probe.check(loss)  # raises NonFinite: then there is no update
+                    optimizer.step()
+                training.schedule.after_batch()
+                probe.close_step(ends_epoch=training.ends_epoch(probe.step))
+                yield None
+                if probe.due:
+                    yield from probe.seal()
+                    if probe.bad:
+                        raise probe.bad
+            yield from _end_epoch(training, epoch + 1)
+    except NonFinite as bad:
+        yield from _end_nan(training, bad)
+        return
+    yield from probe.seal()
+    yield Ended(lane=training.index, at=time.time(), step=probe.step, reason="finished")
+
+
+def _closure(training: Training, batch: Any) -> Any:
+    def closure() -> Tensor:
+        training.optimizer.zero_grad()
+        loss = training.task.loss(training.model, batch)
+        loss.backward()
+        return loss
+    return closure
+
+
+def _end_epoch(training: Training, epoch: int) -> Events:
+    """Validation, the epoch's scheduler, the record of the epoch, a sample."""
+    probe = training.probe
+    loss = probe.epoch_loss()
+    if probe.bad:
+        raise probe.bad
+    metrics = yield from _validate(training)
+    if probe.step % training.steps_per_epoch == 0:  # a budget in steps may end within an epoch
+        training.schedule.after_epoch(metrics.get("val_loss", loss))
+    probe.schedule_known()
+    probe.follow(Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=probe.step, loss=loss, metrics=metrics))
+    last = epoch == training.horizon.epochs
+    if probe.due or last:
+        yield from probe.seal()
+        if probe.bad:
+            raise probe.bad
+    if last or epoch % training.race.sample_every == 0:
+        yield from _sample(training, epoch)
+
+
+def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
+    """Mean loss and metrics over the validation samples, in eval mode; the random state stays as it was."""
+    if training.validation_data is None:
+        return {}
+    state = rng.capture(training.device)
+    training.model.eval()
+    sums: dict[str, Any] = {}
+    samples = 0
+    for batch in training.validation_batches():
+        with torch.no_grad():
+            measured = {"val_loss": training.task.loss(training.model, batch)}
+            if hasattr(training.task, "metrics"):
+                measured |= dict(training.task.metrics(training.model, batch))
+        count = tasks.batch_length(batch)
+        samples += count
+        for name, value in measured.items():
+            sums[name] = sums.get(name, 0.0) + value * count
+        yield None
+    rng.restore(state, training.device)
+    return {str(name): float(value) / samples for name, value in sums.items()}
+
+
+def _sample(training: Training, epoch: int) -> Events:
+    """What the task draws with the model as it is, if it draws; the random state stays as it was."""
+    if not hasattr(training.task, "sample"):
+        return
+    training.model.eval()
+    with torch.no_grad(), rng.preserved(training.device):
+        pixels = as_pixels(training.task.sample(training.model))
+    training.probe.resume()
+    yield Sampled(lane=training.index, at=time.time(), epoch=epoch, step=training.probe.step,
+                  shape=pixels.shape, pixels=pixels.tobytes())
+
+
+def _end_nan(training: Training, bad: NonFinite) -> Events:
+    """The end of a lane whose update was refused; its sample shows the weights from before it."""
+    yield from training.probe.seal()
+    yield Alerted(lane=training.index, at=time.time(), step=bad.step, kind="nan", text=f"{bad} at step {bad.step}")
+    yield from _sample(training, epoch=bad.step // training.steps_per_epoch)
+    yield Ended(lane=training.index, at=time.time(), step=bad.step, reason="nan")
+
+
+def as_pixels(images: Tensor) -> np.ndarray:
+    """Images N x C x H x W in 0..1 as uint8, shape (N, H, W, 3): at most MAX_IMAGES, no side above MAX_SIDE."""
+    if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] not in (1, 3):
+        shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise TaskError(f"sample() gave {shape}", "expected a tensor N x C x H x W with C = 1 or 3")
+    stride = max(1, math.ceil(max(images.shape[2:]) / MAX_SIDE))
+    small = images[:MAX_IMAGES, :, ::stride, ::stride].detach().float().cpu()
+    bytes_ = (torch.nan_to_num(small).clamp(0, 1) * 255).round().to(torch.uint8)
+    return bytes_.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def horizon(race: Race, steps_per_epoch: int) -> Horizon:
+    """The race's budget in steps and in begun epochs."""
+    if race.steps is not None:
+        return Horizon(race.steps, math.ceil(race.steps / steps_per_epoch))
+    assert race.epochs is not None
+    return Horizon(race.epochs * steps_per_epoch, race.epochs)
+
+
+def loader(data: Any, **batching: Any) -> DataLoader[Any]:
+    """A DataLoader over `data`, unless it is one. It seeds itself from a generator of its own: each pass over a loader
+    draws a number, which must not come out of the lane's random state."""
+    if isinstance(data, DataLoader):
+        return data
+    return DataLoader(data, generator=torch.Generator().manual_seed(0), **batching)
+
+
+def _own_order(data: DataLoader[Any]) -> Sequence[Sequence[int]]:
+    """The batches that a task's own loader will make first, its generators left as they were."""
+    generators = {id(g): g for g in (data.generator, getattr(data.sampler, "generator", None)) if g is not None}
+    states = [(g, g.get_state()) for g in generators.values()]
+    with rng.preserved(torch.device("cpu")):
+        batches = [list(batch) for batch in data.batch_sampler] if data.batch_sampler is not None else []
+    for generator, state in states:
+        generator.set_state(state)
+    return batches

@@ -1,0 +1,38 @@
+"""Which samples make up which batch: a function of (seed, epoch) alone, the same in every lane."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+
+def batch_order(seed: int, epoch: int, n: int) -> list[int]:
+    """The order in which the `n` training samples are seen in `epoch` (counted from 0).
+
+    A `torch.randperm` of its own generator, seeded with seed * 1_000_003 + epoch (modulo 2**63); cut it into
+    consecutive batches, the last one short.
+    """
+    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+    return torch.randperm(n, generator=generator).tolist()
+
+
+def order_checksum(batches: Iterable[Iterable[int]]) -> str:
+    """Twelve hex digits that stand for batches of sample indices in this order."""
+    digest = hashlib.sha256()
+    for batch in batches:
+        digest.update((",".join(map(str, batch)) + ";").encode())
+    return digest.hexdigest()[:12]
+
+
+def weights_checksum(model: nn.Module) -> str:
+    """Twelve hex digits that stand for the names, shapes and exact values of a model's parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} ".encode())
+        if isinstance(tensor, torch.Tensor):
+            digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,202 @@
+"""Watches a lane's optimizer steps: the rates really applied, losses, gradient norms, and whether an update may happen.
+
+It gathers steps into blocks. On the CPU every number is read at once, and an update with a non-finite loss or gradient
+norm is refused before it happens. On an accelerator numbers stay on the device until a block is sealed (one sync), so
+a bad update is found then, and the weights of the block's beginning are put back.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lrtui.core.detectors import Divergence
+from lrtui.core.events import Alerted, AnyEvent, Column, Steps
+
+BLOCK_S = 0.05
+"""A block is sealed when this many seconds are over."""
+
+
+class NonFinite(Exception):
+    """Loss or gradient norm of step `step` is not finite; the weights are those from before its update."""
+
+    def __init__(self, step: int, loss: float, norm: float) -> None:
+        super().__init__(f"loss {loss:g}" if not math.isfinite(loss) else f"gradient norm {norm:g} at loss {loss:.4g}")
+        self.step = step
+
+
+class Probe:
+    """The measuring of one lane. `deferred`: numbers stay on the device; `closure`: the optimizer calls the loss itself."""
+
+    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, *, deferred: bool, closure: bool) -> None:
+        self.lane = lane
+        self.step = 0
+        """Steps done, the one that is being done not counted."""
+        self.bad: NonFinite | None = None
+        """Why the lane must end."""
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._weights: list[Tensor] = [*self._parameters, *model.buffers()]
+        self._groups = optimizer.param_groups
+        self._deferred = deferred
+        self._exact: Literal["f4", "f8"] = "f4"
+        self._divergence = Divergence()
+        self._alerted = False
+        self._copy = [w.detach().clone() for w in self._weights] if deferred or closure else []
+        self._first = 0
+        self._settled = 0
+        self._losses: list[Any] = []
+        self._norms: list[Any] = []
+        self._applied: list[list[float]] = [[] for _ in self._groups]
+        self._next: list[list[float]] = [[] for _ in self._groups]
+        self._seconds: list[float] = []
+        self._followers: list[AnyEvent] = []
+        self._epoch_losses: list[float] = []
+        self.resume()
+        optimizer.register_step_pre_hook(self._before_update)
+
+    def resume(self) -> None:
+        """The clock starts anew: what was before is nobody's step (a pause, another lane's turn, a sample)."""
+        self._mark = time.perf_counter()
+
+    def check(self, loss: Tensor) -> None:
+        """Takes loss and gradients of a step that is about to update the weights; raises NonFinite if it must not."""
+        if loss.dtype == torch.float64:
+            self._exact = "f8"
+        self._losses.append(loss.detach())
+        self._norms.append(gradient_norm(self._parameters))
+        if not self._deferred:
+            self._settle()
+            if self.bad:
+                raise self.bad
+
+    def check_after(self, loss: Tensor) -> None:
+        """The same for an optimizer that has updated already: a bad update is taken back."""
+        self.check(loss)
+        self._keep()
+
+    def close_step(self, *, ends_epoch: bool) -> None:
+        """The step is over and its batch scheduler has run. If it ends an epoch, `schedule_known` is still to come."""
+        now = time.perf_counter()
+        self._seconds.append(now - self._mark)
+        self._mark = now
+        self.step += 1
+        if not ends_epoch:
+            self.schedule_known()
+
+    def schedule_known(self) -> None:
+        """Every scheduler has run: the rates are now those of the next step."""
+        for rates, group in zip(self._next, self._groups, strict=True):
+            rates.append(float(group["lr"]))
+
+    def epoch_loss(self) -> float:
+        """Mean loss over the batches since the last call; NaN if there were none. Waits for the device."""
+        self._settle()
+        losses, self._epoch_losses = self._epoch_losses, []
+        return math.fsum(losses) / len(losses) if losses else math.nan
+
+    def follow(self, event: AnyEvent) -> None:
+        """An event to be told right after the block that is open now."""
+        self._followers.append(event)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to seal the block."""
+        return time.perf_counter() >= self._due or self.bad is not None
+
+    _due = 0.0
+
+    def seal(self, *, last: bool = False) -> list[AnyEvent]:
+        """The gathered steps as an event, an alert where a rule says "diverged", and what is to follow them.
+
+        Where a step was bad, `bad` is set afterwards and the weights are those from before its update.
+        `last`: nothing comes after this; a step whose next rate is not known yet does not wait for it any longer.
+        It is all one move, because a lane may be paused or stopped at whichever event it tells.
+        """
+        if last and len(self._next[0]) < len(self._seconds):
+            self.schedule_known()
+        self._settle()
+        told: list[AnyEvent] = []
+        if count := len(self._next[0]):
+            told += [self._block(count), *self._judge(count)]
+            self._first += count
+            self._settled -= count
+            for column in (self._losses, self._norms, self._seconds, *self._applied, *self._next):
+                del column[:count]
+        if last or not self._losses:
+            told += self._followers
+            self._followers.clear()
+        self._due = time.perf_counter() + BLOCK_S
+        if self._deferred and self.bad is None:
+            self._keep()
+        return told
+
+    def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        for rates, group in zip(self._applied, self._groups, strict=True):
+            rates.append(float(group["lr"]))
+
+    def _settle(self) -> None:
+        """Brings the numbers that are still tensors to the CPU; at the first bad one, cuts the block and sets `bad`."""
+        fresh = slice(self._settled, None)
+        if not self._losses[fresh] or self.bad:
+            return
+        self._losses[fresh], self._norms[fresh] = numbers(self._losses[fresh]), numbers(self._norms[fresh])
+        for index in range(self._settled, len(self._losses)):
+            if not (math.isfinite(self._losses[index]) and math.isfinite(self._norms[index])):
+                self._refuse(index)
+                break
+        self._epoch_losses += self._losses[fresh]
+        self._settled = len(self._losses)
+
+    def _refuse(self, index: int) -> None:
+        """The step at `index` of the block is the lane's last: what came after it is undone and forgotten."""
+        self.bad = NonFinite(self._first + index, self._losses[index], self._norms[index])
+        del self._losses[index + 1:], self._norms[index + 1:]
+        for rates in (*self._applied, *self._next):
+            rates[index:] = [math.nan]  # nothing was applied at this step, and nothing will be at the next
+        self._seconds[index:] = [time.perf_counter() - self._mark]
+        self.step = self._first + index + 1
+        if self._copy:
+            with torch.no_grad():
+                torch._foreach_copy_(self._weights, self._copy)
+
+    def _block(self, count: int) -> Steps:
+        columns = {"loss": Column.pack(self._losses[:count], self._exact), "grad_norm": Column.pack(self._norms[:count], "f4"),
+                   "seconds": Column.pack(self._seconds[:count], "f4")}
+        for index, (applied, following) in enumerate(zip(self._applied, self._next, strict=True)):
+            suffix = f"/{index}" if index else ""
+            columns["applied_lr" + suffix] = Column.pack(applied[:count])
+            columns["next_lr" + suffix] = Column.pack(following[:count])
+        return Steps(lane=self.lane, at=time.time(), first=self._first, count=count, columns=columns)
+
+    def _judge(self, count: int) -> Iterator[Alerted]:
+        for offset, loss in enumerate(self._losses[:count]):
+            said = self._divergence.update(loss)
+            if said and not self._alerted:
+                self._alerted = True  # once a lane: it goes on, and a person has been told
+                yield Alerted(lane=self.lane, at=time.time(), step=self._first + offset, kind="diverged", text=said)
+
+    def _keep(self) -> None:
+        torch._foreach_copy_(self._copy, [w.detach() for w in self._weights])
+
+
+def numbers(values: list[Tensor]) -> list[float]:
+    """Scalars on a device as floats, with one wait for all of them."""
+    if len(values) == 1:
+        return [float(values[0].item())]
+    column: list[float] = torch.stack([value.double().reshape(()) for value in values]).tolist()
+    return column
+
+
+def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+    """The 2-norm of all gradients together, a scalar on their device; sparse gradients count with their values."""
+    grads = [p.grad._values() if p.grad.is_sparse else p.grad for p in parameters if p.grad is not None]
+    if not grads:
+        return torch.zeros(())
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+    return norm

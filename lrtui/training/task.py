@@ -1,0 +1,110 @@
+"""What a task is, and how a reference becomes one. The only place that imports a person's code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from lrtui.core.errors import TaskError
+from lrtui.core.spec import TaskRef
+from lrtui.core.taskref import bundled_file
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What is trained: any class with these three methods, built with no arguments.
+
+    Two more are optional: `metrics(model, batch)` returns {name: number or scalar tensor}, called in eval mode
+    without gradients and averaged over the validation samples; `sample(model)` returns images, shape
+    (N, C, H, W) with C = 1 or 3 and values in 0..1, called in eval mode without gradients.
+    """
+
+    def model(self) -> nn.Module:
+        """A new model, its weights drawn from torch's global generator."""
+
+    def dataset(self) -> Any:
+        """A Dataset, or a pair (training, validation); a DataLoader where collation or sampling is its own affair."""
+
+    def loss(self, model: nn.Module, batch: Any) -> Tensor:
+        """The scalar to minimise; `batch` is what default_collate made, on the lane's device."""
+
+
+def load(ref: TaskRef) -> Task:
+    """The task that `ref` names, built."""
+    made = getattr(_module(ref), _class_name(ref), None)
+    if not callable(made):
+        raise TaskError(f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}")
+    task = made()
+    missing = [name for name in ("model", "dataset", "loss") if not callable(getattr(task, name, None))]
+    if missing:
+        raise TaskError(f'"{ref}" is no task: it has no {", ".join(missing)}', "expected the methods model, dataset and loss")
+    return task  # type: ignore[no-any-return]  # looked at above
+
+
+def datasets(task: Task) -> tuple[Any, Any | None]:
+    """The training data and the validation data (None where there is none): each a Dataset or a DataLoader."""
+    made = task.dataset()
+    training, validation = made if isinstance(made, (tuple, list)) and len(made) == 2 else (made, None)
+    for data in (training, validation):
+        indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+        if data is not None and not isinstance(data, DataLoader) and not indexed:
+            raise TaskError(f"dataset() gave a {type(data).__name__}", "expected a Dataset, a pair of them, or DataLoaders")
+    if _length(training) == 0:
+        raise TaskError("dataset() gave no training samples", "expected at least one")
+    return training, validation if validation is not None and _length(validation) else None
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """`batch` with every tensor in it on `device`."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, dict):
+        return {key: to_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(to_device(value, device) for value in batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(to_device(value, device) for value in batch)
+    return batch
+
+
+def batch_length(batch: Any) -> int:
+    """The number of samples in a collated batch: the first dimension of the first tensor found."""
+    if isinstance(batch, Tensor):
+        return len(batch) if batch.dim() else 1
+    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (list, tuple)) else ()
+    return next((batch_length(part) for part in parts), 1)
+
+
+def _length(data: Dataset[Any] | DataLoader[Any]) -> int | None:
+    try:
+        return len(data)  # type: ignore[arg-type]  # a Dataset may have no length
+    except TypeError:
+        return None
+
+
+def _class_name(ref: TaskRef) -> str:
+    return bundled_file(ref.name)[1] if ref.kind == "bundled" else ref.name
+
+
+def _module(ref: TaskRef) -> Any:
+    if ref.kind == "module":
+        sys.path.insert(0, str(Path.cwd()))
+        return importlib.import_module(ref.target)
+    # A task's file may import its neighbours, as a script may. A bundled one is found anew: lrtui may have been moved.
+    path = bundled_file(ref.name)[0] if ref.kind == "bundled" else Path(ref.target)
+    sys.path.insert(0, str(path.parent))
+    name = f"lrtui_task_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise TaskError(f"{path}: no such file", "expected a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickled datasets look their module up
+    spec.loader.exec_module(module)
+    return module
