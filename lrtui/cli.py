@@ -1,0 +1,254 @@
+"""The commands. The only module that knows everyone; what it does itself is to read flags and to choose a front."""
+
+from __future__ import annotations
+
+import enum
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import lrtui
+from lrtui.core import scenario
+from lrtui.core.commands import Stop
+from lrtui.core.errors import LrtuiError, ScenarioError, StoreUnavailable
+from lrtui.core.spec import Race
+from lrtui.core.text import literal, one_line
+from lrtui.follow import Follower
+from lrtui.launch import TRAINERS, Crew
+from lrtui.store import rundir
+from lrtui.store.reader import summary
+
+
+class ExitCode(enum.IntEnum):
+    """What the shell is told."""
+
+    RACED = 0
+    ALL_FAILED = 1
+    BAD_INPUT = 2
+    INTERRUPTED = 130
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The console script: runs a command, turns what a person can mend into one short message on stderr."""
+    try:
+        sys.exit(cli.main(args=args, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        _complain(one_line(error.format_message()), "see `lrtui --help`")
+        sys.exit(ExitCode.BAD_INPUT)
+    except LrtuiError as error:
+        _complain(error.message, error.hint)
+        sys.exit(ExitCode.BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(ExitCode.RACED)
+
+
+def _complain(message: str, hint: str) -> None:
+    for line in filter(None, (f"lrtui: {one_line(message)}", one_line(hint))):
+        print(line, file=sys.stderr)
+
+
+_runs = click.option("--runs", metavar="DIR",
+                     help="Folder that keeps the runs (default: $LRTUI_RUNS, else the platform's state folder).")
+_plain = click.option("--plain", is_flag=True, help="Lines of text instead of the screen.")
+_json = click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(lrtui.__version__, prog_name="lrtui")
+@_runs
+@click.pass_context
+def cli(context: click.Context, runs: str | None) -> int:
+    """Race learning rates and watch the race. Without a command: pick a scenario with the arrow keys."""
+    if context.invoked_subcommand is not None:
+        return ExitCode.RACED
+    if not _has_screen():
+        raise ScenarioError("no terminal to pick a scenario in", "name one: `lrtui race lr-dial`, or see `lrtui scenarios`")
+    from lrtui.tui.app import LrtuiApp
+    return _leave(LrtuiApp(rundir.runs_folder(runs)).run())
+
+
+@cli.command()
+@click.argument("name", metavar="[SCENARIO]", required=False)
+@click.option("--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name.")
+@click.option("--lr", "rates", multiple=True, type=float, help="A learning rate; each one makes lanes.")
+@click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", help="An optimizer; each one makes lanes.")
+@click.option("--schedule", metavar="SPEC", help="For every lane: a name, 'StepLR(step_size=10)', or none.")
+@click.option("--epochs", type=int)
+@click.option("--steps", type=int)
+@click.option("--batch-size", type=int)
+@click.option("--seed", type=int)
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
+@click.option("--trainers", type=click.IntRange(1, 256), default=TRAINERS, show_default=True,
+              help="Processes; more lanes take turns.")
+@_runs
+@_plain
+@_json
+def race(name: str | None, trainers: int, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
+    """Race a SCENARIO (a name or a .toml file), or a task of your own with --task."""
+    asked = _race(name, flags)
+    plain = plain or as_json or not _has_screen(say=True)
+    with _Signals(plain):
+        run = Crew().start(asked, rundir.runs_folder(runs), trainers)
+        return _front(run, plain, as_json, stop_on_interrupt=True)
+
+
+@cli.command()
+@click.argument("run", required=False)
+@_runs
+@_plain
+@_json
+def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
+    """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by default."""
+    path = rundir.find(run, rundir.runs_folder(runs))
+    return _front(path, plain or as_json or not _has_screen(say=True), as_json, stop_on_interrupt=False)
+
+
+@cli.command("runs")
+@_runs
+def list_runs(runs: str | None) -> int:
+    """List the runs, newest first."""
+    folder = rundir.runs_folder(runs)
+    table = Table("run", "scenario", "lanes", "started", "state", box=None, pad_edge=False, header_style="dim")
+    for run in map(summary, rundir.listing(folder)):
+        started = f"{datetime.fromtimestamp(run.created):%Y-%m-%d %H:%M}" if run.created else ""
+        table.add_row(*(Text(cell) for cell in (run.path.name, one_line(run.title), str(run.lanes), started, run.state)))
+    Console(highlight=False).print(table if table.row_count else Text(f"no runs in {folder}"))
+    return ExitCode.RACED
+
+
+@cli.command()
+@click.argument("name", required=False)
+def scenarios(name: str | None) -> int:
+    """List the scenarios; with a NAME, print that one, ready to copy."""
+    if name:
+        sys.stdout.write(literal(scenario.find(name).read_text(encoding="utf-8")))
+        return ExitCode.RACED
+    table = Table("scenario", "title", "lanes", "budget", box=None, pad_edge=False, header_style="dim")
+    for path in scenario.bundled():
+        found = scenario.load(str(path))
+        table.add_row(Text(path.stem), Text(found.title), str(len(found.lanes)), found.budget)
+    Console(highlight=False).print(table)
+    return ExitCode.RACED
+
+
+def _race(name: str | None, flags: dict[str, Any]) -> Race:
+    """The race that the command line asks for."""
+    changes: dict[str, Any] = {key: value for item in flags.pop("settings") for key, value in [_setting(item)]}
+    rates, optimizers, schedule, task = (flags.pop(key) for key in ("rates", "optimizers", "schedule", "task"))
+    changes |= {key: value for key, value in flags.items() if value is not None}
+    if flags["epochs"] is not None and flags["steps"] is not None:
+        raise ScenarioError("--epochs and --steps exclude each other", "expected one budget")
+    if task:
+        changes["task"] = _from_here(task)
+    if rates:
+        changes["lanes.lr"] = list(rates)
+    if optimizers:
+        changes["lanes.optimizer"] = list(optimizers)
+    if schedule:
+        changes["lanes.schedule"] = schedule
+    if name:
+        return scenario.load(name, changes)
+    if not task:
+        raise ScenarioError("what is to be raced?", "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name")
+    own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
+    raw = scenario.overlay(own, changes, "flags")
+    return scenario.parse(raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2])
+
+
+def _from_here(task: str) -> str:
+    """A task given on the command line is relative to where one is, not to the scenario's file."""
+    file, colon, name = task.rpartition(":")
+    return f"{Path(file).expanduser().absolute()}:{name}" if colon and file.endswith(".py") else task
+
+
+def _setting(item: str) -> tuple[str, Any]:
+    key, sign, value = item.partition("=")
+    key = key.strip()
+    if not sign or not key:
+        raise ScenarioError(f'--set "{one_line(item)}" is no setting', "expected KEY=VALUE, such as sample_every=2")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value.strip()  # an unquoted word is a string
+
+
+def _has_screen(say: bool = False) -> bool:
+    """Whether a screen can be drawn; if not, and if asked to, says so once on stderr."""
+    dumb = os.environ.get("TERM", "") in ("", "dumb")
+    there = sys.stdout.isatty() and sys.stdin.isatty() and not dumb
+    if say and not there and sys.stdout.isatty():
+        print(f"lrtui: {'TERM is dumb' if dumb else 'no keyboard'}: plain lines", file=sys.stderr)
+    return there
+
+
+def _front(run: Path, plain: bool, as_json: bool, *, stop_on_interrupt: bool) -> int:
+    """Shows a run until it ends or a person leaves."""
+    if not plain:
+        from lrtui.tui.app import LrtuiApp
+        return _leave(LrtuiApp(run.parent, run).run())
+    from lrtui.plain import JsonLines, PlainLines, play
+    follower = Follower(run)
+    lines = JsonLines(follower) if as_json else PlainLines()
+    try:
+        play(follower, lines)
+    except KeyboardInterrupt:
+        if stop_on_interrupt:
+            _stop_all(follower)
+            play(follower, lines)
+        return ExitCode.INTERRUPTED
+    return _outcome(follower)
+
+
+def _stop_all(follower: Follower) -> None:
+    try:
+        follower.send(Stop(lane=lane.index) for lane in follower.state.lanes if not lane.over)
+    except StoreUnavailable as error:
+        raise LrtuiError("the race could not be told to stop: " + error.message, "it goes on; see `lrtui watch`") from error
+
+
+def _outcome(follower: Follower) -> int:
+    failed = all(lane.status in ("error", "died") for lane in follower.state.lanes)
+    return ExitCode.ALL_FAILED if failed else ExitCode.RACED
+
+
+def _leave(follower: Follower | None) -> int:
+    """What stays in the scrollback when the screen is gone."""
+    if follower is None:
+        return ExitCode.RACED
+    from lrtui.report import print_report
+    console = Console(highlight=False)
+    print_report(console, follower.state, follower.run)
+    if not follower.state.over:
+        console.print(Text(f"the race goes on; back to it with: lrtui watch {follower.run.name}"), soft_wrap=True)
+        return ExitCode.RACED
+    return _outcome(follower)
+
+
+class _Signals:
+    """While a plain race runs, SIGTERM means the same as Ctrl-C."""
+
+    def __init__(self, plain: bool) -> None:
+        self._plain = plain
+
+    def __enter__(self) -> None:
+        if self._plain:
+            self._old = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def __exit__(self, *_: object) -> None:
+        if self._plain:
+            signal.signal(signal.SIGTERM, self._old)

@@ -1,0 +1,175 @@
+"""A race as lines on stdout: for people without a terminal (`--plain`) and for programs (`--json`). Knows no screen."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from typing import Any, Protocol, TextIO
+
+from rich.console import Console
+
+from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Started, StatusChanged, Steps, plain
+from lrtui.core.numbers import count, loss, rate
+from lrtui.core.standings import result
+from lrtui.core.state import LaneState, RaceState
+from lrtui.core.text import literal, one_line
+from lrtui.follow import Follower
+from lrtui.report import print_report
+
+POLL_S = 0.1
+
+
+class Lines(Protocol):
+    """A way to tell a race line by line."""
+
+    def tell(self, state: RaceState, event: AnyEvent) -> None:
+        """One event, already applied to `state`."""
+
+    def tick(self, state: RaceState) -> None:
+        """A second has passed."""
+
+    def finish(self, follower: Follower) -> None:
+        """The race is over."""
+
+
+def play(follower: Follower, lines: Lines) -> None:
+    """Tells a run from its beginning to its end, following it while it is live."""
+    ticked = time.monotonic()
+    while True:
+        for event in follower.poll(1.0):
+            lines.tell(follower.state, event)
+        if time.monotonic() - ticked >= 1.0 and not follower.state.over:
+            ticked = time.monotonic()
+            lines.tick(follower.state)
+        if follower.caught_up:
+            if follower.state.over:
+                break
+            time.sleep(POLL_S)
+    lines.finish(follower)
+
+
+class PlainLines:
+    """Text for people: a line per lane and second, alerts as they come, standings and chart at the end."""
+
+    def __init__(self, out: TextIO = sys.stdout) -> None:
+        self._out = out
+        self._told: dict[int, int] = {}
+
+    def tell(self, state: RaceState, event: AnyEvent) -> None:
+        """Alerts, ends and notes have a line each; steps wait for the next second."""
+        match event:
+            case Started():
+                self._say(state, event, f"starts on {event.device}: {event.total_steps} steps, weights {event.init_checksum}, "
+                                        f"batches {event.batch_checksum}, {event.intra_op_threads} thread(s)")
+            case Alerted():
+                self._say(state, event, f"! {event.kind}: {event.text}")
+            case StatusChanged():
+                self._say(state, event, event.status)
+            case Ended():
+                lane = state.lanes[event.lane]
+                self._say(state, event, f"{event.reason} after {lane.steps} steps, last loss {loss(lane.last_loss)}")
+                for line in literal(event.error).splitlines():
+                    print(f"    {line}", file=self._out)
+            case Noted():
+                self._say(state, event, event.text)
+            case _:
+                return
+        self._out.flush()
+
+    def tick(self, state: RaceState) -> None:
+        """A line for each lane that has done steps since the last one."""
+        for lane in state.lanes:
+            if lane.steps != self._told.get(lane.index, 0) and not lane.over:
+                self._told[lane.index] = lane.steps
+                print(_progress(lane), file=self._out)
+        self._out.flush()
+
+    def finish(self, follower: Follower) -> None:
+        """Standings, chart and where the run is."""
+        print_report(Console(file=self._out, highlight=False), follower.state, follower.run)
+
+    def _say(self, state: RaceState, event: AnyEvent, text: str) -> None:
+        who = f"{state.lanes[event.lane].lane.letter} {state.lanes[event.lane].lane.name}: " if event.lane >= 0 else ""
+        print(who + one_line(text), file=self._out)
+
+
+def _progress(lane: LaneState) -> str:
+    speed = "" if math.isnan(lane.speed) else f"  {count(lane.speed)} steps/s"
+    return (f"{lane.lane.letter} {lane.lane.name}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
+            f"loss {loss(lane.last_loss)}  best {loss(lane.best_loss)}  lr {rate(lane.applied_lr)}{speed}")
+
+
+class JsonLines:
+    """JSON Lines for programs: one object a line, each with "event"; nothing else goes to stdout."""
+
+    def __init__(self, follower: Follower, out: TextIO = sys.stdout) -> None:
+        self._run = str(follower.run)
+        self._out = out
+        self._held: list[AnyEvent] | None = []
+        """What came before every lane had started: the line `race`, with all checksums, is the first one."""
+
+    def tell(self, state: RaceState, event: AnyEvent) -> None:
+        """One line for each event that programs are told of."""
+        if self._held is not None:
+            self._held.append(event)
+            if not all(lane.started or lane.over for lane in state.lanes):
+                return
+            held, self._held = self._held, None
+            self._write(_race(state, self._run))
+            for event in held:
+                self._write(_line(state, event))
+            return
+        self._write(_line(state, event))
+
+    def tick(self, state: RaceState) -> None:
+        """Programs need no clock."""
+
+    def finish(self, follower: Follower) -> None:
+        """The result, best lane first."""
+        self._write({"event": "result", "lanes": result(follower.state), "run": self._run})
+
+    def _write(self, line: dict[str, Any] | None) -> None:
+        if line is not None:
+            self._out.write(json.dumps(line, allow_nan=False) + "\n")
+            self._out.flush()
+
+
+def _race(state: RaceState, run: str) -> dict[str, Any]:
+    race = state.race
+    started = [lane.started for lane in state.lanes]
+    return {
+        "event": "race", "run": run, "title": race.title, "task": str(race.task), "seed": race.seed,
+        "device": race.device, "epochs": race.epochs, "steps": race.steps, "batch_size": race.batch_size,
+        "intra_op_threads": next((start.intra_op_threads for start in started if start), None),
+        "lanes": [{
+            "letter": lane.letter, "name": lane.name, "optimizer": str(lane.optimizer), "lr": lane.lr,
+            "schedule": str(lane.schedule) if lane.schedule else None,
+            "device": start.device if start else None, "steps": start.total_steps if start else None,
+            "init_checksum": start.init_checksum if start else None, "batch_checksum": start.batch_checksum if start else None,
+        } for lane, start in zip(race.lanes, started, strict=True)],
+    }
+
+
+def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
+    lane = state.lanes[event.lane].lane.letter if event.lane >= 0 else None
+    match event:
+        case Steps():
+            names = sorted(event.columns.keys() - {"seconds"})
+            columns = {name: [plain(value) for value in event.values(name).tolist()] for name in names}
+            return {"event": "steps", "lane": lane, "first": event.first, **columns}
+        case Evaluated():
+            metrics = {name: plain(value) for name, value in event.metrics.items()}
+            return {"event": "epoch", "lane": lane, "epoch": event.epoch, "step": event.step, "loss": plain(event.loss),
+                    "metrics": metrics}
+        case Alerted():
+            return {"event": "alert", "lane": lane, "step": event.step, "kind": event.kind, "text": event.text}
+        case Ended():
+            error = {"error": event.error} if event.error else {}
+            return {"event": "end", "lane": lane, "step": event.step, "reason": event.reason, **error}
+        case StatusChanged():
+            return {"event": "status", "lane": lane, "step": event.step, "status": event.status}
+        case Noted():
+            return {"event": "note", "lane": lane, "text": event.text}
+    return None

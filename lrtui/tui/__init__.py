@@ -1,0 +1,1 @@
+"""The screen: Textual, drawn from plain values. Knows core and store, never torch."""

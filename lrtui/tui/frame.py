@@ -1,0 +1,51 @@
+"""A widget that is one canvas: whoever owns it draws, it sends the terminal only the cells that changed."""
+
+from __future__ import annotations
+
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from lrtui.tui.render.canvas import Canvas
+
+
+class Frame(Widget):
+    """Draw in `canvas`, then `commit()`. After a change of size there is a new, empty canvas and a `Resized` message."""
+
+    DEFAULT_CSS = "Frame { width: 1fr; height: 1fr; background: ansi_default; }"
+
+    class Resized(Message):
+        """There is a new canvas to draw on."""
+
+        def __init__(self, frame: Frame) -> None:
+            super().__init__()
+            self.frame = frame
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # as all widgets name it
+        super().__init__(id=id)
+        self.canvas = Canvas(0, 0)
+        self._shown = Canvas(0, 0)
+        self._strips: list[Strip] = []
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        self.canvas, self._shown = Canvas(width, height), Canvas(width, height)
+        self._strips = [Strip.blank(width)] * height
+        self.post_message(self.Resized(self))
+
+    def commit(self) -> None:
+        """Shows what has been drawn since the last time: only rows, and of rows only spans, that are different."""
+        spans = self.canvas.changed(self._shown)
+        if not spans:
+            return
+        for y in {y for y, _, _ in spans}:
+            self._strips[y] = self.canvas.strip(y)
+        self._shown.take(self.canvas)
+        self.refresh(*[Region(start, y, stop - start, 1) for y, start, stop in spans])
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Straight from the strips: there is no border and no padding for Textual's style cache to see to."""
+        strips = self._strips[crop.y:crop.bottom]
+        strips += [Strip.blank(self.size.width)] * (crop.height - len(strips))
+        return strips if crop.width >= self.size.width else [strip.crop(crop.x, crop.right) for strip in strips]

@@ -1,0 +1,74 @@
+"""Every key there is, in one table: bindings, footer, help and the README are made from it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from textual.binding import Binding, BindingType
+
+Where = Literal["race", "picker"]
+
+
+class Key(NamedTuple):
+    """One thing that a person can do, and the keys for it."""
+
+    id: str
+    keys: tuple[str, ...]
+    """As Textual names them."""
+    shown: str
+    """As a person reads them."""
+    action: str
+    help: str
+    footer: str = ""
+    """A word or two for the footer; '' where there is no room to spend on it."""
+
+
+RACE = (
+    Key("lane.left", ("left", "h"), "←↓↑→ hjkl", "move(-1, 0)", "Choose the lane beside, below, above", "lane"),
+    Key("lane.down", ("down", "j"), "", "move(0, 1)", ""),
+    Key("lane.up", ("up", "k"), "", "move(0, -1)", ""),
+    Key("lane.right", ("right", "l"), "", "move(1, 0)", ""),
+    Key("lane.next", ("tab",), "Tab", "next(1)", "Choose the next lane; Shift+Tab the one before"),
+    Key("lane.previous", ("shift+tab",), "", "next(-1)", ""),
+    *(Key(f"lane.{digit}", (str(digit),), "1 … 9" if digit == 1 else "", f"choose({digit - 1})",
+          "Choose a lane by its place" if digit == 1 else "") for digit in range(1, 10)),
+    Key("lane.enlarge", ("enter",), "Enter", "enlarge", "Enlarge the chosen lane, and back", "enlarge"),
+    Key("view.back", ("escape",), "Esc", "back", "Back to all panes"),
+    Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay"),
+    Key("view.log", ("y",), "y", "log_axis", "Logarithmic or linear loss axis", "log axis"),
+    Key("lane.pause", ("space",), "Space", "pause", "Pause or resume the chosen lane", "pause"),
+    Key("race.pause", ("P",), "P", "pause_all", "Pause or resume all lanes", "all"),
+    Key("lane.stop", ("x",), "x", "stop", "Stop the chosen lane for good (asks)", "stop"),
+    Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
+    Key("app.help", ("question_mark",), "?", "help", "This help", "help"),
+    Key("app.quit", ("q", "ctrl+c"), "q", "leave", "Quit (asks: leave it running, stop it, or back)", "quit"),
+)
+
+PICKER = (
+    Key("list.down", ("down",), "↑↓", "cursor(1)", "Choose a scenario or a run", "choose"),
+    Key("list.up", ("up",), "", "cursor(-1)", ""),
+    Key("list.page_down", ("pagedown",), "PgUp PgDn", "cursor(10)", "Ten further"),
+    Key("list.page_up", ("pageup",), "", "cursor(-10)", ""),
+    Key("list.go", ("enter",), "Enter", "go", "Race the scenario, or watch the run", "race"),
+    Key("list.clear", ("escape",), "Esc", "clear", "Clear the filter; quit when it is clear", "clear, quit"),
+    Key("picker.help", ("question_mark", "f1"), "?", "help", "This help", "help"),
+    Key("picker.quit", ("ctrl+c",), "Ctrl+C", "leave", "Quit"),
+)
+
+PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every command by name")
+"""Textual's own binding; here for the help and the README."""
+
+
+def bindings(table: tuple[Key, ...]) -> list[BindingType]:
+    """The table as Textual takes it; with priority, so that a filter that has the focus does not swallow them."""
+    return [Binding(",".join(key.keys), key.action, key.help or key.id, id=key.id, show=False, priority=True) for key in table]
+
+
+def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:
+    """(keys, what they do) for help and README."""
+    return [(key.shown, key.help) for key in (*table, PALETTE) if key.shown]
+
+
+def footer_words(table: tuple[Key, ...]) -> list[tuple[str, str]]:
+    """(key, word) for the footer."""
+    return [(key.shown.split(" ")[0], key.footer) for key in table if key.footer]

@@ -1,0 +1,206 @@
+"""Where everything stands on the race screen and inside a pane: pure arithmetic. Knows no widget and no style."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+LEAST = 60, 16
+"""Columns and rows below which the screen only asks for more room."""
+PANE_LEAST = 26, 6
+SHAPES = 2.5, 4.0
+"""Columns per row between which a pane looks right."""
+WIDE = 120
+"""From so many columns on, standings and log stand in a column at the right."""
+SIDE = 44, 56
+LARGE_RATE = 24, 3
+"""Room for a rate in large digits ..."""
+LARGE_FROM = 14
+"""... which a pane of so many rows has."""
+
+
+class Rect(NamedTuple):
+    """Cells: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    def contains(self, x: int, y: int) -> bool:
+        return self.x <= x < self.right and self.y <= y < self.bottom
+
+
+NOTHING = Rect(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The parts of the screen: they cover all of it, and no two overlap."""
+
+    width: int
+    height: int
+    header: Rect
+    stage: Rect
+    """What all panes cover together; an overlay of all curves takes their place."""
+    panes: dict[int, Rect]
+    """By the lane's index: all lanes, one page of them, or the enlarged one."""
+    standings: Rect
+    """Header row included; fewer rows than lanes means that it scrolls."""
+    log: Rect
+    """Without rows where there is no room for it."""
+    machine: Rect
+    footer: Rect
+
+    @property
+    def too_small(self) -> bool:
+        """Then there is only the header, one row, for asking for more room."""
+        return self.width < LEAST[0] or self.height < LEAST[1]
+
+
+class PaneParts(NamedTuple):
+    """The parts of a pane, seen from its upper left corner; None where there is no room for one.
+
+    The last column of a pane stays free, as the border to its neighbour.
+    """
+
+    title: Rect
+    words: Rect
+    rate: Rect
+    large: bool
+    """Whether the rate's rect takes large digits (three rows)."""
+    numbers: tuple[Rect, ...]
+    """Lines for loss, progress, speed, most important first: one to four."""
+    y_labels: Rect
+    curve: Rect
+    rate_labels: Rect | None
+    rate_curve: Rect | None
+    """Under the curve, on the same x axis."""
+    x_labels: Rect | None
+    sprite: Rect | None
+
+
+def arrange(width: int, height: int, lanes: int, big: int | None = None, chosen: int = 0) -> Layout:
+    """The screen for so many lanes, 1 and more.
+
+    All panes show, or the page with the lane `chosen` where not all fit, or the lane `big` alone in the room of all.
+    """
+    header = Rect(0, 0, width, min(1, height))
+    if width < LEAST[0] or height < LEAST[1]:
+        return Layout(width, height, header, NOTHING, {}, NOTHING, NOTHING, NOTHING, NOTHING)
+    body = Rect(0, 1, width, height - 3)
+    machine, footer = Rect(0, height - 2, width, 1), Rect(0, height - 1, width, 1)
+    stage, standings, log = (_beside if width >= WIDE else _below)(body, lanes)
+    panes = {big: stage} if big is not None else _grid(stage, lanes, chosen)
+    return Layout(width, height, header, stage, panes, standings, log, machine, footer)
+
+
+def page_size(stage: Rect) -> int:
+    """How many panes of the least size a stage holds."""
+    return (stage.width // PANE_LEAST[0]) * (stage.height // PANE_LEAST[1])
+
+
+def _beside(body: Rect, lanes: int) -> tuple[Rect, Rect, Rect]:
+    """Stage at the left; standings over the log in a column at the right."""
+    side = max(SIDE[0], min(SIDE[1], body.width * 28 // 100))
+    stage = Rect(0, body.y, body.width - side, body.height)
+    rows = min(lanes + 1, body.height * 2 // 3)
+    standings = Rect(stage.width, body.y, side, rows)
+    return stage, standings, Rect(stage.width, standings.bottom, side, body.height - rows)
+
+
+def _below(body: Rect, lanes: int) -> tuple[Rect, Rect, Rect]:
+    """Stage, under it the standings, under them the log where the height allows."""
+    height = body.height + 3
+    log_rows = 3 if height >= 30 else 2 if height >= 20 else 0
+    rows = min(lanes + 1, height // 3, body.height - log_rows - PANE_LEAST[1])
+    stage = Rect(0, body.y, body.width, body.height - rows - log_rows)
+    standings = Rect(0, stage.bottom, body.width, rows)
+    return stage, standings, Rect(0, standings.bottom, body.width, log_rows)
+
+
+def _grid(stage: Rect, lanes: int, chosen: int) -> dict[int, Rect]:
+    """Panes for all lanes, or for a full page of them with the chosen one."""
+    shown = min(lanes, page_size(stage))
+    first = min(chosen // shown * shown, lanes - shown)
+    most_rows, most_across = stage.height // PANE_LEAST[1], stage.width // PANE_LEAST[0]
+    choices = range(-(-shown // most_across), min(most_rows, shown) + 1)
+    rows = min(choices, key=lambda rows: _ugliness(stage, shown, rows))
+    panes: dict[int, Rect] = {}
+    for row, (y, height) in enumerate(_cut(stage.height, rows)):
+        for x, width in _cut(stage.width, shown // rows + (row < shown % rows)):
+            panes[first + len(panes)] = Rect(stage.x + x, stage.y + y, width, height)
+    return panes
+
+
+def _ugliness(stage: Rect, lanes: int, rows: int) -> float:
+    """How far the panes are from a good shape, from each other's size, and from room for a large rate."""
+    fewest, most = lanes // rows, -(-lanes // rows)
+    shapes = [stage.width / across / (stage.height / rows) for across in (fewest, most)]
+    worst = max(abs(math.log(shape / max(SHAPES[0], min(SHAPES[1], shape)))) for shape in shapes)
+    return worst + math.log(most / fewest) + 0.1 * (stage.height // rows < LARGE_FROM)
+
+
+def _cut(length: int, parts: int) -> list[tuple[int, int]]:
+    """(start, size) of parts that cover a length and differ by one at most."""
+    edges = [length * part // parts for part in range(parts + 1)]
+    return [(start, stop - start) for start, stop in pairwise(edges)]
+
+
+def pane_parts(width: int, height: int, has_sprite: bool = False) -> PaneParts:
+    """The parts of a pane of at least PANE_LEAST; less important ones go first where it is small."""
+    inner = width - 1
+    sprite_width = _sprite_width(inner, height) if has_sprite else 0
+    left = inner - sprite_width - (sprite_width > 0)
+    sprite = Rect(left + 1, 2, sprite_width, height - 2) if sprite_width else None
+    large, rate, numbers = _figures(left, height)
+    top = max(rate.bottom, numbers[-1].bottom)
+    gutter = 7 if left >= 40 else 6
+    rate_rows = 0 if height < 10 else 2 if height < 18 else 3 if height < 28 else 4
+    label_rows = int(height >= 11)
+    curve = Rect(gutter, top, left - gutter, height - top - rate_rows - label_rows)
+    return PaneParts(
+        title=Rect(0, 0, inner, 1),
+        words=Rect(0, 1, inner, 1),
+        rate=rate,
+        large=large,
+        numbers=numbers,
+        y_labels=Rect(0, top, gutter, curve.height),
+        curve=curve,
+        rate_labels=Rect(0, curve.bottom, gutter, rate_rows) if rate_rows else None,
+        rate_curve=Rect(gutter, curve.bottom, curve.width, rate_rows) if rate_rows else None,
+        x_labels=Rect(gutter, height - 1, curve.width, 1) if label_rows else None,
+        sprite=sprite,
+    )
+
+
+def _figures(width: int, height: int) -> tuple[bool, Rect, tuple[Rect, ...]]:
+    """(large?, rate, lines of numbers), from row 2 down."""
+    if height < LARGE_FROM or width < LARGE_RATE[0]:
+        beside = Rect(13, 2, width - 13, 1)
+        more = 0 if height < 9 else 1 if height < 12 else 2
+        return False, Rect(0, 2, 12, 1), (beside, *(Rect(0, 3 + row, width, 1) for row in range(more)))
+    rate = Rect(0, 2, *LARGE_RATE)
+    if width >= LARGE_RATE[0] + 22:
+        x = rate.right + 2
+        return True, rate, tuple(Rect(x, 2 + row, width - x, 1) for row in range(3))
+    return True, rate, tuple(Rect(0, rate.bottom + row, width, 1) for row in range(2 if height < 20 else 3))
+
+
+def _sprite_width(inner: int, height: int) -> int:
+    """Columns for sprites of 16 x 16 pixels: a third of a large pane, two, one, one of half size, or none."""
+    if inner >= 120 and height >= 18:
+        return min(inner // 3, 70)
+    choices = ((33, 8, 60), (16, 8, 32), (8, 4, 24))
+    fitting = (size for size, rows, rest in choices if height - 2 >= rows and inner - size - 1 >= rest)
+    return next(fitting, 0)

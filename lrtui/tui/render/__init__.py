@@ -1,0 +1,1 @@
+"""Arithmetic that turns values into cells. Knows no widget, no app and no store."""

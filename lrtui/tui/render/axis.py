@@ -1,0 +1,183 @@
+"""Axes: limits that snap and rarely change, ticks and their labels. Knows no curve and no canvas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from lrtui.tui.render.raster import DOTS_Y, dot_row
+
+INTERVALS = 4
+"""About so many tick intervals the limits of an axis are made of."""
+USED = 0.4
+"""An axis is kept while the data fill this share of it."""
+DEEPEST = 1e-12
+"""The lower end of a logarithmic axis beside its upper end, at the least: a curve that reaches zero leaves it."""
+TINY = 1e-300
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The ends of a y axis; `low` < `high`, both positive when `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    @classmethod
+    def around(cls, low: float, high: float, log: bool = False) -> Limits:
+        """Snapped to 1-2-5 steps (of decades when `log`) around data from `low` to `high`; 0..1 when not finite."""
+        if not (math.isfinite(low) and math.isfinite(high)) or (log and high <= 0):
+            return cls(0.1, 1.0, True) if log else cls(0.0, 1.0)
+        if not log:
+            return cls(*_snapped(*_spread(low, high, log)))
+        low, high = max(low, high * DEEPEST, TINY), max(high, TINY)
+        ends = _snapped(*_spread(math.log10(low), math.log10(high), log), 2 * INTERVALS)
+        return cls(min(low, 10.0 ** ends[0]), max(high, 10.0 ** ends[1]), True)
+
+    def fit(self, low: float, high: float) -> Limits:
+        """These limits while data from `low` to `high` lie within them and fill enough of them, else new ones.
+
+        On a logarithmic axis `low` is the smallest positive value. Limits that are not finite change nothing.
+        """
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return self
+        fresh = Limits.around(low, high, self.log)
+        inside = self.low <= low and high <= self.high
+        return self if inside and fresh._size() >= USED * self._size() else fresh
+
+    def with_log(self, log: bool) -> Limits:
+        """The same axis in the other scale, to be fitted again."""
+        return self if log == self.log else replace(self, low=self.low if self.low > 0 else TINY, log=log)
+
+    def _step(self) -> float:
+        return nice((self.high - self.low) / INTERVALS)
+
+    def _size(self) -> float:
+        return math.log10(self.high / self.low) if self.log else self.high - self.low
+
+
+class Tick(NamedTuple):
+    """A label beside an axis."""
+
+    cell: int
+    """Row from the top on a y axis, column from the left on an x axis."""
+    value: float
+    label: str
+
+
+@lru_cache(512)
+def y_ticks(limits: Limits, rows: int) -> tuple[Tick, ...]:
+    """Ticks from the top down, with a row free between two of them, labels short and alike; at least the two ends."""
+    most = max(1, min((rows - 1) // 2, 6))
+    values = list(_log_values(limits, most)) if limits.log else []
+    labels = [_log_label(value) for value in values]
+    if len(values) < 2 and not (limits.log and limits.high > 10 * limits.low):
+        step = nice((limits.high - limits.low) / most)
+        values = list(multiples(limits.low, limits.high, step))
+        labels = _labels(values, step)
+    if len(values) < 2:
+        values = [limits.low, limits.high]
+        labels = [_end_label(value) for value in values] if limits.log else _labels(values, limits._step())
+    ticks: list[Tick] = []
+    for value, label in zip(reversed(values), reversed(labels), strict=True):
+        cell = dot_row(value, rows * DOTS_Y, limits.low, limits.high, limits.log) // DOTS_Y
+        if not ticks or cell > ticks[-1].cell + (rows > 2):
+            ticks.append(Tick(cell, value, label))
+    return tuple(ticks)
+
+
+@lru_cache(512)
+def x_ticks(start: float, stop: float, width: int) -> tuple[Tick, ...]:
+    """Ticks of a linear x axis [start, stop) in `width` cells, whole numbers; `cell` is where the value lies.
+
+    A label that starts at its cell ends before the next one begins; pass steps, or epochs as steps / steps per epoch.
+    """
+    if stop <= start or width < 1:
+        return ()
+    step = max(1.0, nice((stop - start) / max(1, min(width // 6, 10))))
+    while True:
+        values = list(multiples(start, stop, step))
+        labels = [_x_label(value, step, stop) for value in values]
+        cells = [int((value - start) * width / (stop - start)) for value in values]
+        ends = [cell + len(label) + 2 for cell, label in zip(cells, labels, strict=True)]
+        if all(end <= cell for end, cell in zip(ends, cells[1:], strict=False)):
+            break
+        step = nice(step * 1.5)
+    ticks = [Tick(*tick) for tick in zip(cells, values, labels, strict=True)]
+    return tuple(tick for tick in ticks if tick.cell + len(tick.label) <= width)
+
+
+def nice(step: float) -> float:
+    """The next 1, 2 or 5 times a power of ten that is at least `step` > 0."""
+    power = 10.0 ** math.floor(math.log10(max(step, TINY)))
+    return next((power * unit for unit in (1, 2, 5) if power * unit >= step * (1 - 1e-9)), power * 10)
+
+
+def multiples(low: float, high: float, step: float) -> Iterator[float]:
+    """The multiples of `step` from `low` to `high`, both included when they are multiples."""
+    for number in range(math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6) + 1):
+        yield number * step
+
+
+def _spread(low: float, high: float, log: bool) -> tuple[float, float]:
+    """A range that is not a point, nor narrower than numbers can tell apart."""
+    least = 0.05 if log else max(abs(low), abs(high)) * 1e-5
+    if high - low > least:
+        return low, high
+    half = 0.1 if log else max(abs(high) * 0.1, 1e-12)
+    return (low, high + half) if low == 0 and not log else (low - half, high + half)
+
+
+def _snapped(low: float, high: float, parts: int = INTERVALS) -> tuple[float, float]:
+    """Outward to multiples of a nice step, about `parts` of them, unless one is only a rounding error away."""
+    step = nice((high - low) / parts)
+    return min(low, math.floor(low / step + 1e-9) * step), max(high, math.ceil(high / step - 1e-9) * step)
+
+
+def _log_values(limits: Limits, most: int) -> Iterator[float]:
+    """Powers of ten, every second or third where there are many, with 2 and 5 between where there are few."""
+    first, last = math.ceil(math.log10(limits.low) - 1e-9), math.floor(math.log10(limits.high) + 1e-9)
+    stride = max(1, math.ceil((last - first + 1) / most))
+    units = (1, 2, 5) if (last - first + 2) * 3 <= most + 3 else (1,)
+    for power in range(first - 1, last + 1):
+        for unit in units:
+            value = unit * 10.0**power
+            if power % stride == 0 and limits.low * (1 - 1e-9) <= value <= limits.high * (1 + 1e-9):
+                yield value
+
+
+def _log_label(value: float) -> str:
+    return f"{value:g}" if 1e-3 <= value < 1e4 else _short(f"{value:.0e}")
+
+
+def _end_label(value: float) -> str:
+    text = f"{value:.2g}"
+    return _short(text) if "e" in text else text
+
+
+def _labels(values: list[float], step: float) -> list[str]:
+    """All with the same decimals, or the same power of ten taken out of very large and very small ones."""
+    most = max((abs(value) for value in values), default=0.0)
+    if most and not 1e-3 <= most < 1e5:
+        decimals = max(0, math.floor(math.log10(most)) - math.floor(math.log10(step) + 1e-9))
+        return [_short(f"{value:.{decimals}e}") if value else "0" for value in values]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    return [f"{value:.{decimals}f}" if round(value / step) else f"{0:.{decimals}f}" for value in values]
+
+
+def _short(text: str) -> str:
+    mantissa, exponent = text.split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _x_label(value: float, step: float, most: float) -> str:
+    """A whole number exactly, in the unit of the largest: 500, 12.5k, 1.25M."""
+    if not value or most < 10_000:
+        return f"{value:.0f}"
+    power, letter = (1e6, "M") if most >= 1e6 else (1e3, "k")
+    decimals = max(0, -math.floor(math.log10(max(step, 1.0) / power) + 1e-9))
+    return f"{value / power:.{decimals}f}{letter}"

@@ -1,0 +1,106 @@
+"""What the picker tells of a scenario or a run: story, lanes, task, budget, and the learning rates to come. Pure drawing."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import datetime
+
+from lrtui.core.errors import LrtuiError
+from lrtui.core.numbers import rate
+from lrtui.core.spec import Race
+from lrtui.core.text import literal, one_line
+from lrtui.launch import Preview
+from lrtui.store.reader import Summary
+from lrtui.tui.layout import Rect
+from lrtui.tui.render import chart, raster, styles
+from lrtui.tui.render.axis import Limits
+from lrtui.tui.render.canvas import Canvas, text_width
+
+CHART_ROWS = 12
+LEAST_CHART = 5
+
+
+def nothing(canvas: Canvas) -> None:
+    """Nothing matches the filter."""
+    canvas.text(1, 1, "nothing matches; Esc clears the filter", styles.DIM)
+
+
+def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
+    """A run in the list."""
+    y = _heading(canvas, found.title, f"{found.state}, started {datetime.fromtimestamp(found.created):%Y-%m-%d %H:%M}")
+    if isinstance(race, Race):
+        y = _lanes(canvas, race, y, canvas.height - y - 3)
+    y = _wrapped(canvas, str(found.path), y + 1, styles.DIM)
+    canvas.text(1, y + 1, "Enter watches it", styles.BOLD)
+
+
+def race(canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | LrtuiError | None, said: str) -> None:
+    """A scenario: what it is about, what will race, and each lane's learning rate over the budget."""
+    if isinstance(found, LrtuiError):
+        y = _wrapped(canvas, found.message, 1, styles.ALERT)
+        _wrapped(canvas, found.hint, y, styles.TEXT)
+        return
+    facts = f"task {found.task} · {found.budget} · batch {found.batch_size} · device {found.device} · seed {found.seed}"
+    y = _heading(canvas, found.title, facts)
+    story = canvas.height - y - len(found.lanes) - LEAST_CHART - 4
+    y = _wrapped(canvas, found.story, y, styles.TEXT, max(2, story)) + 1
+    y = _lanes(canvas, found, y, max(3, canvas.height - y - LEAST_CHART - 2)) + 1
+    place = Rect(1, y, canvas.width - 2, min(CHART_ROWS, canvas.height - y - 1))
+    if place.height >= 3:
+        _rates(canvas.view(place), previews)
+    canvas.text(1, canvas.height - 1, said or "Enter races it", styles.WARN if said else styles.BOLD)
+
+
+def _heading(canvas: Canvas, title: str, facts: str) -> int:
+    canvas.text(1, 0, one_line(title), styles.BOLD)
+    return _wrapped(canvas, facts, 1, styles.DIM) + 1
+
+
+def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> int:
+    """Writes a text in at most so many lines; returns the row after it."""
+    lines = textwrap.wrap(literal(text), max(8, canvas.width - 2))[:rows]
+    for offset, line in enumerate(lines):
+        canvas.text(1, y + offset, line, style)
+    return y + len(lines)
+
+
+def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
+    """A row for each lane: letter, name, optimizer, rate, schedule. Returns the row after the table."""
+    names = min(max((text_width(lane.name) for lane in found.lanes), default=0), max(10, canvas.width // 3))
+    for lane_index, lane in enumerate(found.lanes[:rows]):
+        left = len(found.lanes) - lane_index
+        if lane_index == rows - 1 and left > 1:
+            canvas.text(1, y, f"... and {left} more", styles.DIM)
+            return y + 1
+        x = 1 + canvas.text(1, y, f"{lane.letter} {one_line(lane.name)}", styles.lane_bold(lane_index), names + 3)
+        x = max(x, names + 4) + 1
+        spec = f"{lane.optimizer} lr={rate(lane.lr)}" + (f"  {lane.schedule}" if lane.schedule else "")
+        canvas.text(x, y, one_line(spec), styles.TEXT)
+        y += 1
+    return y
+
+
+def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
+    """The previewed learning rates of all lanes on a logarithmic axis."""
+    if previews is None:
+        canvas.text(0, 0, "learning rates: torch is warming up ...", styles.DIM)
+        return
+    if isinstance(previews, LrtuiError):
+        canvas.text(0, 0, one_line(previews.message), styles.ALERT)
+        canvas.text(0, 1, one_line(previews.hint), styles.DIM)
+        return
+    rates = [value for preview in previews for value in preview.rates if value > 0]
+    if not rates:
+        return
+    limits = Limits.around(min(rates), max(rates), log=True)
+    total = max(2, *(preview.total for preview in previews))
+    canvas.text(0, 0, "learning rate, as it will be applied", styles.DIM)
+    place = canvas.view(Rect(8, 1, canvas.width - 8, canvas.height - 2))
+    layers = [chart.steps_curve(place, preview.steps, preview.rates, limits, total) for preview in previews]
+    bits, owner = raster.overlay(layers, list(range(len(layers))))
+    for index in range(len(layers)):
+        owned = owner == index
+        place.codes[owned] = raster.codes(bits)[owned]
+        place.styles[owned] = styles.lane(index)
+    chart.y_labels(canvas.view(Rect(0, 1, 8, place.height)), limits)
+    chart.x_labels(canvas.view(Rect(8, canvas.height - 1, place.width, 1)), total)

@@ -1,0 +1,88 @@
+"""A chart in a canvas: y labels, braille curves of one lane or of many, marks, x labels. Knows no widget."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrtui.core.series import Window, window_of
+from lrtui.core.state import LaneState
+from lrtui.tui.render import raster, styles
+from lrtui.tui.render.axis import Limits, x_ticks, y_ticks
+from lrtui.tui.render.canvas import Canvas
+
+NAN_MARK, ALERT_MARK, ABOVE, BELOW = "✗", "!", "↑", "↓"
+
+
+def curve(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: int, style: int) -> raster.Raster | None:
+    """Draws a column of a lane over the canvas, x from step 0 to `total`; None where nothing is recorded yet."""
+    canvas.fill()
+    window = lane_window(lane, column, total, canvas.width)
+    if window is None or not canvas.height:
+        return None
+    drawn = raster.draw(window, canvas.height, limits.low, limits.high, limits.log)
+    canvas.put(0, 0, raster.codes(drawn.bits), style)
+    for x in np.flatnonzero(drawn.above).tolist():
+        canvas.text(x, 0, ABOVE, style)
+    return drawn
+
+
+def overlay(canvas: Canvas, lanes: list[LaneState], column: str, limits: Limits, total: int) -> dict[int, tuple[int, int]]:
+    """Draws a column of all lanes, later ones on top; returns the cell (x, y) where each lane's curve ends."""
+    canvas.fill()
+    drawn: dict[int, raster.Raster] = {}
+    for lane in lanes:
+        window = lane_window(lane, column, total, canvas.width)
+        if window is not None and canvas.height:
+            drawn[lane.index] = raster.draw(window, canvas.height, limits.low, limits.high, limits.log)
+    if drawn:
+        order = list(drawn)
+        bits, owner = raster.overlay([drawn[index].bits for index in order], list(range(len(order))))
+        palette = np.array([*(styles.lane(index) for index in order), *[styles.TEXT] * (256 - len(order))], np.uint16)
+        canvas.put(0, 0, raster.codes(bits), palette[owner])
+    return {index: one.end for index, one in drawn.items() if one.end is not None}
+
+
+def lane_window(lane: LaneState, column: str, total: int, cells: int) -> Window | None:
+    """A lane's column cut into the dot columns of `cells` cells; None where it has no value yet."""
+    series = lane.columns.get(column)
+    if series is None or not len(series) or cells < 1:
+        return None
+    return series.window(0, total, 2 * cells)
+
+
+def mark(canvas: Canvas, lane: LaneState, drawn: raster.Raster, limits: Limits, total: int) -> None:
+    """Marks where a lane diverged, and the last finite point of one that ended NaN."""
+    values = lane.columns["loss"].values
+    for alert in lane.alerts:
+        if alert.kind == "diverged" and alert.step < len(values):
+            x = min(int(alert.step * canvas.width / total), canvas.width - 1)
+            y = raster.dot_row(float(values[alert.step]), 4 * canvas.height, limits.low, limits.high, limits.log) // 4
+            canvas.text(x, y, ALERT_MARK, styles.WARN)
+    if lane.status == "nan":
+        x, y = drawn.end or (0, 0)
+        canvas.text(x, y, NAN_MARK, styles.ALERT)
+
+
+def y_labels(canvas: Canvas, limits: Limits) -> None:
+    """Labels of the y axis, right-aligned, with a tick."""
+    canvas.fill()
+    if not canvas.height:
+        return
+    for tick in y_ticks(limits, canvas.height):
+        text = tick.label[:canvas.width - 1]
+        canvas.text(canvas.width - 1 - len(text), tick.cell, text + "┤", styles.DIM)
+
+
+def x_labels(canvas: Canvas, total: int) -> None:
+    """Labels of the x axis: steps."""
+    canvas.fill()
+    for tick in x_ticks(0, total, canvas.width):
+        canvas.text(tick.cell, 0, tick.label, styles.DIM)
+
+
+def steps_curve(canvas: Canvas, steps: list[int], rates: list[float], limits: Limits, total: int) -> np.ndarray:
+    """The dot bits of a piecewise constant curve: `rates[i]` from `steps[i]` on, up to `total`."""
+    edges = np.array([*steps, total], float)
+    x = np.repeat(edges, 2)[1:-1]
+    y = np.repeat(np.array(rates, float), 2)
+    return raster.draw(window_of(x, y, 0, total, 2 * canvas.width), canvas.height, limits.low, limits.high, limits.log).bits

@@ -1,0 +1,165 @@
+"""One lane's pane: words, the applied rate in large, numbers, its curves, its sprites. Pure drawing; knows no widget."""
+
+from __future__ import annotations
+
+import math
+
+from lrtui.core.numbers import count, duration, loss, rate
+from lrtui.core.state import LaneState
+from lrtui.core.text import literal, one_line
+from lrtui.tui.layout import PaneParts, Rect, pane_parts
+from lrtui.tui.render import chart, digits, sprite, styles
+from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.view import RaceView
+
+FAILED = ("error", "died")
+
+
+def draw(canvas: Canvas, lane: LaneState, view: RaceView, total: int, *, chosen: bool, figures: bool) -> None:
+    """Draws the whole pane; `figures` False leaves the numbers that change with every step as they were."""
+    has_sprite = lane.sample is not None
+    parts = pane_parts(canvas.width, canvas.height, has_sprite)
+    _border(canvas)
+    _title(canvas.view(parts.title), lane, chosen)
+    _words(canvas.view(parts.words), lane)
+    if figures:
+        _rate(canvas.view(parts.rate), lane, parts.large)
+        _numbers(canvas, lane, parts)
+    if lane.status in FAILED and lane.ended is not None and lane.ended.error:
+        _error(canvas, lane.ended.error, parts)
+        return
+    _curves(canvas, lane, view, total, parts)
+    if parts.sprite and lane.sample is not None:
+        _sprite(canvas.view(parts.sprite), lane)
+
+
+def _border(canvas: Canvas) -> None:
+    for y in range(canvas.height):
+        canvas.text(canvas.width - 1, y, "│", styles.DIM)
+
+
+def _title(canvas: Canvas, lane: LaneState, chosen: bool) -> None:
+    bad = lane.verdict == "nan" or lane.status in FAILED
+    bar = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane_bold(lane.index)
+    canvas.fill(bar if bad or chosen else styles.TEXT)
+    status = status_words(lane)
+    sign = "▶" if chosen else " "
+    room = canvas.width - len(status) - 2
+    canvas.text(0, 0, f"{sign}{lane.lane.letter} {one_line(lane.lane.name)}", bar, room)
+    canvas.text(canvas.width - len(status), 0, status, bar)
+
+
+def status_words(lane: LaneState) -> str:
+    """What a lane is doing, in a word or three; NaN with its step."""
+    if lane.status == "nan" and lane.ended is not None:
+        return f"NaN at step {lane.ended.step}"
+    if lane.verdict == "diverged" and not lane.over:
+        return f"{lane.status} DIVERGED"
+    finished = "DIVERGED" if lane.verdict == "diverged" else "finished"
+    return {"finished": finished, "error": "ERROR", "died": "LOST"}.get(lane.status, lane.status)
+
+
+def _words(canvas: Canvas, lane: LaneState) -> None:
+    canvas.fill()
+    spec = lane.lane
+    said = next((alert for alert in reversed(lane.alerts)), None)
+    if said is not None:
+        canvas.text(1, 0, one_line(said.text), styles.ALERT if said.kind != "diverged" else styles.WARN)
+        return
+    metrics = _metrics(lane)
+    text = f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {spec.schedule}" if spec.schedule else "")
+    canvas.text(1, 0, one_line(text), styles.DIM)
+    room = canvas.width - text_width(text) - 4
+    if metrics and text_width(metrics) <= room:
+        canvas.text(canvas.width - text_width(metrics) - 1, 0, metrics, styles.TEXT)
+
+
+def _rate(canvas: Canvas, lane: LaneState, large: bool) -> None:
+    canvas.fill()
+    value = lane.applied_lr if math.isfinite(lane.applied_lr) else lane.lane.lr
+    if large:
+        digits.write(canvas, 1, 0, rate(value, 3), styles.lane_bold(lane.index))
+    else:
+        canvas.text(1, 0, f"lr {rate(value, 3)}", styles.lane_bold(lane.index))
+
+
+def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
+    lines = number_lines(lane, len(parts.numbers), max(line.width for line in parts.numbers))
+    for rect, text in zip(parts.numbers, lines, strict=False):
+        view = canvas.view(rect)
+        view.fill()
+        view.text(0 if rect.x else 1, 0, text)
+
+
+def number_lines(lane: LaneState, lines: int, width: int) -> list[str]:
+    """The figures in `lines` lines, most important first."""
+    losses = f"loss {loss(lane.last_loss):<8}best {loss(lane.best_loss)}"
+    if width < 26:
+        losses = f"loss {loss(lane.last_loss)}"
+    if lines == 1:
+        return [losses]
+    epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
+    steps = f"step {lane.steps}/{lane.total_steps or '?'}{epochs}"
+    return [losses, steps, _pace(lane, width), _metrics(lane)][:lines]
+
+
+def _pace(lane: LaneState, width: int) -> str:
+    done = lane.steps / lane.total_steps if lane.total_steps else 0.0
+    if lane.over:
+        return f"{done:4.0%} {'' if math.isnan(lane.steps_per_second) else count(lane.steps_per_second) + ' steps/s'}"
+    left = (lane.total_steps - lane.steps) / lane.speed if lane.speed > 0 else math.nan
+    speed = "" if math.isnan(lane.speed) else f"{count(lane.speed)}/s"
+    bar = progress_bar(done, 8) + " " if width >= 34 else ""
+    return f"{bar}{done:4.0%} {speed:<7} ETA {duration(left)}"
+
+
+def progress_bar(done: float, width: int) -> str:
+    """A bar of `width` cells, filled to the eighth of a cell."""
+    eighths = round(min(max(done, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width, "░")
+
+
+def _metrics(lane: LaneState) -> str:
+    if not lane.evaluations or not lane.evaluations[-1].metrics:
+        return ""
+    return "  ".join(f"{one_line(name)} {loss(value)}" for name, value in lane.evaluations[-1].metrics.items())
+
+
+def _epochs(lane: LaneState) -> int:
+    return math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started else 0
+
+
+def _curves(canvas: Canvas, lane: LaneState, view: RaceView, total: int, parts: PaneParts) -> None:
+    chart.y_labels(canvas.view(parts.y_labels), view.loss_limits)
+    place = canvas.view(parts.curve)
+    drawn = chart.curve(place, lane, "loss", view.loss_limits, total, styles.lane(lane.index))
+    if drawn is not None:
+        chart.mark(place, lane, drawn, view.loss_limits, total)
+    elif place.height:
+        place.text(max(0, (place.width - 8) // 2), place.height // 2, lane.status, styles.DIM)
+    if parts.rate_curve and parts.rate_labels:
+        chart.curve(canvas.view(parts.rate_curve), lane, "applied_lr", view.rate_limits, total, styles.DIM)
+        labels = canvas.view(parts.rate_labels)
+        chart.y_labels(labels, view.rate_limits)
+        labels.text(0, 0, "lr", styles.DIM)
+    if parts.x_labels:
+        chart.x_labels(canvas.view(parts.x_labels), total)
+
+
+def _sprite(canvas: Canvas, lane: LaneState) -> None:
+    canvas.fill()
+    assert lane.sample is not None
+    codes, numbers = sprite.cells(lane.sample.images(), canvas.width, canvas.height)
+    canvas.put(0, 0, codes, numbers)
+
+
+def _error(canvas: Canvas, text: str, parts: PaneParts) -> None:
+    """The end of a traceback in the place of the curves, wrapped: its last lines say what happened."""
+    top = parts.y_labels.y
+    place = canvas.view(Rect(1, top, canvas.width - 3, canvas.height - top))
+    place.fill()
+    width = max(1, place.width)
+    lines = [line[start:start + width] for line in literal(text).splitlines() for start in range(0, max(len(line), 1), width)]
+    for y, line in enumerate(lines[-place.height:] if place.height else []):
+        place.text(0, y, line, styles.TEXT)

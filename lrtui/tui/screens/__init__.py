@@ -1,0 +1,1 @@
+"""The screens: picker, race, and what asks or explains over them."""

@@ -1,0 +1,243 @@
+"""The picker: scenarios and runs to choose from, with what there is to know of each; a crew warms up meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from lrtui.core import scenario
+from lrtui.core.errors import LrtuiError
+from lrtui.core.numbers import duration
+from lrtui.core.spec import Race
+from lrtui.core.text import one_line
+from lrtui.launch import Crew, Preview
+from lrtui.store import rundir
+from lrtui.store.reader import Reader, Summary, summary
+from lrtui.tui import keys
+from lrtui.tui.frame import Frame
+from lrtui.tui.render import card, panels
+from lrtui.tui.screens.dialogs import Help
+
+RECENT_RUNS = 30
+
+
+class Picker(Screen[None]):
+    """Typing filters, arrows choose, Enter races a scenario or watches a run."""
+
+    BINDINGS = keys.bindings(keys.PICKER)
+
+    class Chosen(Message):
+        """A run to be shown: one that has just been started, or an old one."""
+
+        def __init__(self, run: Path) -> None:
+            super().__init__()
+            self.run = run
+
+    def __init__(self, runs: Path) -> None:
+        super().__init__()
+        self._runs = runs
+        self._crew: Crew | None = None
+        self._crew_lock = threading.Lock()
+        self._items: dict[str, tuple[str, Path, Summary | None]] = {}
+        self._races: dict[Path, Race | LrtuiError] = {}
+        self._previews: dict[Path, list[Preview] | LrtuiError] = {}
+        self._starting = False
+        self._said = ""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            with Vertical(id="left"):
+                yield Input(placeholder="type to filter", id="filter", compact=True)
+                yield OptionList(id="list", markup=False)
+            with Vertical():
+                yield Frame(id="card")
+        yield Frame(id="picker-footer")
+
+    def on_mount(self) -> None:
+        self.query_one("#picker-footer", Frame).styles.height = 1
+        self.query_one("#list", OptionList).can_focus = False
+        self._items = _items(self._runs)
+        self._fill("")
+        self.query_one(Input).focus()
+        self.call_after_refresh(self._warm_up)
+
+    def on_unmount(self) -> None:
+        if self._crew is not None:
+            self._crew.close()
+
+    def on_frame_resized(self, message: Frame.Resized) -> None:
+        if message.frame.id == "picker-footer":
+            panels.footer(message.frame.canvas, keys.footer_words(keys.PICKER))
+            message.frame.commit()
+        else:
+            self._show()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self._show()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.action_go()
+
+    def action_cursor(self, step: int) -> None:
+        """The cursor, over headings, to the item `step` further."""
+        options = self.query_one(OptionList)
+        for _ in range(abs(step)):
+            options.action_cursor_down() if step > 0 else options.action_cursor_up()
+
+    def action_clear(self) -> None:
+        """An empty filter; out, when it is empty."""
+        words = self.query_one(Input)
+        if words.value:
+            words.value = ""
+        else:
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        """Out of the program."""
+        self.app.exit(None)
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.app.push_screen(Help(keys.PICKER, {}))
+
+    def action_go(self) -> None:
+        """Races the scenario, or watches the run."""
+        item = self._item()
+        if item is None or self._starting:
+            return
+        kind, path, _ = item
+        if kind == "run":
+            self.post_message(self.Chosen(path))
+            return
+        race = self._race(path)
+        if isinstance(race, LrtuiError):
+            self.notify(one_line(str(race)), severity="error", markup=False)
+            return
+        self._starting, self._said = True, "starting ..."
+        self._show()
+        self._start(race)
+
+    def _item(self) -> tuple[str, Path, Summary | None] | None:
+        options = self.query_one(OptionList)
+        index = options.highlighted
+        return self._items.get(options.get_option_at_index(index).id or "") if index is not None else None
+
+    def _fill(self, words: str) -> None:
+        """The list of what matches all words, under headings."""
+        options = self.query_one(OptionList)
+        options.clear_options()
+        heading = ""
+        for key, (kind, path, run) in self._items.items():
+            text = _label(kind, path, run)
+            if not all(word in f"{kind} {text.plain}".lower() for word in words.lower().split()):
+                continue
+            if kind != heading:
+                heading = kind
+                options.add_option(Option(Text(_HEADINGS[kind], style="dim"), disabled=True))
+            options.add_option(Option(text, id=key))
+        options.action_first()
+        self._show()
+
+    def _show(self) -> None:
+        """Draws what is known of the chosen item."""
+        frame, item = self.query_one("#card", Frame), self._item()
+        if not frame.canvas.width:
+            return
+        frame.canvas.fill()
+        if item is None:
+            card.nothing(frame.canvas)
+        elif item[0] == "run" and item[2] is not None:
+            card.run(frame.canvas, item[2], self._run_race(item[1]))
+        else:
+            race = self._race(item[1])
+            card.race(frame.canvas, race, self._previews.get(item[1]), self._said)
+            if isinstance(race, Race) and item[1] not in self._previews:
+                self._preview(item[1], race)
+        frame.commit()
+
+    def _race(self, path: Path) -> Race | LrtuiError:
+        if path not in self._races:
+            try:
+                self._races[path] = scenario.load(str(path))
+            except LrtuiError as error:
+                self._races[path] = error
+        return self._races[path]
+
+    def _run_race(self, run: Path) -> Race | LrtuiError:
+        if run not in self._races:
+            try:
+                reader = Reader(run)
+                self._races[run] = reader.race
+                reader.close()
+            except LrtuiError as error:
+                self._races[run] = error
+        return self._races[run]
+
+    @work(thread=True, group="crew")
+    def _warm_up(self) -> None:
+        """torch is imported in the crew's process while the person reads."""
+        self._get_crew()
+
+    def _get_crew(self) -> Crew:
+        with self._crew_lock:
+            self._crew = self._crew or Crew()
+            return self._crew
+
+    @work(thread=True, group="preview", exclusive=True)
+    def _preview(self, path: Path, race: Race) -> None:
+        """Asks the crew what each lane's schedule will do; an answer that nobody waits for any more is kept all the same."""
+        try:
+            found: list[Preview] | LrtuiError = self._get_crew().preview(race)
+        except LrtuiError as error:
+            found = error
+        self._previews[path] = found
+        if not self._starting and self.is_mounted:
+            self.app.call_from_thread(self._show)
+
+    @work(thread=True, group="start")
+    def _start(self, race: Race) -> None:
+        try:
+            run = self._get_crew().start(race, self._runs)
+            self._crew = None
+            self.app.call_from_thread(self.post_message, self.Chosen(run))
+        except LrtuiError as error:
+            self.app.call_from_thread(self._failed, error)
+
+    def _failed(self, error: LrtuiError) -> None:
+        self._starting, self._said = False, ""
+        self.notify(one_line(str(error)), title="not started", severity="error", markup=False, timeout=10)
+        self._show()
+
+
+_HEADINGS = {"run": "── runs ──", "own": "── ./scenarios ──", "scenario": "── scenarios ──"}
+
+
+def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
+    """What there is to choose from, by an id: running races first, then scenarios, then other runs, newest first."""
+    recent = [summary(run) for run in rundir.listing(runs)[:RECENT_RUNS]]
+    own = sorted(Path("scenarios").absolute().glob("*.toml"))
+    own = [] if own and own[0].parent.samefile(scenario.BUNDLED) else own
+    entries: list[tuple[str, Path, Summary | None]] = [("run", run.path, run) for run in recent if run.state == "running"]
+    entries += [("own", path, None) for path in own] + [("scenario", path, None) for path in scenario.bundled()]
+    entries += [("run", run.path, run) for run in recent if run.state != "running"]
+    return {str(index): entry for index, entry in enumerate(entries)}
+
+
+def _label(kind: str, path: Path, run: Summary | None) -> Text:
+    if run is None:
+        return Text(one_line(path.stem))
+    words = "● running" if run.state == "running" else f"{run.state}, {duration(time.time() - run.created)} ago"
+    return Text(f"{one_line(run.title)[:24]}  ").append(words, style="green" if run.state == "running" else "dim")

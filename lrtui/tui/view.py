@@ -1,0 +1,52 @@
+"""What a person has chosen to see of a race, and the axes that all panes share. Pure; knows no widget."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from lrtui.core.state import LaneState, RaceState
+from lrtui.tui.render.axis import Limits
+
+HEADROOM = 10.0
+"""The loss axis ends at most this far above the highest first loss: one exploding lane must not flatten the others."""
+
+
+@dataclass
+class RaceView:
+    """The state of the screen that is not the state of the race."""
+
+    chosen: int = 0
+    enlarged: bool = False
+    overlay: bool = False
+    log: bool = True
+    """Whether the person wants a logarithmic loss axis; it is linear all the same where a loss is zero or below."""
+    loss_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
+    rate_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
+
+    def fit(self, state: RaceState) -> None:
+        """Fits the shared axes to what the lanes have recorded; they move rarely."""
+        self.loss_limits = _fitted(self.loss_limits, state.lanes, "loss", self.log, headroom=True)
+        self.rate_limits = _fitted(self.rate_limits, state.lanes, "applied_lr", True, headroom=False)
+
+
+def steps_shown(state: RaceState) -> int:
+    """The length of the x axis in steps: the budget, so that it does not move."""
+    return max(2, *(max(lane.total_steps, lane.steps) for lane in state.lanes))
+
+
+def _fitted(old: Limits, lanes: list[LaneState], column: str, log: bool, headroom: bool) -> Limits:
+    ranges = [lane.columns[column].finite_range() for lane in lanes if column in lane.columns]
+    ranges = [found for found in ranges if math.isfinite(found.low)]
+    if not ranges:
+        return old.with_log(log)
+    low, high = min(r.low for r in ranges), max(r.high for r in ranges)
+    firsts = [abs(lane.first_loss) for lane in lanes if math.isfinite(lane.first_loss)]
+    if headroom and firsts:
+        high = max(min(high, HEADROOM * max(firsts)), low)
+    if log and low <= 0:
+        positive = [r.positive for r in ranges if math.isfinite(r.positive)]
+        if column == "loss" or not positive:
+            return old.with_log(False).fit(low, high)
+        low = min(positive)  # a rate of zero is the bottom of a warmup, not a reason to lose the decades
+    return old.with_log(log).fit(low, high)
