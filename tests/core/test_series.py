@@ -1,0 +1,154 @@
+"""A series' windows against a brute-force reading of every point."""
+
+from __future__ import annotations
+
+import math
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from numpy.typing import NDArray
+
+from lrtui.core.series import Series, Window, window_of
+
+ODD = st.sampled_from([math.nan, math.inf, -math.inf, 1e38, -1e38, 0.0])
+
+
+def tenths(low: int, high: int) -> st.SearchStrategy[float]:
+    return st.integers(low * 10, high * 10).map(lambda number: number / 10)
+
+
+@st.composite
+def walks(draw: st.DrawFn) -> NDArray[np.float32]:
+    """A random walk with spikes, lone NaNs and infinities, and stretches of NaN."""
+    length = draw(st.integers(0, 1500))
+    walk = np.random.default_rng(draw(st.integers(0, 99))).normal(size=length).cumsum().astype(np.float32)
+    for _ in range(draw(st.integers(0, 8)) if length else 0):
+        at = draw(st.integers(0, length - 1))
+        walk[at : at + draw(st.sampled_from([1, 1, 2, 20, 300]))] = draw(ODD)
+    return walk
+
+
+def slow_window(x: NDArray[np.float64], y: NDArray[np.float32], start: float, stop: float, width: int) -> Window:
+    """Every point looked at, one after another."""
+    nan = [np.full(width, np.nan, np.float32) for _ in range(4)]
+    lo, hi, first, last = nan
+    gap, cut = np.zeros(width, bool), np.zeros(width, bool)
+    exact = [math.floor((at - start) * width / (stop - start)) for at in x]
+    place = [max(column, width) if at >= stop else column for at, column in zip(x, exact, strict=True)]
+    for number, (column, value) in enumerate(zip(place, y, strict=True)):
+        if not 0 <= column < width:
+            continue
+        if not math.isfinite(value):
+            gap[column] = True
+            continue
+        if math.isnan(first[column]):
+            first[column] = lo[column] = hi[column] = value
+            cut[column] = number > 0 and not math.isfinite(y[number - 1])
+        last[column] = value
+        lo[column], hi[column] = min(lo[column], value), max(hi[column], value)
+    points = [(column, float(value)) for column, value in zip(place, y, strict=True)]
+    left, right = [p for p in points if p[0] < 0][-1:], [p for p in points if p[0] >= width]
+    inner = [p for p in points if p[0] < width][-1:]
+    before = left[0] if left and math.isfinite(left[0][1]) else None
+    after = right[0] if right and inner and math.isfinite(right[0][1] + inner[0][1]) else None
+    return Window(lo, hi, first, last, gap, cut, before, after)
+
+
+def assert_same(window: Window, expected: Window) -> None:
+    for name in Window._fields[:6]:
+        np.testing.assert_array_equal(getattr(window, name), getattr(expected, name), err_msg=name)
+    assert window.before == expected.before
+    assert window.after == expected.after
+
+
+def series_of(values: NDArray[np.float32], block: int = 10**9) -> Series:
+    series = Series()
+    for at in range(0, len(values), block):
+        series.extend(values[at : at + block])
+    return series
+
+
+@given(walks(), st.integers(1, 400), tenths(-50, 1600), tenths(1, 2000), st.integers(1, 130), st.sampled_from([1, 40, 9999]))
+@settings(max_examples=300, deadline=None)
+def test_window_equals_reading_every_point(
+    walk: NDArray[np.float32], block: int, start: float, span: float, width: int, at_once: int
+) -> None:
+    with patch("lrtui.core.series.AT_ONCE", at_once):
+        window = series_of(walk, block).window(start, start + span, width)
+    assert_same(window, slow_window(np.arange(len(walk)) * 1.0, walk, start, start + span, width))
+
+
+@given(walks(), st.lists(st.integers(1, 300), max_size=8), tenths(-50, 900), tenths(1, 2000), st.integers(1, 130))
+@settings(max_examples=200, deadline=None)
+def test_a_window_brought_up_to_date_equals_a_new_one(
+    walk: NDArray[np.float32], blocks: list[int], start: float, span: float, width: int
+) -> None:
+    series, at = Series(), 0
+    for block in blocks:
+        series.extend(walk[at : at + block])
+        at += block
+        for columns in (width, 1):
+            fresh = series_of(walk[:at]).window(start, start + span, columns)
+            assert_same(series.window(start, start + span, columns), fresh)
+
+
+@given(walks(), st.integers(0, 99), tenths(-5, 50), tenths(1, 200), st.integers(1, 130))
+@settings(max_examples=150, deadline=None)
+def test_window_of_sparse_points_equals_reading_every_point(
+    walk: NDArray[np.float32], seed: int, start: float, span: float, width: int
+) -> None:
+    y = walk[:40]
+    x = np.random.default_rng(seed).uniform(0.01, 5, len(y)).cumsum()
+    assert_same(window_of(x, y, start, start + span, width), slow_window(x, y, start, start + span, width))
+
+
+@given(walks(), st.integers(1, 400))
+@settings(max_examples=100, deadline=None)
+def test_range_and_last_finite_value_follow_every_block(walk: NDArray[np.float32], block: int) -> None:
+    series = series_of(walk, block)
+    finite = walk[np.isfinite(walk)]
+    expected = [finite.min(), finite.max()] if len(finite) else [math.nan, math.nan]
+    positive = finite[finite > 0].min() if (finite > 0).any() else math.nan
+    np.testing.assert_array_equal(series.finite_range(), [*expected, positive])
+    where = np.flatnonzero(np.isfinite(walk))
+    assert series.last_finite == ((where[-1], walk[where[-1]]) if len(where) else None)
+    np.testing.assert_array_equal(series.values, walk)
+
+
+def test_a_spike_of_one_step_in_a_million_is_in_every_window_that_covers_it() -> None:
+    values = np.ones(1_000_000, np.float32)
+    values[654_321] = 1e30
+    series = series_of(values, 9973)
+    for start, stop, width in [(0, 1_000_000, 90), (0, 1_000_000, 7), (600_000, 700_001, 400), (654_321, 654_322, 3)]:
+        window = series.window(start, stop, width)
+        assert np.nanmax(window.hi) == np.float32(1e30)
+        assert np.sum(window.hi > 1) == 1
+
+
+def test_values_that_float32_cannot_hold_are_infinities() -> None:
+    series = series_of(np.array([1.0, 1e300]))
+    assert series.last == math.inf
+    assert series.window(0, 2, 2).gap.tolist() == [False, True]
+
+
+def test_an_empty_series_has_an_empty_window() -> None:
+    window = Series().window(0, 10, 4)
+    assert np.isnan(window.lo).all()
+    assert not window.gap.any()
+    assert math.isnan(Series().last)
+    assert Series().last_finite is None
+
+
+def test_values_are_read_only() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        series_of(np.ones(3, np.float32)).values[0] = 2
+
+
+@pytest.mark.parametrize("every", [1, 10])
+def test_a_value_costs_at_most_six_bytes(every: int) -> None:
+    values = np.full(300_000, np.nan, np.float32)
+    values[::every] = 1
+    series = series_of(values, 100)
+    assert series.nbytes <= 6.6 * len(series) if every > 1 else 5.6 * len(series)

@@ -1,0 +1,39 @@
+"""Ways to train in this process, without a crew, a store or a screen."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lrtui.core import scenario
+from lrtui.core.events import Steps
+from lrtui.training.loop import Training, train_lane
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def make_race(lanes, task="Dropped", **keys):
+    """A race over a task in tasks_for_tests.py; `lanes` as in a scenario's [[lane]] tables."""
+    keys = {"epochs": 3, **keys}
+    if "steps" in keys:
+        del keys["epochs"]
+    raw = {"task": f"tasks_for_tests.py:{task}", "seed": 11, "batch_size": 16, "lane": lanes, **keys}
+    return scenario.parse(raw, source="test", folder=HERE, scenario="test")
+
+
+def train(race, index=0, *, deferred=None):
+    """All events of one lane, trained alone."""
+    training = Training(race, index, torch.device("cpu"), deferred=deferred)
+    return [event for event in train_lane(training) if event is not None]
+
+
+def column(events, name="loss"):
+    """A column of all steps, joined."""
+    blocks = [event.values(name) for event in events if isinstance(event, Steps)]
+    return np.concatenate(blocks).tolist() if blocks else []

@@ -1,0 +1,279 @@
+"""Lanes that take turns in one trainer are what they would be alone: to the bit, paused or not, whatever befalls the others."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from lrtui.core.commands import Pause, Resume, Stop
+from lrtui.core.events import Alerted, Ended, Evaluated, Started, StatusChanged, Steps
+from lrtui.core.state import RaceState, apply
+from lrtui.store.reader import Reader
+from lrtui.store.recorder import Recorder
+from lrtui.store.writer import Writer, create_run
+from lrtui.training import trainer
+from lrtui.training.loop import Training
+from lrtui.training.trainer import Turn, take_turns
+
+from .conftest import column, make_race, train
+
+LANES = [{"lr": 0.01}, {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9}, {"optimizer": "AdamW", "lr": 0.002, "schedule": "linear"}]
+TOO_HIGH = {"optimizer": "SGD", "lr": 3.0}
+
+
+class Tape:
+    """A recorder that keeps what it is given."""
+
+    def __init__(self):
+        self.events = []
+
+    def put(self, event):
+        self.events.append(event)
+
+    def of(self, lane):
+        return [event for event in self.events if event.lane == lane]
+
+
+def turns_of(race, tape):
+    return [Turn(race, index, "cpu", tape) for index in range(len(race.lanes))]
+
+
+def numbers(events):
+    """Everything measured in a lane but the time it took."""
+    evaluated = [(e.epoch, e.step, e.loss, e.metrics) for e in events if isinstance(e, Evaluated)]
+    return [column(events, name) for name in ("loss", "applied_lr", "next_lr", "grad_norm")], evaluated
+
+
+def seen_whole(events):
+    """The steps of a lane, held to be there once each and in order."""
+    done = 0
+    for event in events:
+        if isinstance(event, Steps):
+            assert event.first == done
+            done += event.count
+    return done
+
+
+def take_shortest_turns(turns):
+    """A turn of one step (or event) each, until all have ended or are paused."""
+    while running := [turn for turn in turns if not turn.over and not turn.paused]:
+        for turn in running:
+            turn.run(seconds=0.0)
+
+
+def record(race, path, commands=()):
+    """Trains all lanes in one trainer, through a real store; the events of each lane, and the run."""
+    run = create_run(path, race)
+    writer = Writer(run, "viewer")
+    for command in commands:
+        writer.send(command)
+    writer.close()
+    recorder = Recorder(run, "trainer 0", set(range(len(race.lanes))))
+    take_turns({index: Turn(race, index, "cpu", recorder) for index in range(len(race.lanes))}, recorder)
+    recorder.close()
+    reader = Reader(run)
+    events = reader.poll(budget_s=60.0)
+    assert reader.caught_up
+    reader.close()
+    return [[event for event in events if event.lane == index] for index in range(len(race.lanes))], run
+
+
+def test_lanes_that_take_turns_are_bit_identical_to_lanes_alone():
+    race, tape = make_race(LANES), Tape()
+    take_shortest_turns(turns_of(race, tape))
+    for index in range(3):
+        assert numbers(tape.of(index)) == numbers(train(race, index))
+
+
+def test_lanes_recorded_in_a_store_are_bit_identical_to_lanes_alone(tmp_path):
+    race = make_race(LANES, epochs=8)
+    lanes, _ = record(race, tmp_path)
+    for index, events in enumerate(lanes):
+        assert numbers(events) == numbers(train(race, index))
+        assert seen_whole(events) == 32
+        assert events[-1].reason == "finished"
+
+
+@pytest.fixture(params=["read at once", "read by the block"])
+def reading(request, monkeypatch):
+    """How a lane reads its numbers: as on the CPU, or as on an accelerator."""
+    if request.param == "read by the block":
+        monkeypatch.setattr(trainer, "Training", partial(Training, deferred=True))
+
+
+# A lane of three epochs of four steps with validation and samples yields some thirty items: a pause after each of them.
+@pytest.mark.parametrize("after", range(0, 36, 3))
+@pytest.mark.usefixtures("reading")
+def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after):
+    race, tape = make_race(LANES[:2]), Tape()
+    turns = turns_of(race, tape)
+    for offset in range(3):
+        for _ in range(after + offset if not offset else 1):
+            turns[0].run(seconds=0.0)
+        if not turns[0].over:
+            assert turns[0].obey(Pause(lane=0)) == "paused"
+            turns[1].run(seconds=0.0)
+            assert turns[0].obey(Resume(lane=0)) == "running"
+    take_shortest_turns(turns)
+    assert numbers(tape.of(0)) == numbers(train(race, 0))
+    assert numbers(tape.of(1)) == numbers(train(race, 1))
+    assert seen_whole(tape.of(0)) == 12
+
+
+def test_a_paused_lane_does_not_train_while_the_others_do():
+    race, tape = make_race(LANES[:2]), Tape()
+    turns = turns_of(race, tape)
+    for _ in range(5):
+        turns[0].run(seconds=0.0)
+    turns[0].obey(Pause(lane=0))
+    steps = turns[0].steps
+    take_shortest_turns(turns)
+    assert turns[1].over
+    assert not turns[0].over
+    assert turns[0].steps == steps
+    assert [event.status for event in tape.of(0) if isinstance(event, StatusChanged)] == ["paused"]
+    turns[0].obey(Resume(lane=0))
+    take_shortest_turns(turns)
+    assert numbers(tape.of(0)) == numbers(train(race, 0))
+
+
+def test_a_pause_tells_all_steps_done_by_then():
+    race, tape = make_race(LANES[:1]), Tape()
+    turn = turns_of(race, tape)[0]
+    while turn.steps < 2:
+        turn.run(seconds=0.0)
+    turn.obey(Pause(lane=0))
+    said = tape.events[-1]
+    assert isinstance(said, StatusChanged)
+    assert said.step == seen_whole(tape.events) == turn.steps == 2
+
+
+def test_commands_that_come_too_late_or_twice_say_so():
+    race, tape = make_race(LANES[:1]), Tape()
+    turn = turns_of(race, tape)[0]
+    assert turn.obey(Resume(lane=0)) == "not paused"
+    assert turn.obey(Pause(lane=0)) == "paused"
+    assert turn.obey(Pause(lane=0)) == "already paused"
+    assert turn.obey(Stop(lane=0)) == "stopped"
+    assert turn.obey(Stop(lane=0)) == "the lane has ended"
+    assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["stopped"]
+
+
+@pytest.mark.parametrize("after", range(1, 20))
+@pytest.mark.usefixtures("reading")
+def test_stop_keeps_every_step_that_was_done(after):
+    race, tape = make_race(LANES[:1]), Tape()
+    turn = turns_of(race, tape)[0]
+    for _ in range(after):
+        turn.run(seconds=0.0)
+    assert turn.obey(Stop(lane=0)) == "stopped"
+    assert isinstance(tape.events[-1], Ended)
+    assert tape.events[-1].reason == "stopped"
+    assert tape.events[-1].step == seen_whole(tape.events)
+    assert column(tape.events) == column(train(race))[:tape.events[-1].step]
+
+
+@pytest.mark.usefixtures("reading")
+@pytest.mark.parametrize("command", [Pause, Stop])
+def test_a_lane_that_exploded_unseen_ends_as_nan_whatever_is_said_to_it(command):
+    """On an accelerator a bad step is found when a block is read: a pause or a stop reads it."""
+    race, tape = make_race([{"optimizer": "SGD", "lr": 1e12}], task="Plain", epochs=20), Tape()
+    turn = turns_of(race, tape)[0]
+    while turn.steps < 8 and not turn.over:
+        turn.run(seconds=0.0)
+    turn.obey(command(lane=0))
+    if not turn.over:
+        turn.obey(Resume(lane=0))
+        take_shortest_turns([turn])
+    expected = train(race)
+    assert numbers(tape.events)[0][0][:-1] == numbers(expected)[0][0][:-1]
+    assert seen_whole(tape.events) == len(column(expected))
+    assert [event.kind for event in tape.events if isinstance(event, Alerted)][-1] == "nan"
+    assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["nan"]
+
+
+def test_commands_reach_their_lane_through_the_store_and_are_acknowledged(tmp_path):
+    race = make_race(LANES, task="Slow", epochs=200)
+    lanes, run = record(race, tmp_path, [Stop(lane=1), Stop(lane=0), Pause(lane=2), Resume(lane=2), Stop(lane=2)])
+    assert [events[-1].reason for events in lanes] == ["stopped"] * 3
+    assert [event.status for event in lanes[2] if isinstance(event, StatusChanged)] == ["paused", "running"]
+    reader = Reader(run)
+    assert reader.results([1, 2, 3, 4, 5]) == {1: "stopped", 2: "stopped", 3: "paused", 4: "running", 5: "stopped"}
+    reader.close()
+
+
+@pytest.mark.parametrize(("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough")])
+def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, line, tmp_path):
+    race = make_race([{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task=task, epochs=20)
+    lanes, _ = record(race, tmp_path)
+    plain = make_race([{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task="Plain", epochs=20)
+    assert [events[-1].reason for events in lanes] == ["finished", "error", "finished"]
+    for index in (0, 2):
+        assert numbers(lanes[index]) == numbers(train(plain, index))
+    end, alert = lanes[1][-1], lanes[1][-2]
+    assert end.error.rstrip().endswith(line)
+    assert "tasks_for_tests.py" in end.error
+    assert "\x1b" not in end.error
+    assert isinstance(alert, Alerted)
+    assert (alert.kind, alert.text) == ("error", line)
+    assert end.step == seen_whole(lanes[1]) > 0
+    assert column(lanes[1]) == column(train(plain, 1))[:end.step]
+
+
+def test_an_error_in_validation_still_tells_the_step_before_it():
+    race, tape = make_race(LANES[:1], task="RaisesInMetrics"), Tape()
+    take_shortest_turns(turns_of(race, tape))
+    assert tape.events[-1].reason == "error"
+    assert "no metrics today" in tape.events[-1].error
+    assert tape.events[-1].step == seen_whole(tape.events) == 4
+
+
+def test_a_task_that_cannot_be_built_fails_like_any_other():
+    race, tape = make_race(LANES[:1], task="Unbuildable"), Tape()
+    take_shortest_turns(turns_of(race, tape))
+    assert [type(event) for event in tape.events] == [Alerted, Ended]
+    assert "no weights" in tape.events[-1].error
+
+
+def test_a_lane_that_has_ended_holds_nothing_any_more():
+    race, tape = make_race(LANES[:1]), Tape()
+    turn = turns_of(race, tape)[0]
+    take_shortest_turns([turn])
+    assert turn._training is None
+    assert list(turn._events) == []
+
+
+def test_leaving_tells_the_steps_done_but_no_end():
+    race, tape = make_race(LANES[:1]), Tape()
+    turn = turns_of(race, tape)[0]
+    for _ in range(6):
+        turn.run(seconds=0.0)
+    steps = turn.steps
+    turn.leave()
+    assert seen_whole(tape.events) == steps > 0
+    assert not any(isinstance(event, Ended) for event in tape.events)
+
+
+def test_the_global_generators_are_each_lanes_own(tmp_path):
+    """A lane that draws from Python's and numpy's generators gets the same numbers alone and among others."""
+    race = make_race([{"lr": 0.01}, {"lr": 0.02}], task="DrawsEverywhere")
+    tape = Tape()
+    take_shortest_turns(turns_of(race, tape))
+    for index in range(2):
+        assert numbers(tape.of(index)) == numbers(train(race, index))
+
+
+def test_the_state_that_a_viewer_folds_agrees_with_the_loop(tmp_path):
+    race = make_race(LANES)
+    lanes, _ = record(race, tmp_path)
+    state = RaceState(race)
+    for events in lanes:
+        for event in events:
+            apply(state, event)
+    for lane, events in zip(state.lanes, lanes, strict=True):
+        assert isinstance(events[0], Started)
+        assert lane.steps == lane.total_steps == 12
+        assert lane.last_loss == column(events)[-1]
+        assert lane.best_loss == min(column(events))
+        assert lane.status == "finished"
+    assert torch.get_num_threads() == lanes[0][0].intra_op_threads
