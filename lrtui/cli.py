@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class ExitCode(enum.IntEnum):
 
 def main(args: Sequence[str] | None = None) -> None:
     """The console script: runs a command, turns what a person can mend into one short message on stderr."""
+    if not os.environ.get("TERM"):
+        os.environ["TERM"] = "dumb"  # so that Rich sees it as we do
     try:
         sys.exit(cli.main(args=args, standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -50,9 +53,6 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(ExitCode.BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(ExitCode.RACED)
 
 
 def _complain(message: str, hint: str) -> None:
@@ -66,7 +66,17 @@ _plain = click.option("--plain", is_flag=True, help="Lines of text instead of th
 _json = click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; a reader that has seen enough (`| head`) is no error, which click would make of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise click.exceptions.Exit(ExitCode.RACED) from error
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(lrtui.__version__, prog_name="lrtui")
 @_runs
 @click.pass_context
@@ -76,8 +86,7 @@ def cli(context: click.Context, runs: str | None) -> int:
         return ExitCode.RACED
     if not _has_screen():
         raise ScenarioError("no terminal to pick a scenario in", "name one: `lrtui race lr-dial`, or see `lrtui scenarios`")
-    from lrtui.tui.app import LrtuiApp
-    return _leave(LrtuiApp(rundir.runs_folder(runs)).run())
+    return _show(rundir.runs_folder(runs))
 
 
 @cli.command()
@@ -102,9 +111,11 @@ def race(name: str | None, trainers: int, runs: str | None, plain: bool, as_json
     """Race a SCENARIO (a name or a .toml file), or a task of your own with --task."""
     asked = _race(name, flags)
     plain = plain or as_json or not _has_screen(say=True)
-    with _Signals(plain):
+    with _Signals() as signals:
         run = Crew().start(asked, rundir.runs_folder(runs), trainers)
-        return _front(run, plain, as_json, stop_on_interrupt=True)
+        if plain:
+            return _tell(run, as_json, signals)
+    return _show(run.parent, run)
 
 
 @cli.command()
@@ -115,7 +126,7 @@ def race(name: str | None, trainers: int, runs: str | None, plain: bool, as_json
 def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
     """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by default."""
     path = rundir.find(run, rundir.runs_folder(runs))
-    return _front(path, plain or as_json or not _has_screen(say=True), as_json, stop_on_interrupt=False)
+    return _tell(path, as_json) if plain or as_json or not _has_screen(say=True) else _show(path.parent, path)
 
 
 @cli.command("runs")
@@ -123,10 +134,13 @@ def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
 def list_runs(runs: str | None) -> int:
     """List the runs, newest first."""
     folder = rundir.runs_folder(runs)
-    table = Table("run", "scenario", "lanes", "started", "state", box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("run", "scenario", "lanes", "started", "state"):
+        table.add_column(name, no_wrap=name != "scenario")  # the run's name is there to be copied: only the title is cut
     for run in map(summary, rundir.listing(folder)):
         started = f"{datetime.fromtimestamp(run.created):%Y-%m-%d %H:%M}" if run.created else ""
-        table.add_row(*(Text(cell) for cell in (run.path.name, one_line(run.title), str(run.lanes), started, run.state)))
+        title = Text(one_line(run.title), no_wrap=True, overflow="ellipsis")
+        table.add_row(Text(one_line(run.path.name)), title, str(run.lanes), started, run.state)
     Console(highlight=False).print(table if table.row_count else Text(f"no runs in {folder}"))
     return ExitCode.RACED
 
@@ -196,21 +210,28 @@ def _has_screen(say: bool = False) -> bool:
     return there
 
 
-def _front(run: Path, plain: bool, as_json: bool, *, stop_on_interrupt: bool) -> int:
-    """Shows a run until it ends or a person leaves."""
-    if not plain:
-        from lrtui.tui.app import LrtuiApp
-        return _leave(LrtuiApp(run.parent, run).run())
+def _show(runs: Path, run: Path | None = None) -> int:
+    """The screen, until a person leaves it: a run, or the picker. A screen that broke is no success."""
+    from lrtui.tui.app import LrtuiApp
+    app = LrtuiApp(runs, run)
+    follower = app.run()
+    return app.return_code or _leave(follower)
+
+
+def _tell(run: Path, as_json: bool, signals: _Signals | None = None) -> int:
+    """Lines until the run has ended. With `signals`, an interrupt stops the race, and the end of it is still told."""
     from lrtui.plain import JsonLines, PlainLines, play
     follower = Follower(run)
     lines = JsonLines(follower) if as_json else PlainLines()
-    try:
+    if signals is None:
         play(follower, lines)
-    except KeyboardInterrupt:
-        if stop_on_interrupt:
+    else:
+        with signals.kept():
+            told = play(follower, lines, signals.came)
+        if not told:
             _stop_all(follower)
             play(follower, lines)
-        return ExitCode.INTERRUPTED
+            return ExitCode.INTERRUPTED
     return _outcome(follower)
 
 
@@ -240,15 +261,31 @@ def _leave(follower: Follower | None) -> int:
 
 
 class _Signals:
-    """While a plain race runs, SIGTERM means the same as Ctrl-C."""
+    """Ctrl-C, and SIGTERM, which means the same: an interrupt at once, or kept for a moment when nothing is half said."""
 
-    def __init__(self, plain: bool) -> None:
-        self._plain = plain
+    def __init__(self) -> None:
+        self._keep = self._came = False
 
-    def __enter__(self) -> None:
-        if self._plain:
-            self._old = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    def __enter__(self) -> _Signals:
+        self._old = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
 
     def __exit__(self, *_: object) -> None:
-        if self._plain:
-            signal.signal(signal.SIGTERM, self._old)
+        for number, old in self._old.items():
+            signal.signal(number, old)
+
+    def came(self) -> bool:
+        """Whether one is being kept."""
+        return self._came
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within, the first one is only kept."""
+        self._keep = True
+        yield
+        self._keep = False
+
+    def _take(self, *_: object) -> None:
+        if not self._keep or self._came:
+            raise KeyboardInterrupt
+        self._came = True

@@ -53,12 +53,20 @@ class Crew:
 
         From then on the crew needs nobody: this object has nothing left to do.
         """
-        reply = self._ask({"kind": "start", "race": race, "runs": str(runs), "trainers": trainers})
-        self.close()
+        try:
+            reply = self._ask({"kind": "start", "race": race, "runs": str(runs), "trainers": trainers})
+        except KeyboardInterrupt:  # nobody would know of the race that it is about to start
+            self._process.terminate()
+            raise
+        self._let_go()
         return Path(reply.run)
 
     def close(self) -> None:
-        """Lets go of the crew: it ends if it has nothing to do."""
+        """Ends a crew that has started nothing, at once: whoever waits for an answer of it need wait no longer."""
+        self._process.terminate()
+        self._let_go()
+
+    def _let_go(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
 from rich.console import Console
@@ -34,8 +35,8 @@ class Lines(Protocol):
         """The race is over."""
 
 
-def play(follower: Follower, lines: Lines) -> None:
-    """Tells a run from its beginning to its end, following it while it is live."""
+def play(follower: Follower, lines: Lines, leave: Callable[[], bool] = lambda: False) -> bool:
+    """Tells a run, following it while it is live; True at its end, False when `leave()`, between two rounds, said so."""
     ticked = time.monotonic()
     while True:
         for event in follower.poll(1.0):
@@ -43,18 +44,20 @@ def play(follower: Follower, lines: Lines) -> None:
         if time.monotonic() - ticked >= 1.0 and not follower.state.over:
             ticked = time.monotonic()
             lines.tick(follower.state)
+        if follower.caught_up and follower.state.over:
+            lines.finish(follower)
+            return True
+        if leave():
+            return False
         if follower.caught_up:
-            if follower.state.over:
-                break
             time.sleep(POLL_S)
-    lines.finish(follower)
 
 
 class PlainLines:
     """Text for people: a line per lane and second, alerts as they come, standings and chart at the end."""
 
-    def __init__(self, out: TextIO = sys.stdout) -> None:
-        self._out = out
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
         self._told: dict[int, int] = {}
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
@@ -91,22 +94,25 @@ class PlainLines:
         print_report(Console(file=self._out, highlight=False), follower.state, follower.run)
 
     def _say(self, state: RaceState, event: AnyEvent, text: str) -> None:
-        who = f"{state.lanes[event.lane].lane.letter} {state.lanes[event.lane].lane.name}: " if event.lane >= 0 else ""
-        print(who + one_line(text), file=self._out)
+        print((f"{_name(state.lanes[event.lane])}: " if event.lane >= 0 else "") + one_line(text), file=self._out)
+
+
+def _name(lane: LaneState) -> str:
+    return one_line(f"{lane.lane.letter} {lane.lane.name}")
 
 
 def _progress(lane: LaneState) -> str:
     speed = "" if math.isnan(lane.speed) else f"  {count(lane.speed)} steps/s"
-    return (f"{lane.lane.letter} {lane.lane.name}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
+    return (f"{_name(lane)}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
             f"loss {loss(lane.last_loss)}  best {loss(lane.best_loss)}  lr {rate(lane.applied_lr)}{speed}")
 
 
 class JsonLines:
     """JSON Lines for programs: one object a line, each with "event"; nothing else goes to stdout."""
 
-    def __init__(self, follower: Follower, out: TextIO = sys.stdout) -> None:
+    def __init__(self, follower: Follower, out: TextIO | None = None) -> None:
         self._run = str(follower.run)
-        self._out = out
+        self._out = out or sys.stdout
         self._held: list[AnyEvent] | None = []
         """What came before every lane had started: the line `race`, with all checksums, is the first one."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.screen import Screen
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
@@ -49,6 +52,17 @@ class LrtuiApp(App[Follower]):
             self.switch_screen(RaceScreen(follower))
         else:
             self.push_screen(RaceScreen(follower))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: what the keys of this screen do, by name; choosing a lane or a line is quicker by key."""
+        for key in screen.KEYS if isinstance(screen, (RaceScreen, Picker)) else ():
+            if key.help and "(" not in key.action:
+                yield SystemCommand(key.help, f"key {key.shown}", partial(self.run_action, key.action, screen))
+
+    async def action_quit(self) -> None:
+        """Textual's Ctrl+Q asks what `q` asks."""
+        if isinstance(self.screen, (RaceScreen, Picker)):
+            self.screen.action_leave()
 
     def on_picker_chosen(self, message: Picker.Chosen) -> None:
         self.watch_run(message.run)

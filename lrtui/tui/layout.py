@@ -201,6 +201,6 @@ def _sprite_width(inner: int, height: int) -> int:
     """Columns for sprites of 16 x 16 pixels: a third of a large pane, two, one, one of half size, or none."""
     if inner >= 120 and height >= 18:
         return min(inner // 3, 70)
-    choices = ((33, 8, 60), (16, 8, 32), (8, 4, 24))
+    choices = ((33, 8, 60), (16, 8, 32), (8, 4, 25))
     fitting = (size for size, rows, rest in choices if height - 2 >= rows and inner - size - 1 >= rest)
     return next(fitting, 0)

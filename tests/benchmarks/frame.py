@@ -19,12 +19,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from lrtui.core.numbers import loss, rate
 from lrtui.core.series import Series
 from lrtui.tui.layout import PaneParts, Rect, arrange, pane_parts
 from lrtui.tui.render import digits, raster
 from lrtui.tui.render.axis import Limits, x_ticks, y_ticks
 from lrtui.tui.render.canvas import Canvas, style_id
-from lrtui.core.numbers import loss, rate
 
 WIDTH, HEIGHT, LANES = 200, 50, 8
 POINTS = 20_000, 100_000, 1_000_000

@@ -96,6 +96,7 @@ def rects_of(parts: PaneParts) -> list[Rect]:
 
 @given(st.integers(26, 300), st.integers(6, 90), st.booleans())
 @example(26, 6, True)
+@example(34, 9, True)  # a sprite beside a line of numbers that just fits
 @settings(max_examples=500, deadline=None)
 def test_the_parts_of_a_pane_fit_it_and_leave_the_curve_room(width: int, height: int, has_sprite: bool) -> None:
     parts = pane_parts(width, height, has_sprite)

@@ -169,6 +169,11 @@ def _labels(values: list[float], step: float) -> list[str]:
     return [f"{value:.{decimals}f}" if round(value / step) else f"{0:.{decimals}f}" for value in values]
 
 
+def short_label(value: float) -> str:
+    """A value in one digit and a power of ten, where its label has no room: cut digits would be another number."""
+    return _short(f"{value:.0e}")
+
+
 def _short(text: str) -> str:
     mantissa, exponent = text.split("e")
     return f"{mantissa}e{int(exponent)}"

@@ -7,7 +7,7 @@ import numpy as np
 from lrtui.core.series import Window, window_of
 from lrtui.core.state import LaneState
 from lrtui.tui.render import raster, styles
-from lrtui.tui.render.axis import Limits, x_ticks, y_ticks
+from lrtui.tui.render.axis import Limits, short_label, x_ticks, y_ticks
 from lrtui.tui.render.canvas import Canvas
 
 NAN_MARK, ALERT_MARK, ABOVE, BELOW = "✗", "!", "↑", "↓"
@@ -69,7 +69,7 @@ def y_labels(canvas: Canvas, limits: Limits) -> None:
     if not canvas.height:
         return
     for tick in y_ticks(limits, canvas.height):
-        text = tick.label[:canvas.width - 1]
+        text = tick.label if len(tick.label) < canvas.width else short_label(tick.value)[:canvas.width - 1]
         canvas.text(canvas.width - 1 - len(text), tick.cell, text + "┤", styles.DIM)
 
 

@@ -19,6 +19,8 @@ def draw(canvas: Canvas, lane: LaneState, view: RaceView, total: int, *, chosen:
     """Draws the whole pane; `figures` False leaves the numbers that change with every step as they were."""
     has_sprite = lane.sample is not None
     parts = pane_parts(canvas.width, canvas.height, has_sprite)
+    if figures:
+        canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
     _border(canvas)
     _title(canvas.view(parts.title), lane, chosen)
     _words(canvas.view(parts.words), lane)
@@ -84,23 +86,23 @@ def _rate(canvas: Canvas, lane: LaneState, large: bool) -> None:
 
 
 def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
-    lines = number_lines(lane, len(parts.numbers), max(line.width for line in parts.numbers))
+    lines = number_lines(lane, [rect.width - (rect.x == 0) for rect in parts.numbers])
     for rect, text in zip(parts.numbers, lines, strict=False):
         view = canvas.view(rect)
         view.fill()
         view.text(0 if rect.x else 1, 0, text)
 
 
-def number_lines(lane: LaneState, lines: int, width: int) -> list[str]:
-    """The figures in `lines` lines, most important first."""
+def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
+    """The figures in lines of these widths, most important first; a number is never cut."""
     losses = f"loss {loss(lane.last_loss):<8}best {loss(lane.best_loss)}"
-    if width < 26:
+    if text_width(losses) > widths[0]:
         losses = f"loss {loss(lane.last_loss)}"
-    if lines == 1:
+    if len(widths) == 1:
         return [losses]
     epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
     steps = f"step {lane.steps}/{lane.total_steps or '?'}{epochs}"
-    return [losses, steps, _pace(lane, width), _metrics(lane)][:lines]
+    return [losses, steps, _pace(lane, widths[-1]), _metrics(lane)][:len(widths)]
 
 
 def _pace(lane: LaneState, width: int) -> str:
@@ -157,8 +159,8 @@ def _sprite(canvas: Canvas, lane: LaneState) -> None:
 def _error(canvas: Canvas, text: str, parts: PaneParts) -> None:
     """The end of a traceback in the place of the curves, wrapped: its last lines say what happened."""
     top = parts.y_labels.y
+    canvas.fill(rect=(0, top, canvas.width - 1, canvas.height - top))
     place = canvas.view(Rect(1, top, canvas.width - 3, canvas.height - top))
-    place.fill()
     width = max(1, place.width)
     lines = [line[start:start + width] for line in literal(text).splitlines() for start in range(0, max(len(line), 1), width)]
     for y, line in enumerate(lines[-place.height:] if place.height else []):

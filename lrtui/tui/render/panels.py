@@ -18,22 +18,25 @@ from lrtui.tui.view import RaceView
 def header(canvas: Canvas, state: RaceState, trouble: str) -> None:
     """Title, state of the race, budget, and the proof that the lanes began alike."""
     canvas.fill(styles.TITLE)
-    right = one_line(trouble) if trouble else fairness(state)
+    right = one_line(trouble) if trouble else fairness(state, short=canvas.width < 100)
     room = max(0, canvas.width - text_width(right) - 3)
     race = state.race
-    words = f" {race.title} · {_phase(state)} · {race.budget} · batch {race.batch_size} · seed {race.seed}"
+    phase = f" · {_phase(state)}"
+    title = _cut(one_line(race.title), max(12, room - text_width(phase) - 1))
+    words = f" {title}{phase} · {race.budget} · batch {race.batch_size} · seed {race.seed}"
     canvas.text(0, 0, words, styles.TITLE, room)
     canvas.text(max(0, canvas.width - text_width(right) - 1), 0, right, styles.ALERT_BAR if trouble else styles.TITLE)
 
 
-def fairness(state: RaceState) -> str:
+def fairness(state: RaceState, short: bool = False) -> str:
     """Whether all lanes that have started began with equal weights and equal batches, with the checksums."""
     started = [lane.started for lane in state.lanes if lane.started]
     if not started:
         return "starting"
     weights, batches = {start.init_checksum for start in started}, {start.batch_checksum for start in started}
     if len(weights) == len(batches) == 1:
-        return f"fair: weights {min(weights)[:6]} batches {min(batches)[:6]}"
+        words = ("", "") if short else ("weights ", "batches ")
+        return f"fair: {words[0]}{min(weights)[:6]} {words[1]}{min(batches)[:6]}"
     return "NOT FAIR: " + ("weights" if len(weights) > 1 else "batches") + " differ"
 
 
@@ -79,6 +82,11 @@ def _row(place: str, name: str, value: str, best: str, lr: str, status: str, wid
     return f"{place:>2} {_fitted(name, room)} {middle}{tail}"
 
 
+def _cut(text: str, width: int) -> str:
+    """A text in at most so many cells; where something was cut off stands a dot dot dot."""
+    return text if text_width(text) <= width else _fitted(text, width - 1).rstrip() + "…"
+
+
 def _fitted(text: str, width: int) -> str:
     while text_width(text) > width:
         text = text[:-1]
@@ -103,7 +111,7 @@ def log(canvas: Canvas, state: RaceState) -> None:
         canvas.text(1, y, stamp, styles.DIM)
         canvas.text(10, y, sign, styles.lane_bold(lane) if lane >= 0 else styles.DIM)
         style = next((style for word, style in _LOUD.items() if text.startswith(word)), styles.TEXT)
-        canvas.text(11 + len(sign), y, one_line(text), style)
+        canvas.text(11 + len(sign), y, _cut(one_line(text), canvas.width - 11 - len(sign)), style)
 
 
 def machine(canvas: Canvas, text: str, state: RaceState) -> None:
@@ -116,12 +124,13 @@ def machine(canvas: Canvas, text: str, state: RaceState) -> None:
 
 
 def footer(canvas: Canvas, words: list[tuple[str, str]]) -> None:
-    """The keys."""
+    """The keys; where not all fit, the last two stay (help and quit)."""
     canvas.fill(styles.BAR)
+    shown = list(words)
+    while len(shown) > 2 and sum(text_width(key) + len(word) + 3 for key, word in shown) - 1 > canvas.width:
+        del shown[-3]
     x = 1
-    for key, word in words:
-        if x + text_width(key) + len(word) + 1 > canvas.width:
-            break
+    for key, word in shown:
         x += canvas.text(x, 0, key, styles.BAR_KEY) + 1
         x += canvas.text(x, 0, word, styles.BAR) + 2
 

@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from lrtui.core import scenario
-from lrtui.core.errors import LrtuiError
+from lrtui.core.errors import LaunchError, LrtuiError
 from lrtui.core.numbers import duration
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
@@ -31,10 +31,18 @@ from lrtui.tui.screens.dialogs import Help
 RECENT_RUNS = 30
 
 
+class Filter(Input):
+    """Takes every character but the one that asks for help."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return character != "?" and super().check_consume_key(key, character)
+
+
 class Picker(Screen[None]):
     """Typing filters, arrows choose, Enter races a scenario or watches a run."""
 
-    BINDINGS = keys.bindings(keys.PICKER)
+    KEYS = keys.PICKER
+    BINDINGS = keys.bindings(KEYS)
 
     class Chosen(Message):
         """A run to be shown: one that has just been started, or an old one."""
@@ -57,7 +65,7 @@ class Picker(Screen[None]):
     def compose(self) -> ComposeResult:
         with Horizontal():
             with Vertical(id="left"):
-                yield Input(placeholder="type to filter", id="filter", compact=True)
+                yield Filter(placeholder="type to filter", id="filter", compact=True)
                 yield OptionList(id="list", markup=False)
             with Vertical():
                 yield Frame(id="card")
@@ -214,6 +222,8 @@ class Picker(Screen[None]):
             self._crew = None
             self.app.call_from_thread(self.post_message, self.Chosen(run))
         except LrtuiError as error:
+            if isinstance(error, LaunchError):
+                self._crew = None  # it is dead; the next try needs another one
             self.app.call_from_thread(self._failed, error)
 
     def _failed(self, error: LrtuiError) -> None:

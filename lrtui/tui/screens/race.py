@@ -39,7 +39,8 @@ class RaceScreen(Screen[None]):
     class Another(Message):
         """The person wants to pick another race; this one goes on."""
 
-    BINDINGS = keys.bindings(keys.RACE)
+    KEYS = keys.RACE
+    BINDINGS = keys.bindings(KEYS)
 
     def __init__(self, follower: Follower) -> None:
         super().__init__()

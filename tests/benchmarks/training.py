@@ -1,0 +1,99 @@
+"""What racing costs beside training the same lanes one after another. By hand: `python tests/benchmarks/training.py`.
+
+`turns`: 8 lanes in one trainer (recorder and store included) against 8 bare loops, same intra-op threads.
+`race`: 8 lanes as a person starts them (8 niced processes) against 8 bare loops with torch's default threads, start-up
+left out: from the first lane's Started to the last one's Ended. Each ratio is from one run; the median of the rounds
+counts, machines are noisy.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "training"))
+
+from bare import bare_loop  # noqa: E402
+
+from lrtui.core import scenario  # noqa: E402
+from lrtui.follow import Follower  # noqa: E402
+from lrtui.launch import Crew  # noqa: E402
+from lrtui.store.recorder import Recorder  # noqa: E402
+from lrtui.store.writer import create_run  # noqa: E402
+from lrtui.training import task as tasks  # noqa: E402
+from lrtui.training.trainer import Turn, take_turns  # noqa: E402
+
+LANES, ROUNDS = 8, 3
+SIZES = {"Small": (100, 30), "Middle": (32, 20), "Conv": (32, 12)}
+"""Task: batch size and epochs."""
+
+
+def make_race(name: str, epochs: int):
+    """Eight lanes, Adam at eight rates."""
+    lanes = [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]
+    raw = {"task": f"models.py:{name}", "batch_size": SIZES[name][0], "epochs": epochs, "lane": lanes}
+    return scenario.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
+
+
+def bare_seconds(race) -> float:
+    """All lanes of a race as bare loops, one after another."""
+    began = time.perf_counter()
+    for lane in race.lanes:
+        bare_loop(tasks.load(race.task), lambda params, lr=lane.lr: torch.optim.Adam(params, lr=lr), seed=0,
+                  epochs=race.epochs, batch_size=race.batch_size)
+    return time.perf_counter() - began
+
+
+def turns_seconds(race, folder: Path) -> float:
+    """All lanes in turns in this process, recorded in a run store."""
+    recorder = Recorder(create_run(folder, race), "trainer 0", set(range(LANES)))
+    began = time.perf_counter()
+    take_turns({index: Turn(race, index, "cpu", recorder) for index in range(LANES)}, recorder)
+    took = time.perf_counter() - began
+    recorder.close()
+    return took
+
+
+def race_seconds(race, folder: Path) -> float:
+    """The race through a crew, from the first Started to the last Ended."""
+    follower = Follower(Crew().start(race, folder))
+    first, last = [], []
+    while not follower.state.over:
+        for event in follower.poll():
+            {"Started": first, "Ended": last}.get(type(event).__name__, []).append(event.at)
+        time.sleep(0.05)
+    return max(last) - min(first)
+
+
+def main() -> None:
+    print(f"{os.cpu_count()} cores, torch {torch.__version__}, {LANES} lanes, Adam, median of {ROUNDS} rounds (range)")
+    print(f"{'model':8} {'us/step':>8} {'turns / bare, 1 thread':>24} {'race / bare, default threads':>30}")
+    threads = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (_, epochs) in SIZES.items():
+            turns, races = [], []
+            for _ in range(ROUNDS):
+                torch.set_num_threads(1)
+                race = make_race(name, epochs)
+                bare = bare_seconds(race)
+                turns.append(turns_seconds(race, Path(folder)) / bare)
+                torch.set_num_threads(threads)
+                longer = make_race(name, epochs * 3)
+                races.append(race_seconds(longer, Path(folder)) / bare_seconds(longer))
+            steps = LANES * epochs * len(tasks.load(race.task).dataset()) / race.batch_size
+            print(f"{name:8} {bare / steps * 1e6:8.0f} {_words(turns):>24} {_words(races):>30}")
+
+
+def _words(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+if __name__ == "__main__":
+    main()

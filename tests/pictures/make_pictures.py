@@ -1,0 +1,121 @@
+"""Draws the pictures in this folder from the real screens over real, recorded races.
+
+    python tests/pictures/make_pictures.py             draws them anew (a test compares them with what it draws itself)
+    python tests/pictures/make_pictures.py --record    first races lr-dial and explode again and keeps their records
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+HERE = Path(__file__).parent
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parents[1]))
+
+from lrtui.core.spec import Race  # noqa: E402  # after the path, as below
+from lrtui.launch import Preview  # noqa: E402
+from tests.tui.viewer import Viewer, hold_the_time  # noqa: E402
+
+RECORDS = {"lr-dial": ["--set", "sample_every=3"], "explode": ["--steps", "120"]}
+LOAD = "cpu 100 % of 2 · memory 1.1/25 GB · no GPU"
+"""What the machine did when the races were recorded; a picture must not change with the machine that draws it."""
+
+
+class ConstantRates:
+    """In the place of a crew: what it would answer for lanes without a schedule."""
+
+    def preview(self, race: Race) -> list[Preview]:
+        return [Preview([0], [lane.lr], 240) for lane in race.lanes]
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def race(viewer: Viewer) -> None:
+    """The race screen as it comes up."""
+
+
+def overlay(viewer: Viewer) -> None:
+    """All curves in one chart."""
+    viewer.press("o")
+
+
+def enlarged(viewer: Viewer) -> None:
+    """One lane in the room of all: the one that went NaN latest."""
+    viewer.press("2", "enter")
+
+
+PICTURES: dict[str, tuple[str, float, tuple[int, int], Callable[[Viewer], None]]] = {
+    "race": ("lr-dial", 0.7, (120, 36), race),
+    "overlay": ("lr-dial", 1.0, (100, 30), overlay),
+    "explode": ("explode", 1.0, (100, 30), race),
+    "enlarged": ("explode", 1.0, (80, 24), enlarged),
+}
+"""By name: record, how much of it has happened, size of the terminal, what is done there."""
+NAMES = [*PICTURES, "picker"]
+
+
+def draw(name: str) -> str:
+    """A picture, as SVG."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        hold_the_time(patch)
+        patch.setattr("lrtui.tui.screens.race.Machine", lambda: SimpleNamespace(line=lambda: LOAD))
+        return _plain_ids(_picker(patch, Path(folder)) if name == "picker" else _race(*PICTURES[name], Path(folder)))
+
+
+def _race(record: str, share: float, size: tuple[int, int], act: Callable[[Viewer], None], folder: Path) -> str:
+    run = folder / record
+    run.mkdir()
+    shutil.copy(HERE / f"{record}.db", run / "run.db")
+    with closing(sqlite3.connect(run / "run.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM events WHERE id > ? * (SELECT max(id) FROM events)", (share,))
+    with Viewer(folder, run, size) as viewer:
+        viewer.look(5)
+        act(viewer)
+        return viewer.svg(f"lrtui race {record}")
+
+
+def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
+    patch.setattr("lrtui.tui.screens.picker.Crew", ConstantRates)
+    patch.chdir(folder)
+    with Viewer(folder / "runs", size=(80, 24)) as viewer:
+        viewer.until(lambda: "as it will be applied" in viewer.text, "the preview")
+        return viewer.svg()
+
+
+def _plain_ids(svg: str) -> str:
+    """Rich numbers its styles by a checksum of the content; a change of one cell should change few lines."""
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+def record(scenario: str, *flags: str) -> None:
+    """Races a scenario and keeps its record here, without its crew's rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "lrtui", "race", scenario, *flags, "--plain", "--runs", folder], check=True)
+        (run,) = Path(folder).iterdir()
+        kept = HERE / f"{scenario}.db"
+        kept.unlink(missing_ok=True)
+        with closing(sqlite3.connect(run / "run.db", isolation_level=None)) as db:
+            db.execute("DELETE FROM processes")
+            db.execute("VACUUM INTO ?", (str(kept),))
+        with closing(sqlite3.connect(kept, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = DELETE")
+
+
+if __name__ == "__main__":
+    if "--record" in sys.argv:
+        for scenario, flags in RECORDS.items():
+            record(scenario, *flags)
+    for name in NAMES:
+        (HERE / f"{name}.svg").write_text(draw(name), encoding="utf-8")

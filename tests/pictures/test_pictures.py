@@ -1,0 +1,34 @@
+"""The pictures are what the program draws today."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from .make_pictures import HERE, NAMES, RECORDS, draw
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_shows_the_screen_as_it_is(name):
+    drawn, kept = draw(name), (HERE / f"{name}.svg").read_text(encoding="utf-8")
+    assert words(drawn) == words(kept), "if that is meant: python tests/pictures/make_pictures.py"
+    assert drawn == kept, "only colours or places differ; if that is meant: python tests/pictures/make_pictures.py"
+
+
+def words(svg: str) -> list[str]:
+    """The text of a picture, row by row."""
+    rows: dict[str, str] = {}
+    for row, text in re.findall(r'<text class="terminal-r\d+"[^>]* clip-path="url\(#terminal-line-(\d+)\)">([^<]*)</text>', svg):
+        rows[row] = rows.get(row, "") + unescape(text).replace("\xa0", " ")
+    return list(rows.values())
+
+
+def test_the_text_of_a_picture_can_be_read():
+    assert any("The dial: one net, four learning rates" in row for row in words((HERE / "race.svg").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_records_are_small(record):
+    assert (HERE / f"{record}.db").stat().st_size < 300_000

@@ -1,0 +1,202 @@
+"""A real terminal, as over SSH: 256 colours, no mouse, a pty whose other end is read by a terminal in memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyte
+import pytest
+
+from lrtui.core.events import Ended
+from lrtui.follow import Follower
+from lrtui.store.reader import summary
+from lrtui.store.rundir import listing
+
+from .tui.fake_run import block, make_run, say
+from .waiting import until
+
+pytestmark = pytest.mark.xdist_group("terminal")
+
+LEFT = b"\x1b[?1049l"
+"""What ends the alternate screen: all that comes after it stays in the scrollback."""
+PATIENCE_S = 120
+
+
+class Terminal:
+    """`lrtui` with some arguments in a terminal of its own."""
+
+    def __init__(self, *args: str, runs: Path, size: tuple[int, int] = (100, 30)) -> None:
+        width, height = size
+        self.sent = b""
+        """All that the program wrote."""
+        self._screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self._screen)
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES")}
+        env = {**kept, "TERM": "xterm-256color", "TEXTUAL_DISABLE_KITTY_KEY": "1", "LRTUI_RUNS": str(runs)}
+        self._process = pexpect.spawn(sys.executable, ["-m", "lrtui", *args], dimensions=(height, width), env=env)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.close(force=True)
+
+    def press(self, *keys: str) -> None:
+        """Types; a key is sent as the characters that a terminal would send."""
+        for key in keys:
+            self._process.send({"enter": "\r", "tab": "\t", "escape": "\x1b"}.get(key, key))
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        """Reads what the program writes until something holds."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited in vain for {what}; on the screen:\n{self.text}")
+            self._read()
+        return found
+
+    def sees(self, *texts: str) -> None:
+        """Reads until all texts stand on the screen together."""
+        self.until(lambda: all(text in self.text for text in texts), f"{texts} on the screen")
+
+    def leaves(self) -> int:
+        """Reads to the end of the program; its exit code."""
+        self.until(lambda: not self._read(), "the end of the program")
+        self._process.close()
+        return int(self._process.exitstatus if self._process.exitstatus is not None else -self._process.signalstatus)
+
+    def hang_up(self) -> None:
+        """The line drops: the terminal is gone, and SIGHUP says so."""
+        self._process.close(force=True)
+
+    def falls_silent(self) -> None:
+        """Reads until nothing has come for longer than any of the screen's periods."""
+        quiet = 0
+        deadline = time.monotonic() + PATIENCE_S
+        while quiet < 12:
+            before = len(self.sent)
+            assert self._read()
+            quiet = quiet + 1 if len(self.sent) == before else 0
+            assert time.monotonic() < deadline, "it never stops writing"
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._screen.display)
+
+    @property
+    def scrollback(self) -> str:
+        """What the program left behind when its screen was gone."""
+        return self.sent.rpartition(LEFT)[2].decode()
+
+    def _read(self) -> bool:
+        """Takes what there is within a moment; False when there will be nothing more."""
+        try:
+            data = self._process.read_nonblocking(65536, timeout=0.2)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.sent += data
+        self._stream.feed(data)
+        return True
+
+
+def dots(text: str) -> int:
+    """How many braille cells there are: curves."""
+    return sum(0x2800 < ord(sign) < 0x2900 for sign in text)
+
+
+def test_from_the_picker_to_the_standings(tmp_path):
+    with Terminal(runs=tmp_path) as terminal:
+        terminal.sees("type to filter", "lr-dial", "Enter races it")
+        terminal.press(*"lr-dial")
+        terminal.sees("The dial: one net, four learning rates", "learning rate, as it will be applied")
+        terminal.press("enter")
+        terminal.sees("A standard", "B high", "C low", "D bold", "fair: weights", "loss")
+        terminal.until(lambda: dots(terminal.text) > 40, "curves")
+        terminal.press("q")
+        terminal.sees("The race is still running.", "stop it")
+        terminal.press("s")
+        assert terminal.leaves() == 0
+        assert b"38;2;" not in terminal.sent  # a terminal of 256 colours gets no others
+        after = terminal.scrollback
+        (run,) = listing(tmp_path)
+        for words in ("The dial: one net, four", "last loss", "A standard", "stopped", "loss by step", f"run: {run}"):
+            assert words in after
+        assert summary(run).state == "ended"
+    with Terminal("watch", runs=tmp_path) as again:
+        again.sees("A standard", "stopped", " over ")
+        again.until(lambda: dots(again.text) > 40, "curves")
+        again.press("q")
+        assert again.leaves() == 0
+        assert f"run: {run}" in again.scrollback
+
+
+def test_when_the_line_drops_the_race_goes_on_and_can_be_watched_again(tmp_path):
+    with Terminal("race", "explode", "--set", "pace=20", runs=tmp_path) as terminal:
+        terminal.until(lambda: "fair: weights" in terminal.text and dots(terminal.text) > 5, "curves")
+        terminal.hang_up()
+    (run,) = listing(tmp_path)
+    follower = Follower(run)
+    until(lambda: follower.poll() and follower.state.lanes[3].steps > 40, "steps that nobody watches")
+    with Terminal("watch", runs=tmp_path) as terminal:
+        terminal.sees("NaN at step", "running", "C SGD 0.003")
+        terminal.press("q")
+        terminal.sees("stop it")
+        terminal.press("s")
+        assert terminal.leaves() == 0
+        assert "stopped" in terminal.scrollback
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 50)])
+def test_a_finished_run_is_shown_at_any_size_and_left_with_one_key(tmp_path, size):
+    make_run(tmp_path, ("steady", "explodes", "breaks", "paints"))
+    with Terminal("watch", runs=tmp_path, size=size) as terminal:
+        terminal.sees("A steady", "NaN at step 37", "quit")
+        terminal.press("q")
+        assert terminal.leaves() == 0
+        for words in ("A fake race", "last loss", "B nan: loss is NaN at step 37", "loss by step", "run: "):
+            assert words in terminal.scrollback
+
+
+def test_two_viewers_of_one_race_see_the_same_and_either_may_leave(tmp_path):
+    run = make_run(tmp_path, ("steady", "paints"), done=60, live=True)
+    with Terminal("watch", runs=tmp_path) as one, Terminal("watch", run.name, runs=tmp_path, size=(80, 24)) as other:
+        for terminal in (one, other):
+            terminal.sees("A steady", "2 of 2 lanes racing")
+        say(run, block(0, "steady", 60, 200), Ended(lane=0, at=1.0, step=200, reason="finished"))
+        for terminal in (one, other):
+            terminal.sees("finished", "1 of 2 lanes racing")
+        other.press("q")
+        other.sees("leave it running")
+        other.press("l")
+        assert other.leaves() == 0
+        assert f"the race goes on; back to it with: lrtui watch {run.name}" in other.scrollback
+        say(run, block(1, "paints", 60, 200), Ended(lane=1, at=1.0, step=200, reason="finished"))
+        one.sees(" over ")
+        one.press("q")
+        assert one.leaves() == 0
+
+
+def test_escape_leaves_the_picker_and_nothing_behind(tmp_path):
+    with Terminal(runs=tmp_path / "runs") as terminal:
+        terminal.sees("type to filter")
+        terminal.press("escape")
+        assert terminal.leaves() == 0
+        assert terminal.scrollback.strip("\x1b[?0123456789lhu;<>= \r\n") == ""
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_paused_race_sends_the_terminal_nothing(tmp_path):
+    make_run(tmp_path, ("rests", "rests"), live=True)
+    with Terminal("watch", runs=tmp_path) as terminal:
+        terminal.sees("paused", "B rests 2")
+        terminal.falls_silent()
+        terminal.press("tab")
+        terminal.sees("▶B rests 2")

@@ -1,0 +1,285 @@
+"""The picker: what it lists, what typing and arrows do, and what Enter starts. The crew is a pretended one."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from lrtui.core import scenario
+from lrtui.core.errors import LaunchError, LrtuiError, ScenarioError
+from lrtui.core.spec import Race
+from lrtui.launch import Preview
+from lrtui.tui import keys
+from lrtui.tui.screens.dialogs import Help
+from lrtui.tui.screens.picker import Picker
+from lrtui.tui.screens.race import RaceScreen
+
+from .fake_run import make_run
+from .viewer import Clock, Viewer
+
+NAMES = [path.stem for path in scenario.bundled()]
+
+
+class FakeCrew:
+    """Says that it started what it was asked to start: a run that is there already."""
+
+    made: list[FakeCrew]
+    run: Path
+    troubles: list[LrtuiError]
+    preview_trouble: LrtuiError | None
+    patience: threading.Event
+
+    def __init__(self) -> None:
+        self.started: list[Race] = []
+        self.closed = False
+        FakeCrew.made.append(self)
+
+    def preview(self, race: Race) -> list[Preview]:
+        if FakeCrew.preview_trouble:
+            raise FakeCrew.preview_trouble
+        return [Preview([0, 50], [lane.lr, lane.lr / 100], 100) for lane in race.lanes]
+
+    def start(self, race: Race, runs: Path) -> Path:
+        self.started.append(race)
+        assert FakeCrew.patience.wait(30)
+        if FakeCrew.troubles:
+            raise FakeCrew.troubles.pop(0)
+        return FakeCrew.run
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeCrew]:
+    """In the place of the real one; races "start" at once, in a working folder without scenarios."""
+    FakeCrew.made, FakeCrew.troubles, FakeCrew.preview_trouble = [], [], None
+    FakeCrew.run = make_run(tmp_path / "elsewhere", ("steady", "paints"), done=60)
+    FakeCrew.patience = threading.Event()
+    FakeCrew.patience.set()
+    monkeypatch.setattr("lrtui.tui.screens.picker.Crew", FakeCrew)
+    monkeypatch.chdir(tmp_path)
+    return FakeCrew
+
+
+@pytest.fixture
+def viewer(tmp_path: Path):
+    with Viewer(tmp_path / "runs", size=(100, 40)) as found:
+        yield found
+
+
+def listed(viewer: Viewer) -> list[str]:
+    """The items of the list without their headings."""
+    left = [line[:34].strip() for line in viewer.lines[1:-1]]
+    return [text for text in left if text and not text.startswith("──")]
+
+
+def start(viewer: Viewer) -> None:
+    viewer.press("enter")
+    viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
+
+
+def write_scenario(text: str, name: str = "mine") -> None:
+    Path("scenarios").mkdir(exist_ok=True)
+    Path("scenarios", f"{name}.toml").write_text(text)
+
+
+GOOD = 'title = "Mine [bold]own[/bold]"\ntask = "straight-line"\nsteps = 5\n[[lane]]\nlr = 0.1\n'
+
+
+class TestTheList:
+    def test_the_bundled_scenarios_stand_in_the_order_in_which_one_meets_them(self, viewer):
+        assert listed(viewer) == NAMES
+        assert "lr-dial" in viewer.lines[2]
+
+    def test_typing_filters_and_backspace_takes_it_back(self, viewer):
+        viewer.press(*"optim")
+        assert listed(viewer) == ["optimizers"]
+        assert "Enter races it" in viewer.text
+        viewer.press(*["backspace"] * 5)
+        assert listed(viewer) == NAMES
+
+    def test_every_word_that_is_typed_must_match(self, viewer):
+        viewer.press(*"lr", "space", *"dial")
+        assert listed(viewer) == ["lr-dial"]
+
+    def test_nothing_that_matches_is_said_and_enter_does_nothing(self, viewer, crew):
+        viewer.press(*"zzz", "enter", "down")
+        assert listed(viewer) == []
+        assert "nothing matches; Esc clears the filter" in viewer.text
+        assert not any(one.started for one in crew.made)
+
+    def test_arrows_go_over_headings_and_show_what_they_come_to(self, viewer):
+        for name in NAMES[1:4]:
+            viewer.press("down")
+            assert scenario.load(name).title in viewer.text
+        viewer.press("up")
+        assert scenario.load(NAMES[2]).title in viewer.text
+
+    def test_page_down_goes_further(self, viewer):
+        viewer.press("pagedown")
+        assert scenario.load(NAMES[10]).title in viewer.text
+
+    def test_runs_stand_below_the_scenarios_and_a_running_one_above(self, tmp_path):
+        make_run(tmp_path / "runs", ("steady",), title="Long over")
+        make_run(tmp_path / "runs", ("steady",), title="Still going", done=60, live=True)
+        with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
+            items = listed(viewer)
+            assert items[0].startswith("Still going  ● running")
+            assert items[1:-1] == NAMES
+            assert items[-1].startswith("Long over  ended")
+
+    def test_own_scenarios_stand_before_the_bundled_ones(self, tmp_path):
+        write_scenario(GOOD)
+        with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
+            assert listed(viewer) == ["mine", *NAMES]
+            assert "Mine [bold]own[/bold]" in viewer.text
+
+    def test_in_the_repository_the_bundled_ones_are_not_listed_twice(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(scenario.BUNDLED.parent)
+        with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
+            assert listed(viewer) == NAMES
+
+
+class TestTheCard:
+    def test_it_tells_the_story_the_lanes_the_task_the_budget_and_the_device(self, viewer):
+        for words in ("The dial: one net, four learning rates", "sprite-generator", "15 epochs", "device auto",
+                      "Four copies of one net", "A standard", "Adam lr=0.001", "D bold", "Adam lr=0.01"):
+            assert words in viewer.text
+
+    def test_the_rates_that_will_be_applied_are_drawn(self, viewer):
+        viewer.until(lambda: "learning rate, as it will be applied" in viewer.text, "the preview")
+        assert any(0x2800 < ord(sign) < 0x2900 for sign in viewer.text)
+        assert "1e-4┤" in viewer.text or "1e-5┤" in viewer.text
+
+    def test_what_torch_refuses_is_said_in_its_place(self, tmp_path, crew):
+        crew.preview_trouble = LrtuiError("lane A (Adam): [bold]no", "expected yes")
+        with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
+            viewer.until(lambda: "lane A (Adam): [bold]no" in viewer.text, "the refusal")
+            assert "expected yes" in viewer.text
+
+    def test_a_bad_scenario_shows_its_error_and_does_not_race(self, tmp_path, crew):
+        write_scenario(GOOD.replace("0.1", '"[bold]fast"'), "bad")
+        with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
+            assert '"[bold]fast" is not a number' in viewer.text.replace("'", '"')
+            assert "expected a number" in viewer.text
+            viewer.press("enter")
+            assert isinstance(viewer.screen, Picker)
+            assert len(viewer.toasts) == 1
+            assert not any(one.started for one in crew.made)
+
+    def test_a_scenario_that_is_not_utf8_is_shown_as_bad(self, tmp_path):
+        Path("scenarios").mkdir()
+        Path("scenarios", "latin.toml").write_bytes(b'title = "caf\xe9"')
+        with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
+            assert "is not UTF-8" in viewer.text
+
+    def test_a_run_is_described_with_its_lanes(self, tmp_path):
+        run = make_run(tmp_path / "runs", ("steady", "paints"), title="Long over")
+        with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
+            viewer.press(*"long")
+            assert "Long over" in viewer.lines[0]
+            assert "B paints" in viewer.text
+            assert run.name in viewer.text.replace("\n", "")
+            assert "Enter watches it" in viewer.text
+
+
+class TestEnter:
+    def test_it_races_the_scenario(self, viewer, crew):
+        viewer.press("down")
+        start(viewer)
+        assert [race for one in crew.made for race in one.started] == [scenario.load(NAMES[1])]
+        viewer.look()
+        assert "A steady" in viewer.text
+
+    def test_it_says_so_while_it_starts_and_a_second_one_changes_nothing(self, viewer, crew):
+        crew.patience.clear()
+        viewer.press("enter", "enter")
+        assert "starting ..." in viewer.text
+        crew.patience.set()
+        viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
+        assert sum(len(one.started) for one in crew.made) == 1
+
+    def test_it_watches_a_run(self, tmp_path, crew):
+        make_run(tmp_path / "runs", ("steady", "explodes"), title="Long over")
+        with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
+            viewer.press(*"long")
+            start(viewer)
+            viewer.look()
+            assert "NaN at step 37" in viewer.text
+        assert not any(one.started for one in crew.made)
+
+    def test_what_is_refused_is_said_and_another_can_be_raced(self, viewer, crew):
+        crew.troubles = [ScenarioError('no device "cuda:9" on this machine', "expected one of auto, cpu")]
+        viewer.press("enter")
+        viewer.until(lambda: viewer.toasts, "a word about it")
+        assert "cuda:9" in viewer.toasts[0]
+        assert "starting ..." not in viewer.text
+        viewer.press("down")
+        start(viewer)
+        assert len(crew.made) == 1
+
+    def test_a_crew_that_died_is_replaced(self, viewer, crew):
+        crew.troubles = [LaunchError("the crew did not start", "it said nothing")]
+        viewer.press("enter")
+        viewer.until(lambda: viewer.toasts, "a word about it")
+        start(viewer)
+        assert len(crew.made) == 2
+
+    def test_from_the_race_one_can_pick_another(self, viewer):
+        start(viewer)
+        viewer.press("n")
+        assert isinstance(viewer.screen, Picker)
+        start(viewer)
+
+
+class TestLeaving:
+    def test_escape_clears_the_filter_first_and_then_quits(self, viewer, crew):
+        viewer.press(*"optim", "escape")
+        assert listed(viewer) == NAMES
+        assert not viewer.has_left
+        viewer.press("escape")
+        assert viewer.has_left
+        assert viewer.app.return_value is None
+
+    @pytest.mark.parametrize("pressed", ["ctrl+c", "ctrl+q"])
+    def test_nothing_is_running_so_nothing_is_asked(self, viewer, pressed):
+        viewer.press(pressed)
+        assert viewer.has_left
+
+    def test_a_crew_that_was_never_used_is_let_go(self, tmp_path, crew):
+        with Viewer(tmp_path / "runs") as viewer:
+            viewer.until(lambda: crew.made, "a crew that warms up")
+            viewer.press("escape")
+        assert [one.closed for one in crew.made] == [True]
+
+
+def test_the_help_lists_every_key_and_is_not_typed_into_the_filter(viewer):
+    viewer.press("question_mark")
+    assert isinstance(viewer.screen, Help)
+    for shown, words in keys.help_lines(keys.PICKER):
+        assert shown in viewer.text
+        assert words in viewer.text
+    viewer.press("escape")
+    assert isinstance(viewer.screen, Picker)
+    assert listed(viewer) == NAMES
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 16), (80, 24), (132, 43), (200, 50), (300, 90)])
+def test_every_size_shows_list_card_and_footer(tmp_path, width, height):
+    with Viewer(tmp_path / "runs", size=(width, height)) as viewer:
+        for _ in NAMES:
+            viewer.press("down")
+            assert all(len(line) == width for line in viewer.lines)
+            assert "Enter races it" in viewer.text
+            assert "help" in viewer.lines[-1]
+
+
+@pytest.mark.parametrize(("width", "height"), [(30, 5), (12, 3)])
+def test_a_tiny_terminal_is_survived(tmp_path, width, height):
+    with Viewer(tmp_path / "runs", size=(width, height)) as viewer:
+        viewer.press("down", "down")
+        viewer.resize(80, 24)
+        assert "Enter races it" in viewer.text

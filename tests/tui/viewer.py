@@ -1,0 +1,144 @@
+"""A person at a screen of any size, without a terminal: presses keys and reads what stands there, one thing at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time as real_time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace, TracebackType
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from lrtui.tui.app import LrtuiApp
+from lrtui.tui.frame import Frame
+
+from .fake_run import BEGAN
+
+NEVER = 1e6
+"""Seconds between two looks at a run: the tests look when they want to, with `Viewer.look`."""
+
+
+class Clock:
+    """Stands for the module `time` where a screen tells the time: it goes only when it is told to."""
+
+    def __init__(self, now: float = BEGAN + 3600) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    localtime = staticmethod(real_time.gmtime)
+    strftime = staticmethod(real_time.strftime)
+
+
+def hold_the_time(patch: pytest.MonkeyPatch) -> Clock:
+    """Every clock that a screen reads stands still; screens look at their run when a test says so."""
+    clock = Clock()
+    for module in ("lrtui.tui.screens.race", "lrtui.tui.screens.picker", "lrtui.tui.render.panels"):
+        patch.setattr(f"{module}.time", clock)
+    patch.setattr("lrtui.tui.screens.race.PERIOD_S", NEVER)
+    patch.setattr("lrtui.tui.screens.race.Machine", lambda: SimpleNamespace(line=lambda: "cpu 12 % of 2"))
+    return clock
+
+
+class Viewer:
+    """`with Viewer(runs, run, (100, 30)) as viewer:`; without a run it begins with the picker."""
+
+    def __init__(self, runs: Path, run: Path | None = None, size: tuple[int, int] = (100, 30)) -> None:
+        self.app = LrtuiApp(runs, run)
+        self.bells = 0
+        self.toasts: list[str] = []
+        self._size = size
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Viewer:
+        self.app.bell = self._rang  # type: ignore[method-assign]
+        self.app.notify = self._said  # type: ignore[method-assign]
+        self._test = self.app.run_test(size=self._size)
+        self.pilot: Pilot[Any] = self._runner.run(self._test.__aenter__())  # type: ignore[arg-type]
+        self.settle()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._runner.run(self._test.__aexit__(None, None, None))  # type: ignore[arg-type]
+        finally:
+            self._runner.close()
+
+    def press(self, *keys: str) -> None:
+        """Presses keys, one after another, and lets the screen answer."""
+        self._runner.run(self.pilot.press(*keys))
+        self.settle()
+
+    def click(self, x: int, y: int) -> None:
+        """Clicks on a cell."""
+        self._runner.run(self.pilot.click(offset=(x, y)))  # type: ignore[arg-type]
+        self.settle()
+
+    def resize(self, width: int, height: int) -> None:
+        """Gives the terminal another size."""
+        self._runner.run(self.pilot.resize_terminal(width, height))
+        self.settle()
+
+    def look(self, times: int = 1) -> None:
+        """The race screen polls its run, as its timer would make it do."""
+        async def ticks() -> None:
+            for _ in range(times):
+                self.app.screen.tick()  # type: ignore[attr-defined]
+        self._runner.run(ticks())
+        self.settle()
+
+    def settle(self) -> None:
+        """Lets the app work off what has been asked of it."""
+        self._runner.run(self.pilot.pause())
+
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+        """Lets the app go on until something holds (threads of the picker need real time)."""
+        deadline = real_time.monotonic() + seconds
+        while not (found := condition()):
+            if real_time.monotonic() > deadline:
+                pytest.fail(f"waited {seconds:g} s in vain for {what}; on the screen:\n{self.text}")
+            self._runner.run(self.pilot.pause(0.01))
+        return found
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen that has the focus, row by row."""
+        screen = self.app.screen
+        return [strip.text for strip in screen._compositor.render_strips(screen.size)]
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join(self.lines)
+
+    @property
+    def screen(self) -> Screen[Any]:
+        return self.app.screen
+
+    @property
+    def frame(self) -> Frame:
+        """The canvas of the race screen."""
+        return self.app.screen.query_one(Frame)
+
+    def svg(self, title: str = "lrtui") -> str:
+        """The screen as a picture."""
+        return self.app.export_screenshot(title=title)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the program has ended."""
+        return self.app._exit
+
+    def _rang(self) -> None:
+        self.bells += 1
+
+    def _said(self, message: str, **_: object) -> None:
+        self.toasts.append(message)

@@ -1,0 +1,19 @@
+"""The one place where tests wait: for a condition, by looking again, with a deadline that only a broken program meets."""
+
+import threading
+import time
+
+import pytest
+
+_nobody = threading.Event()
+
+
+def until(condition, what, seconds=120.0):
+    """Looks until `condition()` is true and returns what it gave; fails with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds:g} s in vain for {what}")
+        _nobody.wait(0.01)
