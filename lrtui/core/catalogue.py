@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,9 @@ UNFIT = {"SparseAdam": "it takes sparse gradients only"}
 
 COMPOSITE = {"SequentialLR", "ChainedScheduler"}
 """Schedules made of other schedules, given as a list under `schedulers`."""
+
+WANTS_METRIC = {"ReduceLROnPlateau"}
+"""Schedules that look at an epoch's loss: stepped by the epoch, and never part of another one."""
 
 EXPRESSIONS = {"lr_lambda"}
 """Options that torch wants as functions: here an arithmetic expression (see core/expression.py)."""
@@ -43,7 +47,7 @@ class Option(msgspec.Struct, frozen=True):
     name: str
     required: bool = False
     types: frozenset[str] = frozenset()
-    """Names in its annotation ("float", "tuple", ...); empty: anything goes."""
+    """Names in its annotation ("float", "tuple", ...); empty: any of them."""
     choices: tuple[str, ...] = ()
     """The strings that it may be, where there is a closed list."""
 
@@ -53,24 +57,33 @@ class Option(msgspec.Struct, frozen=True):
             return ""
         if self.choices:
             return "" if value in self.choices else "one of " + ", ".join(self.choices)
-        accepted = [kind for name, kind in _KINDS.items() if name in self.types]
-        if not accepted or any(fits(value) for _, fits in accepted):
+        accepted = [kind for name, kind in _KINDS.items() if name in self.types] or list(_KINDS.values())
+        if any(fits(value) for _, fits in accepted):
             return ""
         return " or ".join(dict.fromkeys(words for words, _ in accepted)) + (', or "auto"' if self.name in AUTO else "")
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether it can be stored and is worth a race: JSON holds no NaN and no infinity."""
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
 
 
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "int": ("a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool)),
-    "float": ("a number", _is_number),
+    "int": ("a whole number", _is_whole),
+    "float": ("a finite number", _is_number),
     "bool": ("true or false", lambda v: isinstance(v, bool)),
     "str": ("a string", lambda v: isinstance(v, str)),
-    "list": ("a list of numbers", lambda v: isinstance(v, list) and all(map(_is_number, v))),
-    "tuple": ("a list of numbers", lambda v: isinstance(v, list) and all(map(_is_number, v))),
-    "Iterable": ("a list of numbers", lambda v: isinstance(v, list) and all(map(_is_number, v))),
+    "list": ("a list of numbers", _is_list),
+    "tuple": ("a list of numbers", _is_list),
+    "Iterable": ("a list of numbers", _is_list),
     "Callable": ("an expression such as \"0.95 ** epoch\"", lambda v: isinstance(v, str)),
 }
 
@@ -159,11 +172,26 @@ def _options(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> dict[str, 
 def _option(arg: ast.arg, required: bool) -> Option:
     if arg.annotation is None:
         return Option(arg.arg, required)
-    nodes = list(ast.walk(arg.annotation))
-    names = frozenset(node.id for node in nodes if isinstance(node, ast.Name))
+    names = _types(arg.annotation)
     names = names & {"Callable"} or names
-    literals = tuple(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return Option(arg.arg, required and arg.arg not in AUTO | FROM_RATE, names, literals if "Literal" in names else ())
+    constants = [node.value for node in ast.walk(arg.annotation) if isinstance(node, ast.Constant)]
+    choices = tuple(value for value in constants if isinstance(value, str)) if "Literal" in names else ()
+    return Option(arg.arg, required and arg.arg not in AUTO | FROM_RATE, names, choices)
+
+
+def _types(annotation: ast.expr) -> frozenset[str]:
+    """The names of the types that an annotation allows; of list[float] only "list"."""
+    match annotation:
+        case ast.Name(id=name):
+            return frozenset({name})
+        case ast.BinOp(left=left, right=right):
+            return _types(left) | _types(right)
+        case ast.Subscript(value=ast.Name(id="Optional" | "Union"), slice=inner):
+            parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return frozenset().union(*map(_types, parts))
+        case ast.Subscript(value=outer):
+            return _types(outer)
+    return frozenset()
 
 
 def _interval(node: ast.ClassDef) -> Interval:

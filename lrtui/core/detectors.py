@@ -49,7 +49,8 @@ class Smooth:
         if len(finite):
             decay = self.factor ** len(finite)
             weights = self.factor ** np.arange(len(finite) - 1, -1, -1.0)
-            self._sum = decay * self._sum + (1 - self.factor) * float(finite @ weights)
+            with np.errstate(over="ignore"):  # the average of numbers near the largest is infinite, and no warning on the screen
+                self._sum = decay * self._sum + (1 - self.factor) * float(finite @ weights)
             self._weight = decay * self._weight + 1 - decay
             self.value = self._sum / self._weight
         return self.value
@@ -68,12 +69,12 @@ class Divergence:
 
     def update(self, loss: float) -> str | None:
         """Takes the loss of one step; a sentence where a rule says "diverged" at this step, else None."""
+        if not math.isfinite(loss):
+            return None  # the lane's end, and none of our business
         self._steps += 1
         smooth = self.smooth.update(loss)
-        if not math.isfinite(smooth):
-            return None
         self.best = min(self.best, smooth)
-        if len(self._start) < START_STEPS and math.isfinite(loss):
+        if len(self._start) < START_STEPS:
             self._start.append(loss)
             self._limit = TIMES_START * median(self._start)
         # A best of zero or below has no multiples: only the start is left to compare with.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from lrtui.core.text import one_line
+
 
 class LrtuiError(Exception):
-    """Something a person can mend: `message` says what is wrong and where, `hint` what to do about it."""
+    """Something a person can mend: `message` says what is wrong and where, `hint` what to do about it.
+
+    Both are one line each, fit for a terminal, whatever file name or library said what is quoted in them.
+    """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = one_line(message)
+        self.hint = one_line(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

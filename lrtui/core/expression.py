@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import warnings
 from collections.abc import Callable
 
 _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -40,7 +41,8 @@ def parse(text: str) -> Callable[[dict[str, float]], float]:
     if len(text) > 500:
         raise ExpressionError("an expression has at most 500 characters")
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # "9if" is worth a refusal or nothing, but no line on the screen
+            tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError("not an expression") from error
     _check(tree)

@@ -45,16 +45,23 @@ def bundled() -> list[Path]:
 
 def find(name: str) -> Path:
     """The file of a scenario given as a path, or as a short name (./scenarios first, then those that come with lrtui)."""
-    path = Path(name).expanduser()
-    if path.suffix == ".toml" or "/" in name:
-        if path.is_file():
-            return path.resolve()
-        raise ScenarioError(f"{one_line(name)}: no such file", "expected a scenario file or a name from `lrtui scenarios`")
-    for folder in (Path("scenarios"), BUNDLED):
-        if (folder / f"{name}.toml").is_file():
-            return (folder / f"{name}.toml").resolve()
+    a_path = name.endswith(".toml") or "/" in name
+    places = [Path(name)] if a_path else [folder / f"{name}.toml" for folder in (Path("scenarios"), BUNDLED)]
+    for place in places:
+        try:
+            if place.expanduser().is_file():
+                return place.expanduser().resolve()
+        except (OSError, ValueError, RuntimeError):  # too long, not a name, or in the home of nobody
+            continue
+    if a_path:
+        raise ScenarioError(f"{_cut(name)}: no such file", "expected a scenario file or a name from `lrtui scenarios`")
     near = closest(name, (path.stem for path in bundled()))
-    raise ScenarioError(f'no scenario "{one_line(name)}"{near}', "expected a name from `lrtui scenarios`, or a .toml file")
+    raise ScenarioError(f'no scenario "{_cut(name)}"{near}', "expected a name from `lrtui scenarios`, or a .toml file")
+
+
+def _cut(name: str) -> str:
+    """A name that may be of any length, as a message can quote it."""
+    return one_line(name)[:200]
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -89,14 +96,11 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
     if (epochs is None) == (steps is None):
         raise table.error("epochs", "a race has a budget of either epochs or steps", "exactly one of the two")
     task = taskref.resolve(table.text("task"), folder, table)
-    seed = table.whole("seed", 0, 0)
-    if seed >= 2**63:
-        raise table.error("seed", "too large", "a whole number below 2**63")
     return Race(
         title=one_line(table.text("title", task.name)), story=literal(table.text("story", "")).strip(), task=task,
-        lanes=_lanes(table), seed=seed, epochs=epochs, steps=steps, batch_size=table.whole("batch_size", 32, 1),
-        device=_device(table), sample_every=table.whole("sample_every", 1, 1), pace=table.whole("pace", 0, 0),
-        scenario=one_line(scenario))
+        lanes=_lanes(table), seed=table.whole("seed", 0, 0, 2**63 - 1), epochs=epochs, steps=steps,
+        batch_size=table.whole("batch_size", 32, 1), device=_device(table), sample_every=table.whole("sample_every", 1, 1),
+        pace=table.whole("pace", 0, 0), scenario=one_line(scenario))
 
 
 def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[str, Any]:
@@ -145,9 +149,9 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
     """Replaces the lanes by a sweep: over the flags, and over what the scenario's lanes had where no flag says otherwise."""
     lanes, old, defaults = _dicts(tables.pop("lane", None)), _dict(tables.pop("sweep", None)), _dict(tables.get("defaults"))
-    optimizers = [{"name": lane.get("optimizer", defaults.get("optimizer", "Adam")),
-                   **{key: value for key, value in lane.items() if key not in _LANE_KEYS}} for lane in lanes]
-    rates = [lane["lr"] for lane in lanes if "lr" in lane]
+    optimizers = [{key: value for key, value in lane.items() if key not in _LANE_KEYS}
+                  | _as_table(lane.get("optimizer", defaults.get("optimizer", "Adam"))) for lane in lanes]
+    rates = [rate for lane in lanes if (rate := lane.get("lr", defaults.get("lr"))) is not None]
     schedules = [lane.get("schedule", defaults.get("schedule", "none")) for lane in lanes]
     sweep = {
         "lr": changes.get("lanes.lr") or old.get("lr") or _distinct(rates),
@@ -155,6 +159,10 @@ def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
         "schedule": old.get("schedule") or _distinct(schedules),
     }
     tables["sweep"] = {key: value for key, value in sweep.items() if value}
+
+
+def _as_table(optimizer: Any) -> dict[str, Any]:
+    return optimizer if isinstance(optimizer, dict) else {"name": optimizer}
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -188,17 +196,26 @@ def _product(sweep: Table) -> list[Table]:
     for key, value in sweep.raw.items():
         if not isinstance(value, list) or not value:
             raise sweep.error(key, "a sweep goes over a list", f"a list, such as {key} = [...]")
+    if (count := math.prod(map(len, sweep.raw.values()))) > MAX_LANES:
+        raise sweep.error(next(iter(sweep.raw)), f"{count} lanes are too many", f"at most {MAX_LANES}")
     combos = itertools.product(*sweep.raw.values()) if sweep.raw else ()
     return [Table(dict(zip(sweep.raw, combo, strict=True)), sweep.source, "sweep") for combo in combos]
 
 
 def _with_defaults(lane: Table, defaults: Table) -> Table:
     """The lane's table over [defaults]; the defaults' optimizer options go only with the defaults' optimizer."""
-    own = "optimizer" in lane.raw and lane.raw["optimizer"] != defaults.raw.get("optimizer", "Adam")
+    usual = defaults.raw.get("optimizer", "Adam")
+    own = _optimizer_name(lane.raw.get("optimizer", usual)) != _optimizer_name(usual)
     kept = {key: value for key, value in defaults.raw.items() if not own or key in _LANE_KEYS}
     if lane.raw.get("schedule") == "none":
         kept.pop("schedule", None)
     return Table({**kept, **lane.raw}, lane.source, lane.path)
+
+
+def _optimizer_name(given: Any) -> Any:
+    """The name in either form of `optimizer`, fit to be compared; not yet checked."""
+    name = given.get("name") if isinstance(given, dict) else given
+    return name.lower() if isinstance(name, str) else name
 
 
 def _lane(table: Table, sign: str) -> Lane:

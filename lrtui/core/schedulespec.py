@@ -27,6 +27,8 @@ def read_schedule(given: Any, parent: Table, key: str, inside: bool = False) -> 
     interval = table.text("interval", signature.interval)
     if interval not in ("batch", "epoch") or (inside and "interval" in table.raw):
         raise table.error("interval", f'"{one_line(interval)}" will not do', '"batch" or "epoch", on the outermost schedule only')
+    if interval == "batch" and signature.name in catalogue.WANTS_METRIC:
+        raise table.error("interval", f"{signature.name} looks at an epoch's loss", '"epoch"')
     composite = signature.name in catalogue.COMPOSITE
     children = _children(table, signature.name) if composite else ()
     options = table.options(signature, _OWN_KEYS | ({"schedulers"} if composite else set()))
@@ -41,8 +43,8 @@ def _children(table: Table, name: str) -> tuple[ScheduleSpec, ...]:
         raise table.error("schedulers", f"{name} is made of other schedules", "a list of schedule tables")
     children = tuple(read_schedule(child, table, f"schedulers {index}", True) for index, child in enumerate(given, 1))
     for child in children:
-        if child.name == "ReduceLROnPlateau":
-            raise table.error("schedulers", f"{name} cannot hold ReduceLROnPlateau, which needs a metric", "other schedules")
+        if child.name in catalogue.WANTS_METRIC:
+            raise table.error("schedulers", f"{name} cannot hold {child.name}, which needs a metric", "other schedules")
     milestones = table.raw.get("milestones", [])
     if name == "SequentialLR" and isinstance(milestones, list) and len(milestones) != len(children) - 1:
         raise table.error("milestones", f"{len(milestones)} for {len(children)} schedulers", "one fewer than schedulers")

@@ -11,6 +11,8 @@ from lrtui.core.expression import ExpressionError, parse
 from lrtui.core.text import closest, one_line
 
 _MISSING: Any = object()
+HIGHEST = 10**12
+"""No budget or size is larger: epochs times steps must stay a number of 64 bits."""
 
 
 class Table:
@@ -54,13 +56,14 @@ class Table:
             pass
         raise self.error(key, f"{_shown(value)} is not a number", "a number, such as 0.001 or 1e-3")
 
-    def whole(self, key: str, default: int, lowest: int) -> int:
-        """A whole number of at least `lowest` where it is given."""
+    def whole(self, key: str, default: int, lowest: int, highest: int = HIGHEST) -> int:
+        """A whole number of at least `lowest` where it is given, small enough to count with in 64 bits."""
         if key not in self.raw:
             return default
         value = self.raw[key]
-        if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
-            raise self.error(key, f"{_shown(value)} will not do", f"a whole number, {lowest} or more")
+        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+            bounds = f"{lowest} or more" if highest == HIGHEST else f"{lowest} to {highest}"
+            raise self.error(key, f"{_shown(value)} will not do", f"a whole number, {bounds}")
         return value
 
     def table(self, key: str) -> Table:

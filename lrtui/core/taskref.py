@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.machinery
 import sys
+import warnings
 from pathlib import Path
 
 import lrtui
@@ -32,7 +33,7 @@ def resolve(text: str, folder: Path, table: Table) -> TaskRef:
         if not name.isidentifier() or not target:
             raise TaskError(f'"{one_line(text)}" names no class', 'file.py:Name or module:Name')
         if target.endswith(".py"):
-            path = (folder / Path(target).expanduser()).resolve()
+            path = _file(target, folder)
             _check_class(path, name)
             return TaskRef("file", str(path), name)
         _check_class(_module_file(target), name)
@@ -55,6 +56,13 @@ def _bundled(name: str) -> TaskRef:
                     f"file.py:Name, module:Name, or one of {', '.join(sorted(names))}")
 
 
+def _file(target: str, folder: Path) -> Path:
+    try:
+        return (folder / Path(target).expanduser()).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # not a name, a loop of links, or in the home of nobody
+        raise TaskError(f'"{one_line(target)[:200]}": {error}', "a Python file") from error
+
+
 def _module_file(module: str) -> Path:
     """The source file of a module, found along sys.path and the working folder without importing its parents."""
     path: list[str] | None = [str(Path.cwd()), *sys.path]
@@ -70,10 +78,11 @@ def _module_file(module: str) -> Path:
 
 def _tree(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
+        with warnings.catch_warnings(action="ignore"):  # what Python thinks of it is told when it is run, in the run's log
+            return ast.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TaskError(f"{path}: {error.strerror or error}", "a readable Python file") from error
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
         raise TaskError(f"{path}:{where} {one_line(str(error))}", "a file that Python can parse") from error
 

@@ -76,7 +76,16 @@ class Writer:
         """Commands with a number above `after` that nobody has carried out, oldest first."""
         with self._guard() as db:
             query = "SELECT id, body FROM commands WHERE id > ? AND result IS NULL ORDER BY id"
-            return [(number, commands.decode(body)) for number, body in db.execute(query, (after,))]
+            rows = db.execute(query, (after,)).fetchall()
+        understood, strange = [], []
+        for number, body in rows:
+            try:
+                understood.append((number, commands.decode(body)))
+            except msgspec.DecodeError:  # a viewer of another version may know more commands
+                strange.append((number, "not understood by this version of lrtui"))
+        if strange:
+            self.acknowledge(strange)
+        return understood
 
     def acknowledge(self, results: Sequence[tuple[int, str]]) -> None:
         """Writes what became of commands: (number, a line for people)."""

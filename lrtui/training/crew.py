@@ -23,7 +23,7 @@ from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.events import Alerted, Ended
 from lrtui.core.spec import Race
 from lrtui.core.text import literal
-from lrtui.store.rundir import CREW_LOG
+from lrtui.store.rundir import CREW_LOG, DATABASE
 from lrtui.store.writer import Writer, create_run, row
 
 PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.scout"]
@@ -134,14 +134,19 @@ class Crew:
         """Beats once a second and records the end of every trainer, until none is left."""
         stopping = False
         while self._trainers:
-            connection.wait([process.sentinel for process in self._trainers.values()], BEAT_S)
+            # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
+            connection.wait([process.sentinel for process in self._trainers.values() if process.exitcode is None], BEAT_S)
             self._beat()
             for number, process in list(self._trainers.items()):
-                if process.exitcode is not None and self._recorded_end(number, process.exitcode):
+                if process.exitcode is not None and (self._recorded_end(number, process.exitcode) or self._gone()):
                     del self._trainers[number]
             if self._stop and not stopping:
                 stopping = self._tell_all_to_stop()
         self._writer.close()
+
+    def _gone(self) -> bool:
+        """Whether the run's folder was deleted: then there is no record left to end."""
+        return not (Path(self.run) / DATABASE).exists()
 
     def _asked_to_stop(self, *_: object) -> None:
         self._stop = True

@@ -22,7 +22,7 @@ from lrtui.core.errors import TaskError
 from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Sampled, Started
 from lrtui.core.spec import Race
 from lrtui.training import optimizers, rng, task as tasks
-from lrtui.training.order import batch_order, order_checksum, weights_checksum
+from lrtui.training.order import BatchOrder, order_checksum, weights_checksum
 from lrtui.training.probe import NonFinite, Probe
 from lrtui.training.schedules import Horizon, Schedule
 
@@ -40,18 +40,22 @@ class Training:
         self.race, self.index, self.device = race, index, device
         self.task = tasks.load(race.task)
         rng.seed_all(race.seed)
-        self.training_data, self.validation_data = tasks.datasets(self.task)
+        training_data, validation_data = tasks.datasets(self.task)
+        self._order = (None if isinstance(training_data, DataLoader)
+                       else BatchOrder(race.seed, len(training_data), race.batch_size))
+        self._training = loader(training_data, batch_sampler=self._order)
+        self.validation = None if validation_data is None else loader(validation_data, batch_size=race.batch_size)
         rng.seed_all(race.seed)
         self.model = copy.deepcopy(self.task.model()).to(device)
         self.init_checksum = weights_checksum(self.model)
         self.optimizer = optimizers.build(lane.optimizer, self.model.parameters(), lane.lr)
         self.closure = optimizers.wants_closure(self.optimizer)
-        self.steps_per_epoch = self._steps_per_epoch()
+        self.steps_per_epoch = _length(self._training)
         self.horizon = horizon(race, self.steps_per_epoch)
         self.probe = Probe(index, self.model, self.optimizer, closure=self.closure,
                            deferred=device.type != "cpu" and not self.closure if deferred is None else deferred)
         self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.horizon)
-        self.batch_checksum = order_checksum(self._indices(0))
+        self.batch_checksum = order_checksum(_own_order(self._training) if self._order is None else self._order)
         rng.seed_all(race.seed)
 
     def started(self) -> Started:
@@ -60,7 +64,7 @@ class Training:
             lane=self.index, at=time.time(), device=str(self.device), steps_per_epoch=self.steps_per_epoch,
             total_steps=self.horizon.steps, parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
             init_checksum=self.init_checksum, batch_checksum=self.batch_checksum,
-            intra_op_threads=torch.get_num_threads(), validated=self.validation_data is not None)
+            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None)
 
     def ends_epoch(self, step: int) -> bool:
         """Whether `step` (counted from 0) is the last one of its epoch, or of the budget."""
@@ -68,33 +72,11 @@ class Training:
 
     def batches(self, epoch: int) -> Iterator[Any]:
         """The batches of `epoch` (counted from 0) on the device, no more than the budget allows."""
+        if self._order is not None:
+            self._order.epoch = epoch
         left = self.horizon.steps - epoch * self.steps_per_epoch
-        for batch, _ in zip(self._loader(epoch), range(min(left, self.steps_per_epoch)), strict=False):
+        for batch, _ in zip(self._training, range(min(left, self.steps_per_epoch)), strict=False):
             yield tasks.to_device(batch, self.device)
-
-    def validation_batches(self) -> Iterator[Any]:
-        """The validation samples in their own order, in batches, on the device."""
-        for batch in loader(self.validation_data, batch_size=self.race.batch_size):
-            yield tasks.to_device(batch, self.device)
-
-    def _loader(self, epoch: int) -> DataLoader[Any]:
-        own = isinstance(self.training_data, DataLoader)
-        return self.training_data if own else loader(self.training_data, batch_sampler=self._indices(epoch))
-
-    def _indices(self, epoch: int) -> Sequence[Sequence[int]]:
-        """The sample indices of each batch of an epoch (counted from 0); of a task's own DataLoader, those of its first pass."""
-        if isinstance(self.training_data, DataLoader):
-            return _own_order(self.training_data)
-        order = batch_order(self.race.seed, epoch, len(self.training_data))
-        size = self.race.batch_size
-        return [order[start:start + size] for start in range(0, len(order), size)]
-
-    def _steps_per_epoch(self) -> int:
-        try:
-            data = self.training_data
-            return len(data) if isinstance(data, DataLoader) else math.ceil(len(data) / self.race.batch_size)
-        except TypeError as error:
-            raise TaskError("the training data has no length", "expected a Dataset or DataLoader with __len__") from error
 
 
 def train_lane(training: Training) -> Events:
@@ -161,13 +143,14 @@ def _end_epoch(training: Training, epoch: int) -> Events:
 
 def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     """Mean loss and metrics over the validation samples, in eval mode; the random state stays as it was."""
-    if training.validation_data is None:
+    if training.validation is None:
         return {}
     state = rng.capture(training.device)
     training.model.eval()
     sums: dict[str, Any] = {}
     samples = 0
-    for batch in training.validation_batches():
+    for fetched in training.validation:
+        batch = tasks.to_device(fetched, training.device)
         with torch.no_grad():
             measured = {"val_loss": training.task.loss(training.model, batch)}
             if hasattr(training.task, "metrics"):
@@ -226,6 +209,13 @@ def loader(data: Any, **batching: Any) -> DataLoader[Any]:
     if isinstance(data, DataLoader):
         return data
     return DataLoader(data, generator=torch.Generator().manual_seed(0), **batching)
+
+
+def _length(data: DataLoader[Any]) -> int:
+    try:
+        return len(data)
+    except TypeError as error:
+        raise TaskError("the training data has no length", "expected a Dataset or DataLoader with __len__") from error
 
 
 def _own_order(data: DataLoader[Any]) -> Sequence[Sequence[int]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
+from torch.utils.data import Sampler
 
 
 def batch_order(seed: int, epoch: int, n: int) -> list[int]:
@@ -17,6 +19,23 @@ def batch_order(seed: int, epoch: int, n: int) -> list[int]:
     """
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
     return torch.randperm(n, generator=generator).tolist()
+
+
+class BatchOrder(Sampler[list[int]]):
+    """The batches of sample indices of one epoch, that of `epoch`, as a DataLoader's batch_sampler."""
+
+    def __init__(self, seed: int, samples: int, batch_size: int) -> None:
+        self.epoch = 0
+        self._seed = seed
+        self._samples = samples
+        self._batch_size = batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = batch_order(self._seed, self.epoch, self._samples)
+        return (order[start:start + self._batch_size] for start in range(0, self._samples, self._batch_size))
+
+    def __len__(self) -> int:
+        return math.ceil(self._samples / self._batch_size)
 
 
 def order_checksum(batches: Iterable[Iterable[int]]) -> str:

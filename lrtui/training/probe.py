@@ -21,6 +21,10 @@ from lrtui.core.events import Alerted, AnyEvent, Column, Steps
 
 BLOCK_S = 0.05
 """A block is sealed when this many seconds are over."""
+NORM_EVERY = 10
+"""On the CPU the gradient norm is recorded at every tenth step, and at each one whose gradients look suspicious."""
+SAFE = 1e15
+"""A loss above this is one of those gradients: the squares of float32 numbers may overflow."""
 
 
 class NonFinite(Exception):
@@ -57,6 +61,7 @@ class Probe:
         self._seconds: list[float] = []
         self._followers: list[AnyEvent] = []
         self._epoch_losses: list[float] = []
+        self._found, self._one = torch.zeros(1), torch.ones(1)
         self.resume()
         optimizer.register_step_pre_hook(self._before_update)
 
@@ -68,12 +73,16 @@ class Probe:
         """Takes loss and gradients of a step that is about to update the weights; raises NonFinite if it must not."""
         if loss.dtype == torch.float64:
             self._exact = "f8"
-        self._losses.append(loss.detach())
-        self._norms.append(gradient_norm(self._parameters))
-        if not self._deferred:
-            self._settle()
-            if self.bad:
-                raise self.bad
+        if self._deferred:
+            self._losses.append(loss.detach())
+            self._norms.append(gradient_norm(self._parameters))
+            return
+        self._losses.append(loss.item())
+        known = self.step % NORM_EVERY and abs(self._losses[-1]) < SAFE and self._gradients_finite()
+        self._norms.append(None if known else gradient_norm(self._parameters).item())
+        self._judge_step(len(self._losses) - 1)
+        if self.bad:
+            raise self.bad
 
     def check_after(self, loss: Tensor) -> None:
         """The same for an optimizer that has updated already: a bad update is taken back."""
@@ -107,7 +116,7 @@ class Probe:
     @property
     def due(self) -> bool:
         """Whether it is time to seal the block."""
-        return time.perf_counter() >= self._due or self.bad is not None
+        return self._mark >= self._due
 
     _due = 0.0
 
@@ -140,22 +149,42 @@ class Probe:
         for rates, group in zip(self._applied, self._groups, strict=True):
             rates.append(float(group["lr"]))
 
+    def _gradients_finite(self) -> bool:
+        """Whether every element of the gradients is finite, in one pass, for a seventh of what their norm costs small models.
+
+        It is the check of torch's GradScaler, with a scale of one. False where it cannot tell (sparse gradients, an
+        unusual type): then the norm decides, at each step.
+        """
+        try:
+            torch._amp_foreach_non_finite_check_and_unscale_(
+                [p.grad for p in self._parameters if p.grad is not None], self._found, self._one)
+        except (RuntimeError, AttributeError):
+            return False
+        return self._found.item() == 0.0
+
     def _settle(self) -> None:
         """Brings the numbers that are still tensors to the CPU; at the first bad one, cuts the block and sets `bad`."""
         fresh = slice(self._settled, None)
-        if not self._losses[fresh] or self.bad:
+        if not self._deferred or self.bad or not self._losses[fresh]:
             return
         self._losses[fresh], self._norms[fresh] = numbers(self._losses[fresh]), numbers(self._norms[fresh])
         for index in range(self._settled, len(self._losses)):
-            if not (math.isfinite(self._losses[index]) and math.isfinite(self._norms[index])):
-                self._refuse(index)
+            self._judge_step(index)
+            if self.bad:
                 break
-        self._epoch_losses += self._losses[fresh]
-        self._settled = len(self._losses)
+
+    def _judge_step(self, index: int) -> None:
+        """Whether the numbers of the step at `index` of the block, which are known now, let the lane go on."""
+        loss, norm = self._losses[index], self._norms[index]
+        self._epoch_losses.append(loss)
+        self._settled = index + 1
+        if not (math.isfinite(loss) and (norm is None or math.isfinite(norm))):
+            self._refuse(index)
 
     def _refuse(self, index: int) -> None:
         """The step at `index` of the block is the lane's last: what came after it is undone and forgotten."""
-        self.bad = NonFinite(self._first + index, self._losses[index], self._norms[index])
+        norm = self._norms[index]
+        self.bad = NonFinite(self._first + index, self._losses[index], math.nan if norm is None else norm)
         del self._losses[index + 1:], self._norms[index + 1:]
         for rates in (*self._applied, *self._next):
             rates[index:] = [math.nan]  # nothing was applied at this step, and nothing will be at the next
@@ -166,7 +195,8 @@ class Probe:
                 torch._foreach_copy_(self._weights, self._copy)
 
     def _block(self, count: int) -> Steps:
-        columns = {"loss": Column.pack(self._losses[:count], self._exact), "grad_norm": Column.pack(self._norms[:count], "f4"),
+        norms = [math.nan if norm is None else norm for norm in self._norms[:count]]
+        columns = {"loss": Column.pack(self._losses[:count], self._exact), "grad_norm": Column.pack(norms, "f4"),
                    "seconds": Column.pack(self._seconds[:count], "f4")}
         for index, (applied, following) in enumerate(zip(self._applied, self._next, strict=True)):
             suffix = f"/{index}" if index else ""
@@ -187,8 +217,6 @@ class Probe:
 
 def numbers(values: list[Tensor]) -> list[float]:
     """Scalars on a device as floats, with one wait for all of them."""
-    if len(values) == 1:
-        return [float(values[0].item())]
     column: list[float] = torch.stack([value.double().reshape(()) for value in values]).tolist()
     return column
 

@@ -17,7 +17,7 @@ from lrtui.core.spec import Race
 from lrtui.core.text import one_line
 from lrtui.training import devices, task as tasks
 from lrtui.training.loop import horizon
-from lrtui.training.schedules import Preview, preview
+from lrtui.training.schedules import Horizon, Preview, preview
 
 NOMINAL_STEPS_PER_EPOCH = 100
 """Of a task whose code may not be run yet."""
@@ -66,7 +66,13 @@ def _preview(race: Race, index: int) -> Preview:
     lane = race.lanes[index]
     steps_per_epoch = _steps_per_epoch(race)
     try:
-        return preview(lane, horizon(race, steps_per_epoch), steps_per_epoch)
+        try:
+            return preview(lane, horizon(race, steps_per_epoch), steps_per_epoch)
+        except ValueError:
+            if race.task.kind == "bundled":
+                raise
+            # OneCycleLR refuses steps beyond its own; how many there will be is known only when the task is run.
+            return preview(lane, Horizon(1, 1), 1)
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         what = f"{lane.optimizer}, {lane.schedule}" if lane.schedule else str(lane.optimizer)
         raise ScenarioError(f"{race.scenario or race.title}: lane {lane.letter} ({what}): {one_line(str(error))}",

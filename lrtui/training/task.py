@@ -62,7 +62,9 @@ def datasets(task: Task) -> tuple[Any, Any | None]:
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """`batch` with every tensor in it on `device`."""
+    """`batch` with every tensor in it on `device`. Collated batches are on the CPU: for it nothing is to be done."""
+    if device.type == "cpu":
+        return batch
     if isinstance(batch, Tensor):
         return batch.to(device, non_blocking=True)
     if isinstance(batch, dict):

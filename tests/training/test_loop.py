@@ -43,7 +43,8 @@ def test_a_lane_equals_the_bare_loop_bit_for_bit(task, optimizer, options, sched
 
     losses, rates = bare_loop(
         task(), lambda params: getattr(torch.optim, optimizer)(params, lr=0.01, **options), scheduler if schedule else None,
-        seed=race.seed, epochs=race.epochs, batch_size=race.batch_size, per_batch=schedule is not None and "cl" in schedule[0].lower())
+        seed=race.seed, epochs=race.epochs, batch_size=race.batch_size,
+        per_batch=schedule is not None and "cl" in schedule[0].lower())
     assert column(events) == losses
     assert column(events, "applied_lr") == rates
     assert column(events, "next_lr")[:-1] == rates[1:]
@@ -115,7 +116,8 @@ def test_a_lane_that_explodes_ends_at_the_first_step_that_is_not_finite(deferred
     assert events[-1].reason == "nan"
     assert alert.step == len(losses) - 1 == events[-1].step
     assert not (math.isfinite(losses[-1]) and math.isfinite(norms[-1]))
-    assert all(map(math.isfinite, losses[:-1] + norms[:-1]))
+    assert all(map(math.isfinite, losses[:-1]))
+    assert not any(map(math.isinf, norms[:-1]))  # NaN: not measured at that step
     assert math.isnan(column(events, "applied_lr")[-1])
 
 

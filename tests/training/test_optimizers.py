@@ -62,7 +62,7 @@ def test_muon_with_adamw_equals_the_two_of_them_side_by_side():
         order = batch_order(race.seed, epoch, len(data))
         for start in range(0, len(data), 16):
             model.zero_grad()
-            loss = task.loss(model, default_collate([data[i] for i in order[start:start + 16]]))
+            loss = task.loss(model, default_collate([data[i] for i in order[start : start + 16]]))
             loss.backward()
             for part in parts:
                 part.step()
@@ -98,6 +98,9 @@ def test_frozen_parameters_stay_out_of_the_optimizer():
 
 
 def test_only_lbfgs_wants_a_closure():
-    wanting = {name for name in catalogue.optimizers()
-               if optimizers.wants_closure(optimizers.build(OptimizerSpec(name), [nn.Parameter(torch.zeros(2, 2))], 0.1))}
+    wanting = {
+        name
+        for name in catalogue.optimizers()
+        if optimizers.wants_closure(optimizers.build(OptimizerSpec(name), [nn.Parameter(torch.zeros(2, 2))], 0.1))
+    }
     assert wanting == {"LBFGS"}

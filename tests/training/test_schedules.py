@@ -59,21 +59,30 @@ BY_HAND = {
     "ConstantLR": ({"factor": 0.25, "total_iters": 2}, lambda t, n: LR * (0.25 if t < 2 else 1)),
     "LinearLR": ({"start_factor": 0.5, "end_factor": 1.0, "total_iters": 4}, lambda t, n: LR * (0.5 + 0.5 * min(t, 4) / 4)),
     "ExponentialLR": ({"gamma": 0.8}, lambda t, n: LR * 0.8**t),
-    "LambdaLR": ({"lr_lambda": "1 / (1 + epoch) if step < 4 else 0.01 * total"},
-                 lambda t, n: LR / (1 + t) if t < 4 else LR * 0.01 * n),
+    "LambdaLR": (
+        {"lr_lambda": "1 / (1 + epoch) if step < 4 else 0.01 * total"},
+        lambda t, n: LR / (1 + t) if t < 4 else LR * 0.01 * n,
+    ),
     "MultiplicativeLR": ({"lr_lambda": "1 - 0.02 * epoch"}, lambda t, n: LR * math.prod(1 - 0.02 * k for k in range(1, t + 1))),
     "CosineAnnealingLR": ({"T_max": 4, "eta_min": 0.01}, lambda t, n: between(LR, 0.01, t / 4)),
     "CosineAnnealingWarmRestarts": ({"T_0": 2, "T_mult": 2, "eta_min": 0.01}, warm_restarts),
     "PolynomialLR": ({"total_iters": 5, "power": 2.0}, lambda t, n: LR * (1 - min(t, 5) / 5) ** 2),
-    "CyclicLR": ({"base_lr": 0.01, "max_lr": LR, "step_size_up": 4, "cycle_momentum": False},
-                 lambda t, n: 0.01 + (LR - 0.01) * min(t % 8, 8 - t % 8) / 4),
+    "CyclicLR": (
+        {"base_lr": 0.01, "max_lr": LR, "step_size_up": 4, "cycle_momentum": False},
+        lambda t, n: 0.01 + (LR - 0.01) * min(t % 8, 8 - t % 8) / 4,
+    ),
     "OneCycleLR": ({}, one_cycle),
-    "SequentialLR": ({"milestones": [2], "schedulers": [{"name": "ConstantLR", "factor": 0.1, "total_iters": 9},
-                                                        {"name": "ExponentialLR", "gamma": 0.5}]},
-                     lambda t, n: LR * (0.1 if t < 2 else 0.5 ** (t - 2))),
-    "ChainedScheduler": ({"schedulers": [{"name": "ConstantLR", "factor": 0.1, "total_iters": 2},
-                                         {"name": "ExponentialLR", "gamma": 0.9}]},
-                         lambda t, n: LR * 0.9**t * (0.1 if t < 2 else 1)),
+    "SequentialLR": (
+        {
+            "milestones": [2],
+            "schedulers": [{"name": "ConstantLR", "factor": 0.1, "total_iters": 9}, {"name": "ExponentialLR", "gamma": 0.5}],
+        },
+        lambda t, n: LR * (0.1 if t < 2 else 0.5 ** (t - 2)),
+    ),
+    "ChainedScheduler": (
+        {"schedulers": [{"name": "ConstantLR", "factor": 0.1, "total_iters": 2}, {"name": "ExponentialLR", "gamma": 0.9}]},
+        lambda t, n: LR * 0.9**t * (0.1 if t < 2 else 1),
+    ),
     # A falling loss, taken for one that should rise: bad from the second epoch's on, a tenth each time.
     "ReduceLROnPlateau": ({"mode": "max", "patience": 0, "factor": 0.1}, lambda t, n: LR * 0.1 ** max(0, t - 1)),
     "inverse-time": ({"decay": 0.5}, lambda t, n: LR / (1 + 0.5 * t)),
@@ -87,8 +96,12 @@ BY_HAND = {
     "cosine_with_min_lr": ({"warmup_steps": 2, "min_lr": 0.03}, warmed(2, lambda t, share, n: between(1, 0.3, share))),
     "warmup_stable_decay": ({"warmup_steps": 2, "num_stable_steps": 1, "num_decay_steps": 2, "min_lr_ratio": 0.1}, stable_decay),
 }
-INTERVALS = [(name, interval) for name in BY_HAND for interval in ("batch", "epoch")
-             if not (name == "ReduceLROnPlateau" and interval == "batch")]
+INTERVALS = [
+    (name, interval)
+    for name in BY_HAND
+    for interval in ("batch", "epoch")
+    if not (name == "ReduceLROnPlateau" and interval == "batch")
+]
 
 
 def race_with(schedule, **keys):
@@ -217,10 +230,14 @@ def test_warmup_steps_win_over_a_warmup_ratio():
     assert column(both, "applied_lr") == close_to(by_hand("cosine", "batch"))
 
 
-@pytest.mark.parametrize(("schedule", "interval"), [
-    ({"name": "CosineAnnealingLR", "T_max": "auto"}, "epoch"), ({"name": "CosineAnnealingLR"}, "epoch"),
-    ({"name": "CosineAnnealingLR", "interval": "batch"}, "batch"),
-])
+@pytest.mark.parametrize(
+    ("schedule", "interval"),
+    [
+        ({"name": "CosineAnnealingLR", "T_max": "auto"}, "epoch"),
+        ({"name": "CosineAnnealingLR"}, "epoch"),
+        ({"name": "CosineAnnealingLR", "interval": "batch"}, "batch"),
+    ],
+)
 def test_t_max_auto_is_the_budget_in_the_schedules_interval(schedule, interval):
     each, n = (1, STEPS) if interval == "batch" else (STEPS_PER_EPOCH, EPOCHS)
     assert column(train(race_with(schedule)), "applied_lr") == close_to([between(LR, 0, s // each / n) for s in range(STEPS)])
@@ -235,7 +252,9 @@ def test_auto_follows_a_budget_in_steps():
 @pytest.mark.parametrize("schedule", ["OneCycleLR", "CyclicLR"])
 def test_a_cycle_works_with_and_without_a_momentum_to_cycle(optimizer, schedule):
     options = {"OneCycleLR": {}, "CyclicLR": {"base_lr": LR / 10, "step_size_up": 4}}[schedule]
-    events = train(make_race([{"optimizer": optimizer, "lr": LR, "schedule": {"name": schedule, **options}}], task="Plain", epochs=6))
+    events = train(
+        make_race([{"optimizer": optimizer, "lr": LR, "schedule": {"name": schedule, **options}}], task="Plain", epochs=6)
+    )
     assert events[-1].reason == "finished"
     assert column(events, "applied_lr") == close_to(by_hand(schedule, "batch"))
 

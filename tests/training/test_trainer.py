@@ -1,5 +1,6 @@
 """Lanes that take turns in one trainer are what they would be alone: to the bit, paused or not, whatever befalls the others."""
 
+import math
 from functools import partial
 
 import pytest
@@ -17,7 +18,11 @@ from lrtui.training.trainer import Turn, take_turns
 
 from .conftest import column, make_race, train
 
-LANES = [{"lr": 0.01}, {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9}, {"optimizer": "AdamW", "lr": 0.002, "schedule": "linear"}]
+LANES = [
+    {"lr": 0.01},
+    {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9},
+    {"optimizer": "AdamW", "lr": 0.002, "schedule": "linear"},
+]
 TOO_HIGH = {"optimizer": "SGD", "lr": 3.0}
 
 
@@ -39,9 +44,10 @@ def turns_of(race, tape):
 
 
 def numbers(events):
-    """Everything measured in a lane but the time it took."""
+    """Everything measured in a lane but the time it took; None where it was not measured, which equals itself."""
     evaluated = [(e.epoch, e.step, e.loss, e.metrics) for e in events if isinstance(e, Evaluated)]
-    return [column(events, name) for name in ("loss", "applied_lr", "next_lr", "grad_norm")], evaluated
+    columns = [column(events, name) for name in ("loss", "applied_lr", "next_lr", "grad_norm")]
+    return [[None if math.isnan(value) else value for value in values] for values in columns], evaluated
 
 
 def seen_whole(events):
@@ -94,17 +100,24 @@ def test_lanes_recorded_in_a_store_are_bit_identical_to_lanes_alone(tmp_path):
         assert events[-1].reason == "finished"
 
 
+def test_a_pace_changes_no_number():
+    race, tape = make_race(LANES, pace=100_000), Tape()
+    take_shortest_turns(turns_of(race, tape))
+    for index in range(3):
+        assert numbers(tape.of(index)) == numbers(train(race, index))
+
+
 @pytest.fixture(params=["read at once", "read by the block"])
 def reading(request, monkeypatch):
     """How a lane reads its numbers: as on the CPU, or as on an accelerator."""
-    if request.param == "read by the block":
-        monkeypatch.setattr(trainer, "Training", partial(Training, deferred=True))
+    deferred = request.param == "read by the block"
+    monkeypatch.setattr(trainer, "Training", partial(Training, deferred=deferred))
+    return deferred
 
 
 # A lane of three epochs of four steps with validation and samples yields some thirty items: a pause after each of them.
 @pytest.mark.parametrize("after", range(0, 36, 3))
-@pytest.mark.usefixtures("reading")
-def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after):
+def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading):
     race, tape = make_race(LANES[:2]), Tape()
     turns = turns_of(race, tape)
     for offset in range(3):
@@ -115,8 +128,8 @@ def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after):
             turns[1].run(seconds=0.0)
             assert turns[0].obey(Resume(lane=0)) == "running"
     take_shortest_turns(turns)
-    assert numbers(tape.of(0)) == numbers(train(race, 0))
-    assert numbers(tape.of(1)) == numbers(train(race, 1))
+    assert numbers(tape.of(0)) == numbers(train(race, 0, deferred=reading))
+    assert numbers(tape.of(1)) == numbers(train(race, 1, deferred=reading))
     assert seen_whole(tape.of(0)) == 12
 
 
@@ -170,7 +183,7 @@ def test_stop_keeps_every_step_that_was_done(after):
     assert isinstance(tape.events[-1], Ended)
     assert tape.events[-1].reason == "stopped"
     assert tape.events[-1].step == seen_whole(tape.events)
-    assert column(tape.events) == column(train(race))[:tape.events[-1].step]
+    assert column(tape.events) == column(train(race))[: tape.events[-1].step]
 
 
 @pytest.mark.usefixtures("reading")
@@ -202,7 +215,9 @@ def test_commands_reach_their_lane_through_the_store_and_are_acknowledged(tmp_pa
     reader.close()
 
 
-@pytest.mark.parametrize(("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough")])
+@pytest.mark.parametrize(
+    ("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough")]
+)
 def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, line, tmp_path):
     race = make_race([{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task=task, epochs=20)
     lanes, _ = record(race, tmp_path)
@@ -217,7 +232,7 @@ def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, li
     assert isinstance(alert, Alerted)
     assert (alert.kind, alert.text) == ("error", line)
     assert end.step == seen_whole(lanes[1]) > 0
-    assert column(lanes[1]) == column(train(plain, 1))[:end.step]
+    assert column(lanes[1]) == column(train(plain, 1))[: end.step]
 
 
 def test_an_error_in_validation_still_tells_the_step_before_it():

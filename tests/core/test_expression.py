@@ -1,0 +1,190 @@
+"""Arithmetic is computed, everything else is refused, nothing is run."""
+
+import math
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from lrtui.core.expression import ExpressionError, parse
+
+AT = {"step": 3.0, "epoch": 3.0, "total": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1.0),
+        ("0.95 ** epoch", 0.95**3),
+        ("min(1, step / 100)", 0.03),
+        ("1 - step / total", 0.7),
+        ("-epoch + 1", -2.0),
+        ("+2", 2.0),
+        ("7 // 2 + 7 % 4", 6.0),
+        ("2 ** 3 ** 2", 512.0),
+        ("exp(1) - e", 0.0),
+        ("log(e)", 1.0),
+        ("log(8, 2)", 3.0),
+        ("sqrt(9)", 3.0),
+        ("cos(pi)", -1.0),
+        ("sin(0)", 0.0),
+        ("floor(2.7) + ceil(2.2)", 5.0),
+        ("abs(-2)", 2.0),
+        ("max(1, 2, 3)", 3.0),
+        ("1 if step < 5 else 2", 1.0),
+        ("1 if step > 5 else 2", 2.0),
+        ("1 < step <= 3", 1.0),
+        ("step == 3 and epoch != 3", 0.0),
+        ("step == 4 or epoch >= 3", 1.0),
+        ("not step", 0.0),
+        ("True", 1.0),
+        ("1e400", math.inf),
+        ("(step\n+ 1)", 4.0),
+        ("0 and 1 / 0", 0.0),
+    ],
+)
+def test_arithmetic_has_its_value(text, value):
+    assert parse(text)(AT) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "1 +",
+        "x",
+        "lr",
+        "__import__('os')",
+        "().__class__",
+        "step.real",
+        "step[0]",
+        "[1, 2]",
+        "(1, 2)",
+        "{1: 2}",
+        "'text'",
+        "b'x'",
+        "1j",
+        "None",
+        "...",
+        "lambda: 1",
+        "[x for x in (1,)]",
+        "f'{step}'",
+        "(step := 1)",
+        "step = 1",
+        "import os",
+        "eval('1')",
+        "open('x')",
+        "min(*[1])",
+        "max(1, key=abs)",
+        "1 << 99",
+        "1 & 1",
+        "~1",
+        "step is 1",
+        "1 in 2",
+        "abs",
+        "yield",
+        "await x",
+        "1; 2",
+        "\0",
+        "1" * 501,
+        "(" * 200 + ")" * 200,
+        "step" + "+1" * 300,
+    ],
+)
+def test_what_is_no_arithmetic_is_refused_or_has_no_value(text):
+    with pytest.raises((ExpressionError, ValueError)):
+        parse(text)(AT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9**9**9", "9**9**9**9**9", "(9**9)**(9**9)", "exp(9**9)", "floor(1e308) * floor(1e308)", "1 / 0", "0 ** -1", "5 % 0"],
+)
+def test_what_has_no_number_for_a_value_fails_at_once_in_arithmetic(text):
+    compute = parse(text)
+    with pytest.raises((ArithmeticError, ValueError)):
+        compute(AT)
+
+
+@pytest.mark.parametrize("text", ["(-8) ** 0.5", "sqrt(-1)", "log(0)", "log(-1)"])
+def test_what_has_no_real_value_says_so(text):
+    with pytest.raises(ValueError, match=r"root|domain|expected|log"):
+        parse(text)(AT)
+
+
+def test_a_variable_without_a_value_is_told():
+    with pytest.raises(ValueError, match="total has no value"):
+        parse("total")({"step": 1.0})
+
+
+WORDS = st.sampled_from(
+    [
+        "step",
+        "epoch",
+        "total",
+        "min",
+        "max",
+        "exp",
+        "log",
+        "sqrt",
+        "floor",
+        "pi",
+        "(",
+        ")",
+        ",",
+        " if ",
+        " else ",
+        "<",
+        "==",
+        " and ",
+        "not ",
+        "**",
+        "*",
+        "/",
+        "//",
+        "%",
+        "+",
+        "-",
+        "0",
+        "1",
+        "9",
+        "1e308",
+        "0.5",
+        "[",
+        "]",
+        ".",
+        "'",
+        "\\",
+        "\n",
+        " ",
+        "lambda:",
+        "__class__",
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.text(max_size=30)
+    | st.lists(WORDS, max_size=14).map("".join)
+    | st.recursive(
+        st.sampled_from(["step", "9", "0", "1e308", "-1", "0.5"]),
+        lambda inner: (
+            st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "<", "and"]), inner).map(
+                lambda t: f"({t[0]} {t[1]} {t[2]})"
+            )
+            | inner.map(lambda x: f"floor({x})")
+            | inner.map(lambda x: f"exp({x})")
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_text_gives_a_function_or_is_refused_and_a_function_gives_a_float_or_an_arithmetic_error(text):
+    try:
+        compute = parse(text)
+    except ExpressionError:
+        return
+    try:
+        assert type(compute(AT)) is float
+    except (ArithmeticError, ValueError, TypeError):
+        pass

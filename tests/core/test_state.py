@@ -1,0 +1,269 @@
+"""The state of a race is a fold over its events: the same however they are cut into blocks."""
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from lrtui.core.events import Alerted, Column, Ended, Evaluated, Noted, Sampled, Started, StatusChanged, Steps
+from lrtui.core.spec import Lane, OptimizerSpec, Race, TaskRef
+from lrtui.core.state import RaceState, apply
+from lrtui.store.reader import merge
+
+
+def make_race(lanes=2):
+    made = tuple(Lane("ABCDEFGH"[i], f"lane {i}", OptimizerSpec("SGD"), 0.1) for i in range(lanes))
+    return Race("a race", TaskRef("bundled", "/nowhere.py", "nothing"), made, steps=100)
+
+
+def started(lane=0, total=100):
+    return Started(
+        lane=lane,
+        at=10.0,
+        device="cpu",
+        steps_per_epoch=10,
+        total_steps=total,
+        parameters=3,
+        init_checksum="a",
+        batch_checksum="b",
+        intra_op_threads=1,
+        validated=False,
+    )
+
+
+def steps(losses, first=0, lane=0, at=None, rates=None):
+    rates = [0.1] * len(losses) if rates is None else rates
+    columns = {
+        "loss": Column.pack(losses),
+        "applied_lr": Column.pack(rates),
+        "next_lr": Column.pack([rate / 2 for rate in rates]),
+        "grad_norm": Column.pack([1.0] * len(losses), "f4"),
+        "seconds": Column.pack([0.5] * len(losses)),
+    }
+    return Steps(lane=lane, at=11.0 + first if at is None else at, first=first, count=len(losses), columns=columns)
+
+
+def fold(events, lanes=2):
+    state = RaceState(make_race(lanes))
+    for event in events:
+        apply(state, event)
+    return state
+
+
+def facts(state):
+    """All that is known, but for rounding in the average and for how fast it came."""
+    return [
+        (
+            lane.status,
+            lane.steps,
+            lane.first_loss,
+            lane.last_loss,
+            lane.best_loss,
+            lane.best_step,
+            lane.applied_lr,
+            lane.next_lr,
+            lane.verdict,
+            lane.training_seconds,
+            lane.epoch,
+            {name: series.values.tolist() for name, series in lane.columns.items()},
+        )
+        for lane in state.lanes
+    ], list(state.log)
+
+
+def test_before_anything_happens_lanes_wait():
+    state = RaceState(make_race())
+    lane = state.lanes[0]
+    assert (lane.status, lane.steps, lane.total_steps, lane.epoch, lane.verdict, lane.over) == ("waiting", 0, 0, 0, "none", False)
+    assert all(
+        map(math.isnan, (lane.first_loss, lane.last_loss, lane.best_loss, lane.applied_lr, lane.steps_per_second, lane.speed))
+    )
+    assert lane.best_step is None
+    assert state.training
+    assert not state.over
+
+
+def test_steps_tell_first_last_and_best_loss_and_the_rates():
+    lane = fold([started(), steps([3.0, 1.0]), steps([1.0, 2.0], 2, rates=[0.1, 0.05])]).lanes[0]
+    assert (lane.status, lane.steps, lane.total_steps) == ("running", 4, 100)
+    assert (lane.first_loss, lane.last_loss, lane.best_loss, lane.best_step) == (3.0, 2.0, 1.0, 1)  # the earliest of equals
+    assert (lane.applied_lr, lane.next_lr) == (0.05, 0.025)
+    assert lane.steps_per_second == 2.0
+    assert lane.columns["loss"].values.tolist() == [3.0, 1.0, 1.0, 2.0]
+
+
+def test_a_loss_that_is_not_finite_is_the_last_but_never_the_best():
+    lane = fold([steps([2.0, -math.inf, 1.5, math.nan])]).lanes[0]
+    assert math.isnan(lane.last_loss)
+    assert (lane.best_loss, lane.best_step) == (1.5, 2)
+    lane = fold([steps([math.nan, math.inf])]).lanes[0]
+    assert math.isnan(lane.first_loss)
+    assert math.isnan(lane.best_loss)
+    assert lane.best_step is None
+
+
+LOSSES = st.lists(st.floats(0, 100, width=32) | st.sampled_from([math.nan, math.inf]), min_size=1, max_size=80)
+
+
+@given(LOSSES, st.lists(st.integers(1, 9), min_size=1, max_size=80))
+def test_the_state_does_not_depend_on_how_steps_are_cut_into_blocks(losses, sizes):
+    blocks, start = [], 0
+    while start < len(losses):
+        size = sizes[len(blocks) % len(sizes)]
+        blocks.append(steps(losses[start : start + size], start))
+        start += size
+    whole, cut, merged = fold([steps(losses)]), fold(blocks), fold(merge(blocks))
+    assert repr(facts(whole)) == repr(facts(cut)) == repr(facts(merged))
+    for other in (cut, merged):
+        assert other.lanes[0].smooth.value == pytest.approx(whole.lanes[0].smooth.value, nan_ok=True, rel=1e-6)
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["steps", "steps", "steps", "alert", "sample", "epoch", "pause", "note", "end"]),
+        st.integers(0, 2),
+        st.integers(1, 5),
+    ),
+    max_size=40,
+)
+
+
+@given(EVENTS)
+def test_merging_what_a_reader_found_changes_nothing(script):
+    events, done = [], [0, 0, 0]
+    for number, (kind, lane, size) in enumerate(script):
+        match kind:
+            case "steps":
+                events.append(steps([float(done[lane] + i) for i in range(size)], done[lane], lane, at=float(number)))
+                done[lane] += size
+            case "alert":
+                events.append(Alerted(lane=lane, at=number, step=done[lane], kind="diverged", text="x"))
+            case "sample":
+                events.append(Sampled(lane=lane, at=number, epoch=number, step=done[lane], shape=(1, 1, 1, 3), pixels=b"abc"))
+            case "epoch":
+                events.append(Evaluated(lane=lane, at=number, epoch=number, step=done[lane], loss=1.0))
+            case "pause":
+                events.append(StatusChanged(lane=lane, at=number, step=done[lane], status="paused"))
+            case "note":
+                events.append(Noted(lane=-1, at=number, text="x"))
+            case "end":
+                events.append(Ended(lane=lane, at=number, step=done[lane], reason="finished"))
+    merged = list(merge(events))
+    assert repr(facts(fold(merged, 3))) == repr(facts(fold(events, 3)))
+    for lane in range(3):  # and no event of a lane overtakes another one
+        assert [type(e) for e in merged if e.lane == lane and not isinstance(e, Steps)] == [
+            type(e) for e in events if e.lane == lane and not isinstance(e, Steps)
+        ]
+
+
+def test_an_end_is_the_end():
+    state = fold(
+        [
+            started(),
+            steps([1.0]),
+            Ended(lane=0, step=1, reason="finished"),
+            steps([2.0], 1),
+            StatusChanged(lane=0, step=1, status="running"),
+            Ended(lane=0, step=1, reason="died"),
+        ]
+    )
+    lane = state.lanes[0]
+    assert (lane.status, lane.steps, lane.last_loss, lane.over) == ("finished", 1, 1.0, True)
+    assert not state.over
+    apply(state, Ended(lane=1, step=0, reason="error", error="why"))
+    assert state.over
+    assert not state.training
+    assert state.lanes[1].ended.error == "why"
+
+
+def test_a_race_whose_lanes_are_all_paused_is_not_training():
+    state = fold([started(0), started(1), StatusChanged(lane=0, step=0, status="paused")])
+    assert state.training
+    apply(state, StatusChanged(lane=1, step=0, status="paused"))
+    assert not state.training
+    apply(state, StatusChanged(lane=0, step=0, status="running"))
+    assert state.training
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"), [([], "none"), (["diverged"], "diverged"), (["diverged", "nan"], "nan"), (["error"], "none")]
+)
+def test_the_worst_alert_is_the_verdict(kinds, verdict):
+    assert fold([Alerted(lane=0, step=1, kind=kind, text="") for kind in kinds]).lanes[0].verdict == verdict
+
+
+def test_metrics_are_points_by_step_of_the_epochs_that_have_them():
+    lane = fold(
+        [
+            Evaluated(lane=0, epoch=1, step=10, loss=1.0, metrics={"acc": 0.5}),
+            Evaluated(lane=0, epoch=2, step=20, loss=1.0),
+            Evaluated(lane=0, epoch=3, step=30, loss=1.0, metrics={"acc": math.nan}),
+        ]
+    ).lanes[0]
+    x, y = lane.metric("acc")
+    assert x.tolist() == [10, 30]
+    assert np.array_equal(y, [0.5, math.nan], equal_nan=True)
+    assert [len(part) for part in lane.metric("nothing")] == [0, 0]
+    assert lane.epoch == 3
+
+
+def test_everything_that_happens_has_a_line_in_the_log():
+    state = fold(
+        [
+            started(),
+            Alerted(lane=0, at=2.0, step=3, kind="nan", text="loss nan at step 3"),
+            StatusChanged(lane=0, at=3.0, step=4, status="paused"),
+            steps([0.25]),
+            Noted(lane=-1, at=5.0, text="a word"),
+            Noted(lane=1, at=6.0, text="another"),
+            Ended(lane=0, at=7.0, step=1, reason="nan"),
+        ]
+    )
+    assert list(state.log)[:5] == [
+        (10.0, 0, "started on cpu, 100 steps"),
+        (2.0, 0, "nan: loss nan at step 3"),
+        (3.0, 0, "paused at step 4"),
+        (5.0, -1, "a word"),
+        (6.0, 1, "another"),
+    ]
+    at, lane, text = state.log[5]
+    assert (at, lane) == (7.0, 0)
+    assert text.startswith("nan after 1 step")
+    assert "0.25" in text
+    assert state.log_count == 6
+
+
+def test_what_changes_a_lane_is_seen_in_its_version_and_no_other():
+    state = RaceState(make_race())
+    for event in (
+        started(),
+        steps([1.0]),
+        Alerted(lane=0, step=1, kind="diverged", text=""),
+        Ended(lane=0, step=1, reason="finished"),
+    ):
+        before = [lane.version for lane in state.lanes]
+        apply(state, event)
+        assert [lane.version for lane in state.lanes] == [before[0] + 1, before[1]]
+
+
+def test_speed_is_that_of_the_last_seconds():
+    lane = fold([started(), steps([1.0] * 10, 0, at=20.0), steps([1.0] * 10, 10, at=21.0), steps([1.0] * 30, 20, at=22.0)]).lanes[
+        0
+    ]
+    assert lane.speed == pytest.approx(20.0)
+    state = fold(
+        [
+            started(),
+            steps([1.0] * 10, 0, at=20.0),
+            StatusChanged(lane=0, at=100.0, step=10, status="running"),
+            steps([1.0] * 5, 10, at=101.0),
+        ]
+    )
+    assert state.lanes[0].speed == pytest.approx(5.0)  # a pause is no slowness
+
+
+def test_the_state_takes_what_the_store_gives_back():
+    race = msgspec.json.decode(msgspec.json.encode(make_race()), type=Race)
+    assert len(RaceState(race).lanes) == 2

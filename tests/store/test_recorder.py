@@ -1,0 +1,267 @@
+"""Training never waits for the disk: what cannot be written is kept, up to a bound, and the record says what is missing."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lrtui.core.commands import Pause, Stop
+from lrtui.core.errors import StoreUnavailable
+from lrtui.core.events import Ended, Noted
+from lrtui.store import recorder as recorders
+from lrtui.store.reader import Reader
+from lrtui.store.recorder import Recorder
+from lrtui.store.writer import Writer, create_run
+
+from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from .making import block, losses, make_race, read_all
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorders, "RETRY_S", 0.01)
+    monkeypatch.setattr(recorders, "FLUSH_S", 0.01)
+    return create_run(tmp_path, make_race())
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk that is full while `disk.full`, and waits while it is held."""
+
+    class Disk:
+        full = False
+        attempts = 0
+        held = threading.Event()
+
+        def append(self, writer, rows):
+            Disk.attempts += 1
+            Disk.held.wait()
+            if Disk.full:
+                raise StoreUnavailable("database or disk is full")
+            return real(writer, rows)
+
+    real = Writer.append
+    Disk.held.set()
+    monkeypatch.setattr(Writer, "append", lambda writer, rows: Disk.append(Disk, writer, rows))
+    return Disk
+
+
+def told(run):
+    return read_all(Reader(run))
+
+
+def notes(run):
+    return [event.text for event in told(run) if isinstance(event, Noted)]
+
+
+def test_what_is_put_is_written(run):
+    recorder = Recorder(run, "trainer 0", {0})
+    for first in range(0, 100, 10):
+        recorder.put(block(first))
+    until(lambda: len(losses(told(run))) == 100, "the blocks to be written")
+    recorder.put(Ended(lane=0, step=100, reason="finished"))
+    recorder.close()
+    assert losses(told(run)) == list(range(100))
+    assert told(run)[-1].reason == "finished"
+
+
+def test_put_never_waits_for_the_disk(run, disk):
+    disk.held.clear()
+    recorder = Recorder(run, "trainer 0", {0})
+    recorder.put(block(0))
+    until(lambda: disk.attempts, "the recorder to hang on the disk")
+    for first in range(10, 5000, 10):
+        recorder.put(block(first))  # the disk hangs: were this to wait, the test would not end
+    assert told(run) == []
+    disk.held.set()
+    recorder.close()
+    assert losses(told(run)) == list(range(5000))
+
+
+def test_events_wait_for_a_full_disk_and_nothing_is_missing(run, disk):
+    disk.full = True
+    recorder = Recorder(run, "trainer 0", {0})
+    for first in range(0, 500, 10):
+        recorder.put(block(first))
+    until(lambda: disk.attempts > 3, "a few attempts")
+    assert told(run) == []
+    disk.full = False
+    until(lambda: notes(run), "the recovery")
+    recorder.close()
+    assert losses(told(run)) == list(range(500))
+    (note,) = notes(run)
+    assert "could not be written" in note
+    assert note.endswith("nothing is missing")
+
+
+def test_beyond_the_bound_the_oldest_steps_go_and_the_record_says_how_many(run, disk):
+    disk.full = True
+    recorder = Recorder(run, "trainer 0", {0}, keep_bytes=20_000)
+    for first in range(0, 5000, 10):
+        recorder.put(block(first))
+        if first % 1000 == 0:
+            recorder.put(Ended(lane=1, step=first, reason="finished"))
+    until(lambda: not recorder._outbox and 0 < recorder._kept_bytes <= 20_000, "all of it to be taken in, and the oldest to go")
+    disk.full = False
+    until(lambda: notes(run), "the recovery")
+    recorder.close()
+    kept = losses(told(run))
+    assert kept == list(range(5000 - len(kept), 5000))
+    assert 0 < len(kept) < 5000
+    assert notes(run)[0].endswith(f"{5000 - len(kept)} steps are missing from the record")
+    assert len([event for event in told(run) if isinstance(event, Ended)]) == 5  # what is not steps is kept
+
+
+def test_a_disk_that_takes_a_beat_but_no_events_is_still_full(run, disk):
+    """Small writes may go on for long: the record must not claim each time that all is well again."""
+    disk.full = True
+    recorder = Recorder(run, "trainer 0", {0})
+    recorder.put(block(0))
+    until(lambda: disk.attempts > 20, "many attempts")
+    disk.full = False
+    until(lambda: notes(run), "the recovery")
+    recorder.close()
+    assert len(notes(run)) == 1
+
+
+def test_a_record_that_fails_again_says_so_again(run, disk):
+    recorder = Recorder(run, "trainer 0", {0})
+    for failure in (1, 2):
+        attempts = disk.attempts
+        disk.full = True
+        recorder.put(block(0))
+        until(lambda attempts=attempts: disk.attempts > attempts, "an attempt")
+        disk.full = False
+        until(lambda failure=failure: len(notes(run)) == failure, "the recovery")
+    recorder.close()
+
+
+def test_a_folder_that_vanishes_and_comes_back_lost_nothing(run):
+    recorder = Recorder(run, "trainer 0", {0})
+    recorder.put(block(0))
+    until(lambda: losses(told(run)), "the first block")
+    away = run.rename(run.with_name("away"))
+    recorder.put(block(10))
+    until(lambda: recorder._failed_at, "the recorder to notice")
+    recorder.put(block(20))
+    away.rename(run)
+    until(lambda: notes(run), "the recovery")
+    recorder.close()
+    assert losses(told(run)) == list(range(30))
+    assert notes(run)[0].endswith("nothing is missing")
+
+
+def test_closing_does_not_wait_for_ever(run, disk):
+    disk.full = True
+    recorder = Recorder(run, "trainer 0", {0})
+    recorder.put(block(0))
+    recorder.close(patience_s=0.05)
+    assert recorder._thread.is_alive()
+    disk.full = False
+    until(lambda: not recorder._thread.is_alive(), "the recorder to write what it kept")
+    assert losses(told(run)) == list(range(10))
+
+
+def test_a_recorder_takes_the_commands_for_its_lanes_only(run):
+    writer, recorder = Writer(run, "viewer"), Recorder(run, "trainer 0", {1})
+    mine, other = writer.send(Pause(lane=1)), writer.send(Pause(lane=0))
+    late = writer.send(Stop(lane=1))
+    got = []
+    until(lambda: got.extend(recorder.take()) or len(got) == 2, "the commands")
+    assert got == [(mine, Pause(lane=1)), (late, Stop(lane=1))]
+    recorder.done(mine, "paused")
+    recorder.done(late, "stopped")
+    recorder.close()
+    assert Reader(run).results([mine, other, late]) == {mine: "paused", late: "stopped"}
+
+
+def test_each_command_is_handed_over_once(run):
+    writer, recorder = Writer(run, "viewer"), Recorder(run, "trainer 0", {0})
+    got = []
+    for number in range(1, 30):
+        assert writer.send(Pause(lane=0)) == number
+        until(lambda number=number: got.extend(recorder.take()) or len(got) >= number, "the command")
+    recorder.close()
+    assert [number for number, _ in got] == list(range(1, 30))
+
+
+def test_an_answer_that_comes_while_another_is_written_is_not_lost(run, monkeypatch):
+    recorder = Recorder(run, "trainer 0", {0})
+    real = Writer.acknowledge
+
+    def acknowledge(writer, results):
+        if len(results) == 1 and results[0][0] == 1:
+            recorder.done(2, "the second")
+        real(writer, results)
+
+    monkeypatch.setattr(Writer, "acknowledge", acknowledge)
+    viewer = Writer(run, "viewer")
+    viewer.send(Pause(lane=1))
+    viewer.send(Pause(lane=1))
+    recorder.done(1, "the first")
+    until(lambda: Reader(run).results([1, 2]) == {1: "the first", 2: "the second"}, "both answers")
+    recorder.close()
+
+
+def test_whoever_waits_wakes_up_for_a_command(run):
+    recorder = Recorder(run, "trainer 0", {0})
+    woken = threading.Event()
+    got = []
+
+    def waiting():
+        while not got:
+            recorder.wait(1.0)
+            got.extend(recorder.take())
+        woken.set()
+
+    thread = threading.Thread(target=waiting, daemon=True)
+    thread.start()
+    Writer(run, "viewer").send(Stop(lane=0))
+    until(woken.is_set, "the waiting thread")
+    thread.join()
+    recorder.close()
+    assert got == [(1, Stop(lane=0))]
+
+
+FULL = """
+import resource, signal, sys, threading
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from making import block
+from lrtui.store import recorder as recorders
+recorders.RETRY_S = recorders.FLUSH_S = 0.01
+recorder = recorders.Recorder(Path({run!r}), "trainer 0", {{0}})
+nobody = threading.Event()
+for first in range(0, 1000, 10):
+    recorder.put(block(first))
+while recorder._outbox or recorder._kept:
+    nobody.wait(0.01)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+for first in range(1000, 9000, 10):
+    recorder.put(block(first))
+while not recorder._failed_at:
+    nobody.wait(0.01)
+print("failed", flush=True)
+sys.stdin.readline()
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+while recorder._outbox or recorder._kept or recorder._failed_at:
+    nobody.wait(0.01)
+recorder.close()
+print("done", flush=True)
+"""
+
+
+def test_a_disk_that_is_really_full_is_survived(run):
+    """No file may grow beyond four kilobytes for a while: SQLite meets the error that a full disk gives."""
+    code = FULL.format(tests=str(Path(__file__).parent), run=str(run))
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "failed\n"
+    assert losses(told(run)) == list(range(1000))
+    out, _ = process.communicate("\n", timeout=120)
+    assert out == "done\n"
+    assert losses(told(run)) == list(range(9000))
+    assert notes(run)[-1].endswith("nothing is missing")

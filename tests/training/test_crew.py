@@ -1,0 +1,265 @@
+"""Races in real processes: a crew, its trainers, the store between them and whoever watches."""
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from lrtui.core.commands import Pause, Resume
+from lrtui.core.errors import LrtuiError, ScenarioError
+from lrtui.core.events import Alerted, Ended, Steps
+from lrtui.core.standings import result
+from lrtui.core.state import RaceState, apply
+from lrtui.launch import Crew
+from lrtui.store.reader import Reader
+from lrtui.store.rundir import DATABASE
+from lrtui.store.writer import Writer
+
+from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from . import tasks_for_tests
+from .bare import bare_loop
+from .conftest import column, make_race
+
+pytestmark = pytest.mark.xdist_group("crew")
+
+FOUR = [
+    {"optimizer": "Adam", "lr": 0.01},
+    {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9, "schedule": {"name": "StepLR", "step_size": 2, "gamma": 0.5}},
+    {"optimizer": "AdamW", "lr": 0.003, "schedule": {"name": "ExponentialLR", "gamma": 0.9}},
+    {"optimizer": "RMSprop", "lr": 0.002, "schedule": {"name": "CosineAnnealingLR", "T_max": 3}},
+]
+CALM, TOO_HIGH = {"optimizer": "SGD", "lr": 0.01}, {"optimizer": "SGD", "lr": 3.0}
+
+
+class Watcher:
+    """Someone who looks at a run: all that was told so far, and the state it makes."""
+
+    def __init__(self, run):
+        self.reader = Reader(run)
+        self.state = RaceState(self.reader.race)
+        self.lanes = [[] for _ in self.reader.race.lanes]
+
+    def look(self):
+        for event in self.reader.poll():
+            apply(self.state, event)
+            if event.lane >= 0:
+                self.lanes[event.lane].append(event)
+        return self
+
+    def see(self, condition, what):
+        until(lambda: condition(self.look()), what)
+        return self
+
+    def see_the_end(self):
+        return self.see(lambda watcher: watcher.state.over, "the end of the race")
+
+    def ends(self):
+        return [lane.status for lane in self.state.lanes]
+
+
+def start(race, runs, trainers=16):
+    return Crew().start(race, runs, trainers)
+
+
+def assert_equal_to_the_bare_loop(watcher):
+    race = watcher.reader.race
+    for lane, events in zip(race.lanes, watcher.lanes, strict=True):
+        torch.set_num_threads(events[0].intra_op_threads)
+        schedule = lane.schedule
+        made = (lambda opt, s=schedule: getattr(torch.optim.lr_scheduler, s.name)(opt, **s.options)) if schedule else None
+        losses, rates = bare_loop(
+            getattr(tasks_for_tests, race.task.name)(),
+            lambda params, lane=lane: getattr(torch.optim, lane.optimizer.name)(params, lr=lane.lr, **lane.optimizer.options),
+            made,
+            seed=race.seed,
+            epochs=race.epochs,
+            batch_size=race.batch_size,
+        )
+        assert column(events) == losses
+        assert column(events, "applied_lr") == rates
+
+
+@pytest.mark.parametrize("trainers", [16, 1, 3])
+def test_a_race_of_four_equals_the_bare_loop_exactly(trainers, tmp_path):
+    watcher = Watcher(start(make_race(FOUR, epochs=5), tmp_path, trainers)).see_the_end()
+    assert watcher.ends() == ["finished"] * 4
+    assert len({events[0].init_checksum for events in watcher.lanes}) == 1
+    assert len({events[0].batch_checksum for events in watcher.lanes}) == 1
+    assert_equal_to_the_bare_loop(watcher)
+
+
+def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_loop_exactly(tmp_path):
+    run = start(make_race(FOUR, task="Slow", epochs=2), tmp_path)
+    one, other = Watcher(run), Watcher(run)
+    one.see(lambda watcher: watcher.state.lanes[1].steps > 3, "the first steps of lane B")
+    writer = Writer(run, "viewer")
+    number = writer.send(Pause(lane=1))
+    one.see(lambda watcher: watcher.state.lanes[1].status == "paused", "lane B to pause")
+    steps = one.state.lanes[1].steps
+    one.see(lambda watcher: all(lane.over for lane in watcher.state.lanes if lane.index != 1), "the other lanes to end")
+    assert one.reader.results([number]) == {number: "paused"}
+    assert one.state.lanes[1].steps == steps < one.state.lanes[1].total_steps
+    writer.send(Resume(lane=1))
+    writer.close()
+    for watcher in (one.see_the_end(), other.see_the_end()):
+        assert watcher.ends() == ["finished"] * 4
+        assert_equal_to_the_bare_loop(watcher)
+
+
+def test_a_trainer_that_is_killed_is_recorded_with_its_last_words_and_the_others_finish(tmp_path):
+    watcher = Watcher(start(make_race([CALM, TOO_HIGH, CALM], task="Dies", epochs=10), tmp_path)).see_the_end()
+    assert watcher.ends() == ["finished", "died", "finished"]
+    alert, end = watcher.lanes[1][-2:]
+    assert isinstance(alert, Alerted)
+    assert isinstance(end, Ended)
+    assert "SIGKILL" in alert.text
+    assert "SIGKILL" in end.error
+    assert end.error.endswith("last words")
+    assert end.step == watcher.state.lanes[1].steps
+
+
+def test_when_every_lane_fails_the_race_ends_all_the_same(tmp_path):
+    watcher = Watcher(start(make_race([TOO_HIGH, TOO_HIGH], task="Raises", epochs=10), tmp_path)).see_the_end()
+    assert watcher.ends() == ["error", "error"]
+    assert [entry["status"] for entry in result(watcher.state)] == ["error", "error"]
+    assert "the task broke" in watcher.lanes[0][-1].error
+    until(lambda: not watcher.reader.crew().alive(), "the crew to end with its race")
+
+
+def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
+    runs = tmp_path / "runs"
+    crew = Crew()
+    for race, words in [
+        (make_race([CALM], device="cuda:77"), ["cuda:77", "auto", "cpu"]),
+        (make_race([CALM, {"optimizer": "Adam", "betas": [2.0, 3.0]}]), ["lane B", "beta"]),
+        (make_race([{"schedule": {"name": "StepLR", "step_size": 0}}]), ["lane A", "StepLR"]),
+        (make_race([{"schedule": {"name": "CyclicLR", "base_lr": [0.1, 0.2, 0.3]}}]), ["lane A", "CyclicLR"]),
+    ]:
+        with pytest.raises(ScenarioError) as refused:
+            crew.start(race, runs)
+        said = str(refused.value)
+        assert all(word in said for word in words), said
+        assert "expected" in refused.value.hint
+        assert said.count("\n") <= 2
+        assert "Traceback" not in said
+        assert not runs.exists()
+    with pytest.raises(LrtuiError, match="beta"):
+        crew.preview(make_race([{"optimizer": "Adam", "betas": [2.0, 3.0]}]))
+    run = crew.start(make_race([CALM]), runs)  # a refusal leaves the crew ready for the next race
+    assert Watcher(run).see_the_end().ends() == ["finished"]
+    assert [path.name for path in runs.iterdir()] == [run.name]
+
+
+def test_an_option_that_depends_on_the_length_of_ones_own_task_is_not_refused_beforehand(tmp_path):
+    """Twelve steps are what the task has; the crew may not run its code to find that out."""
+    lane = {"lr": 0.1, "schedule": {"name": "OneCycleLR", "total_steps": 12}}
+    crew = Crew()
+    race = make_race([lane], epochs=3)
+    assert crew.preview(race)[0].rates[0] == pytest.approx(0.1 / 25)
+    assert Watcher(crew.start(race, tmp_path)).see_the_end().ends() == ["finished"]
+
+
+def test_a_crew_that_is_not_needed_goes_away_and_leaves_nothing(tmp_path):
+    crew = Crew()
+    assert crew.preview(make_race([CALM]))[0].rates == [0.01]
+    family = [psutil.Process(crew._process.pid), *psutil.Process(crew._process.pid).children(recursive=True)]
+    assert len(family) > 1
+    crew.close()
+    until(lambda: all(map(gone, family)), "the crew and its helpers to end")
+
+
+def test_a_crew_that_is_asked_to_stop_stops_its_lanes(tmp_path):
+    watcher = Watcher(start(make_race([CALM, CALM], task="Slow", epochs=10_000), tmp_path, trainers=1))
+    watcher.see(all_have_steps, "the first steps")
+    os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+    watcher.see_the_end()
+    assert watcher.ends() == ["stopped", "stopped"]
+
+
+def test_trainers_end_when_their_crew_is_killed(tmp_path):
+    run = start(make_race([CALM, CALM, CALM], task="Slow", epochs=10_000), tmp_path, trainers=2)
+    watcher = Watcher(run).see(all_have_steps, "the first steps")
+    trainers = [psutil.Process(pid) for pid in pids(run, "trainer%")]
+    assert len(trainers) == 2
+    assert watcher.reader.trouble() == ""
+    os.kill(watcher.reader.crew().pid, signal.SIGKILL)
+    until(lambda: all(map(gone, trainers)), "the trainers to notice")
+    watcher.look()
+    assert not watcher.state.over
+    assert "crew has died" in watcher.reader.trouble()
+
+
+def test_a_crew_whose_folder_is_deleted_ends_when_its_trainers_have(tmp_path):
+    run = start(make_race([CALM], task="Slow", epochs=10_000), tmp_path)
+    watcher = Watcher(run).see(all_have_steps, "the first steps")
+    crew = psutil.Process(watcher.reader.crew().pid)
+    trainer = psutil.Process(pids(run, "trainer%")[0])
+    shutil.rmtree(run)
+    assert "gone" in watcher.reader.trouble()
+    trainer.kill()
+    until(lambda: gone(crew), "the crew to end")
+
+
+def test_kill_9_at_twenty_random_moments_loses_nothing_that_was_told(tmp_path):
+    seed = random.SystemRandom().randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    lanes = 20  # nineteen of their trainers, and the crew
+    rates = [{**CALM, "lr": 0.001 * (1 + index)} for index in range(lanes)]
+    run = start(make_race(rates, task="Slow", epochs=10_000, pace=50), tmp_path, lanes)  # a pace: twenty share two cores
+    watcher = Watcher(run).see(all_have_steps, "the first steps of all lanes")
+    crew = watcher.reader.crew().pid
+    for index in chance.sample(range(lanes), lanes - 1):
+        goal = watcher.state.lanes[index].steps + chance.randrange(20)
+        watcher.see(lambda w, index=index, goal=goal: w.state.lanes[index].steps >= goal, f"lane {index} to go on")
+        os.kill(pids(run, f"trainer {index}")[0], signal.SIGKILL)
+    recorded = chance.randrange(lanes - 1)
+    watcher.see(lambda w: sum(lane.over for lane in w.state.lanes) >= recorded, f"{recorded} ends")
+    os.kill(crew, signal.SIGKILL)
+    watcher.look()
+    told = [column(events) for events in watcher.lanes]
+    watcher.reader.close()
+
+    again = Watcher(run)
+    again.see(lambda w: w.reader.caught_up, "the whole record")
+    for events, known in zip(again.lanes, told, strict=True):
+        done = 0
+        for block in (event for event in events if isinstance(event, Steps)):
+            assert block.first == done
+            assert {len(block.values(name)) for name in block.columns} == {block.count}
+            done += block.count
+        assert column(events)[: len(known)] == known
+    for lane in again.state.lanes:
+        if lane.over:
+            assert lane.status == "died"
+            assert "SIGKILL" in lane.ended.error
+    with sqlite3.connect(run / DATABASE) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_lanes_of_a_real_race_train_apart_from_each_other(tmp_path):
+    watcher = Watcher(start(make_race([CALM, CALM], epochs=4), tmp_path)).see_the_end()
+    assert np.array_equal(column(watcher.lanes[0]), column(watcher.lanes[1]))
+    assert len(pids(watcher.reader.run, "trainer%")) == 2
+
+
+def all_have_steps(watcher):
+    return all(lane.steps for lane in watcher.state.lanes)
+
+
+def pids(run, role):
+    with sqlite3.connect(run / DATABASE) as db:
+        return [pid for (pid,) in db.execute("SELECT pid FROM processes WHERE role LIKE ? ORDER BY role", (role,))]
+
+
+def gone(process):
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
