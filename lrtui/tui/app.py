@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -33,10 +36,17 @@ class LrtuiApp(App[Follower]):
         self._watched: Follower | None = None
 
     def on_mount(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):  # Textual has no handler: the terminal would stay as it is
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(number, self.leave)
         if self._run is None:
             self.push_screen(Picker(self._runs))
         else:
             self.watch_run(self._run)
+
+    def leave(self) -> None:
+        """Out of the program, whatever is shown; a race goes on."""
+        self.exit(self._watched)
 
     def watch_run(self, run: Path) -> None:
         """Shows a run in the place of whatever is shown."""

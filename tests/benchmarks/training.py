@@ -1,6 +1,7 @@
 """What racing costs beside training the same lanes one after another. By hand: `python tests/benchmarks/training.py`.
 
 `turns`: 8 lanes in one trainer (recorder and store included) against 8 bare loops, same intra-op threads.
+`two bare processes`: half of the bare loops in each of two processes, the most that two cores can give.
 `race`: 8 lanes as a person starts them (8 niced processes) against 8 bare loops with torch's default threads, start-up
 left out: from the first lane's Started to the last one's Ended. Each ratio is from one run; the median of the rounds
 counts, machines are noisy.
@@ -10,11 +11,13 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import msgspec
 import torch
 
 HERE = Path(__file__).parent
@@ -31,7 +34,7 @@ from lrtui.training import task as tasks  # noqa: E402
 from lrtui.training.trainer import Turn, take_turns  # noqa: E402
 
 LANES, ROUNDS = 8, 3
-SIZES = {"Small": (100, 30), "Middle": (32, 20), "Conv": (32, 12)}
+SIZES = {"Small": (100, 60), "Middle": (32, 40), "Conv": (32, 24)}
 """Task: batch size and epochs."""
 
 
@@ -72,23 +75,50 @@ def race_seconds(race, folder: Path) -> float:
     return max(last) - min(first)
 
 
+def bound_seconds(name: str, epochs: int) -> float:
+    """Half of the lanes in each of two processes with bare loops and nothing else: what two cores can give."""
+    halves = [subprocess.Popen([sys.executable, __file__, name, str(epochs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True) for _ in range(2)]
+    for half in halves:
+        half.stdout.readline()  # torch is loaded
+    for half in halves:
+        half.stdin.write("go\n")
+        half.stdin.flush()
+    return max(float(half.communicate()[0]) for half in halves)
+
+
+def half(name: str, epochs: int) -> None:
+    """One of the two processes."""
+    torch.set_num_threads(1)
+    race = make_race(name, epochs)
+    bare_seconds(msgspec.structs.replace(race, lanes=race.lanes[:1], epochs=1))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(bare_seconds(msgspec.structs.replace(race, lanes=race.lanes[:LANES // 2])))
+
+
 def main() -> None:
+    if sys.argv[1:]:
+        half(sys.argv[1], int(sys.argv[2]))
+        return
     print(f"{os.cpu_count()} cores, torch {torch.__version__}, {LANES} lanes, Adam, median of {ROUNDS} rounds (range)")
-    print(f"{'model':8} {'us/step':>8} {'turns / bare, 1 thread':>24} {'race / bare, default threads':>30}")
+    print(f"{'model':8} {'us/step':>8} {'turns / bare, 1 thread':>24} {'race / bare, default threads':>30} {'two bare processes':>22}")
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder:
         for name, (_, epochs) in SIZES.items():
-            turns, races = [], []
+            turns, races, bounds = [], [], []
             for _ in range(ROUNDS):
                 torch.set_num_threads(1)
                 race = make_race(name, epochs)
                 bare = bare_seconds(race)
                 turns.append(turns_seconds(race, Path(folder)) / bare)
                 torch.set_num_threads(threads)
-                longer = make_race(name, epochs * 3)
-                races.append(race_seconds(longer, Path(folder)) / bare_seconds(longer))
+                longer = make_race(name, epochs * 2)
+                alone = bare_seconds(longer)
+                races.append(race_seconds(longer, Path(folder)) / alone)
+                bounds.append(bound_seconds(name, epochs * 2) / alone)
             steps = LANES * epochs * len(tasks.load(race.task).dataset()) / race.batch_size
-            print(f"{name:8} {bare / steps * 1e6:8.0f} {_words(turns):>24} {_words(races):>30}")
+            print(f"{name:8} {bare / steps * 1e6:8.0f} {_words(turns):>24} {_words(races):>30} {_words(bounds):>22}")
 
 
 def _words(ratios: list[float]) -> str:

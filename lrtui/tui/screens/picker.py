@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -61,6 +62,8 @@ class Picker(Screen[None]):
         self._previews: dict[Path, list[Preview] | LrtuiError] = {}
         self._starting = False
         self._said = ""
+        self._drawn_once = False
+        """The list comes first: reading a scenario takes as long again as all before it."""
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -77,7 +80,12 @@ class Picker(Screen[None]):
         self._items = _items(self._runs)
         self._fill("")
         self.query_one(Input).focus()
-        self.call_after_refresh(self._warm_up)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self._drawn_once = True
+        self._show()
+        self._warm_up()
 
     def on_unmount(self) -> None:
         if self._crew is not None:
@@ -162,7 +170,7 @@ class Picker(Screen[None]):
     def _show(self) -> None:
         """Draws what is known of the chosen item."""
         frame, item = self.query_one("#card", Frame), self._item()
-        if not frame.canvas.width:
+        if not frame.canvas.width or not self._drawn_once:
             return
         frame.canvas.fill()
         if item is None:
@@ -249,5 +257,6 @@ def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
 def _label(kind: str, path: Path, run: Summary | None) -> Text:
     if run is None:
         return Text(one_line(path.stem))
-    words = "● running" if run.state == "running" else f"{run.state}, {duration(time.time() - run.created)} ago"
-    return Text(f"{one_line(run.title)[:24]}  ").append(words, style="green" if run.state == "running" else "dim")
+    words = "● running" if run.state == "running" else f"{run.state} {duration(time.time() - run.created)} ago"
+    name = re.sub(r"-\d{8}-\d{6}-\w+$", "", run.path.name)  # the scenario's name: a title would fill two lines
+    return Text(f"{one_line(name)[:16]}  ").append(words, style="green" if run.state == "running" else "dim")

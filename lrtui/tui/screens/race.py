@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from lrtui.core.commands import AnyCommand, Pause, Resume, Stop
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Alerted, AnyEvent
+from lrtui.core.events import Alerted, AnyEvent, StatusChanged
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.follow import Follower
@@ -29,6 +29,7 @@ FIGURES_EVERY = 5
 """Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes."""
 MACHINE_EVERY = 20
 POLL_BUDGET_S = 0.06
+CATCH_UP_S = 0.005
 LEGEND = {"✗": "the last finite loss of a lane that ended NaN", "!": "where a lane was found to diverge",
           "↑": "the curve goes on above the chart"}
 
@@ -53,6 +54,8 @@ class RaceScreen(Screen[None]):
         self._ticks = 0
         self._drawn: dict[int, object] = {}
         self._since = time.time()
+        self._wanted: dict[int, str] = {}
+        """What a lane was told to be and has not yet said that it is: a second key press means the opposite."""
 
     def compose(self) -> ComposeResult:
         yield Frame()
@@ -69,11 +72,16 @@ class RaceScreen(Screen[None]):
         was_training = self.state.training
         events = self.follower.poll(POLL_BUDGET_S)
         self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
+        for event in events:
+            if isinstance(event, StatusChanged):
+                self._wanted.pop(event.lane, None)
         self._ticks += 1
         if was_training and self._ticks % MACHINE_EVERY == 1:
             self._load = self._machine.line()
         figures = self._ticks % FIGURES_EVERY == 0 or any(self._is_news(event) for event in events)
         self.draw(figures=figures)
+        if not self.follower.caught_up and events:
+            self.set_timer(CATCH_UP_S, self.tick)  # a long record is read in pieces, keys between them
 
     def draw(self, *, figures: bool = True) -> None:
         """Draws the parts that are out of date, and shows them."""
@@ -191,7 +199,9 @@ class RaceScreen(Screen[None]):
         if lane.over:
             self.notify(f"{lane.lane.letter} has ended", markup=False, timeout=2)
         else:
-            self._send([Resume(lane=lane.index) if lane.status == "paused" else Pause(lane=lane.index)])
+            resume = self._wanted.get(lane.index, lane.status) == "paused"
+            self._wanted[lane.index] = "running" if resume else "paused"
+            self._send([Resume(lane=lane.index) if resume else Pause(lane=lane.index)])
 
     def action_pause_all(self) -> None:
         """Pauses all lanes; resumes all when all that live are paused."""
