@@ -102,7 +102,8 @@ def main() -> None:
         half(sys.argv[1], int(sys.argv[2]))
         return
     print(f"{os.cpu_count()} cores, torch {torch.__version__}, {LANES} lanes, Adam, median of {ROUNDS} rounds (range)")
-    print(f"{'model':8} {'us/step':>8} {'turns / bare, 1 thread':>24} {'race / bare, default threads':>30} {'two bare processes':>22}")
+    print(f"{'model':8} {'us/step':>8} {'turns / bare, 1 thread':>24}", end=" ")
+    print(f"{'race / bare, default threads':>30} {'two bare processes':>22}")
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder:
         for name, (_, epochs) in SIZES.items():

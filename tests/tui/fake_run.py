@@ -40,7 +40,7 @@ def make_race(kinds: tuple[str, ...] = KINDS, title: str = "A fake race", **keys
     names = [kind if kinds.index(kind) == index else f"{kind} {index + 1}" for index, kind in enumerate(kinds)]
     lanes = [{"name": name, "lr": 10.0 ** -(1 + index % 5)} for index, name in enumerate(names)]
     raw = {"title": title, "task": "sprite-generator", "epochs": STEPS // PER_EPOCH, "seed": 7, "batch_size": 16, "lane": lanes}
-    return scenario.parse({**raw, **keys}, source="fake", folder=Path(), scenario=title)
+    return scenario.parse({**raw, **keys}, source="fake", folder=Path(), scenario="fake" if " " in title else title)
 
 
 def story(index: int, kind: str, done: int = STEPS, *, over: bool = True) -> list[AnyEvent]:

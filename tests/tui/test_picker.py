@@ -123,13 +123,13 @@ class TestTheList:
         assert scenario.load(NAMES[10]).title in viewer.text
 
     def test_runs_stand_below_the_scenarios_and_a_running_one_above(self, tmp_path):
-        make_run(tmp_path / "runs", ("steady",), title="long-over")
+        make_run(tmp_path / "runs", ("steady",), title="longover")
         make_run(tmp_path / "runs", ("steady",), title="still-going", done=60, live=True)
         with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
             items = listed(viewer)
             assert items[0].startswith("still-going  ● running")
             assert items[1:-1] == NAMES
-            assert items[-1].startswith("long-over  ended")
+            assert items[-1].startswith("longover  ended")
 
     def test_own_scenarios_stand_before_the_bundled_ones(self, tmp_path):
         write_scenario(GOOD)
@@ -177,10 +177,10 @@ class TestTheCard:
             assert "is not UTF-8" in viewer.text
 
     def test_a_run_is_described_with_its_lanes(self, tmp_path):
-        run = make_run(tmp_path / "runs", ("steady", "paints"), title="long-over")
+        run = make_run(tmp_path / "runs", ("steady", "paints"), title="longover")
         with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
             viewer.press(*"long")
-            assert "long-over" in viewer.lines[0]
+            assert "longover" in viewer.lines[0]
             assert "B paints" in viewer.text
             assert run.name in viewer.text.replace("\n", "")
             assert "Enter watches it" in viewer.text
@@ -203,7 +203,7 @@ class TestEnter:
         assert sum(len(one.started) for one in crew.made) == 1
 
     def test_it_watches_a_run(self, tmp_path, crew):
-        make_run(tmp_path / "runs", ("steady", "explodes"), title="long-over")
+        make_run(tmp_path / "runs", ("steady", "explodes"), title="longover")
         with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
             viewer.press(*"long")
             start(viewer)
