@@ -62,6 +62,7 @@ class Probe:
         self._followers: list[AnyEvent] = []
         self._epoch_losses: list[float] = []
         self._found, self._one = torch.zeros(1), torch.ones(1)
+        self._due = 0.0  # the first step is told at once
         self.resume()
         optimizer.register_step_pre_hook(self._before_update)
 
@@ -117,8 +118,6 @@ class Probe:
     def due(self) -> bool:
         """Whether it is time to seal the block."""
         return self._mark >= self._due
-
-    _due = 0.0
 
     def seal(self, *, last: bool = False) -> list[AnyEvent]:
         """The gathered steps as an event, an alert where a rule says "diverged", and what is to follow them.

@@ -145,6 +145,7 @@ def run(path: str, number: int, race: Race, lanes: Sequence[tuple[int, str]], th
     """The whole life of trainer `number`: trains `lanes`, pairs of index and device, into the run at `path`."""
     _redirect(Path(path) / f"trainer-{number}.log")
     torch.set_num_threads(threads)
+    gc.freeze()  # what torch's import left behind lives for ever: no collection need look at it, nor unshare its pages
     if all(device == "cpu" for _, device in lanes):
         os.nice(10)  # keys stay quick on a busy machine; a GPU's lane must be able to feed it
     recorder = Recorder(Path(path), f"trainer {number}", {index for index, _ in lanes})
