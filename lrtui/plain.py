@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 
 from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Started, StatusChanged, Steps, plain
-from lrtui.core.numbers import count, loss, rate
+from lrtui.core.numbers import count, rate
 from lrtui.core.standings import result
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
@@ -72,7 +72,7 @@ class PlainLines:
                 self._say(state, event, event.status)
             case Ended():
                 lane = state.lanes[event.lane]
-                self._say(state, event, f"{event.reason} after {lane.steps} steps, last loss {loss(lane.last_loss)}")
+                self._say(state, event, f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}")
                 for line in literal(event.error).splitlines():
                     print(f"    {line}", file=self._out)
             case Noted():
@@ -104,7 +104,7 @@ def _name(lane: LaneState) -> str:
 def _progress(lane: LaneState) -> str:
     speed = "" if math.isnan(lane.speed) else f"  {count(lane.speed)} steps/s"
     return (f"{_name(lane)}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
-            f"loss {loss(lane.last_loss)}  best {loss(lane.best_loss)}  lr {rate(lane.applied_lr)}{speed}")
+            f"loss {lane.last_words}  best {lane.best_words}  lr {rate(lane.applied_lr)}{speed}")
 
 
 class JsonLines:

@@ -6,6 +6,8 @@ import math
 
 LOSS_WIDTH = 7
 """The most cells that `loss` takes for a number that is not negative."""
+UNKNOWN = "–"
+"""Stands for a number that is not there yet."""
 RATE_WIDTH = 8
 """The most cells that `rate` takes in four digits for a rate from 1e-9 to 1e9."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lrtui.core.detectors import Smooth
 from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Reason, Sampled, Started, StatusChanged, Steps
-from lrtui.core.numbers import loss
+from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.series import Series
 from lrtui.core.spec import Lane, Race
 
@@ -55,6 +55,16 @@ class LaneState:
         """One word about the learning rate: "nan", "diverged", or "none" where nothing was found."""
         kinds = [alert.kind for alert in self.alerts]
         return "nan" if "nan" in kinds else "diverged" if "diverged" in kinds else "none"
+
+    @property
+    def last_words(self) -> str:
+        """The last loss as text; a dash before the first step, which is not the same as NaN."""
+        return loss(self.last_loss) if self.steps else UNKNOWN
+
+    @property
+    def best_words(self) -> str:
+        """The best loss as text; a dash where no loss was finite yet."""
+        return loss(self.best_loss) if self.best_step is not None else UNKNOWN
 
     @property
     def over(self) -> bool:

@@ -95,9 +95,9 @@ def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
 
 def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     """The figures in lines of these widths, most important first; a number is never cut."""
-    losses = f"loss {loss(lane.last_loss):<8}best {loss(lane.best_loss)}"
+    losses = f"loss {lane.last_words:<8}best {lane.best_words}"
     if text_width(losses) > widths[0]:
-        losses = f"loss {loss(lane.last_loss)}"
+        losses = f"loss {lane.last_words}"
     if len(widths) == 1:
         return [losses]
     epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
@@ -144,7 +144,8 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, total: int, parts: 
         chart.curve(canvas.view(parts.rate_curve), lane, "applied_lr", view.rate_limits, total, styles.DIM)
         labels = canvas.view(parts.rate_labels)
         chart.y_labels(labels, view.rate_limits)
-        labels.text(0, 0, "lr", styles.DIM)
+        if (labels.codes[0, :2] == ord(" ")).all():
+            labels.text(0, 0, "lr", styles.DIM)
     if parts.x_labels:
         chart.x_labels(canvas.view(parts.x_labels), total)
 

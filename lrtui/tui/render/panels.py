@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from lrtui.core.numbers import loss, rate
@@ -67,9 +68,9 @@ def _standing(canvas: Canvas, place: int, lane: LaneState, chosen: bool, wide: b
     if bad or chosen:
         canvas.fill(style)
     name = f"{lane.lane.letter} {one_line(lane.lane.name)}"
-    value = loss(lane.smooth.value if lane.status != "nan" else lane.last_loss)
+    value = loss(lane.smooth.value) if lane.status != "nan" and math.isfinite(lane.smooth.value) else lane.last_words
     now = lane.applied_lr if lane.applied_lr == lane.applied_lr else lane.lane.lr
-    text = _row(str(place), name, value, loss(lane.best_loss), rate(now, 3), status_words(lane), canvas.width, wide)
+    text = _row(str(place), name, value, lane.best_words, rate(now, 3), status_words(lane), canvas.width, wide)
     canvas.text(0, 0, "▶" if chosen else " ", style)
     canvas.text(1, 0, text, style)
 
