@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import os
 import signal
 import sys
@@ -86,7 +87,7 @@ def cli(context: click.Context, runs: str | None) -> int:
         return ExitCode.RACED
     if not _has_screen():
         raise ScenarioError("no terminal to pick a scenario in", "name one: `lrtui race lr-dial`, or see `lrtui scenarios`")
-    return _show(rundir.runs_folder(runs))
+    return _show(_folder(runs))
 
 
 @cli.command()
@@ -95,10 +96,10 @@ def cli(context: click.Context, runs: str | None) -> int:
 @click.option("--lr", "rates", multiple=True, type=float, help="A learning rate; each one makes lanes.")
 @click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", help="An optimizer; each one makes lanes.")
 @click.option("--schedule", metavar="SPEC", help="For every lane: a name, 'StepLR(step_size=10)', or none.")
-@click.option("--epochs", type=int)
-@click.option("--steps", type=int)
-@click.option("--batch-size", type=int)
-@click.option("--seed", type=int)
+@click.option("--epochs", type=click.IntRange(1))
+@click.option("--steps", type=click.IntRange(1))
+@click.option("--batch-size", type=click.IntRange(1))
+@click.option("--seed", type=click.IntRange(0))
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
               help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
@@ -112,7 +113,7 @@ def race(name: str | None, trainers: int, runs: str | None, plain: bool, as_json
     asked = _race(name, flags)
     plain = plain or as_json or not _has_screen(say=True)
     with _Signals() as signals:
-        run = Crew().start(asked, rundir.runs_folder(runs), trainers)
+        run = Crew().start(asked, _folder(runs), trainers)
         if plain:
             return _tell(run, as_json, signals)
     return _show(run.parent, run)
@@ -125,7 +126,7 @@ def race(name: str | None, trainers: int, runs: str | None, plain: bool, as_json
 @_json
 def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
     """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by default."""
-    path = rundir.find(run, rundir.runs_folder(runs))
+    path = rundir.find(run, _folder(runs))
     return _tell(path, as_json) if plain or as_json or not _has_screen(say=True) else _show(path.parent, path)
 
 
@@ -133,7 +134,7 @@ def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
 @_runs
 def list_runs(runs: str | None) -> int:
     """List the runs, newest first."""
-    folder = rundir.runs_folder(runs)
+    folder = _folder(runs)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("run", "scenario", "lanes", "started", "state"):
         table.add_column(name, no_wrap=name != "scenario")  # the run's name is there to be copied: only the title is cut
@@ -160,6 +161,11 @@ def scenarios(name: str | None) -> int:
     return ExitCode.RACED
 
 
+def _folder(runs: str | None) -> Path:
+    """The runs folder; --runs counts before the command as well as after it."""
+    return rundir.runs_folder(runs or click.get_current_context().find_root().params.get("runs"))
+
+
 def _race(name: str | None, flags: dict[str, Any]) -> Race:
     """The race that the command line asks for."""
     changes: dict[str, Any] = {key: value for item in flags.pop("settings") for key, value in [_setting(item)]}
@@ -169,6 +175,9 @@ def _race(name: str | None, flags: dict[str, Any]) -> Race:
         raise ScenarioError("--epochs and --steps exclude each other", "expected one budget")
     if task:
         changes["task"] = _from_here(task)
+    for rate in rates:
+        if not (math.isfinite(rate) and rate > 0):
+            raise ScenarioError(f"--lr: {rate:g} is no learning rate", "expected a finite number above 0")
     if rates:
         changes["lanes.lr"] = list(rates)
     if optimizers:

@@ -41,11 +41,24 @@ class Follower:
         except StoreUnavailable as error:
             self.trouble = error.message
             return []
+        for event in events:
+            apply(self.state, event)
         if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
-            self.trouble = self.reader.trouble()
-            if not events and self._abandoned():
-                events = self._ends()
+            events += self._look()
+        return events
+
+    def _look(self) -> list[AnyEvent]:
+        """Looks whether the crew lives. A crew that is gone may have ended well since the record was read: it is read again."""
+        abandoned, self.trouble = self._abandoned(), self.reader.trouble()
+        try:
+            events = self.reader.poll() if self.trouble else []
+        except StoreUnavailable:
+            return []
+        if events:
+            self.trouble = ""
+        elif abandoned:
+            events = self._ends()
         for event in events:
             apply(self.state, event)
         return events

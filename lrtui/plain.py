@@ -163,7 +163,10 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
     match event:
         case Steps():
             names = sorted(event.columns.keys() - {"seconds"})
-            columns = {name: [plain(value) for value in event.values(name).tolist()] for name in names}
+            columns: dict[str, list[float | str | None]] = {
+                name: [plain(value) for value in event.values(name).tolist()] for name in names}
+            norms = columns.get("grad_norm", [])
+            columns["grad_norm"] = [None if norm == "NaN" else norm for norm in norms]  # not measured at this step
             return {"event": "steps", "lane": lane, "first": event.first, **columns}
         case Evaluated():
             metrics = {name: plain(value) for name, value in event.metrics.items()}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -108,7 +109,7 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
     steps = sorted({round(step) for step in np.linspace(0, max(total - 1, 1), max(2, min(width // 12, 8))).tolist()})
     figure.ruler("x").lim(0, max(total - 1, 1))
     figure.ruler("x").ticks(steps, [count(step) for step in steps])
-    return str(figure.build().string(colorless=not color)).rstrip("\n") + "\n" + _legend(lanes, color)
+    return str(figure.build().string(colorless=not color)).rstrip("\n") + "\n" + _legend(lanes, width, color)
 
 
 class LossLimits(NamedTuple):
@@ -163,10 +164,15 @@ def _draw_lane(plotext: object, lane: LaneState, total: int, limits: LossLimits,
             figure.draw(figure.signal(xs[good].tolist(), ys[good].tolist(), marker=marker).lines(True))
 
 
-def _legend(lanes: list[LaneState], color: bool) -> str:
+def _legend(lanes: list[LaneState], width: int, color: bool) -> str:
     """A line under the chart that says which colour is which lane; plotext's own legend would hide the curves."""
-    parts = []
+    parts: list[str] = []
+    used = 0
     for lane in lanes:
         text = one_line(f"{lane.lane.letter} {lane.lane.name}")
+        used += cell_len(text) + 3
+        if used > width and parts:
+            parts[-1] += "\n"
+            used = cell_len(text) + 3
         parts.append(f"\x1b[38;5;{LANES[lane.index % len(LANES)]}m{text}\x1b[0m" if color else text)
-    return "   ".join(parts)
+    return "   ".join(parts).replace("\n   ", "\n")

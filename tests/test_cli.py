@@ -39,7 +39,7 @@ EVENTS = {
     "result": {"lanes", "run"},
 }
 IN_LANE = {"letter", "name", "optimizer", "lr", "schedule", "init_checksum", "batch_checksum"}
-IN_RESULT = {"letter", "name", "status", "verdict", "steps", "first_loss", "last_loss", "best_loss", "best_step",
+IN_RESULT = {"letter", "name", "status", "verdict", "steps", "smooth_loss", "first_loss", "last_loss", "best_loss", "best_step",
              "steps_per_second"}
 
 

@@ -34,6 +34,7 @@ def result(state: RaceState) -> list[dict[str, Any]]:
     """One entry for each lane in standings order, as JSON can hold it."""
     return [{
         "letter": lane.lane.letter, "name": lane.lane.name, "status": lane.status, "verdict": lane.verdict,
-        "steps": lane.steps, "first_loss": plain(lane.first_loss), "last_loss": plain(lane.last_loss),
-        "best_loss": plain(lane.best_loss), "best_step": lane.best_step, "steps_per_second": plain(lane.steps_per_second),
+        "steps": lane.steps, "smooth_loss": plain(lane.smooth.value), "first_loss": plain(lane.first_loss),
+        "last_loss": plain(lane.last_loss), "best_loss": plain(lane.best_loss), "best_step": lane.best_step,
+        "steps_per_second": plain(lane.steps_per_second),
     } for lane in standings(state)]

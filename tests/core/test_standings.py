@@ -67,6 +67,7 @@ def test_the_result_is_in_standings_order_and_fit_for_json():
         "status": "finished",
         "verdict": "none",
         "steps": 3,
+        "smooth_loss": pytest.approx(1.4834, rel=1e-4),
         "first_loss": 2.0,
         "last_loss": 1.5,
         "best_loss": 1.0,

@@ -58,7 +58,7 @@ def _heading(canvas: Canvas, title: str, facts: str) -> int:
 
 def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> int:
     """Writes a text in at most so many lines; returns the row after it."""
-    lines = textwrap.wrap(literal(text), max(8, canvas.width - 2))[:rows]
+    lines = textwrap.wrap(literal(text), max(8, canvas.width - 2), max_lines=max(1, rows), placeholder=" …")
     for offset, line in enumerate(lines):
         canvas.text(1, y + offset, line, style)
     return y + len(lines)

@@ -26,6 +26,17 @@ def curve(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: i
     return drawn
 
 
+def stairs(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: int, style: int) -> None:
+    """The same for what jumps from step to step: where steps are wider than a dot they are drawn level, not as slopes."""
+    series = lane.columns.get(column)
+    if series is None or not 0 < len(series) <= total <= 2 * canvas.width:
+        curve(canvas, lane, column, limits, total, style)
+        return
+    canvas.fill()
+    bits = steps_curve(canvas, list(range(len(series))), series.values.tolist(), limits, total, len(series))
+    canvas.put(0, 0, raster.codes(bits), style)
+
+
 def overlay(canvas: Canvas, lanes: list[LaneState], column: str, limits: Limits, total: int) -> dict[int, tuple[int, int]]:
     """Draws a column of all lanes, later ones on top; returns the cell (x, y) where each lane's curve ends."""
     canvas.fill()
@@ -80,9 +91,10 @@ def x_labels(canvas: Canvas, total: int) -> None:
         canvas.text(tick.cell, 0, tick.label, styles.DIM)
 
 
-def steps_curve(canvas: Canvas, steps: list[int], rates: list[float], limits: Limits, total: int) -> np.ndarray:
-    """The dot bits of a piecewise constant curve: `rates[i]` from `steps[i]` on, up to `total`."""
-    edges = np.array([*steps, total], float)
+def steps_curve(canvas: Canvas, steps: list[int], rates: list[float], limits: Limits, total: int,
+                until: int | None = None) -> np.ndarray:
+    """The dot bits of a piecewise constant curve: `rates[i]` from `steps[i]` on, to the step `until` of `total`."""
+    edges = np.array([*steps, total if until is None else until], float)
     x = np.repeat(edges, 2)[1:-1]
     y = np.repeat(np.array(rates, float), 2)
     return raster.draw(window_of(x, y, 0, total, 2 * canvas.width), canvas.height, limits.low, limits.high, limits.log).bits

@@ -64,9 +64,9 @@ def status_words(lane: LaneState) -> str:
 def _words(canvas: Canvas, lane: LaneState) -> None:
     canvas.fill()
     spec = lane.lane
-    said = next((alert for alert in reversed(lane.alerts)), None)
+    said = next((alert for alert in reversed(lane.alerts) if alert.kind != "diverged"), None)
     if said is not None:
-        canvas.text(1, 0, one_line(said.text), styles.ALERT if said.kind != "diverged" else styles.WARN)
+        canvas.text(1, 0, one_line(said.text), styles.ALERT)
         return
     metrics = _metrics(lane)
     text = f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {spec.schedule}" if spec.schedule else "")
@@ -107,8 +107,9 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
 
 def _pace(lane: LaneState, width: int) -> str:
     done = lane.steps / lane.total_steps if lane.total_steps else 0.0
-    if lane.over:
-        return f"{done:4.0%} {'' if math.isnan(lane.steps_per_second) else count(lane.steps_per_second) + ' steps/s'}"
+    if lane.ended is not None:
+        took = lane.ended.at - lane.started.at if lane.started else 0.0
+        return f"{done:4.0%} {f'{count(lane.steps / took)}/s in {duration(took)}' if took > 0 else ''}"
     left = (lane.total_steps - lane.steps) / lane.speed if lane.speed > 0 else math.nan
     speed = "" if math.isnan(lane.speed) else f"{count(lane.speed)}/s"
     bar = progress_bar(done, 8) + " " if width >= 34 else ""
@@ -141,7 +142,7 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, total: int, parts: 
     elif place.height:
         place.text(max(0, (place.width - 8) // 2), place.height // 2, lane.status, styles.DIM)
     if parts.rate_curve and parts.rate_labels:
-        chart.curve(canvas.view(parts.rate_curve), lane, "applied_lr", view.rate_limits, total, styles.DIM)
+        chart.stairs(canvas.view(parts.rate_curve), lane, "applied_lr", view.rate_limits, total, styles.DIM)
         labels = canvas.view(parts.rate_labels)
         chart.y_labels(labels, view.rate_limits)
         if (labels.codes[0, :2] == ord(" ")).all():

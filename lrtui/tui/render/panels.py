@@ -33,7 +33,7 @@ def fairness(state: RaceState, short: bool = False) -> str:
     """Whether all lanes that have started began with equal weights and equal batches, with the checksums."""
     started = [lane.started for lane in state.lanes if lane.started]
     if not started:
-        return "starting"
+        return "" if state.over else "starting"
     weights, batches = {start.init_checksum for start in started}, {start.batch_checksum for start in started}
     if len(weights) == len(batches) == 1:
         words = ("", "") if short else ("weights ", "batches ")
@@ -53,7 +53,7 @@ def table(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     """The standings, best first; the chosen lane stays in sight where not all fit."""
     canvas.fill()
     wide = canvas.width >= 70
-    canvas.text(1, 0, _row("#", "lane", "loss", "best", "lr", "status", canvas.width, wide), styles.DIM)
+    canvas.text(1, 0, _row("#", "lane", "smoothed", "best", "lr", "status", canvas.width, wide), styles.DIM)
     ranked = standings(state)
     rows = canvas.height - 1
     place = next(index for index, lane in enumerate(ranked) if lane.index == view.chosen)

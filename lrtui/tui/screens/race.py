@@ -31,7 +31,8 @@ MACHINE_EVERY = 20
 POLL_BUDGET_S = 0.06
 CATCH_UP_S = 0.005
 LEGEND = {"✗": "the last finite loss of a lane that ended NaN", "!": "where a lane was found to diverge",
-          "↑": "the curve goes on above the chart"}
+          "↑": "the curve goes on above the chart",
+          "smoothed": "the loss that the standings go by: an average over the last ten steps or so (EMA 0.9)"}
 
 
 class RaceScreen(Screen[None]):
@@ -76,7 +77,9 @@ class RaceScreen(Screen[None]):
             if isinstance(event, StatusChanged):
                 self._wanted.pop(event.lane, None)
         self._ticks += 1
-        if was_training and self._ticks % MACHINE_EVERY == 1:
+        if not was_training:
+            self._load = ""  # idle: nothing is sent
+        elif self._ticks % MACHINE_EVERY == 1:
             self._load = self._machine.line()
         figures = self._ticks % FIGURES_EVERY == 0 or any(self._is_news(event) for event in events)
         self.draw(figures=figures)
@@ -242,7 +245,8 @@ class RaceScreen(Screen[None]):
                 self._leave_when_over()
             elif answer == "leave":
                 self.app.exit(self.follower)
-        self.app.push_screen(Question("The race is still running.", {
+        living = "still running" if self.state.training else "paused"
+        self.app.push_screen(Question(f"The race is {living}.", {
             "l": ("leave", "leave it running (lrtui watch shows it again)"), "s": ("stop", "stop it"),
             "b": ("back", "back")}), answered)
 
