@@ -34,7 +34,7 @@ from lrtui.training import task as tasks  # noqa: E402
 from lrtui.training.trainer import Turn, take_turns  # noqa: E402
 
 LANES, ROUNDS = 8, 3
-SIZES = {"Small": (100, 60), "Middle": (32, 40), "Conv": (32, 24)}
+SIZES = {"Small": (100, 30), "Middle": (32, 20), "Conv": (32, 8)}
 """Task: batch size and epochs."""
 
 
