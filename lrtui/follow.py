@@ -43,6 +43,8 @@ class Follower:
             return []
         for event in events:
             apply(self.state, event)
+        if events:
+            self.trouble = ""  # the record goes on: whatever kept it is over
         if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
             events += self._look()
@@ -50,14 +52,13 @@ class Follower:
 
     def _look(self) -> list[AnyEvent]:
         """Looks whether the crew lives. A crew that is gone may have ended well since the record was read: it is read again."""
-        abandoned, self.trouble = self._abandoned(), self.reader.trouble()
+        abandoned, trouble = self._abandoned(), self.reader.trouble()
         try:
-            events = self.reader.poll() if self.trouble else []
+            events = self.reader.poll() if trouble else []
         except StoreUnavailable:
             return []
-        if events:
-            self.trouble = ""
-        elif abandoned:
+        self.trouble = "" if events else trouble
+        if abandoned and not events:
             events = self._ends()
         for event in events:
             apply(self.state, event)

@@ -14,7 +14,6 @@ TITLE = style_id(Style(bold=True, color="color(255)", bgcolor="color(24)"))
 ALERT = style_id(Style(bold=True, color="color(203)"))
 ALERT_BAR = style_id(Style(bold=True, color="color(231)", bgcolor="color(160)"))
 WARN = style_id(Style(bold=True, color="color(220)"))
-GOOD = style_id(Style(color="color(77)"))
 BAR = style_id(Style(color="color(252)", bgcolor="color(236)"))
 BAR_KEY = style_id(Style(bold=True, color="color(220)", bgcolor="color(236)"))
 
