@@ -1,0 +1,102 @@
+"""`lrtui race` and `lrtui watch`, and how flags become a race."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lrtui.cli.fronts import Signals, has_screen, json_option, plain_option, runs_folder, runs_option, show, tell
+from lrtui.core import scenario
+from lrtui.core.errors import ScenarioError
+from lrtui.core.spec import Race
+from lrtui.core.text import one_line
+from lrtui.launch import TRAINERS, Crew
+from lrtui.store import rundir
+
+
+@click.command()
+@click.argument("name", metavar="[SCENARIO]", required=False)
+@click.option("--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name.")
+@click.option("--lr", "rates", multiple=True, type=float, help="A learning rate; each one makes lanes.")
+@click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", help="An optimizer; each one makes lanes.")
+@click.option("--schedule", metavar="SPEC", help="For every lane: a name, 'StepLR(step_size=10)', or none.")
+@click.option("--epochs", type=click.IntRange(1))
+@click.option("--steps", type=click.IntRange(1))
+@click.option("--batch-size", type=click.IntRange(1))
+@click.option("--seed", type=click.IntRange(0))
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
+@click.option("--trainers", type=click.IntRange(1, 256), default=TRAINERS, show_default=True,
+              help="Processes; more lanes take turns.")
+@runs_option
+@plain_option
+@json_option
+def race(name: str | None, trainers: int, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
+    """Race a SCENARIO (a name or a .toml file), or a task of your own with --task."""
+    asked = read_race(name, flags)
+    plain = plain or as_json or not has_screen(say=True)
+    with Signals() as signals:
+        run = Crew().start(asked, runs_folder(runs), trainers)
+        if plain:
+            return tell(run, as_json, signals)
+    return show(run.parent, run)
+
+
+@click.command()
+@click.argument("run", required=False)
+@runs_option
+@plain_option
+@json_option
+def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
+    """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by default."""
+    path = rundir.find(run, runs_folder(runs))
+    return tell(path, as_json) if plain or as_json or not has_screen(say=True) else show(path.parent, path)
+
+
+def read_race(name: str | None, flags: dict[str, Any]) -> Race:
+    """The race that the command line asks for."""
+    changes: dict[str, Any] = {key: value for item in flags.pop("settings") for key, value in [_setting(item)]}
+    rates, optimizers, schedule, task = (flags.pop(key) for key in ("rates", "optimizers", "schedule", "task"))
+    changes |= {key: value for key, value in flags.items() if value is not None}
+    if flags["epochs"] is not None and flags["steps"] is not None:
+        raise ScenarioError("--epochs and --steps exclude each other", "expected one budget")
+    if task:
+        changes["task"] = _from_here(task)
+    for rate in rates:
+        if not (math.isfinite(rate) and rate > 0):
+            raise ScenarioError(f"--lr: {rate:g} is no learning rate", "expected a finite number above 0")
+    if rates:
+        changes["lanes.lr"] = list(rates)
+    if optimizers:
+        changes["lanes.optimizer"] = list(optimizers)
+    if schedule:
+        changes["lanes.schedule"] = schedule
+    if name:
+        return scenario.load(name, changes)
+    if not task:
+        raise ScenarioError("what is to be raced?", "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name")
+    own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
+    raw = scenario.overlay(own, changes, "flags")
+    return scenario.parse(raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2])
+
+
+def _from_here(task: str) -> str:
+    """A task given on the command line is relative to where one is, not to the scenario's file."""
+    file, colon, name = task.rpartition(":")
+    return f"{Path(file).expanduser().absolute()}:{name}" if colon and file.endswith(".py") else task
+
+
+def _setting(item: str) -> tuple[str, Any]:
+    key, sign, value = item.partition("=")
+    key = key.strip()
+    if not sign or not key:
+        raise ScenarioError(f'--set "{one_line(item)}" is no setting', "expected KEY=VALUE, such as sample_every=2")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value.strip()  # an unquoted word is a string
