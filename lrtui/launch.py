@@ -7,31 +7,13 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from lrtui.core.crewtalk import TRAINERS, Answer, Preview, Request
 from lrtui.core.errors import LaunchError, LrtuiError, ScenarioError
 from lrtui.core.spec import Race
 from lrtui.core.text import literal
-
-TRAINERS = 16
-"""Trainer processes of a race unless one says otherwise; more lanes than that take turns."""
-
-
-class Preview(msgspec.Struct, frozen=True, array_like=True):
-    """What a lane's schedule will apply: `rates[i]` from step `steps[i]` on, over `total` steps."""
-
-    steps: list[int]
-    rates: list[float]
-    total: int
-
-
-class _Reply(msgspec.Struct, frozen=True):
-    run: str = ""
-    previews: list[Preview] = []
-    error: str = ""
-    hint: str = ""
 
 
 class Crew:
@@ -44,17 +26,22 @@ class Crew:
             [sys.executable, "-m", "lrtui.training"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             start_new_session=True)
 
-    def preview(self, race: Race) -> list[Preview]:
-        """The rates that each lane will apply; LrtuiError where torch refuses a lane."""
-        return self._ask({"kind": "preview", "race": race}).previews
+    def preview(self, race: Race, steps_per_epoch: int | None = None, own_code: bool = False) -> list[Preview]:
+        """The rates that each lane will apply; LrtuiError where torch refuses a lane.
 
-    def start(self, race: Race, runs: Path, trainers: int = TRAINERS) -> Path:
+        With `steps_per_epoch` no task is run to find it out; with `own_code` a person's own schedules are run.
+        """
+        return self._ask(Request("preview", race, steps_per_epoch=steps_per_epoch, own_code=own_code)).previews
+
+    def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Starts the race and returns its run directory; nothing is written where it cannot start.
+
+        `on_alert` is a shell command that the crew runs at each alert, whether anybody watches or not.
 
         From then on the crew needs nobody: this object has nothing left to do.
         """
         try:
-            reply = self._ask({"kind": "start", "race": race, "runs": str(runs), "trainers": trainers})
+            reply = self._ask(Request("start", race, str(runs), trainers, on_alert))
         except KeyboardInterrupt:  # nobody would know of the race that it is about to start
             self._process.terminate()
             raise
@@ -72,7 +59,7 @@ class Crew:
                 pipe.close()
         threading.Thread(target=self._process.wait, daemon=True).start()  # so that no zombie is left
 
-    def _ask(self, request: dict[str, Any]) -> _Reply:
+    def _ask(self, request: Request) -> Answer:
         assert self._process.stdin
         assert self._process.stdout
         with self._lock:
@@ -84,10 +71,10 @@ class Crew:
                 line = b""
         if not line:
             raise LaunchError("the crew did not start", self._last_words())
-        reply = msgspec.json.decode(line, type=_Reply)
-        if reply.error:
-            raise ScenarioError(reply.error, reply.hint) if request["kind"] == "start" else LrtuiError(reply.error, reply.hint)
-        return reply
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.error:
+            raise (ScenarioError if request.kind == "start" else LrtuiError)(answer.error, answer.hint)
+        return answer
 
     def _last_words(self) -> str:
         self._errors.seek(0)

@@ -11,9 +11,22 @@ from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 
-from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Started, StatusChanged, Steps, plain
+from lrtui.core.events import (
+    Alerted,
+    AnyEvent,
+    Ended,
+    Evaluated,
+    Measured,
+    Noted,
+    Started,
+    StatusChanged,
+    Steps,
+    alert_line,
+    plain,
+)
 from lrtui.core.numbers import count, rate
-from lrtui.core.standings import result
+from lrtui.core.result import result
+from lrtui.core.sentences import race_sentences
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
 from lrtui.follow import Follower
@@ -134,7 +147,8 @@ class JsonLines:
 
     def finish(self, follower: Follower) -> None:
         """The result, best lane first."""
-        self._write({"event": "result", "lanes": result(follower.state), "run": self._run})
+        self._write({"event": "result", "lanes": result(follower.state), "sentences": race_sentences(follower.state),
+                     "run": self._run})
 
     def _write(self, line: dict[str, Any] | None) -> None:
         if line is not None:
@@ -168,12 +182,16 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
             norms = columns.get("grad_norm", [])
             columns["grad_norm"] = [None if norm == "NaN" else norm for norm in norms]  # not measured at this step
             return {"event": "steps", "lane": lane, "first": event.first, **columns}
+        case Measured():
+            measured = {name: [None if math.isnan(value) else plain(value) for value in event.values(name).tolist()]
+                        for name in sorted(event.columns)}  # null: not measured at this step
+            return {"event": "measured", "lane": lane, "steps": event.steps, **measured}
         case Evaluated():
             metrics = {name: plain(value) for name, value in event.metrics.items()}
             return {"event": "epoch", "lane": lane, "epoch": event.epoch, "step": event.step, "loss": plain(event.loss),
                     "metrics": metrics}
         case Alerted():
-            return {"event": "alert", "lane": lane, "step": event.step, "kind": event.kind, "text": event.text}
+            return alert_line(event, lane or "")
         case Ended():
             error = {"error": event.error} if event.error else {}
             return {"event": "end", "lane": lane, "step": event.step, "reason": event.reason, **error}

@@ -7,7 +7,7 @@ beyond its limits, aborts the process (notes on Textual, 1.1).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +18,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lrtui.core.crewtalk import Preview
+from lrtui.core.finder import Found, bounds
 from lrtui.core.numbers import count, loss, rate
+from lrtui.core.outcome import Outcome
+from lrtui.core.sentences import lane_sentence, race_sentences
+from lrtui.core.series import Window, window_of
 from lrtui.core.standings import standings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
+from lrtui.core.verdicts import Verdict, verdict
 from lrtui.palette import LANES, lane_color
 
 Losses = NDArray[np.floating[Any]]
@@ -36,6 +42,10 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     console.print(standings_table(state, console.width))
     for text in endings(state):
         console.print(text)
+    if state.over:
+        console.print()
+        for sentence in [*race_sentences(state), *(lane_sentence(lane, state) for lane in standings(state))]:
+            console.print(Text(one_line(sentence)), soft_wrap=False)
     drawn = chart(state, min(console.width, 120), 20, color=console.color_system is not None)
     if drawn:
         console.print()
@@ -47,22 +57,21 @@ _COLUMNS = {"": 0, "lane": 0, "optimizer": 110, "lr": 0, "status": 0, "verdict":
             "at step": 80, "steps": 80, "steps/s": 110}
 """The columns of the standings, and from how many columns of the terminal on each is there."""
 _RIGHT = {"last loss", "best", "at step", "steps", "steps/s"}
-_VERDICTS = {"none": "", "nan": "NaN"}
 
 
-def standings_table(state: RaceState, width: int) -> Table:
+def standings_table(state: RaceState, width: int, ranked: list[LaneState] | None = None) -> Table:
     """The lanes, best first, with as much about each as `width` has room for; only a lane's name is ever cut."""
     table = Table(title=Text(one_line(state.race.title)), title_justify="left", box=None, pad_edge=False, header_style="dim")
     shown = [name for name, least in _COLUMNS.items() if width >= least]
     for name in shown:
         table.add_column(name, no_wrap=name != "lane", justify="right" if name in _RIGHT else "left")
-    for place, lane in enumerate(standings(state), 1):
-        cells = _cells(place, lane)
+    for place, lane in enumerate(standings(state) if ranked is None else ranked, 1):
+        cells = _cells(place, lane, verdict(lane, state))
         table.add_row(*(cells[name] for name in shown))
     return table
 
 
-def _cells(place: int, lane: LaneState) -> dict[str, str | Text]:
+def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
     spec = lane.lane
     return {
         "": str(place),
@@ -70,7 +79,7 @@ def _cells(place: int, lane: LaneState) -> dict[str, str | Text]:
         "optimizer": Text(one_line(str(spec.optimizer))),
         "lr": rate(spec.lr),
         "status": Text(lane.status, style="bold red" if lane.status in ("nan", "error", "died") else ""),
-        "verdict": Text(_VERDICTS.get(lane.verdict, lane.verdict.upper()), style="bold red"),
+        "verdict": Text(str(said), style="bold red" if said.word in ("nan", "diverged") else ""),
         "last loss": lane.last_words,
         "best": lane.best_words,
         "at step": "" if lane.best_step is None else str(lane.best_step),
@@ -94,22 +103,101 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
     limits = loss_limits(lanes)
     if limits is None:
         return ""
-    plotext.terminal.limit(False, False)
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("simple" if color else "colorless")
-    figure.plot_size(width, height)
+    figure = _empty_figure(plotext, width, height, color)
     figure.title("loss by step" + (" (log)" if limits.log else ""))
     total = max(max(lane.total_steps, lane.steps) for lane in lanes)
     for lane in lanes:
         _draw_lane(plotext, lane, total, limits, width)
-    shares = np.linspace(0, 1, Y_TICKS)
-    figure.ruler("y").lim(0, 1)
-    figure.ruler("y").ticks(shares.tolist(), [loss(value) for value in limits.values(shares).tolist()])
+    _loss_ruler(figure, limits)
     steps = sorted({round(step) for step in np.linspace(0, max(total - 1, 1), max(2, min(width // 12, 8))).tolist()})
     figure.ruler("x").lim(0, max(total - 1, 1))
     figure.ruler("x").ticks(steps, [count(step) for step in steps])
     return str(figure.build().string(colorless=not color)).rstrip("\n") + "\n" + _legend(lanes, width, color)
+
+
+def print_outcome(console: Console, found: Found | None, outcome: Outcome, check: RaceState | None) -> None:
+    """Prints a finder's chart with the rules' marks, the standings of its check, and what follows."""
+    drawn = finder_chart(found, min(console.width, 120), 16, color=console.color_system is not None) if found else ""
+    if drawn:
+        console.print()
+        console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
+    if found is not None and found.suggestions:
+        marks = sorted(found.suggestions.items(), key=lambda item: item[1])
+        console.print(Text("lines, from the left: " + ", ".join(f"{name} {rate(value, 3)}" for name, value in marks)))
+    if check is not None:
+        console.print()
+        console.print(standings_table(check, console.width, outcome.ranked))
+    console.print()
+    for sentence in outcome.sentences:
+        console.print(Text(one_line(sentence)))
+    if outcome.winner is not None:
+        console.print(Text(f"found: {rate(outcome.winner.lane.lr)}", style="bold"))
+
+
+def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
+    """The losses of a sweep over the logarithm of the rate, a line at each rule's rate; '' where there is nothing to draw."""
+    import plotext
+
+    x = np.log10(found.rates, where=found.rates > 0, out=np.full(len(found.rates), np.nan))
+    low, high = bounds(found.losses, found.smooth)
+    if not (math.isfinite(low) and len(x) > 1 and np.isfinite(x).all() and x[0] < x[-1]):
+        return ""
+    limits = _limits(low, high)
+    figure = _empty_figure(plotext, width, height, color)
+    figure.title("loss by learning rate: each batch grey, their average green" + (", log" if limits.log else ""))
+    for value in found.suggestions.values():
+        at = math.log10(value)
+        if x[0] <= at <= x[-1]:
+            figure.draw(figure.signal([at, at], [0.0, 1.0], marker=plotext.marker("┊", _MARK)).lines(True))
+    for losses, tint in ((found.losses, _RAW), (found.smooth, _AVERAGE)):
+        window = window_of(x, losses, float(x[0]), float(x[-1]) + 1e-9, 2 * width)
+        _draw_window(plotext, window, (float(x[0]), float(x[-1])), limits, tint)
+    _loss_ruler(figure, limits)
+    powers = list(range(math.ceil(x[0] - 1e-9), math.floor(x[-1] + 1e-9) + 1))
+    figure.ruler("x").lim(float(x[0]), float(x[-1]))
+    figure.ruler("x").ticks([float(power) for power in powers], [rate(10.0 ** power) for power in powers])
+    return str(figure.build().string(colorless=not color)).rstrip("\n")
+
+
+def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: bool) -> str:
+    """The previewed learning rates of lanes over their steps, as far as they are known; '' where none is."""
+    import plotext
+
+    total = max((one.total for one in previews), default=0)
+    windows = {index: _stairs(one, total, 2 * width) for index, one in enumerate(previews) if one.steps}
+    shown = [values[np.isfinite(values)] for one in windows.values() for values in (one.lo, one.hi)]
+    if not any(len(values) for values in shown):
+        return ""
+    limits = _rate_limits(np.concatenate(shown).astype(float))
+    figure = _empty_figure(plotext, width, height, color)
+    figure.title(f"learning rate by step, {count(total)} in all" + (", log" if limits.log else ""))
+    for index, window in windows.items():
+        _draw_window(plotext, window, (0, total), limits, LANES[index % len(LANES)])
+    shares = np.linspace(0, 1, Y_TICKS)
+    figure.ruler("y").lim(0, 1)
+    figure.ruler("y").ticks(shares.tolist(), [rate(value, 2) for value in limits.values(shares).tolist()])
+    steps = sorted({round(step) for step in np.linspace(0, total, max(2, min(width // 12, 8))).tolist()})
+    figure.ruler("x").lim(0, total)
+    figure.ruler("x").ticks(steps, [count(step) for step in steps])
+    return str(figure.build().string(colorless=not color)).rstrip("\n")
+
+
+def _stairs(preview: Preview, total: int, columns: int) -> Window:
+    """A preview as a curve of level stretches, to where it is known."""
+    x = np.repeat(np.array([*preview.steps, preview.known], float), 2)[1:-1]
+    return window_of(x, np.repeat(np.array(preview.rates), 2), 0, max(total, 1), columns)
+
+
+def _rate_limits(rates: Losses) -> LossLimits:
+    """A logarithmic axis where rates above zero span a decade and more, and none is below zero."""
+    positive = rates[rates > 0]
+    log = rates.min() >= 0 and len(positive) > 0 and positive.max() >= 10 * positive.min()
+    low, high = float(positive.min() if log else rates.min()), float(rates.max())
+    margin = abs(high) * 0.1 or 1.0
+    return LossLimits(low, high, log) if low < high else LossLimits(low - margin, high + margin, False)
+
+
+_RAW, _AVERAGE, _MARK = 245, 40, 220
 
 
 class LossLimits(NamedTuple):
@@ -143,24 +231,50 @@ def loss_limits(lanes: list[LaneState]) -> LossLimits | None:
         return None
     firsts = [lane.first_loss for lane in lanes if math.isfinite(lane.first_loss)]
     low, high = min(r.low for r in ranges), min(max(r.high for r in ranges), HEADROOM * max(map(abs, firsts), default=math.inf))
-    log = low > 0 and math.isfinite(low)
+    return _limits(low, high)
+
+
+def _limits(low: float, high: float) -> LossLimits:
+    """An axis for finite losses: logarithmic where all are above zero, never without a height."""
+    log = low > 1e-300  # half of the smallest numbers there are is zero
     if high <= low:
         low, high = (low / 2, low * 2) if log else (low - max(1, abs(low)), low + max(1, abs(low)))
     return LossLimits(low, high, log)
 
 
-def _draw_lane(plotext: object, lane: LaneState, total: int, limits: LossLimits, width: int) -> None:
-    """Draws a lane as one signal for each unbroken stretch, at most two points for each of the chart's dot columns."""
-    columns = 2 * width
-    window = lane.columns["loss"].window(0, total, columns)
-    x = np.repeat((np.arange(columns) + 0.5) * total / columns, 2)
+def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("simple" if color else "colorless")
+    figure.plot_size(width, height)
+    return figure
+
+
+def _loss_ruler(figure: Any, limits: LossLimits) -> None:
+    """The y axis from 0 to 1, with losses beside it."""
+    shares = np.linspace(0, 1, Y_TICKS)
+    figure.ruler("y").lim(0, 1)
+    figure.ruler("y").ticks(shares.tolist(), [loss(value) for value in limits.values(shares).tolist()])
+
+
+def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: LossLimits, width: int) -> None:
+    """Draws a lane's losses over its steps."""
+    window = lane.columns["loss"].window(0, total, 2 * width)
+    _draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
+
+
+def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits: LossLimits, tint: int) -> None:
+    """Draws one signal for each unbroken stretch, at most two points for each of the window's columns."""
+    columns = len(window.lo)
+    x = np.repeat(span[0] + (np.arange(columns) + 0.5) * (span[1] - span[0]) / columns, 2)
     y = limits.shares(np.stack([window.hi, window.lo], axis=1).reshape(-1).astype(float))
     keep = np.isfinite(y)
     breaks = np.flatnonzero(np.repeat(window.gap, 2)[:-1] & ~np.repeat(window.gap, 2)[1:]) + 1
     for xs, ys, good in zip(*(np.split(part, breaks) for part in (x, y, keep)), strict=True):
         if good.any():
-            marker = plotext.marker("braille", LANES[lane.index % len(LANES)])  # type: ignore[attr-defined]
-            figure = plotext.figure  # type: ignore[attr-defined]
+            figure = plotext.figure
+            marker = plotext.marker("braille", tint)
             figure.draw(figure.signal(xs[good].tolist(), ys[good].tolist(), marker=marker).lines(True))
 
 

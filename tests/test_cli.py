@@ -31,16 +31,17 @@ LRTUI = [sys.executable, "-m", "lrtui"]
 EVENTS = {
     "race": {"run", "title", "task", "seed", "device", "epochs", "steps", "batch_size", "intra_op_threads", "lanes"},
     "steps": {"lane", "first", "loss", "applied_lr", "next_lr"},
+    "measured": {"lane", "steps", "gain", "step_size", "rate_p10", "rate_p50", "rate_p90", "realised", "update_ratio"},
     "epoch": {"lane", "epoch", "step", "loss", "metrics"},
     "alert": {"lane", "step", "kind", "text"},
     "end": {"lane", "step", "reason"},
     "status": {"lane", "step", "status"},
     "note": {"lane", "text"},
-    "result": {"lanes", "run"},
+    "result": {"lanes", "sentences", "run"},
 }
 IN_LANE = {"letter", "name", "optimizer", "lr", "schedule", "init_checksum", "batch_checksum"}
-IN_RESULT = {"letter", "name", "status", "verdict", "steps", "smooth_loss", "first_loss", "last_loss", "best_loss", "best_step",
-             "steps_per_second"}
+IN_RESULT = {"letter", "name", "status", "verdict", "reason", "steps", "smooth_loss", "first_loss", "last_loss", "best_loss",
+             "best_step", "steps_per_second", "step_gain", "measuring_s", "sentence"}
 
 
 class Said(NamedTuple):
@@ -184,6 +185,11 @@ class TestBadInput:
         assert 'no device "cuda:99"' in said.err
         assert "cpu" in said.err
 
+    def test_a_metric_schedule_is_refused_for_a_task_without_validation(self, lrtui, here):
+        said = lrtui("race", "linear", "--schedule", "ReduceLROnPlateau")
+        self.check(said, here)
+        assert "--schedule: lane A: ReduceLROnPlateau looks at the validation loss" in said.err
+
     def test_options_that_only_torch_can_judge_are_refused_too(self, lrtui, here):
         said = lrtui("race", "explode", "--set", "defaults.momentum=-1.0")
         self.check(said, here)
@@ -218,8 +224,8 @@ class TestScenarios:
         said = lrtui("scenarios", name)
         assert said.code == 0
         assert tomllib.loads(said.out)["title"]
-        (here / "copy.toml").write_text(said.out)
-        assert scenario.load("copy.toml").lanes == scenario.load(name).lanes
+        (here / f"{name}.toml").write_text(said.out)
+        assert scenario.load(f"./{name}.toml").lanes == scenario.load(name).lanes
 
     def test_own_ones_go_before_the_bundled_ones(self, lrtui, here):
         (here / "scenarios").mkdir()
@@ -265,7 +271,8 @@ class TestVersionAndHelp:
     def test_the_version_is_told(self, lrtui):
         assert lrtui("--version").out.startswith("lrtui, version ")
 
-    @pytest.mark.parametrize("args", [["--help"], ["-h"], ["race", "-h"], ["watch", "-h"], ["runs", "-h"], ["scenarios", "-h"]])
+    @pytest.mark.parametrize("args", [["--help"], ["-h"], ["race", "-h"], ["watch", "-h"], ["runs", "-h"], ["scenarios", "-h"],
+                                      ["schedule", "-h"]])
     def test_there_is_help_for_every_command(self, lrtui, args):
         said = lrtui(*args)
         assert said.code == 0
@@ -312,6 +319,27 @@ class TestJson:
         assert {lane for lane, _ in found} == set("ABCD")
         assert len(found["D", "loss"]) == len(found["D", "applied_lr"]) == len(found["D", "next_lr"]) == 30
         assert found["D", "applied_lr"] == [1e-5] * 30
+
+    def test_what_was_measured_stands_by_step_and_null_where_it_was_not(self, recorded):
+        measured = [line for line in recorded[0].lines if line["event"] == "measured"]
+        assert {line["lane"] for line in measured} == set("ABCD")
+        for line in measured:
+            columns = EVENTS["measured"] - {"lane", "steps"}
+            assert all(len(line[name]) == len(line["steps"]) for name in columns)
+            assert all(isinstance(value, float) or value in (None, "-Infinity") for name in columns for value in line[name])
+            assert line["steps"] == sorted(line["steps"])
+        first = next(line for line in measured if line["lane"] == "D")
+        assert first["steps"][0] == 0
+        assert first["gain"][0] == pytest.approx(1.0, abs=0.01)
+        assert first["step_size"][0] == pytest.approx(1e-5)  # plain SGD
+        assert first["realised"][0] == pytest.approx(1e-5, rel=0.01)
+
+    def test_the_result_has_a_sentence_for_each_lane_and_some_for_the_race(self, recorded):
+        result = recorded[0].lines[-1]
+        assert [lane["sentence"][0] for lane in result["lanes"]] == [lane["letter"] for lane in result["lanes"]]
+        assert "not finite at step" in result["lanes"][-1]["sentence"]
+        assert any(" won: " in sentence for sentence in result["sentences"])
+        assert all(lane["measuring_s"] > 0 for lane in result["lanes"])
 
     def test_numbers_that_are_not_finite_are_strings(self, recorded):
         found = curves(recorded[0].lines)["A", "loss"]

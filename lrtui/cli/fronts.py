@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from lrtui.core.commands import Stop
 from lrtui.core.errors import LrtuiError, StoreUnavailable
+from lrtui.find import Plan
 from lrtui.follow import Follower
 from lrtui.store import rundir
 
@@ -49,11 +50,20 @@ def has_screen(say: bool = False) -> bool:
     return there
 
 
-def show(runs: Path, run: Path | None = None) -> int:
-    """The screen, until a person leaves it: a run, or the picker. A screen that broke is no success."""
+def loading() -> AbstractContextManager[object]:
+    """A word on stderr, where a person sees it, for the seconds that torch takes to be loaded; nothing of it stays."""
+    return Console(stderr=True).status("loading torch ...")
+
+
+def show(runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False) -> int:
+    """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is no success."""
     from lrtui.tui.app import LrtuiApp
-    app = LrtuiApp(runs, run)
+    app = LrtuiApp(runs, run, asked, race_after=race_after)
     follower = app.run()
+    if app.finder is not None and app.finder.outcome is not None:
+        from lrtui.report import print_outcome
+        check = app.finder.check.state if app.finder.check else None
+        print_outcome(Console(highlight=False), app.finder.found, app.finder.outcome, check)
     return app.return_code or _leave(follower)
 
 

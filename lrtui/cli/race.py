@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from lrtui.cli.fronts import Signals, has_screen, json_option, plain_option, runs_folder, runs_option, show, tell
+from lrtui.cli.fronts import Signals, has_screen, json_option, loading, plain_option, runs_folder, runs_option, show, tell
 from lrtui.core import scenario
+from lrtui.core.crewtalk import TRAINERS
 from lrtui.core.errors import ScenarioError
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
-from lrtui.launch import TRAINERS, Crew
+from lrtui.launch import Crew
 from lrtui.store import rundir
 
 
@@ -29,6 +30,10 @@ from lrtui.store import rundir
 @click.option("--batch-size", type=click.IntRange(1))
 @click.option("--seed", type=click.IntRange(0))
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--on-nan", metavar="POLICY", help="What becomes of a lane that goes NaN: stop.")
+@click.option("--on-divergence", metavar="POLICY", help="What becomes of a lane that diverges: warn, pause or stop.")
+@click.option("--on-alert", metavar="COMMAND", default="",
+              help="A shell command to run at each alert, with the alert as JSON on its stdin.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
               help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
 @click.option("--trainers", type=click.IntRange(1, 256), default=TRAINERS, show_default=True,
@@ -36,12 +41,13 @@ from lrtui.store import rundir
 @runs_option
 @plain_option
 @json_option
-def race(name: str | None, trainers: int, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
+def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
     """Race a SCENARIO (a name or a .toml file), or a task of your own with --task."""
     asked = read_race(name, flags)
     plain = plain or as_json or not has_screen(say=True)
     with Signals() as signals:
-        run = Crew().start(asked, runs_folder(runs), trainers)
+        with loading():
+            run = Crew().start(asked, runs_folder(runs), trainers, on_alert)
         if plain:
             return tell(run, as_json, signals)
     return show(run.parent, run)

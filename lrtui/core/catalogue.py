@@ -30,7 +30,7 @@ WANTS_METRIC = {"ReduceLROnPlateau"}
 """Schedules that look at an epoch's loss: stepped by the epoch, and never part of another one."""
 
 EXPRESSIONS = {"lr_lambda"}
-"""Options that torch wants as functions: here an arithmetic expression (see core/expression.py)."""
+"""Options that torch wants as functions: here an arithmetic expression (see core/expression.py), or the place of one."""
 
 AUTO = {"T_max", "total_steps", "total_iters"}
 """Options that may be "auto": the length of the budget, counted in the schedule's interval."""
@@ -107,6 +107,7 @@ def _own(name: str, options: str, interval: Interval = "batch") -> Signature:
 _WARM = "warmup_steps:int warmup_ratio:float "
 _OWN = [
     _own("inverse-time", "decay:float!"),
+    _own("range-test", "to:float!"),
     _own("linear", _WARM),
     _own("cosine", _WARM + "num_cycles:float"),
     _own("cosine_with_restarts", _WARM + "num_cycles:int"),
@@ -117,8 +118,8 @@ _OWN = [
     _own("cosine_with_min_lr", _WARM + "num_cycles:float min_lr:float min_lr_rate:float"),
     _own("warmup_stable_decay", _WARM + "num_decay_steps:int num_stable_steps:int min_lr_ratio:float num_cycles:float"),
 ]
-"""inverse-time is lr0 / (1 + decay * t); the others are the Hugging Face names with the formulas of its
-`optimization.py`. All are functions of the batch step."""
+"""inverse-time is lr0 / (1 + decay * t); range-test rises from the lane's rate to `to`, by the same factor at each step;
+the others are the Hugging Face names with the formulas of its `optimization.py`. All are functions of the batch step."""
 
 
 @cache

@@ -7,21 +7,21 @@ lane. The rules here raise an alert and let the lane go on.
 from __future__ import annotations
 
 import math
+from collections import deque
 from statistics import median
+from typing import Literal
 
+import msgspec
 import numpy as np
 
-SMOOTHING = 0.98
-"""EMA factor of the loss that the rules look at; debiased, so that early values count in full."""
-TIMES_BEST = 4.0
-"""DIVERGED: the smoothed loss is above this many times its best. 0 false alarms in 393 lanes, 0 in 232 held out."""
-TIMES_START = 1.2
-"""DIVERGED: the smoothed loss stays above this many times the median of the first START_STEPS losses ..."""
-START_STEPS = 5
-PATIENCE = 20
-"""... for this many steps in a row ..."""
-SETTLED = 50
-"""... after this many steps."""
+from lrtui.core import thresholds as limits
+
+GaugeWord = Literal["hot", "ok", "cold", "none"]
+
+
+def early_steps(total: int) -> int:
+    """The length of the early window of a lane of `total` steps."""
+    return max(limits.EARLY_LEAST, min(limits.EARLY_STEPS, round(limits.EARLY_PART * total)))
 
 
 class Smooth:
@@ -29,7 +29,7 @@ class Smooth:
 
     __slots__ = ("_sum", "_weight", "factor", "value")
 
-    def __init__(self, factor: float = SMOOTHING) -> None:
+    def __init__(self, factor: float = limits.SMOOTHING) -> None:
         self.factor = factor
         self._sum = 0.0
         self._weight = 0.0
@@ -57,30 +57,243 @@ class Smooth:
 
 
 class Divergence:
-    """Whether a lane has diverged: four times its best, or for a while above its start (notes on learning rates, c.2)."""
+    """Whether a lane has diverged: for a while far above its best, above its start, or too hot and not below its start."""
 
-    def __init__(self) -> None:
-        self.smooth = Smooth()
+    def __init__(self, total: int) -> None:
+        self.slow, self.fast = Smooth(), Smooth(limits.FAST)
         self.best = math.inf
-        self._start: list[float] = []
-        self._limit = math.inf
-        self._above = 0
+        self.start = math.nan
+        """The loss that the lane began with; see START_STEPS."""
+        self._early = early_steps(total)
+        self._first: list[float] = []
+        self._lasted = [0, 0, 0]
+        """For how many steps in a row each rule has held."""
         self._steps = 0
 
-    def update(self, loss: float) -> str | None:
-        """Takes the loss of one step; a sentence where a rule says "diverged" at this step, else None."""
+    def update(self, loss: float, hot: bool = False) -> str | None:
+        """Takes the loss of one step, and whether the gauge found the lane hot; a sentence where a rule says "diverged"."""
         if not math.isfinite(loss):
             return None  # the lane's end, and none of our business
         self._steps += 1
-        smooth = self.smooth.update(loss)
-        self.best = min(self.best, smooth)
-        if len(self._start) < START_STEPS:
-            self._start.append(loss)
-            self._limit = TIMES_START * median(self._start)
-        # A best of zero or below has no multiples: only the start is left to compare with.
-        if smooth > TIMES_BEST * self.best > 0:
-            return f"smoothed loss {smooth:.4g} is above {TIMES_BEST:g} times its best, {self.best:.4g}"
-        self._above = self._above + 1 if self._steps > SETTLED and smooth > self._limit > 0 else 0
-        if self._above >= PATIENCE:
-            return f"smoothed loss {smooth:.4g} has been above {TIMES_START:g} times the start for {PATIENCE} steps"
-        return None
+        self.best = min(self.best, self.slow.update(loss))
+        fast = self.fast.update(loss)
+        if len(self._first) < limits.START_STEPS:
+            self._first.append(loss)
+            middle = median(self._first)
+            self.start = self._first[0] if middle > limits.START_TIMES * self._first[0] > 0 else middle
+        if fast > limits.FAR * self.start > 0:
+            return f"smoothed loss {fast:.4g} is above {limits.FAR:g} times its start"
+        if self._steps <= self._early:
+            return None
+        now = min(self.slow.value, self.fast.value)
+        # A start or a best of zero or below has no multiples: there is nothing to compare with.
+        rules = (now > limits.TIMES_BEST * self.best > 0, now > limits.TIMES_START * self.start > 0, hot and now > self.start)
+        if not any(rules):
+            self._lasted = [0, 0, 0]
+            return None
+        self._lasted = [steps + 1 if holds else 0 for steps, holds in zip(self._lasted, rules, strict=True)]
+        words = next((words for words, steps in zip(_WORDS, self._lasted, strict=True) if steps >= limits.PATIENCE), None)
+        return f"smoothed loss {now:.4g} is {words}" if words else None
+
+
+_WORDS = (f"above {limits.TIMES_BEST:g} times its best", f"above {limits.TIMES_START:g} times its start",
+          "not below its start, and the rate is too hot")
+
+
+class Spikes:
+    """Whether a loss stands far out of those just before it. A mark on the curve; many of them recover by themselves."""
+
+    def __init__(self) -> None:
+        self._window: deque[float] = deque(maxlen=limits.SPIKE_WINDOW)
+        self._sum = self._squares = self._origin = 0.0
+        self._until_anew = 0
+
+    def update(self, loss: float) -> bool:
+        """Takes the loss of one step; whether it is more than SPIKE_SIGMAS above the mean of the last SPIKE_WINDOW."""
+        if not math.isfinite(loss):
+            return False
+        count = len(self._window)
+        out = False
+        if count >= limits.SPIKE_LEAST:
+            mean = self._sum / count
+            spread = math.sqrt(max(self._squares / count - mean * mean, 0.0))
+            out = loss - self._origin - mean > limits.SPIKE_SIGMAS * spread > 0
+        self._take(loss)
+        return out
+
+    def _take(self, loss: float) -> None:
+        """Sums about an origin near the losses, made anew once a window: differences of large sums would lose all digits."""
+        if self._until_anew == 0:
+            self._until_anew = limits.SPIKE_WINDOW
+            self._window.append(loss)
+            self._origin = loss
+            self._sum = sum(value - loss for value in self._window)
+            self._squares = sum((value - loss) * (value - loss) for value in self._window)
+            return
+        self._until_anew -= 1
+        if len(self._window) == limits.SPIKE_WINDOW:
+            oldest = self._window[0] - self._origin
+            self._sum -= oldest
+            self._squares -= oldest * oldest
+        self._window.append(loss)
+        self._sum += loss - self._origin
+        self._squares += (loss - self._origin) * (loss - self._origin)
+
+
+class Plateau:
+    """Since when the best smoothed loss has hardly improved."""
+
+    def __init__(self, total: int) -> None:
+        self._patience = max(limits.FLAT_STEPS, limits.FLAT_PART * total)
+        self._early = early_steps(total)
+        self._mark = math.inf
+        self._since = 0
+        self._steps = 0
+
+    def update(self, smooth: float) -> None:
+        """Takes the smoothed loss of one step."""
+        self._steps += 1
+        if smooth < self._mark - limits.FLAT * abs(self._mark) or self._mark == math.inf:
+            self._mark, self._since = smooth, self._steps
+
+    @property
+    def since(self) -> int | None:
+        """The number of steps after which nothing was gained any more; None while there is progress, and in the early window."""
+        flat = self._steps - self._since >= self._patience and self._steps > self._early
+        return self._since if flat else None
+
+
+class Shaking:
+    """How the loss jumps from step to step."""
+
+    def __init__(self) -> None:
+        self._last: deque[float] = deque(maxlen=limits.SEISMIC_STEPS + 1)
+
+    def update(self, loss: float) -> None:
+        """Takes the loss of one step."""
+        self._last.append(loss)
+
+    def measure(self, smooth: float) -> tuple[float, float]:
+        """(share of changes that turn back, median size of a change over the smoothed loss); NaN before there are enough."""
+        if len(self._last) <= limits.SEISMIC_STEPS or not smooth > 0:
+            return math.nan, math.nan
+        with np.errstate(all="ignore"):  # losses near the largest number: what comes out is infinite, and no warning is printed
+            changes = np.diff(np.array(self._last, dtype=float))
+            if not np.isfinite(changes).all():
+                return math.nan, math.nan
+            turns = float(np.mean(np.sign(changes[1:]) * np.sign(changes[:-1]) < 0))
+            return turns, float(np.median(np.abs(changes))) / smooth
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What the rules know of a lane by itself after some step. A verdict also looks at the other lanes (core/verdicts.py)."""
+
+    early: bool = True
+    """Whether the early window is open, in which the gauge has the word. When it closes, the next five stay as they are."""
+    early_gain: float = math.nan
+    """Median of the step gains of the early window; NaN before the first."""
+    samples: int = 0
+    """Step gains that it is the median of."""
+    first_gain: float = math.nan
+    """The first of them."""
+    peak: float = math.nan
+    """The highest loss, in starts (1: as high as the start); NaN where the start is zero or below."""
+    progress: float = math.nan
+    """The smoothed loss, likewise."""
+    gain: float = math.nan
+    """Median of the last step gains, those of the early window while there are no later ones."""
+    flat_since: int | None = None
+    """Since which step the smoothed loss has hardly improved; None while it does."""
+    gradient: float = math.nan
+    """Gradient norm over what it was at the beginning."""
+    turns: float = math.nan
+    jumps: float = math.nan
+    """See Shaking.measure."""
+    spikes: int = 0
+    """Steps that stood out so far."""
+    recovered: bool = False
+    """Whether the smoothed loss has been lower again than ever before the first alarm of divergence."""
+
+    @property
+    def word(self) -> GaugeWord:
+        """What the early window says of the rate; "none" with fewer than LEAST_SAMPLES."""
+        if self.samples < limits.LEAST_SAMPLES or not math.isfinite(self.early_gain):
+            return "none"
+        thrown = self.peak > limits.THROWN_UP or self.first_gain < limits.FIRST_GAIN
+        overshot = (self.early_gain < limits.HOT_SO_FAR if self.early else
+                    self.early_gain < limits.HOT and not self.progress <= limits.HALF)
+        if overshot or (thrown and self.progress > limits.NOT_BACK):
+            return "hot"
+        if self.early_gain > limits.COLD:
+            return "cold"
+        return "hot" if self.progress > limits.NO_PROGRESS and not self.early else "ok"
+
+
+class Judge:
+    """All rules over one lane of `total` steps. Each step costs the same; what they know is the same whatever the blocks."""
+
+    def __init__(self, total: int) -> None:
+        self._divergence, self._spikes, self._plateau, self._shaking = Divergence(total), Spikes(), Plateau(total), Shaking()
+        self._early = early_steps(total)
+        self._gains: list[float] = []
+        self._late: deque[float] = deque(maxlen=15)
+        self._window = Findings()
+        """What the early window knows; no longer touched when it has closed."""
+        self._hot = False
+        self._peak = -math.inf
+        self._norms: list[float] = []
+        self._gradient = math.nan
+        self._count = 0
+        self._best_before = -math.inf
+        """The best smoothed loss at the first alarm."""
+        self._steps = 0
+
+    def update(self, loss: float, norm: float | None = None) -> tuple[str | None, bool]:
+        """Takes one step: its loss and, where it was measured, its gradient norm.
+
+        Returns what the rules say of divergence (None while it goes well), and whether the loss is a spike.
+        """
+        self._steps += 1
+        said = self._divergence.update(loss, self._hot)
+        if said and self._best_before == -math.inf:
+            self._best_before = self._divergence.best
+        self._plateau.update(self._divergence.slow.value)
+        self._shaking.update(loss)
+        if norm is not None and math.isfinite(norm):
+            self._take_norm(norm)
+        if self._steps <= self._early:
+            self._peak = max(self._peak, loss)
+            if self._steps == self._early:
+                self._window = self._early_findings()
+                self._hot = self._window.word == "hot"
+        spike = self._spikes.update(loss)
+        self._count += spike
+        return said, spike
+
+    def measured(self, step: int, gain: float) -> None:
+        """Takes the gain of `step`, counted from 0; to be told before the step that closes the window is updated."""
+        if math.isfinite(gain):
+            (self._gains if step < self._early else self._late).append(gain)
+
+    def findings(self) -> Findings:
+        """What is known after the steps so far."""
+        window = self._window if self._steps >= self._early else self._early_findings()
+        gains = self._late if len(self._late) > 2 else self._gains
+        turns, jumps = self._shaking.measure(self._divergence.slow.value)
+        return msgspec.structs.replace(
+            window, gain=median(gains) if gains else math.nan, flat_since=self._plateau.since, gradient=self._gradient,
+            turns=turns, jumps=jumps, spikes=self._count, recovered=self._divergence.best < self._best_before)
+
+    def _early_findings(self) -> Findings:
+        start = self._divergence.start
+        known = start > 0
+        return Findings(
+            early=self._steps < self._early, early_gain=median(self._gains) if self._gains else math.nan,
+            samples=len(self._gains), first_gain=self._gains[0] if self._gains else math.nan,
+            peak=self._peak / start if known else math.nan, progress=self._divergence.fast.value / start if known else math.nan)
+
+    def _take_norm(self, norm: float) -> None:
+        if len(self._norms) < limits.START_STEPS:
+            self._norms.append(norm)
+        first = median(self._norms)
+        self._gradient = norm / first if first > 0 else math.nan

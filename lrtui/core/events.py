@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
+from lrtui.core.detectors import Findings
+
 Status = Literal["waiting", "running", "paused"]
 Reason = Literal["finished", "stopped", "nan", "error", "died"]
-"""finished: the budget is used up. stopped: a person ended it. nan: loss or gradient norm not finite. error: an
-exception in the task or in torch. died: its process was lost."""
+"""finished: the budget is used up. stopped: a person, or `on_divergence`, ended it. nan: loss or gradient norm not
+finite. error: an exception in the task or in torch. died: its process was lost."""
 AlertKind = Literal["nan", "diverged", "error"]
 
 
@@ -75,6 +77,48 @@ class Steps(Event, frozen=True, kw_only=True):
         return self.columns[column].unpack(self.count)
 
 
+class Measured(Event, frozen=True, kw_only=True):
+    """What was measured at sampled steps (counted from 0), one value for each in every column; NaN where there is none.
+
+    Columns: `gain` (the step gain: how much of the drop of the loss that the gradient predicts really came about; 1 a
+    straight line, 1/2 the lowest point, below 0 the loss rose) of the whole lane; and of each param group, with `/1`, `/2`,
+    ... for further ones, `step_size` (what multiplies the optimizer's direction), `rate_p10`, `rate_p50`, `rate_p90`
+    (quantiles of single elements' rates), `realised` (norm of the change over norm of the gradient), `update_ratio` (log10
+    of the norm of the change over the norm of the weights).
+    """
+
+    steps: list[int]
+    columns: dict[str, Column]
+    spent: float
+    """Seconds that measuring has taken since the lane began."""
+
+    def values(self, column: str) -> np.ndarray:
+        """The numbers of one column, shape (len(steps),)."""
+        return self.columns[column].unpack(len(self.steps))
+
+
+class Judged(Event, frozen=True, kw_only=True):
+    """What the rules know of the lane after so many steps."""
+
+    step: int
+    findings: Findings
+
+
+class Spiked(Event, frozen=True, kw_only=True):
+    """Steps (counted from 0) whose loss stands far out of those before: marks on the curve, no alert."""
+
+    steps: list[int]
+
+
+class Planned(Event, frozen=True, kw_only=True):
+    """The learning rates that the lane's schedule has in store: `rates[i]` from step `steps[i]` on."""
+
+    steps: list[int]
+    rates: list[float]
+    total: int
+    """Nothing is known from this step on: the lane's budget, or less where looking ahead took too long."""
+
+
 class Evaluated(Event, frozen=True, kw_only=True):
     """The end of an epoch (counted from 1): mean training loss, and validation metrics where the task has any."""
 
@@ -127,12 +171,17 @@ class Noted(Event, frozen=True, kw_only=True):
     text: str
 
 
-AnyEvent = Started | Steps | Evaluated | Sampled | Alerted | StatusChanged | Ended | Noted
+AnyEvent = Started | Planned | Steps | Measured | Judged | Spiked | Evaluated | Sampled | Alerted | StatusChanged | Ended | Noted
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
 encode = _encoder.encode
 decode = _decoder.decode
+
+
+def alert_line(event: Alerted, letter: str) -> dict[str, Any]:
+    """An alert of the lane `letter` as `--json` prints it, and as a command of `--on-alert` reads it."""
+    return {"event": "alert", "lane": letter, "step": event.step, "kind": event.kind, "text": event.text}
 
 
 def plain(value: float) -> float | str:

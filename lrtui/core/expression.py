@@ -20,8 +20,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }
 _FUNCTIONS: dict[str, Callable[..., float]] = {
-    "min": min, "max": max, "abs": abs, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin,
-    "cos": math.cos, "floor": math.floor, "ceil": math.ceil,
+    "min": min, "max": max, "abs": abs, "exp": math.exp, "log": math.log, "log2": math.log2, "log10": math.log10,
+    "sqrt": math.sqrt, "pow": lambda a, b: _real(a ** b), "sin": math.sin, "cos": math.cos, "tan": math.tan,
+    "tanh": math.tanh, "floor": math.floor, "ceil": math.ceil, "round": lambda a, digits=0: round(a, int(digits)),
 }
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 VARIABLES = ("step", "epoch", "total")
@@ -32,11 +33,18 @@ class ExpressionError(ValueError):
     """The text is not arithmetic; the message says which part."""
 
 
+def is_reference(text: str) -> bool:
+    """Whether `text` names a function by its place, "file.py:name" or "module:name", instead of being arithmetic."""
+    target, _, name = text.rpartition(":")
+    return bool(target) and name.isidentifier()
+
+
 def parse(text: str) -> Callable[[dict[str, float]], float]:
     """A function of {variable: value} that computes `text`.
 
-    Raises ExpressionError for anything but numbers, VARIABLES, arithmetic, comparisons, `a if b else c` and
-    min, max, abs, exp, log, sqrt, sin, cos, floor, ceil, pi, e. The function may raise ArithmeticError or ValueError.
+    Raises ExpressionError for anything but numbers, VARIABLES, arithmetic, comparisons, `a if b else c`, pi, e and
+    min, max, abs, exp, log, log2, log10, sqrt, pow, sin, cos, tan, tanh, floor, ceil, round. The function may raise
+    ArithmeticError, ValueError or TypeError (a wrong number of arguments). It computes in floats: nothing takes long.
     """
     if len(text) > 500:
         raise ExpressionError("an expression has at most 500 characters")

@@ -7,14 +7,15 @@ import math
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from lrtui.core import catalogue, taskref
 from lrtui.core.errors import ScenarioError
+from lrtui.core.places import place_of, placed, with_places
 from lrtui.core.schedulespec import read_schedule
-from lrtui.core.spec import Lane, OptimizerSpec, Race, letter, number
+from lrtui.core.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, letter, number
 from lrtui.core.table import Table
 from lrtui.core.text import closest, literal, one_line
 
@@ -27,9 +28,9 @@ DEFAULT_RATES: dict[str, float] = {
 }
 """Where a lane names no rate: torch's own defaults, but 0.01 for SGD; every other optimizer 0.001."""
 
-_RACE_KEYS = {"title", "story", "task", "seed", "epochs", "steps", "batch_size", "device", "sample_every", "pace",
-              "defaults", "lane", "sweep"}
-_LANE_KEYS = {"name", "optimizer", "lr", "schedule"}
+_RACE_KEYS = {"title", "story", "task", "seed", "epochs", "steps", "batch_size", "device", "sample_every", "pace", "gauge",
+              "on_nan", "on_divergence", "defaults", "lane", "sweep"}
+_LANE_KEYS = {"name", "optimizer", "lr", "schedule", "expect"}
 
 
 LESSONS = ("lr-dial", "decades", "linear", "explode", "effective-lr", "schedules", "optimizers", "circles-squares",
@@ -74,7 +75,8 @@ def read(path: Path) -> dict[str, Any]:
     if len(raw) > MAX_BYTES:
         raise ScenarioError(f"{path}: larger than a scenario can be", "expected a TOML file of at most a megabyte")
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        return with_places(tomllib.loads(text), text, one_line(path.name))
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{path}: byte {error.start} is not UTF-8", "expected a TOML file, which is UTF-8") from error
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -98,9 +100,11 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
     task = taskref.resolve(table.text("task"), folder, table)
     return Race(
         title=one_line(table.text("title", task.name)), story=literal(table.text("story", "")).strip(), task=task,
-        lanes=_lanes(table), seed=table.whole("seed", 0, 0, 2**63 - 1), epochs=epochs, steps=steps,
+        lanes=_lanes(table, folder), seed=table.whole("seed", 0, 0, 2**63 - 1), epochs=epochs, steps=steps,
         batch_size=table.whole("batch_size", 32, 1), device=_device(table), sample_every=table.whole("sample_every", 1, 1),
-        pace=table.whole("pace", 0, 0), scenario=one_line(scenario))
+        pace=table.whole("pace", 0, 0), gauge=table.flag("gauge", True),
+        scenario=one_line(scenario),
+        on_nan=_choice(table, "on_nan", get_args(OnNan)), on_divergence=_choice(table, "on_divergence", get_args(OnDivergence)))
 
 
 def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[str, Any]:
@@ -119,7 +123,8 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
     if "lanes.lr" in changes or "lanes.optimizer" in changes:
         _sweep(merged, changes)
     if "lanes.schedule" in changes:
-        merged["defaults"] = {**_dict(merged.get("defaults")), "schedule": changes["lanes.schedule"]}
+        schedule = placed(changes["lanes.schedule"], "--schedule")
+        merged["defaults"] = {**_dict(merged.get("defaults")), "schedule": schedule}
         if isinstance(merged.get("sweep"), dict):
             merged["sweep"] = {key: value for key, value in merged["sweep"].items() if key != "schedule"}
         merged["lane"] = [{key: value for key, value in lane.items() if key != "schedule"}
@@ -135,7 +140,7 @@ def _assign(tables: dict[str, Any], key: str, value: Any, source: str) -> None:
             raise ScenarioError(f'{source}: --set {one_line(key)}: "{one_line(part)}" is no table',
                                 "expected key=value or defaults.key=value")
         tables[part] = tables = dict(inner or {})
-    tables[last] = value
+    tables[last] = placed(value, f"--set {one_line(key)}") if last == "schedule" else value
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -177,7 +182,17 @@ def _device(table: Table) -> str:
     raise table.error("device", f'unknown device "{one_line(device)}"', '"auto", "cpu", "cuda", "cuda:N" or "mps"')
 
 
-def _lanes(table: Table) -> tuple[Lane, ...]:
+def _choice(table: Table, key: str, known: tuple[str, ...]) -> Any:
+    """One of `known`, the first where nothing is said."""
+    given = table.text(key, known[0])
+    if given in known:
+        return given
+    missing = " needs snapshots, which this version does not have"
+    why = f'"{one_line(given)}"' + (missing if given == "rewind" else " will not do")
+    raise table.error(key, why, " or ".join(f'"{word}"' for word in known if word))
+
+
+def _lanes(table: Table, folder: Path) -> tuple[Lane, ...]:
     defaults = table.table("defaults")
     if "name" in defaults.raw:
         raise defaults.error("name", "a name belongs to one lane", "a [[lane]] with that name")
@@ -186,7 +201,7 @@ def _lanes(table: Table) -> tuple[Lane, ...]:
         raise table.error("lane", "a race needs lanes", "at least one [[lane]] table, or a [sweep]")
     if len(tables) > MAX_LANES:
         raise table.error("lane", f"{len(tables)} lanes are too many", f"at most {MAX_LANES}")
-    lanes = tuple(_lane(lane, letter(index)) for index, lane in enumerate(tables))
+    lanes = tuple(_lane(lane, letter(index), folder) for index, lane in enumerate(tables))
     return tuple(_named(lanes, tables))
 
 
@@ -218,17 +233,20 @@ def _optimizer_name(given: Any) -> Any:
     return name.lower() if isinstance(name, str) else name
 
 
-def _lane(table: Table, sign: str) -> Lane:
+def _lane(table: Table, sign: str, folder: Path) -> Lane:
     optimizer = _optimizer(table)
     lr = table.number("lr", DEFAULT_RATES.get(optimizer.name, 1e-3))
     if not (math.isfinite(lr) and lr > 0):
         raise table.error("lr", f"{lr} is no learning rate", "a finite number above 0")
     given = table.raw.get("schedule")
-    schedule = None if given in (None, "none") else read_schedule(given, table, "schedule")
+    at = place_of(given)
+    folder = Path.cwd() if at.startswith("--") else folder  # a flag's files are relative to where one is
+    schedule = None if given in (None, "none") else read_schedule(given, table, "schedule", folder)
     name = one_line(table.text("name", ""))
     if "name" in table.raw and not name:
         raise table.error("name", "empty", "a name that can be seen, or no name at all")
-    return Lane(sign, name, optimizer, lr, schedule)
+    expect = _choice(table, "expect", get_args(Expected))
+    return Lane(sign, name, optimizer, lr, schedule, at if schedule else "", expect)
 
 
 def _optimizer(table: Table) -> OptimizerSpec:

@@ -3,45 +3,97 @@
 from __future__ import annotations
 
 import ast
+import math
+from pathlib import Path
 from typing import Any
 
-from lrtui.core import catalogue
-from lrtui.core.spec import ScheduleSpec
+from lrtui.core import catalogue, taskref
+from lrtui.core.errors import TaskError
+from lrtui.core.expression import is_reference
+from lrtui.core.spec import CodeRef, ScheduleSpec
 from lrtui.core.table import Table
 from lrtui.core.text import closest, one_line
 
 _OWN_KEYS = {"name", "interval"}
 
 
-def read_schedule(given: Any, parent: Table, key: str, inside: bool = False) -> ScheduleSpec:
-    """The schedule that `parent` has under `key`; `inside` where it is part of another one (no interval of its own)."""
+def read_schedule(given: Any, parent: Table, key: str, folder: Path, inside: bool = False) -> ScheduleSpec:
+    """The schedule that `parent` has under `key`; `inside` where it is part of another one (no interval of its own).
+
+    Classes and functions of a person's own are sought relative to `folder`.
+    """
     if isinstance(given, str):
         given = _from_call(given, parent, key)
     table = Table(given, parent.source, parent.key(key))
     name = table.text("name")
+    if ":" in name:
+        return _own(table, name, folder, inside)
     known = {known.lower(): signature for known, signature in catalogue.schedules().items()}
     signature = known.get(name.lower())
     if signature is None:
         near = closest(name, catalogue.schedules())
         raise table.error("name", f'unknown schedule "{one_line(name)}"{near}', "one of " + ", ".join(catalogue.schedules()))
-    interval = table.text("interval", signature.interval)
-    if interval not in ("batch", "epoch") or (inside and "interval" in table.raw):
-        raise table.error("interval", f'"{one_line(interval)}" will not do', '"batch" or "epoch", on the outermost schedule only')
+    interval = _interval(table, signature.interval, inside)
     if interval == "batch" and signature.name in catalogue.WANTS_METRIC:
         raise table.error("interval", f"{signature.name} looks at an epoch's loss", '"epoch"')
     composite = signature.name in catalogue.COMPOSITE
-    children = _children(table, signature.name) if composite else ()
+    children = _children(table, signature.name, folder) if composite else ()
     options = table.options(signature, _OWN_KEYS | ({"schedulers"} if composite else set()))
     if children and "interval" not in table.raw and all(child.interval == "batch" for child in children):
         interval = "batch"
-    return ScheduleSpec(signature.name, interval, options, children)  # type: ignore[arg-type]  # checked above
+    reference = options.get("lr_lambda", "")
+    code = _code(table, "lr_lambda", reference, folder, "function") if is_reference(reference) else None
+    return ScheduleSpec(signature.name, interval, options, children, code)  # type: ignore[arg-type]  # checked above
 
 
-def _children(table: Table, name: str) -> tuple[ScheduleSpec, ...]:
+def _own(table: Table, name: str, folder: Path, inside: bool) -> ScheduleSpec:
+    """A scheduler of a person's own: anything with step(), called with the optimizer and the other keys."""
+    if inside:
+        raise table.error("name", f'"{one_line(name)}" cannot be part of another schedule', "a schedule of torch's here")
+    interval = _interval(table, "epoch", inside)
+    options = {key: value for key, value in table.raw.items() if key not in _OWN_KEYS}
+    for key, value in options.items():
+        if not _plain(value):
+            raise table.error(key, "cannot be handed on", "text, true, false, finite numbers, and lists and tables of them")
+    code = _code(table, "name", name, folder, "class")
+    return ScheduleSpec(one_line(name), interval, options, (), code)  # type: ignore[arg-type]  # checked by _interval
+
+
+def _code(table: Table, key: str, reference: str, folder: Path, what: str) -> CodeRef:
+    try:
+        return taskref.resolve_code(reference, folder, what)
+    except TaskError as error:
+        raise table.error(key, error.message, error.hint) from error
+
+
+def _interval(table: Table, usual: str, inside: bool) -> str:
+    interval = table.text("interval", usual)
+    if interval not in ("batch", "epoch") or (inside and "interval" in table.raw):
+        raise table.error("interval", f'"{one_line(interval)}" will not do', '"batch" or "epoch", on the outermost schedule only')
+    return interval
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value can be stored and sent on: TOML's dates cannot, nor a number that is none."""
+    match value:
+        case bool() | str():
+            return True
+        case int():
+            return abs(value) < 2**63
+        case float():
+            return math.isfinite(value)
+        case list():
+            return all(map(_plain, value))
+        case dict():
+            return all(isinstance(key, str) and _plain(item) for key, item in value.items())
+    return False
+
+
+def _children(table: Table, name: str, folder: Path) -> tuple[ScheduleSpec, ...]:
     given = table.raw.get("schedulers")
     if not isinstance(given, list) or not given:
         raise table.error("schedulers", f"{name} is made of other schedules", "a list of schedule tables")
-    children = tuple(read_schedule(child, table, f"schedulers {index}", True) for index, child in enumerate(given, 1))
+    children = tuple(read_schedule(child, table, f"schedulers {index}", folder, True) for index, child in enumerate(given, 1))
     for child in children:
         if child.name in catalogue.WANTS_METRIC:
             raise table.error("schedulers", f"{name} cannot hold {child.name}, which needs a metric", "other schedules")
@@ -53,14 +105,15 @@ def _children(table: Table, name: str) -> tuple[ScheduleSpec, ...]:
 
 def _from_call(text: str, parent: Table, key: str) -> dict[str, Any]:
     """'StepLR(step_size=10)' as a table; a bare name as well. Only literals are taken, nothing is run."""
-    if "(" not in text:
+    name, opened, rest = text.partition("(")
+    if not opened:
         return {"name": text}
     try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        call = ast.parse(f"call({rest.strip()}", mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             raise ValueError("not a call with named options")
-        name = ast.unparse(call.func)
         options = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise parent.error(key, f'"{one_line(text)[:60]}" is no schedule', 'such as "StepLR(step_size=10, gamma=0.1)"') from error
-    return {"name": name, **{option: list(value) if isinstance(value, tuple) else value for option, value in options.items()}}
+    options = {option: list(value) if isinstance(value, tuple) else value for option, value in options.items()}
+    return {"name": name.strip(), **options}

@@ -7,6 +7,9 @@ from typing import Any, Literal
 import msgspec
 
 Interval = Literal["batch", "epoch"]
+OnNan = Literal["stop"]
+OnDivergence = Literal["warn", "pause", "stop"]
+Expected = Literal["", "wins", "ok", "hot", "cold", "diverged", "nan"]
 
 
 class OptimizerSpec(msgspec.Struct, frozen=True):
@@ -19,14 +22,38 @@ class OptimizerSpec(msgspec.Struct, frozen=True):
         return self.name + _options(self.options)
 
 
+class CodeRef(msgspec.Struct, frozen=True):
+    """A class or function of a person's own: `target` is a file's absolute path or a module's name, `name` what is in it."""
+
+    kind: Literal["file", "module"]
+    target: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.target}:{self.name}"
+
+
 class ScheduleSpec(msgspec.Struct, frozen=True):
     """A learning-rate scheduler by name, with its options and how often it is stepped."""
 
     name: str
+    """One of the catalogue's, or a reference with a colon: a class of a person's own."""
     interval: Interval
     options: dict[str, Any] = {}
     children: tuple[ScheduleSpec, ...] = ()
     """The schedulers that SequentialLR and ChainedScheduler are made of."""
+    code: CodeRef | None = None
+    """Where the class, or the function under `lr_lambda`, is found; None where nothing of a person's own is used."""
+
+    @property
+    def own(self) -> bool:
+        """Whether the scheduler is a class of a person's own."""
+        return ":" in self.name
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether a person's own code says what the rates are."""
+        return self.code is not None or any(child.runs_code for child in self.children)
 
     def __str__(self) -> str:
         inner = ", ".join(str(child) for child in self.children)
@@ -53,6 +80,10 @@ class Lane(msgspec.Struct, frozen=True):
     lr: float
     """The initial learning rate, finite and above zero; what is applied at a step is up to the schedule."""
     schedule: ScheduleSpec | None = None
+    schedule_at: str = ""
+    """The place to change the schedule, as messages name it: "schedules.toml:32", "--schedule"; "" where there is none."""
+    expect: Expected = ""
+    """What is commonly told of this lane; the end of the race says where the outcome contradicts it."""
 
 
 class Race(msgspec.Struct, frozen=True):
@@ -72,8 +103,16 @@ class Race(msgspec.Struct, frozen=True):
     """Epochs between two samples."""
     pace: int = 0
     """At most so many steps a second and lane, so that a person can watch a tiny model learn; 0: as fast as it goes."""
+    gauge: bool = True
+    """Whether a few steps are measured more closely; it computes the loss of their batches once more."""
     scenario: str = ""
     """The scenario's short name, for the run's own name and for lists."""
+    validate: bool = True
+    """Whether the validation samples are looked at; no scenario's affair: a finder's sweep has no use for them."""
+    on_nan: OnNan = "stop"
+    """What becomes of a lane whose loss or gradient norm is not finite: it ends before the update."""
+    on_divergence: OnDivergence = "warn"
+    """What becomes of a lane that is found to diverge: it goes on and a person is told, it is paused, or it is stopped."""
 
     @property
     def budget(self) -> str:

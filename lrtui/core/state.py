@@ -10,10 +10,25 @@ from collections import deque
 
 import numpy as np
 
-from lrtui.core.detectors import Smooth
-from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Reason, Sampled, Started, StatusChanged, Steps
+from lrtui.core.detectors import Findings, Smooth
+from lrtui.core.events import (
+    Alerted,
+    AnyEvent,
+    Ended,
+    Evaluated,
+    Judged,
+    Measured,
+    Noted,
+    Planned,
+    Reason,
+    Sampled,
+    Spiked,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.numbers import UNKNOWN, loss
-from lrtui.core.series import Series
+from lrtui.core.series import FiniteRange, Series
 from lrtui.core.spec import Lane, Race
 
 RANKING_FACTOR = 0.9
@@ -33,6 +48,10 @@ class LaneState:
         """waiting, running or paused; at the end the reason: finished, stopped, nan, error, died."""
         self.started: Started | None = None
         self.ended: Ended | None = None
+        self.plan: Planned | None = None
+        """The rates to come; None where they are constant, or depend on what happens."""
+        self.plan_range = FiniteRange(math.nan, math.nan, math.nan)
+        """Their bounds, so that an axis need not move when they come."""
         self.alerts: list[Alerted] = []
         self.columns: dict[str, Series] = {}
         self.evaluations: list[Evaluated] = []
@@ -44,17 +63,19 @@ class LaneState:
         self.applied_lr = math.nan
         """As recorded in full precision; the columns are float32, for drawing."""
         self.next_lr = math.nan
+        self.findings = Findings()
+        """What the rules know of it; `verdicts.verdict` makes a word of it."""
+        self.measured_steps: list[int] = []
+        self.measured: dict[str, list[float]] = {}
+        """Columns of `events.Measured`, one value for each of `measured_steps`."""
+        self.spent = 0.0
+        """Seconds that measuring has taken."""
+        self.spikes: list[int] = []
         self.smooth = Smooth(RANKING_FACTOR)
         self.training_seconds = 0.0
         self._marks: deque[tuple[float, int]] = deque([(math.nan, 0)], maxlen=200)
         self.version = 0
         """Counts the changes: what shows this lane draws again when it differs."""
-
-    @property
-    def verdict(self) -> str:
-        """One word about the learning rate: "nan", "diverged", or "none" where nothing was found."""
-        kinds = [alert.kind for alert in self.alerts]
-        return "nan" if "nan" in kinds else "diverged" if "diverged" in kinds else "none"
 
     @property
     def last_words(self) -> str:
@@ -95,6 +116,16 @@ class LaneState:
         points = [(entry.step, entry.metrics[name]) for entry in self.evaluations if name in entry.metrics]
         table = np.array(points, dtype=float).reshape(-1, 2)
         return table[:, 0], table[:, 1]
+
+    def last_measured(self, name: str) -> float:
+        """The last finite value of a column of `measured`; NaN where there is none."""
+        return next((value for value in reversed(self.measured.get(name, ())) if math.isfinite(value)), math.nan)
+
+    def _took_measured(self, event: Measured) -> None:
+        self.measured_steps += event.steps
+        for name in event.columns:
+            self.measured.setdefault(name, []).extend(event.values(name).tolist())
+        self.spent = event.spent
 
     def _took_steps(self, event: Steps) -> None:
         for name, column in event.columns.items():
@@ -160,6 +191,14 @@ def apply(state: RaceState, event: AnyEvent) -> None:
             lane.started, lane.status = event, "running"
             lane._mark(event.at)
             state._note(event.at, lane.index, f"started on {event.device}, {event.total_steps} steps")
+        case Planned():
+            lane.plan, lane.plan_range = event, _bounds(event.rates)
+        case Measured():
+            lane._took_measured(event)
+        case Judged():
+            lane.findings = event.findings
+        case Spiked():
+            lane.spikes += event.steps
         case Evaluated():
             lane.evaluations.append(event)
         case Sampled():
@@ -177,6 +216,11 @@ def apply(state: RaceState, event: AnyEvent) -> None:
             state._note(event.at, lane.index, _ending(lane, event.reason))
         case Noted():
             state._note(event.at, lane.index, event.text)
+
+
+def _bounds(rates: list[float]) -> FiniteRange:
+    positive = min((rate for rate in rates if rate > 0), default=math.nan)
+    return FiniteRange(min(rates, default=math.nan), max(rates, default=math.nan), positive)
 
 
 def _ending(lane: LaneState, reason: Reason) -> str:

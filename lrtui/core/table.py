@@ -7,7 +7,7 @@ from typing import Any
 
 from lrtui.core.catalogue import EXPRESSIONS, Signature
 from lrtui.core.errors import ScenarioError
-from lrtui.core.expression import ExpressionError, parse
+from lrtui.core.expression import ExpressionError, is_reference, parse
 from lrtui.core.text import closest, one_line
 
 _MISSING: Any = object()
@@ -66,6 +66,13 @@ class Table:
             raise self.error(key, f"{_shown(value)} will not do", f"a whole number, {bounds}")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self._get(key, default, "true or false")
+        if not isinstance(value, bool):
+            raise self.error(key, f"{_shown(value)} is neither true nor false", "true or false")
+        return value
+
     def table(self, key: str) -> Table:
         """An inner table, empty where there is none."""
         return Table(self.raw.get(key, {}), self.source, self.key(key))
@@ -88,7 +95,7 @@ class Table:
                 raise self.error(key, f"{signature.name} has no such option{near}", f"for {signature.name}: {known}")
             if expected := option.expected(value):
                 raise self.error(key, f"{_shown(value)} will not do for {signature.name}", expected)
-            if key in EXPRESSIONS:
+            if key in EXPRESSIONS and not is_reference(value):  # where a function is found is resolved elsewhere
                 self._expression(key, value)
         for option in signature.options.values():
             if option.required and option.name not in options:
@@ -101,7 +108,8 @@ class Table:
             for step in (0.0, 1.0, 7.0):
                 compute({"step": step, "epoch": step, "total": 10.0})
         except (ExpressionError, ArithmeticError, ValueError, TypeError) as error:
-            raise self.error(key, one_line(str(error)), 'arithmetic on step, epoch, total, such as "0.95 ** epoch"') from error
+            raise self.error(key, one_line(str(error)),
+                             'arithmetic on step, epoch, total, such as "0.95 ** epoch", or file.py:function') from error
 
     def _get(self, key: str, default: Any, expected: str) -> Any:
         value = self.raw.get(key, default)

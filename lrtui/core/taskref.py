@@ -10,7 +10,7 @@ from pathlib import Path
 
 import lrtui
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import TaskRef
+from lrtui.core.spec import CodeRef, TaskRef
 from lrtui.core.table import Table
 from lrtui.core.text import closest, one_line
 
@@ -34,12 +34,30 @@ def resolve(text: str, folder: Path, table: Table) -> TaskRef:
             raise TaskError(f'"{one_line(text)}" names no class', 'file.py:Name or module:Name')
         if target.endswith(".py"):
             path = _file(target, folder)
-            _check_class(path, name)
+            _check_name(path, name, ast.ClassDef)
             return TaskRef("file", str(path), name)
-        _check_class(_module_file(target), name)
+        _check_name(_module_file(target), name, ast.ClassDef)
         return TaskRef("module", target, name)
     except TaskError as error:
         raise table.error("task", error.message, error.hint) from error
+
+
+def resolve_code(text: str, folder: Path, what: str) -> CodeRef:
+    """What "file.py:name" (relative to `folder`) or "module:name" names; TaskError where there is no such `what`
+    ("class" or "function"), or where a class that inherits from nothing has no method `step`."""
+    target, _, name = text.rpartition(":")
+    if not name.isidentifier() or not target:
+        raise TaskError(f'"{one_line(text)[:200]}" names no {what}', "file.py:name or module:name")
+    if target.endswith(".py"):
+        path = _file(target, folder)
+        found = CodeRef("file", str(path), name)
+    else:
+        path = _module_file(target)
+        found = CodeRef("module", target, name)
+    _check_name(path, name, ast.ClassDef if what == "class" else ast.FunctionDef)
+    if what == "class":
+        _check_steps(path, name)
+    return found
 
 
 def bundled_file(name: str) -> tuple[Path, str]:
@@ -87,12 +105,22 @@ def _tree(path: Path) -> ast.Module:
         raise TaskError(f"{path}:{where} {one_line(str(error))}", "a file that Python can parse") from error
 
 
-def _check_class(path: Path, name: str) -> None:
+def _check_name(path: Path, name: str, kind: type[ast.ClassDef | ast.FunctionDef]) -> None:
+    """Refuses a name that the module does not bind; the classes or functions that it has are told."""
     tree = _tree(path)
     names = _names(tree)
     if name not in names and "*" not in names:
-        classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-        raise TaskError(f'{path.name} has no "{name}"{closest(name, classes)}', f"one of {', '.join(classes) or 'its names'}")
+        there = [node.name for node in tree.body if isinstance(node, kind)]
+        raise TaskError(f'{path.name} has no "{name}"{closest(name, there)}', f"one of {', '.join(there) or 'its names'}")
+
+
+def _check_steps(path: Path, name: str) -> None:
+    """Refuses a class that inherits from nothing and has no `step`; what one inherits is known only when it is run."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ClassDef) and node.name == name and not (node.bases or node.keywords or node.decorator_list):
+            bound = _names(node) | {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+            if "step" not in bound:
+                raise TaskError(f'the class "{name}" in {path.name} has no step()', "a class with a method step()")
 
 
 def _has_class(path: Path, name: str) -> bool:
@@ -100,8 +128,8 @@ def _has_class(path: Path, name: str) -> bool:
     return f"class {name}" in path.read_text(encoding="utf-8")
 
 
-def _names(tree: ast.Module) -> set[str]:
-    """Every name that the module's source binds anywhere (a class made in an `if` or a function counts)."""
+def _names(tree: ast.AST) -> set[str]:
+    """Every name that a piece of source binds anywhere (a class made in an `if` or a function counts)."""
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:

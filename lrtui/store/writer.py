@@ -17,7 +17,7 @@ import lrtui
 from lrtui.core import commands, events
 from lrtui.core.commands import AnyCommand
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import AnyEvent, Noted, Steps
+from lrtui.core.events import Alerted, AnyEvent, Noted, Steps
 from lrtui.core.spec import Race
 from lrtui.store import database, rundir
 
@@ -103,6 +103,14 @@ class Writer:
             query = "SELECT body FROM events WHERE lane = ? AND kind = 'Steps' ORDER BY id DESC LIMIT 1"
             blocks = [events.decode(body) for (body,) in db.execute(query, (lane,))]
         return max((block.first + block.count for block in blocks if isinstance(block, Steps)), default=0)
+
+    def alerts(self, after: int) -> tuple[int, list[Alerted]]:
+        """The alerts recorded after row `after`, and the number of the last row there is."""
+        with self._guard() as db:
+            (last,) = db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+            query = "SELECT body FROM events WHERE id > ? AND id <= ? AND kind = 'Alerted' ORDER BY id"
+            found = [events.decode(body) for (body,) in db.execute(query, (after, last))]
+        return max(last, after), [event for event in found if isinstance(event, Alerted)]
 
     def close(self) -> None:
         """Closes the connection; the next call opens it again."""

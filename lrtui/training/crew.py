@@ -19,12 +19,14 @@ from typing import Any
 import msgspec
 
 from lrtui.core.commands import Stop
+from lrtui.core.crewtalk import Answer, Preview, Request
 from lrtui.core.errors import LrtuiError, StoreUnavailable
-from lrtui.core.events import Alerted, Ended
+from lrtui.core.events import Alerted, Ended, Noted
 from lrtui.core.spec import Race
 from lrtui.core.text import literal
 from lrtui.store.rundir import CREW_LOG, DATABASE
 from lrtui.store.writer import Writer, create_run, row
+from lrtui.training.alerts import Announcer
 
 PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.scout"]
 """What the forkserver imports once, so that each process forked from it starts in milliseconds."""
@@ -32,24 +34,6 @@ BEAT_S = 1.0
 TAIL_BYTES = 4000
 
 _context = multiprocessing.get_context("forkserver")
-
-
-class Request(msgspec.Struct, frozen=True):
-    """A line to the crew. `preview` and `check` need a race; `start` also a runs folder and a number of trainers."""
-
-    kind: str
-    race: Race
-    runs: str = ""
-    trainers: int = 16
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """A line from the crew: what `scout.Answer` holds, or the run that was started."""
-
-    run: str = ""
-    previews: list[tuple[list[int], list[float], int]] = []
-    error: str = ""
-    hint: str = ""
 
 
 class Scout:
@@ -61,11 +45,11 @@ class Scout:
         self._process.start()
         there.close()
 
-    def ask(self, kind: str, race: Race) -> Any:
-        """The answer as plain data; LrtuiError where the scout died over it."""
+    def ask(self, request: Request) -> Answer:
+        """The answer; LrtuiError where the scout died over it."""
         try:
-            self._here.send_bytes(msgspec.msgpack.encode({"kind": kind, "race": race}))
-            return msgspec.msgpack.decode(self._here.recv_bytes())
+            self._here.send_bytes(msgspec.msgpack.encode(request))
+            return msgspec.msgpack.decode(self._here.recv_bytes(), type=Answer)
         except (EOFError, OSError) as error:
             raise LrtuiError("torch could not be loaded, or the check of the race crashed",
                              "try `python -c 'import torch'`") from error
@@ -85,12 +69,12 @@ def main() -> None:
     for line in requests:
         request = msgspec.json.decode(line, type=Request)
         try:
-            answer = scout.ask("check" if request.kind == "start" else request.kind, request.race)
-            started = _begin(request, answer) if request.kind == "start" and not answer["error"] else None
-            reply = Reply(started.run if started else "", answer["previews"], answer["error"], answer["hint"])
+            answer = scout.ask(request)
+            started = _begin(request, answer) if request.kind == "start" and not answer.error else None
+            answer = msgspec.structs.replace(answer, run=started.run if started else "")
         except LrtuiError as error:
-            started, reply = None, Reply(error=error.message, hint=error.hint)
-        replies.write(msgspec.json.encode(reply) + b"\n")
+            started, answer = None, Answer(error=error.message, hint=error.hint)
+        replies.write(msgspec.json.encode(answer) + b"\n")
         replies.flush()
         if started:
             requests.close()
@@ -113,9 +97,10 @@ def _private_pipes() -> tuple[Any, Any]:
 class Crew:
     """A race that has been started: its trainers, and the record of what becomes of them."""
 
-    def __init__(self, run: Path, race: Race, devices: Sequence[str], trainers: int) -> None:
+    def __init__(self, run: Path, race: Race, devices: Sequence[str], trainers: int, on_alert: str = "") -> None:
         self.run = str(run)
         self._writer = Writer(run, "crew")
+        self._announcer = Announcer(on_alert, race, self._writer)
         self._race = race
         count = min(trainers, len(race.lanes))
         self._shares = [[(index, devices[index]) for index in range(number, len(race.lanes), count)] for number in range(count)]
@@ -130,6 +115,16 @@ class Crew:
         for process in self._trainers.values():
             process.start()
 
+    def note(self, previews: Sequence[Preview]) -> None:
+        """Writes what is to be said of the lanes' schedules into the run's log, where it can be written."""
+        notes = [row(Noted(lane=index, at=time.time(), text=text))
+                 for index, preview in enumerate(previews) for text in preview.warnings]
+        try:
+            if notes:
+                self._writer.append(notes)
+        except StoreUnavailable as error:
+            print(error.message, file=sys.stderr, flush=True)
+
     def see_through(self) -> None:
         """Beats once a second and records the end of every trainer, until none is left."""
         stopping = False
@@ -140,9 +135,19 @@ class Crew:
             for number, process in list(self._trainers.items()):
                 if process.exitcode is not None and (self._recorded_end(number, process.exitcode) or self._gone()):
                     del self._trainers[number]
+            self._announcer.look()
             if self._stop and not stopping:
                 stopping = self._tell_all_to_stop()
+        self._announce_the_rest()
         self._writer.close()
+
+    def _announce_the_rest(self) -> None:
+        """Sees the commands of the last alerts through, unless the crew is told to end."""
+        self._announcer.look()
+        while self._announcer.busy and not self._stop and not self._gone():
+            time.sleep(BEAT_S / 10)
+            self._announcer.look()
+        self._announcer.give_up()
 
     def _gone(self) -> bool:
         """Whether the run's folder was deleted: then there is no record left to end."""
@@ -187,13 +192,15 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _begin(request: Request, answer: Any) -> Crew:
+def _begin(request: Request, answer: Answer) -> Crew:
     run = create_run(Path(request.runs), request.race)
     log = os.open(run / CREW_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    return Crew(run, request.race, answer["devices"], request.trainers)
+    crew = Crew(run, request.race, answer.devices, request.trainers, request.on_alert)
+    crew.note(answer.previews)
+    return crew
 
 
 def _tail(log: Path) -> str:

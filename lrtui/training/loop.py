@@ -11,6 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lrtui.core.errors import TaskError
-from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Sampled, Started
+from lrtui.core.errors import ScenarioError, TaskError
+from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Planned, Sampled, Started
+from lrtui.core.sampling import Sampling
 from lrtui.core.spec import Race
 from lrtui.training import optimizers, rng, task as tasks
+from lrtui.training.gauge import Gauge
 from lrtui.training.order import BatchOrder, order_checksum, weights_checksum
+from lrtui.training.preview import preview, thinned
 from lrtui.training.probe import NonFinite, Probe
 from lrtui.training.schedules import Horizon, Schedule
 
@@ -30,6 +34,8 @@ Events = Iterator[AnyEvent | None]
 """None stands for a step (or a batch of validation) that was done: whoever drives may take a break there."""
 MAX_IMAGES = 16
 MAX_SIDE = 64
+PLAN_S = 0.1
+"""Looking ahead in a schedule takes no longer: the lane waits for it."""
 
 
 class Training:
@@ -44,7 +50,8 @@ class Training:
         self._order = (None if isinstance(training_data, DataLoader)
                        else BatchOrder(race.seed, len(training_data), race.batch_size))
         self._training = loader(training_data, batch_sampler=self._order)
-        self.validation = None if validation_data is None else loader(validation_data, batch_size=race.batch_size)
+        unseen = validation_data is None or not race.validate
+        self.validation = None if unseen else loader(validation_data, batch_size=race.batch_size)
         rng.seed_all(race.seed)
         self.model = copy.deepcopy(self.task.model()).to(device)
         self.init_checksum = weights_checksum(self.model)
@@ -52,9 +59,14 @@ class Training:
         self.closure = optimizers.wants_closure(self.optimizer)
         self.steps_per_epoch = _length(self._training)
         self.horizon = horizon(race, self.steps_per_epoch)
-        self.probe = Probe(index, self.model, self.optimizer, closure=self.closure,
+        gauge = None if self.closure or not race.gauge else Gauge(
+            index, self.model, self.optimizer, device, Sampling(self.horizon.steps, race.pace))
+        self.probe = Probe(index, self.model, self.optimizer, self.horizon.steps, gauge, closure=self.closure,
                            deferred=device.type != "cpu" and not self.closure if deferred is None else deferred)
         self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.horizon)
+        if self.schedule.wants_metric and self.validation is None:
+            raise ScenarioError(f"{lane.schedule} looks at the validation loss, and {race.task} has no validation data",
+                                "expected a task whose dataset() gives a pair (training, validation)")
         self.batch_checksum = order_checksum(_own_order(self._training) if self._order is None else self._order)
         rng.seed_all(race.seed)
 
@@ -65,6 +77,16 @@ class Training:
             total_steps=self.horizon.steps, parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
             init_checksum=self.init_checksum, batch_checksum=self.batch_checksum,
             intra_op_threads=torch.get_num_threads(), validated=self.validation is not None)
+
+    def planned(self) -> list[Planned]:
+        """The event that tells the rates to come, where there is anything to tell. A person's own code is not run for it."""
+        lane = self.race.lanes[self.index]
+        if lane.schedule is None or lane.schedule.runs_code or self.schedule.wants_metric:
+            return []
+        plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S))
+        if len(plan.rates) < 2:
+            return []
+        return [Planned(lane=self.index, at=time.time(), steps=plan.steps, rates=plan.rates, total=plan.known)]
 
     def ends_epoch(self, step: int) -> bool:
         """Whether `step` (counted from 0) is the last one of its epoch, or of the budget."""
@@ -83,6 +105,7 @@ def train_lane(training: Training) -> Events:
     """Trains one lane to the end of its budget: yields events as they happen, and None after each step."""
     task, model, optimizer, probe = training.task, training.model, training.optimizer, training.probe
     yield training.started()
+    yield from training.planned()
     yield from _sample(training, epoch=0)
     try:
         for epoch in range(training.horizon.epochs):
@@ -92,11 +115,13 @@ def train_lane(training: Training) -> Events:
                 if training.closure:
                     probe.check_after(optimizer.step(_closure(training, batch)))  # LBFGS returns the loss
                 else:
+                    probe.before_forward()
                     optimizer.zero_grad()
                     loss = task.loss(model, batch)  # forward, loss
                     loss.backward()
                     probe.check(loss)  # raises NonFinite: then there is no update
                     optimizer.step()
+                    probe.after_update(loss, partial(task.loss, model, batch))  # measures a few of the steps
                 training.schedule.after_batch()
                 probe.close_step(ends_epoch=training.ends_epoch(probe.step))
                 yield None
@@ -108,7 +133,7 @@ def train_lane(training: Training) -> Events:
     except NonFinite as bad:
         yield from _end_nan(training, bad)
         return
-    yield from probe.seal()
+    yield from probe.seal(last=True)
     yield Ended(lane=training.index, at=time.time(), step=probe.step, reason="finished")
 
 
@@ -129,12 +154,12 @@ def _end_epoch(training: Training, epoch: int) -> Events:
         raise probe.bad
     metrics = yield from _validate(training)
     if probe.step % training.steps_per_epoch == 0:  # a budget in steps may end within an epoch
-        training.schedule.after_epoch(metrics.get("val_loss", loss))
+        training.schedule.after_epoch(metrics.get("val_loss", math.nan))
     probe.schedule_known()
     probe.follow(Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=probe.step, loss=loss, metrics=metrics))
     last = epoch == training.horizon.epochs
     if probe.due or last:
-        yield from probe.seal()
+        yield from probe.seal(last=last)
         if probe.bad:
             raise probe.bad
     if last or epoch % training.race.sample_every == 0:
@@ -178,7 +203,7 @@ def _sample(training: Training, epoch: int) -> Events:
 
 def _end_nan(training: Training, bad: NonFinite) -> Events:
     """The end of a lane whose update was refused; its sample shows the weights from before it."""
-    yield from training.probe.seal()
+    yield from training.probe.seal(last=True)
     yield Alerted(lane=training.index, at=time.time(), step=bad.step, kind="nan", text=f"{bad} at step {bad.step}")
     yield from _sample(training, epoch=bad.step // training.steps_per_epoch)
     yield Ended(lane=training.index, at=time.time(), step=bad.step, reason="nan")

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.core.detectors import Divergence
-from lrtui.core.events import Alerted, AnyEvent, Column, Steps
+from lrtui.core.detectors import Findings, Judge
+from lrtui.core.events import Alerted, AnyEvent, Column, Judged, Spiked, Steps
+from lrtui.training.gauge import Gauge
 
 BLOCK_S = 0.05
 """A block is sealed when this many seconds are over."""
@@ -25,6 +26,8 @@ NORM_EVERY = 10
 """On the CPU the gradient norm is recorded at every tenth step, and at each one whose gradients look suspicious."""
 SAFE = 1e15
 """A loss above this is one of those gradients: the squares of float32 numbers may overflow."""
+JUDGED_S = 1.0
+"""What the rules know is told when it changes in kind, and else this often."""
 
 
 class NonFinite(Exception):
@@ -38,8 +41,10 @@ class NonFinite(Exception):
 class Probe:
     """The measuring of one lane. `deferred`: numbers stay on the device; `closure`: the optimizer calls the loss itself."""
 
-    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, *, deferred: bool, closure: bool) -> None:
+    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, total: int, gauge: Gauge | None, *,
+                 deferred: bool, closure: bool) -> None:
         self.lane = lane
+        self.gauge = gauge
         self.step = 0
         """Steps done, the one that is being done not counted."""
         self.bad: NonFinite | None = None
@@ -49,7 +54,9 @@ class Probe:
         self._groups = optimizer.param_groups
         self._deferred = deferred
         self._exact: Literal["f4", "f8"] = "f4"
-        self._divergence = Divergence()
+        self._judge = Judge(total)
+        self._told = Findings()
+        self._told_at = 0.0
         self._alerted = False
         self._copy = [w.detach().clone() for w in self._weights] if deferred or closure else []
         self._first = 0
@@ -69,6 +76,18 @@ class Probe:
     def resume(self) -> None:
         """The clock starts anew: what was before is nobody's step (a pause, another lane's turn, a sample)."""
         self._mark = time.perf_counter()
+
+    def before_forward(self) -> None:
+        """A step begins."""
+        if self.gauge:
+            self.gauge.before_forward(self.step)
+
+    def after_update(self, loss: Tensor, again: Callable[[], Tensor]) -> None:
+        """The weights are updated; `again` computes the loss of the same batch once more, where the step is measured."""
+        if self.gauge:
+            measured = self.gauge.after_update(self.step, loss, again)
+            if measured is not None:
+                self._judge.measured(self.step, measured)
 
     def check(self, loss: Tensor) -> None:
         """Takes loss and gradients of a step that is about to update the weights; raises NonFinite if it must not."""
@@ -94,6 +113,8 @@ class Probe:
         """The step is over and its batch scheduler has run. If it ends an epoch, `schedule_known` is still to come."""
         now = time.perf_counter()
         self._seconds.append(now - self._mark)
+        if self.gauge:
+            self.gauge.sampling.stepped(now - self._mark)
         self._mark = now
         self.step += 1
         if not ends_epoch:
@@ -131,7 +152,7 @@ class Probe:
         self._settle()
         told: list[AnyEvent] = []
         if count := len(self._next[0]):
-            told += [self._block(count), *self._judge(count)]
+            told += [self._block(count), *self._verdicts(count, last)]
             self._first += count
             self._settled -= count
             for column in (self._losses, self._norms, self._seconds, *self._applied, *self._next):
@@ -203,12 +224,25 @@ class Probe:
             columns["next_lr" + suffix] = Column.pack(following[:count])
         return Steps(lane=self.lane, at=time.time(), first=self._first, count=count, columns=columns)
 
-    def _judge(self, count: int) -> Iterator[Alerted]:
-        for offset, loss in enumerate(self._losses[:count]):
-            said = self._divergence.update(loss)
+    def _verdicts(self, count: int, last: bool) -> Iterator[AnyEvent]:
+        """What the rules have to say about the first `count` steps of the block."""
+        spikes = []
+        for offset in range(count):
+            said, spike = self._judge.update(self._losses[offset], self._norms[offset])
+            if spike:
+                spikes.append(self._first + offset)
             if said and not self._alerted:
                 self._alerted = True  # once a lane: it goes on, and a person has been told
                 yield Alerted(lane=self.lane, at=time.time(), step=self._first + offset, kind="diverged", text=said)
+        if spikes:
+            yield Spiked(lane=self.lane, at=time.time(), steps=spikes)
+        if measured := self.gauge.take(before=self._first + count) if self.gauge else None:
+            yield measured
+        now, known = time.perf_counter(), self._judge.findings()
+        if last or self.bad or measured or known.early != self._told.early or known.flat_since != self._told.flat_since or (
+                now - self._told_at > JUDGED_S):
+            self._told, self._told_at = known, now
+            yield Judged(lane=self.lane, at=time.time(), step=self._first + count, findings=known)
 
     def _keep(self) -> None:
         torch._foreach_copy_(self._copy, [w.detach() for w in self._weights])

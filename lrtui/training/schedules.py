@@ -1,20 +1,17 @@
-"""Builds the learning-rate schedule of a lane, and previews one without a model. Knows torch's schedulers by name."""
+"""Builds the learning-rate schedule of a lane. Knows torch's schedulers by name."""
 
 from __future__ import annotations
 
 import math
-import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
-from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
 from lrtui.core import expression
-from lrtui.core.spec import Interval, Lane, ScheduleSpec
-from lrtui.training import optimizers
+from lrtui.core.errors import ScenarioError
+from lrtui.core.spec import Interval, ScheduleSpec
+from lrtui.training import task as tasks
 
 
 class Horizon(NamedTuple):
@@ -33,13 +30,21 @@ class Schedule:
 
     def __init__(self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: Horizon) -> None:
         self._interval = spec.interval if spec else None
-        self._scheduler = _build(spec, optimizer, lr, horizon.length(spec.interval)) if spec else None
+        self._scheduler: Any = _build(spec, optimizer, lr, horizon.length(spec.interval)) if spec else None
         self.wants_metric = isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau)
+        if self.wants_metric and self._interval == "batch":
+            raise ScenarioError(f"{spec} looks at an epoch's loss", 'expected interval = "epoch"')
+        self.can_jump = spec is not None and not spec.runs_code and type(self._scheduler) in _JUMPERS
+        """Whether the rate depends on the number of steps alone: `jump` then works."""
+
+    def jump(self, step: int) -> None:
+        """Goes straight to the scheduler's own step `step`; equal to going there one by one but for rounding."""
+        self._scheduler.step(step)
 
     def after_batch(self) -> None:
         """To be called after each optimizer step."""
         if self._interval == "batch":
-            self._scheduler.step()  # type: ignore[union-attr]  # there is an interval only where there is a scheduler
+            self._scheduler.step()
 
     def after_epoch(self, metric: float) -> None:
         """To be called at an epoch's end; a metric that is not finite is kept from schedulers that want one."""
@@ -51,12 +56,22 @@ class Schedule:
             self._scheduler.step(metric)
 
 
+_JUMPERS = {getattr(lr_scheduler, name) for name in (
+    "LambdaLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")}
+"""Whose `step(number)` gives the rate at that step. The others go on from the rate before."""
+
+
 def _build(spec: ScheduleSpec, optimizer: Optimizer, lr: float, length: int) -> Any:
     """The scheduler itself; `length` is the budget in its own interval."""
+    if spec.own:
+        return _own(spec, optimizer)
     options = {key: length if value == "auto" else value for key, value in spec.options.items()}
     if spec.name in _LAMBDAS:
         return lr_scheduler.LambdaLR(optimizer, _LAMBDAS[spec.name](length, _warmup(options, length), {**options, "lr": lr}))
-    if "lr_lambda" in options:
+    if spec.code:
+        options["lr_lambda"] = tasks.own_code(spec.code)
+    elif "lr_lambda" in options:
         options["lr_lambda"] = _function(str(options["lr_lambda"]), length)
     if spec.children:
         options["schedulers"] = [_build(child, optimizer, lr, length) for child in spec.children]
@@ -69,6 +84,16 @@ def _build(spec: ScheduleSpec, optimizer: Optimizer, lr: float, length: int) -> 
         if not {"momentum", "betas"} & optimizer.defaults.keys():
             options.setdefault("cycle_momentum", False)  # torch refuses to cycle what is not there
     return getattr(lr_scheduler, spec.name)(optimizer=optimizer, **options)
+
+
+def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
+    """A person's own scheduler: whatever it says of itself, only its step() is called."""
+    assert spec.code
+    scheduler = tasks.own_code(spec.code)(optimizer, **spec.options)
+    if not callable(getattr(scheduler, "step", None)):
+        raise ScenarioError(f"{spec.name} made a {type(scheduler).__name__} that has no step()",
+                            "expected a scheduler with a method step()")
+    return scheduler
 
 
 def _function(text: str, total: int) -> Callable[[int], float]:
@@ -98,6 +123,14 @@ Factor = Callable[[int], float]
 
 def _inverse_time(total: int, warmup: int, o: dict[str, Any]) -> Factor:
     return lambda t: 1.0 / (1.0 + o["decay"] * t)
+
+
+def _range_test(total: int, warmup: int, o: dict[str, Any]) -> Factor:
+    """From 1 to `to` / lr at the last step, by equal factors."""
+    if not o["to"] > 0:
+        raise ValueError(f"range-test ends at a rate above 0, not at {o['to']:g}")
+    ratio = float(o["to"] / o["lr"])
+    return lambda t: float(ratio ** (min(t, total - 1) / max(1, total - 1)))
 
 
 def _linear(total: int, w: int, o: dict[str, Any]) -> Factor:
@@ -169,45 +202,8 @@ def _warmup_stable_decay(total: int, w: int, o: dict[str, Any]) -> Factor:
 
 
 _LAMBDAS: dict[str, Callable[[int, int, dict[str, Any]], Factor]] = {
-    "inverse-time": _inverse_time, "linear": _linear, "cosine": _cosine, "cosine_with_restarts": _cosine_with_restarts,
-    "polynomial": _polynomial, "constant": _constant, "constant_with_warmup": _constant, "inverse_sqrt": _inverse_sqrt,
+    "inverse-time": _inverse_time, "range-test": _range_test, "linear": _linear, "cosine": _cosine,
+    "cosine_with_restarts": _cosine_with_restarts, "polynomial": _polynomial, "constant": _constant,
+    "constant_with_warmup": _constant, "inverse_sqrt": _inverse_sqrt,
     "cosine_with_min_lr": _cosine_with_min_lr, "warmup_stable_decay": _warmup_stable_decay,
 }
-
-
-PREVIEW_S = 0.3
-"""A preview that takes longer ends where it is."""
-
-
-class Preview(NamedTuple):
-    """The rates that a lane will apply: `rates[i]` from step `steps[i]` on; `total` is the budget in steps."""
-
-    steps: list[int]
-    rates: list[float]
-    total: int
-
-
-def preview(lane: Lane, horizon: Horizon, steps_per_epoch: int) -> Preview:
-    """Runs the lane's real scheduler on an optimizer with nothing to train, over the whole budget.
-
-    What a metric scheduler will do depends on the metric: it is shown as if that went on improving.
-    Raises what torch raises for options that it refuses.
-    """
-    optimizer = optimizers.build(lane.optimizer, [nn.Parameter(torch.zeros(1, 1))], lane.lr)
-    schedule = Schedule(lane.schedule, optimizer, lane.lr, horizon)
-    steps, rates = [0], [float(optimizer.param_groups[0]["lr"])]
-    better = 1.0 if lane.schedule and lane.schedule.options.get("mode") == "max" else -1.0
-    until = time.perf_counter() + PREVIEW_S
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "scheduler stepped before the optimizer": there is nothing to step
-        for step in range(1, horizon.steps):
-            schedule.after_batch()
-            if step % steps_per_epoch == 0:
-                schedule.after_epoch(better * step)
-            rate = float(optimizer.param_groups[0]["lr"])
-            if rate != rates[-1]:
-                steps.append(step)
-                rates.append(rate)
-            if time.perf_counter() > until:
-                break
-    return Preview(steps, rates, horizon.steps)

@@ -6,46 +6,55 @@ It runs in a process of its own, forked from the warm forkserver, so that the cr
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
+import threading
 import traceback
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from torch.utils.data import DataLoader
 
+from lrtui.core import schedulecheck
+from lrtui.core.catalogue import WANTS_METRIC
+from lrtui.core.crewtalk import Answer, Preview, Request
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.spec import Race
+from lrtui.core.spec import Lane, Race, ScheduleSpec, TaskRef
 from lrtui.core.text import one_line
 from lrtui.training import devices, task as tasks
 from lrtui.training.loop import horizon
-from lrtui.training.schedules import Horizon, Preview, preview
+from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
+from lrtui.training.schedules import Horizon, Schedule
 
 NOMINAL_STEPS_PER_EPOCH = 100
 """Of a task whose code may not be run yet."""
+ALL_PREVIEWS_S = 2.0
+"""The previews of all lanes together take no longer."""
 
 
-class Question(msgspec.Struct, frozen=True):
-    """`check`: may it start, and on which devices? `preview`: which rates will be applied?"""
+class Shape(NamedTuple):
+    """What is known of a task's data."""
 
-    kind: str
-    race: Race
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """The devices of a race's lanes and their previews, or why there are none."""
-
-    devices: list[str] = []
-    previews: list[Preview] = []
-    error: str = ""
-    hint: str = ""
+    steps_per_epoch: int
+    nominal: bool = False
+    """Whether the number is made up."""
+    validated: bool | None = None
+    """Whether there are validation samples; None where that is not known."""
 
 
-def answer(question: Question) -> Answer:
+def answer(request: Request) -> Answer:
     """The answer; what a person can mend is in its `error`."""
-    race = question.race
+    race = request.race
     try:
-        previews = [_preview(race, index) for index in range(len(race.lanes))]
-        dealt = devices.deal(race.device, len(race.lanes)) if question.kind == "check" else []
-        return Answer(dealt, previews if question.kind == "preview" else [])
+        shape = _shape(request)
+        previews = [_preview(request, lane, shape) for lane in race.lanes]
+        if request.kind == "preview":
+            return Answer(previews=[thinned(found) for found in previews])
+        for lane in race.lanes:
+            _check_metric(race, lane, shape)
+        notes = [Preview([], [], found.total, warnings=found.warnings) for found in previews]
+        return Answer(devices=devices.deal(race.device, len(race.lanes)), previews=notes)
     except LrtuiError as error:
         return Answer(error=error.message, hint=error.hint)
     except Exception:  # a bug of ours must not take the picker with it
@@ -53,41 +62,112 @@ def answer(question: Question) -> Answer:
 
 
 def serve(connection: Connection) -> None:
-    """Answers questions until the other end is closed."""
+    """Answers questions until the other end is closed, or whoever holds it is gone: a person's code may never return."""
+    threading.Thread(target=_end_with_the_crew, daemon=True).start()
     while True:
         try:
-            question = msgspec.msgpack.decode(connection.recv_bytes(), type=Question)
+            request = msgspec.msgpack.decode(connection.recv_bytes(), type=Request)
         except EOFError:
             return
-        connection.send_bytes(msgspec.msgpack.encode(answer(question)))
+        connection.send_bytes(msgspec.msgpack.encode(answer(request)))
 
 
-def _preview(race: Race, index: int) -> Preview:
-    lane = race.lanes[index]
-    steps_per_epoch = _steps_per_epoch(race)
+def _end_with_the_crew() -> None:
+    crew = multiprocessing.parent_process()
+    if crew is not None:
+        crew.join()
+        os._exit(0)
+
+
+def _preview(request: Request, lane: Lane, shape: Shape) -> Preview:
+    """A lane's preview with its warnings. A person's own schedule is built where the race is to start, not run."""
+    race, spec = request.race, lane.schedule
+    long = horizon(race, shape.steps_per_epoch)
     try:
-        try:
-            return preview(lane, horizon(race, steps_per_epoch), steps_per_epoch)
-        except ValueError:
-            if race.task.kind == "bundled":
-                raise
-            # OneCycleLR refuses steps beyond its own; how many there will be is known only when the task is run.
-            return preview(lane, Horizon(1, 1), 1)
-    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
-        what = f"{lane.optimizer}, {lane.schedule}" if lane.schedule else str(lane.optimizer)
-        raise ScenarioError(f"{race.scenario or race.title}: lane {lane.letter} ({what}): {one_line(str(error))}",
+        if spec and spec.runs_code and not request.own_code:
+            if request.kind == "start":
+                Schedule(spec, dummy(lane), lane.lr, long)
+            found = Preview([], [], long.steps, steps_per_epoch=shape.steps_per_epoch, nominal=shape.nominal,
+                            unknown=f"{_own_name(spec)} is your own code: its rates are known when it runs")
+        else:
+            found = preview(lane, long, shape.steps_per_epoch, min(PREVIEW_S, ALL_PREVIEWS_S / len(race.lanes)))
+            found = msgspec.structs.replace(found, nominal=shape.nominal)
+    except LrtuiError as error:
+        raise ScenarioError(f"{_place(race, lane)}: {error.message}", error.hint) from error
+    except (Exception, SystemExit) as error:
+        if not isinstance(error, (ValueError, TypeError, ArithmeticError, RuntimeError)) and not (spec and spec.runs_code):
+            raise
+        what = f"{lane.optimizer}, {spec}" if spec else str(lane.optimizer)
+        if spec and spec.runs_code:
+            raise ScenarioError(f"{_place(race, lane)} ({what}): {type(error).__name__}: {one_line(str(error))}",
+                                f"expected {_own_name(spec)} to take what the scenario gives it") from error
+        raise ScenarioError(f"{_place(race, lane)} ({what}): {one_line(str(error))}",
                             "expected options that torch accepts") from error
+    certain = not shape.nominal or schedulecheck.is_certain(spec, race.epochs is not None)
+    return msgspec.structs.replace(
+        found, warnings=schedulecheck.warnings(lane, found, certain=certain, validated=shape.validated))
 
 
-def _steps_per_epoch(race: Race) -> int:
-    """How many batches an epoch of the task has. Only bundled code is run for it: a person's own waits for the race."""
-    key = (race.task, race.batch_size)
-    if key not in _known:
-        _known[key] = NOMINAL_STEPS_PER_EPOCH
-        if race.task.kind == "bundled":
-            training, _ = tasks.datasets(tasks.load(race.task))
-            _known[key] = math.ceil(len(training) / race.batch_size)
-    return _known[key]
+def _place(race: Race, lane: Lane) -> str:
+    return f"{lane.schedule_at or race.scenario or race.title}: lane {lane.letter}"
 
 
-_known: dict[Any, int] = {}
+def _own_name(spec: ScheduleSpec) -> str:
+    """The name, as the person wrote it, of the code of their own that a schedule uses."""
+    if spec.code:
+        return spec.name if spec.own else str(spec.options["lr_lambda"])
+    return next(_own_name(child) for child in spec.children if child.runs_code)
+
+
+def _check_metric(race: Race, lane: Lane, shape: Shape) -> None:
+    """Refuses a schedule that looks at the validation loss where there will be none."""
+    spec = lane.schedule
+    if spec is None or not (spec.own or spec.name in WANTS_METRIC):
+        return
+    if spec.own:
+        if not Schedule(spec, dummy(lane), lane.lr, Horizon(1, 1)).wants_metric:
+            return
+        shape = _tried(race) or shape
+    if shape.validated is False:
+        raise ScenarioError(
+            f"{_place(race, lane)}: {spec.name} looks at the validation loss, and {race.task} has no validation data",
+            "expected a task whose dataset() gives a pair (training, validation), or another schedule")
+
+
+def _shape(request: Request) -> Shape:
+    """What can be known of the task's data. A person's own task is run only at the start, and where a schedule needs it."""
+    race = request.race
+    if request.steps_per_epoch is not None:
+        return Shape(request.steps_per_epoch)
+    if race.task.kind == "bundled":
+        key = (race.task, race.batch_size)
+        if key not in _known:
+            _known[key] = _measured(race.task, race.batch_size)
+        return _known[key]
+    if request.kind == "start" and any(_needs_shape(lane.schedule, race) for lane in race.lanes):
+        return _tried(race) or Shape(NOMINAL_STEPS_PER_EPOCH, nominal=True)
+    return Shape(NOMINAL_STEPS_PER_EPOCH, nominal=True)
+
+
+def _needs_shape(spec: ScheduleSpec | None, race: Race) -> bool:
+    if spec is None:
+        return False
+    return spec.name in WANTS_METRIC or (
+        schedulecheck.counts(spec) and not schedulecheck.is_certain(spec, race.epochs is not None))
+
+
+def _tried(race: Race) -> Shape | None:
+    """The shape of a task whose code may fail: then the lanes will fail over it too, and their record says how."""
+    try:
+        return _measured(race.task, race.batch_size)
+    except (Exception, SystemExit):
+        return None
+
+
+def _measured(task: TaskRef, batch_size: int) -> Shape:
+    training, validation = tasks.datasets(tasks.load(task))
+    batches = len(training) if isinstance(training, DataLoader) else math.ceil(len(training) / batch_size)
+    return Shape(batches, validated=validation is not None)
+
+
+_known: dict[Any, Shape] = {}

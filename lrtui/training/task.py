@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import TaskRef
+from lrtui.core.spec import CodeRef, TaskRef
 from lrtui.core.taskref import bundled_file
 
 
@@ -46,6 +46,14 @@ def load(ref: TaskRef) -> Task:
     if missing:
         raise TaskError(f'"{ref}" is no task: it has no {", ".join(missing)}', "expected the methods model, dataset and loss")
     return task  # type: ignore[no-any-return]  # looked at above
+
+
+def own_code(ref: CodeRef) -> Any:
+    """The class or function that `ref` names, of a person's own."""
+    found = getattr(_module(ref), ref.name, None)
+    if not callable(found):
+        raise TaskError(f'"{ref}" is not there', f"expected a class or function {ref.name} in {ref.target}")
+    return found
 
 
 def datasets(task: Task) -> tuple[Any, Any | None]:
@@ -95,7 +103,7 @@ def _class_name(ref: TaskRef) -> str:
     return bundled_file(ref.name)[1] if ref.kind == "bundled" else ref.name
 
 
-def _module(ref: TaskRef) -> Any:
+def _module(ref: TaskRef | CodeRef) -> Any:
     if ref.kind == "module":
         sys.path.insert(0, str(Path.cwd()))
         return importlib.import_module(ref.target)

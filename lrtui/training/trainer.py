@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from lrtui.core.commands import AnyCommand, Pause, Resume, Stop
-from lrtui.core.events import Alerted, Ended, StatusChanged
+from lrtui.core.events import Alerted, AnyEvent, Ended, Noted, StatusChanged
 from lrtui.core.spec import Race
 from lrtui.core.text import literal
 from lrtui.store.recorder import Recorder
@@ -28,6 +28,8 @@ PARENT_CHECK_S = 1.0
 MAKE_UP_S = 0.2
 """A lane that fell behind its pace (validation, a busy machine) hurries for at most this long."""
 MAX_TRACEBACK = 8000
+_POLICIES: dict[str, type[Pause] | type[Stop]] = {"pause": Pause, "stop": Stop}
+"""What a race's `on_divergence` asks for; "warn" asks for nothing."""
 
 
 class Turn:
@@ -44,6 +46,8 @@ class Turn:
         self._events: Events = self._train()
         self._random = rng.capture(torch.device("cpu"))
         self._due = time.monotonic()
+        self._policy: AnyCommand | None = None
+        """What the race wants done about an alert, until it is done."""
 
     @property
     def steps(self) -> int:
@@ -62,17 +66,21 @@ class Turn:
         try:
             for event in self._events:
                 if event is not None:
-                    self._recorder.put(event)
+                    self._tell(event)
                 elif self._race.pace and self.steps > steps:
                     self._due = max(self._due + 1 / self._race.pace, time.monotonic() - MAKE_UP_S)
                     break
-                if time.perf_counter() >= until:
+                if time.perf_counter() >= until or (self._policy and event is None):
                     break
             else:
                 self._close()
         except (Exception, SystemExit) as error:  # a task's mistake, or its exit(), ends its lane and no other
             self._fail(error)
         self._random = rng.capture(self._device)
+        if self._policy and not self.over and event is None:  # between two steps: what follows the alert has been told
+            policy, self._policy = self._policy, None
+            self._recorder.put(Noted(lane=self.index, at=time.time(), text=f'on_divergence = "{self._race.on_divergence}"'))
+            self.obey(policy)
 
     def obey(self, command: AnyCommand) -> str:
         """Carries out a command between two steps; says what became of it."""
@@ -103,10 +111,15 @@ class Turn:
         self._training = Training(self._race, self.index, self._device)
         yield from train_lane(self._training)
 
+    def _tell(self, event: AnyEvent) -> None:
+        self._recorder.put(event)
+        if isinstance(event, Alerted) and event.kind == "diverged" and self._race.on_divergence in _POLICIES:
+            self._policy = _POLICIES[self._race.on_divergence](lane=self.index)
+
     def _flush(self, *, last: bool = False) -> None:
         if self._training:
             for event in self._training.probe.seal(last=last):
-                self._recorder.put(event)
+                self._tell(event)
 
     def _stop(self) -> str:
         self._flush(last=True)

@@ -14,8 +14,11 @@ from textual.screen import Screen
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
+from lrtui.find import Finder, Plan
 from lrtui.follow import Follower
+from lrtui.launch import Crew
 from lrtui.tui import fewer_bytes
+from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
@@ -28,18 +31,25 @@ class LrtuiApp(App[Follower]):
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # as Textual declares it
 
-    def __init__(self, runs: Path, run: Path | None = None) -> None:
+    def __init__(self, runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False) -> None:
+        """`asked`: begin with a finder; `race_after`: with the full race after it, unasked."""
         super().__init__()
         fewer_bytes.install()
         self._runs = runs
         self._run = run
+        self._asked = asked
+        self._race_after = race_after
         self._watched: Follower | None = None
+        self.finder: Finder | None = None
+        """The one that was shown last."""
 
     def on_mount(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP):  # Textual has no handler: the terminal would stay as it is
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(number, self.leave)
-        if self._run is None:
+        if self._asked is not None:
+            self.find(self._asked, race_after=self._race_after)
+        elif self._run is None:
             self.push_screen(Picker(self._runs))
         else:
             self.watch_run(self._run)
@@ -63,19 +73,45 @@ class LrtuiApp(App[Follower]):
         else:
             self.push_screen(RaceScreen(follower))
 
+    def find(self, asked: Plan, crew: Crew | None = None, *, race_after: bool = False) -> None:
+        """Shows a finder over whatever is shown."""
+        screen = FinderScreen(asked, self._runs, crew, race_after=race_after)
+        self.finder = screen.finder
+        self.push_screen(screen)
+
+    def on_finder_screen_left(self) -> None:
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        else:
+            self.leave()  # it was all that there was
+
+    def on_finder_screen_quit(self) -> None:
+        self.leave()
+
+    def on_finder_screen_racing(self, message: FinderScreen.Racing) -> None:
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        self.watch_run(message.run)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what the keys of this screen do, by name; choosing a lane or a line is quicker by key."""
-        for key in screen.KEYS if isinstance(screen, (RaceScreen, Picker)) else ():
+        for key in screen.KEYS if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
             if key.help and "(" not in key.action:
                 yield SystemCommand(key.help, f"key {key.shown}", partial(self.run_action, key.action, screen))
 
     async def action_quit(self) -> None:
         """Textual's Ctrl+Q asks what `q` asks."""
-        if isinstance(self.screen, (RaceScreen, Picker)):
+        if isinstance(self.screen, (RaceScreen, Picker, FinderScreen)):
             self.screen.action_leave()
 
     def on_picker_chosen(self, message: Picker.Chosen) -> None:
         self.watch_run(message.run)
+
+    def on_picker_find(self, message: Picker.Find) -> None:
+        self.find(message.asked, message.crew)
+
+    def on_race_screen_find(self, message: RaceScreen.Find) -> None:
+        self.find(message.asked)
 
     def on_race_screen_another(self) -> None:
         self.switch_screen(Picker(self._runs))

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from textual.binding import Binding, BindingType
 
-Where = Literal["race", "picker"]
+Where = Literal["race", "picker", "finder"]
 
 
 class Key(NamedTuple):
@@ -35,10 +35,12 @@ RACE = (
     Key("lane.enlarge", ("enter",), "Enter", "enlarge", "Enlarge the chosen lane, and back", "enlarge"),
     Key("view.back", ("escape",), "Esc", "back", "Back to all panes"),
     Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay"),
+    Key("lane.explain", ("i",), "i", "explain", "Explain the chosen lane's rates with its own numbers", "explain"),
     Key("view.log", ("y",), "y", "log_axis", "Logarithmic or linear loss axis", "log axis"),
     Key("lane.pause", ("space",), "Space", "pause", "Pause or resume the chosen lane", "pause"),
     Key("race.pause", ("P",), "P", "pause_all", "Pause or resume all lanes", "all"),
     Key("lane.stop", ("x",), "x", "stop", "Stop the chosen lane for good (asks)", "stop"),
+    Key("race.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for this task", "find"),
     Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
     Key("app.help", ("question_mark",), "?", "help", "This help", "help"),
     Key("app.quit", ("q", "ctrl+c"), "q", "leave", "Quit (asks: leave it running, stop it, or back)", "quit"),
@@ -50,9 +52,18 @@ PICKER = (
     Key("list.page_down", ("pagedown",), "PgUp PgDn", "cursor(10)", "Ten further"),
     Key("list.page_up", ("pageup",), "", "cursor(-10)", ""),
     Key("list.go", ("enter",), "Enter", "go", "Race the scenario, or watch the run", "race"),
+    Key("picker.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for the scenario", "find a rate"),
     Key("list.clear", ("escape",), "Esc", "clear", "Clear the filter; quit when it is clear", "clear, quit"),
     Key("picker.help", ("question_mark", "f1"), "?", "help", "This help", "help"),
     Key("picker.quit", ("ctrl+c",), "Ctrl+C", "leave", "Quit"),
+)
+
+FINDER = (
+    Key("finder.race", ("enter",), "Enter", "race", "Start the full race with the rate that won", "race"),
+    Key("finder.log", ("y",), "y", "log_axis", "Logarithmic or linear loss axis", "log axis"),
+    Key("finder.back", ("escape",), "Esc", "back", "Stop finding, and back", "back"),
+    Key("finder.help", ("question_mark",), "?", "help", "This help", "help"),
+    Key("finder.quit", ("q", "ctrl+c"), "q", "leave", "Stop finding, and quit", "quit"),
 )
 
 PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every command by name")

@@ -19,6 +19,10 @@ LARGE_RATE = 24, 3
 """Room for a rate in large digits ..."""
 LARGE_FROM = 14
 """... which a pane of so many rows has."""
+DIAL_FROM, DIAL_LEAST = 16, 50
+"""Rows and columns from which on a pane has a row for the gauge's dial."""
+FACTS_FROM, FACTS_LEAST = 22, 50
+"""Rows from which on the large view has room for everything, and columns below which it has no facts."""
 
 
 class Rect(NamedTuple):
@@ -88,6 +92,10 @@ class PaneParts(NamedTuple):
     """Under the curve, on the same x axis."""
     x_labels: Rect | None
     sprite: Rect | None
+    facts: Rect | None = None
+    """In the large view, above the curve: what the rate really does."""
+    dial: Rect | None = None
+    """One row above the curve for the gauge, where the facts are not shown."""
 
 
 def arrange(width: int, height: int, lanes: int, big: int | None = None, chosen: int = 0) -> Layout:
@@ -103,6 +111,46 @@ def arrange(width: int, height: int, lanes: int, big: int | None = None, chosen:
     stage, standings, log = (_beside if width >= WIDE else _below)(body, lanes)
     panes = {big: stage} if big is not None else _grid(stage, lanes, chosen)
     return Layout(width, height, header, stage, panes, standings, log, machine, footer)
+
+
+@dataclass(frozen=True, slots=True)
+class FinderLayout:
+    """The parts of the finder's screen; without rows where there is no room for one."""
+
+    header: Rect
+    marks: Rect
+    """Rows for the names of the rules, over the chart."""
+    y_labels: Rect
+    curve: Rect
+    x_labels: Rect
+    standings: Rect
+    """Of the check, header row included."""
+    sentences: Rect
+    footer: Rect
+    too_small: bool = False
+
+
+def arrange_finder(width: int, height: int, lanes: int) -> FinderLayout:
+    """The screen of a finder whose check has so many lanes: the chart, and beside or under it what follows from it."""
+    header = Rect(0, 0, width, min(1, height))
+    if width < LEAST[0] or height < LEAST[1]:
+        return FinderLayout(header, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, too_small=True)
+    body, footer = Rect(0, 1, width, height - 2), Rect(0, height - 1, width, 1)
+    rows = min(lanes + 1, max(2, height // 3))
+    if width >= WIDE:
+        side = max(SIDE[0], min(SIDE[1], width * 30 // 100))
+        stage = Rect(0, body.y, width - side - 1, body.height)
+        standings = Rect(stage.right + 1, body.y, side, rows)
+        words = Rect(standings.x, standings.bottom + 1, side, body.height - rows - 1)
+    else:
+        lines = max(2, (height - 8) // 3)
+        stage = Rect(0, body.y, width, body.height - rows - lines)
+        standings = Rect(0, stage.bottom, width, rows)
+        words = Rect(0, standings.bottom, width, lines)
+    top = 1 if height < 20 else 2 if height < 30 else 4
+    curve = Rect(8, stage.y + top, stage.width - 10, stage.height - top - 1)
+    return FinderLayout(header, Rect(curve.x, stage.y, curve.width, top), Rect(0, curve.y, 8, curve.height), curve,
+                        Rect(curve.x, curve.bottom, curve.width, 1), standings, words, footer)
 
 
 def page_size(stage: Rect) -> int:
@@ -157,16 +205,19 @@ def _cut(length: int, parts: int) -> list[tuple[int, int]]:
     return [(start, stop - start) for start, stop in pairwise(edges)]
 
 
-def pane_parts(width: int, height: int, has_sprite: bool = False) -> PaneParts:
-    """The parts of a pane of at least PANE_LEAST; less important ones go first where it is small."""
+def pane_parts(width: int, height: int, has_sprite: bool = False, facts: bool = False) -> PaneParts:
+    """The parts of a pane of at least PANE_LEAST; less important ones go first where it is small. `facts`: the large view."""
     inner = width - 1
     sprite_width = _sprite_width(inner, height) if has_sprite else 0
     left = inner - sprite_width - (sprite_width > 0)
     sprite = Rect(left + 1, 2, sprite_width, height - 2) if sprite_width else None
-    large, rate, numbers = _figures(left, height)
+    tight = facts and height < FACTS_FROM
+    large, rate, numbers = _figures(left, min(height, 11) if tight else height)
     top = max(rate.bottom, numbers[-1].bottom)
+    extra = _extra_rows(left, height, facts)
+    below, top = Rect(0, top, left, extra), top + extra
     gutter = 7 if left >= 40 else 6
-    rate_rows = 0 if height < 10 else 2 if height < 18 else 3 if height < 28 else 4
+    rate_rows = 0 if height < 10 or tight else 2 if height < 18 else 3 if height < 28 else 4
     label_rows = int(height >= 11)
     curve = Rect(gutter, top, left - gutter, height - top - rate_rows - label_rows)
     return PaneParts(
@@ -181,7 +232,16 @@ def pane_parts(width: int, height: int, has_sprite: bool = False) -> PaneParts:
         rate_curve=Rect(gutter, curve.bottom, curve.width, rate_rows) if rate_rows else None,
         x_labels=Rect(gutter, height - 1, curve.width, 1) if label_rows else None,
         sprite=sprite,
+        facts=below if extra and facts else None,
+        dial=below if extra and not facts else None,
     )
+
+
+def _extra_rows(width: int, height: int, facts: bool) -> int:
+    """Rows for the facts of the large view, or for the dial of a pane that has room to spare."""
+    if facts:
+        return 0 if height < 12 or width < FACTS_LEAST else 4 if height < FACTS_FROM else 7
+    return int(height >= DIAL_FROM and width >= DIAL_LEAST)
 
 
 def _figures(width: int, height: int) -> tuple[bool, Rect, tuple[Rect, ...]]:

@@ -37,6 +37,8 @@ def steps_shown(state: RaceState) -> int:
 
 def _fitted(old: Limits, lanes: list[LaneState], column: str, log: bool, headroom: bool) -> Limits:
     ranges = [lane.columns[column].finite_range() for lane in lanes if column in lane.columns]
+    if column == "applied_lr":
+        ranges += [lane.plan_range for lane in lanes]
     ranges = [found for found in ranges if math.isfinite(found.low)]
     if not ranges:
         return old.with_log(log)

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.expression import ExpressionError, parse
+from lrtui.core.expression import ExpressionError, is_reference, parse
 
 AT = {"step": 3.0, "epoch": 3.0, "total": 10.0}
 
@@ -29,6 +29,11 @@ AT = {"step": 3.0, "epoch": 3.0, "total": 10.0}
         ("sin(0)", 0.0),
         ("floor(2.7) + ceil(2.2)", 5.0),
         ("abs(-2)", 2.0),
+        ("tanh(0) + tan(0)", 0.0),
+        ("pow(2, 10)", 1024.0),
+        ("log10(1000) + log2(8)", 6.0),
+        ("round(2.567, 1)", 2.6),
+        ("round(2.4)", 2.0),
         ("max(1, 2, 3)", 3.0),
         ("1 if step < 5 else 2", 1.0),
         ("1 if step > 5 else 2", 2.0),
@@ -75,6 +80,11 @@ def test_arithmetic_has_its_value(text, value):
         "eval('1')",
         "open('x')",
         "min(*[1])",
+        "pow(2, 3, 5)",
+        "round(2, ndigits=1)",
+        "tanh()",
+        "math.exp(1)",
+        "my.py:function",
         "max(1, key=abs)",
         "1 << 99",
         "1 & 1",
@@ -92,13 +102,21 @@ def test_arithmetic_has_its_value(text, value):
     ],
 )
 def test_what_is_no_arithmetic_is_refused_or_has_no_value(text):
-    with pytest.raises((ExpressionError, ValueError)):
+    with pytest.raises((ExpressionError, ValueError, TypeError)):
         parse(text)(AT)
+
+
+@pytest.mark.parametrize(("text", "is_one"), [
+    ("my.py:function", True), ("package.module:function", True), ("my folder/my.py:f", True), ("step", False),
+    ("lambda step: 0.5 ** step", False), (":f", False), ("my.py:", False), ("my.py:9f", False)])
+def test_a_reference_is_told_from_arithmetic(text, is_one):
+    assert is_reference(text) is is_one
 
 
 @pytest.mark.parametrize(
     "text",
-    ["9**9**9", "9**9**9**9**9", "(9**9)**(9**9)", "exp(9**9)", "floor(1e308) * floor(1e308)", "1 / 0", "0 ** -1", "5 % 0"],
+    ["9**9**9", "9**9**9**9**9", "(9**9)**(9**9)", "exp(9**9)", "floor(1e308) * floor(1e308)", "1 / 0", "0 ** -1", "5 % 0",
+     "pow(9, pow(9, 9))", "pow(0, -1)", "round(2, 1e400)", "exp(1e308)"],
 )
 def test_what_has_no_number_for_a_value_fails_at_once_in_arithmetic(text):
     compute = parse(text)
@@ -106,7 +124,7 @@ def test_what_has_no_number_for_a_value_fails_at_once_in_arithmetic(text):
         compute(AT)
 
 
-@pytest.mark.parametrize("text", ["(-8) ** 0.5", "sqrt(-1)", "log(0)", "log(-1)"])
+@pytest.mark.parametrize("text", ["(-8) ** 0.5", "pow(-8, 0.5)", "sqrt(-1)", "log(0)", "log(-1)"])
 def test_what_has_no_real_value_says_so(text):
     with pytest.raises(ValueError, match=r"root|domain|expected|log"):
         parse(text)(AT)

@@ -526,7 +526,7 @@ def test_a_task_may_come_by_its_name_in_any_way(source, folder):
 def test_a_bundled_scenario_works_where_it_is_and_copied_elsewhere(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     here = scenario.load(path.stem)
-    copied = scenario.load(str(shutil.copy(path, tmp_path / "copy.toml")))
+    copied = scenario.load(str(shutil.copy(path, tmp_path / path.name)))
     assert msgspec.structs.replace(copied, scenario=here.scenario) == here
     assert here.task.kind == "bundled"
     assert len({lane.name for lane in here.lanes}) == len(here.lanes) >= 2 or len(here.lanes) == 1
@@ -875,3 +875,36 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in ("torch",
     assert 'did you mean "Adam"' in out[0]
     assert out[1] == "[]"
     assert BUNDLED.is_dir()
+
+
+@pytest.mark.parametrize("expect", ["wins", "ok", "hot", "cold", "diverged", "nan"])
+def test_a_lane_may_say_what_is_commonly_told_of_it(expect):
+    raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1, "expect": expect}, {"lr": 0.2}]}
+    race = scenario.parse(raw, source="my.toml", folder=Path())
+    assert [lane.expect for lane in race.lanes] == [expect, ""]
+
+
+@pytest.mark.parametrize(("expect", "words"), [
+    ("fast", '"fast" will not do'), ("WINS", '"WINS" will not do'), (3, "3 is not a string"),
+    ("\x1b[31mhot", '"hot" will not do')])
+def test_anything_else_is_refused_by_file_and_key(expect, words):
+    raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}, {"lr": 0.1, "expect": expect}]}
+    with pytest.raises(LrtuiError) as refused:
+        scenario.parse(raw, source="my.toml", folder=Path())
+    assert refused.value.message.startswith("my.toml: lane 2.expect: ")
+    assert words in refused.value.message
+    if isinstance(expect, str):
+        assert refused.value.hint == 'expected "wins" or "ok" or "hot" or "cold" or "diverged" or "nan"'
+
+
+@pytest.mark.parametrize(("raw", "gauge"), [({}, True), ({"gauge": False}, False), ({"gauge": True}, True)])
+def test_a_race_is_measured_unless_it_says_otherwise(raw, gauge):
+    raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}], **raw}
+    assert scenario.parse(raw, source="my.toml", folder=Path()).gauge is gauge
+
+
+def test_the_gauge_is_switched_by_true_and_false_only():
+    raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}], "gauge": "no"}
+    with pytest.raises(LrtuiError, match=r"my\.toml: gauge: .*") as refused:
+        scenario.parse(raw, source="my.toml", folder=Path())
+    assert "true or false" in refused.value.hint

@@ -5,11 +5,14 @@ import math
 
 import pytest
 
-from lrtui.core.events import Alerted, Ended
-from lrtui.core.standings import result, standings
+from lrtui.core.detectors import Findings
+from lrtui.core.events import Alerted, Ended, Judged
+from lrtui.core.result import result
+from lrtui.core.sentences import lane_sentence
+from lrtui.core.standings import standings
 from lrtui.core.state import RaceState, apply
 
-from .test_state import make_race, started, steps
+from .test_state import make_race, measured, started, steps
 
 
 def race_of(*stories):
@@ -59,13 +62,15 @@ def test_a_stopped_lane_is_ranked_by_what_it_reached():
 
 
 def test_the_result_is_in_standings_order_and_fit_for_json():
-    entries = result(race_of(([2.0, 1.0, 1.5], "finished"), ([0.5, math.inf], "nan"), ([], None)))
+    state = race_of(([2.0, 1.0, 1.5], "finished"), ([0.5, math.inf], "nan"), ([], None))
+    entries = result(state)
     assert [entry["letter"] for entry in entries] == ["A", "C", "B"]
     assert entries[0] == {
         "letter": "A",
         "name": "lane 0",
         "status": "finished",
         "verdict": "none",
+        "reason": None,
         "steps": 3,
         "smooth_loss": pytest.approx(1.4834, rel=1e-4),
         "first_loss": 2.0,
@@ -73,12 +78,24 @@ def test_the_result_is_in_standings_order_and_fit_for_json():
         "best_loss": 1.0,
         "best_step": 1,
         "steps_per_second": 2.0,
+        "step_gain": None,
+        "measuring_s": 0.0,
+        "sentence": lane_sentence(state.lanes[0], state),
     }
     assert entries[1]["best_step"] is None
     assert entries[1]["first_loss"] == "NaN"
     assert entries[2]["last_loss"] == "Infinity"
     assert entries[2]["verdict"] == "nan"
     assert json.loads(json.dumps(entries, allow_nan=False)) == entries
+
+
+def test_the_result_has_what_was_measured_and_the_reason_of_a_stall():
+    state = race_of(([1.0] * 5, "finished"), ([1.0] * 5, None))
+    apply(state, Judged(lane=1, step=5, findings=Findings(early=False, samples=18, early_gain=0.75, flat_since=2)))
+    apply(state, measured([0], lane=1, spent=0.125, gain=[0.75]))
+    entry = result(state)[1]
+    assert (entry["verdict"], entry["reason"], entry["step_gain"], entry["measuring_s"]) == ("stalled", "floor", 0.75, 0.125)
+    assert entry["sentence"] == lane_sentence(state.lanes[1], state)
 
 
 @pytest.mark.parametrize("lanes", [1, 5])

@@ -7,9 +7,25 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.events import Alerted, Column, Ended, Evaluated, Noted, Sampled, Started, StatusChanged, Steps
+from lrtui.core.detectors import Findings
+from lrtui.core.events import (
+    Alerted,
+    Column,
+    Ended,
+    Evaluated,
+    Judged,
+    Measured,
+    Noted,
+    Planned,
+    Sampled,
+    Spiked,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.spec import Lane, OptimizerSpec, Race, TaskRef
 from lrtui.core.state import RaceState, apply
+from lrtui.core.verdicts import verdict
 from lrtui.store.reader import merge
 
 
@@ -45,6 +61,11 @@ def steps(losses, first=0, lane=0, at=None, rates=None):
     return Steps(lane=lane, at=11.0 + first if at is None else at, first=first, count=len(losses), columns=columns)
 
 
+def measured(steps, lane=0, spent=0.25, **columns):
+    return Measured(lane=lane, at=11.0, steps=steps, spent=spent, columns={
+        name: Column.pack(values) for name, values in columns.items()})
+
+
 def fold(events, lanes=2):
     state = RaceState(make_race(lanes))
     for event in events:
@@ -64,7 +85,12 @@ def facts(state):
             lane.best_step,
             lane.applied_lr,
             lane.next_lr,
-            lane.verdict,
+            lane.findings,
+            verdict(lane, state),
+            lane.measured_steps,
+            lane.measured,
+            lane.spent,
+            lane.spikes,
             lane.training_seconds,
             lane.epoch,
             {name: series.values.tolist() for name, series in lane.columns.items()},
@@ -76,7 +102,10 @@ def facts(state):
 def test_before_anything_happens_lanes_wait():
     state = RaceState(make_race())
     lane = state.lanes[0]
-    assert (lane.status, lane.steps, lane.total_steps, lane.epoch, lane.verdict, lane.over) == ("waiting", 0, 0, 0, "none", False)
+    assert (lane.status, lane.steps, lane.total_steps, lane.epoch, lane.over) == ("waiting", 0, 0, 0, False)
+    assert (verdict(lane, state).word, lane.findings, lane.measured_steps, lane.measured, lane.spent, lane.spikes) == (
+        "none", Findings(), [], {}, 0.0, [])
+    assert math.isnan(lane.last_measured("gain"))
     assert all(
         map(math.isnan, (lane.first_loss, lane.last_loss, lane.best_loss, lane.applied_lr, lane.steps_per_second, lane.speed))
     )
@@ -122,7 +151,9 @@ def test_the_state_does_not_depend_on_how_steps_are_cut_into_blocks(losses, size
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["steps", "steps", "steps", "alert", "sample", "epoch", "pause", "note", "end"]),
+        st.sampled_from(
+            ["steps", "steps", "steps", "alert", "sample", "epoch", "pause", "note", "measured", "judged", "spike", "end"]
+        ),
         st.integers(0, 2),
         st.integers(1, 5),
     ),
@@ -148,6 +179,12 @@ def test_merging_what_a_reader_found_changes_nothing(script):
                 events.append(StatusChanged(lane=lane, at=number, step=done[lane], status="paused"))
             case "note":
                 events.append(Noted(lane=-1, at=number, text="x"))
+            case "measured":
+                events.append(measured([number], lane, gain=[0.5]))
+            case "judged":
+                events.append(Judged(lane=lane, at=number, step=done[lane], findings=Findings(samples=number)))
+            case "spike":
+                events.append(Spiked(lane=lane, at=number, steps=[number]))
             case "end":
                 events.append(Ended(lane=lane, at=number, step=done[lane], reason="finished"))
     merged = list(merge(events))
@@ -187,11 +224,31 @@ def test_a_race_whose_lanes_are_all_paused_is_not_training():
     assert state.training
 
 
-@pytest.mark.parametrize(
-    ("kinds", "verdict"), [([], "none"), (["diverged"], "diverged"), (["diverged", "nan"], "nan"), (["error"], "none")]
-)
-def test_the_worst_alert_is_the_verdict(kinds, verdict):
-    assert fold([Alerted(lane=0, step=1, kind=kind, text="") for kind in kinds]).lanes[0].verdict == verdict
+def test_what_was_measured_is_kept_by_step():
+    lane = fold([
+        measured([0, 2], gain=[0.9, math.nan], step_size=[0.1, math.nan]),
+        measured([8], spent=0.5, gain=[0.7], step_size=[math.nan], **{"step_size/1": [0.3]}),
+    ]).lanes[0]
+    assert lane.measured_steps == [0, 2, 8]
+    assert repr(lane.measured["gain"]) == repr([0.9, math.nan, 0.7])
+    assert lane.spent == 0.5
+    assert (lane.last_measured("gain"), lane.last_measured("step_size"), lane.last_measured("step_size/1")) == (0.7, 0.1, 0.3)
+    assert math.isnan(lane.last_measured("realised"))
+
+
+def test_the_last_findings_count_and_spikes_add_up():
+    first, second = Findings(samples=3, early_gain=0.5), Findings(early=False, samples=18, early_gain=0.1)
+    lane = fold([Judged(lane=0, step=5, findings=first), Spiked(lane=0, steps=[3, 4]), Judged(lane=0, step=100, findings=second),
+                 Spiked(lane=0, steps=[90])]).lanes[0]
+    assert lane.findings == second
+    assert lane.spikes == [3, 4, 90]
+
+
+def test_what_is_measured_or_marked_is_no_line_in_the_log():
+    state = fold([measured([0], gain=[1.0]), Judged(lane=0, step=1, findings=Findings()), Spiked(lane=0, steps=[1]),
+                  Planned(lane=0, steps=[0, 1], rates=[0.1, 0.0], total=2)])
+    assert state.log_count == 0
+    assert state.lanes[0].plan.rates == [0.1, 0.0]
 
 
 def test_metrics_are_points_by_step_of_the_epochs_that_have_them():

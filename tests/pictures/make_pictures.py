@@ -1,7 +1,8 @@
 """Draws the pictures in this folder from the real screens over real, recorded races.
 
     python tests/pictures/make_pictures.py             draws them anew (a test compares them with what it draws itself)
-    python tests/pictures/make_pictures.py --record    first races lr-dial and explode again and keeps their records
+    python tests/pictures/make_pictures.py --record    first races lr-dial and explode again, finds a rate for lr-dial, and
+                                                       keeps the records of all that
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ HERE = Path(__file__).parent
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parents[1]))
 
-from lrtui.core.spec import Race  # noqa: E402  # after the path, as below
-from lrtui.launch import Preview  # noqa: E402
-from tests.tui.viewer import Viewer, hold_the_time  # noqa: E402
+from lrtui.core import scenario as scenarios  # noqa: E402
+from lrtui.core.crewtalk import Preview  # noqa: E402  # after the path, as below
+from lrtui.core.spec import Race  # noqa: E402
+from lrtui.find import plan  # noqa: E402
+from lrtui.tui.app import LrtuiApp  # noqa: E402
+from tests.tui.viewer import NEVER, Viewer, hold_the_time  # noqa: E402
 
 RECORDS = {"lr-dial": ["--set", "sample_every=3"], "explode": ["--steps", "120"]}
 LOAD = "cpu 100 % of 2 · memory 1.1/25 GB · no GPU"
@@ -37,6 +41,16 @@ class ConstantRates:
 
     def preview(self, race: Race) -> list[Preview]:
         return [Preview([0], [lane.lr], 240) for lane in race.lanes]
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class RecordedCrew:
+    """In the place of the crews of a finder: "starts" the sweep and the check that were recorded."""
+
+    def start(self, race: Race, runs: Path) -> Path:
+        return _copied(race.scenario, runs)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -63,7 +77,7 @@ PICTURES: dict[str, tuple[str, float, tuple[int, int], Callable[[Viewer], None]]
     "enlarged": ("explode", 1.0, (80, 24), enlarged),
 }
 """By name: record, how much of it has happened, size of the terminal, what is done there."""
-NAMES = [*PICTURES, "picker"]
+NAMES = [*PICTURES, "picker", "finder"]
 
 
 def draw(name: str) -> str:
@@ -71,13 +85,19 @@ def draw(name: str) -> str:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         hold_the_time(patch)
         patch.setattr("lrtui.tui.screens.race.Machine", lambda: SimpleNamespace(line=lambda: LOAD))
-        return _plain_ids(_picker(patch, Path(folder)) if name == "picker" else _race(*PICTURES[name], Path(folder)))
+        others = {"picker": _picker, "finder": _finder}
+        return _plain_ids(others[name](patch, Path(folder)) if name in others else _race(*PICTURES[name], Path(folder)))
+
+
+def _copied(record: str, folder: Path) -> Path:
+    run = folder / record
+    run.mkdir(parents=True)
+    shutil.copy(HERE / f"{record}.db", run / "run.db")
+    return run
 
 
 def _race(record: str, share: float, size: tuple[int, int], act: Callable[[Viewer], None], folder: Path) -> str:
-    run = folder / record
-    run.mkdir()
-    shutil.copy(HERE / f"{record}.db", run / "run.db")
+    run = _copied(record, folder)
     with closing(sqlite3.connect(run / "run.db", isolation_level=None)) as db:
         db.execute("DELETE FROM events WHERE id > ? * (SELECT max(id) FROM events)", (share,))
     with Viewer(folder, run, size) as viewer:
@@ -94,6 +114,19 @@ def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
         return viewer.svg()
 
 
+def _finder(patch: pytest.MonkeyPatch, folder: Path) -> str:
+    patch.setattr("lrtui.find.Crew", RecordedCrew)
+    patch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)
+    viewer = Viewer(folder, size=(110, 32))
+    viewer.app = LrtuiApp(folder, asked=plan(scenarios.load("lr-dial")))
+    with viewer:
+        def over() -> bool:
+            viewer.look()
+            return viewer.app.finder is not None and viewer.app.finder.over
+        viewer.until(over, "the end of the check")
+        return viewer.svg("lrtui find lr-dial")
+
+
 def _plain_ids(svg: str) -> str:
     """Rich numbers its styles by a checksum of the content; a change of one cell should change few lines."""
     return re.sub(r"terminal-\d+", "terminal", svg)
@@ -104,18 +137,32 @@ def record(scenario: str, *flags: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "lrtui", "race", scenario, *flags, "--plain", "--runs", folder], check=True)
         (run,) = Path(folder).iterdir()
-        kept = HERE / f"{scenario}.db"
-        kept.unlink(missing_ok=True)
-        with closing(sqlite3.connect(run / "run.db", isolation_level=None)) as db:
-            db.execute("DELETE FROM processes")
-            db.execute("VACUUM INTO ?", (str(kept),))
-        with closing(sqlite3.connect(kept, isolation_level=None)) as db:
-            db.execute("PRAGMA journal_mode = DELETE")
+        _keep(run, scenario)
+
+
+def record_finder(scenario: str) -> None:
+    """Finds a rate for a scenario and keeps the records of the sweep and of the check."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "lrtui", "find", scenario, "--plain", "--runs", folder], check=True)
+        for name in (f"{scenario}-find", f"{scenario}-check"):
+            (run,) = Path(folder).glob(f"{name}-*")
+            _keep(run, name)
+
+
+def _keep(run: Path, name: str) -> None:
+    kept = HERE / f"{name}.db"
+    kept.unlink(missing_ok=True)
+    with closing(sqlite3.connect(run / "run.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM processes")
+        db.execute("VACUUM INTO ?", (str(kept),))
+    with closing(sqlite3.connect(kept, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
 
 
 if __name__ == "__main__":
     if "--record" in sys.argv:
         for scenario, flags in RECORDS.items():
             record(scenario, *flags)
+        record_finder("lr-dial")
     for name in NAMES:
         (HERE / f"{name}.svg").write_text(draw(name), encoding="utf-8")

@@ -12,8 +12,23 @@ from hypothesis import given, strategies as st
 
 from lrtui.core import commands, events
 from lrtui.core.commands import Pause, Resume, Stop
+from lrtui.core.detectors import Findings
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Alerted, Column, Ended, Evaluated, Noted, Sampled, Started, StatusChanged, Steps
+from lrtui.core.events import (
+    Alerted,
+    Column,
+    Ended,
+    Evaluated,
+    Judged,
+    Measured,
+    Noted,
+    Planned,
+    Sampled,
+    Spiked,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.spec import ScheduleSpec
 from lrtui.store.reader import Reader, merge, summary
 from lrtui.store.writer import Writer, create_run, row
@@ -33,7 +48,13 @@ ONE_OF_EACH = [
         intra_op_threads=1,
         validated=True,
     ),
+    Planned(lane=0, at=1.5, steps=[0, 6], rates=[0.1, 0.0], total=12),
     block(0, 3, loss=[0.5, math.nan, math.inf]),
+    Measured(lane=0, at=1.6, steps=[0, 2], spent=0.01, columns={
+        "gain": Column.pack([0.5, -math.inf]),
+        "step_size": Column.pack([0.1, math.nan]), "step_size/1": Column.pack([0.1, 0.1])}),
+    Judged(lane=0, at=1.7, step=3, findings=Findings(early=False, early_gain=-math.inf, samples=3, flat_since=1, recovered=True)),
+    Spiked(lane=0, at=1.8, steps=[2]),
     Evaluated(lane=0, at=2.0, epoch=1, step=3, loss=math.nan, metrics={"val_loss": 0.25, "größe": math.inf}),
     Sampled(lane=0, at=3.0, epoch=1, step=3, shape=(1, 2, 2, 3), pixels=bytes(range(12))),
     Alerted(lane=1, at=4.0, step=7, kind="diverged", text="[bold]too hot[/bold]"),

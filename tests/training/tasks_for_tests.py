@@ -46,6 +46,13 @@ class Plain(Dropped):
         return _points(48)
 
 
+class Validated(Plain):
+    """The same, validated on what it was trained on."""
+
+    def dataset(self):
+        return _points(48), _points(48)
+
+
 class Classes:
     """Cross entropy on dict batches."""
 

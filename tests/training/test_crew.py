@@ -13,8 +13,8 @@ import torch
 
 from lrtui.core.commands import Pause, Resume
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.events import Alerted, Ended, Steps
-from lrtui.core.standings import result
+from lrtui.core.events import Alerted, Ended, Noted, Started, Steps
+from lrtui.core.result import result
 from lrtui.core.state import RaceState, apply
 from lrtui.launch import Crew
 from lrtui.store.reader import Reader
@@ -67,10 +67,15 @@ def start(race, runs, trainers=16):
     return Crew().start(race, runs, trainers)
 
 
+def beginning(events):
+    """How a lane began; what is to be said of its schedule stands before it."""
+    return next(event for event in events if isinstance(event, Started))
+
+
 def assert_equal_to_the_bare_loop(watcher):
     race = watcher.reader.race
     for lane, events in zip(race.lanes, watcher.lanes, strict=True):
-        torch.set_num_threads(events[0].intra_op_threads)
+        torch.set_num_threads(beginning(events).intra_op_threads)
         schedule = lane.schedule
         made = (lambda opt, s=schedule: getattr(torch.optim.lr_scheduler, s.name)(opt, **s.options)) if schedule else None
         losses, rates = bare_loop(
@@ -89,8 +94,8 @@ def assert_equal_to_the_bare_loop(watcher):
 def test_a_race_of_four_equals_the_bare_loop_exactly(trainers, tmp_path):
     watcher = Watcher(start(make_race(FOUR, epochs=5), tmp_path, trainers)).see_the_end()
     assert watcher.ends() == ["finished"] * 4
-    assert len({events[0].init_checksum for events in watcher.lanes}) == 1
-    assert len({events[0].batch_checksum for events in watcher.lanes}) == 1
+    assert len({beginning(events).init_checksum for events in watcher.lanes}) == 1
+    assert len({beginning(events).batch_checksum for events in watcher.lanes}) == 1
     assert_equal_to_the_bare_loop(watcher)
 
 
@@ -163,6 +168,18 @@ def test_an_option_that_depends_on_the_length_of_ones_own_task_is_not_refused_be
     race = make_race([lane], epochs=3)
     assert crew.preview(race)[0].rates[0] == pytest.approx(0.1 / 25)
     assert Watcher(crew.start(race, tmp_path)).see_the_end().ends() == ["finished"]
+
+
+def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends(tmp_path):
+    lane = {"optimizer": "SGD", "lr": 0.01, "schedule": "CosineAnnealingLR(T_max=2)"}
+    watcher = Watcher(start(make_race([CALM, lane], epochs=4), tmp_path)).see_the_end()
+    notes = [event for event in watcher.lanes[1] if isinstance(event, Noted)]
+    assert [note.text for note in notes] == [
+        'CosineAnnealingLR is at its lowest, 0, after 2 of 4 epochs and climbs again: the last epoch has 0.005; '
+        'T_max = "auto" ends at the lowest.']
+    assert not any(isinstance(event, Noted) for event in watcher.lanes[0])
+    assert watcher.state.lanes[1].plan.rates == pytest.approx([0.01, 0.005, 0.0, 0.005])
+    assert any("climbs again" in text for _, lane, text in watcher.state.log if lane == 1)
 
 
 def test_a_crew_that_is_not_needed_goes_away_and_leaves_nothing(tmp_path):

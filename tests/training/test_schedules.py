@@ -11,7 +11,8 @@ from lrtui.core import catalogue, scenario
 from lrtui.core.events import Ended, Evaluated
 from lrtui.core.spec import ScheduleSpec
 from lrtui.training.loop import horizon
-from lrtui.training.schedules import Horizon, Schedule, preview
+from lrtui.training.preview import preview
+from lrtui.training.schedules import Horizon, Schedule
 
 from .conftest import column, make_race, train
 
@@ -86,6 +87,7 @@ BY_HAND = {
     # A falling loss, taken for one that should rise: bad from the second epoch's on, a tenth each time.
     "ReduceLROnPlateau": ({"mode": "max", "patience": 0, "factor": 0.1}, lambda t, n: LR * 0.1 ** max(0, t - 1)),
     "inverse-time": ({"decay": 0.5}, lambda t, n: LR / (1 + 0.5 * t)),
+    "range-test": ({"to": 10.0}, lambda t, n: LR * 100 ** (t / (n - 1))),
     "linear": ({"warmup_steps": 2}, warmed(2, lambda t, share, n: 1 - share)),
     "cosine": ({"warmup_steps": 2}, warmed(2, lambda t, share, n: between(1, 0, share))),
     "cosine_with_restarts": ({"warmup_steps": 2, "num_cycles": 2}, warmed(2, lambda t, share, n: between(1, 0, 2 * share % 1))),
@@ -105,7 +107,9 @@ INTERVALS = [
 
 
 def race_with(schedule, **keys):
-    return make_race([{"optimizer": "SGD", "lr": LR, "schedule": schedule}], task="Plain", **{"epochs": EPOCHS, **keys})
+    """Of a task of 48 samples; a metric schedule needs one with validation, whose loss falls."""
+    task = "Validated" if "ReduceLROnPlateau" in str(schedule) else "Plain"
+    return make_race([{"optimizer": "SGD", "lr": LR, "schedule": schedule}], **{"task": task, "epochs": EPOCHS, **keys})
 
 
 def by_hand(name, interval, count=STEPS):
@@ -181,13 +185,13 @@ def test_effective_lr_sgd_at_a_fixed_rate_number_by_number():
 
 def test_reduce_on_plateau_waits_for_its_patience():
     events = train(race_with({"name": "ReduceLROnPlateau", "mode": "max", "patience": 2, "factor": 0.5}))
-    losses = [event.loss for event in events if isinstance(event, Evaluated)]
+    losses = [event.metrics["val_loss"] for event in events if isinstance(event, Evaluated)]
     assert losses == sorted(losses, reverse=True)  # falling: none of them is better than the first
     # Epochs 2, 3 and 4 are bad, one more than its patience: epoch 5 has half the rate.
     assert column(events, "applied_lr")[::STEPS_PER_EPOCH] == [LR, LR, LR, LR, LR / 2, LR / 2]
 
 
-def test_reduce_on_plateau_looks_at_the_validation_loss_where_there_is_one():
+def test_reduce_on_plateau_looks_at_the_validation_loss():
     lane = {"optimizer": "SGD", "lr": LR, "schedule": {"name": "ReduceLROnPlateau", "patience": 0, "factor": 0.9}}
     events = train(make_race([lane], epochs=12))
     val = [event.metrics["val_loss"] for event in events if isinstance(event, Evaluated)]

@@ -90,16 +90,18 @@ def test_the_page_goes_with_the_chosen_lane() -> None:
 
 def rects_of(parts: PaneParts) -> list[Rect]:
     single = [parts.title, parts.words, parts.rate, parts.y_labels, parts.curve, *parts.numbers]
-    maybe = [parts.rate_labels, parts.rate_curve, parts.x_labels, parts.sprite]
+    maybe = [parts.rate_labels, parts.rate_curve, parts.x_labels, parts.sprite, parts.facts, parts.dial]
     return single + [rect for rect in maybe if rect is not None]
 
 
-@given(st.integers(26, 300), st.integers(6, 90), st.booleans())
-@example(26, 6, True)
-@example(34, 9, True)  # a sprite beside a line of numbers that just fits
-@settings(max_examples=500, deadline=None)
-def test_the_parts_of_a_pane_fit_it_and_leave_the_curve_room(width: int, height: int, has_sprite: bool) -> None:
-    parts = pane_parts(width, height, has_sprite)
+@given(st.integers(26, 300), st.integers(6, 90), st.booleans(), st.booleans())
+@example(26, 6, True, False)
+@example(34, 9, True, False)  # a sprite beside a line of numbers that just fits
+@example(52, 12, False, True)  # the smallest with facts
+@example(80, 14, True, True)
+@settings(max_examples=800, deadline=None)
+def test_the_parts_of_a_pane_fit_it_and_leave_the_curve_room(width: int, height: int, has_sprite: bool, facts: bool) -> None:
+    parts = pane_parts(width, height, has_sprite, facts)
     rects = rects_of(parts)
     assert covered(width - 1, height, rects).max() == 1
     assert all(rect.width > 0 and rect.height > 0 for rect in rects)
@@ -109,6 +111,8 @@ def test_the_parts_of_a_pane_fit_it_and_leave_the_curve_room(width: int, height:
     assert 1 <= len(parts.numbers) <= 4
     assert all(line.width >= 12 for line in parts.numbers)
     assert parts.sprite is None or has_sprite
+    assert parts.facts is None or (facts and parts.facts.height >= 4)
+    assert parts.dial is None or (not facts and parts.dial.height == 1)
 
 
 @pytest.mark.parametrize(("height", "large", "has_rate_curve"), [(7, False, False), (10, False, True), (14, True, True)])
@@ -124,3 +128,20 @@ def test_a_sprite_stands_at_the_right_where_it_leaves_the_curve_room() -> None:
     large = pane_parts(72, 23, True).sprite
     assert large is not None
     assert large.width >= 16
+
+
+@pytest.mark.parametrize(("width", "height", "rows"), [(80, 24, 4), (100, 30, 4), (200, 50, 7), (60, 16, None), (60, 22, 4)])
+@pytest.mark.parametrize("has_sprite", [False, True])
+def test_the_large_view_has_the_facts_where_there_is_room(width: int, height: int, rows: int | None, has_sprite: bool) -> None:
+    pane = arrange(width, height, 4, big=0).panes[0]
+    facts = pane_parts(pane.width, pane.height, has_sprite, facts=True).facts
+    if width < 80 and has_sprite:
+        return  # then the sprite goes first
+    assert (facts.height if facts else None) == rows
+
+
+def test_a_pane_among_others_has_a_dial_where_there_is_room_to_spare() -> None:
+    assert pane_parts(51, 16).dial == Rect(0, 5, 50, 1)
+    assert pane_parts(50, 16).dial is None
+    assert pane_parts(51, 15).dial is None
+    assert pane_parts(51, 16, facts=True).dial is None

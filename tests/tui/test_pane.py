@@ -9,6 +9,7 @@ import pytest
 
 from lrtui.core.numbers import loss
 from lrtui.core.state import RaceState, apply
+from lrtui.core.verdicts import verdict
 from lrtui.tui.render import chart, pane
 from lrtui.tui.render.axis import Limits
 from lrtui.tui.render.canvas import Canvas
@@ -21,7 +22,8 @@ def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
     """The rows of a canvas on which a lane is drawn, over what stands there."""
     view = RaceView()
     view.fit(state)
-    pane.draw(canvas, state.lanes[index], view, steps_shown(state), chosen=False, figures=True)
+    lane = state.lanes[index]
+    pane.draw(canvas, lane, verdict(lane, state), view, steps_shown(state), chosen=False, figures=True)
     return [canvas.strip(y).text for y in range(canvas.height)]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lrtui.core import scenario
+from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LaunchError, LrtuiError, ScenarioError
 from lrtui.core.spec import Race
-from lrtui.launch import Preview
 from lrtui.tui import keys
 from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.screens.picker import Picker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -109,6 +110,24 @@ def x_ticks(start: float, stop: float, width: int) -> tuple[Tick, ...]:
         step = nice(step * 1.5)
     ticks = [Tick(*tick) for tick in zip(cells, values, labels, strict=True)]
     return tuple(tick for tick in ticks if tick.cell + len(tick.label) <= width)
+
+
+@lru_cache(512)
+def log_x_ticks(low: float, high: float, width: int) -> tuple[Tick, ...]:
+    """Ticks of a logarithmic x axis from `low` to `high`, both above 0, in `width` cells: powers of ten, and 2 and 5 of
+    them on a short one; a label that has no room is left out."""
+    first, last = math.log10(low), math.log10(high)
+    units = (1, 2, 5) if (last - first) * 24 < width else (1,)
+    ticks: list[Tick] = []
+    for power, unit in itertools.product(range(math.floor(first), math.ceil(last) + 1), units):
+        place = power + math.log10(unit)
+        if not first - 1e-9 <= place <= last + 1e-9 or first >= last:
+            continue
+        label = _log_label(float(f"{unit}e{power}"))
+        cell = min(int(max(0.0, place - first) / (last - first) * width), width - len(label))
+        if cell >= 0 and (not ticks or cell > ticks[-1].cell + len(ticks[-1].label)):
+            ticks.append(Tick(cell, float(f"{unit}e{power}"), label))
+    return tuple(ticks)
 
 
 def nice(step: float) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from datetime import datetime
 
+from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import rate
 from lrtui.core.spec import Race
 from lrtui.core.text import literal, one_line
-from lrtui.launch import Preview
 from lrtui.store.reader import Summary
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import chart, raster, styles
@@ -42,12 +42,15 @@ def race(canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | Lrt
         return
     facts = f"task {found.task} · {found.budget} · batch {found.batch_size} · device {found.device} · seed {found.seed}"
     y = _heading(canvas, found.title, facts)
-    story = canvas.height - y - len(found.lanes) - LEAST_CHART - 4
+    notes = _notes(found, previews, max(8, canvas.width - 2), canvas.height // 4)
+    story = canvas.height - y - len(found.lanes) - LEAST_CHART - len(notes) - 4
     y = _wrapped(canvas, found.story, y, styles.TEXT, max(2, story)) + 1
-    y = _lanes(canvas, found, y, max(3, canvas.height - y - LEAST_CHART - 2)) + 1
-    place = Rect(1, y, canvas.width - 2, min(CHART_ROWS, canvas.height - y - 1))
+    y = _lanes(canvas, found, y, max(3, canvas.height - y - LEAST_CHART - len(notes) - 2)) + 1
+    place = Rect(1, y, canvas.width - 2, min(CHART_ROWS, canvas.height - y - len(notes) - 1))
     if place.height >= 3:
         _rates(canvas.view(place), previews)
+    for row, (text, style) in enumerate(notes, max(y + place.height, 0) if place.height >= 3 else y):
+        canvas.text(1, row, text, style)
     canvas.text(1, canvas.height - 1, said or "Enter races it", styles.WARN if said else styles.BOLD)
 
 
@@ -80,6 +83,19 @@ def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
     return y
 
 
+def _notes(found: Race, previews: list[Preview] | LrtuiError | None, width: int, rows: int) -> list[tuple[str, int]]:
+    """What is to be said of the lanes' schedules, in lines of `width`, at most so many; each with its style."""
+    if not isinstance(previews, list):
+        return []
+    lines: list[tuple[str, int]] = []
+    for lane, preview in zip(found.lanes, previews, strict=True):
+        said = [(text, styles.WARN) for text in preview.warnings]
+        if preview.unknown:
+            said.append((preview.unknown, styles.DIM))
+        lines += [(line, style) for text, style in said for line in textwrap.wrap(f"{lane.letter} {one_line(text)}", width)]
+    return lines if len(lines) <= rows else [*lines[:rows - 1], ("... and more: `lrtui schedule` says it all", styles.WARN)]
+
+
 def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
     """The previewed learning rates of all lanes on a logarithmic axis."""
     if previews is None:
@@ -96,10 +112,11 @@ def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
     total = max(2, *(preview.total for preview in previews))
     canvas.text(0, 0, "learning rate, as it will be applied", styles.DIM)
     place = canvas.view(Rect(8, 1, canvas.width - 8, canvas.height - 2))
-    layers = [chart.steps_curve(place, preview.steps, preview.rates, limits, total) for preview in previews]
+    known = {index: preview for index, preview in enumerate(previews) if preview.steps}
+    layers = [chart.steps_curve(place, one.steps, one.rates, limits, total, one.known) for one in known.values()]
     bits, owner = raster.overlay(layers, list(range(len(layers))))
-    for index in range(len(layers)):
-        owned = owner == index
+    for layer, index in enumerate(known):
+        owned = owner == layer
         place.codes[owned] = raster.codes(bits)[owned]
         place.styles[owned] = styles.lane(index)
     chart.y_labels(canvas.view(Rect(0, 1, 8, place.height)), limits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 
 from lrtui.core.series import Window, window_of
@@ -10,6 +12,8 @@ from lrtui.tui.render import raster, styles
 from lrtui.tui.render.axis import Limits, short_label, x_ticks, y_ticks
 from lrtui.tui.render.canvas import Canvas
 
+LEFT_DOTS = np.uint8(0x47)
+"""The left one of a braille cell's two dot columns."""
 NAN_MARK, ALERT_MARK, ABOVE, BELOW = "✗", "!", "↑", "↓"
 
 
@@ -35,6 +39,20 @@ def stairs(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: 
     canvas.fill()
     bits = steps_curve(canvas, list(range(len(series))), series.values.tolist(), limits, total, len(series))
     canvas.put(0, 0, raster.codes(bits), style)
+
+
+def ahead(canvas: Canvas, lane: LaneState, limits: Limits, total: int, style: int) -> None:
+    """Adds the rates that a lane has before it to the curve of those behind it: every other dot column, so that it is dotted."""
+    plan = lane.plan
+    if plan is None or lane.over or not canvas.height or lane.steps >= plan.total:
+        return
+    place = bisect_right(plan.steps, lane.steps) - 1
+    steps, rates = [lane.steps, *plan.steps[place + 1:]], plan.rates[place:]
+    dots = steps_curve(canvas, steps, rates, limits, total, plan.total) & LEFT_DOTS
+    drawn = np.where(canvas.codes >= raster.BLANK, canvas.codes - raster.BLANK, 0).astype(np.uint8)
+    there = np.nonzero(dots)
+    canvas.codes[there] = raster.codes(drawn | dots)[there]
+    canvas.styles[there] = style
 
 
 def overlay(canvas: Canvas, lanes: list[LaneState], column: str, limits: Limits, total: int) -> dict[int, tuple[int, int]]:
@@ -63,15 +81,20 @@ def lane_window(lane: LaneState, column: str, total: int, cells: int) -> Window 
 
 def mark(canvas: Canvas, lane: LaneState, drawn: raster.Raster, limits: Limits, total: int) -> None:
     """Marks where a lane diverged, and the last finite point of one that ended NaN."""
+    alert_marks(canvas, lane, limits, total)
+    if lane.status == "nan":
+        x, y = drawn.end or (0, 0)
+        canvas.text(x, y, NAN_MARK, styles.ALERT)
+
+
+def alert_marks(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
+    """Marks where a lane that has losses diverged."""
     values = lane.columns["loss"].values
     for alert in lane.alerts:
         if alert.kind == "diverged" and alert.step < len(values):
             x = min(int(alert.step * canvas.width / total), canvas.width - 1)
             y = raster.dot_row(float(values[alert.step]), 4 * canvas.height, limits.low, limits.high, limits.log) // 4
             canvas.text(x, y, ALERT_MARK, styles.WARN)
-    if lane.status == "nan":
-        x, y = drawn.end or (0, 0)
-        canvas.text(x, y, NAN_MARK, styles.ALERT)
 
 
 def y_labels(canvas: Canvas, limits: Limits) -> None:

@@ -7,26 +7,34 @@ import math
 from lrtui.core.numbers import count, duration, loss, rate
 from lrtui.core.state import LaneState
 from lrtui.core.text import literal, one_line
+from lrtui.core.verdicts import Verdict
 from lrtui.tui.layout import PaneParts, Rect, pane_parts
-from lrtui.tui.render import chart, digits, sprite, styles
+from lrtui.tui.render import chart, digits, facts, sprite, styles
 from lrtui.tui.render.canvas import Canvas, text_width
 from lrtui.tui.view import RaceView
 
 FAILED = ("error", "died")
+STATUS_WIDTH = 16
 
 
-def draw(canvas: Canvas, lane: LaneState, view: RaceView, total: int, *, chosen: bool, figures: bool) -> None:
+def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, total: int, *, chosen: bool, figures: bool) -> None:
     """Draws the whole pane; `figures` False leaves the numbers that change with every step as they were."""
     has_sprite = lane.sample is not None
-    parts = pane_parts(canvas.width, canvas.height, has_sprite)
+    parts = pane_parts(canvas.width, canvas.height, has_sprite, facts=view.enlarged)
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
     _border(canvas)
-    _title(canvas.view(parts.title), lane, chosen)
+    _title(canvas.view(parts.title), lane, said, chosen)
     _words(canvas.view(parts.words), lane)
     if figures:
         _rate(canvas.view(parts.rate), lane, parts.large)
         _numbers(canvas, lane, parts)
+        if parts.facts:
+            facts.draw(canvas.view(parts.facts), lane, said)
+        elif parts.dial:
+            row = canvas.view(parts.dial)
+            row.fill()
+            facts.dial(row, 0, lane, said)
     if lane.status in FAILED and lane.ended is not None and lane.ended.error:
         _error(canvas, lane.ended.error, parts)
         return
@@ -40,25 +48,24 @@ def _border(canvas: Canvas) -> None:
         canvas.text(canvas.width - 1, y, "│", styles.DIM)
 
 
-def _title(canvas: Canvas, lane: LaneState, chosen: bool) -> None:
-    bad = lane.verdict == "nan" or lane.status in FAILED
+def _title(canvas: Canvas, lane: LaneState, said: Verdict, chosen: bool) -> None:
+    bad = said.word == "nan" or lane.status in FAILED
     bar = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane_bold(lane.index)
     canvas.fill(bar if bad or chosen else styles.TEXT)
-    status = status_words(lane)
+    status = status_words(lane, said)
     sign = "▶" if chosen else " "
     room = canvas.width - len(status) - 2
     canvas.text(0, 0, f"{sign}{lane.lane.letter} {one_line(lane.lane.name)}", bar, room)
     canvas.text(canvas.width - len(status), 0, status, bar)
 
 
-def status_words(lane: LaneState) -> str:
-    """What a lane is doing, in a word or three; NaN with its step."""
+def status_words(lane: LaneState, said: Verdict) -> str:
+    """What a lane is doing and the verdict, in STATUS_WIDTH cells; NaN with its step."""
     if lane.status == "nan" and lane.ended is not None:
         return f"NaN at step {lane.ended.step}"
-    if lane.verdict == "diverged" and not lane.over:
-        return f"{lane.status} DIVERGED"
-    finished = "DIVERGED" if lane.verdict == "diverged" else "finished"
-    return {"finished": finished, "error": "ERROR", "died": "LOST"}.get(lane.status, lane.status)
+    status = {"finished": "done", "error": "ERROR", "died": "LOST"}.get(lane.status, lane.status)
+    words = f"{status} {said}".rstrip()
+    return words if len(words) <= STATUS_WIDTH else str(said)
 
 
 def _words(canvas: Canvas, lane: LaneState) -> None:
@@ -143,6 +150,7 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, total: int, parts: 
         place.text(max(0, (place.width - 8) // 2), place.height // 2, lane.status, styles.DIM)
     if parts.rate_curve and parts.rate_labels:
         chart.stairs(canvas.view(parts.rate_curve), lane, "applied_lr", view.rate_limits, total, styles.DIM)
+        chart.ahead(canvas.view(parts.rate_curve), lane, view.rate_limits, total, styles.DIM)
         labels = canvas.view(parts.rate_labels)
         chart.y_labels(labels, view.rate_limits)
         if (labels.codes[0, :2] == ord(" ")).all():

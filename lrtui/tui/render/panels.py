@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import time
 
 from lrtui.core.numbers import loss, rate
+from lrtui.core.sentences import race_sentences
 from lrtui.core.standings import standings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
+from lrtui.core.verdicts import Verdict, verdict
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import chart, styles
 from lrtui.tui.render.canvas import Canvas, text_width
@@ -59,18 +62,19 @@ def table(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     place = next(index for index, lane in enumerate(ranked) if lane.index == view.chosen)
     first = max(0, min(place - rows // 2, len(ranked) - rows)) if len(ranked) > rows else 0
     for y, lane in enumerate(ranked[first:first + rows], 1):
-        _standing(canvas.view(Rect(0, y, canvas.width, 1)), first + y, lane, lane.index == view.chosen, wide)
+        row = canvas.view(Rect(0, y, canvas.width, 1))
+        _standing(row, first + y, lane, verdict(lane, state), lane.index == view.chosen, wide)
 
 
-def _standing(canvas: Canvas, place: int, lane: LaneState, chosen: bool, wide: bool) -> None:
-    bad = lane.verdict == "nan" or lane.status in ("error", "died")
+def _standing(canvas: Canvas, place: int, lane: LaneState, said: Verdict, chosen: bool, wide: bool) -> None:
+    bad = said.word == "nan" or lane.status in ("error", "died")
     style = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane(lane.index)
     if bad or chosen:
         canvas.fill(style)
     name = f"{lane.lane.letter} {one_line(lane.lane.name)}"
     value = loss(lane.smooth.value) if lane.status != "nan" and math.isfinite(lane.smooth.value) else lane.last_words
     now = lane.applied_lr if lane.applied_lr == lane.applied_lr else lane.lane.lr
-    text = _row(str(place), name, value, lane.best_words, rate(now, 3), status_words(lane), canvas.width, wide)
+    text = _row(str(place), name, value, lane.best_words, rate(now, 3), status_words(lane, said), canvas.width, wide)
     canvas.text(0, 0, "▶" if chosen else " ", style)
     canvas.text(1, 0, text, style)
 
@@ -94,18 +98,34 @@ def _fitted(text: str, width: int) -> str:
     return text + " " * (width - text_width(text))
 
 
+def _outcome(canvas: Canvas, state: RaceState) -> int:
+    """The sentences about a race that is over, wrapped where there is room for all; returns the rows that they took."""
+    sentences = [one_line(sentence) for sentence in race_sentences(state)]
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, max(8, canvas.width - 2))]
+    if len(lines) > canvas.height:
+        lines = [_cut(sentence, canvas.width - 2) for sentence in sentences]
+    lines = lines[:canvas.height]
+    for y, line in enumerate(lines):
+        canvas.text(1, y, line, styles.BOLD)
+    return len(lines)
+
+
 _LOUD = {"nan": styles.ALERT, "error": styles.ALERT, "died": styles.ALERT, "diverged": styles.WARN}
 
 
 def log(canvas: Canvas, state: RaceState) -> None:
-    """The last lines of the log, newest at the bottom."""
+    """The last lines of the log, newest at the bottom; when the race is over, what is said of it comes first."""
     canvas.fill()
     if not canvas.height:
         return
+    if state.over:
+        told = _outcome(canvas, state)
+        canvas = canvas.view(Rect(0, told, canvas.width, canvas.height - told))
     heading = canvas.height > 4  # beside the panes it stands under the standings
     if heading:
         canvas.text(1, 0, "─ log " + "─" * max(0, canvas.width - 8), styles.DIM)
-    entries = list(state.log)[-(canvas.height - heading):]
+    rows = canvas.height - heading
+    entries = list(state.log)[-rows:] if rows > 0 else []
     for y, (at, lane, text) in enumerate(entries, int(heading)):
         stamp = time.strftime("%H:%M:%S", time.localtime(at))
         sign = state.lanes[lane].lane.letter if lane >= 0 else "·"
@@ -149,8 +169,9 @@ def overlay(canvas: Canvas, state: RaceState, view: RaceView, total: int) -> Non
     for lane in lanes:
         if lane.index in ends:
             x, y = ends[lane.index]
-            nan = lane.status == "nan"
-            sign, style = (chart.NAN_MARK, styles.ALERT) if nan else (lane.lane.letter, styles.lane_bold(lane.index))
+            lost = lane.status in ("nan", "error", "died")
+            sign, style = (chart.NAN_MARK, styles.ALERT) if lost else (lane.lane.letter, styles.lane_bold(lane.index))
+            chart.alert_marks(area, lane, view.loss_limits, total)
             area.text(min(x + 1, area.width - len(sign)), y, sign, style)
 
 

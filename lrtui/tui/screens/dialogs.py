@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -10,6 +11,9 @@ from textual.events import Key as KeyPress
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from lrtui.core import effective
+from lrtui.core.sentences import lane_sentence, race_sentences
+from lrtui.core.state import RaceState
 from lrtui.tui import keys
 
 
@@ -36,6 +40,42 @@ class Question(ModalScreen[str]):
             self.dismiss(list(self._answers.values())[-1][0])
 
 
+class Explain(ModalScreen[None]):
+    """What is known of a lane's learning rate, a line for each number; kept up to date while it stands there."""
+
+    PERIOD_S = 0.5
+
+    def __init__(self, state: RaceState, index: int) -> None:
+        super().__init__()
+        self._state, self._index = state, index
+        self._version = -1
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help"):
+            yield Static(id="explained")
+            yield Static(Text("any key closes this", style="dim"))
+
+    def on_mount(self) -> None:
+        self._tell()
+        self.set_interval(self.PERIOD_S, self._tell)
+
+    def _tell(self) -> None:
+        lane = self._state.lanes[self._index]
+        if lane.version == self._version:
+            return
+        self._version = lane.version
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for name, value, words in effective.explained(lane):
+            table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
+        outcome = race_sentences(self._state) if self._state.over else []
+        caveats = effective.caveats(lane.lane.optimizer, lane.lane.schedule)
+        lines = Text("\n".join([lane_sentence(lane, self._state), *caveats, *outcome]))
+        self.query_one("#explained", Static).update(Group(lines, Text(), table))
+
+    def on_key(self, event: KeyPress) -> None:
+        close_unless_scrolled(self, event)
+
+
 class Help(ModalScreen[None]):
     """Every key, made from the table."""
 
@@ -55,6 +95,11 @@ class Help(ModalScreen[None]):
             yield Static(Text("any key closes this", style="dim"))
 
     def on_key(self, event: KeyPress) -> None:
-        if event.key not in ("up", "down", "pageup", "pagedown", "home", "end"):
-            event.stop()
-            self.dismiss()
+        close_unless_scrolled(self, event)
+
+
+def close_unless_scrolled(screen: ModalScreen[None], event: KeyPress) -> None:
+    """Any key closes what is only read, but those that scroll it."""
+    if event.key not in ("up", "down", "pageup", "pagedown", "home", "end"):
+        event.stop()
+        screen.dismiss()

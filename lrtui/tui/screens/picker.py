@@ -17,11 +17,13 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from lrtui.core import scenario
+from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LaunchError, LrtuiError
 from lrtui.core.numbers import duration
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
-from lrtui.launch import Crew, Preview
+from lrtui.find import Plan, plan
+from lrtui.launch import Crew
 from lrtui.store import rundir
 from lrtui.store.reader import Reader, Summary, summary
 from lrtui.tui import keys
@@ -51,6 +53,14 @@ class Picker(Screen[None]):
         def __init__(self, run: Path) -> None:
             super().__init__()
             self.run = run
+
+    class Find(Message):
+        """A rate is to be found, on a crew that is warm."""
+
+        def __init__(self, asked: Plan, crew: Crew) -> None:
+            super().__init__()
+            self.asked = asked
+            self.crew = crew
 
     def __init__(self, runs: Path) -> None:
         super().__init__()
@@ -86,6 +96,10 @@ class Picker(Screen[None]):
         self._drawn_once = True
         self._show()
         self._warm_up()
+
+    def on_screen_resume(self) -> None:
+        if self._drawn_once:
+            self._warm_up()  # the finder, which stood over this, took the crew
 
     def on_unmount(self) -> None:
         if self._crew is not None:
@@ -145,6 +159,18 @@ class Picker(Screen[None]):
         self._starting, self._said = True, "starting ..."
         self._show()
         self._start(race)
+
+    def action_find(self) -> None:
+        """The finder, for the first lane of the scenario or of the run."""
+        item = self._item()
+        if item is None or self._starting:
+            return
+        race = self._run_race(item[1]) if item[0] == "run" else self._race(item[1])
+        if isinstance(race, LrtuiError):
+            self.notify(one_line(str(race)), severity="error", markup=False)
+            return
+        crew, self._crew = self._get_crew(), None
+        self.post_message(self.Find(plan(race), crew))
 
     def _item(self) -> tuple[str, Path, Summary | None] | None:
         options = self.query_one(OptionList)

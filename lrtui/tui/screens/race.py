@@ -15,13 +15,15 @@ from lrtui.core.errors import StoreUnavailable
 from lrtui.core.events import Alerted, AnyEvent, StatusChanged
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
+from lrtui.core.verdicts import verdict
+from lrtui.find import Plan, plan
 from lrtui.follow import Follower
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import LEAST, Layout, arrange
 from lrtui.tui.machine import Machine
 from lrtui.tui.render import pane, panels, styles
-from lrtui.tui.screens.dialogs import Help, Question
+from lrtui.tui.screens.dialogs import Explain, Help, Question
 from lrtui.tui.view import RaceView, steps_shown
 
 PERIOD_S = 0.1
@@ -30,7 +32,7 @@ FIGURES_EVERY = 5
 MACHINE_EVERY = 20
 POLL_BUDGET_S = 0.06
 CATCH_UP_S = 0.005
-LEGEND = {"✗": "the last finite loss of a lane that ended NaN", "!": "where a lane was found to diverge",
+LEGEND = {"✗": "the last finite loss of a lane that ended NaN or in an error", "!": "where a lane was found to diverge",
           "↑": "the curve goes on above the chart",
           "smoothed": "the loss that the standings go by: an average over the last ten steps or so (EMA 0.9)"}
 
@@ -40,6 +42,13 @@ class RaceScreen(Screen[None]):
 
     class Another(Message):
         """The person wants to pick another race; this one goes on."""
+
+    class Find(Message):
+        """The person wants to find a rate for this race's task; the race goes on."""
+
+        def __init__(self, asked: Plan) -> None:
+            super().__init__()
+            self.asked = asked
 
     KEYS = keys.RACE
     BINDINGS = keys.bindings(KEYS)
@@ -129,7 +138,7 @@ class RaceScreen(Screen[None]):
             if self._drawn.get(index) != now or figures:
                 self._drawn[index] = now
                 place, chosen = self._frame.canvas.view(rect), index == self.view.chosen
-                pane.draw(place, lane, self.view, total, chosen=chosen, figures=figures)
+                pane.draw(place, lane, verdict(lane, self.state), self.view, total, chosen=chosen, figures=figures)
 
     def _is_news(self, event: AnyEvent) -> bool:
         """Whether an event is worth fresh figures at once: anything but steps."""
@@ -191,6 +200,10 @@ class RaceScreen(Screen[None]):
         self.view.overlay = self.view.enlarged = False
         self.redraw()
 
+    def action_explain(self) -> None:
+        """The chosen lane's numbers, explained."""
+        self.app.push_screen(Explain(self.state, self.view.chosen))
+
     def action_log_axis(self) -> None:
         """The other scale."""
         self.view.log = not self.view.log
@@ -224,6 +237,10 @@ class RaceScreen(Screen[None]):
                 self._send([Stop(lane=lane.index)])
         question = f"Stop lane {lane.lane.letter} {one_line(lane.lane.name)} for good?"
         self.app.push_screen(Question(question, {"y": ("stop", "stop it"), "n": ("back", "let it race")}), answered)
+
+    def action_find(self) -> None:
+        """The finder, for what the chosen lane trains with."""
+        self.post_message(self.Find(plan(self.state.race, self.chosen.lane.optimizer)))
 
     def action_pick(self) -> None:
         """The picker; this race goes on."""

@@ -1,0 +1,171 @@
+"""`lrtui find`: a learning rate, by a sweep and a short race that checks it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import click
+from rich.console import Console
+
+from lrtui.cli.fronts import ExitCode, Signals, has_screen, json_option, plain_option, runs_folder, runs_option, show, tell
+from lrtui.cli.race import read_race
+from lrtui.core.errors import ScenarioError
+from lrtui.core.events import Alerted, AnyEvent, alert_line
+from lrtui.core.numbers import loss, rate
+from lrtui.core.outcome import point_line
+from lrtui.find import DECADES, HIGH, LOW, POINTS, Finder, Plan, plan
+from lrtui.follow import Follower
+from lrtui.plain import POLL_S, JsonLines, PlainLines
+from lrtui.report import print_outcome
+
+_MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
+
+
+@click.command()
+@click.argument("name", metavar="[SCENARIO]", required=False)
+@click.option("--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name.")
+@click.option("--optimizer", metavar="NAME", help="Default: that of the scenario's first lane, with its options.")
+@click.option("--from", "low", type=float, help=f"The lowest rate of the sweep.  [default: {LOW:g}]")
+@click.option("--to", "high", type=float, help=f"The highest one.  [default: {HIGH:g}]")
+@click.option("--points", type=int, help=f"How many rates, a training step each.  [default: {POINTS}]")
+@click.option("--mode", type=click.Choice(list(_MODES)), default="sweep", show_default=True,
+              help="sweep, then a check; or race: an epoch at each of some rates, and no sweep.")
+@click.option("--lr", "rates", multiple=True, type=float, help="A rate of --mode race; default: 1e-5, 1e-4, ... 1.")
+@click.option("--race", "race_after", is_flag=True, help="Then start the full race with the winner in it.")
+@click.option("--batch-size", type=click.IntRange(1))
+@click.option("--seed", type=click.IntRange(0))
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
+@runs_option
+@plain_option
+@json_option
+def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
+    """Find a learning rate for a SCENARIO (a name or a .toml file), or for a task of your own with --task."""
+    asked = read_plan(flags)
+    folder = runs_folder(runs)
+    if not (plain or as_json or not has_screen(say=True)):
+        return show(folder, asked=asked, race_after=race_after)
+    finder = Finder(asked, folder, race_after=race_after)
+    lines = _JsonPoints() if as_json else _PlainPoints()
+    with Signals() as signals:
+        try:
+            if not _play(finder, lines, signals):
+                finder.stop()
+                return ExitCode.INTERRUPTED
+            if finder.outcome is None or finder.outcome.winner is None:
+                return ExitCode.ALL_FAILED
+            return tell(finder.start_full_race(), as_json, signals) if race_after else ExitCode.RACED
+        except BaseException:  # an interrupt, a reader that has seen enough: nothing goes on for nobody
+            finder.stop()
+            raise
+        finally:
+            finder.close()
+
+
+def read_plan(flags: dict[str, Any]) -> Plan:
+    """What the command line asks for."""
+    flags = dict(flags)
+    name, mode, rates, optimizer = (flags.pop(key) for key in ("name", "mode", "rates", "optimizer"))
+    sweep = {key: flags.pop(key) for key in ("low", "high", "points")}
+    given = {key: value for key, value in sweep.items() if value is not None}
+    if (rates and mode == "sweep") or (given and mode == "race"):
+        raise ScenarioError(f"--mode {mode} does not go with {_MODES['race' if rates else 'sweep']}",
+                            f"expected {_MODES[mode]} with it")
+    if not name and not flags["task"]:
+        raise ScenarioError("a rate for what?", "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name")
+    common = {"rates": (), "schedule": None, "epochs": None, "steps": None}
+    race = read_race(name, {**flags, **common, "optimizers": ()})
+    wanted = read_race(name, {**flags, **common, "optimizers": (optimizer,)}).lanes[0].optimizer if optimizer else None
+    return plan(race, wanted, **given, rates=(rates or DECADES) if mode == "race" else (), own_lanes=bool(name))
+
+
+def _play(finder: Finder, lines: _JsonPoints | _PlainPoints, signals: Signals) -> bool:
+    """Tells a finder from its beginning to its end; False where it was interrupted."""
+    while not finder.over:
+        if finder.due:
+            finder.advance()  # waits for torch: an interrupt need not
+        with signals.kept():
+            follower = finder.follower
+            assert follower is not None
+            for event in finder.poll(1.0):
+                lines.tell(finder, follower, event)
+            lines.tick(finder)
+        if signals.came():
+            return False
+        if follower.caught_up and not finder.over and not finder.due:
+            time.sleep(POLL_S)
+    lines.finish(finder)
+    return True
+
+
+class _JsonPoints:
+    """JSON Lines: the points of the sweep, what the check says as any race does, and the result."""
+
+    def __init__(self) -> None:
+        self._told = 0
+        self._check: JsonLines | None = None
+
+    def tell(self, finder: Finder, follower: Follower, event: AnyEvent) -> None:
+        """One event; of the sweep, alerts alone: its steps are the points."""
+        if follower is finder.check:
+            self._check = self._check or JsonLines(follower)
+            self._check.tell(follower.state, event)
+        elif isinstance(event, Alerted):
+            self.tick(finder)
+            self._write(alert_line(event, follower.state.lanes[event.lane].lane.letter))
+
+    def tick(self, finder: Finder) -> None:
+        """The points that are new."""
+        for step in range(self._told, len(finder.losses)):
+            self._write(point_line(step, finder.rates[step], finder.losses[step], finder.smooth[step]))
+        self._told = len(finder.losses)
+
+    def finish(self, finder: Finder) -> None:
+        """The result."""
+        self._write(finder.result())
+
+    def _write(self, line: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+
+class _PlainPoints:
+    """Text for people: a line a second, then the chart, the check's standings and what follows from them."""
+
+    def __init__(self) -> None:
+        self._check: PlainLines = PlainLines()
+        self._ticked = time.monotonic()
+        self._said = ""
+
+    def tell(self, finder: Finder, follower: Follower, event: AnyEvent) -> None:
+        """What is worth a line of its own."""
+        self._say("sweep:" if follower is finder.sweep else "check:")
+        self._check.tell(follower.state, event)
+
+    def tick(self, finder: Finder) -> None:
+        """A line a second of how far it is."""
+        if time.monotonic() - self._ticked < 1.0 or finder.over:
+            return
+        self._ticked = time.monotonic()
+        if finder.check is not None:
+            self._check.tick(finder.check.state)
+        elif finder.losses:
+            place = f"step {len(finder.losses)}/{finder.plan.points}  lr {rate(finder.rates[-1], 3)}"
+            print(f"{place}  loss {loss(finder.losses[-1])}  average {loss(finder.smooth[-1])}", flush=True)
+
+    def finish(self, finder: Finder) -> None:
+        """What there is to see and to read."""
+        assert finder.outcome is not None
+        print_outcome(Console(highlight=False), finder.found, finder.outcome, finder.check.state if finder.check else None)
+        for follower in (finder.sweep, finder.check):
+            if follower is not None:
+                print(f"run: {follower.run}")
+
+    def _say(self, heading: str) -> None:
+        if heading != self._said:
+            self._said = heading
+            print(heading, flush=True)

@@ -1,0 +1,90 @@
+"""One word about a lane's learning rate, and why: from what the rules know of it and of the other lanes. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from lrtui.core import thresholds as limits
+from lrtui.core.detectors import GaugeWord, early_steps
+from lrtui.core.state import LaneState, RaceState
+
+Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "seismic", "none"]
+"""From the worst to nothing to be said: "none" while too few steps have been measured."""
+
+
+class Verdict(NamedTuple):
+    """A word, and where it is "stalled" the reason: "floor", "dead", "hot" or "cold"."""
+
+    word: Word
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.word == "none":
+            return ""
+        return " ".join(filter(None, ("NaN" if self.word == "nan" else self.word.upper(), self.reason)))
+
+
+def verdict(lane: LaneState, state: RaceState) -> Verdict:
+    """The verdict on a lane, the first that applies of: NaN, diverged, the gauge's word while its early window is open; then
+    stalled, seismic, and the gauge's word as it was when the window closed."""
+    kinds = {alert.kind for alert in lane.alerts}
+    found = lane.findings
+    if "nan" in kinds:
+        return Verdict("nan")
+    if "diverged" in kinds and not found.recovered:
+        return Verdict("diverged")
+    if not found.early:
+        if found.flat_since is not None:
+            return Verdict("stalled", _why_stalled(lane, state))
+        if _seismic(lane, state):
+            return Verdict("seismic")
+    return Verdict(gauge_word(lane))
+
+
+def gauge_word(lane: LaneState) -> GaugeWord:
+    """What the early window says of the lane's rate; nothing where a warmup had not brought the rate up yet."""
+    word = lane.findings.word
+    return "none" if word == "cold" and warming(lane) else word
+
+
+def warming(lane: LaneState) -> bool:
+    """Whether no step of the early window was made with even half of the lane's rate."""
+    if "applied_lr" not in lane.columns:
+        return False
+    applied = lane.columns["applied_lr"].values[:early_steps(lane.total_steps)]
+    known = applied[np.isfinite(applied)]  # nothing was applied at a step that was refused
+    return len(known) > 0 and bool(known.max() < lane.lane.lr / 2)
+
+
+def margin(gain: float) -> float:
+    """The stability margin: rate times curvature along the step, 2 * (1 - gain). 0 is a straight line, 1 the lowest
+    point, and above 2 the loss rises (Cohen et al. 2021, the edge of stability)."""
+    return 2.0 * (1.0 - gain)
+
+
+def _why_stalled(lane: LaneState, state: RaceState) -> str:
+    own = lane.smooth.value
+    leader = min((other for other in state.lanes if math.isfinite(other.smooth.value) and other.status != "nan"),
+                 key=lambda other: other.smooth.value, default=lane)
+    lead = leader.smooth.value
+    if lane is leader or own <= limits.AT_FLOOR * lead > 0:
+        return "floor"
+    if lane.findings.gradient < limits.DEAD_GRADIENT and own > limits.DEAD_LOSS * lead:
+        return "dead"
+    if lane.lane.optimizer == leader.lane.optimizer and lane.applied_lr != leader.applied_lr:
+        return "hot" if lane.applied_lr > leader.applied_lr else "cold"  # the leader shows on which side the better rates are
+    return "hot" if lane.findings.early_gain < limits.HALF_WAY else "cold"
+
+
+def _seismic(lane: LaneState, state: RaceState) -> bool:
+    """Whether it shakes far more than another lane does on the same batches, and is no lower for it.
+
+    A loss that is a hundred times lower shakes more in proportion: lanes that are higher say nothing about this one.
+    """
+    own = lane.findings
+    calmest = min((other.findings.jumps for other in state.lanes
+                   if other.smooth.value < lane.smooth.value and math.isfinite(other.findings.jumps)), default=math.inf)
+    return own.turns >= limits.SEISMIC_TURNS and own.jumps > limits.SEISMIC_TIMES * calmest

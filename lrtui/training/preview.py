@@ -1,0 +1,152 @@
+"""Previews the learning rates of a lane without its model: runs the real scheduler on an optimizer with nothing to train.
+
+It neither draws random numbers nor touches the lane's own optimizer and scheduler.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from lrtui.core.crewtalk import Preview
+from lrtui.core.spec import Lane
+from lrtui.core.text import one_line
+from lrtui.training import optimizers
+from lrtui.training.schedules import Horizon, Schedule
+
+PREVIEW_S = 0.3
+"""A preview that takes longer ends where it is."""
+EXACT = 5000
+"""A schedule of more steps than this is looked at so many times, evenly, where it can jump."""
+MOST = 2000
+"""Changes of the rate that are sent on, or kept on record: a terminal has fewer columns."""
+
+
+class _NoRate(ValueError):
+    """The schedule gave something that is no learning rate."""
+
+
+class _Trace:
+    """What an optimizer's first param group is given, step by step; only changes are kept."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.steps: list[int] = []
+        self.rates: list[float] = []
+        self._group = optimizer.param_groups[0]
+        self._asked = self._momentum()
+        self._lowest, self._highest = math.inf, -math.inf
+
+    @property
+    def momentum(self) -> tuple[float, float, float] | None:
+        return None if math.isnan(self._asked) else (self._asked, self._lowest, self._highest)
+
+    def look(self, step: int, budget: int) -> None:
+        """Takes what will be applied from `step` on; raises _NoRate where that cannot be."""
+        rate = float(self._group["lr"])
+        if not math.isfinite(rate):
+            raise _NoRate(f"it gives a rate of {rate:g}")
+        if step < budget and (not self.rates or rate != self.rates[-1]):
+            self.steps.append(step)
+            self.rates.append(rate)
+        momentum = self._momentum()
+        self._lowest, self._highest = min(self._lowest, momentum), max(self._highest, momentum)
+
+    def _momentum(self) -> float:
+        group = self._group
+        return float(group["betas"][0] if "betas" in group else group.get("momentum", math.nan))
+
+
+def preview(lane: Lane, horizon: Horizon, steps_per_epoch: int, seconds: float = PREVIEW_S) -> Preview:
+    """The rates that the lane will apply over its whole budget, or as far as it gets in `seconds`; a person's own code is run.
+
+    What a metric scheduler will do depends on the metric: it is shown as if that went on improving. Raises what torch
+    raises for options that it refuses at once or at the scheduler's first step; a later failure cuts the preview.
+    """
+    optimizer = dummy(lane)
+    trace = _Trace(optimizer)
+    cut, failure = None, ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "scheduler stepped before the optimizer": there is nothing to step
+        schedule = Schedule(lane.schedule, optimizer, lane.lr, horizon)
+        trace.look(0, horizon.steps)
+        each = steps_per_epoch if lane.schedule and lane.schedule.interval == "epoch" else 1
+        if lane.schedule:
+            cut, failure = _follow(_Steps(lane, schedule), trace, horizon.steps, each, seconds)
+    return Preview(trace.steps, trace.rates, horizon.steps, cut, failure, trace.momentum, steps_per_epoch)
+
+
+def thinned(found: Preview) -> Preview:
+    """The preview with at most MOST changes, the highest and the lowest of every stretch among them."""
+    if len(found.steps) <= MOST:
+        return found
+    rates = np.array(found.rates)
+    edges = np.linspace(0, len(rates), MOST // 4 + 1).astype(int).tolist()
+    kept = sorted({index for first, stop in pairwise(edges) for index in (
+        first, first + int(rates[first:stop].argmin()), first + int(rates[first:stop].argmax()), stop - 1)})
+    return msgspec.structs.replace(found, steps=[found.steps[i] for i in kept], rates=[found.rates[i] for i in kept])
+
+
+def dummy(lane: Lane) -> Optimizer:
+    """The lane's optimizer on a parameter that nobody trains."""
+    return optimizers.build(lane.optimizer, [nn.Parameter(torch.zeros(1, 1))], lane.lr)
+
+
+class _Steps:
+    """Takes a scheduler from one of its own steps to a later one."""
+
+    def __init__(self, lane: Lane, schedule: Schedule) -> None:
+        assert lane.schedule
+        self.can_jump = schedule.can_jump
+        self._schedule = schedule
+        self._by_batch = lane.schedule.interval == "batch"
+        self._better = 1.0 if lane.schedule.options.get("mode") == "max" else -1.0
+
+    def go(self, number: int, stride: int) -> None:
+        if stride > 1:
+            self._schedule.jump(number)
+        elif self._by_batch:
+            self._schedule.after_batch()
+        else:
+            self._schedule.after_epoch(self._better * number)
+
+
+def _follow(schedule: _Steps, trace: _Trace, budget: int, each: int, seconds: float) -> tuple[int | None, str]:
+    """Looks at every step of the scheduler, each of which is `each` of the lane's: where that ended early, and what failed."""
+    count = budget // each  # as often as the training calls it, the last time after the last step
+    stride = max(1, math.ceil(count / EXACT)) if schedule.can_jump else 1
+    numbers = range(1, count + 1) if stride == 1 else sorted({*range(stride, count, stride), (budget - 1) // each, count})
+    until = time.perf_counter() + seconds
+    done = 0
+    for number in numbers:
+        try:
+            schedule.go(number, stride)
+            trace.look(number * each, budget)
+        except Exception as error:  # of an expression, or of a person's own code
+            if number == 1:
+                raise
+            first = _first_failure(schedule, done, number) if stride > 1 else number
+            return first * each, one_line(str(error)) or type(error).__name__
+        done = number
+        if time.perf_counter() > until and (done + 1) * each < budget:
+            return (done + 1) * each, ""
+    return None, ""
+
+
+def _first_failure(schedule: _Steps, good: int, bad: int) -> int:
+    """The first of the steps after `good` that fails, `bad` at the latest."""
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            schedule.go(middle, 2)
+            good = middle
+        except Exception:
+            bad = middle
+    return bad

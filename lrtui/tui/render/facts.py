@@ -1,0 +1,87 @@
+"""The gauge as a dial, and the lane's five numbers: what the large view says about the rate. Pure drawing."""
+
+from __future__ import annotations
+
+import math
+
+from lrtui.core import effective
+from lrtui.core.state import LaneState
+from lrtui.core.text import one_line
+from lrtui.core.thresholds import COLD, HOT
+from lrtui.core.verdicts import Verdict, gauge_word, margin, warming
+from lrtui.tui.render import styles
+from lrtui.tui.render.canvas import Canvas
+
+CELL = 12
+_ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
+"""Step gains at the ends of the dial's thirds: cold, right, hot."""
+
+
+def draw(canvas: Canvas, lane: LaneState, said: Verdict) -> None:
+    """A table of the numbers, the quantiles of single elements' rates, the dial, and what to beware of where there is room."""
+    canvas.fill()
+    fits = max(1, (canvas.width - 1) // CELL)
+    heads = ("applied", "next", "step size", "realised", "change/wt")
+    _row(canvas, 0, heads[:fits], styles.DIM)
+    shown = min(effective.groups(lane), max(1, canvas.height - 4))
+    for group in range(shown):
+        now = effective.rates(lane, group)
+        cells = [effective.known(value) for value in (now.applied, now.next, now.step_size, now.realised)]
+        _row(canvas, 1 + group, [*cells, effective.ratio_words(now.ratio)][:fits], styles.BOLD)
+    now = effective.rates(lane)
+    quantiles = [f"{share}% {effective.known(value, 2)}" for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))]
+    _row(canvas, 1 + shown, ["per element", *quantiles, "usual 10^-3"][:fits], styles.DIM)
+    dial(canvas, 2 + shown, lane, said)
+    notes = effective.caveats(lane.lane.optimizer, lane.lane.schedule)
+    for y, text in enumerate([cost(lane), *notes], 3 + shown):
+        if y < canvas.height:
+            canvas.text(1, y, one_line(text), styles.DIM if y == 3 + shown else styles.WARN)
+
+
+def dial(canvas: Canvas, y: int, lane: LaneState, said: Verdict) -> None:
+    """cold ────┼──●──┼──── hot, and the gain in numbers where the width allows."""
+    found = lane.findings
+    width = max(9, min(33, canvas.width - 40)) // 3 * 3
+    x = 1 + canvas.text(1, y, "cold ", styles.DIM)
+    third = width // 3
+    canvas.text(x, y, "".join("┼" if cell in (third, 2 * third) else "─" for cell in range(width)), styles.DIM)
+    word = gauge_word(lane)
+    place = position(found.early_gain, word)
+    if place is not None:
+        canvas.text(x + min(width - 1, int(place * width)), y, "●", styles.ALERT if word == "hot" else styles.BOLD)
+    x += width
+    x += canvas.text(x, y, " hot  ", styles.DIM)
+    canvas.text(x, y, _words(lane, said, canvas.width - x), styles.TEXT)
+
+
+def position(gain: float, word: str) -> float | None:
+    """Where on the dial, 0 (cold) to 1 (hot), a gain stands; the word decides the third. None while there is no verdict."""
+    if word == "none" or not math.isfinite(gain):
+        return None
+    zone = {"cold": 0, "ok": 1, "hot": 2}[word]
+    low, high = _ZONES[zone]
+    return (zone + min(max((low - gain) / (low - high), 0.0), 0.999)) / 3
+
+
+def cost(lane: LaneState) -> str:
+    """What measuring has taken of the lane's time."""
+    if not lane.training_seconds or not lane.measured_steps:
+        return "nothing has been measured yet" if not lane.over else "nothing was measured"
+    return f"measuring: {lane.spent / lane.training_seconds:.1%} of the time, {len(lane.measured_steps)} of {lane.steps} steps"
+
+
+def _words(lane: LaneState, said: Verdict, width: int) -> str:
+    """The gauge's numbers, as many as there is room for."""
+    found = lane.findings
+    if said.word in ("nan", "diverged"):
+        return str(said)
+    if gauge_word(lane) == "none":
+        return "warming up: no verdict" if warming(lane) else "too few steps for a verdict" if lane.over else "no verdict yet"
+    window = f"so far, {found.samples} samples" if found.early else "early on"
+    gain, limit = f"gain {found.early_gain:.2f}", f"margin {margin(found.early_gain):.2f} of 2"
+    return next((text for text in (f"{gain}  {limit}  {window}", f"{gain}  {limit}") if len(text) <= width), gain)
+
+
+def _row(canvas: Canvas, y: int, cells: list[str] | tuple[str, ...], style: int) -> None:
+    for index, text in enumerate(cells):
+        canvas.text(1 + index * CELL, y, text, style, CELL - 1)

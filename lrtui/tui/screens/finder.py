@@ -1,0 +1,202 @@
+"""The finder's screen: sweep, check and the way to the full race. What it shows is drawn in tui/render/finder.py."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from textual import work
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.screen import Screen
+
+from lrtui.core.errors import LrtuiError
+from lrtui.core.finder import bounds
+from lrtui.core.numbers import loss, rate
+from lrtui.core.text import one_line
+from lrtui.find import Finder, Plan
+from lrtui.launch import Crew
+from lrtui.tui import keys
+from lrtui.tui.frame import Frame
+from lrtui.tui.layout import LEAST, FinderLayout, Rect, arrange_finder
+from lrtui.tui.render import chart, finder as drawing, panels, styles
+from lrtui.tui.render.axis import Limits
+from lrtui.tui.screens.dialogs import Help
+from lrtui.tui.view import RaceView, steps_shown
+
+PERIOD_S = 0.1
+POLL_BUDGET_S = 0.06
+LEGEND = {
+    "valley": "the headline: half-way down the longest stretch over which the average falls",
+    "steep": "where the average falls fastest", "minimum": "a tenth of the rate where the average is lowest",
+    "slide": "from the right, where the slope levels out; depends on the loss's scale",
+    "grey": "single batches, and what the rules leave out: the first tenth and the last five points",
+    "✗": "where the loss or its gradient was not finite"}
+
+
+class FinderScreen(Screen[None]):
+    """Finds a learning rate and shows how."""
+
+    KEYS = keys.FINDER
+    BINDINGS = keys.bindings(KEYS)
+
+    class Racing(Message):
+        """The full race has been started."""
+
+        def __init__(self, run: Path) -> None:
+            super().__init__()
+            self.run = run
+
+    class Left(Message):
+        """The person goes back to where they came from."""
+
+    class Quit(Message):
+        """The person has had enough."""
+
+    def __init__(self, asked: Plan, runs: Path, crew: Crew | None = None, *, race_after: bool = False) -> None:
+        super().__init__()
+        self.finder = Finder(asked, runs, crew, race_after=True)
+        self._race_after = race_after
+        self._starting = False
+        self._trouble = ""
+        self._log = True
+        self._limits = Limits.around(math.nan, math.nan, log=True)
+        self._view = RaceView()
+
+    def compose(self) -> ComposeResult:
+        yield Frame()
+
+    def on_mount(self) -> None:
+        self._frame = self.query_one(Frame)
+        self.set_interval(PERIOD_S, self.tick)
+        self.tick()
+
+    def on_unmount(self) -> None:
+        self.finder.stop()
+
+    def on_frame_resized(self, message: Frame.Resized) -> None:
+        self.draw()
+
+    def tick(self) -> None:
+        """One look at the run that is going on; starts the next one when it is time."""
+        was_over, events = self.finder.over, self.finder.poll(POLL_BUDGET_S)
+        if self.finder.due and not self._starting and not self._trouble:
+            self._starting = True
+            self._advance()
+            self.draw()
+        elif events or self.finder.over != was_over:
+            self.draw()
+        if self.finder.over and not was_over and self._race_after and self.finder.outcome and self.finder.outcome.winner:
+            self.action_race()
+
+    @work(thread=True, group="start")
+    def _advance(self) -> None:
+        try:
+            self.finder.advance()
+        except LrtuiError as error:
+            self._trouble = one_line(f"{error.message}: {error.hint}")
+        self._starting = False
+        if self.is_mounted:
+            self.app.call_from_thread(self.draw)
+
+    def draw(self) -> None:
+        """Draws everything; the frame sends what changed."""
+        canvas = self._frame.canvas
+        if not canvas.height or not canvas.width:
+            return
+        canvas.fill()
+        check = self.finder.check.state if self.finder.check else None
+        layout = arrange_finder(canvas.width, canvas.height, len(check.lanes) if check else 4)
+        if layout.too_small:
+            canvas.text(0, 0, f"lrtui needs {LEAST[0]}x{LEAST[1]}; this is {canvas.width}x{canvas.height}", styles.ALERT)
+            self._frame.commit()
+            return
+        drawing.header(canvas.view(layout.header), self._title(), self._phase(), self._trouble)
+        if self.finder.plan.rates:
+            self._draw_race(layout)
+        else:
+            self._draw_sweep(layout)
+        outcome = self.finder.outcome
+        waiting = "the check comes after the sweep" if outcome is None else "there was nothing to check"
+        drawing.standings(canvas.view(layout.standings), check, waiting)
+        winner = outcome.winner if outcome else None
+        headline = f"found {rate(winner.lane.lr, 3)}: Enter races with it" if winner else ""
+        drawing.sentences(canvas.view(layout.sentences), outcome.sentences if outcome else [], headline)
+        panels.footer(canvas.view(layout.footer), keys.footer_words(keys.FINDER))
+        self._frame.commit()
+
+    def _draw_sweep(self, layout: FinderLayout) -> None:
+        canvas, finder = self._frame.canvas, self.finder
+        nan = finder.sweep is not None and finder.sweep.state.lanes[0].status == "nan"
+        sweep = drawing.Sweep(finder.plan.low, finder.plan.high, finder.rates, finder.losses, finder.smooth, finder.found, nan)
+        low, high = bounds(finder.losses, finder.smooth)
+        self._limits = self._limits.with_log(self._log and low > 0).fit(low, high)
+        drawing.marks(canvas.view(layout.marks), sweep)
+        if math.isfinite(low):
+            chart.y_labels(canvas.view(layout.y_labels), self._limits)
+        drawing.curve(canvas.view(layout.curve), sweep, self._limits)
+        drawing.x_labels(canvas.view(layout.x_labels), sweep)
+
+    def _draw_race(self, layout: FinderLayout) -> None:
+        """Without a sweep: the curves of the lanes that race."""
+        if self.finder.check is None:
+            return
+        state = self.finder.check.state
+        self._view.log = self._log
+        self._view.fit(state)
+        stage = Rect(0, layout.marks.y, layout.curve.right + 2, layout.x_labels.bottom - layout.marks.y)
+        panels.overlay(self._frame.canvas.view(stage), state, self._view, steps_shown(state))
+
+    def _title(self) -> str:
+        asked = self.finder.plan
+        return f"Finding a rate: {asked.race.title} · {asked.optimizer} · batch {asked.race.batch_size} · seed {asked.race.seed}"
+
+    def _phase(self) -> str:
+        """How far it is, in a few words."""
+        finder = self.finder
+        if finder.outcome is not None:
+            return f"found {rate(finder.outcome.winner.lane.lr, 3)}" if finder.outcome.winner else "no rate found"
+        if finder.check is not None:
+            living = [lane for lane in finder.check.state.lanes if not lane.over]
+            return f"check: {len(living)} of {len(finder.check.state.lanes)} lanes racing"
+        if self._starting:
+            return "the check starts" if finder.found else "torch is warming up"
+        if finder.losses:
+            done = f"sweep {len(finder.losses)}/{finder.plan.points}"
+            return f"{done} · rate {rate(finder.rates[-1], 3)} · loss {loss(finder.losses[-1])}"
+        return "the sweep starts"
+
+    def action_race(self) -> None:
+        """Starts the full race with the winner in it."""
+        outcome = self.finder.outcome
+        if outcome is None or outcome.winner is None:
+            self.notify("there is no rate to race with yet" if outcome is None else "no rate was found", markup=False, timeout=3)
+        elif not self._starting:
+            self._starting = True
+            self._race()
+
+    @work(thread=True, group="start")
+    def _race(self) -> None:
+        try:
+            run = self.finder.start_full_race()
+            self.app.call_from_thread(self.post_message, self.Racing(run))
+        except LrtuiError as error:
+            self._starting = False
+            self.app.call_from_thread(self.notify, one_line(str(error)), title="not started", severity="error", markup=False)
+
+    def action_log_axis(self) -> None:
+        """The other scale."""
+        self._log = not self._log
+        self.draw()
+
+    def action_back(self) -> None:
+        """Back to where the person came from; what is going on is stopped."""
+        self.post_message(self.Left())
+
+    def action_help(self) -> None:
+        """All keys, and what the rules are."""
+        self.app.push_screen(Help(keys.FINDER, LEGEND))
+
+    def action_leave(self) -> None:
+        """Out of the program; what is going on is stopped."""
+        self.post_message(self.Quit())

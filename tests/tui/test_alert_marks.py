@@ -1,0 +1,25 @@
+"""Alerts on the curves that share one chart: a sign for each, at its place, whatever the lane's letter."""
+
+from __future__ import annotations
+
+from .fake_run import make_run
+from .viewer import Viewer
+
+
+def signs(tmp_path, clock, *kinds: str) -> str:
+    """The overlay's chart without its legend, which has letters of its own."""
+    run = make_run(tmp_path / "-".join(kinds), kinds)
+    with Viewer(run.parent, run, (100, 40)) as viewer:
+        viewer.look(3)
+        viewer.press("o")
+        return "\n".join(viewer.lines[2:24])
+
+
+def test_a_lane_that_diverged_has_its_mark_in_the_overlay(tmp_path, clock):
+    assert "!" in signs(tmp_path, clock, "steady", "diverges")
+    assert "!" not in signs(tmp_path, clock, "steady")
+
+
+def test_lanes_that_ended_nan_or_in_an_error_have_a_cross(tmp_path, clock):
+    assert signs(tmp_path, clock, "steady", "explodes", "breaks").count("✗") == 2
+    assert "✗" not in signs(tmp_path, clock, "steady")
