@@ -184,7 +184,8 @@ def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: 
 
 def _stairs(preview: Preview, total: int, columns: int) -> Window:
     """A preview as a curve of level stretches, to where it is known."""
-    x = np.repeat(np.array([*preview.steps, preview.known], float), 2)[1:-1]
+    end = preview.known * (1 - 1e-9)  # within the last column, so that a rate that never changes is a line and not a dot
+    x = np.repeat(np.array([*preview.steps, end], float), 2)[1:-1]
     return window_of(x, np.repeat(np.array(preview.rates), 2), 0, max(total, 1), columns)
 
 

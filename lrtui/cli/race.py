@@ -45,6 +45,9 @@ def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain
     """Race a SCENARIO (a name or a .toml file), or a task of your own with --task."""
     asked = read_race(name, flags)
     plain = plain or as_json or not has_screen(say=True)
+    if plain and asked.on_divergence == "pause":
+        raise ScenarioError('on_divergence = "pause" needs a screen: without one nobody could resume the lane',
+                            'expected "warn" or "stop" with --plain and --json')
     with Signals() as signals:
         with loading():
             run = Crew().start(asked, runs_folder(runs), trainers, on_alert)

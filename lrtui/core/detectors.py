@@ -65,6 +65,8 @@ class Divergence:
         self.start = math.nan
         """The loss that the lane began with; see START_STEPS."""
         self._early = early_steps(total)
+        self.first = math.nan
+        """The very first loss."""
         self._first: list[float] = []
         self._lasted = [0, 0, 0]
         """For how many steps in a row each rule has held."""
@@ -79,6 +81,7 @@ class Divergence:
         fast = self.fast.update(loss)
         if len(self._first) < limits.START_STEPS:
             self._first.append(loss)
+            self.first = self._first[0]
             middle = median(self._first)
             self.start = self._first[0] if middle > limits.START_TIMES * self._first[0] > 0 else middle
         if fast > limits.FAR * self.start > 0:
@@ -197,9 +200,11 @@ class Findings(msgspec.Struct, frozen=True):
     first_gain: float = math.nan
     """The first of them."""
     peak: float = math.nan
-    """The highest loss, in starts (1: as high as the start); NaN where the start is zero or below."""
+    """The highest loss over the start, or over the first loss where that is higher; NaN where the start is zero or below."""
     progress: float = math.nan
-    """The smoothed loss, likewise."""
+    """The smoothed loss over the start, likewise."""
+    long: bool = False
+    """Whether the window has closed after so many steps that the noise of the batches does not look like a lack of progress."""
     gain: float = math.nan
     """Median of the last step gains, those of the early window while there are no later ones."""
     flat_since: int | None = None
@@ -226,7 +231,7 @@ class Findings(msgspec.Struct, frozen=True):
             return "hot"
         if self.early_gain > limits.COLD:
             return "cold"
-        return "hot" if self.progress > limits.NO_PROGRESS and not self.early else "ok"
+        return "hot" if self.progress > limits.NO_PROGRESS and self.long else "ok"
 
 
 class Judge:
@@ -285,12 +290,12 @@ class Judge:
             turns=turns, jumps=jumps, spikes=self._count, recovered=self._divergence.best < self._best_before)
 
     def _early_findings(self) -> Findings:
-        start = self._divergence.start
-        known = start > 0
+        start = self._divergence.start if self._divergence.start > 0 else math.nan
         return Findings(
-            early=self._steps < self._early, early_gain=median(self._gains) if self._gains else math.nan,
+            early=self._steps < self._early, long=self._steps >= self._early >= limits.NO_PROGRESS_STEPS,
+            early_gain=median(self._gains) if self._gains else math.nan,
             samples=len(self._gains), first_gain=self._gains[0] if self._gains else math.nan,
-            peak=self._peak / start if known else math.nan, progress=self._divergence.fast.value / start if known else math.nan)
+            peak=self._peak / max(start, self._divergence.first), progress=self._divergence.fast.value / start)
 
     def _take_norm(self, norm: float) -> None:
         if len(self._norms) < limits.START_STEPS:

@@ -56,13 +56,14 @@ def known(value: float, digits: int = 3) -> str:
 def explained(lane: LaneState) -> list[tuple[str, str, str]]:
     """(name, value, what it is, with this lane's numbers in the formula): a row for each number."""
     now, name = rates(lane), lane.lane.optimizer.name
-    change = "change = -rate x gradient"
-    if lane.lane.optimizer.name == "SGD" and not lane.lane.optimizer.options.get("momentum"):
-        change += f": each weight moves by {known(now.applied)} times its gradient"
+    if name == "SGD" and not lane.lane.optimizer.options.get("momentum"):
+        change = f"change = -rate x gradient: each weight moves by {known(now.applied)} times its gradient"
+    else:
+        change = f"change = -rate x what {name} makes of the gradient"
     return [
         ("applied", known(now.applied), f"what the optimizer was told for the last step; {change}"),
         ("next", known(now.next), "what the schedule holds ready for the step to come; reading it too early is off by one"),
-        ("step size", known(now.step_size), _step_size(name, now)),
+        ("step size", known(now.step_size), f"{_step_size(name, now)}{_at(lane, 'step_size')}"),
         ("per element", known(now.p50), f"what multiplies single gradients: a tenth of them below {known(now.p10)}, half below "
                                         f"{known(now.p50)}, a tenth above {known(now.p90)}"),
         ("realised", known(now.realised), "|change| / |gradient| of all weights together: the step went "
@@ -72,11 +73,14 @@ def explained(lane: LaneState) -> list[tuple[str, str, str]]:
     ]
 
 
+def _at(lane: LaneState, column: str) -> str:
+    """When a number was measured, where that is not the last step."""
+    step = lane.last_measured_at(column)
+    return "" if step is None else f" (measured at step {step})"
+
+
 def _step_size(name: str, now: Rates) -> str:
-    size, lr = known(now.step_size), known(now.applied)
-    if name in _BIASED:
-        return f"{_BIASED[name]} with rate {lr} gives {size}"
-    return f"{_SIZES.get(name, 'what multiplies the direction of the step')}: {size} with rate {lr}"
+    return f"{_BIASED.get(name) or _SIZES.get(name, 'what multiplies the direction of the step')}: {known(now.step_size)}"
 
 
 _BIASED = {"Adam": "rate x sqrt(1 - beta2^t) / (1 - beta1^t)", "AdamW": "rate x sqrt(1 - beta2^t) / (1 - beta1^t)",

@@ -84,6 +84,8 @@ def find(rates: Sequence[float], losses: Sequence[float], bad: int | None = None
         few = f"only {nothing.usable} of {len(raw)} points can be used, and the rules need {LEAST_USABLE}"
         return nothing._replace(reason=f"{few}: {ending}; {_remedy(end, asked or len(raw))}")
     seen, x = smooth[first:last], lr[first:last]
+    if raw[first:last].min() == raw[first:last].max():
+        return nothing._replace(reason="the loss does not change at all, whatever the rate: no gradient reaches the weights")
     if not seen.min() < seen[0] - LEAST_FALL * abs(seen[0]):
         return nothing._replace(reason=f"the loss never falls below where it begins, at {rate_in_words(x[0])}: "
                                        "begin with a lower rate (--from)")

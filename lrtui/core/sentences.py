@@ -15,13 +15,15 @@ from lrtui.core.spec import Lane
 from lrtui.core.standings import FAILED, standings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.core.thresholds import HALF_WAY
+from lrtui.core.thresholds import FIRST_GAIN, HALF_WAY, HOT, THROWN_UP
 from lrtui.core.verdicts import Verdict, gauge_word, margin, verdict, warming
 
 LEVEL = 1.05
 """Two losses within 5 % of each other are called level: another seed may turn them round."""
 CLOSE = 2.0
 """Rates within a factor of two are close enough: what is between them is not worth a race."""
+SMALL = 1.3
+"""A rise by less than this is not worth one either."""
 
 
 def lane_sentence(lane: LaneState, state: RaceState) -> str:
@@ -51,7 +53,7 @@ def _about(lane: LaneState, said: Verdict) -> str:
             step = next(alert.step for alert in lane.alerts if alert.kind == "diverged")
             return f"diverged at step {step}; the rate is too high"
         case "hot":
-            return f"too hot, its early steps overshot ({gain})"
+            return f"too hot, {_why_hot(lane)}"
         case "cold":
             return f"too cold, the loss was a straight line along its steps ({gain}): a higher rate gains more"
         case "ok":
@@ -59,7 +61,7 @@ def _about(lane: LaneState, said: Verdict) -> str:
         case "seismic":
             return f"shaking: {found.turns:.0%} of its changes turned back, each {found.jumps:.0%} of the loss"
         case "stalled":
-            return f"nothing gained since step {found.flat_since}, {_REASONS[said.reason]}"
+            return f"no hundredth gained since step {found.flat_since}, {_REASONS[said.reason]}"
     if warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     return "too few steps were measured for a verdict"
@@ -68,9 +70,20 @@ def _about(lane: LaneState, said: Verdict) -> str:
 _REASONS = {
     "floor": "and it is at the floor: no lane is lower by more than a twentieth",
     "dead": "and it is dead: hardly any gradient passes through it any more",
-    "hot": "above the best lane: its steps are too long to go lower",
-    "cold": "above the best lane: its steps are too short",
+    "hot": "above the best lane, and its steps are the longer ones",
+    "cold": "above the best lane, and its steps are the shorter ones",
 }
+
+
+def _why_hot(lane: LaneState) -> str:
+    found = lane.findings
+    if found.early_gain < HOT:
+        return f"its early steps overshot ({_gain(lane)})"
+    if found.peak > THROWN_UP:
+        return f"it was thrown up to {found.peak:.3g} times its start and did not come back in time"
+    if found.first_gain < FIRST_GAIN:
+        return f"its first step overshot (step gain {found.first_gain:.2f}) and it did not come back in time"
+    return f"its early steps led nowhere: the loss was still at {found.progress:.0%} of its start"
 
 
 def _gain(lane: LaneState) -> str:
@@ -120,11 +133,16 @@ def _on_validation(ranked: list[LaneState]) -> Iterator[str]:
 
 
 def _next_rate(winner: LaneState, state: RaceState) -> str:
-    """The rate to try next: on the side that the winner's gauge points to, between it and its neighbour there."""
-    own, word, gain = winner.lane.lr, gauge_word(winner), winner.findings.early_gain
+    """What to try next: a rate on the side that the winner's gauge points to, or a schedule where early and late differ."""
+    own, word, gain, late = winner.lane.lr, gauge_word(winner), winner.findings.early_gain, winner.findings.gain
     kin = sorted({lane.lane.lr for lane in state.lanes if _kin(lane.lane, winner.lane) and lane.status not in FAILED})
     place = kin.index(own)
     below, above = (kin[place - 1] if place else None), (kin[place + 1] if place + 1 < len(kin) else None)
+    if verdict(winner, state) == Verdict("stalled", "floor"):
+        return f"Next: {rate(own, 3)} is settled, it is at the floor; try other seeds, optimizers and schedules at it."
+    if word in ("ok", "cold") and gain > HALF_WAY > late and winner.lane.schedule is None:
+        return (f"Next: a schedule that begins at {rate(own, 3)} and comes down: its early steps had headroom "
+                f"(step gain {gain:.2f}), its last ones overshot ({late:.2f}).")
     if word == "none":
         up, why = above is None and below is not None, "the winner is at the edge of the rates raced"
         if (above is None) == (below is None):
@@ -135,11 +153,14 @@ def _next_rate(winner: LaneState, state: RaceState) -> str:
             "it was too cold" if word == "cold" else "it was too hot" if word == "hot" else
             "there is headroom above" if up else "its steps go beyond the lowest point")
     other = above if up else below
+    # A step at the lowest point of the parabola has a margin of 1: the rate may rise by so much, and not beyond.
+    most = own * min(3.0, max(1.0 / margin(gain), 1.0)) if up and word != "none" and margin(gain) > 0 else own * 3
     if other is None:
-        return _try(own * 3 if up else own / 3, why)
-    if max(own, other) / min(own, other) < CLOSE:
+        return _try(most if up else own / 3, why)
+    between = math.sqrt(own * other)
+    if max(own, other) / min(own, other) < CLOSE or (up and min(most, between) / own < SMALL):
         return f"Next: {rate(own, 3)} is settled within a factor of {CLOSE:g}; try other seeds, optimizers and schedules at it."
-    return _try(math.sqrt(own * other), f"{why}, and {rate(other, 3)} was worse", own, other)
+    return _try(min(most, between) if up else between, f"{why}, and {rate(other, 3)} was worse", own, other)
 
 
 def _kin(one: Lane, other: Lane) -> bool:

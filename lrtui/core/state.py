@@ -121,6 +121,12 @@ class LaneState:
         """The last finite value of a column of `measured`; NaN where there is none."""
         return next((value for value in reversed(self.measured.get(name, ())) if math.isfinite(value)), math.nan)
 
+    def last_measured_at(self, name: str) -> int | None:
+        """The step, counted from 0, of that value."""
+        column = self.measured.get(name, ())
+        return next((step for step, value in zip(reversed(self.measured_steps), reversed(column), strict=False)
+                     if math.isfinite(value)), None)
+
     def _took_measured(self, event: Measured) -> None:
         self.measured_steps += event.steps
         for name in event.columns:

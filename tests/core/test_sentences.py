@@ -52,6 +52,12 @@ class TestALane:
     @pytest.mark.parametrize(("lane", "words"), [
         ({}, "about right early on (step gain 0.70, margin 0.60 of 2)"),
         ({"found": HOT}, "too hot, its early steps overshot (step gain 0.10, margin 1.80 of 2)"),
+        ({"found": changed(HOT, early_gain=0.99, peak=60.0)},
+         "too hot, it was thrown up to 60 times its start and did not come back in time"),
+        ({"found": changed(HOT, early_gain=0.99, first_gain=-2.0)},
+         "too hot, its first step overshot (step gain -2.00) and it did not come back in time"),
+        ({"found": changed(HOT, early_gain=0.9, progress=0.99, long=True)},
+         "too hot, its early steps led nowhere: the loss was still at 99% of its start"),
         ({"found": COLD}, "too cold, the loss was a straight line along its steps (step gain 0.99, margin 0.02 of 2): "
                           "a higher rate gains more"),
         ({"found": BRIEF}, "too few steps were measured for a verdict"),
@@ -75,9 +81,10 @@ class TestALane:
         assert said == "A lane 0 (3): not finite at step 0, before any update: the rate has no part in it."
 
     @pytest.mark.parametrize(("found", "words"), [
-        ({}, "nothing gained since step 40, above the best lane: its steps are too long to go lower"),
-        ({"early_gain": 0.9}, "nothing gained since step 40, above the best lane: its steps are too short"),
-        ({"gradient": 1e-6}, "nothing gained since step 40, and it is dead: hardly any gradient passes through it any more")])
+        ({}, "no hundredth gained since step 40, above the best lane, and its steps are the longer ones"),
+        ({"early_gain": 0.9}, "no hundredth gained since step 40, above the best lane, and its steps are the shorter ones"),
+        ({"gradient": 1e-6}, "no hundredth gained since step 40, and it is dead: hardly any gradient passes through it "
+                             "any more")])
     def test_a_stall_has_its_reason(self, found, words):
         stuck = changed(OK, **{"flat_since": 40, "early_gain": 0.3, **found})
         sentence = about({"loss": 3.0, "found": stuck}, {"loss": 1.0})
@@ -85,8 +92,8 @@ class TestALane:
 
     def test_at_the_floor(self):
         sentence = about({"loss": 1.01, "found": changed(OK, flat_since=40)}, {"loss": 1.0})
-        assert sentence == ("A lane 0 (0.1): nothing gained since step 40, and it is at the floor: no lane is lower by more than "
-                            "a twentieth; it ended at 1.010, level with the best lane's.")
+        assert sentence == ("A lane 0 (0.1): no hundredth gained since step 40, and it is at the floor: no lane is lower by more "
+                            "than a twentieth; it ended at 1.010, level with the best lane's.")
 
     def test_shaking_has_its_numbers(self):
         wild, calm = changed(OK, turns=0.75, jumps=0.4), changed(OK, turns=0.5, jumps=0.01)
@@ -173,9 +180,22 @@ class TestTheNextRate:
 
     def test_between_the_winner_and_its_upper_neighbour_where_it_was_cold_or_has_headroom(self):
         lanes = [{"lr": 0.001, **self.LOST}, {"lr": 0.01, **self.WON}, {"lr": 1.0, **self.LOST}]
-        assert self.next(*lanes) == "Next: try 0.1; the winner's step gain was 0.70: there is headroom above, and 1 was worse."
+        assert self.next(*lanes) == "Next: try 0.02; the winner's step gain was 0.70: there is headroom above, and 1 was worse."
         lanes[1]["found"] = COLD
-        assert self.next(*lanes) == "Next: try 0.1; the winner's step gain was 0.99: it was too cold, and 1 was worse."
+        assert self.next(*lanes) == "Next: try 0.03; the winner's step gain was 0.99: it was too cold, and 1 was worse."
+
+    def test_a_schedule_where_the_early_steps_had_headroom_and_the_last_ones_overshot(self):
+        lanes = [{"lr": 0.001, **self.LOST}, {"lr": 0.01, **self.WON, "found": changed(OK, gain=0.2)}]
+        assert self.next(*lanes) == ("Next: a schedule that begins at 0.01 and comes down: its early steps had headroom "
+                                     "(step gain 0.70), its last ones overshot (0.20).")
+
+    def test_nothing_further_for_a_winner_at_the_floor(self):
+        lanes = [{"lr": 0.001, **self.LOST}, {"lr": 0.01, **self.WON, "found": changed(OK, flat_since=40)}]
+        assert self.next(*lanes) == "Next: 0.01 is settled, it is at the floor; try other seeds, optimizers and schedules at it."
+
+    def test_a_rise_by_little_is_none(self):
+        lanes = [{"lr": 0.01, **self.WON, "found": changed(OK, early_gain=0.55)}, {"lr": 1.0, **self.LOST}]
+        assert "is settled within a factor of 2" in self.next(*lanes)
 
     def test_between_it_and_its_lower_neighbour_where_it_was_hot_or_its_steps_are_long(self):
         lanes = [{"lr": 1e-4, **self.LOST}, {"lr": 0.01, "found": HOT, **self.WON}, {"lr": 1.0, **self.LOST}]
@@ -214,7 +234,7 @@ class TestTheNextRate:
 
     def test_a_lane_that_went_nan_was_worse(self):
         said = self.next({"lr": 0.01, "found": COLD, **self.WON}, nan_lane(lr=1.0))
-        assert said == "Next: try 0.1; the winner's step gain was 0.99: it was too cold, and 1 was worse."
+        assert said == "Next: try 0.03; the winner's step gain was 0.99: it was too cold, and 1 was worse."
 
 
 class TestSurprises:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .fake_run import make_run
+from lrtui.core.events import Spiked
+from lrtui.core.state import RaceState, apply
+from lrtui.tui.render.canvas import Canvas
+
+from .fake_run import STEPS, make_race, make_run, story
+from .test_pane import drawn
 from .viewer import Viewer
 
 
@@ -23,3 +28,13 @@ def test_a_lane_that_diverged_has_its_mark_in_the_overlay(tmp_path, clock):
 def test_lanes_that_ended_nan_or_in_an_error_have_a_cross(tmp_path, clock):
     assert signs(tmp_path, clock, "steady", "explodes", "breaks").count("✗") == 2
     assert "✗" not in signs(tmp_path, clock, "steady")
+
+
+def test_a_spike_has_its_mark_in_the_lanes_own_pane():
+    state = RaceState(make_race(("steady",)))
+    for event in story(0, "steady", STEPS, over=False):
+        apply(state, event)
+    before = "\n".join(drawn(state, 0, Canvas(72, 22)))
+    apply(state, Spiked(lane=0, steps=[STEPS // 2]))
+    after = "\n".join(drawn(state, 0, Canvas(72, 22)))
+    assert ("^" in before, after.count("^")) == (False, 1)

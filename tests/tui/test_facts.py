@@ -112,7 +112,7 @@ class TestTheTable:
         assert "nothing has been measured yet" in rows[4]
 
     def test_the_cost_is_shown(self):
-        assert drawn(state_with(measured()))[4].strip() == "measuring: 1.7% of the time, 2 of 60 steps"
+        assert drawn(state_with(measured()))[4].strip() == "measuring: 1.7% of the time, 2 steps of 60, last 1"
 
     def test_caveats_follow_where_there_is_room(self):
         lanes = [{"name": "steady", "lr": 0.1, "optimizer": "Rprop"}]

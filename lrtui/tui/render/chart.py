@@ -14,7 +14,9 @@ from lrtui.tui.render.canvas import Canvas
 
 LEFT_DOTS = np.uint8(0x47)
 """The left one of a braille cell's two dot columns."""
-NAN_MARK, ALERT_MARK, ABOVE, BELOW = "✗", "!", "↑", "↓"
+NAN_MARK, ALERT_MARK, SPIKE_MARK, ABOVE, BELOW = "✗", "!", "^", "↑", "↓"
+MOST_SPIKES = 100
+"""Only so many of the last spikes are marked: a curve must be seen beside its marks."""
 
 
 def curve(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: int, style: int) -> raster.Raster | None:
@@ -88,13 +90,15 @@ def mark(canvas: Canvas, lane: LaneState, drawn: raster.Raster, limits: Limits, 
 
 
 def alert_marks(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
-    """Marks where a lane that has losses diverged."""
+    """Marks the spikes of a lane that has losses, and where it diverged."""
     values = lane.columns["loss"].values
-    for alert in lane.alerts:
-        if alert.kind == "diverged" and alert.step < len(values):
-            x = min(int(alert.step * canvas.width / total), canvas.width - 1)
-            y = raster.dot_row(float(values[alert.step]), 4 * canvas.height, limits.low, limits.high, limits.log) // 4
-            canvas.text(x, y, ALERT_MARK, styles.WARN)
+    marks = [(step, SPIKE_MARK, styles.lane_bold(lane.index)) for step in lane.spikes[-MOST_SPIKES:]]
+    marks += [(alert.step, ALERT_MARK, styles.WARN) for alert in lane.alerts if alert.kind == "diverged"]
+    for step, sign, style in marks:
+        if step < len(values):
+            x = min(int(step * canvas.width / total), canvas.width - 1)
+            y = raster.dot_row(float(values[step]), 4 * canvas.height, limits.low, limits.high, limits.log) // 4
+            canvas.text(x, y, sign, style)
 
 
 def y_labels(canvas: Canvas, limits: Limits) -> None:

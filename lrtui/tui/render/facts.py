@@ -67,7 +67,8 @@ def cost(lane: LaneState) -> str:
     """What measuring has taken of the lane's time."""
     if not lane.training_seconds or not lane.measured_steps:
         return "nothing has been measured yet" if not lane.over else "nothing was measured"
-    return f"measuring: {lane.spent / lane.training_seconds:.1%} of the time, {len(lane.measured_steps)} of {lane.steps} steps"
+    share = lane.spent / lane.training_seconds
+    return f"measuring: {share:.1%} of the time, {len(lane.measured_steps)} steps of {lane.steps}, last {lane.measured_steps[-1]}"
 
 
 def _words(lane: LaneState, said: Verdict, width: int) -> str:

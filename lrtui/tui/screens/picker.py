@@ -87,6 +87,7 @@ class Picker(Screen[None]):
     def on_mount(self) -> None:
         self.query_one("#picker-footer", Frame).styles.height = 1
         self.query_one("#list", OptionList).can_focus = False
+        self.query_one("#filter", Filter).cursor_blink = False  # a blink is bytes on the line, twice a second
         self._items = _items(self._runs)
         self._fill("")
         self.query_one(Input).focus()

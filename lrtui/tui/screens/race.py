@@ -33,6 +33,7 @@ MACHINE_EVERY = 20
 POLL_BUDGET_S = 0.06
 CATCH_UP_S = 0.005
 LEGEND = {"✗": "the last finite loss of a lane that ended NaN or in an error", "!": "where a lane was found to diverge",
+          "^": "a spike: a loss six standard deviations above those before it",
           "↑": "the curve goes on above the chart",
           "smoothed": "the loss that the standings go by: an average over the last ten steps or so (EMA 0.9)"}
 
