@@ -136,6 +136,7 @@ BAD_ARGS = [
     ["race", "explode", "--batch-size", "0"], ["race", "explode", "--seed", "-1"], ["race", "explode", "--device", "tpu"],
     ["race", "explode", "--set", "nonsense"], ["race", "explode", "--set", "=1"], ["race", "explode", "--set", "lane.lr=1"],
     ["race", "explode", "--set", "x.y.z=1"], ["race", "explode", "--set", "pace=-1"], ["race", "explode", "--set", "title=3"],
+    ["race", "explode", "--on-divergence", "pause", "--plain"], ["race", "explode", "--on-nan", "rewind"],
     ["race", "explode", "--trainers", "0"], ["race", "explode", "--task", "nope"], ["race", "explode", "--task", "nope.py:Nope"],
     ["race", "explode", "--task", "json:Nope"], ["race", "--task", "nope"], ["race", "explode", "--frobnicate"],
     ["race", "explode", "--set", "\x1b[31mred"], ["race", "explode", "\x1b]0;owned\x07"], ["frobnicate"], ["--frobnicate"],
