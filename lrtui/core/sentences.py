@@ -61,7 +61,7 @@ def _about(lane: LaneState, said: Verdict) -> str:
         case "seismic":
             return f"shaking: {found.turns:.0%} of its changes turned back, each {found.jumps:.0%} of the loss"
         case "stalled":
-            return f"no hundredth gained since step {found.flat_since}, {_REASONS[said.reason]}"
+            return f"less than 1 % gained since step {found.flat_since}, {_REASONS[said.reason]}"
     if warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     return "too few steps were measured for a verdict"
@@ -149,9 +149,9 @@ def _next_rate(winner: LaneState, state: RaceState) -> str:
             return f"Next: {rate(own, 3)} again, for longer: too few steps were measured to say on which side to look."
     else:
         up = word == "cold" or (word == "ok" and gain > HALF_WAY)
-        why = f"the winner's step gain was {gain:.2f}: " + (
+        why = f"the winner's early step gain was {gain:.2f}: " + (
             "it was too cold" if word == "cold" else "it was too hot" if word == "hot" else
-            "there is headroom above" if up else "its steps go beyond the lowest point")
+            "there was headroom above" if up else "its steps went beyond the lowest point")
     other = above if up else below
     # A step at the lowest point of the parabola has a margin of 1: the rate may rise by so much, and not beyond.
     most = own * min(3.0, max(1.0 / margin(gain), 1.0)) if up and word != "none" and margin(gain) > 0 else own * 3

@@ -81,9 +81,9 @@ class TestALane:
         assert said == "A lane 0 (3): not finite at step 0, before any update: the rate has no part in it."
 
     @pytest.mark.parametrize(("found", "words"), [
-        ({}, "no hundredth gained since step 40, above the best lane, and its steps are the longer ones"),
-        ({"early_gain": 0.9}, "no hundredth gained since step 40, above the best lane, and its steps are the shorter ones"),
-        ({"gradient": 1e-6}, "no hundredth gained since step 40, and it is dead: hardly any gradient passes through it "
+        ({}, "less than 1 % gained since step 40, above the best lane, and its steps are the longer ones"),
+        ({"early_gain": 0.9}, "less than 1 % gained since step 40, above the best lane, and its steps are the shorter ones"),
+        ({"gradient": 1e-6}, "less than 1 % gained since step 40, and it is dead: hardly any gradient passes through it "
                              "any more")])
     def test_a_stall_has_its_reason(self, found, words):
         stuck = changed(OK, **{"flat_since": 40, "early_gain": 0.3, **found})
@@ -92,8 +92,8 @@ class TestALane:
 
     def test_at_the_floor(self):
         sentence = about({"loss": 1.01, "found": changed(OK, flat_since=40)}, {"loss": 1.0})
-        assert sentence == ("A lane 0 (0.1): no hundredth gained since step 40, and it is at the floor: no lane is lower by more "
-                            "than a twentieth; it ended at 1.010, level with the best lane's.")
+        assert sentence == ("A lane 0 (0.1): less than 1 % gained since step 40, and it is at the floor: no lane is lower by "
+                            "more than a twentieth; it ended at 1.010, level with the best lane's.")
 
     def test_shaking_has_its_numbers(self):
         wild, calm = changed(OK, turns=0.75, jumps=0.4), changed(OK, turns=0.5, jumps=0.01)
@@ -180,9 +180,10 @@ class TestTheNextRate:
 
     def test_between_the_winner_and_its_upper_neighbour_where_it_was_cold_or_has_headroom(self):
         lanes = [{"lr": 0.001, **self.LOST}, {"lr": 0.01, **self.WON}, {"lr": 1.0, **self.LOST}]
-        assert self.next(*lanes) == "Next: try 0.02; the winner's step gain was 0.70: there is headroom above, and 1 was worse."
+        assert self.next(*lanes) == (
+            "Next: try 0.02; the winner's early step gain was 0.70: there was headroom above, and 1 was worse.")
         lanes[1]["found"] = COLD
-        assert self.next(*lanes) == "Next: try 0.03; the winner's step gain was 0.99: it was too cold, and 1 was worse."
+        assert self.next(*lanes) == "Next: try 0.03; the winner's early step gain was 0.99: it was too cold, and 1 was worse."
 
     def test_a_schedule_where_the_early_steps_had_headroom_and_the_last_ones_overshot(self):
         lanes = [{"lr": 0.001, **self.LOST}, {"lr": 0.01, **self.WON, "found": changed(OK, gain=0.2)}]
@@ -199,15 +200,18 @@ class TestTheNextRate:
 
     def test_between_it_and_its_lower_neighbour_where_it_was_hot_or_its_steps_are_long(self):
         lanes = [{"lr": 1e-4, **self.LOST}, {"lr": 0.01, "found": HOT, **self.WON}, {"lr": 1.0, **self.LOST}]
-        assert self.next(*lanes) == "Next: try 0.001; the winner's step gain was 0.10: it was too hot, and 0.0001 was worse."
+        assert self.next(*lanes) == (
+            "Next: try 0.001; the winner's early step gain was 0.10: it was too hot, and 0.0001 was worse.")
         lanes[1]["found"] = changed(OK, early_gain=0.4)
-        words = "the winner's step gain was 0.40: its steps go beyond the lowest point, and 0.0001 was worse"
+        words = "the winner's early step gain was 0.40: its steps went beyond the lowest point, and 0.0001 was worse"
         assert self.next(*lanes) == f"Next: try 0.001; {words}."
 
     def test_beyond_the_edge_of_the_rates_raced(self):
         cold, hot = {"lr": 0.01, "found": COLD, **self.WON}, {"lr": 0.001, "found": HOT, **self.WON}
-        assert self.next({"lr": 0.001, **self.LOST}, cold) == "Next: try 0.03; the winner's step gain was 0.99: it was too cold."
-        assert self.next(hot, {"lr": 0.01, **self.LOST}) == "Next: try 0.0003; the winner's step gain was 0.10: it was too hot."
+        assert self.next({"lr": 0.001, **self.LOST}, cold) == (
+            "Next: try 0.03; the winner's early step gain was 0.99: it was too cold.")
+        assert self.next(hot, {"lr": 0.01, **self.LOST}) == (
+            "Next: try 0.0003; the winner's early step gain was 0.10: it was too hot.")
 
     @pytest.mark.parametrize(("other", "expected"), [(0.019, "settled"), (0.02, "0.014"), (0.022, "0.015"), (0.03, "0.02")])
     def test_a_rate_that_was_raced_is_never_the_next(self, other, expected):
@@ -234,7 +238,7 @@ class TestTheNextRate:
 
     def test_a_lane_that_went_nan_was_worse(self):
         said = self.next({"lr": 0.01, "found": COLD, **self.WON}, nan_lane(lr=1.0))
-        assert said == "Next: try 0.03; the winner's step gain was 0.99: it was too cold, and 1 was worse."
+        assert said == "Next: try 0.03; the winner's early step gain was 0.99: it was too cold, and 1 was worse."
 
 
 class TestSurprises:
