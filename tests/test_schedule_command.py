@@ -47,6 +47,11 @@ def test_a_schedule_is_drawn_into_a_pipe_with_its_rates_in_words_and_its_warning
     assert not (tmp_path / "r").exists()
 
 
+def test_a_schedule_that_will_fail_is_told_to_the_shell(tmp_path):
+    done = schedule("OneCycleLR(total_steps=20)", "--steps", "84", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_it_is_one_line_for_a_program(tmp_path):
     done = schedule("OneCycleLR(total_steps=50)", "--lr", "0.1", "--steps", "60", "--optimizer", "SGD", "--json", cwd=tmp_path)
     (line,) = (json.loads(line, parse_constant=pytest.fail) for line in done.stdout.splitlines())

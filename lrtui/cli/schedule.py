@@ -51,9 +51,9 @@ def schedule(spec: str, as_json: bool, steps_per_epoch: int | None, **flags: Any
     if as_json:
         for lane, preview in zip(race.lanes, previews, strict=True):
             print(json.dumps(_line(lane, preview), allow_nan=False))
-        return ExitCode.RACED
-    _draw(race, previews)
-    return ExitCode.RACED
+    else:
+        _draw(race, previews)
+    return ExitCode.ALL_FAILED if any(preview.failure for preview in previews) else ExitCode.RACED
 
 
 def _is_schedule(spec: str) -> bool:

@@ -19,6 +19,10 @@ SUNK = 1e-4
 """Below this part of its highest value, in the first half of the budget, a rate was hardly meant to be."""
 AT_ZERO = 0.05
 """A rate of zero for a greater part of the budget than this, at the end, is told."""
+GROWN = 100.0
+"""A rate that ends at more than this many times the lane's own was hardly meant to."""
+SWEEPS = ("range-test",)
+"""Schedules whose rates are meant to grow."""
 _LENGTHS = {"total_steps", "epochs", "steps_per_epoch", "T_max", "total_iters", "milestones", "step_size", "step_size_up",
             "step_size_down", "T_0", "warmup_steps", "num_decay_steps", "num_stable_steps"}
 """Options that count steps or epochs."""
@@ -83,7 +87,7 @@ def warnings(lane: Lane, preview: Preview, *, certain: bool = True, validated: b
                      "the race will be refused.")
     if certain:
         found += [text for part in parts for rule in _BY_LENGTH for text in rule(case, part)]
-        found += [*_never(case), *_failure(case), *_no_rate(case)]
+        found += [*_never(case), *_failure(case), *_no_rate(case), *_grows(case)]
     place = f"{lane.schedule_at}: " if lane.schedule_at else ""
     return [place + text for text in dict.fromkeys(found)]
 
@@ -260,6 +264,12 @@ def _no_rate(case: Case) -> Iterator[str]:
     if preview.rates and preview.rates[-1] == 0 and preview.cut is None and preview.steps[-1] < preview.total * (1 - AT_ZERO):
         remedy = '; total_iters is 5 unless given, "auto" is the budget' if _unset_polynomial(case.spec) else ""
         yield f"the rate is 0 {case.after(preview.steps[-1] / case.each)}: nothing is learnt from there on{remedy}."
+
+
+def _grows(case: Case) -> Iterator[str]:
+    last = case.preview.rates[-1] if case.preview.rates and case.preview.cut is None else math.nan
+    if last > GROWN * case.lane.lr and case.spec.name not in SWEEPS:
+        yield f"the rate grows to {rate(last)}, {rate(last / case.lane.lr, 3)} times lr = {rate(case.lane.lr)}."
 
 
 def _unset_polynomial(spec: ScheduleSpec) -> bool:

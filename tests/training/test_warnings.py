@@ -75,6 +75,8 @@ GOLDEN = {
         "LambdaLR fails after 50 of 100 epochs (float division by zero): the lane ends there."],
     '"LambdaLR(lr_lambda=\'1e400 if epoch > 49 else 1\')"': [
         "LambdaLR fails after 50 of 100 epochs (it gives a rate of inf): the lane ends there."],
+    '"LambdaLR(lr_lambda=\'1 + 2 * epoch\')"': ["the rate grows to 19.9, 199 times lr = 0.1."],
+    '"LambdaLR(lr_lambda=\'1 + epoch\')"': [],
     '"ReduceLROnPlateau(patience=5)"': [],
     '"ReduceLROnPlateau(patience=98)"': [
         "ReduceLROnPlateau lowers the rate after 100 epochs at the earliest, and there are 100: it does nothing here; patience "

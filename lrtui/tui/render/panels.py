@@ -98,13 +98,17 @@ def _fitted(text: str, width: int) -> str:
     return text + " " * (width - text_width(text))
 
 
+MORE = "  i: all of it"
+"""Stands where the sentences about a race are cut."""
+
+
 def _outcome(canvas: Canvas, state: RaceState) -> int:
     """The sentences about a race that is over, wrapped where there is room for all; returns the rows that they took."""
     sentences = [one_line(sentence) for sentence in race_sentences(state)]
     lines = [line for sentence in sentences for line in textwrap.wrap(sentence, max(8, canvas.width - 2))]
     if len(lines) > canvas.height:
-        lines = [_cut(sentence, canvas.width - 2) for sentence in sentences]
-    lines = lines[:canvas.height]
+        lines = [_cut(sentence, canvas.width - 2) for sentence in sentences][:canvas.height]
+        lines[-1] = _cut(lines[-1], canvas.width - 2 - len(MORE)) + MORE
     for y, line in enumerate(lines):
         canvas.text(1, y, line, styles.BOLD)
     return len(lines)
