@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -18,8 +18,9 @@ from lrtui.core.numbers import loss, rate
 from lrtui.core.outcome import point_line
 from lrtui.find import DECADES, HIGH, LOW, POINTS, Finder, Plan, plan
 from lrtui.follow import Follower
-from lrtui.plain import POLL_S, JsonLines, PlainLines
-from lrtui.report import print_outcome
+
+if TYPE_CHECKING:
+    from lrtui.plain import JsonLines
 
 _MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
 
@@ -85,6 +86,7 @@ def read_plan(flags: dict[str, Any]) -> Plan:
 
 def _play(finder: Finder, lines: _JsonPoints | _PlainPoints, signals: Signals) -> bool:
     """Tells a finder from its beginning to its end; False where it was interrupted."""
+    from lrtui.plain import POLL_S
     while not finder.over:
         if finder.due:
             finder.advance()  # waits for torch: an interrupt need not
@@ -112,6 +114,7 @@ class _JsonPoints:
     def tell(self, finder: Finder, follower: Follower, event: AnyEvent) -> None:
         """One event; of the sweep, alerts alone: its steps are the points."""
         if follower is finder.check:
+            from lrtui.plain import JsonLines
             self._check = self._check or JsonLines(follower)
             self._check.tell(follower.state, event)
         elif isinstance(event, Alerted):
@@ -137,7 +140,8 @@ class _PlainPoints:
     """Text for people: a line a second, then the chart, the check's standings and what follows from them."""
 
     def __init__(self) -> None:
-        self._check: PlainLines = PlainLines()
+        from lrtui.plain import PlainLines
+        self._check = PlainLines()
         self._ticked = time.monotonic()
         self._said = ""
 
@@ -159,6 +163,7 @@ class _PlainPoints:
 
     def finish(self, finder: Finder) -> None:
         """What there is to see and to read."""
+        from lrtui.report import print_outcome
         assert finder.outcome is not None
         print_outcome(Console(highlight=False), finder.found, finder.outcome, finder.check.state if finder.check else None)
         for follower in (finder.sweep, finder.check):

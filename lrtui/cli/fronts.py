@@ -16,6 +16,7 @@ from rich.text import Text
 
 from lrtui.core.commands import Stop
 from lrtui.core.errors import LrtuiError, StoreUnavailable
+from lrtui.core.standings import FAILED
 from lrtui.find import Plan
 from lrtui.follow import Follower
 from lrtui.store import rundir
@@ -92,7 +93,7 @@ def _stop_all(follower: Follower) -> None:
 
 
 def _outcome(follower: Follower) -> int:
-    failed = all(lane.status in ("error", "died") for lane in follower.state.lanes)
+    failed = all(lane.status in FAILED for lane in follower.state.lanes)
     return ExitCode.ALL_FAILED if failed else ExitCode.RACED
 
 

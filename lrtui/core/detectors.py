@@ -65,12 +65,15 @@ class Divergence:
         self.start = math.nan
         """The loss that the lane began with; see START_STEPS."""
         self._early = early_steps(total)
-        self.first = math.nan
-        """The very first loss."""
         self._first: list[float] = []
         self._lasted = [0, 0, 0]
         """For how many steps in a row each rule has held."""
         self._steps = 0
+
+    @property
+    def first(self) -> float:
+        """The very first loss."""
+        return self._first[0] if self._first else math.nan
 
     def update(self, loss: float, hot: bool = False) -> str | None:
         """Takes the loss of one step, and whether the gauge found the lane hot; a sentence where a rule says "diverged"."""
@@ -81,7 +84,6 @@ class Divergence:
         fast = self.fast.update(loss)
         if len(self._first) < limits.START_STEPS:
             self._first.append(loss)
-            self.first = self._first[0]
             middle = median(self._first)
             self.start = self._first[0] if middle > limits.START_TIMES * self._first[0] > 0 else middle
         if fast > limits.FAR * self.start > 0:

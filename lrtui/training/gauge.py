@@ -51,7 +51,6 @@ class Gauge:
         self._samples = 0
         self._graph = False
         self._random: rng.RandomState | None = None
-        self._began = 0.0
         self._before: list[list[Tensor]] = []
         self._etas: list[float] = []
         self._lrs: list[float] = []
@@ -62,9 +61,9 @@ class Gauge:
     def before_forward(self, step: int) -> None:
         """A step begins; `step` counts from 0."""
         if self.sampling.due(step):
-            self._began = time.perf_counter()
+            began = time.perf_counter()
             self._random = rng.capture(self._device)
-            self.sampling.spent(time.perf_counter() - self._began)
+            self.sampling.spent(time.perf_counter() - began)
 
     def after_update(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> float | None:
         """The weights are updated; `again` computes its loss once more. Its gain, if this step was sampled."""

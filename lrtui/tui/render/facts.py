@@ -24,11 +24,11 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict) -> None:
     heads = ("applied", "next", "step size", "realised", "change/wt")
     _row(canvas, 0, heads[:fits], styles.DIM)
     shown = min(effective.groups(lane), max(1, canvas.height - 4))
-    for group in range(shown):
-        now = effective.rates(lane, group)
+    groups = [effective.rates(lane, group) for group in range(shown)]
+    for y, now in enumerate(groups, 1):
         cells = [effective.known(value) for value in (now.applied, now.next, now.step_size, now.realised)]
-        _row(canvas, 1 + group, [*cells, effective.ratio_words(now.ratio)][:fits], styles.BOLD)
-    now = effective.rates(lane)
+        _row(canvas, y, [*cells, effective.ratio_words(now.ratio)][:fits], styles.BOLD)
+    now = groups[0]
     quantiles = [f"{share}% {effective.known(value, 2)}" for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))]
     _row(canvas, 1 + shown, ["per element", *quantiles, "usual 10^-3"][:fits], styles.DIM)
     dial(canvas, 2 + shown, lane, said)

@@ -12,6 +12,7 @@ from lrtui.core.finder import RULES, Found
 from lrtui.core.numbers import loss, rate
 from lrtui.core.outcome import in_order
 from lrtui.core.series import window_of
+from lrtui.core.standings import FAILED
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import verdict
@@ -125,7 +126,7 @@ def standings(canvas: Canvas, check: RaceState | None, said: str) -> None:
 
 
 def _standing(canvas: Canvas, place: int, lane: LaneState, check: RaceState) -> None:
-    bad = lane.status in ("nan", "error", "died")
+    bad = lane.status in ("nan", *FAILED)
     won = check.over and place == 1 and not bad
     style = styles.ALERT if bad else styles.WARN if won else styles.lane(lane.index)
     status = f"NaN at {lane.ended.step}" if lane.status == "nan" and lane.ended else status_words(lane, verdict(lane, check))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from lrtui.core.numbers import count, duration, loss, rate
+from lrtui.core.standings import FAILED
 from lrtui.core.state import LaneState
 from lrtui.core.text import literal, one_line
 from lrtui.core.verdicts import Verdict
@@ -13,7 +14,6 @@ from lrtui.tui.render import chart, digits, facts, sprite, styles
 from lrtui.tui.render.canvas import Canvas, text_width
 from lrtui.tui.view import RaceView
 
-FAILED = ("error", "died")
 STATUS_WIDTH = 16
 
 

@@ -8,15 +8,21 @@ import time
 
 from lrtui.core.numbers import loss, rate
 from lrtui.core.sentences import race_sentences
-from lrtui.core.standings import standings
+from lrtui.core.standings import FAILED, standings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import Verdict, verdict
-from lrtui.tui.layout import Rect
+from lrtui.tui.layout import LEAST, Rect
 from lrtui.tui.render import chart, styles
 from lrtui.tui.render.canvas import Canvas, text_width
 from lrtui.tui.render.pane import status_words
 from lrtui.tui.view import RaceView
+
+
+def too_small(canvas: Canvas) -> None:
+    """What stands on a screen without room for anything else."""
+    canvas.fill()
+    canvas.text(0, 0, f"lrtui needs {LEAST[0]}x{LEAST[1]}; this is {canvas.width}x{canvas.height}", styles.ALERT)
 
 
 def header(canvas: Canvas, state: RaceState, trouble: str) -> None:
@@ -67,7 +73,7 @@ def table(canvas: Canvas, state: RaceState, view: RaceView) -> None:
 
 
 def _standing(canvas: Canvas, place: int, lane: LaneState, said: Verdict, chosen: bool, wide: bool) -> None:
-    bad = said.word == "nan" or lane.status in ("error", "died")
+    bad = said.word == "nan" or lane.status in FAILED
     style = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane(lane.index)
     if bad or chosen:
         canvas.fill(style)
@@ -173,7 +179,7 @@ def overlay(canvas: Canvas, state: RaceState, view: RaceView, total: int) -> Non
     for lane in lanes:
         if lane.index in ends:
             x, y = ends[lane.index]
-            lost = lane.status in ("nan", "error", "died")
+            lost = lane.status in ("nan", *FAILED)
             sign, style = (chart.NAN_MARK, styles.ALERT) if lost else (lane.lane.letter, styles.lane_bold(lane.index))
             chart.alert_marks(area, lane, view.loss_limits, total)
             area.text(min(x + 1, area.width - len(sign)), y, sign, style)

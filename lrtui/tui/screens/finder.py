@@ -18,8 +18,8 @@ from lrtui.find import Finder, Plan
 from lrtui.launch import Crew
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
-from lrtui.tui.layout import LEAST, FinderLayout, Rect, arrange_finder
-from lrtui.tui.render import chart, finder as drawing, panels, styles
+from lrtui.tui.layout import FinderLayout, Rect, arrange_finder
+from lrtui.tui.render import chart, finder as drawing, panels
 from lrtui.tui.render.axis import Limits
 from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.view import RaceView, steps_shown
@@ -108,7 +108,7 @@ class FinderScreen(Screen[None]):
         check = self.finder.check.state if self.finder.check else None
         layout = arrange_finder(canvas.width, canvas.height, len(check.lanes) if check else 4)
         if layout.too_small:
-            canvas.text(0, 0, f"lrtui needs {LEAST[0]}x{LEAST[1]}; this is {canvas.width}x{canvas.height}", styles.ALERT)
+            panels.too_small(canvas)
             self._frame.commit()
             return
         drawing.header(canvas.view(layout.header), self._title(), self._phase(), self._trouble)

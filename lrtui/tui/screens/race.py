@@ -20,9 +20,9 @@ from lrtui.find import Plan, plan
 from lrtui.follow import Follower
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
-from lrtui.tui.layout import LEAST, Layout, arrange
+from lrtui.tui.layout import Layout, arrange
 from lrtui.tui.machine import Machine
-from lrtui.tui.render import pane, panels, styles
+from lrtui.tui.render import pane, panels
 from lrtui.tui.screens.dialogs import Explain, Help, Question
 from lrtui.tui.view import RaceView, steps_shown
 
@@ -102,8 +102,7 @@ class RaceScreen(Screen[None]):
         if not canvas.height or not canvas.width:
             return
         if layout.too_small:
-            canvas.fill()
-            canvas.text(0, 0, f"lrtui needs {LEAST[0]}x{LEAST[1]}; this is {canvas.width}x{canvas.height}", styles.ALERT)
+            panels.too_small(canvas)
             self._frame.commit()
             return
         self.view.fit(self.state)
