@@ -9,16 +9,22 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from lrtui.core.commands import AnyCommand
+from lrtui.core.commands import REFUSED, AnyCommand
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.events import AnyEvent, Ended
-from lrtui.core.state import RaceState, apply
+from lrtui.core.state import LaneState, RaceState, apply, presume
 from lrtui.store.reader import Reader
 from lrtui.store.rundir import CREW_LOG
 from lrtui.store.writer import Writer
 
 LOOK_S = 1.0
 """How often the crew is looked for."""
+LAST_WORDS_S = 10.0
+"""How long trainers whose crew is gone may take to put down their lanes' ends, before those are made up here."""
+UNFINISHED = ("interrupted", "died")
+"""Ends from which a lane can be taken up again without being told to go back."""
+RESUMABLE = ("cut off", "interrupted")
+"""States of a run (`store.reader.Summary`) whose crew is gone before its lanes had ended for good."""
 
 
 class Follower:
@@ -27,12 +33,13 @@ class Follower:
     def __init__(self, run: Path) -> None:
         self.run = run
         self.reader = Reader(run)
-        self.race = self.reader.race
-        self.state = RaceState(self.race)
+        self.state = RaceState(self.reader.race)
         self.trouble = ""
         """Why the record may be behind the training, or ended too early; '' where nothing is wrong."""
         self._writer: Writer | None = None
         self._looked = time.monotonic()
+        self._gone_since: float | None = None
+        """When the crew was first found to be gone."""
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
         """The events since the last call (as many as fit the budget), which `state` now holds."""
@@ -52,27 +59,50 @@ class Follower:
 
     def _look(self) -> list[AnyEvent]:
         """Looks whether the crew lives. A crew that is gone may have ended well since the record was read: it is read again."""
-        abandoned, trouble = self._abandoned(), self.reader.trouble()
+        silent, trouble = self._silent(), self.reader.trouble()
         try:
             events = self.reader.poll() if trouble else []
         except StoreUnavailable:
             return []
         self.trouble = "" if events else trouble
-        if abandoned and not events:
-            events = self._ends()
         for event in events:
             apply(self.state, event)
-        return events
+        if not silent or events:
+            return events
+        ends = self._ends()
+        for end in ends:
+            presume(self.state, end)
+        return [*ends]
 
     @property
     def caught_up(self) -> bool:
         return self.reader.caught_up
 
-    def send(self, commands: Iterable[AnyCommand]) -> None:
-        """Files commands for the run's trainers; StoreUnavailable where that is not possible just now."""
+    @property
+    def crew_gone(self) -> bool:
+        """Whether the crew that there was has ended or died: nobody reads commands any more."""
+        return self._abandoned()
+
+    def resumable(self) -> list[LaneState]:
+        """The lanes that `lrtui resume` goes on with, once the crew is gone: those that did not end by themselves."""
+        return [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED]
+
+    def send(self, commands: Iterable[AnyCommand]) -> list[int]:
+        """Files commands for the run's trainers and its crew; their numbers. StoreUnavailable where that is not possible now."""
         self._writer = self._writer or Writer(self.run, "viewer")
-        for command in commands:
-            self._writer.send(command)
+        return [self._writer.send(command) for command in commands]
+
+    def results(self, numbers: list[int]) -> dict[int, str]:
+        """What became of commands, for those that are answered; nothing where that cannot be read just now."""
+        try:
+            return self.reader.results(numbers) if numbers else {}
+        except StoreUnavailable:
+            return {}
+
+    def withdraw(self, numbers: list[int], why: str) -> None:
+        """Takes back commands that nobody has read; StoreUnavailable where that is not possible now."""
+        self._writer = self._writer or Writer(self.run, "viewer")
+        self._writer.acknowledge([(number, REFUSED + why) for number in numbers])
 
     def close(self) -> None:
         """Lets go of the database."""
@@ -80,14 +110,23 @@ class Follower:
         if self._writer:
             self._writer.close()
 
+    def _silent(self) -> bool:
+        """Whether the crew is gone, and its trainers with it, or with nothing more to say."""
+        if not self._abandoned():
+            self._gone_since = None
+            return False
+        self._gone_since = self._gone_since or time.monotonic()
+        return not self.reader.trainers_alive() or time.monotonic() - self._gone_since > LAST_WORDS_S
+
     def _abandoned(self) -> bool:
         crew = self.reader.crew()
         return crew is not None and not crew.alive()
 
-    def _ends(self) -> list[AnyEvent]:
+    def _ends(self) -> list[Ended]:
         """The ends that nobody was left to record."""
-        last = _last_lines(self.run / CREW_LOG)
-        return [Ended(lane=lane.index, at=time.time(), step=lane.steps, reason="died", error=f"the crew has died\n{last}")
+        way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
+        said = "\n".join(filter(None, ("the crew has died", _last_lines(self.run / CREW_LOG), way_back)))
+        return [Ended(lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=said)
                 for lane in self.state.lanes if not lane.over]
 
 

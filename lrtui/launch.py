@@ -11,9 +11,29 @@ from pathlib import Path
 import msgspec
 
 from lrtui.core.crewtalk import TRAINERS, Answer, Preview, Request
-from lrtui.core.errors import LaunchError, LrtuiError, ScenarioError
+from lrtui.core.errors import LaunchError, LrtuiError, RunError, ScenarioError
 from lrtui.core.spec import Race
 from lrtui.core.text import literal
+from lrtui.store.past import past
+from lrtui.store.reader import Reader
+
+SNAPSHOTS_SINCE = 2
+"""The schema version from which on runs have snapshots."""
+
+
+
+def resumable(run: Path) -> Race:
+    """The race of a run that may be taken up again, with all lanes that ever joined; RunError where it may not."""
+    reader = Reader(run)
+    try:
+        crew = reader.crew()
+        if crew is not None and crew.alive():
+            raise RunError(f"{run.name} is still running", f"see it with `lrtui watch {run.name}`")
+        if reader.version < SNAPSHOTS_SINCE:
+            raise RunError(f"{run.name} was recorded by a version of lrtui that kept no snapshots", "start the race anew")
+        return msgspec.structs.replace(reader.race, lanes=tuple(one.lane for one in past(run)))
+    finally:
+        reader.close()
 
 
 class Crew:
@@ -48,6 +68,17 @@ class Crew:
         self._let_go()
         return Path(reply.run)
 
+    def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> None:
+        """Takes up a run whose crew is gone: lanes that were cut off or interrupted go on from their last snapshots, and
+        commands that wait (a rewind, a fork) are carried out. RunError where the run has a crew, or has no snapshots."""
+        race = resumable(run)
+        try:
+            self._ask(Request("resume", race, str(run.parent), trainers, on_alert, run=str(run)))
+        except KeyboardInterrupt:
+            self._process.terminate()
+            raise
+        self._let_go()
+
     def close(self) -> None:
         """Ends a crew that has started nothing, at once: whoever waits for an answer of it need wait no longer."""
         self._process.terminate()
@@ -73,7 +104,7 @@ class Crew:
             raise LaunchError("the crew did not start", self._last_words())
         answer = msgspec.json.decode(line, type=Answer)
         if answer.error:
-            raise (ScenarioError if request.kind == "start" else LrtuiError)(answer.error, answer.hint)
+            raise (ScenarioError if request.kind != "preview" else LrtuiError)(answer.error, answer.hint)
         return answer
 
     def _last_words(self) -> str:

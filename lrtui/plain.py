@@ -16,18 +16,24 @@ from lrtui.core.events import (
     AnyEvent,
     Ended,
     Evaluated,
+    Joined,
     Measured,
     Noted,
+    RateChanged,
+    Rewound,
+    Snapshotted,
     Started,
     StatusChanged,
     Steps,
     alert_line,
     plain,
 )
+from lrtui.core.lane import UNTOLD, rate_words, rewound_words, snapshot_words
 from lrtui.core.numbers import count, rate
 from lrtui.core.result import result
 from lrtui.core.sentences import race_sentences
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.spec import Race
+from lrtui.core.state import LaneState, RaceState, joined_words
 from lrtui.core.text import literal, one_line
 from lrtui.follow import Follower
 from lrtui.report import print_report
@@ -72,10 +78,14 @@ class PlainLines:
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self._told: dict[int, int] = {}
+        self._factors: dict[int, float] = {}
+        """What each lane's dial was last told to say; one that goes on from a snapshot says it again."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """Alerts, ends and notes have a line each; steps wait for the next second."""
         match event:
+            case Started(first=first) if first:
+                self._say(state, event, f"goes on at step {first} on {event.device}")
             case Started():
                 self._say(state, event, f"starts on {event.device}: {event.total_steps} steps, weights {event.init_checksum}, "
                                         f"batches {event.batch_checksum}, {event.intra_op_threads} thread(s)")
@@ -83,6 +93,16 @@ class PlainLines:
                 self._say(state, event, f"! {event.kind}: {event.text}")
             case StatusChanged():
                 self._say(state, event, event.status)
+            case Joined():
+                self._factors[event.lane] = self._factors.get(event.parent, 1.0)
+                self._say(state, event, f"{joined_words(state, event)}: {event.child.optimizer}, rate {rate(event.child.lr)}")
+            case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
+                self._factors[event.lane] = event.factor
+                self._say(state, event, rate_words(event))
+            case Snapshotted() if event.tag not in UNTOLD:
+                self._say(state, event, snapshot_words(event))
+            case Rewound():
+                self._say(state, event, rewound_words(event))
             case Ended():
                 lane = state.lanes[event.lane]
                 self._say(state, event, f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}")
@@ -126,6 +146,9 @@ class JsonLines:
     def __init__(self, follower: Follower, out: TextIO | None = None) -> None:
         self._run = str(follower.run)
         self._out = out or sys.stdout
+        self._race = follower.reader.race
+        self._begun: set[int] = set()
+        """Lanes whose first start has come by: it is in the first line."""
         self._held: list[AnyEvent] | None = []
         """What came before every lane had started: the line `race`, with all checksums, is the first one."""
 
@@ -133,14 +156,20 @@ class JsonLines:
         """One line for each event that programs are told of."""
         if self._held is not None:
             self._held.append(event)
-            if not all(lane.started or lane.over for lane in state.lanes):
+            if not all(lane.started or lane.over for lane in state.lanes[:len(self._race.lanes)]):
                 return
             held, self._held = self._held, None
-            self._write(_race(state, self._run))
+            self._write(_race(state, self._race, self._run))
             for event in held:
-                self._write(_line(state, event))
+                self._tell(state, event)
             return
-        self._write(_line(state, event))
+        self._tell(state, event)
+
+    def _tell(self, state: RaceState, event: AnyEvent) -> None:
+        if isinstance(event, Started) and event.lane < len(self._race.lanes) and event.lane not in self._begun:
+            self._begun.add(event.lane)
+        else:
+            self._write(_line(state, event))
 
     def tick(self, state: RaceState) -> None:
         """Programs need no clock."""
@@ -156,9 +185,9 @@ class JsonLines:
             self._out.flush()
 
 
-def _race(state: RaceState, run: str) -> dict[str, Any]:
-    race = state.race
-    started = [lane.started for lane in state.lanes]
+def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
+    """What was asked for at first, and how it began; lanes that join have lines of their own."""
+    started = [lane.started for lane in state.lanes[:len(race.lanes)]]
     return {
         "event": "race", "run": run, "title": race.title, "task": str(race.task), "seed": race.seed,
         "device": race.device, "epochs": race.epochs, "steps": race.steps, "batch_size": race.batch_size,
@@ -190,6 +219,20 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
             metrics = {name: plain(value) for name, value in event.metrics.items()}
             return {"event": "epoch", "lane": lane, "epoch": event.epoch, "step": event.step, "loss": plain(event.loss),
                     "metrics": metrics}
+        case Started():
+            return {"event": "start", "lane": lane, "step": event.first, "device": event.device, "steps": event.total_steps,
+                    "init_checksum": event.init_checksum, "batch_checksum": event.batch_checksum}
+        case Joined():
+            child = event.child
+            return {"event": "joined", "lane": lane, "name": child.name, "optimizer": str(child.optimizer), "lr": child.lr,
+                    "schedule": str(child.schedule) if child.schedule else None, "step": event.step,
+                    "parent": state.lanes[event.parent].lane.letter if event.parent >= 0 else None}
+        case RateChanged():
+            return {"event": "rate", "lane": lane, "step": event.step, "factor": plain(event.factor), "lr": plain(event.rate)}
+        case Snapshotted() if event.tag not in UNTOLD:
+            return {"event": "snapshot", "lane": lane, "step": event.step, "tag": event.tag, "bytes": event.size}
+        case Rewound():
+            return {"event": "rewound", "lane": lane, "step": event.step, "why": event.why}
         case Alerted():
             return alert_line(event, lane or "")
         case Ended():

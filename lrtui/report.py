@@ -24,6 +24,7 @@ from lrtui.core.numbers import count, loss, rate
 from lrtui.core.outcome import Outcome
 from lrtui.core.sentences import lane_sentence, race_sentences
 from lrtui.core.series import Window, window_of
+from lrtui.core.spec import number
 from lrtui.core.standings import FAILED, standings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
@@ -77,7 +78,7 @@ def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
         "": str(place),
         "lane": Text(one_line(f"{spec.letter} {spec.name}"), style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
         "optimizer": Text(one_line(str(spec.optimizer))),
-        "lr": rate(spec.lr),
+        "lr": rate(spec.lr) if lane.factor == 1 else f"{rate(spec.lr)} ×{number(lane.factor)}",
         "status": Text(lane.status, style="bold red" if lane.status in ("nan", *FAILED) else ""),
         "verdict": Text(str(said), style="bold red" if said.word in ("nan", "diverged") else ""),
         "last loss": lane.last_words,

@@ -34,6 +34,11 @@ EVENTS = {
     "measured": {"lane", "steps", "gain", "step_size", "rate_p10", "rate_p50", "rate_p90", "realised", "update_ratio"},
     "epoch": {"lane", "epoch", "step", "loss", "metrics"},
     "alert": {"lane", "step", "kind", "text"},
+    "start": {"lane", "step", "device", "steps", "init_checksum", "batch_checksum"},
+    "joined": {"lane", "name", "optimizer", "lr", "schedule", "parent", "step"},
+    "rate": {"lane", "step", "factor", "lr"},
+    "snapshot": {"lane", "step", "tag", "bytes"},
+    "rewound": {"lane", "step", "why"},
     "end": {"lane", "step", "reason"},
     "status": {"lane", "step", "status"},
     "note": {"lane", "text"},
@@ -41,7 +46,7 @@ EVENTS = {
 }
 IN_LANE = {"letter", "name", "optimizer", "lr", "schedule", "init_checksum", "batch_checksum"}
 IN_RESULT = {"letter", "name", "status", "verdict", "reason", "steps", "smooth_loss", "first_loss", "last_loss", "best_loss",
-             "best_step", "steps_per_second", "step_gain", "measuring_s", "sentence"}
+             "best_step", "steps_per_second", "factor", "parent", "first_step", "step_gain", "measuring_s", "sentence"}
 
 
 class Said(NamedTuple):
@@ -550,7 +555,10 @@ class TestPlainLines:
         db.close()
         said = lrtui("watch", "--json")
         assert said.code == 1
-        assert said.lines[-1]["lanes"][0]["status"] == "died"
+        assert said.lines[-1]["lanes"][0]["status"] == "interrupted"
+        end = next(line for line in said.lines if line["event"] == "end")
+        assert end["error"].startswith("the crew has died")
+        assert end["error"].endswith(f"lrtui resume {run.name}")
 
 
 class FakeSleep:

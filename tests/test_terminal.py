@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pexpect
+import psutil
 import pyte
 import pytest
 
@@ -18,7 +22,7 @@ from lrtui.follow import Follower
 from lrtui.store.reader import summary
 from lrtui.store.rundir import listing
 
-from .tui.fake_run import block, make_run, say
+from .tui.fake_run import block, commands, make_run, say
 from .waiting import until
 
 pytestmark = pytest.mark.xdist_group("terminal")
@@ -31,7 +35,8 @@ PATIENCE_S = 120
 class Terminal:
     """`lrtui` with some arguments in a terminal of its own."""
 
-    def __init__(self, *args: str, runs: Path, size: tuple[int, int] = (100, 30)) -> None:
+    def __init__(self, *args: str, runs: Path, size: tuple[int, int] = (100, 30),
+                 program: tuple[str, ...] = ("-m", "lrtui")) -> None:
         width, height = size
         self.sent = b""
         """All that the program wrote."""
@@ -39,7 +44,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         kept = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES")}
         env = {**kept, "TERM": "xterm-256color", "TEXTUAL_DISABLE_KITTY_KEY": "1", "LRTUI_RUNS": str(runs)}
-        self._process = pexpect.spawn(sys.executable, ["-m", "lrtui", *args], dimensions=(height, width), env=env)
+        self._process = pexpect.spawn(sys.executable, [*program, *args], dimensions=(height, width), env=env)
 
     def __enter__(self) -> Terminal:
         return self
@@ -71,6 +76,12 @@ class Terminal:
         self._process.close()
         return int(self._process.exitstatus if self._process.exitstatus is not None else -self._process.signalstatus)
 
+    def ends(self) -> int:
+        """Waits for the end of the program without reading, and reads only then; its exit code."""
+        process = psutil.Process(self._process.pid)
+        until(lambda: process.status() == psutil.STATUS_ZOMBIE, "the end of the program")
+        return self.leaves()
+
     def hang_up(self) -> None:
         """The line drops: the terminal is gone, and SIGHUP says so."""
         self._process.close(force=True)
@@ -84,6 +95,25 @@ class Terminal:
             assert self._read()
             quiet = quiet + 1 if len(self.sent) == before else 0
             assert time.monotonic() < deadline, "it never stops writing"
+
+    def kill(self, number: int) -> None:
+        """Sends the program a signal."""
+        os.kill(self._process.pid, number)
+
+    def resize(self, width: int, height: int) -> None:
+        """Gives the terminal another size, which has the program write all of it anew; what it writes is not read."""
+        self._process.setwinsize(height, width)
+
+    @property
+    def is_sane(self) -> bool:
+        """Whether it echoes what is typed and waits for whole lines, as a shell wants it."""
+        flags = int(termios.tcgetattr(self._process.child_fd)[3])
+        return bool(flags & termios.ECHO and flags & termios.ICANON)
+
+    @property
+    def memory(self) -> float:
+        """Megabytes that the program holds."""
+        return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6
 
     @property
     def text(self) -> str:
@@ -200,3 +230,58 @@ def test_a_paused_race_sends_the_terminal_nothing(tmp_path):
         terminal.falls_silent()
         terminal.press("tab")
         terminal.sees("▶B rests 2")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
+def test_a_signal_leaves_the_terminal_as_it_was_and_the_race_alone(tmp_path, number):
+    run = make_run(tmp_path, ("steady", "paints"), done=60, live=True)
+    with Terminal("watch", runs=tmp_path) as terminal:
+        terminal.sees("A steady", "2 of 2 lanes racing")
+        assert not terminal.is_sane
+        terminal.kill(number)
+        assert terminal.leaves() == 0
+        assert terminal.sent.count(LEFT) == 1
+        assert f"the race goes on; back to it with: lrtui watch {run.name}" in terminal.scrollback
+    assert commands(run) == []
+
+
+def test_a_screen_that_breaks_says_so_in_a_last_line(tmp_path):
+    run = make_run(tmp_path, ("steady",), done=60, live=True)
+    broken = tmp_path / "broken.py"
+    broken.write_text("import sys\nfrom lrtui.tui.screens.race import RaceScreen\n"
+                      "def tick(self):\n    raise RuntimeError('a [b]timer[/b] broke')\n"
+                      "RaceScreen.tick = tick\nfrom lrtui.cli import main\nmain(sys.argv[1:])\n")
+    with Terminal("watch", runs=tmp_path, program=(str(broken),)) as terminal:
+        assert terminal.leaves() == 1
+        last = " ".join(terminal.scrollback.rsplit("lrtui: ", 1)[1].split()) if "lrtui: " in terminal.scrollback else ""
+        assert "RuntimeError: a [b]timer[/b] broke; the race goes on, back to it with:" in last
+        assert run.name in last
+
+
+class TestATerminalThatNobodyReads:
+    @pytest.fixture
+    def frozen(self, tmp_path):
+        """A viewer that has had far more to write than a pty takes."""
+        make_run(tmp_path, ("steady", "paints"), done=60, live=True)
+        with Terminal("watch", runs=tmp_path) as terminal:
+            terminal.sees("A steady", "2 of 2 lanes racing")
+            self.before = terminal.memory
+            times = itertools.count()
+            until(lambda: (terminal.resize(100 + next(times) % 7, 30), next(times) > 600)[1], "600 sizes")
+            terminal.resize(100, 30)
+            yield terminal
+
+    def test_it_holds_no_more_memory_and_goes_on_when_somebody_reads_again(self, frozen):
+        assert frozen.memory < self.before + 30
+        frozen.press("tab")
+        frozen.sees("▶B paints")
+        frozen.press("q")
+        frozen.sees("leave it running")
+        frozen.press("l")
+        assert frozen.leaves() == 0
+
+    def test_a_signal_ends_it_all_the_same_and_leaves_the_terminal_sane(self, frozen):
+        frozen.kill(signal.SIGTERM)
+        assert frozen.ends() == 128 + signal.SIGTERM
+        assert frozen.sent.endswith(b"\x1b[?25h\x1b[0m\r\n")
+        assert LEFT in frozen.sent

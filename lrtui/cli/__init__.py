@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import lrtui
-from lrtui.cli import find, lists, race, schedule
+from lrtui.cli import find, lists, race, schedule, send
 from lrtui.cli.fronts import ExitCode, has_screen, runs_folder, runs_option, show
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.text import one_line
@@ -60,5 +60,5 @@ def cli(context: click.Context, runs: str | None) -> int:
     return show(runs_folder(runs))
 
 
-for command in (race.race, race.watch, find.find, schedule.schedule, lists.list_runs, lists.scenarios):
+for command in (race.race, race.watch, race.resume, send.send, find.find, schedule.schedule, lists.list_runs, lists.scenarios):
     cli.add_command(command)

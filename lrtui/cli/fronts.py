@@ -6,6 +6,7 @@ import enum
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,10 +17,16 @@ from rich.text import Text
 
 from lrtui.core.commands import Stop
 from lrtui.core.errors import LrtuiError, StoreUnavailable
+from lrtui.core.owncode import own_code
+from lrtui.core.spec import Race
 from lrtui.core.standings import FAILED
+from lrtui.core.text import one_line
 from lrtui.find import Plan
 from lrtui.follow import Follower
 from lrtui.store import rundir
+
+TAKEN_UP_S = 30.0
+"""By then a new crew has said the first thing, or its last."""
 
 
 class ExitCode(enum.IntEnum):
@@ -56,21 +63,43 @@ def loading() -> AbstractContextManager[object]:
     return Console(stderr=True).status("loading torch ...")
 
 
+def say_own_code(race: Race) -> None:
+    """Names the files of a person's own that a race is about to run, in a line each on stderr."""
+    for place in own_code(race):
+        print(f"lrtui: runs the code of {one_line(place)}", file=sys.stderr)
+
+
 def show(runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False) -> int:
     """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is no success."""
     from lrtui.tui.app import LrtuiApp
+    from lrtui.tui.leaving import signals_kept
     app = LrtuiApp(runs, run, asked, race_after=race_after)
-    follower = app.run()
+    with signals_kept():
+        follower = app.run()
     if app.finder is not None and app.finder.outcome is not None:
         from lrtui.report import print_outcome
         check = app.finder.check.state if app.finder.check else None
         print_outcome(Console(highlight=False), app.finder.found, app.finder.outcome, check)
+    if app.broke:
+        return _broke(app.broke, app.watched)
     return app.return_code or _leave(follower)
 
 
-def tell(run: Path, as_json: bool, signals: Signals | None = None) -> int:
-    """Lines until the run has ended. With `signals`, an interrupt stops the race, and the end of it is still told."""
+def _broke(why: str, watched: Follower | None) -> int:
+    """The last line under the traceback of a screen that broke: the race does not depend on it."""
+    goes_on = f"; the race goes on, back to it with: lrtui watch {watched.run.name}" if watched and not watched.state.over else ""
+    print(f"lrtui: the screen broke: {why}{goes_on}", file=sys.stderr)
+    return ExitCode.ALL_FAILED
+
+
+def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: bool = False) -> int:
+    """Lines until the run has ended. With `signals`, an interrupt stops the race, and the end of it is still told.
+
+    `resumed`: a crew is about to take it up again; the ends that are on record are not its end.
+    """
     from lrtui.plain import JsonLines, PlainLines, play
+    if resumed:
+        _until_taken_up(run)
     follower = Follower(run)
     lines = JsonLines(follower) if as_json else PlainLines()
     if signals is None:
@@ -81,19 +110,33 @@ def tell(run: Path, as_json: bool, signals: Signals | None = None) -> int:
         if not told:
             _stop_all(follower)
             play(follower, lines)
+            print(f"lrtui: interrupted; to go on: lrtui resume {follower.run.name}", file=sys.stderr)
             return ExitCode.INTERRUPTED
     return _outcome(follower)
 
 
 def _stop_all(follower: Follower) -> None:
     try:
-        follower.send(Stop(lane=lane.index) for lane in follower.state.lanes if not lane.over)
+        follower.send(Stop(lane=lane.index, for_good=False) for lane in follower.state.lanes if not lane.over)
     except StoreUnavailable as error:
         raise LrtuiError("the race could not be told to stop: " + error.message, "it goes on; see `lrtui watch`") from error
 
 
+def _until_taken_up(run: Path) -> None:
+    """Waits until a lane goes on, or the crew has gone again."""
+    follower = Follower(run)
+    until = time.monotonic() + TAKEN_UP_S
+    while time.monotonic() < until and (follower.state.over or not follower.caught_up):
+        gone = follower.caught_up and follower.crew_gone
+        if not follower.poll(1.0) and gone:
+            break
+        if follower.caught_up:
+            time.sleep(0.02)
+    follower.close()
+
+
 def _outcome(follower: Follower) -> int:
-    failed = all(lane.status in FAILED for lane in follower.state.lanes)
+    failed = all(lane.status in FAILED or lane.presumed for lane in follower.state.lanes)
     return ExitCode.ALL_FAILED if failed else ExitCode.RACED
 
 

@@ -1,4 +1,4 @@
-"""`lrtui race` and `lrtui watch`, and how flags become a race."""
+"""`lrtui race`, `lrtui watch` and `lrtui resume`, and how flags become a race."""
 
 from __future__ import annotations
 
@@ -9,14 +9,27 @@ from typing import Any
 
 import click
 
-from lrtui.cli.fronts import Signals, has_screen, json_option, loading, plain_option, runs_folder, runs_option, show, tell
+from lrtui.cli.fronts import (
+    Signals,
+    has_screen,
+    json_option,
+    loading,
+    plain_option,
+    runs_folder,
+    runs_option,
+    say_own_code,
+    show,
+    tell,
+)
 from lrtui.core import scenario
 from lrtui.core.crewtalk import TRAINERS
-from lrtui.core.errors import ScenarioError
+from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
+from lrtui.follow import RESUMABLE, Follower
 from lrtui.launch import Crew
 from lrtui.store import rundir
+from lrtui.store.reader import summary
 
 
 @click.command()
@@ -48,6 +61,7 @@ def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain
     if plain and asked.on_divergence == "pause":
         raise ScenarioError('on_divergence = "pause" needs a screen: without one nobody could resume the lane',
                             'expected "warn" or "stop" with --plain and --json')
+    say_own_code(asked)
     with Signals() as signals:
         with loading():
             run = Crew().start(asked, runs_folder(runs), trainers, on_alert)
@@ -65,6 +79,48 @@ def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
     """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by default."""
     path = rundir.find(run, runs_folder(runs))
     return tell(path, as_json) if plain or as_json or not has_screen(say=True) else show(path.parent, path)
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--trainers", type=click.IntRange(1, 256), default=TRAINERS, show_default=True,
+              help="Processes; more lanes take turns.")
+@click.option("--on-alert", metavar="COMMAND", default="", help="As in `lrtui race`.")
+@runs_option
+@plain_option
+@json_option
+def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool) -> int:
+    """Go on with a RUN that was interrupted, or whose crew died, from its last snapshots; the newest such run by default."""
+    folder = runs_folder(runs)
+    path = rundir.find(run, folder) if run else _newest_resumable(folder)
+    follower = Follower(path)
+    while not follower.caught_up:
+        follower.poll(1.0)
+        if follower.trouble:
+            raise RunError(follower.trouble, "try again")
+    crew, race = follower.reader.crew(), follower.state.race
+    follower.close()
+    if crew is not None and crew.alive():
+        raise RunError(f"{path.name} is still running", f"see it with `lrtui watch {path.name}`")
+    if not follower.resumable():
+        raise RunError(f"every lane of {path.name} has ended", f"to go back with one: `lrtui send {path.name} A rewind`")
+    plain = plain or as_json or not has_screen(say=True)
+    say_own_code(race)
+    with Signals() as signals:
+        with loading():
+            Crew().resume(path, trainers, on_alert)
+        if plain:
+            return tell(path, as_json, signals, resumed=True)
+    return show(path.parent, path)
+
+
+def _newest_resumable(folder: Path) -> Path:
+    """The newest run with lanes that did not end by themselves, and without a crew."""
+    known = rundir.listing(folder)
+    found = next((run for run in known if summary(run).state in RESUMABLE), None)
+    if found is None:
+        raise RunError(f"nothing to resume among the {len(known)} runs in {folder}", "see `lrtui runs`")
+    return found
 
 
 def read_race(name: str | None, flags: dict[str, Any]) -> Race:

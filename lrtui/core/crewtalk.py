@@ -42,10 +42,10 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A line to the crew, handed on to its scout. `start` needs a runs folder."""
+    """A line to the crew, handed on to its scout. `start` needs a runs folder, `resume` a run."""
 
-    kind: Literal["preview", "start"]
-    """preview: which rates will be applied? start: the race is to begin, if it may."""
+    kind: Literal["preview", "start", "resume"]
+    """preview: which rates will be applied? start: the race is to begin, if it may. resume: an old one is to go on."""
     race: Race
     runs: str = ""
     trainers: int = TRAINERS
@@ -53,6 +53,8 @@ class Request(msgspec.Struct, frozen=True):
     """A shell command that the crew runs at each alert."""
     steps_per_epoch: int | None = None
     """Of a preview: the length of an epoch, so that no task is run to find it out."""
+    run: str = ""
+    """Of a resume: the run's folder; `race` has all lanes that ever joined."""
     own_code: bool = False
     """Of a preview: whether a person's own schedule may be run for it."""
 

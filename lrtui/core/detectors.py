@@ -255,6 +255,11 @@ class Judge:
         """The best smoothed loss at the first alarm."""
         self._steps = 0
 
+    @property
+    def smooth(self) -> float:
+        """The smoothed loss; NaN before the first finite one."""
+        return self._divergence.slow.value
+
     def update(self, loss: float, norm: float | None = None) -> tuple[str | None, bool]:
         """Takes one step: its loss and, where it was measured, its gradient norm.
 

@@ -40,5 +40,17 @@ class StoreUnavailable(LrtuiError):
     """The run store cannot be written or read just now (full disk, vanished folder, lock): worth another try."""
 
 
+class Superseded(LrtuiError):
+    """Another process has taken this one's place in the run: it must never write again."""
+
+
 class LaunchError(LrtuiError):
     """The crew could not be started, or ended before it answered."""
+
+
+class SnapshotDamaged(LrtuiError):
+    """A snapshot whose bytes are not those that were written, or not those of a snapshot."""
+
+
+class SnapshotUnfit(LrtuiError):
+    """A sound snapshot of which the task, as it is now, can make nothing."""

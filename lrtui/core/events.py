@@ -9,12 +9,21 @@ import msgspec
 import numpy as np
 
 from lrtui.core.detectors import Findings
+from lrtui.core.spec import Lane
 
 Status = Literal["waiting", "running", "paused"]
-Reason = Literal["finished", "stopped", "nan", "error", "died"]
+Reason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
 """finished: the budget is used up. stopped: a person, or `on_divergence`, ended it. nan: loss or gradient norm not
-finite. error: an exception in the task or in torch. died: its process was lost."""
-AlertKind = Literal["nan", "diverged", "error"]
+finite. error: an exception in the task or in torch. died: its process was lost too often. interrupted: its process was
+told to end; `lrtui resume` goes on from its last snapshot."""
+AlertKind = Literal["nan", "diverged", "error", "lost"]
+"""lost: the lane's process was lost, and another one goes on from the last snapshot."""
+Tag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
+"""Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed loss. good: the last one
+before an alert. The others: at an alert, a pause, a fork, an end."""
+Return = Literal["rewound", "restarted", "recovered", "resumed"]
+"""Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its process was lost; its
+whole race was."""
 
 
 class Column(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +68,8 @@ class Started(Event, frozen=True, kw_only=True):
     intra_op_threads: int
     validated: bool
     """Whether the task has validation samples."""
+    first: int = 0
+    """The step with which it begins: above 0 where it goes on from a snapshot."""
 
 
 class Steps(Event, frozen=True, kw_only=True):
@@ -157,8 +168,52 @@ class StatusChanged(Event, frozen=True, kw_only=True):
     status: Status
 
 
+class RateChanged(Event, frozen=True, kw_only=True):
+    """The dial was turned: from `step` on, what the schedule says is multiplied by `factor`."""
+
+    step: int
+    factor: float
+    rate: float
+    """The first param group's rate that will be applied at `step`."""
+
+
+class Snapshotted(Event, frozen=True, kw_only=True):
+    """A snapshot of the lane after `step` steps lies in the run's folder."""
+
+    step: int
+    tag: Tag
+    size: int
+    """Bytes of this one."""
+    kept: list[int]
+    """The steps of all snapshots of the lane that are kept now, rising."""
+    total: int
+    """Bytes of all of them."""
+    smooth: float = math.nan
+    """The smoothed loss at that step."""
+    spent: float = 0.0
+    """Seconds that snapshots have taken from the lane since its process began."""
+
+
+class Joined(Event, frozen=True, kw_only=True):
+    """A lane that was not there at the start: forked from `parent` after `step` steps, or added (parent -1, step 0)."""
+
+    child: Lane
+    parent: int = -1
+    step: int = 0
+
+
+class Rewound(Event, frozen=True, kw_only=True):
+    """The lane is back where it was after `step` steps: what was recorded from there on is replaced by what follows.
+
+    It undoes an end. Nothing that the lane said before counts against what comes now.
+    """
+
+    step: int
+    why: Return
+
+
 class Ended(Event, frozen=True, kw_only=True):
-    """The lane's end; nothing follows. `error` is a traceback or the last output of a process that died."""
+    """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a process that died."""
 
     step: int
     reason: Reason
@@ -171,7 +226,8 @@ class Noted(Event, frozen=True, kw_only=True):
     text: str
 
 
-AnyEvent = Started | Planned | Steps | Measured | Judged | Spiked | Evaluated | Sampled | Alerted | StatusChanged | Ended | Noted
+AnyEvent = (Started | Planned | Steps | Measured | Judged | Spiked | Evaluated | Sampled | Alerted | StatusChanged | RateChanged
+            | Snapshotted | Joined | Rewound | Ended | Noted)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)

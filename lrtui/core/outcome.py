@@ -92,6 +92,8 @@ def _reason(found: Found | None, sweep: RaceState | None, ranked: list[LaneState
         return f"the task failed in the sweep after {lost.steps} steps: {said}"
     if found is not None and found.reason:
         return found.reason
+    if any(lane.status == "interrupted" for lane in [*ranked, *(sweep.lanes if sweep else ())]):
+        return "it was interrupted"
     return "every lane of the check diverged, went NaN or failed" if ranked else "it was stopped"
 
 

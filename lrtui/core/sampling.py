@@ -28,6 +28,10 @@ class Sampling:
         self._sample = 0.0
         self._dearest = 0.0
 
+    def begin(self, step: int) -> None:
+        """Makes `step` the first one to be measured."""
+        self._next = step
+
     def due(self, step: int) -> bool:
         """Whether `step`, counted from 0, is to be measured."""
         self._step = step

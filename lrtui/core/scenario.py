@@ -14,6 +14,7 @@ import msgspec
 from lrtui.core import catalogue, taskref
 from lrtui.core.errors import ScenarioError
 from lrtui.core.places import place_of, placed, with_places
+from lrtui.core.racekeeping import read_relegation, read_snapshots
 from lrtui.core.schedulespec import read_schedule
 from lrtui.core.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, letter, number
 from lrtui.core.table import Table
@@ -29,7 +30,7 @@ DEFAULT_RATES: dict[str, float] = {
 """Where a lane names no rate: torch's own defaults, but 0.01 for SGD; every other optimizer 0.001."""
 
 _RACE_KEYS = {"title", "story", "task", "seed", "epochs", "steps", "batch_size", "device", "sample_every", "pace", "gauge",
-              "on_nan", "on_divergence", "defaults", "lane", "sweep"}
+              "on_nan", "on_divergence", "snapshots", "relegation", "defaults", "lane", "sweep"}
 _LANE_KEYS = {"name", "optimizer", "lr", "schedule", "expect"}
 
 
@@ -104,7 +105,9 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
         batch_size=table.whole("batch_size", 32, 1), device=_device(table), sample_every=table.whole("sample_every", 1, 1),
         pace=table.whole("pace", 0, 0), gauge=table.flag("gauge", True),
         scenario=one_line(scenario),
-        on_nan=_choice(table, "on_nan", get_args(OnNan)), on_divergence=_choice(table, "on_divergence", get_args(OnDivergence)))
+        on_nan=_choice(table, "on_nan", get_args(OnNan)), on_divergence=_choice(table, "on_divergence", get_args(OnDivergence)),
+        snapshots=read_snapshots(table.table("snapshots")),
+        relegation=read_relegation(table.table("relegation")) if "relegation" in raw else None)
 
 
 def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[str, Any]:
@@ -187,9 +190,7 @@ def _choice(table: Table, key: str, known: tuple[str, ...]) -> Any:
     given = table.text(key, known[0])
     if given in known:
         return given
-    missing = " needs snapshots, which this version does not have"
-    why = f'"{one_line(given)}"' + (missing if given == "rewind" else " will not do")
-    raise table.error(key, why, " or ".join(f'"{word}"' for word in known if word))
+    raise table.error(key, f'"{one_line(given)}" will not do', " or ".join(f'"{word}"' for word in known if word))
 
 
 def _lanes(table: Table, folder: Path) -> tuple[Lane, ...]:
@@ -201,7 +202,7 @@ def _lanes(table: Table, folder: Path) -> tuple[Lane, ...]:
         raise table.error("lane", "a race needs lanes", "at least one [[lane]] table, or a [sweep]")
     if len(tables) > MAX_LANES:
         raise table.error("lane", f"{len(tables)} lanes are too many", f"at most {MAX_LANES}")
-    lanes = tuple(_lane(lane, letter(index), folder) for index, lane in enumerate(tables))
+    lanes = tuple(read_lane(lane, letter(index), folder) for index, lane in enumerate(tables))
     return tuple(_named(lanes, tables))
 
 
@@ -233,7 +234,8 @@ def _optimizer_name(given: Any) -> Any:
     return name.lower() if isinstance(name, str) else name
 
 
-def _lane(table: Table, sign: str, folder: Path) -> Lane:
+def read_lane(table: Table, sign: str, folder: Path) -> Lane:
+    """The lane that a [[lane]] table describes; without a name where it gives none. Relative files are sought in `folder`."""
     optimizer = _optimizer(table)
     lr = table.number("lr", DEFAULT_RATES.get(optimizer.name, 1e-3))
     if not (math.isfinite(lr) and lr > 0):
@@ -270,7 +272,7 @@ def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
     seen: dict[str, int] = {}
     mixed = len({str(lane.optimizer) for lane in lanes}) > 1
     for index, (lane, table) in enumerate(zip(lanes, tables, strict=True)):
-        name = lane.name or _described(lane, mixed)
+        name = lane.name or described(lane, mixed)
         if name in seen and lane.name:
             raise table.error("name", f'"{name}" is also the name of lane {seen[name] + 1}', "a name for each lane of its own")
         while name in seen:  # generated names may be equal: then letters tell them apart
@@ -279,6 +281,7 @@ def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
         yield msgspec.structs.replace(lane, name=name)
 
 
-def _described(lane: Lane, mixed: bool) -> str:
+def described(lane: Lane, mixed: bool = False) -> str:
+    """A name made of what the lane is; `mixed` where optimizers of one name differ in their options."""
     schedule = lane.schedule
     return f"{lane.optimizer if mixed else lane.optimizer.name} {number(lane.lr)}" + (f" {schedule.name}" if schedule else "")

@@ -16,7 +16,7 @@ from lrtui.core.standings import FAILED, standings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.thresholds import FIRST_GAIN, HALF_WAY, HOT, THROWN_UP
-from lrtui.core.verdicts import Verdict, gauge_word, margin, verdict, warming
+from lrtui.core.verdicts import Verdict, altered, gauge_word, margin, verdict, warming
 
 LEVEL = 1.05
 """Two losses within 5 % of each other are called level: another seed may turn them round."""
@@ -37,8 +37,17 @@ def race_sentences(state: RaceState) -> list[str]:
     if not ranked:
         return [_nobody(state)]
     winner = ranked[0]
+    if _interrupted(state):
+        return [f"{_name(winner)} is ahead: {_by_how_much(ranked)}.", *_on_validation(ranked), _UNFINISHED]
     return [f"{_name(winner)} won: {_by_how_much(ranked)}.", *_on_validation(ranked), _next_rate(winner, state),
             *_surprises(winner, ranked, state)]
+
+
+_UNFINISHED = "The race was interrupted, and can be resumed."
+
+
+def _interrupted(state: RaceState) -> bool:
+    return any(lane.status == "interrupted" for lane in state.lanes)
 
 
 def _about(lane: LaneState, said: Verdict) -> str:
@@ -62,6 +71,8 @@ def _about(lane: LaneState, said: Verdict) -> str:
             return f"shaking: {found.turns:.0%} of its changes turned back, each {found.jumps:.0%} of the loss"
         case "stalled":
             return f"less than 1 % gained since step {found.flat_since}, {_REASONS[said.reason]}"
+    if altered(lane):
+        return f"no verdict on its rate, which it has had only since step {lane.own_since}"
     if warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     return "too few steps were measured for a verdict"
@@ -96,7 +107,8 @@ def _against(lane: LaneState, state: RaceState) -> str:
     if lane.status in ("nan", *FAILED) or not math.isfinite(lane.smooth.value):
         return ""
     best = standings(state)[0]
-    end = f"; it {'ended' if lane.over else 'is'} at {loss(lane.smooth.value)}"
+    word = "was interrupted" if lane.status == "interrupted" else "ended" if lane.over else "is"
+    end = f"; it {word} at {loss(lane.smooth.value)}"
     times = _times(lane.smooth.value, best.smooth.value)
     return end + (f", {times} the best lane's" if lane is not best and times else "")
 
@@ -134,12 +146,14 @@ def _on_validation(ranked: list[LaneState]) -> Iterator[str]:
 
 def _next_rate(winner: LaneState, state: RaceState) -> str:
     """What to try next: a rate on the side that the winner's gauge points to, or a schedule where early and late differ."""
-    own, word, gain, late = winner.lane.lr, gauge_word(winner), winner.findings.early_gain, winner.findings.gain
-    kin = sorted({lane.lane.lr for lane in state.lanes if _kin(lane.lane, winner.lane) and lane.status not in FAILED})
+    own, word, gain, late = winner.rate, gauge_word(winner), winner.findings.early_gain, winner.findings.gain
+    kin = sorted({lane.rate for lane in state.lanes if _kin(lane.lane, winner.lane) and lane.status not in FAILED})
     place = kin.index(own)
     below, above = (kin[place - 1] if place else None), (kin[place + 1] if place + 1 < len(kin) else None)
     if verdict(winner, state) == Verdict("stalled", "floor"):
         return f"Next: {rate(own, 3)} is settled, it is at the floor; try other seeds, optimizers and schedules at it."
+    if altered(winner):
+        return f"Next: race {rate(own, 3)} from the start; the winner came to it only at step {winner.own_since}."
     if word in ("ok", "cold") and gain > HALF_WAY > late and winner.lane.schedule is None:
         return (f"Next: a schedule that begins at {rate(own, 3)} and comes down: its early steps had headroom "
                 f"(step gain {gain:.2f}), its last ones overshot ({late:.2f}).")
@@ -175,6 +189,8 @@ def _try(value: float, why: str, *raced: float) -> str:
 
 def _nobody(state: RaceState) -> str:
     ended = [lane for lane in state.lanes if lane.status == "nan"]
+    if _interrupted(state):
+        return "Nobody is ahead: no lane has a loss to show. " + _UNFINISHED
     if ended and not any(lane.status in FAILED for lane in state.lanes):
         if all(lane.ended and lane.ended.step == 0 for lane in ended):
             return "Nobody won: the loss is not finite from the first step on, whatever the rate: look at the task."
@@ -184,10 +200,10 @@ def _nobody(state: RaceState) -> str:
 
 
 def _surprises(winner: LaneState, ranked: list[LaneState], state: RaceState) -> Iterator[str]:
-    """Where it came out otherwise than the scenario's lanes were expected to."""
+    """Where it came out otherwise than the scenario's lanes were expected to, as long as no hand was laid on them."""
     for lane in state.lanes:
         expected = lane.lane.expect
-        if not expected or (lane.status in FAILED):
+        if not expected or lane.status in FAILED or lane.touched or (expected == "wins" and winner.touched):
             continue
         if expected == "wins":
             if lane is not winner and not _level(lane, winner):
@@ -218,5 +234,7 @@ def _ordinal(place: int) -> str:
 def _name(lane: LaneState) -> str:
     """The lane with its rate, where the name does not say it."""
     name = one_line(f"{lane.lane.letter} {lane.lane.name}")
+    if lane.factor != 1.0:
+        return f"{name} (dialled to {rate(lane.rate, 3)})"
     value = rate(lane.lane.lr, 3)
     return name if re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", name) else f"{name} ({value})"

@@ -129,6 +129,12 @@ class Series:
         if self._values.size // FACTOR > (self._levels[0][0].size if self._levels else 0):
             self._build_levels()
 
+    def cut(self, count: int) -> Series:
+        """The first `count` values, or all where there are not so many, as a series of its own."""
+        shorter = Series()
+        shorter.extend(self._values.view()[:count])
+        return shorter
+
     def window(self, start: float, stop: float, width: int) -> Window:
         """Steps [start, stop) cut in `width` columns; step x lies in column int((x - start) * width / (stop - start)).
 

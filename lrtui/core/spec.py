@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 Interval = Literal["batch", "epoch"]
-OnNan = Literal["stop"]
-OnDivergence = Literal["warn", "pause", "stop"]
+OnNan = Literal["stop", "rewind"]
+OnDivergence = Literal["warn", "pause", "stop", "rewind"]
 Expected = Literal["", "wins", "ok", "hot", "cold", "diverged", "nan"]
 
 
@@ -86,6 +86,28 @@ class Lane(msgspec.Struct, frozen=True):
     """What is commonly told of this lane; the end of the race says where the outcome contradicts it."""
 
 
+class Snapshots(msgspec.Struct, frozen=True):
+    """How often a lane's state is put on disk, and how much of it is kept."""
+
+    seconds: float = 5.0
+    """Between two of a lane; they become rarer where they would take more than a hundredth of the time."""
+    steps: int = 0
+    """Also after every so many steps; 0: no such rule."""
+    last: int = 3
+    """How many of the last ones are kept, besides those with a reason of their own (best, alert, pause, fork, stop)."""
+    megabytes: int = 2000
+    """What all snapshots of the run together may take up on disk; each lane has an equal share."""
+
+
+class Relegation(msgspec.Struct, frozen=True):
+    """Pauses the lanes that are behind at fixed points of the budget."""
+
+    rungs: tuple[float, ...] = (1 / 9, 1 / 3)
+    """Parts of the budget (above 0, below 1, rising) at which the lanes are compared."""
+    keep: float = 1 / 3
+    """The fraction of the lanes (above 0, below 1; rounded up) that races on; NaN ranks last."""
+
+
 class Race(msgspec.Struct, frozen=True):
     """One task, its lanes, a seed and a budget. Exactly one of `epochs` and `steps` is set."""
 
@@ -110,9 +132,13 @@ class Race(msgspec.Struct, frozen=True):
     validate: bool = True
     """Whether the validation samples are looked at; no scenario's affair: a finder's sweep has no use for them."""
     on_nan: OnNan = "stop"
-    """What becomes of a lane whose loss or gradient norm is not finite: it ends before the update."""
+    """What becomes of a lane whose loss or gradient norm is not finite: it ends before the update, or goes back to its last
+    good snapshot, with half the rate."""
     on_divergence: OnDivergence = "warn"
-    """What becomes of a lane that is found to diverge: it goes on and a person is told, it is paused, or it is stopped."""
+    """What becomes of a lane that is found to diverge: it goes on and a person is told, it is paused, it is stopped, or it
+    goes back to its last good snapshot, with half the rate."""
+    snapshots: Snapshots = Snapshots()
+    relegation: Relegation | None = None
 
     @property
     def budget(self) -> str:

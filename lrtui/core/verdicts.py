@@ -45,9 +45,15 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
 
 
 def gauge_word(lane: LaneState) -> GaugeWord:
-    """What the early window says of the lane's rate; nothing where a warmup had not brought the rate up yet."""
+    """What the early window says of the lane's rate; nothing where a warmup had not brought the rate up yet, or where the
+    rate has been another one since."""
     word = lane.findings.word
-    return "none" if word == "cold" and warming(lane) else word
+    return "none" if altered(lane) or (word == "cold" and warming(lane)) else word
+
+
+def altered(lane: LaneState) -> bool:
+    """Whether most of the early window was spent at another rate than the lane has now: by the dial, or as another lane."""
+    return lane.own_since > early_steps(lane.total_steps) // 2
 
 
 def warming(lane: LaneState) -> bool:
@@ -56,7 +62,7 @@ def warming(lane: LaneState) -> bool:
         return False
     applied = lane.columns["applied_lr"].values[:early_steps(lane.total_steps)]
     known = applied[np.isfinite(applied)]  # nothing was applied at a step that was refused
-    return len(known) > 0 and bool(known.max() < lane.lane.lr / 2)
+    return len(known) > 0 and bool(known.max() < lane.rate / 2)
 
 
 def margin(gain: float) -> float:

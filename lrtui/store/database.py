@@ -12,7 +12,8 @@ import psutil
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.store.rundir import DATABASE
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: no snapshots, no lanes that join, processes by the time of day at which they started. Such a run can be watched."""
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "9p",
                         "afs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse"}
 """Where processes on one machine may share memory but another machine cannot: WAL's index would not be seen there."""
@@ -27,6 +28,8 @@ def create(run: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
     connection.executescript(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    sync_folder(run.parent)
+    sync_folder(run)
     return connection
 
 
@@ -53,22 +56,41 @@ def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite
         raise StoreUnavailable(f"{run / DATABASE}: {error}", "is the run's folder there, and may you read it?") from error
 
 
+def version(connection: sqlite3.Connection) -> int:
+    """The schema version that the database was written with; 0 where it is none of ours."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def check_version(connection: sqlite3.Connection, run: Path) -> None:
     """Refuses a database that this version does not know how to read."""
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        found = version(connection)
     except sqlite3.DatabaseError as error:
         raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
-    if version > SCHEMA_VERSION:
-        raise RunError(f"{run}: written by a newer lrtui (schema {version}; this one reads up to {SCHEMA_VERSION})",
+    if found > SCHEMA_VERSION:
+        raise RunError(f"{run}: written by a newer lrtui (schema {found}; this one reads up to {SCHEMA_VERSION})",
                        "update lrtui")
-    if version < 1:
+    if found < 1:
         raise RunError(f"{run / DATABASE}: not a run store", "expected a run directory made by lrtui")
 
 
 def is_wal(connection: sqlite3.Connection) -> bool:
     """Whether readers and writers of this database leave each other alone."""
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0]).lower() == "wal"
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder outlast a power loss, where the system can do that."""
+    try:
+        number = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(number)
+    except OSError:
+        pass
+    finally:
+        os.close(number)
 
 
 def file_system(path: Path) -> str:

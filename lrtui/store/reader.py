@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,43 +10,21 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import psutil
 
 from lrtui.core import events
 from lrtui.core.errors import LrtuiError, RunError, StoreUnavailable
 from lrtui.core.events import AnyEvent, Column, Steps
 from lrtui.core.spec import Race
 from lrtui.store import database
+from lrtui.store.identity import LATE_S, Process, processes
+from lrtui.store.past import ends, joined, reasons
 from lrtui.store.rundir import CREW_LOG, DATABASE
 
 ROWS = 4000
 """Rows that one look takes at most."""
-LATE_S = 5.0
-"""A beat older than this is late."""
-
-
-class Process(msgspec.Struct, frozen=True):
-    """One row of `processes`: who works on the run and when it last said so."""
-
-    role: str
-    pid: int
-    started: float
-    host: str
-    beat: float
-
-    def alive(self) -> bool:
-        """Whether that very process exists (a reused pid is another); on another host, whether its beat is fresh."""
-        if self.host != socket.gethostname():
-            return time.time() - self.beat < 2 * LATE_S
-        try:
-            process = psutil.Process(self.pid)
-            return bool(abs(process.create_time() - self.started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE)
-        except psutil.Error:
-            return False
-
-
 class Summary(msgspec.Struct, frozen=True):
-    """A run in a list. `state`: "running", "ended", "cut off" (the crew is gone before its lanes ended), "unreadable"."""
+    """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be resumed); "cut off" (the crew
+    is gone before its lanes ended, which can be resumed too); "unreadable"."""
 
     path: Path
     title: str
@@ -64,9 +41,14 @@ def summary(run: Path) -> Summary:
         return Summary(run, error.message, 0, 0.0, "unreadable")
     try:
         crew = reader.crew()
-        over = len(reader.ended()) == len(reader.race.lanes)
-        state = "ended" if over else "running" if crew is not None and crew.alive() else "cut off"
-        return Summary(run, reader.race.title, len(reader.race.lanes), reader.created, state)
+        over, interrupted, lanes = reader.outcome()
+        if over and not interrupted:
+            state = "ended"
+        elif crew is not None and crew.alive():
+            state = "running"
+        else:
+            state = "interrupted" if over else "cut off"
+        return Summary(run, reader.race.title, lanes, reader.created, state)
     finally:
         reader.close()
 
@@ -78,12 +60,16 @@ class Reader:
         self.run = run
         self._db = database.connect(run, readonly=True)
         database.check_version(self._db, run)
+        self.version = database.version(self._db)
+        """The schema version that the run was written with."""
         try:
             self.created, _, body = self._db.execute("SELECT created, version, race FROM run").fetchone()
             self.race: Race = msgspec.json.decode(body, type=Race)
         except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
             raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
         self._last = 0
+        self._beat, self._beat_at = 0.0, time.monotonic()
+        """The crew's last beat, and when it was first seen here: what the clock says does not count."""
         self.caught_up = False
         """Whether the last `poll` saw the end of the record."""
 
@@ -118,19 +104,33 @@ class Reader:
             raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
 
     def ended(self) -> set[int]:
-        """Indices of the lanes whose end is recorded."""
+        """Indices of the lanes whose end is recorded, and not undone by a way back."""
         try:
-            return {lane for (lane,) in self._db.execute("SELECT DISTINCT lane FROM events WHERE kind = 'Ended'")}
+            return set(ends(self._db))
         except sqlite3.Error:
             return set()
 
+    def outcome(self) -> tuple[bool, bool, int]:
+        """Whether all lanes have ended, whether any of them was interrupted, and how many there are."""
+        try:
+            why, lanes = reasons(self._db), len(self.race.lanes) + joined(self._db)
+            return len(why) == lanes, "interrupted" in why.values(), lanes
+        except (sqlite3.Error, msgspec.DecodeError):
+            return False, False, len(self.race.lanes)
+
     def crew(self) -> Process | None:
         """The crew's row, None before its first beat."""
+        return next((process for process in self._processes() if process.role == "crew"), None)
+
+    def trainers_alive(self) -> bool:
+        """Whether any trainer of the run still exists: it may have something to say though the crew is gone."""
+        return any(process.alive() for process in self._processes() if process.role.startswith("trainer"))
+
+    def _processes(self) -> list[Process]:
         try:
-            row = self._db.execute("SELECT role, pid, started, host, beat FROM processes WHERE role = 'crew'").fetchone()
-            return Process(*row) if row else None
+            return processes(self._db)
         except sqlite3.Error:
-            return None
+            return []
 
     def trouble(self) -> str:
         """Why the record may be behind the training, in words; '' where nothing is wrong."""
@@ -140,8 +140,11 @@ class Reader:
         if crew is None:
             return ""
         if not crew.alive():
-            return "the crew has died: see " + CREW_LOG
-        if time.time() - crew.beat > LATE_S:
+            back = f"go on with lrtui resume {self.run.name}; " if self.version > 1 else ""
+            return f"the crew has died: {back}see {CREW_LOG}"
+        if crew.beat != self._beat:
+            self._beat, self._beat_at = crew.beat, time.monotonic()
+        if time.monotonic() - self._beat_at > LATE_S:
             full = shutil.disk_usage(self.run).free < 1_000_000
             return "the disk is full: training goes on, the record waits" if full else "the record is late: training goes on"
         return ""

@@ -1,7 +1,8 @@
 """Keeps the training thread and the disk apart: a thread that writes events and fetches commands at its own pace.
 
 Training only ever appends to a queue. When the store cannot be written, events wait in memory, up to a bound, and
-are written when it can be; steps beyond the bound are counted and the record says how many are missing.
+are written when it can be; steps beyond the bound are counted and the record says how many are missing. What became of
+a command is written together with the events that it led to, or not at all.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import time
 from collections import deque
 from pathlib import Path
 
-from lrtui.core.commands import AnyCommand
-from lrtui.core.errors import StoreUnavailable
+from lrtui.core.commands import Add, AnyCommand, Fork
+from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.events import AnyEvent, Noted, Steps
 from lrtui.store.writer import Row, Writer, row
 
 FLUSH_S = 0.05
+GAP_S = 0.005
+"""Between two flushes, however many answers wait to be written."""
 BEAT_S = 1.0
 RETRY_S = 0.5
 KEEP_BYTES = 64 * 1024 * 1024
@@ -26,18 +29,24 @@ class Recorder:
     """The inbox and outbox of one trainer. `put`, `take` and `done` never wait for the disk."""
 
     def __init__(self, run: Path, role: str, lanes: set[int], keep_bytes: int = KEEP_BYTES) -> None:
+        self.superseded = False
+        """Whether another process has this one's place: then nothing is written any more, and training is in vain."""
         self._writer = Writer(run, role)
         self._lanes = lanes
         self._keep_bytes = keep_bytes
-        self._outbox: deque[AnyEvent] = deque()
+        self._outbox: deque[AnyEvent | threading.Event] = deque()
+        """Events, and between them what is to be set when all before it is written."""
         self._results: deque[tuple[int, str]] = deque()
         self._inbox: deque[tuple[int, AnyCommand]] = deque()
         self._arrived = threading.Event()
+        self._hurry = threading.Event()
         self._closing = threading.Event()
         self._kept: deque[tuple[Row, int]] = deque()
         self._kept_bytes = 0
+        self._waiting: list[threading.Event] = []
         self._lost = 0
         self._failed_at = 0.0
+        self._claimed = False
         self._seen = 0
         self._beat_at = 0.0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -45,7 +54,8 @@ class Recorder:
 
     def put(self, event: AnyEvent) -> None:
         """Hands over an event to be written with the next flush."""
-        self._outbox.append(event)
+        if not self.superseded:
+            self._outbox.append(event)
 
     def take(self) -> list[tuple[int, AnyCommand]]:
         """The commands that have come for this trainer's lanes since the last call, each with its number."""
@@ -53,60 +63,114 @@ class Recorder:
         return [self._inbox.popleft() for _ in range(len(self._inbox))]
 
     def done(self, number: int, result: str) -> None:
-        """Says what became of a command."""
+        """Says what became of a command; it is written at once, with all that was put before."""
         self._results.append((number, result))
+        self._hurry.set()
 
     def wait(self, seconds: float) -> None:
-        """Waits until a command comes, or so many seconds at most."""
-        self._arrived.wait(seconds)
+        """Waits until a command comes or somebody wakes this thread, or so many seconds at most."""
+        if not self.superseded:
+            self._arrived.wait(seconds)
+
+    def wake(self) -> None:
+        """Ends the wait of the thread that waits for commands. Not to be called from a signal handler."""
+        self._arrived.set()
+
+    def wait_flushed(self, seconds: float) -> bool:
+        """Waits, at most so long, until everything that was put before is written; whether it is."""
+        written = threading.Event()
+        self._outbox.append(written)
+        self._hurry.set()
+        return written.wait(seconds) and not self.superseded
 
     def close(self, patience_s: float = 10.0) -> None:
         """Writes what is left, trying for `patience_s` seconds, and ends the thread."""
         self._closing.set()
+        self._hurry.set()
         self._thread.join(patience_s)
 
     def _run(self) -> None:
         period = FLUSH_S
-        while not self._closing.wait(period):
+        while not self._closing.is_set() and not self.superseded:
+            self._hurry.wait(period)
+            self._hurry.clear()
             began = time.monotonic()
             ok = self._round()
             # Where a flush is slow (a rollback journal on a network disk) it is done less often, not all the time.
             period = max(FLUSH_S, 10 * (time.monotonic() - began)) if ok else RETRY_S
-        while not self._round():
+            if ok:
+                self._beat()
+            self._closing.wait(GAP_S if ok else GAP_S * 10)
+        while not self.superseded and not self._round():
             time.sleep(RETRY_S)
         self._writer.close()
 
     def _round(self) -> bool:
-        """One flush, beat and look for commands; False where the store cannot be reached."""
+        """One flush and look for commands; False where the store cannot be reached."""
+        results = list(self._results)  # first: what a result rests on was put before it, and is collected now
         self._collect()
         try:
-            if self._kept:
-                self._writer.append([row for row, _ in self._kept])
+            if not self._claimed:
+                self._writer.claim()
+                self._claimed = True
+            if self._kept or results:
+                self._writer.flush([row for row, _ in self._kept], results)
                 self._kept.clear()
                 self._kept_bytes = 0
-            if self._failed_at:
-                self._recovered()
-            if time.monotonic() - self._beat_at >= BEAT_S:
-                self._writer.beat()
-                self._beat_at = time.monotonic()
-            if results := list(self._results):
-                self._writer.acknowledge(results)
                 for _ in results:  # and no more: another one may have come meanwhile
                     self._results.popleft()
+            if self._failed_at:
+                self._recovered()
+            self._tell_waiting()
             self._fetch()
             return True
         except StoreUnavailable:
-            self._failed_at = self._failed_at or time.time()
+            self._failed_at = self._failed_at or time.monotonic()
             return False
+        except Superseded:
+            self._give_up()
+            return True
+
+    def _beat(self) -> None:
+        """Says once a second that this process is there. A disk that is slow to confirm it holds up nothing else."""
+        if self.superseded or time.monotonic() - self._beat_at < BEAT_S:
+            return
+        try:
+            self._writer.beat()
+            self._beat_at = time.monotonic()
+        except StoreUnavailable:
+            pass  # the next flush will show whether the store is really out of reach
+        except Superseded:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Drops everything, and wakes whoever waits for anything."""
+        self.superseded = True
+        for queue in (self._outbox, self._results, self._inbox, self._kept):
+            for waiting in list(queue):
+                if isinstance(waiting, threading.Event):
+                    waiting.set()
+            queue.clear()
+        self._kept_bytes = 0
+        self._tell_waiting()
+        self._arrived.set()
 
     def _collect(self) -> None:
         for _ in range(len(self._outbox)):
             event = self._outbox.popleft()
+            if isinstance(event, threading.Event):
+                self._waiting.append(event)
+                continue
             packed = row(event)
             self._kept.append((packed, event.count if isinstance(event, Steps) else 0))
             self._kept_bytes += len(packed[2])
         while self._kept_bytes > self._keep_bytes and len(self._kept) > 1:
             self._drop()
+
+    def _tell_waiting(self) -> None:
+        for waiting in self._waiting:
+            waiting.set()
+        self._waiting.clear()
 
     def _drop(self) -> None:
         """Lets go of the oldest block of steps; other events are few and are kept for as long as there are blocks."""
@@ -117,7 +181,7 @@ class Recorder:
         self._lost += steps
 
     def _recovered(self) -> None:
-        text = f"the run store could not be written for {time.time() - self._failed_at:.0f} s; "
+        text = f"the run store could not be written for {time.monotonic() - self._failed_at:.0f} s; "
         text += f"{self._lost} steps are missing from the record" if self._lost else "nothing is missing"
         self._writer.append([row(Noted(lane=min(self._lanes, default=-1), at=time.time(), text=text))])
         self._failed_at, self._lost = 0.0, 0
@@ -125,6 +189,6 @@ class Recorder:
     def _fetch(self) -> None:
         for number, command in self._writer.pending(self._seen):
             self._seen = number
-            if command.lane in self._lanes:
+            if command.lane in self._lanes and not isinstance(command, Fork | Add):
                 self._inbox.append((number, command))
                 self._arrived.set()

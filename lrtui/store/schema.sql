@@ -1,4 +1,4 @@
--- The run store, schema version 1 (kept in user_version). Written by the crew and its trainers, read by any viewer.
+-- The run store, schema version 2 (kept in user_version). Written by the crew and its trainers, read by any viewer.
 
 CREATE TABLE run (                    -- one row: what was asked for
     id      INTEGER PRIMARY KEY CHECK (id = 1),
@@ -14,7 +14,8 @@ CREATE TABLE events (                 -- append-only; a flush is one transaction
     body BLOB NOT NULL                -- the event as MessagePack
 );
 
-CREATE INDEX ended ON events (lane) WHERE kind = 'Ended';
+CREATE INDEX turns ON events (lane, kind)  -- where a lane stands, without reading its history: see store/past.py
+    WHERE kind IN ('Joined', 'Started', 'StatusChanged', 'RateChanged', 'Rewound', 'Ended');
 
 CREATE TABLE commands (               -- what people said; acknowledged by the trainer that carried it out
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -24,10 +25,12 @@ CREATE TABLE commands (               -- what people said; acknowledged by the t
     result  TEXT                      -- NULL: not yet carried out; then one line for people
 );
 
+CREATE INDEX pending ON commands (id) WHERE result IS NULL;
+
 CREATE TABLE processes (              -- who works on this run; each beats once a second
     role    TEXT PRIMARY KEY,         -- 'crew', 'trainer 0', ...
     pid     INTEGER NOT NULL,
-    started REAL NOT NULL,            -- the process's start time, so that a reused pid is not taken for it
+    started REAL NOT NULL,            -- when the process started, by no clock that can be set: see store/identity.py
     host    TEXT NOT NULL,
     beat    REAL NOT NULL             -- seconds since 1970
 );

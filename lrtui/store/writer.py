@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import psutil
 
 import lrtui
 from lrtui.core import commands, events
-from lrtui.core.commands import AnyCommand
-from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Alerted, AnyEvent, Noted, Steps
+from lrtui.core.commands import REFUSED, AnyCommand
+from lrtui.core.errors import StoreUnavailable, Superseded
+from lrtui.core.events import Alerted, AnyEvent, Noted
 from lrtui.core.spec import Race
-from lrtui.store import database, rundir
+from lrtui.store import database, identity, rundir
+from lrtui.store.identity import processes
+from lrtui.store.past import ends, reached
 
 Row = tuple[int, str, bytes]
 """lane, kind and body of an event, as it is stored."""
@@ -46,24 +47,60 @@ def row(event: AnyEvent) -> Row:
 
 
 class Writer:
-    """One process's way into a run's database. Every method may raise StoreUnavailable; then nothing was written."""
+    """One process's way into a run's database. Every method may raise StoreUnavailable; then nothing was written.
+
+    Once it has claimed its role, every write may also raise Superseded: another process has the role now, or it was
+    dismissed, and nothing was written or ever will be.
+    """
 
     def __init__(self, run: Path, role: str) -> None:
         self.run = run
         self.role = role
-        self._me = (os.getpid(), psutil.Process().create_time(), socket.gethostname())
+        self._me = (os.getpid(), identity.started(os.getpid()), socket.gethostname())
+        self._claimed = False
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
+    def claim(self) -> None:
+        """Takes the role, whoever has had it."""
+        self._sign()
+        self._claimed = True
+
+    def flush(self, rows: Sequence[Row], results: Sequence[tuple[int, str]] = ()) -> None:
+        """Adds events and writes what became of commands, (number, a line for people), in one transaction."""
+        with self._transaction() as db:
+            self._check_claim(db)
+            db.executemany("INSERT INTO events (lane, kind, body) VALUES (?, ?, ?)", rows)
+            db.executemany("UPDATE commands SET result = ? WHERE id = ? AND result IS NULL",
+                           [(text, number) for number, text in results])
+
     def append(self, rows: Sequence[Row]) -> None:
         """Adds events in one transaction."""
-        with self._transaction() as db:
-            db.executemany("INSERT INTO events (lane, kind, body) VALUES (?, ?, ?)", rows)
+        self.flush(rows)
+
+    def acknowledge(self, results: Sequence[tuple[int, str]]) -> None:
+        """Writes what became of commands; what is answered already stays so."""
+        self.flush((), results)
 
     def beat(self) -> None:
-        """Says that this process is alive."""
+        """Says that this process is alive. All that was written so far outlasts a power loss from then on."""
+        with self._durably():
+            self._sign()
+
+    def _sign(self) -> None:
         with self._transaction() as db:
+            self._check_claim(db)
             db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?)", (self.role, *self._me, time.time()))
+
+    def trainers_alive(self) -> bool:
+        """Whether any trainer of the run still exists."""
+        with self._guard() as db:
+            return any(process.alive() for process in processes(db) if process.role.startswith("trainer"))
+
+    def dismiss(self) -> None:
+        """Takes their roles from all trainers: those that are still there cannot write any more."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM processes WHERE role LIKE 'trainer%'")
 
     def send(self, command: AnyCommand) -> int:
         """Files a command, returns its number."""
@@ -82,27 +119,26 @@ class Writer:
             try:
                 understood.append((number, commands.decode(body)))
             except msgspec.DecodeError:  # a viewer of another version may know more commands
-                strange.append((number, "not understood by this version of lrtui"))
+                strange.append((number, REFUSED + "not understood by this version of lrtui"))
         if strange:
             self.acknowledge(strange)
         return understood
 
-    def acknowledge(self, results: Sequence[tuple[int, str]]) -> None:
-        """Writes what became of commands: (number, a line for people)."""
-        with self._transaction() as db:
-            db.executemany("UPDATE commands SET result = ? WHERE id = ?", [(text, number) for number, text in results])
+    def results(self, numbers: Sequence[int]) -> dict[int, str]:
+        """What became of commands, for those that are answered."""
+        with self._guard() as db:
+            marks = ",".join("?" * len(numbers))
+            return dict(db.execute(f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL", numbers))
 
     def ended(self) -> set[int]:
-        """Indices of the lanes whose end is recorded."""
+        """Indices of the lanes whose end is recorded, and not undone."""
         with self._guard() as db:
-            return {lane for (lane,) in db.execute("SELECT DISTINCT lane FROM events WHERE kind = 'Ended'")}
+            return set(ends(db))
 
     def reached(self, lane: int) -> int:
         """How many steps of a lane are recorded."""
         with self._guard() as db:
-            query = "SELECT body FROM events WHERE lane = ? AND kind = 'Steps' ORDER BY id DESC LIMIT 1"
-            blocks = [events.decode(body) for (body,) in db.execute(query, (lane,))]
-        return max((block.first + block.count for block in blocks if isinstance(block, Steps)), default=0)
+            return reached(db, lane)
 
     def alerts(self, after: int) -> tuple[int, list[Alerted]]:
         """The alerts recorded after row `after`, and the number of the last row there is."""
@@ -118,12 +154,36 @@ class Writer:
             self._connection.close()
             self._connection = None
 
+    def _check_claim(self, db: sqlite3.Connection) -> None:
+        """Within a transaction: whether the role is still this process's own."""
+        if not self._claimed:
+            return
+        mine = "SELECT 1 FROM processes WHERE role = ? AND pid = ? AND started = ? AND host = ?"
+        if db.execute(mine, (self.role, *self._me)).fetchone() is None:
+            raise Superseded(f"{self.run.name}: another process is {self.role} now, or it was dismissed")
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._guard() as db:
             db.execute("BEGIN IMMEDIATE")
-            yield db
+            try:
+                yield db
+            except BaseException:
+                if db.in_transaction:  # an error of the disk has ended it already
+                    db.execute("ROLLBACK")
+                raise
             db.execute("COMMIT")
+
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        """Within, a commit returns when the disk has it, and with it all that was committed before."""
+        with self._guard() as db:
+            db.execute("PRAGMA synchronous = FULL")
+        try:
+            yield
+        finally:
+            if self._connection is not None:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
 
     @contextmanager
     def _guard(self) -> Iterator[sqlite3.Connection]:

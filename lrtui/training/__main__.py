@@ -1,6 +1,6 @@
 """`python -m lrtui.training` is the crew; a viewer starts it (see lrtui/launch.py)."""
 
-from lrtui.training.crew import main
+from lrtui.training.requests import main
 
 if __name__ == "__main__":
     main()

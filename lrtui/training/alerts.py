@@ -29,8 +29,9 @@ class Announcer:
     """Looks for new alerts when it is asked to, and tells the command of each; what goes wrong becomes a line of the log."""
 
     def __init__(self, command: str, race: Race, writer: Writer, limit_s: float = LIMIT_S) -> None:
+        self.race = race
+        """With all lanes that have joined."""
         self._command = command
-        self._race = race
         self._writer = writer
         self._limit_s = limit_s
         self._seen = 0
@@ -68,7 +69,7 @@ class Announcer:
             _kill(process)
 
     def _start(self, event: Alerted) -> None:
-        lane = self._race.lanes[event.lane]
+        lane = self.race.lanes[event.lane]
         line = {**alert_line(event, lane.letter), "name": lane.name, "run": str(self._writer.run)}
         try:
             process = subprocess.Popen(self._command, shell=True, stdin=subprocess.PIPE, start_new_session=True)

@@ -1,7 +1,6 @@
-"""The crew: starts a run's trainers, watches over them and outlives every screen. Imports no torch itself.
+"""The crew of a run: starts its trainers, watches over them, and takes care of the lanes that join or are lost.
 
-Whoever starts it (lrtui/launch.py) talks to it in lines of JSON: previews and, once, a race to start. From then on
-it is on its own: its only channel is the run's database.
+It outlives every screen, and imports no torch. Its only channel is the run's database.
 """
 
 from __future__ import annotations
@@ -11,141 +10,251 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from multiprocessing import connection, forkserver
+from collections.abc import Callable, Sequence
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from lrtui.core.commands import Stop
-from lrtui.core.crewtalk import Answer, Preview, Request
-from lrtui.core.errors import LrtuiError, StoreUnavailable
-from lrtui.core.events import Alerted, Ended, Noted
+from lrtui.core.commands import REFUSED, Add, AnyCommand, Fork, Rewind
+from lrtui.core.crewtalk import Preview
+from lrtui.core.errors import StoreUnavailable, Superseded
+from lrtui.core.events import Alerted, AnyEvent, Ended, Noted, Return
 from lrtui.core.spec import Race
 from lrtui.core.text import literal
-from lrtui.store.rundir import CREW_LOG, DATABASE
-from lrtui.store.writer import Writer, create_run, row
+from lrtui.store.past import Past, past
+from lrtui.store.rundir import DATABASE
+from lrtui.store.writer import Writer, row
 from lrtui.training.alerts import Announcer
+from lrtui.training.berth import Berth
+from lrtui.training.joining import Joining
+from lrtui.training.relegation import Referee
 
-PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.scout"]
-"""What the forkserver imports once, so that each process forked from it starts in milliseconds."""
+LOOK_S = 0.1
 BEAT_S = 1.0
 TAIL_BYTES = 4000
+RESTARTS = 3
+"""How often the crew starts a lane again whose process was lost."""
+LEAVE_S = 8.0
+"""What trainers may take to end when they are told to; then they are killed."""
+OLD_S = 10.0
+"""How long a crew that takes up a run waits for the trainers of the one before it: they are on their way out."""
 
-_context = multiprocessing.get_context("forkserver")
-
-
-class Scout:
-    """The process that answers questions about races (training/scout.py), seen from here."""
-
-    def __init__(self) -> None:
-        self._here, there = _context.Pipe()
-        self._process = _context.Process(target=_scout, args=(there,), daemon=True)
-        self._process.start()
-        there.close()
-
-    def ask(self, request: Request) -> Answer:
-        """The answer; LrtuiError where the scout died over it."""
-        try:
-            self._here.send_bytes(msgspec.msgpack.encode(request))
-            return msgspec.msgpack.decode(self._here.recv_bytes(), type=Answer)
-        except (EOFError, OSError) as error:
-            raise LrtuiError("torch could not be loaded, or the check of the race crashed",
-                             "try `python -c 'import torch'`") from error
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._here.close()
-        self._process.join(1.0)
-
-
-def main() -> None:
-    """Answers requests until one starts a race; then sees it through. Ends when whoever asked is gone before that."""
-    _context.set_forkserver_preload(PRELOAD)
-    requests, replies = _private_pipes()
-    forkserver.ensure_running()
-    scout = Scout()
-    for line in requests:
-        request = msgspec.json.decode(line, type=Request)
-        try:
-            answer = scout.ask(request)
-            started = _begin(request, answer) if request.kind == "start" and not answer.error else None
-            answer = msgspec.structs.replace(answer, run=started.run if started else "")
-        except LrtuiError as error:
-            started, answer = None, Answer(error=error.message, hint=error.hint)
-        replies.write(msgspec.json.encode(answer) + b"\n")
-        replies.flush()
-        if started:
-            requests.close()
-            replies.close()
-            scout.close()
-            started.see_through()
-            return
-
-
-def _private_pipes() -> tuple[Any, Any]:
-    """Standard input and output under other numbers, so that nothing a library prints gets between the lines."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    os.close(null)
-    return requests, replies
+context = multiprocessing.get_context("forkserver")
 
 
 class Crew:
     """A race that has been started: its trainers, and the record of what becomes of them."""
 
-    def __init__(self, run: Path, race: Race, devices: Sequence[str], trainers: int, on_alert: str = "") -> None:
+    def __init__(self, run: Path, race: Race, on_alert: str = "") -> None:
         self.run = str(run)
+        self.race = race
         self._writer = Writer(run, "crew")
         self._announcer = Announcer(on_alert, race, self._writer)
-        self._race = race
-        count = min(trainers, len(race.lanes))
-        self._shares = [[(index, devices[index]) for index in range(number, len(race.lanes), count)] for number in range(count)]
-        self._stop = False
+        self._referee: Referee | None = None
+        self._trainers: dict[int, Any] = {}
+        self._berths: dict[int, list[Berth]] = {}
+        """The lanes of each trainer."""
+        self._devices: list[str] = []
+        self._joining: list[Joining] = []
+        self._restarts: dict[int, int] = {}
+        self._threads = 1
+        self._next = -1
+        self._told_to_end = 0.0
+        self._stop = ""
+        self._beaten = -BEAT_S
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._beat()
-        threads = max(1, _cores() // count)  # together they do not exceed the cores
-        self._trainers = {number: _context.Process(target=_trainer, args=(self.run, number, race, share, threads), daemon=False)
-                          for number, share in enumerate(self._shares)}
-        for process in self._trainers.values():
-            process.start()
+        self._try(self._writer.claim)
+
+    def start(self, devices: Sequence[str], trainers: int) -> None:
+        """Starts all lanes at step 0, on `devices`, in at most so many processes."""
+        self._devices = list(devices)
+        self._referee = Referee(Path(self.run), self.race, fresh=True)
+        berths = [Berth(index, device) for index, device in enumerate(devices)]
+        count = min(trainers, len(berths))
+        self._threads = max(1, _cores() // count)  # together they do not exceed the cores
+        for number in range(count):
+            self._send_out(berths[number::count])
+
+    def resume(self, devices: Sequence[str], trainers: int) -> None:
+        """Takes up the lanes that were cut off or interrupted, from their last snapshots; each on the device it was on, where
+        that is there. Commands that wait for the crew are carried out then. May raise StoreUnavailable."""
+        self._devices = list(devices)
+        self._referee = Referee(Path(self.run), self.race, fresh=False)
+        self._wait_for_the_old()
+        known = past(Path(self.run))
+        going_on = [self._taken_up(one, "resumed") for one in known if one.end in (None, "interrupted", "died")]
+        self._threads = max((one.threads for one in known), default=0) or max(1, _cores() // max(1, len(going_on)))
+        count = min(trainers, len(going_on))
+        lanes = f"{len(going_on)} lane{'' if len(going_on) == 1 else 's'}"
+        self._say([Noted(lane=-1, at=time.time(), text=f"taken up again: {lanes} from the last snapshots")])
+        for number in range(count):
+            self._send_out(going_on[number::count])
+
+    def _wait_for_the_old(self) -> None:
+        """Trainers of a crew that is gone are on their way out; what one of them writes after this counts for nothing."""
+        until = time.monotonic() + OLD_S
+        while self._writer.trainers_alive() and time.monotonic() < until:
+            time.sleep(LOOK_S)
+        self._writer.dismiss()
 
     def note(self, previews: Sequence[Preview]) -> None:
         """Writes what is to be said of the lanes' schedules into the run's log, where it can be written."""
-        notes = [row(Noted(lane=index, at=time.time(), text=text))
-                 for index, preview in enumerate(previews) for text in preview.warnings]
-        try:
-            if notes:
-                self._writer.append(notes)
-        except StoreUnavailable as error:
-            print(error.message, file=sys.stderr, flush=True)
+        self._say([Noted(lane=index, at=time.time(), text=text)
+                   for index, preview in enumerate(previews) for text in preview.warnings])
 
     def see_through(self) -> None:
-        """Beats once a second and records the end of every trainer, until none is left."""
-        stopping = False
-        while self._trainers:
+        """Beats, does what is asked of it, and takes care of every trainer that has ended, until there is nothing left to do."""
+        try:
+            self._see_through()
+        except Superseded as error:  # this one was frozen, and given up; its trainers are dismissed, too
+            print(error.message, file=sys.stderr, flush=True)
+            for process in self._trainers.values():
+                process.kill()
+
+    def _see_through(self) -> None:
+        self._hear()
+        while self._trainers or self._joining:
             # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
-            connection.wait([process.sentinel for process in self._trainers.values() if process.exitcode is None], BEAT_S)
+            connection.wait([process.sentinel for process in self._trainers.values() if process.exitcode is None], LOOK_S)
             self._beat()
             for number, process in list(self._trainers.items()):
-                if process.exitcode is not None and (self._recorded_end(number, process.exitcode) or self._gone()):
-                    del self._trainers[number]
+                if process.exitcode is not None and (self._took_leave(number, process.exitcode) or self._gone()):
+                    del self._trainers[number], self._berths[number]
             self._announcer.look()
-            if self._stop and not stopping:
-                stopping = self._tell_all_to_stop()
+            if self._stop:
+                self._end_all()
+                continue
+            self._hear()
+            self._relegate()
         self._announce_the_rest()
         self._writer.close()
+
+    def _send_out(self, berths: list[Berth]) -> None:
+        """Starts a trainer for these lanes."""
+        number = self._next = self._next + 1
+        process = context.Process(target=_trainer, args=(self.run, number, self.race, berths, self._threads), daemon=False)
+        self._berths[number], self._trainers[number] = berths, process
+        process.start()
+
+    def _taken_up(self, lane: Past, why: Return) -> Berth:
+        """Where and how a lane goes on from its last snapshot."""
+        dealt = self._devices[lane.index % len(self._devices)]
+        same_kind = lane.device.partition(":")[0] == dealt.partition(":")[0]
+        return Berth(lane.index, lane.device if same_kind else dealt, "last", why, paused=lane.paused, born=lane.born,
+                     changes=tuple((change.step, change.factor) for change in lane.changes))
+
+    def _took_leave(self, number: int, exitcode: int) -> bool:
+        """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
+        said = f"killed by {_signal_name(-exitcode)}" if exitcode < 0 else f"ended with exit code {exitcode}"
+        mine = {berth.index for berth in self._berths[number]}
+        try:
+            left = [lane for lane in past(Path(self.run)) if lane.index in mine and lane.end is None]
+            log = _tail(Path(self.run) / f"trainer-{number}.log") if left else ""
+            told: list[AnyEvent] = []
+            again: list[Berth] = []
+            for lane in left:
+                told += self._lost(lane, number, said, log, again if exitcode else None)
+            if told:
+                self._writer.append([row(event) for event in told])
+        except StoreUnavailable:
+            return False
+        for berth in again:
+            self._restarts[berth.index] = self._restarts.get(berth.index, 0) + 1
+        if again:
+            self._send_out(again)
+        return True
+
+    def _lost(self, lane: Past, number: int, said: str, log: str, again: list[Berth] | None) -> list[AnyEvent]:
+        """What is told of a lane whose process is gone. It joins `again` where it may start once more."""
+        now = time.time()
+        if self._stop:
+            return [Ended(lane=lane.index, at=now, step=lane.steps, reason="interrupted", error=f"trainer {number} {said}")]
+        count = self._restarts.get(lane.index, 0) + 1
+        if again is not None and count <= RESTARTS:
+            again.append(self._taken_up(lane, "recovered"))
+            text = f"its process was lost ({said}): it goes on from its last snapshot, restart {count} of {RESTARTS}"
+            return [Alerted(lane=lane.index, at=now, step=lane.steps, kind="lost", text=text)]
+        often = f", {RESTARTS + 1} times" if again is not None else ""
+        return [Alerted(lane=lane.index, at=now, step=lane.steps, kind="error", text=f"its process was lost: {said}{often}"),
+                Ended(lane=lane.index, at=now, step=lane.steps, reason="died", error=f"trainer {number} {said}\n{log}")]
+
+    def _hear(self) -> None:
+        """Commands that no trainer can carry out: lanes that are to join, and those that must be woken first."""
+        try:
+            for number, command in self._writer.pending(0):
+                if isinstance(command, (Fork, Add)):
+                    if number not in {joining.number for joining in self._joining}:
+                        self._joining.append(Joining(number, command))
+                elif why := self._see_to(command):
+                    self._writer.acknowledge([(number, REFUSED + why)])
+            self._joining = [joining for joining in self._joining if not self._joined(joining)]
+        except StoreUnavailable:
+            pass  # at the next look
+
+    def _see_to(self, command: AnyCommand) -> str:
+        """Makes sure that somebody will carry out a command; or says why nobody can."""
+        if not 0 <= command.lane < len(self.race.lanes):
+            return "there is no such lane"
+        if self._at_work(command.lane):
+            return ""
+        if not isinstance(command, Rewind):
+            return "the lane has ended"
+        lane = next(one for one in past(Path(self.run)) if one.index == command.lane)
+        self._send_out([msgspec.structs.replace(self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=())])
+        return ""
+
+    def _at_work(self, lane: int) -> bool:
+        """Whether a lane has a trainer; one that is dead and not yet seen to counts."""
+        return any(berth.index == lane for berths in self._berths.values() for berth in berths)
+
+    def _joined(self, joining: Joining) -> bool:
+        """Brings a lane that is to join one move further; whether that is settled."""
+        said = joining.move(self._writer, Path(self.run), self.race, self._at_work)
+        if not said:
+            return False
+        if said.refused:
+            self._writer.acknowledge([(joining.number, REFUSED + said.refused)])
+            return True
+        assert said.lane
+        assert said.event
+        parent = said.event.parent
+        device = self._devices[(parent if parent >= 0 else len(self.race.lanes)) % len(self._devices)]
+        self._writer.flush([row(said.event)], [(joining.number, said.words)])
+        self.race = self._announcer.race = msgspec.structs.replace(self.race, lanes=(*self.race.lanes, said.lane))
+        index = said.event.lane
+        self._send_out([Berth(index, device, "last", born=said.event.step, rate=joining.rate) if parent >= 0
+                        else Berth(index, device)])
+        return True
+
+    def _relegate(self) -> None:
+        """Pauses the lanes that are behind, where the race asks for it."""
+        try:
+            for command, words in self._referee.look() if self._referee else ():
+                self._writer.send(command)
+                self._say([Noted(lane=command.lane, at=time.time(), text=words)])
+        except StoreUnavailable:
+            pass
+
+    def _end_all(self) -> None:
+        """Tells the trainers to end, once; kills those that do not."""
+        if not self._told_to_end:
+            self._told_to_end = time.monotonic()
+            print(f"{self._stop}: all lanes are interrupted", file=sys.stderr, flush=True)
+            for process in self._trainers.values():
+                process.terminate()
+        elif time.monotonic() - self._told_to_end > LEAVE_S:
+            for process in self._trainers.values():
+                process.kill()
 
     def _announce_the_rest(self) -> None:
         """Sees the commands of the last alerts through, unless the crew is told to end."""
         self._announcer.look()
         while self._announcer.busy and not self._stop and not self._gone():
-            time.sleep(BEAT_S / 10)
+            time.sleep(LOOK_S)
             self._announcer.look()
         self._announcer.give_up()
 
@@ -153,54 +262,35 @@ class Crew:
         """Whether the run's folder was deleted: then there is no record left to end."""
         return not (Path(self.run) / DATABASE).exists()
 
-    def _asked_to_stop(self, *_: object) -> None:
-        self._stop = True
-
-    def _tell_all_to_stop(self) -> bool:
-        try:
-            for index in range(len(self._race.lanes)):
-                self._writer.send(Stop(lane=index))
-            return True
-        except StoreUnavailable:
-            return False
+    def _asked_to_stop(self, number: int, frame: object) -> None:
+        self._stop = signal.Signals(number).name
 
     def _beat(self) -> None:
+        if time.monotonic() - self._beaten >= BEAT_S:
+            self._beaten = time.monotonic()
+            self._try(self._writer.beat)
+
+    def _say(self, events: Sequence[AnyEvent]) -> None:
+        if events:
+            self._try(lambda: self._writer.append([row(event) for event in events]))
+
+    def _try(self, write: Callable[[], object]) -> None:
+        """Writes, where it can be written just now."""
         try:
-            self._writer.beat()
+            write()
         except StoreUnavailable as error:
             print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
-
-    def _recorded_end(self, number: int, exitcode: int) -> bool:
-        """Ends the lanes that a trainer left behind; False where that cannot be written just now."""
-        said = f"killed by {signal.Signals(-exitcode).name}" if exitcode < 0 else f"ended with exit code {exitcode}"
-        try:
-            ended = self._writer.ended()
-            left = {index: self._writer.reached(index) for index, _ in self._shares[number] if index not in ended}
-            tail = _tail(Path(self.run) / f"trainer-{number}.log") if left else ""
-            now = time.time()
-            rows = [row(event) for index, step in left.items() for event in (
-                Alerted(lane=index, at=now, step=step, kind="error", text=f"its process was lost: {said}"),
-                Ended(lane=index, at=now, step=step, reason="died", error=f"trainer {number} {said}\n{tail}"))]
-            if rows:
-                self._writer.append(rows)
-            return True
-        except StoreUnavailable:
-            return False
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _begin(request: Request, answer: Answer) -> Crew:
-    run = create_run(Path(request.runs), request.race)
-    log = os.open(run / CREW_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-    crew = Crew(run, request.race, answer.devices, request.trainers, request.on_alert)
-    crew.note(answer.previews)
-    return crew
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _tail(log: Path) -> str:
@@ -211,11 +301,6 @@ def _tail(log: Path) -> str:
             return literal(file.read().decode("utf-8", "replace")).strip()
     except OSError:
         return ""
-
-
-def _scout(pipe: Any) -> None:
-    from lrtui.training.scout import serve
-    serve(pipe)
 
 
 def _trainer(*args: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrtui.core.events import Column, Measured
+from lrtui.core.memory import recall, remembered
 from lrtui.core.sampling import Sampling
 from lrtui.training import effective, rng
 
@@ -40,8 +41,11 @@ class _Place(NamedTuple):
 class Gauge:
     """The measuring of one lane. Every call but those around a sampled step returns at once."""
 
-    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, device: torch.device, sampling: Sampling) -> None:
+    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, device: torch.device, sampling: Sampling,
+                 held: Sequence[rng.Source] = ()) -> None:
+        """`held`: generators beside the global ones that the loss may draw from."""
         self.lane = lane
+        self._held = held
         self.sampling = sampling
         self._model, self._device = model, device
         parts: list[Optimizer] = getattr(optimizer, "parts", [optimizer])
@@ -62,7 +66,7 @@ class Gauge:
         """A step begins; `step` counts from 0."""
         if self.sampling.due(step):
             began = time.perf_counter()
-            self._random = rng.capture(self._device)
+            self._random = rng.capture(self._device, self._held)
             self.sampling.spent(time.perf_counter() - began)
 
     def after_update(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> float | None:
@@ -87,6 +91,17 @@ class Gauge:
         steps = self._steps[:count]
         del self._steps[:count], self._rows[:count]
         return Measured(lane=self.lane, at=time.time(), steps=steps, columns=columns, spent=self.sampling.total_spent)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was measured and not yet taken, and the plan of what comes, between two steps, as plain values."""
+        return {"sampling": remembered(self.sampling), "samples": self._samples, "graph": self._graph,
+                "steps": list(self._steps), "rows": [dict(row) for row in self._rows]}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Takes what `state_dict` gave."""
+        recall(self.sampling, kept["sampling"])
+        self._samples, self._graph = kept["samples"], kept["graph"]
+        self._steps, self._rows = list(kept["steps"]), [dict(row) for row in kept["rows"]]
 
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         if self._random is None:
@@ -118,8 +133,8 @@ class Gauge:
         assert self._random is not None
         buffers = list(self._model.buffers())
         kept = [buffer.clone() for buffer in buffers]
-        after = rng.capture(self._device)
-        rng.restore(self._random, self._device)
+        after = rng.capture(self._device, self._held)
+        rng.restore(self._random, self._device, self._held)
         try:
             with torch.set_grad_enabled(self._graph):
                 return again().item()
@@ -127,7 +142,7 @@ class Gauge:
             self._graph = True  # the loss may itself ask for gradients: then the next sample gives it what it needs
             return math.nan
         finally:
-            rng.restore(after, self._device)
+            rng.restore(after, self._device, self._held)
             for buffer, value in zip(buffers, kept, strict=True):
                 buffer.copy_(value)
 

@@ -10,22 +10,23 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from lrtui.core.errors import ScenarioError, TaskError
 from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Planned, Sampled, Started
 from lrtui.core.sampling import Sampling
 from lrtui.core.spec import Race
-from lrtui.training import optimizers, rng, task as tasks
+from lrtui.training import optimizers, rng, snapshot as snapshots, task as tasks
+from lrtui.training.batches import Batches, loader
+from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
-from lrtui.training.order import BatchOrder, order_checksum, weights_checksum
+from lrtui.training.order import weights_checksum
 from lrtui.training.preview import preview, thinned
 from lrtui.training.probe import NonFinite, Probe
 from lrtui.training.schedules import Horizon, Schedule
@@ -39,36 +40,57 @@ PLAN_S = 0.1
 
 
 class Training:
-    """One lane's model, data, optimizer and schedule, built as the module's first lines say."""
+    """One lane's model, data, optimizer and schedule, built as the module's first lines say.
 
-    def __init__(self, race: Race, index: int, device: torch.device, *, deferred: bool | None = None) -> None:
+    With a `snapshot`, as `snapshot.capture` made it of this lane or of one of the same race, it goes on from there; SnapshotUnfit
+    where the task is no longer the one that it was made of.
+    """
+
+    def __init__(self, race: Race, index: int, device: torch.device, *, deferred: bool | None = None,
+                 snapshot: dict[str, Any] | None = None) -> None:
         lane = race.lanes[index]
         self.race, self.index, self.device = race, index, device
         self.task = tasks.load(race.task)
         rng.seed_all(race.seed)
         training_data, validation_data = tasks.datasets(self.task)
-        self._order = (None if isinstance(training_data, DataLoader)
-                       else BatchOrder(race.seed, len(training_data), race.batch_size))
-        self._training = loader(training_data, batch_sampler=self._order)
         unseen = validation_data is None or not race.validate
         self.validation = None if unseen else loader(validation_data, batch_size=race.batch_size)
         rng.seed_all(race.seed)
         self.model = copy.deepcopy(self.task.model()).to(device)
+        self.held = rng.sources(self.task, training_data, validation_data, *self.model.modules())
+        """Generators of the task's own."""
+        self.data = Batches(training_data, race.seed, race.batch_size, device, self.held)
         self.init_checksum = weights_checksum(self.model)
         self.optimizer = optimizers.build(lane.optimizer, self.model.parameters(), lane.lr)
         self.closure = optimizers.wants_closure(self.optimizer)
-        self.steps_per_epoch = _length(self._training)
+        self.steps_per_epoch = len(self.data)
         self.horizon = horizon(race, self.steps_per_epoch)
-        gauge = None if self.closure or not race.gauge else Gauge(
-            index, self.model, self.optimizer, device, Sampling(self.horizon.steps, race.pace))
-        self.probe = Probe(index, self.model, self.optimizer, self.horizon.steps, gauge, closure=self.closure,
-                           deferred=device.type != "cpu" and not self.closure if deferred is None else deferred)
         self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.horizon)
         if self.schedule.wants_metric and self.validation is None:
             raise ScenarioError(f"{lane.schedule} looks at the validation loss, and {race.task} has no validation data",
                                 "expected a task whose dataset() gives a pair (training, validation)")
-        self.batch_checksum = order_checksum(_own_order(self._training) if self._order is None else self._order)
+        self.batch_checksum = self.data.checksum
+        self.dial = Dial(self.optimizer)  # before whatever looks at the rates that are really applied
+        gauge = None if self.closure or not race.gauge else Gauge(
+            index, self.model, self.optimizer, device, Sampling(self.horizon.steps, race.pace), self.held)
+        self.probe = Probe(index, self.model, self.optimizer, self.horizon.steps, self.dial, gauge, closure=self.closure,
+                           deferred=device.type != "cpu" and not self.closure if deferred is None else deferred)
+        self.epochs_ended = 0
+        self.before_validation: rng.RandomState | None = None
+        """The random state at the beginning of the validation that is under way."""
         rng.seed_all(race.seed)
+        if snapshot is not None:
+            snapshots.restore(self, snapshot)
+
+    @property
+    def next_rate(self) -> float:
+        """What the first param group will be given at the next step."""
+        return self.dial.rates()[0]
+
+    def set_factor(self, factor: float) -> None:
+        """Puts the dial at `factor` (finite, above 0) from the next step on; to be called between two steps."""
+        self.dial.factor = factor
+        self.probe.dial_turned()
 
     def started(self) -> Started:
         """The event that says how this lane begins."""
@@ -76,7 +98,7 @@ class Training:
             lane=self.index, at=time.time(), device=str(self.device), steps_per_epoch=self.steps_per_epoch,
             total_steps=self.horizon.steps, parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
             init_checksum=self.init_checksum, batch_checksum=self.batch_checksum,
-            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None)
+            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None, first=self.probe.sealed)
 
     def planned(self) -> list[Planned]:
         """The event that tells the rates to come, where there is anything to tell. A person's own code is not run for it."""
@@ -93,11 +115,12 @@ class Training:
         return (step + 1) % self.steps_per_epoch == 0 or step + 1 == self.horizon.steps
 
     def batches(self, epoch: int) -> Iterator[Any]:
-        """The batches of `epoch` (counted from 0) on the device, no more than the budget allows."""
-        if self._order is not None:
-            self._order.epoch = epoch
-        left = self.horizon.steps - epoch * self.steps_per_epoch
-        for batch, _ in zip(self._training, range(min(left, self.steps_per_epoch)), strict=False):
+        """The batches of `epoch` (counted from 0) that are still to come, on the device, no more than the budget allows."""
+        if self.before_validation is not None:  # a snapshot from within the epoch's end: its batches are all done
+            return
+        done = self.probe.step - epoch * self.steps_per_epoch
+        stop = min(self.horizon.steps - epoch * self.steps_per_epoch, self.steps_per_epoch)
+        for batch, _ in zip(self.data.epoch(epoch, done), range(done, stop), strict=False):
             yield tasks.to_device(batch, self.device)
 
 
@@ -106,9 +129,10 @@ def train_lane(training: Training) -> Events:
     task, model, optimizer, probe = training.task, training.model, training.optimizer, training.probe
     yield training.started()
     yield from training.planned()
-    yield from _sample(training, epoch=0)
+    if not probe.step:
+        yield from _sample(training, epoch=0)
     try:
-        for epoch in range(training.horizon.epochs):
+        for epoch in range(training.epochs_ended, training.horizon.epochs):
             model.train()
             probe.resume()
             for batch in training.batches(epoch):
@@ -124,11 +148,11 @@ def train_lane(training: Training) -> Events:
                     probe.after_update(loss, partial(task.loss, model, batch))  # measures a few of the steps
                 training.schedule.after_batch()
                 probe.close_step(ends_epoch=training.ends_epoch(probe.step))
-                yield None
+                yield None  # here, and where a validation says None, a snapshot may be taken
                 if probe.due:
                     yield from probe.seal()
-                    if probe.bad:
-                        raise probe.bad
+                if probe.bad:
+                    raise probe.bad
             yield from _end_epoch(training, epoch + 1)
     except NonFinite as bad:
         yield from _end_nan(training, bad)
@@ -155,8 +179,9 @@ def _end_epoch(training: Training, epoch: int) -> Events:
     metrics = yield from _validate(training)
     if probe.step % training.steps_per_epoch == 0:  # a budget in steps may end within an epoch
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
-    probe.schedule_known()
-    probe.follow(Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=probe.step, loss=loss, metrics=metrics))
+    probe.close_epoch(
+        Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=probe.step, loss=loss, metrics=metrics))
+    training.epochs_ended = epoch
     last = epoch == training.horizon.epochs
     if probe.due or last:
         yield from probe.seal(last=last)
@@ -170,7 +195,7 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     """Mean loss and metrics over the validation samples, in eval mode; the random state stays as it was."""
     if training.validation is None:
         return {}
-    state = rng.capture(training.device)
+    training.before_validation = rng.capture(training.device, training.held)
     training.model.eval()
     sums: dict[str, Any] = {}
     samples = 0
@@ -185,7 +210,8 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
         for name, value in measured.items():
             sums[name] = sums.get(name, 0.0) + value * count
         yield None
-    rng.restore(state, training.device)
+    rng.restore(training.before_validation, training.device)
+    training.before_validation = None
     return {str(name): float(value) / samples for name, value in sums.items()}
 
 
@@ -226,29 +252,3 @@ def horizon(race: Race, steps_per_epoch: int) -> Horizon:
         return Horizon(race.steps, math.ceil(race.steps / steps_per_epoch))
     assert race.epochs is not None
     return Horizon(race.epochs * steps_per_epoch, race.epochs)
-
-
-def loader(data: Any, **batching: Any) -> DataLoader[Any]:
-    """A DataLoader over `data`, unless it is one. It seeds itself from a generator of its own: each pass over a loader
-    draws a number, which must not come out of the lane's random state."""
-    if isinstance(data, DataLoader):
-        return data
-    return DataLoader(data, generator=torch.Generator().manual_seed(0), **batching)
-
-
-def _length(data: DataLoader[Any]) -> int:
-    try:
-        return len(data)
-    except TypeError as error:
-        raise TaskError("the training data has no length", "expected a Dataset or DataLoader with __len__") from error
-
-
-def _own_order(data: DataLoader[Any]) -> Sequence[Sequence[int]]:
-    """The batches that a task's own loader will make first, its generators left as they were."""
-    generators = {id(g): g for g in (data.generator, getattr(data.sampler, "generator", None)) if g is not None}
-    states = [(g, g.get_state()) for g in generators.values()]
-    with rng.preserved(torch.device("cpu")):
-        batches = [list(batch) for batch in data.batch_sampler] if data.batch_sampler is not None else []
-    for generator, state in states:
-        generator.set_state(state)
-    return batches

@@ -26,13 +26,16 @@ class BatchOrder(Sampler[list[int]]):
 
     def __init__(self, seed: int, samples: int, batch_size: int) -> None:
         self.epoch = 0
+        self.first = 0
+        """The batch to begin with: those before it are not fetched."""
         self._seed = seed
         self._samples = samples
         self._batch_size = batch_size
 
     def __iter__(self) -> Iterator[list[int]]:
         order = batch_order(self._seed, self.epoch, self._samples)
-        return (order[start:start + self._batch_size] for start in range(0, self._samples, self._batch_size))
+        return (order[start:start + self._batch_size]
+                for start in range(self.first * self._batch_size, self._samples, self._batch_size))
 
     def __len__(self) -> int:
         return math.ceil(self._samples / self._batch_size)

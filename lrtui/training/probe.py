@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+import msgspec
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrtui.core.detectors import Findings, Judge
 from lrtui.core.events import Alerted, AnyEvent, Column, Judged, Spiked, Steps
+from lrtui.core.memory import recall, remembered
+from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
 
 BLOCK_S = 0.05
@@ -41,9 +46,10 @@ class NonFinite(Exception):
 class Probe:
     """The measuring of one lane. `deferred`: numbers stay on the device; `closure`: the optimizer calls the loss itself."""
 
-    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, total: int, gauge: Gauge | None, *,
+    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, total: int, dial: Dial, gauge: Gauge | None, *,
                  deferred: bool, closure: bool) -> None:
         self.lane = lane
+        self.dial = dial
         self.gauge = gauge
         self.step = 0
         """Steps done, the one that is being done not counted."""
@@ -67,11 +73,26 @@ class Probe:
         self._next: list[list[float]] = [[] for _ in self._groups]
         self._seconds: list[float] = []
         self._followers: list[AnyEvent] = []
-        self._epoch_losses: list[float] = []
+        self._epoch_losses = array("d")
         self._found, self._one = torch.zeros(1), torch.ones(1)
         self._due = 0.0  # the first step is told at once
         self.resume()
         optimizer.register_step_pre_hook(self._before_update)
+
+    @property
+    def sealed(self) -> int:
+        """Steps that have been told: one fewer than done, after a `seal` while an epoch's end is still to come."""
+        return self._first
+
+    @property
+    def findings(self) -> Findings:
+        """What the rules know now."""
+        return self._judge.findings()
+
+    @property
+    def smooth(self) -> float:
+        """The smoothed loss of the steps that have been told; NaN before the first."""
+        return self._judge.smooth
 
     def resume(self) -> None:
         """The clock starts anew: what was before is nobody's step (a pause, another lane's turn, a sample)."""
@@ -122,18 +143,25 @@ class Probe:
 
     def schedule_known(self) -> None:
         """Every scheduler has run: the rates are now those of the next step."""
-        for rates, group in zip(self._next, self._groups, strict=True):
-            rates.append(float(group["lr"]))
+        for rates, rate in zip(self._next, self.dial.rates(), strict=True):
+            rates.append(rate)
+
+    def dial_turned(self) -> None:
+        """The rates of the next step are others than they were when the schedulers had run."""
+        if self._next[0] and len(self._next[0]) == len(self._seconds):
+            for rates, rate in zip(self._next, self.dial.rates(), strict=True):
+                rates[-1] = rate
 
     def epoch_loss(self) -> float:
-        """Mean loss over the batches since the last call; NaN if there were none. Waits for the device."""
+        """Mean loss over the batches since the last epoch was closed; NaN if there were none. Waits for the device."""
         self._settle()
-        losses, self._epoch_losses = self._epoch_losses, []
-        return math.fsum(losses) / len(losses) if losses else math.nan
+        return math.fsum(self._epoch_losses) / len(self._epoch_losses) if self._epoch_losses else math.nan
 
-    def follow(self, event: AnyEvent) -> None:
-        """An event to be told right after the block that is open now."""
+    def close_epoch(self, event: AnyEvent) -> None:
+        """The epoch's end is done with, its scheduler has run: `event` is to be told right after the block that is open now."""
+        self.schedule_known()
         self._followers.append(event)
+        del self._epoch_losses[:]
 
     @property
     def due(self) -> bool:
@@ -157,17 +185,46 @@ class Probe:
             self._settled -= count
             for column in (self._losses, self._norms, self._seconds, *self._applied, *self._next):
                 del column[:count]
-        if last or not self._losses:
-            told += self._followers
-            self._followers.clear()
+        told += self._followers
+        self._followers.clear()
         self._due = time.perf_counter() + BLOCK_S
         if self._deferred and self.bad is None:
             self._keep()
         return told
 
+    def state_dict(self) -> dict[str, Any]:
+        """What it knows, as plain values; right after `seal`, so that nothing of it is told twice."""
+        assert not any([self._followers, *self._next]), "what is known has not been told"
+        return {
+            "step": self.step, "first": self._first, "exact": self._exact == "f8", "alerted": self._alerted,
+            "losses": list(self._losses), "norms": list(self._norms), "seconds": list(self._seconds),
+            "applied": [list(rates) for rates in self._applied], "epoch_losses": torch.from_numpy(np.array(self._epoch_losses)),
+            "judge": remembered(self._judge), "told": msgspec.structs.asdict(self._told),
+            "gauge": self.gauge.state_dict() if self.gauge else None}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Takes what `state_dict` gave; the model's weights are those of that moment already."""
+        self.step, self._first = kept["step"], kept["first"]
+        self._exact, self._alerted = "f8" if kept["exact"] else "f4", kept["alerted"]
+        self._losses, self._norms, self._seconds = list(kept["losses"]), list(kept["norms"]), list(kept["seconds"])
+        self._settled = len(self._losses)
+        for rates, before in zip(self._applied, kept["applied"], strict=False):
+            rates[:] = before
+        for rates in self._applied[len(kept["applied"]):]:  # of param groups that the lane had not
+            rates[:] = [math.nan] * len(self._losses)
+        self._epoch_losses = array("d", kept["epoch_losses"].tolist())
+        recall(self._judge, kept["judge"])
+        self._told = Findings(**kept["told"])
+        if self.gauge and kept["gauge"]:
+            self.gauge.load_state_dict(kept["gauge"])
+        elif self.gauge:
+            self.gauge.sampling.begin(self.step)
+        if self._copy:
+            self._keep()
+
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
-        for rates, group in zip(self._applied, self._groups, strict=True):
-            rates.append(float(group["lr"]))
+        for applied, group in zip(self._applied, self._groups, strict=True):
+            applied.append(float(group["lr"]))
 
     def _gradients_finite(self) -> bool:
         """Whether every element of the gradients is finite, in one pass, for a seventh of what their norm costs small models.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 
 class RandomState(NamedTuple):
@@ -18,6 +19,12 @@ class RandomState(NamedTuple):
     device: torch.Tensor | None
     python: Any
     numpy: Any
+    held: tuple[Any, ...] = ()
+    """States, as plain values and tensors, of generators that are not global."""
+
+
+Source = torch.Generator | np.random.Generator | np.random.RandomState | random.Random
+"""A generator that is not global: somebody holds it."""
 
 
 def seed_all(seed: int) -> None:
@@ -27,13 +34,16 @@ def seed_all(seed: int) -> None:
     np.random.seed(seed % 2**32)
 
 
-def capture(device: torch.device) -> RandomState:
-    """The state of all generators, that of `device` among them."""
-    return RandomState(torch.get_rng_state(), _device_state(device), random.getstate(), np.random.get_state())
+def capture(device: torch.device, held: Sequence[Source] = ()) -> RandomState:
+    """The state of all global generators, that of `device` among them, and of those in `held`."""
+    return RandomState(torch.get_rng_state(), _device_state(device), random.getstate(), np.random.get_state(),
+                       tuple(map(_state, held)))
 
 
-def restore(state: RandomState, device: torch.device) -> None:
-    """Puts a captured state back."""
+def restore(state: RandomState, device: torch.device, held: Sequence[Source] = ()) -> None:
+    """Puts a captured state back; `held`: none, or the same ones as it was captured with."""
+    for source, own in zip(held, state.held, strict=bool(held)):
+        _put_back(source, own)
     torch.set_rng_state(state.cpu)
     if state.device is not None:
         getattr(torch, device.type).set_rng_state(state.device, *([device] if device.type == "cuda" else []))
@@ -55,3 +65,81 @@ def _device_state(device: torch.device) -> torch.Tensor | None:
     if device.type == "cuda":
         return torch.cuda.get_rng_state(device)
     return torch.mps.get_rng_state() if device.type == "mps" else None
+
+
+def packed(state: RandomState) -> dict[str, Any]:
+    """The state as plain values and tensors."""
+    return {"cpu": state.cpu, "device": state.device, "python": _listed(state.python), "numpy": _listed(state.numpy),
+            "held": list(state.held)}
+
+
+def unpacked(kept: dict[str, Any], device: torch.device) -> RandomState:
+    """What `packed` was given, as far as it is of use where `device` is the lane's: a GPU's state is for its like."""
+    own, other = _device_state(device), kept["device"]
+    fits = own is not None and other is not None and own.shape == other.shape
+    return RandomState(kept["cpu"], other if fits else None, _python(kept["python"]), _numpy(kept["numpy"]), tuple(kept["held"]))
+
+
+def sources(*roots: Any) -> list[Source]:
+    """The generators that `roots` (a task, its loaders and datasets), and the loaders, datasets and samplers that they are
+    made of, hold as attributes. Each is there once, in an order that depends on the code alone."""
+    found: list[Source] = []
+    seen: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        thing = waiting.pop(0)
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, Source):
+            found.append(thing)
+        else:
+            waiting += [part for part in getattr(thing, "__dict__", {}).values() if isinstance(part, _PARTS)]
+    return found
+
+
+_PARTS = (DataLoader, Dataset, Sampler, Source)
+
+
+def _state(source: Source) -> Any:
+    if isinstance(source, torch.Generator):
+        return source.get_state()
+    if isinstance(source, random.Random):
+        return _listed(source.getstate())
+    if isinstance(source, np.random.RandomState):
+        return _listed(source.get_state())
+    return _unpacked_arrays(source.bit_generator.state)
+
+
+def _put_back(source: Source, state: Any) -> None:
+    if isinstance(source, torch.Generator):
+        source.set_state(state)
+    elif isinstance(source, random.Random):
+        source.setstate(_python(state))
+    elif isinstance(source, np.random.RandomState):
+        source.set_state(_numpy(state))
+    else:
+        source.bit_generator.state = state
+
+
+def _unpacked_arrays(state: Any) -> Any:
+    """A numpy generator's state with lists for arrays: it takes either."""
+    if isinstance(state, dict):
+        return {key: _unpacked_arrays(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
+
+
+def _listed(state: Any) -> list[Any]:
+    """(name or version, 32-bit words, ...) with the words as bytes: as numbers they would take ten times as long."""
+    first, words, *rest = state
+    return [first, np.asarray(words, dtype="<u4").tobytes(), *rest]
+
+
+def _python(kept: list[Any]) -> tuple[Any, ...]:
+    version, words, gauss = kept
+    return version, tuple(np.frombuffer(words, dtype="<u4").tolist()), gauss
+
+
+def _numpy(kept: list[Any]) -> tuple[Any, ...]:
+    name, keys, *rest = kept
+    return name, np.frombuffer(keys, dtype="<u4").astype(np.uint32), *rest

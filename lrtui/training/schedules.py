@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from torch.optim import Optimizer, lr_scheduler
 
 from lrtui.core import expression
-from lrtui.core.errors import ScenarioError
+from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.spec import Interval, ScheduleSpec
 from lrtui.training import task as tasks
 
@@ -29,6 +30,7 @@ class Schedule:
     """A scheduler with its interval. Without one, nothing happens."""
 
     def __init__(self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: Horizon) -> None:
+        self._spec = spec
         self._interval = spec.interval if spec else None
         self._scheduler: Any = _build(spec, optimizer, lr, horizon.length(spec.interval)) if spec else None
         self.wants_metric = isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau)
@@ -40,6 +42,28 @@ class Schedule:
     def jump(self, step: int) -> None:
         """Goes straight to the scheduler's own step `step`; equal to going there one by one but for rounding."""
         self._scheduler.step(step)
+
+    def catch_up(self, steps: int, epochs: int) -> None:
+        """Goes to where it would be after so many steps and ended epochs. One that looks at a metric stays at its beginning."""
+        if self._scheduler is None or self.wants_metric:
+            return
+        for _ in range(steps if self._interval == "batch" else epochs):
+            self._scheduler.step()
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """The scheduler's state; None without one. LrtuiError where a person's own scheduler does not tell it."""
+        if self._scheduler is None:
+            return None
+        if not all(callable(getattr(self._scheduler, name, None)) for name in ("state_dict", "load_state_dict")):
+            raise LrtuiError(f"{self._spec} does not tell its state: its lane has no snapshots",
+                             "expected a scheduler with state_dict() and load_state_dict(), as torch's are")
+        state: dict[str, Any] = self._scheduler.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """Takes what `state_dict` gave. The rates in the optimizer's groups are not its affair."""
+        if self._scheduler is not None:
+            self._scheduler.load_state_dict(copy.deepcopy(state))
 
     def after_batch(self) -> None:
         """To be called after each optimizer step."""

@@ -85,7 +85,7 @@ def _preview(request: Request, lane: Lane, shape: Shape) -> Preview:
     long = horizon(race, shape.steps_per_epoch)
     try:
         if spec and spec.runs_code and not request.own_code:
-            if request.kind == "start":
+            if request.kind != "preview":
                 Schedule(spec, dummy(lane), lane.lr, long)
             found = Preview([], [], long.steps, steps_per_epoch=shape.steps_per_epoch, nominal=shape.nominal,
                             unknown=f"{_own_name(spec)} is your own code: its rates are known when it runs")
@@ -144,7 +144,7 @@ def _shape(request: Request) -> Shape:
         if key not in _known:
             _known[key] = _measured(race.task, race.batch_size)
         return _known[key]
-    if request.kind == "start" and any(_needs_shape(lane.schedule, race) for lane in race.lanes):
+    if request.kind != "preview" and any(_needs_shape(lane.schedule, race) for lane in race.lanes):
         return _tried(race) or Shape(NOMINAL_STEPS_PER_EPOCH, nominal=True)
     return Shape(NOMINAL_STEPS_PER_EPOCH, nominal=True)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from lrtui.find import Finder, Plan
 from lrtui.follow import Follower
 from lrtui.launch import Crew
 from lrtui.tui import fewer_bytes
+from lrtui.tui.leaving import on_signals
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
@@ -44,15 +42,25 @@ class LrtuiApp(App[Follower]):
         """The one that was shown last."""
 
     def on_mount(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGHUP):  # Textual has no handler: the terminal would stay as it is
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                asyncio.get_running_loop().add_signal_handler(number, self.leave)
+        if not self.is_headless:
+            on_signals(self.leave, lambda: getattr(self._driver, "attrs_before", None))
         if self._asked is not None:
             self.find(self._asked, race_after=self._race_after)
         elif self._run is None:
             self.push_screen(Picker(self._runs))
         else:
             self.watch_run(self._run)
+
+    @property
+    def broke(self) -> str:
+        """What ended the screen that nobody asked for, in a line; '' where it was left."""
+        error = self._exception
+        return "" if error is None else one_line(f"{type(error).__name__}: {error}")
+
+    @property
+    def watched(self) -> Follower | None:
+        """The run that is shown, or was shown last."""
+        return self._watched
 
     def leave(self) -> None:
         """Out of the program, whatever is shown; a race goes on."""
@@ -96,7 +104,7 @@ class LrtuiApp(App[Follower]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what the keys of this screen do, by name; choosing a lane or a line is quicker by key."""
         for key in screen.KEYS if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
-            if key.help and "(" not in key.action:
+            if key.help and not key.action.startswith(("move", "next", "choose", "cursor", "dial")):
                 yield SystemCommand(key.help, f"key {key.shown}", partial(self.run_action, key.action, screen))
 
     async def action_quit(self) -> None:

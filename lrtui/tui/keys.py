@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 from textual.binding import Binding, BindingType
 
+QUARTER = 0.25
+"""Decades by which a turn of the dial moves the rate."""
 Where = Literal["race", "picker", "finder"]
 
 
@@ -34,12 +36,28 @@ RACE = (
           "Choose a lane by its place" if digit == 1 else "") for digit in range(1, 10)),
     Key("lane.enlarge", ("enter",), "Enter", "enlarge", "Enlarge the chosen lane, and back", "enlarge"),
     Key("view.back", ("escape",), "Esc", "back", "Back to all panes"),
+    Key("lane.hotter", ("plus",), "+ -", f"dial({QUARTER})", "Turn the dial: a quarter of a decade up or down", "rate"),
+    Key("lane.colder", ("minus",), "", f"dial({-QUARTER})", ""),
+    Key("lane.tenfold", ("greater_than_sign",), "> <", "dial(1)", "The rate ten times as high, or a tenth"),
+    Key("lane.tenth", ("less_than_sign",), "", "dial(-1)", ""),
+    Key("lane.rate", ("equals_sign",), "=", "rate", "Type the rate of the next step"),
+    Key("lane.schedule", ("0",), "0", "hand('schedule')", "Back to the rate that the schedule says"),
+    Key("lane.undo", ("u",), "u", "hand('undo')", "Undo the last turn of the dial"),
+    Key("race.undo", ("U",), "U", "hand('undo', True)", "Undo it for all lanes"),
+    Key("lane.pause", ("space",), "Space", "hand('pause')", "Pause or resume the chosen lane", "pause"),
+    Key("race.pause", ("P",), "P", "hand('pause', True)", "Pause or resume all lanes"),
+    Key("race.all", ("A",), "A", "all_lanes", "Dial, Space and x for all living lanes, or for one again"),
+    Key("lane.fork", ("f",), "f", "ask('fork')", "Fork the lane: a copy goes on beside it (asks name, rate)", "fork"),
+    Key("lane.rewind", ("r",), "r", "ask('rewind')", "Rewind the lane to a snapshot, ended or not (asks)", "rewind"),
+    Key("lane.restart", ("R",), "R", "restart", "Restart the lane from its initial weights (asks)"),
+    Key("lane.stop", ("x",), "x", "stop", "Stop the chosen lane for good (asks)", "stop"),
+    Key("race.cull", ("C",), "C", "ask('cull')", "Cull: pause all but the best lanes (asks how many)"),
+    Key("lane.edit", ("e",), "e", "ask('edit')", "Edit the lane: fork it with other options or schedule"),
+    Key("race.add", ("a",), "a", "ask('add')", "Add a lane, from step 0 and the shared initial weights"),
+    Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume", "Resume a race that was interrupted or lost its crew"),
     Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay"),
     Key("lane.explain", ("i",), "i", "explain", "Explain the chosen lane's rates with its own numbers", "explain"),
     Key("view.log", ("y",), "y", "log_axis", "Logarithmic or linear loss axis", "log axis"),
-    Key("lane.pause", ("space",), "Space", "pause", "Pause or resume the chosen lane", "pause"),
-    Key("race.pause", ("P",), "P", "pause_all", "Pause or resume all lanes", "all"),
-    Key("lane.stop", ("x",), "x", "stop", "Stop the chosen lane for good (asks)", "stop"),
     Key("race.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for this task", "find"),
     Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
     Key("app.help", ("question_mark",), "?", "help", "This help", "help"),
@@ -53,6 +71,7 @@ PICKER = (
     Key("list.page_up", ("pageup",), "", "cursor(-10)", ""),
     Key("list.go", ("enter",), "Enter", "go", "Race the scenario, or watch the run", "race"),
     Key("picker.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for the scenario", "find a rate"),
+    Key("picker.edit", ("ctrl+e",), "Ctrl+E", "edit", "Edit the scenario's lanes for this race", "edit"),
     Key("list.clear", ("escape",), "Esc", "clear", "Clear the filter; quit when it is clear", "clear, quit"),
     Key("picker.help", ("question_mark", "f1"), "?", "help", "This help", "help"),
     Key("picker.quit", ("ctrl+c",), "Ctrl+C", "leave", "Quit"),

@@ -24,8 +24,18 @@ class RaceView:
     loss_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
     rate_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
 
+    forks: dict[int, list[int]] = field(default_factory=dict)
+    """By a lane's index: the steps at which others were forked from it."""
+    disk_share: float = math.nan
+    """Bytes that the snapshots of one lane may take up."""
+
     def fit(self, state: RaceState) -> None:
-        """Fits the shared axes to what the lanes have recorded; they move rarely."""
+        """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the room on disk."""
+        self.forks = {}
+        for lane in state.lanes:
+            if lane.parent is not None:
+                self.forks.setdefault(lane.parent, []).append(lane.born)
+        self.disk_share = state.race.snapshots.megabytes * 1e6 / len(state.lanes)
         self.loss_limits = _fitted(self.loss_limits, state.lanes, "loss", self.log, headroom=True)
         self.rate_limits = _fitted(self.rate_limits, state.lanes, "applied_lr", True, headroom=False)
 

@@ -31,11 +31,20 @@ from lrtui.launch import Crew  # noqa: E402
 from lrtui.store.recorder import Recorder  # noqa: E402
 from lrtui.store.writer import create_run  # noqa: E402
 from lrtui.training import task as tasks  # noqa: E402
-from lrtui.training.trainer import Turn, take_turns  # noqa: E402
+from lrtui.training.berth import Berth  # noqa: E402
+from lrtui.training.keeper import Keeper  # noqa: E402
+from lrtui.training.trainer import take_turns  # noqa: E402
+from lrtui.training.turn import Turn  # noqa: E402
 
 LANES, ROUNDS = 8, 3
 SIZES = {"Small": (100, 30), "Middle": (32, 20), "Conv": (32, 8)}
 """Task: batch size and epochs."""
+
+
+class Staying:
+    """Nobody wants the trainer to leave."""
+
+    why = ""
 
 
 def make_race(name: str, epochs: int):
@@ -56,9 +65,11 @@ def bare_seconds(race) -> float:
 
 def turns_seconds(race, folder: Path) -> float:
     """All lanes in turns in this process, recorded in a run store."""
-    recorder = Recorder(create_run(folder, race), "trainer 0", set(range(LANES)))
+    run = create_run(folder, race)
+    recorder = Recorder(run, "trainer 0", set(range(LANES)))
+    keeper = Keeper(run, recorder, race.snapshots, LANES)
     began = time.perf_counter()
-    take_turns({index: Turn(race, index, "cpu", recorder) for index in range(LANES)}, recorder)
+    take_turns({index: Turn(race, Berth(index, "cpu"), run, recorder, keeper) for index in range(LANES)}, recorder, Staying())
     took = time.perf_counter() - began
     recorder.close()
     return took

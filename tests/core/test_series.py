@@ -152,3 +152,18 @@ def test_a_value_costs_at_most_six_bytes(every: int) -> None:
     values[::every] = 1
     series = series_of(values, 100)
     assert series.nbytes <= 6.6 * len(series) if every > 1 else 5.6 * len(series)
+
+
+@given(st.lists(st.floats(width=32), max_size=200), st.integers(0, 250))
+def test_a_series_that_is_cut_is_as_if_it_had_never_been_longer(values, count):
+    longer, shorter = Series(), Series()
+    longer.extend(values)
+    shorter.extend(values[:count])
+    found = longer.cut(count)
+    assert len(longer) == len(values)
+    assert repr(found.values.tolist()) == repr(shorter.values.tolist())
+    assert repr(found.finite_range()) == repr(shorter.finite_range())
+    assert repr(found.last_finite) == repr(shorter.last_finite)
+    found.extend([1.0, math.nan])
+    shorter.extend([1.0, math.nan])
+    assert repr(found.window(0, 260, 7)) == repr(shorter.window(0, 260, 7))

@@ -1,5 +1,6 @@
 """Training never waits for the disk: what cannot be written is kept, up to a bound, and the record says what is missing."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -7,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core.commands import Pause, Stop
+from lrtui.core import events
+from lrtui.core.commands import Add, Fork, Keep, Pause, Stop
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.events import Ended, Noted
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
-from lrtui.store.writer import Writer, create_run
+from lrtui.store.rundir import DATABASE
+from lrtui.store.writer import Writer, create_run, row
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .making import block, losses, make_race, read_all
@@ -35,16 +38,16 @@ def disk(monkeypatch):
         attempts = 0
         held = threading.Event()
 
-        def append(self, writer, rows):
+        def flush(self, writer, rows, results):
             Disk.attempts += 1
             Disk.held.wait()
             if Disk.full:
                 raise StoreUnavailable("database or disk is full")
-            return real(writer, rows)
+            return real(writer, rows, results)
 
-    real = Writer.append
+    real = Writer.flush
     Disk.held.set()
-    monkeypatch.setattr(Writer, "append", lambda writer, rows: Disk.append(Disk, writer, rows))
+    monkeypatch.setattr(Writer, "flush", lambda writer, rows, results=(): Disk.flush(Disk, writer, rows, results))
     return Disk
 
 
@@ -189,14 +192,14 @@ def test_each_command_is_handed_over_once(run):
 
 def test_an_answer_that_comes_while_another_is_written_is_not_lost(run, monkeypatch):
     recorder = Recorder(run, "trainer 0", {0})
-    real = Writer.acknowledge
+    real = Writer.flush
 
-    def acknowledge(writer, results):
+    def flush(writer, rows, results=()):
         if len(results) == 1 and results[0][0] == 1:
             recorder.done(2, "the second")
-        real(writer, results)
+        real(writer, rows, results)
 
-    monkeypatch.setattr(Writer, "acknowledge", acknowledge)
+    monkeypatch.setattr(Writer, "flush", flush)
     viewer = Writer(run, "viewer")
     viewer.send(Pause(lane=1))
     viewer.send(Pause(lane=1))
@@ -223,6 +226,111 @@ def test_whoever_waits_wakes_up_for_a_command(run):
     thread.join()
     recorder.close()
     assert got == [(1, Stop(lane=0))]
+
+
+def test_what_the_crew_carries_out_is_not_taken_by_a_trainer(run):
+    child = make_race().lanes[0]
+    viewer, recorder, got = Writer(run, "viewer"), Recorder(run, "trainer 0", {0}), []
+    viewer.send(Fork(lane=0, child=child))
+    viewer.send(Add(lane=0, child=child))
+    number = viewer.send(Keep(lane=0))
+    until(lambda: got.extend(recorder.take()) or got, "the command")
+    recorder.close()
+    assert got == [(number, Keep(lane=0))]
+    assert [command for _, command in viewer.pending(0)] == [Fork(lane=0, child=child), Add(lane=0, child=child), Keep(lane=0)]
+
+
+def test_an_answer_is_written_with_what_it_led_to_or_not_at_all(run):
+    """The transaction breaks between the two: neither is there, and the command still waits."""
+    class Broken:
+        def __init__(self, real):
+            self.real = real
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+        def executemany(self, sql, rows):
+            if sql.startswith("UPDATE"):
+                raise sqlite3.OperationalError("disk I/O error")
+            return self.real.executemany(sql, rows)
+
+    viewer, writer = Writer(run, "viewer"), Writer(run, "trainer 0")
+    number = viewer.send(Pause(lane=0))
+    writer.append([row(block(0))])
+    writer._connection = Broken(writer._connection)
+    with pytest.raises(StoreUnavailable):
+        writer.flush([row(block(10))], [(number, "paused")])
+    assert losses(told(run)) == list(range(10))
+    assert viewer.pending(0) == [(number, Pause(lane=0))]
+    writer.flush([row(block(10))], [(number, "paused")])
+    assert losses(told(run)) == list(range(20))
+    assert viewer.pending(0) == []
+
+
+def test_nothing_that_an_answer_rests_on_comes_after_it(run, monkeypatch):
+    """Whenever the recorder looks: in the flush of an answer, or before, is all that was put before it."""
+    recorder = Recorder(run, "trainer 0", {0})
+    real, flushes = Writer.flush, []
+
+    def flush(writer, rows, results=()):
+        flushes.append(([events.decode(body) for _, _, body in rows], list(results)))
+        real(writer, rows, results)
+
+    monkeypatch.setattr(Writer, "flush", flush)
+    for number in range(300):
+        recorder.put(Noted(lane=0, text=str(number)))
+        recorder.done(number, str(number))
+    recorder.close()
+    written = set()
+    for noted, results in flushes:
+        written |= {event.text for event in noted}
+        assert {text for _, text in results} <= written
+    assert len(written) == 300
+
+
+def test_an_answer_does_not_wait_for_the_next_round(run, monkeypatch):
+    monkeypatch.setattr(recorders, "FLUSH_S", 3600.0)
+    viewer, recorder = Writer(run, "viewer"), Recorder(run, "trainer 0", {0})
+    number = viewer.send(Pause(lane=0))
+    recorder.put(block(0))
+    recorder.done(number, "paused")
+    until(lambda: Reader(run).results([number]), "the answer")
+    assert losses(told(run)) == list(range(10))
+    recorder.put(block(10))
+    assert recorder.wait_flushed(60.0)
+    assert losses(told(run)) == list(range(20))
+    recorder.close()
+
+
+def test_waiting_for_what_was_put_ends_without_it_where_the_disk_is_full(run, disk):
+    disk.full = True
+    recorder = Recorder(run, "trainer 0", {0})
+    recorder.put(block(0))
+    assert not recorder.wait_flushed(0.05)
+    disk.full = False
+    assert recorder.wait_flushed(60.0)
+    recorder.close()
+    assert losses(told(run)) == list(range(10))
+
+
+def test_a_locked_database_loses_nothing(run):
+    """Another program holds it for itself alone; what is put meanwhile is written when it lets go."""
+    recorder = Recorder(run, "trainer 0", {0})
+    recorder.put(block(0))
+    assert recorder.wait_flushed(60.0)
+    other = sqlite3.connect(run / DATABASE, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    recorder.put(block(10))
+    until(lambda: recorder._failed_at, "the recorder to meet the lock")
+    for first in range(20, 100, 10):
+        recorder.put(block(first))
+    assert losses(told(run)) == list(range(10))
+    other.execute("COMMIT")
+    other.close()
+    assert recorder.wait_flushed(60.0)
+    recorder.close()
+    assert losses(told(run)) == list(range(100))
+    assert notes(run)[0].endswith("nothing is missing")
 
 
 FULL = """

@@ -19,11 +19,15 @@ from lrtui.core.events import (
     Column,
     Ended,
     Evaluated,
+    Joined,
     Judged,
     Measured,
     Noted,
     Planned,
+    RateChanged,
+    Rewound,
     Sampled,
+    Snapshotted,
     Spiked,
     Started,
     StatusChanged,
@@ -59,6 +63,10 @@ ONE_OF_EACH = [
     Sampled(lane=0, at=3.0, epoch=1, step=3, shape=(1, 2, 2, 3), pixels=bytes(range(12))),
     Alerted(lane=1, at=4.0, step=7, kind="diverged", text="[bold]too hot[/bold]"),
     StatusChanged(lane=1, at=5.0, step=7, status="paused"),
+    RateChanged(lane=1, at=5.1, step=7, factor=0.5, rate=0.05),
+    Snapshotted(lane=1, at=5.2, step=7, tag="pause", size=1000, kept=[0, 7], total=2000, smooth=math.inf, spent=0.25),
+    Joined(lane=2, at=5.3, child=make_race(3).lanes[2], parent=1, step=7),
+    Rewound(lane=1, at=5.4, step=0, why="restarted"),
     Ended(lane=1, at=6.0, step=7, reason="error", error="Traceback\n  line\n"),
     Noted(lane=-1, at=7.0, text="a word about the run"),
 ]
@@ -178,8 +186,8 @@ def test_a_command_that_this_version_does_not_know_hides_no_other(run):
     number = viewer.send(Stop(lane=0))
     assert trainer.pending(0) == [(number, Stop(lane=0))]
     assert reader.results([1, 2, 3]) == {
-        1: "not understood by this version of lrtui",
-        2: "not understood by this version of lrtui",
+        1: "refused: not understood by this version of lrtui",
+        2: "refused: not understood by this version of lrtui",
     }
 
 

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
 
 
 def _points(n, seed=0):
@@ -152,3 +152,75 @@ class Slow(Plain):
 
     def dataset(self):
         return _points(4096)
+
+
+class GlobalLoader(Dropped):
+    """Brings a loader of its own that is shuffled by the global generator; the last batch is short."""
+
+    def dataset(self):
+        return DataLoader(_points(44), batch_size=8, shuffle=True), DataLoader(_points(20, seed=1), batch_size=8, shuffle=True)
+
+
+class Augmented(Dropped):
+    """Its samples are changed at random, by every kind of generator, each time that they are fetched."""
+
+    fetched = 0
+
+    def dataset(self):
+        return _Shaken(_points(50)), _Shaken(_points(20, seed=1))
+
+
+class AugmentedLoader(Dropped):
+    """The same in a loader of its own, which draws with replacement."""
+
+    def dataset(self):
+        data, generator = _Shaken(_points(40)), torch.Generator().manual_seed(5)
+        sampler = RandomSampler(data, replacement=True, generator=generator)
+        return DataLoader(data, batch_size=8, sampler=sampler, generator=generator), _Shaken(_points(20, seed=1))
+
+
+class _Shaken(Dataset):
+    def __init__(self, points):
+        self.points = points
+        self.generators = torch.Generator().manual_seed(1)
+        self.drawn, self.thrown = np.random.default_rng(2), random.Random(3)
+        self.old, self.other = np.random.RandomState(4), np.random.Generator(np.random.Philox(5))
+
+    def __len__(self):
+        return len(self.points)
+
+    def __getitem__(self, index):
+        Augmented.fetched += 1
+        x, y = self.points[index]
+        own = torch.rand(4, generator=self.generators) + self.drawn.random() + self.thrown.random()
+        own += self.old.rand() + self.other.random()
+        return x + 0.1 * (torch.rand(4) + random.random() + np.random.rand()) + 0.1 * own, y
+
+
+class Odd(Plain):
+    """Weights and buffers of every kind: tied, frozen, not persistent, of other types."""
+
+    def model(self):
+        return _Odd()
+
+
+class _Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+        self.again = self.inner
+        self.other = nn.Linear(4, 4)
+        self.other.weight = self.inner.weight
+        self.out = nn.Linear(4, 1).double()
+        self.generator = torch.Generator().manual_seed(7)
+        self.frozen = nn.Parameter(torch.ones(4), requires_grad=False)
+        self.register_buffer("mean", torch.zeros(4), persistent=False)
+        self.register_buffer("grows", torch.zeros(0), persistent=False)
+
+    def forward(self, x):
+        if self.training and torch.is_grad_enabled():
+            self.mean.mul_(0.9).add_(x.mean(0), alpha=0.1)
+            x = x * (1 + 0.1 * torch.rand(4, generator=self.generator))
+            self.grows = torch.cat([self.grows, x.mean().reshape(1)])
+        hidden = torch.tanh(self.other(torch.tanh(self.again(x - self.mean) * self.frozen)))
+        return self.out(hidden.double() + self.grows.sum()).float()

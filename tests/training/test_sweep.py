@@ -15,10 +15,9 @@ from lrtui.core.spec import ScheduleSpec
 from lrtui.find import plan, sweep_race
 from lrtui.training.loop import Training, train_lane
 from lrtui.training.schedules import Horizon, Schedule
-from lrtui.training.trainer import Turn
 
 from .conftest import column, make_race, train
-from .test_trainer import Tape, numbers, take_shortest_turns
+from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
 
 LANE = {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9}
 
@@ -70,10 +69,10 @@ def test_a_sweep_that_goes_nan_ends_before_the_update():
     assert not np.isfinite(column(events, "applied_lr")[-1])
 
 
-def test_a_sweep_that_diverges_is_stopped_by_the_races_own_policy():
+def test_a_sweep_that_diverges_is_stopped_by_the_races_own_policy(tmp_path):
     tape = Tape()
     race = sweep_of(make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"), low=1e-3, high=3.0, points=4000)
-    take_shortest_turns([turn := Turn(race, 0, "cpu", tape)])
+    take_shortest_turns([turn := turns_of(race, tape, tmp_path)[0]])
     (alert,) = [event for event in tape.events if isinstance(event, Alerted)]
     assert alert.kind == "diverged"
     assert tape.events[-1].reason == "stopped"
@@ -82,25 +81,25 @@ def test_a_sweep_that_diverges_is_stopped_by_the_races_own_policy():
 
 
 class TestItLeavesNothingBehind:
-    def test_a_lane_after_a_sweep_is_bit_identical_to_one_without(self):
+    def test_a_lane_after_a_sweep_is_bit_identical_to_one_without(self, tmp_path):
         race = make_race([LANE, {"lr": 0.01}])
         alone = [numbers(train(race, index)) for index in range(2)]
-        sweep = Turn(sweep_of(race), 0, "cpu", Tape())
+        sweep = turns_of(sweep_of(race), Tape(), tmp_path)[0]
         take_shortest_turns([sweep])
         assert [numbers(train(race, index)) for index in range(2)] == alone
 
-    def test_a_lane_that_takes_turns_with_a_sweep_is_too(self):
+    def test_a_lane_that_takes_turns_with_a_sweep_is_too(self, tmp_path):
         race = make_race([LANE])
         alone, tape = numbers(train(race)), Tape()
-        take_shortest_turns([Turn(race, 0, "cpu", tape), Turn(sweep_of(race), 0, "cpu", Tape())])
+        take_shortest_turns([turns_of(race, tape, tmp_path)[0], turns_of(sweep_of(race), Tape(), tmp_path)[0]])
         assert numbers(tape.events) == alone
 
-    def test_random_numbers_go_on_where_they_were(self):
+    def test_random_numbers_go_on_where_they_were(self, tmp_path):
         """A turn puts a lane's own state in; whoever trains next in this process puts in theirs."""
         race, tape = make_race([{"lr": 0.01}], task="DrawsEverywhere"), Tape()
-        alone, turn = numbers(train(race)), Turn(race, 0, "cpu", tape)
+        alone, turn = numbers(train(race)), turns_of(race, tape, tmp_path)[0]
         turn.run(seconds=0.0)
-        take_shortest_turns([Turn(sweep_of(race), 0, "cpu", Tape())])
+        take_shortest_turns([turns_of(sweep_of(race), Tape(), tmp_path)[0]])
         torch.rand(7), random.random(), np.random.rand()
         take_shortest_turns([turn])
         assert numbers(tape.events) == alone
@@ -110,8 +109,8 @@ class TestItLeavesNothingBehind:
         own, sweep = train(race)[0], train(sweep_of(race))[0]
         assert (own.init_checksum, own.batch_checksum) == (sweep.init_checksum, sweep.batch_checksum)
 
-    def test_its_model_and_optimizer_are_let_go(self):
-        turn = Turn(sweep_of(make_race([LANE])), 0, "cpu", Tape())
+    def test_its_model_and_optimizer_are_let_go(self, tmp_path):
+        turn = turns_of(sweep_of(make_race([LANE])), Tape(), tmp_path)[0]
         turn.run(seconds=0.0)
         kept = [weakref.ref(thing) for thing in (turn._training.model, turn._training.optimizer, turn._training)]
         take_shortest_turns([turn])
@@ -123,47 +122,47 @@ class TestItLeavesNothingBehind:
 class TestPolicies:
     """`on_divergence`: what becomes of a lane that a rule finds to diverge."""
 
-    def trained(self, policy, epochs=80):
+    def trained(self, policy, tmp_path, epochs=80):
         tape = Tape()
         lanes = [{"optimizer": "SGD", "lr": 0.9}]
         race = make_race(lanes, task="Plain", epochs=epochs, on_divergence=policy)
-        turn = Turn(race, 0, "cpu", tape)
+        turn = turns_of(race, tape, tmp_path)[0]
         take_shortest_turns([turn])
         return turn, tape.events
 
     def alert(self, events):
         return next(event for event in events if isinstance(event, Alerted) and event.kind == "diverged")
 
-    def test_warn_lets_it_go_on(self):
-        _, events = self.trained("warn")
+    def test_warn_lets_it_go_on(self, tmp_path):
+        _, events = self.trained("warn", tmp_path)
         assert events[-1].reason in ("nan", "finished")
         assert events[-1].step > self.alert(events).step
 
-    def test_pause_keeps_it_as_it_is_and_it_goes_on_like_any_other(self):
-        turn, events = self.trained("pause")
+    def test_pause_keeps_it_as_it_is_and_it_goes_on_like_any_other(self, tmp_path):
+        turn, events = self.trained("pause", tmp_path)
         assert turn.paused
         assert not any(isinstance(event, Ended) for event in events)
         assert events[-1].status == "paused"
         turn.paused = False
         while not turn.over:
             turn.run()
-        _, warned = self.trained("warn")
+        _, warned = self.trained("warn", tmp_path)
         assert numbers(turn._recorder.events) == numbers(warned)
 
-    def test_stop_ends_it_soon_after_the_alert_with_all_steps_told(self):
-        _, events = self.trained("stop")
+    def test_stop_ends_it_soon_after_the_alert_with_all_steps_told(self, tmp_path):
+        _, events = self.trained("stop", tmp_path)
         assert events[-1].reason == "stopped"
         assert events[-1].step == sum(event.count for event in events if isinstance(event, Steps))
         assert events[-1].step > self.alert(events).step
 
-    def test_the_record_says_which_policy_it_was(self):
-        _, events = self.trained("stop")
+    def test_the_record_says_which_policy_it_was(self, tmp_path):
+        _, events = self.trained("stop", tmp_path)
         assert 'on_divergence = "stop"' in [getattr(event, "text", "") for event in events]
 
-    def test_no_policy_touches_a_lane_that_does_not_diverge(self):
+    def test_no_policy_touches_a_lane_that_does_not_diverge(self, tmp_path):
         race = make_race([LANE], on_divergence="stop")
         tape = Tape()
-        take_shortest_turns([Turn(race, 0, "cpu", tape)])
+        take_shortest_turns([turns_of(race, tape, tmp_path)[0]])
         assert numbers(tape.events) == numbers(train(make_race([LANE])))
 
 

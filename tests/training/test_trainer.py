@@ -7,14 +7,18 @@ import pytest
 import torch
 
 from lrtui.core.commands import Pause, Resume, Stop
-from lrtui.core.events import Alerted, Ended, Evaluated, Started, StatusChanged, Steps
+from lrtui.core.events import Alerted, Ended, Evaluated, Snapshotted, Started, StatusChanged, Steps
 from lrtui.core.state import RaceState, apply
+from lrtui.store import snapshots
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run
-from lrtui.training import trainer
+from lrtui.training import turn as turn_module
+from lrtui.training.berth import Berth
+from lrtui.training.keeper import Keeper
 from lrtui.training.loop import Training
-from lrtui.training.trainer import Turn, take_turns
+from lrtui.training.trainer import take_turns
+from lrtui.training.turn import Turn
 
 from .conftest import column, make_race, train
 
@@ -32,15 +36,31 @@ class Tape:
     def __init__(self):
         self.events = []
 
+        self.snapshotted = []  # they come when the disk has them
+        self.results = {}
+
+    superseded = False
+
     def put(self, event):
-        self.events.append(event)
+        if isinstance(event, Snapshotted):
+            self.snapshotted.append(event)
+        else:
+            self.events.append(event)
+
+    def done(self, number, result):
+        self.results[number] = result
+
+    def wait_flushed(self, seconds):
+        return True
 
     def of(self, lane):
         return [event for event in self.events if event.lane == lane]
 
 
-def turns_of(race, tape):
-    return [Turn(race, index, "cpu", tape) for index in range(len(race.lanes))]
+def turns_of(race, tape, folder, berths=None):
+    keeper = Keeper(folder, tape, race.snapshots, len(race.lanes))
+    berths = berths or [Berth(index, "cpu") for index in range(len(race.lanes))]
+    return [Turn(race, berth, folder, tape, keeper) for berth in berths]
 
 
 def numbers(events):
@@ -60,6 +80,12 @@ def seen_whole(events):
     return done
 
 
+class Staying:
+    """Nobody wants the trainer to leave."""
+
+    why = ""
+
+
 def take_shortest_turns(turns):
     """A turn of one step (or event) each, until all have ended or are paused."""
     while running := [turn for turn in turns if not turn.over and not turn.paused]:
@@ -75,18 +101,21 @@ def record(race, path, commands=()):
         writer.send(command)
     writer.close()
     recorder = Recorder(run, "trainer 0", set(range(len(race.lanes))))
-    take_turns({index: Turn(race, index, "cpu", recorder) for index in range(len(race.lanes))}, recorder)
+    turns = turns_of(race, recorder, run)
+    take_turns({turn.index: turn for turn in turns}, recorder, Staying())
+    turns[0]._keeper.close(10.0)
     recorder.close()
     reader = Reader(run)
     events = reader.poll(budget_s=60.0)
     assert reader.caught_up
     reader.close()
+    events = [event for event in events if not isinstance(event, Snapshotted)]
     return [[event for event in events if event.lane == index] for index in range(len(race.lanes))], run
 
 
-def test_lanes_that_take_turns_are_bit_identical_to_lanes_alone():
+def test_lanes_that_take_turns_are_bit_identical_to_lanes_alone(tmp_path):
     race, tape = make_race(LANES), Tape()
-    take_shortest_turns(turns_of(race, tape))
+    take_shortest_turns(turns_of(race, tape, tmp_path))
     for index in range(3):
         assert numbers(tape.of(index)) == numbers(train(race, index))
 
@@ -100,9 +129,9 @@ def test_lanes_recorded_in_a_store_are_bit_identical_to_lanes_alone(tmp_path):
         assert events[-1].reason == "finished"
 
 
-def test_a_pace_changes_no_number():
+def test_a_pace_changes_no_number(tmp_path):
     race, tape = make_race(LANES, pace=100_000), Tape()
-    take_shortest_turns(turns_of(race, tape))
+    take_shortest_turns(turns_of(race, tape, tmp_path))
     for index in range(3):
         assert numbers(tape.of(index)) == numbers(train(race, index))
 
@@ -111,15 +140,15 @@ def test_a_pace_changes_no_number():
 def reading(request, monkeypatch):
     """How a lane reads its numbers: as on the CPU, or as on an accelerator."""
     deferred = request.param == "read by the block"
-    monkeypatch.setattr(trainer, "Training", partial(Training, deferred=deferred))
+    monkeypatch.setattr(turn_module, "Training", partial(Training, deferred=deferred))
     return deferred
 
 
 # A lane of three epochs of four steps with validation and samples yields some thirty items: a pause after each of them.
 @pytest.mark.parametrize("after", range(0, 36, 3))
-def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading):
+def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading, tmp_path):
     race, tape = make_race(LANES[:2]), Tape()
-    turns = turns_of(race, tape)
+    turns = turns_of(race, tape, tmp_path)
     for offset in range(3):
         for _ in range(after + offset if not offset else 1):
             turns[0].run(seconds=0.0)
@@ -133,9 +162,9 @@ def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading):
     assert seen_whole(tape.of(0)) == 12
 
 
-def test_a_paused_lane_does_not_train_while_the_others_do():
+def test_a_paused_lane_does_not_train_while_the_others_do(tmp_path):
     race, tape = make_race(LANES[:2]), Tape()
-    turns = turns_of(race, tape)
+    turns = turns_of(race, tape, tmp_path)
     for _ in range(5):
         turns[0].run(seconds=0.0)
     turns[0].obey(Pause(lane=0))
@@ -150,9 +179,9 @@ def test_a_paused_lane_does_not_train_while_the_others_do():
     assert numbers(tape.of(0)) == numbers(train(race, 0))
 
 
-def test_a_pause_tells_all_steps_done_by_then():
+def test_a_pause_tells_all_steps_done_by_then(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape)[0]
+    turn = turns_of(race, tape, tmp_path)[0]
     while turn.steps < 2:
         turn.run(seconds=0.0)
     turn.obey(Pause(lane=0))
@@ -161,22 +190,22 @@ def test_a_pause_tells_all_steps_done_by_then():
     assert said.step == seen_whole(tape.events) == turn.steps == 2
 
 
-def test_commands_that_come_too_late_or_twice_say_so():
+def test_commands_that_come_too_late_or_twice_say_so(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape)[0]
+    turn = turns_of(race, tape, tmp_path)[0]
     assert turn.obey(Resume(lane=0)) == "not paused"
     assert turn.obey(Pause(lane=0)) == "paused"
     assert turn.obey(Pause(lane=0)) == "already paused"
     assert turn.obey(Stop(lane=0)) == "stopped"
-    assert turn.obey(Stop(lane=0)) == "the lane has ended"
+    assert turn.obey(Stop(lane=0)) == "refused: the lane has ended"
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["stopped"]
 
 
-@pytest.mark.parametrize("after", range(1, 20))
+@pytest.mark.parametrize("after", range(1, 18))
 @pytest.mark.usefixtures("reading")
-def test_stop_keeps_every_step_that_was_done(after):
+def test_stop_keeps_every_step_that_was_done(after, tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape)[0]
+    turn = turns_of(race, tape, tmp_path)[0]
     for _ in range(after):
         turn.run(seconds=0.0)
     assert turn.obey(Stop(lane=0)) == "stopped"
@@ -188,10 +217,10 @@ def test_stop_keeps_every_step_that_was_done(after):
 
 @pytest.mark.usefixtures("reading")
 @pytest.mark.parametrize("command", [Pause, Stop])
-def test_a_lane_that_exploded_unseen_ends_as_nan_whatever_is_said_to_it(command):
+def test_a_lane_that_exploded_unseen_ends_as_nan_whatever_is_said_to_it(command, tmp_path):
     """On an accelerator a bad step is found when a block is read: a pause or a stop reads it."""
     race, tape = make_race([{"optimizer": "SGD", "lr": 1e12}], task="Plain", epochs=20), Tape()
-    turn = turns_of(race, tape)[0]
+    turn = turns_of(race, tape, tmp_path)[0]
     while turn.steps < 8 and not turn.over:
         turn.run(seconds=0.0)
     turn.obey(command(lane=0))
@@ -235,45 +264,47 @@ def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, li
     assert column(lanes[1]) == column(train(plain, 1))[: end.step]
 
 
-def test_an_error_in_validation_still_tells_the_step_before_it():
+def test_an_error_in_validation_still_tells_the_step_before_it(tmp_path):
     race, tape = make_race(LANES[:1], task="RaisesInMetrics"), Tape()
-    take_shortest_turns(turns_of(race, tape))
+    take_shortest_turns(turns_of(race, tape, tmp_path))
     assert tape.events[-1].reason == "error"
     assert "no metrics today" in tape.events[-1].error
     assert tape.events[-1].step == seen_whole(tape.events) == 4
 
 
-def test_a_task_that_cannot_be_built_fails_like_any_other():
+def test_a_task_that_cannot_be_built_fails_like_any_other(tmp_path):
     race, tape = make_race(LANES[:1], task="Unbuildable"), Tape()
-    take_shortest_turns(turns_of(race, tape))
+    take_shortest_turns(turns_of(race, tape, tmp_path))
     assert [type(event) for event in tape.events] == [Alerted, Ended]
     assert "no weights" in tape.events[-1].error
 
 
-def test_a_lane_that_has_ended_holds_nothing_any_more():
+def test_a_lane_that_has_ended_holds_nothing_any_more(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape)[0]
+    turn = turns_of(race, tape, tmp_path)[0]
     take_shortest_turns([turn])
     assert turn._training is None
     assert list(turn._events) == []
 
 
-def test_leaving_tells_the_steps_done_but_no_end():
+def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape)[0]
+    turn = turns_of(race, tape, tmp_path)[0]
     for _ in range(6):
         turn.run(seconds=0.0)
     steps = turn.steps
     turn.leave()
     assert seen_whole(tape.events) == steps > 0
-    assert not any(isinstance(event, Ended) for event in tape.events)
+    assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
+    turn._keeper.settle()
+    assert [(kept.step, kept.tag) for kept in snapshots.listing(tmp_path, "A")] == [(steps, "stop")]
 
 
 def test_the_global_generators_are_each_lanes_own(tmp_path):
     """A lane that draws from Python's and numpy's generators gets the same numbers alone and among others."""
     race = make_race([{"lr": 0.01}, {"lr": 0.02}], task="DrawsEverywhere")
     tape = Tape()
-    take_shortest_turns(turns_of(race, tape))
+    take_shortest_turns(turns_of(race, tape, tmp_path))
     for index in range(2):
         assert numbers(tape.of(index)) == numbers(train(race, index))
 

@@ -6,13 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from lrtui.core import scenario
 from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LaunchError, LrtuiError, ScenarioError
 from lrtui.core.spec import Race
 from lrtui.tui import keys
-from lrtui.tui.screens.dialogs import Help
+from lrtui.tui.screens.dialogs import Form, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
@@ -131,6 +132,15 @@ class TestTheList:
             assert items[1:-1] == NAMES
             assert items[-1].startswith("longover  ended")
 
+    def test_the_last_run_stands_above_where_it_was_cut_off_and_the_cursor_is_on_it(self, tmp_path):
+        older = make_run(tmp_path / "runs", ("steady",), title="older", done=20, over=False)
+        older.rename(older.with_name("older-20200101-000000-abcd"))
+        make_run(tmp_path / "runs", ("steady",), title="newer", done=20, over=False)
+        with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
+            assert listed(viewer)[0].startswith("newer")
+            assert listed(viewer)[1] == NAMES[0]
+            assert "Ctrl+R there resumes it" in viewer.text
+
     def test_own_scenarios_stand_before_the_bundled_ones(self, tmp_path):
         write_scenario(GOOD)
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
@@ -233,6 +243,45 @@ class TestEnter:
         viewer.press("n")
         assert isinstance(viewer.screen, Picker)
         start(viewer)
+
+
+class TestEditing:
+    """Ctrl+E: a letter would go to the filter."""
+
+    def test_the_lanes_are_edited_for_this_race_only(self, viewer, crew):
+        viewer.press(*"lr-dial", "ctrl+e")
+        assert isinstance(viewer.screen, Form)
+        rates = ["0.001", "0.1", "1e-05", "0.01"]
+        assert [field.value for field in viewer.screen.query(Input)] == [*(f"optimizer=Adam lr={rate}" for rate in rates), ""]
+        for name, text in {"lane1": "optimizer=SGD lr=0.5 momentum=0.9", "lane2": "", "new": "lr=0.2"}.items():
+            viewer.screen.query_one(f"#field-{name}").value = text
+        viewer.press("enter")
+        assert "Enter races it as edited" in viewer.text
+        assert "SGD(momentum=0.9) lr=0.5" in viewer.text
+        start(viewer)
+        (race,) = crew.made[0].started
+        assert [(lane.letter, lane.name, lane.lr) for lane in race.lanes] == [
+            ("A", "standard", 0.001), ("B", "SGD 0.5", 0.5), ("C", "bold", 0.01), ("D", "Adam 0.2", 0.2)]
+        assert scenario.load("lr-dial").lanes[1].optimizer.name == "Adam"
+
+    def test_words_that_will_not_do_are_refused_there(self, viewer):
+        viewer.press(*"lr-dial", "ctrl+e")
+        viewer.screen.query_one("#field-lane0").value = "lr=-1"
+        viewer.press("enter")
+        assert "lane A: lr: -1.0 is no learning rate" in viewer.text
+        for field in viewer.screen.query(Input):
+            field.value = ""
+        viewer.press("enter")
+        assert "no lane is left" in viewer.text
+        viewer.press("escape")
+        assert isinstance(viewer.screen, Picker)
+        assert "as edited" not in viewer.text
+
+    def test_a_run_has_nothing_to_edit_here(self, tmp_path):
+        make_run(tmp_path / "runs", ("steady",), live=True, over=False, done=20)
+        with Viewer(tmp_path / "runs") as viewer:
+            viewer.press("ctrl+e")
+            assert isinstance(viewer.screen, Picker)
 
 
 class TestLeaving:

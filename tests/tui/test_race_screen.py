@@ -190,7 +190,7 @@ class TestKeys:
         with Viewer(over.parent, over) as viewer:
             viewer.look()
             viewer.press(pressed)
-            assert viewer.toasts == ["A has ended"]
+            assert viewer.toasts == ["A has ended: r rewinds, R restarts, f forks"]
             assert isinstance(viewer.screen, RaceScreen)
         assert commands(over) == []
 

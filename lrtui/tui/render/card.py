@@ -10,6 +10,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import rate
 from lrtui.core.spec import Race
 from lrtui.core.text import literal, one_line
+from lrtui.follow import RESUMABLE
 from lrtui.store.reader import Summary
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import chart, raster, styles
@@ -31,7 +32,8 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
     if isinstance(race, Race):
         y = _lanes(canvas, race, y, canvas.height - y - 3)
     y = _wrapped(canvas, str(found.path), y + 1, styles.DIM)
-    canvas.text(1, y + 1, "Enter watches it", styles.BOLD)
+    watches = "Enter shows it, Ctrl+R there resumes it" if found.state in RESUMABLE else "Enter watches it"
+    canvas.text(1, y + 1, watches, styles.BOLD)
 
 
 def race(canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | LrtuiError | None, said: str) -> None:

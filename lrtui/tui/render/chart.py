@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 
-from lrtui.core.series import Window, window_of
+from lrtui.core.series import Floats, Window, window_of
 from lrtui.core.state import LaneState
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.axis import Limits, short_label, x_ticks, y_ticks
@@ -15,6 +16,7 @@ from lrtui.tui.render.canvas import Canvas
 LEFT_DOTS = np.uint8(0x47)
 """The left one of a braille cell's two dot columns."""
 NAN_MARK, ALERT_MARK, SPIKE_MARK, ABOVE, BELOW = "✗", "!", "^", "↑", "↓"
+HOTTER_MARK, COLDER_MARK, FORK_MARK = "▲", "▼", "Y"
 MOST_SPIKES = 100
 """Only so many of the last spikes are marked: a curve must be seen beside its marks."""
 
@@ -30,6 +32,22 @@ def curve(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: i
     for x in np.flatnonzero(drawn.above).tolist():
         canvas.text(x, 0, ABOVE, style)
     return drawn
+
+
+def abandoned(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
+    """Adds, faint and behind the lane's curve, what it did before it was rewound."""
+    if not lane.abandoned or not canvas.height or not canvas.width:
+        return
+    there = canvas.codes > raster.BLANK
+    layers = [np.where(there, canvas.codes - raster.BLANK, 0).astype(np.uint8)]
+    for first, losses in lane.abandoned:
+        edges = (np.ceil(np.arange(2 * canvas.width + 1) * (total / (2 * canvas.width))) - first).clip(0, len(losses))
+        window = losses.window_at(edges.astype(np.int64))._replace(before=None, after=None)
+        layers.append(raster.draw(window, canvas.height, limits.low, limits.high, limits.log).bits)
+    bits, owner = raster.overlay(layers[::-1], list(range(len(layers)))[::-1])
+    drawn = (owner != raster.NOBODY) & (there | (canvas.codes == ord(" ")))  # what else stands there are marks
+    canvas.codes[drawn] = raster.codes(bits)[drawn]
+    canvas.styles[drawn & ~there] = styles.DIM
 
 
 def stairs(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: int, style: int) -> None:
@@ -81,24 +99,56 @@ def lane_window(lane: LaneState, column: str, total: int, cells: int) -> Window 
     return series.window(0, total, 2 * cells)
 
 
-def mark(canvas: Canvas, lane: LaneState, drawn: raster.Raster, limits: Limits, total: int) -> None:
-    """Marks where a lane diverged, and the last finite point of one that ended NaN."""
+def mark(canvas: Canvas, lane: LaneState, drawn: raster.Raster, limits: Limits, total: int,
+         forks: Sequence[int] = ()) -> None:
+    """Marks where a lane diverged, where its dial was turned, where forks left it, and the last finite point of a NaN."""
     alert_marks(canvas, lane, limits, total)
+    signs = [(step, FORK_MARK, styles.lane_bold(lane.index)) for step in forks] + [
+        (step, sign, styles.lane_bold(lane.index)) for step, sign, _ in turns(lane)]
+    _marks(canvas, lane.columns["loss"].values, signs, limits, total)
     if lane.status == "nan":
         x, y = drawn.end or (0, 0)
         canvas.text(x, y, NAN_MARK, styles.ALERT)
 
 
+def rate_marks(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
+    """Marks on the curve of the rates where the dial was turned."""
+    for step, sign, value in turns(lane):
+        if canvas.height and canvas.width and value > 0:
+            y = raster.dot_row(value, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
+            canvas.text(_column(canvas, step, total), y, sign, styles.lane_bold(lane.index))
+
+
+def turns(lane: LaneState) -> list[tuple[int, str, float]]:
+    """Where the dial of a lane was turned: (step, up or down, the rate from there on)."""
+    found, before = [], lane.factor_at(-1)
+    for change in lane.rate_changes:
+        if change.factor != before:
+            found.append((change.step, HOTTER_MARK if change.factor > before else COLDER_MARK, change.rate))
+        before = change.factor
+    return found
+
+
 def alert_marks(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
     """Marks the spikes of a lane that has losses, and where it diverged."""
-    values = lane.columns["loss"].values
     marks = [(step, SPIKE_MARK, styles.lane_bold(lane.index)) for step in lane.spikes[-MOST_SPIKES:]]
     marks += [(alert.step, ALERT_MARK, styles.WARN) for alert in lane.alerts if alert.kind == "diverged"]
+    _marks(canvas, lane.columns["loss"].values, marks, limits, total)
+
+
+def _marks(canvas: Canvas, losses: Floats, marks: list[tuple[int, str, int]], limits: Limits, total: int) -> None:
+    """Signs (step, sign, style) on a curve of losses; a step not yet made, or without a loss, takes the one before it."""
     for step, sign, style in marks:
-        if step < len(values):
-            x = min(int(step * canvas.width / total), canvas.width - 1)
-            y = raster.dot_row(float(values[step]), 4 * canvas.height, limits.low, limits.high, limits.log) // 4
-            canvas.text(x, y, sign, style)
+        place = min(step, len(losses) - 1)
+        if step > len(losses) or not np.isfinite(losses[place]):
+            place = place - 1
+        if step <= len(losses) and place >= 0 and np.isfinite(losses[place]):
+            y = raster.dot_row(float(losses[place]), 4 * canvas.height, limits.low, limits.high, limits.log) // 4
+            canvas.text(_column(canvas, step, total), y, sign, style)
+
+
+def _column(canvas: Canvas, step: int, total: int) -> int:
+    return min(int(step * canvas.width / total), canvas.width - 1)
 
 
 def y_labels(canvas: Canvas, limits: Limits) -> None:

@@ -17,7 +17,7 @@ _ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
 """Step gains at the ends of the dial's thirds: cold, right, hot."""
 
 
-def draw(canvas: Canvas, lane: LaneState, said: Verdict) -> None:
+def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = math.nan) -> None:
     """A table of the numbers, the quantiles of single elements' rates, the dial, and what to beware of where there is room."""
     canvas.fill()
     fits = max(1, (canvas.width - 1) // CELL)
@@ -33,9 +33,10 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict) -> None:
     _row(canvas, 1 + shown, ["per element", *quantiles, "usual 10^-3"][:fits], styles.DIM)
     dial(canvas, 2 + shown, lane, said)
     notes = effective.caveats(lane.lane.optimizer, lane.lane.schedule)
-    for y, text in enumerate([cost(lane), *notes], 3 + shown):
-        if y < canvas.height:
-            canvas.text(1, y, one_line(text), styles.DIM if y == 3 + shown else styles.WARN)
+    ours = [line for line in (cost(lane), snapshots(lane, disk_share)) if line]
+    for y, text in enumerate([*ours, *notes]):
+        if 3 + shown + y < canvas.height:
+            canvas.text(1, 3 + shown + y, one_line(text), styles.DIM if y < len(ours) else styles.WARN)
 
 
 def dial(canvas: Canvas, y: int, lane: LaneState, said: Verdict) -> None:
@@ -69,6 +70,19 @@ def cost(lane: LaneState) -> str:
         return "nothing has been measured yet" if not lane.over else "nothing was measured"
     share = lane.spent / lane.training_seconds
     return f"measuring: {share:.1%} of the time, {len(lane.measured_steps)} steps of {lane.steps}, last {lane.measured_steps[-1]}"
+
+
+def snapshots(lane: LaneState, share: float) -> str:
+    """What is kept of a lane on disk, and how much of it there may be; '' before the first snapshot."""
+    kept = lane.snapshots
+    if kept is None:
+        return ""
+    last = f", last at step {kept.kept[-1]}" if kept.kept else ""
+    return f"snapshots {len(kept.kept)}{last}, {_megabytes(kept.total)} of {_megabytes(share)} MB"
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:.1f}" if size < 9.95e6 else f"{size / 1e6:.0f}"
 
 
 def _words(lane: LaneState, said: Verdict, width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from lrtui.core.numbers import count, duration, loss, rate
+from lrtui.core.spec import letter
 from lrtui.core.standings import FAILED
 from lrtui.core.state import LaneState
 from lrtui.core.text import literal, one_line
@@ -30,7 +31,7 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, total: 
         _rate(canvas.view(parts.rate), lane, parts.large)
         _numbers(canvas, lane, parts)
         if parts.facts:
-            facts.draw(canvas.view(parts.facts), lane, said)
+            facts.draw(canvas.view(parts.facts), lane, said, view.disk_share)
         elif parts.dial:
             row = canvas.view(parts.dial)
             row.fill()
@@ -73,12 +74,16 @@ def _words(canvas: Canvas, lane: LaneState) -> None:
     spec = lane.lane
     said = next((alert for alert in reversed(lane.alerts) if alert.kind != "diverged"), None)
     if said is not None:
-        canvas.text(1, 0, one_line(said.text), styles.ALERT)
+        canvas.text(1, 0, one_line(said.text), styles.WARN if said.kind == "lost" else styles.ALERT)
         return
     metrics = _metrics(lane)
-    text = f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {spec.schedule}" if spec.schedule else "")
-    canvas.text(1, 0, one_line(text), styles.DIM)
-    room = canvas.width - text_width(text) - 4
+    before = f"from {letter(lane.parent)}@{lane.born} " if lane.parent is not None else ""
+    turned = f"×{lane.factor:.3g} " if lane.factor != 1 else ""
+    text = one_line(f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {spec.schedule}" if spec.schedule else ""))
+    x = 1 + canvas.text(1, 0, before, styles.TEXT)
+    x += canvas.text(x, 0, turned, styles.lane_bold(lane.index))
+    x += canvas.text(x, 0, text, styles.DIM)
+    room = canvas.width - x - 3
     if metrics and text_width(metrics) <= room:
         canvas.text(canvas.width - text_width(metrics) - 1, 0, metrics, styles.TEXT)
 
@@ -145,12 +150,14 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, total: int, parts: 
     place = canvas.view(parts.curve)
     drawn = chart.curve(place, lane, "loss", view.loss_limits, total, styles.lane(lane.index))
     if drawn is not None:
-        chart.mark(place, lane, drawn, view.loss_limits, total)
+        chart.abandoned(place, lane, view.loss_limits, total)
+        chart.mark(place, lane, drawn, view.loss_limits, total, view.forks.get(lane.index, ()))
     elif place.height:
         place.text(max(0, (place.width - 8) // 2), place.height // 2, lane.status, styles.DIM)
     if parts.rate_curve and parts.rate_labels:
         chart.stairs(canvas.view(parts.rate_curve), lane, "applied_lr", view.rate_limits, total, styles.DIM)
         chart.ahead(canvas.view(parts.rate_curve), lane, view.rate_limits, total, styles.DIM)
+        chart.rate_marks(canvas.view(parts.rate_curve), lane, view.rate_limits, total)
         labels = canvas.view(parts.rate_labels)
         chart.y_labels(labels, view.rate_limits)
         if (labels.codes[0, :2] == ord(" ")).all():

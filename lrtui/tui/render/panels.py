@@ -154,6 +154,12 @@ def machine(canvas: Canvas, text: str, state: RaceState) -> None:
     canvas.text(1, 0, " · ".join(part for part in (words, text) if part), styles.DIM)
 
 
+def said(canvas: Canvas, text: str) -> None:
+    """What was said to lanes and what they answered, in the place of the machine."""
+    canvas.fill()
+    canvas.text(1, 0, _cut(text, canvas.width - 2), styles.BOLD)
+
+
 def footer(canvas: Canvas, words: list[tuple[str, str]]) -> None:
     """The keys; where not all fit, the last two stay (help and quit)."""
     canvas.fill(styles.BAR)

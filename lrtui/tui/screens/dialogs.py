@@ -1,17 +1,23 @@
-"""What stands over a screen for a moment: a question with a key for each answer, and the help."""
+"""What stands over a screen for a moment: a question with a key for each answer, a form to fill in, and the help."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.events import Key as KeyPress
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
 
 from lrtui.core import effective
+from lrtui.core.errors import LrtuiError
 from lrtui.core.sentences import lane_sentence, race_sentences
 from lrtui.core.state import RaceState
 from lrtui.tui import keys
@@ -38,6 +44,76 @@ class Question(ModalScreen[str]):
             self.dismiss(self._answers[event.key][0])
         elif event.key == "escape":
             self.dismiss(list(self._answers.values())[-1][0])
+
+
+class Form(ModalScreen[Any]):
+    """Asks for a few lines of text, and maybe for one thing of a list; gives back what `read` makes of them, None where not.
+
+    What `read` refuses (LrtuiError) is said in the dialog, which stays: nothing of it has happened.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", priority=True), Binding("enter", "go", priority=True),
+        Binding("up", "cursor(-1)", priority=True), Binding("down", "cursor(1)", priority=True)]
+
+    def __init__(self, title: str, fields: dict[str, tuple[str, str]], read: Callable[[dict[str, str]], Any], *,
+                 choices: Sequence[str] = (), chosen: int = 0, explain: str = "") -> None:
+        """`fields`: name -> (label, text to begin with); `read` gets name -> text, and the number chosen under "choice"."""
+        super().__init__()
+        self._title, self._explain = title, explain
+        self._fields = fields
+        self._read = read
+        self._choices, self._chosen = choices, chosen
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="form"):
+            yield Static(Text(self._title, style="bold"))
+            if self._choices:
+                yield OptionList(*(Option(Text(words)) for words in self._choices), id="choices", markup=False)
+            for name, (label, text) in self._fields.items():
+                if label:
+                    yield Static(Text(label, style="dim"))
+                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=False)
+            yield Static(id="refused")
+            if self._explain:
+                yield Static(Text(self._explain, style="dim"))
+            several = "Tab: next line   " if len(self._fields) > 1 else ""
+            choose = "↑↓: choose   " if self._choices else ""
+            yield Static(Text(f"Enter: do it   {choose}{several}Esc: back", style="dim"))
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False  # a blink is bytes on the line, twice a second
+        for choices in self.query(OptionList):
+            choices.can_focus = False
+            choices.highlighted = self._chosen
+        self.query(Input).first().focus()
+
+    def action_cursor(self, step: int) -> None:
+        """The list's cursor; without a list, the line above or below."""
+        if self._choices:
+            choices = self.query_one(OptionList)
+            choices.action_cursor_down() if step > 0 else choices.action_cursor_up()
+        elif step > 0:
+            self.focus_next(Input)
+        else:
+            self.focus_previous(Input)
+
+    def action_go(self) -> None:
+        """Reads what was typed; stays where that will not do."""
+        given = {name: self.query_one(f"#field-{name}", Input).value for name in self._fields}
+        if self._choices:
+            given["choice"] = str(self.query_one(OptionList).highlighted or 0)
+        try:
+            found = self._read(given)
+        except LrtuiError as error:
+            self.query_one("#refused", Static).update(Text(str(error), style="bold red"))
+            return
+        self.dismiss(found)
+
+    def action_back(self) -> None:
+        """Nothing is done."""
+        self.dismiss(None)
 
 
 class Explain(ModalScreen[None]):

@@ -23,12 +23,14 @@ from lrtui.core.numbers import duration
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
 from lrtui.find import Plan, plan
+from lrtui.follow import RESUMABLE
 from lrtui.launch import Crew
 from lrtui.store import rundir
 from lrtui.store.reader import Reader, Summary, summary
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.render import card, panels
+from lrtui.tui.screens import asking
 from lrtui.tui.screens.dialogs import Help
 
 RECENT_RUNS = 30
@@ -70,6 +72,7 @@ class Picker(Screen[None]):
         self._items: dict[str, tuple[str, Path, Summary | None]] = {}
         self._races: dict[Path, Race | LrtuiError] = {}
         self._previews: dict[Path, list[Preview] | LrtuiError] = {}
+        self._edited: set[Path] = set()
         self._starting = False
         self._said = ""
         self._drawn_once = False
@@ -173,6 +176,22 @@ class Picker(Screen[None]):
         crew, self._crew = self._get_crew(), None
         self.post_message(self.Find(plan(race), crew))
 
+    def action_edit(self) -> None:
+        """The lanes of the scenario, in words; what comes of it is raced, the file stays as it is."""
+        item = self._item()
+        race = self._race(item[1]) if item is not None and item[0] != "run" else None
+        if not isinstance(race, Race) or item is None or self._starting:
+            return
+        path = item[1]
+
+        def edited(found: Race | None) -> None:
+            if found is not None and found != race:
+                self._races[path] = found
+                self._previews.pop(path, None)
+                self._edited.add(path)
+            self._show()
+        self.app.push_screen(asking.lanes(race), edited)
+
     def _item(self) -> tuple[str, Path, Summary | None] | None:
         options = self.query_one(OptionList)
         index = options.highlighted
@@ -206,7 +225,8 @@ class Picker(Screen[None]):
             card.run(frame.canvas, item[2], self._run_race(item[1]))
         else:
             race = self._race(item[1])
-            card.race(frame.canvas, race, self._previews.get(item[1]), self._said)
+            said = self._said or ("Enter races it as edited" if item[1] in self._edited else "")
+            card.race(frame.canvas, race, self._previews.get(item[1]), said)
             if isinstance(race, Race) and item[1] not in self._previews:
                 self._preview(item[1], race)
         frame.commit()
@@ -271,13 +291,16 @@ _HEADINGS = {"run": "── runs ──", "own": "── ./scenarios ──", "s
 
 
 def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
-    """What there is to choose from, by an id: running races first, then scenarios, then other runs, newest first."""
+    """What there is to choose from, by an id: running races first, then the last run if it was cut off, then scenarios, then
+    other runs, newest first."""
     recent = [summary(run) for run in rundir.listing(runs)[:RECENT_RUNS]]
     own = sorted(Path("scenarios").absolute().glob("*.toml"))
     own = [] if own and own[0].parent.samefile(scenario.BUNDLED) else own
-    entries: list[tuple[str, Path, Summary | None]] = [("run", run.path, run) for run in recent if run.state == "running"]
+    rest = [run for run in recent if run.state != "running"]
+    first = [run for run in recent if run.state == "running"] + [run for run in rest[:1] if run.state in RESUMABLE]
+    entries: list[tuple[str, Path, Summary | None]] = [("run", run.path, run) for run in first]
     entries += [("own", path, None) for path in own] + [("scenario", path, None) for path in scenario.bundled()]
-    entries += [("run", run.path, run) for run in recent if run.state != "running"]
+    entries += [("run", run.path, run) for run in rest if run not in first]
     return {str(index): entry for index, entry in enumerate(entries)}
 
 

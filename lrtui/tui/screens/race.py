@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
+from textual import work
 from textual.app import ComposeResult
 from textual.events import Click
 from textual.message import Message
 from textual.screen import Screen
 
-from lrtui.core.commands import AnyCommand, Pause, Resume, Stop
-from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Alerted, AnyEvent, StatusChanged
+from lrtui.core.commands import AnyCommand, Rewind, Stop
+from lrtui.core.errors import LrtuiError
+from lrtui.core.events import Alerted, AnyEvent
+from lrtui.core.owncode import own_code
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import verdict
 from lrtui.find import Plan, plan
 from lrtui.follow import Follower
+from lrtui.launch import Crew
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import Layout, arrange
 from lrtui.tui.machine import Machine
 from lrtui.tui.render import pane, panels
-from lrtui.tui.screens.dialogs import Explain, Help, Question
+from lrtui.tui.screens import asking
+from lrtui.tui.screens.dialogs import Explain, Form, Help, Question
+from lrtui.tui.screens.hands import Hands
 from lrtui.tui.view import RaceView, steps_shown
 
 PERIOD_S = 0.1
 FIGURES_EVERY = 5
 """Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes."""
 MACHINE_EVERY = 20
+STRANDED_EVERY = 10
 POLL_BUDGET_S = 0.06
+ANSWER_S, CLOSELY_S = 0.02, 2.0
+"""Seconds between two looks for the answer to a command, and for how long the screen looks that often."""
 CATCH_UP_S = 0.005
 LEGEND = {"✗": "the last finite loss of a lane that ended NaN or in an error", "!": "where a lane was found to diverge",
+          "▲ ▼": "where the dial was turned up or down; ×1.78: what the schedule says, times that, is applied",
+          "Y": "where a fork left: its curve begins there", "grey": "what a lane did before it was rewound",
           "^": "a spike: a loss six standard deviations above those before it",
           "↑": "the curve goes on above the chart",
           "smoothed": "the loss that the standings go by: an average over the last ten steps or so (EMA 0.9)"}
@@ -64,9 +74,12 @@ class RaceScreen(Screen[None]):
         self._load = ""
         self._ticks = 0
         self._drawn: dict[int, object] = {}
+        self._lanes = len(self.state.lanes)
+        """As many have their panes."""
+        self._pressed = 0.0
+        """When the last command was sent."""
         self._since = time.time()
-        self._wanted: dict[int, str] = {}
-        """What a lane was told to be and has not yet said that it is: a second key press means the opposite."""
+        self.hands = Hands(follower)
 
     def compose(self) -> ComposeResult:
         yield Frame()
@@ -81,20 +94,38 @@ class RaceScreen(Screen[None]):
     def tick(self) -> None:
         """One look at the run: what came since the last one is folded and drawn."""
         was_training = self.state.training
-        events = self.follower.poll(POLL_BUDGET_S)
-        self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
-        for event in events:
-            if isinstance(event, StatusChanged):
-                self._wanted.pop(event.lane, None)
+        events, _ = self._look()
         self._ticks += 1
         if not was_training:
             self._load = ""  # idle: nothing is sent
         elif self._ticks % MACHINE_EVERY == 1:
             self._load = self._machine.line()
+        if self._ticks % STRANDED_EVERY == 0 and self.hands.stranded:
+            self._revive()
         figures = self._ticks % FIGURES_EVERY == 0 or any(self._is_news(event) for event in events)
         self.draw(figures=figures)
         if not self.follower.caught_up and events:
             self.set_timer(CATCH_UP_S, self.tick)  # a long record is read in pieces, keys between them
+
+    def _look(self) -> tuple[list[AnyEvent], bool]:
+        """What came since the last look, folded; and whether there is another word about the last command."""
+        events = self.follower.poll(POLL_BUDGET_S)
+        self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
+        self.hands.heard(events)
+        another, complaints = self.hands.look()
+        for text in complaints:
+            self._complain(text)
+        if len(self.state.lanes) != self._lanes:
+            self.redraw()  # one has joined
+        return events, another
+
+    def _watch_closely(self) -> None:
+        """Between two ticks, while an answer is waited for: a key that was pressed is seen to work at once."""
+        events, another = self._look()
+        if another or any(self._is_news(event) for event in events):
+            self.draw()
+        if self.hands.waiting and time.monotonic() - self._pressed < CLOSELY_S:
+            self.set_timer(ANSWER_S, self._watch_closely)
 
     def draw(self, *, figures: bool = True) -> None:
         """Draws the parts that are out of date, and shows them."""
@@ -106,18 +137,23 @@ class RaceScreen(Screen[None]):
             self._frame.commit()
             return
         self.view.fit(self.state)
-        panels.header(canvas.view(layout.header), self.state, self.follower.trouble)
+        panels.header(canvas.view(layout.header), self.state, self._trouble)
         self._draw_stage(layout, figures)
         if figures:
             panels.table(canvas.view(layout.standings), self.state, self.view)
         panels.log(canvas.view(layout.log), self.state)
-        panels.machine(canvas.view(layout.machine), self._load, self.state)
-        panels.footer(canvas.view(layout.footer), keys.footer_words(keys.RACE))
+        if line := self.hands.line:
+            panels.said(canvas.view(layout.machine), line)
+        else:
+            panels.machine(canvas.view(layout.machine), self._load, self.state)
+        every = [("A", "ALL LANES")] if self.hands.all_lanes else []
+        panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE))
         self._frame.commit()
 
     def redraw(self) -> None:
         """Draws everything anew: another size, another choice."""
         width, height = self._frame.size
+        self._lanes = len(self.state.lanes)
         big = self.view.chosen if self.view.enlarged else None
         self._layout = arrange(width, height, len(self.state.lanes), big, self.view.chosen)
         self._drawn.clear()
@@ -209,34 +245,51 @@ class RaceScreen(Screen[None]):
         self.view.log = not self.view.log
         self.redraw()
 
-    def action_pause(self) -> None:
-        """Pauses or resumes the chosen lane."""
-        lane = self.chosen
-        if lane.over:
-            self.notify(f"{lane.lane.letter} has ended", markup=False, timeout=2)
-        else:
-            resume = self._wanted.get(lane.index, lane.status) == "paused"
-            self._wanted[lane.index] = "running" if resume else "paused"
-            self._send([Resume(lane=lane.index) if resume else Pause(lane=lane.index)])
+    def action_dial(self, decades: float) -> None:
+        """Multiplies the rate by so many decades."""
+        self._do(lambda: self.hands.scale(self.hands.meant(self.chosen), 10.0 ** decades))
 
-    def action_pause_all(self) -> None:
-        """Pauses all lanes; resumes all when all that live are paused."""
-        living = [lane for lane in self.state.lanes if not lane.over]
-        resume = all(lane.status == "paused" for lane in living)
-        self._send(Resume(lane=lane.index) if resume else Pause(lane=lane.index) for lane in living)
+    def action_hand(self, what: str, everyone: bool = False) -> None:
+        """Something that needs no question, to the lanes that are meant, or to all."""
+        self._do(lambda: self.hands.KEYS[what](self.hands, self.hands.meant(self.chosen, everyone=everyone)))
+
+    def action_ask(self, what: str) -> None:
+        """Shows a form about the chosen lane, and sends the commands that come of it."""
+        self._ask(lambda: asking.FORMS[what](self.state, self.chosen))
+
+    def action_rate(self) -> None:
+        """Asks for the rate of the lanes that are meant."""
+        self._ask(lambda: asking.new_rate(self.hands.meant(self.chosen)))
+
+    def action_all_lanes(self) -> None:
+        """Keys are about all living lanes, or about the chosen one again."""
+        self.hands.all_lanes = not self.hands.all_lanes
+        self.draw()
+
+    def action_restart(self) -> None:
+        """Back to the initial weights, if the person means it."""
+        lane = self.chosen
+        self._confirm(f"Restart lane {lane.lane.letter} {one_line(lane.lane.name)} from its initial weights?", "restart it",
+                      lambda: [Rewind(lane=lane.index, to=0)])
 
     def action_stop(self) -> None:
-        """Ends the chosen lane, if the person means it."""
-        lane = self.chosen
-        if lane.over:
-            self.notify(f"{lane.lane.letter} has ended", markup=False, timeout=2)
-            return
+        """Ends the lanes that are meant, if the person means it."""
+        try:
+            lanes = self.hands.meant(self.chosen)
+        except LrtuiError as error:
+            return self._complain(error.message)
+        who = f"lane {lanes[0].lane.letter} {one_line(lanes[0].lane.name)}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
+        return self._confirm(f"Stop {who} for good?", f"stop {'it' if len(lanes) == 1 else 'them'}",
+                             lambda: [Stop(lane=lane.index) for lane in lanes])
 
-        def answered(answer: str | None) -> None:
-            if answer == "stop":
-                self._send([Stop(lane=lane.index)])
-        question = f"Stop lane {lane.lane.letter} {one_line(lane.lane.name)} for good?"
-        self.app.push_screen(Question(question, {"y": ("stop", "stop it"), "n": ("back", "let it race")}), answered)
+    def action_resume(self) -> None:
+        """A new crew for a race that has none."""
+        if not self.follower.crew_gone:
+            self._complain("the race has its crew: there is nothing to resume")
+        elif not self.follower.resumable():
+            self._complain("every lane has ended: r rewinds, R restarts, f forks")
+        elif not self.hands.reviving:
+            self._revive()
 
     def action_find(self) -> None:
         """The finder, for what the chosen lane trains with."""
@@ -258,7 +311,7 @@ class RaceScreen(Screen[None]):
 
         def answered(answer: str | None) -> None:
             if answer == "stop":
-                self._send(Stop(lane=lane.index) for lane in self.state.lanes if not lane.over)
+                self._do(lambda: [Stop(lane=lane.index) for lane in self.state.lanes if not lane.over])
                 self._leave_when_over()
             elif answer == "leave":
                 self.app.exit(self.follower)
@@ -276,8 +329,66 @@ class RaceScreen(Screen[None]):
                 self.app.exit(self.follower)
         self.set_interval(PERIOD_S, look)
 
-    def _send(self, commands: Iterable[AnyCommand]) -> None:
+    def _ask(self, form: Callable[[], Form]) -> None:
         try:
-            self.follower.send(commands)
-        except StoreUnavailable as error:
-            self.notify(one_line(error.message), title="not sent", severity="error", markup=False)
+            self.app.push_screen(form(), lambda commands: self._do(lambda: commands or []))
+        except LrtuiError as error:
+            self._complain(error.message)
+
+    def _confirm(self, question: str, yes: str, commands: Callable[[], Sequence[AnyCommand]]) -> None:
+        """Asks before it sends."""
+        answers = {"y": ("yes", yes), "n": ("no", "let it be")}
+        self.app.push_screen(Question(question, answers), lambda answer: self._do(commands) if answer == "yes" else None)
+
+    def _do(self, commands: Callable[[], Sequence[AnyCommand]]) -> None:
+        """Sends commands; what keeps them from being made or sent is said."""
+        try:
+            wanted = commands()
+            self.hands.send(wanted)
+        except LrtuiError as error:
+            return self._complain(error.message)
+        if not wanted:
+            return None
+        if self.hands.stranded:
+            self._revive()
+        self._pressed = time.monotonic()
+        self.draw()
+        self.set_timer(ANSWER_S, self._watch_closely)
+        return None
+
+    def _complain(self, text: str) -> None:
+        self.notify(one_line(text), severity="warning", markup=False, timeout=5)
+
+    @property
+    def _trouble(self) -> str:
+        """What the header says is wrong, and what to do about it."""
+        if self.hands.reviving:
+            return "a new crew is starting ..."
+        trouble = self.follower.trouble
+        if self.state.over and (left := self.follower.resumable()):
+            trouble = trouble or f"{len(left)} of {len(self.state.lanes)} interrupted"
+            return f"{trouble} · Ctrl+R resumes"
+        return trouble
+
+    @work(thread=True, group="crew")
+    def _start_crew(self) -> None:
+        trouble, crew = "", Crew()
+        try:
+            crew.resume(self.follower.run)
+        except LrtuiError as error:
+            trouble = error.message
+            crew.close()
+        self.app.call_from_thread(self._revived, trouble)
+
+    def _revive(self) -> None:
+        """A new crew for this run, started beside the screen; what runs a person's own code is named."""
+        self.hands.reviving = True
+        for place in own_code(self.state.race):
+            self.notify(one_line(f"runs the code of {place}"), markup=False, timeout=5)
+        self._start_crew()
+
+    def _revived(self, trouble: str) -> None:
+        self.hands.revived(trouble)
+        if trouble:
+            self._complain(f"not resumed: {trouble}")
+        self.draw()

@@ -1,0 +1,103 @@
+"""The crew's process: answers questions about races until it is told to start one, or to take one up again; then sees it
+through. Imports no torch itself.
+
+Whoever starts it (lrtui/launch.py) talks to it in lines of JSON. Once a race runs it is on its own: its only channel is
+the run's database.
+"""
+
+from __future__ import annotations
+
+import os
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lrtui.core.crewtalk import Answer, Request
+from lrtui.core.errors import LrtuiError
+from lrtui.store.rundir import CREW_LOG
+from lrtui.store.writer import create_run
+from lrtui.training.crew import Crew, context
+
+PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.scout"]
+"""What the forkserver imports once, so that each process forked from it starts in milliseconds."""
+
+
+class Scout:
+    """The process that answers questions about races (training/scout.py), seen from here."""
+
+    def __init__(self) -> None:
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_scout, args=(there,), daemon=True)
+        self._process.start()
+        there.close()
+
+    def ask(self, request: Request) -> Answer:
+        """The answer; LrtuiError where the scout died over it."""
+        try:
+            self._here.send_bytes(msgspec.msgpack.encode(request))
+            return msgspec.msgpack.decode(self._here.recv_bytes(), type=Answer)
+        except (EOFError, OSError) as error:
+            raise LrtuiError("torch could not be loaded, or the check of the race crashed",
+                             "try `python -c 'import torch'`") from error
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._here.close()
+        self._process.join(1.0)
+
+
+def main() -> None:
+    """Answers requests until one starts a race; then sees it through. Ends when whoever asked is gone before that."""
+    context.set_forkserver_preload(PRELOAD)
+    requests, replies = _private_pipes()
+    forkserver.ensure_running()
+    scout = Scout()
+    for line in requests:
+        request = msgspec.json.decode(line, type=Request)
+        try:
+            answer = scout.ask(request)
+            started = _begin(request, answer) if request.kind != "preview" and not answer.error else None
+            answer = msgspec.structs.replace(answer, run=started.run if started else "")
+        except LrtuiError as error:
+            started, answer = None, Answer(error=error.message, hint=error.hint)
+        replies.write(msgspec.json.encode(answer) + b"\n")
+        replies.flush()
+        if started:
+            requests.close()
+            replies.close()
+            scout.close()
+            started.see_through()
+            return
+
+
+def _begin(request: Request, answer: Answer) -> Crew:
+    """A crew at work on a new run, or on one that is taken up again."""
+    run = Path(request.run) if request.kind == "resume" else create_run(Path(request.runs), request.race)
+    log = os.open(run / CREW_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    crew = Crew(run, request.race, request.on_alert)
+    if request.kind == "resume":
+        crew.resume(answer.devices, request.trainers)
+    else:
+        crew.start(answer.devices, request.trainers)
+        crew.note(answer.previews)
+    return crew
+
+
+def _private_pipes() -> tuple[Any, Any]:
+    """Standard input and output under other numbers, so that nothing a library prints gets between the lines."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return requests, replies
+
+
+def _scout(pipe: Any) -> None:
+    from lrtui.training.scout import serve
+    serve(pipe)

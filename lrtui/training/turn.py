@@ -1,0 +1,393 @@
+"""A lane in a trainer: builds it where it is to begin, lets it train for a while at a time, does what it is told."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from lrtui.core.commands import REFUSED, AnyCommand, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, unfit
+from lrtui.core.errors import LrtuiError, SnapshotDamaged
+from lrtui.core.events import Alerted, AnyEvent, Ended, Judged, Noted, RateChanged, Reason, Return, Rewound, StatusChanged, Tag
+from lrtui.core.numbers import rate as rate_words
+from lrtui.core.spec import Race
+from lrtui.core.text import literal, one_line
+from lrtui.store import snapshots
+from lrtui.store.recorder import Recorder
+from lrtui.store.snapshots import Kept
+from lrtui.training import rng, snapshot
+from lrtui.training.berth import Berth
+from lrtui.training.keeper import Cadence, Keeper
+from lrtui.training.loop import Events, Training, train_lane
+from lrtui.training.policy import Policy
+
+TURN_S = 0.03
+"""How long a lane trains before it is the next one's turn. Each turn begins with another lane's weights in the cache and a
+change of random state (80 us): with 10 ms, eight middle-sized lanes lose 5 % more than with 30."""
+MAKE_UP_S = 0.2
+"""A lane that fell behind its pace (validation, a busy machine) hurries for at most this long."""
+MAX_TRACEBACK = 8000
+
+
+class Turn:
+    """A lane in a trainer: its generator of events, its random state between turns, whether it is paused.
+
+    It takes a break only where the loop says None: there its state is whole and may be copied.
+    """
+
+    def __init__(self, race: Race, berth: Berth, run: Path, recorder: Recorder, keeper: Keeper) -> None:
+        self.index = berth.index
+        self.paused = berth.paused
+        self.over = berth.start == "asleep"
+        self._berth = berth
+        self._race = race
+        self._lane = race.lanes[berth.index]
+        self._run = run
+        self._device = torch.device(berth.device)
+        self._recorder = recorder
+        self._keeper = keeper
+        self._training: Training | None = None
+        self._events: Events = iter(())
+        self._random = rng.capture(torch.device("cpu"))
+        self._due = time.monotonic()
+        self._policy = Policy(race, berth.index)
+        self._agenda = list(berth.changes)
+        self._cadence = Cadence(race.snapshots, 0)
+        self._trained_s = 0.0
+        self._begun_at = 0
+        self._best = math.inf
+        self._kept_at = -1
+        """The step of the last snapshot."""
+        self._can_keep = True
+
+    @property
+    def steps(self) -> int:
+        return self._training.probe.step if self._training else 0
+
+    def wait_s(self) -> float:
+        """Seconds until the lane may go on: above 0 only where the race has a pace and the lane is ahead of it."""
+        return self._due - time.monotonic() if self._race.pace else 0.0
+
+    def run(self, seconds: float = TURN_S) -> None:
+        """Trains for `seconds`, or to the next possible break after it; where the race has a pace, for one step."""
+        if self.over:
+            return
+        rng.restore(self._random, self._device)
+        began, steps = time.perf_counter(), self.steps
+        try:
+            self._ready()
+            assert self._training
+            self._training.probe.resume()
+            for event in self._events:
+                if event is not None:
+                    self._tell(event)
+                    continue
+                if self._agenda:
+                    self._replay()
+                if self._race.pace and self.steps > steps:
+                    self._due = max(self._due + 1 / self._race.pace, time.monotonic() - MAKE_UP_S)
+                    break
+                if time.perf_counter() - began >= seconds or self._policy.due or self._policy.snapshot_due:
+                    break
+            else:
+                self._close()
+            self._trained_s += time.perf_counter() - began
+            if not self.over and self._cadence.due(self._lasted_s(), self.steps) and not self._keeper.busy(self.index):
+                self._keep()
+        except (Exception, SystemExit) as error:  # a task's mistake, or its exit(), ends its lane and no other
+            self._fail(error)
+        self._random = rng.capture(self._device)
+        self._follow_policy()
+
+    def obey(self, command: AnyCommand, number: int = 0) -> str | None:
+        """Carries out a command between two steps; says what became of it. None: the answer comes when the disk has it."""
+        if why := unfit(command):
+            return REFUSED + why
+        if isinstance(command, Rewind):
+            return self._rewind(command)
+        if self.over:
+            return REFUSED + "the lane has ended"
+        match command:
+            case Stop():
+                return self._stop("stopped" if command.for_good else "interrupted")
+            case Pause() | Resume():
+                return self._within(partial(self._pause, isinstance(command, Pause)))
+            case SetRate() | ScaleRate() | SetFactor():
+                return self._within(partial(self._turn, command))
+            case Keep():
+                return self._within(partial(self._keep_for, number))
+        return REFUSED + "not a lane's affair"
+
+    def stand_by(self) -> None:
+        """Takes a paused lane up again, so that the record says where it stands."""
+        if self.paused and self._berth.start == "last":
+            self._within(lambda: None)
+            self._tell_status("paused")
+
+    def leave(self) -> None:
+        """Ends as interrupted, with a snapshot, so that somebody may go on from here."""
+        if not self.over:
+            self._stop("interrupted")
+
+    def _within(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
+        """Does something to the lane as it stands, which is built first where it is not; its random state stays its own."""
+        rng.restore(self._random, self._device)
+        try:
+            if ready:
+                self._ready()
+            return act()
+        except (Exception, SystemExit) as error:
+            self._fail(error)
+            return f"{REFUSED}{one_line(str(error))[:200]}"
+        finally:
+            self._random = rng.capture(self._device)
+
+    def _ready(self) -> None:
+        """Builds the lane where it begins, once."""
+        if self._training is not None:
+            return
+        if self._berth.start == "new":
+            self._begin(None)
+            return
+        state = self._load(reversed(self._kept()))
+        if state is None and self._berth.why is None:
+            raise SnapshotDamaged(f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew")
+        self._begin(state)
+        if self._berth.why:
+            self._went_back(self._berth.why)
+        elif self._berth.rate is not None:
+            self._turn(SetRate(lane=self.index, rate=self._berth.rate))
+        else:
+            self._tell_rate()
+        self._agenda = [change for change in self._agenda if change[0] >= self.steps]
+        self._replay()
+
+    def _begin(self, state: dict[str, Any] | None) -> None:
+        """Builds the lane where a snapshot left it, or at step 0."""
+        self._training = Training(self._race, self.index, self._device, snapshot=state)
+        self._events = train_lane(self._training)
+        self._cadence = Cadence(self._race.snapshots, _bytes(self._training))
+        self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
+        self._kept_at = self.steps if state else -1
+        self.over = False
+
+    def _load(self, sources: Any) -> dict[str, Any] | None:
+        """The first sound one of some snapshots; those that are not are named in the log."""
+        for kept in sources:
+            try:
+                return snapshot.decode(snapshots.load(kept.path)[1])
+            except LrtuiError as error:
+                self._note(f"the snapshot after step {kept.step} is damaged, the one before it is taken: {error.message}")
+        return None
+
+    def _kept(self) -> list[Kept]:
+        """The lane's snapshots, by step, when those on their way have arrived."""
+        self._keeper.settle()
+        return snapshots.listing(self._run, self._lane.letter)
+
+    def _rewind(self, command: Rewind) -> str:
+        """Back to a snapshot, or to the initial weights; nothing is changed where there is no way back."""
+        known = self._kept()
+        if command.to is not None:
+            sources = [kept for kept in reversed(known) if kept.step <= command.to] if command.to else []
+        else:
+            marked = [kept for kept in known if kept.tag == "good"]
+            good = marked[-1] if marked else snapshots.last_good(known, None)
+            sources = [kept for kept in reversed(known) if good is not None and kept.step <= good.step]
+        state = self._load(sources)
+        if state is None and command.to != 0 and self._berth.born:
+            return f"{REFUSED}no sound snapshot is that old; the lane was forked at step {self._berth.born}"
+        self._flush(last=True)
+        self._close()
+        self._policy.take()
+        self.paused, self._agenda = False, []
+
+        def act() -> str:
+            self._begin(state)
+            assert self._training
+            for kept in known:
+                if kept.step > self.steps or state is None:
+                    snapshots.remove(kept)
+                elif kept.tag == "good":
+                    snapshots.retag(kept, "ring")
+            self._training.set_factor(self._training.dial.factor * command.by)
+            self._went_back("rewound" if state else "restarted")
+            return f"back at step {self.steps}, rate {rate_words(self._training.next_rate)}"
+        return self._within(act, ready=False) or ""
+
+    def _went_back(self, why: Return) -> None:
+        assert self._training
+        probe = self._training.probe
+        self._recorder.put(Rewound(lane=self.index, at=time.time(), step=probe.sealed, why=why))
+        self._recorder.put(Judged(lane=self.index, at=time.time(), step=probe.sealed, findings=probe.findings))
+        self._tell_rate()
+
+    def _tell_rate(self) -> None:
+        """Where the dial stands."""
+        assert self._training
+        self._recorder.put(RateChanged(lane=self.index, at=time.time(), step=self.steps, factor=self._training.dial.factor,
+                                       rate=self._training.next_rate))
+
+    def _turn(self, command: SetRate | ScaleRate | SetFactor) -> str:
+        """Turns the dial; it counts from the next step on."""
+        assert self._training
+        try:
+            self._set_factor(self._training.dial.aim(command))
+        except ValueError as error:
+            return REFUSED + str(error)
+        return f"rate {rate_words(self._training.next_rate)} from step {self.steps}"
+
+    def _set_factor(self, factor: float) -> None:
+        assert self._training
+        self._training.set_factor(factor)
+        self._tell_rate()
+
+    def _replay(self) -> None:
+        """Turns the dial as it was turned before the process was lost, at the same step."""
+        while self._agenda and self._agenda[0][0] <= self.steps:
+            self._set_factor(self._agenda.pop(0)[1])
+
+    def _pause(self, pause: bool) -> str:
+        if pause == self.paused:
+            return "already paused" if pause else "not paused"
+        self.paused = pause
+        if pause:
+            self._flush()
+            self._keep("pause")
+        if self.over:  # a bad update, found only now
+            return REFUSED + "the lane has ended"
+        return self._tell_status("paused" if pause else "running")
+
+    def _tell_status(self, status: Literal["paused", "running"]) -> str:
+        self._recorder.put(StatusChanged(lane=self.index, at=time.time(), step=self.steps, status=status))
+        return status
+
+    def _lasted_s(self) -> float:
+        """For how long it has trained; what a pace makes it wait counts, for then a snapshot keeps nobody waiting."""
+        pace = self._race.pace
+        return max(self._trained_s, (self.steps - self._begun_at) / pace) if pace else self._trained_s
+
+    def _keep_for(self, number: int) -> None:
+        """A snapshot that somebody waits for: the answer is its file's name."""
+        def done(kept: Kept | None, why: str) -> None:
+            self._recorder.done(number, kept.path.name if kept else REFUSED + why)
+        if not self._keep("fork", done):
+            done(None, "the lane has ended" if self.over else "no snapshot can be taken of it: see the log")
+
+    def _keep_now(self, tag: Tag) -> None:
+        """A snapshot of the lane as it stands, unless it has ended or has not begun."""
+        if self._training:
+            self._within(lambda: str(self._keep(tag)))
+
+    def _keep(self, tag: Tag | None = None, done: Callable[[Kept | None, str], None] = lambda kept, why: None) -> bool:
+        """Copies the lane's state and hands it on to be written; False where there is none to be had."""
+        training = self._training
+        if not self._can_keep or training is None or (tag in ("pause", "stop") and self._kept_at == self.steps):
+            return False
+        began = time.perf_counter()
+        self._flush()
+        if training.probe.bad:
+            self._see_the_end()
+            return False
+        try:
+            state = snapshot.capture(training)
+        except LrtuiError as error:
+            self._can_keep = False
+            self._note(f"no snapshots of this lane: {error.message}")
+            return False
+        self._cadence.taken(self._lasted_s(), self.steps)
+        self._kept_at = self.steps
+        smooth = training.probe.smooth
+        if tag is None:
+            tag = "best" if smooth < self._best else "ring"
+            self._best = min(self._best, smooth) if tag == "best" else self._best
+        copied_s = time.perf_counter() - began
+        self._keeper.keep(self.index, self._lane, self.steps, tag, smooth, state, copied_s, self._cadence, done)
+        return True
+
+    def _tell(self, event: AnyEvent) -> None:
+        if isinstance(event, Alerted) and self._policy.alerted(event):
+            self._keeper.later(partial(self._pin, event.step))
+        if not (isinstance(event, Ended) and event.reason == "nan" and self._policy.revives):
+            self._recorder.put(event)
+
+    def _follow_policy(self) -> None:
+        """Does what the race wants done about an alert; what follows the alert in the loop has been told."""
+        if self._policy.snapshot_due:
+            self._keep_now("alert")
+        command, words = self._policy.take()
+        if command is None or (self.over and not isinstance(command, Rewind)):
+            return
+        self._note(words)
+        step, ended = self.steps, self.over
+        said = self.obey(command) or ""
+        if said.startswith(REFUSED):
+            self._note(said)
+            if ended:
+                self._recorder.put(Ended(lane=self.index, at=time.time(), step=step, reason="nan"))
+
+    def _pin(self, step: int) -> None:
+        """Marks the last good snapshot before an alert, so that it is kept. On the keeper's thread."""
+        good = snapshots.last_good(snapshots.listing(self._run, self._lane.letter), step)
+        if good is not None and good.tag in ("ring", "best"):
+            snapshots.retag(good, "good")
+
+    def _note(self, text: str) -> None:
+        self._recorder.put(Noted(lane=self.index, at=time.time(), text=one_line(text)))
+
+    def _flush(self, *, last: bool = False) -> None:
+        if self._training:
+            for event in self._training.probe.seal(last=last):
+                self._tell(event)
+
+    def _see_the_end(self) -> None:
+        """A bad update, found only now: the lane ends by itself, and says so."""
+        while self._training and self._training.probe.bad and not self.over:
+            for event in self._events:
+                if event is not None:
+                    self._tell(event)
+            self._close()
+
+    def _stop(self, reason: Reason) -> str:
+        self._keep_now("stop")
+        self._flush(last=True)
+        self._see_the_end()
+        if self.over:
+            return REFUSED + "the lane has ended"
+        self._recorder.put(Ended(lane=self.index, at=time.time(), step=self.steps, reason=reason))
+        self._close()
+        return reason
+
+    def _fail(self, error: BaseException) -> None:
+        text = literal("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
+        line = literal("".join(traceback.format_exception_only(error))).strip().splitlines()[0]
+        try:
+            self._flush(last=True)
+        except Exception:  # the device may be lost with its numbers: the error itself is what must be told
+            pass
+        now = time.time()
+        self._recorder.put(Alerted(lane=self.index, at=now, step=self.steps, kind="error", text=line[:300]))
+        self._recorder.put(Ended(lane=self.index, at=now, step=self.steps, reason="error", error=text))
+        error.__traceback__ = None  # its frames hold the model
+        self._close()
+
+    def _close(self) -> None:
+        """Lets go of everything that the lane had on its device."""
+        self.over = True
+        self._events = iter(())
+        self._training = None
+        if self._device.type == "cuda":  # elsewhere the next collection will do; this one takes a tenth of a second
+            gc.collect()
+            torch.cuda.empty_cache()
+
+
+def _bytes(training: Training) -> int:
+    """What the lane's weights, and an optimizer that keeps two numbers for each, take up."""
+    return 3 * sum(p.numel() * p.element_size() for p in training.model.parameters())

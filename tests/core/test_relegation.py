@@ -1,0 +1,82 @@
+"""Relegation: who falls behind at a rung, on events alone."""
+
+import math
+
+import pytest
+
+from lrtui.core.errors import ScenarioError
+from lrtui.core.events import Column, Ended, Rewound, Started, StatusChanged, Steps
+from lrtui.core.racekeeping import read_relegation, read_snapshots
+from lrtui.core.relegation import Rungs
+from lrtui.core.spec import Relegation, Snapshots
+from lrtui.core.table import Table
+
+
+def started(lane, total=90):
+    return Started(lane=lane, device="cpu", steps_per_epoch=10, total_steps=total, parameters=1, init_checksum="", batch_checksum="",
+                   intra_op_threads=1, validated=False)
+
+
+def steps(lane, first, losses):
+    return Steps(lane=lane, first=first, count=len(losses), columns={"loss": Column.pack(losses, "f4")})
+
+
+def fed(rungs, *events):
+    return [lane for event in events for lane in rungs.take(event)]
+
+
+def of(lanes, **options):
+    rungs = Rungs(Relegation(**options), lanes)
+    assert fed(rungs, *(started(lane) for lane in range(lanes))) == []
+    return rungs
+
+
+def test_the_lanes_behind_are_named_when_all_have_reached_the_rung():
+    rungs = of(3, rungs=(1 / 9,), keep=0.34)
+    assert fed(rungs, steps(0, 0, [3.0] * 10), steps(1, 0, [1.0] * 50)) == []
+    assert fed(rungs, steps(2, 0, [2.0] * 9)) == []
+    assert sorted(fed(rungs, steps(2, 9, [2.0]))) == [0]  # two of three: rounded up
+    assert fed(rungs, steps(0, 10, [9.0] * 80)) == []
+
+
+def test_each_further_rung_keeps_the_fraction_of_what_was_left():
+    rungs = of(9, rungs=(1 / 9, 1 / 3), keep=1 / 3)
+    out = fed(rungs, *(steps(lane, 0, [float(lane)] * 10) for lane in range(9)))
+    assert sorted(out) == [3, 4, 5, 6, 7, 8]
+    assert fed(rungs, *(StatusChanged(lane=lane, step=10, status="paused") for lane in out)) == []
+    assert sorted(fed(rungs, *(steps(lane, 10, [float(lane)] * 20) for lane in range(3)))) == [1, 2]
+
+
+def test_nan_ranks_last_and_nobody_waits_for_a_lane_that_has_ended_or_is_paused():
+    rungs = of(4, rungs=(1 / 9,), keep=0.5)
+    fed(rungs, steps(0, 0, [1.0] * 9 + [math.nan]), steps(1, 0, [5.0] * 5), Ended(lane=1, step=5, reason="nan"))
+    fed(rungs, StatusChanged(lane=3, step=0, status="paused"))
+    assert fed(rungs, steps(2, 0, [7.0] * 10)) == []  # lanes 2 and then 0 or 1 or 3 lead; of those that race, all are kept
+    rungs = of(2, rungs=(1 / 9,), keep=0.5)
+    assert fed(rungs, steps(0, 0, [1.0] * 9 + [math.nan]), steps(1, 0, [5.0] * 10)) == [0]
+
+
+def test_a_lane_with_another_past_is_not_compared():
+    rungs = of(3, rungs=(1 / 9,), keep=0.5)
+    fed(rungs, Rewound(lane=0, step=3, why="rewound"))
+    assert fed(rungs, steps(1, 0, [1.0] * 10), steps(2, 0, [2.0] * 10)) == [2]
+
+
+def test_the_tables_of_a_scenario():
+    def table(**raw):
+        return Table(raw, "mine.toml", "x")
+    assert read_relegation(table()) == Relegation()
+    assert read_relegation(table(rungs=[0.25, 0.5], keep=0.5)) == Relegation((0.25, 0.5), 0.5)
+    assert read_snapshots(table(seconds=2, last=5, megabytes=10, steps=100)) == Snapshots(2.0, 100, 5, 10)
+
+
+@pytest.mark.parametrize(("read", "raw", "key"), [
+    (read_relegation, {"rungs": []}, "rungs"), (read_relegation, {"rungs": [0.5, 0.2]}, "rungs"),
+    (read_relegation, {"rungs": [0.5, 1.0]}, "rungs"), (read_relegation, {"rungs": ["a"]}, "rungs"),
+    (read_relegation, {"keep": 0}, "keep"), (read_relegation, {"keep": math.nan}, "keep"), (read_relegation, {"x": 1}, "x"),
+    (read_snapshots, {"seconds": 0}, "seconds"), (read_snapshots, {"seconds": math.inf}, "seconds"),
+    (read_snapshots, {"last": 0}, "last"), (read_snapshots, {"megabytes": 0.5}, "megabytes"), (read_snapshots, {"y": 1}, "y"),
+])
+def test_what_makes_no_sense_is_refused_by_its_key(read, raw, key):
+    with pytest.raises(ScenarioError, match=rf"mine.toml: x\.{key}: "):
+        read(Table(raw, "mine.toml", "x"))

@@ -1,0 +1,98 @@
+"""A crew that is killed, told to end, or ended with its race from the command line: the race can be taken up, as if nothing
+had happened."""
+
+import os
+import signal
+
+import pytest
+
+from lrtui.store import snapshots
+
+from .harness import LANES, Contest, Front, Record, chance, kill, scenario_file
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+
+def test_when_the_crew_is_killed_its_trainers_save_themselves_and_the_race_is_taken_up_from_sound_snapshots(tmp_path):
+    luck, runs = chance("crew"), tmp_path / "runs"
+    with Front("race", str(scenario_file(tmp_path)), "--plain", "--trainers", "3", runs=runs, within=tmp_path) as front, \
+            Contest.of(runs) as contest:
+        contest.goes_on(by=luck.randrange(150, 250))
+        kill(contest.crew())
+        assert front.leaves() in (1, 130)
+        front.says("crew", f"lrtui resume {contest.run.name}")
+        contest.sees_nobody()
+        record = Record(contest.run)
+        assert record.ends == ["interrupted"] * LANES
+        for index in range(LANES):
+            record.assert_as_if_nothing_had_happened(index)
+            assert newest(contest.run, index).step == len(record.lanes[index].columns["loss"])
+        damage(contest.run, luck)
+        with Front("resume", contest.run.name, "--json", runs=runs, within=tmp_path) as again:
+            assert again.leaves() == 0, again.complaints
+            again.says('"event": "rewound"', '"why": "resumed"', '"event": "result"')
+        after = contest.sees_the_end()
+    after.assert_whole()
+    assert sum("damaged" in note for note in after.notes) == 3  # two of lane A, one of lane B
+    back = [lane.returns[-1].step for lane in after.lanes]
+    done = [len(lane.columns["loss"]) for lane in record.lanes]
+    assert [step == steps for step, steps in zip(back, done, strict=True)] == [False, False, True, True]
+
+
+def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_it(tmp_path):
+    luck, runs = chance("signals"), tmp_path / "runs"
+    with Front("race", str(scenario_file(tmp_path, epochs=1000)), "--json", runs=runs, within=tmp_path) as front, \
+            Contest.of(runs) as contest:
+        contest.goes_on(by=luck.randrange(5, 30))
+        front.process.send_signal(signal.SIGHUP)
+        front.leaves()
+        contest.goes_on(by=luck.randrange(5, 30))
+        kill(contest.crew(), luck.choice([signal.SIGTERM, signal.SIGINT]))
+        assert_saved(contest)
+        for number in luck.sample([signal.SIGINT, signal.SIGTERM], 2):
+            with Front("resume", contest.run.name, luck.choice(["--plain", "--json"]), runs=runs, within=tmp_path) as front:
+                goes_on_again(contest, luck)
+                front.process.send_signal(number)
+                assert front.leaves() == 130
+                front.says("interrupted")
+            assert_saved(contest)
+        contest.resume()
+        goes_on_again(contest, luck)
+        for process in contest.at_work():  # a machine that is shut down tells everybody at once
+            process.send_signal(signal.SIGTERM)
+        assert_saved(contest)
+        contest.resume()
+        goes_on_again(contest, luck)
+        kill(contest.crew(), signal.SIGTERM)
+        record = assert_saved(contest)
+    assert [[event.why for event in lane.returns] for lane in record.lanes] == [["resumed"] * 4] * LANES
+
+
+def goes_on_again(contest, luck):
+    """Sees that a race was taken up."""
+    contest.sees(lambda: not contest.follower.state.over, "the race to be taken up")
+    contest.goes_on(by=luck.randrange(3, 30))
+
+
+def assert_saved(contest):
+    """All lanes were interrupted, each with a snapshot of its last step; nobody is left."""
+    record = contest.sees_the_end()
+    assert record.ends == ["interrupted"] * LANES
+    for index, lane in enumerate(record.lanes):
+        record.assert_as_if_nothing_had_happened(index)
+        assert newest(contest.run, index).step == len(lane.columns["loss"])
+    return record
+
+
+def newest(run, index):
+    return snapshots.listing(run, "ABCD"[index])[-1]
+
+
+def damage(run, luck):
+    """The two newest snapshots of lane A lose a byte's worth of truth, the newest one of lane B its end."""
+    for kept in snapshots.listing(run, "A")[-2:]:
+        content = bytearray(kept.path.read_bytes())
+        content[luck.randrange(len(content) // 2, len(content))] ^= 1 << luck.randrange(8)
+        kept.path.write_bytes(content)
+    kept = newest(run, 1)
+    os.truncate(kept.path, luck.randrange(kept.size // 2, kept.size))

@@ -1,0 +1,285 @@
+"""A lane that is handled while it trains: the dial, snapshots, ways back, forks. Without a crew, with real files."""
+
+import math
+
+import pytest
+
+from lrtui.core.commands import REFUSED, Add, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop
+from lrtui.core.events import Alerted, Ended, Noted, RateChanged, Rewound, Started, Steps
+from lrtui.core.spec import Snapshots
+from lrtui.store import snapshots
+from lrtui.training.berth import Berth
+
+from .conftest import column, make_race, train
+from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
+
+LANE = {"optimizer": "SGD", "lr": 0.01, "momentum": 0.9, "schedule": {"name": "StepLR", "step_size": 1, "gamma": 0.5}}
+HOT = {"optimizer": "SGD", "lr": 1e12}
+
+
+def turn_of(race, folder, berth=None):
+    tape = Tape()
+    return turns_of(race, tape, folder, [berth or Berth(0, "cpu")])[0], tape
+
+
+def run_to(turn, step):
+    while turn.steps < step and not turn.over:
+        turn.run(seconds=0.0)
+    return turn
+
+
+def finish(turn):
+    take_shortest_turns([turn])
+    return turn
+
+
+def kept(turn, folder, letter="A"):
+    turn._keeper.settle()
+    return [(one.step, one.tag) for one in snapshots.listing(folder, letter)]
+
+
+def latest(events, name="loss"):
+    """A column as a viewer sees it at the end: what came again replaces what was there."""
+    told = []
+    for event in events:
+        if isinstance(event, Rewound):
+            del told[event.step:]
+        if isinstance(event, Steps):
+            assert event.first == len(told)
+            told += event.values(name).tolist()
+    return told
+
+
+def of_kind(tape, kind):
+    return [event for event in tape.events if isinstance(event, kind)]
+
+
+def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 6)
+    assert turn.obey(ScaleRate(lane=0, by=10.0)) == "rate 0.05 from step 6"
+    run_to(turn, 9)
+    assert turn.obey(SetRate(lane=0, rate=0.001)) == "rate 0.001 from step 9"
+    run_to(turn, 10)
+    assert turn.obey(SetFactor(lane=0, factor=1.0)) == "rate 0.0025 from step 10"
+    finish(turn)
+    scheduled = column(train(race), "applied_lr")
+    applied = column(tape.events, "applied_lr")
+    factors = [1.0] * 6 + [10.0] * 3 + [0.4] + [1.0] * 2
+    assert applied == pytest.approx([rate * factor for rate, factor in zip(scheduled, factors, strict=True)], rel=1e-12)
+    assert column(tape.events, "next_lr")[:-1] == applied[1:]
+    assert applied[10:] == scheduled[10:]
+    assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [
+        (6, 10.0), (9, pytest.approx(0.4)), (10, 1.0)]
+
+
+@pytest.mark.parametrize("command", [
+    SetRate(lane=0, rate=0.0), SetRate(lane=0, rate=-1.0), SetRate(lane=0, rate=math.nan), ScaleRate(lane=0, by=math.inf),
+    SetFactor(lane=0, factor=-2.0), Rewind(lane=0, by=0.0), Add(lane=-1, child=None)])
+def test_what_makes_no_sense_is_refused_and_changes_nothing(command, tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 5)
+    assert turn.obey(command).startswith(REFUSED)
+    finish(turn)
+    assert numbers(tape.events) == numbers(train(race))
+
+
+def test_a_schedule_that_is_at_zero_can_be_scaled_but_not_be_set(tmp_path):
+    schedule = {"name": "LambdaLR", "lr_lambda": "0 * step", "interval": "batch"}
+    race = make_race([{"optimizer": "SGD", "lr": 0.1, "schedule": schedule}])
+    turn, _ = turn_of(race, tmp_path)
+    run_to(turn, 2)
+    assert "the schedule is at 0 now" in turn.obey(SetRate(lane=0, rate=0.1))
+
+
+@pytest.mark.parametrize(("optimizer", "lr", "words"), [
+    ("Rprop", 0.01, "Rprop sizes its own steps"), ("Adafactor", 5.0, "1 / sqrt(t)")])
+def test_where_the_dial_has_no_effect_the_lane_says_so(optimizer, lr, words, tmp_path):
+    race = make_race([{"optimizer": optimizer, "lr": lr}])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 3)
+    assert words in turn.obey(ScaleRate(lane=0, by=2.0))
+    assert not of_kind(tape, RateChanged)
+
+
+def test_what_comes_too_late_is_refused(tmp_path):
+    turn, _ = turn_of(make_race([LANE]), tmp_path)
+    finish(turn)
+    for command in (SetRate(lane=0, rate=1.0), Pause(lane=0), Resume(lane=0), Stop(lane=0), Keep(lane=0)):
+        assert turn.obey(command) == REFUSED + "the lane has ended"
+
+
+@pytest.mark.parametrize("step", [1, 4, 5, 8, 11])
+def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, step).obey(Keep(lane=0), 7)
+    run_to(turn, 12)
+    assert turn.obey(Rewind(lane=0, to=step)) == f"back at step {step}, rate {turn._training.next_rate:g}"
+    finish(turn)
+    assert latest(tape.events) == column(train(race))
+    assert tape.results == {7: f"{step:09d}-fork.snap"}
+    assert [event.reason for event in of_kind(tape, Ended)] == ["finished"]
+
+
+def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_with_a_lower_rate(tmp_path):
+    race = make_race([LANE], on_nan="stop")
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 3).obey(Keep(lane=0))
+    turn.obey(SetFactor(lane=0, factor=1e14))
+    finish(turn)
+    assert tape.events[-1].reason == "nan"
+    assert turn.obey(Rewind(lane=0, by=0.5)) == "back at step 3, rate 0.005"
+    assert not turn.over
+    finish(turn)
+    assert tape.events[-1].reason == "finished"
+    assert latest(tape.events)[:3] == column(train(race))[:3]
+    assert [(event.why, event.step) for event in of_kind(tape, Rewound)] == [("rewound", 3)]
+    assert all(map(math.isfinite, latest(tape.events)))
+
+
+def test_what_came_after_the_way_back_leaves_no_snapshot_behind(tmp_path):
+    turn, _ = turn_of(make_race([LANE]), tmp_path)
+    for step in (2, 5, 7):
+        run_to(turn, step).obey(Keep(lane=0))
+    turn.obey(Rewind(lane=0, to=6))
+    assert kept(turn, tmp_path) == [(2, "fork"), (5, "fork")]
+
+
+def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 5).obey(Keep(lane=0))
+    turn.obey(ScaleRate(lane=0, by=0.1))
+    run_to(turn, 7)
+    assert turn.obey(Rewind(lane=0, to=0)) == "back at step 0, rate 0.01"
+    finish(turn)
+    assert latest(tape.events) == column(train(race))
+    assert latest(tape.events, "applied_lr") == column(train(race), "applied_lr")
+    assert [event.why for event in of_kind(tape, Rewound)] == ["restarted"]
+    assert kept(turn, tmp_path) == []
+
+
+@pytest.mark.parametrize("step", [3, 4])
+def test_a_new_process_goes_on_as_if_nothing_had_happened(step, tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, step).obey(Keep(lane=0))
+    run_to(turn, step + 1).obey(ScaleRate(lane=0, by=3.0))
+    run_to(turn, step + 3)
+    told = list(tape.events)
+    expected, whole = turn_of(race, tmp_path / "whole")
+    (tmp_path / "whole").mkdir()
+    run_to(expected, step + 1).obey(ScaleRate(lane=0, by=3.0))
+    finish(expected)
+
+    changes = tuple((event.step, event.factor) for event in of_kind(tape, RateChanged))
+    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=changes))
+    finish(again)
+    assert latest(told + more.events) == column(whole.events)
+    assert latest(told + more.events, "applied_lr") == column(whole.events, "applied_lr")
+    assert of_kind(more, Rewound)[0].step == 3  # at an epoch's end the last step is told when its next rate is known
+
+
+def test_a_damaged_snapshot_is_passed_over_with_a_line_in_the_log(tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    for step in (2, 5):
+        run_to(turn, step).obey(Keep(lane=0))
+    kept(turn, tmp_path)
+    newest = snapshots.listing(tmp_path, "A")[-1].path
+    newest.write_bytes(newest.read_bytes()[:-10])
+    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "resumed"))
+    finish(again)
+    assert latest(tape.events + more.events) == column(train(race))
+    assert "the snapshot after step 5 is damaged" in of_kind(more, Noted)[0].text
+    assert of_kind(more, Rewound)[0].step == 2
+
+
+def test_without_any_snapshot_a_lost_lane_begins_anew_but_a_fork_cannot(tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered"))
+    finish(turn)
+    assert latest(tape.events) == column(train(race))
+    fork, tape = turn_of(race, tmp_path / "none", Berth(0, "cpu", "last", born=5))
+    finish(fork)
+    assert tape.events[-1].reason == "error"
+    assert "no sound snapshot" in tape.events[-1].error
+
+
+@pytest.mark.parametrize("rate", [None, 0.002])
+def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
+    race = make_race([LANE, LANE])
+    turn, _ = turn_of(race, tmp_path)
+    run_to(turn, 5).obey(Keep(lane=0))
+    kept(turn, tmp_path)
+    snapshots.adopt(snapshots.listing(tmp_path, "A")[0], tmp_path, "B", "fork")
+    child, said = turn_of(race, tmp_path, Berth(1, "cpu", "last", rate=rate, born=5))
+    finish(child)
+    assert of_kind(said, Started)[0].first == 5
+    own = [value for event in of_kind(said, Steps) for value in event.values("applied_lr").tolist()]
+    if rate is None:
+        assert column(said.events) == column(train(race))[5:]
+        assert own == column(train(race), "applied_lr")[5:]
+    else:
+        assert own[0] == pytest.approx(rate)
+    assert child.obey(Rewind(lane=1, to=3)).startswith(REFUSED)
+
+
+@pytest.mark.parametrize(("policy", "rewinds"), [("stop", 0), ("rewind", 3)])
+def test_on_nan_may_send_a_lane_back_three_times(policy, rewinds, tmp_path):
+    race = make_race([HOT], on_nan=policy, epochs=20)
+    turn, tape = turn_of(race, tmp_path)
+    finish(turn)
+    assert len(of_kind(tape, Rewound)) == rewinds
+    assert [event.reason for event in of_kind(tape, Ended)] == ["nan"]
+    assert [round(event.factor * 8) for event in of_kind(tape, RateChanged)] == [4, 2, 1][:rewinds]
+
+
+def test_on_divergence_rewind_lowers_the_rate_until_it_holds(tmp_path):
+    race = make_race([{"optimizer": "SGD", "lr": 0.01}], task="Plain", on_divergence="rewind", on_nan="rewind", epochs=20)
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 20).obey(Keep(lane=0))
+    turn.obey(ScaleRate(lane=0, by=1e6))
+    finish(turn)
+    assert {event.kind for event in of_kind(tape, Alerted)} <= {"nan", "diverged"}
+    assert of_kind(tape, Rewound)[0].step == 20
+    assert tape.events[-1].reason == "finished"
+
+
+def test_a_pause_a_stop_and_every_so_many_steps_leave_a_snapshot(tmp_path):
+    race = make_race([LANE], snapshots={"steps": 4, "last": 2})
+    assert race.snapshots == Snapshots(steps=4, last=2)
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 3).obey(Pause(lane=0))
+    turn.obey(Resume(lane=0))
+    run_to(turn, 7).obey(Stop(lane=0))
+    assert [(step, tag) for step, tag in kept(turn, tmp_path) if tag in ("pause", "stop")] == [(3, "pause"), (7, "stop")]
+    assert tape.snapshotted[0].tag == "pause"
+
+
+def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
+    race = make_race([LANE], epochs=40, snapshots={"last": 50, "megabytes": 1})
+    turn, tape = turn_of(race, tmp_path)
+    for step in range(1, 100):
+        run_to(turn, step).obey(Keep(lane=0))
+    turn._keeper.settle()
+    assert all(event.total <= 1_000_000 for event in tape.snapshotted)
+    assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
+
+
+def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 5).obey(Pause(lane=0))
+    kept(turn, tmp_path)
+    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "resumed", paused=True))
+    again.stand_by()
+    assert (again.paused, again.steps) == (True, 5)
+    assert [event.step for event in of_kind(more, Rewound)] == [5]
+    assert more.events[-1].status == "paused"
+    assert again.obey(Resume(lane=0)) == "running"
+    finish(again)
+    assert latest(tape.events + more.events) == column(train(race))

@@ -1,0 +1,453 @@
+"""A person's hands on a race, through real key presses: what is sent, what is shown of it, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+import pytest
+
+from lrtui.core.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, SetRate, Stop
+from lrtui.core.errors import LrtuiError
+from lrtui.core.events import Joined, RateChanged, Rewound, Snapshotted, Started, StatusChanged
+from lrtui.core.spec import OptimizerSpec
+from lrtui.store.writer import Writer
+from lrtui.tui.screens.dialogs import Form, Question
+from lrtui.tui.screens.hands import undone
+from lrtui.tui.screens.race import RaceScreen
+
+from .fake_run import BEGAN, at, block, commands, make_race, make_run, say
+from .viewer import Clock, Viewer
+
+pytestmark = pytest.mark.usefixtures("clock")
+QUARTER = 10 ** 0.25
+
+
+@pytest.fixture
+def viewer(live: Path):
+    """Before three lanes that live, everything drawn."""
+    with Viewer(live.parent, live) as found:
+        found.look()
+        yield found
+
+
+def answer(run: Path, text: str) -> None:
+    """Says the same of every command that waits."""
+    writer = Writer(run, "test")
+    writer.acknowledge([(number, text) for number, _ in writer.pending(0)])
+    writer.close()
+
+
+def turned(lane: int, step: int, factor: float, rate: float = 0.05) -> RateChanged:
+    return RateChanged(lane=lane, at=at(step), step=step, factor=factor, rate=rate)
+
+
+def type_in(viewer: Viewer, name: str, text: str) -> None:
+    """Replaces what a field of the form holds."""
+    viewer.screen.query_one(f"#field-{name}").value = text
+    viewer.settle()
+
+
+class TestTheDial:
+    @pytest.mark.parametrize(("key", "by"), [
+        ("plus", QUARTER), ("minus", 1 / QUARTER), ("greater_than_sign", 10.0), ("less_than_sign", 0.1)])
+    def test_a_key_scales_the_rate_of_the_chosen_lane(self, viewer, live, key, by):
+        viewer.press("2", key)
+        (sent,) = commands(live)
+        assert sent == ScaleRate(lane=1, by=pytest.approx(by))
+
+    @pytest.mark.parametrize("sign", ["+", "-", ">", "<", "="])
+    def test_the_signs_themselves_are_what_a_keyboard_sends(self, viewer, live, sign):
+        viewer.press(sign)
+        assert len(commands(live)) == 1 or isinstance(viewer.screen, Form)
+
+    def test_0_goes_back_to_the_schedule_and_chooses_no_lane(self, viewer, live):
+        viewer.press("3", "0")
+        assert commands(live) == [SetFactor(lane=2, factor=1.0)]
+        assert viewer.screen.view.chosen == 2
+
+    def test_a_rate_can_be_typed_over_the_next_one(self, viewer, live):
+        viewer.press("equals_sign")
+        assert isinstance(viewer.screen, Form)
+        shown = viewer.screen.query_one("#field-rate").value
+        assert float(shown) == pytest.approx(0.1 * 0.99 ** 60, rel=1e-5)
+        type_in(viewer, "rate", "3e-4")
+        viewer.press("enter")
+        assert isinstance(viewer.screen, RaceScreen)
+        assert commands(live) == [SetRate(lane=0, rate=3e-4)]
+
+    @pytest.mark.parametrize("text", ["", "fast", "0", "-1", "nan", "inf", "[b]"])
+    def test_what_is_no_rate_is_refused_in_the_dialog_and_nothing_is_sent(self, viewer, live, text):
+        viewer.press("equals_sign")
+        type_in(viewer, "rate", text)
+        viewer.press("enter")
+        assert isinstance(viewer.screen, Form)
+        assert "expected a finite number above 0" in viewer.text or "is not a number" in viewer.text
+        viewer.press("escape")
+        assert commands(live) == []
+
+    def test_undo_goes_back_turn_by_turn(self, viewer, live):
+        say(live, turned(0, 60, 2.0), turned(0, 60, 4.0))
+        viewer.look()
+        viewer.press("u")
+        assert commands(live) == [SetFactor(lane=0, factor=2.0)]
+        say(live, turned(0, 61, 2.0))
+        viewer.look()
+        viewer.press("u")
+        assert commands(live)[1:] == [SetFactor(lane=0, factor=1.0)]
+        say(live, turned(0, 61, 1.0))
+        viewer.look()
+        viewer.press("u")
+        assert viewer.toasts == ["the dial was not turned: there is nothing to undo"]
+
+    def test_capital_u_undoes_for_all_lanes_that_were_turned(self, viewer, live):
+        say(live, turned(0, 60, 2.0), turned(2, 60, 0.5))
+        viewer.look()
+        viewer.press("U")
+        assert commands(live) == [SetFactor(lane=0, factor=1.0), SetFactor(lane=2, factor=1.0)]
+
+    def test_capital_a_makes_the_keys_be_about_all_lanes_and_says_so(self, viewer, live):
+        viewer.press("A")
+        assert "ALL LANES" in viewer.lines[-1]
+        viewer.press("plus", "space")
+        assert [command.lane for command in commands(live)] == [0, 1, 2, 0, 1, 2]
+        viewer.press("A")
+        assert "ALL LANES" not in viewer.lines[-1]
+        viewer.press("0")
+        assert commands(live)[6:] == [SetFactor(lane=0, factor=1.0)]
+
+    def test_an_empty_undo_of_a_lane_that_was_never_turned(self, follower):
+        assert undone(follower.state.lanes[0]) is None
+
+
+class TestTheAnswer:
+    def test_a_press_stands_there_at_once_and_then_what_became_of_it(self, viewer, live):
+        viewer.press("plus")
+        assert "A: rate ×1.78 …" in viewer.lines[-2]
+        answer(live, "rate 0.178 from step 61")
+        viewer.look()
+        assert viewer.lines[-2].strip() == "A: rate 0.178 from step 61"
+        assert viewer.toasts == []
+
+    def test_equal_answers_of_several_lanes_are_one(self, viewer, live):
+        viewer.press("P")
+        assert "A B C: pause …" in viewer.lines[-2]
+        answer(live, "paused")
+        viewer.look()
+        assert viewer.lines[-2].strip() == "A B C: paused"
+
+    def test_it_makes_room_again(self, viewer, live, clock: Clock):
+        viewer.press("plus")
+        answer(live, "rate 0.178 from step 61")
+        viewer.look()
+        clock.now += 7
+        viewer.look(2)
+        assert "cpu 12 % of 2" in viewer.lines[-2]
+
+    def test_a_refusal_is_a_toast_of_one_plain_line(self, viewer, live):
+        viewer.press("plus")
+        answer(live, f"{REFUSED}Rprop: [b]the rate\n changes nothing\x1b[31m")
+        viewer.look()
+        assert viewer.toasts == ["A: Rprop: [b]the rate changes nothing"]
+
+    def test_an_answer_that_does_not_come_is_said_once(self, viewer, clock: Clock):
+        viewer.press("plus")
+        clock.now += 11
+        viewer.look(3)
+        assert viewer.toasts == ["A: no answer yet; it is done when the lane gets to it"]
+
+    def test_it_is_looked_for_without_waiting_for_the_next_tick(self, viewer, live, monkeypatch):
+        monkeypatch.setattr("lrtui.tui.screens.race.ANSWER_S", 0.005)
+        viewer.press("plus")
+        say(live, turned(0, 61, QUARTER))
+        answer(live, "rate 0.178 from step 61")
+        viewer.until(lambda: "A: rate 0.178 from step 61" in viewer.text, "the answer, though nobody ticks")
+        assert viewer.screen.state.lanes[0].factor == QUARTER
+
+
+class TestForms:
+    def test_f_forks_with_a_name_and_the_rate_unchanged(self, viewer, live):
+        viewer.press("2", "f", "enter")
+        (sent,) = commands(live)
+        assert isinstance(sent, Fork)
+        assert (sent.lane, sent.rate, sent.child.name, sent.child.letter) == (1, None, "diverges fork", "D")
+        assert sent.child.optimizer == viewer.screen.state.lanes[1].lane.optimizer
+
+    def test_f_forks_with_another_rate(self, viewer, live):
+        viewer.press("f")
+        type_in(viewer, "rate", "1e-3")
+        type_in(viewer, "name", "calmer")
+        viewer.press("enter")
+        (sent,) = commands(live)
+        assert isinstance(sent, Fork)
+        assert (sent.rate, sent.child.name) == (1e-3, "calmer")
+
+    def test_a_name_that_another_lane_has_is_refused(self, viewer, live):
+        viewer.press("f")
+        type_in(viewer, "name", "paints")
+        viewer.press("enter")
+        assert '"paints" is also the name of lane C' in viewer.text
+        assert commands(live) == []
+
+    @pytest.mark.parametrize(("pressed", "to"), [([], None), (["down"], 50), (["down", "down"], 25), (["up"], 0)])
+    def test_r_rewinds_to_a_snapshot_of_the_list(self, viewer, live, pressed, to):
+        say(live, Snapshotted(lane=0, at=at(60), step=50, tag="ring", size=10, kept=[25, 50], total=20))
+        viewer.look()
+        viewer.press("r")
+        assert "step 50, loss" in viewer.text
+        viewer.press(*pressed, "enter")
+        assert commands(live) == [Rewind(lane=0, to=to, by=1.0)]
+
+    def test_a_lane_that_went_nan_is_offered_half_the_rate(self, tmp_path):
+        run = make_run(tmp_path, ("explodes", "steady"), done=60, live=True)
+        with Viewer(tmp_path, run) as viewer:
+            viewer.look()
+            viewer.press("r", "enter")
+        assert commands(run) == [Rewind(lane=0, to=None, by=0.5)]
+
+    @pytest.mark.parametrize(("pressed", "expected"), [("y", [Rewind(lane=0, to=0)]), ("n", []), ("escape", [])])
+    def test_capital_r_asks_before_it_restarts(self, viewer, live, pressed, expected):
+        viewer.press("R")
+        assert isinstance(viewer.screen, Question)
+        viewer.press(pressed)
+        assert commands(live) == expected
+
+    def test_capital_c_pauses_all_but_the_best(self, viewer, live):
+        viewer.press("C")
+        type_in(viewer, "keep", "1")
+        viewer.press("enter")
+        best = viewer.screen.state.lanes[2]  # paints is lowest
+        assert {command.lane for command in commands(live)} == {0, 1}
+        assert all(isinstance(command, Pause) for command in commands(live))
+        assert best.lane.name == "paints"
+
+    @pytest.mark.parametrize("text", ["0", "4", "two", "", "-1"])
+    def test_a_number_of_lanes_that_cannot_be_is_refused(self, viewer, live, text):
+        viewer.press("C")
+        type_in(viewer, "keep", text)
+        viewer.press("enter")
+        assert "expected a whole number from 1 to 3" in viewer.text
+        assert commands(live) == []
+
+    def test_e_forks_into_what_the_words_say(self, viewer, live):
+        viewer.press("e")
+        assert viewer.screen.query_one("#field-lane").value == "optimizer=Adam lr=0.1"
+        type_in(viewer, "lane", "optimizer=SGD lr=3e-4 momentum=0.8 schedule=cosine")
+        viewer.press("enter")
+        (sent,) = commands(live)
+        assert isinstance(sent, Fork)
+        assert sent.child.optimizer == OptimizerSpec("SGD", {"momentum": 0.8})
+        assert (sent.child.lr, sent.rate) == (3e-4, None)
+        assert sent.child.schedule is not None
+        assert sent.child.schedule.name == "cosine"
+
+    @pytest.mark.parametrize(("words", "said"), [
+        ("optimizer=Adam lr=0.1", "nothing is changed"), ("momentum=0.9", "Adam has no such option"),
+        ("lr=0", "0.0 is no learning rate"), ("cosine", '"cosine" is no setting'),
+        ("schedule=StepLR(", "a bracket is not closed")])
+    def test_words_that_will_not_do_are_refused_in_the_dialog(self, viewer, live, words, said):
+        viewer.press("e")
+        type_in(viewer, "lane", words)
+        viewer.press("enter")
+        assert said in viewer.text
+        assert commands(live) == []
+
+    def test_a_adds_a_lane_from_scratch(self, viewer, live):
+        viewer.press("a")
+        type_in(viewer, "lane", "lr=0.5")
+        viewer.press("enter")
+        (sent,) = commands(live)
+        assert isinstance(sent, Add)
+        assert (sent.lane, sent.child.lr, sent.child.name, sent.child.letter) == (-1, 0.5, "Adam 0.5", "D")
+
+    @pytest.mark.parametrize("key", ["equals_sign", "f", "r", "C", "e", "a"])
+    def test_escape_leaves_a_form_and_nothing_is_sent(self, viewer, live, key):
+        viewer.press(key)
+        assert isinstance(viewer.screen, Form)
+        viewer.press("escape")
+        assert isinstance(viewer.screen, RaceScreen)
+        assert commands(live) == []
+
+    def test_x_with_all_lanes_stops_them_all(self, viewer, live):
+        viewer.press("A", "x")
+        assert "Stop all 3 lanes for good?" in viewer.text
+        viewer.press("y")
+        assert commands(live) == [Stop(lane=0), Stop(lane=1), Stop(lane=2)]
+
+    @pytest.mark.parametrize("size", [(60, 16), (80, 24)])
+    @pytest.mark.parametrize("key", ["f", "r", "e"])
+    def test_forms_fit_a_small_screen(self, live, size, key):
+        with Viewer(live.parent, live, size) as viewer:
+            viewer.look()
+            viewer.press(key)
+            assert "Enter: do it" in viewer.text
+
+
+class TestLanesThatHaveEnded:
+    @pytest.fixture
+    def ended(self, tmp_path: Path) -> Path:
+        """A lane that went NaN beside one that lives."""
+        return make_run(tmp_path, ("explodes", "steady"), done=60, live=True)
+
+    @pytest.mark.parametrize("key", ["plus", "minus", "0", "u", "space", "equals_sign", "x"])
+    def test_the_dial_has_nothing_to_turn(self, ended, key):
+        with Viewer(ended.parent, ended) as viewer:
+            viewer.look()
+            viewer.press(key)
+            assert viewer.toasts == ["A has ended: r rewinds, R restarts, f forks"]
+        assert commands(ended) == []
+
+    def test_all_lanes_are_all_that_live(self, ended):
+        with Viewer(ended.parent, ended) as viewer:
+            viewer.look()
+            viewer.press("A", "plus")
+        assert [command.lane for command in commands(ended)] == [1]
+
+    def test_it_lives_again_when_it_is_rewound(self, ended):
+        with Viewer(ended.parent, ended) as viewer:
+            viewer.look()
+            viewer.press("r", "enter")
+            say(ended, Rewound(lane=0, at=at(61), step=20, why="rewound"), turned(0, 20, 0.5))
+            answer(ended, "back at step 20, rate 0.05")
+            viewer.look(6)
+            assert "NaN at step" not in viewer.text.replace("nan: loss is NaN at step", "")
+            assert "×0.5" in viewer.text
+            assert viewer.screen.state.lanes[0].abandoned
+
+
+class Revived:
+    """Stands for the crew that a viewer would start."""
+
+    started: ClassVar[list[Path]] = []
+    fails = ""
+
+    def resume(self, run: Path) -> None:
+        self.started.append(run)
+        if self.fails:
+            raise LrtuiError(self.fails)
+
+    def close(self) -> None:
+        pass
+
+
+class TestARaceWithoutItsCrew:
+    @pytest.fixture(autouse=True)
+    def crew(self, monkeypatch: pytest.MonkeyPatch):
+        Revived.started, Revived.fails = [], ""
+        monkeypatch.setattr("lrtui.tui.screens.race.Crew", Revived)
+
+    @pytest.fixture
+    def alone(self, tmp_path: Path) -> Path:
+        """A finished race whose crew has gone."""
+        return without_crew(make_run(tmp_path, ("steady", "explodes"), live=True))
+
+    def test_a_rewind_is_filed_and_a_new_crew_started_for_it(self, alone):
+        with Viewer(alone.parent, alone) as viewer:
+            viewer.look()
+            viewer.press("2", "r", "enter")
+            viewer.until(lambda: Revived.started == [alone] and not viewer.screen.hands.reviving, "a new crew")
+            say(alone, Rewound(lane=1, at=at(300), step=20, why="rewound"))
+            answer(alone, "back at step 20, rate 0.005")
+            viewer.look()
+            assert "B: back at step 20, rate 0.005" in viewer.text
+            assert "1 of 2 lanes racing" in viewer.text
+
+    def test_where_no_crew_can_be_started_nothing_stays_behind(self, alone):
+        Revived.fails = "the crew did not start"
+        with Viewer(alone.parent, alone) as viewer:
+            viewer.look()
+            viewer.press("f", "enter")
+            viewer.until(lambda: viewer.toasts, "the reason")
+            assert viewer.toasts == ["not resumed: the crew did not start"]
+        assert commands(alone) == []
+
+    def test_ctrl_r_takes_up_an_interrupted_race(self, tmp_path):
+        run = without_crew(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        with Viewer(tmp_path, run) as viewer:
+            viewer.screen.follower._looked = -math.inf
+            viewer.look(2)
+            assert "Ctrl+R resumes" in viewer.lines[0]
+            assert f"lrtui resume {run.name}" in viewer.text
+            viewer.press("ctrl+r")
+            viewer.until(lambda: Revived.started == [run] and not viewer.screen.hands.reviving, "a new crew")
+            say(run, Rewound(lane=0, at=at(300), step=50, why="resumed"), Started(
+                lane=0, at=at(300), device="cpu", steps_per_epoch=20, total_steps=200, parameters=1, init_checksum="d4bb1f00",
+                batch_checksum="57259b00", intra_op_threads=1, validated=True, first=50))
+            viewer.look(6)
+            assert "of 2 lanes racing" in viewer.lines[0]
+
+    def test_ctrl_r_says_where_there_is_nothing_to_resume(self, alone, live):
+        with Viewer(alone.parent, alone) as viewer:
+            viewer.look()
+            viewer.press("ctrl+r")
+            assert viewer.toasts == ["every lane has ended: r rewinds, R restarts, f forks"]
+        with Viewer(live.parent, live) as viewer:
+            viewer.press("ctrl+r")
+            assert viewer.toasts == ["the race has its crew: there is nothing to resume"]
+        assert Revived.started == []
+
+
+def without_crew(run: Path) -> Path:
+    """The same run; the process that was its crew is another one, which is gone."""
+    with sqlite3.connect(run / "run.db") as db:
+        db.execute("UPDATE processes SET started = 1.0")
+    db.close()
+    return run
+
+
+class TestWhatIsDrawn:
+    def test_turns_of_the_dial_are_marked_on_the_curves(self, live):
+        say(live, turned(0, 20, 2.0), turned(0, 40, 0.5))
+        with Viewer(live.parent, live, (100, 40)) as viewer:
+            viewer.look()
+            viewer.press("enter")
+            assert viewer.text.count("▲") == 2  # on the losses and on the rates
+            assert viewer.text.count("▼") == 2
+            assert "×0.5" in viewer.lines[2]
+
+    def test_a_fork_has_a_pane_of_its_own_and_a_sign_where_it_left(self, viewer, live):
+        child = msgspec.structs.replace(make_race().lanes[0], letter="D", name="steady fork")
+        say(live, Joined(lane=3, at=at(60), child=child, parent=0, step=40), block(3, "steady", 40, 60))
+        viewer.look()
+        assert "D steady fork" in viewer.text
+        assert "from A@40" in viewer.text
+        assert any("Y" in line for line in viewer.lines[4:20])
+        viewer.press("4")
+        assert viewer.screen.view.chosen == 3
+
+    def test_what_was_abandoned_stays_faint_behind_the_curve(self, viewer, live):
+        viewer.press("2", "enter")
+        before = dots(viewer.text)
+        say(live, Rewound(lane=1, at=at(60), step=20, why="rewound"))
+        viewer.look(6)
+        assert dots(viewer.text) >= 0.7 * before
+        lane = viewer.screen.state.lanes[1]
+        assert lane.steps == 20
+
+    def test_the_large_view_says_what_snapshots_take(self, live):
+        say(live, Snapshotted(lane=0, at=at(60), step=60, tag="ring", size=1, kept=[20, 40, 60], total=2_100_000))
+        with Viewer(live.parent, live, (120, 50)) as viewer:
+            viewer.look()
+            viewer.press("enter")
+            assert "snapshots 3, last at step 60, 2.1 of 667 MB" in viewer.text
+
+    def test_a_paused_race_sends_nothing_while_nobody_touches_it(self, viewer, live, monkeypatch, clock: Clock):
+        viewer.press("P")
+        say(live, *(StatusChanged(lane=lane, at=BEGAN, step=60, status="paused") for lane in range(3)))
+        answer(live, "paused")
+        viewer.look(6)
+        clock.now += 10
+        viewer.look(6)
+        sent: list[object] = []
+        monkeypatch.setattr(viewer.frame, "refresh", lambda *regions, **_: sent.extend(regions))
+        viewer.look(25)
+        assert sent == []
+
+
+def dots(text: str) -> int:
+    """How many braille cells there are."""
+    return sum(0x2800 < ord(sign) < 0x2900 for sign in text)
+
