@@ -141,7 +141,7 @@ BAD_ARGS = [
     ["race", "explode", "--batch-size", "0"], ["race", "explode", "--seed", "-1"], ["race", "explode", "--device", "tpu"],
     ["race", "explode", "--set", "nonsense"], ["race", "explode", "--set", "=1"], ["race", "explode", "--set", "lane.lr=1"],
     ["race", "explode", "--set", "x.y.z=1"], ["race", "explode", "--set", "pace=-1"], ["race", "explode", "--set", "title=3"],
-    ["race", "explode", "--on-divergence", "pause", "--plain"], ["race", "explode", "--on-nan", "rewind"],
+    ["race", "explode", "--on-divergence", "pause", "--plain"], ["race", "explode", "--on-nan", "pause"],
     ["race", "explode", "--trainers", "0"], ["race", "explode", "--task", "nope"], ["race", "explode", "--task", "nope.py:Nope"],
     ["race", "explode", "--task", "json:Nope"], ["race", "--task", "nope"], ["race", "explode", "--frobnicate"],
     ["race", "explode", "--set", "\x1b[31mred"], ["race", "explode", "\x1b]0;owned\x07"], ["frobnicate"], ["--frobnicate"],
@@ -469,11 +469,44 @@ class TestRaces:
                     process.send_signal(number)
         said = Said(process.wait(120), "".join(told), errors.read_text())
         assert said.code == 130
-        assert said.err == ""
+        (run,) = runs.iterdir()
+        assert said.err == f"lrtui: interrupted; to go on: lrtui resume {run.name}\n"
         lanes = said.lines[-1]["lanes"]
-        assert {lane["status"] for lane in lanes} == {"stopped"}
+        assert {lane["status"] for lane in lanes} == {"interrupted"}
         found = curves(said.lines)
         assert all(lane["steps"] == len(found[lane["letter"], "loss"]) > 0 for lane in lanes)
+
+    def test_what_was_interrupted_is_resumed_to_its_end(self, tmp_path):
+        process = subprocess.Popen([*LRTUI, "race", "linear", "--json", "--runs", str(tmp_path), "--steps", "150", "--set",
+                                    "pace=50"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert process.stdout
+        moving = (line for line in map(json.loads, process.stdout) if line["event"] == "steps" and line["first"] > 20)
+        next(moving)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+        said = Said(*_run(["resume", "--json", "--runs", str(tmp_path)]))
+        assert said.code == 0
+        assert {(lane["status"], lane["steps"]) for lane in said.lines[-1]["lanes"]} == {("finished", 150)}
+        assert {line["why"] for line in said.lines if line["event"] == "rewound"} == {"resumed"}
+        again = Said(*_run(["resume", "--json", "--runs", str(tmp_path)]))
+        assert again.code == 2
+        assert "nothing to resume" in again.err
+
+    def test_a_hang_up_leaves_the_race_running_and_any_terminal_can_speak_to_it(self, tmp_path):
+        process = subprocess.Popen([*LRTUI, "race", "linear", "--plain", "--runs", str(tmp_path), "--set", "pace=20"],
+                                   stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        next(line for line in process.stdout if "step" in line and "loss" in line)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=120)
+        (run,) = tmp_path.iterdir()
+        assert summary(run).state == "running"
+        turned = Said(*_run(["send", str(run), "A", "rate", "3e-4"]))
+        assert (turned.code, turned.err) == (0, "")
+        assert re.fullmatch(r"A: rate 0.0003 from step \d+\n", turned.out)
+        stopped = Said(*_run(["send", str(run), "stop", "--all"]))
+        assert (stopped.code, len(stopped.out.splitlines())) == (0, 4)
+        until(lambda: summary(run).state == "ended", "the end of the race")
 
     def test_an_interrupt_before_the_race_began_leaves_nothing_running(self, tmp_path):
         process = subprocess.Popen([*LRTUI, "race", "linear", "--runs", str(tmp_path)], stdout=subprocess.DEVNULL)

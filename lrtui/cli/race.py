@@ -43,8 +43,8 @@ from lrtui.store.reader import summary
 @click.option("--batch-size", type=click.IntRange(1))
 @click.option("--seed", type=click.IntRange(0))
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--on-nan", metavar="POLICY", help="What becomes of a lane that goes NaN: stop.")
-@click.option("--on-divergence", metavar="POLICY", help="What becomes of a lane that diverges: warn, pause or stop.")
+@click.option("--on-nan", metavar="POLICY", help="What becomes of a lane that goes NaN: stop or rewind.")
+@click.option("--on-divergence", metavar="POLICY", help="What becomes of a lane that diverges: warn, pause, stop or rewind.")
 @click.option("--on-alert", metavar="COMMAND", default="",
               help="A shell command to run at each alert, with the alert as JSON on its stdin.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",

@@ -200,6 +200,8 @@ class Joined(Event, frozen=True, kw_only=True):
     child: Lane
     parent: int = -1
     step: int = 0
+    rate: float | None = None
+    """The rate that it is to apply first; None: what it would apply anyway."""
 
 
 class Rewound(Event, frozen=True, kw_only=True):

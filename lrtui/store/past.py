@@ -30,7 +30,9 @@ class Past(msgspec.Struct, frozen=True):
     parent: int = -1
     """The lane that it was forked from; -1: none."""
     born: int = 0
-    """The step at which it joined."""
+    """The step at which it joined; 0 once it was sent back to the initial weights."""
+    rate: float | None = None
+    """The rate that it was forked to apply first, as long as nothing on record says that it did."""
     end: Reason | None = None
     """None while it has none, or where a way back has undone it."""
     paused: bool = False
@@ -57,7 +59,7 @@ def past(run: Path) -> list[Past]:
         """The row after which a lane's blocks count."""
         for number, event in _turns(db):
             if isinstance(event, Joined) and event.lane == len(lanes):
-                lanes.append(Past(event.lane, event.child, event.parent, event.step, steps=event.step))
+                lanes.append(Past(event.lane, event.child, event.parent, event.step, event.rate, steps=event.step))
             elif 0 <= event.lane < len(lanes):
                 lanes[event.lane] = _after(lanes[event.lane], event)
                 if isinstance(event, Rewound):
@@ -118,13 +120,17 @@ def _after(lane: Past, event: AnyEvent) -> Past:
         case StatusChanged():
             return change(lane, paused=event.status == "paused", steps=event.step)
         case RateChanged():
-            kept = tuple(one for one in lane.changes if (one.step, one.factor) != (event.step, event.factor))
-            return change(lane, changes=tuple(sorted((*kept, event), key=lambda one: one.step)))
+            kept = tuple(one for one in lane.changes if one.step <= event.step)
+            stands = kept[-1].factor if kept else None if lane.born else 1.0
+            if event.factor == stands:  # told again by a process that goes on: what was to come is still to come
+                return change(lane, rate=None)
+            return change(lane, rate=None, changes=(*kept, event))
         case Rewound(why="recovered" | "resumed"):
             return change(lane, end=None, steps=event.step, restarts=lane.restarts + (event.why == "recovered"))
         case Rewound():
             kept = tuple(one for one in lane.changes if one.step <= event.step)
-            return change(lane, end=None, steps=event.step, paused=False, changes=kept)
+            return change(lane, end=None, steps=event.step, paused=False, changes=kept, rate=None,
+                          born=0 if event.why == "restarted" else lane.born)
         case Ended():
             return change(lane, end=event.reason, steps=event.step)
     return lane

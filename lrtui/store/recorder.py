@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lrtui.core.commands import Add, AnyCommand, Fork
@@ -23,6 +25,7 @@ GAP_S = 0.005
 BEAT_S = 1.0
 RETRY_S = 0.5
 KEEP_BYTES = 64 * 1024 * 1024
+_Item = AnyEvent | threading.Event | tuple[int, str]
 
 
 class Recorder:
@@ -34,9 +37,14 @@ class Recorder:
         self._writer = Writer(run, role)
         self._lanes = lanes
         self._keep_bytes = keep_bytes
-        self._outbox: deque[AnyEvent | threading.Event] = deque()
-        """Events, and between them what is to be set when all before it is written."""
-        self._results: deque[tuple[int, str]] = deque()
+        self._outbox: deque[_Item | list[_Item]] = deque()
+        """Events, and between them what became of commands, and what is to be set when all before it is written; a list is
+        written in one transaction."""
+        self._held: list[_Item] | None = None
+        self._holder = 0
+        """The thread whose things are held together."""
+        self._order = threading.Lock()
+        self._results: list[tuple[int, str]] = []
         self._inbox: deque[tuple[int, AnyCommand]] = deque()
         self._arrived = threading.Event()
         self._hurry = threading.Event()
@@ -55,7 +63,7 @@ class Recorder:
     def put(self, event: AnyEvent) -> None:
         """Hands over an event to be written with the next flush."""
         if not self.superseded:
-            self._outbox.append(event)
+            self._hand_over(event)
 
     def take(self) -> list[tuple[int, AnyCommand]]:
         """The commands that have come for this trainer's lanes since the last call, each with its number."""
@@ -64,8 +72,22 @@ class Recorder:
 
     def done(self, number: int, result: str) -> None:
         """Says what became of a command; it is written at once, with all that was put before."""
-        self._results.append((number, result))
+        self._hand_over((number, result))
         self._hurry.set()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread puts within, and what it says is done, is written as a whole or not at all: a command that was
+        carried out and is not known to be would be carried out again by whoever takes the lanes up."""
+        self._holder = threading.get_ident()
+        try:
+            yield
+        finally:
+            with self._order:
+                held, self._held, self._holder = self._held, None, 0
+                if held:
+                    self._outbox.append(held)
+            self._hurry.set()
 
     def wait(self, seconds: float) -> None:
         """Waits until a command comes or somebody wakes this thread, or so many seconds at most."""
@@ -79,15 +101,23 @@ class Recorder:
     def wait_flushed(self, seconds: float) -> bool:
         """Waits, at most so long, until everything that was put before is written; whether it is."""
         written = threading.Event()
-        self._outbox.append(written)
+        self._hand_over(written)
         self._hurry.set()
         return written.wait(seconds) and not self.superseded
 
-    def close(self, patience_s: float = 10.0) -> None:
-        """Writes what is left, trying for `patience_s` seconds, and ends the thread."""
+    def close(self, patience_s: float = 10.0) -> bool:
+        """Writes what is left, trying for `patience_s` seconds, and ends the thread; whether it has ended."""
         self._closing.set()
         self._hurry.set()
         self._thread.join(patience_s)
+        return not self._thread.is_alive()
+
+    def _hand_over(self, item: _Item) -> None:
+        """Queues something; from the first thing on that is to be held together, all threads' things wait for its end."""
+        with self._order:
+            if self._held is None and self._holder == threading.get_ident():
+                self._held = []
+            (self._outbox if self._held is None else self._held).append(item)
 
     def _run(self) -> None:
         period = FLUSH_S
@@ -107,18 +137,16 @@ class Recorder:
 
     def _round(self) -> bool:
         """One flush and look for commands; False where the store cannot be reached."""
-        results = list(self._results)  # first: what a result rests on was put before it, and is collected now
         self._collect()
         try:
             if not self._claimed:
                 self._writer.claim()
                 self._claimed = True
-            if self._kept or results:
-                self._writer.flush([row for row, _ in self._kept], results)
+            if self._kept or self._results:
+                self._writer.flush([row for row, _ in self._kept], self._results)
                 self._kept.clear()
                 self._kept_bytes = 0
-                for _ in results:  # and no more: another one may have come meanwhile
-                    self._results.popleft()
+                self._results.clear()
             if self._failed_at:
                 self._recovered()
             self._tell_waiting()
@@ -146,10 +174,8 @@ class Recorder:
     def _give_up(self) -> None:
         """Drops everything, and wakes whoever waits for anything."""
         self.superseded = True
-        for queue in (self._outbox, self._results, self._inbox, self._kept):
-            for waiting in list(queue):
-                if isinstance(waiting, threading.Event):
-                    waiting.set()
+        self._collect()
+        for queue in (self._results, self._inbox, self._kept):
             queue.clear()
         self._kept_bytes = 0
         self._tell_waiting()
@@ -157,13 +183,16 @@ class Recorder:
 
     def _collect(self) -> None:
         for _ in range(len(self._outbox)):
-            event = self._outbox.popleft()
-            if isinstance(event, threading.Event):
-                self._waiting.append(event)
-                continue
-            packed = row(event)
-            self._kept.append((packed, event.count if isinstance(event, Steps) else 0))
-            self._kept_bytes += len(packed[2])
+            handed = self._outbox.popleft()
+            for item in handed if isinstance(handed, list) else [handed]:
+                if isinstance(item, threading.Event):
+                    self._waiting.append(item)
+                elif isinstance(item, tuple):
+                    self._results.append(item)
+                else:
+                    packed = row(item)
+                    self._kept.append((packed, item.count if isinstance(item, Steps) else 0))
+                    self._kept_bytes += len(packed[2])
         while self._kept_bytes > self._keep_bytes and len(self._kept) > 1:
             self._drop()
 

@@ -125,6 +125,12 @@ def remove(kept: Kept) -> None:
         pass
 
 
+def clear(run: Path, letter: str) -> None:
+    """Deletes all snapshots of a lane."""
+    for kept in listing(run, letter):
+        remove(kept)
+
+
 def adopt(kept: Kept, run: Path, letter: str, tag: Tag) -> Kept:
     """The same snapshot in another lane's folder: no room is taken where the file system knows hard links. May raise OSError."""
     path = _folder(run, letter) / f"{kept.step:09d}-{tag}.snap"

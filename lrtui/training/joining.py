@@ -46,7 +46,7 @@ class Joining:
         if len(race.lanes) >= MAX_LANES:
             return Settled(f"a race has at most {MAX_LANES} lanes")
         if isinstance(self._command, Add):
-            return self._settle(race, None, None)
+            return self._settle(race, run, None)
         if why := unfit(self._command):
             return Settled(why)
         if not 0 <= self._command.lane < len(race.lanes):
@@ -68,18 +68,19 @@ class Joining:
             return Settled(f"lane {parent.letter} has left no snapshot to begin from")
         return self._settle(race, run, source)
 
-    def _settle(self, race: Race, run: Path | None, source: Kept | None) -> Settled:
+    def _settle(self, race: Race, run: Path, source: Kept | None) -> Settled:
         sign, child = letter(len(race.lanes)), self._command.child
         names = {lane.name for lane in race.lanes}
         name = child.name if child.name not in names else f"{child.name} {sign}"
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")
         step = source.step if source else 0
-        if source is not None and run is not None:
+        snapshots.clear(run, sign)  # of a lane that was to join when the crew was lost, and is not on record
+        if source is not None:
             try:
                 snapshots.adopt(source, run, sign, "fork")
             except (OSError, LrtuiError) as error:
                 return Settled(f"its first snapshot could not be put in place: {error}")
-        event = Joined(lane=len(race.lanes), child=child, parent=self._command.lane, step=step)
+        event = Joined(lane=len(race.lanes), child=child, parent=self._command.lane, step=step, rate=self.rate)
         parent = race.lanes[self._command.lane].letter if source else ""
         words = f"lane {sign} {name} forked from {parent} at step {step}" if source else f"lane {sign} {name} added"
         return Settled("", child, event, words)

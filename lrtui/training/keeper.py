@@ -30,6 +30,8 @@ FIRST_S = 0.5
 """Training time before the first one; the next ones come at twice the time each, up to the race's own period."""
 GUESS_S, GUESS_BYTES = 2e-3, 2e8
 """What a first snapshot is expected to take: so many seconds, and one more for so many bytes."""
+SETTLE_S = 10.0
+"""How long a lane that is to go back waits for the disk; then it does not go back."""
 RECORD_FIRST_S = 2.0
 """A snapshot waits so long, at most, until the steps before it are recorded."""
 DONE = Callable[[Kept | None, str], None]
@@ -113,25 +115,29 @@ class Keeper:
         """Does something to the files of a lane when all that was asked for before is done."""
         self._orders.put(act)
 
-    def settle(self) -> None:
-        """Waits until everything that was asked for is done; for the rare moments when a lane goes back."""
+    def settle(self, patience_s: float = SETTLE_S) -> bool:
+        """Waits until everything that was asked for is done; for the rare moments when a lane goes back. Whether it is."""
         done = threading.Event()
         self._orders.put(done.set)
-        done.wait()
+        return done.wait(patience_s)
 
-    def close(self, patience_s: float) -> None:
-        """Writes what is left, within `patience_s` seconds."""
+    def close(self, patience_s: float) -> bool:
+        """Writes what is left, within `patience_s` seconds; whether all of it is done."""
         self._orders.put(None)
         self._thread.join(patience_s)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while (order := self._orders.get()) is not None:
-            if not isinstance(order, _Order):
-                order()
+            if isinstance(order, _Order):
+                kept, why = self._write(order)
+                self._busy.discard(order.index)
+                order.done(kept, why)
                 continue
-            kept, why = self._write(order)
-            self._busy.discard(order.index)
-            order.done(kept, why)
+            try:
+                order()
+            except (OSError, LrtuiError) as error:  # this thread must live: others wait for it
+                print(f"snapshots: {error}", file=sys.stderr, flush=True)
 
     def _write(self, order: _Order) -> tuple[Kept | None, str]:
         began = time.thread_time()
@@ -148,7 +154,7 @@ class Keeper:
             kept = snapshots.write(
                 self._run, order.lane.letter, order.index, order.step, order.tag, order.smooth, order.lane, payload)
             left = self._prune(order.lane.letter, budget)
-        except (OSError, LrtuiError) as error:
+        except Exception as error:  # whatever torch or the disk says: this thread must live, for others wait for it
             order.cadence.cost(order.copied_s + time.thread_time() - began)
             self._failed(order.index, str(error))
             return None, str(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lrtui.core.commands import AnyCommand, Pause, Rewind, Stop
 from lrtui.core.events import Alerted
 from lrtui.core.spec import Race
@@ -20,6 +22,7 @@ class Policy:
         self._race = race
         self._lane = lane
         self._rewinds = 0
+        self._factor = math.inf
 
     @property
     def revives(self) -> bool:
@@ -33,7 +36,7 @@ class Policy:
         self.snapshot_due = event.kind == "diverged"
         wanted = self._race.on_nan if event.kind == "nan" else self._race.on_divergence
         if wanted == "rewind" and self._rewinds < REWINDS:
-            self.due = Rewind(lane=self._lane, by=0.5 ** (self._rewinds + 1))
+            self.due = Rewind(lane=self._lane)
         elif event.kind == "diverged" and wanted in ("pause", "stop"):
             self.due = Pause(lane=self._lane) if wanted == "pause" else Stop(lane=self._lane)
         return True
@@ -43,5 +46,11 @@ class Policy:
         command, self.due, self.snapshot_due = self.due, None, False
         if isinstance(command, Rewind):
             self._rewinds += 1
-            return command, f"goes back, with the rate times {command.by:g} ({self._rewinds} of {REWINDS})"
+            return command, f"goes back, with half the rate ({self._rewinds} of {REWINDS})"
         return command, f'on_divergence = "{self._race.on_divergence}"'
+
+    def halved(self, factor: float) -> float:
+        """Where the dial is to stand after the way back that was taken: half of what the snapshot says, or of what it was
+        put at the time before, if that is less."""
+        self._factor = min(self._factor, factor) / 2
+        return self._factor

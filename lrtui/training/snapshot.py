@@ -51,6 +51,11 @@ def capture(training: Training) -> dict[str, Any]:
     return kept
 
 
+def size(training: Training) -> int:
+    """Bytes, about: what the lane's weights, and an optimizer that keeps two numbers for each, take up."""
+    return 3 * sum(p.numel() * p.element_size() for p in training.model.parameters())
+
+
 def encode(state: dict[str, Any]) -> bytes:
     """A captured state as bytes."""
     buffer = io.BytesIO()

@@ -16,6 +16,7 @@ import torch
 
 from lrtui.core.spec import Race
 from lrtui.store.recorder import Recorder
+from lrtui.store.rundir import DATABASE
 from lrtui.training.berth import Berth
 from lrtui.training.keeper import Keeper
 from lrtui.training.turn import Turn
@@ -25,6 +26,8 @@ ASLEEP_S = 60.0
 """A trainer that was started for a command ends where the command does not come."""
 LEAVE_S = 3.0
 """How long the last snapshots may take when the crew is gone or wants to end; and as long again the last flush."""
+LAST_S = 60.0
+"""How long they may take when all lanes have ended by themselves."""
 
 
 class Leave:
@@ -68,8 +71,11 @@ def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: in
     try:
         take_turns(turns, recorder, leave)
     finally:
-        keeper.close(LEAVE_S)
-        recorder.close(LEAVE_S if leave.why else 10.0)
+        until = time.monotonic() + LAST_S
+        while not keeper.close(LEAVE_S) and not leave.why and time.monotonic() < until:
+            pass
+        while not recorder.close(LEAVE_S) and not leave.why and (run / DATABASE).exists():
+            pass  # a full disk: what is told last is told when it can be, as long as there is a crew
 
 
 def take_turns(turns: dict[int, Turn], recorder: Recorder, leave: Leave) -> None:
@@ -86,8 +92,9 @@ def take_turns(turns: dict[int, Turn], recorder: Recorder, leave: Leave) -> None
                 turn.run()
             for number, command in recorder.take():
                 asleep = False
-                if (said := turns[command.lane].obey(command, number)) is not None:
-                    recorder.done(number, said)
+                with recorder.together():
+                    if (said := turns[command.lane].obey(command, number)) is not None:
+                        recorder.done(number, said)
         if recorder.superseded:
             print("another process has these lanes now: this one ends", file=sys.stderr, flush=True)
             return

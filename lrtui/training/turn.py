@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import math
 import time
-import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,12 +18,13 @@ from lrtui.core.errors import LrtuiError, SnapshotDamaged
 from lrtui.core.events import Alerted, AnyEvent, Ended, Judged, Noted, RateChanged, Reason, Return, Rewound, StatusChanged, Tag
 from lrtui.core.numbers import rate as rate_words
 from lrtui.core.spec import Race
-from lrtui.core.text import literal, one_line
+from lrtui.core.text import one_line
 from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder
 from lrtui.store.snapshots import Kept
 from lrtui.training import rng, snapshot
 from lrtui.training.berth import Berth
+from lrtui.training.failure import failure
 from lrtui.training.keeper import Cadence, Keeper
 from lrtui.training.loop import Events, Training, train_lane
 from lrtui.training.policy import Policy
@@ -33,7 +34,6 @@ TURN_S = 0.03
 change of random state (80 us): with 10 ms, eight middle-sized lanes lose 5 % more than with 30."""
 MAKE_UP_S = 0.2
 """A lane that fell behind its pace (validation, a busy machine) hurries for at most this long."""
-MAX_TRACEBACK = 8000
 
 
 class Turn:
@@ -65,11 +65,14 @@ class Turn:
         self._best = math.inf
         self._kept_at = -1
         """The step of the last snapshot."""
+        self._born = berth.born
+        self._last_step = berth.born
+        """Where it stood when it was let go of."""
         self._can_keep = True
 
     @property
     def steps(self) -> int:
-        return self._training.probe.step if self._training else 0
+        return self._training.probe.step if self._training else self._last_step
 
     def wait_s(self) -> float:
         """Seconds until the lane may go on: above 0 only where the race has a pace and the lane is ahead of it."""
@@ -114,6 +117,12 @@ class Turn:
             return self._rewind(command)
         if self.over:
             return REFUSED + "the lane has ended"
+        said = self._carry_out(command, number)
+        if self.over and self._policy.revives:  # a bad update was found over it
+            self._follow_policy()
+        return said
+
+    def _carry_out(self, command: AnyCommand, number: int) -> str | None:
         match command:
             case Stop():
                 return self._stop("stopped" if command.for_good else "interrupted")
@@ -128,8 +137,7 @@ class Turn:
     def stand_by(self) -> None:
         """Takes a paused lane up again, so that the record says where it stands."""
         if self.paused and self._berth.start == "last":
-            self._within(lambda: None)
-            self._tell_status("paused")
+            self._within(lambda: None if self.over else self._tell_status("paused"))
 
     def leave(self) -> None:
         """Ends as interrupted, with a snapshot, so that somebody may go on from here."""
@@ -156,24 +164,28 @@ class Turn:
         if self._berth.start == "new":
             self._begin(None)
             return
-        state = self._load(reversed(self._kept()))
-        if state is None and self._berth.why is None:
+        state = self._load(reversed(snapshots.listing(self._run, self._lane.letter)))
+        if state is None and (self._berth.why is None or self._born):
             raise SnapshotDamaged(f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew")
         self._begin(state)
+        assert self._training
+        try:
+            if self._berth.rate is not None:
+                self._training.set_factor(self._training.dial.aim(SetRate(lane=self.index, rate=self._berth.rate)))
+        except ValueError as error:
+            self._note(f"the fork's rate stays as it was: {error}")
+        self._agenda = [change for change in self._agenda if change[0] >= self.steps]
+        self._replay(told=False)
         if self._berth.why:
             self._went_back(self._berth.why)
-        elif self._berth.rate is not None:
-            self._turn(SetRate(lane=self.index, rate=self._berth.rate))
         else:
             self._tell_rate()
-        self._agenda = [change for change in self._agenda if change[0] >= self.steps]
-        self._replay()
 
     def _begin(self, state: dict[str, Any] | None) -> None:
         """Builds the lane where a snapshot left it, or at step 0."""
         self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
-        self._cadence = Cadence(self._race.snapshots, _bytes(self._training))
+        self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training))
         self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
         self._kept_at = self.steps if state else -1
         self.over = False
@@ -187,14 +199,14 @@ class Turn:
                 self._note(f"the snapshot after step {kept.step} is damaged, the one before it is taken: {error.message}")
         return None
 
-    def _kept(self) -> list[Kept]:
-        """The lane's snapshots, by step, when those on their way have arrived."""
-        self._keeper.settle()
-        return snapshots.listing(self._run, self._lane.letter)
+    def _rewind(self, command: Rewind, halved: Callable[[float], float] | None = None) -> str:
+        """Back to a snapshot, or to the initial weights; nothing is changed where there is no way back.
 
-    def _rewind(self, command: Rewind) -> str:
-        """Back to a snapshot, or to the initial weights; nothing is changed where there is no way back."""
-        known = self._kept()
+        The dial is put at what the snapshot says, times the command's factor, or where `halved` says.
+        """
+        if not self._keeper.settle():
+            return REFUSED + "a snapshot is on its way, and the disk does not answer"
+        known = snapshots.listing(self._run, self._lane.letter)
         if command.to is not None:
             sources = [kept for kept in reversed(known) if kept.step <= command.to] if command.to else []
         else:
@@ -202,8 +214,8 @@ class Turn:
             good = marked[-1] if marked else snapshots.last_good(known, None)
             sources = [kept for kept in reversed(known) if good is not None and kept.step <= good.step]
         state = self._load(sources)
-        if state is None and command.to != 0 and self._berth.born:
-            return f"{REFUSED}no sound snapshot is that old; the lane was forked at step {self._berth.born}"
+        if state is None and command.to != 0 and self._born:
+            return f"{REFUSED}no sound snapshot is that old; the lane was forked at step {self._born}"
         self._flush(last=True)
         self._close()
         self._policy.take()
@@ -216,8 +228,11 @@ class Turn:
                 if kept.step > self.steps or state is None:
                     snapshots.remove(kept)
                 elif kept.tag == "good":
-                    snapshots.retag(kept, "ring")
-            self._training.set_factor(self._training.dial.factor * command.by)
+                    with suppress(OSError):
+                        snapshots.retag(kept, "ring")
+            factor = self._training.dial.factor
+            self._training.set_factor(halved(factor) if halved else factor * command.by)
+            self._born = self._born if state else 0
             self._went_back("rewound" if state else "restarted")
             return f"back at step {self.steps}, rate {rate_words(self._training.next_rate)}"
         return self._within(act, ready=False) or ""
@@ -239,20 +254,22 @@ class Turn:
         """Turns the dial; it counts from the next step on."""
         assert self._training
         try:
-            self._set_factor(self._training.dial.aim(command))
+            self._training.set_factor(self._training.dial.aim(command))
         except ValueError as error:
             return REFUSED + str(error)
+        self._agenda = []  # whoever turns it now knows nothing of turns that are still to be made again
+        self._tell_rate()
         return f"rate {rate_words(self._training.next_rate)} from step {self.steps}"
 
-    def _set_factor(self, factor: float) -> None:
+    def _replay(self, *, told: bool = True) -> None:
+        """Turns the dial as it was turned before the process was lost, at the same step: where it stood in the end."""
         assert self._training
-        self._training.set_factor(factor)
-        self._tell_rate()
-
-    def _replay(self) -> None:
-        """Turns the dial as it was turned before the process was lost, at the same step."""
-        while self._agenda and self._agenda[0][0] <= self.steps:
-            self._set_factor(self._agenda.pop(0)[1])
+        due = [factor for step, factor in self._agenda if step <= self.steps]
+        del self._agenda[:len(due)]
+        if due:
+            self._training.set_factor(due[-1])
+        if due and told:
+            self._tell_rate()
 
     def _pause(self, pause: bool) -> str:
         if pause == self.paused:
@@ -298,9 +315,9 @@ class Turn:
             return False
         try:
             state = snapshot.capture(training)
-        except LrtuiError as error:
+        except Exception as error:  # no memory for a copy, a state_dict of a task's own: the lane goes on without
             self._can_keep = False
-            self._note(f"no snapshots of this lane: {error.message}")
+            self._note(f"no snapshots of this lane: {error}")
             return False
         self._cadence.taken(self._lasted_s(), self.steps)
         self._kept_at = self.steps
@@ -327,7 +344,7 @@ class Turn:
             return
         self._note(words)
         step, ended = self.steps, self.over
-        said = self.obey(command) or ""
+        said = (self._rewind(command, self._policy.halved) if isinstance(command, Rewind) else self.obey(command)) or ""
         if said.startswith(REFUSED):
             self._note(said)
             if ended:
@@ -338,6 +355,8 @@ class Turn:
         good = snapshots.last_good(snapshots.listing(self._run, self._lane.letter), step)
         if good is not None and good.tag in ("ring", "best"):
             snapshots.retag(good, "good")
+        elif good is not None and good.tag != "good":  # it keeps its own name, too: a fork may be waiting for it
+            snapshots.adopt(good, self._run, self._lane.letter, "good")
 
     def _note(self, text: str) -> None:
         self._recorder.put(Noted(lane=self.index, at=time.time(), text=one_line(text)))
@@ -359,35 +378,27 @@ class Turn:
         self._keep_now("stop")
         self._flush(last=True)
         self._see_the_end()
-        if self.over:
+        if self.over and not self._policy.revives:
             return REFUSED + "the lane has ended"
+        self._policy.take()
         self._recorder.put(Ended(lane=self.index, at=time.time(), step=self.steps, reason=reason))
         self._close()
         return reason
 
     def _fail(self, error: BaseException) -> None:
-        text = literal("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
-        line = literal("".join(traceback.format_exception_only(error))).strip().splitlines()[0]
-        try:
+        with suppress(Exception):  # the device may be lost with its numbers: the error itself is what must be told
             self._flush(last=True)
-        except Exception:  # the device may be lost with its numbers: the error itself is what must be told
-            pass
-        now = time.time()
-        self._recorder.put(Alerted(lane=self.index, at=now, step=self.steps, kind="error", text=line[:300]))
-        self._recorder.put(Ended(lane=self.index, at=now, step=self.steps, reason="error", error=text))
+        for event in failure(self.index, self.steps, error):
+            self._recorder.put(event)
         error.__traceback__ = None  # its frames hold the model
         self._close()
 
     def _close(self) -> None:
         """Lets go of everything that the lane had on its device."""
+        self._last_step = self.steps
         self.over = True
         self._events = iter(())
         self._training = None
         if self._device.type == "cuda":  # elsewhere the next collection will do; this one takes a tenth of a second
             gc.collect()
             torch.cuda.empty_cache()
-
-
-def _bytes(training: Training) -> int:
-    """What the lane's weights, and an optimizer that keeps two numbers for each, take up."""
-    return 3 * sum(p.numel() * p.element_size() for p in training.model.parameters())

@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 GRACE_S = 5.0
 """How long the screen has for leaving in good order."""
 SANE = (b"\x1b[<u\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2048l\x1b[?7h"
-        b"\x1b[?1049l\x1b[?25h\x1b[0m\r\n")
+        b"\x1b[?1049l\x1b[?25h\x1b[0m\n")
 """Keyboard, paste, mouse and focus as before; lines wrap; the usual screen, with its cursor."""
 TRIES = 20
 

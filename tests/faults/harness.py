@@ -146,7 +146,7 @@ class Contest:
 
     def sees_the_end(self) -> Record:
         """Sees the race end, and all its processes with it; its record, which is sound."""
-        self.sees(lambda: self.follower.state.over, "the end of the race")
+        self.sees(lambda: self.follower.state.over, "the end of the race", 240.0)
         self.sees_nobody()
         return Record(self.run)
 

@@ -118,8 +118,9 @@ class Record:
     def assert_as_if_nothing_had_happened(self, index: int) -> None:
         """What there is of a lane is what it would be if nothing had ever happened to it."""
         lane = self.lanes[index]
-        expected = undisturbed(msgspec.json.encode(self.race), index, lane.starts[0].intra_op_threads, tuple(lane.turns))
         done = len(lane.columns["loss"])
+        threads = lane.starts[0].intra_op_threads
+        expected = undisturbed(msgspec.json.encode(self.race), index, threads, tuple(lane.turns), done)
         told_before = {step - 1 for step, _ in lane.turns} | {done - 1}  # a next rate may be told before the dial is turned
         for name in COLUMNS:
             for step in told_before if name == "next_lr" else ():
@@ -127,12 +128,13 @@ class Record:
             assert same(lane.columns[name], expected.columns[name][:done]), f"{name} of lane {index}"
         for epoch, said in lane.evaluations.items():
             assert same(said, expected.evaluations[epoch]), f"epoch {epoch} of lane {index}"
-        assert lane.evaluations.keys() >= {epoch for epoch, said in expected.evaluations.items() if said[0] < done}
+        assert lane.evaluations.keys() >= {epoch for epoch, said in expected.evaluations.items() if said[0] < done}, "an epoch"
 
 
 @cache
-def undisturbed(asked: bytes, index: int, threads: int, turns: tuple[tuple[int, float], ...]) -> Lane:
-    """A lane trained alone, in this process, with no store; its dial is turned at the same steps. Its steps need no time."""
+def undisturbed(asked: bytes, index: int, threads: int, turns: tuple[tuple[int, float], ...], steps: int) -> Lane:
+    """A lane trained alone, in this process, with no store, for so many steps and what is told with them; its dial is turned
+    at the same steps. A step needs no time."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -143,6 +145,8 @@ def undisturbed(asked: bytes, index: int, threads: int, turns: tuple[tuple[int, 
         for event in train_lane(training):
             if event is not None:
                 lane.take(event)
+            elif len(lane.columns["loss"]) > steps + training.steps_per_epoch:  # and all that is told with them
+                break
             while left and left[0][0] <= training.probe.step:
                 training.set_factor(left.pop(0)[1])
         return lane

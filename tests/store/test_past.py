@@ -101,8 +101,12 @@ class TestTurnsOfTheDial:
         assert self.steps(run) == [(10, 0.5), (80, 0.25)]
 
     def test_they_rise_by_step_and_stay_in_order_at_the_same_one(self, run):
-        say(run, turned(10, 0.5), turned(10, 2.0), turned(90, 1.0), rewound(20, "recovered"), turned(30, 4.0))
-        assert self.steps(run) == [(10, 0.5), (10, 2.0), (30, 4.0), (90, 1.0)]
+        say(run, turned(10, 0.5), turned(10, 2.0), turned(90, 1.0), rewound(20, "recovered"), turned(20, 2.0))
+        assert self.steps(run) == [(10, 0.5), (10, 2.0), (90, 1.0)]
+
+    def test_a_new_one_counts_more_than_those_that_were_to_be_made_again_after_it(self, run):
+        say(run, turned(10, 0.5), turned(90, 1.0), rewound(20, "recovered"), turned(20, 0.5), turned(30, 4.0))
+        assert self.steps(run) == [(10, 0.5), (30, 4.0)]
 
 
 class TestLanesThatJoined:

@@ -36,6 +36,19 @@ FOUR = [
 CALM, TOO_HIGH = {"optimizer": "SGD", "lr": 0.01}, {"optimizer": "SGD", "lr": 3.0}
 
 
+@pytest.fixture(autouse=True)
+def _nobody_stays(tmp_path):
+    """Whatever a test leaves running, a failed one above all, ends with it."""
+    yield
+    for database in tmp_path.rglob(DATABASE):
+        for pid in pids(database.parent, "%"):
+            try:
+                if "lrtui" in " ".join(psutil.Process(pid).cmdline()):
+                    os.kill(pid, signal.SIGKILL)
+            except (psutil.Error, ProcessLookupError):
+                pass
+
+
 class Watcher:
     """Someone who looks at a run: all that was told so far, and the state it makes."""
 

@@ -90,7 +90,7 @@ def _words(canvas: Canvas, lane: LaneState) -> None:
 
 def _rate(canvas: Canvas, lane: LaneState, large: bool) -> None:
     canvas.fill()
-    value = lane.applied_lr if math.isfinite(lane.applied_lr) else lane.lane.lr
+    value = lane.applied_lr if math.isfinite(lane.applied_lr) else lane.rate
     if large:
         digits.write(canvas, 1, 0, rate(value, 3), styles.lane_bold(lane.index))
     else:

@@ -79,7 +79,7 @@ def _standing(canvas: Canvas, place: int, lane: LaneState, said: Verdict, chosen
         canvas.fill(style)
     name = f"{lane.lane.letter} {one_line(lane.lane.name)}"
     value = loss(lane.smooth.value) if lane.status != "nan" and math.isfinite(lane.smooth.value) else lane.last_words
-    now = lane.applied_lr if lane.applied_lr == lane.applied_lr else lane.lane.lr
+    now = lane.applied_lr if lane.applied_lr == lane.applied_lr else lane.rate
     text = _row(str(place), name, value, lane.best_words, rate(now, 3), status_words(lane, said), canvas.width, wide)
     canvas.text(0, 0, "▶" if chosen else " ", style)
     canvas.text(1, 0, text, style)

@@ -185,8 +185,9 @@ class RaceScreen(Screen[None]):
         for event in {event.lane: event for event in alerts}.values():
             lane = self.state.lanes[event.lane].lane
             self.app.bell()
-            self.notify(one_line(f"{lane.letter} {lane.name}: {event.kind} at step {event.step}"), markup=False,
-                        severity="warning" if event.kind == "diverged" else "error", timeout=4)
+            what = event.text if event.kind == "lost" else f"{event.kind} at step {event.step}"
+            self.notify(one_line(f"{lane.letter} {lane.name}: {what}"), markup=False,
+                        severity="warning" if event.kind in ("diverged", "lost") else "error", timeout=4)
 
     @property
     def chosen(self) -> LaneState:
