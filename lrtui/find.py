@@ -16,7 +16,7 @@ import msgspec
 from lrtui.core.commands import Stop
 from lrtui.core.detectors import Smooth
 from lrtui.core.errors import ScenarioError, StoreUnavailable
-from lrtui.core.events import Alerted, AnyEvent, Steps
+from lrtui.core.events import Alerted, AnyEvent, Rewound, Steps
 from lrtui.core.finder import FEWEST_POINTS, HEAD, LEAST_USABLE, TAIL, Found, find
 from lrtui.core.numbers import rate as rate_in_words
 from lrtui.core.outcome import Outcome, conclude, result_line
@@ -227,6 +227,11 @@ class Finder:
         for event in events:
             if isinstance(event, Alerted) and event.kind == "nan":
                 self._bad = event.step
+            elif isinstance(event, Rewound):  # its process was lost: the same steps come again
+                del self.rates[event.step:], self.losses[event.step:], self.smooth[event.step:]
+                self._average, self._bad = Smooth(), None
+                for loss in self.losses:
+                    self._average.update(loss)
             elif isinstance(event, Steps):
                 for lr, loss in zip(event.values("applied_lr").tolist(), event.values("loss").tolist(), strict=True):
                     # at a step whose update was refused nothing was applied: then it is the rate that would have been
@@ -237,6 +242,6 @@ class Finder:
     def _conclude(self, follower: Follower) -> None:
         if follower is self.sweep:
             self.found = find(self.rates, self.losses, self._bad, self.plan.points)
-            if self.found.suggestions and follower.state.lanes[0].status not in FAILED:
+            if self.found.suggestions and follower.state.lanes[0].status not in (*FAILED, "interrupted"):
                 return
         self.outcome = conclude(self.found, self.sweep.state if self.sweep else None, self.check.state if self.check else None)

@@ -508,6 +508,19 @@ class TestRaces:
         assert (stopped.code, len(stopped.out.splitlines())) == (0, 4)
         until(lambda: summary(run).state == "ended", "the end of the race")
 
+    def test_relegated_lanes_wait_and_a_race_without_a_screen_ends_when_nobody_else_is_left(self, tmp_path):
+        rules = ("pace=150", "relegation.rungs=[0.2]", "relegation.keep=0.5")
+        flags = [flag for rule in rules for flag in ("--set", rule)]
+        said = race("linear", "--json", "--steps", "200", *flags, runs=tmp_path)
+        assert said.code == 0
+        assert sorted(lane["status"] for lane in said.lines[-1]["lanes"]) == ["finished"] * 2 + ["interrupted"] * 2
+        paused = {line["lane"] for line in said.lines if line["event"] == "status" and line["status"] == "paused"}
+        losses = curves(said.lines)
+        at_the_rung = {lane["letter"]: losses[lane["letter"], "loss"][39] for lane in said.lines[-1]["lanes"]}
+        assert len(paused) == 2
+        assert max(at_the_rung, key=at_the_rung.get) in paused
+        assert "lrtui resume" in said.err
+
     def test_an_interrupt_before_the_race_began_leaves_nothing_running(self, tmp_path):
         process = subprocess.Popen([*LRTUI, "race", "linear", "--runs", str(tmp_path)], stdout=subprocess.DEVNULL)
         viewer = psutil.Process(process.pid)

@@ -106,13 +106,19 @@ def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: b
         play(follower, lines)
     else:
         with signals.kept():
-            told = play(follower, lines, signals.came)
+            told = play(follower, lines, lambda: signals.came() or _only_relegated(follower))
         if not told:
             _stop_all(follower)
             play(follower, lines)
             print(f"lrtui: interrupted; to go on: lrtui resume {follower.run.name}", file=sys.stderr)
-            return ExitCode.INTERRUPTED
+            if signals.came():
+                return ExitCode.INTERRUPTED
     return _outcome(follower)
+
+
+def _only_relegated(follower: Follower) -> bool:
+    """Whether nothing is left but lanes that the race itself has paused: without a screen nobody would resume them."""
+    return follower.state.race.relegation is not None and follower.caught_up and not follower.state.training
 
 
 def _stop_all(follower: Follower) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from lrtui.store import rundir
 
 POLL_S = 0.02
 ANSWER_S = 10.0
+_SNAPSHOT = re.compile(r"(\d+)-[a-z]+\.snap")
+"""A snapshot's file, by which a trainer says which one it has taken."""
 
 
 class _Flags(NamedTuple):
@@ -104,7 +107,7 @@ def _commands(follower: Follower, words: tuple[str, ...], everyone: bool, flags:
     verb, number = _verb(rest, flags)
     lanes = [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
     gone = follower.crew_gone
-    if gone and not verb.revives:
+    if gone and not verb.revives and follower.resumable():
         raise RunError(f"the crew of {follower.run.name} is gone", f"go on with `lrtui resume {follower.run.name}`")
     for lane in lanes:
         if lane.over and not verb.revives:
@@ -174,7 +177,8 @@ def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive
                 code = ExitCode.BAD_INPUT
                 print(f"lrtui: {letter}: {one_line(text[len(REFUSED):])}", file=sys.stderr)
             else:
-                print(f"{letter}: {one_line(text)}", flush=True)
+                kept = _SNAPSHOT.match(text)
+                print(f"{letter}: " + (f"snapshot at step {int(kept[1])}" if kept else one_line(text)), flush=True)
         if waiting and time.monotonic() > until:
             raise RunError(f"{', '.join(waiting.values())}: no answer in {timeout:g} s",
                            f"it is done when the lane gets to it: see `lrtui watch {follower.run.name}`")

@@ -19,6 +19,7 @@ class Rungs:
         self._total: dict[int, int] = {}
         self._average = {index: Smooth(RANKING_FACTOR) for index in range(lanes)}
         self._steps = dict.fromkeys(range(lanes), 0)
+        """Steps taken in."""
         self._values: dict[int, dict[int, float]] = {}
         """By rung: the smoothed loss of each lane that has reached it."""
         self._out: set[int] = set()
@@ -37,6 +38,8 @@ class Rungs:
                 self._out.add(event.lane)
             case StatusChanged():
                 self._out.discard(event.lane)
+            case Rewound(why="recovered" | "resumed"):  # the same steps come again: those that are known are passed over
+                self._out.discard(event.lane)
             case Joined() | Rewound():  # it has another past than the others: it is not compared
                 self._average.pop(event.lane, None)
                 for values in self._values.values():
@@ -49,7 +52,11 @@ class Rungs:
         average, total = self._average.get(event.lane), self._total.get(event.lane)
         if average is None or not total:
             return
+        known = self._steps[event.lane]
+        self._steps[event.lane] = max(known, event.first + event.count)
         for offset, loss in enumerate(event.values("loss").tolist()):
+            if event.first + offset < known:
+                continue
             average.update(loss)
             if not math.isfinite(loss):
                 average.value = math.nan

@@ -65,6 +65,8 @@ def check_version(connection: sqlite3.Connection, run: Path) -> None:
     """Refuses a database that this version does not know how to read."""
     try:
         found = version(connection)
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
     except sqlite3.DatabaseError as error:
         raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
     if found > SCHEMA_VERSION:

@@ -183,7 +183,8 @@ class Writer:
             yield
         finally:
             if self._connection is not None:
-                self._connection.execute("PRAGMA synchronous = NORMAL")
+                with self._guard() as db:
+                    db.execute("PRAGMA synchronous = NORMAL")
 
     @contextmanager
     def _guard(self) -> Iterator[sqlite3.Connection]:

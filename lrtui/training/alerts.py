@@ -44,6 +44,11 @@ class Announcer:
         """Whether an alert has not been told yet, or something not been noted."""
         return bool(self._waiting or self._running or self._notes)
 
+    def pass_over(self) -> None:
+        """What is on record already was told by the crew before this one. May raise StoreUnavailable."""
+        if self._command:
+            self._seen, _ = self._writer.alerts(self._seen)
+
     def look(self) -> None:
         """Fetches new alerts, starts commands where there is room, notes what went wrong. Never waits for a command."""
         if not self._command:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from pathlib import Path
@@ -58,7 +59,12 @@ class Crew:
         """The lanes of each trainer."""
         self._devices: list[str] = []
         self._joining: list[Joining] = []
-        self._restarts: dict[int, int] = {}
+        self._restarts: Counter[int] = Counter()
+        """By lane."""
+        self._wakes: Counter[int] = Counter()
+        """By number of the command: how often a trainer was started to carry it out."""
+        self._behind: list[tuple[AnyCommand, str]] = []
+        """Pauses of the relegation that are not sent yet."""
         self._threads = 1
         self._next = -1
         self._told_to_end = 0.0
@@ -85,6 +91,7 @@ class Crew:
         self._devices = list(devices)
         self._referee = Referee(Path(self.run), self.race, fresh=False)
         self._wait_for_the_old()
+        self._announcer.pass_over()
         known = past(Path(self.run))
         going_on = [self._taken_up(one, "resumed") for one in known if one.end in (None, "interrupted", "died")]
         self._threads = max((one.threads for one in known), default=0) or max(1, _cores() // max(1, len(going_on)))
@@ -116,21 +123,25 @@ class Crew:
                 process.kill()
 
     def _see_through(self) -> None:
-        self._hear()
-        while self._trainers or self._joining:
+        heard = False
+        while self._trainers or self._joining or not heard or (self._announcer.busy and not self._stop and not self._gone()):
             # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
             connection.wait([process.sentinel for process in self._trainers.values() if process.exitcode is None], LOOK_S)
             self._beat()
             for number, process in list(self._trainers.items()):
-                if process.exitcode is not None and (self._took_leave(number, process.exitcode) or self._gone()):
+                if process.exitcode is not None and (
+                        self._took_leave(number, process.exitcode) or self._gone() or self._out_of_time()):
                     del self._trainers[number], self._berths[number]
             self._announcer.look()
             if self._stop:
                 self._end_all()
+            if self._stop or self._gone():
+                self._joining.clear()  # what asks for them waits for whoever takes the run up again
+                heard = True
                 continue
-            self._hear()
+            heard = self._hear()
             self._relegate()
-        self._announce_the_rest()
+        self._announcer.give_up()
         self._writer.close()
 
     def _send_out(self, berths: list[Berth]) -> None:
@@ -144,8 +155,8 @@ class Crew:
         """Where and how a lane goes on from its last snapshot."""
         dealt = self._devices[lane.index % len(self._devices)]
         same_kind = lane.device.partition(":")[0] == dealt.partition(":")[0]
-        return Berth(lane.index, lane.device if same_kind else dealt, "last", why, paused=lane.paused, born=lane.born,
-                     changes=tuple((change.step, change.factor) for change in lane.changes))
+        return Berth(lane.index, lane.device if same_kind else dealt, "last", why, rate=lane.rate, paused=lane.paused,
+                     born=lane.born, changes=tuple((change.step, change.factor) for change in lane.changes))
 
     def _took_leave(self, number: int, exitcode: int) -> bool:
         """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
@@ -162,10 +173,10 @@ class Crew:
                 self._writer.append([row(event) for event in told])
         except StoreUnavailable:
             return False
-        for berth in again:
-            self._restarts[berth.index] = self._restarts.get(berth.index, 0) + 1
-        if again:
-            self._send_out(again)
+        self._restarts.update(berth.index for berth in again)
+        apart = any(self._restarts[berth.index] > 1 for berth in again)  # one of them may be the others' death
+        for berths in [[berth] for berth in again] if apart else [again] if again else []:
+            self._send_out(berths)
         return True
 
     def _lost(self, lane: Past, number: int, said: str, log: str, again: list[Berth] | None) -> list[AnyEvent]:
@@ -173,7 +184,7 @@ class Crew:
         now = time.time()
         if self._stop:
             return [Ended(lane=lane.index, at=now, step=lane.steps, reason="interrupted", error=f"trainer {number} {said}")]
-        count = self._restarts.get(lane.index, 0) + 1
+        count = self._restarts[lane.index] + 1
         if again is not None and count <= RESTARTS:
             again.append(self._taken_up(lane, "recovered"))
             text = f"its process was lost ({said}): it goes on from its last snapshot, restart {count} of {RESTARTS}"
@@ -182,20 +193,24 @@ class Crew:
         return [Alerted(lane=lane.index, at=now, step=lane.steps, kind="error", text=f"its process was lost: {said}{often}"),
                 Ended(lane=lane.index, at=now, step=lane.steps, reason="died", error=f"trainer {number} {said}\n{log}")]
 
-    def _hear(self) -> None:
-        """Commands that no trainer can carry out: lanes that are to join, and those that must be woken first."""
+    def _hear(self) -> bool:
+        """Commands that no trainer can carry out: lanes that are to join, and those that must be woken first. False: they
+        cannot be read just now."""
         try:
             for number, command in self._writer.pending(0):
                 if isinstance(command, (Fork, Add)):
                     if number not in {joining.number for joining in self._joining}:
                         self._joining.append(Joining(number, command))
-                elif why := self._see_to(command):
+                elif why := self._see_to(number, command):
                     self._writer.acknowledge([(number, REFUSED + why)])
-            self._joining = [joining for joining in self._joining if not self._joined(joining)]
+            for joining in list(self._joining):
+                if self._joined(joining):
+                    self._joining.remove(joining)
         except StoreUnavailable:
-            pass  # at the next look
+            return False
+        return True
 
-    def _see_to(self, command: AnyCommand) -> str:
+    def _see_to(self, number: int, command: AnyCommand) -> str:
         """Makes sure that somebody will carry out a command; or says why nobody can."""
         if not 0 <= command.lane < len(self.race.lanes):
             return "there is no such lane"
@@ -203,7 +218,10 @@ class Crew:
             return ""
         if not isinstance(command, Rewind):
             return "the lane has ended"
+        if self._wakes[number] > RESTARTS:
+            return f"its process was lost {self._wakes[number]} times over it"
         lane = next(one for one in past(Path(self.run)) if one.index == command.lane)
+        self._wakes[number] += 1
         self._send_out([msgspec.structs.replace(self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=())])
         return ""
 
@@ -233,8 +251,11 @@ class Crew:
     def _relegate(self) -> None:
         """Pauses the lanes that are behind, where the race asks for it."""
         try:
-            for command, words in self._referee.look() if self._referee else ():
+            self._behind += self._referee.look() if self._referee else []
+            while self._behind:
+                command, words = self._behind[0]
                 self._writer.send(command)
+                del self._behind[0]
                 self._say([Noted(lane=command.lane, at=time.time(), text=words)])
         except StoreUnavailable:
             pass
@@ -246,17 +267,13 @@ class Crew:
             print(f"{self._stop}: all lanes are interrupted", file=sys.stderr, flush=True)
             for process in self._trainers.values():
                 process.terminate()
-        elif time.monotonic() - self._told_to_end > LEAVE_S:
+        elif self._out_of_time():
             for process in self._trainers.values():
                 process.kill()
 
-    def _announce_the_rest(self) -> None:
-        """Sees the commands of the last alerts through, unless the crew is told to end."""
-        self._announcer.look()
-        while self._announcer.busy and not self._stop and not self._gone():
-            time.sleep(LOOK_S)
-            self._announcer.look()
-        self._announcer.give_up()
+    def _out_of_time(self) -> bool:
+        """Whether the trainers were told to end long ago: what cannot be recorded by then (a full disk) is not waited for."""
+        return self._told_to_end > 0 and time.monotonic() - self._told_to_end > LEAVE_S
 
     def _gone(self) -> bool:
         """Whether the run's folder was deleted: then there is no record left to end."""

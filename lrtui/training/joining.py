@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -80,7 +81,7 @@ class Joining:
                 snapshots.adopt(source, run, sign, "fork")
             except (OSError, LrtuiError) as error:
                 return Settled(f"its first snapshot could not be put in place: {error}")
-        event = Joined(lane=len(race.lanes), child=child, parent=self._command.lane, step=step, rate=self.rate)
+        event = Joined(lane=len(race.lanes), at=time.time(), child=child, parent=self._command.lane, step=step, rate=self.rate)
         parent = race.lanes[self._command.lane].letter if source else ""
         words = f"lane {sign} {name} forked from {parent} at step {step}" if source else f"lane {sign} {name} added"
         return Settled("", child, event, words)

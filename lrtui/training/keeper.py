@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,9 @@ class Keeper:
         self._busy.add(index)
         self._orders.put(_Order(index, lane, step, tag, smooth, state, copied_s, cadence, done))
 
-    def later(self, act: Callable[[], None]) -> None:
-        """Does something to the files of a lane when all that was asked for before is done."""
-        self._orders.put(act)
+    def pin(self, letter: str, step: int) -> None:
+        """Marks a lane's last good snapshot before an alert at `step`, so that it is kept, when all before is written."""
+        self._orders.put(partial(self._pin, letter, step))
 
     def settle(self, patience_s: float = SETTLE_S) -> bool:
         """Waits until everything that was asked for is done; for the rare moments when a lane goes back. Whether it is."""
@@ -175,6 +176,13 @@ class Keeper:
         for one in gone:
             snapshots.remove(one)
         return [one for one in known if one not in gone]
+
+    def _pin(self, letter: str, step: int) -> None:
+        good = snapshots.last_good(snapshots.listing(self._run, letter), step)
+        if good is not None and good.tag in ("ring", "best"):
+            snapshots.retag(good, "good")
+        elif good is not None and good.tag != "good":  # it keeps its own name, too: a fork may be waiting for it
+            snapshots.adopt(good, self._run, letter, "good")
 
     def _failed(self, index: int, why: str) -> None:
         print(f"no snapshot of lane {index}: {why}", file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from lrtui.core.commands import Pause
+from lrtui.core.commands import AnyCommand, Pause
 from lrtui.core.errors import LrtuiError
 from lrtui.core.relegation import Rungs
 from lrtui.core.spec import Race
@@ -25,7 +25,7 @@ class Referee:
         self._looked = 0.0
         self._caught_up = fresh
 
-    def look(self) -> list[tuple[Pause, str]]:
+    def look(self) -> list[tuple[AnyCommand, str]]:
         """The pauses that are due, each with a line for the log; nothing where the race has no relegation."""
         if self._rungs is None or time.monotonic() - self._looked < LOOK_S:
             return []

@@ -26,6 +26,8 @@ ASLEEP_S = 60.0
 """A trainer that was started for a command ends where the command does not come."""
 LEAVE_S = 3.0
 """How long the last snapshots may take when the crew is gone or wants to end; and as long again the last flush."""
+ORPHAN_S = 10.0
+"""How long the step that is under way may take when the crew is gone: whoever takes the run up waits no longer either."""
 LAST_S = 60.0
 """How long they may take when all lanes have ended by themselves."""
 
@@ -54,6 +56,8 @@ class Leave:
         if crew is not None:
             crew.join()
             self.now("the crew is gone")
+            time.sleep(ORPHAN_S)  # this thread ends with the process, which has nothing to wait for but a step
+            os._exit(1)
 
 
 def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: int) -> None:

@@ -115,14 +115,14 @@ class Turn:
             return REFUSED + why
         if isinstance(command, Rewind):
             return self._rewind(command)
-        if self.over:
-            return REFUSED + "the lane has ended"
         said = self._carry_out(command, number)
         if self.over and self._policy.revives:  # a bad update was found over it
             self._follow_policy()
         return said
 
     def _carry_out(self, command: AnyCommand, number: int) -> str | None:
+        if self.over:
+            return REFUSED + "the lane has ended"
         match command:
             case Stop():
                 return self._stop("stopped" if command.for_good else "interrupted")
@@ -142,7 +142,7 @@ class Turn:
     def leave(self) -> None:
         """Ends as interrupted, with a snapshot, so that somebody may go on from here."""
         if not self.over:
-            self._stop("interrupted")
+            self._within(partial(self._stop, "interrupted"), ready=False)
 
     def _within(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
         """Does something to the lane as it stands, which is built first where it is not; its random state stays its own."""
@@ -168,12 +168,8 @@ class Turn:
         if state is None and (self._berth.why is None or self._born):
             raise SnapshotDamaged(f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew")
         self._begin(state)
-        assert self._training
-        try:
-            if self._berth.rate is not None:
-                self._training.set_factor(self._training.dial.aim(SetRate(lane=self.index, rate=self._berth.rate)))
-        except ValueError as error:
-            self._note(f"the fork's rate stays as it was: {error}")
+        if self._berth.rate is not None and (why := self._aim(SetRate(lane=self.index, rate=self._berth.rate))):
+            self._note(f"the fork's rate stays as it was: {why}")
         self._agenda = [change for change in self._agenda if change[0] >= self.steps]
         self._replay(told=False)
         if self._berth.why:
@@ -252,14 +248,21 @@ class Turn:
 
     def _turn(self, command: SetRate | ScaleRate | SetFactor) -> str:
         """Turns the dial; it counts from the next step on."""
+        if why := self._aim(command):
+            return REFUSED + why
+        assert self._training
+        self._agenda = []  # whoever turns it now knows nothing of turns that are still to be made again
+        self._tell_rate()
+        return f"rate {rate_words(self._training.next_rate)} from step {self.steps}"
+
+    def _aim(self, command: SetRate | ScaleRate | SetFactor) -> str:
+        """Puts the dial where a command says; why that cannot be, if so."""
         assert self._training
         try:
             self._training.set_factor(self._training.dial.aim(command))
         except ValueError as error:
-            return REFUSED + str(error)
-        self._agenda = []  # whoever turns it now knows nothing of turns that are still to be made again
-        self._tell_rate()
-        return f"rate {rate_words(self._training.next_rate)} from step {self.steps}"
+            return str(error)
+        return ""
 
     def _replay(self, *, told: bool = True) -> None:
         """Turns the dial as it was turned before the process was lost, at the same step: where it stood in the end."""
@@ -331,7 +334,7 @@ class Turn:
 
     def _tell(self, event: AnyEvent) -> None:
         if isinstance(event, Alerted) and self._policy.alerted(event):
-            self._keeper.later(partial(self._pin, event.step))
+            self._keeper.pin(self._lane.letter, event.step)
         if not (isinstance(event, Ended) and event.reason == "nan" and self._policy.revives):
             self._recorder.put(event)
 
@@ -349,14 +352,6 @@ class Turn:
             self._note(said)
             if ended:
                 self._recorder.put(Ended(lane=self.index, at=time.time(), step=step, reason="nan"))
-
-    def _pin(self, step: int) -> None:
-        """Marks the last good snapshot before an alert, so that it is kept. On the keeper's thread."""
-        good = snapshots.last_good(snapshots.listing(self._run, self._lane.letter), step)
-        if good is not None and good.tag in ("ring", "best"):
-            snapshots.retag(good, "good")
-        elif good is not None and good.tag != "good":  # it keeps its own name, too: a fork may be waiting for it
-            snapshots.adopt(good, self._run, self._lane.letter, "good")
 
     def _note(self, text: str) -> None:
         self._recorder.put(Noted(lane=self.index, at=time.time(), text=one_line(text)))

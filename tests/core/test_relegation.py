@@ -13,8 +13,8 @@ from lrtui.core.table import Table
 
 
 def started(lane, total=90):
-    return Started(lane=lane, device="cpu", steps_per_epoch=10, total_steps=total, parameters=1, init_checksum="", batch_checksum="",
-                   intra_op_threads=1, validated=False)
+    return Started(lane=lane, device="cpu", steps_per_epoch=10, total_steps=total, parameters=1, init_checksum="",
+                   batch_checksum="", intra_op_threads=1, validated=False)
 
 
 def steps(lane, first, losses):

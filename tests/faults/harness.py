@@ -134,7 +134,7 @@ class Contest:
         self.told += self.follower.poll()
         return self
 
-    def sees(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    def sees(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
         """Looks until something holds."""
         return until(lambda: self.look() and condition(), what, seconds)
 
@@ -150,7 +150,14 @@ class Contest:
         self.sees_nobody()
         return Record(self.run)
 
-    def sees_nobody(self, seconds: float = 60.0) -> None:
+    def ends_it(self, number: int = signal.SIGTERM) -> Record:
+        """Tells the crew to end, and sees that it does; what is recorded so far is as if nothing had happened."""
+        kill(self.crew(), number)
+        record = self.sees_the_end()
+        record.assert_undisturbed()
+        return record
+
+    def sees_nobody(self, seconds: float = 120.0) -> None:
         """Sees the last process of the run end."""
         self.sees(lambda: not self.at_work(), "the end of all processes", seconds)
 
@@ -176,6 +183,12 @@ class Contest:
                 if alive(process) and os.getsid(pid) in self._sessions:
                     found[int(role.split()[1])] = process
         return found
+
+    def silence(self, pid: int) -> float:
+        """Seconds since a process of the run last said that it lives."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.run / DATABASE}?mode=ro", uri=True)) as db:
+            (beat,) = db.execute("SELECT max(beat) FROM processes WHERE pid = ?", (pid,)).fetchone()
+        return time.time() - beat
 
     def at_work(self) -> list[psutil.Process]:
         """Every process that a crew of this run has started, itself included: they share its session."""

@@ -111,12 +111,16 @@ class Record:
     def assert_whole(self) -> None:
         """Every lane has come to the end of its budget, with the numbers of a lane that nothing ever happened to."""
         assert self.ends == ["finished"] * len(self.lanes)
-        for index, lane in enumerate(self.lanes):
-            self.assert_as_if_nothing_had_happened(index)
+        self.assert_undisturbed()
+        for lane in self.lanes:
             assert len(lane.columns["loss"]) == lane.starts[0].total_steps
 
-    def assert_as_if_nothing_had_happened(self, index: int) -> None:
-        """What there is of a lane is what it would be if nothing had ever happened to it."""
+    def assert_undisturbed(self) -> None:
+        """What there is of each lane is what it would be if nothing had ever happened to it."""
+        for index in range(len(self.lanes)):
+            self._assert_undisturbed(index)
+
+    def _assert_undisturbed(self, index: int) -> None:
         lane = self.lanes[index]
         done = len(lane.columns["loss"])
         threads = lane.starts[0].intra_op_threads

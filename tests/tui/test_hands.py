@@ -169,6 +169,23 @@ class TestTheAnswer:
 
 
 class TestForms:
+    @pytest.mark.parametrize("keys", ["=3e-2\r", "=\r"])
+    def test_keys_that_come_all_at_once_are_taken_in_their_order(self, viewer, live, keys):
+        viewer.burst(keys)
+        (sent,) = commands(live)
+        assert sent == SetRate(lane=0, rate=0.03 if "3" in keys else 0.0547157)
+
+    def test_what_is_typed_replaces_a_rate_and_changes_a_lane(self, viewer, live):
+        viewer.press("equals_sign", "2", ".", "5", "enter", "e", "7")
+        assert commands(live)[0] == SetRate(lane=0, rate=2.5)
+        assert viewer.screen.query_one("#field-lane").value == "optimizer=Adam lr=0.17"
+
+    def test_what_was_refused_is_not_said_of_what_is_typed_next(self, viewer):
+        viewer.press("equals_sign", "x", "enter")
+        assert "not a number" in str(viewer.screen.query_one("#refused").content)
+        viewer.press("backspace")
+        assert str(viewer.screen.query_one("#refused").content) == ""
+
     def test_f_forks_with_a_name_and_the_rate_unchanged(self, viewer, live):
         viewer.press("2", "f", "enter")
         (sent,) = commands(live)

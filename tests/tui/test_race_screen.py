@@ -215,7 +215,7 @@ class TestKeys:
     def test_the_help_can_be_read_to_its_end_on_a_small_screen(self, live):
         with Viewer(live.parent, live, (60, 16)) as viewer:
             viewer.press("question_mark", "end")
-            viewer.until(lambda: "any key closes this" in viewer.text, "the last line of the help")
+            viewer.until(lambda: "(EMA 0.9)" in viewer.text, "the last line of the help")
 
     def test_the_palette_opens_and_knows_the_keys_by_name(self, viewer):
         viewer.press("ctrl+p")

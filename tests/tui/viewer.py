@@ -10,6 +10,8 @@ from types import SimpleNamespace, TracebackType
 from typing import Any
 
 import pytest
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -76,6 +78,16 @@ class Viewer:
     def press(self, *keys: str) -> None:
         """Presses keys, one after another, and lets the screen answer."""
         self._runner.run(self.pilot.press(*keys))
+        self.settle()
+
+    def burst(self, text: str) -> None:
+        """Keys that arrive in one piece, as over a slow line; "\\r" is Enter."""
+        async def arrive() -> None:
+            for sign in text:
+                name = "enter" if sign == "\r" else _character_to_key(sign)
+                self.app.post_message(Key(name, sign))
+        self._runner.run(arrive())
+        self.settle()
         self.settle()
 
     def click(self, x: int, y: int) -> None:

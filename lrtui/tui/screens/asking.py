@@ -68,7 +68,7 @@ def edit(state: RaceState, lane: LaneState) -> Form:
         if lane_words(child) == before:
             raise LrtuiError("nothing is changed", "f forks the lane as it is")
         return [Fork(lane=lane.index, child=joining(state.race, child))]
-    return Form(f"Edit {_title(lane)}: a fork of it goes on so", {"lane": ("", before)}, read, explain=WORDS)
+    return Form(f"Edit {_title(lane)}: a fork of it goes on so", {"lane": ("", before)}, read, explain=WORDS, edited=True)
 
 
 def add(state: RaceState, lane: LaneState) -> Form:
@@ -77,7 +77,7 @@ def add(state: RaceState, lane: LaneState) -> Form:
         found = lane_from_words(msgspec.structs.replace(lane.lane, letter=""), given["lane"])
         return [Add(lane=-1, child=joining(state.race, found))]
     return Form("A new lane, from the initial weights that all lanes share", {"lane": ("", lane_words(lane.lane))}, read,
-                explain=WORDS)
+                explain=WORDS, edited=True)
 
 
 def cull(state: RaceState, _: LaneState) -> Form:
@@ -113,7 +113,7 @@ def lanes(race: Race) -> Form:
         return msgspec.structs.replace(race, lanes=tuple(made))
     fields = {f"lane{index}": (one_line(f"{lane.letter} {lane.name}"), lane_words(lane)) for index, lane in enumerate(race.lanes)}
     return Form("The lanes of this race", {**fields, "new": ("one more", "")}, read,
-                explain=f"{WORDS} An empty line leaves its lane out. The scenario's file stays as it is.")
+                explain=f"{WORDS} An empty line leaves its lane out. The scenario's file stays as it is.", edited=True)
 
 
 def _snapshot_line(lane: LaneState, step: int) -> str:

@@ -52,18 +52,23 @@ class Form(ModalScreen[Any]):
     What `read` refuses (LrtuiError) is said in the dialog, which stays: nothing of it has happened.
     """
 
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", priority=True), Binding("enter", "go", priority=True),
+        Binding("escape", "back", priority=True), Binding("enter", "go"),  # enter waits its turn behind what was typed
         Binding("up", "cursor(-1)", priority=True), Binding("down", "cursor(1)", priority=True)]
 
     def __init__(self, title: str, fields: dict[str, tuple[str, str]], read: Callable[[dict[str, str]], Any], *,
-                 choices: Sequence[str] = (), chosen: int = 0, explain: str = "") -> None:
-        """`fields`: name -> (label, text to begin with); `read` gets name -> text, and the number chosen under "choice"."""
+                 choices: Sequence[str] = (), chosen: int = 0, explain: str = "", edited: bool = False) -> None:
+        """`fields`: name -> (label, text to begin with); `read` gets name -> text, and the number chosen under "choice".
+
+        What is typed replaces the text of a field, unless it is there to be `edited`.
+        """
         super().__init__()
-        self._title, self._explain = title, explain
+        self._title, self._explain, self._edited = title, explain, edited
         self._fields = fields
         self._read = read
         self._choices, self._chosen = choices, chosen
+        self._refused: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="form"):
@@ -73,7 +78,7 @@ class Form(ModalScreen[Any]):
             for name, (label, text) in self._fields.items():
                 if label:
                     yield Static(Text(label, style="dim"))
-                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=False)
+                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=not self._edited)
             yield Static(id="refused")
             if self._explain:
                 yield Static(Text(self._explain, style="dim"))
@@ -87,7 +92,28 @@ class Form(ModalScreen[Any]):
         for choices in self.query(OptionList):
             choices.can_focus = False
             choices.highlighted = self._chosen
-        self.query(Input).first().focus()
+
+    def on_idle(self) -> None:
+        """The first line gets the keys once those that came before it could have been typed into it."""
+        if self.focused is None and self.is_current and (fields := self.query(Input)):
+            self.set_focus(fields.first())  # at once: no key comes between
+
+    def on_key(self, event: KeyPress) -> None:
+        """Over a slow line many keys may come at once: those after the one that opened the dialog are typed into it."""
+        if self.focused is None and event.character and event.is_printable and (fields := self.query(Input)):
+            field = fields.first()
+            field.value = (field.value if self._edited else "") + event.character
+            field.cursor_position = len(field.value)
+            field.select_on_focus, self._edited = False, True
+
+    def on_input_changed(self) -> None:
+        """What was refused may no longer be what stands there."""
+        if self._given() != self._refused:
+            self.query_one("#refused", Static).update("")
+
+    def on_input_submitted(self) -> None:
+        """Enter, after all that was typed before it."""
+        self.action_go()
 
     def action_cursor(self, step: int) -> None:
         """The list's cursor; without a list, the line above or below."""
@@ -101,15 +127,19 @@ class Form(ModalScreen[Any]):
 
     def action_go(self) -> None:
         """Reads what was typed; stays where that will not do."""
-        given = {name: self.query_one(f"#field-{name}", Input).value for name in self._fields}
+        given = self._given()
         if self._choices:
             given["choice"] = str(self.query_one(OptionList).highlighted or 0)
         try:
             found = self._read(given)
         except LrtuiError as error:
+            self._refused = self._given()
             self.query_one("#refused", Static).update(Text(str(error), style="bold red"))
             return
         self.dismiss(found)
+
+    def _given(self) -> dict[str, str]:
+        return {name: self.query_one(f"#field-{name}", Input).value for name in self._fields}
 
     def action_back(self) -> None:
         """Nothing is done."""
@@ -127,9 +157,8 @@ class Explain(ModalScreen[None]):
         self._version = -1
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help"):
+        with read_only():
             yield Static(id="explained")
-            yield Static(Text("any key closes this", style="dim"))
 
     def on_mount(self) -> None:
         self._tell()
@@ -166,12 +195,18 @@ class Help(ModalScreen[None]):
             table.add_row(Text(shown, style="bold"), Text(words))
         for sign, words in self._legend.items():
             table.add_row(Text(sign, style="bold"), Text(words, style="dim"))
-        with VerticalScroll(id="help"):
+        with read_only():
             yield Static(table)
-            yield Static(Text("any key closes this", style="dim"))
 
     def on_key(self, event: KeyPress) -> None:
         close_unless_scrolled(self, event)
+
+
+def read_only() -> VerticalScroll:
+    """The frame of what is only read; how to scroll and to leave stands on its border, wherever it is scrolled to."""
+    frame = VerticalScroll(id="help")
+    frame.border_subtitle = "↑↓ PgUp PgDn scroll, any other key closes"
+    return frame
 
 
 def close_unless_scrolled(screen: ModalScreen[None], event: KeyPress) -> None:

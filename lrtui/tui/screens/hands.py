@@ -63,6 +63,8 @@ class Hands:
         """The lanes that a key is about: the chosen one, or all that live. LrtuiError where they have ended."""
         lanes = self._follower.state.lanes if everyone or self.all_lanes else [chosen]
         living = [lane for lane in lanes if not lane.over]
+        if not living and self._follower.crew_gone and any(lane in self._follower.resumable() for lane in lanes):
+            raise LrtuiError("the race was interrupted: Ctrl+R goes on with it")
         if not living:
             who = "the race" if self._follower.state.over and len(lanes) > 1 else chosen.lane.letter
             raise LrtuiError(f"{who} has ended: r rewinds, R restarts, f forks")
@@ -137,7 +139,7 @@ class Hands:
     def line(self) -> str:
         """What stands on the screen about the last commands; '' when that was long enough ago."""
         answers: dict[str, list[str]] = {}
-        for who, text in self._answers:
+        for who, text in dict(self._answers).items():  # a lane's last one: the line is short
             answers.setdefault(text, []).append(who)
         asked: dict[str, list[str]] = {}
         for entry in self._asked.values():

@@ -40,6 +40,7 @@ POLL_BUDGET_S = 0.06
 ANSWER_S, CLOSELY_S = 0.02, 2.0
 """Seconds between two looks for the answer to a command, and for how long the screen looks that often."""
 CATCH_UP_S = 0.005
+COMPLAINT_S = 5.0
 LEGEND = {"✗": "the last finite loss of a lane that ended NaN or in an error", "!": "where a lane was found to diverge",
           "▲ ▼": "where the dial was turned up or down; ×1.78: what the schedule says, times that, is applied",
           "Y": "where a fork left: its curve begins there", "grey": "what a lane did before it was rewound",
@@ -79,7 +80,7 @@ class RaceScreen(Screen[None]):
         self._pressed = 0.0
         """When the last command was sent."""
         self._since = time.time()
-        self.hands = Hands(follower)
+        self.hands, self._complained = Hands(follower), dict[str, float]()
 
     def compose(self) -> ComposeResult:
         yield Frame()
@@ -358,7 +359,10 @@ class RaceScreen(Screen[None]):
         return None
 
     def _complain(self, text: str) -> None:
-        self.notify(one_line(text), severity="warning", markup=False, timeout=5)
+        now = time.monotonic()
+        if now - self._complained.get(text, -COMPLAINT_S) >= COMPLAINT_S:  # else it stands there already
+            self._complained = {text: now}
+            self.notify(one_line(text), severity="warning", markup=False, timeout=COMPLAINT_S)
 
     @property
     def _trouble(self) -> str:

@@ -1,0 +1,402 @@
+"""What comes back: lanes and commands after a crew or a trainer was lost at an awkward moment."""
+
+import os
+import signal
+import types
+from functools import partial
+
+import msgspec
+import pytest
+
+from lrtui.core.commands import REFUSED, Add, Fork, Keep, Pause, Rewind, ScaleRate, SetFactor
+from lrtui.core.errors import StoreUnavailable
+from lrtui.core.events import Alerted, Column, Ended, Joined, Noted, RateChanged, Rewound, Started, Steps
+from lrtui.core.relegation import Rungs
+from lrtui.core.scenario import load
+from lrtui.core.spec import Relegation
+from lrtui.find import Finder, plan
+from lrtui.launch import Crew as Launched
+from lrtui.store import recorder as recorder_module, snapshots
+from lrtui.store.past import past
+from lrtui.store.reader import Reader
+from lrtui.store.recorder import Recorder
+from lrtui.store.writer import Writer, create_run, row
+from lrtui.training import crew as crew_module, keeper as keeper_module, snapshot, trainer as trainer_module, turn as turn_module
+from lrtui.training.alerts import Announcer
+from lrtui.training.berth import Berth
+from lrtui.training.crew import RESTARTS, Crew
+from lrtui.training.joining import Joining
+from lrtui.training.loop import Training
+
+from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from .conftest import column, make_race, train
+from .test_crew import Watcher, pids, start
+from .test_hands_on import LANE, finish, kept, latest, of_kind, run_to, turn_of
+
+pytestmark = pytest.mark.xdist_group("crew")
+
+HOT = {"optimizer": "SGD", "lr": 1e12}
+
+
+@pytest.fixture
+def deferred(monkeypatch):
+    monkeypatch.setattr(turn_module, "Training", partial(Training, deferred=True))
+
+
+def fork_of(race, folder, step=5, **berth):
+    """Lane B, which begins with a snapshot that A has left."""
+    parent, _ = turn_of(race, folder)
+    run_to(parent, step).obey(Keep(lane=0))
+    kept(parent, folder)
+    snapshots.adopt(snapshots.listing(folder, "A")[0], folder, "B", "fork")
+    return turn_of(race, folder, Berth(1, "cpu", "last", born=step, **berth))
+
+
+class TestTheDialOfALaneThatWasLost:
+    @pytest.mark.parametrize("why", [None, "recovered", "resumed"])
+    def test_a_fork_that_had_not_begun_keeps_the_rate_that_it_was_asked_for(self, why, tmp_path):
+        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, why=why, rate=0.002)
+        finish(turn)
+        applied = [value for event in of_kind(tape, Steps) for value in event.values("applied_lr").tolist()]
+        assert applied[0] == pytest.approx(0.002)
+
+    def test_the_record_knows_that_rate_until_the_lane_has_said_what_it_applies(self, tmp_path):
+        race = make_race([LANE, LANE])
+        run = create_run(tmp_path, make_race([LANE]))
+        writer = Writer(run, "crew")
+        writer.append([row(Joined(lane=1, child=race.lanes[1], parent=0, step=5, rate=0.002))])
+        assert past(run)[1].rate == 0.002
+        writer.append([row(RateChanged(lane=1, step=5, factor=1.0, rate=0.002))])
+        lane = past(run)[1]
+        assert lane.rate is None
+        assert [(change.step, change.factor) for change in lane.changes] == [(5, 1.0)]  # the snapshot may say another one
+        writer.close()
+
+    def test_a_rate_that_a_fork_cannot_have_is_not_dropped_in_silence(self, tmp_path):
+        lane = {"optimizer": "Rprop", "lr": 0.01}
+        turn, tape = fork_of(make_race([lane, lane]), tmp_path, rate=0.5)
+        finish(turn)
+        assert any("Rprop sizes its own steps" in event.text for event in of_kind(tape, Noted))
+
+    def test_it_says_once_where_the_dial_stood_in_the_end_and_nothing_that_was_before(self, tmp_path):
+        race = make_race([LANE])
+        turn, _ = turn_of(race, tmp_path)
+        run_to(turn, 5).obey(Keep(lane=0))
+        kept(turn, tmp_path)
+        changes = ((5, 2.0), (5, 3.0), (7, 4.0), (7, 5.0))
+        again, tape = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=changes))
+        run_to(again, 8)
+        assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [(5, 3.0), (7, 5.0)]
+
+    def test_whoever_turns_it_then_is_not_overruled_by_what_was_done_before_the_loss(self, tmp_path):
+        race = make_race([LANE])
+        turn, _ = turn_of(race, tmp_path)
+        run_to(turn, 5).obey(Keep(lane=0))
+        kept(turn, tmp_path)
+        again, tape = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=((8, 2.0),)))
+        run_to(again, 6).obey(SetFactor(lane=0, factor=0.25))
+        finish(again)
+        assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [(5, 1.0), (6, 0.25)]
+
+    def test_the_lower_rate_of_a_rewind_outlasts_the_process(self, tmp_path):
+        race = make_race([LANE])
+        turn, tape = turn_of(race, tmp_path)
+        run_to(turn, 5).obey(Keep(lane=0))
+        run_to(turn, 7).obey(Rewind(lane=0, by=0.5))
+        run_to(turn, 6)
+        run = create_run(tmp_path / "runs", race)
+        writer = Writer(run, "crew")
+        writer.append([row(event) for event in tape.events])
+        writer.close()
+        changes = tuple((change.step, change.factor) for change in past(run)[0].changes)
+        again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=changes))
+        finish(again)
+        assert {event.factor for event in of_kind(more, RateChanged)} == {0.5}
+        assert latest(tape.events + more.events, "applied_lr")[5:7] == [0.0025, 0.0025]
+
+
+class TestForks:
+    def test_one_that_was_restarted_begins_at_step_0_for_whoever_takes_it_up(self, tmp_path):
+        race = make_race([LANE, LANE])
+        turn, tape = fork_of(race, tmp_path, rate=0.002)
+        run_to(turn, 7)
+        assert turn.obey(Rewind(lane=1, to=0)).startswith("back at step 0")
+        run = create_run(tmp_path / "runs", make_race([LANE]))
+        writer = Writer(run, "crew")
+        writer.append([row(Joined(lane=1, child=race.lanes[1], parent=0, step=5)), *(row(event) for event in tape.events)])
+        writer.close()
+        lane = past(run)[1]
+        assert (lane.born, lane.steps, lane.changes) == (0, 0, ())
+        again, more = turn_of(race, tmp_path, Berth(1, "cpu", "last", "recovered", born=lane.born))
+        finish(again)
+        assert column(more.events) == column(train(race, 1))
+
+    def test_one_whose_snapshots_are_all_damaged_does_not_go_on_as_another_lane(self, tmp_path):
+        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, why="recovered")
+        for one in snapshots.listing(tmp_path, "B"):
+            one.path.unlink()
+        finish(turn)
+        assert "no sound snapshot" in tape.events[-1].error
+        assert not of_kind(tape, Steps)
+
+    def test_what_a_crew_left_behind_that_was_killed_before_it_told_of_the_lane_is_not_taken_for_it(self, tmp_path):
+        race = make_race([LANE])
+        run = create_run(tmp_path, race)
+        turn, _ = turn_of(race, run)
+        for step in (3, 6):
+            run_to(turn, step).obey(Keep(lane=0))
+        kept(turn, run)
+        early, late = snapshots.listing(run, "A")
+        snapshots.adopt(late, run, "B", "fork")  # and there it was killed
+        writer = Writer(run, "crew")
+        joining = Joining(writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0]))
+        assert joining.move(writer, run, race, lambda lane: True) is None
+        asked = next(number for number, command in writer.pending(0) if isinstance(command, Keep))
+        writer.acknowledge([(asked, early.path.name)])
+        assert joining.move(writer, run, race, lambda lane: True).event.step == 3
+        assert [one.step for one in snapshots.listing(run, "B")] == [3]
+        writer.close()
+
+    def test_a_crew_and_its_trainers_killed_right_after_it_joined_lose_neither_the_lane_nor_its_rate(self, tmp_path):
+        run = start(make_race([{"optimizer": "SGD", "lr": 0.01}], task="Slow", epochs=300), tmp_path)
+        watcher = Watcher(run).see(lambda watcher: watcher.state.lanes[0].steps > 20, "some steps")
+        writer = Writer(run, "viewer")
+        number = writer.send(Fork(lane=0, child=msgspec.structs.replace(watcher.state.race.lanes[0], name="child"), rate=0.004))
+        crew = watcher.reader.crew()
+        until(lambda: watcher.reader.results([number]), "the fork")
+        os.kill(crew.pid, signal.SIGKILL)
+        for pid in pids(run, "trainer%"):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not watcher.reader.crew().alive(), "the crew to be gone")
+        Launched().resume(run)
+        watcher.lanes.append([])
+        watcher.see(lambda watcher: any(lane.steps > lane.born + 5 for lane in watcher.state.lanes[1:]), "the fork to go on")
+        child = watcher.state.lanes[1]
+        assert (child.applied_lr, child.status) == (pytest.approx(0.004), "running")
+        os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+        watcher.see_the_end()
+        assert watcher.ends() == ["interrupted"] * 2
+        writer.close()
+
+
+class TestWaysBack:
+    @pytest.mark.parametrize("command", [Pause(lane=0), Keep(lane=0)])
+    def test_a_bad_update_that_a_command_brings_to_light_is_followed_by_what_the_race_wants(self, command, deferred, tmp_path):
+        race = make_race([HOT], on_nan="rewind")
+        turn, tape = turn_of(race, tmp_path)
+        while not turn.over and turn.steps < 3:
+            turn.run(seconds=0.0)
+        turn.obey(command, 1)
+        assert of_kind(tape, Rewound) or not turn.over
+        assert turn.over == bool(of_kind(tape, Ended))
+
+    def test_a_lane_that_is_to_leave_says_so_though_it_would_have_gone_back(self, deferred, tmp_path):
+        race = make_race([HOT], on_nan="rewind")
+        turn, tape = turn_of(race, tmp_path)
+        while not turn.over and turn.steps < 3:
+            turn.run(seconds=0.0)
+        turn.leave()
+        assert [event.reason for event in of_kind(tape, Ended)] == ["interrupted"]
+
+    def test_each_policy_rewind_halves_the_rate_wherever_the_snapshot_comes_from(self, tmp_path):
+        race = make_race([LANE], on_nan="rewind", epochs=20)
+        turn, tape = turn_of(race, tmp_path)
+        for step in (3, 6, 9):
+            run_to(turn, step).obey(Keep(lane=0))
+            kept(turn, tmp_path)
+            factor = turn._training.dial.factor
+            turn._training.set_factor(1e18)
+            while len(of_kind(tape, Rewound)) < step // 3:
+                turn.run(seconds=0.0)
+            assert turn._training.dial.factor == factor / 2
+        assert [event.factor for event in of_kind(tape, RateChanged)] == [0.5, 0.25, 0.125]
+
+    def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(self, tmp_path):
+        race = make_race([LANE], epochs=20)
+        turn, _ = turn_of(race, tmp_path)
+        run_to(turn, 2).obey(Keep(lane=0))
+        turn._keeper.pin("A", 2)  # an alert of old
+        run_to(turn, 6).obey(Keep(lane=0))
+        run_to(turn, 9)
+        turn._keeper.pin("A", 8)
+        assert turn.obey(Rewind(lane=0)).startswith("back at step 6")
+
+    def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(self, tmp_path, monkeypatch):
+        turn, _ = turn_of(make_race([LANE]), tmp_path)
+        run_to(turn, 3)
+        monkeypatch.setattr(turn._keeper, "settle", lambda: False)
+        assert turn.obey(Rewind(lane=0, to=0)).startswith(REFUSED)
+        assert turn.steps == 3
+
+
+class TestWhatCannotBeKept:
+    def test_whatever_befalls_the_writing_everyone_is_answered_and_nobody_waits_for_ever(self, tmp_path, monkeypatch):
+        turn, tape = turn_of(make_race([LANE]), tmp_path)
+
+        def broken(state):
+            raise RuntimeError("no memory for this")
+        monkeypatch.setattr(keeper_module.snapshot, "encode", broken)
+        run_to(turn, 3).obey(Keep(lane=0), 7)
+        assert turn._keeper.settle(60.0)
+        assert tape.results[7].startswith(REFUSED)
+        monkeypatch.undo()
+        turn.obey(Keep(lane=0), 8)
+        assert kept(turn, tmp_path) == [(3, "fork")]
+
+    def test_a_lane_of_which_no_copy_can_be_made_goes_on_without(self, tmp_path, monkeypatch):
+        race = make_race([LANE])
+        turn, tape = turn_of(race, tmp_path)
+
+        def broken(training):
+            raise RuntimeError("no memory for this")
+        monkeypatch.setattr(snapshot, "capture", broken)
+        run_to(turn, 3).obey(Pause(lane=0))
+        turn.paused = False
+        finish(turn)
+        assert column(tape.events) == column(train(race))
+        assert any("no memory for this" in event.text for event in of_kind(tape, Noted))
+
+
+def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "FLUSH_S", 0.001)
+    run = create_run(tmp_path, make_race([LANE]))
+    writer = Writer(run, "viewer")
+    number = writer.send(ScaleRate(lane=0, by=2.0))
+    recorder = Recorder(run, "trainer 0", {0})
+    until(recorder.take, "the command")
+    reader = Reader(run)
+    with recorder.together():
+        recorder.put(RateChanged(lane=0, step=5, factor=2.0, rate=1.0))
+        assert not recorder.wait_flushed(0.2)
+        assert reader.poll() == []
+        recorder.done(number, "rate 1")
+    until(lambda: reader.results([number]), "the answer")
+    assert [type(event) for event in reader.poll()] == [RateChanged]
+    assert recorder.close()
+    writer.close()
+
+
+def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_crew_for_ever(monkeypatch):
+    exits, slept = [], []
+    monkeypatch.setattr(trainer_module, "signal", types.SimpleNamespace(
+        signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None))
+    monkeypatch.setattr(trainer_module.multiprocessing, "parent_process", lambda: types.SimpleNamespace(join=lambda: None))
+    monkeypatch.setattr(trainer_module.time, "sleep", slept.append)
+    monkeypatch.setattr(trainer_module.os, "_exit", exits.append)
+    leave = trainer_module.Leave(types.SimpleNamespace(wake=lambda: None))
+    until(lambda: exits, "the end")
+    assert (leave.why, exits, slept) == ("the crew is gone", [1], [trainer_module.ORPHAN_S])
+
+
+class TestTheCrew:
+    @pytest.fixture
+    def crew(self, tmp_path, monkeypatch):
+        """One whose trainers are only noted."""
+        monkeypatch.setattr(crew_module, "signal", types.SimpleNamespace(
+            signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None, Signals=signal.Signals))
+        race = make_race([LANE, LANE, LANE])
+        made = Crew(create_run(tmp_path, race), race)
+        made._devices = ["cpu"] * 3
+        made.sent = []
+        monkeypatch.setattr(made, "_send_out", made.sent.append)
+        return made
+
+    def say(self, crew, *events):
+        crew._writer.append([row(event) for event in events])
+
+    def test_it_ends_when_it_is_told_to_though_a_fork_is_on_its_way(self, crew):
+        number = crew._writer.send(Fork(lane=0, child=crew.race.lanes[0]))
+        crew._berths[0] = [Berth(0, "cpu")]
+        assert crew._hear()
+        assert crew._joining
+        crew._asked_to_stop(signal.SIGTERM, None)
+        crew.see_through()
+        assert next(one for one, _ in crew._writer.pending(0)) == number  # for whoever takes the run up again
+        crew._writer.close()
+
+    def test_it_does_not_end_before_it_has_read_what_is_asked_of_it(self, crew, monkeypatch):
+        number = crew._writer.send(Pause(lane=7))
+        real, tries = crew._writer.pending, []
+
+        def locked(after):
+            tries.append(after)
+            if len(tries) < 3:
+                raise StoreUnavailable("locked")
+            return real(after)
+        monkeypatch.setattr(crew._writer, "pending", locked)
+        crew.see_through()
+        assert crew._writer.results([number]) == {number: REFUSED + "there is no such lane"}
+        crew._writer.close()
+
+    def test_no_lane_joins_twice_where_the_record_fails_over_the_next_one(self, crew, monkeypatch):
+        for name in ("one", "two"):
+            crew._writer.send(Add(lane=-1, child=msgspec.structs.replace(crew.race.lanes[0], name=name)))
+        real, flushes = crew._writer.flush, []
+
+        def full(rows, results=()):
+            flushes.append(rows)
+            if len(flushes) == 2:
+                raise StoreUnavailable("full")
+            real(rows, results)
+        monkeypatch.setattr(crew._writer, "flush", full)
+        assert not crew._hear()
+        assert crew._hear()
+        assert [lane.name for lane in crew.race.lanes[3:]] == ["one", "two"]
+        assert [one.lane.name for one in past(crew._writer.run)[3:]] == ["one", "two"]
+        assert len(crew.sent) == 2
+
+    def test_a_way_back_that_kills_each_trainer_is_refused_in_the_end(self, crew):
+        self.say(crew, Ended(lane=1, step=5, reason="nan"))
+        number = crew._writer.send(Rewind(lane=1))
+        for _ in range(RESTARTS + 2):
+            crew._hear()
+        assert len(crew.sent) == RESTARTS + 1
+        assert "its process was lost" in crew._writer.results([number])[number]
+
+    def test_lanes_that_were_lost_together_twice_go_on_apart(self, crew):
+        started = [Started(lane=index, device="cpu", steps_per_epoch=4, total_steps=12, parameters=1, init_checksum="",
+                           batch_checksum="", intra_op_threads=1, validated=False) for index in range(3)]
+        self.say(crew, *started)
+        for number, expected in enumerate([[[0, 1, 2]], [[0], [1], [2]]]):
+            crew._berths[number] = [Berth(index, "cpu") for index in range(3)]
+            assert crew._took_leave(number, -9)
+            assert [[berth.index for berth in berths] for berths in crew.sent] == expected
+            crew.sent.clear()
+
+    def test_the_alerts_of_the_crew_before_it_are_not_announced_again(self, crew):
+        self.say(crew, Alerted(lane=0, step=1, kind="nan", text="old"))
+        announcer = Announcer("exit 0", crew.race, crew._writer)
+        announcer.pass_over()
+        announcer.look()
+        assert not announcer.busy
+
+
+def test_relegation_goes_on_after_a_race_was_taken_up_again():
+    rungs = Rungs(Relegation(rungs=(0.1, 0.5), keep=0.5), 2)
+
+    def started(lane, first=0):
+        return Started(lane=lane, device="cpu", steps_per_epoch=10, total_steps=20, parameters=1, init_checksum="",
+                       batch_checksum="", intra_op_threads=1, validated=False, first=first)
+
+    def steps(lane, first, count, loss):
+        return Steps(lane=lane, first=first, count=count, columns={"loss": Column.pack([loss] * count, "f4")})
+
+    def fed(*events):
+        return [lane for event in events for lane in rungs.take(event)]
+    assert fed(started(0), started(1), steps(0, 0, 8, 1.0), steps(1, 0, 1, 2.0)) == []
+    assert fed(Ended(lane=0, step=8, reason="interrupted")) == []
+    again = [event for lane in range(2) for event in (Rewound(lane=lane, step=0, why="resumed"), started(lane))]
+    assert fed(*again, steps(0, 0, 1, 1.0)) == []
+    assert fed(steps(1, 0, 2, 2.0)) == [1]
+
+
+class TestASweepWhoseProcessWasLost:
+    def swept(self, first, losses):
+        columns = {name: Column.pack(losses) for name in ("loss", "applied_lr", "next_lr", "seconds")}
+        return Steps(lane=0, first=first, count=len(losses), columns=columns)
+
+    def test_has_each_point_once(self, tmp_path):
+        one, other = (Finder(plan(load("linear")), tmp_path) for _ in range(2))
+        one._take([self.swept(0, [3.0, 2.0, 1.0, 9.0]), Rewound(lane=0, step=2, why="recovered"), self.swept(2, [1.0, 0.5])])
+        other._take([self.swept(0, [3.0, 2.0, 1.0, 0.5])])
+        assert (one.rates, one.losses, one.smooth) == (other.rates, other.losses, other.smooth)
