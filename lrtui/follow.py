@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lrtui.core.commands import REFUSED, AnyCommand
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import AnyEvent, Ended
+from lrtui.core.events import CREW_GONE, AnyEvent, Ended, Noted
 from lrtui.core.state import LaneState, RaceState, apply, presume
+from lrtui.core.text import literal
 from lrtui.store.reader import Reader
 from lrtui.store.rundir import CREW_LOG
 from lrtui.store.writer import Writer
@@ -40,6 +41,8 @@ class Follower:
         self._looked = time.monotonic()
         self._gone_since: float | None = None
         """When the crew was first found to be gone."""
+        self._mourned = False
+        """Whether it has been said that the crew died, which the lanes know and the record does not."""
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
         """The events since the last call (as many as fit the budget), which `state` now holds."""
@@ -52,6 +55,11 @@ class Follower:
             apply(self.state, event)
         if events:
             self.trouble = ""  # the record goes on: whatever kept it is over
+        if not self.state.over:
+            self._mourned = False
+        elif not self._mourned and any(lane.ended and lane.ended.error == CREW_GONE for lane in self.state.lanes):
+            self._mourned = True
+            events += self._mourn()
         if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
             events += self._look()
@@ -122,16 +130,28 @@ class Follower:
         crew = self.reader.crew()
         return crew is not None and not crew.alive()
 
+    def _last_words(self) -> list[str]:
+        """That the crew has died, the last lines of its log, and how to go on."""
+        way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
+        return list(filter(None, ("the crew has died", *_last_lines(self.run / CREW_LOG), way_back)))
+
+    def _mourn(self) -> list[AnyEvent]:
+        """Lines for the log about a crew that died while its trainers could still end in good order."""
+        notes = [Noted(lane=-1, at=time.time(), text=literal(line)) for line in self._last_words()]
+        for note in notes:
+            apply(self.state, note)
+        self.trouble = self.reader.trouble()
+        return [*notes]
+
     def _ends(self) -> list[Ended]:
         """The ends that nobody was left to record."""
-        way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
-        said = "\n".join(filter(None, ("the crew has died", _last_lines(self.run / CREW_LOG), way_back)))
+        said = "\n".join(self._last_words())
         return [Ended(lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=said)
                 for lane in self.state.lanes if not lane.over]
 
 
-def _last_lines(path: Path, count: int = 5) -> str:
+def _last_lines(path: Path, count: int = 5) -> list[str]:
     try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
     except OSError:
-        return ""
+        return []

@@ -513,13 +513,12 @@ class TestRaces:
         flags = [flag for rule in rules for flag in ("--set", rule)]
         said = race("linear", "--json", "--steps", "200", *flags, runs=tmp_path)
         assert said.code == 0
-        assert sorted(lane["status"] for lane in said.lines[-1]["lanes"]) == ["finished"] * 2 + ["interrupted"] * 2
+        assert sorted(lane["status"] for lane in said.lines[-1]["lanes"]) == ["finished"] * 2 + ["stopped"] * 2
         paused = {line["lane"] for line in said.lines if line["event"] == "status" and line["status"] == "paused"}
         losses = curves(said.lines)
         at_the_rung = {lane["letter"]: losses[lane["letter"], "loss"][39] for lane in said.lines[-1]["lanes"]}
         assert len(paused) == 2
         assert max(at_the_rung, key=at_the_rung.get) in paused
-        assert "lrtui resume" in said.err
 
     def test_an_interrupt_before_the_race_began_leaves_nothing_running(self, tmp_path):
         process = subprocess.Popen([*LRTUI, "race", "linear", "--runs", str(tmp_path)], stdout=subprocess.DEVNULL)

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from lrtui import follow
-from lrtui.core.events import Ended, Joined, RateChanged, Rewound, Snapshotted, StatusChanged
+from lrtui.core.events import CREW_GONE, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, StatusChanged
 from lrtui.follow import Follower
 from lrtui.plain import JsonLines, PlainLines, play
 from lrtui.store.rundir import CREW_LOG
@@ -46,6 +46,17 @@ class TestACrewThatIsGone:
             assert last == f"go on from the last snapshots with: lrtui resume {run.name}"
         assert follower.trouble == f"the crew has died: go on with lrtui resume {run.name}; see crew.log"
         assert [lane.index for lane in follower.resumable()] == [0, 1]
+
+    def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(self, run):
+        say(run, *(Ended(lane=lane, step=60, reason="interrupted", error=CREW_GONE) for lane in (0, 1)))
+        follower = Follower(run)
+        words = [event.text for event in follower.poll(10.0) if isinstance(event, Noted)]
+        assert words[:2] == ["the crew has died", "first"]
+        assert "Segmentation fault" in words[2]
+        assert "\x1b" not in words[2]
+        assert words[-1] == f"go on from the last snapshots with: lrtui resume {run.name}"
+        assert "lrtui resume" in follower.trouble
+        assert follower.poll(10.0) == []
 
     def test_while_a_trainer_lives_no_end_is_made_up(self, run):
         trainer = Writer(run, "trainer 0")

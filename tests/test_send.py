@@ -134,6 +134,20 @@ class TestWhatIsRefused:
         assert "A: no answer in 0.05 s" in capsys.readouterr().err
         assert commands(live) == [Pause(lane=0)]  # it waits for the lane, as the hint says
 
+    @pytest.mark.parametrize(("words", "said"), [
+        (["A", "pause"], "A has ended (nan)"), (["stop", "--all"], "every lane has ended")])
+    def test_a_race_that_is_over_is_not_to_be_resumed(self, tmp_path, capsys, words, said):
+        run = without_crew(make_run(tmp_path, ("explodes",), live=True))
+        assert run_cli("send", str(run), *words) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert "lrtui resume" not in err
+
+    def test_a_snapshot_is_told_by_its_step(self, live, capsys):
+        with trainer(live, "000000061-asked.snap"):
+            assert run_cli("send", str(live), "A", "snapshot") == 0
+        assert capsys.readouterr().out == "A: snapshot at step 61\n"
+
     @pytest.mark.parametrize("words", [["A", "pause"], ["rate", "0.1", "--all"]])
     def test_a_crew_that_is_gone(self, live, capsys, words):
         without_crew(live)

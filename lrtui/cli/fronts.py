@@ -108,11 +108,11 @@ def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: b
         with signals.kept():
             told = play(follower, lines, lambda: signals.came() or _only_relegated(follower))
         if not told:
-            _stop_all(follower)
+            _stop_all(follower, for_good=not signals.came())
             play(follower, lines)
+        if signals.came():
             print(f"lrtui: interrupted; to go on: lrtui resume {follower.run.name}", file=sys.stderr)
-            if signals.came():
-                return ExitCode.INTERRUPTED
+            return ExitCode.INTERRUPTED
     return _outcome(follower)
 
 
@@ -121,9 +121,9 @@ def _only_relegated(follower: Follower) -> bool:
     return follower.state.race.relegation is not None and follower.caught_up and not follower.state.training
 
 
-def _stop_all(follower: Follower) -> None:
+def _stop_all(follower: Follower, *, for_good: bool) -> None:
     try:
-        follower.send(Stop(lane=lane.index, for_good=False) for lane in follower.state.lanes if not lane.over)
+        follower.send(Stop(lane=lane.index, for_good=for_good) for lane in follower.state.lanes if not lane.over)
     except StoreUnavailable as error:
         raise LrtuiError("the race could not be told to stop: " + error.message, "it goes on; see `lrtui watch`") from error
 
@@ -142,7 +142,7 @@ def _until_taken_up(run: Path) -> None:
 
 
 def _outcome(follower: Follower) -> int:
-    failed = all(lane.status in FAILED or lane.presumed for lane in follower.state.lanes)
+    failed = all(lane.status in (*FAILED, "interrupted") for lane in follower.state.lanes)
     return ExitCode.ALL_FAILED if failed else ExitCode.RACED
 
 

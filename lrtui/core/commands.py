@@ -97,4 +97,5 @@ def unfit(command: AnyCommand) -> str:
             return ""
     if isinstance(command, Rewind) and command.to is not None and command.to < 0:
         return f"there is no step {command.to}"
-    return "" if math.isfinite(value) and value > 0 else f"{value:g} is no learning rate: expected a finite number above 0"
+    what = "learning rate" if isinstance(command, (SetRate, Fork)) else "factor"
+    return "" if math.isfinite(value) and value > 0 else f"{value:g} is no {what}: expected a finite number above 0"

@@ -229,7 +229,8 @@ class LaneState:
             case Ended():
                 self.ended, self.status = event, event.reason
                 best = f", best {loss(self.best_loss)} at {self.best_step}" if self.best_step is not None else ""
-                return f"{event.reason} after {self.steps} steps{best}"
+                why = f" ({event.error.splitlines()[0]})" if event.reason == "interrupted" and event.error else ""
+                return f"{event.reason} after {self.steps} steps{best}{why}"
             case Noted():
                 return event.text
         return ""

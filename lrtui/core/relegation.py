@@ -76,7 +76,9 @@ class Rungs:
         self._done += 1
         ranked = sorted(self._average, key=lambda lane: _rank(reached.get(lane, math.nan)))
         kept = ranked[:math.ceil(len(ranked) * self._spec.keep ** self._done)]
-        return [lane for lane in racing if lane not in kept]
+        behind = [lane for lane in racing if lane not in kept]
+        self._out.update(behind)
+        return behind
 
 
 def _rank(value: float) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from lrtui.core.events import CREW_GONE
 from lrtui.core.spec import Race
 from lrtui.store.recorder import Recorder
 from lrtui.store.rundir import DATABASE
@@ -55,7 +56,7 @@ class Leave:
         crew = multiprocessing.parent_process()
         if crew is not None:
             crew.join()
-            self.now("the crew is gone")
+            self.now(CREW_GONE)
             time.sleep(ORPHAN_S)  # this thread ends with the process, which has nothing to wait for but a step
             os._exit(1)
 
@@ -105,7 +106,7 @@ def take_turns(turns: dict[int, Turn], recorder: Recorder, leave: Leave) -> None
         if leave.why:
             print(f"{leave.why}: training ends here", file=sys.stderr, flush=True)
             for turn in turns.values():
-                turn.leave()
+                turn.leave(leave.why)
             return
         asleep = asleep and time.monotonic() - begun < ASLEEP_S
         racing = [turn.wait_s() for turn in turns.values() if not turn.over and not turn.paused]

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import torch
 
 from lrtui.core.commands import REFUSED, AnyCommand, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, unfit
@@ -24,7 +25,7 @@ from lrtui.store.recorder import Recorder
 from lrtui.store.snapshots import Kept
 from lrtui.training import rng, snapshot
 from lrtui.training.berth import Berth
-from lrtui.training.failure import failure
+from lrtui.training.failure import failure, not_taken_up
 from lrtui.training.keeper import Cadence, Keeper
 from lrtui.training.loop import Events, Training, train_lane
 from lrtui.training.policy import Policy
@@ -63,11 +64,9 @@ class Turn:
         self._trained_s = 0.0
         self._begun_at = 0
         self._best = math.inf
-        self._kept_at = -1
-        """The step of the last snapshot."""
+        self._kept_at = -1  # the step of the last snapshot
         self._born = berth.born
-        self._last_step = berth.born
-        """Where it stood when it was let go of."""
+        self._last_step = berth.born  # where it stood when it was let go of
         self._can_keep = True
 
     @property
@@ -139,10 +138,10 @@ class Turn:
         if self.paused and self._berth.start == "last":
             self._within(lambda: None if self.over else self._tell_status("paused"))
 
-    def leave(self) -> None:
+    def leave(self, why: str) -> None:
         """Ends as interrupted, with a snapshot, so that somebody may go on from here."""
         if not self.over:
-            self._within(partial(self._stop, "interrupted"), ready=False)
+            self._within(partial(self._stop, "interrupted", why), ready=False)
 
     def _within(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
         """Does something to the lane as it stands, which is built first where it is not; its random state stays its own."""
@@ -174,6 +173,7 @@ class Turn:
         self._replay(told=False)
         if self._berth.why:
             self._went_back(self._berth.why)
+            self._berth = msgspec.structs.replace(self._berth, why=None)  # it is done
         else:
             self._tell_rate()
 
@@ -369,21 +369,21 @@ class Turn:
                     self._tell(event)
             self._close()
 
-    def _stop(self, reason: Reason) -> str:
+    def _stop(self, reason: Reason, why: str = "") -> str:
         self._keep_now("stop")
         self._flush(last=True)
         self._see_the_end()
         if self.over and not self._policy.revives:
             return REFUSED + "the lane has ended"
         self._policy.take()
-        self._recorder.put(Ended(lane=self.index, at=time.time(), step=self.steps, reason=reason))
+        self._recorder.put(Ended(lane=self.index, at=time.time(), step=self.steps, reason=reason, error=why))
         self._close()
         return reason
 
     def _fail(self, error: BaseException) -> None:
         with suppress(Exception):  # the device may be lost with its numbers: the error itself is what must be told
             self._flush(last=True)
-        for event in failure(self.index, self.steps, error):
+        for event in (not_taken_up if self._berth.why else failure)(self.index, self.steps, error):
             self._recorder.put(event)
         error.__traceback__ = None  # its frames hold the model
         self._close()

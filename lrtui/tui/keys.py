@@ -90,8 +90,10 @@ PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every co
 
 
 def bindings(table: tuple[Key, ...]) -> list[BindingType]:
-    """The table as Textual takes it; with priority, so that a filter that has the focus does not swallow them."""
-    return [Binding(",".join(key.keys), key.action, key.help or key.id, id=key.id, show=False, priority=True) for key in table]
+    """The table as Textual takes it; with priority, so that a filter that has the focus does not swallow them. Only Enter
+    waits its turn: it is about what was typed before it, which may arrive in the same piece."""
+    return [Binding(",".join(key.keys), key.action, key.help or key.id, id=key.id, show=False, priority=key.id != "list.go")
+            for key in table]
 
 
 def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:

@@ -283,3 +283,20 @@ def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path)
     assert again.obey(Resume(lane=0)) == "running"
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))
+
+
+def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken_up_when_that_is_mended(tmp_path):
+    race = make_race([LANE])
+    turn, tape = turn_of(race, tmp_path)
+    run_to(turn, 5).leave("SIGTERM")
+    kept(turn, tmp_path)
+    assert tape.events[-1].error == "SIGTERM"
+    other = make_race([LANE], task="Plain")
+    wrong, said = turn_of(other, tmp_path, Berth(0, "cpu", "last", "resumed"))
+    finish(wrong)
+    assert [type(event) for event in said.events] == [Noted, Ended]
+    assert said.events[0].text.startswith("it cannot be taken up: lane A: the snapshot after step 5 does not fit")
+    assert said.events[1].reason == "interrupted"
+    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "resumed"))
+    finish(again)
+    assert latest(tape.events + more.events) == column(train(race))

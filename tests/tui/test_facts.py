@@ -213,7 +213,7 @@ class TestOnTheScreen:
         with Viewer(told.parent, told, (60, 16)) as viewer:
             viewer.look()
             viewer.press("i", "end")
-            viewer.until(lambda: "is customary" in viewer.text, "the last line")
+            viewer.until(lambda: "customary" in viewer.text, "the last line")
 
 
 async def _tick(race: RaceScreen, explain: object) -> None:

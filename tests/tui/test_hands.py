@@ -139,6 +139,21 @@ class TestTheAnswer:
         viewer.look()
         assert viewer.lines[-2].strip() == "A B C: paused"
 
+    def test_of_several_turns_the_last_one_counts(self, viewer, live):
+        viewer.press("plus", "plus")
+        writer = Writer(live, "test")
+        writer.acknowledge([(number, f"rate {number}") for number, _ in writer.pending(0)])
+        writer.close()
+        viewer.look()
+        assert viewer.lines[-2].strip() == "A: rate 2"
+
+    def test_what_is_refused_again_does_not_fill_the_screen(self, viewer, clock: Clock):
+        viewer.press("u", "u", "u")
+        assert len(viewer.toasts) == 1
+        clock.now += 6
+        viewer.press("u")
+        assert len(viewer.toasts) == 2
+
     def test_it_makes_room_again(self, viewer, live, clock: Clock):
         viewer.press("plus")
         answer(live, "rate 0.178 from step 61")
@@ -395,6 +410,14 @@ class TestARaceWithoutItsCrew:
                 batch_checksum="57259b00", intra_op_threads=1, validated=True, first=50))
             viewer.look(6)
             assert "of 2 lanes racing" in viewer.lines[0]
+
+    def test_the_dial_of_an_interrupted_race_names_the_way_on(self, tmp_path):
+        run = without_crew(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        with Viewer(tmp_path, run) as viewer:
+            viewer.screen.follower._looked = -math.inf
+            viewer.look(2)
+            viewer.press("plus")
+            assert viewer.toasts == ["the race was interrupted: Ctrl+R goes on with it"]
 
     def test_ctrl_r_says_where_there_is_nothing_to_resume(self, alone, live):
         with Viewer(alone.parent, alone) as viewer:

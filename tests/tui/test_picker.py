@@ -112,6 +112,11 @@ class TestTheList:
         assert "nothing matches; Esc clears the filter" in viewer.text
         assert not any(one.started for one in crew.made)
 
+    def test_enter_is_about_what_was_typed_before_it_however_fast(self, viewer, crew):
+        viewer.burst("optim\r")
+        viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
+        assert [race.title for one in crew.made for race in one.started] == [scenario.load("optimizers").title]
+
     def test_arrows_go_over_headings_and_show_what_they_come_to(self, viewer):
         for name in NAMES[1:4]:
             viewer.press("down")

@@ -119,6 +119,9 @@ class Picker(Screen[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         self._fill(event.value)
 
+    def on_input_submitted(self) -> None:
+        self.action_go()
+
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self._show()
 
