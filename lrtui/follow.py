@@ -57,9 +57,10 @@ class Follower:
             self.trouble = ""  # the record goes on: whatever kept it is over
         if not self.state.over:
             self._mourned = False
-        elif not self._mourned and any(lane.ended and lane.ended.error == CREW_GONE for lane in self.state.lanes):
+        elif self.reader.caught_up and not self._mourned:
             self._mourned = True
-            events += self._mourn()
+            if any(lane.ended and lane.ended.error == CREW_GONE for lane in self.state.lanes) and self._abandoned():
+                events += self._mourn()
         if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
             events += self._look()

@@ -103,7 +103,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(("words", "said"), [
         (["Z", "pause"], 'no lane "Z"'), (["paint", "pause"], 'did you mean "paints"?'), (["D", "pause"], "D has ended (nan)"),
         (["A", "rate", "0"], "0 is no learning rate"), (["A", "rate", "-1"], "-1 is no learning rate"),
-        (["A", "rate", "nan"], "nan is no learning rate"), (["A", "scale", "inf"], "inf is no learning rate"),
+        (["A", "rate", "nan"], "nan is no learning rate"), (["A", "scale", "inf"], "inf is no factor"),
         (["A", "rate", "fast"], '"fast" is not a number'), (["A", "rate"], "its number is missing"),
         (["A", "rate", "1", "2"], '"2" is too much'), (["A", "pause", "now"], '"now" is too much'),
         (["A", "jump"], '"jump" is nothing to say to a lane'), (["A", "pauze"], 'did you mean "pause"?'),

@@ -96,7 +96,7 @@ def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plai
     follower = Follower(path)
     while not follower.caught_up:
         follower.poll(1.0)
-        if follower.trouble:
+        if follower.trouble and not follower.caught_up:
             raise RunError(follower.trouble, "try again")
     crew, race = follower.reader.crew(), follower.state.race
     follower.close()

@@ -90,7 +90,7 @@ def send(run: str, words: tuple[str, ...], everyone: bool, timeout: float, runs:
     try:
         while not follower.caught_up:
             follower.poll(1.0)
-            if follower.trouble:
+            if follower.trouble and not follower.caught_up:
                 raise RunError(follower.trouble, "try again")
         commands, revives = _commands(follower, words, everyone, _Flags(lr, name, to, scale))
         return _tell(follower, commands, timeout, revives)

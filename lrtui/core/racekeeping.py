@@ -27,7 +27,8 @@ def read_relegation(table: Table) -> Relegation:
     rungs = table.raw.get("rungs", list(usual.rungs))
     rising = isinstance(rungs, list) and all(isinstance(rung, float) for rung in rungs) and sorted(set(rungs)) == rungs
     if not (rungs and rising and all(0 < rung < 1 for rung in rungs)):
-        raise table.error("rungs", f"{one_line(str(rungs))[:60]} will not do", "rising parts of the budget, each above 0 and below 1, such as [0.11, 0.33]")
+        raise table.error("rungs", f"{one_line(str(rungs))[:60]} will not do",
+                          "rising parts of the budget, each above 0 and below 1, such as [0.11, 0.33]")
     keep = table.number("keep", usual.keep)
     if not 0 < keep < 1:
         raise table.error("keep", f"{keep:g} will not do", "the fraction that races on, above 0 and below 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,15 +20,22 @@ NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs"
 """Where processes on one machine may share memory but another machine cannot: WAL's index would not be seen there."""
 
 
-def create(run: Path) -> sqlite3.Connection:
-    """A new, empty run.db (mode 0600) with the schema, in WAL mode where the file system bears it."""
-    path = run / DATABASE
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+def create(run: Path, fill: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
+    """A new run.db (mode 0600) with the schema and what `fill` puts into it, in WAL mode where the file system bears it.
+
+    It gets its name when it is whole: whoever looks at runs meanwhile sees none.
+    """
+    making = run / f"{DATABASE}.new"
+    os.close(os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(making, isolation_level=None)
+    connection.executescript(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    fill(connection)
+    connection.close()
+    os.rename(making, run / DATABASE)
     connection = connect(run)
     if file_system(run) not in NETWORK_FILE_SYSTEMS:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    connection.executescript(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     sync_folder(run.parent)
     sync_folder(run)
     return connection

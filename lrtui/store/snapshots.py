@@ -125,10 +125,11 @@ def remove(kept: Kept) -> None:
         pass
 
 
-def clear(run: Path, letter: str) -> None:
-    """Deletes all snapshots of a lane."""
+def clear(run: Path, letter: str, after: int = -1) -> None:
+    """Deletes the snapshots of a lane that were taken after more than `after` steps; all of them where nothing is said."""
     for kept in listing(run, letter):
-        remove(kept)
+        if kept.step > after:
+            remove(kept)
 
 
 def adopt(kept: Kept, run: Path, letter: str, tag: Tag) -> Kept:

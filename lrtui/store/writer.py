@@ -29,8 +29,8 @@ Row = tuple[int, str, bytes]
 def create_run(runs: Path, race: Race) -> Path:
     """A new run directory with its database, holding what was asked for."""
     run = rundir.create(runs, race.scenario or race.task.name)
-    connection = database.create(run)
-    connection.execute("INSERT INTO run VALUES (1, ?, ?, ?)", (time.time(), lrtui.__version__, msgspec.json.encode(race)))
+    asked = (time.time(), lrtui.__version__, msgspec.json.encode(race))
+    connection = database.create(run, lambda db: db.execute("INSERT INTO run VALUES (1, ?, ?, ?)", asked))
     wal = database.is_wal(connection)
     connection.close()
     if not wal:

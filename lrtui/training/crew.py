@@ -5,7 +5,6 @@ It outlives every screen, and imports no torch. Its only channel is the run's da
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -14,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -30,6 +28,7 @@ from lrtui.store.writer import Writer, row
 from lrtui.training.alerts import Announcer
 from lrtui.training.berth import Berth
 from lrtui.training.joining import Joining
+from lrtui.training.outpost import Outpost
 from lrtui.training.relegation import Referee
 
 LOOK_S = 0.1
@@ -42,9 +41,6 @@ LEAVE_S = 8.0
 OLD_S = 10.0
 """How long a crew that takes up a run waits for the trainers of the one before it: they are on their way out."""
 
-context = multiprocessing.get_context("forkserver")
-
-
 class Crew:
     """A race that has been started: its trainers, and the record of what becomes of them."""
 
@@ -54,9 +50,7 @@ class Crew:
         self._writer = Writer(run, "crew")
         self._announcer = Announcer(on_alert, race, self._writer)
         self._referee: Referee | None = None
-        self._trainers: dict[int, Any] = {}
-        self._berths: dict[int, list[Berth]] = {}
-        """The lanes of each trainer."""
+        self._trainers: dict[int, Outpost] = {}
         self._devices: list[str] = []
         self._joining: list[Joining] = []
         self._restarts: Counter[int] = Counter()
@@ -119,19 +113,19 @@ class Crew:
             self._see_through()
         except Superseded as error:  # this one was frozen, and given up; its trainers are dismissed, too
             print(error.message, file=sys.stderr, flush=True)
-            for process in self._trainers.values():
-                process.kill()
+            for trainer in self._trainers.values():
+                trainer.tell(signal.SIGKILL)
 
     def _see_through(self) -> None:
         heard = False
         while self._trainers or self._joining or not heard or (self._announcer.busy and not self._stop and not self._gone()):
             # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
-            connection.wait([process.sentinel for process in self._trainers.values() if process.exitcode is None], LOOK_S)
+            connection.wait([mark for trainer in self._trainers.values() if (mark := trainer.sentinel) is not None], LOOK_S)
             self._beat()
-            for number, process in list(self._trainers.items()):
-                if process.exitcode is not None and (
-                        self._took_leave(number, process.exitcode) or self._gone() or self._out_of_time()):
-                    del self._trainers[number], self._berths[number]
+            for number, trainer in list(self._trainers.items()):
+                code = trainer.exitcode
+                if code is not None and (self._took_leave(number, code) or self._gone() or self._out_of_time()):
+                    del self._trainers[number]
             self._announcer.look()
             if self._stop:
                 self._end_all()
@@ -146,10 +140,8 @@ class Crew:
 
     def _send_out(self, berths: list[Berth]) -> None:
         """Starts a trainer for these lanes."""
-        number = self._next = self._next + 1
-        process = context.Process(target=_trainer, args=(self.run, number, self.race, berths, self._threads), daemon=False)
-        self._berths[number], self._trainers[number] = berths, process
-        process.start()
+        self._next += 1
+        self._trainers[self._next] = Outpost(self.run, self._next, self.race, berths, self._threads)
 
     def _taken_up(self, lane: Past, why: Return) -> Berth:
         """Where and how a lane goes on from its last snapshot."""
@@ -161,7 +153,7 @@ class Crew:
     def _took_leave(self, number: int, exitcode: int) -> bool:
         """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
         said = f"killed by {_signal_name(-exitcode)}" if exitcode < 0 else f"ended with exit code {exitcode}"
-        mine = {berth.index for berth in self._berths[number]}
+        mine = {berth.index for berth in self._trainers[number].berths}
         try:
             left = [lane for lane in past(Path(self.run)) if lane.index in mine and lane.end is None]
             log = _tail(Path(self.run) / f"trainer-{number}.log") if left else ""
@@ -227,7 +219,7 @@ class Crew:
 
     def _at_work(self, lane: int) -> bool:
         """Whether a lane has a trainer; one that is dead and not yet seen to counts."""
-        return any(berth.index == lane for berths in self._berths.values() for berth in berths)
+        return any(berth.index == lane for trainer in self._trainers.values() for berth in trainer.berths)
 
     def _joined(self, joining: Joining) -> bool:
         """Brings a lane that is to join one move further; whether that is settled."""
@@ -265,11 +257,11 @@ class Crew:
         if not self._told_to_end:
             self._told_to_end = time.monotonic()
             print(f"{self._stop}: all lanes are interrupted", file=sys.stderr, flush=True)
-            for process in self._trainers.values():
-                process.terminate()
+            for trainer in self._trainers.values():
+                trainer.tell(signal.SIGTERM)
         elif self._out_of_time():
-            for process in self._trainers.values():
-                process.kill()
+            for trainer in self._trainers.values():
+                trainer.tell(signal.SIGKILL)
 
     def _out_of_time(self) -> bool:
         """Whether the trainers were told to end long ago: what cannot be recorded by then (a full disk) is not waited for."""
@@ -318,8 +310,3 @@ def _tail(log: Path) -> str:
             return literal(file.read().decode("utf-8", "replace")).strip()
     except OSError:
         return ""
-
-
-def _trainer(*args: Any) -> None:
-    from lrtui.training.trainer import run
-    run(*args)

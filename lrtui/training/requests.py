@@ -18,7 +18,9 @@ from lrtui.core.crewtalk import Answer, Request
 from lrtui.core.errors import LrtuiError
 from lrtui.store.rundir import CREW_LOG
 from lrtui.store.writer import create_run
-from lrtui.training.crew import Crew, context
+from lrtui.training.crew import Crew
+from lrtui.training.outpost import context
+from lrtui.training.output import to_log
 
 PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.scout"]
 """What the forkserver imports once, so that each process forked from it starts in milliseconds."""
@@ -75,10 +77,7 @@ def main() -> None:
 def _begin(request: Request, answer: Answer) -> Crew:
     """A crew at work on a new run, or on one that is taken up again."""
     run = Path(request.run) if request.kind == "resume" else create_run(Path(request.runs), request.race)
-    log = os.open(run / CREW_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    to_log(run / CREW_LOG)
     crew = Crew(run, request.race, request.on_alert)
     if request.kind == "resume":
         crew.resume(answer.devices, request.trainers)

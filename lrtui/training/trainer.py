@@ -20,6 +20,7 @@ from lrtui.store.recorder import Recorder
 from lrtui.store.rundir import DATABASE
 from lrtui.training.berth import Berth
 from lrtui.training.keeper import Keeper
+from lrtui.training.output import to_log
 from lrtui.training.turn import Turn
 
 IDLE_S = 0.5
@@ -64,7 +65,7 @@ class Leave:
 def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: int) -> None:
     """The whole life of trainer `number`: trains its lanes into the run at `path`."""
     run = Path(path)
-    _redirect(run / f"trainer-{number}.log")
+    to_log(run / f"trainer-{number}.log")
     torch.set_num_threads(threads)
     gc.freeze()  # what torch's import left behind lives for ever: no collection need look at it, nor unshare its pages
     if all(berth.device == "cpu" for berth in berths):
@@ -112,12 +113,3 @@ def take_turns(turns: dict[int, Turn], recorder: Recorder, leave: Leave) -> None
         racing = [turn.wait_s() for turn in turns.values() if not turn.over and not turn.paused]
         if (asleep or not all(turn.over for turn in turns.values())) and (not racing or min(racing) > 0):
             recorder.wait(min([IDLE_S, *racing]))
-
-
-def _redirect(log: Path) -> None:
-    """What the task or a C++ library prints goes into the trainer's log."""
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    sys.stdout.flush()
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    os.close(file)

@@ -167,6 +167,7 @@ class Turn:
         if state is None and (self._berth.why is None or self._born):
             raise SnapshotDamaged(f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew")
         self._begin(state)
+        snapshots.clear(self._run, self._lane.letter, after=self.steps)  # those that are damaged
         if self._berth.rate is not None and (why := self._aim(SetRate(lane=self.index, rate=self._berth.rate))):
             self._note(f"the fork's rate stays as it was: {why}")
         self._agenda = [change for change in self._agenda if change[0] >= self.steps]
@@ -220,11 +221,10 @@ class Turn:
         def act() -> str:
             self._begin(state)
             assert self._training
+            snapshots.clear(self._run, self._lane.letter, after=self.steps if state else -1)
             for kept in known:
-                if kept.step > self.steps or state is None:
-                    snapshots.remove(kept)
-                elif kept.tag == "good":
-                    with suppress(OSError):
+                if kept.tag == "good":
+                    with suppress(OSError):  # it may be one of those that are gone
                         snapshots.retag(kept, "ring")
             factor = self._training.dial.factor
             self._training.set_factor(halved(factor) if halved else factor * command.by)

@@ -35,7 +35,8 @@ def test_when_the_crew_is_killed_its_trainers_save_themselves_and_the_race_is_ta
     assert sum("damaged" in note for note in after.notes) == 3  # two of lane A, one of lane B
     back = [lane.returns[-1].step for lane in after.lanes]
     done = [len(lane.columns["loss"]) for lane in record.lanes]
-    assert [step == steps for step, steps in zip(back, done, strict=True)] == [False, False, True, True]
+    # a lane that was interrupted at an epoch's end tells its last step again, when its next rate is known
+    assert [steps - step > 1 for step, steps in zip(back, done, strict=True)] == [True, True, False, False]
     front.says("the crew", f"lrtui resume {contest.run.name}")
     assert code in (1, 130)  # no success: the race is not over
 

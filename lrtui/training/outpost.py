@@ -1,0 +1,57 @@
+"""A trainer's process, seen from the crew. Knows no torch."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+
+from lrtui.core.spec import Race
+from lrtui.store import identity
+from lrtui.training.berth import Berth
+
+context = multiprocessing.get_context("forkserver")
+UNKNOWN = 255
+"""What is read as exit code of a process whose forkserver is gone, whether it has ended or not."""
+
+
+class Outpost:
+    """A trainer that has been started, with the lanes that are its own."""
+
+    def __init__(self, run: str, number: int, race: Race, berths: Sequence[Berth], threads: int) -> None:
+        self.berths = list(berths)
+        self._process = context.Process(target=_trainer, args=(run, number, race, self.berths, threads), daemon=False)
+        self._process.start()
+        assert self._process.pid is not None
+        self._pid = self._process.pid
+        try:
+            self._started = identity.started(self._pid)
+        except psutil.Error:  # it was as quick as that
+            self._started = -1.0
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it lives. A machine that shuts down ends the forkserver, too, from which the code would be known."""
+        code = self._process.exitcode
+        return None if code == UNKNOWN and identity.exists(self._pid, self._started) else code
+
+    @property
+    def sentinel(self) -> int | None:
+        """What `connection.wait` wakes up for when it ends; None where that cannot be told."""
+        return None if self._process.exitcode is not None else int(self._process.sentinel)
+
+    def tell(self, signal: int) -> None:
+        """Sends a signal, if it is still there."""
+        if self.exitcode is None:
+            try:
+                os.kill(self._pid, signal)
+            except ProcessLookupError:
+                pass
+
+
+def _trainer(*args: Any) -> None:
+    from lrtui.training.trainer import run
+    run(*args)

@@ -1,0 +1,41 @@
+"""What a process of a run prints goes to its log, and is lost where the disk is full: nobody stops training for it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def to_log(path: Path) -> None:
+    """From now on all that is printed here, by a task or a C++ library too, goes into `path`; printing never raises."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    sys.stdout.flush()
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        patient: Any = _Patient(number)
+        buffered = io.BufferedWriter(patient)
+        setattr(sys, name, io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True))
+
+
+class _Patient(io.RawIOBase):
+    """A file descriptor to which writing never fails."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._number
+
+    def write(self, content: bytes) -> int:  # type: ignore[override]  # whatever buffer it is
+        try:
+            return os.write(self._number, content)
+        except OSError:
+            return len(content)
