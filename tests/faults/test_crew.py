@@ -43,7 +43,7 @@ def test_when_the_crew_is_killed_its_trainers_save_themselves_and_the_race_is_ta
 
 def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_it(tmp_path):
     luck, runs = chance("signals"), tmp_path / "runs"
-    with Front("race", str(scenario_file(tmp_path, epochs=1000)), "--json", runs=runs, within=tmp_path) as front, \
+    with Front("race", str(scenario_file(tmp_path, epochs=6000)), "--json", runs=runs, within=tmp_path) as front, \
             Contest.of(runs) as contest:
         contest.goes_on(by=luck.randrange(5, 30))
         front.process.send_signal(signal.SIGHUP)
@@ -67,7 +67,7 @@ def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_i
 
 def test_a_machine_that_is_shut_down_tells_everybody_at_once(tmp_path):
     luck = chance("shutdown")
-    with Contest.start(tmp_path, trainers=3, epochs=1000) as contest:
+    with Contest.start(tmp_path, trainers=3, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 60))
         for process in contest.at_work():
             process.send_signal(signal.SIGTERM)

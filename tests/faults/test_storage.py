@@ -64,7 +64,7 @@ def endured(contest, trouble, luck):
 
 def test_after_a_power_cut_the_record_is_sound_and_whole_up_to_the_last_moments(tmp_path):
     luck = chance("power")
-    with Contest.start(tmp_path, epochs=1000) as contest:
+    with Contest.start(tmp_path, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(50, 120))
         contest.freeze()
         whole = Record(contest.run)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("faults")
 
 def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_others_never_stop(tmp_path):
     luck = chance("trainers")
-    with Contest.start(tmp_path, trainers=3, epochs=1000) as contest:
+    with Contest.start(tmp_path, trainers=3, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 40))
         assert contest.send(ScaleRate(lane=1, by=0.5))[0].startswith("rate ")
         contest.goes_on(1, by=luck.randrange(1, 40))
@@ -40,7 +40,7 @@ def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_oth
 def test_nobody_is_declared_dead_who_only_stands_still(tmp_path, monkeypatch):
     monkeypatch.setattr("lrtui.store.reader.LATE_S", 2.0)
     luck = chance("frozen")
-    with Contest.start(tmp_path, epochs=1000) as contest:
+    with Contest.start(tmp_path, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 40))
         crew, trainer = contest.crew(), luck.choice(list(contest.trainers().values()))
         for stop, go_on in ((contest.freeze, contest.thaw), (crew.suspend, crew.resume)):

@@ -288,6 +288,12 @@ def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_crew_for_ever(monke
     assert (leave.why, exits, slept) == ("the crew is gone", [1], [trainer_module.ORPHAN_S])
 
 
+def outpost(*lanes):
+    """A trainer that has been killed, and not been seen to yet."""
+    return types.SimpleNamespace(berths=[Berth(index, "cpu") for index in lanes], exitcode=-9, sentinel=None,
+                                 tell=lambda number: None)
+
+
 class TestTheCrew:
     @pytest.fixture
     def crew(self, tmp_path, monkeypatch):
@@ -306,7 +312,7 @@ class TestTheCrew:
 
     def test_it_ends_when_it_is_told_to_though_a_fork_is_on_its_way(self, crew):
         number = crew._writer.send(Fork(lane=0, child=crew.race.lanes[0]))
-        crew._berths[0] = [Berth(0, "cpu")]
+        crew._trainers[0] = outpost(0)
         assert crew._hear()
         assert crew._joining
         crew._asked_to_stop(signal.SIGTERM, None)
@@ -358,7 +364,7 @@ class TestTheCrew:
                            batch_checksum="", intra_op_threads=1, validated=False) for index in range(3)]
         self.say(crew, *started)
         for number, expected in enumerate([[[0, 1, 2]], [[0], [1], [2]]]):
-            crew._berths[number] = [Berth(index, "cpu") for index in range(3)]
+            crew._trainers[number] = outpost(0, 1, 2)
             assert crew._took_leave(number, -9)
             assert [[berth.index for berth in berths] for berths in crew.sent] == expected
             crew.sent.clear()
