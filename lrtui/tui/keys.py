@@ -88,6 +88,14 @@ FINDER = (
 PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every command by name")
 """Textual's own binding; here for the help and the README."""
 
+LEGEND = {"✗": "the last finite loss of a lane that ended NaN or in an error", "!": "where a lane was found to diverge",
+          "▲ ▼": "where the dial was turned up or down; ×1.78: what the schedule says, times that, is applied",
+          "Y": "where a fork left: its curve begins there", "grey": "what a lane did before it was rewound",
+          "^": "a spike: a loss six standard deviations above those before it",
+          "↑": "the curve goes on above the chart",
+          "smoothed": "the loss that the standings go by: an average over the last ten steps or so (EMA 0.9)"}
+"""The signs on a race's screen, for its help."""
+
 
 def bindings(table: tuple[Key, ...]) -> list[BindingType]:
     """The table as Textual takes it; with priority, so that a filter that has the focus does not swallow them. Only Enter

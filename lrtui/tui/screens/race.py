@@ -40,13 +40,8 @@ POLL_BUDGET_S = 0.06
 ANSWER_S, CLOSELY_S = 0.02, 2.0
 """Seconds between two looks for the answer to a command, and for how long the screen looks that often."""
 CATCH_UP_S = 0.005
+PIECES = 5  # of a long record are read before the next look at them
 COMPLAINT_S = 5.0
-LEGEND = {"✗": "the last finite loss of a lane that ended NaN or in an error", "!": "where a lane was found to diverge",
-          "▲ ▼": "where the dial was turned up or down; ×1.78: what the schedule says, times that, is applied",
-          "Y": "where a fork left: its curve begins there", "grey": "what a lane did before it was rewound",
-          "^": "a spike: a loss six standard deviations above those before it",
-          "↑": "the curve goes on above the chart",
-          "smoothed": "the loss that the standings go by: an average over the last ten steps or so (EMA 0.9)"}
 
 
 class RaceScreen(Screen[None]):
@@ -104,8 +99,10 @@ class RaceScreen(Screen[None]):
         if self._ticks % STRANDED_EVERY == 0 and self.hands.stranded:
             self._revive()
         figures = self._ticks % FIGURES_EVERY == 0 or any(self._is_news(event) for event in events)
-        self.draw(figures=figures)
-        if not self.follower.caught_up and events:
+        behind = bool(events) and not self.follower.caught_up
+        if not behind or self._ticks % PIECES == 1:
+            self.draw(figures=figures)
+        if behind:
             self.set_timer(CATCH_UP_S, self.tick)  # a long record is read in pieces, keys between them
 
     def _look(self) -> tuple[list[AnyEvent], bool]:
@@ -303,7 +300,7 @@ class RaceScreen(Screen[None]):
 
     def action_help(self) -> None:
         """All keys."""
-        self.app.push_screen(Help(keys.RACE, LEGEND))
+        self.app.push_screen(Help(keys.RACE, keys.LEGEND))
 
     def action_leave(self) -> None:
         """Quits; while lanes live, asks what is to become of them."""
