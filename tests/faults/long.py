@@ -44,11 +44,12 @@ class Round:
 
     def run(self) -> None:
         luck, trainers = self._luck, self._luck.randint(1, LANES)
-        with Contest.start(self._folder, trainers=trainers, epochs=luck.randint(40, 90)) as contest:
+        with Contest.start(self._folder, trainers=trainers, epochs=luck.randint(120, 240)) as contest:
             contest.goes_on()
             for mishap in luck.sample(MISHAPS, luck.randint(1, 3)):
                 contest.goes_on(luck.randrange(LANES), by=luck.randint(1, 40))
-                self._happens(contest, mishap)
+                if contest.trainers():
+                    self._happens(contest, mishap)
             for end in luck.sample(ENDS, luck.randint(1, 2)):
                 contest.goes_on(luck.randrange(LANES), by=luck.randint(1, 60))
                 if contest.look().follower.state.over:
