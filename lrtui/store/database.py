@@ -58,6 +58,7 @@ def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite
                                          check_same_thread=False)
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         if not readonly:
+            connection.execute("PRAGMA cache_size = -256")  # kB: who only appends needs no more, in each of many processes
             connection.execute("PRAGMA synchronous = NORMAL")  # kill -9 loses nothing; power loss at most the last moments
         return connection
     except sqlite3.Error as error:
