@@ -10,20 +10,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lrtui.core.commands import REFUSED, AnyCommand
-from lrtui.core.errors import StoreUnavailable
+from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.events import CREW_GONE, AnyEvent, Ended, Noted
+from lrtui.core.standings import UNFINISHED
 from lrtui.core.state import LaneState, RaceState, apply, presume
-from lrtui.core.text import literal
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import CREW_LOG
+from lrtui.store.rundir import CREW_LOG, tail
 from lrtui.store.writer import Writer
 
 LOOK_S = 1.0
 """How often the crew is looked for."""
 LAST_WORDS_S = 10.0
 """How long trainers whose crew is gone may take to put down their lanes' ends, before those are made up here."""
-UNFINISHED = ("interrupted", "died")
-"""Ends from which a lane can be taken up again without being told to go back."""
+LAST_LINES = 5
+"""Of the log of a crew that died, so many are shown."""
 RESUMABLE = ("cut off", "interrupted")
 """States of a run (`store.reader.Summary`) whose crew is gone before its lanes had ended for good."""
 
@@ -65,6 +65,13 @@ class Follower:
             self._looked = time.monotonic()
             events += self._look()
         return events
+
+    def catch_up(self) -> None:
+        """Reads the record to its end; RunError where that is not possible just now."""
+        while not self.caught_up:
+            self.poll(1.0)
+            if self.trouble and not self.caught_up:
+                raise RunError(self.trouble, "try again")
 
     def _look(self) -> list[AnyEvent]:
         """Looks whether the crew lives. A crew that is gone may have ended well since the record was read: it is read again."""
@@ -134,11 +141,12 @@ class Follower:
     def _last_words(self) -> list[str]:
         """That the crew has died, the last lines of its log, and how to go on."""
         way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
-        return list(filter(None, ("the crew has died", *_last_lines(self.run / CREW_LOG), way_back)))
+        last = tail(self.run / CREW_LOG).splitlines()[-LAST_LINES:]
+        return list(filter(None, ("the crew has died", *last, way_back)))
 
     def _mourn(self) -> list[AnyEvent]:
         """Lines for the log about a crew that died while its trainers could still end in good order."""
-        notes = [Noted(lane=-1, at=time.time(), text=literal(line)) for line in self._last_words()]
+        notes = [Noted(lane=-1, at=time.time(), text=line) for line in self._last_words()]
         for note in notes:
             apply(self.state, note)
         self.trouble = self.reader.trouble()
@@ -149,10 +157,3 @@ class Follower:
         said = "\n".join(self._last_words())
         return [Ended(lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=said)
                 for lane in self.state.lanes if not lane.over]
-
-
-def _last_lines(path: Path, count: int = 5) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
-    except OSError:
-        return []

@@ -21,7 +21,6 @@ SNAPSHOTS_SINCE = 2
 """The schema version from which on runs have snapshots."""
 
 
-
 def resumable(run: Path) -> Race:
     """The race of a run that may be taken up again, with all lanes that ever joined; RunError where it may not."""
     reader = Reader(run)

@@ -24,6 +24,7 @@ from lrtui.core.text import one_line
 from lrtui.find import Plan
 from lrtui.follow import Follower
 from lrtui.store import rundir
+from lrtui.store.reader import Reader
 
 TAKEN_UP_S = 30.0
 """By then a new crew has said the first thing, or its last."""
@@ -130,15 +131,14 @@ def _stop_all(follower: Follower, *, for_good: bool) -> None:
 
 def _until_taken_up(run: Path) -> None:
     """Waits until a lane goes on, or the crew has gone again."""
-    follower = Follower(run)
     until = time.monotonic() + TAKEN_UP_S
-    while time.monotonic() < until and (follower.state.over or not follower.caught_up):
-        gone = follower.caught_up and follower.crew_gone
-        if not follower.poll(1.0) and gone:
+    reader = Reader(run)
+    while time.monotonic() < until:
+        crew = reader.crew()
+        if not reader.outcome()[0] or crew is None or not crew.alive():
             break
-        if follower.caught_up:
-            time.sleep(0.02)
-    follower.close()
+        time.sleep(0.02)
+    reader.close()
 
 
 def _outcome(follower: Follower) -> int:

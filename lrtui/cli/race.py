@@ -26,9 +26,10 @@ from lrtui.core.crewtalk import TRAINERS
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
-from lrtui.follow import RESUMABLE, Follower
-from lrtui.launch import Crew
+from lrtui.follow import RESUMABLE
+from lrtui.launch import Crew, resumable
 from lrtui.store import rundir
+from lrtui.store.past import past
 from lrtui.store.reader import summary
 
 
@@ -93,16 +94,8 @@ def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plai
     """Go on with a RUN that was interrupted, or whose crew died, from its last snapshots; the newest such run by default."""
     folder = runs_folder(runs)
     path = rundir.find(run, folder) if run else _newest_resumable(folder)
-    follower = Follower(path)
-    while not follower.caught_up:
-        follower.poll(1.0)
-        if follower.trouble and not follower.caught_up:
-            raise RunError(follower.trouble, "try again")
-    crew, race = follower.reader.crew(), follower.state.race
-    follower.close()
-    if crew is not None and crew.alive():
-        raise RunError(f"{path.name} is still running", f"see it with `lrtui watch {path.name}`")
-    if not follower.resumable():
+    race = resumable(path)
+    if not any(lane.unfinished for lane in past(path)):
         raise RunError(f"every lane of {path.name} has ended", f"to go back with one: `lrtui send {path.name} A rewind`")
     plain = plain or as_json or not has_screen(say=True)
     say_own_code(race)

@@ -88,10 +88,7 @@ def send(run: str, words: tuple[str, ...], everyone: bool, timeout: float, runs:
     path = rundir.find(run, runs_folder(runs))
     follower = Follower(path)
     try:
-        while not follower.caught_up:
-            follower.poll(1.0)
-            if follower.trouble and not follower.caught_up:
-                raise RunError(follower.trouble, "try again")
+        follower.catch_up()
         commands, revives = _commands(follower, words, everyone, _Flags(lr, name, to, scale))
         return _tell(follower, commands, timeout, revives)
     finally:

@@ -6,9 +6,8 @@ import math
 
 from lrtui.core.detectors import Smooth
 from lrtui.core.events import AnyEvent, Ended, Joined, Rewound, Started, StatusChanged, Steps
+from lrtui.core.lane import RANKING_FACTOR
 from lrtui.core.spec import Relegation
-
-RANKING_FACTOR = 0.9
 
 
 class Rungs:

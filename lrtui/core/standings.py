@@ -8,6 +8,8 @@ from lrtui.core.state import LaneState, RaceState
 
 FAILED = ("error", "died")
 """Ends that say nothing about the learning rate."""
+UNFINISHED = ("interrupted", "died")
+"""Ends from which a lane can be taken up again without being told to go back."""
 
 
 def standings(state: RaceState) -> list[LaneState]:

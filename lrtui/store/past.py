@@ -6,7 +6,7 @@ Only the events that say it are read, by an index of their own; a run of an olde
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from lrtui.core import events
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.events import AnyEvent, Ended, Joined, RateChanged, Reason, Rewound, Started, StatusChanged, Steps
 from lrtui.core.spec import Lane, Race
+from lrtui.core.standings import UNFINISHED
 from lrtui.store import database
 from lrtui.store.rundir import DATABASE
 
@@ -46,6 +47,11 @@ class Past(msgspec.Struct, frozen=True):
     """Turns of the dial that hold, rising by step: those that a person or a policy went back on are not among them."""
     restarts: int = 0
     """How often its process was lost and another one went on."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether whoever takes the run up goes on with it, unasked."""
+        return self.end is None or self.end in UNFINISHED
 
 
 def past(run: Path) -> list[Past]:
@@ -103,6 +109,12 @@ def reached(db: sqlite3.Connection, lane: int, after: int = 0) -> int:
     query = "SELECT body FROM events WHERE lane = ? AND kind = 'Steps' AND id > ? ORDER BY id DESC LIMIT 1"
     blocks = [events.decode(body) for (body,) in db.execute(query, (lane, after))]
     return max((block.first + block.count for block in blocks if isinstance(block, Steps)), default=0)
+
+
+def answers(db: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """What became of commands, for those that are answered."""
+    marks = ",".join("?" * len(numbers))
+    return dict(db.execute(f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL", numbers))
 
 
 def _turns(db: sqlite3.Connection) -> Iterator[tuple[int, AnyEvent]]:

@@ -17,11 +17,13 @@ from lrtui.core.events import AnyEvent, Column, Steps
 from lrtui.core.spec import Race
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
-from lrtui.store.past import ends, joined, reasons
+from lrtui.store.past import answers, ends, joined, reasons
 from lrtui.store.rundir import CREW_LOG, DATABASE
 
 ROWS = 4000
 """Rows that one look takes at most."""
+
+
 class Summary(msgspec.Struct, frozen=True):
     """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be resumed); "cut off" (the crew
     is gone before its lanes ended, which can be resumed too); "unreadable"."""
@@ -97,9 +99,7 @@ class Reader:
     def results(self, numbers: list[int]) -> dict[int, str]:
         """What became of commands, for those that have been carried out."""
         try:
-            marks = ",".join("?" * len(numbers))
-            query = f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL"
-            return dict(self._db.execute(query, numbers))
+            return answers(self._db, numbers)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
 

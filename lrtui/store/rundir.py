@@ -11,10 +11,11 @@ from pathlib import Path
 import platformdirs
 
 from lrtui.core.errors import RunError
-from lrtui.core.text import closest, one_line
+from lrtui.core.text import closest, literal, one_line
 
 DATABASE = "run.db"
 CREW_LOG = "crew.log"
+TAIL_BYTES = 4000
 
 
 def runs_folder(given: str | None = None) -> Path:
@@ -72,3 +73,13 @@ def find(name: str | None, runs: Path) -> Path:
     if exact or matches:
         return (exact or matches)[0]
     raise RunError(f'no run "{one_line(name)}" in {runs}{closest(name, (run.name for run in known))}', "see `lrtui runs`")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a process's output, fit to be shown; '' where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return literal(file.read().decode("utf-8", "replace")).strip()
+    except OSError:
+        return ""

@@ -20,7 +20,7 @@ from lrtui.core.events import Alerted, AnyEvent, Noted
 from lrtui.core.spec import Race
 from lrtui.store import database, identity, rundir
 from lrtui.store.identity import processes
-from lrtui.store.past import ends, reached
+from lrtui.store.past import answers, ends, reached
 
 Row = tuple[int, str, bytes]
 """lane, kind and body of an event, as it is stored."""
@@ -127,8 +127,7 @@ class Writer:
     def results(self, numbers: Sequence[int]) -> dict[int, str]:
         """What became of commands, for those that are answered."""
         with self._guard() as db:
-            marks = ",".join("?" * len(numbers))
-            return dict(db.execute(f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL", numbers))
+            return answers(db, numbers)
 
     def ended(self) -> set[int]:
         """Indices of the lanes whose end is recorded, and not undone."""

@@ -21,9 +21,8 @@ from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.events import Alerted, AnyEvent, Ended, Noted, Return
 from lrtui.core.spec import Race
-from lrtui.core.text import literal
 from lrtui.store.past import Past, past
-from lrtui.store.rundir import DATABASE
+from lrtui.store.rundir import DATABASE, tail
 from lrtui.store.writer import Writer, row
 from lrtui.training.alerts import Announcer
 from lrtui.training.berth import Berth
@@ -33,7 +32,6 @@ from lrtui.training.relegation import Referee
 
 LOOK_S = 0.1
 BEAT_S = 1.0
-TAIL_BYTES = 4000
 RESTARTS = 3
 """How often the crew starts a lane again whose process was lost."""
 LEAVE_S = 8.0
@@ -41,11 +39,12 @@ LEAVE_S = 8.0
 OLD_S = 10.0
 """How long a crew that takes up a run waits for the trainers of the one before it: they are on their way out."""
 
+
 class Crew:
     """A race that has been started: its trainers, and the record of what becomes of them."""
 
     def __init__(self, run: Path, race: Race, on_alert: str = "") -> None:
-        self.run = str(run)
+        self.run = run
         self.race = race
         self._writer = Writer(run, "crew")
         self._announcer = Announcer(on_alert, race, self._writer)
@@ -72,7 +71,7 @@ class Crew:
     def start(self, devices: Sequence[str], trainers: int) -> None:
         """Starts all lanes at step 0, on `devices`, in at most so many processes."""
         self._devices = list(devices)
-        self._referee = Referee(Path(self.run), self.race, fresh=True)
+        self._referee = Referee(self.run, self.race, fresh=True)
         berths = [Berth(index, device) for index, device in enumerate(devices)]
         count = min(trainers, len(berths))
         self._threads = max(1, _cores() // count)  # together they do not exceed the cores
@@ -83,11 +82,11 @@ class Crew:
         """Takes up the lanes that were cut off or interrupted, from their last snapshots; each on the device it was on, where
         that is there. Commands that wait for the crew are carried out then. May raise StoreUnavailable."""
         self._devices = list(devices)
-        self._referee = Referee(Path(self.run), self.race, fresh=False)
+        self._referee = Referee(self.run, self.race, fresh=False)
         self._wait_for_the_old()
         self._announcer.pass_over()
-        known = past(Path(self.run))
-        going_on = [self._taken_up(one, "resumed") for one in known if one.end in (None, "interrupted", "died")]
+        known = past(self.run)
+        going_on = [self._taken_up(one, "resumed") for one in known if one.unfinished]
         self._threads = max((one.threads for one in known), default=0) or max(1, _cores() // max(1, len(going_on)))
         count = min(trainers, len(going_on))
         lanes = f"{len(going_on)} lane{'' if len(going_on) == 1 else 's'}"
@@ -141,7 +140,7 @@ class Crew:
     def _send_out(self, berths: list[Berth]) -> None:
         """Starts a trainer for these lanes."""
         self._next += 1
-        self._trainers[self._next] = Outpost(self.run, self._next, self.race, berths, self._threads)
+        self._trainers[self._next] = Outpost(str(self.run), self._next, self.race, berths, self._threads)
 
     def _taken_up(self, lane: Past, why: Return) -> Berth:
         """Where and how a lane goes on from its last snapshot."""
@@ -155,8 +154,8 @@ class Crew:
         said = f"killed by {_signal_name(-exitcode)}" if exitcode < 0 else f"ended with exit code {exitcode}"
         mine = {berth.index for berth in self._trainers[number].berths}
         try:
-            left = [lane for lane in past(Path(self.run)) if lane.index in mine and lane.end is None]
-            log = _tail(Path(self.run) / f"trainer-{number}.log") if left else ""
+            left = [lane for lane in past(self.run) if lane.index in mine and lane.end is None]
+            log = tail(self.run / f"trainer-{number}.log") if left else ""
             told: list[AnyEvent] = []
             again: list[Berth] = []
             for lane in left:
@@ -212,7 +211,7 @@ class Crew:
             return "the lane has ended"
         if self._wakes[number] > RESTARTS:
             return f"its process was lost {self._wakes[number]} times over it"
-        lane = next(one for one in past(Path(self.run)) if one.index == command.lane)
+        lane = next(one for one in past(self.run) if one.index == command.lane)
         self._wakes[number] += 1
         self._send_out([msgspec.structs.replace(self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=())])
         return ""
@@ -223,7 +222,7 @@ class Crew:
 
     def _joined(self, joining: Joining) -> bool:
         """Brings a lane that is to join one move further; whether that is settled."""
-        said = joining.move(self._writer, Path(self.run), self.race, self._at_work)
+        said = joining.move(self._writer, self.run, self.race, self._at_work)
         if not said:
             return False
         if said.refused:
@@ -269,7 +268,7 @@ class Crew:
 
     def _gone(self) -> bool:
         """Whether the run's folder was deleted: then there is no record left to end."""
-        return not (Path(self.run) / DATABASE).exists()
+        return not (self.run / DATABASE).exists()
 
     def _asked_to_stop(self, number: int, frame: object) -> None:
         self._stop = signal.Signals(number).name
@@ -300,13 +299,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _tail(log: Path) -> str:
-    """The last lines of a trainer's output, fit to be shown."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return literal(file.read().decode("utf-8", "replace")).strip()
-    except OSError:
-        return ""

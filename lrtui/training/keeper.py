@@ -168,10 +168,9 @@ class Keeper:
 
     def _prune(self, letter: str, budget: int) -> list[Kept]:
         """Removes what there is no room for; what is left. What was best once is one of the last few from then on."""
-        best = [one for one in snapshots.listing(self._run, letter) if one.tag == "best"]
-        for one in best[:-1]:
-            snapshots.retag(one, "ring")
         known = snapshots.listing(self._run, letter)
+        once_best = [one for one in known if one.tag == "best"][:-1]
+        known = [snapshots.retag(one, "ring") if one in once_best else one for one in known]
         gone = snapshots.prune(known, self._spec.last, budget)
         for one in gone:
             snapshots.remove(one)

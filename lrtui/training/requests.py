@@ -61,7 +61,7 @@ def main() -> None:
         try:
             answer = scout.ask(request)
             started = _begin(request, answer) if request.kind != "preview" and not answer.error else None
-            answer = msgspec.structs.replace(answer, run=started.run if started else "")
+            answer = msgspec.structs.replace(answer, run=str(started.run) if started else "")
         except LrtuiError as error:
             started, answer = None, Answer(error=error.message, hint=error.hint)
         replies.write(msgspec.json.encode(answer) + b"\n")

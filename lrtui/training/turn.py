@@ -327,7 +327,7 @@ class Turn:
         smooth = training.probe.smooth
         if tag is None:
             tag = "best" if smooth < self._best else "ring"
-            self._best = min(self._best, smooth) if tag == "best" else self._best
+            self._best = min(self._best, smooth)
         copied_s = time.perf_counter() - began
         self._keeper.keep(self.index, self._lane, self.steps, tag, smooth, state, copied_s, self._cadence, done)
         return True
@@ -363,7 +363,7 @@ class Turn:
 
     def _see_the_end(self) -> None:
         """A bad update, found only now: the lane ends by itself, and says so."""
-        while self._training and self._training.probe.bad and not self.over:
+        if self._training and self._training.probe.bad:
             for event in self._events:
                 if event is not None:
                     self._tell(event)
