@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lrtui.core.state import LaneState, RaceState
 from lrtui.tui.render.axis import Limits
+
+StageName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
+"""What the room in the middle shows: all lanes' panes, the chosen lane's alone, or one thing about all of them."""
 
 HEADROOM = 10.0
 """The loss axis ends at most this far above the highest first loss: one exploding lane must not flatten the others."""
@@ -17,10 +21,35 @@ class RaceView:
     """The state of the screen that is not the state of the race."""
 
     chosen: int = 0
-    enlarged: bool = False
-    overlay: bool = False
+    """The index of the lane that keys are about."""
+    stage: StageName = "panes"
+    quantity: str = "loss"
+    """What the curves show: a name of `core.tracks.quantities`."""
     log: bool = True
-    """Whether the person wants a logarithmic loss axis; it is linear all the same where a loss is zero or below."""
+    """Whether the person wants a logarithmic axis for it; it is linear all the same where a value is zero or below."""
+    x_kind: str = "step"
+    x_log: bool = False
+    smoothing: float = 0.0
+    """Weight of the debiased EMA; 0: none."""
+    full_range: bool = False
+    """Whether the y axis shows every value; else it leaves outliers out, but never the tail of a living lane."""
+    zooms: list[tuple[float, float]] = field(default_factory=list)
+    """Ranges of x in units of `x_kind`: the last one is shown, those before it are what Backspace goes back to; empty: all."""
+    follow: bool = False
+    """Whether a zoomed range moves with the newest step."""
+    cursor: float | None = None
+    """Where the crosshair stands, in units of `x_kind`; None: there is none."""
+    order: str = "smoothed"
+    """What the standings go by: an order of `core.standings`."""
+    words: str = ""
+    """The filter as it was typed."""
+    pinned: set[int] = field(default_factory=set)
+    solo: int | None = None
+    """The only lane to be shown; None: all that match."""
+    shown: list[int] = field(default_factory=list)
+    """The lanes that are not hidden, in the order in which they are shown."""
+    scroll: int = 0
+    """Lines by which what is longer than the screen is scrolled."""
     loss_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
     rate_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
 
@@ -31,7 +60,7 @@ class RaceView:
 
     def fit(self, state: RaceState) -> None:
         """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the room on disk."""
-        self.forks = {}
+        self.forks, self.shown = {}, list(range(len(state.lanes)))
         for lane in state.lanes:
             if lane.parent is not None:
                 self.forks.setdefault(lane.parent, []).append(lane.born)

@@ -84,7 +84,7 @@ def draw(name: str) -> str:
     """A picture, as SVG."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         hold_the_time(patch)
-        patch.setattr("lrtui.tui.screens.race.Machine", lambda: SimpleNamespace(line=lambda: LOAD))
+        patch.setattr("lrtui.tui.screens.watching.Machine", lambda: SimpleNamespace(line=lambda: LOAD))
         others = {"picker": _picker, "finder": _finder}
         return _plain_ids(others[name](patch, Path(folder)) if name in others else _race(*PICTURES[name], Path(folder)))
 

@@ -175,7 +175,7 @@ class TestTheAnswer:
         assert viewer.toasts == ["A: no answer yet; it is done when the lane gets to it"]
 
     def test_it_is_looked_for_without_waiting_for_the_next_tick(self, viewer, live, monkeypatch):
-        monkeypatch.setattr("lrtui.tui.screens.race.ANSWER_S", 0.005)
+        monkeypatch.setattr("lrtui.tui.screens.watching.ANSWER_S", 0.005)
         viewer.press("plus")
         say(live, turned(0, 61, QUARTER))
         answer(live, "rate 0.178 from step 61")
@@ -369,7 +369,7 @@ class TestARaceWithoutItsCrew:
     @pytest.fixture(autouse=True)
     def crew(self, monkeypatch: pytest.MonkeyPatch):
         Revived.started, Revived.fails = [], ""
-        monkeypatch.setattr("lrtui.tui.screens.race.Crew", Revived)
+        monkeypatch.setattr("lrtui.tui.screens.handkeys.Crew", Revived)
 
     @pytest.fixture
     def alone(self, tmp_path: Path) -> Path:

@@ -222,7 +222,7 @@ class TestKeys:
         viewer.press(*"one chart")
         viewer.until(lambda: "All curves in one chart" in viewer.text, "the command in the palette")
         viewer.press("enter")
-        viewer.until(lambda: isinstance(viewer.screen, RaceScreen) and viewer.screen.view.overlay, "the overlay")
+        viewer.until(lambda: isinstance(viewer.screen, RaceScreen) and viewer.screen.view.stage == "overlay", "the overlay")
 
     def test_every_binding_of_the_table_has_an_action_on_the_screen(self, viewer):
         for key in keys.RACE:
@@ -251,7 +251,7 @@ class TestLeaving:
         assert commands(live) == []
 
     def test_the_race_can_be_stopped_and_its_end_is_waited_for(self, viewer, live, monkeypatch):
-        monkeypatch.setattr("lrtui.tui.screens.race.PERIOD_S", 0.01)
+        monkeypatch.setattr("lrtui.tui.screens.watching.PERIOD_S", 0.01)
         viewer.press("q", "s")
         assert commands(live) == [Stop(lane=0), Stop(lane=1), Stop(lane=2)]
         assert not viewer.has_left
@@ -261,7 +261,7 @@ class TestLeaving:
         assert viewer.app.return_value.state.over
 
     def test_trainers_that_do_not_answer_are_not_waited_for_for_ever(self, viewer, clock: Clock, monkeypatch):
-        monkeypatch.setattr("lrtui.tui.screens.race.PERIOD_S", 0.01)
+        monkeypatch.setattr("lrtui.tui.screens.watching.PERIOD_S", 0.01)
         viewer.press("q", "s")
         assert not viewer.has_left
         clock.now += 6
@@ -349,8 +349,8 @@ def test_every_size_shows_header_footer_and_all_panes(crowds, width, height, lan
             assert "help" in viewer.lines[-1]
             assert "quit" in viewer.lines[-1]
             view = viewer.screen.view
-            if not view.overlay:
-                panes = arrange(width, height, lanes, view.chosen if view.enlarged else None, view.chosen).panes
+            if view.stage in ("panes", "enlarged"):
+                panes = arrange(width, height, lanes, view.chosen if view.stage == "enlarged" else None, view.chosen).panes
                 for index, pane in panes.items():
                     lane = viewer.screen.state.lanes[index].lane
                     assert viewer.lines[pane.y][pane.x + 1:].startswith(f"{lane.letter} {lane.name}"[:pane.width - 20])

@@ -43,11 +43,11 @@ class Clock:
 def hold_the_time(patch: pytest.MonkeyPatch) -> Clock:
     """Every clock that a screen reads stands still; screens look at their run when a test says so."""
     clock = Clock()
-    for module in ("lrtui.tui.screens.race", "lrtui.tui.screens.hands", "lrtui.tui.screens.picker", "lrtui.tui.render.panels"):
-        patch.setattr(f"{module}.time", clock)
-    patch.setattr("lrtui.tui.screens.race.PERIOD_S", NEVER)
-    patch.setattr("lrtui.tui.screens.race.ANSWER_S", NEVER)
-    patch.setattr("lrtui.tui.screens.race.Machine", lambda: SimpleNamespace(line=lambda: "cpu 12 % of 2"))
+    for module in ("screens.race", "screens.watching", "screens.hands", "screens.picker", "render.panels"):
+        patch.setattr(f"lrtui.tui.{module}.time", clock)
+    patch.setattr("lrtui.tui.screens.watching.PERIOD_S", NEVER)
+    patch.setattr("lrtui.tui.screens.watching.ANSWER_S", NEVER)
+    patch.setattr("lrtui.tui.screens.watching.Machine", lambda: SimpleNamespace(line=lambda: "cpu 12 % of 2"))
     return clock
 
 

@@ -21,7 +21,7 @@ STATUS_WIDTH = 16
 def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, total: int, *, chosen: bool, figures: bool) -> None:
     """Draws the whole pane; `figures` False leaves the numbers that change with every step as they were."""
     has_sprite = lane.sample is not None
-    parts = pane_parts(canvas.width, canvas.height, has_sprite, facts=view.enlarged)
+    parts = pane_parts(canvas.width, canvas.height, has_sprite, facts=view.stage == "enlarged")
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
     _border(canvas)

@@ -1,0 +1,114 @@
+"""The keys of the race screen that say something to lanes: the dial, pause, fork, rewind, stop, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual import work
+
+from lrtui.core.commands import AnyCommand, Rewind, Stop
+from lrtui.core.errors import LrtuiError
+from lrtui.core.owncode import own_code
+from lrtui.core.text import one_line
+from lrtui.launch import Crew
+from lrtui.tui.screens import asking
+from lrtui.tui.screens.dialogs import Form, Question
+from lrtui.tui.screens.watching import Watching
+
+
+class HandKeys(Watching):
+    """Turns keys into commands."""
+
+    def action_dial(self, decades: float) -> None:
+        """Multiplies the rate by so many decades."""
+        self.do(lambda: self.hands.scale(self.hands.meant(self.chosen), 10.0 ** decades))
+
+    def action_hand(self, what: str, everyone: bool = False) -> None:
+        """Something that needs no question, to the lanes that are meant, or to all."""
+        self.do(lambda: self.hands.KEYS[what](self.hands, self.hands.meant(self.chosen, everyone=everyone)))
+
+    def action_ask(self, what: str) -> None:
+        """Shows a form about the chosen lane, and sends the commands that come of it."""
+        self._ask(lambda: asking.FORMS[what](self.state, self.chosen))
+
+    def action_rate(self) -> None:
+        """Asks for the rate of the lanes that are meant."""
+        self._ask(lambda: asking.new_rate(self.hands.meant(self.chosen)))
+
+    def action_all_lanes(self) -> None:
+        """Keys are about all living lanes, or about the chosen one again."""
+        self.hands.all_lanes = not self.hands.all_lanes
+        self.draw()
+
+    def action_restart(self) -> None:
+        """Back to the initial weights, if the person means it."""
+        lane = self.chosen
+        self._confirm(f"Restart lane {lane.lane.letter} {one_line(lane.lane.name)} from its initial weights?", "restart it",
+                      lambda: [Rewind(lane=lane.index, to=0)])
+
+    def action_stop(self) -> None:
+        """Ends the lanes that are meant, if the person means it."""
+        try:
+            lanes = self.hands.meant(self.chosen)
+        except LrtuiError as error:
+            return self.complain(error.message)
+        who = f"lane {lanes[0].lane.letter} {one_line(lanes[0].lane.name)}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
+        return self._confirm(f"Stop {who} for good?", f"stop {'it' if len(lanes) == 1 else 'them'}",
+                             lambda: [Stop(lane=lane.index) for lane in lanes])
+
+    def action_resume(self) -> None:
+        """A new crew for a race that has none."""
+        if not self.follower.crew_gone:
+            self.complain("the race has its crew: there is nothing to resume")
+        elif not self.follower.resumable():
+            self.complain("every lane has ended: r rewinds, R restarts, f forks")
+        elif not self.hands.reviving:
+            self.revive()
+
+    def _ask(self, form: Callable[[], Form]) -> None:
+        try:
+            self.app.push_screen(form(), lambda commands: self.do(lambda: commands or []))
+        except LrtuiError as error:
+            self.complain(error.message)
+
+    def _confirm(self, question: str, yes: str, commands: Callable[[], Sequence[AnyCommand]]) -> None:
+        """Asks before it sends."""
+        answers = {"y": ("yes", yes), "n": ("no", "let it be")}
+        self.app.push_screen(Question(question, answers), lambda answer: self.do(commands) if answer == "yes" else None)
+
+    def do(self, commands: Callable[[], Sequence[AnyCommand]]) -> None:
+        """Sends commands; what keeps them from being made or sent is said."""
+        try:
+            wanted = commands()
+            self.hands.send(wanted)
+        except LrtuiError as error:
+            return self.complain(error.message)
+        if not wanted:
+            return None
+        if self.hands.stranded:
+            self.revive()
+        self.expect_answer()
+        return None
+
+    @work(thread=True, group="crew")
+    def _start_crew(self) -> None:
+        trouble, crew = "", Crew()
+        try:
+            crew.resume(self.follower.run)
+        except LrtuiError as error:
+            trouble = error.message
+            crew.close()
+        self.app.call_from_thread(self._revived, trouble)
+
+    def revive(self) -> None:
+        """A new crew for this run, started beside the screen; what runs a person's own code is named."""
+        self.hands.reviving = True
+        for place in own_code(self.state.race):
+            self.notify(one_line(f"runs the code of {place}"), markup=False, timeout=5)
+        self._start_crew()
+
+    def _revived(self, trouble: str) -> None:
+        self.hands.revived(trouble)
+        if trouble:
+            self.complain(f"not resumed: {trouble}")
+        self.draw()

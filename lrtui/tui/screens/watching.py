@@ -1,0 +1,212 @@
+"""The race screen as far as it watches: polls the run, draws what changed. What its keys do lies in the modules beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from lrtui.core.events import Alerted, AnyEvent
+from lrtui.core.state import LaneState
+from lrtui.core.text import one_line
+from lrtui.core.verdicts import verdict
+from lrtui.follow import Follower
+from lrtui.tui import keys
+from lrtui.tui.frame import Frame
+from lrtui.tui.layout import Layout, arrange
+from lrtui.tui.machine import Machine
+from lrtui.tui.render import pane, panels
+from lrtui.tui.render.canvas import Canvas
+from lrtui.tui.screens.hands import Hands
+from lrtui.tui.view import RaceView, steps_shown
+
+PERIOD_S = 0.1
+FIGURES_EVERY = 5
+"""Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes."""
+MACHINE_EVERY = 20
+STRANDED_EVERY = 10
+POLL_BUDGET_S = 0.06
+ANSWER_S, CLOSELY_S = 0.02, 2.0
+"""Seconds between two looks for the answer to a command, and for how long the screen looks that often."""
+CATCH_UP_S = 0.005
+PIECES = 5  # of a long record are read before the next look at them
+COMPLAINT_S = 5.0
+
+
+class Stage(NamedTuple):
+    """What can take the place of the panes."""
+
+    draw: Callable[[Any, Canvas], None]
+    """Of the screen, on the canvas of the stage, which it fills."""
+    stamp: Callable[[Any], object]
+    """Of the screen: what is drawn is drawn again when this differs."""
+
+
+class Watching(Screen[None]):
+    """Watches one run; a subclass has the keys."""
+
+    STAGES: ClassVar[dict[str, Stage]] = {}
+    """By the name that `RaceView.stage` has; panes and the enlarged one are not among them."""
+
+    def __init__(self, follower: Follower) -> None:
+        super().__init__()
+        self.follower = follower
+        self.state = follower.state
+        self.view = RaceView()
+        self._layout = arrange(0, 0, len(self.state.lanes))
+        self._machine = Machine()
+        self._load = ""
+        self._ticks = 0
+        self._drawn: dict[int, object] = {}
+        self._lanes = len(self.state.lanes)
+        """As many have their panes."""
+        self._pressed = 0.0
+        """When the last command was sent."""
+        self._since = time.time()
+        self.hands, self._complained = Hands(follower), dict[str, float]()
+
+    def compose(self) -> ComposeResult:
+        yield Frame()
+
+    def on_mount(self) -> None:
+        self._frame = self.query_one(Frame)
+        self.set_interval(PERIOD_S, self.tick)
+
+    def on_frame_resized(self, message: Frame.Resized) -> None:
+        self.redraw()
+
+    def tick(self) -> None:
+        """One look at the run: what came since the last one is folded and drawn."""
+        was_training = self.state.training
+        events, _ = self._look()
+        self._ticks += 1
+        if not was_training:
+            self._load = ""  # idle: nothing is sent
+        elif self._ticks % MACHINE_EVERY == 1:
+            self._load = self._machine.line()
+        if self._ticks % STRANDED_EVERY == 0 and self.hands.stranded:
+            self.revive()
+        figures = self._ticks % FIGURES_EVERY == 0 or any(self._is_news(event) for event in events)
+        behind = bool(events) and not self.follower.caught_up
+        if not behind or self._ticks % PIECES == 1:
+            self.draw(figures=figures)
+        if behind:
+            self.set_timer(CATCH_UP_S, self.tick)  # a long record is read in pieces, keys between them
+
+    def _look(self) -> tuple[list[AnyEvent], bool]:
+        """What came since the last look, folded; and whether there is another word about the last command."""
+        events = self.follower.poll(POLL_BUDGET_S)
+        self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
+        self.hands.heard(events)
+        another, complaints = self.hands.look()
+        for text in complaints:
+            self.complain(text)
+        if len(self.state.lanes) != self._lanes:
+            self.redraw()  # one has joined
+        return events, another
+
+    def expect_answer(self) -> None:
+        """A command has been sent: it is shown, and its answer is looked for."""
+        self._pressed = time.monotonic()
+        self.draw()
+        self.set_timer(ANSWER_S, self._watch_closely)
+
+    def _watch_closely(self) -> None:
+        """Between two ticks, while an answer is waited for: a key that was pressed is seen to work at once."""
+        events, another = self._look()
+        if another or any(self._is_news(event) for event in events):
+            self.draw()
+        if self.hands.waiting and time.monotonic() - self._pressed < CLOSELY_S:
+            self.set_timer(ANSWER_S, self._watch_closely)
+
+    def draw(self, *, figures: bool = True) -> None:
+        """Draws the parts that are out of date, and shows them."""
+        canvas, layout = self._frame.canvas, self._layout
+        if not canvas.height or not canvas.width:
+            return
+        if layout.too_small:
+            panels.too_small(canvas)
+            self._frame.commit()
+            return
+        self.view.fit(self.state)
+        panels.header(canvas.view(layout.header), self.state, self._trouble)
+        self._draw_stage(layout, figures)
+        if figures:
+            panels.table(canvas.view(layout.standings), self.state, self.view)
+        panels.log(canvas.view(layout.log), self.state)
+        if line := self.hands.line:
+            panels.said(canvas.view(layout.machine), line)
+        else:
+            panels.machine(canvas.view(layout.machine), self._load, self.state)
+        every = [("A", "ALL LANES")] if self.hands.all_lanes else []
+        panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE))
+        self._frame.commit()
+
+    def redraw(self) -> None:
+        """Draws everything anew: another size, another choice."""
+        width, height = self._frame.size
+        self._lanes = len(self.state.lanes)
+        big = self.view.chosen if self.view.stage == "enlarged" else None
+        self._layout = arrange(width, height, len(self.state.lanes), big, self.view.chosen)
+        self._drawn.clear()
+        self._frame.canvas.fill()
+        self.draw()
+
+    def _draw_stage(self, layout: Layout, figures: bool) -> None:
+        total = steps_shown(self.state)
+        if stage := self.STAGES.get(self.view.stage):
+            now = stage.stamp(self)
+            if self._drawn.get(-1) != now:
+                self._drawn[-1] = now
+                stage.draw(self, self._frame.canvas.view(layout.stage))
+            return
+        for index, rect in layout.panes.items():
+            lane = self.state.lanes[index]
+            now = (lane.version, self.view.loss_limits, self.view.rate_limits, total)
+            if self._drawn.get(index) != now or figures:
+                self._drawn[index] = now
+                place, chosen = self._frame.canvas.view(rect), index == self.view.chosen
+                pane.draw(place, lane, verdict(lane, self.state), self.view, total, chosen=chosen, figures=figures)
+
+    def _is_news(self, event: AnyEvent) -> bool:
+        """Whether an event is worth fresh figures at once: anything but steps."""
+        return type(event).__name__ != "Steps"
+
+    def _alarm(self, alerts: list[Alerted]) -> None:
+        """The bell and a toast, one for each lane: its last alert. The pane says the rest."""
+        for event in {event.lane: event for event in alerts}.values():
+            lane = self.state.lanes[event.lane].lane
+            self.app.bell()
+            what = event.text if event.kind == "lost" else f"{event.kind} at step {event.step}"
+            self.notify(one_line(f"{lane.letter} {lane.name}: {what}"), markup=False,
+                        severity="warning" if event.kind in ("diverged", "lost") else "error", timeout=4)
+
+    @property
+    def chosen(self) -> LaneState:
+        """The lane that keys are about."""
+        return self.state.lanes[self.view.chosen]
+
+    def revive(self) -> None:
+        """Gets a new crew for a run that has none and was told to do something."""
+        raise NotImplementedError
+
+    def complain(self, text: str) -> None:
+        """Says what is wrong, but not the same twice in a few seconds."""
+        now = time.monotonic()
+        if now - self._complained.get(text, -COMPLAINT_S) >= COMPLAINT_S:  # else it stands there already
+            self._complained = {text: now}
+            self.notify(one_line(text), severity="warning", markup=False, timeout=COMPLAINT_S)
+
+    @property
+    def _trouble(self) -> str:
+        """What the header says is wrong, and what to do about it."""
+        if self.hands.reviving:
+            return "a new crew is starting ..."
+        trouble = self.follower.trouble
+        if self.state.over and (left := self.follower.resumable()):
+            trouble = trouble or f"{len(left)} of {len(self.state.lanes)} interrupted"
+            return f"{trouble} · Ctrl+R resumes"
+        return trouble
