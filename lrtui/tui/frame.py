@@ -9,6 +9,11 @@ from textual.widget import Widget
 
 from lrtui.tui.render.canvas import Canvas
 
+QUEUED = 2
+"""With more writes than this still waiting for the terminal, nothing is added to them: frames come as fast as the line
+takes them, each with all that changed since the last one, and a key's answer never stands behind a queue of old frames."""
+LATER_S = 0.05
+
 
 class Frame(Widget):
     """Draw in `canvas`, then `commit()`. After a change of size there is a new, empty canvas and a `Resized` message."""
@@ -27,6 +32,8 @@ class Frame(Widget):
         self.canvas = Canvas(0, 0)
         self._shown = Canvas(0, 0)
         self._strips: list[Strip] = []
+        self._late = False
+        """Whether a look at the queue is coming anyway."""
 
     def on_resize(self) -> None:
         width, height = self.size
@@ -37,12 +44,25 @@ class Frame(Widget):
     def commit(self) -> None:
         """Shows what has been drawn since the last time: only rows, and of rows only spans, that are different."""
         spans = self.canvas.changed(self._shown)
-        if not spans:
+        if not spans or self._late:
+            return
+        if self._queued() > QUEUED:
+            self._late = True
+            self.set_timer(LATER_S, self._commit_late)
             return
         for y in {y for y, _, _ in spans}:
             self._strips[y] = self.canvas.strip(y)
         self._shown.take(self.canvas)
         self.refresh(*[Region(start, y, stop - start, 1) for y, start, stop in spans])
+
+    def _commit_late(self) -> None:
+        self._late = False
+        self.commit()
+
+    def _queued(self) -> int:
+        """Writes that the terminal has not taken yet; 0 where that cannot be known."""
+        writer = getattr(self.app._driver, "_writer_thread", None)
+        return writer._queue.qsize() if writer is not None else 0
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Straight from the strips: there is no border and no padding for Textual's style cache to see to."""
