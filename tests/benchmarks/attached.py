@@ -1,0 +1,64 @@
+"""What a viewer takes from the training: `python tests/benchmarks/attached.py [ROUNDS]`.
+
+Eight lanes train on all cores, without a screen. In turns of ten seconds a viewer in a pty (200x50, everything it sends is
+read) watches them, or waits stopped (SIGSTOP): steps a second with it by those without, the median of the rounds and their range.
+"""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from terminal import Terminal
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from lrtui.core import scenario
+from lrtui.launch import Crew
+from tests.faults.harness import Contest
+
+HERE = Path(__file__).parent
+LANES, ROUNDS, SECONDS, SETTLE_S = 8, 6, 10.0, 1.0
+
+
+def steps(contest: Contest) -> int:
+    """Done by all lanes, as far as they are recorded."""
+    contest.look().follower.catch_up()
+    contest.told.clear()
+    return sum(lane.steps for lane in contest.follower.state.lanes)
+
+
+def speed(contest: Contest, terminal: Terminal) -> float:
+    """Steps a second of all lanes together."""
+    terminal.collect(SETTLE_S)
+    began, first = time.perf_counter(), steps(contest)
+    terminal.collect(SECONDS)
+    return (steps(contest) - first) / (time.perf_counter() - began)
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    raw = {"task": "models.py:Middle", "epochs": 10_000_000, "batch_size": 32, "sample_every": 1000,
+           "lane": [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]}
+    race = scenario.parse(raw, source="benchmark", folder=HERE, scenario="attached")
+    with tempfile.TemporaryDirectory() as runs, Contest(Crew().start(race, Path(runs))) as contest:
+        contest.goes_on(by=10)
+        terminal, ratios = Terminal("watch", runs=runs), []
+        terminal.collect(5.0)
+        for _ in range(rounds):
+            watched = speed(contest, terminal)
+            terminal.process.send_signal(signal.SIGSTOP)
+            alone = speed(contest, terminal)
+            terminal.process.send_signal(signal.SIGCONT)
+            ratios.append(watched / alone)
+        terminal.close()
+    print(f"steps a second with a viewer / without, {LANES} lanes: {statistics.median(ratios):.3f} "
+          f"({min(ratios):.3f}-{max(ratios):.3f}, {rounds} rounds of {SECONDS:.0f} s each)   (>= 0.97)")
+
+
+if __name__ == "__main__":
+    main()
