@@ -11,9 +11,11 @@ from pathlib import Path
 
 from lrtui.core.commands import REFUSED, AnyCommand
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.events import CREW_GONE, AnyEvent, Ended, Noted
+from lrtui.core.events import CREW_GONE, AnyEvent, Ended, Noted, Steps
+from lrtui.core.forgetting import MEMORY
 from lrtui.core.standings import UNFINISHED
 from lrtui.core.state import LaneState, RaceState, apply, presume
+from lrtui.store.lookback import Lines, Pictures
 from lrtui.store.reader import Reader
 from lrtui.store.rundir import CREW_LOG, tail
 from lrtui.store.writer import Writer
@@ -31,10 +33,13 @@ RESUMABLE = ("cut off", "interrupted")
 class Follower:
     """A run and what is known of it; `poll` brings it up to date."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, memory: int = MEMORY) -> None:
+        """`memory`: bytes that the curves of all lanes may take up."""
         self.run = run
         self.reader = Reader(run)
-        self.state = RaceState(self.reader.race)
+        self.state = RaceState(self.reader.race, memory)
+        self.pictures, self.lines = Pictures(), Lines()
+        """Where samples and lines of the log lie in the record: `reader.event` reads them again."""
         self.trouble = ""
         """Why the record may be behind the training, or ended too early; '' where nothing is wrong."""
         self._writer: Writer | None = None
@@ -51,8 +56,7 @@ class Follower:
         except StoreUnavailable as error:
             self.trouble = error.message
             return []
-        for event in events:
-            apply(self.state, event)
+        self._fold(events)
         if events:
             self.trouble = ""  # the record goes on: whatever kept it is over
         if not self.state.over:
@@ -65,6 +69,20 @@ class Follower:
             self._looked = time.monotonic()
             events += self._look()
         return events
+
+    def _fold(self, events: list[AnyEvent]) -> None:
+        """Events that were just read come into the state; where lines and pictures lie is noted."""
+        rows = iter(self.reader.rows)
+        for event in events:
+            row = 0 if isinstance(event, Steps) else next(rows)
+            apply(self.state, event)
+            self.pictures.take(row, event)
+            self._note_lines(event.lane, row)
+
+    def _note_lines(self, lane: int, row: int = 0) -> None:
+        """Notes where a line lies that the log has got."""
+        if len(self.lines) < self.state.log_count:
+            self.lines.take(row, lane)
 
     def catch_up(self) -> None:
         """Reads the record to its end; RunError where that is not possible just now."""
@@ -81,13 +99,13 @@ class Follower:
         except StoreUnavailable:
             return []
         self.trouble = "" if events else trouble
-        for event in events:
-            apply(self.state, event)
+        self._fold(events)
         if not silent or events:
             return events
         ends = self._ends()
         for end in ends:
             presume(self.state, end)
+            self._note_lines(end.lane)
         return [*ends]
 
     @property
@@ -149,6 +167,7 @@ class Follower:
         notes = [Noted(lane=-1, at=time.time(), text=line) for line in self._last_words()]
         for note in notes:
             apply(self.state, note)
+            self._note_lines(note.lane)
         self.trouble = self.reader.trouble()
         return [*notes]
 

@@ -72,6 +72,8 @@ class Started(Event, frozen=True, kw_only=True):
     """Whether the task has validation samples."""
     first: int = 0
     """The step with which it begins: above 0 where it goes on from a snapshot."""
+    role: str = ""
+    """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of older versions."""
 
 
 class Steps(Event, frozen=True, kw_only=True):

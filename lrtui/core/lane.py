@@ -6,13 +6,16 @@ Columns go by step: where nothing is recorded (a lane that was forked, blocks th
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
+from lrtui.core.clock import Clock
 from lrtui.core.detectors import Findings, Smooth, early_steps
+from lrtui.core.epochs import Epochs
 from lrtui.core.events import (
     Alerted,
     AnyEvent,
@@ -69,6 +72,8 @@ class LaneState:
         self.status = "waiting"
         """waiting, running or paused; at the end the reason: finished, stopped, nan, error, died, interrupted."""
         self.started: Started | None = None
+        self.roles: list[str] = []
+        """The processes that have trained it, the present one last; none where an older version recorded the run."""
         self.ended: Ended | None = None
         self.presumed = False
         """Whether its end is only a guess, because nobody is left to record one: what is recorded later undoes it."""
@@ -78,7 +83,7 @@ class LaneState:
         """Their bounds, so that an axis need not move when they come."""
         self.alerts: list[Alerted] = []
         self.columns: dict[str, Series] = {}
-        self.evaluations: list[Evaluated] = []
+        self.evaluations = Epochs()
         self.sample: Sampled | None = None
         self.steps = born
         """Steps done, those that it inherited included."""
@@ -97,14 +102,17 @@ class LaneState:
         self.abandoned: list[Abandoned] = []
         self.findings = Findings()
         """What the rules know of it; `verdicts.verdict` makes a word of it."""
-        self.measured_steps: list[int] = []
-        self.measured: dict[str, list[float]] = {}
+        self.measured_steps = array("q")
+        self.measured: dict[str, array[float]] = {}
         """Columns of `events.Measured`, one value for each of `measured_steps`."""
         self.spent = 0.0
         """Seconds that measuring has taken."""
         self.spikes: list[int] = []
         self.smooth = Smooth(RANKING_FACTOR)
-        self.training_seconds = 0.0
+        self.clock: Clock = Clock(born, parent.clock.spent(born) if parent else 0.0)
+        """When it made its steps."""
+        self.kept: dict[tuple[Any, ...], Any] = {}
+        """What `tracks` has worked out of its columns, to be brought up to date rather than made anew."""
         self._marks: deque[tuple[float, int]] = deque([(math.nan, born)], maxlen=200)
         self.version = 0
         """Counts the changes: what shows this lane draws again when it differs."""
@@ -130,7 +138,7 @@ class LaneState:
     @property
     def epoch(self) -> int:
         """Epochs done."""
-        return self.evaluations[-1].epoch if self.evaluations else 0
+        return self.evaluations.last.epoch if self.evaluations.last else 0
 
     @property
     def factor(self) -> float:
@@ -161,6 +169,11 @@ class LaneState:
         return since
 
     @property
+    def training_seconds(self) -> float:
+        """What its own steps took together."""
+        return self.clock.own
+
+    @property
     def steps_per_second(self) -> float:
         """Of training, over all steps of its own; NaN before the first."""
         return (self.steps - self.born) / self.training_seconds if self.training_seconds > 0 else math.nan
@@ -170,12 +183,6 @@ class LaneState:
         """Steps per second of wall time over the last seconds; what remains takes `remaining / speed`."""
         (since, first), (until, last) = self._marks[0], self._marks[-1]
         return (last - first) / (until - since) if until > since else math.nan
-
-    def metric(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """A validation metric by step: float arrays x and y, one point for each epoch that has it."""
-        points = [(entry.step, entry.metrics[name]) for entry in self.evaluations if name in entry.metrics]
-        table = np.array(points, dtype=float).reshape(-1, 2)
-        return table[:, 0], table[:, 1]
 
     def last_measured(self, name: str) -> float:
         """The last finite value of a column of `measured`; NaN where there is none."""
@@ -201,9 +208,8 @@ class LaneState:
             case Planned():
                 self.plan, self.plan_range = event, _bounds(event.rates)
             case Evaluated():  # the epoch that a snapshot was taken at the end of may come twice
-                while self.evaluations and self.evaluations[-1].epoch >= event.epoch:
-                    self.evaluations.pop()
-                self.evaluations.append(event)
+                self.evaluations.take(event)
+                self.clock.mark(event.at)
             case Sampled():
                 self.sample = event
             case Snapshotted():
@@ -211,11 +217,14 @@ class LaneState:
                 return "" if event.tag in UNTOLD else snapshot_words(event)
             case Started():
                 self.started, self.status = event, "running"
+                if event.role and event.role not in self.roles[-1:]:
+                    self.roles.append(event.role)
+                self.clock.mark(event.at)
                 self._mark(event.at)
-                return (f"goes on at step {event.first} on {event.device}" if event.first
-                        else f"started on {event.device}, {event.total_steps} steps")
+                return started_words(event)
             case StatusChanged():
                 self.status = event.status
+                self.clock.mark(event.at)
                 self._mark(event.at, anew=True)
                 return f"{event.status} at step {event.step}"
             case RateChanged():
@@ -241,9 +250,9 @@ class LaneState:
         self.status = "running" if self.started else "waiting"
 
     def _take_measured(self, event: Measured) -> None:
-        self.measured_steps += event.steps
+        self.measured_steps.extend(event.steps)
         for name in event.columns:
-            self.measured.setdefault(name, []).extend(event.values(name).tolist())
+            self.measured.setdefault(name, array("d")).extend(event.values(name).tolist())
         self.spent = event.spent
 
     def _take_rate(self, event: RateChanged) -> bool:
@@ -272,7 +281,7 @@ class LaneState:
         self.last_loss = float(losses[-1])
         self.applied_lr = float(event.values("applied_lr")[-1])
         self.next_lr = float(event.values("next_lr")[-1])
-        self.training_seconds += float(event.values("seconds").sum(dtype=float))
+        self.clock.take(event.first, event.values("seconds"), event.at, self.columns["seconds"])
         self.steps = event.first + event.count
         self._mark(event.at)
 
@@ -282,14 +291,14 @@ class LaneState:
         began = max(step, self.born)
         if event.why in ("rewound", "restarted") and len(losses) > began:
             kept = Series()
-            kept.extend(losses.values[began:])
+            kept.extend(losses.part(began, len(losses)))
             self.abandoned = [*self.abandoned, Abandoned(began, kept)][-ABANDONED:]
         if event.why in ("rewound", "restarted") and self.sample and self.sample.step > step:
             self.sample = None
         if step < self.born:  # it no longer goes on from its parent: it begins by itself
             self.born, self._inherited = step, 1.0
         self.columns = {name: series.cut(step) for name, series in self.columns.items()} if step > self.born else {}
-        self.evaluations = [one for one in self.evaluations if one.step <= step]
+        self.evaluations.cut(step)
         self.alerts = [one for one in self.alerts if one.step < step]
         self.rate_changes = [one for one in self.rate_changes if one.step <= step]
         self.spikes = [one for one in self.spikes if one < step]
@@ -301,23 +310,20 @@ class LaneState:
         elif self.findings.flat_since is not None and self.findings.flat_since > step:
             self.findings = msgspec.structs.replace(self.findings, flat_since=None)
         self.ended, self.presumed, self.status, self.steps = None, False, "running", step
+        self.clock.cut(step, self.columns.get("seconds"))
         self._recount()
+        self.clock.mark(event.at)
         self._mark(event.at, anew=True)
 
     def _recount(self) -> None:
-        """Makes first, last, best and smoothed loss, rates and time anew, from the columns."""
-        losses, seconds = (self.columns[name].values[self.born:] if name in self.columns else np.empty(0)
-                           for name in ("loss", "seconds"))
-        self.first_loss, self.last_loss = (float(losses[0]), float(losses[-1])) if len(losses) else (math.nan, math.nan)
-        self.best_loss, self.best_step = math.nan, None
-        if np.isfinite(losses).any():
-            lowest = int(np.where(np.isfinite(losses), losses, np.inf).argmin())
-            self.best_loss, self.best_step = float(losses[lowest]), self.born + lowest
+        """Makes first, last, best and smoothed loss and the rates anew, from the columns."""
+        losses = self.columns.get("loss", Series())
+        self.first_loss, self.last_loss = (losses.at(self.born), losses.last) if len(losses) > self.born else (math.nan, math.nan)
+        self.best_step, self.best_loss = losses.lowest(self.born) or (None, math.nan)
         self.smooth = Smooth(RANKING_FACTOR)
-        self.smooth.extend(losses[-MEMORY:].astype(float))
+        self.smooth.extend(losses.part(max(len(losses) - MEMORY, self.born), len(losses)).astype(float))
         self.applied_lr, self.next_lr = (self.columns[name].last if name in self.columns else math.nan
                                          for name in ("applied_lr", "next_lr"))
-        self.training_seconds = float(np.nansum(seconds, dtype=float))
 
     def _mark(self, at: float, *, anew: bool = False) -> None:
         """Notes how far it is at a time, for its speed; `anew` where what came before says nothing about it."""
@@ -326,6 +332,12 @@ class LaneState:
         self._marks.append((at, self.steps))
         while len(self._marks) > 2 and not self._marks[0][0] >= at - SPEED_WINDOW:
             self._marks.popleft()
+
+
+def started_words(event: Started) -> str:
+    """A beginning in words."""
+    return f"goes on at step {event.first} on {event.device}" if event.first else (
+        f"started on {event.device}, {event.total_steps} steps")
 
 
 def rate_words(event: RateChanged) -> str:

@@ -28,7 +28,7 @@ _FORK = re.compile(r" fork( \d+)?$")
 
 def lane_words(lane: Lane) -> str:
     """The lane as one line that `lane_from_words` reads again; its name is not in it."""
-    options = [f"{key}={_toml(value)}" for key, value in lane.optimizer.options.items()]
+    options = [f"{key}={toml_value(value)}" for key, value in lane.optimizer.options.items()]
     schedule = [f"schedule={_call(lane.schedule)}"] if lane.schedule else []
     return " ".join([f"optimizer={lane.optimizer.name}", f"lr={lane.lr!r}", *options, *schedule])
 
@@ -123,21 +123,28 @@ def _split(text: str, source: str) -> list[str]:
     return [word for word in [*words, word] if word]
 
 
-def _toml(value: Any) -> str:
-    """A value of an optimizer's option as it stands in a scenario."""
+def toml_value(value: Any) -> str:
+    """A value of an option as it stands in a scenario, on one line."""
     match value:
         case bool():
             return str(value).lower()
         case str():
-            return json.dumps(value, ensure_ascii=False)
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case dict():
+            return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(one)}" for key, one in value.items()) + " }"
         case list() | tuple():
-            return "[" + ", ".join(map(_toml, value)) + "]"
+            return "[" + ", ".join(map(toml_value, value)) + "]"
     return repr(value)
+
+
+def toml_key(key: str) -> str:
+    """A key as it stands in a scenario: bare where that will do."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
 
 
 def _call(schedule: ScheduleSpec) -> str:
     """A schedule as a call, with all that it is made of."""
-    settings = _settings(schedule)
+    settings = schedule_settings(schedule)
     name = settings.pop("name")
     usual = catalogue.schedules().get(schedule.name)
     if schedule.name in catalogue.COMPOSITE or schedule.interval != (usual.interval if usual else "epoch"):
@@ -146,7 +153,7 @@ def _call(schedule: ScheduleSpec) -> str:
     return f"{name}({inner})" if inner else name
 
 
-def _settings(schedule: ScheduleSpec) -> dict[str, Any]:
+def schedule_settings(schedule: ScheduleSpec) -> dict[str, Any]:
     """The table of a schedule; what a person's own files are is said in full, so that it can be found from anywhere."""
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in schedule.options.items()}
     name = schedule.name
@@ -154,5 +161,5 @@ def _settings(schedule: ScheduleSpec) -> dict[str, Any]:
         name = str(schedule.code)
     elif schedule.code:
         options["lr_lambda"] = str(schedule.code)
-    children = {"schedulers": [_settings(child) for child in schedule.children]} if schedule.children else {}
+    children = {"schedulers": [schedule_settings(child) for child in schedule.children]} if schedule.children else {}
     return {"name": name, **children, **options}

@@ -134,8 +134,8 @@ def _by_how_much(ranked: list[LaneState]) -> str:
 
 def _on_validation(ranked: list[LaneState]) -> Iterator[str]:
     """Where the validation loss names another winner, by more than a twentieth."""
-    held = {lane.index: lane.evaluations[-1].metrics["val_loss"] for lane in ranked
-            if lane.evaluations and math.isfinite(lane.evaluations[-1].metrics.get("val_loss", math.nan))}
+    held = {lane.index: last.metrics["val_loss"] for lane in ranked
+            if (last := lane.evaluations.last) and math.isfinite(last.metrics.get("val_loss", math.nan))}
     if ranked[0].index not in held:
         return
     best = min((lane for lane in ranked if lane.index in held), key=lambda lane: held[lane.index])

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SHIFT = 4
-FACTOR = 1 << SHIFT
-"""Values per bucket, buckets per bucket of the next level."""
-GROWTH = 1.2
-AT_ONCE = 32768
-"""So many values or buckets are read in one go; more than that, and the next level up is cheaper."""
+from lrtui.core.growing import Flags, Floats, Growing, Places
+from lrtui.core.pyramid import STORED, Pyramid
+
+__all__ = ["FiniteRange", "Flags", "Floats", "Places", "Series", "Window", "columns_of", "linear_edges", "window_of"]
+
 KEPT = 4
 """Windows of a series that are kept, to be brought up to date rather than made anew: pane, overlay, a zoom or two."""
-_STORED = np.float32
-_INF = _STORED(np.inf)
-_OFFSETS = np.arange(FACTOR)[:, None]
-
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-Places = NDArray[np.int64]
-
 
 class Window(NamedTuple):
     """What `width` columns of a curve show; each array is (width,), float32 is NaN where a column has no finite point."""
@@ -53,50 +45,32 @@ class FiniteRange(NamedTuple):
     """The smallest value above zero, for a logarithmic axis; NaN when there is none."""
 
 
-class _Growing:
-    """An array that grows at its end, with the room for it."""
-
-    def __init__(self, dtype: type) -> None:
-        self._room: NDArray[Any] = np.empty(0, dtype)
-        self.size = 0
-
-    def append(self, block: NDArray[Any]) -> None:
-        wanted = self.size + len(block)
-        if wanted > len(self._room):
-            room = np.empty(max(64, int(wanted * GROWTH)), self._room.dtype)
-            room[: self.size] = self.view()
-            self._room = room
-        self._room[self.size : wanted] = block
-        self.size = wanted
-
-    def view(self) -> NDArray[Any]:
-        return self._room[: self.size]
-
-
 class Series:
     """A column of numbers by step, with a min/max pyramid: appended in blocks, read in windows of O(width)."""
 
     def __init__(self) -> None:
-        self._values = _Growing(_STORED)
-        self._levels: list[tuple[_Growing, _Growing]] = []
-        self._bad_from, self._bad_to = _Growing(np.uint32), _Growing(np.uint32)
+        self._pyramid = Pyramid()
+        self._bad_from, self._bad_to = Growing(np.uint32), Growing(np.uint32)
         self._range = FiniteRange(math.nan, math.nan, math.nan)
-        self._windows: dict[tuple[float, float, int], tuple[int, Window]] = {}
+        self._windows: dict[Hashable, tuple[Places, Window]] = {}
 
     def __len__(self) -> int:
-        return self._values.size
+        return len(self._pyramid)
 
     @property
     def values(self) -> Floats:
-        """All values, read-only; NaN and infinities included."""
-        view = self._values.view()
-        view.flags.writeable = False
-        return view
+        """All values, NaN and infinities included, not to be written to; see `part`."""
+        return self.part(0, len(self))
+
+    @property
+    def forgotten(self) -> int:
+        """Of the first so many values only the extremes of buckets are known, and which of them are finite."""
+        return self._pyramid.forgotten
 
     @property
     def last(self) -> float:
         """The newest value, finite or not; NaN when there is none."""
-        return float(self._values.view()[-1]) if len(self) else math.nan
+        return self.at(len(self) - 1) if len(self) else math.nan
 
     @property
     def last_finite(self) -> tuple[int, float] | None:
@@ -104,85 +78,126 @@ class Series:
         at = len(self) - 1
         if self._bad_to.size and self._bad_to.view()[-1] == len(self):
             at = int(self._bad_from.view()[-1]) - 1
-        return (at, float(self._values.view()[at])) if at >= 0 else None
+        return (at, self.at(at)) if at >= 0 else None
 
     @property
     def nbytes(self) -> int:
         """Bytes held, room to grow included."""
-        parts = [self._values, self._bad_from, self._bad_to, *(part for level in self._levels for part in level)]
-        return sum(part._room.nbytes for part in parts)
+        return self._pyramid.nbytes + self._bad_from.nbytes + self._bad_to.nbytes
 
     def finite_range(self) -> FiniteRange:
         """Lowest, highest and smallest positive finite value so far, in O(1)."""
         return self._range
 
+    def part(self, start: int, stop: int) -> Floats:
+        """The values [start, stop), 0 <= start; for each that is forgotten and finite the middle of its bucket."""
+        values = self._pyramid.part(start, min(stop, len(self)))
+        if start < self.forgotten:
+            early = values[: self.forgotten - start]
+            early[self._bad(start, start + len(early))] = np.nan
+        values.flags.writeable = False
+        return values
+
+    def at(self, step: int) -> float:
+        """The value of a step in 0..len - 1, likewise."""
+        return float(self.part(step, step + 1)[0]) if step < self.forgotten else float(self._pyramid.newer(step))
+
+    def lowest(self, start: int = 0) -> tuple[int, float] | None:
+        """(step, value) of the lowest finite value from step `start` on, the first of equal ones; None where there is none."""
+        values = self.part(start, len(self))
+        if start < self.forgotten:
+            lows = self._pyramid.read(0, np.arange(start, self.forgotten))[0]
+            values = np.concatenate((lows, values[len(lows) :]))
+            values[self._bad(start, len(self))] = np.inf
+        values = np.where(np.isfinite(values), values, np.inf)
+        place = int(values.argmin()) if len(values) else 0
+        return (start + place, float(values[place])) if len(values) and values[place] < np.inf else None
+
+    def before_gaps(self, edges: Places) -> Places:
+        """Where the last finite values before runs of NaN and infinities stand: of each column [edges[c], edges[c + 1]) the
+        last one that there is. What comes before the first finite value is no gap."""
+        begins = self._bad_from.view()
+        count = begins.searchsorted((edges + 1).astype(np.uint32))
+        places: Places = begins[count[1:][count[1:] > count[:-1]] - 1].astype(np.int64) - 1
+        return places[places >= 0]
+
     def extend(self, values: ArrayLike) -> None:
         """Append numbers of any float type; kept as float32, so what float32 cannot hold becomes an infinity."""
         with np.errstate(over="ignore"):
-            block = np.asarray(values, dtype=_STORED).reshape(-1)
+            block = np.asarray(values, dtype=STORED).reshape(-1)
         if not len(block):
             return
         finite = np.isfinite(block)
         self._note_bad_runs(finite)
         self._note_range(block[finite])
-        self._values.append(block)
-        if self._values.size // FACTOR > (self._levels[0][0].size if self._levels else 0):
-            self._build_levels()
+        self._pyramid.append(block)
 
     def cut(self, count: int) -> Series:
         """The first `count` values, or all where there are not so many, as a series of its own."""
-        shorter = Series()
-        shorter.extend(self._values.view()[:count])
+        shorter, count = Series(), min(count, len(self))
+        shorter._pyramid = self._pyramid.cut(count, self.part(self._pyramid.forgotten_of(count), count))
+        runs = int(self._bad_from.view().searchsorted(count))
+        shorter._bad_from.append(self._bad_from.view()[:runs])
+        shorter._bad_to.append(np.minimum(self._bad_to.view()[:runs], count))
+        values = self.part(0, count)
+        shorter._note_range(values[np.isfinite(values)])
+        if count and self.forgotten:
+            lows, highs = self._pyramid.extremes(np.array([0]), np.array([count]))
+            shorter._note_range(np.concatenate((lows, highs)))
         return shorter
 
-    def window(self, start: float, stop: float, width: int) -> Window:
-        """Steps [start, stop) cut in `width` columns; step x lies in column int((x - start) * width / (stop - start)).
+    def thin(self) -> int:
+        """Forgets the older half of the single values in favour of the extremes of each 16, or, where few are left, of those
+        in favour of each 256, and so on. The bytes that it set free; 0 where there is nothing left to forget."""
+        return self._pyramid.thin()
 
-        Asked again for the same range, it only looks at the columns that may have changed. Its arrays are not to be written to.
+    def window(self, start: float, stop: float, width: int) -> Window:
+        """Steps [start, stop) cut in `width` columns; step x lies in column int((x - start) * width / (stop - start))."""
+        edges = np.minimum(linear_edges(start, stop, width), len(self))
+        before, after = (math.floor((step - start) * width / (stop - start)) for step in (int(edges[0]) - 1, int(edges[-1])))
+        return self.window_at(edges, min(before, -1), max(after, width), key=(start, stop, width))
+
+    def window_at(self, edges: Places, before: int = -1, after: int | None = None, key: Hashable = None) -> Window:
+        """Columns of any size: column c holds the values [edges[c], edges[c + 1]), edges never fall and stay in 0..len.
+
+        `before` and `after` are the columns, outside, of the values next to the first and the last edge. Asked again with a
+        `key`, it looks only at the columns from the first edge on that has moved. Its arrays are not to be written to.
         """
-        key = start, stop, width
-        count, known = self._windows.pop(key, (0, None))
-        if known is None or count != len(self):
-            known = self._window(key, known, count)
-        self._windows[key] = len(self), known
+        outside = self._outside(edges, before, len(edges) - 1 if after is None else after)
+        if key is None:
+            return Window(*self._inside(edges), *outside)
+        known_edges, known = self._windows.pop(key, (edges[:0], None))
+        same = _first_difference(known_edges, edges) - 1
+        if known is None or same < 1:
+            known = Window(*self._inside(edges), *outside)
+        elif same < len(edges) - 1:
+            fresh = self._inside(edges[same:])
+            lo, hi, first, last = (np.concatenate((old[:same], new)) for old, new in zip(known[:4], fresh[:4], strict=True))
+            gap, cut = (np.concatenate((old[:same], new)) for old, new in zip(known[4:6], fresh[4:], strict=True))
+            known = Window(lo, hi, first, last, gap, cut, *outside)
+        elif outside != known[-2:]:
+            known = Window(*known[:-2], *outside)
+        self._windows[key] = edges, known
         if len(self._windows) > KEPT:
             del self._windows[next(iter(self._windows))]
         return known
 
-    def _window(self, key: tuple[float, float, int], known: Window | None, count: int) -> Window:
-        """The window, of which the columns that were complete when there were `count` values are known."""
-        start, stop, width = key
-        every = _endless_edges(start, stop, width)
-        edges = np.minimum(every, len(self))
-        before, after = (math.floor((step - start) * width / (stop - start)) for step in (int(edges[0]) - 1, int(edges[-1])))
-        before, after = min(before, -1), max(after, width)
-        complete = min(int(every[1:].searchsorted(count, "right")), width - 1)
-        if known is None or not complete:
-            return self.window_at(edges, before, after)
-        fresh = self.window_at(edges[complete:], before, after)
-        lo, hi, first, last = (np.concatenate((old[:complete], new)) for old, new in zip(known[:4], fresh[:4], strict=True))
-        gap, cut = (np.concatenate((old[:complete], new)) for old, new in zip(known[4:6], fresh[4:6], strict=True))
-        return Window(lo, hi, first, last, gap, cut, known.before, fresh.after)
-
-    def window_at(self, edges: Places, before: int = -1, after: int | None = None) -> Window:
-        """Columns of any size: column c holds the values [edges[c], edges[c + 1]), edges never fall and stay in 0..len.
-
-        `before` and `after` are the columns, outside, of the values next to the first and the last edge.
-        """
+    def _inside(self, edges: Places) -> tuple[Floats, Floats, Floats, Floats, Flags, Flags]:
         first, last, gap, cut = self._ends(edges[:-1], edges[1:])
-        lo, hi = self._extremes(edges)
-        left, inner, right = (self._finite_at(int(at)) for at in (edges[0] - 1, edges[-1] - 1, edges[-1]))
-        return Window(
-            lo, hi, first, last, gap, cut,
-            before=None if left is None else (before, left),
-            after=None if right is None or inner is None else (len(lo) if after is None else after, right),
-        )  # fmt: skip
+        lo, hi = self._pyramid.extremes(edges[:-1], edges[1:])
+        if self.forgotten > edges[0]:  # rounded outward, a column may have come upon its neighbour's values
+            lo, hi = (np.where(np.isnan(first), first, found) for found in (lo, hi))
+        return lo, hi, first, last, gap, cut
+
+    def _outside(self, edges: Places, before: int, after: int) -> tuple[tuple[int, float] | None, tuple[int, float] | None]:
+        left, inner, right = (self._finite_at(int(place)) for place in (edges[0] - 1, edges[-1] - 1, edges[-1]))
+        return None if left is None else (before, left), None if right is None or inner is None else (after, right)
 
     def _note_bad_runs(self, finite: Flags) -> None:
         """Remember where runs of NaN and infinities begin and end (8 bytes a run)."""
         if finite.all():
             return
-        flips = np.flatnonzero(np.diff(~finite, prepend=False, append=False)) + self._values.size
+        flips = np.flatnonzero(np.diff(~finite, prepend=False, append=False)) + len(self)
         begins, ends = flips[::2], flips[1::2]
         known = self._bad_to.view()
         if len(known) and known[-1] == begins[0]:
@@ -201,59 +216,6 @@ class Series:
         known = self._range
         self._range = FiniteRange(_least(known.low, low), -_least(-known.high, -high), _least(known.positive, positive))
 
-    def _build_levels(self) -> None:
-        """Complete buckets only: the tail of each level waits until FACTOR of them are there."""
-        raw = self._values.view()
-        below: tuple[NDArray[Any], NDArray[Any]] = (raw, raw)
-        for number in range(64):
-            complete = len(below[0]) // FACTOR
-            if not complete:
-                return
-            if number == len(self._levels):
-                self._levels.append((_Growing(_STORED), _Growing(_STORED)))
-            lows, highs = self._levels[number]
-            part = slice(lows.size * FACTOR, complete * FACTOR)
-            lo, hi = _cleaned(raw[part]) if number == 0 else (below[0][part], below[1][part])
-            lows.append(lo.reshape(-1, FACTOR).min(axis=1))
-            highs.append(hi.reshape(-1, FACTOR).max(axis=1))
-            below = lows.view(), highs.view()
-
-    def _extremes(self, edges: Places) -> tuple[Floats, Floats]:
-        """Lowest and highest finite value of each column: ragged ends level by level, then whole buckets at once."""
-        a, b, bucket = edges[:-1], edges[1:], edges
-        lo, hi = np.full(len(a), _INF), np.full(len(a), -_INF)
-        number = 0
-        while a[0] + AT_ONCE < b[-1]:
-            index = (bucket & ~(FACTOR - 1)) + _OFFSETS
-            lows, highs = self._read(number, index)
-            for side in (slice(None, -1), slice(1, None)):
-                outside = (index[:, side] < a) | (index[:, side] >= b)
-                np.minimum(lo, np.where(outside, _INF, lows[:, side]).min(axis=0), out=lo)
-                np.maximum(hi, np.where(outside, -_INF, highs[:, side]).max(axis=0), out=hi)
-            a, b, bucket, number = (a + FACTOR - 1) >> SHIFT, b >> SHIFT, bucket >> SHIFT, number + 1
-        if (a < b).any():
-            lows, highs = self._stretch(number, int(a[0]), int(b[-1]))
-            pairs, full = np.minimum(np.stack((a, b), axis=1).reshape(-1), b[-1]) - a[0], a < b
-            np.minimum(lo, np.minimum.reduceat(lows, pairs)[::2], out=lo, where=full)
-            np.maximum(hi, np.maximum.reduceat(highs, pairs)[::2], out=hi, where=full)
-        empty = lo > hi
-        lo[empty] = hi[empty] = np.nan
-        return lo, hi
-
-    def _read(self, number: int, index: Places) -> tuple[Floats, Floats]:
-        """Lows and highs of values (level 0) or of buckets; places beyond the end may hold anything."""
-        if number == 0:
-            return _cleaned(self._values.view().take(index, mode="clip"))
-        lows, highs = self._levels[number - 1]
-        return lows.view().take(index, mode="clip"), highs.view().take(index, mode="clip")
-
-    def _stretch(self, number: int, start: int, stop: int) -> tuple[Floats, Floats]:
-        """Lows and highs of [start, stop), and a zero after them."""
-        if number == 0:
-            return _cleaned(np.append(self._values.view()[start:stop], _STORED(0)))
-        lows, highs = self._levels[number - 1]
-        return np.append(lows.view()[start:stop], _STORED(0)), np.append(highs.view()[start:stop], _STORED(0))
-
     def _ends(self, a: Places, b: Places) -> tuple[Floats, Floats, Flags, Flags]:
         """First and last finite value of the columns [a, b), gap and cut, by the runs of what is not finite."""
         full = a < b
@@ -271,20 +233,28 @@ class Series:
             cut = full & (self._run(self._bad_to, ended) == first)
         return self._pick(first, full), self._pick(last, full), gap, cut
 
-    def _run(self, edge: _Growing, number: Places) -> Places:
+    def _run(self, edge: Growing, number: Places) -> Places:
         """Where the numbered runs begin or end; beyond the last run: beyond every step, before the first: -1."""
         place: Places = edge.view().take(number, mode="clip").astype(np.int64)
         place[number < 0] = -1
         place[number >= edge.size] = 1 << 40
         return place
 
+    def _bad(self, start: int, stop: int) -> Flags:
+        """Which of the values [start, stop) are not finite, by the runs of them."""
+        runs = slice(int(self._bad_to.view().searchsorted(start, "right")), int(self._bad_from.view().searchsorted(stop)))
+        turns = np.zeros(stop - start + 1, np.int8)
+        turns[(self._bad_from.view()[runs].astype(np.int64) - start).clip(0)] += 1
+        turns[(self._bad_to.view()[runs].astype(np.int64) - start).clip(max=stop - start)] -= 1
+        return turns[:-1].cumsum(dtype=np.int8) > 0
+
     def _pick(self, places: Places, full: Flags) -> Floats:
         if not len(self):
-            return np.full(len(places), np.nan, _STORED)
-        return np.where(full, self._values.view().take(places, mode="clip"), _STORED(np.nan))
+            return np.full(len(places), np.nan, STORED)
+        return np.where(full, self._pyramid.pick(places), STORED(np.nan))
 
     def _finite_at(self, place: int) -> float | None:
-        value = float(self._values.view()[place]) if 0 <= place < len(self) else math.nan
+        value = self.at(place) if 0 <= place < len(self) else math.nan
         return value if math.isfinite(value) else None
 
 
@@ -309,8 +279,8 @@ def columns_of(x: NDArray[np.float64], start: float, stop: float, width: int) ->
 
 
 @lru_cache(256)
-def _endless_edges(start: float, stop: float, width: int) -> Places:
-    """The edges of a series without end; a guess, and then exactly what the formula for a step's column says."""
+def linear_edges(start: float, stop: float, width: int) -> Places:
+    """The edges of `Series.window`, of a series without end; a guess, then exactly what the formula for a step's column says."""
     columns = np.arange(width + 1)
     near = np.ceil(start + columns * ((stop - start) / width)) + np.array([[-1], [0], [1]])
     edges = near[0] + (np.floor((near - start) * width / (stop - start)) < columns).sum(axis=0)
@@ -318,14 +288,16 @@ def _endless_edges(start: float, stop: float, width: int) -> Places:
     return whole
 
 
+def _first_difference(one: Places, other: Places) -> int:
+    """The place from which on two rows of edges differ; their length where they do not; 0 where they are not as long."""
+    if len(one) != len(other):
+        return 0
+    differs = one != other
+    place = int(differs.argmax())
+    return place if differs[place] else len(one)
+
+
 def _least(one: float, other: float) -> float:
     """The smaller one; NaN only when both are."""
     return one if one <= other or math.isnan(other) else other
 
-
-def _cleaned(values: Floats) -> tuple[Floats, Floats]:
-    """The values twice, fit for a minimum and for a maximum: what is not finite never wins."""
-    finite = np.isfinite(values)
-    if finite.all():
-        return values, values
-    return np.where(finite, values, _INF), np.where(finite, values, -_INF)

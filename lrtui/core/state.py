@@ -5,11 +5,13 @@ It lives on one thread; the screen, the plain lines and the report read it. Know
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import msgspec
 
-from lrtui.core.events import AnyEvent, Ended, Joined, Noted, Rewound, Snapshotted
+from lrtui.core.events import AnyEvent, Ended, Joined, Noted, Rewound, Snapshotted, Started, Steps
+from lrtui.core.forgetting import MEMORY, Limit
 from lrtui.core.lane import RANKING_FACTOR, Abandoned, LaneState
 from lrtui.core.spec import Race
 
@@ -21,13 +23,17 @@ LOG_LINES = 1000
 class RaceState:
     """A race so far: its lanes, its log, and what its crew says of itself."""
 
-    def __init__(self, race: Race) -> None:
+    def __init__(self, race: Race, memory: int = MEMORY) -> None:
+        """`memory`: bytes that the curves of all lanes may take up; beyond them, old single values become extremes of buckets."""
         self.race = race
         """What was asked for, and the lanes that joined since."""
         self.lanes = [LaneState(index, lane) for index, lane in enumerate(race.lanes)]
         self.log: deque[tuple[float, int, str]] = deque(maxlen=LOG_LINES)
         """(seconds since 1970, lane or -1, text): one entry for each thing that happened."""
         self.log_count = 0
+        self._limit = Limit(memory)
+        self.began = math.nan
+        """When its first lane began, in seconds since 1970: the beginning of the axis of wall time."""
 
     @property
     def over(self) -> bool:
@@ -56,8 +62,15 @@ def apply(state: RaceState, event: AnyEvent) -> None:
         lane.revive()
     if lane.over and not isinstance(event, Rewound | Snapshotted | Noted):
         return  # what a process said before it was found dead may arrive after its end was written
+    if isinstance(event, Started) and math.isnan(state.began):
+        state.began = event.at
+        for each in state.lanes:
+            each.clock.origin = event.at
     lane.version += 1
-    if text := lane.take(event):
+    text = lane.take(event)
+    if isinstance(event, Steps):
+        state._limit.watch(state.lanes, event.count * len(event.columns))
+    if text:
         state._note(event.at, lane.index, text)
 
 
@@ -82,4 +95,5 @@ def _join(state: RaceState, event: Joined) -> None:
     parent = state.lanes[event.parent] if 0 <= event.parent < event.lane else None
     state.race = msgspec.structs.replace(state.race, lanes=(*state.race.lanes, event.child))
     state.lanes.append(LaneState(event.lane, event.child, parent, event.step))
+    state.lanes[-1].clock.origin = state.began
     state._note(event.at, event.lane, joined_words(state, event))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x1b\\|\x07|$)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]", re.DOTALL)
+_ERASES = re.compile(r"\x1b\[[0-2]?K")
 # C0 but tab and newline, DEL, C1, and the marks that turn the direction of what follows.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -16,6 +17,16 @@ def literal(text: str) -> str:
     text = text.replace("\r\n", "\n").expandtabs(4)
     text = _CONTROLS.sub("", _ESCAPES.sub("", text))
     return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be written to a terminal
+
+
+def overwritten(line: str) -> str:
+    """What one line of output leaves on a screen: after a carriage return what follows is written over it, as progress bars
+    mean it, and an erase sequence clears the rest; `literal` as it is."""
+    shown = ""
+    for piece in line.rstrip("\r\n").split("\r"):
+        text = literal(piece)
+        shown = text if _ERASES.search(piece) else text + shown[len(text):]
+    return shown
 
 
 def one_line(text: str) -> str:

@@ -60,7 +60,7 @@ def warming(lane: LaneState) -> bool:
     """Whether no step of the early window was made with even half of the lane's rate."""
     if "applied_lr" not in lane.columns:
         return False
-    applied = lane.columns["applied_lr"].values[:early_steps(lane.total_steps)]
+    applied = lane.columns["applied_lr"].part(0, early_steps(lane.total_steps))
     known = applied[np.isfinite(applied)]  # nothing was applied at a step that was refused
     return len(known) > 0 and bool(known.max() < lane.rate / 2)
 

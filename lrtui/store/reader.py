@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from lrtui.store.rundir import CREW_LOG, DATABASE
 
 ROWS = 4000
 """Rows that one look takes at most."""
+KEPT_BYTES = 16 * 1024 * 1024
+"""Of events that were read again, so much is kept for the next time."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -69,6 +72,11 @@ class Reader:
             self.race: Race = msgspec.json.decode(body, type=Race)
         except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
             raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
+        self.rows: list[int] = []
+        """Of the events of the last `poll` that are no blocks of steps, in their order: for `event`."""
+        self._again: OrderedDict[int, tuple[AnyEvent, int]] = OrderedDict()
+        """Events that were read again, with their sizes; the one that was wanted last at the end."""
+        self._again_bytes = 0
         self._last = 0
         self._beat, self._beat_at = 0.0, time.monotonic()
         """The crew's last beat, and when it was first seen here: what the clock says does not count."""
@@ -82,19 +90,40 @@ class Reader:
         """
         found: list[AnyEvent] = []
         until = time.perf_counter() + budget_s
-        self.caught_up = False
+        self.caught_up, self.rows = False, []
         try:
             query = "SELECT id, body FROM events WHERE id > ? ORDER BY id LIMIT ?"
             for number, body in self._db.execute(query, (self._last, rows)):
                 found.append(events.decode(body))
                 self._last = number
+                if not isinstance(found[-1], Steps):
+                    self.rows.append(number)
                 if time.perf_counter() > until:
                     break
             else:
                 self.caught_up = len(found) < rows
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
+            if not found:  # else what came before it counts, and the next look meets the trouble again
+                raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
         return list(merge(found))
+
+    def event(self, row: int) -> AnyEvent | None:
+        """One event again, by its row; None where it cannot be read just now. The last ones that were asked for are kept."""
+        if row in self._again:
+            self._again.move_to_end(row)
+            return self._again[row][0]
+        try:
+            found = self._db.execute("SELECT body FROM events WHERE id = ?", (row,)).fetchone()
+        except sqlite3.Error:
+            return None
+        if found is None:
+            return None
+        event = events.decode(found[0])
+        self._again[row] = event, len(found[0])
+        self._again_bytes += len(found[0])
+        while self._again_bytes > KEPT_BYTES and len(self._again) > 1:
+            self._again_bytes -= self._again.popitem(last=False)[1][1]
+        return event
 
     def results(self, numbers: list[int]) -> dict[int, str]:
         """What became of commands, for those that have been carried out."""
@@ -122,9 +151,13 @@ class Reader:
         """The crew's row, None before its first beat."""
         return next((process for process in self._processes() if process.role == "crew"), None)
 
+    def trainers(self) -> dict[str, Process]:
+        """The trainers that are known to have worked on the run, by role."""
+        return {process.role: process for process in self._processes() if process.role.startswith("trainer")}
+
     def trainers_alive(self) -> bool:
         """Whether any trainer of the run still exists: it may have something to say though the crew is gone."""
-        return any(process.alive() for process in self._processes() if process.role.startswith("trainer"))
+        return any(process.alive() for process in self.trainers().values())
 
     def _processes(self) -> list[Process]:
         try:

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from lrtui.core.commands import Add, AnyCommand, Fork
 from lrtui.core.errors import StoreUnavailable, Superseded
-from lrtui.core.events import AnyEvent, Noted, Steps
+from lrtui.core.events import AnyEvent, Noted, Started, Steps
 from lrtui.store.writer import Row, Writer, row
 
 FLUSH_S = 0.05
@@ -61,7 +63,9 @@ class Recorder:
         self._thread.start()
 
     def put(self, event: AnyEvent) -> None:
-        """Hands over an event to be written with the next flush."""
+        """Hands over an event to be written with the next flush; a lane's start is signed with this process's role."""
+        if isinstance(event, Started):
+            event = msgspec.structs.replace(event, role=self._writer.role)
         if not self.superseded:
             self._hand_over(event)
 

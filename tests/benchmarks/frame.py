@@ -1,11 +1,14 @@
-"""One frame of the race screen: windows, dots, cells, changed spans and strips of 8 panes at 200x50, beside plotext.
+"""One frame of the race screen: 8 lanes at 200x50, fitted, drawn, compared, made into strips; beside plotext and textual-plot.
 
-Run by hand: python tests/benchmarks/frame.py. CPU time of the thread, the best of several rounds. The compositor is not
-in it: a benchmark of the whole screen measures that.
+Run by hand: python tests/benchmarks/frame.py. What is drawn is what the screen draws: all panes after 20 new steps a lane, and
+at every fifth frame all figures and the standings. CPU time of the thread, the mean of many frames. The compositor is not in it:
+tests/benchmarks/terminal.py measures the whole program. The other two draw one pane's loss curve, every point given to them;
+textual-plot where it is installed (`pip install textual-plot`, or PYTHONPATH).
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sys
 import time
@@ -14,136 +17,108 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.style import Style
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.core.numbers import loss, rate
-from lrtui.core.series import Series
-from lrtui.tui.layout import PaneParts, Rect, arrange, pane_parts
-from lrtui.tui.render import digits, raster
-from lrtui.tui.render.axis import Limits, x_ticks, y_ticks
-from lrtui.tui.render.canvas import Canvas, style_id
+from lrtui.core import scenario
+from lrtui.core.events import Column, Started, Steps
+from lrtui.core.state import RaceState, apply
+from lrtui.core.verdicts import verdict
+from lrtui.tui.layout import arrange, pane_parts
+from lrtui.tui.render import pane, panels, table
+from lrtui.tui.render.canvas import Canvas
+from lrtui.tui.view import RaceView
 
 WIDTH, HEIGHT, LANES = 200, 50, 8
 POINTS = 20_000, 100_000, 1_000_000
 NEW = 20
 """Steps a lane that arrive between two frames."""
-CURVE, FAINT = style_id(Style(color="cyan")), style_id(Style(color="grey50"))
+FIGURES_EVERY = 5
 
 
-class Pane:
-    """A lane's history and the part of the screen where it is drawn."""
+def make_state(points: int) -> RaceState:
+    """A race of lanes that have made so many of 1.2 times as many steps."""
+    raw = {"task": "linear-toy", "steps": int(points * 1.2), "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
+    state = RaceState(scenario.parse(raw, source="benchmark", folder=Path()))
+    for index in range(LANES):
+        apply(state, Started(lane=index, at=0.0, device="cpu", steps_per_epoch=100, total_steps=int(points * 1.2), parameters=11,
+                             init_checksum="a", batch_checksum="b", intra_op_threads=1, validated=False))
+        for first in range(0, points, 10_000):
+            apply(state, block(index, first, 10_000, points))
+    return state
 
-    def __init__(self, seed: int, points: int, canvas: Canvas, rect: Rect) -> None:
-        random = np.random.default_rng(seed)
-        self.budget = int(points * 1.2)
-        steps = np.arange(self.budget + 100_000) / points
-        noise = 0.1 * random.exponential(size=len(steps)) * np.exp(-2 * steps)
-        self.future = (np.exp(-4 * steps) + 0.02 + noise).astype(np.float32)
-        self.loss, self.rate = Series(), Series()
-        self.canvas, self.parts = canvas.view(rect), pane_parts(rect.width, rect.height)
-        self.limits = Limits.around(0.01, 1.5, log=True)
-        self.advance(points)
 
-    def advance(self, count: int) -> None:
-        at = len(self.loss)
-        self.loss.extend(self.future[at : at + count])
-        self.rate.extend(np.float32(1e-3) * np.cos(np.arange(at, at + count) * (1.5 / self.budget)))
-
-    def draw(self) -> None:
-        self.canvas.fill()
-        low, high, positive = self.loss.finite_range()
-        self.limits = self.limits.fit(positive if self.limits.log else low, high)
-        self._words(self.parts)
-        self._curve(self.loss, self.parts.curve, self.limits)
-        if self.parts.rate_curve:
-            self._curve(self.rate, self.parts.rate_curve, Limits(0, 1e-3))
-
-    def _words(self, parts: PaneParts) -> None:
-        self.canvas.text(*parts.title[:2], "A  adam-0.001", CURVE)
-        self.canvas.text(*parts.words[:2], "Adam(lr=0.001) running OK", FAINT)
-        digits.write(self.canvas, *parts.rate[:2], rate(self.rate.last), CURVE)
-        for line in parts.numbers:
-            self.canvas.text(*line[:2], f"loss {loss(self.loss.last)} step {len(self.loss)}"[: line.width], FAINT)
-        for tick in y_ticks(self.limits, parts.y_labels.height):
-            self.canvas.text(0, parts.y_labels.y + tick.cell, tick.label, FAINT)
-        if parts.x_labels:
-            for tick in x_ticks(0, self.budget, parts.x_labels.width):
-                self.canvas.text(parts.x_labels.x + tick.cell, parts.x_labels.y, tick.label, FAINT)
-
-    def _curve(self, series: Series, rect: Rect, limits: Limits) -> None:
-        window = series.window(0, self.budget, rect.width * raster.DOTS_X)
-        drawn = raster.draw(window, rect.height, limits.low, limits.high, limits.log)
-        self.canvas.put(rect.x, rect.y, raster.codes(drawn.bits), CURVE)
+def block(lane: int, first: int, count: int, points: int) -> Steps:
+    """Losses that fall, with noise, and a rate that falls like a cosine."""
+    steps = np.arange(first, first + count) / points
+    noise = 0.1 * np.random.default_rng([lane, first]).exponential(size=count) * np.exp(-2 * steps)
+    rates = 10.0 ** -lane * (1 + np.cos(math.pi * np.minimum(steps / 1.2, 1))) / 2
+    columns = {"loss": Column.pack(np.exp(-4 * steps) + 0.02 + noise, "f4"), "grad_norm": Column.pack(noise, "f4"),
+               "seconds": Column.pack(np.full(count, 5e-4), "f4"), "applied_lr": Column.pack(rates),
+               "next_lr": Column.pack(rates)}
+    return Steps(lane=lane, at=first * 5e-4, first=first, count=count, columns=columns)
 
 
 class Screen:
-    """All panes on one canvas, and what was on it a frame ago."""
+    """A race on a canvas, and what was on it a frame ago."""
 
     def __init__(self, points: int) -> None:
-        self.canvas = Canvas(WIDTH, HEIGHT)
-        rects = arrange(WIDTH, HEIGHT, LANES).panes
-        self.panes = [Pane(lane, points, self.canvas, rect) for lane, rect in rects.items()]
+        self.points, self.at, self.frames = points, points, 0
+        self.state, self.view = make_state(points), RaceView()
+        self.canvas, self.layout = Canvas(WIDTH, HEIGHT), arrange(WIDTH, HEIGHT, range(LANES))
         self.old = self.canvas.copy()
-        self.cells = 0
 
     def advance(self) -> None:
-        for pane in self.panes:
-            pane.advance(NEW)
+        """New steps; folding them is not part of the frame."""
+        for index in range(LANES):
+            apply(self.state, block(index, self.at, NEW, self.points))
+        self.at += NEW
+
+    def draw(self) -> None:
+        """As the screen does it."""
+        figures = self.frames % FIGURES_EVERY == 0
+        self.frames += 1
+        self.view.fit(self.state, figures=figures)
+        panels.header(self.canvas.view(self.layout.header), self.state, "")
+        for index, rect in self.layout.panes.items():
+            lane = self.state.lanes[index]
+            pane.draw(self.canvas.view(rect), lane, verdict(lane, self.state), self.view, self.state.race, chosen=index == 0,
+                      figures=figures)
+        if figures:
+            table.draw(self.canvas.view(self.layout.standings), self.state, self.view)
+        panels.log(self.canvas.view(self.layout.log), self.state)
 
     def frame(self) -> None:
-        for pane in self.panes:
-            pane.draw()
-        spans = self.canvas.changed(self.old)
-        for y in sorted({y for y, _, _ in spans}):
+        """Drawn, compared with the last one, and what is different made into strips."""
+        self.draw()
+        for y in sorted({y for y, _, _ in self.canvas.changed(self.old)}):
             self.canvas.strip(y)
         self.old.take(self.canvas)
-        self.cells = sum(stop - start for _, start, stop in spans)
 
 
-def ours(points: int, rounds: int = 60) -> float:
-    """Milliseconds of a frame: the median of many, each with new points."""
-    screen, times = Screen(points), []
-    for _ in range(rounds):
+def ours(points: int, frames: int = 60) -> float:
+    """Milliseconds of a frame: the mean of many, each with new points."""
+    screen, took = Screen(points), []
+    for _ in range(frames + FIGURES_EVERY):
         screen.advance()
-        times.append(_milliseconds(screen.frame))
-    return float(np.median(times[5:]))
+        took.append(_milliseconds(screen.frame))
+    return float(np.mean(took[FIGURES_EVERY:]))
 
 
-def parts_of_a_frame(points: int) -> dict[str, float]:
-    """Milliseconds of each step, one pane's loss curve or the whole screen."""
+def _curve_of(points: int) -> tuple[np.ndarray, int, int]:
+    """A lane's losses, and the width and height of the curve in its pane."""
     screen = Screen(points)
-    screen.frame()
-    pane = screen.panes[0]
-    rect, limits = pane.parts.curve, pane.limits
-    window = pane.loss.window(0, pane.budget, rect.width * 2)
-    bits = raster.draw(window, rect.height, limits.low, limits.high, True).bits
-    edges = np.linspace(0, len(pane.loss), rect.width * 2 + 1).astype(np.int64)
-
-    def grow() -> None:
-        pane.loss.extend(pane.future[:NEW])
-        pane.loss.window(0, pane.budget, rect.width * 2)
-
-    return {
-        "window, a curve, anew": _best(lambda: pane.loss.window_at(edges)),
-        "window, a curve, after new steps": _best(grow),
-        "dots, a curve": _best(lambda: raster.draw(window, rect.height, limits.low, limits.high, True)),
-        "cells, a curve": _best(lambda: pane.canvas.put(rect.x, rect.y, raster.codes(bits), CURVE)),
-        "a whole pane": _best(pane.draw),
-        "changed spans, the screen": _best(lambda: screen.canvas.changed(screen.old)),
-        "all 50 strips": _best(lambda: [screen.canvas.strip(y) for y in range(HEIGHT)]),
-    }
+    rect = screen.layout.panes[0]
+    parts = pane_parts(rect.width, rect.height)
+    return screen.state.lanes[0].columns["loss"].values[:points].astype(float), parts.curve.width, parts.curve.height
 
 
 def plotext(points: int) -> float:
-    """Milliseconds of one pane's loss curve drawn by plotext, every point given to it."""
+    """Milliseconds of one pane's loss curve drawn by plotext."""
     import plotext as plt
-
-    screen = Screen(points)
-    pane = screen.panes[0]
-    x, y = np.arange(points).tolist(), pane.loss.values[:points].astype(float).tolist()
+    losses, width, height = _curve_of(points)
+    x, y = np.arange(points).tolist(), losses.tolist()
 
     def chart() -> None:
         plt.terminal.limit(False, False)
@@ -151,14 +126,38 @@ def plotext(points: int) -> float:
         figure.clear()
         figure.draw(figure.signal(x, y, marker="braille").lines(True))
         figure.ruler("y").scale("log")
-        figure.plot_size(pane.parts.curve.width + 7, pane.parts.curve.height + 2)
+        figure.plot_size(width + 7, height + 2)
         figure.build().string()
 
     return min(_milliseconds(chart) for _ in range(2))
 
 
-def _best(work: Callable[[], object], rounds: int = 5, repeats: int = 50) -> float:
-    return min(_milliseconds(lambda: [work() for _ in range(repeats)]) for _ in range(rounds)) / repeats
+def textual_plot(points: int) -> float:
+    """Milliseconds of one pane's loss curve drawn by textual-plot; NaN where it is not installed."""
+    try:
+        from textual.app import App, ComposeResult
+        from textual_plot import HiResMode, PlotWidget
+    except ImportError:
+        return math.nan
+    losses, width, height = _curve_of(points)
+
+    class Shown(App[None]):
+        def compose(self) -> ComposeResult:
+            yield PlotWidget()
+
+    async def measured() -> float:
+        app = Shown()
+        async with app.run_test(size=(width + 10, height + 5)) as pilot:
+            plot, x = app.query_one(PlotWidget), np.arange(points)
+
+            def chart() -> None:
+                plot.clear()
+                plot.plot(x, losses, hires_mode=HiResMode.BRAILLE)
+                plot._render_plot()
+            await pilot.pause()
+            return min(_milliseconds(chart) for _ in range(2))
+
+    return asyncio.run(measured())
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
@@ -169,24 +168,18 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     console = Console()
-    table = Table(title=f"a frame of {LANES} panes at {WIDTH}x{HEIGHT}, two curves each: CPU ms")
-    for heading in ("points a lane", "8 panes", "one pane", "x first row", "plotext, one curve", "plotext / ours, one pane"):
-        table.add_column(heading, justify="right")
+    shown = Table(title=f"a frame of {LANES} panes at {WIDTH}x{HEIGHT}: CPU ms (<= 4; <= 1.3 times the first row)")
+    for heading in ("points", "8 panes", "x first", "plotext, 1 curve", "/ our pane", "textual-plot", "/ our pane"):
+        shown.add_column(heading, justify="right")
     first = math.nan
     for points in POINTS:
         frame = min(ours(points) for _ in range(3))
         first = frame if math.isnan(first) else first
-        theirs = plotext(points) if points <= 100_000 else math.nan
-        beside = [f"{theirs:.1f}", f"{theirs / (frame / LANES):.0f} x"] if theirs == theirs else ["-", "-"]
-        table.add_row(f"{points:,}", f"{frame:.2f}", f"{frame / LANES:.2f}", f"{frame / first:.2f}", *beside)
-    console.print(table)
-    steps = Table(title="of which, at 20,000 and at 1,000,000 points a lane: CPU ms")
-    for heading in ("step", "20,000", "1,000,000"):
-        steps.add_column(heading, justify="left" if heading == "step" else "right")
-    few, many = parts_of_a_frame(POINTS[0]), parts_of_a_frame(POINTS[-1])
-    for name in few:
-        steps.add_row(name, f"{few[name]:.3f}", f"{many[name]:.3f}")
-    console.print(steps)
+        theirs = [rival(points) if points <= 100_000 else math.nan for rival in (plotext, textual_plot)]
+        beside = [cell for one in theirs
+                  for cell in ([f"{one:.1f}", f"{one / (frame / LANES):.0f} x"] if one == one else ["-", "-"])]
+        shown.add_row(f"{points:,}", f"{frame:.2f}", f"{frame / first:.2f}", *beside)
+    console.print(shown)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def series_of(values: NDArray[np.float32], block: int = 10**9) -> Series:
 def test_window_equals_reading_every_point(
     walk: NDArray[np.float32], block: int, start: float, span: float, width: int, at_once: int
 ) -> None:
-    with patch("lrtui.core.series.AT_ONCE", at_once):
+    with patch("lrtui.core.pyramid.AT_ONCE", at_once):
         window = series_of(walk, block).window(start, start + span, width)
     assert_same(window, slow_window(np.arange(len(walk)) * 1.0, walk, start, start + span, width))
 

@@ -3,13 +3,15 @@
 import json
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
-from lrtui.core.detectors import Findings
-from lrtui.core.events import Alerted, Ended, Judged
+from lrtui.core.detectors import Findings, Smooth
+from lrtui.core.events import Alerted, Ended, Joined, Judged
 from lrtui.core.result import result
 from lrtui.core.sentences import lane_sentence
-from lrtui.core.standings import standings
+from lrtui.core.standings import HYSTERESIS, ORDERS, change, common_step, ranked, settled, smoothed_after, standings
 from lrtui.core.state import RaceState, apply
 
 from .test_state import make_race, measured, started, steps
@@ -104,3 +106,115 @@ def test_the_result_has_what_was_measured_and_the_reason_of_a_stall():
 @pytest.mark.parametrize("lanes", [1, 5])
 def test_a_race_that_has_not_begun_has_standings(lanes):
     assert len(standings(RaceState(make_race(lanes)))) == lanes
+
+
+class TestOrders:
+    def test_by_the_best_loss_one_lucky_step_leads(self):
+        state = race_of(([1.0] * 50, None), ([2.0] * 49 + [0.5], None))
+        assert [row.lane.lane.letter for row in ranked(state.lanes, state.lanes, "best").rows] == ["B", "A"]
+
+    def test_at_equal_budget_the_slower_lane_is_compared_with_what_the_other_one_was(self):
+        fast, slow = [5.0 - 0.04 * step for step in range(100)], [3.0] * 20
+        state = race_of((fast, None), (slow, None))
+        assert [row.lane.lane.letter for row in ranked(state.lanes, state.lanes).rows] == ["A", "B"]
+        table = ranked(state.lanes, state.lanes, "budget")
+        assert [row.lane.lane.letter for row in table.rows] == ["B", "A"]
+        assert table.step == 20
+        assert table.rows[0].value == pytest.approx(3.0)
+        assert table.rows[1].value == pytest.approx(smoothed(fast[:20]))
+
+    def test_the_budget_is_what_those_have_made_that_neither_failed_nor_are_nan_nor_wait(self):
+        state = race_of(([1.0] * 30, None), ([1.0] * 20, "stopped"), ([1.0] * 3, "nan"), ([1.0] * 2, "error"), ([], None))
+        assert common_step(state.lanes) == 20
+        assert common_step(state.lanes[2:]) is None
+
+    def test_a_fork_is_what_its_parent_was_before_it(self):
+        state = race_of(([4.0] * 10 + [1.0] * 10, None))
+        apply(state, Joined(lane=1, parent=0, step=10, child=state.race.lanes[0]))
+        apply(state, steps([2.0] * 5, first=10, lane=1))
+        assert smoothed_after(state.lanes[1], state.lanes, 10) == pytest.approx(4.0)
+        assert smoothed_after(state.lanes[1], state.lanes, 15) == pytest.approx(2.0)
+        assert math.isnan(smoothed_after(state.lanes[1], state.lanes, 16))
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_nan_and_failed_come_last_in_every_order(self, order):
+        state = race_of(([0.1, 0.1, math.nan], "nan"), ([0.1], "error"), ([5.0], "finished"), ([9.0], None), ([], None))
+        assert "".join(row.lane.lane.letter for row in ranked(state.lanes, state.lanes, order).rows) == "CDEBA"
+
+    def test_the_smoothed_loss_after_all_steps_is_the_one_that_lanes_are_ranked_by(self):
+        losses = [math.sin(step) + 2 for step in range(700)]
+        losses[5] = losses[690] = math.nan
+        lane = race_of((losses, None)).lanes[0]
+        assert smoothed_after(lane, [lane], 700) == pytest.approx(lane.smooth.value)
+
+
+class TestGaps:
+    def test_a_gap_is_a_ratio_where_all_losses_are_above_zero(self):
+        state = race_of(([2.0], None), ([3.0], None), ([1.0, math.nan], "nan"))
+        table = ranked(state.lanes, state.lanes)
+        assert table.ratio
+        assert [row.gap for row in table.rows[:2]] == [1.0, 1.5]
+        assert math.isnan(table.rows[2].gap)
+
+    def test_and_a_difference_where_one_is_not(self):
+        state = race_of(([-2.0], None), ([3.0], None))
+        table = ranked(state.lanes, state.lanes)
+        assert not table.ratio
+        assert [row.gap for row in table.rows] == [0.0, 5.0]
+
+    def test_the_change_is_that_of_the_last_tenth(self):
+        state = race_of(([4.0] * 900 + [2.0] * 100, None), ([1.0] * 9, None), ([1.0] * 50 + [math.nan], "nan"))
+        assert change(state.lanes[0], state.lanes) == pytest.approx(-0.5, rel=1e-3)
+        assert math.isnan(change(state.lanes[1], state.lanes))
+        assert math.isnan(change(state.lanes[2], state.lanes))
+
+
+class TestNoFlicker:
+    def test_neighbours_change_places_only_when_one_is_clearly_better(self):
+        lanes, previous = race_of(([1.0], None), ([1.0], None)).lanes, [0, 1]
+        assert order_of(lanes, {0: 1.0, 1: 0.999}, previous) == [0, 1]
+        assert order_of(lanes, {0: 1.0, 1: 0.99}, previous) == [1, 0]
+
+    def test_lanes_that_stand_still_are_in_their_exact_order(self):
+        lanes = race_of(([1.0], "finished"), ([1.0], "stopped")).lanes
+        assert order_of(lanes, {0: 1.0, 1: 0.9999}, [0, 1]) == [1, 0]
+
+    def test_many_small_differences_do_not_add_up_to_a_wrong_order(self):
+        lanes = race_of(*[([1.0], None)] * 6).lanes
+        values = {lane: 1.0 - 0.004 * lane for lane in range(6)}
+        found = order_of(lanes, values, [0, 1, 2, 3, 4, 5])
+        assert found != [0, 1, 2, 3, 4, 5]
+        assert_nobody_is_behind_one_that_it_clearly_beats(found, values)
+
+    def test_a_lane_that_joins_or_leaves_leaves_the_others_where_they_are(self):
+        lanes = race_of(*[([1.0], None)] * 3).lanes
+        values = {0: 1.0, 1: 0.999, 2: 0.5}
+        assert order_of(lanes, values, [0, 1]) == [2, 0, 1]
+        assert order_of(lanes[:2], values, [2, 0, 1]) == [0, 1]
+
+    @given(st.data())
+    def test_whatever_the_losses_no_order_is_wrong_by_more_than_a_little_and_none_moves_by_itself(self, data):
+        count = data.draw(st.integers(1, 8))
+        lanes = race_of(*[([1.0], None)] * count).lanes
+        close = st.floats(0.98, 1.02) | st.floats(0, 10)
+        values = dict(enumerate(data.draw(st.lists(close, min_size=count, max_size=count))))
+        previous = data.draw(st.permutations(range(count)))
+        found = order_of(lanes, values, previous)
+        assert sorted(found) == list(range(count))
+        assert_nobody_is_behind_one_that_it_clearly_beats(found, values)
+        assert order_of(lanes, values, found) == found
+
+
+def order_of(lanes, values, previous):
+    return [lane.index for lane in settled({lane.index: lane for lane in lanes}, values, previous)]
+
+
+def assert_nobody_is_behind_one_that_it_clearly_beats(found, values):
+    for at, before in enumerate(found):
+        for behind in found[at + 1:]:
+            assert values[behind] >= values[before] - 1.0001 * HYSTERESIS * max(values[behind], values[before])
+
+
+def smoothed(losses):
+    average = Smooth(0.9)
+    return average.extend(np.array(losses))

@@ -103,7 +103,7 @@ def test_before_anything_happens_lanes_wait():
     state = RaceState(make_race())
     lane = state.lanes[0]
     assert (lane.status, lane.steps, lane.total_steps, lane.epoch, lane.over) == ("waiting", 0, 0, 0, False)
-    assert (verdict(lane, state).word, lane.findings, lane.measured_steps, lane.measured, lane.spent, lane.spikes) == (
+    assert (verdict(lane, state).word, lane.findings, list(lane.measured_steps), lane.measured, lane.spent, lane.spikes) == (
         "none", Findings(), [], {}, 0.0, [])
     assert math.isnan(lane.last_measured("gain"))
     assert all(
@@ -229,8 +229,8 @@ def test_what_was_measured_is_kept_by_step():
         measured([0, 2], gain=[0.9, math.nan], step_size=[0.1, math.nan]),
         measured([8], spent=0.5, gain=[0.7], step_size=[math.nan], **{"step_size/1": [0.3]}),
     ]).lanes[0]
-    assert lane.measured_steps == [0, 2, 8]
-    assert repr(lane.measured["gain"]) == repr([0.9, math.nan, 0.7])
+    assert list(lane.measured_steps) == [0, 2, 8]
+    assert repr(list(lane.measured["gain"])) == repr([0.9, math.nan, 0.7])
     assert lane.spent == 0.5
     assert (lane.last_measured("gain"), lane.last_measured("step_size"), lane.last_measured("step_size/1")) == (0.7, 0.1, 0.3)
     assert math.isnan(lane.last_measured("realised"))
@@ -259,10 +259,10 @@ def test_metrics_are_points_by_step_of_the_epochs_that_have_them():
             Evaluated(lane=0, epoch=3, step=30, loss=1.0, metrics={"acc": math.nan}),
         ]
     ).lanes[0]
-    x, y = lane.metric("acc")
+    x, y = lane.evaluations.metric("acc")
     assert x.tolist() == [10, 30]
     assert np.array_equal(y, [0.5, math.nan], equal_nan=True)
-    assert [len(part) for part in lane.metric("nothing")] == [0, 0]
+    assert [len(part) for part in lane.evaluations.metric("nothing")] == [0, 0]
     assert lane.epoch == 3
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.text import closest, literal, one_line
+from lrtui.core.text import closest, literal, one_line, overwritten
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,24 @@ def test_the_nearest_word_is_offered(word, near):
 
 def test_where_nothing_is_known_nothing_is_near():
     assert closest("x", []) == ""
+
+
+@pytest.mark.parametrize(("line", "shown"), [
+    ("plain", "plain"),
+    ("  0%\r 50%\r100%\n", "100%"),
+    ("longer text\rshort", "shortr text"),
+    ("longer text\r\x1b[Kshort", "short"),
+    ("longer text\r\x1b[2Kshort\x1b[0m", "short"),
+    ("epoch 3\r\n", "epoch 3"),
+    ("\x1b[32m 10%\x1b[0m\r\x1b[32m100%\x1b[0m", "100%"),
+    ("done\r", "done"),
+    ("\r\r", ""),
+    ("a\x07b\rX", "Xb"),
+])
+def test_progress_bars_are_what_they_end_with(line, shown):
+    assert overwritten(line) == shown
+
+
+@given(st.text(st.sampled_from("ab\r\x1b[K2m\x9b\u202e\n")))
+def test_nothing_of_a_line_of_output_is_an_order(line):
+    assert not set(overwritten(line)) & set("\r\x1b\x9b\u202e")

@@ -11,7 +11,7 @@ import pytest
 from lrtui.core import events
 from lrtui.core.commands import Add, Fork, Keep, Pause, Stop
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Ended, Noted
+from lrtui.core.events import Ended, Noted, Started
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
@@ -68,6 +68,14 @@ def test_what_is_put_is_written(run):
     recorder.close()
     assert losses(told(run)) == list(range(100))
     assert told(run)[-1].reason == "finished"
+
+
+def test_a_lanes_start_is_signed_with_the_process_that_trains_it(run):
+    recorder = Recorder(run, "trainer 7", {0})
+    recorder.put(Started(lane=0, device="cpu", steps_per_epoch=10, total_steps=100, parameters=1, init_checksum="a",
+                         batch_checksum="b", intra_op_threads=1, validated=False))
+    recorder.close()
+    assert told(run)[0].role == "trainer 7"
 
 
 def test_put_never_waits_for_the_disk(run, disk):

@@ -2,9 +2,11 @@
 
 import math
 import random
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,6 +144,21 @@ def test_a_poll_without_time_left_still_gets_on_by_one_row(run):
         assert losses(reader.poll(budget_s=-1.0)) == list(range(first, first + 10))
 
 
+def test_what_was_read_before_the_record_could_not_be_read_counts(run, monkeypatch):
+    Writer(run, "trainer 0").append([row(block(first)) for first in range(0, 50, 10)])
+    reader = Reader(run)
+    rows = reader._db.execute("SELECT id, body FROM events ORDER BY id").fetchall()
+
+    def torn():
+        yield from rows[:2]
+        raise sqlite3.OperationalError("disk I/O error")
+    monkeypatch.setattr(reader, "_db", SimpleNamespace(execute=lambda *_: torn()))
+    assert losses(reader.poll(60.0)) == list(range(20))
+    assert not reader.caught_up
+    monkeypatch.undo()
+    assert losses(read_all(reader)) == list(range(20, 50))
+
+
 def test_a_flush_that_is_not_committed_is_not_seen(run):
     writer, reader = Writer(run, "trainer 0"), Reader(run)
     with writer._transaction() as db:
@@ -256,6 +273,7 @@ def test_a_run_whose_folder_has_vanished_cannot_be_written(run):
 WRITING = """
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 sys.path.insert(0, {tests!r})
 from making import block
 from lrtui.store.writer import Writer, row

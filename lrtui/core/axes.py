@@ -1,0 +1,149 @@
+"""The x axes of curves: steps, epochs, samples, wall time and training time, linear or logarithmic, and where steps lie on them.
+
+Step s (counted from 0) lies at x = s, s / steps of an epoch, s * batch size, or at the second in which it ended; a logarithmic
+axis is one of x + 1, so that it can begin at 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrtui.core.growing import Doubles, Places
+from lrtui.core.lane import LaneState
+from lrtui.core.series import linear_edges
+from lrtui.core.spec import Race
+from lrtui.core.state import RaceState
+
+XKind = Literal["step", "epoch", "samples", "wall", "time"]
+KINDS: tuple[XKind, ...] = ("step", "epoch", "samples", "wall", "time")
+LABELS: dict[XKind, str] = {"step": "step", "epoch": "epoch", "samples": "samples", "wall": "wall time", "time": "training time"}
+CLOCKS: tuple[XKind, ...] = ("wall", "time")
+"""Those in seconds, whose end nobody knows beforehand."""
+_FAR = 1e12
+
+
+class XAxis(NamedTuple):
+    """The visible part of an x axis: [start, stop) in steps, epochs, samples or seconds."""
+
+    kind: XKind
+    log: bool
+    start: float
+    stop: float
+
+    def edges(self, lane: LaneState, race: Race, width: int) -> Places:
+        """Steps of the lane, (width + 1,), never falling: column c holds the steps [edges[c], edges[c + 1]).
+
+        They go on beyond what the lane has done; for seconds, at its usual pace.
+        """
+        if self.kind in CLOCKS:
+            return lane.clock.edges(_all_bounds(self, width), self.kind == "wall", (self, width))
+        per = _per_unit(self.kind, lane, race)
+        if self.log:
+            return _log_edges(self.start, self.stop, per, width)
+        return linear_edges(self.start * per, self.stop * per, width)
+
+    def columns(self, lane: LaneState, race: Race, steps: Places | Sequence[int], width: int) -> Places:
+        """The column of each step; below 0 left of the range, `width` and more right of it."""
+        return self.columns_between(self.edges(lane, race, width), lane, race, np.asarray(steps, np.int64))
+
+    def columns_between(self, edges: Places, lane: LaneState, race: Race, wanted: Places) -> Places:
+        """The same where the `edges` are known already."""
+        width = len(edges) - 1
+        columns: Places = edges.searchsorted(wanted, "right") - 1
+        outside = (columns < 0) | (columns >= width)
+        if outside.any():
+            far = np.floor(self._share(self._values(lane, race, wanted[outside])) * width).clip(-_FAR, _FAR).astype(np.int64)
+            columns[outside] = np.where(columns[outside] < 0, far.clip(max=-1), far.clip(min=width))
+        return columns
+
+    def place(self, value: float, width: int) -> int:
+        """The column of a number on the axis, likewise."""
+        share = float(self._share(np.array([value]))[0])
+        return math.floor(min(max(share * width, -_FAR), _FAR))
+
+    def value_at(self, column: float, width: int) -> float:
+        """The number at the left edge of a column; that of `column` + 0.5 is its middle."""
+        return float(self._bounds(np.array([column]), width)[0])
+
+    def value(self, lane: LaneState, race: Race, step: int) -> float:
+        """Where a step of the lane lies, in units of the axis."""
+        return float(self._values(lane, race, np.array([step]))[0])
+
+    def step(self, lane: LaneState, race: Race, value: float) -> int:
+        """The last step of the lane at or before a number on the axis, at least 0; it may not have been made yet."""
+        at = np.array([value * (1 + 1e-9) + 1e-12])  # a number that came out of `value` leads back to its step
+        if self.kind == "wall":
+            found = lane.clock.first_at_wall(at)
+        elif self.kind == "time":
+            found = lane.clock.first_at_time(at)
+        else:
+            return max(math.floor(min(float(at[0]) * _per_unit(self.kind, lane, race), _FAR)), 0)
+        later = self._values(lane, race, found)[0] > value * (1 + 1e-6) + 1e-9
+        return max(int(found[0]) - int(later), 0)
+
+    def _values(self, lane: LaneState, race: Race, steps: Places) -> Doubles:
+        if self.kind in CLOCKS:
+            return lane.clock.wall(steps) if self.kind == "wall" else lane.clock.time(steps)
+        values: Doubles = steps / _per_unit(self.kind, lane, race)
+        return values
+
+    def _share(self, values: Doubles) -> Doubles:
+        """Where numbers lie between start (0) and stop (1)."""
+        if not self.log:
+            return (values - self.start) / (self.stop - self.start)
+        low, high = _logs(self.start, self.stop)
+        return (np.log1p(np.maximum(values, 0)) - low) / (high - low)
+
+    def _bounds(self, columns: NDArray[np.generic], width: int) -> Doubles:
+        share = columns.astype(np.float64) / width
+        if not self.log:
+            return self.start + share * (self.stop - self.start)
+        low, high = _logs(self.start, self.stop)
+        bounds: Doubles = np.expm1(low + share * (high - low))
+        return bounds
+
+
+def whole(state: RaceState, kind: XKind = "step", log: bool = False) -> XAxis:
+    """All of an axis: the budget, which does not move; seconds up to 1, 2, 5, 10, ... or, once all lanes are over, to the end."""
+    if kind not in CLOCKS:
+        ends = [max(lane.total_steps, lane.steps, 2) / _per_unit(kind, lane, state.race) for lane in state.lanes if lane.started]
+        return XAxis(kind, log, 0.0, max(ends, default=2.0))
+    last = max((lane.clock.end(kind == "wall") for lane in state.lanes), default=0.0)
+    if state.over and last > 0:
+        return XAxis(kind, log, 0.0, last * (1 + 1e-6))
+    decade = 10.0 ** math.floor(math.log10(max(last, 1e-3)))
+    return XAxis(kind, log, 0.0, next(times * decade for times in (1, 2, 5, 10, 20) if times * decade > last))
+
+
+def _per_unit(kind: XKind, lane: LaneState, race: Race) -> float:
+    """Steps of the lane in an epoch, a sample, a step."""
+    if kind == "epoch":
+        return float(max(lane.started.steps_per_epoch, 1)) if lane.started else 1.0
+    return 1 / race.batch_size if kind == "samples" else 1.0
+
+
+def _logs(start: float, stop: float) -> tuple[float, float]:
+    low = math.log1p(max(start, 0.0))
+    return low, max(math.log1p(max(stop, 0.0)), low + 1e-12)
+
+
+@lru_cache(64)
+def _all_bounds(axis: XAxis, width: int) -> Doubles:
+    return axis._bounds(np.arange(width + 1), width)
+
+
+@lru_cache(256)
+def _log_edges(start: float, stop: float, per: float, width: int) -> Places:
+    """Edges on an axis of log(1 + x): a guess, and then exactly what the place of a step says."""
+    axis = XAxis("step", True, start, stop)
+    columns = np.arange(width + 1)
+    near = np.ceil((axis._bounds(columns, width) * per).clip(0, _FAR)) + np.array([[-1], [0], [1]])
+    edges = near[0] + (np.floor(axis._share(near / per) * width) < columns).sum(axis=0)
+    whole: Places = np.maximum.accumulate(edges).clip(0).astype(np.int64)
+    return whole

@@ -1,0 +1,55 @@
+"""Arrays that grow at their end, and may forget their beginning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+GROWTH = 1.06
+"""Room is made for so much more than is needed: what is kept of a step is dominated by it, copying costs next to nothing."""
+
+
+class Growing:
+    """An array that grows at its end, with the room for it."""
+
+    def __init__(self, dtype: type) -> None:
+        self._room: NDArray[Any] = np.empty(0, dtype)
+        self.size = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, room to grow included."""
+        return self._room.nbytes
+
+    def append(self, block: NDArray[Any]) -> None:
+        """Adds the numbers of `block`, shape (n,)."""
+        wanted = self.size + len(block)
+        if wanted > len(self._room):
+            self._move(self.view(), max(64, int(wanted * GROWTH)))
+        self._room[self.size : wanted] = block
+        self.size = wanted
+
+    def drop(self, count: int) -> None:
+        """Forgets the first `count` numbers, and gives their room back."""
+        kept = self._room[count : self.size]
+        self._move(kept, max(64, int(len(kept) * GROWTH)))
+
+    def shorten(self, size: int) -> None:
+        """Forgets what comes after the first `size` numbers."""
+        self.size = min(self.size, size)
+
+    def view(self) -> NDArray[Any]:
+        """The numbers, shape (size,); writing to it changes them."""
+        return self._room[: self.size]
+
+    def _move(self, kept: NDArray[Any], length: int) -> None:
+        room = np.empty(length, self._room.dtype)
+        room[: len(kept)] = kept
+        self._room, self.size = room, len(kept)

@@ -1,0 +1,110 @@
+"""The final record of a run, streamed: what each lane's steps are once the ways back have cut them. Holds one block at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from lrtui.core import events
+from lrtui.core.errors import RunError, StoreUnavailable
+from lrtui.core.events import AnyEvent, Ended, Noted, Rewound, Snapshotted
+from lrtui.core.spec import Race
+from lrtui.store import database
+from lrtui.store.rundir import DATABASE
+
+NEVER = 1 << 62
+"""The step at which a block is cut that no way back concerns."""
+
+
+class Course(msgspec.Struct):
+    """What a lane has on record, by name only, and where it went back."""
+
+    columns: dict[str, None] = {}
+    """Of its steps, in the order in which they first came; `metrics` and `measured` likewise."""
+    metrics: dict[str, None] = {}
+    measured: dict[str, None] = {}
+    returns: list[tuple[int, int]] = []
+    """(row, step) of each way back, rising by row."""
+
+    def cut(self, row: int) -> int:
+        """The step from which on what stands in `row` was given up later; NEVER where nothing of it was."""
+        later = self.returns[bisect_right(self.returns, (row, NEVER)):]
+        return min((step for _, step in later), default=NEVER)
+
+
+class Told(NamedTuple):
+    """An event of the record."""
+
+    row: int
+    event: AnyEvent
+    counts: bool
+    """False where its lane had ended before: what a process still said then is no part of the race."""
+    cut: int
+    """Steps from here on were given up later."""
+
+
+class Record:
+    """A run as it stands at one moment, whoever writes to it meanwhile. Every method may raise StoreUnavailable."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._db = database.connect(run, readonly=True)
+        try:
+            database.check_version(self._db, run)
+            self._db.execute("BEGIN")  # all that is read from here on is of one moment
+            self.created, self.version, body = self._db.execute("SELECT created, version, race FROM run").fetchone()
+            self.race: Race = msgspec.json.decode(body, type=Race)
+            self.courses = self._survey()
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
+        except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
+            raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
+
+    def told(self) -> Iterator[Told]:
+        """Every event in the order in which it was written."""
+        over: dict[int, bool] = {}
+        try:
+            for row, body in self._db.execute("SELECT id, body FROM events ORDER BY id"):
+                event = events.decode(body)
+                counts = not over.get(event.lane, False) or isinstance(event, Rewound | Snapshotted | Noted)
+                if isinstance(event, Ended | Rewound):
+                    over[event.lane] = isinstance(event, Ended)
+                course = self.courses.get(event.lane)
+                yield Told(row, event, counts, course.cut(row) if course and course.returns else NEVER)
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._db.close()
+
+    def _survey(self) -> dict[int, Course]:
+        """Looks through the record once: which columns there are, which must be known before the first line is written."""
+        found: dict[int, Course] = {}
+        decode = msgspec.msgpack.Decoder(_Names).decode
+        query = "SELECT id, lane, kind, body FROM events WHERE kind IN ('Steps', 'Evaluated', 'Measured', 'Rewound') ORDER BY id"
+        for row, lane, kind, body in self._db.execute(query):
+            names, course = decode(body), found.setdefault(lane, Course())
+            match kind:
+                case "Steps":
+                    course.columns.update(dict.fromkeys(names.columns))
+                case "Measured":
+                    course.measured.update(dict.fromkeys(names.columns))
+                case "Evaluated":
+                    course.metrics.update(dict.fromkeys(names.metrics))
+                case "Rewound":
+                    course.returns.append((row, names.step))
+        return found
+
+
+class _Names(msgspec.Struct):
+    """Of an event, no more than the survey asks for: numbers stay packed."""
+
+    columns: dict[str, msgspec.Raw] = {}
+    metrics: dict[str, msgspec.Raw] = {}
+    step: int = 0

@@ -1,0 +1,99 @@
+"""Smoothed values against TensorBoard's own loop, point by point."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from lrtui.core.series import Series
+from lrtui.core.smoothing import Ema, accumulated
+
+WEIGHTS = [1e-9, 0.01, 0.3, 0.6, 0.97, 0.999, 0.9999, 0.999999]
+VALUES = st.lists(st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 3e38])), max_size=120)
+
+
+def tensorboard(values, weight):
+    """`classicSmoothing` of TensorBoard's data transformer, line by line."""
+    last, accumulated_count = 0.0 if len(values) else math.nan, 0
+    first = values[0] if len(values) else None
+    is_constant = all(value == first for value in values)
+    smoothed = []
+    for following in values:
+        if is_constant or not math.isfinite(following):
+            smoothed.append(following)
+        else:
+            last = last * weight + (1 - weight) * following
+            accumulated_count += 1
+            debias_weight = 1.0
+            if weight != 1:
+                debias_weight = 1 - math.pow(weight, accumulated_count)
+            smoothed.append(last / debias_weight)
+    return np.array(smoothed, np.float64)
+
+
+def in_blocks(values, weight, sizes):
+    ema, found, at = Ema(weight), [np.empty(0)], 0
+    for size in [*sizes, len(values)]:
+        found.append(ema.extend(values[at : at + size]))
+        at += size
+    return np.concatenate(found)
+
+
+@given(VALUES, st.sampled_from(WEIGHTS))
+@settings(max_examples=300, deadline=None)
+def test_the_numbers_are_tensorboards(values, weight):
+    found = Ema(weight).extend(np.array(values, np.float64))
+    np.testing.assert_allclose(found, tensorboard(values, weight), rtol=1e-9, atol=1e-9 * max([1, *map(abs, _finite(values))]))
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_long_curves_with_nan_and_infinities_in_them_are_tensorboards_too(weight):
+    random = np.random.default_rng(3)
+    values = 2 + 0.1 * random.normal(size=20_000) + np.exp(-np.arange(20_000) / 3000)
+    values[random.integers(0, len(values), 300)] = math.nan
+    values[random.integers(0, len(values), 30)] = math.inf
+    values[:7] = math.nan
+    series = Series()
+    series.extend(Ema(weight).extend(values))
+    expected = tensorboard(values.tolist(), weight)
+    np.testing.assert_allclose(Ema(weight).extend(values), expected, rtol=1e-9)
+    np.testing.assert_allclose(series.values, expected, rtol=1e-6)
+
+
+@given(VALUES, st.lists(st.integers(0, 40), max_size=6), st.sampled_from(WEIGHTS))
+@settings(max_examples=300, deadline=None)
+def test_block_by_block_is_the_same_as_in_one_go(values, sizes, weight):
+    array = np.array(values, np.float64)
+    whole = Ema(weight).extend(array)
+    slack = 1e-9 * max([1, *map(abs, _finite(values))])
+    np.testing.assert_allclose(in_blocks(array, weight, sizes), whole, rtol=1e-9, atol=slack)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.0, -3e38, 1e-42])
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_equal_values_stay_themselves(value, weight):
+    values = np.full(5000, np.float32(value))
+    assert (Ema(weight).extend(values) == np.float32(value)).all()
+    assert (in_blocks(values, weight, [1, 100, 7]) == np.float32(value)).all()
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_sums_of_many_rows_are_those_of_one_after_another(weight):
+    values, last, expected = np.random.default_rng(0).normal(size=3001), 5.0, []
+    for value in values.tolist():
+        last = weight * last + value
+        expected.append(last)
+    np.testing.assert_allclose(accumulated(values, weight, 5.0), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0, -0.5, 2.0])
+def test_a_weight_that_is_none_is_refused(weight):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Ema(weight)
+
+
+def _finite(values):
+    return [value for value in values if math.isfinite(value)]
