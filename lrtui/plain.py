@@ -36,7 +36,7 @@ from lrtui.core.spec import Race
 from lrtui.core.state import LaneState, RaceState, joined_words
 from lrtui.core.text import literal, one_line
 from lrtui.follow import Follower
-from lrtui.report import print_report
+from lrtui.report.text import print_report
 
 POLL_S = 0.1
 

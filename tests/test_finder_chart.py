@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lrtui.core.finder import find
 from lrtui.core.outcome import conclude
-from lrtui.report import finder_chart, print_outcome
+from lrtui.report.text import finder_chart, print_outcome
 
 from .fake_sweep import SWEEPS
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,10 @@ from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import Verdict, verdict
 from lrtui.palette import LANES, lane_color
+from lrtui.report.curves import Limits, limits as limits_of, loss_limits
 
 Losses = NDArray[np.floating[Any]]
 Y_TICKS = 5
-HEADROOM = 10.0
-"""The chart's top: at most this many times the highest first loss, so that one exploding lane does not flatten the others."""
 
 
 def print_report(console: Console, state: RaceState, run: Path) -> None:
@@ -101,7 +100,7 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
     import plotext
 
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
-    limits = loss_limits(lanes)
+    limits = loss_limits(state)
     if limits is None:
         return ""
     figure = _empty_figure(plotext, width, height, color)
@@ -143,7 +142,7 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
     low, high = bounds(found.losses, found.smooth)
     if not (math.isfinite(low) and len(x) > 1 and np.isfinite(x).all() and x[0] < x[-1]):
         return ""
-    limits = _limits(low, high)
+    limits = limits_of(low, high)
     figure = _empty_figure(plotext, width, height, color)
     figure.title("loss by learning rate: each batch grey, their average green" + (", log" if limits.log else ""))
     for value in found.suggestions.values():
@@ -190,58 +189,16 @@ def _stairs(preview: Preview, total: int, columns: int) -> Window:
     return window_of(x, np.repeat(np.array(preview.rates), 2), 0, max(total, 1), columns)
 
 
-def _rate_limits(rates: Losses) -> LossLimits:
+def _rate_limits(rates: Losses) -> Limits:
     """A logarithmic axis where rates above zero span a decade and more, and none is below zero."""
     positive = rates[rates > 0]
     log = rates.min() >= 0 and len(positive) > 0 and positive.max() >= 10 * positive.min()
     low, high = float(positive.min() if log else rates.min()), float(rates.max())
     margin = abs(high) * 0.1 or 1.0
-    return LossLimits(low, high, log) if low < high else LossLimits(low - margin, high + margin, False)
+    return Limits(low, high, log) if low < high else Limits(low - margin, high + margin, False)
 
 
 _RAW, _AVERAGE, _MARK = 245, 40, 220
-
-
-class LossLimits(NamedTuple):
-    """The chart's y axis. plotext draws on a plain axis from 0 to 1: its own logarithmic one fails where losses are equal."""
-
-    low: float
-    high: float
-    log: bool
-
-    def shares(self, values: Losses) -> Losses:
-        """How far up the axis values lie: 0 at `low`, 1 at `high`, never beyond; NaN where not finite."""
-        known = np.where(np.isfinite(values), np.clip(values, self.low, self.high), np.nan)
-        low, high = self._place(np.array([self.low, self.high]))
-        shares: Losses = (self._place(known) - low) / (high - low)
-        return shares
-
-    def values(self, shares: Losses) -> Losses:
-        """The other way round."""
-        low, high = self._place(np.array([self.low, self.high]))
-        places: Losses = low + shares * (high - low)
-        return np.power(10.0, places) if self.log else places
-
-    def _place(self, values: Losses) -> Losses:
-        return np.log10(values) if self.log else values
-
-
-def loss_limits(lanes: list[LaneState]) -> LossLimits | None:
-    """Lowest and highest loss to draw, and whether the axis is logarithmic; None without a finite loss."""
-    ranges = [found for lane in lanes if math.isfinite((found := lane.columns["loss"].finite_range()).low)]
-    if not ranges:
-        return None
-    firsts = [lane.first_loss for lane in lanes if math.isfinite(lane.first_loss)]
-    low, high = min(r.low for r in ranges), min(max(r.high for r in ranges), HEADROOM * max(map(abs, firsts), default=math.inf))
-    return _limits(low, high)
-
-
-def _limits(low: float, high: float) -> LossLimits:
-    """An axis for finite losses: logarithmic where all are above zero, never without a height."""
-    log = low > 1e-300  # half of the smallest numbers there are is zero
-    if high <= low:
-        low, high = (low / 2, low * 2) if log else (low - max(1, abs(low)), low + max(1, abs(low)))
-    return LossLimits(low, high, log)
 
 
 def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
@@ -253,20 +210,20 @@ def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
     return figure
 
 
-def _loss_ruler(figure: Any, limits: LossLimits) -> None:
+def _loss_ruler(figure: Any, limits: Limits) -> None:
     """The y axis from 0 to 1, with losses beside it."""
     shares = np.linspace(0, 1, Y_TICKS)
     figure.ruler("y").lim(0, 1)
     figure.ruler("y").ticks(shares.tolist(), [loss(value) for value in limits.values(shares).tolist()])
 
 
-def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: LossLimits, width: int) -> None:
+def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: Limits, width: int) -> None:
     """Draws a lane's losses over its steps."""
     window = lane.columns["loss"].window(0, total, 2 * width)
     _draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
 
 
-def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits: LossLimits, tint: int) -> None:
+def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits: Limits, tint: int) -> None:
     """Draws one signal for each unbroken stretch, at most two points for each of the window's columns."""
     columns = len(window.lo)
     x = np.repeat(span[0] + (np.arange(columns) + 0.5) * (span[1] - span[0]) / columns, 2)

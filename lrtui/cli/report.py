@@ -1,0 +1,75 @@
+"""`lrtui report` and `lrtui export`: what is left of a race, for people and for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from lrtui.cli.fronts import ExitCode, runs_folder, runs_option
+from lrtui.cli.looks import paper
+from lrtui.core.errors import ScenarioError
+from lrtui.core.text import one_line
+from lrtui.follow import RESUMABLE, Follower
+from lrtui.report.files import write
+from lrtui.store import rundir
+from lrtui.store.reader import summary
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--html", metavar="FILE", help="Also write one page: curves to look into, standings, samples, settings.")
+@click.option("--svg", metavar="FILE", help="Also write the chart alone.")
+@runs_option
+def report(run: str | None, html: str | None, svg: str | None, runs: str | None) -> int:
+    """Print the end of a RUN, or how it stands: a path, a name or the beginning of one; the newest by default."""
+    from lrtui.report.text import print_report
+    follower = Follower(rundir.find(run, runs_folder(runs)))
+    try:
+        follower.catch_up()
+        console = paper()
+        print_report(console, follower.state, follower.run)
+        if not follower.state.over:
+            cut_off = summary(follower.run).state in RESUMABLE
+            way = "to go on with it: lrtui resume" if cut_off else "to watch it: lrtui watch"
+            console.print(Text(f"the race is not over; {way} {follower.run.name}"), soft_wrap=True)
+        if html:
+            from lrtui.report.page import page
+            _written(console, "page", Path(html), page(follower))
+        if svg:
+            from lrtui.report.svg import chart_svg
+            _written(console, "chart", Path(svg), chart_svg(follower.state))
+    finally:
+        follower.close()
+    return ExitCode.RACED
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--csv", "as_csv", metavar="DIR", help="Write comma-separated values into this folder.")
+@click.option("--jsonl", "as_jsonl", metavar="DIR", help="Write JSON Lines into this folder.")
+@click.option("--force", is_flag=True, help="Replace what an earlier export left in the folder.")
+@runs_option
+def export(run: str | None, as_csv: str | None, as_jsonl: str | None, force: bool, runs: str | None) -> int:
+    """Write all that a RUN recorded into files: steps, evaluations, events of each lane, and race.json."""
+    from lrtui.report import export as exporting
+    if not as_csv and not as_jsonl:
+        raise ScenarioError("into which files?", "expected --csv DIR or --jsonl DIR")
+    found = rundir.find(run, runs_folder(runs))
+    for folder, form in ((as_csv, "csv"), (as_jsonl, "jsonl")):
+        if folder:
+            written = exporting.export(found, Path(folder), form, force=force)  # type: ignore[arg-type]  # one of two words
+            print(f"{one_line(str(written.folder))}: {written.files} files, {_size(written.bytes)}")
+    return ExitCode.RACED
+
+
+def _written(console: Console, what: str, path: Path, text: str) -> None:
+    """Writes a file, and says so."""
+    size = write(path, text)
+    console.print(Text(f"{what}: {one_line(str(path.expanduser().absolute()))} ({_size(size)})"), soft_wrap=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

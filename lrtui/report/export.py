@@ -1,0 +1,202 @@
+"""A run as files for other programs: steps, evaluations, measured steps and events of each lane, and the race. Streamed.
+
+A lane's steps, evaluations and measured steps are those of the final record: where it was rewound, what it gave up stands in
+a file of its own. Its events are all that it said, in the order in which it was written down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from lrtui.core.errors import LrtuiError
+from lrtui.core.events import AnyEvent, Evaluated, Joined, Measured, Sampled, Steps
+from lrtui.core.scenariotext import scenario_text
+from lrtui.core.spec import Lane, letter
+from lrtui.report.tables import Form, Table, sound
+from lrtui.store.final import Course, Record, Told
+from lrtui.store.past import past
+
+RACE = "race.json"
+_OURS = re.compile(r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|events)|run-events)\.(?:csv|jsonl)")
+_EVENT_COLUMNS = ("row", "at", "kind", "step", "text", "more")
+
+
+class Written(NamedTuple):
+    """What an export has put down."""
+
+    folder: Path
+    files: int
+    bytes: int
+
+
+def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Written:
+    """Writes a run's record into `folder`, which is there as a whole or not at all.
+
+    A folder that holds something is refused, unless `force`: then its files of the same names are replaced one by one, those
+    that an earlier export left are removed, and everything else stays. LrtuiError where it is refused, or cannot be written.
+    """
+    folder = folder.expanduser().absolute()
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise LrtuiError(f"{folder}: is a file", "expected the name of a folder that is made, or is empty")
+        held = folder.is_dir() and any(folder.iterdir())
+        if held and not force:
+            raise LrtuiError(f"{folder}: there is something in it", "expected a new or empty folder; --force replaces its files")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _making(folder) as made:
+            _write(run, made, form)
+            sizes = [path.stat().st_size for path in made.iterdir()]
+            if held:
+                _replace(made, folder)
+            else:
+                made.chmod(0o777 & ~_umask())
+                os.rename(made, folder)  # an empty folder gives way
+        return Written(folder, len(sizes), sum(sizes))
+    except OSError as error:
+        raise LrtuiError(f"{folder}: {error.strerror or error}", "expected a folder that can be written") from error
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` that is gone afterwards, unless it has been renamed."""
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _replace(made: Path, folder: Path) -> None:
+    names = {path.name for path in made.iterdir()}
+    for path in made.iterdir():
+        os.replace(path, folder / path.name)
+    for path in folder.iterdir():
+        if _OURS.fullmatch(path.name) and path.name not in names:
+            path.unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _write(run: Path, folder: Path, form: Form) -> None:
+    record = Record(run)
+    try:
+        files: dict[int, _LaneFiles] = {-1: _LaneFiles(folder, "run", Course(), form)}
+        lanes = list(record.race.lanes)
+        for index in range(len(lanes)):
+            files[index] = _LaneFiles(folder, letter(index), record.courses.get(index, Course()), form)
+        for told in record.told():
+            event = told.event
+            if isinstance(event, Joined) and event.lane == len(lanes):
+                lanes.append(event.child)
+            if event.lane not in files:
+                files[event.lane] = _LaneFiles(folder, letter(event.lane), record.courses.get(event.lane, Course()), form)
+            files[event.lane].take(told)
+        for one in files.values():
+            one.finish()
+        about = _about(run, record, lanes, files)
+        (folder / RACE).write_text(json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    finally:
+        record.close()
+
+
+class _LaneFiles:
+    """The tables of one lane; each is made when its first row comes."""
+
+    def __init__(self, folder: Path, sign: str, course: Course, form: Form) -> None:
+        self._folder, self._sign, self._course, self._form = folder, sign, course, form
+        self._held: Evaluated | None = None
+        """An epoch may be told twice, by a process that went on from a snapshot at its end: the later word counts."""
+        self.tables: dict[str, Table] = {}
+
+    def take(self, told: Told) -> None:
+        event = told.event
+        self._table("events", _EVENT_COLUMNS).row(_event_row(told.row, event))
+        if not told.counts:
+            return
+        match event:
+            case Steps():
+                self._steps("steps", event, 0, min(max(told.cut - event.first, 0), event.count))
+                self._steps("abandoned", event, min(max(told.cut - event.first, 0), event.count), event.count)
+            case Measured():
+                self._measured(event, told.cut)
+            case Evaluated() if event.step <= told.cut:
+                if self._held is not None and self._held.epoch < event.epoch:
+                    self._evaluated(self._held)
+                self._held = event
+
+    def finish(self) -> None:
+        if self._held is not None:
+            self._evaluated(self._held)
+        for table in self.tables.values():
+            table.finish()
+
+    def _table(self, name: str, columns: tuple[str, ...]) -> Table:
+        if name not in self.tables:
+            self.tables[name] = Table(self._folder / f"{self._sign}-{name}.{self._form}", columns, self._form)
+        return self.tables[name]
+
+    def _steps(self, name: str, event: Steps, start: int, stop: int) -> None:
+        if start < stop:
+            table = self._table(name, ("step", *self._course.columns))
+            values = [event.values(column)[start:stop] if column in event.columns else None for column in self._course.columns]
+            table.numbers([range(event.first + start, event.first + stop), *values])
+
+    def _measured(self, event: Measured, cut: int) -> None:
+        kept = np.flatnonzero(np.array(event.steps) < cut)
+        if len(kept):
+            table = self._table("measured", ("step", *self._course.measured))
+            values = [event.values(name)[kept] if name in event.columns else None for name in self._course.measured]
+            table.numbers([[event.steps[place] for place in kept], *values])
+
+    def _evaluated(self, event: Evaluated) -> None:
+        own = {"epoch": event.epoch, "step": event.step, "at": event.at, "train_loss": event.loss}
+        names = {name: f"metrics.{name}" if name in own else name for name in self._course.metrics}
+        table = self._table("evaluations", (*own, *names.values()))
+        table.row(own | {names[name]: value for name, value in event.metrics.items()})
+
+
+def _event_row(row: int, event: AnyEvent) -> dict[str, Any]:
+    """An event as a row of words; the numbers of steps, which have files of their own, and pixels are only counted."""
+    fields: dict[str, Any] = msgspec.structs.asdict(event)
+    match event:
+        case Steps():
+            fields |= {"step": event.first, "columns": list(event.columns)}
+        case Measured():
+            fields |= {"step": event.steps[0] if event.steps else None, "columns": list(event.columns)}
+        case Sampled():
+            fields["pixels"] = len(event.pixels)
+    known = {"row": row, "kind": type(event).__name__, **{name: fields.pop(name, None) for name in ("at", "step", "text")}}
+    fields.pop("lane")
+    return {**known, "more": sound(msgspec.to_builtins(fields))}
+
+
+def _about(run: Path, record: Record, lanes: list[Lane], files: Mapping[int, _LaneFiles]) -> dict[str, Any]:
+    """The race as it was asked for, what became of each lane, and which file holds what."""
+    stand = {lane.index: lane for lane in past(run)}
+    entries = []
+    for index, lane in enumerate(lanes):
+        known = stand.get(index)
+        entries.append({
+            "letter": letter(index), "lane": msgspec.to_builtins(lane),
+            "parent": letter(known.parent) if known and known.parent >= 0 else None, "first_step": known.born if known else 0,
+            "ended": known.end if known else None, "device": known.device if known else "",
+            "intra_op_threads": known.threads if known else 0,
+            "files": {name: {"file": table.path.name, "rows": table.rows} for name, table in files[index].tables.items()}
+            if index in files else {}})
+    return {"run": run.name, "created": record.created, "lrtui": record.version, "race": sound(msgspec.to_builtins(record.race)),
+            "scenario": scenario_text(record.race), "lanes": sound(entries)}

@@ -1,0 +1,200 @@
+"""One page about a race, whole in one file: it asks nothing of any network, and runs no script but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from html import escape
+from importlib import resources
+
+import lrtui
+from lrtui.core.differences import differences
+from lrtui.core.numbers import count, duration, rate
+from lrtui.core.scenariotext import scenario_text
+from lrtui.core.sentences import lane_sentence, race_sentences
+from lrtui.core.spec import number
+from lrtui.core.standings import FAILED, standings
+from lrtui.core.state import LaneState, RaceState
+from lrtui.core.text import literal, one_line
+from lrtui.core.verdicts import verdict
+from lrtui.follow import Follower
+from lrtui.report.film import Frame, Frames, film
+from lrtui.report.pagedata import page_data, script_json
+from lrtui.report.png import address
+from lrtui.report.repeat import FILE, by_hand, commands, proof
+from lrtui.report.svg import DARK, LIGHT, SHADES, chart_svg, dash_of
+
+KEYS = (("← →", "move the line, with Shift ten times as far"), ("+ −", "zoom in and out"), ("0", "all again"),
+        ("y", "logarithmic or linear"), ("s S", "smoothing more, less"), ("t", "steps, epochs, samples, time"),
+        ("m", "next quantity"), ("g", "full range"), ("Esc", "hide the line"))
+"""The keys of the chart in the page, where they mean the same as on the screen."""
+SCRIPTS = ("numbers.js", "drawing.js", "hands.js")
+"""The page's script: one function made of these, in this order."""
+MANY = 12
+"""A sentence about each lane is folded away where there are more lanes than that."""
+
+
+def page(follower: Follower) -> str:
+    """The page about a run that has been read to its end (or to where it stands), as HTML."""
+    state = follower.state
+    style = _file("page.css") + _colors()
+    script = '"use strict";\n(() => {\n' + "\n".join(map(_file, SCRIPTS)) + "})();\n"
+    data = page_data(state)
+    words = {
+        "title": _text(state.race.title), "style": style, "script": script, "facts": _facts(follower),
+        "style_hash": _hash(style), "script_hash": _hash(script), "outcome": _outcome(state),
+        "quantities": _options(quantity["label"] for quantity in data["quantities"]),
+        "legend": "".join(map(_legend, state.lanes)), "still": chart_svg(state, alone=False),
+        "keys": "".join(f"<li><kbd>{key}</kbd> {text}</li>" for key, text in KEYS),
+        "standings": _standings(state), "alerts": _alerts(state), "samples": _samples(film(follower), state),
+        "settings": _settings(state), "repeat": _repeat(follower), "data": script_json(data),
+        "version": _text(lrtui.__version__), "run": _text(follower.run.name),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: words[found[1]], _file("page.html"))
+
+
+def _file(name: str) -> str:
+    return resources.files("lrtui.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """How a page's policy names the one script, or style, that it lets in."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _text(text: str) -> str:
+    """Text of one line that cannot be taken for anything else."""
+    return escape(one_line(text))
+
+
+def _options(labels: Iterable[str]) -> str:
+    return "".join(f'<option value="{place}">{_text(label)}</option>' for place, label in enumerate(labels))
+
+
+def _name(lane: LaneState) -> str:
+    """A lane's sign and name, its colour beside them."""
+    return f'<span class="lane l{lane.index % 8}">{_line(lane)}<b>{_text(lane.lane.letter)}</b></span> {_text(lane.lane.name)}'
+
+
+def _line(lane: LaneState) -> str:
+    dash = f' stroke-dasharray="{dash_of(lane.index)}"' if dash_of(lane.index) else ""
+    return ('<svg class="line" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true">'
+            f'<path d="M1 4h24" stroke="currentColor" stroke-width="2.5" fill="none"{dash}/></svg>')
+
+
+def _legend(lane: LaneState) -> str:
+    return f'<button type="button" aria-pressed="true" data-lane="{lane.index}">{_name(lane)}</button>'
+
+
+def _facts(follower: Follower) -> str:
+    race, created = follower.reader.race, datetime.fromtimestamp(follower.reader.created)
+    words = [str(race.task), f"{len(follower.state.lanes)} lanes", race.budget, f"batch {race.batch_size}", f"seed {race.seed}",
+             f"{created:%Y-%m-%d %H:%M}"]
+    return " · ".join(map(_text, words))
+
+
+def _outcome(state: RaceState) -> str:
+    """The sentences about the race, the first one large; those about its lanes below."""
+    if not state.over:
+        return '<p class="lead">The race was not over when this page was written: this is how it stood.</p>'
+    first, *others = race_sentences(state)
+    about = "".join(f"<li>{_text(lane_sentence(lane, state))}</li>" for lane in standings(state))
+    lanes = f'<ul class="about">{about}</ul>'
+    if len(state.lanes) > MANY:
+        lanes = f"<details><summary>Each of the {len(state.lanes)} lanes</summary>{lanes}</details>"
+    return f'<p class="lead">{_text(first)}</p>{"".join(f"<p>{_text(one)}</p>" for one in others)}{lanes}'
+
+
+def _table(headings: list[str], rows: Iterable[list[str]], right: Iterable[str] = ()) -> str:
+    """A table of cells that are HTML; on a phone each row is a card, its cells named."""
+    side = [' class="right"' if name in right else "" for name in headings]
+    head = "".join(f'<th scope="col"{css}>{_text(name)}</th>' for name, css in zip(headings, side, strict=True))
+    body = "".join("<tr>" + "".join(f'<td data-label="{_text(name)}"{css}>{cell}</td>' for name, css, cell in
+                                    zip(headings, side, row, strict=True)) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _standings(state: RaceState) -> str:
+    headings = ["place", "lane", "optimizer", "rate", "verdict", "end", "last loss", "best", "at step", "steps", "time"]
+    return _table(headings, (_standing(place, lane, state) for place, lane in enumerate(standings(state), 1)),
+                  {"last loss", "best", "at step", "steps", "time"})
+
+
+def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
+    said = verdict(lane, state)
+    dial = "" if lane.factor == 1 else f" ×{number(lane.factor)}"
+    word = f'<span class="verdict v-{said.word}">{_text(str(said)) or "–"}</span>'
+    end = f'<span class="{"bad" if lane.status in ("nan", *FAILED) else ""}">{_text(lane.status)}</span>'
+    best = "–" if lane.best_step is None else str(lane.best_step)
+    return [str(place), _name(lane), _text(str(lane.lane.optimizer)), rate(lane.lane.lr) + dial, word, end,
+            lane.last_words, lane.best_words, best, count(lane.steps), duration(lane.training_seconds)]
+
+
+def _alerts(state: RaceState) -> str:
+    """What people had to hear of, and what a task said when it broke."""
+    rows = [f'<li>{_name(lane)}: step {alert.step}, <b class="bad">{_text(alert.kind)}</b> {_text(alert.text)}</li>'
+            for lane in state.lanes for alert in lane.alerts]
+    rows += [f"<li>{_name(lane)}: {_text(lane.status)}<details><summary>what it said</summary>"
+             f'<pre tabindex="0">{escape(literal(lane.ended.error))}</pre></details></li>'
+             for lane in state.lanes if lane.ended and lane.ended.error]
+    return _section("alerts", "Alerts", f'<ul class="plain">{"".join(rows)}</ul>') if rows else ""
+
+
+def _samples(frames: Frames, state: RaceState) -> str:
+    if not frames:
+        return ""
+    rows = [f'<div class="film"><h3>{_name(lane)}</h3><div class="frames">{"".join(_pictures(frames[lane.index]))}</div></div>'
+            for lane in standings(state) if lane.index in frames]
+    return _section("samples", "Samples", f"<p>What each lane drew, from its first to its last.</p>{''.join(rows)}")
+
+
+def _pictures(frames: list[Frame]) -> Iterator[str]:
+    for frame in frames:
+        scale = max(1, 34 // frame.height)
+        yield (f'<figure><img src="{address(frame.picture)}" width="{scale * frame.width}" height="{scale * frame.height}" '
+               f'alt="samples after step {frame.step}"><figcaption>step {count(frame.step)}</figcaption></figure>')
+
+
+def _settings(state: RaceState) -> str:
+    """What differs among the lanes, and what they have in common."""
+    found = differences(state.lanes, state.race)
+    rows = ([_name(lane), *(_text(cells[place]) for cells in found.cells)] for place, lane in enumerate(state.lanes))
+    table = _table(["lane", *found.settings], rows) if found.settings else "<p>The lanes do not differ in their settings.</p>"
+    return f"{table}<p>All lanes: {_text(found.common)}.</p>"
+
+
+def _repeat(follower: Follower) -> str:
+    """Commands, the scenario, and what was done by hand."""
+    race, state = follower.reader.race, follower.state
+    ways = commands(race)
+    other = f"<p>It comes with lrtui as it is, so this does the same:</p>{_pre(ways[1])}" if len(ways) > 1 else ""
+    hands = [f"<li>{_name(lane)}: {'; '.join(map(_text, done))}</li>"
+             for lane in state.lanes if (done := list(by_hand(lane, state, len(race.lanes))))]
+    touched = "<p>Done while it ran, which the scenario does not repeat:</p>" if hands else ""
+    touched += f'<ul class="plain">{"".join(hands)}</ul>' if hands else ""
+    return (f"<p>Save this as <code>{FILE}</code> and run</p>{_pre(ways[0])}{other}{touched}<p>{_text(proof(state))}</p>"
+            f"<details open><summary>{FILE}</summary>{_pre(scenario_text(race))}</details>")
+
+
+def _pre(text: str) -> str:
+    return f'<pre tabindex="0">{escape(literal(text).rstrip())}</pre>'
+
+
+def _section(name: str, title: str, inner: str) -> str:
+    return f'<section id="{name}"><h2>{title}</h2>{inner}</section>'
+
+
+def _colors() -> str:
+    """The colours of page and lanes: by what the reader's system says, unless the button says otherwise."""
+    light, dark = (_variables(SHADES[theme], lanes) for theme, lanes in (("light", LIGHT), ("dark", DARK)))
+    classes = "".join(f".l{place}{{color:var(--l{place})}}" for place in range(len(LIGHT)))
+    return (f":root{{color-scheme:light;{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light])"
+            f"{{color-scheme:dark;{dark}}}}}:root[data-theme=dark]{{color-scheme:dark;{dark}}}{classes}")
+
+
+def _variables(shades: dict[str, str], lanes: tuple[str, ...]) -> str:
+    return "".join(f"--{name}:{color};" for name, color in shades.items()) + "".join(
+        f"--l{place}:{color};" for place, color in enumerate(lanes))

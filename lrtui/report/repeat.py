@@ -1,0 +1,59 @@
+"""How to repeat a race: its scenario, the commands, what a repeat must agree with, and what was done by hand meanwhile. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from lrtui.core.errors import LrtuiError
+from lrtui.core.lane import rate_words
+from lrtui.core.scenario import BUNDLED, load
+from lrtui.core.spec import Race
+from lrtui.core.state import LaneState, RaceState
+from lrtui.core.text import one_line
+
+FILE = "race.toml"
+
+
+def commands(race: Race) -> list[str]:
+    """Ways to race it again, each a line for a shell."""
+    return [f"lrtui race {FILE}", *([f"lrtui race {race.scenario}"] if _comes_along(race) else [])]
+
+
+def proof(state: RaceState) -> str:
+    """What is equal in an exact repeat, in a sentence; '' where nothing has started."""
+    started = next((lane.started for lane in state.lanes if lane.started), None)
+    if started is None:
+        return ""
+    return (f"Raced on {one_line(started.device)} with {started.intra_op_threads} intra-op "
+            f"thread{'' if started.intra_op_threads == 1 else 's'} a lane. With the same version of torch and as many threads, a "
+            f"repeat on a CPU is equal to the last bit; weights {one_line(started.init_checksum)} and batches "
+            f"{one_line(started.batch_checksum)} say that it began alike.")
+
+
+def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
+    """What a person or a policy did to a lane, in the order of steps, where `asked` lanes were asked for at first: what the
+    scenario alone does not repeat."""
+    if lane.parent is not None:
+        yield f"forked from {state.lanes[lane.parent].lane.letter} at step {lane.born}"
+    elif lane.index >= asked:
+        yield "joined the race"
+    for change in lane.rate_changes:
+        yield rate_words(change)
+    for gone in lane.abandoned:
+        yield f"went back to step {gone.first}, and made the steps from there on anew"
+
+
+def _comes_along(race: Race) -> bool:
+    """Whether the race is a bundled scenario as it comes, so that its name is enough."""
+    file = BUNDLED / f"{race.scenario}.toml"
+    try:
+        return file.parent == BUNDLED and file.is_file() and _bare(load(str(file))) == _bare(race)
+    except (LrtuiError, ValueError, OSError):
+        return False
+
+
+def _bare(race: Race) -> Race:
+    """Without the places at which schedules stand in a file."""
+    return msgspec.structs.replace(race, lanes=tuple(msgspec.structs.replace(lane, schedule_at="") for lane in race.lanes))

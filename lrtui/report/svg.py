@@ -1,0 +1,183 @@
+"""The losses of a race as one SVG picture, alone in a file or within the page: no script, no font of its own, light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+
+from lrtui.core.numbers import count
+from lrtui.core.spec import number
+from lrtui.core.state import LaneState, RaceState
+from lrtui.core.text import one_line
+from lrtui.palette import lane_colors
+from lrtui.report.curves import Curve, Limits, abandoned, lane_curve, length, log_ticks, loss_limits, marks, nice_ticks
+
+WIDTH, HEIGHT = 960.0, 500.0
+LEFT, RIGHT, BOTTOM = 78.0, 16.0, 48.0
+ROW = 22.0
+"""Height of a row of names."""
+LETTER = 7.4
+"""Width of a letter, at most: nobody knows here which font it will be."""
+COLUMNS = 900
+"""A curve has about a column for each of the picture's units."""
+LIGHT, DARK = lane_colors("truecolor", "light"), lane_colors("truecolor", "dark")
+"""The colours of eight lanes, on a light and on a dark ground; lane i has the i-th of them, counted round."""
+DASHES = ("", "8 4", "2 3", "10 3 2 3")
+"""Line styles, for lanes beyond eight."""
+SHADES = {"light": {"ground": "#ffffff", "text": "#1b1f24", "dim": "#59636e", "grid": "#e6e9ed", "alert": "#c5221f"},
+          "dark": {"ground": "#14181d", "text": "#e8eaed", "dim": "#9aa4af", "grid": "#2a3037", "alert": "#ff8078"}}
+
+
+class Frame:
+    """Where steps and losses lie in the picture: the x axis is `total` steps long, the curves begin at height `top`."""
+
+    def __init__(self, total: int, limits: Limits, top: float) -> None:
+        self.total, self.limits, self.top, self.bottom = total, limits, top, HEIGHT - BOTTOM
+
+    def x(self, step: float) -> float:
+        return LEFT + step / max(self.total - 1, 1) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Of losses; what is beyond the limits lies on them, NaN stays NaN."""
+        heights: NDArray[np.floating] = self.bottom - self.limits.shares(values) * (self.bottom - self.top)
+        return heights
+
+
+def chart_svg(state: RaceState, *, alone: bool = True) -> str:
+    """The chart as an SVG document; within a page (not `alone`) the page's own style colours it. It may hold no curve at all."""
+    lanes = [lane for lane in state.lanes if "loss" in lane.columns]
+    limits = loss_limits(state)
+    names, rows = _names(state.lanes)
+    frame = Frame(length(state), limits or Limits(0.1, 1.0, True), 46 + rows * ROW)
+    title = escape(one_line(state.race.title))
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" class="still">',
+             f"<title>{title}: training loss by step</title>", f"<style>{_style()}</style>" if alone else "",
+             f'<rect class="ground" width="{WIDTH:g}" height="{HEIGHT:g}"/>' if alone else "",
+             f'<text class="head" x="16" y="28">{title}</text>', *names, *_axes(frame)]
+    if limits is None:
+        parts.append(f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle">no finite loss on record</text>')
+    for lane in lanes if limits else ():
+        parts += [f'<path {_stroke(lane)} opacity=".5" d="{path(gone, frame)}"/>' for gone in abandoned(lane, COLUMNS)]
+        curve = lane_curve(lane, "loss", COLUMNS)
+        if curve is not None:
+            if (curve.lo < curve.hi).any():  # all that was recorded, faint behind the means
+                parts.append(f'<path {_stroke(lane)} opacity=".3" d="{path(curve, frame)}"/>')
+            mean = curve._replace(lo=curve.mean, hi=curve.mean)
+            parts.append(f'<path {_stroke(lane)} d="{path(mean, frame)}"/>')
+            parts += _gaps(curve, frame)
+            parts += _signs(lane, state, curve, frame)
+    return "\n".join(filter(None, parts)) + "\n</svg>\n"
+
+
+def path(curve: Curve, frame: Frame) -> str:
+    """A curve as path data: a stroke up and down in each column, none across what is not finite."""
+    lo, hi = frame.y(curve.lo.astype(float)), frame.y(curve.hi.astype(float))
+    words: list[str] = []
+    at: float | None = None
+    for column, (low, high) in enumerate(zip(lo.tolist(), hi.tolist(), strict=True)):
+        if math.isnan(low):
+            at = None
+            continue
+        x = frame.x((int(curve.steps[column]) + int(curve.ends[column])) / 2)
+        first, last = (low, high) if at is not None and abs(at - low) < abs(at - high) else (high, low)
+        words.append(f"{'M' if at is None or curve.cut[column] else 'L'}{x:.1f} {first:.1f}")
+        if at is None and first == last:
+            words.append("h.1")  # a value between two gaps is a dot
+        if first != last:
+            words.append(f"V{last:.1f}")
+        at = last
+    return "".join(words)
+
+
+def gap_columns(curve: Curve) -> list[int]:
+    """The columns with the last finite values before each gap; -1 where there is none before it."""
+    begins = np.flatnonzero(curve.gap & ~np.concatenate(([False], curve.gap[:-1])))
+    known = np.flatnonzero(np.isfinite(curve.last))
+    return [int(known[place - 1]) if (place := int(known.searchsorted(column, "right"))) else -1 for column in begins.tolist()]
+
+
+def _gaps(curve: Curve, frame: Frame) -> Iterator[str]:
+    """A cross where a curve stops being finite."""
+    for column in gap_columns(curve):
+        if column >= 0:
+            y = float(frame.y(curve.mean[column:column + 1].astype(float))[0])
+            yield f'<text class="alert" x="{frame.x(int(curve.ends[column])):.1f}" y="{y + 5:.1f}" text-anchor="middle">✗</text>'
+
+
+def _signs(lane: LaneState, state: RaceState, curve: Curve, frame: Frame) -> Iterator[str]:
+    """What happened to a lane, on its curve; it says what when pointed at. NaN is marked where the curve stops."""
+    standing: dict[int, int] = {}
+    for mark in marks(lane, state.lanes):
+        column = min(int(curve.steps.searchsorted(mark.step, "right")) - 1, len(curve.steps) - 1)
+        if mark.sign != "✗" and column >= 0 and math.isfinite(curve.last[column]):
+            y = float(frame.y(curve.mean[column:column + 1].astype(float))[0])
+            standing[mark.step] = standing.get(mark.step, 0) + 1  # marks of one step stand on each other
+            kind = 'class="alert"' if mark.sign == "!" else f'class="l{lane.index % 8}" fill="currentColor"'
+            y += 9 - 13 * standing[mark.step]
+            yield (f'<text {kind} x="{frame.x(mark.step):.1f}" y="{y:.1f}" text-anchor="middle">{mark.sign}'
+                   f"<title>{escape(mark.text)}</title></text>")
+    if (curve.hi > frame.limits.high).any():
+        x = frame.x(int(curve.steps[int((curve.hi > frame.limits.high).argmax())]))
+        yield (f'<text class="l{lane.index % 8}" fill="currentColor" x="{x:.1f}" y="{frame.top - 2:.1f}" '
+               'text-anchor="middle">↑</text>')
+
+
+def _axes(frame: Frame) -> Iterator[str]:
+    limits = frame.limits
+    values = log_ticks(limits.low, limits.high, 7) if limits.log else nice_ticks(limits.low, limits.high, 6)
+    for value, y in zip(values, frame.y(np.array(values)).tolist(), strict=True):
+        yield f'<path class="grid" d="M{LEFT:g} {y:.1f}H{WIDTH - RIGHT:g}"/>'
+        yield f'<text x="{LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>'
+    for step in nice_ticks(0, frame.total - 1, 8):
+        if step == round(step):
+            yield (f'<path class="grid" d="M{frame.x(step):.1f} {frame.bottom:g}v5"/>'
+                   f'<text x="{frame.x(step):.1f}" y="{frame.bottom + 19:.1f}" text-anchor="middle">{count(step)}</text>')
+    yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{HEIGHT - 10:g}" text-anchor="middle">step</text>'
+    scale = "training loss, logarithmic" if limits.log else "training loss"
+    yield f'<text transform="translate(22 {(frame.top + frame.bottom) / 2:g}) rotate(-90)" text-anchor="middle">{scale}</text>'
+
+
+def _names(lanes: list[LaneState]) -> tuple[list[str], int]:
+    """The legend, in rows that are full at most, and how many rows it takes."""
+    parts, x, row = [], 16.0, 0
+    for lane in lanes:
+        name = one_line(f"{lane.lane.letter} {lane.lane.name}")
+        name = name if cell_len(name) <= 40 else name[:39] + "…"
+        wide = 34 + LETTER * cell_len(name) + 18
+        if x + wide > WIDTH and x > 16:
+            x, row = 16.0, row + 1
+        y = 52 + row * ROW
+        parts.append(f'<path {_stroke(lane)} d="M{x:g} {y - 4:g}h26"/>'
+                     f'<text class="name" x="{x + 33:g}" y="{y:g}">{escape(name)}</text>')
+        x += wide
+    return parts, row + 1
+
+
+def _stroke(lane: LaneState) -> str:
+    dash = dash_of(lane.index)
+    return f'class="curve l{lane.index % 8}" stroke="currentColor"' + (f' stroke-dasharray="{dash}"' if dash else "")
+
+
+def dash_of(index: int) -> str:
+    """The line style of lane `index`, as SVG writes it."""
+    return DASHES[index // len(LIGHT) % len(DASHES)]
+
+
+def rules(shades: dict[str, str], lanes: tuple[str, ...]) -> str:
+    """The colours of the chart as CSS."""
+    return "".join([f".ground{{fill:{shades['ground']}}}text{{fill:{shades['dim']}}}.head,.name{{fill:{shades['text']}}}",
+                    f".grid{{stroke:{shades['grid']}}}.alert{{fill:{shades['alert']}}}",
+                    *(f".l{index}{{color:{color}}}" for index, color in enumerate(lanes))])
+
+
+def _style() -> str:
+    fixed = ('text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif}.head{font-size:17px;font-weight:600}'
+             "text[fill]{fill:currentColor}.curve{fill:none;stroke-width:1.75;stroke-linejoin:round;stroke-linecap:round}"
+             ".alert{font-weight:700}")
+    dark = rules(SHADES["dark"], DARK)
+    return f"{rules(SHADES['light'], LIGHT)}{fixed}@media (prefers-color-scheme:dark){{{dark}text[fill]{{fill:currentColor}}}}"
