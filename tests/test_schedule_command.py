@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lrtui.core.crewtalk import Preview
-from lrtui.report import rates_chart
+from lrtui.report.text import rates_chart
 
 pytestmark = pytest.mark.xdist_group("crew")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import sys
 import termios
@@ -36,14 +37,14 @@ class Terminal:
     """`lrtui` with some arguments in a terminal of its own."""
 
     def __init__(self, *args: str, runs: Path, size: tuple[int, int] = (100, 30),
-                 program: tuple[str, ...] = ("-m", "lrtui")) -> None:
+                 program: tuple[str, ...] = ("-m", "lrtui"), env: dict[str, str] | None = None) -> None:
         width, height = size
         self.sent = b""
         """All that the program wrote."""
         self._screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self._screen)
         kept = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES")}
-        env = {**kept, "TERM": "xterm-256color", "TEXTUAL_DISABLE_KITTY_KEY": "1", "LRTUI_RUNS": str(runs)}
+        env = {**kept, "TERM": "xterm-256color", "TEXTUAL_DISABLE_KITTY_KEY": "1", "LRTUI_RUNS": str(runs), **(env or {})}
         self._process = pexpect.spawn(sys.executable, [*program, *args], dimensions=(height, width), env=env)
 
     def __enter__(self) -> Terminal:
@@ -193,6 +194,55 @@ def test_a_finished_run_is_shown_at_any_size_and_left_with_one_key(tmp_path, siz
         assert terminal.leaves() == 0
         for words in ("A fake race", "last loss", "B nan: loss is NaN at step 37", "loss by step", "run: "):
             assert words in terminal.scrollback
+
+
+SGR = re.compile(rb"\x1b\[([\d;]*)m")
+
+
+def colour_codes(sent: bytes) -> list[bytes]:
+    """What sets a colour, or the terminal's default one."""
+    return [found for found in SGR.findall(sent)
+            if any(30 <= int(code) <= 49 or 90 <= int(code) <= 107 for code in found.split(b";") if code)]
+
+
+@pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LANG": "de_DE.ISO-8859-1", "PYTHONIOENCODING": "latin-1"}])
+def test_where_there_is_no_utf8_only_ascii_is_sent(tmp_path, env):
+    make_run(tmp_path, ("steady", "explodes", "paints"), title="Über 日本")
+    with Terminal("watch", runs=tmp_path, env=env) as terminal:
+        terminal.sees("Uber ????", "A steady", "NaN at step 37")
+        terminal.press("?")
+        terminal.sees("any other key closes")
+        terminal.press("x", "q")
+        assert terminal.leaves() == 0
+    assert b"loss by step" in terminal.sent
+    assert terminal.sent.isascii()
+
+
+def test_no_color_means_no_colour_and_no_grey(tmp_path):
+    make_run(tmp_path, ("steady", "explodes", "paints"))
+    with Terminal("watch", runs=tmp_path, env={"NO_COLOR": "1", "COLORTERM": "truecolor"}) as terminal:
+        terminal.sees("A steady", "NaN at step 37")
+        terminal.press("?")
+        terminal.sees("any other key closes")
+        terminal.press("x", "q")
+        assert terminal.leaves() == 0
+    assert colour_codes(terminal.sent) == []
+    assert {b"1", b"7"} & set(SGR.findall(terminal.sent)), "nothing stands out"
+
+
+@pytest.mark.parametrize(("flags", "term", "least"), [
+    (("--colors", "16"), "xterm-256color", 16), ((), "xterm", 16), (("--colors", "truecolor"), "xterm", 1 << 24),
+    (("--theme", "light"), "screen-256color", 256)])
+def test_a_terminal_gets_the_colours_that_it_has_or_that_were_asked_for(tmp_path, flags, term, least):
+    make_run(tmp_path, ("steady", "explodes", "paints"))
+    with Terminal(*flags, "watch", runs=tmp_path, env={"TERM": term}) as terminal:
+        terminal.sees("A steady", "NaN at step 37")
+        terminal.press("q")
+        assert terminal.leaves() == 0
+    codes = colour_codes(terminal.sent)
+    used = 1 << 24 if any(b"8;2;" in code for code in codes) else 256 if any(b"8;5;" in code for code in codes) else 16
+    assert codes
+    assert used == least
 
 
 def test_two_viewers_of_one_race_see_the_same_and_either_may_leave(tmp_path):

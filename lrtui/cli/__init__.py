@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 import lrtui
-from lrtui.cli import find, lists, race, schedule, send
+from lrtui.cli import find, lists, preferences, race, report, schedule, send
 from lrtui.cli.fronts import ExitCode, has_screen, runs_folder, runs_option, show
+from lrtui.cli.looks import fold_what_cannot_be_written, look_options
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.text import one_line
 
@@ -20,6 +21,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """The console script: runs a command, turns what a person can mend into one short message on stderr."""
     if not os.environ.get("TERM"):
         os.environ["TERM"] = "dumb"  # so that Rich sees it as we do
+    fold_what_cannot_be_written()
     try:
         sys.exit(cli.main(args=args, standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -50,6 +52,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(lrtui.__version__, prog_name="lrtui")
 @runs_option
+@look_options
 @click.pass_context
 def cli(context: click.Context, runs: str | None) -> int:
     """Race learning rates and watch the race. Without a command: pick a scenario with the arrow keys."""
@@ -60,5 +63,6 @@ def cli(context: click.Context, runs: str | None) -> int:
     return show(runs_folder(runs))
 
 
-for command in (race.race, race.watch, race.resume, send.send, find.find, schedule.schedule, lists.list_runs, lists.scenarios):
+for command in (race.race, race.watch, race.resume, send.send, find.find, schedule.schedule, report.report, report.export,
+                lists.list_runs, lists.scenarios, preferences.show_settings):
     cli.add_command(command)

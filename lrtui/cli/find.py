@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from lrtui.cli.fronts import ExitCode, Signals, has_screen, json_option, plain_option, runs_folder, runs_option, show, tell
+from lrtui.cli.looks import look_options, paper
 from lrtui.cli.race import read_race
 from lrtui.core.errors import ScenarioError
 from lrtui.core.events import Alerted, AnyEvent, alert_line
@@ -42,6 +42,7 @@ _MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
               help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
 @runs_option
+@look_options
 @plain_option
 @json_option
 def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
@@ -163,9 +164,9 @@ class _PlainPoints:
 
     def finish(self, finder: Finder) -> None:
         """What there is to see and to read."""
-        from lrtui.report import print_outcome
+        from lrtui.report.text import print_outcome
         assert finder.outcome is not None
-        print_outcome(Console(highlight=False), finder.found, finder.outcome, finder.check.state if finder.check else None)
+        print_outcome(paper(), finder.found, finder.outcome, finder.check.state if finder.check else None)
         for follower in (finder.sweep, finder.check):
             if follower is not None:
                 print(f"run: {follower.run}")

@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
+from lrtui.cli.looks import chosen, paper, wanted
 from lrtui.core.commands import Stop
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.owncode import own_code
@@ -61,7 +61,8 @@ def has_screen(say: bool = False) -> bool:
 
 def loading() -> AbstractContextManager[object]:
     """A word on stderr, where a person sees it, for the seconds that torch takes to be loaded; nothing of it stays."""
-    return Console(stderr=True).status("loading torch ...")
+    console = paper(stderr=True)
+    return console.status("loading torch ...", spinner="line")
 
 
 def say_own_code(race: Race) -> None:
@@ -74,13 +75,14 @@ def show(runs: Path, run: Path | None = None, asked: Plan | None = None, *, race
     """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is no success."""
     from lrtui.tui.app import LrtuiApp
     from lrtui.tui.leaving import signals_kept
-    app = LrtuiApp(runs, run, asked, race_after=race_after)
+    look, settings, faults = chosen()
+    app = LrtuiApp(runs, run, asked, race_after=race_after, look=look, wanted=settings, said=faults)
     with signals_kept():
         follower = app.run()
     if app.finder is not None and app.finder.outcome is not None:
-        from lrtui.report import print_outcome
+        from lrtui.report.text import print_outcome
         check = app.finder.check.state if app.finder.check else None
-        print_outcome(Console(highlight=False), app.finder.found, app.finder.outcome, check)
+        print_outcome(paper(), app.finder.found, app.finder.outcome, check)
     if app.broke:
         return _broke(app.broke, app.watched)
     return app.return_code or _leave(follower)
@@ -99,9 +101,10 @@ def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: b
     `resumed`: a crew is about to take it up again; the ends that are on record are not its end.
     """
     from lrtui.plain import JsonLines, PlainLines, play
+    memory = wanted().memory * 1_000_000
     if resumed:
         _until_taken_up(run)
-    follower = Follower(run)
+    follower = Follower(run, memory)
     lines = JsonLines(follower) if as_json else PlainLines()
     if signals is None:
         play(follower, lines)
@@ -150,8 +153,8 @@ def _leave(follower: Follower | None) -> int:
     """What stays in the scrollback when the screen is gone."""
     if follower is None:
         return ExitCode.RACED
-    from lrtui.report import print_report
-    console = Console(highlight=False)
+    from lrtui.report.text import print_report
+    console = paper()
     print_report(console, follower.state, follower.run)
     if not follower.state.over:
         console.print(Text(f"the race goes on; back to it with: lrtui watch {follower.run.name}"), soft_wrap=True)

@@ -21,6 +21,7 @@ from lrtui.cli.fronts import (
     show,
     tell,
 )
+from lrtui.cli.looks import look_options
 from lrtui.core import scenario
 from lrtui.core.crewtalk import TRAINERS
 from lrtui.core.errors import RunError, ScenarioError
@@ -53,6 +54,7 @@ from lrtui.store.reader import summary
 @click.option("--trainers", type=click.IntRange(1, 256), default=TRAINERS, show_default=True,
               help="Processes; more lanes take turns.")
 @runs_option
+@look_options
 @plain_option
 @json_option
 def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
@@ -74,6 +76,7 @@ def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain
 @click.command()
 @click.argument("run", required=False)
 @runs_option
+@look_options
 @plain_option
 @json_option
 def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
@@ -88,6 +91,7 @@ def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
               help="Processes; more lanes take turns.")
 @click.option("--on-alert", metavar="COMMAND", default="", help="As in `lrtui race`.")
 @runs_option
+@look_options
 @plain_option
 @json_option
 def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool) -> int:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from lrtui.cli.fronts import ExitCode, json_option
+from lrtui.cli.looks import paper
 from lrtui.core import catalogue, scenario
 from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import ScenarioError
@@ -85,8 +85,8 @@ def _of_scenario(name: str, flags: dict[str, Any]) -> Race:
 
 def _draw(race: Race, previews: list[Preview]) -> None:
     """The chart, each lane's rates in words, and what is to be said of them."""
-    from lrtui.report import rates_chart
-    console = Console(highlight=False)
+    from lrtui.report.text import rates_chart
+    console = paper()
     drawn = rates_chart(previews, min(console.width, MAX_WIDTH), HEIGHT, color=console.color_system is not None)
     if drawn:
         console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)

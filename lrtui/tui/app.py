@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 from textual.app import App, SystemCommand
+from textual.filter import LineFilter
 from textual.screen import Screen
 
+from lrtui import settings
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
 from lrtui.find import Finder, Plan
 from lrtui.follow import Follower
 from lrtui.launch import Crew
-from lrtui.tui import fewer_bytes
+from lrtui.palette import THEMES
+from lrtui.settings import Settings
+from lrtui.tui import fewer_bytes, keynames, keys
+from lrtui.tui.frame import Frame
 from lrtui.tui.leaving import on_signals
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
+from lrtui.tui.tiers import Look
 
+SAID_S = 12.0
 
 class LrtuiApp(App[Follower]):
     """Begins with the picker, or with a run. Gives back the run that was watched last, for what stays in the scrollback."""
@@ -29,10 +36,19 @@ class LrtuiApp(App[Follower]):
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # as Textual declares it
 
-    def __init__(self, runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False) -> None:
-        """`asked`: begin with a finder; `race_after`: with the full race after it, unasked."""
+    def __init__(self, runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False,
+                 look: Look = Look(), wanted: Settings = Settings(), said: Sequence[str] = ()) -> None:  # noqa: B008  # frozen
+        """`asked`: begin with a finder; `race_after`: with the full race after it, unasked; `said`: to be read on the screen."""
         super().__init__()
         fewer_bytes.install()
+        self.look = look
+        """How everything is drawn."""
+        self._wanted = wanted
+        self._said = said
+        look.use()
+        keys.choose(wanted.keys)
+        self.no_color = look.colors == "none"
+        self.console._color_system = look.color_system
         self._runs = runs
         self._run = run
         self._asked = asked
@@ -44,6 +60,11 @@ class LrtuiApp(App[Follower]):
     def on_mount(self) -> None:
         if not self.is_headless:
             on_signals(self.leave, lambda: getattr(self._driver, "attrs_before", None))
+        self.theme = self.look.textual_theme
+        self.set_class(self.look.colors in ("16", "none"), "-few-colors")
+        self.set_keymap(keys.keymap())
+        for words in self._said:
+            self.notify(words, title="settings", severity="warning", markup=False, timeout=SAID_S)
         if self._asked is not None:
             self.find(self._asked, race_after=self._race_after)
         elif self._run is None:
@@ -62,6 +83,30 @@ class LrtuiApp(App[Follower]):
         """The run that is shown, or was shown last."""
         return self._watched
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is done to the lines of all widgets but frames: no others of Textual's, which would make colours of NO_COLOR's
+        greys and of the terminal's own background."""
+        return self.look.filters
+
+    def bell(self) -> None:
+        """Rings, if the person wants it."""
+        if self._wanted.bell:
+            super().bell()
+
+    def next_theme(self) -> None:
+        """Dark, light, contrast, and dark again; for the next time too."""
+        theme = THEMES[(THEMES.index(self.look.theme) + 1) % len(THEMES)]
+        self.look = self.look._replace(theme=theme)
+        self.look.use()
+        self.theme = self.look.textual_theme
+        for screen in self.screen_stack:
+            for frame in screen.query(Frame):
+                frame.repaint()
+        try:
+            settings.write("theme", theme)
+        except LrtuiError as error:
+            self.notify(str(error), severity="warning", markup=False)
+
     def leave(self) -> None:
         """Out of the program, whatever is shown; a race goes on."""
         self.exit(self._watched)
@@ -69,17 +114,18 @@ class LrtuiApp(App[Follower]):
     def watch_run(self, run: Path) -> None:
         """Shows a run in the place of whatever is shown."""
         try:
-            follower = Follower(run)
+            follower = Follower(run, self._wanted.memory * 1_000_000)
         except LrtuiError as error:
             self.notify(one_line(error.message), severity="error", markup=False)
             return
         if self._watched is not None:
             self._watched.close()
         self._watched = follower
+        screen = RaceScreen(follower, self.look.fps)
         if len(self.screen_stack) > 1:
-            self.switch_screen(RaceScreen(follower))
+            self.switch_screen(screen)
         else:
-            self.push_screen(RaceScreen(follower))
+            self.push_screen(screen)
 
     def find(self, asked: Plan, crew: Crew | None = None, *, race_after: bool = False) -> None:
         """Shows a finder over whatever is shown."""
@@ -102,10 +148,11 @@ class LrtuiApp(App[Follower]):
         self.watch_run(message.run)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: what the keys of this screen do, by name; choosing a lane or a line is quicker by key."""
-        for key in screen.KEYS if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
-            if key.help and not key.action.startswith(("move", "next", "choose", "cursor", "dial")):
-                yield SystemCommand(key.help, f"key {key.shown}", partial(self.run_action, key.action, screen))
+        """The palette: all that the keys of this screen do, by name."""
+        for key in keys.chosen(screen.KEYS) if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
+            by = "key " + " ".join(map(keynames.read, key.keys))
+            yield SystemCommand(key.name, by, partial(self.run_action, key.action, screen))
+        yield SystemCommand("Theme: next", f"{', '.join(THEMES)}; now {self.look.theme}", self.next_theme)
 
     async def action_quit(self) -> None:
         """Textual's Ctrl+Q asks what `q` asks."""

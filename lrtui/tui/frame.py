@@ -55,6 +55,11 @@ class Frame(Widget):
         self._shown.take(self.canvas)
         self.refresh(*[Region(start, y, stop - start, 1) for y, start, stop in spans])
 
+    def repaint(self) -> None:
+        """Shows all of it anew: its styles or characters look different now."""
+        self._strips = [self._shown.strip(y) for y in range(self._shown.height)]
+        self.refresh()
+
     def _commit_late(self) -> None:
         self._late = False
         self.commit()

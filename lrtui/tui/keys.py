@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from textual.binding import Binding, BindingType
+
+from lrtui.core.text import closest
+from lrtui.tui import keynames
 
 QUARTER = 0.25
 """Decades by which a turn of the dial moves the rate."""
@@ -23,23 +27,34 @@ class Key(NamedTuple):
     help: str
     footer: str = ""
     """A word or two for the footer; '' where there is no room to spend on it."""
+    palette: str = ""
+    """What the palette calls it, where its line in the help is that of the key beside it."""
+
+    @property
+    def name(self) -> str:
+        """What it does, by itself."""
+        return self.palette or self.help
 
 
 RACE = (
-    Key("lane.left", ("left", "h"), "←↓↑→ hjkl", "move(-1, 0)", "Choose the lane beside, below, above", "lane"),
-    Key("lane.down", ("down", "j"), "", "move(0, 1)", ""),
-    Key("lane.up", ("up", "k"), "", "move(0, -1)", ""),
-    Key("lane.right", ("right", "l"), "", "move(1, 0)", ""),
-    Key("lane.next", ("tab",), "Tab", "next(1)", "Choose the next lane; Shift+Tab the one before"),
-    Key("lane.previous", ("shift+tab",), "", "next(-1)", ""),
+    Key("lane.left", ("left", "h"), "←↓↑→ hjkl", "move(-1, 0)", "Choose the lane beside, below, above", "lane",
+        palette="Choose the lane to the left"),
+    Key("lane.down", ("down", "j"), "", "move(0, 1)", "", palette="Choose the lane below"),
+    Key("lane.up", ("up", "k"), "", "move(0, -1)", "", palette="Choose the lane above"),
+    Key("lane.right", ("right", "l"), "", "move(1, 0)", "", palette="Choose the lane to the right"),
+    Key("lane.next", ("tab",), "Tab", "next(1)", "Choose the next lane; Shift+Tab the one before",
+        palette="Choose the next lane"),
+    Key("lane.previous", ("shift+tab",), "", "next(-1)", "", palette="Choose the lane before"),
     *(Key(f"lane.{digit}", (str(digit),), "1 … 9" if digit == 1 else "", f"choose({digit - 1})",
-          "Choose a lane by its place" if digit == 1 else "") for digit in range(1, 10)),
+          "Choose a lane by its place" if digit == 1 else "", palette=f"Choose lane {digit}") for digit in range(1, 10)),
     Key("lane.enlarge", ("enter",), "Enter", "enlarge", "Enlarge the chosen lane, and back", "enlarge"),
-    Key("view.back", ("escape",), "Esc", "back", "Back to all panes"),
-    Key("lane.hotter", ("plus",), "+ -", f"dial({QUARTER})", "Turn the dial: a quarter of a decade up or down", "rate"),
-    Key("lane.colder", ("minus",), "", f"dial({-QUARTER})", ""),
-    Key("lane.tenfold", ("greater_than_sign",), "> <", "dial(1)", "The rate ten times as high, or a tenth"),
-    Key("lane.tenth", ("less_than_sign",), "", "dial(-1)", ""),
+    Key("view.back", ("escape",), "Esc", "back", "Back to all panes; again: no crosshair, then no filter"),
+    Key("lane.hotter", ("plus",), "+ -", f"dial({QUARTER})", "Turn the dial: a quarter of a decade up or down", "rate",
+        palette="Rate: a quarter of a decade up"),
+    Key("lane.colder", ("minus",), "", f"dial({-QUARTER})", "", palette="Rate: a quarter of a decade down"),
+    Key("lane.tenfold", ("greater_than_sign",), "> <", "dial(1)", "The rate ten times as high, or a tenth",
+        palette="Rate: ten times as high"),
+    Key("lane.tenth", ("less_than_sign",), "", "dial(-1)", "", palette="Rate: a tenth"),
     Key("lane.rate", ("equals_sign",), "=", "rate", "Type the rate of the next step"),
     Key("lane.schedule", ("0",), "0", "hand('schedule')", "Back to the rate that the schedule says"),
     Key("lane.undo", ("u",), "u", "hand('undo')", "Undo the last turn of the dial"),
@@ -56,19 +71,62 @@ RACE = (
     Key("race.add", ("a",), "a", "ask('add')", "Add a lane, from step 0 and the shared initial weights"),
     Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume", "Resume a race that was interrupted or lost its crew"),
     Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay"),
+    Key("view.filmstrip", ("I",), "I", "filmstrip", "What all lanes drew at the same step; ←→ go through time", "samples"),
+    Key("view.events", ("L",), "L", "log", "All that happened, of the lanes that are shown", "log"),
+    Key("view.console", ("w",), "w", "console", "What the chosen lane's task has printed"),
+    Key("view.page_up", ("pageup",), "PgUp PgDn", "scroll(-1)", "Scroll a page in log, console and lists; ten samples",
+        palette="Scroll a page up"),
+    Key("view.page_down", ("pagedown",), "", "scroll(1)", "", palette="Scroll a page down"),
+    Key("view.oldest", ("home",), "Home End", "scroll(-9999999)", "The oldest line or sample, the newest",
+        palette="Go to the oldest line or sample"),
+    Key("view.newest", ("end",), "", "scroll(9999999)", "", palette="Go to the newest line or sample"),
+    Key("view.time_base", ("B",), "B", "time_base", "Time base of the machine's bars: 1, 5 or 30 minutes"),
+    Key("view.filter", ("slash",), "/", "filter", "Show only the lanes that match, such as adam lr>=1e-3 !nan", "filter"),
+    Key("lane.pin", ("p",), "p", "pin", "Pin the chosen lane: it comes first, and stays whatever the filter says"),
+    Key("lane.solo", ("O",), "O", "solo", "Only the chosen lane everywhere, or all again"),
+    Key("view.order", ("v",), "v", "order", "Order of the standings: smoothed loss, best loss, loss at equal budget"),
+    Key("view.differences", ("d",), "d", "differences", "The settings in which the lanes differ, and back"),
     Key("lane.explain", ("i",), "i", "explain", "Explain the chosen lane's rates with its own numbers", "explain"),
-    Key("view.log", ("y",), "y", "log_axis", "Logarithmic or linear loss axis", "log axis"),
+    Key("view.smooth", ("s",), "s S", "smooth(1)", "Smooth the curves more, less (0, 0.6, 0.9, 0.97, 0.99)", "smooth",
+        palette="Smooth the curves more"),
+    Key("view.rough", ("S",), "", "smooth(-1)", "", palette="Smooth the curves less"),
+    Key("view.log", ("y",), "y", "log_axis", "Logarithmic or linear y axis", "log axis"),
+    Key("view.x_log", ("X",), "X", "x_log", "Logarithmic or linear x axis"),
+    Key("view.x_kind", ("t",), "t", "x_kind", "x axis: steps, epochs, samples, wall time, training time"),
+    Key("view.full_range", ("g",), "g", "full_range", "y axis: all values, or without the outliers"),
+    Key("view.quantity", ("m",), "m M", "quantity(1)", "The next quantity, the one before: losses, metrics, norms", "quantity",
+        palette="Show the next quantity"),
+    Key("view.quantity_back", ("M",), "", "quantity(-1)", "", palette="Show the quantity before"),
+    Key("view.zoom_in", ("z",), "z Z", "zoom(1)", "Zoom in, out, about the crosshair or the newest step (mouse: wheel)", "zoom",
+        palette="Zoom in"),
+    Key("view.zoom_out", ("Z",), "", "zoom(-1)", "", palette="Zoom out"),
+    Key("view.pan_left", ("left_square_bracket",), "[ ]", "pan(-1)", "Move the zoomed part to the left, right (mouse: drag)",
+        palette="Move the zoomed part to the left"),
+    Key("view.pan_right", ("right_square_bracket",), "", "pan(1)", "", palette="Move the zoomed part to the right"),
+    Key("view.follow", ("F",), "F", "follow", "The zoomed part follows the newest step, or stays"),
+    Key("view.zoom_back", ("backspace",), "Backspace", "zoom_back", "Back to the part before the last zoom"),
+    Key("view.crosshair", ("c",), "c", "crosshair", "Values of all lanes at one step; ←→ move it, Shift+←→ a tenth", "values"),
+    Key("cursor.left", ("shift+left",), "", "cursor(-1)", "", palette="Crosshair a tenth of the width to the left"),
+    Key("cursor.right", ("shift+right",), "", "cursor(1)", "", palette="Crosshair a tenth of the width to the right"),
+    Key("cursor.best", ("b",), "b", "best", "Crosshair at the best value of the chosen lane"),
+    Key("cursor.before", ("comma",), ", .", "mark(-1)", "Crosshair at the lane's mark before, after",
+        palette="Crosshair at the lane's mark before"),
+    Key("cursor.after", ("full_stop",), "", "mark(1)", "", palette="Crosshair at the lane's mark after"),
+    Key("cursor.spike", ("circumflex_accent",), "^", "mark(1, '^')", "Crosshair at the lane's next spike"),
+    Key("cursor.alert", ("exclamation_mark",), "!", "mark(1, '!✗')", "Crosshair at its next alert or NaN"),
+    Key("cursor.rate", ("tilde",), "~", "mark(1, '▲▼')", "Crosshair at its next change of the rate"),
     Key("race.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for this task", "find"),
+    Key("race.write", ("W",), "W", "write", "Write a page about this race, for a browser (asks for a file)"),
     Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
     Key("app.help", ("question_mark",), "?", "help", "This help", "help"),
     Key("app.quit", ("q", "ctrl+c"), "q", "leave", "Quit (asks: leave it running, stop it, or back)", "quit"),
 )
 
 PICKER = (
-    Key("list.down", ("down",), "↑↓", "cursor(1)", "Choose a scenario or a run", "choose"),
-    Key("list.up", ("up",), "", "cursor(-1)", ""),
-    Key("list.page_down", ("pagedown",), "PgUp PgDn", "cursor(10)", "Ten further"),
-    Key("list.page_up", ("pageup",), "", "cursor(-10)", ""),
+    Key("list.down", ("down",), "↑↓", "cursor(1)", "Choose a scenario or a run", "choose", palette="One line down"),
+    Key("list.up", ("up",), "", "cursor(-1)", "", palette="One line up"),
+    Key("list.page_down", ("pagedown",), "PgUp PgDn", "cursor(10)", "Ten further", palette="Ten lines down"),
+    Key("list.page_up", ("pageup",), "", "cursor(-10)", "", palette="Ten lines up"),
     Key("list.go", ("enter",), "Enter", "go", "Race the scenario, or watch the run", "race"),
     Key("picker.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for the scenario", "find a rate"),
     Key("picker.edit", ("ctrl+e",), "Ctrl+E", "edit", "Edit the scenario's lanes for this race", "edit"),
@@ -87,14 +145,29 @@ FINDER = (
 
 PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every command by name")
 """Textual's own binding; here for the help and the README."""
+RESERVED = {"ctrl+p": "shows every command by name", "ctrl+q": "quits, as everywhere in Textual"}
 
-LEGEND = {"✗": "the last finite loss of a lane that ended NaN or in an error", "!": "where a lane was found to diverge",
+LEGEND = {"✗": "the last finite value before a NaN or an infinity, or of a lane that ended in an error",
+          "!": "where a lane was found to diverge",
           "▲ ▼": "where the dial was turned up or down; ×1.78: what the schedule says, times that, is applied",
           "Y": "where a fork left: its curve begins there", "grey": "what a lane did before it was rewound",
-          "^": "a spike: a loss six standard deviations above those before it",
-          "↑": "the curve goes on above the chart",
-          "smoothed": "the loss that the standings go by: an average over the last ten steps or so (EMA 0.9)"}
+          "^": "a spike: a loss six standard deviations above those before it", "«": "where a lane was rewound to",
+          "▪": "a snapshot that is kept", "↑ ↓": "the curve goes on above, below the chart",
+          "│": "the crosshair: the values of that step; ~ the smoothed one",
+          "dashes": "the ninth lane and those after it have colours again, in other line styles",
+          "bold": "a smoothed curve (EMA: TensorBoard's average), over the raw one, which is faint",
+          "gap": "the leader's value times so much; + where it is that much more",
+          "change": "of the average loss over the last tenth of the lane's steps",
+          "→0.12": "steps until the average loss was there: a tenth above the lowest of any lane; after: the time for it",
+          "*": "a pinned lane",
+          "↓smoothed": "what the standings go by (v): the best loss; the average loss after as many steps as all have made "
+                       "(at 120); or that of now, of the last ten steps or so (EMA 0.9)"}
 """The signs on a race's screen, for its help."""
+
+
+HEADINGS = {"lane.left": "Lanes", "lane.hotter": "The dial, and what else is said to lanes", "view.overlay": "What is shown",
+            "view.smooth": "Curves", "view.crosshair": "Crosshair", "race.find": "Elsewhere"}
+"""What the help says above the keys with these ids."""
 
 
 def bindings(table: tuple[Key, ...]) -> list[BindingType]:
@@ -104,11 +177,86 @@ def bindings(table: tuple[Key, ...]) -> list[BindingType]:
             for key in table]
 
 
+def sections(table: tuple[Key, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The lines of the help under their headings; '' for those before the first."""
+    found: list[tuple[str, list[tuple[str, str]]]] = [("", [])]
+    for key in (*chosen(table), PALETTE):
+        if key.id in HEADINGS:
+            found.append((HEADINGS[key.id], []))
+        if key.shown:
+            found[-1][1].append((key.shown, key.help))
+    return [section for section in found if section[1]]
+
+
 def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:
-    """(keys, what they do) for help and README."""
-    return [(key.shown, key.help) for key in (*table, PALETTE) if key.shown]
+    """(keys, what they do) for help and README: with the keys that a person has chosen for them."""
+    return [(key.shown, key.help) for key in (*chosen(table), PALETTE) if key.shown]
 
 
 def footer_words(table: tuple[Key, ...]) -> list[tuple[str, str]]:
     """(key, word) for the footer."""
-    return [(key.shown.split(" ")[0], key.footer) for key in table if key.footer]
+    return [(key.shown.split(" ")[0], key.footer) for key in chosen(table) if key.footer]
+
+
+_own: dict[str, tuple[str, ...]] = {}
+"""By id: the keys that a person has chosen instead of those in the tables."""
+
+
+def choose(own: Mapping[str, tuple[str, ...]]) -> None:
+    """Takes a person's own keys, of which `faults` names none; {} for those of the tables."""
+    _own.clear()
+    _own.update({name: tuple(found for key in written if (found := keynames.named(key))) for name, written in own.items()})
+
+
+def keymap() -> dict[str, str]:
+    """The same as Textual takes it."""
+    return {name: ",".join(own) for name, own in _own.items()}
+
+
+def chosen(table: tuple[Key, ...]) -> tuple[Key, ...]:
+    """The table with a person's own keys. Where one line of the help stands for several ids, it names all their keys."""
+    if not any(key.id in _own for key in table):
+        return table
+    mine = [key._replace(keys=_own.get(key.id, key.keys)) for key in table]
+    groups: list[list[Key]] = []
+    for key in mine:
+        groups.append([key]) if key.shown or not groups else groups[-1].append(key)
+    return tuple(found for group in groups for found in _reread(group))
+
+
+def _reread(group: list[Key]) -> list[Key]:
+    if not any(key.id in _own for key in group):
+        return group
+    shown = " ".join(keynames.read(name) for key in group for name in key.keys)
+    return [group[0]._replace(shown=shown), *group[1:]]
+
+
+def faults(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """What is wrong with the keys that a person has chosen, by id: no such id, no such key, a key that another id has."""
+    ids = {key.id: table for table in (RACE, PICKER, FINDER) for key in table}
+    usual = {key.id: set(key.keys) for table in (RACE, PICKER, FINDER) for key in table}
+    found: dict[str, str] = {}
+    for name, written in own.items():
+        if name not in ids:
+            found[name] = f"no key has this id{closest(name, ids)}"
+        elif unknown := [key for key in written if keynames.named(key) is None]:
+            found[name] = f'"{unknown[0]}" is no key; expected one such as "x", "+", "ctrl+e", "f5", "space" or "pagedown"'
+        elif taken := [key for key in written if keynames.named(key) in RESERVED]:
+            found[name] = f"{taken[0]} is taken: it {RESERVED[keynames.named(taken[0]) or '']}"
+        elif ids[name] is PICKER and any(keynames.types(key) for key in set(map(keynames.named, written)) - usual[name] if key):
+            found[name] = "expected a key that types nothing: what is typed in the picker is its filter"
+    while clash := _clash({name: keys for name, keys in own.items() if name not in found}):
+        found.update(clash)
+    return found
+
+
+def _clash(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The first of a person's choices that takes a key which something else on the same screen has."""
+    for table in (RACE, PICKER, FINDER):
+        owners: dict[str, str] = {}
+        # What a person chose comes after what nobody has moved, so that it is the choice that is refused.
+        for key in sorted(table, key=lambda key: [key.id in own, list(own).index(key.id) if key.id in own else 0]):
+            for name in own.get(key.id, key.keys):
+                if owners.setdefault(keynames.named(name) or name, key.id) != key.id and key.id in own:
+                    return {key.id: f"{name} is the key of {owners[keynames.named(name) or name]} too; expected one for each"}
+    return {}

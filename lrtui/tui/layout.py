@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -23,6 +24,8 @@ DIAL_FROM, DIAL_LEAST = 16, 50
 """Rows and columns from which on a pane has a row for the gauge's dial."""
 FACTS_FROM, FACTS_LEAST = 22, 50
 """Rows from which on the large view has room for everything, and columns below which it has no facts."""
+LARGE_MACHINE = 40
+"""Rows from which on GPUs have rows of their own."""
 
 
 class Rect(NamedTuple):
@@ -58,13 +61,15 @@ class Layout:
     stage: Rect
     """What all panes cover together; an overlay of all curves takes their place."""
     panes: dict[int, Rect]
-    """By the lane's index: all lanes, one page of them, or the enlarged one."""
+    """By the lane's index: all lanes that are shown, one page of them, or the enlarged one."""
     standings: Rect
     """Header row included; fewer rows than lanes means that it scrolls."""
     log: Rect
     """Without rows where there is no room for it."""
     machine: Rect
     footer: Rect
+    page: tuple[int, int] = 1, 1
+    """Which page of panes this is, counted from 1, and how many there are."""
 
     @property
     def too_small(self) -> bool:
@@ -98,19 +103,27 @@ class PaneParts(NamedTuple):
     """One row above the curve for the gauge, where the facts are not shown."""
 
 
-def arrange(width: int, height: int, lanes: int, big: int | None = None, chosen: int = 0) -> Layout:
-    """The screen for so many lanes, 1 and more.
+def arrange(width: int, height: int, shown: Sequence[int], big: int | None = None, chosen: int = 0,
+            gpus: int = 0) -> Layout:
+    """The screen for the lanes of these indices, in this order; without any there are no panes.
 
-    All panes show, or the page with the lane `chosen` where not all fit, or the lane `big` alone in the room of all.
+    All panes show, or the page with the lane `chosen` where not all fit, or the lane `big` alone in the room of all. The machine
+    has one row; from LARGE_MACHINE rows on, one more for each GPU, but no more than a tenth of the height.
     """
     header = Rect(0, 0, width, min(1, height))
     if width < LEAST[0] or height < LEAST[1]:
         return Layout(width, height, header, NOTHING, {}, NOTHING, NOTHING, NOTHING, NOTHING)
-    body = Rect(0, 1, width, height - 3)
-    machine, footer = Rect(0, height - 2, width, 1), Rect(0, height - 1, width, 1)
-    stage, standings, log = (_beside if width >= WIDE else _below)(body, lanes)
-    panes = {big: stage} if big is not None else _grid(stage, lanes, chosen)
-    return Layout(width, height, header, stage, panes, standings, log, machine, footer)
+    rows = 1 if height < LARGE_MACHINE else min(1 + gpus, height // 10)
+    body = Rect(0, 1, width, height - 2 - rows)
+    machine, footer = Rect(0, body.bottom, width, rows), Rect(0, height - 1, width, 1)
+    stage, standings, log = (_beside if width >= WIDE else _below)(body, max(1, len(shown)))
+    if big is not None or not shown:
+        return Layout(width, height, header, stage, {} if big is None else {big: stage}, standings, log, machine, footer)
+    place, size = shown.index(chosen) if chosen in shown else 0, min(len(shown), page_size(stage))
+    first = min(place // size * size, len(shown) - size)
+    panes = dict(zip(shown[first:first + size], _grid(stage, size), strict=True))
+    page = place // size + 1, -(-len(shown) // size)
+    return Layout(width, height, header, stage, panes, standings, log, machine, footer, page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +190,13 @@ def _below(body: Rect, lanes: int) -> tuple[Rect, Rect, Rect]:
     return stage, standings, Rect(0, standings.bottom, body.width, log_rows)
 
 
-def _grid(stage: Rect, lanes: int, chosen: int) -> dict[int, Rect]:
-    """Panes for all lanes, or for a full page of them with the chosen one."""
-    shown = min(lanes, page_size(stage))
-    first = min(chosen // shown * shown, lanes - shown)
+def _grid(stage: Rect, shown: int) -> list[Rect]:
+    """So many panes, at most as many as a page holds, from left to right and from top to bottom."""
     most_rows, most_across = stage.height // PANE_LEAST[1], stage.width // PANE_LEAST[0]
     choices = range(-(-shown // most_across), min(most_rows, shown) + 1)
     rows = min(choices, key=lambda rows: _ugliness(stage, shown, rows))
-    panes: dict[int, Rect] = {}
-    for row, (y, height) in enumerate(_cut(stage.height, rows)):
-        for x, width in _cut(stage.width, shown // rows + (row < shown % rows)):
-            panes[first + len(panes)] = Rect(stage.x + x, stage.y + y, width, height)
-    return panes
+    return [Rect(stage.x + x, stage.y + y, width, height) for row, (y, height) in enumerate(_cut(stage.height, rows))
+            for x, width in _cut(stage.width, shown // rows + (row < shown % rows))]
 
 
 def _ugliness(stage: Rect, lanes: int, rows: int) -> float:

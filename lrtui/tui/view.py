@@ -6,14 +6,23 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.axes import LABELS, XAxis, XKind
+from lrtui.core.descent import Descents
+from lrtui.core.events import Sampled
+from lrtui.core.filter import EVERY, Filter, visible
+from lrtui.core.standings import Order, Ranked, ranked
+from lrtui.core.state import RaceState
+from lrtui.core.text import one_line
+from lrtui.core.tracks import quantities
+from lrtui.tui import fitting
+from lrtui.tui.machine import LaneLoad
 from lrtui.tui.render.axis import Limits
 
 StageName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
 """What the room in the middle shows: all lanes' panes, the chosen lane's alone, or one thing about all of them."""
 
-HEADROOM = 10.0
-"""The loss axis ends at most this far above the highest first loss: one exploding lane must not flatten the others."""
+X_WORDS: dict[XKind, str] = {"step": "steps", "epoch": "epochs", "samples": "samples", "wall": "wall time",
+                             "time": "training time"}
 
 
 @dataclass
@@ -27,7 +36,7 @@ class RaceView:
     """What the curves show: a name of `core.tracks.quantities`."""
     log: bool = True
     """Whether the person wants a logarithmic axis for it; it is linear all the same where a value is zero or below."""
-    x_kind: str = "step"
+    x_kind: XKind = "step"
     x_log: bool = False
     smoothing: float = 0.0
     """Weight of the debiased EMA; 0: none."""
@@ -39,55 +48,129 @@ class RaceView:
     """Whether a zoomed range moves with the newest step."""
     cursor: float | None = None
     """Where the crosshair stands, in units of `x_kind`; None: there is none."""
-    order: str = "smoothed"
-    """What the standings go by: an order of `core.standings`."""
+    landed: str = ""
+    """What the crosshair has jumped to: "A: spike at step 1234"."""
+    order: Order = "smoothed"
+    """What the standings go by."""
+    places: list[int] = field(default_factory=list)
+    """The lanes as they stood in the standings when those were last looked at."""
+    target: float | None = None
+    """The smoothed loss that the standings say the steps to; None: the usual one."""
+    descents: Descents = field(default_factory=Descents)
     words: str = ""
-    """The filter as it was typed."""
+    """The filter as it was typed, and what it means: the last one that could be read."""
+    filter: Filter = EVERY
     pinned: set[int] = field(default_factory=set)
     solo: int | None = None
     """The only lane to be shown; None: all that match."""
+    listed: list[int] = field(default_factory=list)
+    """The lanes that would be shown if there were no solo."""
     shown: list[int] = field(default_factory=list)
     """The lanes that are not hidden, in the order in which they are shown."""
     scroll: int = 0
     """Lines by which what is longer than the screen is scrolled."""
-    loss_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
+    end: int | None = None
+    """Of log and console, which grow: the place of the last line to be seen; None: the newest, whatever it is."""
+    film: int | None = None
+    """The filmstrip's step; None: the newest, whatever it is."""
+    pictures: dict[int, Sampled | None] = field(default_factory=dict)
+    """By a lane's index, while there is a crosshair: what had been drawn last by then; without, panes show the newest."""
+    base: int = 0
+    """Of the machine's bars: a place in `history.BASES`."""
+    loads: dict[int, LaneLoad] = field(default_factory=dict)
+    """By a lane's index: what it costs; empty while nothing trains."""
+    x: XAxis = field(default_factory=lambda: XAxis("step", False, 0.0, 1.0))
+    """What all charts show of it, of all lanes alike."""
+    limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
+    """The y axis of the quantity."""
     rate_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
+    label: str = "loss"
+    """What the quantity is called beside an axis."""
+    fitted_for: object = None
+    """What `limits` were made for: when it is something else they are made anew, else they move rarely."""
 
     forks: dict[int, list[int]] = field(default_factory=dict)
     """By a lane's index: the steps at which others were forked from it."""
     disk_share: float = math.nan
     """Bytes that the snapshots of one lane may take up."""
 
-    def fit(self, state: RaceState) -> None:
-        """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the room on disk."""
-        self.forks, self.shown = {}, list(range(len(state.lanes)))
+    def fit(self, state: RaceState, *, figures: bool = True) -> None:
+        """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the room on disk.
+
+        `figures` False leaves the y axes as they are while what they show is the same.
+        """
+        self.forks = {}
+        self._hide(state)
         for lane in state.lanes:
             if lane.parent is not None:
                 self.forks.setdefault(lane.parent, []).append(lane.born)
         self.disk_share = state.race.snapshots.megabytes * 1e6 / len(state.lanes)
-        self.loss_limits = _fitted(self.loss_limits, state.lanes, "loss", self.log, headroom=True)
-        self.rate_limits = _fitted(self.rate_limits, state.lanes, "applied_lr", True, headroom=False)
+        self.label = next((one.label for one in quantities(state) if one.name == self.quantity), self.quantity)
+        self.x = fitting.shown(self, state)
+        if figures or not fitting.is_fitted(self):
+            self.limits = fitting.fitted(self, state)
+            self.rate_limits = fitting.fitted_rates(self, state)
+
+    def _hide(self, state: RaceState) -> None:
+        """Finds which lanes are shown; keys are never about one that is not, as long as there is another."""
+        self.listed = visible(state, self.filter, self.pinned)
+        self.shown = self.listed if self.solo is None else [self.solo]
+        if self.shown and self.chosen not in self.shown:
+            self.chosen = min(self.shown, key=lambda index: abs(index - self.chosen))
+
+    def rank(self, state: RaceState) -> Ranked:
+        """The standings of the lanes that are shown; neighbours keep their places until one is clearly better."""
+        found = ranked([state.lanes[index] for index in self.shown], state.lanes, self.order, self.places)
+        self.places = [row.lane.index for row in found.rows]
+        return found
+
+    def reach(self, state: RaceState) -> tuple[float, dict[int, int]]:
+        """The target of the standings (NaN: none yet), and by a lane's index after how many steps it was reached."""
+        self.descents.look(state.lanes)
+        target = self.descents.usual_target(state.lanes) if self.target is None else self.target
+        steps = ((lane.index, self.descents.reached(lane, state.lanes, target)) for lane in state.lanes)
+        return target, {index: step for index, step in steps if step is not None}
+
+    @property
+    def axis_words(self) -> str:
+        """What the y axis shows, in words that may each have a line."""
+        return f"{self.label} {'log' if self.limits.log else 'lin'}"
+
+    @property
+    def x_word(self) -> str:
+        """What the x axis counts, in a word."""
+        return LABELS[self.x_kind].partition(" ")[0]
+
+    @property
+    def words_shown(self) -> str:
+        """What the charts show: "loss · EMA 0.9 · log · epochs"."""
+        parts = [self.label]
+        if self.smoothing:
+            parts.append(f"EMA {self.smoothing:g}")
+        parts.append("log" if self.limits.log else "lin")
+        parts.append(("log " if self.x_log else "") + X_WORDS[self.x_kind])
+        if self.full_range:
+            parts.append("full range")
+        if self.zooms:
+            parts.append("zoomed, follows" if self.follow else "zoomed")
+        return " · ".join(parts)
+
+    @property
+    def said(self) -> str:
+        """The same, and before it what the crosshair has jumped to."""
+        return " · ".join(part for part in (self.landed, self.words_shown) if part)
+
+    @property
+    def usual(self) -> bool:
+        """Whether the charts show what they show when nobody has chosen anything."""
+        return (self.quantity, self.smoothing, self.x_kind, self.x_log, self.full_range, self.zooms, self.cursor) == (
+            "loss", 0.0, "step", False, False, [], None)
 
 
-def steps_shown(state: RaceState) -> int:
-    """The length of the x axis in steps: the budget, so that it does not move."""
-    return max(2, *(max(lane.total_steps, lane.steps) for lane in state.lanes))
-
-
-def _fitted(old: Limits, lanes: list[LaneState], column: str, log: bool, headroom: bool) -> Limits:
-    ranges = [lane.columns[column].finite_range() for lane in lanes if column in lane.columns]
-    if column == "applied_lr":
-        ranges += [lane.plan_range for lane in lanes]
-    ranges = [found for found in ranges if math.isfinite(found.low)]
-    if not ranges:
-        return old.with_log(log)
-    low, high = min(r.low for r in ranges), max(r.high for r in ranges)
-    firsts = [abs(lane.first_loss) for lane in lanes if math.isfinite(lane.first_loss)]
-    if headroom and firsts:
-        high = max(min(high, HEADROOM * max(firsts)), low)
-    if log and low <= 0:
-        positive = [r.positive for r in ranges if math.isfinite(r.positive)]
-        if column == "loss" or not positive:
-            return old.with_log(False).fit(low, high)
-        low = min(positive)  # a rate of zero is the bottom of a warmup, not a reason to lose the decades
-    return old.with_log(log).fit(low, high)
+def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> str:
+    """Which part of the race is on the screen: "page 2 of 8 · 30 of 64 shown: adam !nan"; '' where it is all of it."""
+    why = "" if view.solo is None else f": only {state.lanes[view.solo].lane.letter}"
+    why = why or (f": {one_line(view.words)}" if view.words else "")
+    hidden = [f"{len(view.shown)} of {len(state.lanes)} shown{why}"] if len(view.shown) < len(state.lanes) else []
+    paged = [f"page {page[0]} of {page[1]}"] if page[1] > 1 and view.stage == "panes" else []
+    return " · ".join(paged + hidden)

@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -29,10 +28,10 @@ from lrtui.core.crewtalk import Preview  # noqa: E402  # after the path, as belo
 from lrtui.core.spec import Race  # noqa: E402
 from lrtui.find import plan  # noqa: E402
 from lrtui.tui.app import LrtuiApp  # noqa: E402
+from lrtui.tui.tiers import Look  # noqa: E402
 from tests.tui.viewer import NEVER, Viewer, hold_the_time  # noqa: E402
 
 RECORDS = {"lr-dial": ["--set", "sample_every=3"], "explode": ["--steps", "120"]}
-LOAD = "cpu 100 % of 2 · memory 1.1/25 GB · no GPU"
 """What the machine did when the races were recorded; a picture must not change with the machine that draws it."""
 
 
@@ -65,6 +64,18 @@ def overlay(viewer: Viewer) -> None:
     viewer.press("o")
 
 
+def crosshair(viewer: Viewer) -> None:
+    """All curves smoothed, and the values of all lanes at one step."""
+    viewer.press("o", "s", "s", "c", *["shift+left"] * 3)
+
+
+def filmstrip(viewer: Viewer) -> None:
+    """What all lanes drew half-way."""
+    viewer.press("I")
+    viewer.look(30)
+    viewer.press("left", "left")
+
+
 def enlarged(viewer: Viewer) -> None:
     """One lane in the room of all: the one that went NaN latest."""
     viewer.press("2", "enter")
@@ -73,20 +84,41 @@ def enlarged(viewer: Viewer) -> None:
 PICTURES: dict[str, tuple[str, float, tuple[int, int], Callable[[Viewer], None]]] = {
     "race": ("lr-dial", 0.7, (120, 36), race),
     "overlay": ("lr-dial", 1.0, (100, 30), overlay),
+    "crosshair": ("lr-dial", 1.0, (100, 30), crosshair),
+    "filmstrip": ("lr-dial", 1.0, (120, 30), filmstrip),
     "explode": ("explode", 1.0, (100, 30), race),
     "enlarged": ("explode", 1.0, (80, 24), enlarged),
 }
 """By name: record, how much of it has happened, size of the terminal, what is done there."""
 NAMES = [*PICTURES, "picker", "finder"]
+TIERS = {"truecolor": Look("truecolor", "dark", "braille"), "256": Look("256", "light", "braille"),
+         "16": Look("16", "dark", "blocks"), "none": Look("none", "dark", "ascii")}
+SIZES = (60, 16), (80, 24), (200, 50)
+TERMINALS = [f"{tier}-{width}x{height}" for tier in TIERS for width, height in SIZES]
+"""The race as terminals of each kind are sent it, to be seen with `cat`: terminals/NAME.ans."""
 
 
 def draw(name: str) -> str:
     """A picture, as SVG."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        hold_the_time(patch)
-        patch.setattr("lrtui.tui.screens.watching.Machine", lambda: SimpleNamespace(line=lambda: LOAD))
+        _alone(patch, folder)
         others = {"picker": _picker, "finder": _finder}
         return _plain_ids(others[name](patch, Path(folder)) if name in others else _race(*PICTURES[name], Path(folder)))
+
+
+def draw_terminal(name: str) -> str:
+    """A screenful of a race as it is sent to a terminal of that kind and size."""
+    tier, _, size = name.partition("-")
+    width, height = map(int, size.split("x"))
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        _alone(patch, folder)
+        run = _run("lr-dial", 0.7, Path(folder))
+        with Viewer(Path(folder), run, (width, height), look=TIERS[tier]) as viewer:
+            viewer.look(5)
+            strips = viewer.screen._compositor.render_strips(viewer.screen.size)
+            rows = [strip.render(viewer.app.console) for strip in strips]
+        Look().use()
+    return "\n".join(rows) + "\n"
 
 
 def _copied(record: str, folder: Path) -> Path:
@@ -97,13 +129,25 @@ def _copied(record: str, folder: Path) -> Path:
 
 
 def _race(record: str, share: float, size: tuple[int, int], act: Callable[[Viewer], None], folder: Path) -> str:
-    run = _copied(record, folder)
-    with closing(sqlite3.connect(run / "run.db", isolation_level=None)) as db:
-        db.execute("DELETE FROM events WHERE id > ? * (SELECT max(id) FROM events)", (share,))
-    with Viewer(folder, run, size) as viewer:
+    with Viewer(folder, _run(record, share, folder), size) as viewer:
         viewer.look(5)
         act(viewer)
         return viewer.svg(f"lrtui race {record}")
+
+
+def _alone(patch: pytest.MonkeyPatch, folder: str) -> None:
+    """No clock, no settings, and nothing that is remembered of how somebody saw a race."""
+    hold_the_time(patch)
+    patch.setenv("LRTUI_CONFIG", f"{folder}/settings.toml")
+    patch.setenv("XDG_STATE_HOME", folder)
+
+
+def _run(record: str, share: float, folder: Path) -> Path:
+    """A record's first part as a run of its own."""
+    run = _copied(record, folder)
+    with closing(sqlite3.connect(run / "run.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM events WHERE id > ? * (SELECT max(id) FROM events)", (share,))
+    return run
 
 
 def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
@@ -166,3 +210,5 @@ if __name__ == "__main__":
         record_finder("lr-dial")
     for name in NAMES:
         (HERE / f"{name}.svg").write_text(draw(name), encoding="utf-8")
+    for name in TERMINALS:
+        (HERE / "terminals" / f"{name}.ans").write_text(draw_terminal(name), encoding="utf-8")

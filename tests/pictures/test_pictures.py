@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from .make_pictures import HERE, NAMES, RECORDS, draw
+from .make_pictures import HERE, NAMES, RECORDS, TERMINALS, draw, draw_terminal
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -15,6 +15,21 @@ def test_a_picture_shows_the_screen_as_it_is(name):
     drawn, kept = draw(name), (HERE / f"{name}.svg").read_text(encoding="utf-8")
     assert words(drawn) == words(kept), "if that is meant: python tests/pictures/make_pictures.py"
     assert drawn == kept, "only colours or places differ; if that is meant: python tests/pictures/make_pictures.py"
+
+
+@pytest.mark.parametrize("name", TERMINALS)
+def test_a_terminal_of_each_kind_is_sent_what_it_can_show(name):
+    drawn = draw_terminal(name)
+    assert drawn == (HERE / "terminals" / f"{name}.ans").read_text(encoding="utf-8"), "python tests/pictures/make_pictures.py"
+    codes = set(re.findall(r"\x1b\[([0-9;]*)m", drawn))
+    parts = {part for code in codes for part in re.sub(r"[34]8;(5;\d+|2;\d+;\d+;\d+)", "", code).split(";") if part}
+    kinds = {"truecolor": "38;2;", "256": "38;5;"}
+    tier = name.partition("-")[0]
+    for kind, sign in kinds.items():
+        assert any(sign in code for code in codes) == (kind == tier or (tier == "truecolor" and kind == "256")), codes
+    if tier == "none":
+        assert parts <= {"0", "1", "2", "4", "7"}, parts
+        assert drawn.isascii()
 
 
 def words(svg: str) -> list[str]:

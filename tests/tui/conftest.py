@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from lrtui.follow import Follower
+from lrtui.tui import keys
+from lrtui.tui.tiers import Look
 
 from .fake_run import make_run
 from .viewer import Clock, hold_the_time
@@ -17,6 +19,15 @@ from .viewer import Clock, hold_the_time
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Every clock of the screens, held."""
     return hold_the_time(monkeypatch)
+
+
+@pytest.fixture
+def _usual_look() -> Iterator[None]:
+    """For tests that choose colours, a theme, glyphs or keys (`Look(...).use()`, `Viewer(look=..., wanted=...)`): afterwards
+    all is as it was."""
+    yield
+    Look().use()
+    keys.choose({})
 
 
 @pytest.fixture(scope="session")

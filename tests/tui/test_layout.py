@@ -28,7 +28,8 @@ def covered(width: int, height: int, rects: list[Rect]) -> np.ndarray:
 def test_the_parts_cover_the_screen_exactly_once(width: int, height: int, lanes: int, data: st.DataObject) -> None:
     chosen = data.draw(st.integers(0, lanes - 1))
     big = data.draw(st.sampled_from([None, chosen]))
-    layout = arrange(width, height, lanes, big, chosen)
+    gpus = data.draw(st.integers(0, 16))
+    layout = arrange(width, height, range(lanes), big, chosen, gpus)
     assert not layout.too_small
     parts = [layout.header, *layout.panes.values(), layout.standings, layout.log, layout.machine, layout.footer]
     assert (covered(width, height, parts) == 1).all()
@@ -36,13 +37,14 @@ def test_the_parts_cover_the_screen_exactly_once(width: int, height: int, lanes:
     assert chosen in layout.panes
     assert layout.standings.height >= 2
     assert layout.standings.width >= 44
+    assert layout.machine.height == (1 if height < 40 else min(1 + gpus, height // 10))
 
 
 @given(WIDTHS, HEIGHTS, LANES, st.data())
 @settings(max_examples=300, deadline=None)
 def test_panes_are_never_too_small_and_all_show_where_they_fit(width: int, height: int, lanes: int, data: st.DataObject) -> None:
     chosen = data.draw(st.integers(0, lanes - 1))
-    layout = arrange(width, height, lanes, chosen=chosen)
+    layout = arrange(width, height, range(lanes), chosen=chosen, gpus=data.draw(st.integers(0, 16)))
     assert all(pane.width >= PANE_LEAST[0] and pane.height >= PANE_LEAST[1] for pane in layout.panes.values())
     assert len(layout.panes) == min(lanes, page_size(layout.stage))
     assert sorted(layout.panes) == list(range(min(layout.panes), max(layout.panes) + 1))
@@ -52,7 +54,7 @@ def test_panes_are_never_too_small_and_all_show_where_they_fit(width: int, heigh
 
 @pytest.mark.parametrize(("width", "height"), [(59, 16), (60, 15), (1, 1), (200, 3), (0, 0)])
 def test_a_small_screen_only_asks_for_more_room(width: int, height: int) -> None:
-    layout = arrange(width, height, 4)
+    layout = arrange(width, height, range(4))
     assert layout.too_small
     assert not layout.panes
     assert not layout.stage.width
@@ -61,7 +63,7 @@ def test_a_small_screen_only_asks_for_more_room(width: int, height: int) -> None
 
 
 def test_four_lanes_at_80_by_24_show_everything() -> None:
-    layout = arrange(80, 24, 4)
+    layout = arrange(80, 24, range(4))
     assert [(pane.width, pane.height) for pane in layout.panes.values()] == [(40, 7)] * 4
     assert layout.standings.height == 5
     assert layout.log.height == 2
@@ -70,19 +72,19 @@ def test_four_lanes_at_80_by_24_show_everything() -> None:
 
 def test_standings_and_log_stand_at_the_right_of_a_wide_screen() -> None:
     for width in (WIDE, 200, 300):
-        layout = arrange(width, 50, 8)
+        layout = arrange(width, 50, range(8))
         assert layout.standings.x == layout.log.x == layout.stage.width
         assert 44 <= layout.standings.width <= 56
-    assert arrange(WIDE - 1, 50, 8).standings.x == 0
+    assert arrange(WIDE - 1, 50, range(8)).standings.x == 0
 
 
 def test_eight_lanes_at_200_by_50_have_large_rates() -> None:
-    panes = arrange(200, 50, 8).panes.values()
+    panes = arrange(200, 50, range(8)).panes.values()
     assert all(pane_parts(pane.width, pane.height).large for pane in panes)
 
 
 def test_the_page_goes_with_the_chosen_lane() -> None:
-    first, last = arrange(80, 24, 64, chosen=0), arrange(80, 24, 64, chosen=63)
+    first, last = arrange(80, 24, range(64), chosen=0), arrange(80, 24, range(64), chosen=63)
     assert 0 in first.panes
     assert 63 in last.panes
     assert list(first.panes.values()) == list(last.panes.values())
@@ -133,7 +135,7 @@ def test_a_sprite_stands_at_the_right_where_it_leaves_the_curve_room() -> None:
 @pytest.mark.parametrize(("width", "height", "rows"), [(80, 24, 4), (100, 30, 4), (200, 50, 7), (60, 16, None), (60, 22, 4)])
 @pytest.mark.parametrize("has_sprite", [False, True])
 def test_the_large_view_has_the_facts_where_there_is_room(width: int, height: int, rows: int | None, has_sprite: bool) -> None:
-    pane = arrange(width, height, 4, big=0).panes[0]
+    pane = arrange(width, height, range(4), big=0).panes[0]
     facts = pane_parts(pane.width, pane.height, has_sprite, facts=True).facts
     if width < 80 and has_sprite:
         return  # then the sprite goes first
@@ -145,3 +147,27 @@ def test_a_pane_among_others_has_a_dial_where_there_is_room_to_spare() -> None:
     assert pane_parts(50, 16).dial is None
     assert pane_parts(51, 15).dial is None
     assert pane_parts(51, 16, facts=True).dial is None
+
+
+def test_panes_stand_in_the_order_in_which_lanes_are_shown() -> None:
+    assert list(arrange(80, 24, [5, 0, 3]).panes) == [5, 0, 3]
+    assert list(arrange(80, 24, [5, 0, 3], big=3).panes) == [3]
+
+
+def test_where_no_lane_is_shown_there_are_no_panes_and_everything_else_is_there() -> None:
+    layout = arrange(80, 24, [])
+    assert layout.panes == {}
+    assert layout.stage.height > 0
+    assert layout.standings.height >= 2
+    assert layout.page == (1, 1)
+
+
+@given(WIDTHS, HEIGHTS, LANES, st.data())
+@settings(max_examples=100, deadline=None)
+def test_going_through_all_lanes_goes_through_all_pages(width: int, height: int, lanes: int, data: st.DataObject) -> None:
+    shown = data.draw(st.permutations(range(lanes)))
+    layouts = [arrange(width, height, shown, chosen=lane) for lane in shown]
+    assert all(lane in layout.panes for lane, layout in zip(shown, layouts, strict=True))
+    pages = [layout.page[0] for layout in layouts]
+    assert pages == sorted(pages)
+    assert set(pages) == set(range(1, layouts[0].page[1] + 1))

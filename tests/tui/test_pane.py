@@ -13,7 +13,7 @@ from lrtui.core.verdicts import verdict
 from lrtui.tui.render import chart, pane
 from lrtui.tui.render.axis import Limits
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.view import RaceView, steps_shown
+from lrtui.tui.view import RaceView
 
 from .fake_run import STEPS, make_race, sample, started, story
 
@@ -23,7 +23,7 @@ def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
     view = RaceView()
     view.fit(state)
     lane = state.lanes[index]
-    pane.draw(canvas, lane, verdict(lane, state), view, steps_shown(state), chosen=False, figures=True)
+    pane.draw(canvas, lane, verdict(lane, state), view, state.race, chosen=False, figures=True)
     return [canvas.strip(y).text for y in range(canvas.height)]
 
 

@@ -10,7 +10,7 @@ from lrtui.core.state import RaceState, apply
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.axis import Limits
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.view import RaceView, steps_shown
+from lrtui.tui.view import RaceView
 
 from .fake_run import STEPS, at, make_race, started
 
@@ -41,8 +41,8 @@ def drawn(state: RaceState) -> np.ndarray:
     """Whether there are dots in the left and in the right dot column of each cell: shape (2, WIDTH)."""
     canvas, view = Canvas(WIDTH, HEIGHT), RaceView()
     view.fit(state)
-    chart.stairs(canvas, state.lanes[0], "applied_lr", view.rate_limits, STEPS, styles.DIM)
-    chart.ahead(canvas, state.lanes[0], view.rate_limits, STEPS, styles.DIM)
+    chart.rates(canvas, state.lanes[0], state.race, view)
+    chart.ahead(canvas, state.lanes[0], state.race, view)
     bits = np.where(canvas.codes >= raster.BLANK, canvas.codes - raster.BLANK, 0).astype(np.uint8)
     return np.array([(bits & chart.LEFT_DOTS).any(axis=0), (bits & ~chart.LEFT_DOTS).any(axis=0)])
 
@@ -56,8 +56,10 @@ def test_the_past_is_solid_and_the_future_dotted():
 
 
 def test_the_dots_are_where_the_rates_will_be():
-    canvas = Canvas(WIDTH, HEIGHT)
-    chart.ahead(canvas, lane_with(done=0).lanes[0], LIMITS, STEPS, styles.DIM)
+    canvas, state, view = Canvas(WIDTH, HEIGHT), lane_with(done=0), RaceView()
+    view.fit(state)
+    view.rate_limits = LIMITS
+    chart.ahead(canvas, state.lanes[0], state.race, view)
     for step in (10, 100, 180):
         row = raster.dot_row(rates(step), HEIGHT * raster.DOTS_Y, LIMITS.low, LIMITS.high, True) // raster.DOTS_Y
         column = canvas.codes[:, step * WIDTH // STEPS]
@@ -91,8 +93,9 @@ def test_a_lane_without_a_plan_has_none_either():
 
 def test_a_plan_that_is_used_up_adds_nothing():
     state = lane_with(done=STEPS)
-    canvas = Canvas(WIDTH, HEIGHT)
-    chart.ahead(canvas, state.lanes[0], LIMITS, STEPS, styles.DIM)
+    canvas, view = Canvas(WIDTH, HEIGHT), RaceView()
+    view.fit(state)
+    chart.ahead(canvas, state.lanes[0], state.race, view)
     assert (canvas.codes == ord(" ")).all()
 
 
@@ -104,7 +107,8 @@ def test_the_axis_has_room_for_the_plan_from_the_beginning():
         limits.append(view.rate_limits)
     assert len(set(limits)) == 1
     assert limits[0].low <= 0.001
-    assert steps_shown(lane_with(done=1)) == STEPS
+    view.fit(lane_with(done=1))
+    assert view.x.stop == STEPS
 
 
 def test_a_plan_to_zero_keeps_the_decades_above_it():

@@ -98,7 +98,7 @@ class TestWhatStandsThere:
             assert sum(line.count("▀▀") for line in viewer.lines) == 8  # the diagonal of one picture of 16 rows
 
     def test_the_devices_and_the_load_stand_under_the_log(self, viewer):
-        assert viewer.lines[-2].strip() == "cpu · 1 thread a lane · cpu 12 % of 2"
+        assert viewer.lines[-2].split("▂")[0].strip() == "cpu · 1 thread a lane · cpu 12 % of 2"
 
     def test_before_the_first_event_the_lanes_wait(self, tmp_path):
         run = make_run(tmp_path, ("steady", "rests"), done=0, over=False)
@@ -203,9 +203,10 @@ class TestKeys:
         assert commands(live) == []
 
     def test_the_help_lists_every_key_and_any_key_closes_it(self, live):
-        with Viewer(live.parent, live, (100, 50)) as viewer:
+        with Viewer(live.parent, live, (120, 150)) as viewer:
             viewer.press("question_mark")
             assert isinstance(viewer.screen, Help)
+            assert all(heading in viewer.text for heading in keys.HEADINGS.values())
             for shown, words in keys.help_lines(keys.RACE):
                 assert shown in viewer.text
                 assert words in viewer.text
@@ -350,7 +351,7 @@ def test_every_size_shows_header_footer_and_all_panes(crowds, width, height, lan
             assert "quit" in viewer.lines[-1]
             view = viewer.screen.view
             if view.stage in ("panes", "enlarged"):
-                panes = arrange(width, height, lanes, view.chosen if view.stage == "enlarged" else None, view.chosen).panes
+                panes = arrange(width, height, range(lanes), view.chosen if view.stage == "enlarged" else None, view.chosen).panes
                 for index, pane in panes.items():
                     lane = viewer.screen.state.lanes[index].lane
                     assert viewer.lines[pane.y][pane.x + 1:].startswith(f"{lane.letter} {lane.name}"[:pane.width - 20])

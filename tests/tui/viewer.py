@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time as real_time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -15,8 +15,13 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from lrtui.core.state import RaceState
+from lrtui.settings import Settings
 from lrtui.tui.app import LrtuiApp
 from lrtui.tui.frame import Frame
+from lrtui.tui.history import History
+from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads
+from lrtui.tui.tiers import Look
 
 from .fake_run import BEGAN
 
@@ -43,19 +48,54 @@ class Clock:
 def hold_the_time(patch: pytest.MonkeyPatch) -> Clock:
     """Every clock that a screen reads stands still; screens look at their run when a test says so."""
     clock = Clock()
-    for module in ("screens.race", "screens.watching", "screens.hands", "screens.picker", "render.panels"):
+    for module in ("screens.race", "screens.watching", "screens.hands", "screens.picker", "render.logs"):
         patch.setattr(f"lrtui.tui.{module}.time", clock)
     patch.setattr("lrtui.tui.screens.watching.PERIOD_S", NEVER)
     patch.setattr("lrtui.tui.screens.watching.ANSWER_S", NEVER)
-    patch.setattr("lrtui.tui.screens.watching.Machine", lambda: SimpleNamespace(line=lambda: "cpu 12 % of 2"))
+    patch.setattr("lrtui.tui.screens.watching.Machine", StillMachine)
     return clock
+
+
+class StillMachine:
+    """A machine that is always the same."""
+
+    gpus: Sequence[object] = ()
+
+    def __init__(self) -> None:
+        self.reading: Reading | None = None
+        self.history = History()
+        self._asked = False
+
+    def look(self, trainers: Mapping[str, object]) -> None:
+        """A reading that is there at once."""
+        self._asked = True
+
+    def news(self) -> bool:
+        """Whether it was asked for."""
+        if not self._asked:
+            return False
+        self._asked = False
+        self.reading = Reading(at=0.0, cpu=12.0, cores=2, used=3e9, total=8e9, gpus=self.readings())
+        past = {"cpu": 12.0, "memory": 37.5, **{f"gpu {gpu.number}": gpu.busy for gpu in self.reading.gpus}}
+        for second in range(60):
+            self.history.take(float(second), past)
+        return True
+
+    def readings(self) -> tuple[Gpu, ...]:
+        """Those of the GPUs."""
+        return ()
+
+    def loads(self, state: RaceState) -> dict[int, LaneLoad]:
+        """Of three lanes, two in one process."""
+        return loads(state, {"trainer 0": Footprint(312e6), "trainer 1": Footprint(298e6)}, {0: 0.25, 1: 0.5, 2: 0.25})
 
 
 class Viewer:
     """`with Viewer(runs, run, (100, 30)) as viewer:`; without a run it begins with the picker."""
 
-    def __init__(self, runs: Path, run: Path | None = None, size: tuple[int, int] = (100, 30)) -> None:
-        self.app = LrtuiApp(runs, run)
+    def __init__(self, runs: Path, run: Path | None = None, size: tuple[int, int] = (100, 30), *, look: Look | None = None,
+                 wanted: Settings | None = None, said: Sequence[str] = ()) -> None:
+        self.app = LrtuiApp(runs, run, look=look or Look(), wanted=wanted or Settings(), said=said)
         self.bells = 0
         self.toasts: list[str] = []
         self._size = size
@@ -107,6 +147,12 @@ class Viewer:
                 self.app.screen.tick()  # type: ignore[attr-defined]
         self._runner.run(ticks())
         self.settle()
+
+    def do(self, action: Callable[[], object]) -> None:
+        """Does something where the app itself would do it."""
+        async def act() -> None:
+            action()
+        self._runner.run(act())
 
     def settle(self) -> None:
         """Lets the app work off what has been asked of it."""

@@ -102,7 +102,7 @@ def x_ticks(start: float, stop: float, width: int) -> tuple[Tick, ...]:
     step = max(1.0, nice((stop - start) / max(1, min(width // 6, 10))))
     while True:
         values = list(multiples(start, stop, step))
-        labels = [_x_label(value, step, stop) for value in values]
+        labels = [number_label(value, step, stop) for value in values]
         cells = [int((value - start) * width / (stop - start)) for value in values]
         ends = [cell + len(label) + 2 for cell, label in zip(cells, labels, strict=True)]
         if all(end <= cell for end, cell in zip(ends, cells[1:], strict=False)):
@@ -198,10 +198,10 @@ def _short(text: str) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _x_label(value: float, step: float, most: float) -> str:
-    """A whole number exactly, in the unit of the largest: 500, 12.5k, 1.25M."""
-    if not value or most < 10_000:
-        return f"{value:.0f}"
-    power, letter = (1e6, "M") if most >= 1e6 else (1e3, "k")
-    decimals = max(0, -math.floor(math.log10(max(step, 1.0) / power) + 1e-9))
+def number_label(value: float, step: float, most: float) -> str:
+    """A multiple of `step` exactly, in the unit of the largest: 0.5, 500, 12.5k, 1.25M."""
+    power, letter = (1.0, "") if most < 10_000 else (1e6, "M") if most >= 1e6 else (1e3, "k")
+    if not value or abs(value) < step / 2:
+        return "0"
+    decimals = max(0, -math.floor(math.log10(step / power) + 1e-9))
     return f"{value / power:.{decimals}f}{letter}"

@@ -12,6 +12,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from lrtui.tui.render import glyphs
+
 Codes = NDArray[np.uint32]
 """Unicode code points; 0 in the second cell of a wide character."""
 StyleIds = NDArray[np.uint16]
@@ -31,6 +33,17 @@ def style_id(style: Style) -> int:
         known = _ids[style] = len(_styles)
         _styles.append(style)
     return known
+
+
+def new_style() -> int:
+    """A number of its own, plain until `restyle` says how it looks: for a role whose looks depend on the terminal."""
+    _styles.append(Style())
+    return len(_styles) - 1
+
+
+def restyle(number: int, look: Style) -> None:
+    """Gives a number of `new_style` another look; strips that were made before keep the one they had."""
+    _styles[number] = look
 
 
 def style(number: int) -> Style:
@@ -122,11 +135,11 @@ class Canvas:
         self.view(rect).styles[...] = style
 
     def strip(self, y: int) -> Strip:
-        """Row y as one segment per run of equal style."""
+        """Row y as one segment per run of equal style, in characters that the terminal has."""
         if not self.width:
             return Strip([], 0)
         row = self.styles[y]
-        text = self.codes[y].tobytes().decode("utf-32-le")
+        text = glyphs.shown(self.codes[y]).tobytes().decode("utf-32-le")
         cuts = [0, *(np.flatnonzero(row[1:] != row[:-1]) + 1).tolist()]
         ends = [*cuts[1:], len(row)]
         runs = zip(cuts, ends, row[cuts].tolist(), strict=True)
@@ -178,6 +191,13 @@ def is_wide(code: int) -> bool:
 def text_width(string: str) -> int:
     """The cells that `Canvas.text` takes for it where there is room."""
     return len(_cells(string)[0])
+
+
+def fitted(text: str, width: int) -> str:
+    """A text in exactly so many cells."""
+    while text_width(text) > width:
+        text = text[:-1]
+    return text + " " * (width - text_width(text))
 
 
 @lru_cache(2048)

@@ -1,177 +1,206 @@
-"""A chart in a canvas: y labels, braille curves of one lane or of many, marks, x labels. Knows no widget."""
+"""Curves in a canvas: of one lane or of many, raw and smoothed, their rates, the labels of the y axis. Knows no widget."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
-from lrtui.core.series import Floats, Window, window_of
+from lrtui.core.axes import CLOCKS
+from lrtui.core.growing import Places
+from lrtui.core.series import Window, window_of
+from lrtui.core.spec import Race
 from lrtui.core.state import LaneState
+from lrtui.core.tracks import Track, smoothed, track
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.axis import Limits, short_label, x_ticks, y_ticks
-from lrtui.tui.render.canvas import Canvas
+from lrtui.tui.render.canvas import Canvas, Codes
+from lrtui.tui.render.dashes import SIDES, dashed
+from lrtui.tui.view import RaceView
 
-LEFT_DOTS = np.uint8(0x47)
+LEFT_DOTS = np.uint8(sum(SIDES[0]))
 """The left one of a braille cell's two dot columns."""
-NAN_MARK, ALERT_MARK, SPIKE_MARK, ABOVE, BELOW = "✗", "!", "^", "↑", "↓"
-HOTTER_MARK, COLDER_MARK, FORK_MARK = "▲", "▼", "Y"
-MOST_SPIKES = 100
-"""Only so many of the last spikes are marked: a curve must be seen beside its marks."""
+NAN_MARK, ABOVE, BELOW = "✗", "↑", "↓"
 
 
-def curve(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: int, style: int) -> raster.Raster | None:
-    """Draws a column of a lane over the canvas, x from step 0 to `total`; None where nothing is recorded yet."""
+def curve(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> raster.Raster | None:
+    """Draws what the view shows of a lane over the canvas: where it is smoothed, the raw curve lies faint behind.
+
+    None where nothing of it is recorded yet. The raster is that of the raw curve.
+    """
     canvas.fill()
-    window = lane_window(lane, column, total, canvas.width)
-    if window is None or not canvas.height:
+    raw = track(lane, view.quantity)
+    if raw is None or not canvas.height or not canvas.width:
         return None
-    drawn = raster.draw(window, canvas.height, limits.low, limits.high, limits.log)
-    canvas.put(0, 0, raster.codes(drawn.bits), style)
-    for x in np.flatnonzero(drawn.above).tolist():
-        canvas.text(x, 0, ABOVE, style)
+    drawn = _raster(canvas, raw, lane, race, view)
+    smooth = smoothed(lane, view.quantity, view.smoothing) if view.smoothing else None
+    canvas.put(0, 0, raster.codes(drawn.bits), styles.lane_faint(lane.index) if smooth else styles.lane(lane.index))
+    if smooth:
+        over = _raster(canvas, smooth, lane, race, view).bits
+        canvas.codes[over > 0] = raster.codes(over)[over > 0]
+        canvas.styles[over > 0] = styles.lane_bold(lane.index)
+    leaving(canvas, drawn, styles.lane(lane.index))
+    crosses(canvas, raw, lane, race, view)
     return drawn
 
 
-def abandoned(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
-    """Adds, faint and behind the lane's curve, what it did before it was rewound."""
-    if not lane.abandoned or not canvas.height or not canvas.width:
+def leaving(canvas: Canvas, drawn: raster.Raster, style: int) -> None:
+    """Arrows in the columns where a curve goes on above or below the chart."""
+    for flags, y, sign in ((drawn.above, 0, ABOVE), (drawn.below, canvas.height - 1, BELOW)):
+        if flags.any():
+            canvas.codes[y, flags] = ord(sign)
+            canvas.styles[y, flags] = style
+
+
+def crosses(canvas: Canvas, raw: Track, lane: LaneState, race: Race, view: RaceView) -> None:
+    """A cross at the last finite point before each gap of NaN and infinities, wherever in the curve it lies."""
+    if not len(raw.series.before_gaps(np.array([0, len(raw.series)]))):
+        return
+    edges = view.x.edges(lane, race, 2 * canvas.width)
+    points = np.minimum(edges, len(raw.series)) if raw.steps is None else raw.steps.searchsorted(edges)
+    for place in raw.series.before_gaps(points).tolist():
+        column = int(points.searchsorted(place, "right")) - 1
+        canvas.text(column // 2, row_of(canvas, raw.series.at(place), view.limits), NAN_MARK, styles.ALERT)
+
+
+def row_of(canvas: Canvas, value: float, limits: Limits) -> int:
+    """The row of cells in which a finite value lies."""
+    return raster.dot_row(value, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
+
+
+def abandoned(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
+    """Adds, faint and behind the lane's losses, what it did before it was rewound: where x goes by steps, not by time."""
+    if not lane.abandoned or not canvas.height or not canvas.width or view.quantity != "loss" or view.x.kind in CLOCKS:
         return
     there = canvas.codes > raster.BLANK
     layers = [np.where(there, canvas.codes - raster.BLANK, 0).astype(np.uint8)]
     for first, losses in lane.abandoned:
-        edges = (np.ceil(np.arange(2 * canvas.width + 1) * (total / (2 * canvas.width))) - first).clip(0, len(losses))
-        window = losses.window_at(edges.astype(np.int64))._replace(before=None, after=None)
-        layers.append(raster.draw(window, canvas.height, limits.low, limits.high, limits.log).bits)
+        columns = view.x.columns(lane, race, np.arange(first, first + len(losses)), 2 * canvas.width)
+        edges = columns.searchsorted(np.arange(2 * canvas.width + 1))
+        window = losses.window_at(edges)._replace(before=None, after=None)
+        layers.append(_dots(canvas, window, view.limits).bits)
     bits, owner = raster.overlay(layers[::-1], list(range(len(layers)))[::-1])
     drawn = (owner != raster.NOBODY) & (there | (canvas.codes == ord(" ")))  # what else stands there are marks
     canvas.codes[drawn] = raster.codes(bits)[drawn]
     canvas.styles[drawn & ~there] = styles.DIM
 
 
-def stairs(canvas: Canvas, lane: LaneState, column: str, limits: Limits, total: int, style: int) -> None:
-    """The same for what jumps from step to step: where steps are wider than a dot they are drawn level, not as slopes."""
-    series = lane.columns.get(column)
-    if series is None or not 0 < len(series) <= total <= 2 * canvas.width:
-        curve(canvas, lane, column, limits, total, style)
-        return
+def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
+    """Draws the applied rates: where steps are wider than a dot they are drawn level, not as slopes."""
     canvas.fill()
-    bits = steps_curve(canvas, list(range(len(series))), series.values.tolist(), limits, total, len(series))
-    canvas.put(0, 0, raster.codes(bits), style)
+    raw = track(lane, "applied_lr")
+    if raw is None or not canvas.height or not canvas.width:
+        return
+    width = 2 * canvas.width
+    first, last = (view.x.step(lane, race, value) for value in (view.x.start, view.x.stop))
+    if last - first > width or raw.steps is not None:
+        bits = _dots(canvas, raw.window(lane, race, view.x, width), view.rate_limits).bits
+    else:
+        first, last = max(0, first - 1), min(last + 2, len(raw.series))
+        steps = np.arange(first, last + 1)
+        values = raw.series.part(first, last).astype(float)
+        bits = _stairs(canvas, view.x.columns(lane, race, steps, width), values, view.rate_limits)
+    canvas.put(0, 0, raster.codes(bits), styles.DIM)
 
 
-def ahead(canvas: Canvas, lane: LaneState, limits: Limits, total: int, style: int) -> None:
+def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     """Adds the rates that a lane has before it to the curve of those behind it: every other dot column, so that it is dotted."""
     plan = lane.plan
-    if plan is None or lane.over or not canvas.height or lane.steps >= plan.total:
+    if plan is None or lane.over or not canvas.height or lane.steps >= plan.total or view.x.kind in CLOCKS:
         return
     place = bisect_right(plan.steps, lane.steps) - 1
-    steps, rates = [lane.steps, *plan.steps[place + 1:]], plan.rates[place:]
-    dots = steps_curve(canvas, steps, rates, limits, total, plan.total) & LEFT_DOTS
+    steps = np.array([lane.steps, *plan.steps[place + 1:], plan.total])
+    values = np.array(plan.rates[place:], float)
+    columns = view.x.columns(lane, race, steps, 2 * canvas.width)
+    dots = _stairs(canvas, columns, values, view.rate_limits) & LEFT_DOTS
     drawn = np.where(canvas.codes >= raster.BLANK, canvas.codes - raster.BLANK, 0).astype(np.uint8)
     there = np.nonzero(dots)
     canvas.codes[there] = raster.codes(drawn | dots)[there]
-    canvas.styles[there] = style
+    canvas.styles[there] = styles.DIM
 
 
-def overlay(canvas: Canvas, lanes: list[LaneState], column: str, limits: Limits, total: int) -> dict[int, tuple[int, int]]:
-    """Draws a column of all lanes, later ones on top; returns the cell (x, y) where each lane's curve ends."""
+def overlay(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> dict[int, tuple[int, int]]:
+    """Draws what the view shows of all lanes, later ones on top; returns the cell (x, y) where each lane's curve ends.
+
+    From the ninth lane on colours come again, in other line styles. Smoothed curves lie over all raw ones, which are faint.
+    """
     canvas.fill()
-    drawn: dict[int, raster.Raster] = {}
+    if not canvas.height or not canvas.width:
+        return {}
+    tracks = {lane.index: found for lane in lanes if (found := track(lane, view.quantity)) is not None}
+    drawn = {lane.index: _raster(canvas, tracks[lane.index], lane, race, view) for lane in lanes if lane.index in tracks}
+    lines = {index: one.bits for index, one in drawn.items()}
+    if view.smoothing and lines:
+        _put_lines(canvas, lines, styles.lane_faint)
+        smooth = {lane.index: found for lane in lanes if (found := smoothed(lane, view.quantity, view.smoothing)) is not None}
+        lines = {lane.index: _raster(canvas, smooth[lane.index], lane, race, view).bits for lane in lanes if lane.index in smooth}
+    if lines:
+        _put_lines(canvas, lines, styles.lane_bold if view.smoothing else styles.lane)
     for lane in lanes:
-        window = lane_window(lane, column, total, canvas.width)
-        if window is not None and canvas.height:
-            drawn[lane.index] = raster.draw(window, canvas.height, limits.low, limits.high, limits.log)
-    if drawn:
-        order = list(drawn)
-        bits, owner = raster.overlay([drawn[index].bits for index in order], list(range(len(order))))
-        palette = np.array([*(styles.lane(index) for index in order), *[styles.TEXT] * (256 - len(order))], np.uint16)
-        canvas.put(0, 0, raster.codes(bits), palette[owner])
+        if lane.index in drawn:
+            leaving(canvas, drawn[lane.index], styles.lane(lane.index))
+            crosses(canvas, tracks[lane.index], lane, race, view)
     return {index: one.end for index, one in drawn.items() if one.end is not None}
 
 
-def lane_window(lane: LaneState, column: str, total: int, cells: int) -> Window | None:
-    """A lane's column cut into the dot columns of `cells` cells; None where it has no value yet."""
-    series = lane.columns.get(column)
-    if series is None or not len(series) or cells < 1:
-        return None
-    return series.window(0, total, 2 * cells)
+def _put_lines(canvas: Canvas, lines: dict[int, raster.Bits], tint: Callable[[int], int]) -> None:
+    """Curves by their lanes' indices, the last on top, each in its colour and line style."""
+    order = list(lines)
+    layers = [dashed(lines[index], styles.line(index)) for index in order]
+    bits, owner = raster.overlay(layers, list(range(len(order))))
+    palette = np.array([*(tint(index) for index in order), *[styles.TEXT] * (256 - len(order))], np.uint16)
+    canvas.codes[bits > 0] = raster.codes(bits)[bits > 0]
+    canvas.styles[bits > 0] = palette[owner][bits > 0]
 
 
-def mark(canvas: Canvas, lane: LaneState, drawn: raster.Raster, limits: Limits, total: int,
-         forks: Sequence[int] = ()) -> None:
-    """Marks where a lane diverged, where its dial was turned, where forks left it, and the last finite point of a NaN."""
-    alert_marks(canvas, lane, limits, total)
-    signs = [(step, FORK_MARK, styles.lane_bold(lane.index)) for step in forks] + [
-        (step, sign, styles.lane_bold(lane.index)) for step, sign, _ in turns(lane)]
-    _marks(canvas, lane.columns["loss"].values, signs, limits, total)
-    if lane.status == "nan":
-        x, y = drawn.end or (0, 0)
-        canvas.text(x, y, NAN_MARK, styles.ALERT)
+def y_labels(canvas: Canvas, limits: Limits, words: str = "") -> None:
+    """Labels of the y axis, right-aligned, with a tick; between them, where rows are free, what the axis shows."""
+    canvas.put(0, 0, _y_labels(limits, words, canvas.width, canvas.height), styles.DIM)
 
 
-def rate_marks(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
-    """Marks on the curve of the rates where the dial was turned."""
-    for step, sign, value in turns(lane):
-        if canvas.height and canvas.width and value > 0:
-            y = raster.dot_row(value, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
-            canvas.text(_column(canvas, step, total), y, sign, styles.lane_bold(lane.index))
-
-
-def turns(lane: LaneState) -> list[tuple[int, str, float]]:
-    """Where the dial of a lane was turned: (step, up or down, the rate from there on)."""
-    found, before = [], lane.factor_at(-1)
-    for change in lane.rate_changes:
-        if change.factor != before:
-            found.append((change.step, HOTTER_MARK if change.factor > before else COLDER_MARK, change.rate))
-        before = change.factor
-    return found
-
-
-def alert_marks(canvas: Canvas, lane: LaneState, limits: Limits, total: int) -> None:
-    """Marks the spikes of a lane that has losses, and where it diverged."""
-    marks = [(step, SPIKE_MARK, styles.lane_bold(lane.index)) for step in lane.spikes[-MOST_SPIKES:]]
-    marks += [(alert.step, ALERT_MARK, styles.WARN) for alert in lane.alerts if alert.kind == "diverged"]
-    _marks(canvas, lane.columns["loss"].values, marks, limits, total)
-
-
-def _marks(canvas: Canvas, losses: Floats, marks: list[tuple[int, str, int]], limits: Limits, total: int) -> None:
-    """Signs (step, sign, style) on a curve of losses; a step not yet made, or without a loss, takes the one before it."""
-    for step, sign, style in marks:
-        place = min(step, len(losses) - 1)
-        if step > len(losses) or not np.isfinite(losses[place]):
-            place = place - 1
-        if step <= len(losses) and place >= 0 and np.isfinite(losses[place]):
-            y = raster.dot_row(float(losses[place]), 4 * canvas.height, limits.low, limits.high, limits.log) // 4
-            canvas.text(_column(canvas, step, total), y, sign, style)
-
-
-def _column(canvas: Canvas, step: int, total: int) -> int:
-    return min(int(step * canvas.width / total), canvas.width - 1)
-
-
-def y_labels(canvas: Canvas, limits: Limits) -> None:
-    """Labels of the y axis, right-aligned, with a tick."""
-    canvas.fill()
-    if not canvas.height:
-        return
-    for tick in y_ticks(limits, canvas.height):
-        text = tick.label if len(tick.label) < canvas.width else short_label(tick.value)[:canvas.width - 1]
-        canvas.text(canvas.width - 1 - len(text), tick.cell, text + "┤", styles.DIM)
+@lru_cache(64)
+def _y_labels(limits: Limits, words: str, width: int, height: int) -> Codes:
+    """The characters of that; most frames have the same as the one before."""
+    canvas = Canvas(width, height)
+    if not height:
+        return canvas.codes
+    ticks = y_ticks(limits, height)
+    for tick in ticks:
+        text = tick.label if len(tick.label) < width else short_label(tick.value)[:width - 1]
+        canvas.text(width - 1 - len(text), tick.cell, text + "┤")
+    taken = {tick.cell for tick in ticks}
+    free = [y for y in range(height) if y not in taken]
+    for y, word in zip(free, words.split(), strict=False):
+        canvas.text(max(0, width - 1 - len(word)), y, word[:width - 1])
+    return canvas.codes
 
 
 def x_labels(canvas: Canvas, total: int) -> None:
-    """Labels of the x axis: steps."""
+    """Labels of an x axis of so many steps."""
     canvas.fill()
     for tick in x_ticks(0, total, canvas.width):
         canvas.text(tick.cell, 0, tick.label, styles.DIM)
 
 
-def steps_curve(canvas: Canvas, steps: list[int], rates: list[float], limits: Limits, total: int,
-                until: int | None = None) -> np.ndarray:
-    """The dot bits of a piecewise constant curve: `rates[i]` from `steps[i]` on, to the step `until` of `total`."""
-    edges = np.array([*steps, total if until is None else until], float)
-    x = np.repeat(edges, 2)[1:-1]
-    y = np.repeat(np.array(rates, float), 2)
-    return raster.draw(window_of(x, y, 0, total, 2 * canvas.width), canvas.height, limits.low, limits.high, limits.log).bits
+def steps_curve(canvas: Canvas, steps: list[int], values: list[float], limits: Limits, total: int,
+                until: int | None = None) -> raster.Bits:
+    """The dot bits of a piecewise constant curve: `values[i]` from `steps[i]` on, to the step `until` of `total`."""
+    edges = np.array([*steps, total if until is None else until])
+    columns = np.floor(edges * (2 * canvas.width / total)).astype(np.int64)
+    return _stairs(canvas, columns, np.array(values, float), limits)
+
+
+def _stairs(canvas: Canvas, columns: Places, values: np.ndarray, limits: Limits) -> raster.Bits:
+    """The dot bits of a curve that is level at `values[i]` from `columns[i]` to `columns[i + 1]`, dot columns of the canvas."""
+    x, y = np.repeat(columns.astype(float), 2)[1:-1], np.repeat(values, 2)
+    return _dots(canvas, window_of(x, y, 0, 2 * canvas.width, 2 * canvas.width), limits).bits
+
+
+def _raster(canvas: Canvas, found: Track, lane: LaneState, race: Race, view: RaceView) -> raster.Raster:
+    return _dots(canvas, found.window(lane, race, view.x, 2 * canvas.width), view.limits)
+
+
+def _dots(canvas: Canvas, window: Window, limits: Limits) -> raster.Raster:
+    return raster.draw(window, canvas.height, limits.low, limits.high, limits.log)

@@ -9,7 +9,8 @@ from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.core.thresholds import COLD, HOT
 from lrtui.core.verdicts import Verdict, gauge_word, margin, warming
-from lrtui.tui.render import styles
+from lrtui.tui.machine import LaneLoad
+from lrtui.tui.render import machinestrip, styles
 from lrtui.tui.render.canvas import Canvas
 
 CELL = 12
@@ -17,7 +18,7 @@ _ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
 """Step gains at the ends of the dial's thirds: cold, right, hot."""
 
 
-def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = math.nan) -> None:
+def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = math.nan, load: LaneLoad | None = None) -> None:
     """A table of the numbers, the quantiles of single elements' rates, the dial, and what to beware of where there is room."""
     canvas.fill()
     fits = max(1, (canvas.width - 1) // CELL)
@@ -33,7 +34,7 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = mat
     _row(canvas, 1 + shown, ["per element", *quantiles, "usual 10^-3"][:fits], styles.DIM)
     dial(canvas, 2 + shown, lane, said)
     notes = effective.caveats(lane.lane.optimizer, lane.lane.schedule)
-    ours = [line for line in (cost(lane), snapshots(lane, disk_share)) if line]
+    ours = [line for line in (cost(lane), machinestrip.load_words(load) if load else "", snapshots(lane, disk_share)) if line]
     for y, text in enumerate([*ours, *notes]):
         if 3 + shown + y < canvas.height:
             canvas.text(1, 3 + shown + y, one_line(text), styles.DIM if y < len(ours) else styles.WARN)

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import math
 
+from lrtui.core.events import Sampled
 from lrtui.core.numbers import count, duration, loss, rate
-from lrtui.core.spec import letter
+from lrtui.core.spec import Race, letter
 from lrtui.core.standings import FAILED
 from lrtui.core.state import LaneState
 from lrtui.core.text import literal, one_line
 from lrtui.core.verdicts import Verdict
 from lrtui.tui.layout import PaneParts, Rect, pane_parts
-from lrtui.tui.render import chart, digits, facts, sprite, styles
+from lrtui.tui.render import chart, crosshair, digits, facts, marks, sprite, styles, xlabels
 from lrtui.tui.render.canvas import Canvas, text_width
 from lrtui.tui.view import RaceView
 
 STATUS_WIDTH = 16
 
 
-def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, total: int, *, chosen: bool, figures: bool) -> None:
-    """Draws the whole pane; `figures` False leaves the numbers that change with every step as they were."""
+def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: Race, *, chosen: bool, figures: bool) -> None:
+    """Draws the whole pane; `figures` False leaves all but the curve as it was: what changes slowly, or is read slowly."""
     has_sprite = lane.sample is not None
     parts = pane_parts(canvas.width, canvas.height, has_sprite, facts=view.stage == "enlarged")
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
     _border(canvas)
-    _title(canvas.view(parts.title), lane, said, chosen)
-    _words(canvas.view(parts.words), lane)
+    _title(canvas.view(parts.title), lane, said, chosen, lane.index in view.pinned)
+    if view.cursor is not None:
+        crosshair.words(canvas.view(parts.words), lane, race, view)
+    else:
+        _words(canvas.view(parts.words), lane)
     if figures:
         _rate(canvas.view(parts.rate), lane, parts.large)
         _numbers(canvas, lane, parts)
         if parts.facts:
-            facts.draw(canvas.view(parts.facts), lane, said, view.disk_share)
+            facts.draw(canvas.view(parts.facts), lane, said, view.disk_share, view.loads.get(lane.index))
         elif parts.dial:
             row = canvas.view(parts.dial)
             row.fill()
@@ -39,24 +43,23 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, total: 
     if lane.status in FAILED and lane.ended is not None and lane.ended.error:
         _error(canvas, lane.ended.error, parts)
         return
-    _curves(canvas, lane, view, total, parts)
-    if parts.sprite and lane.sample is not None:
-        _sprite(canvas.view(parts.sprite), lane)
+    _curves(canvas, lane, view, race, parts, figures=figures)
+    if parts.sprite:
+        _sprite(canvas.view(parts.sprite), view.pictures.get(lane.index, lane.sample))
 
 
 def _border(canvas: Canvas) -> None:
-    for y in range(canvas.height):
-        canvas.text(canvas.width - 1, y, "│", styles.DIM)
+    canvas.fill(styles.DIM, "│", (canvas.width - 1, 0, 1, canvas.height))
 
 
-def _title(canvas: Canvas, lane: LaneState, said: Verdict, chosen: bool) -> None:
+def _title(canvas: Canvas, lane: LaneState, said: Verdict, chosen: bool, pinned: bool) -> None:
     bad = said.word == "nan" or lane.status in FAILED
     bar = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane_bold(lane.index)
     canvas.fill(bar if bad or chosen else styles.TEXT)
     status = status_words(lane, said)
     sign = "▶" if chosen else " "
     room = canvas.width - len(status) - 2
-    canvas.text(0, 0, f"{sign}{lane.lane.letter} {one_line(lane.lane.name)}", bar, room)
+    canvas.text(0, 0, f"{sign}{lane.lane.letter}{'*' if pinned else ''} {one_line(lane.lane.name)}", bar, room)
     canvas.text(canvas.width - len(status), 0, status, bar)
 
 
@@ -136,41 +139,60 @@ def progress_bar(done: float, width: int) -> str:
 
 
 def _metrics(lane: LaneState) -> str:
-    if not lane.evaluations or not lane.evaluations[-1].metrics:
+    if lane.evaluations.last is None:
         return ""
-    return "  ".join(f"{one_line(name)} {loss(value)}" for name, value in lane.evaluations[-1].metrics.items())
+    return "  ".join(f"{one_line(name)} {loss(value)}" for name, value in lane.evaluations.last.metrics.items())
 
 
 def _epochs(lane: LaneState) -> int:
     return math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started else 0
 
 
-def _curves(canvas: Canvas, lane: LaneState, view: RaceView, total: int, parts: PaneParts) -> None:
-    chart.y_labels(canvas.view(parts.y_labels), view.loss_limits)
+def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: PaneParts, *, figures: bool) -> None:
     place = canvas.view(parts.curve)
-    drawn = chart.curve(place, lane, "loss", view.loss_limits, total, styles.lane(lane.index))
+    drawn = chart.curve(place, lane, race, view)
     if drawn is not None:
-        chart.abandoned(place, lane, view.loss_limits, total)
-        chart.mark(place, lane, drawn, view.loss_limits, total, view.forks.get(lane.index, ()))
+        chart.abandoned(place, lane, race, view)
+        if lane.status == "nan" and drawn.end is not None:
+            place.text(*drawn.end, chart.NAN_MARK, styles.ALERT)
     elif place.height:
-        place.text(max(0, (place.width - 8) // 2), place.height // 2, lane.status, styles.DIM)
+        text = lane.status if not lane.steps > lane.born else f"no {view.label}"
+        place.text(max(0, (place.width - len(text)) // 2), place.height // 2, text, styles.DIM)
+    crosshair.line(place, view)
+    if not parts.rate_curve and place.height:
+        lowest = Rect(parts.curve.x, parts.curve.bottom - 1, parts.curve.width, 1)
+        marks.row(canvas.view(lowest), lane, race, view, but=marks.SNAPSHOT)  # on the curve: only what matters most
+    if not figures:
+        return  # rates and axes change slowly
+    chart.y_labels(canvas.view(parts.y_labels), view.limits, view.axis_words)
     if parts.rate_curve and parts.rate_labels:
-        chart.stairs(canvas.view(parts.rate_curve), lane, "applied_lr", view.rate_limits, total, styles.DIM)
-        chart.ahead(canvas.view(parts.rate_curve), lane, view.rate_limits, total, styles.DIM)
-        chart.rate_marks(canvas.view(parts.rate_curve), lane, view.rate_limits, total)
-        labels = canvas.view(parts.rate_labels)
-        chart.y_labels(labels, view.rate_limits)
-        if (labels.codes[0, :2] == ord(" ")).all():
-            labels.text(0, 0, "lr", styles.DIM)
+        _rates(canvas.view(parts.rate_curve), canvas.view(parts.rate_labels), lane, race, view)
     if parts.x_labels:
-        chart.x_labels(canvas.view(parts.x_labels), total)
+        _x_labels(canvas, parts.x_labels, view)
 
 
-def _sprite(canvas: Canvas, lane: LaneState) -> None:
+def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
+    """The rates behind and before a lane, with the marks of all that happened to it in the lowest row."""
+    chart.rates(canvas, lane, race, view)
+    chart.ahead(canvas, lane, race, view)
+    marks.row(canvas.view(Rect(0, canvas.height - 1, canvas.width, 1)), lane, race, view, but=marks.HOTTER + marks.COLDER)
+    marks.on_rates(canvas, lane, race, view)
+    crosshair.line(canvas, view)
+    chart.y_labels(labels, view.rate_limits)
+    if (labels.codes[0, :2] == ord(" ")).all():
+        labels.text(0, 0, "lr", styles.DIM)
+
+
+def _x_labels(canvas: Canvas, rect: Rect, view: RaceView) -> None:
+    """The x axis: what it counts, in the corner, and its labels."""
+    canvas.put(0, rect.y, xlabels.row(view.x, view.x_word, rect.x, rect.width), styles.DIM)
+
+
+def _sprite(canvas: Canvas, sample: Sampled | None) -> None:
     canvas.fill()
-    assert lane.sample is not None
-    codes, numbers = sprite.cells(lane.sample.images(), canvas.width, canvas.height)
-    canvas.put(0, 0, codes, numbers)
+    if sample is not None:
+        codes, numbers = sprite.cells(sample.images(), canvas.width, canvas.height)
+        canvas.put(0, 0, codes, numbers)
 
 
 def _error(canvas: Canvas, text: str, parts: PaneParts) -> None:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.series import Places, Window
+from lrtui.core.growing import Places
+from lrtui.core.series import Window
 
 DOTS_X, DOTS_Y = 2, 4
 """Dot columns and dot rows of a cell: a window for a curve of W cells has 2 W columns."""
@@ -138,10 +139,10 @@ def _filled(columns: _Columns, window: Window) -> _Columns:
     places = np.arange(len(columns.top))
     places[0] = window.before[0] + 1 if window.before else 0
     places[-1] = window.after[0] + 1 if window.after else places[-1]
-    points = np.flatnonzero(~np.isnan(columns.first))
+    points = (~np.isnan(columns.first)).nonzero()[0]
     wanted = np.isnan(columns.first)
     wanted[[0, -1]] |= places[[0, -1]] != (0, len(places) - 1)
-    empty = np.flatnonzero(wanted)
+    empty = wanted.nonzero()[0]
     if not len(empty):
         return columns
     values = _between(columns, places, points, empty)
@@ -190,7 +191,7 @@ def _by_cell(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _end(last: Position, window: Window, dots: int) -> tuple[int, int] | None:
-    points = np.flatnonzero(~np.isnan(window.last))
+    points = (~np.isnan(window.last)).nonzero()[0]
     if not len(points):
         return None
     column = int(points[-1])

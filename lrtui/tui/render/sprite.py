@@ -1,4 +1,5 @@
-"""Pictures as half-block cells: two pixels a cell. Knows neither where they come from nor where they go."""
+"""Pictures as half-block cells, two pixels a cell; as letters, by their brightness, where there are no colours or no half
+blocks. Knows neither where they come from nor where they go."""
 
 from __future__ import annotations
 
@@ -9,12 +10,17 @@ from numpy.typing import NDArray
 from rich.color import Color
 from rich.style import Style
 
+from lrtui.tui.render import glyphs, styles
 from lrtui.tui.render.canvas import Codes, StyleIds, style_count, style_id
 
 Pixels = NDArray[np.uint8]
 """(rows, columns, 3) or (pictures, rows, columns, 3) in RGB."""
 
 UPPER = 0x2580
+LUMA = (0.2126, 0.7152, 0.0722)
+"""How bright red, green and blue are, as light ..."""
+GAMMA = 2.2
+"""... which is this power of what stands in a picture."""
 GAP = 1
 """Cells between pictures."""
 MOST_STYLES = 20_000
@@ -30,7 +36,8 @@ def cells(pictures: Pixels, width: int, height: int) -> tuple[Codes, StyleIds]:
     if not pictures.size or width < 1 or height < 1:
         return np.full((0, 0), 32, np.uint32), np.zeros((0, 0), np.uint16)
     small = shrunk(pictures, factor_for(pictures.shape[1], pictures.shape[2], width, height))
-    drawn = [_half_blocks(picture) for picture in small[: _fitting(small.shape, width, height)]]
+    draw = _half_blocks if styles.colors() != "none" and glyphs.tier() != "ascii" else _letters
+    drawn = [draw(picture) for picture in small[: _fitting(small.shape, width, height)]]
     return _arranged(drawn, width)
 
 
@@ -80,6 +87,21 @@ def _half_blocks(picture: Pixels) -> tuple[Codes, StyleIds]:
     pairs, where = np.unique((top << 16) | (bottom + 1), return_inverse=True)
     ids = np.array([_pair_style(pair >> 16, (pair & 0xFFFF) - 1) for pair in pairs.tolist()], np.uint16)
     codes = np.where(top == bottom, np.uint32(32), np.uint32(UPPER))
+    return codes, ids[where].reshape(codes.shape)
+
+
+def _letters(picture: Pixels) -> tuple[Codes, StyleIds]:
+    """Cells of one picture: the more ink the brighter, or the darker on a light ground; in their colour where there are any."""
+    rows, columns = picture.shape[:2]
+    even = np.concatenate((picture, picture[-1:])) if rows % 2 else picture
+    means = even.reshape(-1, 2, columns, 3).mean(axis=1)
+    ramp = np.array([ord(sign) for sign in (glyphs.RAMP[::-1] if styles.theme() == "light" else glyphs.RAMP)], np.uint32)
+    brightness = ((means / 255) ** GAMMA @ LUMA) ** (1 / GAMMA)
+    codes = ramp[np.rint(brightness * (len(ramp) - 1)).astype(int)]
+    if styles.colors() == "none":
+        return codes, np.zeros(codes.shape, np.uint16)
+    colours, where = np.unique(_nibbles(np.rint(means).astype(np.uint8)), return_inverse=True)
+    ids = np.array([_pair_style(colour, -1) for colour in colours.tolist()], np.uint16)
     return codes, ids[where].reshape(codes.shape)
 
 

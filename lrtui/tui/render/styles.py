@@ -1,37 +1,120 @@
-"""The styles of the screen as numbers for a canvas: few, from the 256-colour table, on the terminal's own background."""
+"""The styles of the screen as numbers for a canvas: roles, each with its looks by colours and theme, on the terminal's own
+background. A renderer names a role and knows no colour; `choose` says once how all of them look."""
 
 from __future__ import annotations
 
+from rich.color import Color, ColorSystem, ColorType
 from rich.style import Style
 
-from lrtui.palette import LANES, lane_color
-from lrtui.tui.render.canvas import style_id
+from lrtui.palette import Colors, Theme, lane_colors
+from lrtui.tui.render.canvas import new_style, restyle
+
+LANES = 8
+"""So many lanes have a colour of their own; the letters tell the others."""
+FAINT = 0.55
+"""How far what is faint lies towards the background."""
 
 TEXT = 0
-DIM = style_id(Style(color="color(245)"))
-BOLD = style_id(Style(bold=True))
-TITLE = style_id(Style(bold=True, color="color(255)", bgcolor="color(24)"))
-ALERT = style_id(Style(bold=True, color="color(203)"))
-ALERT_BAR = style_id(Style(bold=True, color="color(231)", bgcolor="color(160)"))
-WARN = style_id(Style(bold=True, color="color(220)"))
-BAR = style_id(Style(color="color(252)", bgcolor="color(236)"))
-BAR_KEY = style_id(Style(bold=True, color="color(220)", bgcolor="color(236)"))
-
-_lanes = [style_id(Style(color=lane_color(index))) for index in range(len(LANES))]
-_bold = [style_id(Style(color=lane_color(index), bold=True)) for index in range(len(LANES))]
-_chosen = [style_id(Style(color="color(16)", bgcolor=lane_color(index), bold=True)) for index in range(len(LANES))]
+DIM, BOLD, TITLE, ALERT, ALERT_BAR, WARN, BAR, BAR_KEY, CURSOR = (new_style() for _ in range(9))
+_look: tuple[Colors, Theme] = "256", "dark"
+_lanes, _bold, _chosen, _faint = ([new_style() for _ in range(LANES)] for _ in range(4))
 
 
 def lane(index: int) -> int:
     """A lane's colour."""
-    return _lanes[index % len(_lanes)]
+    return _lanes[index % LANES]
 
 
 def lane_bold(index: int) -> int:
     """The same, bold."""
-    return _bold[index % len(_bold)]
+    return _bold[index % LANES]
 
 
 def lane_chosen(index: int) -> int:
     """A bar in the lane's colour: the chosen one."""
-    return _chosen[index % len(_chosen)]
+    return _chosen[index % LANES]
+
+
+def lane_faint(index: int) -> int:
+    """The lane's colour near the background: what stands behind something else of the lane."""
+    return _faint[index % LANES]
+
+
+def line(index: int) -> int:
+    """Which line style a lane has, for `dashes.dashed`: another one each time that the colours begin anew."""
+    return index // LANES
+
+
+def choose(colors: Colors, theme: Theme) -> None:
+    """How all roles look from now on; what has been made of them before (strips) is to be made anew."""
+    global _look
+    _look = colors, theme
+    for number, look in zip((DIM, BOLD, TITLE, ALERT, ALERT_BAR, WARN, BAR, BAR_KEY, CURSOR), _roles(colors, theme), strict=True):
+        restyle(number, look)
+    tints = lane_colors(colors, theme) or (None,) * LANES
+    for index, tint in enumerate(tints):
+        restyle(_lanes[index], Style(color=tint))
+        restyle(_bold[index], Style(color=tint, bold=True))
+        restyle(_faint[index], _fainter(tint, colors, theme))
+        on_tint = "color(231)" if theme == "light" else "color(16)"
+        restyle(_chosen[index], Style(color=on_tint, bgcolor=tint, bold=True) if colors in ("truecolor", "256")
+                else Style(color=tint, bold=True, reverse=True))
+
+
+def colors() -> Colors:
+    """How many colours there are."""
+    return _look[0]
+
+
+def theme() -> Theme:
+    """For which ground the colours are."""
+    return _look[1]
+
+
+def _roles(colors: Colors, theme: Theme) -> tuple[Style, ...]:
+    """DIM, BOLD, TITLE, ALERT, ALERT_BAR, WARN, BAR, BAR_KEY, CURSOR."""
+    bold = Style(bold=True)
+    if colors == "none":
+        inverse = Style(bold=True, reverse=True)
+        return Style(dim=theme != "contrast"), bold, inverse, inverse, inverse, _bold_in(underline=True), \
+            Style(reverse=True), inverse, bold
+    if colors == "16":
+        light = theme == "light"
+        return Style(dim=theme != "contrast"), bold, _bold_in(15, 4), _bold_in(1 if light else 9), _bold_in(15, 1), \
+            _bold_in(5 if light else 11), Style(color="color(0)", bgcolor="color(7)"), _bold_in(4, 7), bold
+    dim, title, alert, alert_bar, warn, bar, bar_key = _OF_256[theme]
+    return _plain_in(dim), bold, _bold_in(*title), _bold_in(alert), _bold_in(*alert_bar), _bold_in(warn), \
+        _plain_in(*bar), _bold_in(*bar_key), bold
+
+
+_OF_256: dict[Theme, tuple[int, tuple[int, int], int, tuple[int, int], int, tuple[int, int], tuple[int, int]]] = {
+    "dark": (245, (255, 24), 203, (231, 160), 220, (252, 236), (220, 236)),
+    "light": (242, (231, 24), 160, (231, 160), 130, (237, 254), (130, 254)),
+    "contrast": (252, (16, 231), 210, (231, 160), 226, (231, 238), (226, 238)),
+}
+"""Dim, title, alert, alert bar, warning, bar, key in the bar: numbers of the 256-colour table, (text, ground) for bars.
+They serve truecolor too: a terminal that has it knows them, and they are fewer bytes."""
+
+
+def _plain_in(color: int, ground: int | None = None) -> Style:
+    return Style(color=f"color({color})", bgcolor=None if ground is None else f"color({ground})")
+
+
+def _bold_in(color: int | None = None, ground: int | None = None, *, underline: bool | None = None) -> Style:
+    return (Style() if color is None else _plain_in(color, ground)) + Style(bold=True, underline=underline)
+
+
+def _fainter(tint: str | None, colors: Colors, theme: Theme) -> Style:
+    """A colour nearer to the background; where there is none in between, dim does it."""
+    if tint is None or colors not in ("truecolor", "256"):
+        return Style(color=tint, dim=True)
+    ground = 255 if theme == "light" else 0
+    mixed = Color.from_rgb(*(ground * FAINT + part * (1 - FAINT) for part in Color.parse(tint).get_truecolor()))
+    if colors == "256":
+        mixed = mixed.downgrade(ColorSystem.EIGHT_BIT)
+        if mixed.type is ColorType.STANDARD:  # of the first 16 colours nobody knows how they look
+            mixed = Color.parse("color(246)" if theme == "light" else "color(240)")
+    return Style(color=mixed)
+
+
+choose(*_look)

@@ -118,8 +118,8 @@ def lanes(race: Race) -> Form:
 
 def _snapshot_line(lane: LaneState, step: int) -> str:
     """A snapshot as a line of a list: its step, and the loss of the step before it."""
-    losses = lane.columns["loss"].values if "loss" in lane.columns else ()
-    known = f", loss {loss(float(losses[step - 1]))}" if 0 < step <= len(losses) else ""
+    losses = lane.columns.get("loss")
+    known = f", loss {loss(losses.at(step - 1))}" if losses is not None and 0 < step <= len(losses) else ""
     return f"step {step}{known}"
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Key as KeyPress
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
@@ -46,13 +46,85 @@ class Question(ModalScreen[str]):
             self.dismiss(list(self._answers.values())[-1][0])
 
 
-class Form(ModalScreen[Any]):
+class Typed(ModalScreen[Any]):
+    """Has lines that are typed into, and loses no key of those that come in one piece with the one that opened it."""
+
+    AUTO_FOCUS = ""
+    edited = False
+    """Whether what is typed goes on behind a line's text, rather than taking its place."""
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False  # a blink is bytes on the line, twice a second
+
+    def on_idle(self) -> None:
+        """The first line gets the keys once those that came before it could have been typed into it."""
+        if self.focused is None and self.is_current and (fields := self.query(Input)):
+            self.set_focus(fields.first())  # at once: no key comes between
+
+    def on_key(self, event: KeyPress) -> None:
+        """Over a slow line many keys may come at once: those after the one that opened the dialog are typed into it."""
+        if self.focused is None and event.character and event.is_printable and (fields := self.query(Input)):
+            field = fields.first()
+            field.value = (field.value if self.edited else "") + event.character
+            field.cursor_position = len(field.value)
+            field.select_on_focus, self.edited = False, True
+
+
+class Line(Typed):
+    """A line at the bottom of the screen: what is typed counts at once. Enter keeps it; Escape empties it, and closes too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "clear", priority=True)]
+
+    def __init__(self, sign: str, text: str, take: Callable[[str, bool], str], examples: str) -> None:
+        """`take` gets the text whenever it changes, and once more, with True, when it is to be kept; it says what came of it,
+        LrtuiError where it will not do."""
+        super().__init__()
+        self._sign, self._text, self._take, self._examples = sign, text, take, examples
+        self.edited = True
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="line"):
+            yield Static(id="line-said")
+            with Horizontal():
+                yield Static(Text(self._sign, style="bold"), id="line-sign")
+                yield Input(self._text, compact=True, select_on_focus=False)
+
+    def on_mount(self) -> None:
+        self._say(self._examples if not self._text else "", "dim")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Takes it in, or says why not; what was taken in before stays then."""
+        if (said := self._taken(event.value, False)) is not None:
+            self._say(f"{said}   Enter keeps it, Esc clears it" if event.value.strip() else self._examples, "dim")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter, after all that was typed before it; what will not do stays to be mended."""
+        if self._taken(event.value, True) is not None:
+            self.dismiss(None)
+
+    def action_clear(self) -> None:
+        """Nothing is typed any more."""
+        self._taken("", True)
+        self.dismiss(None)
+
+    def _taken(self, text: str, kept: bool) -> str | None:
+        try:
+            return self._take(text, kept)
+        except LrtuiError as error:
+            self._say(str(error).replace("\n", "; "), "bold red")
+            return None
+
+    def _say(self, text: str, style: str) -> None:
+        self.query_one("#line-said", Static).update(Text(text, style=style, no_wrap=True, overflow="ellipsis"))
+
+
+class Form(Typed):
     """Asks for a few lines of text, and maybe for one thing of a list; gives back what `read` makes of them, None where not.
 
     What `read` refuses (LrtuiError) is said in the dialog, which stays: nothing of it has happened.
     """
 
-    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", priority=True), Binding("enter", "go"),  # enter waits its turn behind what was typed
         Binding("up", "cursor(-1)", priority=True), Binding("down", "cursor(1)", priority=True)]
@@ -64,7 +136,7 @@ class Form(ModalScreen[Any]):
         What is typed replaces the text of a field, unless it is there to be `edited`.
         """
         super().__init__()
-        self._title, self._explain, self._edited = title, explain, edited
+        self._title, self._explain, self.edited = title, explain, edited
         self._fields = fields
         self._read = read
         self._choices, self._chosen = choices, chosen
@@ -78,7 +150,7 @@ class Form(ModalScreen[Any]):
             for name, (label, text) in self._fields.items():
                 if label:
                     yield Static(Text(label, style="dim"))
-                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=not self._edited)
+                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=not self.edited)
             yield Static(id="refused")
             if self._explain:
                 yield Static(Text(self._explain, style="dim"))
@@ -87,24 +159,9 @@ class Form(ModalScreen[Any]):
             yield Static(Text(f"Enter: do it   {choose}{several}Esc: back", style="dim"))
 
     def on_mount(self) -> None:
-        for field in self.query(Input):
-            field.cursor_blink = False  # a blink is bytes on the line, twice a second
         for choices in self.query(OptionList):
             choices.can_focus = False
             choices.highlighted = self._chosen
-
-    def on_idle(self) -> None:
-        """The first line gets the keys once those that came before it could have been typed into it."""
-        if self.focused is None and self.is_current and (fields := self.query(Input)):
-            self.set_focus(fields.first())  # at once: no key comes between
-
-    def on_key(self, event: KeyPress) -> None:
-        """Over a slow line many keys may come at once: those after the one that opened the dialog are typed into it."""
-        if self.focused is None and event.character and event.is_printable and (fields := self.query(Input)):
-            field = fields.first()
-            field.value = (field.value if self._edited else "") + event.character
-            field.cursor_position = len(field.value)
-            field.select_on_focus, self._edited = False, True
 
     def on_input_changed(self) -> None:
         """What was refused may no longer be what stands there."""
@@ -191,8 +248,11 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         table = Table(box=None, show_header=False, pad_edge=False)
-        for shown, words in keys.help_lines(self._table):
-            table.add_row(Text(shown, style="bold"), Text(words))
+        for heading, lines in keys.sections(self._table):
+            table.add_row(Text(), Text(heading, style="bold underline"))
+            for shown, words in lines:
+                table.add_row(Text(shown, style="bold"), Text(words))
+        table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
         for sign, words in self._legend.items():
             table.add_row(Text(sign, style="bold"), Text(words, style="dim"))
         with read_only():

@@ -19,10 +19,10 @@ from lrtui.launch import Crew
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import FinderLayout, Rect, arrange_finder
-from lrtui.tui.render import chart, finder as drawing, panels
+from lrtui.tui.render import chart, finder as drawing, overlay, panels
 from lrtui.tui.render.axis import Limits
 from lrtui.tui.screens.dialogs import Help
-from lrtui.tui.view import RaceView, steps_shown
+from lrtui.tui.view import RaceView
 
 PERIOD_S = 0.1
 POLL_BUDGET_S = 0.06
@@ -145,7 +145,7 @@ class FinderScreen(Screen[None]):
         self._view.log = self._log
         self._view.fit(state)
         stage = Rect(0, layout.marks.y, layout.curve.right + 2, layout.x_labels.bottom - layout.marks.y)
-        panels.overlay(self._frame.canvas.view(stage), state, self._view, steps_shown(state))
+        overlay.draw(self._frame.canvas.view(stage), state, self._view)
 
     def _title(self) -> str:
         asked = self.finder.plan

@@ -9,6 +9,7 @@ from textual import work
 from lrtui.core.commands import AnyCommand, Rewind, Stop
 from lrtui.core.errors import LrtuiError
 from lrtui.core.owncode import own_code
+from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.launch import Crew
 from lrtui.tui.screens import asking
@@ -19,21 +20,28 @@ from lrtui.tui.screens.watching import Watching
 class HandKeys(Watching):
     """Turns keys into commands."""
 
+    @property
+    def meant(self) -> LaneState:
+        """The chosen lane; LrtuiError where the filter hides every lane: nothing is said to one that nobody sees."""
+        if not self.view.shown:
+            raise LrtuiError("no lane is shown: Esc shows all")
+        return self.chosen
+
     def action_dial(self, decades: float) -> None:
         """Multiplies the rate by so many decades."""
-        self.do(lambda: self.hands.scale(self.hands.meant(self.chosen), 10.0 ** decades))
+        self.do(lambda: self.hands.scale(self.hands.meant(self.meant), 10.0 ** decades))
 
     def action_hand(self, what: str, everyone: bool = False) -> None:
         """Something that needs no question, to the lanes that are meant, or to all."""
-        self.do(lambda: self.hands.KEYS[what](self.hands, self.hands.meant(self.chosen, everyone=everyone)))
+        self.do(lambda: self.hands.KEYS[what](self.hands, self.hands.meant(self.meant, everyone=everyone)))
 
     def action_ask(self, what: str) -> None:
         """Shows a form about the chosen lane, and sends the commands that come of it."""
-        self._ask(lambda: asking.FORMS[what](self.state, self.chosen))
+        self._ask(lambda: asking.FORMS[what](self.state, self.meant))
 
     def action_rate(self) -> None:
         """Asks for the rate of the lanes that are meant."""
-        self._ask(lambda: asking.new_rate(self.hands.meant(self.chosen)))
+        self._ask(lambda: asking.new_rate(self.hands.meant(self.meant)))
 
     def action_all_lanes(self) -> None:
         """Keys are about all living lanes, or about the chosen one again."""
@@ -42,14 +50,18 @@ class HandKeys(Watching):
 
     def action_restart(self) -> None:
         """Back to the initial weights, if the person means it."""
-        lane = self.chosen
-        self._confirm(f"Restart lane {lane.lane.letter} {one_line(lane.lane.name)} from its initial weights?", "restart it",
-                      lambda: [Rewind(lane=lane.index, to=0)])
+        try:
+            lane = self.meant
+        except LrtuiError as error:
+            return self.complain(error.message)
+        who = f"{lane.lane.letter} {one_line(lane.lane.name)}"
+        return self._confirm(f"Restart lane {who} from its initial weights?", "restart it",
+                             lambda: [Rewind(lane=lane.index, to=0)])
 
     def action_stop(self) -> None:
         """Ends the lanes that are meant, if the person means it."""
         try:
-            lanes = self.hands.meant(self.chosen)
+            lanes = self.hands.meant(self.meant)
         except LrtuiError as error:
             return self.complain(error.message)
         who = f"lane {lanes[0].lane.letter} {one_line(lanes[0].lane.name)}" if len(lanes) == 1 else f"all {len(lanes)} lanes"

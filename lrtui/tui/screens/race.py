@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import ClassVar
 
+from textual import work
 from textual.events import Click
 from textual.message import Message
 
 from lrtui.core.commands import Stop
+from lrtui.core.errors import LrtuiError
+from lrtui.core.text import one_line
 from lrtui.find import Plan, plan
 from lrtui.tui import keys
-from lrtui.tui.render import panels
+from lrtui.tui.render import overlay
 from lrtui.tui.screens import watching
-from lrtui.tui.screens.dialogs import Explain, Help, Question
+from lrtui.tui.screens.curvekeys import CurveKeys
+from lrtui.tui.screens.dialogs import Explain, Form, Help, Question
 from lrtui.tui.screens.handkeys import HandKeys
+from lrtui.tui.screens.listkeys import ListKeys
+from lrtui.tui.screens.stagekeys import StageKeys
 from lrtui.tui.screens.watching import Stage, Watching
-from lrtui.tui.view import StageName, steps_shown
+from lrtui.tui.writing import write_page
 
 
 def _overlay_stamp(screen: Watching) -> object:
     view = screen.view
-    return (tuple(lane.version for lane in screen.state.lanes), view.loss_limits, steps_shown(screen.state), view.chosen)
+    return (tuple(lane.version for lane in screen.state.lanes), view.limits, view.x, view.chosen)
 
 
-class RaceScreen(HandKeys):
+class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
     """Watches one run, and has all its keys."""
 
     class Another(Message):
@@ -40,17 +47,20 @@ class RaceScreen(HandKeys):
     KEYS = keys.RACE
     BINDINGS = keys.bindings(KEYS)
     STAGES: ClassVar[dict[str, Stage]] = {
-        "overlay": Stage(lambda screen, canvas: panels.overlay(canvas, screen.state, screen.view, steps_shown(screen.state)),
-                         _overlay_stamp),
+        **StageKeys.STAGES,
+        **ListKeys.STAGES,
+        "overlay": Stage(lambda screen, canvas: overlay.draw(canvas, screen.state, screen.view), _overlay_stamp),
     }
 
     def on_click(self, event: Click) -> None:
         for index, rect in self._layout.panes.items():
             if rect.contains(event.screen_x, event.screen_y):
-                self.action_choose(index)
+                self.choose(index)
 
     def action_move(self, dx: int, dy: int) -> None:
         """The lane whose pane lies nearest in a direction; at the edge of a page, the next or the one before."""
+        if self.moved_within(dx, dy) or self.moved_crosshair(dx):
+            return None
         here = self._layout.panes.get(self.view.chosen)
         if here is None or self.view.stage != "panes":
             return self.action_next(1 if dx + dy > 0 else -1)
@@ -59,23 +69,8 @@ class RaceScreen(HandKeys):
                  for x, y in [(rect.x + rect.width / 2, rect.y + rect.height / 2)]
                  if (x - middle[0]) * dx > 0.4 * here.width * abs(dx) or (y - middle[1]) * dy > 0.4 * here.height * abs(dy)]
         if there:
-            return self.action_choose(min(there)[1])
+            return self.choose(min(there)[1])
         return self.action_next(1 if dx + dy > 0 else -1)
-
-    def action_next(self, step: int) -> None:
-        """The next lane, around the end."""
-        self.action_choose((self.view.chosen + step) % len(self.state.lanes))
-
-    def action_choose(self, index: int) -> None:
-        """A lane by its place."""
-        if 0 <= index < len(self.state.lanes):
-            self.view.chosen = index
-            self.redraw()
-
-    def show(self, stage: StageName) -> None:
-        """What takes the place of the panes; asked for again, the panes."""
-        self.view.stage = "panes" if self.view.stage == stage else stage
-        self.redraw()
 
     def action_enlarge(self) -> None:
         """The chosen lane alone, or all again."""
@@ -86,17 +81,17 @@ class RaceScreen(HandKeys):
         self.show("overlay")
 
     def action_back(self) -> None:
-        """All panes."""
-        self.show("panes")
+        """All panes; where they are shown already, no crosshair; where there is none, every lane."""
+        if self.view.stage != "panes":
+            self.show("panes")
+        elif self.view.cursor is not None:
+            self.action_crosshair()
+        elif self.clear_filter():
+            self.redraw()
 
     def action_explain(self) -> None:
         """The chosen lane's numbers, explained."""
         self.app.push_screen(Explain(self.state, self.view.chosen))
-
-    def action_log_axis(self) -> None:
-        """The other scale."""
-        self.view.log = not self.view.log
-        self.redraw()
 
     def action_find(self) -> None:
         """The finder, for what the chosen lane trains with."""
@@ -105,6 +100,30 @@ class RaceScreen(HandKeys):
     def action_pick(self) -> None:
         """The picker; this race goes on."""
         self.post_message(self.Another())
+
+    def action_write(self) -> None:
+        """Asks for a file, and writes the page about this run into it."""
+        def read(given: dict[str, str]) -> Path:
+            path = Path(given["file"].strip()).expanduser().absolute()
+            if not given["file"].strip() or path.is_dir():
+                raise LrtuiError(f"{one_line(str(path))}: is no file", "expected the name of a file, such as race.html")
+            return path
+
+        def answered(path: Path | None) -> None:
+            if path is not None:
+                self._write(path)
+
+        usual = str(Path.cwd() / f"{self.follower.run.name}.html")
+        self.app.push_screen(Form("A page about this race, for a browser", {"file": ("write it to", usual)}, read, edited=True,
+                                  explain="Curves, standings, samples and settings in one file; it needs no network."), answered)
+
+    @work(thread=True, group="page")
+    def _write(self, path: Path) -> None:
+        try:
+            said, how = write_page(self.follower.run, path), "information"
+        except LrtuiError as error:
+            said, how = str(error), "warning"
+        self.app.call_from_thread(self.notify, one_line(said), severity=how, markup=False, timeout=8)
 
     def action_help(self) -> None:
         """All keys."""

@@ -14,20 +14,23 @@ from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import verdict
 from lrtui.follow import Follower
-from lrtui.tui import keys
+from lrtui.tui import keys, viewstate
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import Layout, arrange
 from lrtui.tui.machine import Machine
-from lrtui.tui.render import pane, panels
+from lrtui.tui.render import machinestrip, pane, panels, table
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.hands import Hands
-from lrtui.tui.view import RaceView, steps_shown
+from lrtui.tui.view import RaceView, StageName, seen
 
 PERIOD_S = 0.1
+USUAL_FPS = 10
+"""Frames a second that the numbers below, which count looks, are meant for."""
 FIGURES_EVERY = 5
 """Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes."""
 MACHINE_EVERY = 20
 STRANDED_EVERY = 10
+KEEP_EVERY = 50
 POLL_BUDGET_S = 0.06
 ANSWER_S, CLOSELY_S = 0.02, 2.0
 """Seconds between two looks for the answer to a command, and for how long the screen looks that often."""
@@ -51,18 +54,22 @@ class Watching(Screen[None]):
     STAGES: ClassVar[dict[str, Stage]] = {}
     """By the name that `RaceView.stage` has; panes and the enlarged one are not among them."""
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: Follower, fps: int = 10) -> None:
+        """`fps`: looks, and at most frames, a second."""
         super().__init__()
         self.follower = follower
+        self._slower = USUAL_FPS / fps
         self.state = follower.state
         self.view = RaceView()
-        self._layout = arrange(0, 0, len(self.state.lanes))
+        self._unread = viewstate.restore(self.view, self.state.race.scenario)
+        self._kept = viewstate.chosen(self.view)
+        """What is on record of it for the next race of this scenario."""
+        self._layout = arrange(0, 0, [])
         self._machine = Machine()
-        self._load = ""
         self._ticks = 0
         self._drawn: dict[int, object] = {}
-        self._lanes = len(self.state.lanes)
-        """As many have their panes."""
+        self._shaped = self._shape()
+        """What the layout was made for."""
         self._pressed = 0.0
         """When the last command was sent."""
         self._since = time.time()
@@ -73,7 +80,17 @@ class Watching(Screen[None]):
 
     def on_mount(self) -> None:
         self._frame = self.query_one(Frame)
-        self.set_interval(PERIOD_S, self.tick)
+        self.set_interval(PERIOD_S * self._slower, self.tick)
+        if self._unread:
+            self.notify(self._unread, severity="warning", markup=False)
+
+    def on_unmount(self) -> None:
+        self._keep_view()
+
+    def _keep_view(self) -> None:
+        if (now := viewstate.chosen(self.view)) != self._kept:
+            self._kept = now
+            viewstate.keep(self.view, self.state.race.scenario)
 
     def on_frame_resized(self, message: Frame.Resized) -> None:
         self.redraw()
@@ -83,18 +100,34 @@ class Watching(Screen[None]):
         was_training = self.state.training
         events, _ = self._look()
         self._ticks += 1
-        if not was_training:
-            self._load = ""  # idle: nothing is sent
-        elif self._ticks % MACHINE_EVERY == 1:
-            self._load = self._machine.line()
-        if self._ticks % STRANDED_EVERY == 0 and self.hands.stranded:
+        self._look_at_the_machine(was_training)
+        if self._each(STRANDED_EVERY) and self.hands.stranded:
             self.revive()
-        figures = self._ticks % FIGURES_EVERY == 0 or any(self._is_news(event) for event in events)
+        if self._each(KEEP_EVERY):
+            self._keep_view()
+        figures = self._each(FIGURES_EVERY) or any(self._is_news(event) for event in events)
         behind = bool(events) and not self.follower.caught_up
         if not behind or self._ticks % PIECES == 1:
             self.draw(figures=figures)
         if behind:
             self.set_timer(CATCH_UP_S, self.tick)  # a long record is read in pieces, keys between them
+
+    def _each(self, looks: int, after: int = 0) -> bool:
+        """Whether this look is one in so many, `after` the first: as often in time at any frame rate."""
+        every = max(1, round(looks / self._slower))
+        return self._ticks % every == after % every
+
+    def _look_at_the_machine(self, training: bool) -> None:
+        """Every now and then, until the race is over; while nothing trains nothing of it is shown, and nothing is sent."""
+        if self.state.over:
+            self._machine.reading = None
+        elif self._each(MACHINE_EVERY, 1):
+            self._machine.look(self.follower.reader.trainers())
+        news = self._machine.news()
+        if not training:
+            self.view.loads = {}
+        elif news:
+            self.view.loads = self._machine.loads(self.state)
 
     def _look(self) -> tuple[list[AnyEvent], bool]:
         """What came since the last look, folded; and whether there is another word about the last command."""
@@ -104,8 +137,6 @@ class Watching(Screen[None]):
         another, complaints = self.hands.look()
         for text in complaints:
             self.complain(text)
-        if len(self.state.lanes) != self._lanes:
-            self.redraw()  # one has joined
         return events, another
 
     def expect_answer(self) -> None:
@@ -126,50 +157,65 @@ class Watching(Screen[None]):
         """Draws the parts that are out of date, and shows them."""
         canvas, layout = self._frame.canvas, self._layout
         if not canvas.height or not canvas.width:
-            return
+            return None
         if layout.too_small:
             panels.too_small(canvas)
-            self._frame.commit()
-            return
-        self.view.fit(self.state)
-        panels.header(canvas.view(layout.header), self.state, self._trouble)
+            return self._frame.commit()
+        before = self.view.x
+        self.view.fit(self.state, figures=figures)
+        figures = figures or self.view.x != before
+        if self._shape() != self._shaped:
+            return self.redraw()  # another lane has joined or is hidden, or the race is over
+        self.fit_pictures()
+        panels.header(canvas.view(layout.header), self.state, self._trouble, seen(self.state, self.view, layout.page))
         self._draw_stage(layout, figures)
         if figures:
-            panels.table(canvas.view(layout.standings), self.state, self.view)
+            table.draw(canvas.view(layout.standings), self.state, self.view)
         panels.log(canvas.view(layout.log), self.state)
+        reading = self._machine.reading if self.state.training else None
+        machine = canvas.view(layout.machine)
+        machine.fill()
+        room = machine.width - panels.view_words(machine, self.view)
+        machine = machine.view((0, 0, room, machine.height))
+        machinestrip.draw(machine, self.state, reading, self._machine.history, self.view.base)
         if line := self.hands.line:
-            panels.said(canvas.view(layout.machine), line)
-        else:
-            panels.machine(canvas.view(layout.machine), self._load, self.state)
+            panels.said(canvas.view(layout.machine._replace(height=1)), line)
         every = [("A", "ALL LANES")] if self.hands.all_lanes else []
         panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE))
-        self._frame.commit()
+        return self._frame.commit()
+
+    def _shape(self) -> tuple[tuple[int, ...], int]:
+        """Which lanes have panes, and how many GPUs rows: none where there is nothing more to tell of them."""
+        return tuple(self.view.shown), 0 if self.state.over else len(self._machine.gpus)
 
     def redraw(self) -> None:
         """Draws everything anew: another size, another choice."""
         width, height = self._frame.size
-        self._lanes = len(self.state.lanes)
-        big = self.view.chosen if self.view.stage == "enlarged" else None
-        self._layout = arrange(width, height, len(self.state.lanes), big, self.view.chosen)
+        self.view.fit(self.state)
+        self._shaped = self._shape()
+        big = self.view.chosen if self.view.stage == "enlarged" and self.view.shown else None
+        self._layout = arrange(width, height, self.view.shown, big, self.view.chosen, self._shaped[1])
         self._drawn.clear()
         self._frame.canvas.fill()
         self.draw()
 
     def _draw_stage(self, layout: Layout, figures: bool) -> None:
-        total = steps_shown(self.state)
+        if not self.view.shown and self.view.stage not in ("log", "console"):
+            return table.nothing_shown(self._frame.canvas.view(layout.stage), self.view)
         if stage := self.STAGES.get(self.view.stage):
             now = stage.stamp(self)
             if self._drawn.get(-1) != now:
                 self._drawn[-1] = now
                 stage.draw(self, self._frame.canvas.view(layout.stage))
-            return
+            return None
         for index, rect in layout.panes.items():
             lane = self.state.lanes[index]
-            now = (lane.version, self.view.loss_limits, self.view.rate_limits, total)
+            now = (lane.version, self.view.limits, self.view.rate_limits, self.view.x)
             if self._drawn.get(index) != now or figures:
                 self._drawn[index] = now
                 place, chosen = self._frame.canvas.view(rect), index == self.view.chosen
-                pane.draw(place, lane, verdict(lane, self.state), self.view, total, chosen=chosen, figures=figures)
+                pane.draw(place, lane, verdict(lane, self.state), self.view, self.state.race, chosen=chosen, figures=figures)
+        return None
 
     def _is_news(self, event: AnyEvent) -> bool:
         """Whether an event is worth fresh figures at once: anything but steps."""
@@ -188,6 +234,14 @@ class Watching(Screen[None]):
     def chosen(self) -> LaneState:
         """The lane that keys are about."""
         return self.state.lanes[self.view.chosen]
+
+    def show(self, stage: StageName) -> None:
+        """What takes the place of the panes; asked for again, the panes."""
+        raise NotImplementedError
+
+    def fit_pictures(self) -> None:
+        """Brings the view's `pictures` up to date."""
+        raise NotImplementedError
 
     def revive(self) -> None:
         """Gets a new crew for a run that has none and was told to do something."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 from hypothesis import given, settings, strategies as st
 from rich.color import Color
 
 from lrtui.tui.render.canvas import style
 from lrtui.tui.render.sprite import GAP, UPPER, cells, shrunk
+from lrtui.tui.tiers import Look
 
 
 @given(st.integers(1, 4), st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.integers(1, 30))
@@ -54,3 +58,25 @@ def test_a_picture_too_large_is_shrunk_by_a_whole_factor() -> None:
 def test_no_picture_and_no_room_are_no_cells() -> None:
     assert cells(np.zeros((0, 4, 4, 3), np.uint8), 5, 5)[0].size == 0
     assert cells(np.zeros((1, 4, 4, 3), np.uint8), 0, 5)[0].size == 0
+
+
+@pytest.fixture
+def _as_usual() -> Iterator[None]:
+    yield
+    Look().use()
+
+
+@pytest.mark.usefixtures("_as_usual")
+def test_without_colours_and_in_ascii_brightness_becomes_ink() -> None:
+    picture = np.zeros((3, 2, 3), np.uint8)
+    picture[:, 1] = 255
+    picture[2, 0] = (255, 0, 0)
+    looks = {Look("none"): [" @", "=@"], Look("none", "light"): ["@ ", "+ "], Look("256", glyphs="ascii"): [" @", "=@"]}
+    for look, expected in looks.items():
+        look.use()
+        codes, ids = cells(picture, 10, 10)
+        assert ["".join(map(chr, row)) for row in codes.tolist()] == expected
+        assert (ids == 0).all() == (look.colors == "none")
+    red = style(int(ids[1, 0])).color
+    assert red is not None
+    assert red.get_truecolor() == (255, 0, 0)

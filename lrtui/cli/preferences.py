@@ -1,0 +1,49 @@
+"""`lrtui settings`: where the settings file lies, what it says, and what is found out where it is silent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+
+import click
+
+from lrtui import settings
+from lrtui.cli.fronts import ExitCode
+from lrtui.cli.looks import chosen, look_options
+from lrtui.core.text import literal, one_line
+
+
+@click.command("settings")
+@look_options
+def show_settings() -> int:
+    """Print the settings, as they go for this terminal, in the form of the file that they can be changed in."""
+    found = chosen()
+    file = settings.path()
+    print(literal(f"# {file}{'' if file.exists() else ' (does not exist: all is as usual)'}"))
+    for name in ("theme", "colors", "glyphs"):
+        note = "" if getattr(found.settings, name) else "  # by the terminal or a flag"
+        print(f'{name} = "{getattr(found.look, name)}"{note}')
+    print(f"fps = {found.look.fps}\nmemory = {found.settings.memory}  # megabytes of history\n"
+          f"bell = {str(found.settings.bell).lower()}")
+    print("\n[keys]")
+    for line in _keys(found.settings.keys):
+        print(one_line(line))
+    for words in found.faults:
+        print(f"lrtui: {words}", file=sys.stderr)
+    return ExitCode.BAD_INPUT if found.faults else ExitCode.RACED
+
+
+def _keys(own: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Each key that there is by its id: as the file has it, else as a comment that says how it could."""
+    from lrtui.tui import keynames, keys
+    for key in (*keys.RACE, *keys.PICKER, *keys.FINDER):
+        signs = ((keynames.read(name), name) for name in key.keys)
+        written = own.get(key.id) or tuple(sign if len(sign) == 1 and sign.isascii() else name for sign, name in signs)
+        line = f'"{key.id}" = [{", ".join(map(_quoted, written))}]'
+        yield line if key.id in own else f"# {line} # {key.name}"
+
+
+def _quoted(key: str) -> str:
+    """A string as TOML writes it."""
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

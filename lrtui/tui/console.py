@@ -1,0 +1,116 @@
+"""What a task has printed: the end of the logs of the processes that trained a lane. Knows no widget and no style."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from lrtui.core.state import LaneState, RaceState
+from lrtui.core.text import overwritten
+from lrtui.store.rundir import CREW_LOG
+
+TAIL_BYTES = 256 * 1024
+"""Of each log, so much is shown."""
+_ROLE = re.compile(r"trainer (\d{1,6})")
+
+
+class Printed(NamedTuple):
+    """The lines of a lane's processes."""
+
+    title: str
+    """Whose they are, and who shares them."""
+    lines: list[tuple[int, str]]
+    """(place in bytes, text), rising: the place of a line stays the same while the log grows."""
+    note: str = ""
+    """What is said where there are no lines."""
+
+
+class Console:
+    """Reads the logs of a run; unchanged ones only once."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._read: dict[str, tuple[tuple[int, int], list[tuple[int, str]]]] = {}
+        """By name: the log's size and change time, and its lines, when it was last read."""
+
+    def stamp(self, state: RaceState, lane: LaneState) -> object:
+        """Something that differs when there is something new."""
+        return tuple((name, _size(self._run / name)) for name in _logs(self._run, lane)), _title(self._run, state, lane)
+
+    def printed(self, state: RaceState, lane: LaneState) -> Printed:
+        """All there is of a lane; of a lane without a process, what the crew has printed."""
+        names = _logs(self._run, lane)
+        lines: list[tuple[int, str]] = []
+        before = 0
+        for name in names:
+            size, found = self._lines(name)
+            if name != names[-1] and found:
+                found = [*found, (size + 2, f"── the end of {name}: another process went on ──")]
+            lines += [(before + place, text) for place, text in found]
+            before += size + 2
+        self._read = {name: self._read[name] for name in names}
+        note = "it has printed nothing" if names else "none of its logs is there"
+        return Printed(_title(self._run, state, lane), lines, "" if lines else note)
+
+    def _lines(self, name: str) -> tuple[int, list[tuple[int, str]]]:
+        """A log's size and its last lines."""
+        stamp = _size(self._run / name)
+        if name not in self._read or self._read[name][0] != stamp:
+            self._read[name] = stamp, _tail(self._run / name, stamp[0])
+        return stamp[0], self._read[name][1]
+
+
+def _logs(run: Path, lane: LaneState) -> list[str]:
+    """The names of a lane's logs, the newest last; the crew's where none is known."""
+    numbers = [found[1] for role in lane.roles if (found := _ROLE.fullmatch(role))]
+    if not lane.started:
+        return [CREW_LOG]
+    if not numbers:  # an older run
+        return sorted(path.name for path in run.glob("trainer-*.log"))[:1] if _alone(run) else [CREW_LOG]
+    return [f"trainer-{number}.log" for number in dict.fromkeys(numbers)]
+
+
+def _alone(run: Path) -> bool:
+    return len(list(run.glob("trainer-*.log"))) == 1
+
+
+def _title(run: Path, state: RaceState, lane: LaneState) -> str:
+    """Whose output it is."""
+    names = _logs(run, lane)
+    if not lane.started:
+        return f"{CREW_LOG}: the lane has not started"
+    if not lane.roles and names == [CREW_LOG]:
+        return f"{CREW_LOG}: this run does not say which of its logs is the lane's"
+    others = [one.lane.letter for one in state.lanes if one is not lane and one.roles and one.roles[-1:] == lane.roles[-1:]]
+    if not others:
+        return names[-1]
+    more = " ..." if len(others) > 12 else ""
+    return f"{names[-1]}, shared with {', '.join(others[:12])}{more}: they take turns in one process"
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Bytes and time of the last change; zeros where there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def _tail(path: Path, size: int) -> list[tuple[int, str]]:
+    """The last lines of a log of so many bytes, each with the place where it ends; the first one may be cut."""
+    first = max(0, size - TAIL_BYTES)
+    try:
+        with path.open("rb") as file:
+            file.seek(first)
+            content = file.read(size - first)
+    except OSError:
+        return []
+    lines, place = [], first
+    for raw in content.split(b"\n"):
+        place += len(raw) + 1
+        lines.append((place, overwritten(raw.decode("utf-8", "replace"))))
+    if first:
+        lines[0] = lines[0][0], f"... the last {TAIL_BYTES // 1024} kB of {size / 1e6:.1f} MB"
+    return lines if lines[-1][1] else lines[:-1]

@@ -1,0 +1,46 @@
+"""The names of keys: as Textual knows them, as a person writes them in a file, and as a person reads them."""
+
+from __future__ import annotations
+
+from textual.keys import Keys, _character_to_key
+
+_KNOWN = frozenset(key.value for key in Keys if not key.value.startswith("<"))
+_CHARACTERS = {_character_to_key(character): character for character in map(chr, range(33, 127))} | {"minus": "-", "space": " "}
+_MODIFIERS = ("ctrl", "shift", "alt", "super", "meta", "hyper")
+_READ = {"left": "←", "right": "→", "up": "↑", "down": "↓", "escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn",
+         "delete": "Del", "insert": "Ins", "space": "Space"}
+_WRITTEN = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "return": "enter", "del": "delete", "ins": "insert",
+            " ": "space", "-": "minus"}
+"""What people write for some of them."""
+
+
+def named(written: str) -> str | None:
+    """Textual's name of a key that a person wrote ("+", "plus", "F", "Ctrl+R", "esc"); None where there is no such key."""
+    if len(written) == 1:
+        return _WRITTEN.get(written) or _of_character(written)
+    *before, last = written.split("+") if not written.endswith("++") else [*written[:-2].split("+"), "+"]
+    modifiers = [word.lower() for word in before]
+    key = last if len(last) == 1 else _WRITTEN.get(last.lower(), last.lower())
+    if any(word not in _MODIFIERS for word in modifiers) or (modifiers == ["shift"] and len(key) == 1):
+        return None  # Shift and a letter is the capital letter
+    base = _of_character(key) if len(key) == 1 else key
+    if base is None or not (len(base) == 1 or base in _KNOWN or base in _CHARACTERS):
+        return None
+    return "+".join([*modifiers, base.lower() if modifiers and len(base) == 1 else base])
+
+
+def _of_character(character: str) -> str | None:
+    return _character_to_key(character) if character.isprintable() else None
+
+
+def types(key: str) -> bool:
+    """Whether a key puts a character into a line of text."""
+    return len(key) == 1 or key in _CHARACTERS
+
+
+def read(key: str) -> str:
+    """A key as a person reads it: "Ctrl+R", "PgUp", "+"."""
+    *modifiers, last = key.split("+")
+    shown = _READ.get(last) or _CHARACTERS.get(last, last)
+    return "+".join([*(word.capitalize() for word in modifiers),
+                     shown if len(shown) == 1 and not modifiers else shown[0].upper() + shown[1:]])

@@ -1,0 +1,58 @@
+"""Line styles for more curves than there are colours: which of a curve's braille dots are left out. Knows no lane's name."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrtui.tui.render.raster import DOTS_X, DOTS_Y, Bits
+
+PATTERNS = ("1", "11110000", "10", "1000", "111111110000", "11110010", "1111010100", "11000000")
+"""By how often all colours have been used: dots along a line, 1 where there is one. A solid line comes first."""
+SIDES: tuple[tuple[int, ...], ...] = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+"""The dots of a cell's left and right column, from the top down."""
+LEVEL = 4
+"""A column of at most so many dots is part of a level line, which goes on and off from column to column; a higher one is a
+line that goes up or down, and has its gaps between its rows: no spike falls into a gap."""
+_COUNTS = np.array([number.bit_count() for number in range(256)])
+
+
+def dashed(bits: Bits, style: int) -> Bits:
+    """A curve in the line style number `style`, counted round; what stands alone between two empty columns is kept."""
+    pattern = PATTERNS[style % len(PATTERNS)]
+    if len(pattern) == 1 or not bits.size:
+        return bits
+    kept = np.zeros_like(bits)
+    heights = _heights(bits)
+    there = np.pad(heights > 0, 1)
+    alone = there[1:-1] & ~there[:-2] & ~there[2:]
+    whole, steep = alone | _on(pattern, len(heights)), ~alone & (heights > LEVEL)
+    rows = _rows(pattern, bits.shape[0])
+    for side, dots in enumerate(SIDES):
+        columns = slice(side, None, DOTS_X)
+        level = np.where(whole[columns], np.uint8(sum(dots)), np.uint8(0))
+        kept |= bits & np.where(steep[columns], rows[side][:, None], level)
+    return kept
+
+
+def _heights(bits: Bits) -> NDArray[np.int64]:
+    """How many dots each dot column has."""
+    heights = np.zeros(bits.shape[1] * DOTS_X, np.int64)
+    for side, dots in enumerate(SIDES):
+        heights[side::DOTS_X] = _COUNTS[bits & np.uint8(sum(dots))].sum(axis=0)
+    return heights
+
+
+@lru_cache(64)
+def _on(pattern: str, count: int) -> NDArray[np.bool_]:
+    return np.resize(np.array([sign == "1" for sign in pattern]), count)
+
+
+@lru_cache(64)
+def _rows(pattern: str, rows: int) -> tuple[Bits, Bits]:
+    """The dots that a pattern leaves of a full column, by cell, for the left and the right side."""
+    on = _on(pattern, rows * DOTS_Y).reshape(rows, DOTS_Y)
+    left, right = ((on * np.array(dots, np.uint8)).sum(axis=1).astype(np.uint8) for dots in SIDES)
+    return left, right

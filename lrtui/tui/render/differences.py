@@ -1,0 +1,121 @@
+"""A table of the settings in which lanes differ: lanes side by side where they fit, else one below the other. Pure drawing."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from lrtui.core.differences import Differences, differences
+from lrtui.core.lane import LaneState
+from lrtui.core.spec import Race
+from lrtui.core.text import one_line
+from lrtui.tui.layout import Rect
+from lrtui.tui.render import styles
+from lrtui.tui.render.canvas import Canvas, fitted, text_width
+from lrtui.tui.render.table import nothing_shown
+from lrtui.tui.view import RaceView
+
+LONGEST = 40
+"""Cells for one value; what is longer (an expression, the path of a file) goes on with a dot dot dot."""
+NAME = 16
+"""Cells for letter and name of a lane over a column."""
+COMMON_ROWS = 3
+
+
+class Cell(NamedTuple):
+    """A text and how it is written."""
+
+    text: str
+    style: int = styles.TEXT
+
+
+Row = list[Cell]
+
+
+def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView) -> int:
+    """Draws the table from line `view.scroll` on; returns the line that really stands first, for there are not always so many."""
+    canvas.fill()
+    if not lanes:
+        nothing_shown(canvas, view)
+        return 0
+    found = differences(lanes, race)
+    top = _common(canvas, found, len(lanes))
+    rows, fixed = _rows(found, lanes, view, canvas.width - 2)
+    room = max(1, canvas.height - top - fixed)
+    scroll = max(0, min(view.scroll, len(rows) - fixed - room))
+    shown = rows[:fixed] + rows[fixed + scroll:fixed + scroll + room]
+    for y, row in enumerate(shown, top):
+        x = 1
+        for cell in row:
+            x += canvas.text(x, y, cell.text, cell.style)
+    rest = len(rows) - fixed - room - scroll
+    if rest > 0 or scroll:
+        text = f" {f'{rest} more below' if rest > 0 else 'the end'} · PgUp PgDn scroll "
+        canvas.view(Rect(canvas.width - text_width(text), top - 1, text_width(text), 1)).text(0, 0, text, styles.DIM)
+    return scroll
+
+
+def _common(canvas: Canvas, found: Differences, lanes: int) -> int:
+    """What all have in common, in a few lines; returns the rows taken, a free one included."""
+    head = "this lane: " if lanes == 1 else f"all {lanes} lanes: "
+    common = ", ".join(phrase.replace(" ", "\xa0") for phrase in found.common.split(", "))  # "seed 7" stays on one line
+    lines = textwrap.wrap(head + common, max(16, canvas.width - 2)) or [head]
+    if len(lines) > COMMON_ROWS:
+        lines = [*lines[:COMMON_ROWS - 1], lines[COMMON_ROWS - 1][:canvas.width - 3] + "…"]
+    for y, line in enumerate(lines):
+        canvas.text(1, y, line, styles.TEXT)
+    canvas.text(1, 0, head, styles.BOLD)
+    if not found.settings and lanes > 1:
+        canvas.text(1, len(lines) + 1, "There is no setting in which they differ.", styles.TEXT)
+    return len(lines) + 1
+
+
+def _rows(found: Differences, lanes: Sequence[LaneState], view: RaceView, width: int) -> tuple[list[Row], int]:
+    """(lines of the table, how many of them at the top stay when it scrolls)."""
+    if not found.settings:
+        return [], 0
+    names = [Cell(_cut(f"{lane.lane.letter} {one_line(lane.lane.name)}", NAME), _style(lane, view)) for lane in lanes]
+    values = [[Cell(_cut(text, LONGEST)) for text in row] for row in found.cells]
+    heads = [Cell(name, styles.DIM) for name in found.settings]
+    beside = [[Cell(""), *names], *([head, *row] for head, row in zip(heads, values, strict=True))]
+    if _width(beside) <= width:
+        return _aligned(beside), 1
+    below = [[Cell(""), *heads], *([name, *column] for name, column in zip(names, zip(*values, strict=True), strict=True))]
+    blocks = _blocks(below, width)
+    if len(blocks) == 1:
+        return _aligned(blocks[0]), 1
+    return [row for block in blocks for row in [*_aligned(block), []]], 0
+
+
+def _blocks(table: list[Row], width: int) -> list[list[Row]]:
+    """The table cut into some that each fit a width, with the first column in each; a column that never fits stands alone."""
+    cuts = [1]
+    for end in range(2, len(table[0]) + 1):
+        if end - cuts[-1] > 1 and _width([[row[0], *row[cuts[-1]:end]] for row in table]) > width:
+            cuts.append(end - 1)
+    return [[[row[0], *row[start:stop]] for row in table] for start, stop in pairwise([*cuts, len(table[0])])]
+
+
+def _widths(table: list[Row]) -> list[int]:
+    return [max(text_width(cell.text) for cell in column) for column in zip(*table, strict=True)]
+
+
+def _width(table: list[Row]) -> int:
+    return sum(_widths(table)) + 2 * (len(table[0]) - 1)
+
+
+def _aligned(table: list[Row]) -> list[Row]:
+    """The same, each cell as wide as its column and two more."""
+    widths = _widths(table)
+    return [[part for cell, width in zip(row, widths, strict=True) for part in (
+        Cell(cell.text, cell.style), Cell(" " * (width - text_width(cell.text) + 2)))] for row in table]
+
+
+def _style(lane: LaneState, view: RaceView) -> int:
+    return styles.lane_chosen(lane.index) if lane.index == view.chosen else styles.lane_bold(lane.index)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if text_width(text) <= width else fitted(text, width - 1).rstrip() + "…"

@@ -1,0 +1,144 @@
+"""Characters that a terminal has in the place of those that it has not. Renderers draw dots, boxes and arrows; only at the
+output, one lookup a row, they become quarters of cells, halves, or ASCII. Knows no canvas and no widget."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import get_character_cell_size
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from lrtui.palette import Glyphs
+
+Codes = NDArray[np.uint32]
+BRAILLE = 0x2800
+TABLE_END = 0x3000
+"""Code points from here on are wide, or rare: they stand in no table."""
+UNKNOWN = ord("?")
+RAMP = " .:-=+*#%@"
+"""From dark to light, for pictures where there are no half blocks or no colours."""
+
+QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+"""By bits: upper left 1, upper right 2, lower left 4, lower right 8."""
+HALVES = " ▀▀▀▄▌█▌▄█▐▐▄▌▐█"
+"""The nearest that a console's font has, by the same bits."""
+
+SIGNS = {
+    "│┃║┊┆╎╵╷": "|", "─━═┄┈╴╶": "-", "┌┐└┘├┤┬┴┼╭╮╯╰╞╡╪╔╗╚╝": "+", "←‹«◀◂": "<", "→›»▶▸►": ">", "↑▲△": "^", "↓▼▽": "v",
+    "✗×✕✖╳": "x", "·•∙‣": ".", "●◉⬤■★◆▪": "*", "○◌□☆◇": "o", "…": "~", "–—−‐‑": "-", "█▉▊▇▆▓": "#", "▋▌▍▐▅▄▀": "=",
+    "▎▏▕": "|", "▁▂▃": "_", "░▒": ":", "▔": '"', "‘’′": "'", "“”″": '"', "✓✔": "v", "µμ": "u", "±": "+", "≤": "<", "≥": ">",
+    "≈": "~", "∞": "8", "÷": "/", "√": "v", "Δ∆": "D", "σ": "s", "α": "a", "β": "b", "λ": "l", "ε": "e", "°": "o",
+    "²": "2", "³": "3", "€": "E", "╱": "/", "╲": "\\", "▘▝▗▖▚▞▙▟▛▜": "#", "⏎": "<", "⌫": "<", "⁻": "-",
+    "\xa0": " ", "⌃": "^", "⇧": "^",
+}
+"""ASCII for all that this program and its widgets draw with. Letters with accents lose them; what is left is `?`."""
+CONSOLE = "↑↓→←↔↕▲▼►◄•○§¶" + bytes(range(128, 255)).decode("cp437") + bytes(range(0xA1, 0x100)).decode("latin-1")
+"""What a console's font has beyond ASCII."""
+_NEAREST = {"▶▸": "►", "◀◂": "◄", "●◉": "•", "╭": "┌", "╮": "┐", "╯": "┘", "╰": "└", "▉▊▋": "█", "▍▎▏": "▌", "▇▆▅": "▄",
+            "┊┆╎╵╷┃": "│", "╴╶┄┈━": "─"}
+"""The nearest of it where that is better than ASCII."""
+_tier: Glyphs = "braille"
+
+
+def choose(tier: Glyphs) -> None:
+    """With what everything is shown from now on; strips that were made before are to be made anew."""
+    global _tier
+    _tier = tier
+
+
+def tier() -> Glyphs:
+    """With what everything is shown."""
+    return _tier
+
+
+def shown(codes: Codes) -> Codes:
+    """The code points (any shape) of a canvas as the terminal can show them, cell by cell."""
+    if _tier == "braille":
+        return codes
+    found: Codes = _table(_tier)[np.minimum(codes, TABLE_END)]
+    return np.where(codes < TABLE_END, found, codes) if _tier == "blocks" else found
+
+
+@lru_cache(4096)
+def fold(text: str, tier: Glyphs) -> str:
+    """A text as a terminal of that tier can show it, in as many cells."""
+    if tier == "braille" or text.isascii():
+        return text
+    table = _table(tier)
+    if tier == "blocks":
+        return "".join(chr(table[ord(char)]) if ord(char) < TABLE_END else char for char in text)
+    return "".join(char if char.isascii() else chr(table[min(ord(char), TABLE_END)]) * get_character_cell_size(char)
+                   for char in text)
+
+
+class Folded(LineFilter):
+    """The same for the widgets that draw themselves: lists, dialogs, toasts, borders."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments, each with its text in characters that the terminal has."""
+        if _tier == "braille":
+            return segments
+        return [Segment(fold(text, _tier), style, control) for text, style, control in segments]
+
+
+@lru_cache(3)
+def _table(tier: Glyphs) -> Codes:
+    """By code point below TABLE_END, and one more for all others: what stands in its place."""
+    table: Codes = np.arange(TABLE_END + 1, dtype=np.uint32)
+    if tier == "blocks":
+        table[BRAILLE:BRAILLE + 256] = [ord(QUADRANTS[_quarters(bits)]) for bits in range(256)]
+        return table
+    table[0] = table[128:] = UNKNOWN  # 0: the second cell of a wide character, none of which is left
+    for code in range(0xA0, 0x250):
+        table[code] = _bare(chr(code))
+    for table_of in (SIGNS, *([_NEAREST] if tier == "halves" else ())):
+        for signs, sign in table_of.items():
+            table[[ord(one) for one in signs]] = ord(sign)
+    if tier == "halves":
+        own = [ord(sign) for sign in CONSOLE]
+        table[own] = own
+    for bits in range(256):
+        table[BRAILLE + bits] = ord(HALVES[_quarters(bits)] if tier == "halves" else _letter(bits))
+    return table
+
+
+def _bare(letter: str) -> int:
+    """A letter without its accents, where that leaves one of ASCII."""
+    parts = unicodedata.normalize("NFKD", letter)
+    bare = parts[0].isascii() and parts[0].isalpha() and all(map(unicodedata.combining, parts[1:]))
+    return ord(parts[0]) if bare else UNKNOWN
+
+
+_LEFT, _RIGHT = (0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80)
+"""The dots of a braille cell from top to bottom."""
+
+
+def _quarters(bits: int) -> int:
+    """The quarters of a cell with a dot in them."""
+    upper_left, upper_right = bits & (_LEFT[0] | _LEFT[1]), bits & (_RIGHT[0] | _RIGHT[1])
+    lower_left, lower_right = bits & (_LEFT[2] | _LEFT[3]), bits & (_RIGHT[2] | _RIGHT[3])
+    return bool(upper_left) | bool(upper_right) << 1 | bool(lower_left) << 2 | bool(lower_right) << 3
+
+
+def _letter(bits: int) -> str:
+    """The character of ASCII whose ink lies nearest to a cell's dots."""
+    left = [row for row, dot in enumerate(_LEFT) if bits & dot]
+    right = [row for row, dot in enumerate(_RIGHT) if bits & dot]
+    rows = left + right
+    if not rows:
+        return " "
+    span = max(rows) - min(rows)
+    if left and right and span >= 2:
+        slope = sum(left) / len(left) - sum(right) / len(right)
+        return "/" if slope > 0.9 else "\\" if slope < -0.9 else "#" if len(rows) > 5 else "|"
+    middle = (max(rows) + min(rows)) / 2
+    if span >= 2:
+        return "|"
+    if left and right:
+        return '"' if middle < 1 else "_" if middle > 2.4 else "-"
+    return "'" if middle < 1 else "." if middle > 2 else "-"

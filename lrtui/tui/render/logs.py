@@ -1,0 +1,119 @@
+"""Two stages of lines: the race's log, and what a task has printed. Pure drawing; long lines are wrapped, not cut."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from lrtui.core.state import RaceState
+from lrtui.core.text import one_line
+from lrtui.tui.console import Printed
+from lrtui.tui.render import styles
+from lrtui.tui.render.canvas import Canvas, text_width
+
+LOUD = {"nan": styles.ALERT, "error": styles.ALERT, "died": styles.ALERT, "lost": styles.WARN, "diverged": styles.WARN}
+"""By the first word of a line in the log."""
+Entry = tuple[float, int, str]
+"""(seconds since 1970, lane or -1, text), as in the log of a race."""
+
+
+class Line(NamedTuple):
+    """One entry, ready to be wrapped."""
+
+    head: str
+    """Stands before its first row, dim; `sign` after it."""
+    sign: str
+    sign_style: int
+    text: str
+    style: int
+
+
+def style_of(text: str) -> int:
+    """The style of a line of the log: loud where something went wrong."""
+    return next((style for word, style in LOUD.items() if text.startswith(word)), styles.TEXT)
+
+
+def log_line(state: RaceState, entry: Entry) -> Line:
+    """An entry of the log, as it is drawn."""
+    at, lane, text = entry
+    sign, style = (state.lanes[lane].lane.letter, styles.lane_bold(lane)) if lane >= 0 else ("·", styles.DIM)
+    return Line(time.strftime("%H:%M:%S ", time.localtime(at)), sign, style, one_line(text), style_of(text))
+
+
+def draw_log(canvas: Canvas, title: str, count: int, end: int | None, line: Callable[[int], Line]) -> None:
+    """The log: `count` lines, of which `line(i)` gives one; `end` is the number after the last one to be shown, None: all."""
+    place = _headed(canvas, title, count, end)
+    if not count:
+        place.text(1, 0, "nothing has happened yet", styles.DIM)
+    _fill(place, count if end is None else end, line, count)
+
+
+def draw_console(canvas: Canvas, whose: str, printed: Printed, end: int | None) -> None:
+    """What was printed; `end` is the number after the last line to be shown, None: all."""
+    place = _headed(canvas, f"console of {whose} ─ {printed.title}", len(printed.lines), end)
+    if printed.note:
+        place.text(1, 0, printed.note, styles.DIM)
+    lines = printed.lines
+    _fill(place, len(lines) if end is None else end, lambda number: Line("", "", 0, lines[number][1], styles.TEXT), len(lines))
+
+
+def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
+    """Where a list of `count` lines ends on a page of `rows` after scrolling `by` lines down; None: at the newest."""
+    found = max((count if end is None else end) + by, min(count, rows))
+    return None if found >= count else found
+
+
+def _headed(canvas: Canvas, title: str, count: int, end: int | None) -> Canvas:
+    """Draws the heading; the room under it."""
+    canvas.fill()
+    where = f" {count - end} newer below: End " if end is not None and end < count else ""
+    canvas.text(1, 0, "─" * max(0, canvas.width - 2), styles.DIM)
+    canvas.text(3, 0, f" {title} ", styles.BOLD, max(0, canvas.width - 5 - len(where)))
+    canvas.text(canvas.width - len(where) - 1, 0, where, styles.WARN)
+    return canvas.view((0, 1, canvas.width, canvas.height - 1))
+
+
+def _fill(canvas: Canvas, end: int, line: Callable[[int], Line], count: int) -> None:
+    """Lines that end with number `end` - 1 at the bottom; where the first ones do not fill the room, from the top down."""
+    rows: list[tuple[Line, str, bool]] = []
+    first = end
+    while first > 0 and len(rows) < canvas.height:
+        first -= 1
+        rows[:0] = _rows(line(first), canvas.width - 2)
+    if first == 0 and len(rows) <= canvas.height:
+        while end < count and len(rows) < canvas.height:
+            rows += _rows(line(end), canvas.width - 2)
+            end += 1
+        rows = rows[:canvas.height]
+    for y, (entry, text, begins) in enumerate(rows[-canvas.height:] if canvas.height else []):
+        x = 1
+        if begins:
+            x += canvas.text(x, y, entry.head, styles.DIM)
+            x += canvas.text(x, y, entry.sign, entry.sign_style)
+        canvas.text(1 + _indent(entry), y, text, entry.style)
+
+
+def _indent(entry: Line) -> int:
+    return len(entry.head) + len(entry.sign) + bool(entry.sign)
+
+
+def _rows(entry: Line, width: int) -> list[tuple[Line, str, bool]]:
+    """An entry in rows of so many cells: (entry, text of the row, whether it is the first one)."""
+    return [(entry, text, number == 0) for number, text in enumerate(wrapped(entry.text, max(8, width - _indent(entry))))]
+
+
+def wrapped(text: str, width: int) -> Sequence[str]:
+    """A text in pieces of at most so many cells; nothing is left out but the spaces where it is broken."""
+    if text_width(text) <= width:
+        return [text]
+    rows: list[str] = []
+    while text:
+        piece = text[:width]
+        while text_width(piece) > width:
+            piece = piece[:-1]
+        space = piece.rfind(" ") if len(piece) < len(text) and text[len(piece)] != " " else -1
+        piece = piece[:space] if space > width // 2 else piece or text[:1]
+        rows.append(piece)
+        text = text[len(piece):].lstrip(" ") if text[len(piece):len(piece) + 1] == " " else text[len(piece):]
+    return rows

@@ -1,0 +1,163 @@
+"""All lanes' curves in one chart: what it shows, a legend, the curves with their letters, marks, the crosshair. Pure drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lrtui.core.spec import Race
+from lrtui.core.standings import FAILED
+from lrtui.core.state import LaneState, RaceState
+from lrtui.core.text import one_line
+from lrtui.tui.layout import Rect
+from lrtui.tui.render import chart, crosshair, marks, raster, styles, xlabels
+from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.render.dashes import dashed
+from lrtui.tui.view import RaceView
+
+GUTTER = 8
+FEW = styles.LANES
+MARGINS = 2, 6
+"""Columns right of the curves for letters: of a few lanes, and of a crowd."""
+MARKS_FROM = 10
+"""Rows from which on the marks have a row of their own; with fewer they lie on the curves' lowest one."""
+LEGEND_ROWS = 4
+NAMED_FROM = 6
+"""Cells of an entry of the legend from which on there is a name in it."""
+SAMPLE = 3
+"""Cells of line style in the legend, where there is more than the solid one."""
+NEAR = sorted(((dx, dy) for dx in range(8) for dy in (0, *(sign * far for far in range(1, 7) for sign in (1, -1)))),
+              key=lambda way: way[0] + 1.5 * abs(way[1]))
+"""Ways from the end of a curve to a place for its letter, the shortest first."""
+
+
+def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
+    """Draws the whole chart; the chosen lane's curve lies on top."""
+    canvas.fill()
+    race = state.race
+    top = _heading(canvas, state, view)
+    lanes = sorted((state.lanes[index] for index in view.shown), key=lambda lane: lane.index == view.chosen)
+    place = _chart_rect(canvas.width, canvas.height, top, len(lanes))
+    chart.y_labels(canvas.view(Rect(0, place.y, GUTTER, place.height)), view.limits, view.axis_words)
+    canvas.put(0, canvas.height - 1, xlabels.row(view.x, view.x_word, GUTTER, place.width), styles.DIM)
+    area = canvas.view(place)
+    ends = chart.overlay(area, lanes, race, view)
+    if not ends:
+        text = f"no {view.label} yet"
+        area.text(max(0, (area.width - len(text)) // 2), area.height // 2, text, styles.DIM)
+    _marks(canvas.view(Rect(place.x, canvas.height - 2, place.width, 1)), lanes, race, view)
+    cell = crosshair.line(area, view)
+    wide = canvas.view(Rect(place.x, place.y, canvas.width - place.x, place.height))
+    _letters(wide, lanes, ends)
+    if cell is not None:
+        crosshair.box(area, lanes, race, view, cell)
+
+
+def place_of(width: int, height: int, state: RaceState, view: RaceView) -> Rect:
+    """Where the curves are in an overlay of that size."""
+    return _chart_rect(width, height, _heading(Canvas(width, height), state, view), len(view.shown))
+
+
+def _chart_rect(width: int, height: int, top: int, lanes: int) -> Rect:
+    """Below `top` rows of heading, right of the y labels, over the marks and the x labels, with room for letters at the right."""
+    below = 2 if height >= MARKS_FROM else 1
+    return Rect(GUTTER, top, max(0, width - GUTTER - MARGINS[lanes > FEW]), max(0, height - top - below))
+
+
+def _marks(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> None:
+    """All marks of the chosen lane, and the alerts of the others."""
+    for lane in lanes:
+        marks.row(canvas, lane, race, view, only="" if lane.index == view.chosen else marks.ALERT)
+
+
+def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, int]]) -> None:
+    """Each lane's letter beside the end of its curve, or near it: none hides another, and where it can be none a curve."""
+    taken: set[tuple[int, int]] = set()
+    apart = int(any(len(lane.lane.letter) > 1 for lane in lanes))  # AB beside C must not read A beside BC
+    for lane in sorted(lanes, key=lambda lane: (lane is not lanes[-1], *ends.get(lane.index, (0, 0))[::-1])):
+        if lane.index not in ends:
+            continue
+        sign = lane.lane.letter
+        lost = lane.status in ("nan", *FAILED)
+        x, y = ends[lane.index]
+        if lost:
+            canvas.text(x, y, chart.NAN_MARK, styles.ALERT)
+            taken.add((x, y))
+        found = next(_free(canvas, x + 1, y, len(sign), taken), None)
+        if found is not None:
+            canvas.text(*found, sign, styles.ALERT if lost else styles.lane_bold(lane.index))
+            taken.update((found[0] + cell, found[1]) for cell in range(-apart, len(sign) + apart))
+
+
+def _free(canvas: Canvas, x: int, y: int, width: int, taken: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Places for a letter near a cell, those without a curve in them first."""
+    def inside() -> Iterable[tuple[int, int]]:
+        for dx, dy in NEAR:
+            if 0 <= y + dy < canvas.height and x + dx + width <= canvas.width:
+                cells = {(x + dx + cell, y + dy) for cell in range(width)}
+                if not cells & taken:
+                    yield x + dx, y + dy
+    places = list(inside())
+    yield from (at for at in places if (canvas.codes[at[1], at[0]:at[0] + width] == ord(" ")).all())
+    yield from places
+
+
+def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
+    """What the chart shows, at the right of the legend where both have room, else above it; returns the rows taken."""
+    lanes = [state.lanes[index] for index in view.shown]
+    words = view.said
+    entries = [_name(lane) for lane in lanes]
+    one_row = sum(text_width(text) + 2 for text in entries) + text_width(words) + 2 <= canvas.width and len(lanes) <= FEW
+    start = 0 if one_row or canvas.height < 8 else 1
+    if start or one_row:
+        canvas.text(canvas.width - text_width(words) - 1 if one_row else 1, 0, words, styles.DIM, canvas.width - 2)
+    most = max(1, min(LEGEND_ROWS, canvas.height // 5))
+    return start + _legend(canvas.view(Rect(0, start, canvas.width, most)), lanes, view)
+
+
+def _name(lane: LaneState) -> str:
+    return f"{lane.lane.letter} {one_line(lane.lane.name)}"
+
+
+def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
+    """Names in their colours, one after another in a row, or in columns; only letters where there are too many."""
+    texts = [_name(lane) for lane in lanes]
+    if not texts:
+        canvas.text(1, 0, "no lane matches the filter", styles.DIM)
+        return 1
+    if len(lanes) <= FEW and sum(text_width(text) + 2 for text in texts) <= canvas.width:
+        x = 1
+        for lane, text in zip(lanes, texts, strict=True):
+            x += _entry(canvas, x, 0, text, lane, view) + 2
+        return 1
+    sample = SAMPLE + 1 if len(lanes) > FEW else 0
+    widest = max(text_width(text) for text in texts) + 2 + sample
+    across = max(1, (canvas.width - 1) // widest)
+    if across * canvas.height < len(texts):
+        across = -(-len(texts) // canvas.height)
+    width = (canvas.width - 1) // across
+    if width < NAMED_FROM + sample:
+        sample, texts = 0, [lane.lane.letter for lane in lanes]
+        across = max(1, (canvas.width - 1) // (max(map(len, texts)) + 1))
+        width = (canvas.width - 1) // across
+    rows = min(canvas.height, -(-len(texts) // across))
+    for number, (lane, text) in enumerate(zip(lanes, texts, strict=True)):
+        column, row = divmod(number, rows)
+        x = 1 + column * width
+        if sample and column < across:
+            _line_style(canvas, x, row, lane)
+        if column < across:
+            _entry(canvas, x + sample, row, text, lane, view, width - sample - 1)
+    return rows
+
+
+def _entry(canvas: Canvas, x: int, y: int, text: str, lane: LaneState, view: RaceView, width: int | None = None) -> int:
+    style = styles.lane_chosen(lane.index) if lane.index == view.chosen else styles.lane(lane.index)
+    return canvas.text(x, y, text, style, width)
+
+
+def _line_style(canvas: Canvas, x: int, y: int, lane: LaneState) -> None:
+    """A piece of the lane's line, as it is dashed in the chart."""
+    piece = Canvas(SAMPLE, 1)
+    piece.codes[...] = raster.BLANK + 0x12  # dots in the second row of both columns
+    bits = dashed((piece.codes - raster.BLANK).astype("uint8"), styles.line(lane.index))
+    canvas.put(x, y, raster.codes(bits), styles.lane(lane.index))

@@ -1,0 +1,165 @@
+"""The standings as a table with as many columns as there is room for. Pure drawing; who leads is core/standings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lrtui.core.numbers import UNKNOWN, count, duration, loss, rate
+from lrtui.core.standings import FAILED, Order, Ranked, Standing
+from lrtui.core.state import LaneState, RaceState
+from lrtui.core.text import one_line
+from lrtui.core.verdicts import Verdict, verdict
+from lrtui.tui.layout import Rect
+from lrtui.tui.render import styles
+from lrtui.tui.render.canvas import Canvas, fitted, text_width
+from lrtui.tui.render.pane import status_words
+from lrtui.tui.view import RaceView
+
+NARROW = 56
+NAMES, STATUS = (12, 24), (14, 16)
+"""Cells for letter and name, and for the status: as many at first, and at most ..."""
+NARROW_FIRST = 11, 9
+"""... but so many at first in a table of fewer than NARROW cells: beside panes the gap is worth more than a long word."""
+NOTHING_SHOWN = "no lane matches; Esc shows all"
+
+
+WIDTHS = {"value": 9, "gap": 8, "lr": 7, "best": 8, "at": 6, "change": 7, "target": 8, "time": 7}
+"""The columns between name and status, as they stand from left to right, with their cells: numbers are never cut."""
+IMPORTANT = ("value", "gap", "best", "change", "lr", "target", "at", "time")
+"""The same, the first ones to be there first."""
+
+
+class Column(NamedTuple):
+    """What stands over a column, and in each of its rows."""
+
+    heading: str
+    cell: Callable[[Standing], str]
+
+
+def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
+    """The standings of the lanes that are shown, best first; the chosen lane stays in sight where not all fit."""
+    canvas.fill()
+    ranked = view.rank(state)
+    names = [_name(row.lane, view) for row in ranked.rows]
+    keys, name_width, status_width = fitting(canvas.width, max(map(text_width, names), default=4), ranked.order)
+    columns = _columns(keys, ranked, state, view)
+    _heading(canvas, columns, name_width)
+    if not ranked.rows:
+        canvas.text(1, 1, NOTHING_SHOWN, styles.WARN)
+        return
+    rows = canvas.height - 1
+    place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.chosen), 0)
+    first = max(0, min(place - rows // 2, len(ranked.rows) - rows)) if len(ranked.rows) > rows else 0
+    for y, row in enumerate(ranked.rows[first:first + rows], 1):
+        cells = " ".join(f"{column.cell(row):>{WIDTHS[key]}}" for key, column in columns.items())
+        text = f"{row.place:>2} {fitted(names[row.place - 1], name_width)} {cells} "
+        line = canvas.view(Rect(0, y, canvas.width, 1))
+        _lane(line, row.lane, verdict(row.lane, state), text, status_width, row.lane.index == view.chosen)
+
+
+def nothing_shown(canvas: Canvas, view: RaceView) -> None:
+    """What stands in the place of the panes where the filter hides every lane."""
+    canvas.fill()
+    y = max(0, canvas.height // 2 - 1)
+    canvas.text(2, y, one_line(f"No lane matches {view.words}"), styles.WARN, canvas.width - 4)
+    canvas.text(2, y + 1, "/ changes the filter, Esc shows all lanes again", styles.TEXT, canvas.width - 4)
+
+
+def fitting(width: int, longest: int, order: Order) -> tuple[list[str], int, int]:
+    """(columns, cells for the name, cells for the status) in a table of `width` >= 44 whose longest name has so many cells.
+
+    The most important columns come first, then what is left of the longest name, then the status. In the order "best" the
+    value is the best.
+    """
+    least, status = (NAMES[0], STATUS[0]) if width >= NARROW else NARROW_FIRST
+    name = max(4, min(longest, least))
+    room = width - 4 - name - 1 - status
+    taken: list[str] = []
+    for key in IMPORTANT:
+        if key == "best" == order:
+            continue
+        if taken and room <= WIDTHS[key]:
+            break  # what is less important never stands where something more important does not
+        taken.append(key)
+        room -= WIDTHS[key] + 1
+    more = max(0, min(room, min(longest, NAMES[1]) - name))
+    return [key for key in WIDTHS if key in taken], name + more, min(STATUS[1], status + max(0, room - more))
+
+
+def _columns(keys: list[str], ranked: Ranked, state: RaceState, view: RaceView) -> dict[str, Column]:
+    """What stands in the columns; steps to the target are looked for only where they are shown."""
+    target, reached = view.reach(state) if "target" in keys else (math.nan, {})
+    value = f"at {count(ranked.step)}" if ranked.step is not None else ranked.order
+    every = {
+        "value": Column(f"↓{value}", _value),
+        "gap": Column("gap", lambda row: gap_words(row.gap, ranked.ratio, row.place == 1)),
+        "lr": Column("lr", lambda row: rate(applied if (applied := row.lane.applied_lr) == applied else row.lane.rate, 3)),
+        "best": Column("best", lambda row: row.lane.best_words),
+        "at": Column("@step", lambda row: _step(row.lane.best_step)),
+        "change": Column("change", lambda row: change_words(row.change)),
+        "target": Column(f"→{loss(target)}" if math.isfinite(target) else "→", lambda row: _step(reached.get(row.lane.index))),
+        "time": Column("after", lambda row: _time(row.lane, reached.get(row.lane.index))),
+    }
+    return {key: every[key] for key in keys}
+
+
+def _step(step: int | None) -> str:
+    return UNKNOWN if step is None else count(step)
+
+
+def _time(lane: LaneState, step: int | None) -> str:
+    return UNKNOWN if step is None else duration(lane.clock.spent(step))
+
+
+def gap_words(gap: float, ratio: bool, leads: bool) -> str:
+    """The gap to the leader in at most 8 cells: ×1.23 its value, or +0.123 more; nothing beside the leader itself."""
+    if leads and math.isfinite(gap):
+        return "leads"
+    if not math.isfinite(gap):
+        return UNKNOWN
+    if not ratio:
+        return f"{'+' if gap >= 0 else ''}{loss(gap)}"
+    if gap < 99.95:
+        return f"×{gap:.3f}" if gap < 9.9995 else f"×{gap:.1f}"
+    return f"×{count(gap)}" if gap < 1e15 else f"×{loss(gap)}"
+
+
+def change_words(change: float) -> str:
+    """A change in per cent with its sign, in at most 8 cells; as a multiple where it is more than tenfold."""
+    if not math.isfinite(change):
+        return UNKNOWN
+    if abs(change) < 9.995:
+        return f"{change:+.1%}" if abs(change) < 0.0995 else f"{change:+.0%}"
+    return f"×{count(change + 1)}" if abs(change) < 1e15 else f"×{loss(change)}"
+
+
+def _value(row: Standing) -> str:
+    if math.isfinite(row.value):
+        return loss(row.value)
+    return row.lane.last_words if row.lane.status != "nan" else "NaN"
+
+
+def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> None:
+    canvas.text(1, 0, f" # {'lane':<{name_width}}", styles.DIM)
+    x = 5 + name_width
+    for key, column in columns.items():
+        canvas.text(x, 0, f"{column.heading:>{WIDTHS[key]}}", styles.BOLD if key == "value" else styles.DIM)
+        x += WIDTHS[key] + 1
+    canvas.text(x, 0, "status", styles.DIM)
+
+
+def _lane(canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_width: int, chosen: bool) -> None:
+    bad = said.word == "nan" or lane.status in FAILED
+    style = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane(lane.index)
+    if bad or chosen:
+        canvas.fill(style)
+    words = [status_words(lane, said), str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none"))]
+    status = next((text for text in words if 0 < len(text) <= status_width), words[-1])  # a step that would be cut is not said
+    canvas.text(0, 0, "▶" if chosen else " ", style)
+    canvas.text(1, 0, cells + status, style)
+
+
+def _name(lane: LaneState, view: RaceView) -> str:
+    return f"{lane.lane.letter}{'*' if lane.index in view.pinned else ''} {one_line(lane.lane.name)}"

@@ -1,0 +1,77 @@
+"""What a person last chose to see of a scenario's races: kept by the scenario's name, in one file in the state folder.
+
+It is a convenience and no record: a file that cannot be read or written is said once and passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+import platformdirs
+
+from lrtui.settings import replace
+from lrtui.tui.history import BASES
+from lrtui.tui.view import RaceView
+
+KEPT = ("stage", "quantity", "log", "x_kind", "x_log", "smoothing", "full_range", "order", "base")
+"""The choices that go for the next race of a scenario as well; which lane, zoom, filter and crosshair are of one race."""
+MOST = 200
+"""Of so many scenarios, those looked at last."""
+
+
+def path() -> Path:
+    """Where the file is."""
+    return Path(platformdirs.user_state_dir("lrtui")) / "views.json"
+
+
+def restore(view: RaceView, scenario: str) -> str:
+    """Gives a view what was kept for a scenario; what is wrong with the file in a line, '' where nothing is."""
+    known, wrong = _read()
+    for name, value in known.get(scenario, {}).items():
+        if name in KEPT and (fit := _fitting(name, value)) is not None:
+            setattr(view, name, fit)
+    return wrong
+
+
+def keep(view: RaceView, scenario: str) -> None:
+    """Writes down what a view shows now; a disk that does not take it changes nothing."""
+    known, _ = _read()
+    known.pop(scenario, None)
+    known[scenario] = chosen(view)
+    for oldest in list(known)[:-MOST]:
+        del known[oldest]
+    try:
+        path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace(path(), json.dumps(known, indent=0), durable=False)
+    except OSError:
+        return
+
+
+def chosen(view: RaceView) -> dict[str, Any]:
+    """What is kept of a view."""
+    return {field.name: getattr(view, field.name) for field in fields(view) if field.name in KEPT}
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """A value that the view can have, of its type and one of its words; None where this is none."""
+    try:
+        found = msgspec.convert(value, get_type_hints(RaceView)[name])
+    except (KeyError, msgspec.ValidationError):
+        return None
+    if (name == "smoothing" and not 0 <= found < 1) or (name == "base" and not 0 <= found < len(BASES)):
+        return None
+    return found
+
+
+def _read() -> tuple[dict[str, dict[str, Any]], str]:
+    """What is known by scenario, and what is wrong with the file."""
+    try:
+        return msgspec.json.decode(path().read_bytes(), type=dict[str, dict[str, Any]]), ""
+    except FileNotFoundError:
+        return {}, ""
+    except (OSError, msgspec.DecodeError) as error:
+        return {}, f"{path()}: {getattr(error, 'strerror', None) or 'not what lrtui wrote'}: axes and layout begin as usual"

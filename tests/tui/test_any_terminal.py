@@ -1,0 +1,224 @@
+"""The screens on terminals that have less: without colours there is no colour, in ASCII nothing else, and keys are one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.segment import Segment
+from textual.app import App
+
+from lrtui import settings
+from lrtui.palette import THEMES
+from lrtui.settings import Settings
+from lrtui.tui import keys, viewstate
+from lrtui.tui.render.glyphs import CONSOLE
+from lrtui.tui.tiers import Look
+from lrtui.tui.view import RaceView
+
+from .fake_run import commands, make_run
+from .viewer import Clock, Viewer
+
+pytestmark = pytest.mark.usefixtures("_usual_look", "clock")
+
+STAGES = ("panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console")
+NAMES = ("日本 steady", "Zürich", "🚀")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A live run with lanes that have names in other scripts, pictures, an alert."""
+    lanes = [{"name": name, "lr": 0.1} for name in NAMES]
+    return make_run(tmp_path, ("steady", "explodes", "paints"), done=60, live=True, title="Rennen für 日本", lane=lanes)
+
+
+def segments(viewer: Viewer) -> Iterator[Segment]:
+    """All that is on the screen, dialogs and toasts included."""
+    for strip in viewer.screen._compositor.render_strips(viewer.screen.size):
+        yield from strip
+
+
+def screens(viewer: Viewer) -> Iterator[str]:
+    """Goes through all that there is to see of a race."""
+    viewer.look(30)
+    for stage in STAGES:
+        viewer.screen.view.stage = stage  # type: ignore[attr-defined]
+        viewer.screen.redraw()  # type: ignore[attr-defined]
+        viewer.settle()
+        yield stage
+    for key in ("question_mark", "f", "x", "q", "i", "ctrl+p"):
+        viewer.press(key)
+        yield key
+        viewer.press("escape")
+    App.notify(viewer.app, "für 日本 …", title="alert ✗", severity="error", markup=False)
+    viewer.settle()
+    viewer.settle()
+    yield "toast"
+
+
+@pytest.mark.parametrize("colors", ["none", "16"])
+def test_in_ascii_nothing_else_reaches_the_terminal(run: Path, colors: str) -> None:
+    with Viewer(run.parent, run, look=Look(colors, glyphs="ascii")) as viewer:  # type: ignore[arg-type]
+        seen = set()
+        for place in screens(viewer):
+            text = "".join(segment.text for segment in segments(viewer))
+            assert text.isascii(), (place, {sign for sign in text if not sign.isascii()})
+            seen |= set(text.split())
+        assert {"????", "Zurich"} <= seen  # the toast and the names of lanes
+
+
+def test_on_a_console_nothing_is_drawn_that_its_font_has_not(run: Path) -> None:
+    with Viewer(run.parent, run, look=Look("16", glyphs="halves")) as viewer:
+        for place in screens(viewer):
+            text = "".join(segment.text for segment in segments(viewer))
+            assert {sign for sign in text if not sign.isascii() and sign not in CONSOLE} == set(), place
+
+
+def test_without_colours_there_is_no_colour_and_what_stands_out_still_does(run: Path) -> None:
+    with Viewer(run.parent, run, look=Look("none")) as viewer:
+        for place in screens(viewer):
+            looks = [segment.style for segment in segments(viewer) if segment.style is not None]
+            assert all(look.color is None and look.bgcolor is None for look in looks), place
+            assert any(look.reverse for look in looks), place  # the title, the chosen lane, a button, a cursor
+
+
+@pytest.mark.parametrize("look", [Look("none", glyphs="ascii"), Look("16", "light", "halves")])
+def test_the_picker_too(tmp_path: Path, look: Look) -> None:
+    with Viewer(tmp_path, look=look) as viewer:
+        viewer.until(lambda: "lr-dial" in viewer.text, "the list")
+        chosen = next(one for one in segments(viewer) if "lr-dial" in one.text)
+        assert chosen.style is not None
+        assert chosen.style.reverse or (chosen.style.bgcolor is not None and not chosen.style.bgcolor.is_default)
+        for key in ("down", "question_mark", "escape"):
+            viewer.press(key)
+            found = list(segments(viewer))
+            if look.glyphs == "ascii":
+                assert "".join(one.text for one in found).isascii()
+            if look.colors == "none":
+                assert all(one.style is None or (one.style.color is None and one.style.bgcolor is None) for one in found)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("colors", ["truecolor", "256", "16"])
+def test_the_background_stays_the_terminals_own(run: Path, colors: str, theme: str) -> None:
+    with Viewer(run.parent, run, look=Look(colors, theme)) as viewer:  # type: ignore[arg-type]
+        viewer.look(10)
+        plain = [one.style for one in segments(viewer) if one.text.isspace() and one.style is not None and not one.style.reverse]
+        assert any(look.bgcolor is None or look.bgcolor.is_default for look in plain)
+        viewer.press("question_mark")
+        corner = next(iter(viewer.screen._compositor.render_strips(viewer.screen.size)[4]))
+        assert corner.style is None or corner.style.bgcolor is None or corner.style.bgcolor.is_default
+
+
+def test_the_next_theme_is_drawn_at_once_and_kept(run: Path) -> None:
+    with Viewer(run.parent, run) as viewer:
+        viewer.look(10)
+        before = {one.style.color.name for one in segments(viewer) if one.style is not None and one.style.color is not None}
+        command = next(one for one in viewer.app.get_system_commands(viewer.screen) if one.title == "Theme: next")
+        command.callback()
+        viewer.settle()
+        after = {one.style.color.name for one in segments(viewer) if one.style is not None and one.style.color is not None}
+        assert viewer.app.look.theme == "light"
+        assert before != after
+        assert "color(94)" in after
+        assert viewer.app.theme == "textual-light"
+    assert settings.load()[0].theme == "light"
+
+
+def test_what_is_wrong_with_the_settings_is_said_on_the_screen(run: Path) -> None:
+    with Viewer(run.parent, run, said=["settings.toml:1: fps: expected [bold]"]) as viewer:
+        assert viewer.toasts == ["settings.toml:1: fps: expected [bold]"]
+
+
+def test_no_bell_for_who_wants_none(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[object] = []
+    monkeypatch.setattr(App, "bell", lambda app: rung.append(app))
+    for bell in (True, False):
+        with Viewer(run.parent, run, wanted=Settings(bell=bell)) as viewer:
+            type(viewer.app).bell(viewer.app)
+    assert len(rung) == 1
+
+
+class TestOwnKeys:
+    OWN = {"lane.pause": ("f5", "ctrl+y"), "app.help": ("f6",), "lane.fork": ("question_mark",)}  # noqa: RUF012
+
+    def test_they_work_and_the_old_ones_do_not(self, live: Path) -> None:
+        assert keys.faults(self.OWN) == {}
+        with Viewer(live.parent, live, wanted=Settings(keys=self.OWN)) as viewer:
+            viewer.press("space")
+            assert commands(live) == []
+            viewer.press("f5")
+            assert [type(command).__name__ for command in commands(live)] == ["Pause"]
+            viewer.press("question_mark")
+            assert type(viewer.screen).__name__ == "Form"
+            viewer.press("escape", "f6")
+            assert type(viewer.screen).__name__ == "Help"
+
+    def test_help_footer_and_palette_show_them(self, live: Path) -> None:
+        with Viewer(live.parent, live, (160, 40), wanted=Settings(keys=self.OWN)) as viewer:
+            assert "F5 pause" in viewer.lines[-1]
+            assert "Space" not in viewer.lines[-1]
+            said = {command.title: command.help for command in viewer.app.get_system_commands(viewer.screen)}
+            assert said["Pause or resume the chosen lane"] == "key F5 Ctrl+Y"
+            viewer.press("f6")
+            assert "F5 Ctrl+Y" in viewer.text
+
+    def test_a_line_of_the_help_that_stands_for_several_names_all_their_keys(self) -> None:
+        keys.choose({"lane.down": ("f7",)})
+        assert ("← h F7 ↑ k → l", "Choose the lane beside, below, above") in keys.help_lines(keys.RACE)
+        keys.choose({})
+        assert ("←↓↑→ hjkl", "Choose the lane beside, below, above") in keys.help_lines(keys.RACE)
+
+    def test_keys_may_be_exchanged(self) -> None:
+        assert keys.faults({"lane.stop": ("r",), "lane.rewind": ("x",)}) == {}
+        assert list(keys.faults({"lane.stop": ("f5",), "lane.rewind": ("f5",)})) == ["lane.rewind"]
+
+    @pytest.mark.parametrize("table", [keys.RACE, keys.PICKER, keys.FINDER])
+    def test_every_id_can_have_another_key(self, table: tuple[keys.Key, ...]) -> None:
+        for key in table:
+            assert keys.faults({key.id: ("f12",)}) == {}
+
+    @pytest.mark.parametrize("table", [keys.RACE, keys.PICKER, keys.FINDER])
+    def test_no_two_ids_of_a_screen_have_the_same_key(self, table: tuple[keys.Key, ...]) -> None:
+        every = [name for key in table for name in key.keys]
+        assert len(every) == len(set(every))
+
+
+class TestTheView:
+    def test_it_is_as_it_was_left_when_a_race_of_that_scenario_is_shown_again(self, live: Path) -> None:
+        with Viewer(live.parent, live) as viewer:
+            viewer.press("o", "y")
+            viewer.press("q", "l")
+        with Viewer(live.parent, live) as viewer:
+            assert viewer.screen.view.stage == "overlay"  # type: ignore[attr-defined]
+            assert not viewer.screen.view.log  # type: ignore[attr-defined]
+            assert viewer.toasts == []
+
+    def test_a_quantity_that_this_race_has_not_breaks_nothing(self, live: Path) -> None:
+        view = RaceView()
+        view.quantity, view.x_kind = "accuracy", "wall"
+        viewstate.keep(view, "fake")
+        with Viewer(live.parent, live) as viewer:
+            viewer.look(10)
+            for stage in STAGES:
+                viewer.screen.view.stage = stage  # type: ignore[attr-defined]
+                viewer.do(viewer.screen.redraw)  # type: ignore[attr-defined]
+            viewer.press("m")
+            assert viewer.screen.view.quantity != "accuracy"  # type: ignore[attr-defined]
+
+    def test_a_broken_file_is_said_once(self, live: Path) -> None:
+        viewstate.path().parent.mkdir(parents=True)
+        viewstate.path().write_text("{")
+        with Viewer(live.parent, live) as viewer:
+            assert len(viewer.toasts) == 1
+            assert "axes and layout begin as usual" in viewer.toasts[0]
+
+
+def test_frames_come_as_often_as_is_wanted(clock: Clock, run: Path) -> None:
+    for fps in (1, 30):
+        with Viewer(run.parent, run, look=Look(fps=fps)) as viewer:
+            screen = viewer.screen
+            assert screen._slower == 10 / fps  # type: ignore[attr-defined]
+            figures = [look for look in range(1, 61) if setattr(screen, "_ticks", look) or screen._each(5)]  # type: ignore[attr-defined]
+            assert len(figures) == (60 if fps == 1 else 4)
