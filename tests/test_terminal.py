@@ -337,3 +337,16 @@ class TestATerminalThatNobodyReads:
         frozen.kill(signal.SIGTERM)
         until(lambda: termios.tcgetattr(fd)[3] & termios.ICANON and termios.tcgetattr(fd)[3] & termios.ECHO, "a sane keyboard")
         assert frozen.ends() == 128 + signal.SIGTERM
+
+
+def test_what_a_key_changes_is_all_that_is_sent(tmp_path):
+    make_run(tmp_path, ("steady", "explodes", "steady", "rests"))
+    with Terminal("watch", runs=tmp_path, size=(200, 50)) as terminal:
+        terminal.sees("A steady", "NaN at step 37", "quit")
+        terminal.falls_silent()
+        for keys, most in (("tab", 1_000), ("c", 4_000), ("h", 3_000), ("l", 3_000), ("v", 1_000), ("y", 12_000)):
+            before = len(terminal.sent)
+            terminal.press(keys)
+            terminal.until(lambda before=before: len(terminal.sent) > before, f"an answer to {keys}")
+            terminal.falls_silent()
+            assert len(terminal.sent) - before < most, keys

@@ -159,6 +159,7 @@ LEGEND = {"✗": "the last finite value before a NaN or an infinity, or of a lan
           "gap": "the leader's value times so much; + where it is that much more",
           "change": "of the average loss over the last tenth of the lane's steps",
           "→0.12": "steps until the average loss was there: a tenth above the lowest of any lane; after: the time for it",
+          "memory, time": "a lane's part of what its process holds, and of the training time of all lanes lately",
           "*": "a pinned lane",
           "↓smoothed": "what the standings go by (v): the best loss; the average loss after as many steps as all have made "
                        "(at 120); or that of now, of the last ten steps or so (EMA 0.9)"}
@@ -193,9 +194,14 @@ def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:
     return [(key.shown, key.help) for key in (*chosen(table), PALETTE) if key.shown]
 
 
-def footer_words(table: tuple[Key, ...]) -> list[tuple[str, str]]:
-    """(key, word) for the footer."""
-    return [(key.shown.split(" ")[0], key.footer) for key in chosen(table) if key.footer]
+LIVING = ("lane.hotter", "lane.pause", "lane.stop")
+"""What only a lane that lives can be told."""
+
+
+def footer_words(table: tuple[Key, ...], *, over: bool = False) -> list[tuple[str, str]]:
+    """(key, word) for the footer; `over`: of a race that has ended."""
+    shown = [key for key in chosen(table) if key.footer and not (over and key.id in LIVING)]
+    return [(key.shown.split(" ")[0], key.footer) for key in shown]
 
 
 _own: dict[str, tuple[str, ...]] = {}

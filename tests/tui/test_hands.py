@@ -208,6 +208,26 @@ class TestForms:
         assert (sent.lane, sent.rate, sent.child.name, sent.child.letter) == (1, None, "diverges fork", "D")
         assert sent.child.optimizer == viewer.screen.state.lanes[1].lane.optimizer
 
+    def test_the_fork_is_chosen_when_it_joins_and_nobody_elses_is(self, viewer, live):
+        viewer.press("2", "f", "enter")
+        (sent,) = commands(live)
+        say(live, Joined(lane=3, at=at(60), child=sent.child, parent=1, step=60))
+        viewer.look()
+        assert viewer.screen.view.chosen == 3
+        viewer.press("1")
+        say(live, Joined(lane=4, at=at(61), child=msgspec.structs.replace(sent.child, letter="E", name="other"), parent=1, step=60))
+        viewer.look()
+        assert viewer.screen.view.chosen == 0
+
+    def test_a_fork_that_was_refused_does_not_choose_the_next_one(self, viewer, live):
+        viewer.press("2", "f", "enter")
+        (sent,) = commands(live)
+        answer(live, REFUSED + "no")
+        viewer.look()
+        say(live, Joined(lane=3, at=at(60), child=sent.child, parent=1, step=60))
+        viewer.look()
+        assert viewer.screen.view.chosen == 1
+
     def test_f_forks_with_another_rate(self, viewer, live):
         viewer.press("f")
         type_in(viewer, "rate", "1e-3")

@@ -92,3 +92,8 @@ def test_the_help_has_every_line_under_a_heading(viewer):
     lines = [line for _, found in sections for line in found]
     assert lines == keys.help_lines(keys.RACE)
     assert all(any(name in line for line in lines for name in (key.shown,)) for key in keys.RACE if key.shown)
+
+
+def test_the_footer_of_a_race_that_is_over_offers_nothing_that_only_a_living_lane_can_be_told():
+    there, over = (dict(keys.footer_words(keys.RACE, over=over)) for over in (False, True))
+    assert {word: key for key, word in there.items() if key not in over} == {"rate": "+", "pause": "Space", "stop": "x"}

@@ -95,13 +95,27 @@ class TestTheTable:
     def test_columns_come_with_the_width_the_important_ones_first(self, order):
         important = [key for key in IMPORTANT if not key == "best" == order]
         for width in range(44, 200):
-            keys, name, status = fitting(width, 20, order)
+            keys, name, status = fitting(width, 20, order, loads=True)
             assert set(keys) == set(important[:len(keys)])
             assert 4 + name + sum(WIDTHS[key] + 1 for key in keys) + 1 + status <= width
             assert name >= 11
             assert status >= 9
             assert "gap" in keys
         assert len(keys) == len(important)
+
+    def test_what_lanes_cost_is_said_while_they_train_and_where_there_is_room(self, live):
+        with Viewer(live.parent, live, (119, 40)) as viewer:
+            viewer.look(30)
+            assert viewer.screen.view.loads
+            assert " memory  time " in heading(viewer)
+            assert [row.split()[-3:-1] for row in viewer.lines if row[1:4].strip().isdigit() and "running" in row] == [
+                ["–", "25%"], ["–", "25%"], ["–", "50%"]]  # an old record, without the names of its processes
+            for lane, role in zip(viewer.screen.state.lanes, ("trainer 0", "trainer 1", "trainer 1"), strict=True):
+                lane.roles.append(role)
+            viewer.look(30)
+            assert [row.split()[-4:-1] for row in viewer.lines if row[1:4].strip().isdigit() and "MB" in row] == [
+                ["149", "MB", "25%"], ["312", "MB", "25%"], ["149", "MB", "50%"]]
+        assert "memory" not in fitting(300, 10, "smoothed", loads=False)[0]
 
     @pytest.mark.parametrize(("gap", "ratio", "text"), [
         (1.0, True, "×1.000"), (1.23456, True, "×1.235"), (12.345, True, "×12.3"), (123456.0, True, "×123k"),

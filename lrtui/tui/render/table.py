@@ -12,6 +12,7 @@ from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import Verdict, verdict
 from lrtui.tui.layout import Rect
+from lrtui.tui.machine import LaneLoad
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import Canvas, fitted, text_width
 from lrtui.tui.render.pane import status_words
@@ -25,9 +26,10 @@ NARROW_FIRST = 11, 9
 NOTHING_SHOWN = "no lane matches; Esc shows all"
 
 
-WIDTHS = {"value": 9, "gap": 8, "lr": 7, "best": 8, "at": 6, "change": 7, "target": 8, "time": 7}
+WIDTHS = {"value": 9, "gap": 8, "lr": 7, "best": 8, "at": 6, "change": 7, "target": 8, "time": 7, "memory": 7,
+          "share": 5}
 """The columns between name and status, as they stand from left to right, with their cells: numbers are never cut."""
-IMPORTANT = ("value", "gap", "best", "change", "lr", "target", "at", "time")
+IMPORTANT = ("value", "gap", "best", "change", "lr", "target", "at", "time", "memory", "share")
 """The same, the first ones to be there first."""
 
 
@@ -43,7 +45,8 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     canvas.fill()
     ranked = view.rank(state)
     names = [_name(row.lane, view) for row in ranked.rows]
-    keys, name_width, status_width = fitting(canvas.width, max(map(text_width, names), default=4), ranked.order)
+    longest = max(map(text_width, names), default=4)
+    keys, name_width, status_width = fitting(canvas.width, longest, ranked.order, loads=bool(view.loads))
     columns = _columns(keys, ranked, state, view)
     _heading(canvas, columns, name_width)
     if not ranked.rows:
@@ -67,18 +70,18 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
     canvas.text(2, y + 1, "/ changes the filter, Esc shows all lanes again", styles.TEXT, canvas.width - 4)
 
 
-def fitting(width: int, longest: int, order: Order) -> tuple[list[str], int, int]:
+def fitting(width: int, longest: int, order: Order, *, loads: bool = False) -> tuple[list[str], int, int]:
     """(columns, cells for the name, cells for the status) in a table of `width` >= 44 whose longest name has so many cells.
 
     The most important columns come first, then what is left of the longest name, then the status. In the order "best" the
-    value is the best.
+    value is the best. `loads`: whether it is known what lanes cost.
     """
     least, status = (NAMES[0], STATUS[0]) if width >= NARROW else NARROW_FIRST
     name = max(4, min(longest, least))
     room = width - 4 - name - 1 - status
     taken: list[str] = []
     for key in IMPORTANT:
-        if key == "best" == order:
+        if key == "best" == order or (key in ("memory", "share") and not loads):
             continue
         if taken and room <= WIDTHS[key]:
             break  # what is less important never stands where something more important does not
@@ -100,9 +103,23 @@ def _columns(keys: list[str], ranked: Ranked, state: RaceState, view: RaceView) 
         "at": Column("@step", lambda row: _step(row.lane.best_step)),
         "change": Column("change", lambda row: change_words(row.change)),
         "target": Column(f"→{loss(target)}" if math.isfinite(target) else "→", lambda row: _step(reached.get(row.lane.index))),
+        "memory": Column("memory", lambda row: _memory(view.loads.get(row.lane.index))),
+        "share": Column("time", lambda row: _share(view.loads.get(row.lane.index))),
         "time": Column("after", lambda row: _time(row.lane, reached.get(row.lane.index))),
     }
     return {key: every[key] for key in keys}
+
+
+def _memory(load: LaneLoad | None) -> str:
+    """A lane's part of what its process holds, on the machine and on GPUs."""
+    if load is None or not math.isfinite(load.memory):
+        return UNKNOWN
+    held = (load.memory + (load.gpu_memory if math.isfinite(load.gpu_memory) else 0.0)) / load.lanes
+    return f"{held / 1e9:.1f} GB" if held >= 1e9 else f"{held / 1e6:.0f} MB"
+
+
+def _share(load: LaneLoad | None) -> str:
+    return UNKNOWN if load is None or not math.isfinite(load.share) else f"{load.share:.0%}"
 
 
 def _step(step: int | None) -> str:

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 
 from lrtui.core.commands import REFUSED, Add, AnyCommand, Fork, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, unfit
 from lrtui.core.errors import LrtuiError, StoreUnavailable
-from lrtui.core.events import AnyEvent, StatusChanged
+from lrtui.core.events import AnyEvent, Joined, StatusChanged
 from lrtui.core.numbers import rate
 from lrtui.core.spec import number
 from lrtui.core.state import LaneState
@@ -47,6 +47,8 @@ class Hands:
         """Whether the keys that turn, pause and stop are about all living lanes."""
         self.reviving = False
         """Whether a new crew is on its way."""
+        self._children = 0
+        """Lanes that were asked for here and have not joined yet."""
 
     @property
     def waiting(self) -> bool:
@@ -103,23 +105,31 @@ class Hands:
         if not all(isinstance(command, REVIVES) for command in commands) and self._follower.crew_gone:
             raise LrtuiError("the race's crew is gone: Ctrl+R, or `lrtui resume`, goes on with the race")
         numbers = self._follower.send(commands)
+        self._children += sum(isinstance(command, Fork | Add) for command in commands)
         now = time.monotonic()
         if not self._asked:
             self._answers = []
         self._asked |= {number: _Asked(command, now) for number, command in zip(numbers, commands, strict=True)}
 
-    def heard(self, events: Iterable[AnyEvent]) -> None:
-        """Takes in what the lanes said: what one says that it is, is no longer wanted."""
+    def heard(self, events: Iterable[AnyEvent]) -> int | None:
+        """Takes in what the lanes said: what one says that it is, is no longer wanted. The index of a lane that was asked for
+        here and has joined now: whoever forks a lane wants to go on with the fork."""
+        child = None
         for event in events:
             if isinstance(event, StatusChanged):
                 self._wanted.pop(event.lane, None)
+            elif isinstance(event, Joined) and self._children:
+                self._children, child = self._children - 1, event.lane
+        return child
 
     def look(self) -> tuple[bool, list[str]]:
         """Looks for answers: (whether the line is another one now, what was refused or is late, in words)."""
         now, before, complaints = time.monotonic(), self.line, []
         for number_, text in self._follower.results(list(self._asked)).items():
-            who = self._who(self._asked.pop(number_).command)
+            command = self._asked.pop(number_).command
+            who = self._who(command)
             if text.startswith(REFUSED):
+                self._children = max(0, self._children - isinstance(command, Fork | Add))
                 complaints.append(f"{who}: {one_line(text[len(REFUSED):])}")
             else:
                 self._answers.append((who, one_line(text)))

@@ -133,7 +133,8 @@ class Watching(Screen[None]):
         """What came since the last look, folded; and whether there is another word about the last command."""
         events = self.follower.poll(POLL_BUDGET_S)
         self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
-        self.hands.heard(events)
+        if (child := self.hands.heard(events)) is not None:
+            self.view.chosen = child
         another, complaints = self.hands.look()
         for text in complaints:
             self.complain(text)
@@ -181,7 +182,7 @@ class Watching(Screen[None]):
         if line := self.hands.line:
             panels.said(canvas.view(layout.machine._replace(height=1)), line)
         every = [("A", "ALL LANES")] if self.hands.all_lanes else []
-        panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE))
+        panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE, over=self.state.over))
         return self._frame.commit()
 
     def _shape(self) -> tuple[tuple[int, ...], int]:
@@ -227,7 +228,7 @@ class Watching(Screen[None]):
             lane = self.state.lanes[event.lane].lane
             self.app.bell()
             what = event.text if event.kind == "lost" else f"{event.kind} at step {event.step}"
-            self.notify(one_line(f"{lane.letter} {lane.name}: {what}"), markup=False,
+            self.notify(one_line(f"{lane.called}: {what}"), markup=False,
                         severity="warning" if event.kind in ("diverged", "lost") else "error", timeout=4)
 
     @property
