@@ -215,7 +215,8 @@ class TestForms:
         viewer.look()
         assert viewer.screen.view.chosen == 3
         viewer.press("1")
-        say(live, Joined(lane=4, at=at(61), child=msgspec.structs.replace(sent.child, letter="E", name="other"), parent=1, step=60))
+        other = msgspec.structs.replace(sent.child, letter="E", name="other")
+        say(live, Joined(lane=4, at=at(61), child=other, parent=1, step=60))
         viewer.look()
         assert viewer.screen.view.chosen == 0
 
