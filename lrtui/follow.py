@@ -91,6 +91,12 @@ class Follower:
             if self.trouble and not self.caught_up:
                 raise RunError(self.trouble, "try again")
 
+    def settle(self) -> None:
+        """The same, and ends the lanes for which nobody is left to speak, at once; RunError likewise."""
+        self.catch_up()
+        if not self.state.over:
+            self._look()
+
     def _look(self) -> list[AnyEvent]:
         """Looks whether the crew lives. A crew that is gone may have ended well since the record was read: it is read again."""
         silent, trouble = self._silent(), self.reader.trouble()

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 
+from lrtui.core import telling
 from lrtui.core.events import (
     Alerted,
     AnyEvent,
@@ -28,12 +29,12 @@ from lrtui.core.events import (
     alert_line,
     plain,
 )
-from lrtui.core.lane import UNTOLD, rate_words, rewound_words, snapshot_words
+from lrtui.core.lane import UNTOLD
 from lrtui.core.numbers import count, rate
 from lrtui.core.result import result
 from lrtui.core.sentences import race_sentences
 from lrtui.core.spec import Race
-from lrtui.core.state import LaneState, RaceState, joined_words
+from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
 from lrtui.follow import Follower
 from lrtui.report.text import print_report
@@ -84,9 +85,7 @@ class PlainLines:
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """Alerts, ends and notes have a line each; steps wait for the next second."""
         match event:
-            case Started(first=first) if first:
-                self._say(state, event, f"goes on at step {first} on {event.device}")
-            case Started():
+            case Started(first=0):
                 self._say(state, event, f"starts on {event.device}: {event.total_steps} steps, weights {event.init_checksum}, "
                                         f"batches {event.batch_checksum}, {event.intra_op_threads} thread(s)")
             case Alerted():
@@ -95,21 +94,19 @@ class PlainLines:
                 self._say(state, event, event.status)
             case Joined():
                 self._factors[event.lane] = self._factors.get(event.parent, 1.0)
-                self._say(state, event, f"{joined_words(state, event)}: {event.child.optimizer}, rate {rate(event.child.lr)}")
+                self._say(state, event, f"{telling.line(event)}: {event.child.optimizer}, rate {rate(event.child.lr)}")
             case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
                 self._factors[event.lane] = event.factor
-                self._say(state, event, rate_words(event))
-            case Snapshotted() if event.tag not in UNTOLD:
-                self._say(state, event, snapshot_words(event))
-            case Rewound():
-                self._say(state, event, rewound_words(event))
+                self._say(state, event, telling.line(event))
             case Ended():
                 lane = state.lanes[event.lane]
                 self._say(state, event, f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}")
                 for line in literal(event.error).splitlines():
                     print(f"    {line}", file=self._out)
-            case Noted():
-                self._say(state, event, event.text)
+            case Snapshotted() if event.tag in UNTOLD:
+                return
+            case Started() | Snapshotted() | Rewound() | Noted():
+                self._say(state, event, telling.line(event))
             case _:
                 return
         self._out.flush()
@@ -127,16 +124,12 @@ class PlainLines:
         print_report(Console(file=self._out, highlight=False), follower.state, follower.run)
 
     def _say(self, state: RaceState, event: AnyEvent, text: str) -> None:
-        print((f"{_name(state.lanes[event.lane])}: " if event.lane >= 0 else "") + one_line(text), file=self._out)
-
-
-def _name(lane: LaneState) -> str:
-    return one_line(f"{lane.lane.letter} {lane.lane.name}")
+        print((f"{state.lanes[event.lane].lane.called}: " if event.lane >= 0 else "") + one_line(text), file=self._out)
 
 
 def _progress(lane: LaneState) -> str:
     speed = "" if math.isnan(lane.speed) else f"  {count(lane.speed)} steps/s"
-    return (f"{_name(lane)}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
+    return (f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
             f"loss {lane.last_words}  best {lane.best_words}  lr {rate(lane.applied_lr)}{speed}")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +17,9 @@ import platformdirs
 
 from lrtui.core import places
 from lrtui.core.errors import LrtuiError
+from lrtui.core.files import absolute, read_small, replace
 from lrtui.core.text import closest, one_line
+from lrtui.core.toml import toml_key, toml_value
 from lrtui.palette import COLORS, GLYPHS, THEMES, Colors, Glyphs, Theme
 
 Keys = dict[str, tuple[str, ...]]
@@ -49,22 +50,20 @@ Check = Callable[[Keys], Mapping[str, str]]
 def path() -> Path:
     """Where the file is or would be: $LRTUI_CONFIG, else settings.toml in the platform's config folder."""
     given = os.environ.get("LRTUI_CONFIG")
-    return Path(given).expanduser().absolute() if given else Path(platformdirs.user_config_dir("lrtui")) / "settings.toml"
+    return absolute(given) if given else Path(platformdirs.user_config_dir("lrtui")) / "settings.toml"
 
 
 def load(check_keys: Check | None = None) -> tuple[Settings, list[str]]:
     """What the file says, and what is wrong with it: one line for each fault (file:line: key, what was expected)."""
     file = path()
     try:
-        text = file.read_text("utf-8")
+        text = read_small(file).decode("utf-8")
         raw = tomllib.loads(text)
+        own = _flat(raw["keys"]) if isinstance(raw.get("keys"), dict) else []
     except FileNotFoundError:
         return Settings(), []
-    except (OSError, UnicodeDecodeError) as error:
-        return Settings(), [f"{file}: {getattr(error, 'strerror', None) or 'not UTF-8'}: the settings are not used"]
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        return Settings(), [f"{file}{':' + found[1] if found else ''}: {one_line(str(error))}: the settings are not used"]
+    except (OSError, ValueError, RecursionError) as error:
+        return Settings(), [one_line(f"{file}{_fault(error)}: the settings are not used")]
     lines = places.lines(text)
     wrong: list[str] = []
 
@@ -73,11 +72,26 @@ def load(check_keys: Check | None = None) -> tuple[Settings, list[str]]:
         line = f":{at}" if at else ""
         wrong.append(one_line(f"{file}{line}: {'.'.join(key)}: {words}"))
     values = {key: value for key, value in raw.items() if key != "keys" and _is_right(key, value, complain)}
-    keys = _keys(raw.get("keys", {}), complain)
+    keys = _keys(own, complain)
+    if not isinstance(raw.get("keys", {}), dict):
+        complain('expected a table: [keys], and lines such as "lane.stop" = "X"', "keys")
     for name, words in (check_keys(keys) if check_keys is not None else {}).items():
         del keys[name]
         complain(words, "keys", name)
     return Settings(**values, keys=keys), wrong
+
+
+def _fault(error: Exception) -> str:
+    """Where in the file it cannot be read, and why."""
+    match error:
+        case OSError():
+            return f": {error.strerror or error}"
+        case UnicodeDecodeError():
+            return ": not UTF-8"
+        case RecursionError():
+            return ": nested too deeply"
+    found = re.search(r"line (\d+)", str(error))
+    return f"{':' + found[1] if found else ''}: {error}"
 
 
 def _is_right(key: str, value: Any, complain: Callable[..., None]) -> bool:
@@ -105,13 +119,13 @@ def _expected(key: str, value: Any) -> str:
     return "" if right else f"expected {expected}"
 
 
-def _keys(raw: Any, complain: Callable[..., None]) -> Keys:
-    """The table [keys]: "key" or a list of them for an id. Ids with dots may be quoted or not."""
-    if not isinstance(raw, dict):
-        complain('expected a table: [keys], and lines such as "lane.stop" = "X"', "keys")
-        return {}
+def _keys(own: list[tuple[str, Any]], complain: Callable[..., None]) -> Keys:
+    """What the table [keys] says: "key" or a list of them for an id."""
     found: Keys = {}
-    for name, value in _flat(raw):
+    for name, value in own:
+        if name in found:
+            complain("stands there twice, with and without quotes; the first one counts", "keys", name)
+            continue
         given = [value] if isinstance(value, str) else value
         if isinstance(given, list) and given and all(isinstance(key, str) and key for key in given):
             found[name] = tuple(given)
@@ -121,7 +135,7 @@ def _keys(raw: Any, complain: Callable[..., None]) -> Keys:
 
 
 def _flat(table: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    """`lane.stop = "X"` without quotes is a table in a table."""
+    """Ids with dots may be quoted or not: `lane.stop = "X"` without quotes is a table in a table."""
     return [pair for key, value in table.items()
             for pair in (_flat(value, f"{before}{key}.") if isinstance(value, dict) else [(before + key, value)])]
 
@@ -131,40 +145,24 @@ def write(key: str, value: str) -> None:
 
     The file is there whole at any moment: as it was before, or as it is after.
     """
-    file = path().resolve()  # a link to the file stays one
-    line = f'{key} = "{value}"'
+    file = Path(os.path.realpath(path()))  # a link to the file stays one
+    line = f"{toml_key(key)} = {toml_value(value)}"
     try:
-        text = file.read_text("utf-8") if file.exists() else ""
+        if file.exists() and not file.is_file():
+            raise LrtuiError(f"{file}: is no file: {key} is not kept", "expected the name of a file in LRTUI_CONFIG")
+        text = read_small(file).decode("utf-8") if file.exists() else ""
         head, tables = _split(text)
-        pattern = re.compile(rf"^[ \t]*{key}[ \t]*=[^\n]*$", re.MULTILINE)
+        pattern = re.compile(rf"^[ \t]*{key}[ \t]*=[^\r\n]*", re.MULTILINE)
         changed = (pattern.sub(line, head, count=1) if pattern.search(head) else f"{line}\n{head}") + tables
         if tomllib.loads(changed) != {**tomllib.loads(text), key: value}:
             raise LrtuiError(f"{file}: {key} could not be changed there", f"write {line} into it by hand")
         file.parent.mkdir(parents=True, exist_ok=True)
         replace(file, changed)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LrtuiError(f"{file}: the settings could not be written: {getattr(error, 'strerror', None) or error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise LrtuiError(f"{file}: the settings could not be written{_fault(error)}") from error
 
 
 def _split(text: str) -> tuple[str, str]:
     """What stands before the first table, and the rest."""
     found = re.search(r"^[ \t]*\[", text, re.MULTILINE)
     return (text[:found.start()], text[found.start():]) if found else (text, "")
-
-
-def replace(file: Path, text: str, *, durable: bool = True) -> None:
-    """Writes a file anew so that whoever reads it sees the old one or the new one, whole; OSError where it cannot.
-
-    Without `durable` nobody waits for the disk: a loss of power may leave the old one, or none.
-    """
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            if durable:
-                os.fsync(out.fileno())
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

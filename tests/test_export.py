@@ -212,3 +212,22 @@ def test_it_takes_no_more_memory_for_a_longer_race(tmp_path):
         peaks.append(next(int(line.split()[1]) * 1024 for line in done.stdout.splitlines() if line.startswith("VmHWM")))
     assert (tmp_path / "out1000" / "A-steps.csv").stat().st_size > 20e6
     assert peaks[1] - peaks[0] < 10e6, peaks
+
+
+def test_a_folder_that_is_in_the_way_of_a_file_stops_it_before_anything_is_replaced(run, folder):
+    export(run, folder, "csv")
+    (folder / "B-steps.csv").unlink()
+    (folder / "B-steps.csv").mkdir()
+    (folder / "A-steps.csv").write_text("before")
+    with pytest.raises(LrtuiError, match=r"B-steps\.csv: is a folder"):
+        export(run, folder, "csv", force=True)
+    assert (folder / "A-steps.csv").read_text() == "before"
+    assert not [path for path in (*folder.iterdir(), *folder.parent.iterdir()) if path.name.startswith(".")]
+
+
+def test_an_empty_disk_is_filled_though_it_cannot_be_renamed(run, folder, monkeypatch):
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("os.path.ismount", lambda path: str(path) == str(folder))
+    export(run, folder, "csv")
+    assert {"race.json", "A-steps.csv"} <= set(os.listdir(folder))
+    assert not [name for name in (*os.listdir(folder), *os.listdir(folder.parent)) if name.startswith(".")]

@@ -21,6 +21,12 @@ ABOVE = {
     "lrtui.store": [*SCREEN, *TORCH, "lrtui.launch", "lrtui.follow"],
     "lrtui.training": [*SCREEN, "lrtui.launch", "lrtui.follow"],
     "lrtui.tui": [*TORCH, "plotext", "lrtui.cli", "lrtui.plain", "lrtui.report"],
+    "lrtui.plain": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli"],
+    "lrtui.report": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli", "lrtui.plain"],
+    "lrtui.follow": [*SCREEN, *TORCH, "lrtui.launch"],
+    "lrtui.launch": [*SCREEN, *TORCH, "lrtui.follow"],
+    "lrtui.settings": [*SCREEN, *TORCH, "lrtui.launch", "lrtui.follow"],
+    "lrtui.palette": [*SCREEN, *TORCH, "lrtui.launch", "lrtui.follow"],
     "lrtui": TORCH,
 }
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from lrtui.core.events import Evaluated
 from lrtui.core.smoothing import Ema
 from lrtui.follow import Follower
 from lrtui.report.page import page
 
 from .browser import MISSING, Browser, browser
-from .tui.fake_run import KINDS, losses, make_run
+from .tui.fake_run import KINDS, at, losses, make_run, say
 
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("browser")]
 PLACE = "const box = document.getElementById('chart').getBoundingClientRect(); return [box.left, box.top, box.width, box.height]"
@@ -177,3 +178,23 @@ def test_a_dark_system_gets_a_dark_page(window, tmp_path):
     with browser(tmp_path / "profile", dark=True) as dark:
         dark.open(window.page)
         assert dark.run("return getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+
+
+def test_metrics_may_be_called_like_what_every_object_has(window, tmp_path):
+    run = make_run(tmp_path / "runs", ("steady", "x" * 2000), over=False)
+    say(run, Evaluated(lane=1, at=at(200), epoch=10, step=200, loss=1.0, metrics={"constructor": 0.25, "__proto__": 0.5}))
+    follower = Follower(run)
+    follower.catch_up()
+    (tmp_path / "page.html").write_text(page(follower), encoding="utf-8")
+    follower.close()
+    window.resize(390, 844)
+    window.open(tmp_path / "page.html")
+    wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert window.run(wide) <= 0
+    for name, value in (("constructor", "0.2500"), ("__proto__", "0.5000")):
+        window.run("const one = document.getElementById('quantity'), places = [...one.options].map(option => option.text); "
+                   "one.selectedIndex = places.indexOf(arguments[0]); one.dispatchEvent(new Event('change'))", name)
+        window.run("document.getElementById('chart').scrollIntoView({block: 'center'})")
+        window.hover(*x_of(window, 199))
+        assert {letter: cells[0] for letter, cells in said(window).items() if cells[0] != "–"} == {"B": value}
+    assert window.complaints() == []

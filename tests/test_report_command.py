@@ -13,6 +13,7 @@ import pytest
 
 from lrtui.cli import main
 
+from .test_follow import gone
 from .tui.fake_run import KINDS, make_run
 
 
@@ -108,3 +109,42 @@ def test_a_run_that_is_not_there_is_no_race(lrtui, command):
     said = lrtui(*command)
     assert said.code == 2
     assert 'no run "nothing"' in said.err
+
+
+def test_the_lanes_of_a_crew_that_died_count_as_interrupted_at_once(lrtui, tmp_path):
+    run = make_run(tmp_path / "runs", ("steady", "diverges"), done=60, over=False)
+    gone(run, "crew")
+    said = lrtui("report", run.name, "--html", "page.html")
+    assert said.out.count("interrupted") >= 3
+    assert f"the race is not over; to go on with it: lrtui resume {run.name}" in said.out
+    assert "The race was interrupted, and can be resumed." in said.out
+    assert "The race was interrupted, and can be resumed." in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_file_without_a_name_is_not_taken_for_none(lrtui, tmp_path):
+    assert lrtui("report", "--html", "").err.startswith(f"lrtui: {tmp_path}: is no file")
+    assert lrtui("export", "--csv", "", "--jsonl", "out").code == 2
+    assert os.listdir(tmp_path) == ["runs"]
+
+
+def test_both_forms_need_a_folder_each(lrtui, tmp_path):
+    said = lrtui("export", "--csv", "out", "--jsonl", "./out", "--force")
+    assert said.code == 2
+    assert "one folder for both" in said.err
+    assert os.listdir(tmp_path) == ["runs"]
+
+
+def test_a_link_stays_one_and_any_name_will_do(lrtui, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "page.html").write_text("before")
+    (tmp_path / "page.html").symlink_to(tmp_path / "there" / "page.html")
+    (tmp_path / "out").symlink_to(tmp_path / "there" / "csv")
+    long = "x" * 250
+    assert lrtui("report", "--html", "page.html", "--svg", "~nobody-is-called-so").code == 0
+    assert lrtui("export", "--csv", "out", "--jsonl", long).code == 0
+    assert (tmp_path / "page.html").is_symlink()
+    assert (tmp_path / "there" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "there" / "csv" / "race.json").is_file()
+    assert (tmp_path / long / "race.json").is_file()
+    assert (tmp_path / "~nobody-is-called-so").is_file()

@@ -169,3 +169,61 @@ def test_the_command_says_what_is_wrong(file):
     assert done.return_value == 2
     assert done.stderr == f"lrtui: {file}:1: fps: expected a whole number from 1 to 30 (frames a second)\n"
     assert "fps = 10" in done.stdout
+
+
+@pytest.mark.parametrize(("content", "expected"), [
+    (b"a = " + b"[" * 5000, ": nested too deeply: "),
+    (b"[keys]\n" + b".".join([b"a"] * 3000) + b' = "x"', ": nested too deeply: "),
+    (b"fps = " + b"9" * 5000, ": Exceeds the limit"), (b"# mine\n" * 100_000, ": larger than 256 kB: "),
+])
+def test_no_file_is_too_much_to_be_refused_in_a_line(file, content, expected):
+    file.write_bytes(content)
+    found, (wrong,) = settings.load(faults)
+    assert found == Settings()
+    assert wrong.startswith(f"{file}{expected}")
+    assert wrong.endswith(": the settings are not used")
+    with pytest.raises(LrtuiError, match="could not be written: "):
+        settings.write("theme", "light")
+    assert file.read_bytes() == content
+
+
+def test_nobody_waits_for_a_pipe_and_a_device_is_never_replaced(file):
+    os.mkfifo(file)
+    assert settings.load(faults) == (Settings(), [])
+    with pytest.raises(LrtuiError, match="is no file: theme is not kept"):
+        settings.write("theme", "light")
+    assert stat.S_ISFIFO(file.stat().st_mode)
+
+
+def test_links_that_lead_nowhere_are_said(file):
+    file.symlink_to(file)
+    assert settings.load()[1] == [f"{file}: Too many levels of symbolic links: the settings are not used"]
+    settings.write("theme", "light")
+    assert settings.load() == (Settings(theme="light"), [])
+
+
+@pytest.mark.parametrize("given", ["~nobody-is-called-so/mine.toml", "x" * 300])
+def test_a_name_that_leads_nowhere_is_no_end_with_a_traceback(given, monkeypatch):
+    monkeypatch.setenv("LRTUI_CONFIG", given)
+    done = CliRunner().invoke(cli, ["settings"], standalone_mode=False)
+    assert done.exception is None
+    assert "fps = 10" in done.stdout
+
+
+def test_a_file_name_cannot_play_tricks_on_the_terminal(file, monkeypatch):
+    monkeypatch.setenv("LRTUI_CONFIG", f"{file}\x1b[31m")
+    (file.parent / f"{file.name}\x1b[31m").write_text("fps = \n")
+    assert settings.load()[1][0].startswith(f"{file}:1: Invalid value")
+
+
+def test_a_key_that_stands_there_twice_is_said(file):
+    file.write_text('[keys]\n"lane.stop" = "f6"\nlane.stop = "f7"\n')
+    found, wrong = settings.load(faults)
+    assert found.keys == {"lane.stop": ("f6",)}
+    assert wrong == [f"{file}:2: keys.lane.stop: stands there twice, with and without quotes; the first one counts"]
+
+
+def test_a_file_with_carriage_returns_keeps_them(file):
+    file.write_bytes(b'theme = "dark"\r\nfps = 7\r\n')
+    settings.write("theme", "light")
+    assert file.read_bytes() == b'theme = "light"\r\nfps = 7\r\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -11,6 +12,7 @@ from lrtui import settings
 from lrtui.cli.fronts import ExitCode
 from lrtui.cli.looks import chosen, look_options
 from lrtui.core.text import literal, one_line
+from lrtui.core.toml import toml_key, toml_value
 
 
 @click.command("settings")
@@ -19,7 +21,7 @@ def show_settings() -> int:
     """Print the settings, as they go for this terminal, in the form of the file that they can be changed in."""
     found = chosen()
     file = settings.path()
-    print(literal(f"# {file}{'' if file.exists() else ' (does not exist: all is as usual)'}"))
+    print(literal(f"# {file}{'' if os.path.exists(file) else ' (does not exist: all is as usual)'}"))
     for name in ("theme", "colors", "glyphs"):
         note = "" if getattr(found.settings, name) else "  # by the terminal or a flag"
         print(f'{name} = "{getattr(found.look, name)}"{note}')
@@ -29,7 +31,7 @@ def show_settings() -> int:
     for line in _keys(found.settings.keys):
         print(one_line(line))
     for words in found.faults:
-        print(f"lrtui: {words}", file=sys.stderr)
+        print(f"lrtui: {one_line(words)}", file=sys.stderr)
     return ExitCode.BAD_INPUT if found.faults else ExitCode.RACED
 
 
@@ -39,11 +41,5 @@ def _keys(own: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     for key in (*keys.RACE, *keys.PICKER, *keys.FINDER):
         signs = ((keynames.read(name), name) for name in key.keys)
         written = own.get(key.id) or tuple(sign if len(sign) == 1 and sign.isascii() else name for sign, name in signs)
-        line = f'"{key.id}" = [{", ".join(map(_quoted, written))}]'
+        line = f"{toml_key(key.id)} = {toml_value(written)}"
         yield line if key.id in own else f"# {line} # {key.name}"
-
-
-def _quoted(key: str) -> str:
-    """A string as TOML writes it."""
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -25,6 +25,7 @@ from lrtui.cli.looks import look_options
 from lrtui.core import scenario
 from lrtui.core.crewtalk import TRAINERS
 from lrtui.core.errors import RunError, ScenarioError
+from lrtui.core.files import absolute
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
 from lrtui.follow import RESUMABLE
@@ -150,7 +151,7 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
 def _from_here(task: str) -> str:
     """A task given on the command line is relative to where one is, not to the scenario's file."""
     file, colon, name = task.rpartition(":")
-    return f"{Path(file).expanduser().absolute()}:{name}" if colon and file.endswith(".py") else task
+    return f"{absolute(file)}:{name}" if colon and file.endswith(".py") else task
 
 
 def _setting(item: str) -> tuple[str, Any]:

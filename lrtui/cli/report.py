@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from rich.text import Text
 from lrtui.cli.fronts import ExitCode, runs_folder, runs_option
 from lrtui.cli.looks import paper
 from lrtui.core.errors import ScenarioError
+from lrtui.core.files import absolute
+from lrtui.core.numbers import size
 from lrtui.core.text import one_line
 from lrtui.follow import RESUMABLE, Follower
 from lrtui.report.files import write
@@ -28,17 +31,17 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
     from lrtui.report.text import print_report
     follower = Follower(rundir.find(run, runs_folder(runs)))
     try:
-        follower.catch_up()
+        follower.settle()
         console = paper()
         print_report(console, follower.state, follower.run)
-        if not follower.state.over:
-            cut_off = summary(follower.run).state in RESUMABLE
+        cut_off = summary(follower.run).state in RESUMABLE
+        if cut_off or not follower.state.over:
             way = "to go on with it: lrtui resume" if cut_off else "to watch it: lrtui watch"
-            console.print(Text(f"the race is not over; {way} {follower.run.name}"), soft_wrap=True)
-        if html:
+            console.print(Text(f"the race is not over; {way} {one_line(follower.run.name)}"), soft_wrap=True)
+        if html is not None:
             from lrtui.report.page import page
             _written(console, "page", Path(html), page(follower))
-        if svg:
+        if svg is not None:
             from lrtui.report.svg import chart_svg
             _written(console, "chart", Path(svg), chart_svg(follower.state))
     finally:
@@ -55,21 +58,19 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
 def export(run: str | None, as_csv: str | None, as_jsonl: str | None, force: bool, runs: str | None) -> int:
     """Write all that a RUN recorded into files: steps, evaluations, events of each lane, and race.json."""
     from lrtui.report import export as exporting
-    if not as_csv and not as_jsonl:
+    if as_csv is None and as_jsonl is None:
         raise ScenarioError("into which files?", "expected --csv DIR or --jsonl DIR")
+    if as_csv is not None and as_jsonl is not None and os.path.realpath(absolute(as_csv)) == os.path.realpath(absolute(as_jsonl)):
+        raise ScenarioError(f"{as_jsonl}: one folder for both", "expected a folder for each form: --csv DIR --jsonl ANOTHER")
     found = rundir.find(run, runs_folder(runs))
     for folder, form in ((as_csv, "csv"), (as_jsonl, "jsonl")):
-        if folder:
+        if folder is not None:
             written = exporting.export(found, Path(folder), form, force=force)  # type: ignore[arg-type]  # one of two words
-            print(f"{one_line(str(written.folder))}: {written.files} files, {_size(written.bytes)}")
+            print(f"{one_line(str(written.folder))}: {written.files} files, {size(written.bytes)}")
     return ExitCode.RACED
 
 
 def _written(console: Console, what: str, path: Path, text: str) -> None:
     """Writes a file, and says so."""
-    size = write(path, text)
-    console.print(Text(f"{what}: {one_line(str(path.expanduser().absolute()))} ({_size(size)})"), soft_wrap=True)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+    written = size(write(path, text))
+    console.print(Text(f"{what}: {one_line(str(absolute(path)))} ({written})"), soft_wrap=True)

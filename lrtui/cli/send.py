@@ -157,7 +157,7 @@ def _lane(state: RaceState, sign: str) -> LaneState:
 
 
 def _lanes(state: RaceState) -> str:
-    return ", ".join(one_line(f"{lane.lane.letter} {lane.lane.name}") for lane in state.lanes[:20])
+    return ", ".join(lane.lane.called for lane in state.lanes[:20])
 
 
 def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive: bool) -> int:

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lrtui.core.growing import Doubles, Places
 from lrtui.core.lane import LaneState
@@ -58,18 +57,42 @@ class XAxis(NamedTuple):
         columns: Places = edges.searchsorted(wanted, "right") - 1
         outside = (columns < 0) | (columns >= width)
         if outside.any():
-            far = np.floor(self._share(self._values(lane, race, wanted[outside])) * width).clip(-_FAR, _FAR).astype(np.int64)
+            far = np.floor(self._shares(self._values(lane, race, wanted[outside])) * width).clip(-_FAR, _FAR).astype(np.int64)
             columns[outside] = np.where(columns[outside] < 0, far.clip(max=-1), far.clip(min=width))
         return columns
 
     def place(self, value: float, width: int) -> int:
         """The column of a number on the axis, likewise."""
-        share = float(self._share(np.array([value]))[0])
-        return math.floor(min(max(share * width, -_FAR), _FAR))
+        return math.floor(min(max(self.share(value) * width, -_FAR), _FAR))
 
     def value_at(self, column: float, width: int) -> float:
         """The number at the left edge of a column; that of `column` + 0.5 is its middle."""
-        return float(self._bounds(np.array([column]), width)[0])
+        return self.at(column / width)
+
+    def share(self, value: float) -> float:
+        """How far along the axis a number lies: 0 at its start, 1 at its stop; below and above where it is out of sight."""
+        return float(self._shares(np.array([value]))[0])
+
+    def at(self, share: float) -> float:
+        """The number that lies so far along the axis."""
+        return float(self._numbers(np.array([share]))[0])
+
+    def zoomed(self, about: float, factor: float) -> XAxis:
+        """The axis with 1 / factor of its range; the number `about` stays where it is on the screen."""
+        here = self.share(about)
+        return self._replace(start=self.at(here - here / factor), stop=self.at(here + (1 - here) / factor))
+
+    def moved(self, share: float) -> XAxis:
+        """The axis moved to the right by a share of what is visible."""
+        return self._replace(start=self.at(share), stop=self.at(1 + share))
+
+    def within(self, full: XAxis) -> XAxis:
+        """The axis moved into all that there is; all of it where it is as large."""
+        first, last = full.share(self.start), full.share(self.stop)
+        if last - first >= 1 - 1e-9:
+            return full
+        by = max(0.0, -first) - max(0.0, last - 1)
+        return self._replace(start=full.at(first + by), stop=full.at(last + by)) if by else self
 
     def value(self, lane: LaneState, race: Race, step: int) -> float:
         """Where a step of the lane lies, in units of the axis."""
@@ -93,20 +116,18 @@ class XAxis(NamedTuple):
         values: Doubles = steps / _per_unit(self.kind, lane, race)
         return values
 
-    def _share(self, values: Doubles) -> Doubles:
-        """Where numbers lie between start (0) and stop (1)."""
+    def _shares(self, values: Doubles) -> Doubles:
         if not self.log:
             return (values - self.start) / (self.stop - self.start)
         low, high = _logs(self.start, self.stop)
         return (np.log1p(np.maximum(values, 0)) - low) / (high - low)
 
-    def _bounds(self, columns: NDArray[np.generic], width: int) -> Doubles:
-        share = columns.astype(np.float64) / width
+    def _numbers(self, shares: Doubles) -> Doubles:
         if not self.log:
-            return self.start + share * (self.stop - self.start)
+            return self.start + shares * (self.stop - self.start)
         low, high = _logs(self.start, self.stop)
-        bounds: Doubles = np.expm1(low + share * (high - low))
-        return bounds
+        numbers: Doubles = np.expm1(low + shares * (high - low))
+        return numbers
 
 
 def whole(state: RaceState, kind: XKind = "step", log: bool = False) -> XAxis:
@@ -135,7 +156,7 @@ def _logs(start: float, stop: float) -> tuple[float, float]:
 
 @lru_cache(64)
 def _all_bounds(axis: XAxis, width: int) -> Doubles:
-    return axis._bounds(np.arange(width + 1), width)
+    return axis._numbers(np.arange(width + 1) / width)
 
 
 @lru_cache(256)
@@ -143,7 +164,7 @@ def _log_edges(start: float, stop: float, per: float, width: int) -> Places:
     """Edges on an axis of log(1 + x): a guess, and then exactly what the place of a step says."""
     axis = XAxis("step", True, start, stop)
     columns = np.arange(width + 1)
-    near = np.ceil((axis._bounds(columns, width) * per).clip(0, _FAR)) + np.array([[-1], [0], [1]])
-    edges = near[0] + (np.floor(axis._share(near / per) * width) < columns).sum(axis=0)
+    near = np.ceil((axis._numbers(columns / width) * per).clip(0, _FAR)) + np.array([[-1], [0], [1]])
+    edges = near[0] + (np.floor(axis._shares(near / per) * width) < columns).sum(axis=0)
     whole: Places = np.maximum.accumulate(edges).clip(0).astype(np.int64)
     return whole

@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lrtui.core.growing import Doubles
 from lrtui.core.lane import RANKING_FACTOR, LaneState
 from lrtui.core.smoothing import Ema
 
@@ -19,7 +19,6 @@ AT_ONCE = 200_000
 USUAL = 1.1
 """The usual target is this many times the lowest smoothed loss of any lane."""
 _SMALLEST = 1e-12
-Floats = NDArray[np.float64]
 
 
 class Descent:
@@ -35,7 +34,7 @@ class Descent:
         self._levels: list[float] = []
         """Falling; kept with their sign turned, so that bisect finds its way."""
 
-    def extend(self, losses: Floats) -> None:
+    def extend(self, losses: Doubles) -> None:
         """Takes in the losses of the next steps, shape (n,)."""
         places = np.flatnonzero(np.isfinite(losses))
         averages = self._average.extend(losses)[places]
@@ -101,7 +100,7 @@ class Descents:
         return descent
 
 
-def _level(values: Floats) -> Floats:
+def _level(values: Doubles) -> Doubles:
     """Whole numbers that rise with a value of any sign, one for each FINE of it."""
-    levels: Floats = np.ceil(np.arcsinh(values / _SMALLEST) / FINE)
+    levels: Doubles = np.ceil(np.arcsinh(values / _SMALLEST) / FINE)
     return levels

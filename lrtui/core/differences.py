@@ -12,6 +12,8 @@ from lrtui.core.text import one_line
 
 ABSENT = "–"
 """Stands where a lane has no such setting."""
+_EVERY = "stepped every"
+"""The interval of a schedule: no option, such as `every` of a person's own class, is called like that."""
 USUAL = "usual"
 """Stands where a lane's optimizer has the setting and nobody set it: it is what torch says."""
 
@@ -49,7 +51,7 @@ def _settings(lane: LaneState) -> dict[str, Any]:
     table["schedule"] = _schedule_name(spec.schedule)
     if spec.schedule is not None:
         table |= {f"schedule {_text(name)}": value for name, value in spec.schedule.options.items()}
-        table["schedule every"] = spec.schedule.interval
+        table[_EVERY] = spec.schedule.interval
     table["dial"] = f"×{number(lane.factor)}"
     table["from"] = "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.born}"
     return table
@@ -65,7 +67,7 @@ def _shown(table: dict[str, Any], name: str, tables: Sequence[dict[str, Any]]) -
     """A lane's value of a setting; where it has none, whether its optimizer or its schedule has such a setting."""
     if name in table:
         return _text(table[name])
-    kind = "schedule" if name.startswith("schedule ") else "optimizer"
+    kind = "schedule" if name.startswith("schedule ") or name == _EVERY else "optimizer"
     known = any(name in other and other[kind] == table[kind] for other in tables)
     return USUAL if known else ABSENT
 
@@ -85,7 +87,7 @@ def _text(value: Any) -> str:
 
 def _place(name: str) -> int:
     """Where a setting stands in the list; options keep the order in which they were met."""
-    fixed = {"optimizer": 0, "lr": 1, "schedule": 3, "schedule every": 5, "dial": 6, "from": 7}
+    fixed = {"optimizer": 0, "lr": 1, "schedule": 3, _EVERY: 5, "dial": 6, "from": 7}
     return fixed.get(name, 4 if name.startswith("schedule ") else 2)
 
 
@@ -96,8 +98,8 @@ def _phrase(name: str, value: str) -> str:
             return value
         case "schedule":
             return "no schedule" if value == "none" else value
-        case "schedule every":
-            return f"stepped every {value}"
+        case "stepped every":
+            return f"{_EVERY} {value}"
         case "dial":
             return "" if value == "×1" else f"dials at {value}"
         case "from":

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left
 from collections import deque
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
+from lrtui.core import telling
 from lrtui.core.clock import Clock
 from lrtui.core.detectors import Findings, Smooth, early_steps
 from lrtui.core.epochs import Epochs
@@ -23,10 +25,8 @@ from lrtui.core.events import (
     Evaluated,
     Judged,
     Measured,
-    Noted,
     Planned,
     RateChanged,
-    Return,
     Rewound,
     Sampled,
     Snapshotted,
@@ -35,9 +35,9 @@ from lrtui.core.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.numbers import UNKNOWN, loss, rate
+from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.series import FiniteRange, Series
-from lrtui.core.spec import Lane, number
+from lrtui.core.spec import Lane
 
 RANKING_FACTOR = 0.9
 """EMA factor of the loss by which lanes are ranked: the last ten steps or so."""
@@ -214,35 +214,31 @@ class LaneState:
                 self.sample = event
             case Snapshotted():
                 self.snapshots = event
-                return "" if event.tag in UNTOLD else snapshot_words(event)
+                if event.tag in UNTOLD:
+                    return ""
             case Started():
                 self.started, self.status = event, "running"
                 if event.role and event.role not in self.roles[-1:]:
                     self.roles.append(event.role)
                 self.clock.mark(event.at)
                 self._mark(event.at)
-                return started_words(event)
             case StatusChanged():
                 self.status = event.status
                 self.clock.mark(event.at)
                 self._mark(event.at, anew=True)
-                return f"{event.status} at step {event.step}"
             case RateChanged():
-                return rate_words(event) if self._take_rate(event) else ""
+                if not self._take_rate(event):
+                    return ""
             case Alerted():
                 self.alerts.append(event)
-                return f"{event.kind}: {event.text}"
             case Rewound():
                 self._rewind(event)
-                return rewound_words(event)
             case Ended():
                 self.ended, self.status = event, event.reason
                 best = f", best {loss(self.best_loss)} at {self.best_step}" if self.best_step is not None else ""
                 why = f" ({event.error.splitlines()[0]})" if event.reason == "interrupted" and event.error else ""
                 return f"{event.reason} after {self.steps} steps{best}{why}"
-            case Noted():
-                return event.text
-        return ""
+        return telling.line(event)
 
     def revive(self) -> None:
         """Takes a presumed end back."""
@@ -302,7 +298,7 @@ class LaneState:
         self.alerts = [one for one in self.alerts if one.step < step]
         self.rate_changes = [one for one in self.rate_changes if one.step <= step]
         self.spikes = [one for one in self.spikes if one < step]
-        count = sum(one < step for one in self.measured_steps)  # they rise
+        count = bisect_left(self.measured_steps, step)
         del self.measured_steps[count:]
         self.measured = {name: values[:count] for name, values in self.measured.items()}
         if step < early_steps(self.total_steps):
@@ -332,33 +328,6 @@ class LaneState:
         self._marks.append((at, self.steps))
         while len(self._marks) > 2 and not self._marks[0][0] >= at - SPEED_WINDOW:
             self._marks.popleft()
-
-
-def started_words(event: Started) -> str:
-    """A beginning in words."""
-    return f"goes on at step {event.first} on {event.device}" if event.first else (
-        f"started on {event.device}, {event.total_steps} steps")
-
-
-def rate_words(event: RateChanged) -> str:
-    """A turn of the dial in words."""
-    what = "the schedule's own" if event.factor == 1 else f"{number(event.factor)} times the schedule's"
-    return f"rate {rate(event.rate)} from step {event.step} on, {what}"
-
-
-def snapshot_words(event: Snapshotted) -> str:
-    """A snapshot in words."""
-    size = f"{event.size / 1e6:.1f} MB" if event.size >= 1e6 else f"{event.size / 1e3:.0f} kB"
-    return f"snapshot ({event.tag}) at step {event.step}, {size}"
-
-
-def rewound_words(event: Rewound) -> str:
-    """A way back in words."""
-    return f"{_RETURNS[event.why]} step {event.step}"
-
-
-_RETURNS: dict[Return, str] = {"rewound": "rewound to", "restarted": "restarted from", "resumed": "taken up again at",
-                               "recovered": "its process was lost: back at"}
 
 
 def _bounds(rates: list[float]) -> FiniteRange:

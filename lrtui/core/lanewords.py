@@ -5,7 +5,6 @@ Also what a lane that joins a race is called. Knows no screen and no torch.
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from lrtui.core.scenario import described, read_lane
 from lrtui.core.spec import Lane, Race, ScheduleSpec, letter
 from lrtui.core.table import Table
 from lrtui.core.text import one_line
+from lrtui.core.toml import listed, toml_value
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "\"'"
 _FORK = re.compile(r" fork( \d+)?$")
@@ -123,25 +123,6 @@ def _split(text: str, source: str) -> list[str]:
     return [word for word in [*words, word] if word]
 
 
-def toml_value(value: Any) -> str:
-    """A value of an option as it stands in a scenario, on one line."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case dict():
-            return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(one)}" for key, one in value.items()) + " }"
-        case list() | tuple():
-            return "[" + ", ".join(map(toml_value, value)) + "]"
-    return repr(value)
-
-
-def toml_key(key: str) -> str:
-    """A key as it stands in a scenario: bare where that will do."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
-
-
 def _call(schedule: ScheduleSpec) -> str:
     """A schedule as a call, with all that it is made of."""
     settings = schedule_settings(schedule)
@@ -155,7 +136,7 @@ def _call(schedule: ScheduleSpec) -> str:
 
 def schedule_settings(schedule: ScheduleSpec) -> dict[str, Any]:
     """The table of a schedule; what a person's own files are is said in full, so that it can be found from anywhere."""
-    options = {key: list(value) if isinstance(value, tuple) else value for key, value in schedule.options.items()}
+    options = listed(schedule.options)
     name = schedule.name
     if schedule.code and schedule.own:
         name = str(schedule.code)

@@ -51,15 +51,30 @@ def count(value: float) -> str:
     return f"{value / 1000**power:.3g}{' kMGTP'[power]}"
 
 
+def size(count: float) -> str:
+    """Bytes: 870 kB, 2.5 MB, 312 MB, 1.24 GB."""
+    if count >= 1e9:
+        return f"{count / 1e9:.2f} GB"
+    return f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:.{int(count < 1e8)}f} MB"
+
+
 def duration(seconds: float) -> str:
     """Time as 0:05, 1:15, 1:01:15, 2d 03h; a dash where it is not known (NaN or infinite)."""
     if not math.isfinite(seconds):
-        return "–"
+        return UNKNOWN
     whole = max(0, int(seconds))
     minutes, hours, days = whole // 60, whole // 3600, whole // 86400
     if days:
         return f"{days}d {hours % 24:02}h"
     return f"{hours}:{minutes % 60:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def ago(seconds: float) -> str:
+    """How long since something, in one unit: 42 s ago, 21 min ago, 5 h ago, 3 days ago."""
+    for most, unit, word in ((90, 1, "s"), (90 * 60, 60, "min"), (36 * 3600, 3600, "h")):
+        if seconds < most:
+            return f"{max(0, int(seconds)) // unit} {word} ago"
+    return f"{int(seconds) // 86400} days ago"
 
 
 def _special(value: float) -> str:

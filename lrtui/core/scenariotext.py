@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
-from lrtui.core.lanewords import schedule_settings, toml_key, toml_value
+from lrtui.core.lanewords import schedule_settings
 from lrtui.core.spec import Lane, Race
+from lrtui.core.text import literal
+from lrtui.core.toml import listed, toml_key, toml_value
 
 _PLAIN = ("seed", "epochs", "steps", "batch_size", "device", "sample_every", "pace", "gauge", "on_nan", "on_divergence")
 WIDTH = 110
@@ -25,7 +27,7 @@ def scenario_text(race: Race) -> str:
 def lane_table(lane: Lane) -> dict[str, Any]:
     """The [[lane]] table of a lane: name, optimizer with its options, rate, schedule, expectation."""
     options = lane.optimizer.options
-    optimizer = {"name": lane.optimizer.name, **_listed(options)} if options else lane.optimizer.name
+    optimizer = {"name": lane.optimizer.name, **listed(options)} if options else lane.optimizer.name
     table: dict[str, Any] = {"name": lane.name, "optimizer": optimizer, "lr": lane.lr}
     if lane.schedule is not None:
         table["schedule"] = schedule_settings(lane.schedule) | {"interval": lane.schedule.interval}
@@ -35,7 +37,7 @@ def lane_table(lane: Lane) -> dict[str, Any]:
 def _lines(race: Race) -> Iterator[str]:
     yield f"title = {toml_value(race.title)}"
     if race.story:
-        story = race.story.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').replace("\x7f", "\\u007f")
+        story = literal(race.story).replace("\\", "\\\\").replace('"""', '\\"\\"\\"').replace("\x7f", "\\u007f")
         yield f'story = """\n{chr(10).join(map(_wrapped, story.split(chr(10))))}\n"""'  # what surrounds it is stripped
     yield f"task = {toml_value(str(race.task))}"
     usual = Race("", race.task, ())
@@ -45,7 +47,7 @@ def _lines(race: Race) -> Iterator[str]:
             yield f"{name} = {toml_value(value)}"
     for name, given, normal in (("snapshots", race.snapshots, usual.snapshots), ("relegation", race.relegation, None)):
         if given is not None and given != normal:
-            yield from _table(f"[{name}]", _listed(msgspec.structs.asdict(given)))
+            yield from _table(f"[{name}]", listed(msgspec.structs.asdict(given)))
     for lane in race.lanes:
         yield from _table("[[lane]]", lane_table(lane))
 
@@ -64,7 +66,3 @@ def _table(heading: str, values: dict[str, Any]) -> Iterator[str]:
     yield f"\n{heading}"
     for key, value in values.items():
         yield f"{toml_key(key)} = {toml_value(value)}"
-
-
-def _listed(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}

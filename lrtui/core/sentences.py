@@ -14,7 +14,6 @@ from lrtui.core.numbers import loss, rate
 from lrtui.core.spec import Lane
 from lrtui.core.standings import FAILED, standings
 from lrtui.core.state import LaneState, RaceState
-from lrtui.core.text import one_line
 from lrtui.core.thresholds import FIRST_GAIN, HALF_WAY, HOT, THROWN_UP
 from lrtui.core.verdicts import Verdict, altered, gauge_word, margin, verdict, warming
 
@@ -233,7 +232,7 @@ def _ordinal(place: int) -> str:
 
 def _name(lane: LaneState) -> str:
     """The lane with its rate, where the name does not say it."""
-    name = one_line(f"{lane.lane.letter} {lane.lane.name}")
+    name = lane.lane.called
     if lane.factor != 1.0:
         return f"{name} (dialled to {rate(lane.rate, 3)})"
     value = rate(lane.lane.lr, 3)

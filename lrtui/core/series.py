@@ -18,6 +18,7 @@ __all__ = ["FiniteRange", "Flags", "Floats", "Places", "Series", "Window", "colu
 KEPT = 4
 """Windows of a series that are kept, to be brought up to date rather than made anew: pane, overlay, a zoom or two."""
 
+
 class Window(NamedTuple):
     """What `width` columns of a curve show; each array is (width,), float32 is NaN where a column has no finite point."""
 
@@ -71,14 +72,6 @@ class Series:
     def last(self) -> float:
         """The newest value, finite or not; NaN when there is none."""
         return self.at(len(self) - 1) if len(self) else math.nan
-
-    @property
-    def last_finite(self) -> tuple[int, float] | None:
-        """(step, value) of the newest finite value."""
-        at = len(self) - 1
-        if self._bad_to.size and self._bad_to.view()[-1] == len(self):
-            at = int(self._bad_from.view()[-1]) - 1
-        return (at, self.at(at)) if at >= 0 else None
 
     @property
     def nbytes(self) -> int:

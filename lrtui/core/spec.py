@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from lrtui.core.text import one_line
+
 Interval = Literal["batch", "epoch"]
 OnNan = Literal["stop", "rewind"]
 OnDivergence = Literal["warn", "pause", "stop", "rewind"]
@@ -84,6 +86,11 @@ class Lane(msgspec.Struct, frozen=True):
     """The place to change the schedule, as messages name it: "schedules.toml:32", "--schedule"; "" where there is none."""
     expect: Expected = ""
     """What is commonly told of this lane; the end of the race says where the outcome contradicts it."""
+
+    @property
+    def called(self) -> str:
+        """What people are told that it is called: letter and name, on one line."""
+        return one_line(f"{self.letter} {self.name}")
 
 
 class Snapshots(msgspec.Struct, frozen=True):

@@ -10,12 +10,13 @@ from collections import deque
 
 import msgspec
 
+from lrtui.core import telling
 from lrtui.core.events import AnyEvent, Ended, Joined, Noted, Rewound, Snapshotted, Started, Steps
 from lrtui.core.forgetting import MEMORY, Limit
 from lrtui.core.lane import RANKING_FACTOR, Abandoned, LaneState
 from lrtui.core.spec import Race
 
-__all__ = ["RANKING_FACTOR", "Abandoned", "LaneState", "RaceState", "apply", "joined_words", "presume"]
+__all__ = ["RANKING_FACTOR", "Abandoned", "LaneState", "RaceState", "apply", "presume"]
 
 LOG_LINES = 1000
 
@@ -81,13 +82,6 @@ def presume(state: RaceState, end: Ended) -> None:
         state.lanes[end.lane].presumed = True
 
 
-def joined_words(state: RaceState, event: Joined) -> str:
-    """Where a new lane comes from."""
-    if event.parent < 0:
-        return "joins the race"
-    return f"forked from {state.lanes[event.parent].lane.letter} at step {event.step}"
-
-
 def _join(state: RaceState, event: Joined) -> None:
     """A new lane, behind the others; one that is known is not made twice."""
     if event.lane != len(state.lanes):
@@ -96,4 +90,4 @@ def _join(state: RaceState, event: Joined) -> None:
     state.race = msgspec.structs.replace(state.race, lanes=(*state.race.lanes, event.child))
     state.lanes.append(LaneState(event.lane, event.child, parent, event.step))
     state.lanes[-1].clock.origin = state.began
-    state._note(event.at, event.lane, joined_words(state, event))
+    state._note(event.at, event.lane, telling.line(event))

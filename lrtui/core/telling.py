@@ -1,29 +1,47 @@
-"""What an event is in the log, told from the event alone: for lines that are read again from the record. Pure."""
+"""What an event is in words, told from the event alone: a line of the log, when it is news and when it is read again. Pure."""
 
 from __future__ import annotations
 
-from lrtui.core.events import Alerted, AnyEvent, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, Started, StatusChanged
-from lrtui.core.lane import rate_words, rewound_words, snapshot_words, started_words
-from lrtui.core.state import RaceState, joined_words
+from lrtui.core.events import (
+    Alerted,
+    AnyEvent,
+    Ended,
+    Joined,
+    Noted,
+    RateChanged,
+    Return,
+    Rewound,
+    Snapshotted,
+    Started,
+    StatusChanged,
+)
+from lrtui.core.numbers import rate, size
+from lrtui.core.spec import letter, number
+
+_RETURNS: dict[Return, str] = {"rewound": "rewound to", "restarted": "restarted from", "resumed": "taken up again at",
+                               "recovered": "its process was lost: back at"}
 
 
-def line(state: RaceState, event: AnyEvent) -> str:
-    """The line of an event that has one; '' for any other. An end says less than it did when it was news."""
+def line(event: AnyEvent) -> str:
+    """The line of an event that has one; '' for any other. Of an end the lane itself knows more to say when it is news."""
     match event:
+        case Started(first=first) if first:
+            return f"goes on at step {first} on {event.device}"
         case Started():
-            return started_words(event)
+            return f"started on {event.device}, {event.total_steps} steps"
         case StatusChanged():
             return f"{event.status} at step {event.step}"
         case RateChanged():
-            return rate_words(event)
+            what = "the schedule's own" if event.factor == 1 else f"{number(event.factor)} times the schedule's"
+            return f"rate {rate(event.rate)} from step {event.step} on, {what}"
         case Alerted():
             return f"{event.kind}: {event.text}"
         case Snapshotted():
-            return snapshot_words(event)
+            return f"snapshot ({event.tag}) at step {event.step}, {size(event.size)}"
         case Joined():
-            return joined_words(state, event)
+            return f"forked from {letter(event.parent)} at step {event.step}" if event.parent >= 0 else "joins the race"
         case Rewound():
-            return rewound_words(event)
+            return f"{_RETURNS[event.why]} step {event.step}"
         case Ended():
             return f"{event.reason} after {event.step} steps"
         case Noted():

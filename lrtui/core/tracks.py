@@ -18,9 +18,12 @@ from lrtui.core.series import Places, Series, Window
 from lrtui.core.smoothing import Ema
 from lrtui.core.spec import Race
 from lrtui.core.state import RaceState
+from lrtui.core.text import one_line
 
 SELDOM = ("grad_norm",)
 """Columns that are measured at some steps only, and hold NaN at the others."""
+METRIC = "metrics."
+"""Before the name of a task's metric that is also the name of something recorded at each step."""
 SMOOTHED = 3
 """Smoothed tracks of a lane that are kept: those that were asked for last."""
 
@@ -69,9 +72,9 @@ class Track(NamedTuple):
 def quantities(state: RaceState) -> list[Quantity]:
     """The loss, and what any lane has: validation loss, metrics in their order, then what is measured, then the rates."""
     found: dict[str, None] = {"loss": None}
-    metrics = dict.fromkeys(name for lane in state.lanes for name in lane.evaluations.metrics)
-    found |= dict.fromkeys(sorted(metrics, key="val_loss".__ne__))
     known: set[str] = set().union(*(each for lane in state.lanes for each in (lane.columns, lane.measured)))
+    metrics = dict.fromkeys(name for lane in state.lanes for name in lane.evaluations.metrics)
+    found |= dict.fromkeys(METRIC + name if name in known else name for name in sorted(metrics, key="val_loss".__ne__))
     for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
         names = [name for name in known if name.split("/")[0] == family]
         found |= dict.fromkeys(sorted(names, key=lambda name: (len(name), name)))
@@ -161,10 +164,11 @@ def _measured(lane: LaneState, name: str) -> _Sparse:
 def _evaluated(lane: LaneState, name: str) -> _Sparse:
     """A metric by the last step before it was taken."""
     epochs = lane.evaluations
+    own = name if name in epochs.metrics else name.removeprefix(METRIC)
     sparse: _Sparse | None = lane.kept.get(("sparse", name))
     if sparse is None or sparse.returns != epochs.returns:
         sparse = lane.kept["sparse", name] = _Sparse(epochs, epochs.returns)
-    steps, values = epochs.metric(name, sparse.read)
+    steps, values = epochs.metric(own, sparse.read)
     if len(steps):
         sparse.add(np.maximum(steps - 1, 0), values)
     sparse.read = len(epochs)
@@ -176,7 +180,7 @@ _LOG = ("loss", "val_loss", "grad_norm", "update_ratio", "applied_lr")
 
 
 def _label(name: str) -> str:
-    family, slash, group = name.partition("/")
+    family, slash, group = one_line(name).partition("/")
     return _LABELS.get(family, family) + slash + group
 
 

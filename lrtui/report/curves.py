@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lrtui.core.axes import whole
 from lrtui.core.numbers import rate
 from lrtui.core.ranges import COLUMNS as OUTLIERS, ends_well, visible_range, with_beginnings
+from lrtui.core.rounding import TINY, multiples, nice
 from lrtui.core.series import Flags, Floats, Places
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
@@ -119,7 +120,7 @@ def loss_limits(state: RaceState) -> Limits | None:
 
 def limits(low: float, high: float, *, log: bool = True) -> Limits:
     """An axis for finite values, never without a height: logarithmic where that is wanted and all are above zero."""
-    log = log and low > 1e-300  # half of the smallest numbers there are is zero
+    log = log and low > TINY  # half of the smallest numbers there are is zero
     if high <= low:
         low, high = (low / 2, low * 2) if log else (low - max(1, abs(low)), low + max(1, abs(low)))
     return Limits(low, high, log)
@@ -137,8 +138,7 @@ def marks(lane: LaneState, lanes: Sequence[LaneState]) -> Iterator[Mark]:
         before = change.factor
     for other in lanes:
         if other.parent == lane.index:
-            name = one_line(f"{other.lane.letter} {other.lane.name}")
-            yield Mark(other.born, "Y", f"{name} was forked from it at step {other.born}")
+            yield Mark(other.born, "Y", f"{other.lane.called} was forked from it at step {other.born}")
 
 
 def length(state: RaceState) -> int:
@@ -149,11 +149,9 @@ def length(state: RaceState) -> int:
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
     """About `most` round numbers from `low` to `high` (low < high), 1, 2 or 5 times a power of ten apart."""
     rough = (high - low) / max(most, 1)
-    if not 1e-300 < rough < 1e300:
+    if not TINY < rough < 1 / TINY:
         return [low, high]
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= rough * (1 - 1e-9))
-    return [number * step for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    return list(multiples(low, high, nice(rough)))
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,14 +21,15 @@ import numpy as np
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.events import AnyEvent, Evaluated, Joined, Measured, Sampled, Steps
+from lrtui.core.files import absolute
 from lrtui.core.scenariotext import scenario_text
 from lrtui.core.spec import Lane, letter
 from lrtui.report.tables import Form, Table, sound
 from lrtui.store.final import Course, Record, Told
-from lrtui.store.past import past
 
 RACE = "race.json"
 _OURS = re.compile(r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|events)|run-events)\.(?:csv|jsonl)")
+_EPOCH_COLUMNS = ("epoch", "step", "at", "train_loss")
 _EVENT_COLUMNS = ("row", "at", "kind", "step", "text", "more")
 
 
@@ -44,33 +45,36 @@ def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Writt
     """Writes a run's record into `folder`, which is there as a whole or not at all.
 
     A folder that holds something is refused, unless `force`: then its files of the same names are replaced one by one, those
-    that an earlier export left are removed, and everything else stays. LrtuiError where it is refused, or cannot be written.
+    that an earlier export left are removed, and everything else stays. Into an empty folder that must stay what it is (a
+    mounted disk) they come one by one too. LrtuiError where it is refused, or cannot be written.
     """
-    folder = folder.expanduser().absolute()
+    folder = absolute(folder)
+    place = Path(os.path.realpath(folder))  # a link to a folder stays one
     try:
-        if folder.exists() and not folder.is_dir():
+        if place.exists() and not place.is_dir():
             raise LrtuiError(f"{folder}: is a file", "expected the name of a folder that is made, or is empty")
-        held = folder.is_dir() and any(folder.iterdir())
+        held = place.is_dir() and any(place.iterdir())
         if held and not force:
             raise LrtuiError(f"{folder}: there is something in it", "expected a new or empty folder; --force replaces its files")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _making(folder) as made:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        stays = held or (place.exists() and (os.path.ismount(place) or not os.access(place.parent, os.W_OK)))
+        with _making(place if stays else place.parent, place.name) as made:
             _write(run, made, form)
             sizes = [path.stat().st_size for path in made.iterdir()]
-            if held:
-                _replace(made, folder)
+            if stays:
+                _replace(made, place)
             else:
                 made.chmod(0o777 & ~_umask())
-                os.rename(made, folder)  # an empty folder gives way
+                os.rename(made, place)  # an empty folder gives way
         return Written(folder, len(sizes), sum(sizes))
     except OSError as error:
         raise LrtuiError(f"{folder}: {error.strerror or error}", "expected a folder that can be written") from error
 
 
 @contextmanager
-def _making(folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` that is gone afterwards, unless it has been renamed."""
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+def _making(where: Path, name: str) -> Iterator[Path]:
+    """A folder in `where` that is gone afterwards, unless it has been renamed."""
+    made = Path(tempfile.mkdtemp(prefix=f".{name[:40]}.", dir=where))
     try:
         yield made
     finally:
@@ -78,11 +82,15 @@ def _making(folder: Path) -> Iterator[Path]:
 
 
 def _replace(made: Path, folder: Path) -> None:
+    """Moves files into `folder`, and removes those that only an earlier export had; nothing where a folder is in the way."""
     names = {path.name for path in made.iterdir()}
-    for path in made.iterdir():
-        os.replace(path, folder / path.name)
+    for name in sorted(names):
+        if (folder / name).is_dir():
+            raise LrtuiError(f"{folder / name}: is a folder", "expected to write a file of that name: move it out of the way")
+    for name in names:
+        os.replace(made / name, folder / name)
     for path in folder.iterdir():
-        if _OURS.fullmatch(path.name) and path.name not in names:
+        if _OURS.fullmatch(path.name) and path.name not in names and not path.is_dir():
             path.unlink()
 
 
@@ -119,6 +127,7 @@ class _LaneFiles:
 
     def __init__(self, folder: Path, sign: str, course: Course, form: Form) -> None:
         self._folder, self._sign, self._course, self._form = folder, sign, course, form
+        self._metrics = _metric_columns(course.metrics)
         self._held: Evaluated | None = None
         """An epoch may be told twice, by a process that went on from a snapshot at its end: the later word counts."""
         self.tables: dict[str, Table] = {}
@@ -164,10 +173,22 @@ class _LaneFiles:
             table.numbers([[event.steps[place] for place in kept], *values])
 
     def _evaluated(self, event: Evaluated) -> None:
-        own = {"epoch": event.epoch, "step": event.step, "at": event.at, "train_loss": event.loss}
-        names = {name: f"metrics.{name}" if name in own else name for name in self._course.metrics}
-        table = self._table("evaluations", (*own, *names.values()))
-        table.row(own | {names[name]: value for name, value in event.metrics.items()})
+        table = self._table("evaluations", (*_EPOCH_COLUMNS, *self._metrics.values()))
+        own = zip(_EPOCH_COLUMNS, (event.epoch, event.step, event.at, event.loss), strict=True)
+        table.row(dict(own) | {self._metrics[name]: value for name, value in event.metrics.items()})
+
+
+def _metric_columns(metrics: Iterable[str]) -> dict[str, str]:
+    """The column of each metric: its own name, but for one that is taken."""
+    columns: dict[str, str] = {}
+    taken = {*_EPOCH_COLUMNS}
+    for name in metrics:
+        column = name
+        while column in taken:
+            column = f"metrics.{column}"
+        taken.add(column)
+        columns[name] = column
+    return columns
 
 
 def _event_row(row: int, event: AnyEvent) -> dict[str, Any]:
@@ -187,7 +208,7 @@ def _event_row(row: int, event: AnyEvent) -> dict[str, Any]:
 
 def _about(run: Path, record: Record, lanes: list[Lane], files: Mapping[int, _LaneFiles]) -> dict[str, Any]:
     """The race as it was asked for, what became of each lane, and which file holds what."""
-    stand = {lane.index: lane for lane in past(run)}
+    stand = {lane.index: lane for lane in record.stand()}
     entries = []
     for index, lane in enumerate(lanes):
         known = stand.get(index)
@@ -198,5 +219,6 @@ def _about(run: Path, record: Record, lanes: list[Lane], files: Mapping[int, _La
             "intra_op_threads": known.threads if known else 0,
             "files": {name: {"file": table.path.name, "rows": table.rows} for name, table in files[index].tables.items()}
             if index in files else {}})
-    return {"run": run.name, "created": record.created, "lrtui": record.version, "race": sound(msgspec.to_builtins(record.race)),
+    name = os.fsencode(run.name).decode("utf-8", "replace")
+    return {"run": name, "created": record.created, "lrtui": record.version, "race": sound(msgspec.to_builtins(record.race)),
             "scenario": scenario_text(record.race), "lanes": sound(entries)}

@@ -48,7 +48,7 @@ def _frames(follower: Follower, lane: int, most: int, edge: int) -> list[Frame]:
     for place in np.linspace(len(known) - 1, 0, min(most, len(known))).round().astype(int)[::-1].tolist():
         picture = known[place]
         event = follower.reader.event(picture.row)
-        if isinstance(event, Sampled) and event.shape[0]:
+        if isinstance(event, Sampled) and all(event.shape):
             pixels = strip(event.images()[:MOST_IMAGES], edge)
             frames.append(Frame(picture.step, pixels.shape[1], pixels.shape[0], png(pixels)))
     return frames

@@ -36,7 +36,8 @@ function curveOf(packed) {
 }
 
 const lanes = race.lanes.map((lane, index) => ({...lane, index, shown: true, time: unpack(lane.time, "f4"), wall: unpack(lane.wall, "f4"),
-  curves: Object.fromEntries(Object.entries(lane.curves).map(([name, packed]) => [name, curveOf(packed)])),
+  // No prototype: a metric may be called "constructor".
+  curves: Object.assign(Object.create(null), Object.fromEntries(Object.entries(lane.curves).map(([name, packed]) => [name, curveOf(packed)]))),
   abandoned: lane.abandoned.map(curveOf)}));
 
 /* Seconds up to the end of a step, of training or by the wall's clock: exact at a column's end, a straight line in between.

@@ -11,14 +11,14 @@ import numpy as np
 from lrtui.core.ranges import ends_well
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.core.tracks import quantities
+from lrtui.core.tracks import quantities, track
 from lrtui.report.curves import COLUMNS, Curve, abandoned, lane_curve, length, marks
 from lrtui.report.svg import dash_of
 
-ROOM = 2_000_000
-"""Bytes that all curves together may take: of a race of very many lanes each curve has fewer columns."""
-PER_COLUMN = 22
-"""Bytes that a column of a curve takes at most, packed."""
+ROOM = 3_000_000
+"""Bytes that all curves together may take, about: of a race of very many lanes or metrics each curve has fewer columns."""
+PER_COLUMN = 28
+"""Bytes that a column of a curve takes, packed: five numbers of four bytes as base64."""
 LEAST_COLUMNS = 100
 LABELS = {"loss": "training loss", "val_loss": "validation loss", "grad_norm": "gradient norm", "gain": "step gain",
           "applied_lr": "applied rate"}
@@ -28,8 +28,9 @@ LABELS = {"loss": "training loss", "val_loss": "validation loss", "grad_norm": "
 def page_data(state: RaceState) -> dict[str, Any]:
     """Axes, lanes, curves and marks; see `_packed` for how numbers are written."""
     found = quantities(state)
-    often = sum(quantity.name in lane.columns for quantity in found for lane in state.lanes) + len(state.lanes)
-    columns = max(LEAST_COLUMNS, min(COLUMNS, ROOM // (PER_COLUMN * max(often, 1))))
+    known = (track(lane, quantity.name) for quantity in found for lane in state.lanes)
+    long = sum(one is not None and len(one.series) > LEAST_COLUMNS for one in known) + len(state.lanes)  # these have times too
+    columns = max(LEAST_COLUMNS, min(COLUMNS, ROOM // (PER_COLUMN * max(long, 1))))
     return {"total": length(state), "batch": state.race.batch_size,
             "quantities": [{"name": quantity.name, "label": LABELS.get(quantity.name, one_line(quantity.label)),
                             "log": quantity.log} for quantity in found],

@@ -26,7 +26,7 @@ def png(pixels: Pixels) -> bytes:
 
 def strip(images: Pixels, edge: int) -> Pixels:
     """Pictures of shape (N, H, W, 3) side by side with a clear column between two, shape (H, .., 4); those with an edge
-    longer than `edge` lose rows and columns."""
+    longer than `edge` lose rows and columns. There is one, and each has a pixel at least."""
     stride = max(1, -(-max(images.shape[1:3]) // edge))
     images = images[:, ::stride, ::stride]
     count, height, width, _ = images.shape

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from lrtui.core import telling
 from lrtui.core.errors import LrtuiError
-from lrtui.core.lane import rate_words
 from lrtui.core.scenario import BUNDLED, load
 from lrtui.core.spec import Race
 from lrtui.core.state import LaneState, RaceState
@@ -40,7 +40,7 @@ def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
     elif lane.index >= asked:
         yield "joined the race"
     for change in lane.rate_changes:
-        yield rate_words(change)
+        yield telling.line(change)
     for gone in lane.abandoned:
         yield f"went back to step {gone.first}, and made the steps from there on anew"
 

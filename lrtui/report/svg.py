@@ -146,7 +146,7 @@ def _names(lanes: list[LaneState]) -> tuple[list[str], int]:
     """The legend, in rows that are full at most, and how many rows it takes."""
     parts, x, row = [], 16.0, 0
     for lane in lanes:
-        name = one_line(f"{lane.lane.letter} {lane.lane.name}")
+        name = lane.lane.called
         name = name if cell_len(name) <= 40 else name[:39] + "…"
         wide = 34 + LETTER * cell_len(name) + 18
         if x + wide > WIDTH and x > 16:

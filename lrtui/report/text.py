@@ -30,7 +30,7 @@ from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import Verdict, verdict
 from lrtui.palette import LANES, lane_color
-from lrtui.report.curves import Limits, limits as limits_of, loss_limits
+from lrtui.report.curves import Limits, length, limits as limits_of, loss_limits
 
 Losses = NDArray[np.floating[Any]]
 Y_TICKS = 5
@@ -50,7 +50,7 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     if drawn:
         console.print()
         console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
-    console.print(Text(f"run: {run}"), soft_wrap=True)
+    console.print(Text(one_line(f"run: {run}")), soft_wrap=True)
 
 
 _COLUMNS = {"": 0, "lane": 0, "optimizer": 110, "lr": 0, "status": 0, "verdict": 0, "last loss": 0, "best": 0,
@@ -75,7 +75,7 @@ def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
     spec = lane.lane
     return {
         "": str(place),
-        "lane": Text(one_line(f"{spec.letter} {spec.name}"), style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
+        "lane": Text(spec.called, style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
         "optimizer": Text(one_line(str(spec.optimizer))),
         "lr": rate(spec.lr) if lane.factor == 1 else f"{rate(spec.lr)} ×{number(lane.factor)}",
         "status": Text(lane.status, style="bold red" if lane.status in ("nan", *FAILED) else ""),
@@ -105,7 +105,7 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
         return ""
     figure = _empty_figure(plotext, width, height, color)
     figure.title("loss by step" + (" (log)" if limits.log else ""))
-    total = max(max(lane.total_steps, lane.steps) for lane in lanes)
+    total = length(state)
     for lane in lanes:
         _draw_lane(plotext, lane, total, limits, width)
     _loss_ruler(figure, limits)
@@ -242,7 +242,7 @@ def _legend(lanes: list[LaneState], width: int, color: bool) -> str:
     parts: list[str] = []
     used = 0
     for lane in lanes:
-        text = one_line(f"{lane.lane.letter} {lane.lane.name}")
+        text = lane.lane.called
         used += cell_len(text) + 3
         if used > width and parts:
             parts[-1] += "\n"

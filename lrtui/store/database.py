@@ -43,7 +43,7 @@ def create(run: Path, fill: Callable[[sqlite3.Connection], object]) -> sqlite3.C
 
 def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite3.Connection:
     """A connection to an existing run.db; StoreUnavailable where it cannot be opened just now."""
-    name = quote(str(run / DATABASE))
+    name = quote(os.fsencode(run / DATABASE))
     try:
         connection = sqlite3.connect(f"file:{name}?mode={'ro' if readonly else 'rw'}", uri=True, timeout=wait_s,
                                      isolation_level=None, check_same_thread=False)

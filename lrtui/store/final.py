@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from lrtui.core import events
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.events import AnyEvent, Ended, Noted, Rewound, Snapshotted
 from lrtui.core.spec import Race
-from lrtui.store import database
+from lrtui.store import database, past
 from lrtui.store.rundir import DATABASE
 
 NEVER = 1 << 62
@@ -28,13 +29,15 @@ class Course(msgspec.Struct):
     """Of its steps, in the order in which they first came; `metrics` and `measured` likewise."""
     metrics: dict[str, None] = {}
     measured: dict[str, None] = {}
-    returns: list[tuple[int, int]] = []
-    """(row, step) of each way back, rising by row."""
+    rows: list[int] = []
+    """Where each way back stands, rising."""
+    cuts: list[int] = []
+    """For each way back the lowest step that it or a later one went back to."""
 
     def cut(self, row: int) -> int:
         """The step from which on what stands in `row` was given up later; NEVER where nothing of it was."""
-        later = self.returns[bisect_right(self.returns, (row, NEVER)):]
-        return min((step for _, step in later), default=NEVER)
+        place = bisect_right(self.rows, row)
+        return self.cuts[place] if place < len(self.rows) else NEVER
 
 
 class Told(NamedTuple):
@@ -75,7 +78,14 @@ class Record:
                 if isinstance(event, Ended | Rewound):
                     over[event.lane] = isinstance(event, Ended)
                 course = self.courses.get(event.lane)
-                yield Told(row, event, counts, course.cut(row) if course and course.returns else NEVER)
+                yield Told(row, event, counts, course.cut(row) if course else NEVER)
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
+
+    def stand(self) -> list[past.Past]:
+        """Where each lane stands, those that joined included."""
+        try:
+            return past.lanes(self._db, self.race)
         except (sqlite3.Error, msgspec.DecodeError) as error:
             raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
 
@@ -98,7 +108,10 @@ class Record:
                 case "Evaluated":
                     course.metrics.update(dict.fromkeys(names.metrics))
                 case "Rewound":
-                    course.returns.append((row, names.step))
+                    course.rows.append(row)
+                    course.cuts.append(names.step)
+        for course in found.values():
+            course.cuts = list(accumulate(reversed(course.cuts), min))[::-1]
         return found
 
 

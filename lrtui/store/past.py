@@ -6,6 +6,7 @@ Only the events that say it are read, by an index of their own; a run of an olde
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -60,23 +61,28 @@ def past(run: Path) -> list[Past]:
     try:
         database.check_version(db, run)
         (body,) = db.execute("SELECT race FROM run").fetchone()
-        lanes = [Past(index, lane) for index, lane in enumerate(msgspec.json.decode(body, type=Race).lanes)]
-        back: dict[int, int] = {}
-        """The row after which a lane's blocks count."""
-        for number, event in _turns(db):
-            if isinstance(event, Joined) and event.lane == len(lanes):
-                lanes.append(Past(event.lane, event.child, event.parent, event.step, event.rate, steps=event.step))
-            elif 0 <= event.lane < len(lanes):
-                lanes[event.lane] = _after(lanes[event.lane], event)
-                if isinstance(event, Rewound):
-                    back[event.lane] = number
-        return [_with_steps(db, lane, back.get(lane.index, 0)) for lane in lanes]
+        return lanes(db, msgspec.json.decode(body, type=Race))
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
         raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
     finally:
         db.close()
+
+
+def lanes(db: sqlite3.Connection, race: Race) -> list[Past]:
+    """The same, read from an open database, where `race` is what was asked for."""
+    found = [Past(index, lane) for index, lane in enumerate(race.lanes)]
+    back: dict[int, int] = {}
+    """The row after which a lane's blocks count."""
+    for number, event in _turns(db):
+        if isinstance(event, Joined) and event.lane == len(found):
+            found.append(Past(event.lane, event.child, event.parent, event.step, event.rate, steps=event.step))
+        elif 0 <= event.lane < len(found):
+            found[event.lane] = _after(found[event.lane], event)
+            if isinstance(event, Rewound):
+                back[event.lane] = number
+    return [_with_steps(db, lane, back.get(lane.index, 0)) for lane in found]
 
 
 def ends(db: sqlite3.Connection) -> dict[int, int]:
@@ -132,7 +138,7 @@ def _after(lane: Past, event: AnyEvent) -> Past:
         case StatusChanged():
             return change(lane, paused=event.status == "paused", steps=event.step)
         case RateChanged():
-            kept = tuple(one for one in lane.changes if one.step <= event.step)
+            kept = _until(lane.changes, event.step)
             stands = kept[-1].factor if kept else None if lane.born else 1.0
             if event.factor == stands:  # told again by a process that goes on: what was to come is still to come
                 return change(lane, rate=None)
@@ -140,12 +146,17 @@ def _after(lane: Past, event: AnyEvent) -> Past:
         case Rewound(why="recovered" | "resumed"):
             return change(lane, end=None, steps=event.step, restarts=lane.restarts + (event.why == "recovered"))
         case Rewound():
-            kept = tuple(one for one in lane.changes if one.step <= event.step)
+            kept = _until(lane.changes, event.step)
             return change(lane, end=None, steps=event.step, paused=False, changes=kept, rate=None,
                           born=0 if event.why == "restarted" else lane.born)
         case Ended():
             return change(lane, end=event.reason, steps=event.step)
     return lane
+
+
+def _until(changes: tuple[RateChanged, ...], step: int) -> tuple[RateChanged, ...]:
+    """The turns of the dial at a step and before it."""
+    return changes[:bisect_right(changes, step, key=lambda change: change.step)]
 
 
 def _with_steps(db: sqlite3.Connection, lane: Past, after: int) -> Past:

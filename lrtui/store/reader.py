@@ -102,9 +102,10 @@ class Reader:
                     break
             else:
                 self.caught_up = len(found) < rows
-        except sqlite3.Error as error:
+        except (sqlite3.Error, msgspec.DecodeError) as error:
             if not found:  # else what came before it counts, and the next look meets the trouble again
-                raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
+                where = f" behind row {self._last}" if isinstance(error, msgspec.DecodeError) else ""
+                raise StoreUnavailable(f"{self.run / DATABASE}{where}: {error}") from error
         return list(merge(found))
 
     def event(self, row: int) -> AnyEvent | None:
@@ -114,11 +115,11 @@ class Reader:
             return self._again[row][0]
         try:
             found = self._db.execute("SELECT body FROM events WHERE id = ?", (row,)).fetchone()
-        except sqlite3.Error:
+            event = events.decode(found[0]) if found else None
+        except (sqlite3.Error, msgspec.DecodeError):
             return None
-        if found is None:
+        if event is None:
             return None
-        event = events.decode(found[0])
         self._again[row] = event, len(found[0])
         self._again_bytes += len(found[0])
         while self._again_bytes > KEPT_BYTES and len(self._again) > 1:

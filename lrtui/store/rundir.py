@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from lrtui.core.errors import RunError
+from lrtui.core.files import absolute
 from lrtui.core.text import closest, literal, one_line
 
 DATABASE = "run.db"
@@ -21,7 +22,7 @@ TAIL_BYTES = 4000
 def runs_folder(given: str | None = None) -> Path:
     """The folder of all runs: the one given, else $LRTUI_RUNS, else the platform's state folder."""
     chosen = given or os.environ.get("LRTUI_RUNS")
-    return Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_state_dir("lrtui")) / "runs"
+    return absolute(chosen) if chosen else Path(platformdirs.user_state_dir("lrtui")) / "runs"
 
 
 def create(runs: Path, scenario: str) -> Path:
@@ -43,7 +44,7 @@ def create(runs: Path, scenario: str) -> Path:
 def listing(runs: Path) -> list[Path]:
     """The run directories in `runs`, newest first."""
     try:
-        found = [path for path in runs.iterdir() if (path / DATABASE).is_file()]
+        found = [path for path in runs.iterdir() if os.path.isfile(path / DATABASE)]  # unlike Path's, it never raises
     except OSError:
         return []
     return sorted(found, key=_begun, reverse=True)
@@ -65,9 +66,9 @@ def find(name: str | None, runs: Path) -> Path:
         if known:
             return known[0]
         raise RunError(f"no runs in {runs}", "start one with `lrtui race`, or name a folder with --runs")
-    path = Path(name).expanduser()
-    if (path / DATABASE).is_file():
-        return path.absolute()
+    path = absolute(name)
+    if os.path.isfile(path / DATABASE):
+        return path
     matches = [run for run in known if run.name.startswith(name)]
     exact = [run for run in matches if run.name == name]
     if exact or matches:

@@ -28,6 +28,7 @@ from lrtui.tui.tiers import Look
 
 SAID_S = 12.0
 
+
 class LrtuiApp(App[Follower]):
     """Begins with the picker, or with a run. Gives back the run that was watched last, for what stays in the scrollback."""
 

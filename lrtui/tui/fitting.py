@@ -27,9 +27,9 @@ def shown(view: RaceView, state: RaceState) -> XAxis:
     if not view.zooms:
         return full
     axis = full._replace(start=view.zooms[-1][0], stop=view.zooms[-1][1])
-    low, high, end = (_even(axis, value) for value in (axis.start, axis.stop, newest(view, state)))
-    if view.follow and end >= high:
-        axis = moved(axis, PART * math.floor((end - high) / (PART * (high - low)) + 1))
+    beyond = axis.share(newest(view, state)) - 1
+    if view.follow and beyond >= 0:
+        axis = axis.moved(PART * math.floor(beyond / PART + 1))
         view.zooms[-1] = axis.start, axis.stop
     return axis
 
@@ -41,36 +41,6 @@ def newest(view: RaceView, state: RaceState) -> float:
     return max((axis.value(lane, state.race, max(lane.steps - 1, 0)) for lane in lanes), default=0.0)
 
 
-def zoomed(axis: XAxis, about: float, factor: float) -> XAxis:
-    """The axis with 1 / factor of its range; the number `about` stays where it is on the screen."""
-    low, high, middle = (_even(axis, value) for value in (axis.start, axis.stop, about))
-    low, high = middle - (middle - low) / factor, middle + (high - middle) / factor
-    return axis._replace(start=_back(axis, low), stop=_back(axis, high))
-
-
-def moved(axis: XAxis, share: float) -> XAxis:
-    """The axis moved to the right by a share of what is visible."""
-    low, high = _even(axis, axis.start), _even(axis, axis.stop)
-    by = share * (high - low)
-    return axis._replace(start=_back(axis, low + by), stop=_back(axis, high + by))
-
-
-def share(axis: XAxis, value: float) -> float:
-    """Where a number lies between the axis' start (0) and its stop (1), on the screen."""
-    low, high = _even(axis, axis.start), _even(axis, axis.stop)
-    return (_even(axis, value) - low) / (high - low)
-
-
-def within(axis: XAxis, full: XAxis) -> XAxis:
-    """The axis moved into all that there is; all of it where it is as large."""
-    low, high = _even(axis, axis.start), _even(axis, axis.stop)
-    least, most = _even(axis, full.start), _even(axis, full.stop)
-    if high - low >= most - least:
-        return full
-    by = max(0.0, least - low) - max(0.0, high - most)
-    return axis._replace(start=_back(axis, low + by), stop=_back(axis, high + by))
-
-
 def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
     """The least range in units of the axis."""
     if axis.kind in CLOCKS:
@@ -80,7 +50,7 @@ def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
 
 def fitted(view: RaceView, state: RaceState) -> Limits:
     """The y axis of the quantity: outliers left out unless the full range is asked for, linear where values are <= 0."""
-    lanes = [state.lanes[index] for index in view.shown]
+    lanes = [state.lanes[index] for index in charted(view)]
     tracks = [(lane, one) for lane in lanes if (one := track(lane, view.quantity)) is not None]
     windows = [one.window(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
     well = [ends_well(lane, state) for lane, _ in tracks]
@@ -95,18 +65,23 @@ def fitted(view: RaceView, state: RaceState) -> Limits:
     return view.limits.with_log(log).fit(found.low, found.high) if kept else Limits.around(found.low, found.high, log)
 
 
+def charted(view: RaceView) -> list[int]:
+    """The lanes whose curves are to be seen: one that is enlarged has the axis for itself, all others share one."""
+    return [view.chosen] if view.stage == "enlarged" and view.shown else view.shown
+
+
 def is_fitted(view: RaceView) -> bool:
     """Whether the y axis was made for what is shown now, and not for another quantity, scale or part."""
     return view.fitted_for == _what(view)
 
 
 def _what(view: RaceView) -> tuple[object, ...]:
-    return view.quantity, view.log, view.full_range, tuple(view.zooms), view.x_kind, view.x_log, tuple(view.shown)
+    return view.quantity, view.log, view.full_range, tuple(view.zooms), view.x_kind, view.x_log, tuple(charted(view))
 
 
 def fitted_rates(view: RaceView, state: RaceState) -> Limits:
     """The y axis of the rates, of those that schedules have in store too; logarithmic, unless all of them are zero."""
-    lanes = [state.lanes[index] for index in view.shown]
+    lanes = [state.lanes[index] for index in charted(view)]
     ranges = [lane.columns["applied_lr"].finite_range() for lane in lanes if "applied_lr" in lane.columns]
     ranges = [one for one in (*ranges, *(lane.plan_range for lane in lanes)) if math.isfinite(one.low)]
     if not ranges:
@@ -116,12 +91,3 @@ def fitted_rates(view: RaceView, state: RaceState) -> Limits:
     if low <= 0 and positive:
         low = min(positive)  # a rate of zero is the bottom of a warmup, not a reason to lose the decades
     return view.rate_limits.with_log(low > 0).fit(low, high)
-
-
-def _even(axis: XAxis, value: float) -> float:
-    """A number where equal distances are equally wide."""
-    return math.log1p(max(value, 0.0)) if axis.log else value
-
-
-def _back(axis: XAxis, even: float) -> float:
-    return math.expm1(even) if axis.log else even

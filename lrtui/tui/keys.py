@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
@@ -12,7 +12,6 @@ from lrtui.tui import keynames
 
 QUARTER = 0.25
 """Decades by which a turn of the dial moves the rate."""
-Where = Literal["race", "picker", "finder"]
 
 
 class Key(NamedTuple):
@@ -70,10 +69,14 @@ RACE = (
     Key("lane.edit", ("e",), "e", "ask('edit')", "Edit the lane: fork it with other options or schedule"),
     Key("race.add", ("a",), "a", "ask('add')", "Add a lane, from step 0 and the shared initial weights"),
     Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume", "Resume a race that was interrupted or lost its crew"),
-    Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay"),
-    Key("view.filmstrip", ("I",), "I", "filmstrip", "What all lanes drew at the same step; ←→ go through time", "samples"),
-    Key("view.events", ("L",), "L", "log", "All that happened, of the lanes that are shown", "log"),
-    Key("view.console", ("w",), "w", "console", "What the chosen lane's task has printed"),
+    Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay",
+        palette="Overlay: all curves in one chart, and back"),
+    Key("view.filmstrip", ("I",), "I", "filmstrip", "What all lanes drew at the same step; ←→ go through time", "samples",
+        palette="Samples of all lanes at the same step (filmstrip)"),
+    Key("view.events", ("L",), "L", "log", "All that happened, of the lanes that are shown", "log",
+        palette="Log: all that happened, of the lanes that are shown"),
+    Key("view.console", ("w",), "w", "console", "What the chosen lane's task has printed",
+        palette="Console: what the chosen lane's task has printed"),
     Key("view.page_up", ("pageup",), "PgUp PgDn", "scroll(-1)", "Scroll a page in log, console and lists; ten samples",
         palette="Scroll a page up"),
     Key("view.page_down", ("pagedown",), "", "scroll(1)", "", palette="Scroll a page down"),
@@ -81,11 +84,14 @@ RACE = (
         palette="Go to the oldest line or sample"),
     Key("view.newest", ("end",), "", "scroll(9999999)", "", palette="Go to the newest line or sample"),
     Key("view.time_base", ("B",), "B", "time_base", "Time base of the machine's bars: 1, 5 or 30 minutes"),
-    Key("view.filter", ("slash",), "/", "filter", "Show only the lanes that match, such as adam lr>=1e-3 !nan", "filter"),
+    Key("view.filter", ("slash",), "/", "filter", "Show only the lanes that match, such as adam lr>=1e-3 !nan", "filter",
+        palette="Filter: show only the lanes that match"),
     Key("lane.pin", ("p",), "p", "pin", "Pin the chosen lane: it comes first, and stays whatever the filter says"),
-    Key("lane.solo", ("O",), "O", "solo", "Only the chosen lane everywhere, or all again"),
+    Key("lane.solo", ("O",), "O", "solo", "Only the chosen lane everywhere, or all again",
+        palette="Solo: only the chosen lane everywhere, or all again"),
     Key("view.order", ("v",), "v", "order", "Order of the standings: smoothed loss, best loss, loss at equal budget"),
-    Key("view.differences", ("d",), "d", "differences", "The settings in which the lanes differ, and back"),
+    Key("view.differences", ("d",), "d", "differences", "The settings in which the lanes differ, and back",
+        palette="Differences: the settings in which the lanes differ"),
     Key("lane.explain", ("i",), "i", "explain", "Explain the chosen lane's rates with its own numbers", "explain"),
     Key("view.smooth", ("s",), "s S", "smooth(1)", "Smooth the curves more, less (0, 0.6, 0.9, 0.97, 0.99)", "smooth",
         palette="Smooth the curves more"),
@@ -105,7 +111,9 @@ RACE = (
     Key("view.pan_right", ("right_square_bracket",), "", "pan(1)", "", palette="Move the zoomed part to the right"),
     Key("view.follow", ("F",), "F", "follow", "The zoomed part follows the newest step, or stays"),
     Key("view.zoom_back", ("backspace",), "Backspace", "zoom_back", "Back to the part before the last zoom"),
-    Key("view.crosshair", ("c",), "c", "crosshair", "Values of all lanes at one step; ←→ move it, Shift+←→ a tenth", "values"),
+    Key("view.usual", ("D",), "D", "usual", "Default curves: the loss by steps, not smoothed, not zoomed"),
+    Key("view.crosshair", ("c",), "c", "crosshair", "Values of all lanes at one step; ←→ move it, Shift+←→ a tenth", "values",
+        palette="Crosshair: values of all lanes at one step, or none"),
     Key("cursor.left", ("shift+left",), "", "cursor(-1)", "", palette="Crosshair a tenth of the width to the left"),
     Key("cursor.right", ("shift+right",), "", "cursor(1)", "", palette="Crosshair a tenth of the width to the right"),
     Key("cursor.best", ("b",), "b", "best", "Crosshair at the best value of the chosen lane"),
@@ -116,7 +124,8 @@ RACE = (
     Key("cursor.alert", ("exclamation_mark",), "!", "mark(1, '!✗')", "Crosshair at its next alert or NaN"),
     Key("cursor.rate", ("tilde",), "~", "mark(1, '▲▼')", "Crosshair at its next change of the rate"),
     Key("race.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for this task", "find"),
-    Key("race.write", ("W",), "W", "write", "Write a page about this race, for a browser (asks for a file)"),
+    Key("race.write", ("W",), "W", "write", "Write a page about this race, for a browser (asks for a file)",
+        palette="Report: write a page about this race, for a browser (HTML)"),
     Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
     Key("app.help", ("question_mark",), "?", "help", "This help", "help"),
     Key("app.quit", ("q", "ctrl+c"), "q", "leave", "Quit (asks: leave it running, stop it, or back)", "quit"),
@@ -154,13 +163,19 @@ LEGEND = {"✗": "the last finite value before a NaN or an infinity, or of a lan
           "^": "a spike: a loss six standard deviations above those before it", "«": "where a lane was rewound to",
           "▪": "a snapshot that is kept", "↑ ↓": "the curve goes on above, below the chart",
           "│": "the crosshair: the values of that step; ~ the smoothed one",
-          "dashes": "the ninth lane and those after it have colours again, in other line styles",
+          "dashes": "the ninth lane and those after it have colours again, in other line styles; in a terminal without colours "
+                    "each lane has its own",
           "bold": "a smoothed curve (EMA: TensorBoard's average), over the raw one, which is faint",
           "gap": "the leader's value times so much; + where it is that much more",
           "change": "of the average loss over the last tenth of the lane's steps",
           "→0.12": "steps until the average loss was there: a tenth above the lowest of any lane; after: the time for it",
           "memory, time": "a lane's part of what its process holds, and of the training time of all lanes lately",
           "*": "a pinned lane",
+          "NaN DIVERGED": "the loss is not finite; it has left where it began, or its best, far below",
+          "HOT OK COLD": "of the early steps: too long, the loss shakes or rises; well chosen; too short, more was to be gained",
+          "STALLED": "nothing gained for a tenth of the budget: at the floor, dead, hot or cold",
+          "SEISMIC": "shakes three times as much as a lane that is lower",
+          "fair": "checksums of the first weights and of the batches: all lanes began with the same and see the same",
           "↓smoothed": "what the standings go by (v): the best loss; the average loss after as many steps as all have made "
                        "(at 120); or that of now, of the last ten steps or so (EMA 0.9)"}
 """The signs on a race's screen, for its help."""
@@ -191,9 +206,12 @@ def sections(table: tuple[Key, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:
     """(keys, what they do) for help and README: with the keys that a person has chosen for them."""
-    return [(key.shown, key.help) for key in (*chosen(table), PALETTE) if key.shown]
+    return [line for _, lines in sections(table) for line in lines]
 
 
+FIRST = ("lane.left", "lane.enlarge", "lane.hotter", "lane.pause", "view.overlay", "view.smooth", "view.crosshair", "view.filter",
+         "lane.fork", "lane.rewind")
+"""What the footer of a race begins with, so that a narrow one has something of everything; the rest as in the table."""
 LIVING = ("lane.hotter", "lane.pause", "lane.stop")
 """What only a lane that lives can be told."""
 
@@ -201,6 +219,7 @@ LIVING = ("lane.hotter", "lane.pause", "lane.stop")
 def footer_words(table: tuple[Key, ...], *, over: bool = False) -> list[tuple[str, str]]:
     """(key, word) for the footer; `over`: of a race that has ended."""
     shown = [key for key in chosen(table) if key.footer and not (over and key.id in LIVING)]
+    shown.sort(key=lambda key: FIRST.index(key.id) if key.id in FIRST else len(FIRST))
     return [(key.shown.split(" ")[0], key.footer) for key in shown]
 
 

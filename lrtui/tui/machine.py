@@ -17,7 +17,7 @@ import psutil
 
 from lrtui.core.state import RaceState
 from lrtui.store.identity import Process
-from lrtui.tui.history import History, Shares
+from lrtui.tui.machinehistory import History, Shares
 
 NAN = math.nan
 LATELY_S = 10.0

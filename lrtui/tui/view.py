@@ -21,6 +21,8 @@ from lrtui.tui.render.axis import Limits
 StageName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
 """What the room in the middle shows: all lanes' panes, the chosen lane's alone, or one thing about all of them."""
 
+CURVES = ("quantity", "log", "x_kind", "x_log", "smoothing", "full_range", "zooms", "follow", "cursor", "landed")
+"""The fields of a view that say what the curves show and how."""
 X_WORDS: dict[XKind, str] = {"step": "steps", "epoch": "epochs", "samples": "samples", "wall": "wall time",
                              "time": "training time"}
 
@@ -76,7 +78,7 @@ class RaceView:
     pictures: dict[int, Sampled | None] = field(default_factory=dict)
     """By a lane's index, while there is a crosshair: what had been drawn last by then; without, panes show the newest."""
     base: int = 0
-    """Of the machine's bars: a place in `history.BASES`."""
+    """Of the machine's bars: a place in `machinehistory.BASES`."""
     loads: dict[int, LaneLoad] = field(default_factory=dict)
     """By a lane's index: what it costs; empty while nothing trains."""
     x: XAxis = field(default_factory=lambda: XAxis("step", False, 0.0, 1.0))

@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 
 from lrtui.core.errors import LrtuiError
+from lrtui.core.numbers import size
 from lrtui.core.text import one_line
 
 
 def write_page(run: Path, path: Path) -> str:
     """What was written, in words, once it is there; LrtuiError with what `lrtui report` says where it could not be."""
     done = subprocess.run([sys.executable, "-m", "lrtui", "report", str(run), "--html", str(path)], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, check=False)
+                          capture_output=True, text=True, errors="replace", check=False)
     if done.returncode or not path.is_file():
         why = [line for line in done.stderr.splitlines() if line.strip()]
         raise LrtuiError(one_line(why[0].removeprefix("lrtui: ") if why else f"lrtui report ended with {done.returncode}"),
                          one_line(why[1]) if len(why) > 1 else "")
-    return f"page written: {path} ({path.stat().st_size / 1000:.0f} kB)"
+    return f"page written: {path} ({size(path.stat().st_size)})"

@@ -32,10 +32,10 @@ class SpriteDenoiser:
         return nn.functional.l1_loss(model(before), target)
 
     def sample(self, model: nn.Module) -> Tensor:
-        """Two sprites that training never saw, each as before, after, target."""
+        """Two sprites that training never saw, each as after, before, target: where one picture has room it is what came out."""
         before, target = _pairs(2, seed=3)
         after = model(before.to(next(model.parameters()).device)).cpu().nan_to_num(0.0).clamp(0, 1)
-        return torch.stack([before, after, target], dim=1).flatten(0, 1)
+        return torch.stack([after, before, target], dim=1).flatten(0, 1)
 
 
 def _pairs(count: int, seed: int) -> tuple[Tensor, Tensor]:

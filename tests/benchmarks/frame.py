@@ -26,7 +26,7 @@ from lrtui.core.events import Column, Started, Steps
 from lrtui.core.state import RaceState, apply
 from lrtui.core.verdicts import verdict
 from lrtui.tui.layout import arrange, pane_parts
-from lrtui.tui.render import pane, panels, table
+from lrtui.tui.render import pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
 
@@ -86,7 +86,7 @@ class Screen:
             pane.draw(self.canvas.view(rect), lane, verdict(lane, self.state), self.view, self.state.race, chosen=index == 0,
                       figures=figures)
         if figures:
-            table.draw(self.canvas.view(self.layout.standings), self.state, self.view)
+            standings.draw(self.canvas.view(self.layout.standings), self.state, self.view)
         panels.log(self.canvas.view(self.layout.log), self.state)
 
     def frame(self) -> None:

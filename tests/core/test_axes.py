@@ -212,3 +212,17 @@ def test_an_axis_is_of_use_before_anything_has_happened():
         assert x.start < x.stop
         assert len(x.edges(state.lanes[0], state.race, 9)) == 10
         assert math.isfinite(x.value(state.lanes[0], state.race, 3))
+
+
+@given(st.booleans(), st.floats(0, 1), st.floats(0.1, 0.9), st.floats(0, 1))
+def test_a_range_is_zoomed_about_a_number_and_moved_within_all_there_is(log, here, size, by):
+    full = XAxis("step", log, 0.0, 1000.0)
+    about = full.at(here)
+    near = full.zoomed(about, 1 / size)
+    assert near.share(about) == pytest.approx(here, abs=1e-6)
+    assert near.zoomed(about, size).within(full) == full
+    moved = near.moved(by).within(full)
+    assert full.share(moved.stop) - full.share(moved.start) == pytest.approx(size, abs=1e-6)
+    assert moved.start >= -1e-6
+    assert moved.stop <= 1000 + 1e-6
+    assert moved.within(full).start == pytest.approx(moved.start, abs=1e-6)

@@ -42,7 +42,7 @@ def test_schedules_are_compared_with_their_options():
     state = race(*({"lr": 0.1, "schedule": schedule} for schedule in schedules))
     assert found(state) == {
         "schedule": ("StepLR", "StepLR", "none"), "schedule step_size": ("10", "20", "–"),
-        "schedule gamma": ("usual", "0.5", "–"), "schedule every": ("epoch", "epoch", "–")}
+        "schedule gamma": ("usual", "0.5", "–"), "stepped every": ("epoch", "epoch", "–")}
 
 
 def test_lists_and_switches_are_text():
@@ -65,3 +65,10 @@ def test_text_of_a_scenario_is_one_plain_line():
 def test_one_lane_has_everything_in_common_with_itself():
     state = race({"lr": 0.1})
     assert found(state) == {}
+
+
+def test_an_option_of_a_persons_own_schedule_may_be_called_every(tmp_path):
+    (tmp_path / "own.py").write_text("class Own:\n    def step(self):\n        pass\n")
+    own = {"name": f"{tmp_path}/own.py:Own", "interval": "batch"}
+    state = race({"schedule": {**own, "every": 5}}, {"schedule": {**own, "every": 7}})
+    assert found(state) == {"schedule every": ("5", "7")}

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.numbers import LOSS_WIDTH, RATE_WIDTH, count, duration, loss, rate
+from lrtui.core.numbers import LOSS_WIDTH, RATE_WIDTH, ago, count, duration, loss, rate, size
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,16 @@ def test_counts_have_three_digits_and_a_letter(value: float, text: str) -> None:
 )
 def test_durations_read_like_a_clock(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (-1, "0 s ago"), (42.9, "42 s ago"), (91, "1 min ago"), (1272, "21 min ago"), (5401, "1 h ago"), (86_400, "24 h ago"),
+    (200_000, "2 days ago")])
+def test_how_long_ago_has_one_unit(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 kB"), (870_400, "870 kB"), (2_500_000, "2.5 MB"), (312e6, "312 MB"),
+                                             (1.24e9, "1.24 GB")])
+def test_bytes_have_the_unit_in_which_they_are_short(count: float, text: str) -> None:
+    assert size(count) == text

@@ -106,14 +106,12 @@ def test_window_of_sparse_points_equals_reading_every_point(
 
 @given(walks(), st.integers(1, 400))
 @settings(max_examples=100, deadline=None)
-def test_range_and_last_finite_value_follow_every_block(walk: NDArray[np.float32], block: int) -> None:
+def test_range_and_values_follow_every_block(walk: NDArray[np.float32], block: int) -> None:
     series = series_of(walk, block)
     finite = walk[np.isfinite(walk)]
     expected = [finite.min(), finite.max()] if len(finite) else [math.nan, math.nan]
     positive = finite[finite > 0].min() if (finite > 0).any() else math.nan
     np.testing.assert_array_equal(series.finite_range(), [*expected, positive])
-    where = np.flatnonzero(np.isfinite(walk))
-    assert series.last_finite == ((where[-1], walk[where[-1]]) if len(where) else None)
     np.testing.assert_array_equal(series.values, walk)
 
 
@@ -138,7 +136,6 @@ def test_an_empty_series_has_an_empty_window() -> None:
     assert np.isnan(window.lo).all()
     assert not window.gap.any()
     assert math.isnan(Series().last)
-    assert Series().last_finite is None
 
 
 def test_values_are_read_only() -> None:
@@ -163,7 +160,6 @@ def test_a_series_that_is_cut_is_as_if_it_had_never_been_longer(values, count):
     assert len(longer) == len(values)
     assert repr(found.values.tolist()) == repr(shorter.values.tolist())
     assert repr(found.finite_range()) == repr(shorter.finite_range())
-    assert repr(found.last_finite) == repr(shorter.last_finite)
     found.extend([1.0, math.nan])
     shorter.extend([1.0, math.nan])
     assert repr(found.window(0, 260, 7)) == repr(shorter.window(0, 260, 7))

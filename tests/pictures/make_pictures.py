@@ -28,6 +28,7 @@ from lrtui.core.crewtalk import Preview  # noqa: E402  # after the path, as belo
 from lrtui.core.spec import Race  # noqa: E402
 from lrtui.find import plan  # noqa: E402
 from lrtui.tui.app import LrtuiApp  # noqa: E402
+from lrtui.tui.render.canvas import style, style_count  # noqa: E402
 from lrtui.tui.tiers import Look  # noqa: E402
 from tests.tui.viewer import NEVER, Viewer, hold_the_time  # noqa: E402
 
@@ -113,6 +114,8 @@ def draw_terminal(name: str) -> str:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         _alone(patch, folder)
         run = _run("lr-dial", 0.7, Path(folder))
+        for number in range(style_count()):
+            style(number)._ansi = None  # Rich keeps the codes for the first kind of terminal that it wrote to
         with Viewer(Path(folder), run, (width, height), look=TIERS[tier]) as viewer:
             viewer.look(5)
             strips = viewer.screen._compositor.render_strips(viewer.screen.size)

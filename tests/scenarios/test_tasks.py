@@ -314,3 +314,11 @@ def test_diabetes_names_its_source() -> None:
     text = (SCENARIOS / "tasks" / "diabetes.csv").read_text("utf-8")
     assert text.startswith("#")
     assert "Least Angle Regression" in text
+
+
+def test_the_first_picture_of_the_denoiser_is_what_came_out() -> None:
+    """A pane has room for one, and what went in is the same in every lane."""
+    task = build("sprite-denoiser")
+    first, second = (sample(task, new_model(task, seed)) for seed in (1, 2))
+    assert not torch.equal(first[0], second[0])
+    assert torch.equal(first[1:3], second[1:3])

@@ -89,7 +89,7 @@ class TestLines:
         follower.catch_up()
         told = [text for _, _, text in follower.state.log]
         assert len(follower.lines) == follower.state.log_count == len(told) == 5
-        again = [telling.line(follower.state, follower.reader.event(follower.lines.row(number))) for number in range(5)]
+        again = [telling.line(follower.reader.event(follower.lines.row(number))) for number in range(5)]
         assert again[:4] == told[:4]
         assert told[4].startswith(again[4])
 

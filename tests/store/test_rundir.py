@@ -98,3 +98,21 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(tmp_path):
     assert "\x1b" not in str(refused.value)
     with pytest.raises(RunError, match="no runs in"):
         rundir.find(None, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-is-called-so/run"])
+def test_a_name_that_no_file_can_have_is_no_run(name, tmp_path):
+    with pytest.raises(RunError, match="no run"):
+        rundir.find(name, tmp_path)
+
+
+def test_a_folder_that_may_not_be_looked_into_hides_no_run(tmp_path, monkeypatch):
+    run, other = make(tmp_path, "mine-20260101-000000-aaaa"), make(tmp_path, "yours-20260101-000000-bbbb")
+    look = os.stat
+
+    def refused(path, **keys):
+        if str(path).startswith(str(other)):
+            raise PermissionError
+        return look(path, **keys)
+    monkeypatch.setattr(os, "stat", refused)
+    assert rundir.listing(tmp_path) == [run]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,3 +223,18 @@ def test_frames_come_as_often_as_is_wanted(clock: Clock, run: Path) -> None:
             assert screen._slower == 10 / fps  # type: ignore[attr-defined]
             figures = [look for look in range(1, 61) if setattr(screen, "_ticks", look) or screen._each(5)]  # type: ignore[attr-defined]
             assert len(figures) == (60 if fps == 1 else 4)
+
+
+def test_without_colours_each_curve_over_the_others_has_a_line_style_that_the_legend_shows(run: Path) -> None:
+    with Viewer(run.parent, run, (100, 30), look=Look("none")) as viewer:
+        viewer.look(10)
+        viewer.press("o")
+        legend = next(line for line in viewer.lines if "C 🚀" in line)
+        pieces = ["".join(sign for sign in part if 0x2800 <= ord(sign) < 0x2900) for part in re.split(r" [ABC] ", legend)[:3]]
+        assert all(pieces)
+        assert len(set(pieces)) == 3
+    with Viewer(run.parent, run, (100, 30), look=Look("256")) as viewer:
+        viewer.look(10)
+        viewer.press("o")
+        legend = next(line for line in viewer.lines if "C 🚀" in line)
+        assert not any(0x2800 <= ord(sign) < 0x2900 for sign in legend)

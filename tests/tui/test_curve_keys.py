@@ -48,6 +48,15 @@ def step(viewer: Viewer) -> int:
 
 
 class TestWhatIsDrawn:
+    def test_capital_d_shows_the_curves_as_they_are_at_first(self, viewer):
+        before, order = viewer.text, viewer.screen.view.order
+        viewer.press("m", "s", "t", "X", "g", "y", "z", "c")
+        assert not viewer.screen.view.usual
+        viewer.press("D")
+        assert viewer.screen.view.usual
+        assert viewer.screen.view.order == order
+        assert viewer.text == before
+
     @pytest.mark.parametrize("stage", [(), ("enter",), ("o",)])
     def test_s_smooths_more_and_capital_s_less_and_it_is_said(self, viewer, stage):
         viewer.press(*stage)
@@ -343,3 +352,16 @@ def test_sixty_four_lanes_have_their_letters(tmp_path):
         assert "lowest first" in viewer.text
 
 
+
+
+def test_an_enlarged_lane_has_the_axis_for_itself_and_leaves_no_empty_chart(tmp_path):
+    run = make_run(tmp_path, ("steady", "explodes"))
+    with Viewer(tmp_path, run, (60, 16)) as viewer:
+        viewer.look(10)
+        shared = viewer.screen.view.limits
+        viewer.press("tab", "enter")
+        assert viewer.screen.chosen.status == "nan"
+        assert curves(viewer).strip()
+        assert not any("↑" in line for line in viewer.lines[:-1])
+        viewer.press("enter")
+        assert viewer.screen.view.limits == shared

@@ -97,3 +97,11 @@ def test_the_help_has_every_line_under_a_heading(viewer):
 def test_the_footer_of_a_race_that_is_over_offers_nothing_that_only_a_living_lane_can_be_told():
     there, over = (dict(keys.footer_words(keys.RACE, over=over)) for over in (False, True))
     assert {word: key for key, word in there.items() if key not in over} == {"rate": "+", "pause": "Space", "stop": "x"}
+
+
+@pytest.mark.parametrize(("word", "wanted"), [
+    ("overlay", "view.overlay"), ("samples", "view.filmstrip"), ("filmstrip", "view.filmstrip"), ("log:", "view.events"),
+    ("console", "view.console"), ("filter:", "view.filter"), ("solo", "lane.solo"), ("differences", "view.differences"),
+    ("crosshair:", "view.crosshair"), ("report", "race.write"), ("standings", "view.order"), ("default", "view.usual")])
+def test_the_palette_knows_things_by_the_words_of_the_readme(word, wanted):
+    assert wanted in [key.id for key in keys.RACE if word in key.name.lower()]

@@ -9,7 +9,7 @@ import pytest
 
 from lrtui.core.events import Column
 from lrtui.core.standings import ORDERS
-from lrtui.tui.render.table import IMPORTANT, WIDTHS, change_words, fitting, gap_words
+from lrtui.tui.render.standings import IMPORTANT, WIDTHS, change_words, fitting, gap_words, in_sight
 from lrtui.tui.screens.dialogs import Line
 
 from .fake_run import KINDS, block, make_run, say
@@ -116,6 +116,27 @@ class TestTheTable:
             assert [row.split()[-4:-1] for row in viewer.lines if row[1:4].strip().isdigit() and "MB" in row] == [
                 ["149", "MB", "25%"], ["312", "MB", "25%"], ["149", "MB", "50%"]]
         assert "memory" not in fitting(300, 10, "smoothed", loads=False)[0]
+
+    def test_where_not_all_fit_the_leader_and_the_chosen_lane_stay_in_sight(self):
+        assert in_sight(4, 7, 3) == [0, 1, 2, 3]
+        assert in_sight(12, 5, 11) == [0, 8, 9, 10, 11]
+        assert in_sight(12, 5, 0) == [0, 1, 2, 3, 4]
+        for rows in range(1, 12):
+            for place in range(12):
+                found = in_sight(12, rows, place)
+                assert len(found) == len(set(found)) == rows
+                assert found == sorted(found)
+                assert place in found
+                assert found[0] == 0 or rows <= 2
+
+    def test_a_name_that_is_cut_says_so_everywhere(self, tmp_path):
+        run = make_run(tmp_path, ("steady-at-0.000215", *KINDS), done=20)
+        with Viewer(tmp_path, run, (60, 16)) as viewer:
+            viewer.look()
+            assert "A steady-at-0.000215" not in viewer.text
+            cut = [line for line in viewer.lines if "A steady" in line]
+            assert len(cut) == 2
+            assert all("…" in line for line in cut)
 
     @pytest.mark.parametrize(("gap", "ratio", "text"), [
         (1.0, True, "×1.000"), (1.23456, True, "×1.235"), (12.345, True, "×12.3"), (123456.0, True, "×123k"),

@@ -18,8 +18,8 @@ from lrtui.core.state import RaceState, apply
 from lrtui.store import identity
 from lrtui.store.identity import Process
 from lrtui.tui import machine
-from lrtui.tui.history import BASES, BINS, History, Ring, Shares
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Machine, cpu_percent, loads, read
+from lrtui.tui.machinehistory import BASES, BINS, History, Ring, Shares
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .fake_run import make_race, started

@@ -133,9 +133,11 @@ class TestTheList:
         make_run(tmp_path / "runs", ("steady",), title="still-going", done=60, live=True)
         with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
             items = listed(viewer)
-            assert items[0].startswith("still-going  ● running")
+            assert items[0].split() == ["still-going", "●", "running"]
             assert items[1:-1] == NAMES
-            assert items[-1].startswith("longover  ended")
+            assert items[-1].split()[:2] == ["longover", "ended,"]
+            assert items[-1].endswith(" ago")
+            assert items[0].index("●") == items[-1].index("ended")
 
     def test_the_last_run_stands_above_where_it_was_cut_off_and_the_cursor_is_on_it(self, tmp_path):
         older = make_run(tmp_path / "runs", ("steady",), title="older", done=20, over=False)

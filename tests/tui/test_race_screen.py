@@ -221,7 +221,7 @@ class TestKeys:
     def test_the_palette_opens_and_knows_the_keys_by_name(self, viewer):
         viewer.press("ctrl+p")
         viewer.press(*"one chart")
-        viewer.until(lambda: "All curves in one chart" in viewer.text, "the command in the palette")
+        viewer.until(lambda: "Overlay: all curves in one chart" in viewer.text, "the command in the palette")
         viewer.press("enter")
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen) and viewer.screen.view.stage == "overlay", "the overlay")
 

@@ -19,8 +19,8 @@ from lrtui.core.state import RaceState
 from lrtui.settings import Settings
 from lrtui.tui.app import LrtuiApp
 from lrtui.tui.frame import Frame
-from lrtui.tui.history import History
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads
+from lrtui.tui.machinehistory import History
 from lrtui.tui.tiers import Look
 
 from .fake_run import BEGAN

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from lrtui.core.rounding import TINY, multiples, nice
 from lrtui.tui.render.raster import DOTS_Y, dot_row
 
 INTERVALS = 4
@@ -17,7 +18,6 @@ USED = 0.4
 """An axis is kept while the data fill this share of it."""
 DEEPEST = 1e-12
 """The lower end of a logarithmic axis beside its upper end, at the least: a curve that reaches zero leaves it."""
-TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +92,6 @@ def y_ticks(limits: Limits, rows: int) -> tuple[Tick, ...]:
 
 
 @lru_cache(512)
-def x_ticks(start: float, stop: float, width: int) -> tuple[Tick, ...]:
-    """Ticks of a linear x axis [start, stop) in `width` cells, whole numbers; `cell` is where the value lies.
-
-    A label that starts at its cell ends before the next one begins; pass steps, or epochs as steps / steps per epoch.
-    """
-    if stop <= start or width < 1:
-        return ()
-    step = max(1.0, nice((stop - start) / max(1, min(width // 6, 10))))
-    while True:
-        values = list(multiples(start, stop, step))
-        labels = [number_label(value, step, stop) for value in values]
-        cells = [int((value - start) * width / (stop - start)) for value in values]
-        ends = [cell + len(label) + 2 for cell, label in zip(cells, labels, strict=True)]
-        if all(end <= cell for end, cell in zip(ends, cells[1:], strict=False)):
-            break
-        step = nice(step * 1.5)
-    ticks = [Tick(*tick) for tick in zip(cells, values, labels, strict=True)]
-    return tuple(tick for tick in ticks if tick.cell + len(tick.label) <= width)
-
-
-@lru_cache(512)
 def log_x_ticks(low: float, high: float, width: int) -> tuple[Tick, ...]:
     """Ticks of a logarithmic x axis from `low` to `high`, both above 0, in `width` cells: powers of ten, and 2 and 5 of
     them on a short one; a label that has no room is left out."""
@@ -128,18 +107,6 @@ def log_x_ticks(low: float, high: float, width: int) -> tuple[Tick, ...]:
         if cell >= 0 and (not ticks or cell > ticks[-1].cell + len(ticks[-1].label)):
             ticks.append(Tick(cell, float(f"{unit}e{power}"), label))
     return tuple(ticks)
-
-
-def nice(step: float) -> float:
-    """The next 1, 2 or 5 times a power of ten that is at least `step` > 0."""
-    power = 10.0 ** math.floor(math.log10(max(step, TINY)))
-    return next((power * unit for unit in (1, 2, 5) if power * unit >= step * (1 - 1e-9)), power * 10)
-
-
-def multiples(low: float, high: float, step: float) -> Iterator[float]:
-    """The multiples of `step` from `low` to `high`, both included when they are multiples."""
-    for number in range(math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6) + 1):
-        yield number * step
 
 
 def _spread(low: float, high: float, log: bool) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
 from typing import Any
 
@@ -130,10 +131,6 @@ class Canvas:
         part.codes[...] = codes[: part.height, : part.width]
         part.styles[...] = styles if isinstance(styles, int) else styles[: part.height, : part.width]
 
-    def paint(self, rect: tuple[int, int, int, int], style: int) -> None:
-        """Change the style of a part and leave its characters."""
-        self.view(rect).styles[...] = style
-
     def strip(self, y: int) -> Strip:
         """Row y as one segment per run of equal style, in characters that the terminal has."""
         if not self.width:
@@ -195,9 +192,14 @@ def text_width(string: str) -> int:
 
 def fitted(text: str, width: int) -> str:
     """A text in exactly so many cells."""
-    while text_width(text) > width:
-        text = text[:-1]
+    if text_width(text) > width:
+        text = text[:bisect_right(range(1, len(text)), width, key=lambda length: text_width(text[:length]))]
     return text + " " * (width - text_width(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """A text in at most so many cells; where something was cut off stands a dot dot dot."""
+    return text if text_width(text) <= width else fitted(text, width - 1).rstrip() + "…"
 
 
 @lru_cache(2048)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from datetime import datetime
 
+from lrtui.core.axes import XAxis
 from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import rate
@@ -13,9 +14,9 @@ from lrtui.core.text import literal, one_line
 from lrtui.follow import RESUMABLE
 from lrtui.store.reader import Summary
 from lrtui.tui.layout import Rect
-from lrtui.tui.render import chart, raster, styles
+from lrtui.tui.render import chart, raster, styles, xlabels
 from lrtui.tui.render.axis import Limits
-from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
 
 CHART_ROWS = 12
 LEAST_CHART = 5
@@ -57,7 +58,7 @@ def race(canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | Lrt
 
 
 def _heading(canvas: Canvas, title: str, facts: str) -> int:
-    canvas.text(1, 0, one_line(title), styles.BOLD)
+    canvas.text(1, 0, shortened(one_line(title), max(1, canvas.width - 2)), styles.BOLD)
     return _wrapped(canvas, facts, 1, styles.DIM) + 1
 
 
@@ -77,10 +78,10 @@ def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
         if lane_index == rows - 1 and left > 1:
             canvas.text(1, y, f"... and {left} more", styles.DIM)
             return y + 1
-        x = 1 + canvas.text(1, y, f"{lane.letter} {one_line(lane.name)}", styles.lane_bold(lane_index), names + 3)
+        x = 1 + canvas.text(1, y, lane.called, styles.lane_bold(lane_index), names + 3)
         x = max(x, names + 4) + 1
         spec = f"{lane.optimizer} lr={rate(lane.lr)}" + (f"  {lane.schedule}" if lane.schedule else "")
-        canvas.text(x, y, one_line(spec), styles.TEXT)
+        canvas.text(x, y, shortened(one_line(spec), max(1, canvas.width - x - 1)), styles.TEXT)
         y += 1
     return y
 
@@ -122,4 +123,4 @@ def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
         place.codes[owned] = raster.codes(bits)[owned]
         place.styles[owned] = styles.lane(index)
     chart.y_labels(canvas.view(Rect(0, 1, 8, place.height)), limits)
-    chart.x_labels(canvas.view(Rect(8, canvas.height - 1, place.width, 1)), total)
+    canvas.put(8, canvas.height - 1, xlabels.row(XAxis("step", False, 0.0, total), "", 0, place.width), styles.DIM)

@@ -15,12 +15,12 @@ from lrtui.core.spec import Race
 from lrtui.core.state import LaneState
 from lrtui.core.tracks import Track, smoothed, track
 from lrtui.tui.render import raster, styles
-from lrtui.tui.render.axis import Limits, short_label, x_ticks, y_ticks
+from lrtui.tui.render.axis import Limits, short_label, y_ticks
 from lrtui.tui.render.canvas import Canvas, Codes
-from lrtui.tui.render.dashes import SIDES, dashed
+from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
 
-LEFT_DOTS = np.uint8(sum(SIDES[0]))
+LEFT_DOTS = np.uint8(sum(raster.SIDES[0]))
 """The left one of a braille cell's two dot columns."""
 NAN_MARK, ABOVE, BELOW = "✗", "↑", "↓"
 
@@ -175,13 +175,6 @@ def _y_labels(limits: Limits, words: str, width: int, height: int) -> Codes:
     for y, word in zip(free, words.split(), strict=False):
         canvas.text(max(0, width - 1 - len(word)), y, word[:width - 1])
     return canvas.codes
-
-
-def x_labels(canvas: Canvas, total: int) -> None:
-    """Labels of an x axis of so many steps."""
-    canvas.fill()
-    for tick in x_ticks(0, total, canvas.width):
-        canvas.text(tick.cell, 0, tick.label, styles.DIM)
 
 
 def steps_curve(canvas: Canvas, steps: list[int], values: list[float], limits: Limits, total: int,

@@ -15,7 +15,6 @@ from lrtui.core.tracks import smoothed, track
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas, fitted, text_width
-from lrtui.tui.render.dashes import SIDES
 from lrtui.tui.view import RaceView
 
 HIGHER = ("acc", "auc", "bleu", "f1", "iou", "psnr", "r2", "score", "ssim")
@@ -83,7 +82,7 @@ def line(canvas: Canvas, view: RaceView) -> int | None:
     column = view.x.place(view.cursor, 2 * canvas.width)
     if not 0 <= column < 2 * canvas.width:
         return None
-    cell, dots = column // 2, np.uint8(sum(SIDES[column % 2]))
+    cell, dots = column // 2, np.uint8(sum(raster.SIDES[column % 2]))
     codes, tints = canvas.codes[:, cell], canvas.styles[:, cell]
     empty, curves = codes == ord(" "), codes > raster.BLANK
     codes[curves] |= dots  # of a braille character the low byte says which dots it has

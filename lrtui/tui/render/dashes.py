@@ -7,12 +7,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.tui.render.raster import DOTS_X, DOTS_Y, Bits
+from lrtui.tui.render.raster import DOTS_X, DOTS_Y, SIDES, Bits
 
 PATTERNS = ("1", "11110000", "10", "1000", "111111110000", "11110010", "1111010100", "11000000")
 """By how often all colours have been used: dots along a line, 1 where there is one. A solid line comes first."""
-SIDES: tuple[tuple[int, ...], ...] = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-"""The dots of a cell's left and right column, from the top down."""
 LEVEL = 4
 """A column of at most so many dots is part of a level line, which goes on and off from column to column; a higher one is a
 line that goes up or down, and has its gaps between its rows: no spike falls into a gap."""

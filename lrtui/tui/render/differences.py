@@ -10,11 +10,10 @@ from typing import NamedTuple
 from lrtui.core.differences import Differences, differences
 from lrtui.core.lane import LaneState
 from lrtui.core.spec import Race
-from lrtui.core.text import one_line
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import styles
-from lrtui.tui.render.canvas import Canvas, fitted, text_width
-from lrtui.tui.render.table import nothing_shown
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
+from lrtui.tui.render.standings import nothing_shown
 from lrtui.tui.view import RaceView
 
 LONGEST = 40
@@ -76,8 +75,8 @@ def _rows(found: Differences, lanes: Sequence[LaneState], view: RaceView, width:
     """(lines of the table, how many of them at the top stay when it scrolls)."""
     if not found.settings:
         return [], 0
-    names = [Cell(_cut(f"{lane.lane.letter} {one_line(lane.lane.name)}", NAME), _style(lane, view)) for lane in lanes]
-    values = [[Cell(_cut(text, LONGEST)) for text in row] for row in found.cells]
+    names = [Cell(shortened(lane.lane.called, NAME), _style(lane, view)) for lane in lanes]
+    values = [[Cell(shortened(text, LONGEST)) for text in row] for row in found.cells]
     heads = [Cell(name, styles.DIM) for name in found.settings]
     beside = [[Cell(""), *names], *([head, *row] for head, row in zip(heads, values, strict=True))]
     if _width(beside) <= width:
@@ -115,7 +114,3 @@ def _aligned(table: list[Row]) -> list[Row]:
 
 def _style(lane: LaneState, view: RaceView) -> int:
     return styles.lane_chosen(lane.index) if lane.index == view.chosen else styles.lane_bold(lane.index)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if text_width(text) <= width else fitted(text, width - 1).rstrip() + "…"

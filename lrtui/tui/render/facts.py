@@ -31,7 +31,7 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = mat
         _row(canvas, y, [*cells, effective.ratio_words(now.ratio)][:fits], styles.BOLD)
     now = groups[0]
     quantiles = [f"{share}% {effective.known(value, 2)}" for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))]
-    _row(canvas, 1 + shown, ["per element", *quantiles, "usual 10^-3"][:fits], styles.DIM)
+    _row(canvas, 1 + shown, ["per element", *quantiles, f"usual 10^{effective.USUAL_RATIO:g}"][:fits], styles.DIM)
     dial(canvas, 2 + shown, lane, said)
     notes = effective.caveats(lane.lane.optimizer, lane.lane.schedule)
     ours = [line for line in (cost(lane), machinestrip.load_words(load) if load else "", snapshots(lane, disk_share)) if line]

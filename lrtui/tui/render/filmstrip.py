@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import NamedTuple
 
 from lrtui.core.numbers import loss
 from lrtui.core.state import RaceState
-from lrtui.core.text import one_line
 from lrtui.store.lookback import Picture
 from lrtui.tui.film import Card, Film
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import sprite, styles
-from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.sprite import Pixels
 from lrtui.tui.view import RaceView
 
@@ -22,6 +22,8 @@ CARD_LEAST = 18, 6
 """Columns and rows of the smallest card: name, step, and half-size sprites."""
 HEADS = 2
 """Rows of a card over its pictures."""
+HOW_TO_DRAW = ("A method sample(model) in the task, which returns images N x C x H x W in 0..1, is called before the first step "
+               "and after each epoch; its pictures of all lanes stand here side by side.")
 
 
 class Grid(NamedTuple):
@@ -98,20 +100,18 @@ def _nothing(canvas: Canvas, for_ever: bool, shown: bool) -> None:
     if not shown:
         lines = ("No lane is shown.", "Esc shows all of them again.")
     elif for_ever:
-        lines = ("This task draws no samples.", "A method sample(model) in the task, which returns images N x C x H x W",
-                 "in 0..1, is called before the first step and after each epoch; its",
-                 "pictures of all lanes stand here side by side.")
+        lines = ("This task draws no samples.", *textwrap.wrap(HOW_TO_DRAW, max(8, canvas.width - 2)))
     for y, text in enumerate(lines):
         canvas.text(1, 1 + y, text, styles.DIM if y else styles.BOLD)
 
 
 def _card(canvas: Canvas, state: RaceState, card: Card, look: Look, chosen: bool, both: bool) -> None:
     lane = state.lanes[card.lane]
-    title = f"{'▶' if chosen else ' '}{lane.lane.letter} {one_line(lane.lane.name)}"
+    title = f"{'▶' if chosen else ' '}{lane.lane.called}"
     style = styles.lane_chosen(card.lane) if chosen else styles.lane_bold(card.lane)
     if chosen:
         canvas.fill(style, rect=(0, 0, canvas.width, 1))
-    canvas.text(0, 0, title, style)
+    canvas.text(0, 0, shortened(title, canvas.width), style)
     if card.now is None:
         canvas.text(1, 1, "nothing drawn by then", styles.DIM)
         return

@@ -18,7 +18,7 @@ from lrtui.core.text import one_line
 from lrtui.core.verdicts import verdict
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.axis import Limits, log_x_ticks
-from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.pane import status_words
 
 LINE = "┊"
@@ -48,7 +48,7 @@ def header(canvas: Canvas, title: str, phase: str, trouble: str) -> None:
     """What is looked for, and how far it is."""
     canvas.fill(styles.TITLE)
     right = one_line(trouble or phase)[:canvas.width - 20]
-    canvas.text(0, 0, f" {one_line(title)}", styles.TITLE, max(0, canvas.width - text_width(right) - 3))
+    canvas.text(0, 0, shortened(f" {one_line(title)}", max(1, canvas.width - text_width(right) - 3)), styles.TITLE)
     canvas.text(canvas.width - text_width(right) - 1, 0, right, styles.ALERT_BAR if trouble else styles.TITLE)
 
 

@@ -14,9 +14,9 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 from lrtui.palette import Glyphs
+from lrtui.tui.render.raster import BLANK, SIDES
 
 Codes = NDArray[np.uint32]
-BRAILLE = 0x2800
 TABLE_END = 0x3000
 """Code points from here on are wide, or rare: they stand in no table."""
 UNKNOWN = ord("?")
@@ -91,7 +91,7 @@ def _table(tier: Glyphs) -> Codes:
     """By code point below TABLE_END, and one more for all others: what stands in its place."""
     table: Codes = np.arange(TABLE_END + 1, dtype=np.uint32)
     if tier == "blocks":
-        table[BRAILLE:BRAILLE + 256] = [ord(QUADRANTS[_quarters(bits)]) for bits in range(256)]
+        table[BLANK:BLANK + 256] = [ord(QUADRANTS[_quarters(bits)]) for bits in range(256)]
         return table
     table[0] = table[128:] = UNKNOWN  # 0: the second cell of a wide character, none of which is left
     for code in range(0xA0, 0x250):
@@ -103,7 +103,7 @@ def _table(tier: Glyphs) -> Codes:
         own = [ord(sign) for sign in CONSOLE]
         table[own] = own
     for bits in range(256):
-        table[BRAILLE + bits] = ord(HALVES[_quarters(bits)] if tier == "halves" else _letter(bits))
+        table[BLANK + bits] = ord(HALVES[_quarters(bits)] if tier == "halves" else _letter(bits))
     return table
 
 
@@ -114,21 +114,15 @@ def _bare(letter: str) -> int:
     return ord(parts[0]) if bare else UNKNOWN
 
 
-_LEFT, _RIGHT = (0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80)
-"""The dots of a braille cell from top to bottom."""
-
-
 def _quarters(bits: int) -> int:
     """The quarters of a cell with a dot in them."""
-    upper_left, upper_right = bits & (_LEFT[0] | _LEFT[1]), bits & (_RIGHT[0] | _RIGHT[1])
-    lower_left, lower_right = bits & (_LEFT[2] | _LEFT[3]), bits & (_RIGHT[2] | _RIGHT[3])
-    return bool(upper_left) | bool(upper_right) << 1 | bool(lower_left) << 2 | bool(lower_right) << 3
+    pairs = (dots[half:half + 2] for half in (0, 2) for dots in SIDES)
+    return sum(bool(bits & sum(pair)) << place for place, pair in enumerate(pairs))
 
 
 def _letter(bits: int) -> str:
     """The character of ASCII whose ink lies nearest to a cell's dots."""
-    left = [row for row, dot in enumerate(_LEFT) if bits & dot]
-    right = [row for row, dot in enumerate(_RIGHT) if bits & dot]
+    left, right = ([row for row, dot in enumerate(dots) if bits & dot] for dots in SIDES)
     rows = left + right
     if not rows:
         return " "

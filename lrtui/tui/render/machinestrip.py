@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lrtui.core.numbers import size
 from lrtui.core.state import RaceState
-from lrtui.tui.history import BASES, BINS, History
 from lrtui.tui.machine import Gpu, LaneLoad, Reading
+from lrtui.tui.machinehistory import BASES, BINS, History
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import Canvas, text_width
 
@@ -43,7 +44,7 @@ def draw(canvas: Canvas, state: RaceState, reading: Reading | None, history: His
         rest = gpus or [Part("no GPU")]
         flat = [part._replace(past=()) for part in (cpu, memory)]
         _row(canvas, 0, [[Part(where), cpu, memory, *rest, *time_base], [cpu, memory, *rest, *time_base], [cpu, memory, *rest],
-                         [*flat, *rest], [*flat, Part(_together(reading.gpus))]])
+                         [*flat, *rest], [*flat, Part(_together(reading.gpus))], flat, flat[:1]])
         return
     _row(canvas, 0, [[Part(where), cpu, memory, *time_base], [cpu, memory, *time_base]])
     rows = canvas.height - 1
@@ -86,11 +87,6 @@ def load_words(load: LaneLoad) -> str:
     memory = [f"{name} {size(value)}" for name, value in (("memory", load.memory), ("on GPU", load.gpu_memory)) if value == value]
     share = [f"{load.share:.0%} of the training time"] if math.isfinite(load.share) else []
     return ", ".join([f"{' '.join(memory)}{among}"] * bool(memory) + share)
-
-
-def size(value: float) -> str:
-    """Bytes: 312 MB, 1.24 GB."""
-    return f"{value / 1e6:.0f} MB" if value < 1e9 else f"{value / 1e9:.2f} GB"
 
 
 def _row(canvas: Canvas, y: int, choices: list[list[Part]]) -> None:

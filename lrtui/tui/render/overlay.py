@@ -10,7 +10,7 @@ from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import chart, crosshair, marks, raster, styles, xlabels
-from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
 
@@ -106,7 +106,7 @@ def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
     lanes = [state.lanes[index] for index in view.shown]
     words = view.said
     entries = [_name(lane) for lane in lanes]
-    one_row = sum(text_width(text) + 2 for text in entries) + text_width(words) + 2 <= canvas.width and len(lanes) <= FEW
+    one_row = not _dashed(lanes) and sum(text_width(text) + 2 for text in entries) + text_width(words) + 2 <= canvas.width
     start = 0 if one_row or canvas.height < 8 else 1
     if start or one_row:
         canvas.text(canvas.width - text_width(words) - 1 if one_row else 1, 0, words, styles.DIM, canvas.width - 2)
@@ -118,18 +118,23 @@ def _name(lane: LaneState) -> str:
     return f"{lane.lane.letter} {one_line(lane.lane.name)}"
 
 
+def _dashed(lanes: list[LaneState]) -> bool:
+    """Whether colours alone do not tell the lanes apart: then the legend shows their line styles."""
+    return any(styles.line(lane.index) for lane in lanes)
+
+
 def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
     """Names in their colours, one after another in a row, or in columns; only letters where there are too many."""
     texts = [_name(lane) for lane in lanes]
     if not texts:
         canvas.text(1, 0, "no lane matches the filter", styles.DIM)
         return 1
-    if len(lanes) <= FEW and sum(text_width(text) + 2 for text in texts) <= canvas.width:
+    sample = SAMPLE + 1 if _dashed(lanes) else 0
+    if not sample and sum(text_width(text) + 2 for text in texts) <= canvas.width:
         x = 1
         for lane, text in zip(lanes, texts, strict=True):
             x += _entry(canvas, x, 0, text, lane, view) + 2
         return 1
-    sample = SAMPLE + 1 if len(lanes) > FEW else 0
     widest = max(text_width(text) for text in texts) + 2 + sample
     across = max(1, (canvas.width - 1) // widest)
     if across * canvas.height < len(texts):
@@ -152,7 +157,7 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
 
 def _entry(canvas: Canvas, x: int, y: int, text: str, lane: LaneState, view: RaceView, width: int | None = None) -> int:
     style = styles.lane_chosen(lane.index) if lane.index == view.chosen else styles.lane(lane.index)
-    return canvas.text(x, y, text, style, width)
+    return canvas.text(x, y, text if width is None else shortened(text, max(1, width)), style)
 
 
 def _line_style(canvas: Canvas, x: int, y: int, lane: LaneState) -> None:

@@ -13,7 +13,7 @@ from lrtui.core.text import literal, one_line
 from lrtui.core.verdicts import Verdict
 from lrtui.tui.layout import PaneParts, Rect, pane_parts
 from lrtui.tui.render import chart, crosshair, digits, facts, marks, sprite, styles, xlabels
-from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.view import RaceView
 
 STATUS_WIDTH = 16
@@ -59,7 +59,8 @@ def _title(canvas: Canvas, lane: LaneState, said: Verdict, chosen: bool, pinned:
     status = status_words(lane, said)
     sign = "▶" if chosen else " "
     room = canvas.width - len(status) - 2
-    canvas.text(0, 0, f"{sign}{lane.lane.letter}{'*' if pinned else ''} {one_line(lane.lane.name)}", bar, room)
+    name = f"{sign}{lane.lane.letter}{'*' if pinned else ''} {one_line(lane.lane.name)}"
+    canvas.text(0, 0, shortened(name, max(1, room)), bar)  # a rate in it that is cut would be another rate
     canvas.text(canvas.width - len(status), 0, status, bar)
 
 

@@ -9,7 +9,7 @@ from lrtui.core.state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.layout import LEAST, Rect
 from lrtui.tui.render import styles
-from lrtui.tui.render.canvas import Canvas, fitted, text_width
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.logs import log_line
 from lrtui.tui.view import RaceView
 
@@ -26,8 +26,8 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
     right = one_line(trouble) if trouble else "" if seen and canvas.width < 80 else fairness(state, short=canvas.width < 100)
     room = max(0, canvas.width - text_width(right) - 3)
     race = state.race
-    most = [part for part in (_cut(seen, max(16, room - 17)), _phase(state)) if part]
-    words = " " + _cut(one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most)))
+    most = [part for part in (shortened(seen, max(16, room - 17)), _phase(state)) if part]
+    words = " " + shortened(one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most)))
     for part in (*most, race.budget, f"batch {race.batch_size}", f"seed {race.seed}"):
         if text_width(words) + 3 + text_width(part) > room:
             break
@@ -56,11 +56,6 @@ def _phase(state: RaceState) -> str:
     return "paused" if paused == len(living) else f"{len(living)} of {len(state.lanes)} lanes racing"
 
 
-def _cut(text: str, width: int) -> str:
-    """A text in at most so many cells; where something was cut off stands a dot dot dot."""
-    return text if text_width(text) <= width else fitted(text, width - 1).rstrip() + "…"
-
-
 MORE = "  i: all of it"
 """Stands where the sentences about a race are cut."""
 
@@ -70,8 +65,8 @@ def _outcome(canvas: Canvas, state: RaceState) -> int:
     sentences = [one_line(sentence) for sentence in race_sentences(state)]
     lines = [line for sentence in sentences for line in textwrap.wrap(sentence, max(8, canvas.width - 2))]
     if len(lines) > canvas.height:
-        lines = [_cut(sentence, canvas.width - 2) for sentence in sentences][:canvas.height]
-        lines[-1] = _cut(lines[-1], canvas.width - 2 - len(MORE)) + MORE
+        lines = [shortened(sentence, canvas.width - 2) for sentence in sentences][:canvas.height]
+        lines[-1] = shortened(lines[-1], canvas.width - 2 - len(MORE)) + MORE
     for y, line in enumerate(lines):
         canvas.text(1, y, line, styles.BOLD)
     return len(lines)
@@ -93,20 +88,20 @@ def log(canvas: Canvas, state: RaceState) -> None:
     for y, line in enumerate((log_line(state, entry) for entry in entries), int(heading)):
         x = 1 + canvas.text(1, y, line.head, styles.DIM)
         x += canvas.text(x, y, line.sign, line.sign_style) + 1
-        canvas.text(x, y, _cut(line.text, canvas.width - x), line.style)
+        canvas.text(x, y, shortened(line.text, canvas.width - x), line.style)
 
 
 def said(canvas: Canvas, text: str) -> None:
     """What was said to lanes and what they answered, in the place of the machine."""
     canvas.fill()
-    canvas.text(1, 0, _cut(text, canvas.width - 2), styles.BOLD)
+    canvas.text(1, 0, shortened(text, canvas.width - 2), styles.BOLD)
 
 
 def view_words(canvas: Canvas, view: RaceView) -> int:
     """What the curves show, at the right end of a row, where that is not the usual; returns the columns that it takes."""
     if view.usual or view.stage not in ("panes", "enlarged"):
         return 0
-    words = _cut(view.said, max(0, canvas.width - 24))
+    words = shortened(view.said, max(0, canvas.width - 24))
     canvas.text(canvas.width - text_width(words) - 1, 0, words, styles.BOLD)
     return text_width(words) + 2
 

@@ -14,6 +14,8 @@ from lrtui.core.series import Window
 DOTS_X, DOTS_Y = 2, 4
 """Dot columns and dot rows of a cell: a window for a curve of W cells has 2 W columns."""
 BLANK = 0x2800
+SIDES: tuple[tuple[int, ...], ...] = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+"""The dots of a cell's left and right column, from the top down."""
 NOBODY = 0xFF
 """The owner of a cell without a dot."""
 
@@ -52,7 +54,7 @@ class _Columns(NamedTuple):
 def _bit_table() -> NDArray[np.uint8]:
     """bits[side, from, to]: the dots of one half of a cell, from row `from` to before row `to`."""
     table: Bits = np.zeros((DOTS_X, 5, 5), np.uint8)
-    for side, dots in enumerate(((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))):
+    for side, dots in enumerate(SIDES):
         for start in range(5):
             for stop in range(5):
                 table[side, start, stop] = sum(dots[start:stop])

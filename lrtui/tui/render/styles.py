@@ -41,8 +41,9 @@ def lane_faint(index: int) -> int:
 
 
 def line(index: int) -> int:
-    """Which line style a lane has, for `dashes.dashed`: another one each time that the colours begin anew."""
-    return index // LANES
+    """Which line style a lane has, for `dashes.dashed`: another one each time that the colours begin anew, and where there
+    are none another one for each lane."""
+    return index if _look[0] == "none" else index // LANES
 
 
 def choose(colors: Colors, theme: Theme) -> None:

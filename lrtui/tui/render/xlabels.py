@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from lrtui.core.axes import CLOCKS, XAxis
-from lrtui.tui.render.axis import Tick, multiples, nice, number_label
+from lrtui.core.rounding import multiples, nice
+from lrtui.tui.render.axis import Tick, number_label
 from lrtui.tui.render.canvas import Canvas, Codes
 
 APART = 2
@@ -23,13 +24,22 @@ def ticks(x: XAxis, width: int) -> tuple[Tick, ...]:
     """Labels of an axis in `width` cells, each beginning where its value lies; as many as do not touch."""
     if width < 1:
         return ()
-    if x.log:
-        return _log(x, width)
+    if x.log and len(powers := _log(x, width)) > 1:
+        return powers  # within less than a decade there may be none of them
+    usual = _linear(x, width, max(1, min(width // 6, 10)))
+    if len(usual) > 1:
+        return usual
+    finer = _linear(x, width, max(1, width // 4), 1)  # one number alone says nothing of how much a zoomed part is
+    return finer if len(finer) > len(usual) else usual
+
+
+def _linear(x: XAxis, width: int, parts: int, apart: int = APART) -> tuple[Tick, ...]:
+    """Multiples of a round number with so many cells between their labels, `parts` of them or fewer."""
     found: list[Tick] = []
-    for step in _steps(x, (x.stop - x.start) / max(1, min(width // 6, 10))):
+    for step in _steps(x, (x.stop - x.start) / parts):
         values = list(multiples(x.start, x.stop, step))[:width]
         found = [Tick(x.place(value, width), value, label(x, value, step)) for value in values]
-        if all(tick.cell + len(tick.label) + APART <= after.cell for tick, after in itertools.pairwise(found)):
+        if all(tick.cell + len(tick.label) + apart <= after.cell for tick, after in itertools.pairwise(found)):
             break
     return tuple(tick for tick in found if 0 <= tick.cell <= width - len(tick.label))
 

@@ -26,7 +26,7 @@ def new_rate(lanes: Sequence[LaneState]) -> Form:
     def read(given: dict[str, str]) -> list[AnyCommand]:
         value = _number(given["rate"], "rate")
         return [_fit(SetRate(lane=lane.index, rate=value)) for lane in lanes]
-    who = f"{_title(lanes[0])}" if len(lanes) == 1 else f"{len(lanes)} lanes"
+    who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
     return Form(f"{who}: the learning rate of the next step", {"rate": ("", rate(next_rate(lanes[0]), 6))}, read,
                 explain="The schedule goes on from there, in proportion; 0 goes back to it.")
 
@@ -40,7 +40,7 @@ def fork(state: RaceState, lane: LaneState) -> Form:
         value = None if given["rate"].strip() in ("", shown) else _number(given["rate"], "rate")
         return [_fit(Fork(lane=lane.index, child=msgspec.structs.replace(child, expect=""), rate=value))]
     usual = forked_name(state.race, lane.lane)
-    return Form(f"Fork {_title(lane)}: same weights, optimizer and position", {
+    return Form(f"Fork {lane.lane.called}: same weights, optimizer and position", {
         "name": ("name", usual), "rate": ("rate of the next step", shown)}, read,
         explain="With the rate unchanged it goes on exactly as its parent does.")
 
@@ -56,7 +56,7 @@ def rewind(_: RaceState, lane: LaneState) -> Form:
         by = _number(given["by"] or "1", "factor")
         return [_fit(Rewind(lane=lane.index, to=targets[int(given["choice"])], by=by))]
     hot = lane.status == "nan" or any(alert.kind in ("nan", "diverged") for alert in lane.alerts)
-    return Form(f"Rewind {_title(lane)} to a snapshot", {"by": ("rate times", "0.5" if hot else "1")}, read, choices=lines)
+    return Form(f"Rewind {lane.lane.called} to a snapshot", {"by": ("rate times", "0.5" if hot else "1")}, read, choices=lines)
 
 
 def edit(state: RaceState, lane: LaneState) -> Form:
@@ -68,7 +68,7 @@ def edit(state: RaceState, lane: LaneState) -> Form:
         if lane_words(child) == before:
             raise LrtuiError("nothing is changed", "f forks the lane as it is")
         return [Fork(lane=lane.index, child=joining(state.race, child))]
-    return Form(f"Edit {_title(lane)}: a fork of it goes on so", {"lane": ("", before)}, read, explain=WORDS, edited=True)
+    return Form(f"Edit {lane.lane.called}: a fork of it goes on so", {"lane": ("", before)}, read, explain=WORDS, edited=True)
 
 
 def add(state: RaceState, lane: LaneState) -> Form:
@@ -111,7 +111,7 @@ def lanes(race: Race) -> Form:
         if not made:
             raise LrtuiError("no lane is left", "a race needs one at least")
         return msgspec.structs.replace(race, lanes=tuple(made))
-    fields = {f"lane{index}": (one_line(f"{lane.letter} {lane.name}"), lane_words(lane)) for index, lane in enumerate(race.lanes)}
+    fields = {f"lane{index}": (lane.called, lane_words(lane)) for index, lane in enumerate(race.lanes)}
     return Form("The lanes of this race", {**fields, "new": ("one more", "")}, read,
                 explain=f"{WORDS} An empty line leaves its lane out. The scenario's file stays as it is.", edited=True)
 
@@ -121,10 +121,6 @@ def _snapshot_line(lane: LaneState, step: int) -> str:
     losses = lane.columns.get("loss")
     known = f", loss {loss(losses.at(step - 1))}" if losses is not None and 0 < step <= len(losses) else ""
     return f"step {step}{known}"
-
-
-def _title(lane: LaneState) -> str:
-    return one_line(f"{lane.lane.letter} {lane.lane.name}")
 
 
 def _number(text: str, what: str) -> float:

@@ -90,7 +90,7 @@ class CurveKeys(Watching):
 
     def _zoom(self, direction: int, about: float) -> None:
         view, full = self.view, self._whole
-        axis = fitting.within(fitting.zoomed(view.x, about, ZOOM ** direction), full)
+        axis = view.x.zoomed(about, ZOOM ** direction).within(full)
         if direction > 0 and axis.stop - axis.start < fitting.least_range(axis, self.chosen, self.state):
             return
         if axis == full:
@@ -111,7 +111,7 @@ class CurveKeys(Watching):
         """A quarter of the range to the left or to the right."""
         if not self.view.zooms:
             return self.complain("all of it is in sight: z zooms in, then [ and ] move")
-        self._show(fitting.moved(self.view.x, direction * PAN))
+        self._show(self.view.x.moved(direction * PAN))
         return None
 
     def action_follow(self) -> None:
@@ -122,14 +122,13 @@ class CurveKeys(Watching):
         view.follow = not view.follow
         last = fitting.newest(view, self.state)
         if view.follow and not view.x.start <= last < view.x.stop:
-            width = fitting.share(view.x, last)
-            self._show(fitting.moved(view.x, width - 1 + PAN), follow=True)
+            self._show(view.x.moved(view.x.share(last) - 1 + PAN), follow=True)
         self.redraw()
         return None
 
     def _show(self, axis: XAxis, *, follow: bool | None = None) -> None:
         """Another part of the same size in the place of the last one."""
-        axis = fitting.within(axis, self._whole)
+        axis = axis.within(self._whole)
         if self.view.zooms:
             self.view.zooms[-1] = axis.start, axis.stop
         self._follow_or_not()
@@ -235,7 +234,7 @@ class CurveKeys(Watching):
         view.cursor = view.x.value(lane, self.state.race, step)
         view.landed = f"{lane.lane.letter}: {what} at step {step}"
         if view.zooms and not view.x.start <= view.cursor < view.x.stop:
-            self._show(fitting.moved(view.x, fitting.share(view.x, view.cursor) - 0.5))
+            self._show(view.x.moved(view.x.share(view.cursor) - 0.5))
         self.redraw()
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
@@ -257,7 +256,7 @@ class CurveKeys(Watching):
     def on_mouse_move(self, event: MouseMove) -> None:
         if self._dragged is not None and event.button and event.delta_x:
             began, chart, axis = self._dragged
-            self._show(fitting.moved(axis, (began - event.screen_x) / chart.width))
+            self._show(axis.moved((began - event.screen_x) / chart.width))
 
     def on_mouse_up(self, event: MouseUp) -> None:
         self._dragged = None

@@ -54,8 +54,7 @@ class HandKeys(Watching):
             lane = self.meant
         except LrtuiError as error:
             return self.complain(error.message)
-        who = f"{lane.lane.letter} {one_line(lane.lane.name)}"
-        return self._confirm(f"Restart lane {who} from its initial weights?", "restart it",
+        return self._confirm(f"Restart lane {lane.lane.called} from its initial weights?", "restart it",
                              lambda: [Rewind(lane=lane.index, to=0)])
 
     def action_stop(self) -> None:
@@ -64,7 +63,7 @@ class HandKeys(Watching):
             lanes = self.hands.meant(self.meant)
         except LrtuiError as error:
             return self.complain(error.message)
-        who = f"lane {lanes[0].lane.letter} {one_line(lanes[0].lane.name)}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
+        who = f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
         return self._confirm(f"Stop {who} for good?", f"stop {'it' if len(lanes) == 1 else 'them'}",
                              lambda: [Stop(lane=lane.index) for lane in lanes])
 

@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 from lrtui.core import scenario
 from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LaunchError, LrtuiError
-from lrtui.core.numbers import duration
+from lrtui.core.numbers import ago
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
 from lrtui.find import Plan, plan
@@ -30,10 +30,13 @@ from lrtui.store.reader import Reader, Summary, summary
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.render import card, panels
+from lrtui.tui.render.canvas import fitted, shortened
 from lrtui.tui.screens import asking
 from lrtui.tui.screens.dialogs import Help
 
 RECENT_RUNS = 30
+NAME = 15
+"""Cells for the name of a run."""
 
 
 class Filter(Input):
@@ -310,6 +313,7 @@ def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
 def _label(kind: str, path: Path, run: Summary | None) -> Text:
     if run is None:
         return Text(one_line(path.stem))
-    words = "● running" if run.state == "running" else f"{run.state} {duration(time.time() - run.created)} ago"
-    name = re.sub(r"-\d{8}-\d{6}-\w+$", "", run.path.name)  # the scenario's name: a title would fill two lines
-    return Text(f"{one_line(name)[:16]}  ").append(words, style="green" if run.state == "running" else "dim")
+    words = "● running" if run.state == "running" else f"{run.state}, {ago(time.time() - run.created)}"
+    scenario_name = one_line(re.sub(r"-\d{8}-\d{6}-\w+$", "", run.path.name))  # a title would fill two lines
+    name = fitted(shortened(scenario_name, NAME), NAME)
+    return Text(f"{name}  ").append(words, style="green" if run.state == "running" else "dim")

@@ -12,6 +12,7 @@ from textual.message import Message
 
 from lrtui.core.commands import Stop
 from lrtui.core.errors import LrtuiError
+from lrtui.core.files import absolute
 from lrtui.core.text import one_line
 from lrtui.find import Plan, plan
 from lrtui.tui import keys
@@ -23,6 +24,7 @@ from lrtui.tui.screens.handkeys import HandKeys
 from lrtui.tui.screens.listkeys import ListKeys
 from lrtui.tui.screens.stagekeys import StageKeys
 from lrtui.tui.screens.watching import Stage, Watching
+from lrtui.tui.view import CURVES, RaceView
 from lrtui.tui.writing import write_page
 
 
@@ -76,6 +78,13 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
         """The chosen lane alone, or all again."""
         self.show("enlarged")
 
+    def action_usual(self) -> None:
+        """The curves as they are when nobody has chosen anything."""
+        fresh = RaceView()
+        for name in CURVES:
+            setattr(self.view, name, getattr(fresh, name))
+        self.redraw()
+
     def action_overlay(self) -> None:
         """All curves in one chart, or panes again."""
         self.show("overlay")
@@ -104,13 +113,14 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
     def action_write(self) -> None:
         """Asks for a file, and writes the page about this run into it."""
         def read(given: dict[str, str]) -> Path:
-            path = Path(given["file"].strip()).expanduser().absolute()
+            path = absolute(given["file"].strip())
             if not given["file"].strip() or path.is_dir():
                 raise LrtuiError(f"{one_line(str(path))}: is no file", "expected the name of a file, such as race.html")
             return path
 
         def answered(path: Path | None) -> None:
             if path is not None:
+                self.notify(one_line(f"writing {path} ..."), markup=False, timeout=3)  # a long record takes its time
                 self._write(path)
 
         usual = str(Path.cwd() / f"{self.follower.run.name}.html")

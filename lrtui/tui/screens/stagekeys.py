@@ -11,18 +11,15 @@ from numpy.typing import NDArray
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from lrtui.core import telling
-from lrtui.core.events import Sampled
-from lrtui.core.text import one_line
 from lrtui.store.lookback import Picture
 from lrtui.tui.console import Console, Printed
 from lrtui.tui.film import beside, film
-from lrtui.tui.history import BASES
+from lrtui.tui.machinehistory import BASES
 from lrtui.tui.render import filmstrip, logs, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.render.logs import Entry, Line
 from lrtui.tui.render.sprite import Pixels
 from lrtui.tui.screens.watching import Stage, Watching
-from lrtui.tui.view import StageName
 
 CONSOLE_EVERY, FILM_EVERY = 10, 20
 """Looks at the run between two at the logs, and at new pictures: a task that prints or draws without end must not fill the
@@ -40,12 +37,6 @@ class StageKeys(Watching):
     @cached_property
     def _printer(self) -> Console:
         return Console(self.follower.run)
-
-    def show(self, stage: StageName) -> None:
-        """What takes the place of the panes; asked for again, the panes. It begins at its newest."""
-        self.view.stage = "panes" if self.view.stage == stage else stage
-        self.view.scroll, self.view.end = 0, None
-        self.redraw()
 
     def action_filmstrip(self) -> None:
         """The samples of all lanes side by side, at the crosshair's step where there is one; or panes again."""
@@ -103,21 +94,6 @@ class StageKeys(Watching):
             return False
         return True
 
-    def fit_pictures(self) -> None:
-        """The samples that panes show while there is a crosshair: those that had been drawn by then."""
-        self.view.pictures = {}
-        for lane in self.view.shown:
-            step = self.step_at_cursor(lane)
-            if step is not None:
-                picture = self.follower.pictures.at(lane, step)
-                self.view.pictures[lane] = self._sample(picture) if picture else None
-
-    def step_at_cursor(self, lane: int) -> int | None:
-        """The steps that a lane had done at the crosshair; None where there is none."""
-        if self.view.cursor is None:
-            return None
-        return self.view.x.step(self.state.lanes[lane], self.state.race, self.view.cursor)
-
     def _places(self) -> NDArray[np.intp]:
         """By which the lines of the stage are known, rising: they stay the same while more come."""
         if self.view.stage == "console":
@@ -131,12 +107,8 @@ class StageKeys(Watching):
     def _printed(self) -> Printed:
         return self._printer.printed(self.state, self.chosen)
 
-    def _sample(self, picture: Picture) -> Sampled | None:
-        event = self.follower.reader.event(picture.row)
-        return event if isinstance(event, Sampled) else None
-
     def _pixels(self, picture: Picture) -> Pixels | None:
-        found = self._sample(picture)
+        found = self.sample_of(picture)
         return found.images() if found else None
 
     def _entry(self, number: int) -> Entry | None:
@@ -145,7 +117,7 @@ class StageKeys(Watching):
         if kept >= 0:
             return self.state.log[kept]
         event = self.follower.reader.event(self.follower.lines.row(number))
-        return (event.at, event.lane, telling.line(self.state, event)) if event else None
+        return (event.at, event.lane, telling.line(event)) if event else None
 
     def _draw_filmstrip(self, canvas: Canvas) -> None:
         strip = film(self.state, self.follower.pictures, self.view.shown, self.view.film)
@@ -175,7 +147,7 @@ class StageKeys(Watching):
     def _draw_console(self, canvas: Canvas) -> None:
         printed = self._printed()
         lane = self.chosen.lane
-        logs.draw_console(canvas, one_line(f"{lane.letter} {lane.name}"), printed, self._end(self._places()))
+        logs.draw_console(canvas, lane.called, printed, self._end(self._places()))
 
     def _stamp_of_console(self) -> object:
         wanted = self.view.chosen, self.view.end, len(self.state.lanes)

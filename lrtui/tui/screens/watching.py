@@ -9,16 +9,17 @@ from typing import Any, ClassVar, NamedTuple
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from lrtui.core.events import Alerted, AnyEvent
+from lrtui.core.events import Alerted, AnyEvent, Sampled
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import verdict
 from lrtui.follow import Follower
+from lrtui.store.lookback import Picture
 from lrtui.tui import keys, viewstate
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import Layout, arrange
 from lrtui.tui.machine import Machine
-from lrtui.tui.render import machinestrip, pane, panels, table
+from lrtui.tui.render import machinestrip, pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.hands import Hands
 from lrtui.tui.view import RaceView, StageName, seen
@@ -167,11 +168,11 @@ class Watching(Screen[None]):
         figures = figures or self.view.x != before
         if self._shape() != self._shaped:
             return self.redraw()  # another lane has joined or is hidden, or the race is over
-        self.fit_pictures()
+        self._fit_pictures()
         panels.header(canvas.view(layout.header), self.state, self._trouble, seen(self.state, self.view, layout.page))
         self._draw_stage(layout, figures)
         if figures:
-            table.draw(canvas.view(layout.standings), self.state, self.view)
+            standings.draw(canvas.view(layout.standings), self.state, self.view)
         panels.log(canvas.view(layout.log), self.state)
         reading = self._machine.reading if self.state.training else None
         machine = canvas.view(layout.machine)
@@ -202,7 +203,7 @@ class Watching(Screen[None]):
 
     def _draw_stage(self, layout: Layout, figures: bool) -> None:
         if not self.view.shown and self.view.stage not in ("log", "console"):
-            return table.nothing_shown(self._frame.canvas.view(layout.stage), self.view)
+            return standings.nothing_shown(self._frame.canvas.view(layout.stage), self.view)
         if stage := self.STAGES.get(self.view.stage):
             now = stage.stamp(self)
             if self._drawn.get(-1) != now:
@@ -237,12 +238,30 @@ class Watching(Screen[None]):
         return self.state.lanes[self.view.chosen]
 
     def show(self, stage: StageName) -> None:
-        """What takes the place of the panes; asked for again, the panes."""
-        raise NotImplementedError
+        """What takes the place of the panes; asked for again, the panes. It begins at its newest."""
+        self.view.stage = "panes" if self.view.stage == stage else stage
+        self.view.scroll, self.view.end = 0, None
+        self.redraw()
 
-    def fit_pictures(self) -> None:
-        """Brings the view's `pictures` up to date."""
-        raise NotImplementedError
+    def step_at_cursor(self, lane: int) -> int | None:
+        """The steps that a lane had done at the crosshair; None where there is none."""
+        if self.view.cursor is None:
+            return None
+        return self.view.x.step(self.state.lanes[lane], self.state.race, self.view.cursor)
+
+    def sample_of(self, picture: Picture) -> Sampled | None:
+        """A sample, read again from the record; None where that cannot be done."""
+        event = self.follower.reader.event(picture.row)
+        return event if isinstance(event, Sampled) else None
+
+    def _fit_pictures(self) -> None:
+        """The samples that panes show while there is a crosshair: those that had been drawn by then."""
+        self.view.pictures = {}
+        for lane in self.view.shown:
+            step = self.step_at_cursor(lane)
+            if step is not None:
+                picture = self.follower.pictures.at(lane, step)
+                self.view.pictures[lane] = self.sample_of(picture) if picture else None
 
     def revive(self) -> None:
         """Gets a new crew for a run that has none and was told to do something."""

@@ -8,8 +8,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.tui.render.axis import Limits, nice, x_ticks, y_ticks
+from lrtui.core.axes import XAxis
+from lrtui.core.rounding import nice
+from lrtui.tui.render.axis import Limits, y_ticks
 from lrtui.tui.render.raster import dot_row
+from lrtui.tui.render.xlabels import ticks as x_ticks
 
 VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 POSITIVE = st.floats(2.0**-100, 2.0**100, width=32)
@@ -92,15 +95,15 @@ def test_y_labels_are_short_and_alike(limits: Limits, rows: int, labels: list[st
 
 @given(st.integers(0, 10**7), st.integers(1, 10**7), st.integers(1, 200))
 def test_x_labels_stay_inside_and_do_not_touch(start: int, span: int, width: int) -> None:
-    ticks = x_ticks(start, start + span, width)
+    ticks = x_ticks(XAxis("step", False, start, start + span), width)
     ends = [tick.cell + len(tick.label) for tick in ticks]
     assert all(tick.cell >= 0 and end <= width for tick, end in zip(ticks, ends, strict=True))
     assert all(end < tick.cell for end, tick in zip(ends, ticks[1:], strict=False))
 
 
 def test_x_labels_are_exact() -> None:
-    assert [tick.label for tick in x_ticks(0, 12_500, 60)] == ["0", "2k", "4k", "6k", "8k", "10k", "12k"]
-    assert [tick[:2] for tick in x_ticks(0, 240, 40)] == [(0, 0), (8, 50), (16, 100), (25, 150), (33, 200)]
+    assert [tick.label for tick in x_ticks(XAxis("step", False, 0, 12_500), 60)] == ["0", "2k", "4k", "6k", "8k", "10k", "12k"]
+    assert [tick[:2] for tick in x_ticks(XAxis("step", False, 0, 240), 40)] == [(0, 0), (8, 50), (16, 100), (25, 150), (33, 200)]
 
 
 @given(st.floats(1e-30, 1e30))

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from lrtui.tui.render.canvas import Canvas, is_wide, style, style_id, text_width
+from lrtui.tui.render.canvas import Canvas, fitted, is_wide, shortened, style, style_id, text_width
 
 RED, BLUE = style_id(Style(color="red")), style_id(Style(color="blue"))
 TEXTS = st.text(st.sampled_from("ab 字漢é́\x1b\x07\n\u200b😀─⣿"), max_size=12)
@@ -125,5 +125,21 @@ def test_runs_of_equal_style_are_one_segment() -> None:
     canvas.text(3, 0, "cd", RED)
     segments = list(canvas.strip(0))
     assert segments == [Segment(" ", Style()), Segment("abcd", style(RED)), Segment(" ", Style())]
-    canvas.paint((0, 0, 6, 1), BLUE)
+    canvas.styles[...] = BLUE
     assert len(list(canvas.strip(0))) == 1
+
+
+@given(TEXTS, st.integers(0, 9))
+def test_a_text_is_fitted_by_its_cells(text: str, width: int) -> None:
+    assert text_width(fitted(text, width)) == width
+    assert text_width(shortened(text, width)) <= max(width, 1)
+    kept = fitted(text, width).rstrip(" ")
+    assert text.startswith(kept)
+    assert text_width(text[: len(kept) + 1]) > width or text.rstrip(" ").startswith(kept)
+
+
+def test_a_very_long_name_is_cut_in_a_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr("lrtui.tui.render.canvas.text_width", lambda text: looks.append(text) or text_width(text))
+    assert fitted("é" * 5000, 20) == "é" * 20
+    assert len(looks) < 20

@@ -7,7 +7,8 @@ import pytest
 
 from lrtui.core.series import window_of
 from lrtui.tui.render import raster
-from lrtui.tui.render.dashes import LEVEL, PATTERNS, SIDES, dashed
+from lrtui.tui.render.dashes import LEVEL, PATTERNS, dashed
+from lrtui.tui.render.raster import SIDES
 
 WIDTH, ROWS = 60, 8
 STYLES = range(len(PATTERNS))

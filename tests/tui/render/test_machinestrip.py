@@ -7,8 +7,8 @@ import math
 import pytest
 
 from lrtui.core.state import RaceState, apply
-from lrtui.tui.history import BINS, History
 from lrtui.tui.machine import Gpu, LaneLoad, Reading
+from lrtui.tui.machinehistory import BINS, History
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.render.machinestrip import bars, draw, gpu_words, load_words
 
@@ -40,6 +40,12 @@ def test_without_a_gpu_there_is_one_quiet_word(state):
         f"cpu · 1 thread a lane · cpu 87 % of 8 {'▅' * 15} · memory 12.1/64 GB {'█' * 15} · no GPU · bars: 1 min"]
     assert drawn(state, 80, 1) == [f"cpu 87 % of 8 {'▅' * 10} · memory 12.1/64 GB {'█' * 10} · no GPU · bars: 1 min"]
     assert drawn(state, 60, 1)[0].startswith("cpu 87 % of 8 ▅▅▅▅▅▅ · memory 12.1/64 GB ██████ · no GPU")
+    for width in range(4, 60):  # beside other words: no part is cut
+        parts = drawn(state, width, 1)[0].split(" · ")
+        assert {part.rstrip(" ▅█") for part in parts[1:]} <= {"memory 12.1/64 GB", "no GPU"}
+    assert drawn(state, 45, 1) == ["cpu 87 % of 8 · memory 12.1/64 GB · no GPU"]
+    assert drawn(state, 40, 1) == ["cpu 87 % of 8 · memory 12.1/64 GB"]
+    assert drawn(state, 20, 1) == ["cpu 87 % of 8"]
 
 
 def test_while_nothing_trains_only_the_devices_stand_there(state):

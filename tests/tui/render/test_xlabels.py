@@ -31,6 +31,12 @@ def test_labels_read_well(kind, start, stop, expected):
     assert labels(kind, start, stop) == expected
 
 
+def test_a_narrow_part_has_two_labels_where_they_fit():
+    assert labels("step", 23, 823, 19) == ["200", "400", "600"]
+    assert labels("step", 0, 960, 17) == ["0", "500"]
+    assert labels("step", 23, 823, 9) == ["500"]
+
+
 @pytest.mark.parametrize(("kind", "stop", "expected"), [
     ("step", 20_000, ["0", "1", "2", "5", "10", "20", "50", "100", "200", "500", "1000", "2000", "5000", "10k"]),
     ("wall", 7000, ["0", "1s", "2s", "5s", "10s", "30s", "1m", "2m", "5m", "10m", "30m", "1h"]),
@@ -48,3 +54,7 @@ def test_labels_stand_at_their_values_and_do_not_touch(kind, log, start, span, w
     assert all(0 <= tick.cell <= width - len(tick.label) for tick in found)
     assert all(one.cell + len(one.label) < other.cell for one, other in pairwise(found))
     assert len({tick.label for tick in found}) == len(found)
+
+
+def test_a_part_of_a_decade_has_labels_on_a_logarithmic_axis_too():
+    assert labels("step", 1200, 1600, log=True) == ["1200", "1250", "1300", "1350", "1400", "1450", "1500", "1550"]

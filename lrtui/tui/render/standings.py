@@ -14,7 +14,7 @@ from lrtui.core.verdicts import Verdict, verdict
 from lrtui.tui.layout import Rect
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.render import styles
-from lrtui.tui.render.canvas import Canvas, fitted, text_width
+from lrtui.tui.render.canvas import Canvas, fitted, shortened, text_width
 from lrtui.tui.render.pane import status_words
 from lrtui.tui.view import RaceView
 
@@ -41,7 +41,7 @@ class Column(NamedTuple):
 
 
 def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
-    """The standings of the lanes that are shown, best first; the chosen lane stays in sight where not all fit."""
+    """The standings of the lanes that are shown, best first; where not all fit the leader and the chosen lane stay in sight."""
     canvas.fill()
     ranked = view.rank(state)
     names = [_name(row.lane, view) for row in ranked.rows]
@@ -52,14 +52,22 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     if not ranked.rows:
         canvas.text(1, 1, NOTHING_SHOWN, styles.WARN)
         return
-    rows = canvas.height - 1
     place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.chosen), 0)
-    first = max(0, min(place - rows // 2, len(ranked.rows) - rows)) if len(ranked.rows) > rows else 0
-    for y, row in enumerate(ranked.rows[first:first + rows], 1):
+    for y, row in enumerate([ranked.rows[at] for at in in_sight(len(ranked.rows), canvas.height - 1, place)], 1):
         cells = " ".join(f"{column.cell(row):>{WIDTHS[key]}}" for key, column in columns.items())
-        text = f"{row.place:>2} {fitted(names[row.place - 1], name_width)} {cells} "
+        text = f"{row.place:>2} {fitted(shortened(names[row.place - 1], name_width), name_width)} {cells} "
         line = canvas.view(Rect(0, y, canvas.width, 1))
         _lane(line, row.lane, verdict(row.lane, state), text, status_width, row.lane.index == view.chosen)
+
+
+def in_sight(lanes: int, rows: int, place: int) -> list[int]:
+    """Which places of the standings, counted from 0, stand in so many rows: the leader's, and those about `place`."""
+    if lanes <= rows:
+        return list(range(lanes))
+    leader = [0] if rows > 2 else []
+    rest = max(0, rows - len(leader))
+    first = max(len(leader), min(place - rest // 2, lanes - rest))
+    return leader + list(range(first, first + rest))
 
 
 def nothing_shown(canvas: Canvas, view: RaceView) -> None:
