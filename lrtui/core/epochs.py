@@ -30,6 +30,12 @@ class Epochs:
         return iter(self._epochs.view().tolist())
 
     @property
+    def nbytes(self) -> int:
+        """Bytes held, room to grow included."""
+        columns = [self._epochs, self._steps, self._losses, *(column for pair in self._metrics.values() for column in pair)]
+        return sum(column.nbytes for column in columns)
+
+    @property
     def steps(self) -> Places:
         """Steps done at the end of each."""
         return self._steps.view()

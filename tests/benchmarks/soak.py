@@ -2,7 +2,7 @@
 
 Sampled: the trainers, the crew with its forkserver, and a viewer in a pty whose output is read. Memory is PSS, the share of a
 process in what several hold together (RSS where the kernel does not tell it). Slopes are those of a straight line through
-the samples after the first third. What the history explains is what the columns of this program's own copy of the state grew.
+the samples after the first third. What the history explains is what the history in this program's own copy of the state grew.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from terminal import Terminal
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lrtui.core import scenario
+from lrtui.core.forgetting import all_series
 from lrtui.launch import Crew
 from tests.faults.harness import Contest
 
@@ -40,8 +41,11 @@ def memory(process: psutil.Process) -> float:
 
 
 def history(contest: Contest) -> int:
-    """Bytes of all columns of all lanes."""
-    return sum(series.nbytes for lane in contest.look().follower.state.lanes for series in lane.columns.values())
+    """Bytes of all columns of all lanes, of their times, epochs and measured steps."""
+    lanes = contest.look().follower.state.lanes
+    measured = (column.itemsize * len(column) for lane in lanes for column in (lane.measured_steps, *lane.measured.values()))
+    return sum(measured) + sum(lane.clock.nbytes + lane.evaluations.nbytes + sum(series.nbytes for series in all_series(lane))
+                               for lane in lanes)
 
 
 def sample(contest: Contest, viewer: psutil.Process) -> dict[str, float]:

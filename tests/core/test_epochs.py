@@ -56,3 +56,10 @@ def test_a_count_tells_that_some_were_forgotten():
     assert epochs.returns == 1
     epochs.cut(1)
     assert (epochs.returns, list(epochs)) == (2, [1])
+
+
+def test_an_epoch_takes_little():
+    epochs = Epochs()
+    for epoch in range(1, 10_001):
+        epochs.take(Evaluated(lane=0, epoch=epoch, step=epoch * 5, loss=1.0, metrics={"val_loss": 1.0}))
+    assert 400_000 <= epochs.nbytes < 440_000
