@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ from lrtui.core.commands import Stop
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.owncode import own_code
 from lrtui.core.spec import Race
-from lrtui.core.standings import FAILED
+from lrtui.core.standings import FAILED, UNFINISHED
 from lrtui.core.text import one_line
 from lrtui.find import Plan
 from lrtui.follow import Follower
@@ -101,22 +101,19 @@ def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: b
     `resumed`: a crew is about to take it up again; the ends that are on record are not its end.
     """
     from lrtui.plain import JsonLines, PlainLines, play
-    memory = wanted().memory * 1_000_000
-    if resumed:
-        _until_taken_up(run)
-    follower = Follower(run, memory)
-    lines = JsonLines(follower) if as_json else PlainLines()
-    if signals is None:
+    came: Callable[[], bool] = signals.came if signals else lambda: False
+    with signals.kept() if signals else nullcontext():
+        if resumed:
+            _until_taken_up(run, came)
+        follower = Follower(run, wanted().memory * 1_000_000)
+        lines = JsonLines(follower) if as_json else PlainLines()
+        told = play(follower, lines, lambda: came() or (signals is not None and _only_relegated(follower)))
+    if not told:
+        _stop_all(follower, for_good=not came(), resumed=resumed)
         play(follower, lines)
-    else:
-        with signals.kept():
-            told = play(follower, lines, lambda: signals.came() or _only_relegated(follower))
-        if not told:
-            _stop_all(follower, for_good=not signals.came())
-            play(follower, lines)
-        if signals.came():
-            print(f"lrtui: interrupted; to go on: lrtui resume {follower.run.name}", file=sys.stderr)
-            return ExitCode.INTERRUPTED
+    if came():
+        print(f"lrtui: interrupted; to go on: lrtui resume {follower.run.name}", file=sys.stderr)
+        return ExitCode.INTERRUPTED
     return _outcome(follower)
 
 
@@ -125,18 +122,24 @@ def _only_relegated(follower: Follower) -> bool:
     return follower.state.race.relegation is not None and follower.caught_up and not follower.state.training
 
 
-def _stop_all(follower: Follower, *, for_good: bool) -> None:
+def _stop_all(follower: Follower, *, for_good: bool, resumed: bool) -> None:
+    """Stops every lane, and waits until each has answered: its end is on record then. Of a race that is being taken up, also
+    those whose new beginning is not on record yet."""
+    lanes = [lane for lane in follower.state.lanes if not lane.over or (resumed and lane.status in UNFINISHED)]
     try:
-        follower.send(Stop(lane=lane.index, for_good=for_good) for lane in follower.state.lanes if not lane.over)
+        numbers = follower.send(Stop(lane=lane.index, for_good=for_good) for lane in lanes)
     except StoreUnavailable as error:
         raise LrtuiError("the race could not be told to stop: " + error.message, "it goes on; see `lrtui watch`") from error
+    until = time.monotonic() + TAKEN_UP_S
+    while len(follower.results(numbers)) < len(numbers) and not follower.crew_gone and time.monotonic() < until:
+        time.sleep(0.02)
 
 
-def _until_taken_up(run: Path) -> None:
-    """Waits until a lane goes on, or the crew has gone again."""
+def _until_taken_up(run: Path, came: Callable[[], bool]) -> None:
+    """Waits until a lane goes on, or the crew has gone again, or an interrupt came."""
     until = time.monotonic() + TAKEN_UP_S
     reader = Reader(run)
-    while time.monotonic() < until:
+    while time.monotonic() < until and not came():
         crew = reader.crew()
         if not reader.outcome()[0] or crew is None or not crew.alive():
             break

@@ -222,6 +222,7 @@ def test_labels_of_a_logarithmic_axis_keep_apart_and_within_it(low, ratio, width
 
 @given(st.lists(st.floats(), min_size=1, max_size=120), st.integers(1, 90), st.integers(1, 20), st.booleans())
 @example([math.nan] * 60, 40, 5, True)
+@example([-5e-324], 1, 1, False)
 @example([math.inf, -math.inf, 1e308] * 30, 40, 5, False)
 @settings(max_examples=150, deadline=None)
 def test_any_losses_can_be_drawn(losses, width, height, log):

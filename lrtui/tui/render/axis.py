@@ -111,7 +111,7 @@ def log_x_ticks(low: float, high: float, width: int) -> tuple[Tick, ...]:
 
 def _spread(low: float, high: float, log: bool) -> tuple[float, float]:
     """A range that is not a point, nor narrower than numbers can tell apart."""
-    least = 0.05 if log else max(abs(low), abs(high)) * 1e-5
+    least = 0.05 if log else max(max(abs(low), abs(high)) * 1e-5, TINY)
     if high - low > least:
         return low, high
     half = 0.1 if log else max(abs(high) * 0.1, 1e-12)
