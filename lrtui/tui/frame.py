@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -13,6 +15,29 @@ QUEUED = 2
 """With more writes than this still waiting for the terminal, nothing is added to them: frames come as fast as the line
 takes them, each with all that changed since the last one, and a key's answer never stands behind a queue of old frames."""
 LATER_S = 0.05
+FIRST_REST_S, LONGEST_REST_S, CALMER = 0.25, 2.0, 0.8
+"""A line that was too slow gets rest between two frames that nobody asked for: what lies in its buffers drains, so that a key's
+answer is soon seen. It doubles each time the line is found too slow, and shrinks by this factor with each frame that was not."""
+
+
+class Rest:
+    """How long a slow line is left alone between two frames that nobody asked for."""
+
+    def __init__(self) -> None:
+        self.seconds, self._since = 0.0, 0.0
+
+    def slow(self) -> None:
+        """The line has not taken what was sent before."""
+        self.seconds = min(max(2 * self.seconds, FIRST_REST_S), LONGEST_REST_S)
+
+    def sent(self, now: float) -> None:
+        """A frame went out at once."""
+        self.seconds = self.seconds * CALMER if self.seconds > FIRST_REST_S / 2 else 0.0
+        self._since = now
+
+    def over(self, now: float) -> bool:
+        """Whether the next frame may come."""
+        return now - self._since >= self.seconds
 
 
 class Frame(Widget):
@@ -34,12 +59,18 @@ class Frame(Widget):
         self._strips: list[Strip] = []
         self._late = False
         """Whether a look at the queue is coming anyway."""
+        self._rest = Rest()
 
     def on_resize(self) -> None:
         width, height = self.size
         self.canvas, self._shown = Canvas(width, height), Canvas(width, height)
         self._strips = [Strip.blank(width)] * height
         self.post_message(self.Resized(self))
+
+    @property
+    def resting(self) -> bool:
+        """Whether the line is slow and has had a frame just now: what nobody waits for should not be drawn yet."""
+        return not self._rest.over(time.monotonic())
 
     def commit(self) -> None:
         """Shows what has been drawn since the last time: only rows, and of rows only spans, that are different."""
@@ -48,8 +79,10 @@ class Frame(Widget):
             return
         if self._queued() > QUEUED:
             self._late = True
+            self._rest.slow()
             self.set_timer(LATER_S, self._commit_late)
             return
+        self._rest.sent(time.monotonic())
         for y in {y for y, _, _ in spans}:
             self._strips[y] = self.canvas.strip(y)
         self._shown.take(self.canvas)

@@ -174,7 +174,7 @@ def bytes_sent(runs: str) -> str:
     terminal = _busy_race(runs)
     live = len(terminal.collect(10.0)) / 10
     terminal.key("P")
-    terminal.collect(3.0)
+    terminal.collect(8.0)  # the answer to the key is taken away after six seconds
     paused = len(terminal.collect(5.0)) / 5
     terminal.close()
     _quiet(runs)

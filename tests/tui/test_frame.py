@@ -9,7 +9,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from lrtui.tui import frame
-from lrtui.tui.frame import Frame
+from lrtui.tui.frame import Frame, Rest
 
 
 class Shown(App[None]):
@@ -46,8 +46,10 @@ async def run(line: Line, monkeypatch, steps) -> None:
         await pilot.pause()
         app._driver._writer_thread = line
         shown = app.query_one(Frame)
-        await steps(shown, sent(monkeypatch, shown), pilot)
-        del app._driver._writer_thread
+        try:
+            await steps(shown, sent(monkeypatch, shown), pilot)
+        finally:
+            del app._driver._writer_thread
 
 
 def test_a_quick_line_gets_each_change_at_once(line, monkeypatch):
@@ -90,3 +92,24 @@ def test_what_was_taken_back_before_the_line_was_free_is_never_sent(line, monkey
             await pilot.pause(0.001)
         assert rows == [3]
     asyncio.run(run(line, monkeypatch, steps))
+
+
+def test_a_line_that_was_slow_gets_rest_that_doubles_and_shrinks_again():
+    rest = Rest()
+    rest.sent(100.0)
+    assert rest.over(100.0)
+    for _ in range(9):
+        rest.slow()
+    assert rest.seconds == frame.LONGEST_REST_S
+    lengths, now = [], 100.0
+    for _ in range(20):
+        rest.sent(now)
+        lengths.append(rest.seconds)
+        assert rest.over(now) == (rest.seconds == 0)
+        now += rest.seconds
+        assert rest.over(now + 1e-6)
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > 1.0
+    assert lengths[-1] == 0
+    rest.slow()
+    assert rest.seconds == frame.FIRST_REST_S

@@ -74,6 +74,8 @@ class Watching(Screen[None]):
         self._pressed = 0.0
         """When the last command was sent."""
         self._since = time.time()
+        self._owed = False
+        """Whether figures are to be drawn with the next frame."""
         self.hands, self._complained = Hands(follower), dict[str, float]()
 
     def compose(self) -> ComposeResult:
@@ -106,10 +108,11 @@ class Watching(Screen[None]):
             self.revive()
         if self._each(KEEP_EVERY):
             self._keep_view()
-        figures = self._each(FIGURES_EVERY) or any(self._is_news(event) for event in events)
+        self._owed = self._owed or self._each(FIGURES_EVERY) or any(self._is_news(event) for event in events)
         behind = bool(events) and not self.follower.caught_up
-        if not behind or self._ticks % PIECES == 1:
-            self.draw(figures=figures)
+        if (not behind or self._ticks % PIECES == 1) and not self._frame.resting:
+            self.draw(figures=self._owed)
+            self._owed = False
         if behind:
             self.set_timer(CATCH_UP_S, self.tick)  # a long record is read in pieces, keys between them
 
