@@ -152,16 +152,22 @@ def _busy_race(runs: str) -> Terminal:
     return terminal
 
 
-def keys(runs: str) -> str:
-    """From a key (the next lane: another title is highlighted) to its pixels, with 8 busy lanes."""
-    terminal, took = _busy_race(runs), []
-    marker = "▶".encode()
-    for _ in range(60):
-        terminal.collect(0.13)
+def _presses(terminal: Terminal, times: int, apart: float) -> list[float]:
+    """Seconds from Tab to the next lane's mark, for so many presses."""
+    took = []
+    for _ in range(times):
+        terminal.collect(apart)
         began = time.perf_counter()
         terminal.key("\t")
-        terminal.until(marker, 5.0)
+        terminal.until("▶".encode())
         took.append(time.perf_counter() - began)
+    return took
+
+
+def keys(runs: str) -> str:
+    """From a key (the next lane: another title is highlighted) to its pixels, with 8 busy lanes."""
+    terminal = _busy_race(runs)
+    took = _presses(terminal, 60, 0.13)
     terminal.close()
     _quiet(runs)
     took.sort()
@@ -200,13 +206,7 @@ def slow(runs: str) -> str:
     terminal = _busy_race(runs)
     terminal.pace = SLOW
     slowly = len(terminal.collect(10.0)) / 10
-    took, marker = [], "▶".encode()
-    for _ in range(8):
-        terminal.collect(0.5)
-        began = time.perf_counter()
-        terminal.key("\t")
-        terminal.until(marker, 60.0)
-        took.append(time.perf_counter() - began)
+    took = _presses(terminal, 8, 0.5)
     terminal.pace = math.inf
     terminal.collect(2.0)
     after = len(terminal.collect(5.0)) / 5

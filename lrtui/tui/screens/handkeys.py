@@ -14,7 +14,7 @@ from lrtui.core.text import one_line
 from lrtui.launch import Crew
 from lrtui.tui.screens import asking
 from lrtui.tui.screens.dialogs import Form, Question
-from lrtui.tui.screens.watching import Watching
+from lrtui.tui.screens.watching import STRANDED_EVERY, Watching
 
 
 class HandKeys(Watching):
@@ -26,6 +26,12 @@ class HandKeys(Watching):
         if not self.view.shown:
             raise LrtuiError("no lane is shown: Esc shows all")
         return self.chosen
+
+    def tick(self) -> None:
+        """Also gets a new crew where something that was asked for waits for one."""
+        super().tick()
+        if self._each(STRANDED_EVERY) and self.hands.stranded:
+            self.revive()
 
     def action_dial(self, decades: float) -> None:
         """Multiplies the rate by so many decades."""

@@ -104,8 +104,6 @@ class Watching(Screen[None]):
         events, _ = self._look()
         self._ticks += 1
         self._look_at_the_machine(was_training)
-        if self._each(STRANDED_EVERY) and self.hands.stranded:
-            self.revive()
         if self._each(KEEP_EVERY):
             self._keep_view()
         self._owed = self._owed or self._each(FIGURES_EVERY) or any(self._is_news(event) for event in events)
@@ -160,17 +158,21 @@ class Watching(Screen[None]):
 
     def draw(self, *, figures: bool = True) -> None:
         """Draws the parts that are out of date, and shows them."""
-        canvas, layout = self._frame.canvas, self._layout
-        if not canvas.height or not canvas.width:
+        if not self._frame.canvas.height or not self._frame.canvas.width:
             return None
-        if layout.too_small:
-            panels.too_small(canvas)
-            return self._frame.commit()
         before = self.view.x
         self.view.fit(self.state, figures=figures)
         figures = figures or self.view.x != before
         if self._shape() != self._shaped:
-            return self.redraw()  # another lane has joined or is hidden, or the race is over
+            return self._lay_out()  # another lane has joined or is hidden, or the race is over
+        return self._paint(figures)
+
+    def _paint(self, figures: bool) -> None:
+        """Draws what the view has been fitted to, and shows it."""
+        canvas, layout = self._frame.canvas, self._layout
+        if layout.too_small:
+            panels.too_small(canvas)
+            return self._frame.commit()
         self._fit_pictures()
         panels.header(canvas.view(layout.header), self.state, self._trouble, seen(self.state, self.view, layout.page))
         self._draw_stage(layout, figures)
@@ -195,14 +197,19 @@ class Watching(Screen[None]):
 
     def redraw(self) -> None:
         """Draws everything anew: another size, another choice."""
-        width, height = self._frame.size
         self.view.fit(self.state)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Finds a place for what is shown now, and draws all of it."""
+        width, height = self._frame.size
         self._shaped = self._shape()
         big = self.view.chosen if self.view.stage == "enlarged" and self.view.shown else None
         self._layout = arrange(width, height, self.view.shown, big, self.view.chosen, self._shaped[1])
         self._drawn.clear()
         self._frame.canvas.fill()
-        self.draw()
+        if width and height:
+            self._paint(figures=True)
 
     def _draw_stage(self, layout: Layout, figures: bool) -> None:
         if not self.view.shown and self.view.stage not in ("log", "console"):
@@ -265,10 +272,6 @@ class Watching(Screen[None]):
             if step is not None:
                 picture = self.follower.pictures.at(lane, step)
                 self.view.pictures[lane] = self.sample_of(picture) if picture else None
-
-    def revive(self) -> None:
-        """Gets a new crew for a run that has none and was told to do something."""
-        raise NotImplementedError
 
     def complain(self, text: str) -> None:
         """Says what is wrong, but not the same twice in a few seconds."""
