@@ -260,13 +260,17 @@ class LaneState:
         return True
 
     def _take_steps(self, event: Steps) -> None:
-        for name, column in event.columns.items():
-            series = self.columns.setdefault(name, Series())
+        blocks = {name: column.unpack(event.count) for name, column in event.columns.items()}
+        for name, block in blocks.items():
+            series = self.columns.get(name)
+            if series is None:
+                series = self.columns[name] = Series()
             if len(series) > event.first:
                 series = self.columns[name] = series.cut(event.first)
-            series.extend(np.full(event.first - len(series), math.nan))
-            series.extend(column.unpack(event.count))
-        losses = event.values("loss")
+            if len(series) < event.first:
+                series.extend(np.full(event.first - len(series), math.nan))
+            series.extend(block)
+        losses = blocks["loss"]
         finite = np.where(np.isfinite(losses), losses, np.inf)
         lowest = int(finite.argmin())
         if math.isfinite(finite[lowest]) and not self.best_loss <= finite[lowest]:
@@ -275,9 +279,9 @@ class LaneState:
             self.first_loss = float(losses[0])
         self.smooth.extend(losses[-MEMORY:])
         self.last_loss = float(losses[-1])
-        self.applied_lr = float(event.values("applied_lr")[-1])
-        self.next_lr = float(event.values("next_lr")[-1])
-        self.clock.take(event.first, event.values("seconds"), event.at, self.columns["seconds"])
+        self.applied_lr = float(blocks["applied_lr"][-1])
+        self.next_lr = float(blocks["next_lr"][-1])
+        self.clock.take(event.first, blocks["seconds"], event.at, self.columns["seconds"])
         self.steps = event.first + event.count
         self._mark(event.at)
 

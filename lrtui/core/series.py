@@ -15,6 +15,8 @@ from lrtui.core.pyramid import STORED, Pyramid
 
 __all__ = ["FiniteRange", "Flags", "Floats", "Places", "Series", "Window", "columns_of", "linear_edges", "window_of"]
 
+BATCH = 1024
+"""What is appended is worked in when so many values have come, or when somebody asks: most columns are seldom looked at."""
 KEPT = 4
 """Windows of a series that are kept, to be brought up to date rather than made anew: pane, overlay, a zoom or two."""
 
@@ -50,13 +52,16 @@ class Series:
     """A column of numbers by step, with a min/max pyramid: appended in blocks, read in windows of O(width)."""
 
     def __init__(self) -> None:
+        self._coming: list[Floats] = []
+        """Blocks that are not worked in yet."""
+        self._count = 0
         self._pyramid = Pyramid()
         self._bad_from, self._bad_to = Growing(np.uint32), Growing(np.uint32)
         self._range = FiniteRange(math.nan, math.nan, math.nan)
         self._windows: dict[Hashable, tuple[Places, Window]] = {}
 
     def __len__(self) -> int:
-        return len(self._pyramid)
+        return self._count
 
     @property
     def values(self) -> Floats:
@@ -76,14 +81,17 @@ class Series:
     @property
     def nbytes(self) -> int:
         """Bytes held, room to grow included."""
+        self._settle()
         return self._pyramid.nbytes + self._bad_from.nbytes + self._bad_to.nbytes
 
     def finite_range(self) -> FiniteRange:
         """Lowest, highest and smallest positive finite value so far, in O(1)."""
+        self._settle()
         return self._range
 
     def part(self, start: int, stop: int) -> Floats:
         """The values [start, stop), 0 <= start; for each that is forgotten and finite the middle of its bucket."""
+        self._settle()
         values = self._pyramid.part(start, min(stop, len(self)))
         if start < self.forgotten:
             early = values[: self.forgotten - start]
@@ -93,6 +101,7 @@ class Series:
 
     def at(self, step: int) -> float:
         """The value of a step in 0..len - 1, likewise."""
+        self._settle()
         return float(self.part(step, step + 1)[0]) if step < self.forgotten else float(self._pyramid.newer(step))
 
     def lowest(self, start: int = 0) -> tuple[int, float] | None:
@@ -109,6 +118,7 @@ class Series:
     def before_gaps(self, edges: Places) -> Places:
         """Where the last finite values before runs of NaN and infinities stand: of each column [edges[c], edges[c + 1]) the
         last one that there is. What comes before the first finite value is no gap."""
+        self._settle()
         begins = self._bad_from.view()
         count = begins.searchsorted((edges + 1).astype(np.uint32))
         places: Places = begins[count[1:][count[1:] > count[:-1]] - 1].astype(np.int64) - 1
@@ -117,18 +127,31 @@ class Series:
     def extend(self, values: ArrayLike) -> None:
         """Append numbers of any float type; kept as float32, so what float32 cannot hold becomes an infinity."""
         with np.errstate(over="ignore"):
-            block = np.asarray(values, dtype=STORED).reshape(-1)
-        if not len(block):
+            block = np.array(values, dtype=STORED).reshape(-1)
+        self._coming.append(block)
+        self._count += len(block)
+        if self._count - len(self._pyramid) >= BATCH:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Works in what has come."""
+        if not self._coming:
             return
+        block = np.concatenate(self._coming)
+        self._coming.clear()
         finite = np.isfinite(block)
-        self._note_bad_runs(finite)
-        self._note_range(block[finite])
+        if finite.all():
+            self._note_range(block)
+        else:
+            self._note_bad_runs(finite)
+            self._note_range(block[finite])
         self._pyramid.append(block)
 
     def cut(self, count: int) -> Series:
         """The first `count` values, or all where there are not so many, as a series of its own."""
         shorter, count = Series(), min(count, len(self))
         shorter._pyramid = self._pyramid.cut(count, self.part(self._pyramid.forgotten_of(count), count))
+        shorter._count = count
         runs = int(self._bad_from.view().searchsorted(count))
         shorter._bad_from.append(self._bad_from.view()[:runs])
         shorter._bad_to.append(np.minimum(self._bad_to.view()[:runs], count))
@@ -142,6 +165,7 @@ class Series:
     def thin(self) -> int:
         """Forgets the older half of the single values in favour of the extremes of each 16, or, where few are left, of those
         in favour of each 256, and so on. The bytes that it set free; 0 where there is nothing left to forget."""
+        self._settle()
         return self._pyramid.thin()
 
     def window(self, start: float, stop: float, width: int) -> Window:
@@ -156,6 +180,7 @@ class Series:
         `before` and `after` are the columns, outside, of the values next to the first and the last edge. Asked again with a
         `key`, it looks only at the columns from the first edge on that has moved. Its arrays are not to be written to.
         """
+        self._settle()
         outside = self._outside(edges, before, len(edges) - 1 if after is None else after)
         if key is None:
             return Window(*self._inside(edges), *outside)
@@ -188,13 +213,13 @@ class Series:
 
     def _note_bad_runs(self, finite: Flags) -> None:
         """Remember where runs of NaN and infinities begin and end (8 bytes a run)."""
-        if finite.all():
-            return
-        flips = np.flatnonzero(np.diff(~finite, prepend=False, append=False)) + len(self)
+        known = np.ones(len(finite) + 2, bool)
+        known[1:-1] = finite
+        flips = np.flatnonzero(known[1:] != known[:-1]) + len(self._pyramid)
         begins, ends = flips[::2], flips[1::2]
-        known = self._bad_to.view()
-        if len(known) and known[-1] == begins[0]:
-            known[-1] = ends[0]
+        before = self._bad_to.view()
+        if len(before) and before[-1] == begins[0]:
+            before[-1] = ends[0]
             begins, ends = begins[1:], ends[1:]
         self._bad_from.append(begins)
         self._bad_to.append(ends)

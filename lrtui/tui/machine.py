@@ -9,7 +9,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from lrtui.store.identity import Process
 from lrtui.tui.machinehistory import History, Shares
 
 NAN = math.nan
+MEMORY_S = 10.0
+"""How long what a process takes counts as known: to tell it the kernel walks all its pages, and keeps it from new ones."""
 LATELY_S = 10.0
 """A mean of the CPU's load over more than this says nothing about now."""
 
@@ -86,6 +88,8 @@ class Machine:
         """What the thread has left here, until it is taken in."""
         self.history = History()
         self._shares = Shares()
+        self._memories: dict[int, tuple[float, float]] = {}
+        """By process: when its memory was last asked for, and what it was."""
         self._thread: threading.Thread | None = None
         self._before = time.monotonic(), psutil.cpu_times()
         """When the reading before was taken, and the CPU's times then: psutil itself remembers them by thread, and the thread
@@ -102,9 +106,15 @@ class Machine:
         self._before = time.monotonic(), now
         cpu = cpu_percent(before, now) if self._before[0] - at < LATELY_S else NAN
         try:
-            self._fresh = read(self.gpus, trainers, cpu)
+            self._fresh = read(self.gpus, trainers, cpu, self._memory)
         except Exception:  # what the system does not tell is not shown; a thread's traceback would stand in the picture
             return
+
+    def _memory(self, pid: int) -> float:
+        asked, known = self._memories.get(pid, (-math.inf, NAN))
+        if (now := time.monotonic()) - asked >= MEMORY_S:
+            self._memories[pid] = now, known = now, memory_of(pid)
+        return known
 
     def news(self) -> bool:
         """Takes in what the thread has read; whether there is anything new."""
@@ -146,17 +156,17 @@ def cpu_percent(before: Any, now: Any) -> float:
     return min(max(100 * (busy - busy_before) / (total - total_before), 0.0), 100.0) if total > total_before else NAN
 
 
-def read(gpus: list[Any], trainers: Mapping[str, Process], cpu: float) -> Reading:
-    """The machine now, which was `cpu` percent busy lately."""
+def read(gpus: list[Any], trainers: Mapping[str, Process], cpu: float, memory_by: Callable[[int], float]) -> Reading:
+    """The machine now, which was `cpu` percent busy lately; `memory_by` tells the bytes of a process."""
     memory = psutil.virtual_memory()
     here = {role: process for role, process in trainers.items() if process.host == socket.gethostname() and process.alive()}
     on_gpus = _gpu_memory(gpus)
-    footprints = {role: Footprint(_memory(process.pid), on_gpus.get(process.pid, NAN)) for role, process in here.items()}
+    footprints = {role: Footprint(memory_by(process.pid), on_gpus.get(process.pid, NAN)) for role, process in here.items()}
     return Reading(time.monotonic(), cpu, psutil.cpu_count() or 1, memory.total - memory.available, memory.total,
                    tuple(_gpu(number, handle) for number, handle in enumerate(gpus)), footprints)
 
 
-def _memory(pid: int) -> float:
+def memory_of(pid: int) -> float:
     """Bytes of a process: shared pages count as parts where the kernel tells (Linux)."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

@@ -18,7 +18,7 @@ from lrtui.core.state import RaceState, apply
 from lrtui.store import identity
 from lrtui.store.identity import Process
 from lrtui.tui import machine
-from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Machine, cpu_percent, loads, read
+from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Machine, cpu_percent, loads, memory_of, read
 from lrtui.tui.machinehistory import BASES, BINS, History, Ring, Shares
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
@@ -145,7 +145,7 @@ def me(**keys: object) -> Process:
 class TestReading:
     def test_gpus_say_what_they_can(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pynvml", Driver())
-        found = read(machine._gpus(), {"trainer 0": me()}, 5.0)
+        found = read(machine._gpus(), {"trainer 0": me()}, 5.0, memory_of)
         assert found.gpus[0] == Gpu(0, 93.0, 10.2e9, 80e9, 285.4, 61.0)
         assert str(found.gpus[1]) == str(Gpu(1, math.nan, 10.2e9, 80e9, math.nan, math.nan))
         assert found.trainers["trainer 0"].gpu_memory == 4e9
@@ -153,17 +153,29 @@ class TestReading:
     def test_a_driver_that_fails_at_all_is_no_gpu(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace())
         assert machine._gpus() == []
-        assert read([], {}, 5.0).gpus == ()
+        assert read([], {}, 5.0, memory_of).gpus == ()
 
     def test_a_process_has_its_memory(self):
-        found = read([], {"trainer 0": me()}, 5.0)
+        found = read([], {"trainer 0": me()}, 5.0, memory_of)
         assert 5e6 < found.trainers["trainer 0"].memory < 4e9
         assert found.total > found.used > 0
         assert found.cores >= 1
 
+    def test_the_memory_of_a_process_is_asked_for_now_and_then_only(self, monkeypatch):
+        asked: list[int] = []
+        now = iter(range(100, 200, 2))  # each reading asks twice for the time and once for the process: six seconds
+        monkeypatch.setattr(machine, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+        monkeypatch.setattr(machine, "memory_of", lambda pid: asked.append(pid) or 1e6 * len(asked))
+        seen, mine = [], Machine()
+        for _ in range(6):
+            mine._read({"trainer 0": me()})
+            assert mine.news()
+            seen.append(mine.reading.trainers["trainer 0"].memory)  # type: ignore[union-attr]
+        assert seen == [1e6, 1e6, 2e6, 2e6, 3e6, 3e6]
+
     @pytest.mark.parametrize("other", [{"started": 1.0}, {"host": "elsewhere"}, {"pid": 2 ** 22 + 1}])
     def test_a_process_that_is_another_or_elsewhere_has_none(self, other):
-        assert read([], {"trainer 0": me(**other)}, 5.0).trainers == {}
+        assert read([], {"trainer 0": me(**other)}, 5.0, memory_of).trainers == {}
 
     def test_the_cpu_is_what_was_busy_between_two_looks(self):
         times = namedtuple("times", "user nice system idle iowait guest")

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from lrtui.core.commands import Pause, Resume, Stop
-from lrtui.core.events import Alerted, Ended, StatusChanged
+from lrtui.core.detectors import Findings
+from lrtui.core.events import Alerted, Ended, Evaluated, Judged, StatusChanged
 from lrtui.tui import keys
 from lrtui.tui.layout import arrange
 from lrtui.tui.screens.dialogs import Help, Question
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
-from .fake_run import KINDS, block, commands, make_run, say
+from .fake_run import KINDS, block, commands, make_run, sample, say
 from .viewer import Clock, Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -321,6 +322,48 @@ class TestNothingMovesInVain:
         pane = viewer.screen._layout.panes[1]
         assert refreshes
         assert all(pane.contains(span.x, span.y) and pane.contains(span.right - 1, span.y) for span in refreshes)
+
+    def test_a_step_that_moves_no_curve_by_a_dot_waits_for_the_next_figures(self, viewer, live, refreshes):
+        ends = viewer.screen._curve_ends()
+        say(live, block(1, "diverges", 60, 61))
+        viewer.look()
+        assert viewer.screen._curve_ends() == ends, "a step of this race is less than a dot of its pane"
+        assert refreshes == []
+        viewer.look(4)
+        assert refreshes
+
+    def test_what_is_measured_beside_the_steps_waits_as_well(self, viewer, live, refreshes):
+        say(live, Judged(lane=1, at=1.0, step=60, findings=Findings(peak=2.0)),
+            Evaluated(lane=1, at=1.0, epoch=3, step=60, loss=1.0, metrics={"val_loss": 123.0}))
+        viewer.look()
+        assert refreshes == []
+        viewer.look(4)
+        assert refreshes
+
+    def test_while_curves_hardly_grow_it_looks_half_as_often(self, viewer, live, monkeypatch):
+        looks: list[int] = []
+        tick = viewer.screen.tick
+        monkeypatch.setattr(viewer.screen, "tick", lambda: (looks.append(1), tick()))
+        for _ in range(10):
+            viewer.do(viewer.screen._beat)
+        assert len(looks) == 5
+        looks.clear()
+        for step in range(60, 160, 10):
+            say(live, block(1, "diverges", step, step + 10))
+            viewer.do(viewer.screen._beat)
+        assert len(looks) >= 9
+
+    def test_an_alert_is_seen_at_once(self, viewer, live, refreshes):
+        say(live, Alerted(lane=1, at=1.0, step=60, kind="diverged", text="far above its start"))
+        viewer.look()
+        assert refreshes
+
+    def test_the_first_picture_of_a_lane_gets_room_at_once(self, viewer, live):
+        viewer.resize(200, 50)
+        rows = viewer.text.count("▀▀")
+        say(live, block(0, "steady", 60, 80), sample(0, 4, 80))
+        viewer.look()
+        assert viewer.text.count("▀▀") > rows
 
 
 @pytest.fixture(scope="module")

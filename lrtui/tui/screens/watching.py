@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from lrtui.core.events import Alerted, AnyEvent, Sampled
+from lrtui.core.events import Alerted, AnyEvent, Ended, Joined, Noted, RateChanged, Rewound, Sampled, Started, StatusChanged
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import verdict
@@ -28,8 +28,11 @@ PERIOD_S = 0.1
 USUAL_FPS = 10
 """Frames a second that the numbers below, which count looks, are meant for."""
 FIGURES_EVERY = 5
-"""Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes."""
-MACHINE_EVERY = 20
+"""Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes. Curves are
+drawn in between where they have grown by a dot, and all of it at once when there is news."""
+NEWS = (Started, Alerted, StatusChanged, RateChanged, Joined, Rewound, Ended, Noted)
+"""What a person sees at once."""
+MACHINE_EVERY = 10
 STRANDED_EVERY = 10
 KEEP_EVERY = 50
 POLL_BUDGET_S = 0.06
@@ -67,8 +70,13 @@ class Watching(Screen[None]):
         """What is on record of it for the next race of this scenario."""
         self._layout = arrange(0, 0, [])
         self._machine = Machine()
-        self._ticks = 0
+        self._ticks = self._moved_at = 0
+        """Looks, and the last one at which a curve had grown by a dot."""
+        self._still = False
+        """Whether the last beat was no look."""
         self._drawn: dict[int, object] = {}
+        self._ended_at: dict[int, int] = {}
+        """Where curves ended when they were drawn."""
         self._shaped = self._shape()
         """What the layout was made for."""
         self._pressed = 0.0
@@ -83,7 +91,7 @@ class Watching(Screen[None]):
 
     def on_mount(self) -> None:
         self._frame = self.query_one(Frame)
-        self.set_interval(PERIOD_S * self._slower, self.tick)
+        self.set_interval(PERIOD_S * self._slower, self._beat)
         if self._unread:
             self.notify(self._unread, severity="warning", markup=False)
 
@@ -98,17 +106,26 @@ class Watching(Screen[None]):
     def on_frame_resized(self, message: Frame.Resized) -> None:
         self.redraw()
 
+    def _beat(self) -> None:
+        """Looks at the run; every other time while curves grow so slowly that the last look moved none by a dot."""
+        self._still = self._moved_at != self._ticks and not self._still
+        if not self._still:
+            self.tick()
+
     def tick(self) -> None:
         """One look at the run: what came since the last one is folded and drawn."""
         was_training = self.state.training
-        events, _ = self._look()
+        events, another = self._look()
         self._ticks += 1
         self._look_at_the_machine(was_training)
         if self._each(KEEP_EVERY):
             self._keep_view()
-        self._owed = self._owed or self._each(FIGURES_EVERY) or any(self._is_news(event) for event in events)
+        self._owed = self._owed or another or self._each(FIGURES_EVERY) or any(isinstance(event, NEWS) for event in events)
         behind = bool(events) and not self.follower.caught_up
-        if (not behind or self._ticks % PIECES == 1) and not self._frame.resting:
+        moved = self._curve_ends() != self._ended_at
+        if moved:
+            self._moved_at = self._ticks
+        if (self._owed or moved) and (not behind or self._ticks % PIECES == 1) and not self._frame.resting:
             self.draw(figures=self._owed)
             self._owed = False
         if behind:
@@ -151,7 +168,7 @@ class Watching(Screen[None]):
     def _watch_closely(self) -> None:
         """Between two ticks, while an answer is waited for: a key that was pressed is seen to work at once."""
         events, another = self._look()
-        if another or any(self._is_news(event) for event in events):
+        if another or any(isinstance(event, NEWS) for event in events):
             self.draw()
         if self.hands.waiting and time.monotonic() - self._pressed < CLOSELY_S:
             self.set_timer(ANSWER_S, self._watch_closely)
@@ -174,6 +191,7 @@ class Watching(Screen[None]):
             panels.too_small(canvas)
             return self._frame.commit()
         self._fit_pictures()
+        self._ended_at = self._curve_ends()
         panels.header(canvas.view(layout.header), self.state, self._trouble, seen(self.state, self.view, layout.page))
         self._draw_stage(layout, figures)
         if figures:
@@ -191,9 +209,10 @@ class Watching(Screen[None]):
         panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE, over=self.state.over))
         return self._frame.commit()
 
-    def _shape(self) -> tuple[tuple[int, ...], int]:
-        """Which lanes have panes, and how many GPUs rows: none where there is nothing more to tell of them."""
-        return tuple(self.view.shown), 0 if self.state.over else len(self._machine.gpus)
+    def _shape(self) -> tuple[tuple[int, ...], tuple[bool, ...], int]:
+        """Which lanes have panes, which of them sprites, and how many GPUs rows: none where there is nothing more to tell."""
+        sprites = tuple(self.state.lanes[index].sample is not None for index in self.view.shown)
+        return tuple(self.view.shown), sprites, 0 if self.state.over else len(self._machine.gpus)
 
     def redraw(self) -> None:
         """Draws everything anew: another size, another choice."""
@@ -205,7 +224,7 @@ class Watching(Screen[None]):
         width, height = self._frame.size
         self._shaped = self._shape()
         big = self.view.chosen if self.view.stage == "enlarged" and self.view.shown else None
-        self._layout = arrange(width, height, self.view.shown, big, self.view.chosen, self._shaped[1])
+        self._layout = arrange(width, height, self.view.shown, big, self.view.chosen, self._shaped[2])
         self._drawn.clear()
         self._frame.canvas.fill()
         if width and height:
@@ -222,16 +241,20 @@ class Watching(Screen[None]):
             return None
         for index, rect in layout.panes.items():
             lane = self.state.lanes[index]
-            now = (lane.version, self.view.limits, self.view.rate_limits, self.view.x)
+            now = (self._ended_at[index], self.view.limits, self.view.rate_limits, self.view.x)
             if self._drawn.get(index) != now or figures:
                 self._drawn[index] = now
                 place, chosen = self._frame.canvas.view(rect), index == self.view.chosen
                 pane.draw(place, lane, verdict(lane, self.state), self.view, self.state.race, chosen=chosen, figures=figures)
         return None
 
-    def _is_news(self, event: AnyEvent) -> bool:
-        """Whether an event is worth fresh figures at once: anything but steps."""
-        return type(event).__name__ != "Steps"
+    def _curve_ends(self) -> dict[int, int]:
+        """At which dot the curve of each lane that is shown ends, by the lane's index: what comes before it does not change."""
+        view, race = self.view, self.state.race
+        wide = self._layout.stage.width if view.stage in self.STAGES else max(
+            (rect.width for rect in self._layout.panes.values()), default=0)
+        return {index: min(max(view.x.place(view.x.value(lane, race, lane.steps - 1), 2 * wide), -1), 2 * wide)
+                for index in view.shown for lane in (self.state.lanes[index],)}
 
     def _alarm(self, alerts: list[Alerted]) -> None:
         """The bell and a toast, one for each lane: its last alert. The pane says the rest."""
