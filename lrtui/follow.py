@@ -71,13 +71,18 @@ class Follower:
         return events
 
     def _fold(self, events: list[AnyEvent]) -> None:
-        """Events that were just read come into the state; where lines and pictures lie is noted."""
+        """Events that were just read come into the state; where lines and pictures lie is noted. Those that do not fit go."""
         rows = iter(self.reader.rows)
+        fit = []
         for event in events:
             row = 0 if isinstance(event, Steps) else next(rows)
+            fits = self.state.fits(event)
             apply(self.state, event)
-            self.pictures.take(row, event)
-            self._note_lines(event.lane, row)
+            if fits:
+                fit.append(event)
+                self.pictures.take(row, event)
+            self._note_lines(*(event.lane, row) if fits else (-1,))
+        events[:] = fit
 
     def _note_lines(self, lane: int, row: int = 0) -> None:
         """Notes where a line lies that the log has got."""

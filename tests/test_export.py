@@ -21,6 +21,7 @@ from lrtui.core.events import Alerted, Column, Ended, Evaluated, Joined, Measure
 from lrtui.core.spec import Race
 from lrtui.follow import Follower
 from lrtui.report.export import export
+from lrtui.report.unfinished import making
 from lrtui.store.writer import Writer, create_run, row
 
 from .tui.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
@@ -191,6 +192,59 @@ class TestFolders:
         folder.write_text("")
         with pytest.raises(LrtuiError, match="is a file"):
             export(run, folder, "csv", force=True)
+
+
+class TestOneThatWasKilled:
+    """A process that ends in the midst of it, as `kill -9` ends one: nothing of it runs any more."""
+
+    @pytest.fixture
+    def killed(self, run, folder):
+        """Kills an export on its way into `folder`, and says what it has left, in the folder and beside it."""
+        script = ("import os, sys; from pathlib import Path; from lrtui.report import export as exporting;"
+                  "exporting._about = lambda *_: os.kill(os.getpid(), 9);"
+                  "exporting.export(Path(sys.argv[1]), Path(sys.argv[2]), 'csv', force=True)")
+
+        def kill() -> list[Path]:
+            assert subprocess.run([sys.executable, "-c", script, str(run), str(folder)], check=False).returncode == -9
+            return [path for place in (folder.parent, folder) if place.is_dir() for path in place.iterdir()
+                    if path.name.startswith(".")]
+        return kill
+
+    @pytest.mark.parametrize("before", [False, True])
+    def test_leaves_nothing_that_the_next_one_does_not_clear_away(self, run, folder, killed, before):
+        if before:
+            export(run, folder, "csv")
+        (left,) = killed()
+        assert (left / "A-steps.csv").exists()
+        export(run, folder, "csv", force=before)
+        assert os.listdir(folder.parent) == ["csv"]
+        assert not [name for name in os.listdir(folder) if name.startswith(".")]
+
+    def test_into_an_empty_folder_that_stays_is_not_in_the_way(self, run, folder, killed, monkeypatch):
+        folder.mkdir(parents=True)
+        (left,) = killed()
+        left.rename(folder / left.name)  # as it is where the folder is a disk
+        export(run, folder, "csv")
+        assert "race.json" in os.listdir(folder)
+        assert not [name for name in os.listdir(folder) if name.startswith(".")]
+
+    @pytest.mark.parametrize("theirs", ["notes.txt", "A-steps.csv"])
+    def test_nothing_goes_that_may_be_anothers(self, run, folder, killed, theirs):
+        (left,) = killed()
+        (left / theirs).unlink(missing_ok=True)
+        (left / theirs).symlink_to(run)
+        beside = folder.parent / ".csv.0123abcd"
+        beside.mkdir()
+        export(run, folder, "csv")
+        assert (left / "B-steps.csv").exists()
+        assert beside.exists()
+
+    def test_one_that_still_runs_goes_on(self, run, folder):
+        folder.parent.mkdir()
+        with making(folder.parent, folder.name) as made:
+            export(run, folder, "csv")
+            assert made.is_dir()
+        assert os.listdir(folder.parent) == ["csv"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what a process took at most")

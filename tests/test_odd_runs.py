@@ -20,7 +20,22 @@ import pytest
 from rich.console import Console
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import AnyEvent, Column, Ended, Evaluated, Joined, Measured, Noted, RateChanged, Rewound, Sampled, Steps
+from lrtui.core.events import (
+    Alerted,
+    AnyEvent,
+    Column,
+    Ended,
+    Evaluated,
+    Joined,
+    Measured,
+    Noted,
+    Planned,
+    RateChanged,
+    Rewound,
+    Sampled,
+    Steps,
+    encode,
+)
 from lrtui.follow import Follower
 from lrtui.report.export import export
 from lrtui.report.page import page
@@ -30,6 +45,7 @@ from lrtui.store.rundir import DATABASE
 from lrtui.store.writer import create_run
 
 from .tui.fake_run import at, make_race, say, started
+from .tui.viewer import Viewer, hold_the_time
 
 NAMES = ("<b>", "loss", "a/b", "epoch", "metrics.epoch", "step", "seconds", "\x1b[31mred", "two\nlines", "\u202ertl", "שלום",
          "x" * 500, "", "grad_norm", "update_ratio/x", "\ufffe", "gain", "%s", "{{run}}", "a,b", 'q"uote', "__proto__")
@@ -178,6 +194,122 @@ def test_an_event_that_cannot_be_read_is_named_and_what_is_before_it_counts(tmp_
     with pytest.raises(LrtuiError, match=r"run\.db"):
         export(run, tmp_path / "out", "csv")
     assert sorted(os.listdir(tmp_path)) == ["runs"]
+
+
+def raw(run: Path, event: AnyEvent, **changed: object) -> None:
+    """Writes an event down whose fields are other ones, whatever may be in them."""
+    body = msgspec.msgpack.encode({**msgspec.msgpack.decode(encode(event)), **changed})
+    db = sqlite3.connect(run / DATABASE)
+    db.execute("INSERT INTO events (lane, kind, body) VALUES (?, ?, ?)", (event.lane, type(event).__name__, body))
+    db.commit()
+    db.close()
+
+
+SHORT, NONE = [["f8", bytes(16)], ["f8", b""]]
+CANNOT_BE: dict[str, tuple[AnyEvent, dict[str, object]]] = {
+    "a negative lane": (steps(2, [1.0]), {"lane": -2}),
+    "no steps": (steps(2, [1.0]), {"count": 0}),
+    "a negative step": (steps(2, [1.0]), {"first": -1}),
+    "a column that is too short": (steps(2, [1.0, 2.0, 3.0]), {"columns": {"loss": SHORT}}),
+    "an empty column": (steps(2, [1.0, 2.0, 3.0]), {"columns": {"loss": NONE}}),
+    "more steps than there is room for": (steps(2, [1.0]), {"count": 1 << 24}),
+    "no time": (steps(2, [1.0]), {"at": math.nan}),
+    "measured too little": (Measured(lane=0, steps=[1, 2, 3], columns={}, spent=0.1), {"columns": {"gain": SHORT}}),
+    "a plan without rates": (Planned(lane=0, steps=[1], rates=[0.1], total=3), {"rates": []}),
+    "a picture with a hole": (painted(4, 4), {"pixels": b"x"}),
+    "a parent below none": (fork(1, 0, 2), {"parent": -2}),
+    "an epoch without a step": (started(0), {"steps_per_epoch": 0}),
+}
+DOES_NOT_FIT: dict[str, AnyEvent] = {
+    "steps of a lane that never joined": steps(0, [1.0], lane=7),
+    "an alert of one": Alerted(lane=7, at=at(3), step=1, kind="nan", text="x"),
+    "a picture of one": msgspec.structs.replace(painted(4, 4), lane=7),
+    "an end of one": Ended(lane=7, at=at(3), step=1, reason="finished"),
+    "a lane that skips a place": fork(3, 0, 2),
+    "a fork of a lane that is not there": fork(1, 5, 2),
+    "a fork of itself": fork(1, 1, 2),
+    "a fork far ahead of its parent": fork(1, 0, 1 << 40),
+    "steps far ahead": steps(1 << 40, [1.0]),
+    "a way back that leads far ahead": rewound(1 << 40),
+    "steps of no lane": steps(2, [1.0], lane=-1),
+    "an epoch of no lane": msgspec.structs.replace(evaluated(1, {"val_loss": 1.0}), lane=-1),
+}
+
+
+@pytest.mark.parametrize("kind", CANNOT_BE)
+def test_an_event_that_cannot_be_is_named_and_what_is_before_it_counts(kind: str, tmp_path: Path) -> None:
+    run = made(tmp_path / "runs", [started(0), steps(0, [3.0, 2.0])])
+    event, changed = CANNOT_BE[kind]
+    raw(run, event, **changed)
+    follower = Follower(run)
+    follower.poll(5.0)
+    assert follower.state.lanes[0].steps == 2
+    with pytest.raises(LrtuiError, match=r"run\.db behind row \d+: .*Expected"):
+        follower.catch_up()
+    follower.close()
+    with pytest.raises(LrtuiError, match=r"run\.db.*Expected"):
+        export(run, tmp_path / "out", "csv")
+
+
+@pytest.mark.parametrize("kind", DOES_NOT_FIT)
+def test_an_event_that_does_not_fit_is_left_out_with_a_line(kind: str, tmp_path: Path) -> None:
+    event = DOES_NOT_FIT[kind]
+    run = made(tmp_path / "runs", [started(0), steps(0, [3.0, 2.0]), event, event, steps(2, [1.0])])
+    follower = Follower(run)
+    found = follower.poll(5.0)
+    follower.settle()
+    assert event not in found
+    assert (len(follower.state.lanes), follower.state.lanes[0].steps) == (1, 3)
+    doubts = [text for _, _, text in follower.state.log if "damaged" in text]
+    assert doubts == [f"the record is damaged: what does not go with the rest of it is left out, such as "
+                      f"{type(event).__name__} of lane {event.lane}"]
+    assert len(follower.lines) == follower.state.log_count
+    follower.close()
+    hold_together(run, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", DOES_NOT_FIT)
+def test_the_screen_goes_on_as_well(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_the_time(monkeypatch)
+    run = made(tmp_path / "runs", [started(0), steps(0, [3.0, 2.0])])
+    with Viewer(run.parent, run) as viewer:
+        viewer.look()
+        say(run, DOES_NOT_FIT[kind], steps(2, [1.25]))
+        viewer.look(6)
+        assert "the record is damaged" in viewer.text
+        assert "1.25" in viewer.text
+
+
+def test_a_block_that_lacks_a_column_holds_nothing_there(tmp_path: Path) -> None:
+    block = steps(2, [5.0, 5.0])
+    run = made(tmp_path / "runs", [started(0), steps(0, [3.0, 2.0]), *(
+        msgspec.structs.replace(block, first=2 + 2 * place, columns={name: column for name, column in block.columns.items()
+                                                                    if name != missing})
+        for place, missing in enumerate(block.columns))])
+    follower = Follower(run)
+    follower.settle()
+    columns = follower.state.lanes[0].columns
+    follower.close()
+    assert {name: len(column) for name, column in columns.items()} == dict.fromkeys(block.columns, 10)
+    for place, name in enumerate(block.columns):
+        assert np.flatnonzero(np.isnan(columns[name].values)).tolist() == [2 + 2 * place, 3 + 2 * place]
+    hold_together(run, tmp_path / "out")
+
+
+def test_a_task_that_goes_mad_makes_no_endless_page(tmp_path: Path) -> None:
+    """Alerts and turns of the dial without end, of two lanes; the third has one alert, which is not lost among them."""
+    run = create_run(tmp_path / "runs", make_race(("steady",) * 3))
+    mad = [event for step in range(20_000) for event in (
+        Alerted(lane=step % 2, at=at(1), step=step, kind="diverged", text=f"told {step} times"),
+        RateChanged(lane=step % 2, at=at(1), step=step, factor=1.0 + step % 4, rate=0.1))]
+    say(run, *(started(lane) for lane in range(3)), *mad, Alerted(lane=2, at=at(1), step=3, kind="diverged", text="only once"))
+    _, html, chart = reported(run)
+    assert len(html) < 1_000_000
+    assert len(chart) < 500_000
+    assert html.count("<b class=\"bad\">diverged</b>") == 100 + 100 + 1
+    for text in ("told 0 times", "told 19999 times", "only once", "9900 more alerts are left out here", "lrtui export"):
+        assert text in html
+    assert html.count("more changes are left out here") == 2
 
 
 def test_very_many_metrics_make_no_very_large_page(tmp_path: Path) -> None:

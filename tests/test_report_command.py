@@ -65,7 +65,7 @@ class TestReport:
         (tmp_path / "chart.svg").write_text("what was there before")
         said = lrtui("report", "--html", "page.html", "--svg", "chart.svg")
         assert said.code == 0
-        assert re.search(rf"^page: {tmp_path}/page\.html \(\d+ kB\)$", said.out, re.MULTILINE)
+        assert re.search(rf"^page: {tmp_path}/page\.html \([\d.]+ kB\)$", said.out, re.MULTILINE)
         assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
         ElementTree.parse(tmp_path / "chart.svg")
         assert stat.S_IMODE((tmp_path / "page.html").stat().st_mode) == 0o644
@@ -85,7 +85,7 @@ class TestExport:
         said = lrtui("export", f"--{form}", "out")
         assert (said.code, said.err) == (0, "")
         files = list((tmp_path / "out").iterdir())
-        assert re.fullmatch(rf"{tmp_path}/out: {len(files)} files, \d+ kB\n", said.out)
+        assert re.fullmatch(rf"{tmp_path}/out: {len(files)} files, [\d.]+ kB\n", said.out)
         assert {"race.json", f"A-steps.{form}"} <= {path.name for path in files}
 
     def test_a_folder_that_holds_something_needs_force(self, lrtui, tmp_path):
@@ -125,6 +125,21 @@ def test_a_file_without_a_name_is_not_taken_for_none(lrtui, tmp_path):
     assert lrtui("report", "--html", "").err.startswith(f"lrtui: {tmp_path}: is no file")
     assert lrtui("export", "--csv", "", "--jsonl", "out").code == 2
     assert os.listdir(tmp_path) == ["runs"]
+
+
+def test_page_and_chart_need_a_file_each(lrtui, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    (tmp_path / "other").symlink_to("there/x")
+    before = sorted(os.listdir(tmp_path))
+    for one, other in (("x", "./x"), ("x", str(tmp_path / "x")), ("there/x", "link/x"), ("there/x", "other")):
+        said = lrtui("report", "--html", one, "--svg", other)
+        assert (said.code, said.out) == (2, "")
+        assert "one file for both" in said.err
+        assert "--html FILE --svg ANOTHER" in said.err
+    assert sorted(os.listdir(tmp_path)) == before
+    assert os.listdir(tmp_path / "there") == []
+    assert lrtui("report", "--html", "x.html", "--svg", "x.svg").code == 0
 
 
 def test_both_forms_need_a_folder_each(lrtui, tmp_path):

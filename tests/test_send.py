@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from lrtui.core.commands import REFUSED, AnyCommand, Fork, Keep, Pause, Resume, 
 from lrtui.core.errors import LrtuiError
 from lrtui.store.writer import Writer
 
-from .tui.fake_run import commands, make_run
+from .tui.fake_run import commands, make_run, without_crew
 
 
 def run_cli(*args: str) -> int:
@@ -52,15 +51,6 @@ def trainer(run: Path, text: str = "done") -> Iterator[list[AnyCommand]]:
     finally:
         over.set()
         thread.join()
-
-
-def without_crew(run: Path) -> Path:
-    """The same run; the process that was its crew is another one, which is gone."""
-    db = sqlite3.connect(run / "run.db")
-    db.execute("UPDATE processes SET started = 1.0")
-    db.commit()
-    db.close()
-    return run
 
 
 class TestWhatIsSent:

@@ -29,6 +29,8 @@ from lrtui.store.reader import summary
 def report(run: str | None, html: str | None, svg: str | None, runs: str | None) -> int:
     """Print the end of a RUN, or how it stands: a path, a name or the beginning of one; the newest by default."""
     from lrtui.report.text import print_report
+    if html is not None and svg is not None and _same(html, svg):
+        raise ScenarioError(f"{one_line(svg)}: one file for both", "expected a file for each: --html FILE --svg ANOTHER")
     follower = Follower(rundir.find(run, runs_folder(runs)))
     try:
         follower.settle()
@@ -60,7 +62,7 @@ def export(run: str | None, as_csv: str | None, as_jsonl: str | None, force: boo
     from lrtui.report import export as exporting
     if as_csv is None and as_jsonl is None:
         raise ScenarioError("into which files?", "expected --csv DIR or --jsonl DIR")
-    if as_csv is not None and as_jsonl is not None and os.path.realpath(absolute(as_csv)) == os.path.realpath(absolute(as_jsonl)):
+    if as_csv is not None and as_jsonl is not None and _same(as_csv, as_jsonl):
         raise ScenarioError(f"{as_jsonl}: one folder for both", "expected a folder for each form: --csv DIR --jsonl ANOTHER")
     found = rundir.find(run, runs_folder(runs))
     for folder, form in ((as_csv, "csv"), (as_jsonl, "jsonl")):
@@ -68,6 +70,12 @@ def export(run: str | None, as_csv: str | None, as_jsonl: str | None, force: boo
             written = exporting.export(found, Path(folder), form, force=force)  # type: ignore[arg-type]  # one of two words
             print(f"{one_line(str(written.folder))}: {written.files} files, {size(written.bytes)}")
     return ExitCode.RACED
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names lead to one place, through links or on a disk that does not tell capitals apart."""
+    first, second = (Path(os.path.realpath(absolute(name))) for name in (one, other))
+    return first == second or (first.exists() and second.exists() and first.samefile(second))
 
 
 def _written(console: Console, what: str, path: Path, text: str) -> None:

@@ -21,7 +21,6 @@ from lrtui.core.state import RaceState
 
 XKind = Literal["step", "epoch", "samples", "wall", "time"]
 KINDS: tuple[XKind, ...] = ("step", "epoch", "samples", "wall", "time")
-LABELS: dict[XKind, str] = {"step": "step", "epoch": "epoch", "samples": "samples", "wall": "wall time", "time": "training time"}
 CLOCKS: tuple[XKind, ...] = ("wall", "time")
 """Those in seconds, whose end nobody knows beforehand."""
 _FAR = 1e12

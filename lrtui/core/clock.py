@@ -16,6 +16,8 @@ from lrtui.core.series import KEPT, Series
 
 STRIDE = 256
 """The training time is known for good after so many steps each; between them it follows from the column of seconds."""
+ENDLESS_S = 1e9
+"""No step takes as long: a number like that is damage, and sums of such numbers would have no place on an axis."""
 _FAR = 1 << 40
 
 
@@ -56,9 +58,10 @@ class Clock:
         """A block of steps from `first` on: what each took, when it was told, and the whole column of seconds."""
         if first != self.steps:
             self.cut(first, column)
+        took = _counted(seconds)
         if not self._done.size:
-            self.mark(at - float(np.nansum(seconds, dtype=float)))
-        sums = self.total + np.cumsum(_counted(seconds))
+            self.mark(at - float(took.sum()))
+        sums = self.total + np.cumsum(took)
         due = np.arange(-(-(first + 1) // STRIDE) * STRIDE, first + len(sums) + 1, STRIDE)
         self._strides.append(sums[due - first - 1])
         self.steps, self.total, self._seconds = first + len(sums), float(sums[-1]), column
@@ -230,6 +233,6 @@ class Clock:
 
 
 def _counted(seconds: NDArray[np.floating]) -> Doubles:
-    """Seconds of steps as they add up: what is not known, or below zero, counts as none."""
-    counted: Doubles = np.where(np.isfinite(seconds) & (seconds > 0), seconds, 0).astype(np.float64)
+    """Seconds of steps as they add up: what is not known, below zero, or longer than any step, counts as none."""
+    counted: Doubles = np.where((seconds > 0) & (seconds < ENDLESS_S), seconds, 0).astype(np.float64)
     return counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -28,6 +28,14 @@ Return = Literal["rewound", "restarted", "recovered", "resumed"]
 whole race was."""
 
 
+LONGEST, HOLE = 1 << 20, 1 << 24
+"""Steps of one block at most, and of a hole in the record: of more than a full disk has ever cost nothing can be made."""
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+Step = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
+"""Numbers outside of these bounds are not read: nothing that was recorded has them, and nothing could be drawn of them."""
+
+
 class Column(msgspec.Struct, frozen=True, array_like=True):
     """Numbers of consecutive steps as raw little-endian floats; a single one stands for a constant column."""
 
@@ -48,19 +56,31 @@ class Column(msgspec.Struct, frozen=True, array_like=True):
         return array.repeat(count) if len(array) == 1 else array  # a tenth of what broadcast_to takes, for a block
 
 
+_WIDTHS = {"f4": 4, "f8": 8}
+
+
+def _check(columns: dict[str, Column], count: int) -> None:
+    """ValueError where a column does not hold `count` numbers, or one that stands for all of them. Every block is checked: it
+    takes a microsecond."""
+    for name, column in columns.items():
+        width, held = _WIDTHS[column.dtype], len(column.data)
+        if held not in (width, width * count) or held > width * count:
+            raise ValueError(f"Expected {count} numbers in column {name!r}, got {held} bytes of {column.dtype}")
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Something that happened in a lane. `lane` is its index; `at` seconds since 1970, stamped where it happened."""
 
-    lane: int
-    at: float = 0.0
+    lane: Annotated[int, msgspec.Meta(ge=-1, lt=1 << 31)]
+    at: Moment = 0.0
 
 
 class Started(Event, frozen=True, kw_only=True):
     """The lane is built and begins: how long it will be, where it runs, and the proof that it started like the others."""
 
     device: str
-    steps_per_epoch: int
-    total_steps: int
+    steps_per_epoch: Count
+    total_steps: Step
     parameters: int
     """Number of trainable elements."""
     init_checksum: str
@@ -70,7 +90,7 @@ class Started(Event, frozen=True, kw_only=True):
     intra_op_threads: int
     validated: bool
     """Whether the task has validation samples."""
-    first: int = 0
+    first: Step = 0
     """The step with which it begins: above 0 where it goes on from a snapshot."""
     role: str = ""
     """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of older versions."""
@@ -83,9 +103,12 @@ class Steps(Event, frozen=True, kw_only=True):
     step, without samples and validation); further param groups as `applied_lr/1`, `next_lr/1`, ...
     """
 
-    first: int
-    count: int
+    first: Step
+    count: Annotated[int, msgspec.Meta(ge=1, le=LONGEST)]
     columns: dict[str, Column]
+
+    def __post_init__(self) -> None:
+        _check(self.columns, self.count)
 
     def values(self, column: str) -> np.ndarray:
         """The numbers of one column, shape (count,)."""
@@ -102,10 +125,13 @@ class Measured(Event, frozen=True, kw_only=True):
     of the norm of the change over the norm of the weights).
     """
 
-    steps: list[int]
+    steps: list[Step]
     columns: dict[str, Column]
     spent: float
     """Seconds that measuring has taken since the lane began."""
+
+    def __post_init__(self) -> None:
+        _check(self.columns, len(self.steps))
 
     def values(self, column: str) -> np.ndarray:
         """The numbers of one column, shape (len(steps),)."""
@@ -115,30 +141,34 @@ class Measured(Event, frozen=True, kw_only=True):
 class Judged(Event, frozen=True, kw_only=True):
     """What the rules know of the lane after so many steps."""
 
-    step: int
+    step: Step
     findings: Findings
 
 
 class Spiked(Event, frozen=True, kw_only=True):
     """Steps (counted from 0) whose loss stands far out of those before: marks on the curve, no alert."""
 
-    steps: list[int]
+    steps: list[Step]
 
 
 class Planned(Event, frozen=True, kw_only=True):
     """The learning rates that the lane's schedule has in store: `rates[i]` from step `steps[i]` on."""
 
-    steps: list[int]
+    steps: list[Step]
     rates: list[float]
     total: int
     """Nothing is known from this step on: the lane's budget, or less where looking ahead took too long."""
+
+    def __post_init__(self) -> None:
+        if len(self.steps) != len(self.rates):
+            raise ValueError(f"Expected a rate for each of {len(self.steps)} steps, got {len(self.rates)}")
 
 
 class Evaluated(Event, frozen=True, kw_only=True):
     """The end of an epoch (counted from 1): mean training loss, and validation metrics where the task has any."""
 
     epoch: int
-    step: int
+    step: Step
     """Steps done by then."""
     loss: float
     metrics: dict[str, float] = {}
@@ -148,9 +178,13 @@ class Sampled(Event, frozen=True, kw_only=True):
     """What `task.sample(model)` drew: `shape` (N, H, W, 3), `pixels` its bytes, 0..255."""
 
     epoch: int
-    step: int
+    step: Step
     shape: tuple[int, int, int, int]
     pixels: bytes
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 0 or math.prod(self.shape) != len(self.pixels):
+            raise ValueError(f"Expected the pixels of {self.shape}, got {len(self.pixels)} bytes")
 
     def images(self) -> np.ndarray:
         """uint8, shape (N, H, W, 3)."""
@@ -160,7 +194,7 @@ class Sampled(Event, frozen=True, kw_only=True):
 class Alerted(Event, frozen=True, kw_only=True):
     """Something a person must see: `step` is where it happened, `text` one line for people."""
 
-    step: int
+    step: Step
     kind: AlertKind
     text: str
 
@@ -168,14 +202,14 @@ class Alerted(Event, frozen=True, kw_only=True):
 class StatusChanged(Event, frozen=True, kw_only=True):
     """The lane was paused or goes on."""
 
-    step: int
+    step: Step
     status: Status
 
 
 class RateChanged(Event, frozen=True, kw_only=True):
     """The dial was turned: from `step` on, what the schedule says is multiplied by `factor`."""
 
-    step: int
+    step: Step
     factor: float
     rate: float
     """The first param group's rate that will be applied at `step`."""
@@ -184,11 +218,11 @@ class RateChanged(Event, frozen=True, kw_only=True):
 class Snapshotted(Event, frozen=True, kw_only=True):
     """A snapshot of the lane after `step` steps lies in the run's folder."""
 
-    step: int
+    step: Step
     tag: Tag
     size: int
     """Bytes of this one."""
-    kept: list[int]
+    kept: list[Step]
     """The steps of all snapshots of the lane that are kept now, rising."""
     total: int
     """Bytes of all of them."""
@@ -202,8 +236,8 @@ class Joined(Event, frozen=True, kw_only=True):
     """A lane that was not there at the start: forked from `parent` after `step` steps, or added (parent -1, step 0)."""
 
     child: Lane
-    parent: int = -1
-    step: int = 0
+    parent: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    step: Step = 0
     rate: float | None = None
     """The rate that it is to apply first; None: what it would apply anyway."""
 
@@ -214,14 +248,14 @@ class Rewound(Event, frozen=True, kw_only=True):
     It undoes an end. Nothing that the lane said before counts against what comes now.
     """
 
-    step: int
+    step: Step
     why: Return
 
 
 class Ended(Event, frozen=True, kw_only=True):
     """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a process that died."""
 
-    step: int
+    step: Step
     reason: Reason
     error: str = ""
 

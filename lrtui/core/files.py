@@ -10,7 +10,9 @@ import os
 import tempfile
 from pathlib import Path
 
-LARGEST = 1 << 18
+from lrtui.core.numbers import size
+
+LARGEST = 256_000
 """Bytes of a file that is small by its nature."""
 
 
@@ -24,7 +26,7 @@ def read_small(file: Path) -> bytes:
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
         body = opened.read(LARGEST + 1) or b""  # None: a pipe into which nobody has written yet
     if len(body) > LARGEST:
-        raise OSError(errno.EFBIG, f"larger than {LARGEST // 1024} kB")
+        raise OSError(errno.EFBIG, f"larger than {size(LARGEST)}")
     return body
 
 

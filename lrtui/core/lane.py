@@ -47,6 +47,8 @@ SPEED_WINDOW = 3.0
 """Seconds over which the steps per second are taken."""
 UNTOLD = ("ring", "best", "good")
 """Snapshots that come all the time: no line tells of them."""
+NEEDED = ("loss", "applied_lr", "next_lr", "seconds")
+"""Columns that each block has; one that a block lacks is not known there."""
 ABANDONED = 3
 """Abandoned stretches of a curve that are kept, the last ones."""
 NO_RANGE = FiniteRange(math.nan, math.nan, math.nan)
@@ -261,6 +263,7 @@ class LaneState:
 
     def _take_steps(self, event: Steps) -> None:
         blocks = {name: column.unpack(event.count) for name, column in event.columns.items()}
+        blocks |= {name: np.full(event.count, math.nan) for name in NEEDED if name not in blocks}
         for name, block in blocks.items():
             series = self.columns.get(name)
             if series is None:

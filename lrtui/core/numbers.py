@@ -8,6 +8,8 @@ LOSS_WIDTH = 7
 """The most cells that `loss` takes for a number that is not negative."""
 UNKNOWN = "–"
 """Stands for a number that is not there yet."""
+SIZE_WIDTH = 7
+"""The most cells that `size` takes, below 1000 PB."""
 RATE_WIDTH = 8
 """The most cells that `rate` takes in four digits for a rate from 1e-9 to 1e9."""
 
@@ -52,10 +54,12 @@ def count(value: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes: 870 kB, 2.5 MB, 312 MB, 1.24 GB."""
-    if count >= 1e9:
-        return f"{count / 1e9:.2f} GB"
-    return f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:.{int(count < 1e8)}f} MB"
+    """Bytes >= 0 in three digits, at most SIZE_WIDTH cells: 12 B, 870 kB, 2.5 MB, 1.24 GB; a dash where it is not known."""
+    if not math.isfinite(count):
+        return UNKNOWN
+    count = float(f"{count:.2e}")
+    power = min(int(math.log10(max(count, 1)) // 3), 5)
+    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB', 'PB')[power]}"
 
 
 def duration(seconds: float) -> str:

@@ -15,8 +15,9 @@ from lrtui.core.pyramid import STORED, Pyramid
 
 __all__ = ["FiniteRange", "Flags", "Floats", "Places", "Series", "Window", "columns_of", "linear_edges", "window_of"]
 
-BATCH = 1024
-"""What is appended is worked in when so many values have come, or when somebody asks: most columns are seldom looked at."""
+BATCH, BLOCKS = 1024, 64
+"""What is appended is worked in when so many values have come, in so many blocks (each costs a hundred bytes until then), or
+when somebody asks: most columns are seldom looked at."""
 KEPT = 4
 """Windows of a series that are kept, to be brought up to date rather than made anew: pane, overlay, a zoom or two."""
 
@@ -130,7 +131,7 @@ class Series:
             block = np.array(values, dtype=STORED).reshape(-1)
         self._coming.append(block)
         self._count += len(block)
-        if self._count - len(self._pyramid) >= BATCH:
+        if self._count - len(self._pyramid) >= BATCH or len(self._coming) >= BLOCKS:
             self._settle()
 
     def _settle(self) -> None:

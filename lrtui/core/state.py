@@ -11,7 +11,7 @@ from collections import deque
 import msgspec
 
 from lrtui.core import telling
-from lrtui.core.events import AnyEvent, Ended, Joined, Noted, Rewound, Snapshotted, Started, Steps
+from lrtui.core.events import HOLE, AnyEvent, Ended, Joined, Noted, Rewound, Snapshotted, Started, Steps
 from lrtui.core.forgetting import MEMORY, Limit
 from lrtui.core.lane import RANKING_FACTOR, Abandoned, LaneState
 from lrtui.core.spec import Race
@@ -35,6 +35,8 @@ class RaceState:
         self._limit = Limit(memory)
         self.began = math.nan
         """When its first lane began, in seconds since 1970: the beginning of the axis of wall time."""
+        self._doubted = False
+        """Whether the log says that something was left out."""
 
     @property
     def over(self) -> bool:
@@ -45,13 +47,37 @@ class RaceState:
         """Whether any lane is making steps: neither over nor paused."""
         return any(lane.status in ("waiting", "running") for lane in self.lanes)
 
+    def fits(self, event: AnyEvent) -> bool:
+        """Whether an event goes with what is known: a damaged record may name lanes that never joined, or steps far beyond the
+        last one, for which there is no room."""
+        if isinstance(event, Noted) and event.lane == -1:
+            return True
+        if isinstance(event, Joined):
+            done = self.lanes[event.parent].steps if 0 <= event.parent < len(self.lanes) else 0
+            return 0 <= event.lane <= len(self.lanes) and -1 <= event.parent < event.lane and event.step <= done + HOLE
+        if not 0 <= event.lane < len(self.lanes):
+            return False
+        reach = event.first if isinstance(event, Steps) else event.step if isinstance(event, Rewound) else 0
+        return reach <= self.lanes[event.lane].steps + HOLE
+
+    def _leave_out(self, event: AnyEvent) -> None:
+        """Says so in the log, once: what is damaged may be so a thousand times."""
+        if not self._doubted:
+            self._doubted = True
+            self._note(event.at, -1, f"the record is damaged: what does not go with the rest of it is left out, "
+                                     f"such as {type(event).__name__} of lane {event.lane}")
+
     def _note(self, at: float, lane: int, text: str) -> None:
         self.log.append((at, lane, text))
         self.log_count += 1
 
 
 def apply(state: RaceState, event: AnyEvent) -> None:
-    """Folds one event into the state. Events of one lane come in the order in which they happened."""
+    """Folds one event into the state. Events of one lane come in the order in which they happened; one that does not fit (see
+    `RaceState.fits`) is left out."""
+    if not state.fits(event):
+        state._leave_out(event)
+        return
     if isinstance(event, Noted) and event.lane < 0:
         state._note(event.at, -1, event.text)
         return
@@ -86,7 +112,7 @@ def _join(state: RaceState, event: Joined) -> None:
     """A new lane, behind the others; one that is known is not made twice."""
     if event.lane != len(state.lanes):
         return
-    parent = state.lanes[event.parent] if 0 <= event.parent < event.lane else None
+    parent = state.lanes[event.parent] if event.parent >= 0 else None
     state.race = msgspec.structs.replace(state.race, lanes=(*state.race.lanes, event.child))
     state.lanes.append(LaneState(event.lane, event.child, parent, event.step))
     state.lanes[-1].clock.origin = state.began

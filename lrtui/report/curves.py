@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrtui.core.axes import whole
-from lrtui.core.numbers import rate
+from lrtui.core.limits import Limits
+from lrtui.core.marks import SNAPSHOT, Mark, lane_marks
 from lrtui.core.ranges import COLUMNS as OUTLIERS, ends_well, visible_range, with_beginnings
-from lrtui.core.rounding import TINY, multiples, nice
 from lrtui.core.series import Flags, Floats, Places
 from lrtui.core.state import LaneState, RaceState
-from lrtui.core.text import one_line
 from lrtui.core.tracks import Track, track
 
 COLUMNS = 2000
 """A curve on a page has at most so many columns: more than most screens have pixels for it."""
-SIGNS = {"nan": "✗", "error": "✗"}
-"""How alerts are marked; any other one by "!"."""
+MARKS = 500
+"""Where a lane has more marks than that, it has so many places for those that are alike."""
 
 
 class Curve(NamedTuple):
@@ -44,38 +43,6 @@ class Curve(NamedTuple):
     """True where a NaN or an infinity lies in the column."""
     cut: Flags
     """True where one lies right before the column's first finite value: no line leads to it."""
-
-
-class Mark(NamedTuple):
-    """Something that happened to a lane, to be marked on its curve at `step`."""
-
-    step: int
-    sign: str
-    text: str
-
-
-class Limits(NamedTuple):
-    """A y axis: `low` < `high`, both above zero where it is logarithmic."""
-
-    low: float
-    high: float
-    log: bool
-
-    def shares(self, values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """How far up the axis values lie: 0 at `low`, 1 at `high`, never beyond; NaN where not finite."""
-        known = np.where(np.isfinite(values), np.clip(values, self.low, self.high), np.nan)
-        low, high = self._place(np.array([self.low, self.high]))
-        shares: NDArray[np.floating[Any]] = (self._place(known) - low) / (high - low)
-        return shares
-
-    def values(self, shares: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """The other way round."""
-        low, high = self._place(np.array([self.low, self.high]))
-        places: NDArray[np.floating[Any]] = low + shares * (high - low)
-        return np.power(10.0, places) if self.log else places
-
-    def _place(self, values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        return np.log10(values) if self.log else values
 
 
 def lane_curve(lane: LaneState, name: str, columns: int = COLUMNS) -> Curve | None:
@@ -115,52 +82,19 @@ def loss_limits(state: RaceState) -> Limits | None:
     windows = [found.window(lane, state.race, whole(state), OUTLIERS) for lane, found in known]
     shown = visible_range(windows, [ends_well(lane, state) for lane, _ in known])
     shown = with_beginnings(shown, windows)
-    return limits(shown.low, shown.high) if math.isfinite(shown.low) else None
+    return Limits.around(shown.low, shown.high, shown.low > 0) if math.isfinite(shown.low) else None
 
 
-def limits(low: float, high: float, *, log: bool = True) -> Limits:
-    """An axis for finite values, never without a height: logarithmic where that is wanted and all are above zero."""
-    log = log and low > TINY  # half of the smallest numbers there are is zero
-    if high <= low:
-        low, high = (low / 2, low * 2) if log else (low - max(1, abs(low)), low + max(1, abs(low)))
-    return Limits(low, high, log)
-
-
-def marks(lane: LaneState, lanes: Sequence[LaneState]) -> Iterator[Mark]:
-    """What happened to a lane: alerts, turns of the dial, forks that left it."""
-    for alert in lane.alerts:
-        yield Mark(alert.step, SIGNS.get(alert.kind, "!"), one_line(alert.text))
-    before = lane.factor_at(-1)
-    for change in lane.rate_changes:
-        if change.factor != before:
-            sign = "▲" if change.factor > before else "▼"
-            yield Mark(change.step, sign, f"rate {rate(change.rate)} from step {change.step} on")
-        before = change.factor
-    for other in lanes:
-        if other.parent == lane.index:
-            yield Mark(other.born, "Y", f"{other.lane.called} was forked from it at step {other.born}")
+def marks(lane: LaneState, lanes: Sequence[LaneState]) -> list[Mark]:
+    """What is marked on a lane's curve: all but its snapshots; of very many alike those that lie apart."""
+    found = lane_marks(lane, [other for other in lanes if other.parent == lane.index])
+    found = [mark for mark in found if mark.sign != SNAPSHOT]
+    if len(found) <= MARKS:
+        return found
+    wide = max(mark.step for mark in found) // MARKS + 1
+    return list({(mark.sign, mark.step // wide): mark for mark in found}.values())
 
 
 def length(state: RaceState) -> int:
     """Steps along the x axis: the budget, so that the curves of a race always lie alike."""
     return int(whole(state).stop)
-
-
-def nice_ticks(low: float, high: float, most: int) -> list[float]:
-    """About `most` round numbers from `low` to `high` (low < high), 1, 2 or 5 times a power of ten apart."""
-    rough = (high - low) / max(most, 1)
-    if not TINY < rough < 1 / TINY:
-        return [low, high]
-    return list(multiples(low, high, nice(rough)))
-
-
-def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """The same for a logarithmic axis, 0 < low < high: powers of ten, with some between them where there is room."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    found: list[float] = []
-    for units in ((1, 2, 5), (1, 3), (1,)):
-        found = [unit * 10.0 ** power for power in range(first, last + 1) for unit in units]
-        found = [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
-        if len(found) <= most:
-            break
-    return found[::max(1, math.ceil(len(found) / most))] if len(found) > 1 else nice_ticks(low, high, most)

@@ -102,7 +102,7 @@ function signs(lane, one) {
   const standing = {};  /* marks of one step stand on each other */
   for (const [step, sign] of lane.marks) {
     const column = Math.min(firstFrom(one.ends, step), one.n - 1);
-    if (sign === "✗" || column < 0 || values[column] !== values[column]) continue;
+    if (column < 0 || values[column] !== values[column]) continue;
     standing[step] = (standing[step] || 0) + 1;
     put(sign, place.x(xOf(lane, step)), place.y(values[column]) + 9 - 13 * standing[step], sign === "!" ? colorOf("alert") : color);
   }
@@ -116,20 +116,18 @@ function ticks(low, high, most) {
   for (let number = Math.ceil(low / step - 1e-9); number * step <= high + step * 1e-9; number++) found.push(number * step);
   return found;
 }
+/* Powers of ten, every second or third where there are many, with 2 and 5 between where there are few: the rule of the screen
+   and of the still picture (core/labels.py). */
 function logTicks(low, high, most) {
-  let found = [];
-  for (const units of [[1, 2, 5], [1, 3], [1]]) {
-    found = [];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-      for (const unit of units) {
-        const value = unit * Math.pow(10, power);
-        if (value >= low && value <= high) found.push(value);
-      }
-    if (found.length <= most) break;
-  }
-  if (found.length < 2) return ticks(low, high, most);
-  const stride = Math.ceil(found.length / most);
-  return found.filter((_, index) => index % stride === 0);
+  const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9), found = [];
+  const stride = Math.max(1, Math.ceil((last - first + 1) / most)), units = (last - first + 2) * 3 <= most + 3 ? [1, 2, 5] : [1];
+  for (let power = first - 1; power <= last; power++)
+    for (const unit of units) {
+      const value = unit * Math.pow(10, power);
+      if (power % stride === 0 && value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) found.push(value);
+    }
+  if (found.length > 1) return found;
+  return high <= 10 * low ? ticks(low, high, most) : [low, high];
 }
 
 function axes() {

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +22,7 @@ from lrtui.core.files import absolute
 from lrtui.core.scenariotext import scenario_text
 from lrtui.core.spec import Lane, letter
 from lrtui.report.tables import Form, Table, sound
+from lrtui.report.unfinished import clear, making
 from lrtui.store.final import Course, Record, Told
 
 RACE = "race.json"
@@ -46,19 +44,22 @@ def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Writt
 
     A folder that holds something is refused, unless `force`: then its files of the same names are replaced one by one, those
     that an earlier export left are removed, and everything else stays. Into an empty folder that must stay what it is (a
-    mounted disk) they come one by one too. LrtuiError where it is refused, or cannot be written.
+    mounted disk) they come one by one too. What an export that was killed left on its way there is cleared away. LrtuiError
+    where it is refused, or cannot be written.
     """
     folder = absolute(folder)
     place = Path(os.path.realpath(folder))  # a link to a folder stays one
     try:
         if place.exists() and not place.is_dir():
             raise LrtuiError(f"{folder}: is a file", "expected the name of a folder that is made, or is empty")
+        for where in (place, place.parent):
+            clear(where, place.name, _ours)
         held = place.is_dir() and any(place.iterdir())
         if held and not force:
             raise LrtuiError(f"{folder}: there is something in it", "expected a new or empty folder; --force replaces its files")
         place.parent.mkdir(parents=True, exist_ok=True)
         stays = held or (place.exists() and (os.path.ismount(place) or not os.access(place.parent, os.W_OK)))
-        with _making(place if stays else place.parent, place.name) as made:
+        with making(place if stays else place.parent, place.name) as made:
             _write(run, made, form)
             sizes = [path.stat().st_size for path in made.iterdir()]
             if stays:
@@ -69,16 +70,6 @@ def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Writt
         return Written(folder, len(sizes), sum(sizes))
     except OSError as error:
         raise LrtuiError(f"{folder}: {error.strerror or error}", "expected a folder that can be written") from error
-
-
-@contextmanager
-def _making(where: Path, name: str) -> Iterator[Path]:
-    """A folder in `where` that is gone afterwards, unless it has been renamed."""
-    made = Path(tempfile.mkdtemp(prefix=f".{name[:40]}.", dir=where))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _replace(made: Path, folder: Path) -> None:
@@ -92,6 +83,10 @@ def _replace(made: Path, folder: Path) -> None:
     for path in folder.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in names and not path.is_dir():
             path.unlink()
+
+
+def _ours(name: str) -> bool:
+    return name == RACE or _OURS.fullmatch(name) is not None
 
 
 def _umask() -> int:

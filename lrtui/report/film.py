@@ -18,7 +18,7 @@ WAYS = ((6, 64), (3, 64), (1, 64), (1, 32), (1, 16))
 """Samples of a lane, and pixels along an edge of a picture: the first that has room is taken."""
 
 
-class Frame(NamedTuple):
+class SamplePng(NamedTuple):
     """A sample: `width` and `height` in pixels, `picture` a PNG file."""
 
     step: int
@@ -27,13 +27,13 @@ class Frame(NamedTuple):
     picture: bytes
 
 
-Frames = dict[int, list[Frame]]
+Film = dict[int, list[SamplePng]]
 """By a lane's index, rising by step."""
 
 
-def film(follower: Follower) -> Frames:
+def film(follower: Follower) -> Film:
     """The samples that a page has room for; {} where the task draws none."""
-    found: Frames = {}
+    found: Film = {}
     for most, edge in WAYS:
         found = {lane.index: frames for lane in follower.state.lanes if (frames := _frames(follower, lane.index, most, edge))}
         if sum(len(frame.picture) for frames in found.values() for frame in frames) <= ROOM:
@@ -41,7 +41,7 @@ def film(follower: Follower) -> Frames:
     return found
 
 
-def _frames(follower: Follower, lane: int, most: int, edge: int) -> list[Frame]:
+def _frames(follower: Follower, lane: int, most: int, edge: int) -> list[SamplePng]:
     """`most` samples of a lane, alike far apart, the last one among them."""
     known = follower.pictures.of(lane)
     frames = []
@@ -50,5 +50,5 @@ def _frames(follower: Follower, lane: int, most: int, edge: int) -> list[Frame]:
         event = follower.reader.event(picture.row)
         if isinstance(event, Sampled) and all(event.shape):
             pixels = strip(event.images()[:MOST_IMAGES], edge)
-            frames.append(Frame(picture.step, pixels.shape[1], pixels.shape[0], png(pixels)))
+            frames.append(SamplePng(picture.step, pixels.shape[1], pixels.shape[0], png(pixels)))
     return frames

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from html import escape
 from importlib import resources
+from typing import TypeVar
 
 import lrtui
 from lrtui.core.differences import differences
+from lrtui.core.events import Alerted
 from lrtui.core.numbers import count, duration, rate
 from lrtui.core.scenariotext import scenario_text
 from lrtui.core.sentences import lane_sentence, race_sentences
@@ -21,18 +23,23 @@ from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
 from lrtui.core.verdicts import verdict
 from lrtui.follow import Follower
-from lrtui.report.film import Frame, Frames, film
+from lrtui.report.film import Film, SamplePng, film
 from lrtui.report.pagedata import page_data, script_json
 from lrtui.report.png import address
 from lrtui.report.repeat import FILE, by_hand, commands, proof
 from lrtui.report.svg import DARK, LIGHT, SHADES, chart_svg, dash_of
 
+Thing = TypeVar("Thing")
 KEYS = (("← →", "move the line, with Shift ten times as far"), ("+ −", "zoom in and out"), ("0", "all again"),
         ("y", "logarithmic or linear"), ("s S", "smoothing more, less"), ("t", "steps, epochs, samples, time"),
         ("m", "next quantity"), ("g", "full range"), ("Esc", "hide the line"))
 """The keys of the chart in the page, where they mean the same as on the screen."""
 SCRIPTS = ("numbers.js", "drawing.js", "hands.js")
 """The page's script: one function made of these, in this order."""
+ROWS = 300
+"""Of a list of what happened, so many rows about all lanes together: a task that goes mad has no end of alerts."""
+_RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdfb\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_TURNED = re.compile(f"[{_RIGHT_TO_LEFT}]+(?:[\\W_]*[{_RIGHT_TO_LEFT}]+)*")
 MANY = 12
 """A sentence about each lane is folded away where there are more lanes than that."""
 
@@ -44,7 +51,8 @@ def page(follower: Follower) -> str:
     script = '"use strict";\n(() => {\n' + "\n".join(map(_file, SCRIPTS)) + "})();\n"
     data = page_data(state)
     words = {
-        "title": _text(state.race.title), "style": style, "script": script, "facts": _facts(follower),
+        "title": _plain(state.race.title), "heading": _text(state.race.title), "style": style, "script": script,
+        "facts": _facts(follower),
         "style_hash": _hash(style), "script_hash": _hash(script), "outcome": _outcome(state),
         "quantities": _options(quantity["label"] for quantity in data["quantities"]),
         "legend": "".join(map(_legend, state.lanes)), "still": chart_svg(state, alone=False),
@@ -65,13 +73,18 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def _text(text: str) -> str:
-    """Text of one line that cannot be taken for anything else."""
+def _plain(text: str) -> str:
+    """Text of one line that cannot be taken for anything else, for where there can be no elements."""
     return escape(one_line(text))
 
 
+def _text(text: str) -> str:
+    """The same where there can: words that are written from right to left turn nothing around that stands beside them."""
+    return _TURNED.sub(r"<bdi>\g<0></bdi>", _plain(text))
+
+
 def _options(labels: Iterable[str]) -> str:
-    return "".join(f'<option value="{place}">{_text(label)}</option>' for place, label in enumerate(labels))
+    return "".join(f'<option value="{place}" dir="auto">{_plain(label)}</option>' for place, label in enumerate(labels))
 
 
 def _name(lane: LaneState) -> str:
@@ -112,7 +125,7 @@ def _table(headings: list[str], rows: Iterable[list[str]], right: Iterable[str] 
     """A table of cells that are HTML; on a phone each row is a card, its cells named."""
     side = [' class="right"' if name in right else "" for name in headings]
     head = "".join(f'<th scope="col"{css}>{_text(name)}</th>' for name, css in zip(headings, side, strict=True))
-    body = "".join("<tr>" + "".join(f'<td data-label="{_text(name)}"{css}>{cell}</td>' for name, css, cell in
+    body = "".join("<tr>" + "".join(f'<td data-label="{_plain(name)}"{css}>{cell}</td>' for name, css, cell in
                                     zip(headings, side, row, strict=True)) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
@@ -135,15 +148,33 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
 
 def _alerts(state: RaceState) -> str:
     """What people had to hear of, and what a task said when it broke."""
-    rows = [f'<li>{_name(lane)}: step {alert.step}, <b class="bad">{_text(alert.kind)}</b> {_text(alert.text)}</li>'
-            for lane in state.lanes for alert in lane.alerts]
+    share = _share(sum(bool(lane.alerts) for lane in state.lanes))
+    rows = [f"<li>{_name(lane)}: {one}</li>" for lane in state.lanes for one in _ends(lane.alerts, share, "alerts", _alert)]
     rows += [f"<li>{_name(lane)}: {_text(lane.status)}<details><summary>what it said</summary>"
              f'<pre tabindex="0">{escape(literal(lane.ended.error))}</pre></details></li>'
              for lane in state.lanes if lane.ended and lane.ended.error]
     return _section("alerts", "Alerts", f'<ul class="plain">{"".join(rows)}</ul>') if rows else ""
 
 
-def _samples(frames: Frames, state: RaceState) -> str:
+def _alert(alert: Alerted) -> str:
+    return f'step {alert.step}, <b class="bad">{_text(alert.kind)}</b> {_text(alert.text)}'
+
+
+def _share(lanes: int) -> int:
+    """Rows that each of so many lanes has in a list."""
+    return max(2, ROWS // max(lanes, 1))
+
+
+def _ends(things: Sequence[Thing], most: int, what: str, words: Callable[[Thing], str]) -> Iterator[str]:
+    """The first and the last of them in words, `most` (2 or more) of them at most, and between them how many are left out."""
+    gone = max(len(things) - most, 0)
+    yield from map(words, things[: most // 2] if gone else things)
+    if gone:
+        yield f"{gone} more {what} are left out here: <code>lrtui export</code> writes down all of them"
+        yield from map(words, things[most // 2 - most :])
+
+
+def _samples(frames: Film, state: RaceState) -> str:
     if not frames:
         return ""
     rows = [f'<div class="film"><h3>{_name(lane)}</h3><div class="frames">{"".join(_pictures(frames[lane.index]))}</div></div>'
@@ -151,7 +182,7 @@ def _samples(frames: Frames, state: RaceState) -> str:
     return _section("samples", "Samples", f"<p>What each lane drew, from its first to its last.</p>{''.join(rows)}")
 
 
-def _pictures(frames: list[Frame]) -> Iterator[str]:
+def _pictures(frames: list[SamplePng]) -> Iterator[str]:
     for frame in frames:
         scale = max(1, 34 // frame.height)
         yield (f'<figure><img src="{address(frame.picture)}" width="{scale * frame.width}" height="{scale * frame.height}" '
@@ -171,8 +202,10 @@ def _repeat(follower: Follower) -> str:
     race, state = follower.reader.race, follower.state
     ways = commands(race)
     other = f"<p>It comes with lrtui as it is, so this does the same:</p>{_pre(ways[1])}" if len(ways) > 1 else ""
-    hands = [f"<li>{_name(lane)}: {'; '.join(map(_text, done))}</li>"
-             for lane in state.lanes if (done := list(by_hand(lane, state, len(race.lanes))))]
+    done = {lane.index: list(by_hand(lane, state, len(race.lanes))) for lane in state.lanes}
+    share = _share(sum(map(bool, done.values())))
+    hands = [f"<li>{_name(lane)}: {'; '.join(_ends(done[lane.index], share, 'changes', _text))}</li>"
+             for lane in state.lanes if done[lane.index]]
     touched = "<p>Done while it ran, which the scenario does not repeat:</p>" if hands else ""
     touched += f'<ul class="plain">{"".join(hands)}</ul>' if hands else ""
     return (f"<p>Save this as <code>{FILE}</code> and run</p>{_pre(ways[0])}{other}{touched}<p>{_text(proof(state))}</p>"

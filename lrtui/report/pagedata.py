@@ -51,7 +51,7 @@ def _lane(lane: LaneState, state: RaceState, names: list[str], columns: int) -> 
             "perEpoch": lane.started.steps_per_epoch if lane.started else 0,
             "well": ends_well(lane, state),
             "time": _packed(lane.clock.time(ends), "<f4"), "wall": _packed(lane.clock.wall(ends), "<f4"),
-            "marks": [[mark.step, mark.sign, mark.text] for mark in marks(lane, state.lanes)],
+            "marks": [[mark.step, mark.sign] for mark in marks(lane, state.lanes)],
             "curves": {name: _curve(curve) for name, curve in curves.items()},
             "abandoned": [_curve(curve) for curve in abandoned(lane, columns)]}
 

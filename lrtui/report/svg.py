@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from lrtui.core.numbers import count
-from lrtui.core.spec import number
+from lrtui.core.labels import step_labels, y_labels
+from lrtui.core.limits import Limits
+from lrtui.core.marks import ALERT, LOST
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.palette import lane_colors
-from lrtui.report.curves import Curve, Limits, abandoned, lane_curve, length, log_ticks, loss_limits, marks, nice_ticks
+from lrtui.report.curves import Curve, abandoned, lane_curve, length, loss_limits, marks
 
 WIDTH, HEIGHT = 960.0, 500.0
 LEFT, RIGHT, BOTTOM = 78.0, 16.0, 48.0
@@ -23,6 +24,8 @@ ROW = 22.0
 """Height of a row of names."""
 LETTER = 7.4
 """Width of a letter, at most: nobody knows here which font it will be."""
+MOST_Y, MOST_X = 9, 10
+"""About so many labels stand beside an axis."""
 COLUMNS = 900
 """A curve has about a column for each of the picture's units."""
 LIGHT, DARK = lane_colors("truecolor", "light"), lane_colors("truecolor", "dark")
@@ -33,7 +36,7 @@ SHADES = {"light": {"ground": "#ffffff", "text": "#1b1f24", "dim": "#59636e", "g
           "dark": {"ground": "#14181d", "text": "#e8eaed", "dim": "#9aa4af", "grid": "#2a3037", "alert": "#ff8078"}}
 
 
-class Frame:
+class Scales:
     """Where steps and losses lie in the picture: the x axis is `total` steps long, the curves begin at height `top`."""
 
     def __init__(self, total: int, limits: Limits, top: float) -> None:
@@ -53,37 +56,37 @@ def chart_svg(state: RaceState, *, alone: bool = True) -> str:
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
     limits = loss_limits(state)
     names, rows = _names(state.lanes)
-    frame = Frame(length(state), limits or Limits(0.1, 1.0, True), 46 + rows * ROW)
+    scales = Scales(length(state), limits or Limits.around(math.nan, math.nan, log=True), 46 + rows * ROW)
     title = escape(one_line(state.race.title))
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" class="still">',
              f"<title>{title}: training loss by step</title>", f"<style>{_style()}</style>" if alone else "",
              f'<rect class="ground" width="{WIDTH:g}" height="{HEIGHT:g}"/>' if alone else "",
-             f'<text class="head" x="16" y="28">{title}</text>', *names, *_axes(frame)]
+             f'<text class="head" x="16" y="28">{title}</text>', *names, *_axes(scales)]
     if limits is None:
         parts.append(f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle">no finite loss on record</text>')
     for lane in lanes if limits else ():
-        parts += [f'<path {_stroke(lane)} opacity=".5" d="{path(gone, frame)}"/>' for gone in abandoned(lane, COLUMNS)]
+        parts += [f'<path {_stroke(lane)} opacity=".5" d="{path(gone, scales)}"/>' for gone in abandoned(lane, COLUMNS)]
         curve = lane_curve(lane, "loss", COLUMNS)
         if curve is not None:
             if (curve.lo < curve.hi).any():  # all that was recorded, faint behind the means
-                parts.append(f'<path {_stroke(lane)} opacity=".3" d="{path(curve, frame)}"/>')
+                parts.append(f'<path {_stroke(lane)} opacity=".3" d="{path(curve, scales)}"/>')
             mean = curve._replace(lo=curve.mean, hi=curve.mean)
-            parts.append(f'<path {_stroke(lane)} d="{path(mean, frame)}"/>')
-            parts += _gaps(curve, frame)
-            parts += _signs(lane, state, curve, frame)
+            parts.append(f'<path {_stroke(lane)} d="{path(mean, scales)}"/>')
+            parts += _gaps(curve, scales)
+            parts += _signs(lane, state, curve, scales)
     return "\n".join(filter(None, parts)) + "\n</svg>\n"
 
 
-def path(curve: Curve, frame: Frame) -> str:
+def path(curve: Curve, scales: Scales) -> str:
     """A curve as path data: a stroke up and down in each column, none across what is not finite."""
-    lo, hi = frame.y(curve.lo.astype(float)), frame.y(curve.hi.astype(float))
+    lo, hi = scales.y(curve.lo.astype(float)), scales.y(curve.hi.astype(float))
     words: list[str] = []
     at: float | None = None
     for column, (low, high) in enumerate(zip(lo.tolist(), hi.tolist(), strict=True)):
         if math.isnan(low):
             at = None
             continue
-        x = frame.x((int(curve.steps[column]) + int(curve.ends[column])) / 2)
+        x = scales.x((int(curve.steps[column]) + int(curve.ends[column])) / 2)
         first, last = (low, high) if at is not None and abs(at - low) < abs(at - high) else (high, low)
         words.append(f"{'M' if at is None or curve.cut[column] else 'L'}{x:.1f} {first:.1f}")
         if at is None and first == last:
@@ -101,45 +104,46 @@ def gap_columns(curve: Curve) -> list[int]:
     return [int(known[place - 1]) if (place := int(known.searchsorted(column, "right"))) else -1 for column in begins.tolist()]
 
 
-def _gaps(curve: Curve, frame: Frame) -> Iterator[str]:
+def _gaps(curve: Curve, scales: Scales) -> Iterator[str]:
     """A cross where a curve stops being finite."""
     for column in gap_columns(curve):
         if column >= 0:
-            y = float(frame.y(curve.mean[column:column + 1].astype(float))[0])
-            yield f'<text class="alert" x="{frame.x(int(curve.ends[column])):.1f}" y="{y + 5:.1f}" text-anchor="middle">✗</text>'
+            y = float(scales.y(curve.mean[column:column + 1].astype(float))[0])
+            x = scales.x(int(curve.ends[column]))
+            yield f'<text class="alert" x="{x:.1f}" y="{y + 5:.1f}" text-anchor="middle">{LOST}</text>'
 
 
-def _signs(lane: LaneState, state: RaceState, curve: Curve, frame: Frame) -> Iterator[str]:
-    """What happened to a lane, on its curve; it says what when pointed at. NaN is marked where the curve stops."""
+def _signs(lane: LaneState, state: RaceState, curve: Curve, scales: Scales) -> Iterator[str]:
+    """What happened to a lane, on its curve; it says what when pointed at."""
     standing: dict[int, int] = {}
     for mark in marks(lane, state.lanes):
         column = min(int(curve.steps.searchsorted(mark.step, "right")) - 1, len(curve.steps) - 1)
-        if mark.sign != "✗" and column >= 0 and math.isfinite(curve.last[column]):
-            y = float(frame.y(curve.mean[column:column + 1].astype(float))[0])
+        if column >= 0 and math.isfinite(curve.last[column]):
+            y = float(scales.y(curve.mean[column:column + 1].astype(float))[0])
             standing[mark.step] = standing.get(mark.step, 0) + 1  # marks of one step stand on each other
-            kind = 'class="alert"' if mark.sign == "!" else f'class="l{lane.index % 8}" fill="currentColor"'
+            kind = 'class="alert"' if mark.sign == ALERT else f'class="l{lane.index % 8}" fill="currentColor"'
             y += 9 - 13 * standing[mark.step]
-            yield (f'<text {kind} x="{frame.x(mark.step):.1f}" y="{y:.1f}" text-anchor="middle">{mark.sign}'
-                   f"<title>{escape(mark.text)}</title></text>")
-    if (curve.hi > frame.limits.high).any():
-        x = frame.x(int(curve.steps[int((curve.hi > frame.limits.high).argmax())]))
-        yield (f'<text class="l{lane.index % 8}" fill="currentColor" x="{x:.1f}" y="{frame.top - 2:.1f}" '
+            yield (f'<text {kind} x="{scales.x(mark.step):.1f}" y="{y:.1f}" text-anchor="middle">{mark.sign}'
+                   f"<title>{escape(mark.sentence)}</title></text>")
+    beyond = curve.hi.astype(float) > scales.limits.high  # a limit may be more than float32 can hold
+    if beyond.any():
+        x = scales.x(int(curve.steps[int(beyond.argmax())]))
+        yield (f'<text class="l{lane.index % 8}" fill="currentColor" x="{x:.1f}" y="{scales.top - 2:.1f}" '
                'text-anchor="middle">↑</text>')
 
 
-def _axes(frame: Frame) -> Iterator[str]:
-    limits = frame.limits
-    values = log_ticks(limits.low, limits.high, 7) if limits.log else nice_ticks(limits.low, limits.high, 6)
-    for value, y in zip(values, frame.y(np.array(values)).tolist(), strict=True):
+def _axes(scales: Scales) -> Iterator[str]:
+    limits = scales.limits
+    for value, label in y_labels(limits, MOST_Y):
+        y = float(scales.y(np.array([value]))[0])
         yield f'<path class="grid" d="M{LEFT:g} {y:.1f}H{WIDTH - RIGHT:g}"/>'
-        yield f'<text x="{LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>'
-    for step in nice_ticks(0, frame.total - 1, 8):
-        if step == round(step):
-            yield (f'<path class="grid" d="M{frame.x(step):.1f} {frame.bottom:g}v5"/>'
-                   f'<text x="{frame.x(step):.1f}" y="{frame.bottom + 19:.1f}" text-anchor="middle">{count(step)}</text>')
+        yield f'<text x="{LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+    for step, label in step_labels(scales.total, MOST_X):
+        yield (f'<path class="grid" d="M{scales.x(step):.1f} {scales.bottom:g}v5"/>'
+               f'<text x="{scales.x(step):.1f}" y="{scales.bottom + 19:.1f}" text-anchor="middle">{label}</text>')
     yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{HEIGHT - 10:g}" text-anchor="middle">step</text>'
     scale = "training loss, logarithmic" if limits.log else "training loss"
-    yield f'<text transform="translate(22 {(frame.top + frame.bottom) / 2:g}) rotate(-90)" text-anchor="middle">{scale}</text>'
+    yield f'<text transform="translate(22 {(scales.top + scales.bottom) / 2:g}) rotate(-90)" text-anchor="middle">{scale}</text>'
 
 
 def _names(lanes: list[LaneState]) -> tuple[list[str], int]:

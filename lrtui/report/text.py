@@ -20,7 +20,9 @@ from rich.text import Text
 
 from lrtui.core.crewtalk import Preview
 from lrtui.core.finder import Found, bounds
-from lrtui.core.numbers import count, loss, rate
+from lrtui.core.labels import step_labels, y_labels
+from lrtui.core.limits import Limits
+from lrtui.core.numbers import count, rate
 from lrtui.core.outcome import Outcome
 from lrtui.core.sentences import lane_sentence, race_sentences
 from lrtui.core.series import Window, window_of
@@ -30,10 +32,11 @@ from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import Verdict, verdict
 from lrtui.palette import LANES, lane_color
-from lrtui.report.curves import Limits, length, limits as limits_of, loss_limits
+from lrtui.report.curves import length, loss_limits
 
 Losses = NDArray[np.floating[Any]]
-Y_TICKS = 5
+MOST_Y, MOST_X = 5, 8
+"""About so many labels stand beside an axis."""
 
 
 def print_report(console: Console, state: RaceState, run: Path) -> None:
@@ -108,10 +111,7 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
     total = length(state)
     for lane in lanes:
         _draw_lane(plotext, lane, total, limits, width)
-    _loss_ruler(figure, limits)
-    steps = sorted({round(step) for step in np.linspace(0, max(total - 1, 1), max(2, min(width // 12, 8))).tolist()})
-    figure.ruler("x").lim(0, max(total - 1, 1))
-    figure.ruler("x").ticks(steps, [count(step) for step in steps])
+    _rulers(figure, limits, total, width)
     return str(figure.build().string(colorless=not color)).rstrip("\n") + "\n" + _legend(lanes, width, color)
 
 
@@ -142,7 +142,7 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
     low, high = bounds(found.losses, found.smooth)
     if not (math.isfinite(low) and len(x) > 1 and np.isfinite(x).all() and x[0] < x[-1]):
         return ""
-    limits = limits_of(low, high)
+    limits = Limits.around(low, high, low > 0)
     figure = _empty_figure(plotext, width, height, color)
     figure.title("loss by learning rate: each batch grey, their average green" + (", log" if limits.log else ""))
     for value in found.suggestions.values():
@@ -152,7 +152,7 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
     for losses, tint in ((found.losses, _RAW), (found.smooth, _AVERAGE)):
         window = window_of(x, losses, float(x[0]), float(x[-1]) + 1e-9, 2 * width)
         _draw_window(plotext, window, (float(x[0]), float(x[-1])), limits, tint)
-    _loss_ruler(figure, limits)
+    _y_ruler(figure, limits)
     powers = list(range(math.ceil(x[0] - 1e-9), math.floor(x[-1] + 1e-9) + 1))
     figure.ruler("x").lim(float(x[0]), float(x[-1]))
     figure.ruler("x").ticks([float(power) for power in powers], [rate(10.0 ** power) for power in powers])
@@ -173,12 +173,7 @@ def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: 
     figure.title(f"learning rate by step, {count(total)} in all" + (", log" if limits.log else ""))
     for index, window in windows.items():
         _draw_window(plotext, window, (0, total), limits, LANES[index % len(LANES)])
-    shares = np.linspace(0, 1, Y_TICKS)
-    figure.ruler("y").lim(0, 1)
-    figure.ruler("y").ticks(shares.tolist(), [rate(value, 2) for value in limits.values(shares).tolist()])
-    steps = sorted({round(step) for step in np.linspace(0, total, max(2, min(width // 12, 8))).tolist()})
-    figure.ruler("x").lim(0, total)
-    figure.ruler("x").ticks(steps, [count(step) for step in steps])
+    _rulers(figure, limits, total + 1, width)
     return str(figure.build().string(colorless=not color)).rstrip("\n")
 
 
@@ -193,9 +188,7 @@ def _rate_limits(rates: Losses) -> Limits:
     """A logarithmic axis where rates above zero span a decade and more, and none is below zero."""
     positive = rates[rates > 0]
     log = rates.min() >= 0 and len(positive) > 0 and positive.max() >= 10 * positive.min()
-    low, high = float(positive.min() if log else rates.min()), float(rates.max())
-    margin = abs(high) * 0.1 or 1.0
-    return Limits(low, high, log) if low < high else Limits(low - margin, high + margin, False)
+    return Limits.around(float(positive.min() if log else rates.min()), float(rates.max()), log)
 
 
 _RAW, _AVERAGE, _MARK = 245, 40, 220
@@ -210,11 +203,19 @@ def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
     return figure
 
 
-def _loss_ruler(figure: Any, limits: Limits) -> None:
-    """The y axis from 0 to 1, with losses beside it."""
-    shares = np.linspace(0, 1, Y_TICKS)
+def _rulers(figure: Any, limits: Limits, total: int, width: int) -> None:
+    """The axes of a chart of so many columns over `total` steps."""
+    _y_ruler(figure, limits)
+    figure.ruler("x").lim(0, max(total - 1, 1))
+    steps, labels = zip(*step_labels(total, max(1, min(width // 12, MOST_X))), strict=True)
+    figure.ruler("x").ticks(list(steps), list(labels))
+
+
+def _y_ruler(figure: Any, limits: Limits) -> None:
+    """The y axis from 0 to 1, with what is shown beside it."""
+    values, labels = zip(*y_labels(limits, MOST_Y), strict=True)
     figure.ruler("y").lim(0, 1)
-    figure.ruler("y").ticks(shares.tolist(), [loss(value) for value in limits.values(shares).tolist()])
+    figure.ruler("y").ticks(limits.shares(np.array(values)).tolist(), list(labels))
 
 
 def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: Limits, width: int) -> None:

@@ -46,7 +46,8 @@ class Told(NamedTuple):
     row: int
     event: AnyEvent
     counts: bool
-    """False where its lane had ended before: what a process still said then is no part of the race."""
+    """False where its lane had ended before: what a process still said then is no part of the race. Nor is what concerns no
+    lane."""
     cut: int
     """Steps from here on were given up later."""
 
@@ -74,7 +75,8 @@ class Record:
         try:
             for row, body in self._db.execute("SELECT id, body FROM events ORDER BY id"):
                 event = events.decode(body)
-                counts = not over.get(event.lane, False) or isinstance(event, Rewound | Snapshotted | Noted)
+                counts = event.lane >= 0 and (
+                    not over.get(event.lane, False) or isinstance(event, Rewound | Snapshotted | Noted))
                 if isinstance(event, Ended | Rewound):
                     over[event.lane] = isinstance(event, Ended)
                 course = self.courses.get(event.lane)

@@ -76,7 +76,7 @@ def lanes(db: sqlite3.Connection, race: Race) -> list[Past]:
     back: dict[int, int] = {}
     """The row after which a lane's blocks count."""
     for number, event in _turns(db):
-        if isinstance(event, Joined) and event.lane == len(found):
+        if isinstance(event, Joined) and event.lane == len(found) and event.parent < event.lane:
             found.append(Past(event.lane, event.child, event.parent, event.step, event.rate, steps=event.step))
         elif 0 <= event.lane < len(found):
             found[event.lane] = _after(found[event.lane], event)

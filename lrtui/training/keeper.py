@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lrtui.core import numbers
 from lrtui.core.errors import LrtuiError
 from lrtui.core.events import Noted, Snapshotted, Tag
 from lrtui.core.spec import Lane, Snapshots
@@ -147,8 +148,8 @@ class Keeper:
             order.state.clear()
             budget = self.budget
             if len(payload) > budget:
-                raise OSError(f"{len(payload) / 1e6:.0f} MB are more than the lane's share of the disk, "
-                              f"{budget / 1e6:.0f} MB (snapshots.megabytes)")
+                raise OSError(f"{numbers.size(len(payload))} are more than the lane's share of the disk, "
+                              f"{numbers.size(budget)} (snapshots.megabytes)")
             self._recorder.wait_flushed(RECORD_FIRST_S)
             if self._recorder.superseded:
                 return None, "another process has this lane now"

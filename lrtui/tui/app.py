@@ -18,7 +18,7 @@ from lrtui.follow import Follower
 from lrtui.launch import Crew
 from lrtui.palette import THEMES
 from lrtui.settings import Settings
-from lrtui.tui import fewer_bytes, keynames, keys
+from lrtui.tui import escape, fewer_bytes, keynames, keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.leaving import on_signals
 from lrtui.tui.screens.finder import FinderScreen
@@ -42,6 +42,8 @@ class LrtuiApp(App[Follower]):
         """`asked`: begin with a finder; `race_after`: with the full race after it, unasked; `said`: to be read on the screen."""
         super().__init__()
         fewer_bytes.install()
+        if not any(key.startswith("alt+") for own in wanted.keys.values() for key in map(keynames.named, own) if key):
+            escape.install()
         self.look = look
         """How everything is drawn."""
         self._wanted = wanted
@@ -151,7 +153,7 @@ class LrtuiApp(App[Follower]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: all that the keys of this screen do, by name."""
         for key in keys.chosen(screen.KEYS) if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
-            by = "key " + " ".join(map(keynames.read, key.keys))
+            by = "key " + " ".join(map(keynames.read, key.keys)).replace("[", "\\[")  # the palette reads markup
             yield SystemCommand(key.name, by, partial(self.run_action, key.action, screen))
         yield SystemCommand("Theme: next", f"{', '.join(THEMES)}; now {self.look.theme}", self.next_theme)
 

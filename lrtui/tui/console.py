@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from lrtui.core import numbers
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import overwritten
 from lrtui.store.rundir import CREW_LOG
 
-TAIL_BYTES = 256 * 1024
+TAIL_BYTES = 256_000
 """Of each log, so much is shown."""
 _ROLE = re.compile(r"trainer (\d{1,6})")
 
@@ -112,5 +113,5 @@ def _tail(path: Path, size: int) -> list[tuple[int, str]]:
         place += len(raw) + 1
         lines.append((place, overwritten(raw.decode("utf-8", "replace"))))
     if first:
-        lines[0] = lines[0][0], f"... the last {TAIL_BYTES // 1024} kB of {size / 1e6:.1f} MB"
+        lines[0] = lines[0][0], f"... the last {numbers.size(TAIL_BYTES)} of {numbers.size(size)}"
     return lines if lines[-1][1] else lines[:-1]

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from lrtui.core.axes import CLOCKS, XAxis, whole
+from lrtui.core.limits import Limits
 from lrtui.core.ranges import COLUMNS, ends_well, visible_range, with_beginnings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.tracks import track
-from lrtui.tui.render.axis import Limits
 
 if TYPE_CHECKING:
     from lrtui.tui.view import RaceView

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.keys import Keys, _character_to_key
 
 _KNOWN = frozenset(key.value for key in Keys if not key.value.startswith("<"))
@@ -9,6 +11,7 @@ _CHARACTERS = {_character_to_key(character): character for character in map(chr,
 _MODIFIERS = ("ctrl", "shift", "alt", "super", "meta", "hyper")
 _READ = {"left": "←", "right": "→", "up": "↑", "down": "↓", "escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn",
          "delete": "Del", "insert": "Ins", "space": "Space"}
+_ARROWS = "←→↑↓"
 _WRITTEN = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "return": "enter", "del": "delete", "ins": "insert",
             " ": "space", "-": "minus"}
 """What people write for some of them."""
@@ -36,6 +39,14 @@ def _of_character(character: str) -> str | None:
 def types(key: str) -> bool:
     """Whether a key puts a character into a line of text."""
     return len(key) == 1 or key in _CHARACTERS
+
+
+def together(shown: Sequence[str]) -> str:
+    """Several keys as a person reads them: arrows in one ("←→", "Shift+←→"), others apart ("PgUp PgDn")."""
+    before = {key[:-1] for key in shown}
+    if len(before) == 1 and all(key[-1] in _ARROWS for key in shown):
+        return before.pop() + "".join(key[-1] for key in shown)
+    return " ".join(shown)
 
 
 def read(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -24,10 +25,11 @@ class Key(NamedTuple):
     """As a person reads them."""
     action: str
     help: str
+    """What it does; another key stands there as its id in braces, see `told`."""
     footer: str = ""
     """A word or two for the footer; '' where there is no room to spend on it."""
     palette: str = ""
-    """What the palette calls it, where its line in the help is that of the key beside it."""
+    """What the palette calls it, where its line in the help is that of the key beside it, or names other keys."""
 
     @property
     def name(self) -> str:
@@ -41,7 +43,7 @@ RACE = (
     Key("lane.down", ("down", "j"), "", "move(0, 1)", "", palette="Choose the lane below"),
     Key("lane.up", ("up", "k"), "", "move(0, -1)", "", palette="Choose the lane above"),
     Key("lane.right", ("right", "l"), "", "move(1, 0)", "", palette="Choose the lane to the right"),
-    Key("lane.next", ("tab",), "Tab", "next(1)", "Choose the next lane; Shift+Tab the one before",
+    Key("lane.next", ("tab",), "Tab", "next(1)", "Choose the next lane; {lane.previous} the one before",
         palette="Choose the next lane"),
     Key("lane.previous", ("shift+tab",), "", "next(-1)", "", palette="Choose the lane before"),
     *(Key(f"lane.{digit}", (str(digit),), "1 … 9" if digit == 1 else "", f"choose({digit - 1})",
@@ -60,7 +62,8 @@ RACE = (
     Key("race.undo", ("U",), "U", "hand('undo', True)", "Undo it for all lanes"),
     Key("lane.pause", ("space",), "Space", "hand('pause')", "Pause or resume the chosen lane", "pause"),
     Key("race.pause", ("P",), "P", "hand('pause', True)", "Pause or resume all lanes"),
-    Key("race.all", ("A",), "A", "all_lanes", "Dial, Space and x for all living lanes, or for one again"),
+    Key("race.all", ("A",), "A", "all_lanes", "Dial, {lane.pause} and {lane.stop} for all living lanes, or for one again",
+        palette="All lanes: what the dial, pause and stop are about, or one again"),
     Key("lane.fork", ("f",), "f", "ask('fork')", "Fork the lane: a copy goes on beside it (asks name, rate)", "fork"),
     Key("lane.rewind", ("r",), "r", "ask('rewind')", "Rewind the lane to a snapshot, ended or not (asks)", "rewind"),
     Key("lane.restart", ("R",), "R", "restart", "Restart the lane from its initial weights (asks)"),
@@ -71,18 +74,19 @@ RACE = (
     Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume", "Resume a race that was interrupted or lost its crew"),
     Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay",
         palette="Overlay: all curves in one chart, and back"),
-    Key("view.filmstrip", ("I",), "I", "filmstrip", "What all lanes drew at the same step; ←→ go through time", "samples",
+    Key("view.filmstrip", ("I",), "I", "filmstrip",
+        "What all lanes drew at the same step; {lane.left lane.right} go through time", "samples",
         palette="Samples of all lanes at the same step (filmstrip)"),
     Key("view.events", ("L",), "L", "log", "All that happened, of the lanes that are shown", "log",
         palette="Log: all that happened, of the lanes that are shown"),
     Key("view.console", ("w",), "w", "console", "What the chosen lane's task has printed",
         palette="Console: what the chosen lane's task has printed"),
-    Key("view.page_up", ("pageup",), "PgUp PgDn", "scroll(-1)", "Scroll a page in log, console and lists; ten samples",
-        palette="Scroll a page up"),
-    Key("view.page_down", ("pagedown",), "", "scroll(1)", "", palette="Scroll a page down"),
-    Key("view.oldest", ("home",), "Home End", "scroll(-9999999)", "The oldest line or sample, the newest",
-        palette="Go to the oldest line or sample"),
-    Key("view.newest", ("end",), "", "scroll(9999999)", "", palette="Go to the newest line or sample"),
+    Key("view.page_up", ("pageup",), "PgUp PgDn", "scroll(-1)", "A page of panes, log, console, lists; ten samples",
+        palette="A page back, or up"),
+    Key("view.page_down", ("pagedown",), "", "scroll(1)", "", palette="A page on, or down"),
+    Key("view.oldest", ("home",), "Home End", "scroll(-9999999)", "The first page, line or sample, the last",
+        palette="Go to the first page, line or sample"),
+    Key("view.newest", ("end",), "", "scroll(9999999)", "", palette="Go to the last page, line or sample"),
     Key("view.time_base", ("B",), "B", "time_base", "Time base of the machine's bars: 1, 5 or 30 minutes"),
     Key("view.filter", ("slash",), "/", "filter", "Show only the lanes that match, such as adam lr>=1e-3 !nan", "filter",
         palette="Filter: show only the lanes that match"),
@@ -112,7 +116,8 @@ RACE = (
     Key("view.follow", ("F",), "F", "follow", "The zoomed part follows the newest step, or stays"),
     Key("view.zoom_back", ("backspace",), "Backspace", "zoom_back", "Back to the part before the last zoom"),
     Key("view.usual", ("D",), "D", "usual", "Default curves: the loss by steps, not smoothed, not zoomed"),
-    Key("view.crosshair", ("c",), "c", "crosshair", "Values of all lanes at one step; ←→ move it, Shift+←→ a tenth", "values",
+    Key("view.crosshair", ("c",), "c", "crosshair",
+        "Values of all lanes at one step; {lane.left lane.right} move it, {cursor.left cursor.right} a tenth", "values",
         palette="Crosshair: values of all lanes at one step, or none"),
     Key("cursor.left", ("shift+left",), "", "cursor(-1)", "", palette="Crosshair a tenth of the width to the left"),
     Key("cursor.right", ("shift+right",), "", "cursor(1)", "", palette="Crosshair a tenth of the width to the right"),
@@ -176,9 +181,9 @@ LEGEND = {"✗": "the last finite value before a NaN or an infinity, or of a lan
           "STALLED": "nothing gained for a tenth of the budget: at the floor, dead, hot or cold",
           "SEISMIC": "shakes three times as much as a lane that is lower",
           "fair": "checksums of the first weights and of the batches: all lanes began with the same and see the same",
-          "↓smoothed": "what the standings go by (v): the best loss; the average loss after as many steps as all have made "
-                       "(at 120); or that of now, of the last ten steps or so (EMA 0.9)"}
-"""The signs on a race's screen, for its help."""
+          "↓smoothed": "what the standings go by ({view.order}): the best loss; the average loss after as many steps as all "
+                       "have made (at 120); or that of now, of the last ten steps or so (EMA 0.9)"}
+"""The signs on a race's screen, for its help; keys as in `Key.help`."""
 
 
 HEADINGS = {"lane.left": "Lanes", "lane.hotter": "The dial, and what else is said to lanes", "view.overlay": "What is shown",
@@ -189,7 +194,7 @@ HEADINGS = {"lane.left": "Lanes", "lane.hotter": "The dial, and what else is sai
 def bindings(table: tuple[Key, ...]) -> list[BindingType]:
     """The table as Textual takes it; with priority, so that a filter that has the focus does not swallow them. Only Enter
     waits its turn: it is about what was typed before it, which may arrive in the same piece."""
-    return [Binding(",".join(key.keys), key.action, key.help or key.id, id=key.id, show=False, priority=key.id != "list.go")
+    return [Binding(",".join(key.keys), key.action, key.name, id=key.id, show=False, priority=key.id != "list.go")
             for key in table]
 
 
@@ -200,7 +205,7 @@ def sections(table: tuple[Key, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
         if key.id in HEADINGS:
             found.append((HEADINGS[key.id], []))
         if key.shown:
-            found[-1][1].append((key.shown, key.help))
+            found[-1][1].append((key.shown, told(key.help)))
     return [section for section in found if section[1]]
 
 
@@ -225,12 +230,34 @@ def footer_words(table: tuple[Key, ...], *, over: bool = False) -> list[tuple[st
 
 _own: dict[str, tuple[str, ...]] = {}
 """By id: the keys that a person has chosen instead of those in the tables."""
+_USUAL = {key.id: key.keys for table in (RACE, PICKER, FINDER) for key in table}
+_ID = re.compile(r"\{([\w. ]+)\}")
+
+
+def pressed(name: str) -> tuple[str, ...]:
+    """The keys of an id, the person's own where they chose some, as Textual names them; KeyError where there is no such id."""
+    return _own.get(name) or _USUAL[name]
+
+
+def read(*names: str) -> str:
+    """For a sentence that names keys: the first key of each of these ids as a person reads it ("Esc", "←→", "PgUp PgDn").
+    KeyError where there is no such id."""
+    return keynames.together([keynames.read(pressed(name)[0]) for name in names])
+
+
+def told(text: str) -> str:
+    """A text with the keys in the place of their ids: "{lane.pause}", or several, "{lane.left lane.right}"."""
+    return _ID.sub(lambda found: read(*found[1].split()), text)
 
 
 def choose(own: Mapping[str, tuple[str, ...]]) -> None:
     """Takes a person's own keys, of which `faults` names none; {} for those of the tables."""
     _own.clear()
-    _own.update({name: tuple(found for key in written if (found := keynames.named(key))) for name, written in own.items()})
+    _own.update({name: _as_textual(written) for name, written in own.items()})
+
+
+def _as_textual(written: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(found for key in written if (found := keynames.named(key)))
 
 
 def keymap() -> dict[str, str]:
@@ -259,7 +286,6 @@ def _reread(group: list[Key]) -> list[Key]:
 def faults(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """What is wrong with the keys that a person has chosen, by id: no such id, no such key, a key that another id has."""
     ids = {key.id: table for table in (RACE, PICKER, FINDER) for key in table}
-    usual = {key.id: set(key.keys) for table in (RACE, PICKER, FINDER) for key in table}
     found: dict[str, str] = {}
     for name, written in own.items():
         if name not in ids:
@@ -268,7 +294,7 @@ def faults(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
             found[name] = f'"{unknown[0]}" is no key; expected one such as "x", "+", "ctrl+e", "f5", "space" or "pagedown"'
         elif taken := [key for key in written if keynames.named(key) in RESERVED]:
             found[name] = f"{taken[0]} is taken: it {RESERVED[keynames.named(taken[0]) or '']}"
-        elif ids[name] is PICKER and any(keynames.types(key) for key in set(map(keynames.named, written)) - usual[name] if key):
+        elif ids[name] is PICKER and any(keynames.types(key) for key in _as_textual(written) if key not in _USUAL[name]):
             found[name] = "expected a key that types nothing: what is typed in the picker is its filter"
     while clash := _clash({name: keys for name, keys in own.items() if name not in found}):
         found.update(clash)

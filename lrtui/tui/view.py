@@ -6,21 +6,22 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lrtui.core.axes import LABELS, XAxis, XKind
+from lrtui.core.axes import XAxis, XKind
 from lrtui.core.descent import Descents
 from lrtui.core.events import Sampled
 from lrtui.core.filter import EVERY, Filter, visible
+from lrtui.core.limits import Limits
 from lrtui.core.standings import Order, Ranked, ranked
-from lrtui.core.state import RaceState
+from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.tracks import quantities
-from lrtui.tui import fitting
+from lrtui.tui import fitting, keys
 from lrtui.tui.machine import LaneLoad
-from lrtui.tui.render.axis import Limits
 
 StageName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
 """What the room in the middle shows: all lanes' panes, the chosen lane's alone, or one thing about all of them."""
-
+CHARTS: tuple[StageName, ...] = ("panes", "enlarged", "overlay")
+"""The stages with curves: log, console, samples and differences are looked at and left, and lead back to one of these."""
 CURVES = ("quantity", "log", "x_kind", "x_log", "smoothing", "full_range", "zooms", "follow", "cursor", "landed")
 """The fields of a view that say what the curves show and how."""
 X_WORDS: dict[XKind, str] = {"step": "steps", "epoch": "epochs", "samples": "samples", "wall": "wall time",
@@ -34,6 +35,8 @@ class RaceView:
     chosen: int = 0
     """The index of the lane that keys are about."""
     stage: StageName = "panes"
+    charts: StageName = "panes"
+    """The one of `CHARTS` that was shown last, while another stage is shown."""
     quantity: str = "loss"
     """What the curves show: a name of `core.tracks.quantities`."""
     log: bool = True
@@ -91,10 +94,17 @@ class RaceView:
     fitted_for: object = None
     """What `limits` were made for: when it is something else they are made anew, else they move rarely."""
 
-    forks: dict[int, list[int]] = field(default_factory=dict)
-    """By a lane's index: the steps at which others were forked from it."""
+    forks: dict[int, list[LaneState]] = field(default_factory=dict)
+    """By a lane's index: those that were forked from it."""
     disk_share: float = math.nan
     """Bytes that the snapshots of one lane may take up."""
+
+    def show(self, stage: StageName) -> None:
+        """What takes the place of the panes, from its newest on; asked for again, what was there before: panes, or a chart."""
+        if self.stage in CHARTS:
+            self.charts = self.stage
+        self.stage = stage if self.stage != stage else "panes" if stage in CHARTS else self.charts
+        self.scroll, self.end = 0, None
 
     def fit(self, state: RaceState, *, figures: bool = True) -> None:
         """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the room on disk.
@@ -105,7 +115,7 @@ class RaceView:
         self._hide(state)
         for lane in state.lanes:
             if lane.parent is not None:
-                self.forks.setdefault(lane.parent, []).append(lane.born)
+                self.forks.setdefault(lane.parent, []).append(lane)
         self.disk_share = state.race.snapshots.megabytes * 1e6 / len(state.lanes)
         self.label = next((one.label for one in quantities(state) if one.name == self.quantity), self.quantity)
         self.x = fitting.shown(self, state)
@@ -139,11 +149,6 @@ class RaceView:
         return f"{self.label} {'log' if self.limits.log else 'lin'}"
 
     @property
-    def x_word(self) -> str:
-        """What the x axis counts, in a word."""
-        return LABELS[self.x_kind].partition(" ")[0]
-
-    @property
     def words_shown(self) -> str:
         """What the charts show: "loss · EMA 0.9 · log · epochs"."""
         parts = [self.label]
@@ -170,9 +175,11 @@ class RaceView:
 
 
 def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> str:
-    """Which part of the race is on the screen: "page 2 of 8 · 30 of 64 shown: adam !nan"; '' where it is all of it."""
+    """Which part of the race is on the screen: "page 2 of 8 (PgDn) · 30 of 64 shown: adam !nan"; '' where it is all of
+    it."""
     why = "" if view.solo is None else f": only {state.lanes[view.solo].lane.letter}"
     why = why or (f": {one_line(view.words)}" if view.words else "")
     hidden = [f"{len(view.shown)} of {len(state.lanes)} shown{why}"] if len(view.shown) < len(state.lanes) else []
-    paged = [f"page {page[0]} of {page[1]}"] if page[1] > 1 and view.stage == "panes" else []
+    turns = keys.read("view.page_up" if page[0] == page[1] else "view.page_down")
+    paged = [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.stage == "panes" else []
     return " · ".join(paged + hidden)

@@ -19,12 +19,10 @@ import platformdirs
 
 from lrtui.core.files import read_small, replace
 from lrtui.tui.machinehistory import BASES
-from lrtui.tui.view import RaceView
+from lrtui.tui.view import CHARTS, RaceView
 
 KEPT = ("stage", "quantity", "log", "x_kind", "x_log", "smoothing", "full_range", "order", "base")
 """The choices that go for the next race of a scenario as well; which lane, zoom, filter and crosshair are of one race."""
-LAYOUTS = ("panes", "enlarged", "overlay")
-"""The stages that are kept: log, console, samples and differences are looked at and left; who begins there is lost."""
 MOST = 200
 """Of so many scenarios, those looked at last."""
 
@@ -73,7 +71,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def chosen(view: RaceView) -> dict[str, Any]:
     """What is kept of a view."""
     found = {field.name: getattr(view, field.name) for field in fields(view) if field.name in KEPT}
-    return found | {"stage": view.stage if view.stage in LAYOUTS else "panes"}
+    return found | {"stage": view.stage if view.stage in CHARTS else view.charts}  # who begins in a log is lost
 
 
 def _fitting(name: str, value: Any) -> Any:
@@ -83,7 +81,7 @@ def _fitting(name: str, value: Any) -> Any:
     except (KeyError, msgspec.ValidationError):
         return None
     if (name == "smoothing" and not 0 <= found < 1) or (name == "base" and not 0 <= found < len(BASES)) \
-            or (name == "stage" and found not in LAYOUTS):
+            or (name == "stage" and found not in CHARTS):
         return None
     return found
 

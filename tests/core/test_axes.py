@@ -226,3 +226,19 @@ def test_a_range_is_zoomed_about_a_number_and_moved_within_all_there_is(log, her
     assert moved.start >= -1e-6
     assert moved.stop <= 1000 + 1e-6
     assert moved.within(full).start == pytest.approx(moved.start, abs=1e-6)
+
+
+@pytest.mark.parametrize("odd", [1e308, -1e308, math.inf, NAN])
+@pytest.mark.parametrize("at", [5.0, 1e18])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_number_that_no_step_can_take_leaves_every_axis_whole(odd, at, log):
+    state = RaceState(make_race(1))
+    apply(state, started(0))
+    told = block(0, [3.0, 2.0, 1.0], [1.0] * 3, at)
+    apply(state, Steps(lane=0, at=at, first=0, count=3, columns={**told.columns, "seconds": Column.pack([odd, 1.0, odd])}))
+    lane = state.lanes[0]
+    assert lane.training_seconds == 1.0
+    for kind in KINDS:
+        axis = whole(state, kind, log)
+        assert 0 <= axis.place(axis.value(lane, state.race, 2), 200) <= 200
+        assert len(axis.edges(lane, state.race, 50)) == 51

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.numbers import LOSS_WIDTH, RATE_WIDTH, ago, count, duration, loss, rate, size
+from lrtui.core.numbers import LOSS_WIDTH, RATE_WIDTH, SIZE_WIDTH, ago, count, duration, loss, rate, size
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,15 @@ def test_how_long_ago_has_one_unit(seconds: float, text: str) -> None:
     assert ago(seconds) == text
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0 kB"), (870_400, "870 kB"), (2_500_000, "2.5 MB"), (312e6, "312 MB"),
-                                             (1.24e9, "1.24 GB")])
+@pytest.mark.parametrize(("count", "text"), [
+    (0, "0 B"), (999, "999 B"), (870_400, "870 kB"), (999_600, "1 MB"), (2_500_000, "2.5 MB"), (312e6, "312 MB"),
+    (1.24e9, "1.24 GB"), (12.4e9, "12.4 GB"), (1.5e12, "1.5 TB"), (math.nan, "–"), (math.inf, "–")])
 def test_bytes_have_the_unit_in_which_they_are_short(count: float, text: str) -> None:
     assert size(count) == text
+
+
+@given(st.integers(0, 999 * 10**15))
+def test_bytes_fit_their_width_and_are_right_to_half_a_percent(count: int) -> None:
+    text, unit = size(count).split()
+    assert len(f"{text} {unit}") <= SIZE_WIDTH
+    assert float(text) * 1000 ** ["B", "kB", "MB", "GB", "TB", "PB"].index(unit) == pytest.approx(count, rel=0.0051)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -113,6 +114,75 @@ def test_range_and_values_follow_every_block(walk: NDArray[np.float32], block: i
     positive = finite[finite > 0].min() if (finite > 0).any() else math.nan
     np.testing.assert_array_equal(series.finite_range(), [*expected, positive])
     np.testing.assert_array_equal(series.values, walk)
+
+
+DEEDS = st.tuples(
+    st.sampled_from(["extend", "extend", "cut", "thin", "window", "window_at", "at", "last", "lowest", "finite_range", "part",
+                     "before_gaps", "nbytes"]),
+    st.integers(0, 99), st.integers(0, 99), st.integers(1, 40))
+
+
+def asked(series: Series, deed: str, start: int, stop: int, width: int) -> Any:
+    """What a series says of a stretch of it, by its own words."""
+    match deed:
+        case "window":
+            return series.window(start, max(stop, start + 1), width)
+        case "window_at":
+            return series.window_at(np.linspace(start, stop, width + 1).astype(np.int64))
+        case "at":
+            return series.at(start) if start < len(series) else None
+        case "part":
+            return series.part(start, stop)
+        case "before_gaps":
+            return series.before_gaps(np.linspace(start, stop, width + 1).astype(np.int64))
+        case "lowest":
+            return series.lowest(start)
+        case "finite_range":
+            return series.finite_range()
+        case "nbytes":
+            return series.nbytes >= 4 * len(series)
+    return series.last
+
+
+@given(walks(), st.lists(DEEDS, max_size=30))
+@settings(max_examples=500, deadline=None)
+def test_asked_anything_in_any_order_it_says_what_one_that_was_made_at_once_says(
+    walk: NDArray[np.float32], deeds: list[tuple[str, int, int, int]]
+) -> None:
+    """Whatever was not worked in yet is by the time that somebody asks; nobody has asked the other one before."""
+    series, known, ahead = Series(), walk[:0], 0
+    for deed, start, stop, width in deeds:
+        if deed == "extend":
+            known = np.concatenate((known, walk[ahead : ahead + start]))
+            series.extend(walk[ahead : ahead + start])
+            ahead += start
+        elif deed == "cut":
+            known = known[: len(known) * start // 99]
+            series = series.cut(len(known))
+        elif deed == "thin":
+            series.thin()  # there is too little for it to forget anything
+        else:
+            low, high = sorted((len(known) * start // 99, len(known) * stop // 99))
+            with patch("lrtui.core.series.BATCH", 1):
+                said = asked(series_of(known), deed, low, high, width)
+            found = asked(series, deed, low, high, width)
+            if isinstance(said, Window):
+                assert_same(found, said)
+            elif isinstance(said, np.ndarray):
+                np.testing.assert_array_equal(found, said)
+            else:
+                assert repr(found) == repr(said)
+        assert len(series) == len(known)
+    np.testing.assert_array_equal(series.values, known)
+
+
+def test_blocks_of_one_value_do_not_pile_up() -> None:
+    series = Series()
+    for step in range(1000):
+        series.extend([step])
+        series.extend([])
+    assert len(series._coming) < 100
+    assert series.values.tolist() == list(range(1000))
 
 
 def test_a_spike_of_one_step_in_a_million_is_in_every_window_that_covers_it() -> None:

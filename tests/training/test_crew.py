@@ -112,7 +112,7 @@ def test_a_race_of_four_equals_the_bare_loop_exactly(trainers, tmp_path):
 
 
 def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_loop_exactly(tmp_path):
-    run = start(make_race(FOUR, task="Slow", epochs=2), tmp_path)
+    run = start(make_race(FOUR, task="Slow", epochs=8), tmp_path)
     one, other = Watcher(run), Watcher(run)
     one.see(lambda watcher: watcher.state.lanes[1].steps > 3, "the first steps of lane B")
     writer = Writer(run, "viewer")

@@ -205,7 +205,7 @@ class TestTheView:
             for stage in STAGES:
                 viewer.screen.view.stage = stage  # type: ignore[attr-defined]
                 viewer.do(viewer.screen.redraw)  # type: ignore[attr-defined]
-            viewer.press("m")
+            viewer.press("escape", "m")
             assert viewer.screen.view.quantity != "accuracy"  # type: ignore[attr-defined]
 
     def test_a_broken_file_is_said_once(self, live: Path) -> None:
@@ -223,6 +223,18 @@ def test_frames_come_as_often_as_is_wanted(clock: Clock, run: Path) -> None:
             assert screen._slower == 10 / fps  # type: ignore[attr-defined]
             figures = [look for look in range(1, 61) if setattr(screen, "_ticks", look) or screen._each(5)]  # type: ignore[attr-defined]
             assert len(figures) == (60 if fps == 1 else 4)
+
+
+def test_whoever_wants_few_looks_has_them_though_nothing_moves(clock: Clock, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for fps, expected in ((2, 12), (10, 6), (30, 6)):
+        with Viewer(run.parent, run, look=Look(fps=fps)) as viewer:
+            viewer.look()
+            screen, looks = viewer.screen, list[int]()
+            monkeypatch.setattr(screen, "tick", lambda looks=looks: looks.append(1))
+            screen._ticks = screen._moved_at + 1  # type: ignore[attr-defined]
+            for _ in range(12):
+                screen._beat()  # type: ignore[attr-defined]
+            assert len(looks) == expected
 
 
 def test_without_colours_each_curve_over_the_others_has_a_line_style_that_the_legend_shows(run: Path) -> None:

@@ -113,7 +113,7 @@ class TestWhatIsDrawn:
             viewer.press("t")
             assert viewer.screen.view.x.kind == kind
             seen.append(viewer.lines[viewer.screen._layout.stage.bottom - 1][:6].split()[0])
-        assert seen == ["epoch", "sampl", "wall", "train", "step"]
+        assert seen == ["epoch", "sampl", "wall", "time", "step"]
 
     def test_g_shows_the_full_range(self, tmp_path):
         run = make_run(tmp_path, ("steady", "explodes"))

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from lrtui.tui import viewstate
 from lrtui.tui.layout import Rect
 from lrtui.tui.render.canvas import SPACE, Canvas
+from lrtui.tui.view import CHARTS
 
 from .fake_run import KINDS, block, make_run, say
 from .viewer import Viewer, hold_the_time
@@ -115,7 +115,7 @@ def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_w
         lived_through = viewer.lines
         assert all(len(line) >= 1 for line in lived_through)
     with Viewer(tmp_path, run) as viewer:
-        if stage not in viewstate.LAYOUTS:
+        if stage not in CHARTS:
             viewer.do(lambda: viewer.screen.show(stage))  # type: ignore[attr-defined]  # no race begins there
         viewer.look(25)  # new pictures are looked for every now and then
         assert viewer.screen.view.stage == stage  # type: ignore[attr-defined]

@@ -15,12 +15,14 @@ from lrtui.core.commands import Stop
 from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LaunchError
 from lrtui.core.finder import bounds, find, smoothed
+from lrtui.core.limits import Limits
 from lrtui.find import plan
+from lrtui.settings import Settings
 from lrtui.tui import keys
 from lrtui.tui.app import LrtuiApp
 from lrtui.tui.layout import arrange_finder
 from lrtui.tui.render import finder as drawing
-from lrtui.tui.render.axis import Limits, log_x_ticks
+from lrtui.tui.render.axis import log_x_ticks
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.screens.finder import FinderScreen
@@ -51,7 +53,9 @@ class Finding(Viewer):
     def __init__(self, runs: Path, size: tuple[int, int] = (100, 30), **asked: object) -> None:
         super().__init__(runs, size=size)
         race_after = bool(asked.pop("race_after", False))
-        self.app = LrtuiApp(runs, asked=plan(scenario.load("lr-dial"), **asked), race_after=race_after)  # type: ignore[arg-type]
+        wanted = Settings(keys=asked.pop("own", {}))  # type: ignore[arg-type]
+        self.app = LrtuiApp(runs, asked=plan(scenario.load("lr-dial"), **asked),  # type: ignore[arg-type]
+                            race_after=race_after, wanted=wanted)
 
     def advance(self, condition, what: str) -> None:
         """Looks at the runs until something holds: races are started in a thread."""
@@ -99,6 +103,13 @@ def test_a_sweep_that_goes_on_says_how_far_it_is(tmp_path, crew):
         assert "the check comes after the sweep" in viewer.text
         viewer.press("enter")
         assert viewer.toasts == ["there is no rate to race with yet"]
+
+
+@pytest.mark.usefixtures("_usual_look")
+def test_the_headline_names_a_persons_own_key(tmp_path):
+    with Finding(tmp_path, own={"finder.race": ("f5",)}) as viewer:
+        viewer.to_the_end()
+        assert "found 0.0212: F5 races with it" in viewer.text
 
 
 def test_enter_starts_the_full_race_with_the_winner_in_it(tmp_path, crew):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from lrtui.tui.screens.dialogs import Form, Question
 from lrtui.tui.screens.hands import undone
 from lrtui.tui.screens.race import RaceScreen
 
-from .fake_run import BEGAN, at, block, commands, make_race, make_run, say
+from .fake_run import BEGAN, at, block, commands, make_race, make_run, say, without_crew
 from .viewer import Clock, Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -451,14 +450,6 @@ class TestARaceWithoutItsCrew:
         assert Revived.started == []
 
 
-def without_crew(run: Path) -> Path:
-    """The same run; the process that was its crew is another one, which is gone."""
-    with sqlite3.connect(run / "run.db") as db:
-        db.execute("UPDATE processes SET started = 1.0")
-    db.close()
-    return run
-
-
 class TestWhatIsDrawn:
     def test_turns_of_the_dial_are_marked_on_the_curve_of_the_rate(self, live):
         say(live, turned(0, 20, 2.0), turned(0, 40, 0.5))
@@ -492,7 +483,7 @@ class TestWhatIsDrawn:
         with Viewer(live.parent, live, (120, 50)) as viewer:
             viewer.look()
             viewer.press("enter")
-            assert "snapshots 3, last at step 60, 2.1 of 667 MB" in viewer.text
+            assert "snapshots 3, last at step 60, 2.1 MB of 667 MB" in viewer.text
 
     def test_a_paused_race_sends_nothing_while_nobody_touches_it(self, viewer, live, monkeypatch, clock: Clock):
         viewer.press("P")

@@ -265,6 +265,14 @@ class TestManyLanes:
         many.press("o")
         assert "page" not in many.lines[0]
 
+    def test_pages_are_turned_by_the_keys_that_the_header_names(self, many):
+        size, pages = len(many.screen._layout.panes), -(-64 // len(many.screen._layout.panes))
+        for pressed, page in (("pageup", 1), ("pagedown", 2), ("end", pages), ("pagedown", pages), ("pageup", pages - 1),
+                              ("home", 1)):
+            many.press(pressed)
+            assert f"page {page} of {pages} ({'PgUp' if page == pages else 'PgDn'})" in many.lines[0]
+            assert (page - 1) * size in many.screen._layout.panes
+
     def test_the_chosen_lane_is_in_sight_in_pane_and_table(self, many):
         many.press(*["shift+tab"] * 3)
         assert many.screen.view.chosen in many.screen._layout.panes

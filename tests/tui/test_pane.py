@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
+from lrtui.core.limits import Limits
 from lrtui.core.numbers import loss
 from lrtui.core.state import RaceState, apply
 from lrtui.core.verdicts import verdict
 from lrtui.tui.render import chart, pane
-from lrtui.tui.render.axis import Limits
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
 

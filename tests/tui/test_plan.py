@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lrtui.core.events import Column, Ended, Planned, Steps
+from lrtui.core.limits import Limits
 from lrtui.core.state import RaceState, apply
 from lrtui.tui.render import chart, raster, styles
-from lrtui.tui.render.axis import Limits
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
 

@@ -8,9 +8,13 @@ import msgspec
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from lrtui.core.events import Alerted, Ended, Evaluated, Noted, Rewound, StatusChanged
+from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Rewound, Started, StatusChanged
 from lrtui.core.state import LOG_LINES
+from lrtui.tui import keys, viewstate
 from lrtui.tui.machine import Gpu
+from lrtui.tui.screens.curvekeys import CurveKeys
+from lrtui.tui.screens.watching import COMPLAINT_S
+from lrtui.tui.view import CURVES
 
 from .fake_run import at, make_run, sample, say, started
 from .viewer import StillMachine, Viewer
@@ -46,45 +50,64 @@ def stage(viewer: Viewer) -> list[str]:
     return [line[rect.x:rect.right].rstrip() for line in viewer.lines[rect.y:rect.bottom]]
 
 
+def paint(run: Path, epoch: int) -> None:
+    """All four lanes draw once more."""
+    say(run, *[sample(lane, epoch, 20 * epoch) for lane in range(4)])
+
+
+def notes(count: int) -> list[Noted]:
+    """As many lines about the whole run."""
+    return [Noted(lane=-1, at=at(number), text=f"note {number}") for number in range(count)]
+
+
+def shared(trainers: int) -> list[Started]:
+    """All three lanes have started, one after another in each of so many trainers."""
+    return [msgspec.structs.replace(started(lane), role=f"trainer {lane % trainers}") for lane in range(3)]
+
+
+def read_log(viewer: Viewer, run: Path, *events: AnyEvent) -> None:
+    """Opens the log after some events."""
+    say(run, *events)
+    viewer.look()
+    viewer.press("L")
+
+
 class TestFilmstrip:
-    def test_all_lanes_stand_side_by_side_at_the_same_step(self, painters):
-        with Viewer(painters.parent, painters, (80, 24)) as viewer:
-            viewer.look()
-            viewer.press("I")
-            assert stage(viewer)[0].startswith(" samples after 60 steps, 3 of 3 · the newest")
-            assert [stage(viewer)[1][x:x + 9].strip(" ▶") for x in (0, 20, 40, 60)] == [
-                "A paints", "B paints", "C paints", "D paints"]
-            assert stage(viewer)[2].count("ep 3 step 60") == 4
-            assert sum(line.count("▀▀") for line in stage(viewer)) >= 4 * 4
+    @pytest.fixture
+    def film(self, painters):
+        """Before the filmstrip of four lanes that draw, at 80 x 24."""
+        with Viewer(painters.parent, painters, (80, 24)) as found:
+            found.look()
+            found.press("I")
+            yield found
 
-    def test_arrows_go_from_sample_to_sample_and_it_follows_the_newest_again(self, painters):
-        with Viewer(painters.parent, painters, (80, 24)) as viewer:
-            viewer.look()
-            viewer.press("I")
-            for pressed, words in (("left", "after 40 steps, 2 of 3"), ("h", "after 20 steps, 1 of 3"), ("left", "1 of 3"),
-                                   ("end", "3 of 3 · the newest"), ("home", "1 of 3"), ("l", "2 of 3"), ("pageup", "1 of 3"),
-                                   ("pagedown", "3 of 3 · the newest")):
-                viewer.press(pressed)
-                assert words in stage(viewer)[0], pressed
-            say(painters, *[sample(lane, 4, 80) for lane in range(4)])
-            viewer.look(20)
-            assert "after 80 steps, 4 of 4 · the newest" in stage(viewer)[0]
+    def test_all_lanes_stand_side_by_side_at_the_same_step(self, film):
+        assert stage(film)[0].startswith(" samples after 60 steps, 3 of 3 · the newest")
+        assert [stage(film)[1][x:x + 9].strip(" ▶") for x in (0, 20, 40, 60)] == [
+            "A paints", "B paints", "C paints", "D paints"]
+        assert stage(film)[2].count("ep 3 step 60") == 4
+        assert sum(line.count("▀▀") for line in stage(film)) >= 4 * 4
 
-    def test_scrubbed_back_it_stays_while_more_is_drawn(self, painters):
-        with Viewer(painters.parent, painters, (80, 24)) as viewer:
-            viewer.look()
-            viewer.press("I", "left")
-            say(painters, *[sample(lane, 4, 80) for lane in range(4)])
-            viewer.look(20)
-            assert "after 40 steps, 2 of 4" in stage(viewer)[0]
+    def test_arrows_go_from_sample_to_sample_and_it_follows_the_newest_again(self, film, painters):
+        for pressed, words in (("left", "after 40 steps, 2 of 3"), ("h", "after 20 steps, 1 of 3"), ("left", "1 of 3"),
+                               ("end", "3 of 3 · the newest"), ("home", "1 of 3"), ("l", "2 of 3"), ("pageup", "1 of 3"),
+                               ("pagedown", "3 of 3 · the newest")):
+            film.press(pressed)
+            assert words in stage(film)[0], pressed
+        paint(painters, 4)
+        film.look(20)
+        assert "after 80 steps, 4 of 4 · the newest" in stage(film)[0]
 
-    def test_a_rewind_forgets_what_came_after_it(self, painters):
-        with Viewer(painters.parent, painters, (80, 24)) as viewer:
-            viewer.look()
-            viewer.press("I")
-            say(painters, *[Rewound(lane=lane, at=at(60), step=40, why="rewound") for lane in range(4)])
-            viewer.look(20)
-            assert "after 40 steps, 2 of 2 · the newest" in stage(viewer)[0]
+    def test_scrubbed_back_it_stays_while_more_is_drawn(self, film, painters):
+        film.press("left")
+        paint(painters, 4)
+        film.look(20)
+        assert "after 40 steps, 2 of 4" in stage(film)[0]
+
+    def test_a_rewind_forgets_what_came_after_it(self, film, painters):
+        say(painters, *[Rewound(lane=lane, at=at(60), step=40, why="rewound") for lane in range(4)])
+        film.look(20)
+        assert "after 40 steps, 2 of 2 · the newest" in stage(film)[0]
 
     def test_where_there_is_room_the_best_stands_beside(self, painters):
         with Viewer(painters.parent, painters, (200, 50)) as viewer:
@@ -92,8 +115,8 @@ class TestFilmstrip:
             viewer.press("I")
             assert "ep 3 step 60" in viewer.text
             assert viewer.text.count("its best 0.") == 4
-            say(painters, Evaluated(lane=1, at=at(80), epoch=4, step=80, loss=9.0, metrics={"val_loss": 9.0}),
-                *[sample(lane, 4, 80) for lane in range(4)])
+            say(painters, Evaluated(lane=1, at=at(80), epoch=4, step=80, loss=9.0, metrics={"val_loss": 9.0}))
+            paint(painters, 4)
             viewer.look(20)
             assert "ep 4 step 80" in viewer.text
             assert viewer.text.count("best: ep 3") == 4
@@ -116,15 +139,13 @@ class TestFilmstrip:
             assert "▶AN paints 40" in viewer.text
             assert "37 more: Tab" in stage(viewer)[0]
 
-    def test_up_and_down_go_through_the_pictures_of_a_sample(self, painters):
-        with Viewer(painters.parent, painters, (80, 24)) as viewer:
-            viewer.look()
-            viewer.press("I", "down", "j", "down")
-            assert "from picture 4 of 8 on" in stage(viewer)[0]
-            viewer.press("up", "k", "up", "up")
-            assert "from picture" not in stage(viewer)[0]
-            viewer.press(*["down"] * 9)
-            assert "from picture 8 of 8 on" in stage(viewer)[0]
+    def test_up_and_down_go_through_the_pictures_of_a_sample(self, film):
+        film.press("down", "j", "down")
+        assert "from picture 4 of 8 on" in stage(film)[0]
+        film.press("up", "k", "up", "up")
+        assert "from picture" not in stage(film)[0]
+        film.press(*["down"] * 9)
+        assert "from picture 8 of 8 on" in stage(film)[0]
 
     @pytest.mark.parametrize("back", ["I", "escape"])
     def test_the_same_key_and_escape_lead_back(self, viewer, back):
@@ -141,18 +162,15 @@ class TestFilmstrip:
         viewer.look(25)
         assert refreshes == []
 
-    def test_new_pictures_are_shown_every_other_second_and_keys_at_once(self, painters, monkeypatch):
-        with Viewer(painters.parent, painters, (80, 24)) as viewer:
-            viewer.look()
-            viewer.press("I")
-            sent: list = []
-            monkeypatch.setattr(viewer.frame, "refresh", lambda *regions, **_: sent.extend(regions))
-            for epoch in range(4, 8):
-                say(painters, *[sample(lane, epoch, 20 * epoch) for lane in range(4)])
-                viewer.look()
-            assert sent == []
-            viewer.press("left")
-            assert sent
+    def test_new_pictures_are_shown_every_other_second_and_keys_at_once(self, film, painters, monkeypatch):
+        sent: list = []
+        monkeypatch.setattr(film.frame, "refresh", lambda *regions, **_: sent.extend(regions))
+        for epoch in range(4, 8):
+            paint(painters, epoch)
+            film.look()
+        assert sent == []
+        film.press("left")
+        assert sent
 
     def test_where_no_lane_is_shown_it_says_so(self, viewer):
         viewer.press("I", "/", *"zzz", "enter")
@@ -176,17 +194,13 @@ class TestFilmstrip:
 
 class TestLog:
     def test_every_line_stands_there_loud_ones_in_colour(self, viewer, live):
-        say(live, Alerted(lane=1, at=at(50), step=50, kind="nan", text="loss is NaN"))
-        viewer.look()
-        viewer.press("L")
+        read_log(viewer, live, Alerted(lane=1, at=at(50), step=50, kind="nan", text="loss is NaN"))
         assert stage(viewer)[0].startswith(" ── log ───")
         assert any(line.endswith("B nan: loss is NaN") for line in stage(viewer))
         assert any("A started on cpu, 200 steps" in line for line in stage(viewer))
 
     def test_it_scrolls_by_pages_and_lines_and_stays_where_it_was(self, viewer, live):
-        say(live, *[Noted(lane=-1, at=at(number), text=f"note {number}") for number in range(100)])
-        viewer.look()
-        viewer.press("L")
+        read_log(viewer, live, *notes(100))
         rows = len(stage(viewer)) - 1
         assert stage(viewer)[-1].endswith("note 99")
         viewer.press("pageup")
@@ -208,9 +222,8 @@ class TestLog:
         assert "started on cpu" in stage(viewer)[1]
 
     def test_the_oldest_lines_come_from_the_record(self, viewer, live):
-        say(live, *[Noted(lane=-1, at=at(number), text=f"note {number}") for number in range(LOG_LINES + 200)])
-        viewer.look()
-        viewer.press("L", "home")
+        read_log(viewer, live, *notes(LOG_LINES + 200))
+        viewer.press("home")
         assert "started on cpu" in stage(viewer)[1]
         assert any(line.endswith("note 1") for line in stage(viewer))
         assert len(viewer.screen.state.log) == LOG_LINES
@@ -225,16 +238,11 @@ class TestLog:
         assert not any(line.endswith("of C") for line in stage(viewer))
 
     def test_text_of_an_event_is_no_markup_and_no_order(self, viewer, live):
-        say(live, Noted(lane=0, at=at(1), text="[bold]x[/bold] \x1b[31mred\x1b]0;owned\x07"))
-        viewer.look()
-        viewer.press("L")
+        read_log(viewer, live, Noted(lane=0, at=at(1), text="[bold]x[/bold] \x1b[31mred\x1b]0;owned\x07"))
         assert any(line.endswith("[bold]x[/bold] red") for line in stage(viewer))
 
-
     def test_the_wheel_scrolls_the_lines_under_it(self, viewer, live):
-        say(live, *[Noted(lane=-1, at=at(number), text=f"note {number}") for number in range(100)])
-        viewer.look()
-        viewer.press("L")
+        read_log(viewer, live, *notes(100))
         for turned, y, last in ((MouseScrollUp, 5, 96), (MouseScrollUp, 22, 96), (MouseScrollDown, 5, 99)):
             event = turned(None, 10, y, 0, 0, 0, False, False, False, 10, y)
             viewer.do(lambda event=event: viewer.app.post_message(event))
@@ -246,7 +254,7 @@ class TestConsole:
     def test_it_shows_what_the_chosen_lanes_task_printed(self, viewer, live):
         (live / "trainer-0.log").write_text("epoch 1\n 10%\r 90%\r100%\nwarning: odd\n")
         (live / "trainer-1.log").write_text("another one\n")
-        say(live, *[msgspec.structs.replace(started(lane), role=f"trainer {lane % 2}") for lane in range(3)])
+        say(live, *shared(2))
         viewer.look()
         viewer.press("w")
         assert stage(viewer)[0].startswith(" ── console of A steady ─ trainer-0.log, shared with C: they take turns")
@@ -255,7 +263,7 @@ class TestConsole:
         assert stage(viewer)[1:3] == [" another one", ""]
 
     def test_it_goes_along_with_what_is_printed_once_a_second(self, viewer, live, refreshes):
-        say(live, *[msgspec.structs.replace(started(lane), role="trainer 0") for lane in range(3)])
+        say(live, *shared(1))
         viewer.press("w")
         viewer.look(11)
         refreshes.clear()
@@ -320,7 +328,7 @@ class TestMachine:
         assert "cpu · 1 thread a lane" in viewer.lines[-2]
 
     def test_the_large_view_says_what_a_lane_costs(self, live):
-        say(live, *[msgspec.structs.replace(started(lane), role=f"trainer {lane % 2}") for lane in range(3)])
+        say(live, *shared(2))
         with Viewer(live.parent, live, (120, 40)) as viewer:
             viewer.look(3)
             viewer.press("enter")
@@ -341,3 +349,49 @@ def test_every_size_is_filled_to_its_edges(over, width, height, key):
             assert viewer.lines[0].startswith(" A fake race")
             assert "quit" in viewer.lines[-1]
             assert stage(viewer)[0].strip()
+
+
+class TestWhereItLeadsBackTo:
+    @pytest.mark.parametrize("charts", [(), ("enter",), ("o",)])
+    @pytest.mark.parametrize("looked_at", ["I", "L", "w", "d"])
+    def test_what_was_there_before_by_the_same_key_or_escape(self, viewer, charts, looked_at):
+        viewer.press(*charts)
+        before = stage(viewer)
+        for back in (looked_at, "escape"):
+            viewer.press(looked_at)
+            assert stage(viewer) != before
+            viewer.press("L" if looked_at != "L" else "d", back if back == "escape" else "escape", looked_at, back)
+            assert stage(viewer) == before
+        viewer.press("escape")
+        assert viewer.screen.view.stage == "panes"
+
+    def test_from_one_chart_to_the_panes_by_its_own_key(self, viewer):
+        for key in ("o", "enter"):
+            viewer.press(key, key)
+            assert viewer.screen.view.stage == "panes"
+
+    def test_who_leaves_in_the_log_finds_the_chart_again(self, viewer):
+        viewer.press("o", "L")
+        assert viewstate.chosen(viewer.screen.view)["stage"] == "overlay"
+
+
+ABOUT_CURVES = tuple(key for key in keys.RACE if hasattr(CurveKeys, "action_" + key.action.partition("(")[0]))
+
+
+class TestKeysAboutCurves:
+    @pytest.mark.parametrize(("looked_at", "pressed"), [("L", ABOUT_CURVES), *((other, ABOUT_CURVES[::9]) for other in "Iwd")])
+    def test_they_change_nothing_that_cannot_be_seen_and_say_so(self, viewer, clock, looked_at, pressed):
+        viewer.press(looked_at)
+        before = {name: getattr(viewer.screen.view, name) for name in CURVES}
+        for key in pressed:
+            clock.now += COMPLAINT_S
+            viewer.toasts.clear()
+            viewer.press(key.keys[0])
+            assert viewer.toasts == ["this acts on the curves: Esc shows them"], key.id
+        assert {name: getattr(viewer.screen.view, name) for name in CURVES} == before
+        assert len(pressed) >= 3
+
+    def test_where_curves_are_shown_they_do_what_they_do(self, viewer):
+        viewer.press("L", "escape", "s")
+        assert viewer.screen.view.smoothing == 0.6
+        assert viewer.toasts == []

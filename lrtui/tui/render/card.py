@@ -8,14 +8,15 @@ from datetime import datetime
 from lrtui.core.axes import XAxis
 from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LrtuiError
+from lrtui.core.limits import Limits
 from lrtui.core.numbers import rate
 from lrtui.core.spec import Race
 from lrtui.core.text import literal, one_line
 from lrtui.follow import RESUMABLE
 from lrtui.store.reader import Summary
+from lrtui.tui import keys
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import chart, raster, styles, xlabels
-from lrtui.tui.render.axis import Limits
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 
 CHART_ROWS = 12
@@ -24,7 +25,7 @@ LEAST_CHART = 5
 
 def nothing(canvas: Canvas) -> None:
     """Nothing matches the filter."""
-    canvas.text(1, 1, "nothing matches; Esc clears the filter", styles.DIM)
+    canvas.text(1, 1, f"nothing matches; {keys.read('list.clear')} clears the filter", styles.DIM)
 
 
 def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
@@ -33,7 +34,8 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
     if isinstance(race, Race):
         y = _lanes(canvas, race, y, canvas.height - y - 3)
     y = _wrapped(canvas, str(found.path), y + 1, styles.DIM)
-    watches = "Enter shows it, Ctrl+R there resumes it" if found.state in RESUMABLE else "Enter watches it"
+    go, resume = keys.read("list.go"), keys.read("race.resume")
+    watches = f"{go} shows it, {resume} there resumes it" if found.state in RESUMABLE else f"{go} watches it"
     canvas.text(1, y + 1, watches, styles.BOLD)
 
 
@@ -54,7 +56,7 @@ def race(canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | Lrt
         _rates(canvas.view(place), previews)
     for row, (text, style) in enumerate(notes, max(y + place.height, 0) if place.height >= 3 else y):
         canvas.text(1, row, text, style)
-    canvas.text(1, canvas.height - 1, said or "Enter races it", styles.WARN if said else styles.BOLD)
+    canvas.text(1, canvas.height - 1, said or f"{keys.read('list.go')} races it", styles.WARN if said else styles.BOLD)
 
 
 def _heading(canvas: Canvas, title: str, facts: str) -> int:
@@ -123,4 +125,4 @@ def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
         place.codes[owned] = raster.codes(bits)[owned]
         place.styles[owned] = styles.lane(index)
     chart.y_labels(canvas.view(Rect(0, 1, 8, place.height)), limits)
-    canvas.put(8, canvas.height - 1, xlabels.row(XAxis("step", False, 0.0, total), "", 0, place.width), styles.DIM)
+    canvas.put(8, canvas.height - 1, xlabels.row(XAxis("step", False, 0.0, total), 0, place.width), styles.DIM)

@@ -10,13 +10,16 @@ import numpy as np
 
 from lrtui.core.axes import CLOCKS
 from lrtui.core.growing import Places
+from lrtui.core.labels import short_label
+from lrtui.core.limits import Limits
 from lrtui.core.series import Window, window_of
 from lrtui.core.spec import Race
 from lrtui.core.state import LaneState
 from lrtui.core.tracks import Track, smoothed, track
 from lrtui.tui.render import raster, styles
-from lrtui.tui.render.axis import Limits, short_label, y_ticks
-from lrtui.tui.render.canvas import Canvas, Codes
+from lrtui.tui.render.axis import y_ticks
+from lrtui.tui.render.axiswords import in_rows
+from lrtui.tui.render.canvas import Canvas, Codes, text_width
 from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
 
@@ -124,7 +127,8 @@ def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
 def overlay(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> dict[int, tuple[int, int]]:
     """Draws what the view shows of all lanes, later ones on top; returns the cell (x, y) where each lane's curve ends.
 
-    From the ninth lane on colours come again, in other line styles. Smoothed curves lie over all raw ones, which are faint.
+    From the ninth lane on colours come again, in other line styles. Smoothed curves lie over raw ones, which are faint: all of
+    them, or in a crowd those of `raw_behind`.
     """
     canvas.fill()
     if not canvas.height or not canvas.width:
@@ -133,7 +137,8 @@ def overlay(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) 
     drawn = {lane.index: _raster(canvas, tracks[lane.index], lane, race, view) for lane in lanes if lane.index in tracks}
     lines = {index: one.bits for index, one in drawn.items()}
     if view.smoothing and lines:
-        _put_lines(canvas, lines, styles.lane_faint)
+        behind = raw_behind(lanes, view)
+        _put_lines(canvas, {index: bits for index, bits in lines.items() if index in behind}, styles.lane_faint)
         smooth = {lane.index: found for lane in lanes if (found := smoothed(lane, view.quantity, view.smoothing)) is not None}
         lines = {lane.index: _raster(canvas, smooth[lane.index], lane, race, view).bits for lane in lanes if lane.index in smooth}
     if lines:
@@ -145,8 +150,17 @@ def overlay(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) 
     return {index: one.end for index, one in drawn.items() if one.end is not None}
 
 
+def raw_behind(lanes: list[LaneState], view: RaceView) -> set[int]:
+    """The lanes whose raw curves lie behind smoothed ones: more than there are colours would be a carpet, in a chart of which
+    the smoothed ones are to be told apart; then only the chosen lane's and those of pinned ones."""
+    shown = {lane.index for lane in lanes}
+    return shown if len(shown) <= styles.LANES else shown & {view.chosen, *view.pinned}
+
+
 def _put_lines(canvas: Canvas, lines: dict[int, raster.Bits], tint: Callable[[int], int]) -> None:
     """Curves by their lanes' indices, the last on top, each in its colour and line style."""
+    if not lines:
+        return
     order = list(lines)
     layers = [dashed(lines[index], styles.line(index)) for index in order]
     bits, owner = raster.overlay(layers, list(range(len(order))))
@@ -172,8 +186,8 @@ def _y_labels(limits: Limits, words: str, width: int, height: int) -> Codes:
         canvas.text(width - 1 - len(text), tick.cell, text + "┤")
     taken = {tick.cell for tick in ticks}
     free = [y for y in range(height) if y not in taken]
-    for y, word in zip(free, words.split(), strict=False):
-        canvas.text(max(0, width - 1 - len(word)), y, word[:width - 1])
+    for y, word in zip(free, in_rows(words, width - 1, len(free)), strict=False):
+        canvas.text(width - 1 - text_width(word), y, word)
     return canvas.codes
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lrtui.core.differences import Differences, differences
 from lrtui.core.lane import LaneState
 from lrtui.core.spec import Race
+from lrtui.tui import keys
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
@@ -51,7 +52,7 @@ def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView)
             x += canvas.text(x, y, cell.text, cell.style)
     rest = len(rows) - fixed - room - scroll
     if rest > 0 or scroll:
-        text = f" {f'{rest} more below' if rest > 0 else 'the end'} · PgUp PgDn scroll "
+        text = f" {f'{rest} more below' if rest > 0 else 'the end'} · {keys.read('view.page_up', 'view.page_down')} scroll "
         canvas.view(Rect(canvas.width - text_width(text), top - 1, text_width(text), 1)).text(0, 0, text, styles.DIM)
     return scroll
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from lrtui.core import effective
+from lrtui.core.numbers import size
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.core.thresholds import COLD, HOT
@@ -79,11 +80,7 @@ def snapshots(lane: LaneState, share: float) -> str:
     if kept is None:
         return ""
     last = f", last at step {kept.kept[-1]}" if kept.kept else ""
-    return f"snapshots {len(kept.kept)}{last}, {_megabytes(kept.total)} of {_megabytes(share)} MB"
-
-
-def _megabytes(size: float) -> str:
-    return f"{size / 1e6:.1f}" if size < 9.95e6 else f"{size / 1e6:.0f}"
+    return f"snapshots {len(kept.kept)}{last}, {size(kept.total)} of {size(share)}"
 
 
 def _words(lane: LaneState, said: Verdict, width: int) -> str:

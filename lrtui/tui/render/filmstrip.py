@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lrtui.core.numbers import loss
 from lrtui.core.state import RaceState
 from lrtui.store.lookback import Picture
+from lrtui.tui import keys
 from lrtui.tui.film import Card, Film
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import sprite, styles
@@ -89,8 +90,9 @@ def _heading(canvas: Canvas, strip: Film, hidden: int, first: int, pictures: int
     x = 1 + canvas.text(1, 0, words, styles.BOLD)
     from_on = f", from picture {first + 1} of {pictures} on" if first else ""
     x += canvas.text(x, 0, from_on, styles.BOLD)
-    for more, style in ((f"{hidden} more: Tab", styles.WARN) if hidden else ("", 0), ("←→ scrub", styles.DIM),
-                        ("↑↓ other pictures", styles.DIM) if pictures > 1 else ("", 0)):
+    for more, style in ((f"{hidden} more: {keys.read('lane.next')}", styles.WARN) if hidden else ("", 0),
+                        (f"{keys.read('lane.left', 'lane.right')} scrub", styles.DIM),
+                        (f"{keys.read('lane.up', 'lane.down')} other pictures", styles.DIM) if pictures > 1 else ("", 0)):
         if more and x + 2 + text_width(more) < canvas.width:
             x += 2 + canvas.text(x + 2, 0, more, style)
 
@@ -98,7 +100,7 @@ def _heading(canvas: Canvas, strip: Film, hidden: int, first: int, pictures: int
 def _nothing(canvas: Canvas, for_ever: bool, shown: bool) -> None:
     lines: tuple[str, ...] = ("No lane has drawn a sample yet.",)
     if not shown:
-        lines = ("No lane is shown.", "Esc shows all of them again.")
+        lines = ("No lane is shown.", f"{keys.read('view.back')} shows all of them again.")
     elif for_ever:
         lines = ("This task draws no samples.", *textwrap.wrap(HOW_TO_DRAW, max(8, canvas.width - 2)))
     for y, text in enumerate(lines):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrtui.core.finder import RULES, Found
+from lrtui.core.limits import Limits
 from lrtui.core.numbers import loss, rate
 from lrtui.core.outcome import in_order
 from lrtui.core.series import window_of
@@ -17,7 +18,7 @@ from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import verdict
 from lrtui.tui.render import chart, raster, styles
-from lrtui.tui.render.axis import Limits, log_x_ticks
+from lrtui.tui.render.axis import log_x_ticks
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.pane import status_words
 

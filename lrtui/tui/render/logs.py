@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from lrtui.core.state import RaceState
 from lrtui.core.text import one_line
+from lrtui.tui import keys
 from lrtui.tui.console import Printed
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import Canvas, text_width
 
 LOUD = {"nan": styles.ALERT, "error": styles.ALERT, "died": styles.ALERT, "lost": styles.WARN, "diverged": styles.WARN}
 """By the first word of a line in the log."""
+LATEST = 2.5e11
+"""Seconds since 1970 up to which there is a time of day: what a wrong clock said is shown as that."""
 Entry = tuple[float, int, str]
 """(seconds since 1970, lane or -1, text), as in the log of a race."""
 
@@ -38,7 +41,7 @@ def log_line(state: RaceState, entry: Entry) -> Line:
     """An entry of the log, as it is drawn."""
     at, lane, text = entry
     sign, style = (state.lanes[lane].lane.letter, styles.lane_bold(lane)) if lane >= 0 else ("·", styles.DIM)
-    return Line(time.strftime("%H:%M:%S ", time.localtime(at)), sign, style, one_line(text), style_of(text))
+    return Line(time.strftime("%H:%M:%S ", time.localtime(min(at, LATEST))), sign, style, one_line(text), style_of(text))
 
 
 def draw_log(canvas: Canvas, title: str, count: int, end: int | None, line: Callable[[int], Line]) -> None:
@@ -67,10 +70,10 @@ def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
 def _headed(canvas: Canvas, title: str, count: int, end: int | None) -> Canvas:
     """Draws the heading; the room under it."""
     canvas.fill()
-    where = f" {count - end} newer below: End " if end is not None and end < count else ""
+    where = f" {count - end} newer below: {keys.read('view.newest')} " if end is not None and end < count else ""
     canvas.text(1, 0, "─" * max(0, canvas.width - 2), styles.DIM)
-    canvas.text(3, 0, f" {title} ", styles.BOLD, max(0, canvas.width - 5 - len(where)))
-    canvas.text(canvas.width - len(where) - 1, 0, where, styles.WARN)
+    canvas.text(3, 0, f" {title} ", styles.BOLD, max(0, canvas.width - 5 - text_width(where)))
+    canvas.text(canvas.width - text_width(where) - 1, 0, where, styles.WARN)
     return canvas.view((0, 1, canvas.width, canvas.height - 1))
 
 

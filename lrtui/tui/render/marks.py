@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
+from lrtui.core.marks import ALERT, HOTTER, LOST, REWOUND, SNAPSHOT, SPIKE, Mark, lane_marks, turns
 from lrtui.core.spec import Race
 from lrtui.core.state import LaneState
 from lrtui.core.tracks import track
@@ -14,44 +14,12 @@ from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
 
-ALERT, SPIKE, HOTTER, COLDER, FORK, REWOUND, SNAPSHOT = "!", "^", "▲", "▼", "Y", "«", "▪"
-LOST = "✗"
 MOST_GAPS = 1000
-MOST_SPIKES = 100
-"""Only so many of the last spikes are marked: what else happened must be seen beside them."""
 
 
-class Mark(NamedTuple):
-    """Something that happened to a lane."""
-
-    step: int
-    sign: str
-    what: str
-    """In words, for the crosshair: "spike", "rate x1.78"."""
-
-
-def marks(lane: LaneState, forks: list[int]) -> list[Mark]:
-    """All of a lane's marks but those on its curve (`gaps`), what matters least first; `forks`: steps of those that left it."""
-    kept = lane.snapshots.kept if lane.snapshots else ()
-    return [
-        *(Mark(step, SNAPSHOT, "snapshot") for step in kept),
-        *(Mark(first, REWOUND, "rewound to here") for first, _ in lane.abandoned),
-        *(Mark(step, FORK, "fork") for step in forks),
-        *(Mark(step, SPIKE, "spike") for step in lane.spikes[-MOST_SPIKES:]),
-        *(Mark(step, sign, what) for step, sign, what, _ in turns(lane)),
-        *(Mark(one.step, ALERT, one.kind) for one in lane.alerts if one.kind != "nan"),
-    ]
-
-
-def turns(lane: LaneState) -> list[tuple[int, str, str, float]]:
-    """Where the dial of a lane was turned: (step, up or down, words, the rate from there on)."""
-    found, before = [], lane.factor_at(-1)
-    for change in lane.rate_changes:
-        if change.factor != before:
-            sign = HOTTER if change.factor > before else COLDER
-            found.append((change.step, sign, f"rate ×{change.factor:.3g}", change.rate))
-        before = change.factor
-    return found
+def marks(lane: LaneState, view: RaceView) -> list[Mark]:
+    """All of a lane's marks but those on its curve (`gaps`), what matters least first."""
+    return lane_marks(lane, view.forks.get(lane.index, []))
 
 
 def gaps(lane: LaneState, view: RaceView) -> list[Mark]:
@@ -73,8 +41,7 @@ def nothing(signs: str) -> str:
 
 def row(canvas: Canvas, lane: LaneState, race: Race, view: RaceView, *, only: str = "", but: str = "") -> None:
     """Writes the marks of a lane into the first row of the canvas, over what stands there; all, or some signs only."""
-    found = marks(lane, view.forks.get(lane.index, []))
-    shown = [mark for mark in found if (not only or mark.sign in only) and mark.sign not in but]
+    shown = [mark for mark in marks(lane, view) if (not only or mark.sign in only) and mark.sign not in but]
     if not shown or not canvas.height or not canvas.width:
         return
     columns = view.x.columns(lane, race, np.array([mark.step for mark in shown]), canvas.width)
@@ -90,11 +57,11 @@ def on_rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> Non
     found = turns(lane)
     if not found or not canvas.height or not canvas.width:
         return
-    columns = view.x.columns(lane, race, np.array([step for step, *_ in found]), canvas.width)
+    columns = view.x.columns(lane, race, np.array([turn.step for turn, _ in found]), canvas.width)
     limits = view.rate_limits
-    for (_, sign, _, rate), column in zip(found, columns.tolist(), strict=True):
-        if rate > 0 and 0 <= column < canvas.width:
-            y = raster.dot_row(rate, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
+    for (turn, sign), column in zip(found, columns.tolist(), strict=True):
+        if turn.rate > 0 and 0 <= column < canvas.width:
+            y = raster.dot_row(turn.rate, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
             canvas.text(column, y, sign, styles.lane_bold(lane.index))
 
 

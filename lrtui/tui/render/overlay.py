@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
 
+from lrtui.core.marks import ALERT
 from lrtui.core.spec import Race
 from lrtui.core.standings import FAILED
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
+from lrtui.tui import keys
 from lrtui.tui.layout import Rect
-from lrtui.tui.render import chart, crosshair, marks, raster, styles, xlabels
+from lrtui.tui.render import chart, crosshair, marks, raster, styles, unseen, xlabels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
@@ -23,11 +25,14 @@ MARKS_FROM = 10
 LEGEND_ROWS = 4
 NAMED_FROM = 6
 """Cells of an entry of the legend from which on there is a name in it."""
+MOST_RAW = 4
+"""Of so many lanes the heading names the raw curves."""
 SAMPLE = 3
 """Cells of line style in the legend, where there is more than the solid one."""
-NEAR = sorted(((dx, dy) for dx in range(8) for dy in (0, *(sign * far for far in range(1, 7) for sign in (1, -1)))),
-              key=lambda way: way[0] + 1.5 * abs(way[1]))
-"""Ways from the end of a curve to a place for its letter, the shortest first."""
+NEAR = sorted((dx + 1.5 * abs(dy), dx, dy) for dx in range(8) for dy in range(-6, 7))
+"""Ways from the end of a curve to a place for its letter, the shortest first: how far that is to the eye, columns, rows."""
+OVER = 3.5
+"""A letter hides a piece of a curve rather than to stand this much further away from the end of its own."""
 
 
 def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
@@ -38,11 +43,11 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     lanes = sorted((state.lanes[index] for index in view.shown), key=lambda lane: lane.index == view.chosen)
     place = _chart_rect(canvas.width, canvas.height, top, len(lanes))
     chart.y_labels(canvas.view(Rect(0, place.y, GUTTER, place.height)), view.limits, view.axis_words)
-    canvas.put(0, canvas.height - 1, xlabels.row(view.x, view.x_word, GUTTER, place.width), styles.DIM)
+    canvas.put(0, canvas.height - 1, xlabels.row(view.x, GUTTER, place.width), styles.DIM)
     area = canvas.view(place)
     ends = chart.overlay(area, lanes, race, view)
     if not ends:
-        text = f"no {view.label} yet"
+        text = unseen.nothing(view)
         area.text(max(0, (area.width - len(text)) // 2), area.height // 2, text, styles.DIM)
     _marks(canvas.view(Rect(place.x, canvas.height - 2, place.width, 1)), lanes, race, view)
     cell = crosshair.line(area, view)
@@ -66,7 +71,7 @@ def _chart_rect(width: int, height: int, top: int, lanes: int) -> Rect:
 def _marks(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> None:
     """All marks of the chosen lane, and the alerts of the others."""
     for lane in lanes:
-        marks.row(canvas, lane, race, view, only="" if lane.index == view.chosen else marks.ALERT)
+        marks.row(canvas, lane, race, view, only="" if lane.index == view.chosen else ALERT)
 
 
 def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, int]]) -> None:
@@ -82,29 +87,32 @@ def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, 
         if lost:
             canvas.text(x, y, chart.NAN_MARK, styles.ALERT)
             taken.add((x, y))
-        found = next(_free(canvas, x + 1, y, len(sign), taken), None)
+        found = _free(canvas, x + 1, y, len(sign), taken)
         if found is not None:
             canvas.text(*found, sign, styles.ALERT if lost else styles.lane_bold(lane.index))
             taken.update((found[0] + cell, found[1]) for cell in range(-apart, len(sign) + apart))
 
 
-def _free(canvas: Canvas, x: int, y: int, width: int, taken: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Places for a letter near a cell, those without a curve in them first."""
-    def inside() -> Iterable[tuple[int, int]]:
-        for dx, dy in NEAR:
-            if 0 <= y + dy < canvas.height and x + dx + width <= canvas.width:
-                cells = {(x + dx + cell, y + dy) for cell in range(width)}
-                if not cells & taken:
-                    yield x + dx, y + dy
-    places = list(inside())
-    yield from (at for at in places if (canvas.codes[at[1], at[0]:at[0] + width] == ord(" ")).all())
-    yield from places
+def _free(canvas: Canvas, x: int, y: int, width: int, taken: set[tuple[int, int]]) -> tuple[int, int] | None:
+    """The best place for a letter near a cell; None where all are taken."""
+    best, least = None, math.inf
+    for far, dx, dy in NEAR:
+        if far >= least:
+            break
+        if not 0 <= y + dy < canvas.height or x + dx + width > canvas.width:
+            continue
+        if any((x + dx + cell, y + dy) in taken for cell in range(width)):
+            continue
+        cost = far + OVER * bool((canvas.codes[y + dy, x + dx:x + dx + width] != ord(" ")).any())
+        if cost < least:
+            best, least = (x + dx, y + dy), cost
+    return best
 
 
 def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
     """What the chart shows, at the right of the legend where both have room, else above it; returns the rows taken."""
     lanes = [state.lanes[index] for index in view.shown]
-    words = view.said
+    words = view.said + _of_a_crowd(lanes, view)
     entries = [_name(lane) for lane in lanes]
     one_row = not _dashed(lanes) and sum(text_width(text) + 2 for text in entries) + text_width(words) + 2 <= canvas.width
     start = 0 if one_row or canvas.height < 8 else 1
@@ -114,8 +122,27 @@ def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
     return start + _legend(canvas.view(Rect(0, start, canvas.width, most)), lanes, view)
 
 
-def _name(lane: LaneState) -> str:
-    return f"{lane.lane.letter} {one_line(lane.lane.name)}"
+def _of_a_crowd(lanes: list[LaneState], view: RaceView) -> str:
+    """Of more lanes than there are colours: whose raw curves lie behind smoothed ones, or which key smooths."""
+    if len(lanes) <= FEW:
+        return ""
+    if not view.smoothing:
+        return f" · {keys.told('{view.smooth}')} smooths"
+    behind = chart.raw_behind(lanes, view)
+    letters = [lane.lane.letter for lane in lanes if lane.index in behind]
+    return f" · raw: {', '.join(letters[:MOST_RAW])}{', …' if len(letters) > MOST_RAW else ' only'}"
+
+
+def _name(lane: LaneState, without: int = 0) -> str:
+    """Letter and name, without so many of its first words."""
+    return f"{lane.lane.letter} {' '.join(one_line(lane.lane.name).split(' ')[without:])}"
+
+
+def _shared(lanes: list[LaneState]) -> int:
+    """How many words the lanes' names begin with, all of them alike: what tells them apart comes after."""
+    names = [one_line(lane.lane.name).split(" ") for lane in lanes]
+    most = min(map(len, names)) - 1
+    return next((place for place in range(most) if len({name[place] for name in names}) > 1), most)
 
 
 def _dashed(lanes: list[LaneState]) -> bool:
@@ -124,7 +151,8 @@ def _dashed(lanes: list[LaneState]) -> bool:
 
 
 def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
-    """Names in their colours, one after another in a row, or in columns; only letters where there are too many."""
+    """Names in their colours, one after another in a row, or in columns; the first of these for which there is room: whole,
+    without the words that all of them begin with, without line styles, cut, only letters."""
     texts = [_name(lane) for lane in lanes]
     if not texts:
         canvas.text(1, 0, "no lane matches the filter", styles.DIM)
@@ -135,10 +163,10 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
         for lane, text in zip(lanes, texts, strict=True):
             x += _entry(canvas, x, 0, text, lane, view) + 2
         return 1
-    widest = max(text_width(text) for text in texts) + 2 + sample
-    across = max(1, (canvas.width - 1) // widest)
-    if across * canvas.height < len(texts):
-        across = -(-len(texts) // canvas.height)
+    least = -(-len(texts) // canvas.height)
+    own = [_name(lane, _shared(lanes)) for lane in lanes]
+    choices = [(_across(canvas, one, cells), one, cells) for one, cells in ((texts, sample), (own, sample), (own, 0))]
+    across, texts, sample = next((choice for choice in choices if choice[0] >= least), (least, own, sample))
     width = (canvas.width - 1) // across
     if width < NAMED_FROM + sample:
         sample, texts = 0, [lane.lane.letter for lane in lanes]
@@ -153,6 +181,11 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
         if column < across:
             _entry(canvas, x + sample, row, text, lane, view, width - sample - 1)
     return rows
+
+
+def _across(canvas: Canvas, texts: list[str], sample: int) -> int:
+    """How many columns of whole texts, each after `sample` cells of line style, there is room for."""
+    return (canvas.width - 1) // (max(map(text_width, texts)) + 2 + sample)
 
 
 def _entry(canvas: Canvas, x: int, y: int, text: str, lane: LaneState, view: RaceView, width: int | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from lrtui.core.events import Sampled
+from lrtui.core.marks import COLDER, HOTTER, SNAPSHOT
 from lrtui.core.numbers import count, duration, loss, rate
 from lrtui.core.spec import Race, letter
 from lrtui.core.standings import FAILED
@@ -12,7 +13,7 @@ from lrtui.core.state import LaneState
 from lrtui.core.text import literal, one_line
 from lrtui.core.verdicts import Verdict
 from lrtui.tui.layout import PaneParts, Rect, pane_parts
-from lrtui.tui.render import chart, crosshair, digits, facts, marks, sprite, styles, xlabels
+from lrtui.tui.render import chart, crosshair, digits, facts, marks, sprite, styles, unseen, xlabels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.view import RaceView
 
@@ -153,6 +154,7 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: 
     place = canvas.view(parts.curve)
     drawn = chart.curve(place, lane, race, view)
     if drawn is not None:
+        unseen.words(place, lane, race, view)
         chart.abandoned(place, lane, race, view)
         if lane.status == "nan" and drawn.end is not None:
             place.text(*drawn.end, chart.NAN_MARK, styles.ALERT)
@@ -162,7 +164,7 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: 
     crosshair.line(place, view)
     if not parts.rate_curve and place.height:
         lowest = Rect(parts.curve.x, parts.curve.bottom - 1, parts.curve.width, 1)
-        marks.row(canvas.view(lowest), lane, race, view, but=marks.SNAPSHOT)  # on the curve: only what matters most
+        marks.row(canvas.view(lowest), lane, race, view, but=SNAPSHOT)  # on the curve: only what matters most
     if not figures:
         return  # rates and axes change slowly
     chart.y_labels(canvas.view(parts.y_labels), view.limits, view.axis_words)
@@ -176,7 +178,7 @@ def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: Ra
     """The rates behind and before a lane, with the marks of all that happened to it in the lowest row."""
     chart.rates(canvas, lane, race, view)
     chart.ahead(canvas, lane, race, view)
-    marks.row(canvas.view(Rect(0, canvas.height - 1, canvas.width, 1)), lane, race, view, but=marks.HOTTER + marks.COLDER)
+    marks.row(canvas.view(Rect(0, canvas.height - 1, canvas.width, 1)), lane, race, view, but=HOTTER + COLDER)
     marks.on_rates(canvas, lane, race, view)
     crosshair.line(canvas, view)
     chart.y_labels(labels, view.rate_limits)
@@ -186,7 +188,7 @@ def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: Ra
 
 def _x_labels(canvas: Canvas, rect: Rect, view: RaceView) -> None:
     """The x axis: what it counts, in the corner, and its labels."""
-    canvas.put(0, rect.y, xlabels.row(view.x, view.x_word, rect.x, rect.width), styles.DIM)
+    canvas.put(0, rect.y, xlabels.row(view.x, rect.x, rect.width), styles.DIM)
 
 
 def _sprite(canvas: Canvas, sample: Sampled | None) -> None:

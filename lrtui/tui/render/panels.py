@@ -7,6 +7,7 @@ import textwrap
 from lrtui.core.sentences import race_sentences
 from lrtui.core.state import RaceState
 from lrtui.core.text import one_line
+from lrtui.tui import keys
 from lrtui.tui.layout import LEAST, Rect
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
@@ -56,17 +57,14 @@ def _phase(state: RaceState) -> str:
     return "paused" if paused == len(living) else f"{len(living)} of {len(state.lanes)} lanes racing"
 
 
-MORE = "  i: all of it"
-"""Stands where the sentences about a race are cut."""
-
-
 def _outcome(canvas: Canvas, state: RaceState) -> int:
     """The sentences about a race that is over, wrapped where there is room for all; returns the rows that they took."""
     sentences = [one_line(sentence) for sentence in race_sentences(state)]
     lines = [line for sentence in sentences for line in textwrap.wrap(sentence, max(8, canvas.width - 2))]
     if len(lines) > canvas.height:
         lines = [shortened(sentence, canvas.width - 2) for sentence in sentences][:canvas.height]
-        lines[-1] = shortened(lines[-1], canvas.width - 2 - len(MORE)) + MORE
+        more = f"  {keys.read('lane.explain')}: all of it"
+        lines[-1] = shortened(lines[-1], canvas.width - 2 - text_width(more)) + more
     for y, line in enumerate(lines):
         canvas.text(1, y, line, styles.BOLD)
     return len(lines)

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lrtui.core.numbers import UNKNOWN, count, duration, loss, rate
+from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, rate, size
 from lrtui.core.standings import FAILED, Order, Ranked, Standing
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.core.verdicts import Verdict, verdict
+from lrtui.tui import keys
 from lrtui.tui.layout import Rect
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.render import styles
@@ -23,10 +24,9 @@ NAMES, STATUS = (12, 24), (14, 16)
 """Cells for letter and name, and for the status: as many at first, and at most ..."""
 NARROW_FIRST = 11, 9
 """... but so many at first in a table of fewer than NARROW cells: beside panes the gap is worth more than a long word."""
-NOTHING_SHOWN = "no lane matches; Esc shows all"
 
 
-WIDTHS = {"value": 9, "gap": 8, "lr": 7, "best": 8, "at": 6, "change": 7, "target": 8, "time": 7, "memory": 7,
+WIDTHS = {"value": 9, "gap": 8, "lr": 7, "best": 8, "at": 6, "change": 7, "target": 8, "time": 7, "memory": SIZE_WIDTH,
           "share": 5}
 """The columns between name and status, as they stand from left to right, with their cells: numbers are never cut."""
 IMPORTANT = ("value", "gap", "best", "change", "lr", "target", "at", "time", "memory", "share")
@@ -46,11 +46,11 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     ranked = view.rank(state)
     names = [_name(row.lane, view) for row in ranked.rows]
     longest = max(map(text_width, names), default=4)
-    keys, name_width, status_width = fitting(canvas.width, longest, ranked.order, loads=bool(view.loads))
-    columns = _columns(keys, ranked, state, view)
+    taken, name_width, status_width = fitting(canvas.width, longest, ranked.order, loads=bool(view.loads))
+    columns = _columns(taken, ranked, state, view)
     _heading(canvas, columns, name_width)
     if not ranked.rows:
-        canvas.text(1, 1, NOTHING_SHOWN, styles.WARN)
+        canvas.text(1, 1, f"no lane matches; {keys.read('view.back')} shows all", styles.WARN)
         return
     place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.chosen), 0)
     for y, row in enumerate([ranked.rows[at] for at in in_sight(len(ranked.rows), canvas.height - 1, place)], 1):
@@ -75,7 +75,8 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
     canvas.fill()
     y = max(0, canvas.height // 2 - 1)
     canvas.text(2, y, one_line(f"No lane matches {view.words}"), styles.WARN, canvas.width - 4)
-    canvas.text(2, y + 1, "/ changes the filter, Esc shows all lanes again", styles.TEXT, canvas.width - 4)
+    words = f"{keys.read('view.filter')} changes the filter, {keys.read('view.back')} shows all lanes again"
+    canvas.text(2, y + 1, words, styles.TEXT, canvas.width - 4)
 
 
 def fitting(width: int, longest: int, order: Order, *, loads: bool = False) -> tuple[list[str], int, int]:
@@ -99,9 +100,9 @@ def fitting(width: int, longest: int, order: Order, *, loads: bool = False) -> t
     return [key for key in WIDTHS if key in taken], name + more, min(STATUS[1], status + max(0, room - more))
 
 
-def _columns(keys: list[str], ranked: Ranked, state: RaceState, view: RaceView) -> dict[str, Column]:
+def _columns(taken: list[str], ranked: Ranked, state: RaceState, view: RaceView) -> dict[str, Column]:
     """What stands in the columns; steps to the target are looked for only where they are shown."""
-    target, reached = view.reach(state) if "target" in keys else (math.nan, {})
+    target, reached = view.reach(state) if "target" in taken else (math.nan, {})
     value = f"at {count(ranked.step)}" if ranked.step is not None else ranked.order
     every = {
         "value": Column(f"↓{value}", _value),
@@ -115,15 +116,14 @@ def _columns(keys: list[str], ranked: Ranked, state: RaceState, view: RaceView) 
         "share": Column("time", lambda row: _share(view.loads.get(row.lane.index))),
         "time": Column("after", lambda row: _time(row.lane, reached.get(row.lane.index))),
     }
-    return {key: every[key] for key in keys}
+    return {key: every[key] for key in taken}
 
 
 def _memory(load: LaneLoad | None) -> str:
     """A lane's part of what its process holds, on the machine and on GPUs."""
-    if load is None or not math.isfinite(load.memory):
+    if load is None:
         return UNKNOWN
-    held = (load.memory + (load.gpu_memory if math.isfinite(load.gpu_memory) else 0.0)) / load.lanes
-    return f"{held / 1e9:.1f} GB" if held >= 1e9 else f"{held / 1e6:.0f} MB"
+    return size((load.memory + (load.gpu_memory if math.isfinite(load.gpu_memory) else 0.0)) / load.lanes)
 
 
 def _share(load: LaneLoad | None) -> str:

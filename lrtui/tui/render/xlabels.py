@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from lrtui.core.axes import CLOCKS, XAxis
+from lrtui.core.labels import number_label
 from lrtui.core.rounding import multiples, nice
-from lrtui.tui.render.axis import Tick, number_label
+from lrtui.tui.render.axis import Tick
 from lrtui.tui.render.canvas import Canvas, Codes
 
 APART = 2
@@ -45,10 +46,10 @@ def _linear(x: XAxis, width: int, parts: int, apart: int = APART) -> tuple[Tick,
 
 
 @lru_cache(64)
-def row(x: XAxis, word: str, gutter: int, width: int) -> Codes:
-    """A row of labels for `width` cells, (1, gutter + width), and in the corner below the y axis a word; as characters."""
+def row(x: XAxis, gutter: int, width: int) -> Codes:
+    """A row of labels for `width` cells, and what they count in the corner below the y axis: characters, (1, gutter + width)."""
     canvas = Canvas(gutter + width, 1)
-    canvas.text(0, 0, word[:max(0, gutter - 1)].rjust(max(0, gutter - 1)))
+    canvas.text(0, 0, x.kind[:max(0, gutter - 1)].rjust(max(0, gutter - 1)))
     for tick in ticks(x, width):
         canvas.text(gutter + tick.cell, 0, tick.label)
     return canvas.codes

@@ -15,6 +15,7 @@ from lrtui.core.spec import Lane, Race, letter
 from lrtui.core.standings import standings
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
+from lrtui.tui import keys
 from lrtui.tui.screens.dialogs import Form
 from lrtui.tui.screens.hands import next_rate
 
@@ -28,7 +29,7 @@ def new_rate(lanes: Sequence[LaneState]) -> Form:
         return [_fit(SetRate(lane=lane.index, rate=value)) for lane in lanes]
     who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
     return Form(f"{who}: the learning rate of the next step", {"rate": ("", rate(next_rate(lanes[0]), 6))}, read,
-                explain="The schedule goes on from there, in proportion; 0 goes back to it.")
+                explain=f"The schedule goes on from there, in proportion; {keys.read('lane.schedule')} goes back to it.")
 
 
 def fork(state: RaceState, lane: LaneState) -> Form:
@@ -66,7 +67,7 @@ def edit(state: RaceState, lane: LaneState) -> Form:
     def read(given: dict[str, str]) -> list[AnyCommand]:
         child = lane_from_words(lane.lane, given["lane"])
         if lane_words(child) == before:
-            raise LrtuiError("nothing is changed", "f forks the lane as it is")
+            raise LrtuiError("nothing is changed", f"{keys.read('lane.fork')} forks the lane as it is")
         return [Fork(lane=lane.index, child=joining(state.race, child))]
     return Form(f"Edit {lane.lane.called}: a fork of it goes on so", {"lane": ("", before)}, read, explain=WORDS, edited=True)
 
@@ -91,7 +92,7 @@ def cull(state: RaceState, _: LaneState) -> Form:
         return [Pause(lane=lane.index) for lane in living[int(text):]]
     best = " ".join(lane.lane.letter for lane in living[:12]) + (" …" if len(living) > 12 else "")
     return Form("Pause all but the best lanes: how many go on?", {"keep": ("", str(math.ceil(len(living) / 3)))}, read,
-                explain=f"Best first: {best}. Space resumes a lane.")
+                explain=f"Best first: {best}. {keys.read('lane.pause')} resumes a lane.")
 
 
 FORMS = {"fork": fork, "rewind": rewind, "edit": edit, "add": add, "cull": cull}

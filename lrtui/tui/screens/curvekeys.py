@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
 
 import numpy as np
 from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 
 from lrtui.core.axes import KINDS, XAxis, whole
+from lrtui.core.marks import LOST
 from lrtui.core.tracks import quantities, track
-from lrtui.tui import fitting
+from lrtui.tui import fitting, keys
 from lrtui.tui.layout import Rect, pane_parts
 from lrtui.tui.render import marks, overlay
 from lrtui.tui.render.crosshair import higher_is_better
 from lrtui.tui.screens.watching import Watching
+from lrtui.tui.view import CHARTS, CURVES, RaceView
 
 WEIGHTS = (0.0, 0.6, 0.9, 0.97, 0.99)
 """Of the average, by key; 0.6 is where TensorBoard begins."""
@@ -26,6 +31,19 @@ PAN = 0.25
 TENTHS = 10
 """Shift and an arrow take the crosshair this part of the chart's width further."""
 
+Asked = ParamSpec("Asked")
+
+
+def about_curves(action: Callable[Concatenate[CurveKeys, Asked], None]) -> Callable[Concatenate[CurveKeys, Asked], None]:
+    """A key that changes nothing unseen: where something else is shown than curves it says so, and how to see them."""
+    @wraps(action)
+    def seen(screen: CurveKeys, /, *asked: Asked.args, **named: Asked.kwargs) -> None:
+        if screen.view.stage in CHARTS:
+            action(screen, *asked, **named)
+        else:
+            screen.complain(f"this acts on the curves: {keys.read('view.back')} shows them")
+    return seen
+
 
 class CurveKeys(Watching):
     """Turns keys into another view of the curves."""
@@ -33,12 +51,14 @@ class CurveKeys(Watching):
     _dragged: tuple[int, Rect, XAxis] | None = None
     """While a mouse button is down: the column where it went down, the chart there, and its axis then."""
 
+    @about_curves
     def action_smooth(self, step: int) -> None:
         """A heavier or a lighter average, around the end; none is one of them."""
         now = WEIGHTS.index(self.view.smoothing) if self.view.smoothing in WEIGHTS else 0
         self.view.smoothing = WEIGHTS[(now + step) % len(WEIGHTS)]
         self.redraw()
 
+    @about_curves
     def action_log_axis(self) -> None:
         """The other scale of y."""
         self.view.log = not self.view.log
@@ -46,11 +66,13 @@ class CurveKeys(Watching):
         if self.view.log and not self.view.limits.log:
             self.complain(f"{self.view.label} is 0 or below somewhere: its axis stays linear")
 
+    @about_curves
     def action_x_log(self) -> None:
         """The other scale of x."""
         self.view.x_log = not self.view.x_log
         self.redraw()
 
+    @about_curves
     def action_x_kind(self) -> None:
         """What the x axis counts: the next kind. Range and crosshair stay with the steps of the chosen lane."""
         view, lane, race = self.view, self.chosen, self.state.race
@@ -65,11 +87,13 @@ class CurveKeys(Watching):
         view.cursor = None if view.cursor is None else there(view.cursor)
         self.redraw()
 
+    @about_curves
     def action_full_range(self) -> None:
         """Every value within the y axis, or outliers left out of it."""
         self.view.full_range = not self.view.full_range
         self.redraw()
 
+    @about_curves
     def action_quantity(self, step: int) -> None:
         """The next of what the lanes have, or the one before."""
         found = quantities(self.state)
@@ -81,6 +105,15 @@ class CurveKeys(Watching):
         self.view.quantity, self.view.log = chosen.name, chosen.log
         self.redraw()
 
+    @about_curves
+    def action_usual(self) -> None:
+        """The curves as they are when nobody has chosen anything."""
+        fresh = RaceView()
+        for name in CURVES:
+            setattr(self.view, name, getattr(fresh, name))
+        self.redraw()
+
+    @about_curves
     def action_zoom(self, direction: int) -> None:
         """Half the range or twice as much, about crosshair, newest step or middle: the first that is in sight."""
         x = self.view.x
@@ -100,6 +133,7 @@ class CurveKeys(Watching):
         self._follow_or_not()
         self.redraw()
 
+    @about_curves
     def action_zoom_back(self) -> None:
         """The range before the last zoom; at last, all."""
         if self.view.zooms:
@@ -107,18 +141,22 @@ class CurveKeys(Watching):
         self._follow_or_not()
         self.redraw()
 
+    @about_curves
     def action_pan(self, direction: int) -> None:
         """A quarter of the range to the left or to the right."""
         if not self.view.zooms:
-            return self.complain("all of it is in sight: z zooms in, then [ and ] move")
+            left, right = keys.read("view.pan_left"), keys.read("view.pan_right")
+            return self.complain(f"all of it is in sight: {keys.read('view.zoom_in')} zooms in, then {left} and {right} move")
         self._show(self.view.x.moved(direction * PAN))
         return None
 
+    @about_curves
     def action_follow(self) -> None:
         """The zoomed range moves with the newest step, or stays where it is."""
         view = self.view
         if not view.zooms:
-            return self.complain("all of it is in sight: z zooms in, then F follows the newest step")
+            zooms, follows = keys.read("view.zoom_in"), keys.read("view.follow")
+            return self.complain(f"all of it is in sight: {zooms} zooms in, then {follows} follows the newest step")
         view.follow = not view.follow
         last = fitting.newest(view, self.state)
         if view.follow and not view.x.start <= last < view.x.stop:
@@ -146,6 +184,7 @@ class CurveKeys(Watching):
     def _whole(self) -> XAxis:
         return whole(self.state, self.view.x_kind, self.view.x_log)
 
+    @about_curves
     def action_crosshair(self) -> None:
         """A value cursor through all charts, first at the newest step; or none."""
         view = self.view
@@ -166,10 +205,11 @@ class CurveKeys(Watching):
         self.redraw()
         return True
 
+    @about_curves
     def action_cursor(self, direction: int) -> None:
         """A tenth of the chart's width."""
         if not self.moved_crosshair(direction * max(1, self._dots() // TENTHS)):
-            self.complain("there is no crosshair: c shows it")
+            self.complain(f"there is no crosshair: {keys.read('view.crosshair')} shows it")
 
     def _on_step(self, value: float, dx: int) -> float:
         """The step of the chosen lane at a number on the axis; another one than now, in the direction that was meant."""
@@ -200,6 +240,7 @@ class CurveKeys(Watching):
             found.append(parts.curve._replace(x=rect.x + parts.curve.x, y=rect.y + parts.curve.y))
         return found
 
+    @about_curves
     def action_best(self) -> None:
         """The crosshair at the best value of the chosen lane."""
         view, lane = self.view, self.chosen
@@ -212,11 +253,12 @@ class CurveKeys(Watching):
         self._land(step, f"{'highest' if highest else 'lowest'} {view.label}")
         return None
 
+    @about_curves
     def action_mark(self, direction: int, signs: str = "") -> None:
         """The crosshair at the chosen lane's next mark of some kinds, or at the one before, around the end."""
         view, lane = self.view, self.chosen
-        found = [mark for mark in marks.marks(lane, view.forks.get(lane.index, [])) if not signs or mark.sign in signs]
-        if not signs or marks.LOST in signs:
+        found = [mark for mark in marks.marks(lane, view) if not signs or mark.sign in signs]
+        if not signs or LOST in signs:
             found += marks.gaps(lane, view)
         places = sorted({mark.step: mark for mark in found}.values())
         if not places:

@@ -254,7 +254,7 @@ class Help(ModalScreen[None]):
                 table.add_row(Text(shown, style="bold"), Text(words))
         table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
         for sign, words in self._legend.items():
-            table.add_row(Text(sign, style="bold"), Text(words, style="dim"))
+            table.add_row(Text(sign, style="bold"), Text(keys.told(words), style="dim"))
         with read_only():
             yield Static(table)
 

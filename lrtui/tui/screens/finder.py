@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.finder import bounds
+from lrtui.core.limits import Limits
 from lrtui.core.numbers import loss, rate
 from lrtui.core.text import one_line
 from lrtui.find import Finder, Plan
@@ -20,7 +21,6 @@ from lrtui.tui import keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import FinderLayout, Rect, arrange_finder
 from lrtui.tui.render import chart, finder as drawing, overlay, panels
-from lrtui.tui.render.axis import Limits
 from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.view import RaceView
 
@@ -120,7 +120,7 @@ class FinderScreen(Screen[None]):
         waiting = "the check comes after the sweep" if outcome is None else "there was nothing to check"
         drawing.standings(canvas.view(layout.standings), check, waiting)
         winner = outcome.winner if outcome else None
-        headline = f"found {rate(winner.lane.lr, 3)}: Enter races with it" if winner else ""
+        headline = f"found {rate(winner.lane.lr, 3)}: {keys.read('finder.race')} races with it" if winner else ""
         drawing.sentences(canvas.view(layout.sentences), outcome.sentences if outcome else [], headline)
         panels.footer(canvas.view(layout.footer), keys.footer_words(keys.FINDER))
         self._frame.commit()

@@ -12,8 +12,10 @@ from lrtui.core.owncode import own_code
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.launch import Crew
+from lrtui.tui import keys
 from lrtui.tui.screens import asking
 from lrtui.tui.screens.dialogs import Form, Question
+from lrtui.tui.screens.hands import what_revives
 from lrtui.tui.screens.watching import STRANDED_EVERY, Watching
 
 
@@ -24,7 +26,7 @@ class HandKeys(Watching):
     def meant(self) -> LaneState:
         """The chosen lane; LrtuiError where the filter hides every lane: nothing is said to one that nobody sees."""
         if not self.view.shown:
-            raise LrtuiError("no lane is shown: Esc shows all")
+            raise LrtuiError(f"no lane is shown: {keys.read('view.back')} shows all")
         return self.chosen
 
     def tick(self) -> None:
@@ -78,7 +80,7 @@ class HandKeys(Watching):
         if not self.follower.crew_gone:
             self.complain("the race has its crew: there is nothing to resume")
         elif not self.follower.resumable():
-            self.complain("every lane has ended: r rewinds, R restarts, f forks")
+            self.complain(f"every lane has ended: {what_revives()}")
         elif not self.hands.reviving:
             self.revive()
 

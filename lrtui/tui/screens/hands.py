@@ -1,6 +1,6 @@
 """A person's hands on a race: what they want becomes commands, and what became of those comes back as words.
 
-Knows no widget and no key: the race screen says which lanes are meant, and shows the line.
+Knows no widget: the race screen says which lanes are meant, and shows the line.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lrtui.core.spec import number
 from lrtui.core.state import LaneState
 from lrtui.core.text import one_line
 from lrtui.follow import Follower
+from lrtui.tui import keys
 
 ANSWER_S = 10.0
 """A command that is not answered by then is said to be late."""
@@ -25,6 +26,11 @@ SHOWN_S = 6.0
 """How long an answer stands on the screen."""
 REVIVES = Rewind | Fork | Add
 """What can be done to a lane that has ended, and to a race whose crew is gone: a new crew does it."""
+
+
+def what_revives() -> str:
+    """By which keys a lane that has ended goes on, in words."""
+    return f"{keys.read('lane.rewind')} rewinds, {keys.read('lane.restart')} restarts, {keys.read('lane.fork')} forks"
 
 
 class _Asked(NamedTuple):
@@ -66,10 +72,10 @@ class Hands:
         lanes = self._follower.state.lanes if everyone or self.all_lanes else [chosen]
         living = [lane for lane in lanes if not lane.over]
         if not living and self._follower.crew_gone and any(lane in self._follower.resumable() for lane in lanes):
-            raise LrtuiError("the race was interrupted: Ctrl+R goes on with it")
+            raise LrtuiError(f"the race was interrupted: {keys.read('race.resume')} goes on with it")
         if not living:
             who = "the race" if self._follower.state.over and len(lanes) > 1 else chosen.lane.letter
-            raise LrtuiError(f"{who} has ended: r rewinds, R restarts, f forks")
+            raise LrtuiError(f"{who} has ended: {what_revives()}")
         return living
 
     def scale(self, lanes: Sequence[LaneState], by: float) -> list[AnyCommand]:
@@ -103,7 +109,7 @@ class Hands:
             if why := unfit(command):
                 raise LrtuiError(why)
         if not all(isinstance(command, REVIVES) for command in commands) and self._follower.crew_gone:
-            raise LrtuiError("the race's crew is gone: Ctrl+R, or `lrtui resume`, goes on with the race")
+            raise LrtuiError(f"the race's crew is gone: {keys.read('race.resume')}, or `lrtui resume`, goes on with the race")
         numbers = self._follower.send(commands)
         self._children += sum(isinstance(command, Fork | Add) for command in commands)
         now = time.monotonic()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from lrtui.core.errors import LrtuiError
 from lrtui.core.filter import EVERY, option_names, parse, visible
 from lrtui.core.standings import ORDERS
@@ -11,7 +9,7 @@ from lrtui.tui.render import differences
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import Line
 from lrtui.tui.screens.watching import Stage, Watching
-from lrtui.tui.view import seen
+from lrtui.tui.view import StageName, seen
 
 EXAMPLES = 'adam  lr>=1e-3  !nan  loss<0.5  status:paused  parent:A  name:"two words"  momentum=0.9'
 
@@ -78,6 +76,9 @@ class ListKeys(Watching):
         self.redraw()
         return seen(self.state, self.view).partition(":")[0] or f"all {len(self.view.shown)} lanes match"
 
+    def stages(self) -> dict[StageName, Stage]:
+        return super().stages() | {"differences": Stage(self._draw_differences, self._stamp_of_differences)}
+
     def _draw_differences(self, canvas: Canvas) -> None:
         lanes = [self.state.lanes[index] for index in self.view.shown]
         self.view.scroll = differences.draw(canvas, lanes, self.state.race, self.view)
@@ -85,5 +86,3 @@ class ListKeys(Watching):
     def _stamp_of_differences(self) -> object:
         lanes = [self.state.lanes[index] for index in self.view.shown]
         return self.view.scroll, self.view.chosen, [(lane.index, lane.factor, lane.parent, lane.born) for lane in lanes]
-
-    STAGES: ClassVar[dict[str, Stage]] = {"differences": Stage(_draw_differences, _stamp_of_differences)}

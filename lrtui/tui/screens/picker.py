@@ -40,10 +40,10 @@ NAME = 15
 
 
 class Filter(Input):
-    """Takes every character but the one that asks for help."""
+    """Takes every character but one that asks for help."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        return character != "?" and super().check_consume_key(key, character)
+        return key not in keys.pressed("picker.help") and super().check_consume_key(key, character)
 
 
 class Picker(Screen[None]):
@@ -231,7 +231,7 @@ class Picker(Screen[None]):
             card.run(frame.canvas, item[2], self._run_race(item[1]))
         else:
             race = self._race(item[1])
-            said = self._said or ("Enter races it as edited" if item[1] in self._edited else "")
+            said = self._said or (f"{keys.read('list.go')} races it as edited" if item[1] in self._edited else "")
             card.race(frame.canvas, race, self._previews.get(item[1]), said)
             if isinstance(race, Race) and item[1] not in self._previews:
                 self._preview(item[1], race)
@@ -313,7 +313,8 @@ def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
 def _label(kind: str, path: Path, run: Summary | None) -> Text:
     if run is None:
         return Text(one_line(path.stem))
-    words = "● running" if run.state == "running" else f"{run.state}, {ago(time.time() - run.created)}"
+    when = ago(time.time() - run.created)
+    words = "● running" if run.state == "running" else when if run.state == "ended" else f"{run.state}, {when}"
     scenario_name = one_line(re.sub(r"-\d{8}-\d{6}-\w+$", "", run.path.name))  # a title would fill two lines
     name = fitted(shortened(scenario_name, NAME), NAME)
     return Text(f"{name}  ").append(words, style="green" if run.state == "running" else "dim")

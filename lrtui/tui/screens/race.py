@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import ClassVar
 
 from textual import work
 from textual.events import Click
@@ -17,20 +16,16 @@ from lrtui.core.text import one_line
 from lrtui.find import Plan, plan
 from lrtui.tui import keys
 from lrtui.tui.render import overlay
+from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens import watching
 from lrtui.tui.screens.curvekeys import CurveKeys
 from lrtui.tui.screens.dialogs import Explain, Form, Help, Question
 from lrtui.tui.screens.handkeys import HandKeys
 from lrtui.tui.screens.listkeys import ListKeys
 from lrtui.tui.screens.stagekeys import StageKeys
-from lrtui.tui.screens.watching import Stage, Watching
-from lrtui.tui.view import CURVES, RaceView
+from lrtui.tui.screens.watching import Stage
+from lrtui.tui.view import CHARTS, StageName
 from lrtui.tui.writing import write_page
-
-
-def _overlay_stamp(screen: Watching) -> object:
-    view = screen.view
-    return (tuple(lane.version for lane in screen.state.lanes), view.limits, view.x, view.chosen)
 
 
 class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
@@ -48,11 +43,16 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
 
     KEYS = keys.RACE
     BINDINGS = keys.bindings(KEYS)
-    STAGES: ClassVar[dict[str, Stage]] = {
-        **StageKeys.STAGES,
-        **ListKeys.STAGES,
-        "overlay": Stage(lambda screen, canvas: overlay.draw(canvas, screen.state, screen.view), _overlay_stamp),
-    }
+
+    def stages(self) -> dict[StageName, Stage]:
+        return super().stages() | {"overlay": Stage(self._draw_overlay, self._stamp_of_overlay)}
+
+    def _draw_overlay(self, canvas: Canvas) -> None:
+        overlay.draw(canvas, self.state, self.view)
+
+    def _stamp_of_overlay(self) -> object:
+        view = self.view
+        return tuple(lane.version for lane in self.state.lanes), view.limits, view.x, view.chosen
 
     def on_click(self, event: Click) -> None:
         for index, rect in self._layout.panes.items():
@@ -78,20 +78,15 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
         """The chosen lane alone, or all again."""
         self.show("enlarged")
 
-    def action_usual(self) -> None:
-        """The curves as they are when nobody has chosen anything."""
-        fresh = RaceView()
-        for name in CURVES:
-            setattr(self.view, name, getattr(fresh, name))
-        self.redraw()
-
     def action_overlay(self) -> None:
         """All curves in one chart, or panes again."""
         self.show("overlay")
 
     def action_back(self) -> None:
-        """All panes; where they are shown already, no crosshair; where there is none, every lane."""
-        if self.view.stage != "panes":
+        """The curves, then all panes; where they are shown already, no crosshair; where there is none, every lane."""
+        if self.view.stage not in CHARTS:
+            self.show(self.view.stage)
+        elif self.view.stage != "panes":
             self.show("panes")
         elif self.view.cursor is not None:
             self.action_crosshair()

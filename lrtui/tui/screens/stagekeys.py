@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,14 @@ from lrtui.core import telling
 from lrtui.store.lookback import Picture
 from lrtui.tui.console import Console, Printed
 from lrtui.tui.film import beside, film
+from lrtui.tui.layout import page_size
 from lrtui.tui.machinehistory import BASES
 from lrtui.tui.render import filmstrip, logs, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.render.logs import Entry, Line
 from lrtui.tui.render.sprite import Pixels
 from lrtui.tui.screens.watching import Stage, Watching
+from lrtui.tui.view import StageName
 
 CONSOLE_EVERY, FILM_EVERY = 10, 20
 """Looks at the run between two at the logs, and at new pictures: a task that prints or draws without end must not fill the
@@ -65,6 +66,16 @@ class StageKeys(Watching):
             self.scroll_lines(pages * rows, rows)
         elif self.view.stage == "differences":
             self.view.scroll = round(max(0.0, min(1e6, self.view.scroll + pages * rows)))
+            self.redraw()
+        elif self.view.stage == "panes":
+            self._turn_page(pages)
+
+    def _turn_page(self, pages: float) -> None:
+        """Another page of panes, the first lane of it chosen."""
+        page, last = self._layout.page
+        wanted = round(max(1, min(last, page + pages)))
+        if wanted != page:
+            self.view.chosen = self.view.shown[(wanted - 1) * page_size(self._layout.stage)]
             self.redraw()
 
     def scroll_lines(self, by: float, rows: int = 1) -> None:
@@ -118,6 +129,13 @@ class StageKeys(Watching):
             return self.state.log[kept]
         event = self.follower.reader.event(self.follower.lines.row(number))
         return (event.at, event.lane, telling.line(event)) if event else None
+
+    def stages(self) -> dict[StageName, Stage]:
+        return super().stages() | {
+            "filmstrip": Stage(self._draw_filmstrip, self._stamp_of_film),
+            "log": Stage(self._draw_log, lambda: (self.state.log_count, self.view.end, tuple(self.view.shown))),
+            "console": Stage(self._draw_console, self._stamp_of_console),
+        }
 
     def _draw_filmstrip(self, canvas: Canvas) -> None:
         strip = film(self.state, self.follower.pictures, self.view.shown, self.view.film)
@@ -173,9 +191,3 @@ class StageKeys(Watching):
                 self.scrub(direction)
             elif self.view.stage in ("log", "console"):
                 self.scroll_lines(WHEEL_LINES * direction, max(1, self._layout.stage.height - 1))
-
-    STAGES: ClassVar[dict[str, Stage]] = {
-        "filmstrip": Stage(_draw_filmstrip, _stamp_of_film),
-        "log": Stage(_draw_log, lambda screen: (screen.state.log_count, screen.view.end, tuple(screen.view.shown))),
-        "console": Stage(_draw_console, _stamp_of_console),
-    }

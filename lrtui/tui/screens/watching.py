@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -46,17 +46,14 @@ COMPLAINT_S = 5.0
 class Stage(NamedTuple):
     """What can take the place of the panes."""
 
-    draw: Callable[[Any, Canvas], None]
-    """Of the screen, on the canvas of the stage, which it fills."""
-    stamp: Callable[[Any], object]
-    """Of the screen: what is drawn is drawn again when this differs."""
+    draw: Callable[[Canvas], None]
+    """On the canvas of the stage, which it fills."""
+    stamp: Callable[[], object]
+    """What is drawn is drawn again when this differs."""
 
 
 class Watching(Screen[None]):
     """Watches one run; a subclass has the keys."""
-
-    STAGES: ClassVar[dict[str, Stage]] = {}
-    """By the name that `RaceView.stage` has; panes and the enlarged one are not among them."""
 
     def __init__(self, follower: Follower, fps: int = 10) -> None:
         """`fps`: looks, and at most frames, a second."""
@@ -69,6 +66,7 @@ class Watching(Screen[None]):
         self._kept = viewstate.chosen(self.view)
         """What is on record of it for the next race of this scenario."""
         self._layout = arrange(0, 0, [])
+        self._stages = self.stages()
         self._machine = Machine()
         self._ticks = self._moved_at = 0
         """Looks, and the last one at which a curve had grown by a dot."""
@@ -85,6 +83,10 @@ class Watching(Screen[None]):
         self._owed = False
         """Whether figures are to be drawn with the next frame."""
         self.hands, self._complained = Hands(follower), dict[str, float]()
+
+    def stages(self) -> dict[StageName, Stage]:
+        """What can take the place of the panes, by the name that `RaceView.stage` has; a subclass adds its own."""
+        return {}
 
     def compose(self) -> ComposeResult:
         yield Frame()
@@ -107,8 +109,9 @@ class Watching(Screen[None]):
         self.redraw()
 
     def _beat(self) -> None:
-        """Looks at the run; every other time while curves grow so slowly that the last look moved none by a dot."""
-        self._still = self._moved_at != self._ticks and not self._still
+        """Looks at the run; every other time while curves grow so slowly that the last look moved none by a dot, unless a person
+        wants few looks anyway."""
+        self._still = self._slower <= 1 and self._moved_at != self._ticks and not self._still
         if not self._still:
             self.tick()
 
@@ -205,7 +208,7 @@ class Watching(Screen[None]):
         machinestrip.draw(machine, self.state, reading, self._machine.history, self.view.base)
         if line := self.hands.line:
             panels.said(canvas.view(layout.machine._replace(height=1)), line)
-        every = [("A", "ALL LANES")] if self.hands.all_lanes else []
+        every = [(keys.read("race.all"), "ALL LANES")] if self.hands.all_lanes else []
         panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE, over=self.state.over))
         return self._frame.commit()
 
@@ -233,11 +236,11 @@ class Watching(Screen[None]):
     def _draw_stage(self, layout: Layout, figures: bool) -> None:
         if not self.view.shown and self.view.stage not in ("log", "console"):
             return standings.nothing_shown(self._frame.canvas.view(layout.stage), self.view)
-        if stage := self.STAGES.get(self.view.stage):
-            now = stage.stamp(self)
+        if stage := self._stages.get(self.view.stage):
+            now = stage.stamp()
             if self._drawn.get(-1) != now:
                 self._drawn[-1] = now
-                stage.draw(self, self._frame.canvas.view(layout.stage))
+                stage.draw(self._frame.canvas.view(layout.stage))
             return None
         for index, rect in layout.panes.items():
             lane = self.state.lanes[index]
@@ -251,7 +254,7 @@ class Watching(Screen[None]):
     def _curve_ends(self) -> dict[int, int]:
         """At which dot the curve of each lane that is shown ends, by the lane's index: what comes before it does not change."""
         view, race = self.view, self.state.race
-        wide = self._layout.stage.width if view.stage in self.STAGES else max(
+        wide = self._layout.stage.width if view.stage in self._stages else max(
             (rect.width for rect in self._layout.panes.values()), default=0)
         return {index: min(max(view.x.place(view.x.value(lane, race, lane.steps - 1), 2 * wide), -1), 2 * wide)
                 for index in view.shown for lane in (self.state.lanes[index],)}
@@ -271,9 +274,8 @@ class Watching(Screen[None]):
         return self.state.lanes[self.view.chosen]
 
     def show(self, stage: StageName) -> None:
-        """What takes the place of the panes; asked for again, the panes. It begins at its newest."""
-        self.view.stage = "panes" if self.view.stage == stage else stage
-        self.view.scroll, self.view.end = 0, None
+        """What takes the place of the panes; asked for again, what was there before."""
+        self.view.show(stage)
         self.redraw()
 
     def step_at_cursor(self, lane: int) -> int | None:
@@ -311,5 +313,5 @@ class Watching(Screen[None]):
         trouble = self.follower.trouble
         if self.state.over and (left := self.follower.resumable()):
             trouble = trouble or f"{len(left)} of {len(self.state.lanes)} interrupted"
-            return f"{trouble} · Ctrl+R resumes"
+            return f"{trouble} · {keys.read('race.resume')} resumes"
         return trouble

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from lrtui.core.axes import CLOCKS, KINDS, XAxis, XKind, whole
 from lrtui.core.events import Column, Evaluated, Measured, Started, Steps
 from lrtui.core.lane import LaneState
+from lrtui.core.limits import Limits
 from lrtui.core.state import RaceState, apply
 from lrtui.core.tracks import smoothed, track
 from lrtui.tui.render import chart, raster
-from lrtui.tui.render.axis import Limits
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
 from tests.tui.fake_run import BEGAN, make_race

@@ -58,3 +58,12 @@ def test_labels_stand_at_their_values_and_do_not_touch(kind, log, start, span, w
 
 def test_a_part_of_a_decade_has_labels_on_a_logarithmic_axis_too():
     assert labels("step", 1200, 1600, log=True) == ["1200", "1250", "1300", "1350", "1400", "1450", "1500", "1550"]
+
+
+@pytest.mark.parametrize(("kind", "gutter", "corner"), [
+    ("step", 8, "   step 0"), ("samples", 8, "samples 0"), ("samples", 6, "sampl 0"), ("time", 7, "  time 0"), ("step", 0, "0")])
+def test_in_the_corner_stands_what_the_labels_count(kind, gutter, corner):
+    x = XAxis(kind, False, 0.0, 200.0)
+    found = xlabels.row(x, gutter, 40)
+    assert found.shape == (1, gutter + 40)
+    assert "".join(map(chr, found[0])).startswith(corner)

@@ -1,0 +1,50 @@
+"""Esc and the key after it are two keys, also where quick fingers or a slow line bring them at the same moment.
+
+Textual 8.2 waits a tenth of a second after an ESC for the rest of a sequence: a letter that comes meanwhile makes Alt and that
+letter of it, any other sign swallows the Esc, and a second ESC turns the first one into `^`. Esc that should have left a form
+would leave it open, to take what is pressed next for its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from weakref import WeakSet
+
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._xterm_parser import XTermParser
+from textual.events import Key
+from textual.message import Message
+
+ESC = "\x1b"
+BEGIN = "[O]P_^X\\" + ESC
+"""What goes on with a sequence after an ESC, or may: of these Textual finds out by waiting."""
+_feed, _keys = XTermParser.feed, XTermParser._sequence_to_key_events
+_waits: WeakSet[XTermParser] = WeakSet()
+"""The parsers whose last character was an ESC."""
+
+
+def install() -> None:
+    """Teaches Textual's parser of what a terminal sends; Alt and a letter are Esc and the letter from then on."""
+    XTermParser.feed = _fed  # type: ignore[method-assign]
+    XTermParser._sequence_to_key_events = _named  # type: ignore[method-assign]
+
+
+def _fed(self: XTermParser, data: str) -> Iterable[Message]:
+    """What Textual finds in a piece of input, which may end and begin anywhere."""
+    if ESC not in data and self not in _waits:
+        yield from _feed(self, data)
+        return
+    for sign in data:
+        alone = self in _waits and sign not in BEGIN and ESC + sign not in ANSI_SEQUENCES_KEYS
+        if alone and self._timeout_time is not None:
+            self._timeout_time = 0.0  # what it waits for will not come
+            yield from self.tick()
+        (_waits.add if sign == ESC else _waits.discard)(self)
+        yield from _feed(self, sign)
+
+
+def _named(self: XTermParser, sequence: str, alt: bool = False) -> Iterable[Key]:
+    """The keys of a sequence that is none after all."""
+    if alt:
+        yield Key("escape", ESC)
+    yield from _keys(self, sequence)

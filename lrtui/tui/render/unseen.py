@@ -1,0 +1,70 @@
+"""What an empty chart says instead of a curve: how far above or below it the curve lies, or that nothing of it is there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrtui.core.labels import end_label
+from lrtui.core.series import Window
+from lrtui.core.spec import Race
+from lrtui.core.state import LaneState
+from lrtui.core.tracks import track
+from lrtui.tui import keys
+from lrtui.tui.render import raster, styles
+from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.view import RaceView
+
+
+def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
+    """Writes into a chart with next to nothing of the lane's curve in it where the curve is; leaves any other as it is.
+
+    A lane that is over and left the chart within its first column is as good as unseen: that column is under its cross.
+    """
+    drawn = (canvas.codes > raster.BLANK).any(axis=0).sum()
+    found = track(lane, view.quantity)
+    if drawn > lane.over or found is None or not canvas.width:
+        return
+    window = found.window(lane, race, view.x, 2 * canvas.width)
+    if not np.isfinite(window.lo).any():
+        if not drawn:
+            _write(canvas, [_nothing(view)])
+        return
+    where = _where(window, view)
+    if where:
+        rows = [next((text for text in where if text_width(text) <= canvas.width - 1), where[-1])]
+        more = keys.told("{view.full_range} shows it")
+        if not view.full_range and canvas.height > 3 and text_width(more) < canvas.width:
+            rows.append(more)
+        _write(canvas, rows)
+
+
+def nothing(view: RaceView) -> str:
+    """What stands in a chart of all lanes in which there is no value at all."""
+    return _nothing(view) if view.zooms else f"no {view.label} yet"
+
+
+def _nothing(view: RaceView) -> str:
+    return "nothing in this part" if view.zooms else "no finite value"
+
+
+def _where(window: Window, view: RaceView) -> list[str]:
+    """Where the values of a window lie, as texts from long to short; none where no value is out of the chart."""
+    low, high = float(np.nanmin(window.lo)), float(np.nanmax(window.hi))
+    above, below = high > view.limits.high, low < view.limits.low
+    if not above and not below:
+        return []
+    sign = "↑" if above else "↓"
+    far = end_label(high if above else low)
+    if above and below:
+        return [f"{end_label(low)} to {end_label(high)}", f"{sign} {far}"]
+    if low <= view.limits.high and high >= view.limits.low:  # it begins within the chart
+        return [f"{'up' if above else 'down'} to {far}", f"{sign} {far}"]
+    span = f"{end_label(low)} to {end_label(high)}" if low != high else far
+    return [f"{'above' if above else 'below'}: {span}", f"{sign} {span}", f"{sign} {far}"]
+
+
+def _write(canvas: Canvas, rows: list[str]) -> None:
+    """In the middle; where there is room, not in the uppermost and lowest row, which have arrows, crosses and marks."""
+    top = max(min(1, canvas.height - 1), (canvas.height - len(rows)) // 2)
+    for y, text in enumerate(rows, top):
+        canvas.text(max(1, (canvas.width - text_width(text)) // 2), y, text, styles.DIM)

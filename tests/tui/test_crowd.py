@@ -1,0 +1,73 @@
+"""More lanes in one chart than there are colours: what is drawn of them, how they are named, where their letters stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrtui.core.state import RaceState
+from lrtui.tui.render import chart, overlay, raster, styles
+from lrtui.tui.render.canvas import Canvas
+
+from .fake_run import make_race, make_run
+from .viewer import Viewer
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+
+@pytest.fixture
+def crowd(tmp_path: Path):
+    """Before twelve lanes that tremble, at 80 x 24, all in one chart."""
+    lanes = [{"name": f"Adam {lr}", "lr": lr} for lr in np.geomspace(0.0001, 0.2048, 12).round(4).tolist()]
+    run = make_run(tmp_path, ("steady",) * 12, done=160, live=True, lane=lanes)
+    with Viewer(tmp_path, run, (80, 24)) as found:
+        found.look()
+        found.press("o")
+        yield found
+
+
+def test_says_which_key_smooths_it(crowd):
+    assert crowd.lines[1].rstrip() == " loss · log · steps · s smooths"
+
+
+def test_smoothed_has_the_raw_curves_of_the_chosen_and_pinned_lanes_only_and_says_so(crowd):
+    crowd.press("s", "s")
+    assert crowd.lines[1].rstrip() == " loss · EMA 0.9 · log · steps · raw: A only"
+    view = crowd.screen.view
+    lanes = crowd.screen.state.lanes
+    canvas = Canvas(60, 12)
+    chart.overlay(canvas, lanes, crowd.screen.state.race, view)
+    faint = [index for index in range(8) if (canvas.styles == styles.lane_faint(index)).any()]
+    assert set(faint) <= {0}
+    crowd.press("p", "tab", "tab")
+    assert crowd.lines[1].rstrip().endswith("raw: A, C only")
+    assert chart.raw_behind(lanes, view) == {0, 2}
+    assert chart.raw_behind(lanes[:8], view) == set(range(8))
+
+
+def test_names_without_what_all_have_in_common_rather_than_cut(crowd):
+    legend = " ".join(crowd.lines[2:4])
+    assert "…" not in legend
+    assert [f"{lane.lane.letter} {lane.lane.lr} " in legend + " " for lane in crowd.screen.state.lanes] == [True] * 12
+    assert "Adam" not in legend
+    crowd.resize(200, 50)
+    assert "Adam 0.0001" in " ".join(crowd.lines[2:4])
+
+
+@pytest.mark.parametrize(("names", "shared"), [
+    (["Adam 0.1", "Adam 0.01"], 1), (["Adam 0.1", "SGD 0.1"], 0), (["Adam", "Adam 0.1"], 0), (["a b c", "a b d", "a b e f"], 2),
+    (["one"], 0), (["a b"], 1)])
+def test_the_first_words_that_names_share(names, shared):
+    state = RaceState(make_race(("steady",) * len(names), lane=[{"name": name, "lr": 0.1} for name in names]))
+    assert overlay._shared(state.lanes) == shared
+
+
+def test_a_letter_stands_near_the_end_of_its_curve_even_where_only_curves_are_near():
+    canvas = Canvas(40, 12)
+    canvas.codes[2:, :] = raster.BLANK + 255
+    assert overlay._free(canvas, 20, 8, 1, set()) == (20, 8)
+    assert overlay._free(canvas, 20, 8, 1, {(20, 8)}) == (21, 8)
+    assert overlay._free(canvas, 20, 2, 1, set()) == (20, 1)
+    assert overlay._free(canvas, 40, 8, 1, set()) is None
