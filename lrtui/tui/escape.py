@@ -18,15 +18,17 @@ from textual.message import Message
 ESC = "\x1b"
 BEGIN = "[O]P_^X\\" + ESC
 """What goes on with a sequence after an ESC, or may: of these Textual finds out by waiting."""
-_feed, _keys = XTermParser.feed, XTermParser._sequence_to_key_events
+_feed, _keys = XTermParser.feed, getattr(XTermParser, "_sequence_to_key_events", None)
 _waits: WeakSet[XTermParser] = WeakSet()
 """The parsers whose last character was an ESC."""
 
 
 def install() -> None:
-    """Teaches Textual's parser of what a terminal sends; Alt and a letter are Esc and the letter from then on."""
-    XTermParser.feed = _fed  # type: ignore[method-assign]
-    XTermParser._sequence_to_key_events = _named  # type: ignore[method-assign]
+    """Teaches Textual's parser of what a terminal sends, where that is the one we know; Alt and a letter are Esc and the letter
+    from then on."""
+    if _keys is not None and hasattr(XTermParser(), "_timeout_time"):
+        XTermParser.feed = _fed  # type: ignore[method-assign]
+        XTermParser._sequence_to_key_events = _named  # type: ignore[method-assign]
 
 
 def _fed(self: XTermParser, data: str) -> Iterable[Message]:
@@ -47,4 +49,5 @@ def _named(self: XTermParser, sequence: str, alt: bool = False) -> Iterable[Key]
     """The keys of a sequence that is none after all."""
     if alt:
         yield Key("escape", ESC)
-    yield from _keys(self, sequence)
+    if _keys is not None:
+        yield from _keys(self, sequence)
