@@ -76,12 +76,12 @@ class Follower:
         fit = []
         for event in events:
             row = 0 if isinstance(event, Steps) else next(rows)
-            fits = self.state.fits(event)
-            apply(self.state, event)
-            if fits:
+            if apply(self.state, event):
                 fit.append(event)
                 self.pictures.take(row, event)
-            self._note_lines(*(event.lane, row) if fits else (-1,))
+                self._note_lines(event.lane, row)
+            else:
+                self._note_lines(-1)
         events[:] = fit
 
     def _note_lines(self, lane: int, row: int = 0) -> None:

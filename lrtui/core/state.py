@@ -47,7 +47,7 @@ class RaceState:
         """Whether any lane is making steps: neither over nor paused."""
         return any(lane.status in ("waiting", "running") for lane in self.lanes)
 
-    def fits(self, event: AnyEvent) -> bool:
+    def _fits(self, event: AnyEvent) -> bool:
         """Whether an event goes with what is known: a damaged record may name lanes that never joined, or steps far beyond the
         last one, for which there is no room."""
         if isinstance(event, Noted) and event.lane == -1:
@@ -72,18 +72,22 @@ class RaceState:
         self.log_count += 1
 
 
-def apply(state: RaceState, event: AnyEvent) -> None:
-    """Folds one event into the state. Events of one lane come in the order in which they happened; one that does not fit (see
-    `RaceState.fits`) is left out."""
-    if not state.fits(event):
+def apply(state: RaceState, event: AnyEvent) -> bool:
+    """Folds one event into the state; False where it does not fit and is left out. Events of one lane come in the order in which
+    they happened."""
+    if not state._fits(event):
         state._leave_out(event)
-        return
+        return False
     if isinstance(event, Noted) and event.lane < 0:
         state._note(event.at, -1, event.text)
-        return
-    if isinstance(event, Joined):
+    elif isinstance(event, Joined):
         _join(state, event)
-        return
+    else:
+        _tell_lane(state, event)
+    return True
+
+
+def _tell_lane(state: RaceState, event: AnyEvent) -> None:
     lane = state.lanes[event.lane]
     if lane.presumed and not isinstance(event, Noted):
         lane.revive()

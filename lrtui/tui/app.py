@@ -42,14 +42,14 @@ class LrtuiApp(App[Follower]):
         """`asked`: begin with a finder; `race_after`: with the full race after it, unasked; `said`: to be read on the screen."""
         super().__init__()
         fewer_bytes.install()
-        if not any(key.startswith("alt+") for own in wanted.keys.values() for key in map(keynames.named, own) if key):
-            escape.install()
         self.look = look
         """How everything is drawn."""
         self._wanted = wanted
         self._said = said
         look.use()
         keys.choose(wanted.keys)
+        if not any(key.startswith("alt+") for own in keys.keymap().values() for key in own.split(",")):
+            escape.install()
         self.no_color = look.colors == "none"
         self.console._color_system = look.color_system
         self._runs = runs

@@ -231,7 +231,7 @@ def test_whoever_wants_few_looks_has_them_though_nothing_moves(clock: Clock, run
             viewer.look()
             screen, looks = viewer.screen, list[int]()
             monkeypatch.setattr(screen, "tick", lambda looks=looks: looks.append(1))
-            screen._ticks = screen._moved_at + 1  # type: ignore[attr-defined]
+            screen._moved = False  # type: ignore[attr-defined]
             for _ in range(12):
                 screen._beat()  # type: ignore[attr-defined]
             assert len(looks) == expected

@@ -127,7 +127,7 @@ def _of_a_crowd(lanes: list[LaneState], view: RaceView) -> str:
     if len(lanes) <= FEW:
         return ""
     if not view.smoothing:
-        return f" · {keys.told('{view.smooth}')} smooths"
+        return f" · {keys.read('view.smooth')} smooths"
     behind = chart.raw_behind(lanes, view)
     letters = [lane.lane.letter for lane in lanes if lane.index in behind]
     return f" · raw: {', '.join(letters[:MOST_RAW])}{', …' if len(letters) > MOST_RAW else ' only'}"

@@ -32,7 +32,7 @@ def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     where = _where(window, view)
     if where:
         rows = [next((text for text in where if text_width(text) <= canvas.width - 1), where[-1])]
-        more = keys.told("{view.full_range} shows it")
+        more = f"{keys.read('view.full_range')} shows it"
         if not view.full_range and canvas.height > 3 and text_width(more) < canvas.width:
             rows.append(more)
         _write(canvas, rows)

@@ -68,9 +68,11 @@ class Watching(Screen[None]):
         self._layout = arrange(0, 0, [])
         self._stages = self.stages()
         self._machine = Machine()
-        self._ticks = self._moved_at = 0
-        """Looks, and the last one at which a curve had grown by a dot."""
-        self._still = False
+        self._ticks = 0
+        """Looks so far."""
+        self._moved = True
+        """Whether a curve had grown by a dot at the last one."""
+        self._skipped = False
         """Whether the last beat was no look."""
         self._drawn: dict[int, object] = {}
         self._ended_at: dict[int, int] = {}
@@ -111,24 +113,22 @@ class Watching(Screen[None]):
     def _beat(self) -> None:
         """Looks at the run; every other time while curves grow so slowly that the last look moved none by a dot, unless a person
         wants few looks anyway."""
-        self._still = self._slower <= 1 and self._moved_at != self._ticks and not self._still
-        if not self._still:
+        self._skipped = self._slower <= 1 and not self._moved and not self._skipped
+        if not self._skipped:
             self.tick()
 
     def tick(self) -> None:
         """One look at the run: what came since the last one is folded and drawn."""
         was_training = self.state.training
-        events, another = self._look()
+        events, news = self._look()
         self._ticks += 1
         self._look_at_the_machine(was_training)
         if self._each(KEEP_EVERY):
             self._keep_view()
-        self._owed = self._owed or another or self._each(FIGURES_EVERY) or any(isinstance(event, NEWS) for event in events)
+        self._owed = self._owed or news or self._each(FIGURES_EVERY)
         behind = bool(events) and not self.follower.caught_up
-        moved = self._curve_ends() != self._ended_at
-        if moved:
-            self._moved_at = self._ticks
-        if (self._owed or moved) and (not behind or self._ticks % PIECES == 1) and not self._frame.resting:
+        self._moved = self._curve_ends() != self._ended_at
+        if (self._owed or self._moved) and (not behind or self._ticks % PIECES == 1) and not self._frame.resting:
             self.draw(figures=self._owed)
             self._owed = False
         if behind:
@@ -152,7 +152,8 @@ class Watching(Screen[None]):
             self.view.loads = self._machine.loads(self.state)
 
     def _look(self) -> tuple[list[AnyEvent], bool]:
-        """What came since the last look, folded; and whether there is another word about the last command."""
+        """What came since the last look, folded; and whether there is anything in it, or a word about the last command, that a
+        person sees at once."""
         events = self.follower.poll(POLL_BUDGET_S)
         self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
         if (child := self.hands.heard(events)) is not None:
@@ -160,7 +161,7 @@ class Watching(Screen[None]):
         another, complaints = self.hands.look()
         for text in complaints:
             self.complain(text)
-        return events, another
+        return events, another or any(isinstance(event, NEWS) for event in events)
 
     def expect_answer(self) -> None:
         """A command has been sent: it is shown, and its answer is looked for."""
@@ -170,8 +171,7 @@ class Watching(Screen[None]):
 
     def _watch_closely(self) -> None:
         """Between two ticks, while an answer is waited for: a key that was pressed is seen to work at once."""
-        events, another = self._look()
-        if another or any(isinstance(event, NEWS) for event in events):
+        if self._look()[1]:
             self.draw()
         if self.hands.waiting and time.monotonic() - self._pressed < CLOSELY_S:
             self.set_timer(ANSWER_S, self._watch_closely)
