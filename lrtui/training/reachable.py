@@ -215,6 +215,8 @@ class _Walk:
                 self._waiting.append((part, place, label))
 
     def _tensor(self, thing: Tensor, place: int) -> None:
+        if torch.nn.parameter.is_lazy(thing):  # it has no shape yet
+            return
         self._record(thing, VERSION if self._data is None or id(thing) in self._data else TENSOR, place)
         if thing.is_leaf and thing.grad is not None:
             self._follow(place, ((".grad", thing.grad),))
@@ -305,8 +307,7 @@ class _Walk:
             module = thing.__globals__.get(name)
             if isinstance(module, types.ModuleType) and user_code.is_own(module):
                 self._globals(vars(module), names)
-        if thing.__dict__:
-            self._attributes(thing, place)
+        self._attributes(thing, place)
         self._follow(place, ((", closure", cell) for cell in thing.__closure__ or ()))
         self._follow(place, ((", default", part) for part in thing.__defaults__ or ()))
         self._follow(place, ((", default", part) for part in (thing.__kwdefaults__ or {}).values()))

@@ -135,6 +135,10 @@ class Recompute:
     def _return_to(self, began: Saved) -> None:
         """Makes the state what it was before the step's loss, all but the lane's own weights, which have moved on."""
         moved = began.put_back(keep=self._weights()).changed
+        if moved and not self._stateful:
+            outside = [name for name in moved if not name.startswith("model")]
+            kept = "; snapshots do not hold it" if outside else ""
+            self._tell(f"the loss changes {_list(outside or moved)}: put back whenever it is computed a second time{kept}")
         self._stateful = bool(moved) or bool(self._stateful)
 
     def _put_back(self, saved: Saved) -> None:
@@ -145,7 +149,7 @@ class Recompute:
             self._tell(f"the step gain is not measured any more: a second computation of the loss changed "
                        f"{_list(result.failed)}, which cannot be put back")
         elif result.changed:
-            self._tell(f"the loss changes {_list(result.changed)}: put back each time that it is measured")
+            self._tell(f"a second computation of the loss changes {_list(result.changed)}: put back")
         else:
             self._loss_state.settle(saved)
 

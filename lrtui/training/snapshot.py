@@ -191,9 +191,10 @@ def _plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
     if value is None or type(value) in (bool, int, float, str, bytes):
         return value
     if isinstance(value, Tensor):
-        place = (value.data_ptr(), value.shape, value.stride(), value.dtype)
+        strided = value.layout == torch.strided and not value.is_nested
+        place = (value.data_ptr(), value.shape, value.stride(), value.dtype) if strided else id(value)
         if place not in seen:
-            seen[place] = value.detach().to("cpu", copy=True)
+            seen[place] = value.detach().resolve_conj().resolve_neg().to("cpu", copy=True)
         return seen[place]
     if isinstance(value, dict):
         kind = Counter if isinstance(value, Counter) else dict

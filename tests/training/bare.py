@@ -1,7 +1,5 @@
 """The twenty lines that a lane must equal, bit for bit. It uses torch and `lrtui.batch_order`, nothing else of lrtui."""
 
-import copy
-
 import torch
 from torch.utils.data import default_collate
 
@@ -11,7 +9,7 @@ import lrtui
 def bare_loop(task, make_optimizer, make_scheduler=None, *, seed, epochs, batch_size, per_batch=False):
     """Losses and applied rates of each step."""
     torch.manual_seed(seed)
-    model = copy.deepcopy(task.model())
+    model = task.model()
     optimizer = make_optimizer(model.parameters())
     scheduler = make_scheduler(optimizer) if make_scheduler else None
     data = task.dataset()

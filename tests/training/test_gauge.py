@@ -383,7 +383,9 @@ def test_so_are_lanes_of_tasks_that_are_odd(task):
     def losses(**keys):
         training, found = Training(make_race([{"optimizer": "SGD", "lr": 0.01}], task=task, **keys), 0, CPU), []
         try:
-            found += [event for event in train_lane(training) if isinstance(event, Steps)]
+            for event in train_lane(training):
+                if isinstance(event, Steps):
+                    found.append(event)
         except ValueError:  # RaisesInMetrics
             found += [event for event in training.probe.seal(last=True) if isinstance(event, Steps)]
         return column(found)
