@@ -1,8 +1,9 @@
-"""Who is paused at a rung of the race: lanes are compared by their smoothed loss after equally many steps. Pure."""
+"""Who goes on at a rung of the race: lanes wait there and are compared by their smoothed loss after equally many steps. Pure."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from lrtui.core.detectors import Smooth
 from lrtui.core.events import AnyEvent, Ended, Joined, Rewound, Started, StatusChanged, Steps
@@ -10,8 +11,25 @@ from lrtui.core.lane import RANKING_FACTOR
 from lrtui.core.spec import Relegation
 
 
+class Decision(NamedTuple):
+    """The answer to one lane at one rung."""
+
+    lane: int
+    rung: int
+    stays: bool
+    """False where it is behind, and is to be paused."""
+
+
+def rung_steps(spec: Relegation | None, total: int) -> tuple[int, ...]:
+    """After how many steps a lane of `total` steps waits for the others."""
+    return tuple(max(1, round(part * total)) for part in spec.rungs) if spec else ()
+
+
 class Rungs:
-    """Follows the lanes of a race; `take` says at each completed rung which lanes fall behind."""
+    """Follows the lanes of a race; `decisions` has an answer for each lane that waits at a rung which is settled.
+
+    Lanes wait, so that what becomes of them, and where they are paused, depends on their losses and not on the clock.
+    """
 
     def __init__(self, spec: Relegation, lanes: int) -> None:
         self._spec = spec
@@ -23,61 +41,88 @@ class Rungs:
         """By rung: the smoothed loss of each lane that has reached it."""
         self._out: set[int] = set()
         """Lanes that have ended or are paused: nobody waits for them."""
-        self._done = 0
-        """Rungs that are settled."""
+        self._kept: list[set[int]] = []
+        """Of each settled rung, the lanes that stay."""
+        self._waiting: dict[int, int] = {}
+        """The rung at which a lane stands."""
+        self._behind: dict[int, int] = {}
+        """Lanes that were found behind and are not paused yet, with the rung."""
 
-    def take(self, event: AnyEvent) -> list[int]:
-        """Takes one event; the lanes to pause now, if it completes a rung."""
+    def take(self, event: AnyEvent) -> None:
+        """Takes one event of the record."""
         match event:
             case Started():
                 self._total[event.lane] = event.total_steps
             case Steps():
                 self._step(event)
             case StatusChanged(status="paused") | Ended():
-                self._out.add(event.lane)
+                self._leave(event.lane)
             case StatusChanged():
                 self._out.discard(event.lane)
             case Rewound(why="recovered" | "resumed"):  # the same steps come again: those that are known are passed over
                 self._out.discard(event.lane)
+                self._waiting.pop(event.lane, None)
             case Joined() | Rewound():  # it has another past than the others: it is not compared
                 self._average.pop(event.lane, None)
+                self._waiting.pop(event.lane, None)
+                self._behind.pop(event.lane, None)
                 for values in self._values.values():
                     values.pop(event.lane, None)
             case _:
-                return []
-        return self._settle()
+                return
+        self._settle()
+
+    def decisions(self) -> list[Decision]:
+        """What is to be said to lanes now; an answer stays until the lane goes on, or is paused."""
+        behind = [Decision(lane, rung, False) for lane, rung in self._behind.items()]
+        return behind + [Decision(lane, rung, True) for lane, rung in self._waiting.items()
+                         if lane not in self._behind and (lane not in self._average or rung < len(self._kept))]
+
+    def _leave(self, lane: int) -> None:
+        self._out.add(lane)
+        self._waiting.pop(lane, None)
+        self._behind.pop(lane, None)
 
     def _step(self, event: Steps) -> None:
-        average, total = self._average.get(event.lane), self._total.get(event.lane)
-        if average is None or not total:
+        total, end = self._total.get(event.lane), event.first + event.count
+        if not total:
+            return
+        steps = rung_steps(self._spec, total)
+        if end in steps:
+            self._waiting[event.lane] = rung = steps.index(end)
+            if event.lane in self._average and rung < len(self._kept) and event.lane not in self._kept[rung]:
+                self._behind[event.lane] = rung
+        else:
+            self._waiting.pop(event.lane, None)
+        average = self._average.get(event.lane)
+        if average is None:
             return
         known = self._steps[event.lane]
-        self._steps[event.lane] = max(known, event.first + event.count)
+        self._steps[event.lane] = max(known, end)
         for offset, loss in enumerate(event.values("loss").tolist()):
             if event.first + offset < known:
                 continue
             average.update(loss)
             if not math.isfinite(loss):
                 average.value = math.nan
-            step = event.first + offset + 1
-            for rung, part in enumerate(self._spec.rungs):
-                if step == max(1, round(part * total)):
+            for rung, step in enumerate(steps):
+                if step == event.first + offset + 1:
                     self._values.setdefault(rung, {})[event.lane] = average.value
 
-    def _settle(self) -> list[int]:
-        """The lanes that are behind at the next rung, when all that race have reached it."""
-        if self._done >= len(self._spec.rungs) or len(self._total) < len(self._average):
-            return []
-        reached = self._values.get(self._done, {})
+    def _settle(self) -> None:
+        """Compares the lanes at the next rung, when all that race have reached it."""
+        if len(self._kept) >= len(self._spec.rungs) or len(self._total) < len(self._average):
+            return
+        rung = len(self._kept)
+        reached = self._values.get(rung, {})
         racing = [lane for lane in self._average if lane not in self._out]
         if not reached or any(lane not in reached for lane in racing):
-            return []
-        self._done += 1
+            return
         ranked = sorted(self._average, key=lambda lane: _rank(reached.get(lane, math.nan)))
-        kept = ranked[:math.ceil(len(ranked) * self._spec.keep ** self._done)]
-        behind = [lane for lane in racing if lane not in kept]
+        self._kept.append(set(ranked[:math.ceil(len(ranked) * self._spec.keep ** (rung + 1))]))
+        behind = [lane for lane in racing if lane not in self._kept[rung]]
         self._out.update(behind)
-        return behind
+        self._behind.update(dict.fromkeys(behind, rung))
 
 
 def _rank(value: float) -> float:

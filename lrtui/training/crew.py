@@ -57,7 +57,7 @@ class Crew:
         self._wakes: Counter[int] = Counter()
         """By number of the command: how often a trainer was started to carry it out."""
         self._behind: list[tuple[AnyCommand, str]] = []
-        """Pauses of the relegation that are not sent yet."""
+        """Commands of the relegation that are not sent yet."""
         self._threads = 1
         self._next = -1
         self._told_to_end = 0.0
@@ -71,7 +71,7 @@ class Crew:
     def start(self, devices: Sequence[str], trainers: int) -> None:
         """Starts all lanes at step 0, on `devices`, in at most so many processes."""
         self._devices = list(devices)
-        self._referee = Referee(self.run, self.race, fresh=True)
+        self._referee = Referee(self.run, self.race)
         berths = [Berth(index, device) for index, device in enumerate(devices)]
         count = min(trainers, len(berths))
         self._threads = max(1, _cores() // count)  # together they do not exceed the cores
@@ -82,7 +82,7 @@ class Crew:
         """Takes up the lanes that were cut off or interrupted, from their last snapshots; each on the device it was on, where
         that is there. Commands that wait for the crew are carried out then. May raise StoreUnavailable."""
         self._devices = list(devices)
-        self._referee = Referee(self.run, self.race, fresh=False)
+        self._referee = Referee(self.run, self.race)
         self._wait_for_the_old()
         self._announcer.pass_over()
         known = past(self.run)
@@ -240,14 +240,15 @@ class Crew:
         return True
 
     def _relegate(self) -> None:
-        """Pauses the lanes that are behind, where the race asks for it."""
+        """Says to the lanes at a rung who is behind and who goes on, where the race asks for it."""
         try:
             self._behind += self._referee.look() if self._referee else []
             while self._behind:
                 command, words = self._behind[0]
                 self._writer.send(command)
                 del self._behind[0]
-                self._say([Noted(lane=command.lane, at=time.time(), text=words)])
+                if words:
+                    self._say([Noted(lane=command.lane, at=time.time(), text=words)])
         except StoreUnavailable:
             pass
 

@@ -40,24 +40,40 @@ DONE = Callable[[Kept | None, str], None]
 """What is to be called when a snapshot lies on disk, or with the reason why it does not."""
 
 
-class Cadence:
-    """When a lane's next periodic snapshot is due. Seconds are those that it trains: pauses do not count."""
+PARTS, PART_LEAST = 25, 10
+"""Of the budget of a lane that a policy may send back: it has a snapshot after each of so many parts, of so many steps at least."""
 
-    def __init__(self, spec: Snapshots, size: int) -> None:
-        """`size`: bytes of the lane's weights and optimizer, as a first guess of what a snapshot costs."""
+
+class Cadence:
+    """When a lane's next periodic snapshot is due. Seconds are those that it trains: pauses do not count.
+
+    Where a policy may send the lane back, snapshots come after fixed numbers of steps only: to which one it goes back must
+    not depend on the clock.
+    """
+
+    def __init__(self, spec: Snapshots, size: int, every: int = 0) -> None:
+        """`size`: bytes of the lane's weights and optimizer, as a first guess of what a snapshot costs. `every`: steps between
+        two, where they must not depend on the clock."""
         self.spent = 0.0
+        self._every = every
         self._spec = spec
         self._cost = GUESS_S + size / GUESS_BYTES
         self._last_s = 0.0
         self._last_step = 0
 
     def due(self, trained_s: float, step: int) -> bool:
-        """Whether one is due after `trained_s` seconds and `step` steps."""
+        """True where one is due after `trained_s` seconds and `step` steps."""
+        if self._every:
+            return False
         since = trained_s - self._last_s
         if self._cost > SHARE * since:
             return False
         by_step = self._spec.steps and step - self._last_step >= self._spec.steps
         return bool(by_step) or since >= min(self._spec.seconds, max(FIRST_S, trained_s / 2))
+
+    def fixed(self, step: int) -> bool:
+        """True where one must be taken after `step` steps, however busy the disk is."""
+        return bool(self._every) and step % self._every == 0
 
     def taken(self, trained_s: float, step: int) -> None:
         """One is being taken."""

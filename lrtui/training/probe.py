@@ -65,6 +65,10 @@ class Probe:
         self._judge = Judge(total)
         self._told = Findings()
         self._told_at = 0.0
+        self._alarm: tuple[int, str] | None = None
+        """The step at which a rule said "diverged", and its words, while they are not told."""
+        self._spikes: list[int] = []
+        """Steps that stood out and are not told."""
         self._alerted = False
         self._keeps = deferred or closure
         self._copy: list[tuple[Tensor, Tensor | None]] = []
@@ -169,8 +173,13 @@ class Probe:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to seal the block."""
-        return self._mark >= self._due
+        """True when it is time to seal the block."""
+        return self._mark >= self._due or self.alarmed
+
+    @property
+    def alarmed(self) -> bool:
+        """True where an alert waits to be told: it is due at once, so that what follows from it does not depend on the clock."""
+        return self._alarm is not None
 
     def seal(self, *, last: bool = False) -> list[AnyEvent]:
         """The gathered steps as an event, an alert where a rule says "diverged", and what is to follow them.
@@ -206,6 +215,7 @@ class Probe:
             "losses": list(self._losses), "norms": list(self._norms), "seconds": list(self._seconds),
             "applied": [list(rates) for rates in self._applied], "epoch_losses": torch.from_numpy(np.array(self._epoch_losses)),
             "judge": remembered(self._judge), "told": msgspec.structs.asdict(self._told),
+            "alarm": list(self._alarm) if self._alarm else None, "spikes": list(self._spikes),
             "gauge": self.gauge.state_dict() if self.gauge else None}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
@@ -220,6 +230,8 @@ class Probe:
             rates[:] = [math.nan] * len(self._losses)
         self._epoch_losses = array("d", kept["epoch_losses"].tolist())
         recall(self._judge, kept["judge"])
+        self._alarm = tuple(kept["alarm"]) if kept.get("alarm") else None
+        self._spikes = list(kept.get("spikes", ()))
         self._told = Findings(**kept["told"])
         if self.gauge and kept["gauge"]:
             self.gauge.load_state_dict(kept["gauge"])
@@ -258,6 +270,12 @@ class Probe:
         loss, norm = self._losses[index], self._norms[index]
         self._epoch_losses.append(loss)
         self._settled = index + 1
+        said, spike = self._judge.update(loss, norm)
+        if spike:
+            self._spikes.append(self._first + index)
+        if said and not self._alerted:
+            self._alerted = True  # once a lane: it goes on, and the user has been told
+            self._alarm = self._first + index, said
         if not (math.isfinite(loss) and (norm is None or math.isfinite(norm))):
             self._refuse(index)
 
@@ -287,15 +305,13 @@ class Probe:
 
     def _verdicts(self, count: int, last: bool) -> Iterator[AnyEvent]:
         """What the rules have to say about the first `count` steps of the block."""
-        spikes = []
-        for offset in range(count):
-            said, spike = self._judge.update(self._losses[offset], self._norms[offset])
-            if spike:
-                spikes.append(self._first + offset)
-            if said and not self._alerted:
-                self._alerted = True  # once a lane: it goes on, and a person has been told
-                yield Alerted(lane=self.lane, at=time.time(), step=self._first + offset, kind="diverged", text=said)
-        if spikes:
+        until = self._first + count
+        if self._alarm and self._alarm[0] < until:
+            step, text = self._alarm
+            self._alarm = None
+            yield Alerted(lane=self.lane, at=time.time(), step=step, kind="diverged", text=text)
+        if spikes := [step for step in self._spikes if step < until]:
+            del self._spikes[:len(spikes)]
             yield Spiked(lane=self.lane, at=time.time(), steps=spikes)
         if measured := self.gauge.take(before=self._first + count) if self.gauge else None:
             yield measured

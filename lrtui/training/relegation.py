@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from lrtui.core.commands import AnyCommand, Pause
+from lrtui.core.commands import AnyCommand, Pause, Resume
 from lrtui.core.errors import LrtuiError
-from lrtui.core.relegation import Rungs
+from lrtui.core.relegation import Decision, Rungs
 from lrtui.core.spec import Race
 from lrtui.store.reader import Reader
 
@@ -15,26 +15,32 @@ LOOK_S = 0.3
 
 
 class Referee:
-    """Says whom to pause, while the race goes on."""
+    """Says whom to pause at a rung, and who goes on, while lanes wait there for it."""
 
-    def __init__(self, run: Path, race: Race, *, fresh: bool) -> None:
-        """`fresh`: the race has just begun; otherwise what was settled before is not settled again."""
+    def __init__(self, run: Path, race: Race) -> None:
         self._run = run
         self._rungs = Rungs(race.relegation, len(race.lanes)) if race.relegation else None
         self._reader: Reader | None = None
         self._looked = 0.0
-        self._caught_up = fresh
+        self._said: set[Decision] = set()
 
     def look(self) -> list[tuple[AnyCommand, str]]:
-        """The pauses that are due, each with a line for the log; nothing where the race has no relegation."""
+        """The commands that are due, each with a line for the log ('' for none); nothing where the race has no relegation.
+
+        What is on record of a race that is taken up again is read first: decisions that were carried out then are not repeated.
+        """
         if self._rungs is None or time.monotonic() - self._looked < LOOK_S:
             return []
         self._looked = time.monotonic()
         try:
             self._reader = self._reader or Reader(self._run)
-            events = self._reader.poll()
+            for event in self._reader.poll():
+                self._rungs.take(event)
         except LrtuiError:
             return []
-        behind = [lane for event in events for lane in self._rungs.take(event)]
-        known, self._caught_up = self._caught_up, self._caught_up or self._reader.caught_up
-        return [(Pause(lane=lane), "behind at a rung of the relegation: paused") for lane in behind] if known else []
+        if not self._reader.caught_up:
+            return []
+        now = set(self._rungs.decisions())
+        fresh, self._said = now - self._said, now
+        return [(Resume(lane=one.lane), "") if one.stays else
+                (Pause(lane=one.lane), "behind at a rung of the relegation: paused") for one in sorted(fresh)]

@@ -94,7 +94,7 @@ def take_turns(turns: dict[int, Turn], recorder: Recorder, leave: Leave) -> None
         for turn in turns.values():
             if leave.why or recorder.superseded:
                 break
-            if not turn.over and not turn.paused and turn.wait_s() <= 0:
+            if not turn.over and not turn.paused and not turn.waits and turn.wait_s() <= 0:
                 turn.run()
             for number, command in recorder.take():
                 asleep = False
@@ -110,6 +110,6 @@ def take_turns(turns: dict[int, Turn], recorder: Recorder, leave: Leave) -> None
                 turn.leave(leave.why)
             return
         asleep = asleep and time.monotonic() - begun < ASLEEP_S
-        racing = [turn.wait_s() for turn in turns.values() if not turn.over and not turn.paused]
+        racing = [turn.wait_s() for turn in turns.values() if not turn.over and not turn.paused and not turn.waits]
         if (asleep or not all(turn.over for turn in turns.values())) and (not racing or min(racing) > 0):
             recorder.wait(min([IDLE_S, *racing]))

@@ -18,6 +18,7 @@ from lrtui.core.commands import REFUSED, AnyCommand, Keep, Pause, Resume, Rewind
 from lrtui.core.errors import LrtuiError, SnapshotDamaged
 from lrtui.core.events import Alerted, AnyEvent, Ended, Judged, Noted, RateChanged, Reason, Return, Rewound, StatusChanged, Tag
 from lrtui.core.numbers import rate as rate_words
+from lrtui.core.relegation import rung_steps
 from lrtui.core.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import snapshots
@@ -26,13 +27,15 @@ from lrtui.store.snapshots import Kept
 from lrtui.training import rng, snapshot
 from lrtui.training.berth import Berth
 from lrtui.training.failure import failure, not_taken_up
-from lrtui.training.keeper import Cadence, Keeper
+from lrtui.training.keeper import PART_LEAST, PARTS, Cadence, Keeper
 from lrtui.training.loop import Events, Training, train_lane
 from lrtui.training.policy import Policy
 
 TURN_S = 0.03
 """How long a lane trains before it is the next one's turn. Each turn begins with another lane's weights in the cache and a
 change of random state (80 us): with 10 ms, eight middle-sized lanes lose 5 % more than with 30."""
+ACT_EVERY = 16
+"""Steps between two at which a policy acts on a lane whose losses stay on an accelerator for a while."""
 MAKE_UP_S = 0.2
 """A lane that fell behind its pace (validation, a busy machine) hurries for at most this long."""
 
@@ -68,6 +71,14 @@ class Turn:
         self._born = berth.born
         self._last_step = berth.born  # where it stood when it was let go of
         self._can_keep = True
+        self.waits = False
+        """Whether it stands at a rung and waits to be told to go on."""
+        self._rungs: set[int] = set()
+        """Numbers of steps after which it will wait."""
+        self._looked_at = -1
+        self._sound: int | None = None
+        """After an alert, the number of steps up to which the weights are known to be sound."""
+        self._acts_late = self._device.type != "cpu" and race.on_divergence != "warn"
 
     @property
     def steps(self) -> int:
@@ -91,12 +102,12 @@ class Turn:
                 if event is not None:
                     self._tell(event)
                     continue
-                if self._agenda:
-                    self._replay()
+                if not self._after_step():
+                    break
                 if self._race.pace and self.steps > steps:
                     self._due = max(self._due + 1 / self._race.pace, time.monotonic() - MAKE_UP_S)
                     break
-                if time.perf_counter() - began >= seconds or self._policy.due or self._policy.snapshot_due:
+                if time.perf_counter() - began >= seconds or self.waits or self._acts():
                     break
             else:
                 self._close()
@@ -106,7 +117,33 @@ class Turn:
         except (Exception, SystemExit) as error:  # a task's mistake, or its exit(), ends its lane and no other
             self._fail(error)
         self._random = rng.capture(self._device)
-        self._follow_policy()
+        if self.over or self._acts():
+            self._follow_policy()
+
+    def _after_step(self) -> bool:
+        """Does what belongs to the number of steps done, so that it does not depend on the clock. False: the lane has ended."""
+        assert self._training
+        steps, probe = self.steps, self._training.probe
+        if self._agenda:
+            self._replay()
+        if steps == self._looked_at:  # a validation's batch
+            return True
+        self._looked_at = steps
+        if probe.alarmed or (self._acts_late and steps % ACT_EVERY == 0):
+            self._flush()
+        if self._cadence.fixed(steps) and not self._policy.due:
+            self._keep()
+        if steps in self._rungs:
+            self._flush()
+            self._rungs.discard(steps)
+            self.waits = not self.over
+            self._note("at a rung of the relegation: waits for the others")
+        return not self.over
+
+    def _acts(self) -> bool:
+        """True where a policy has something to do now: on an accelerator, where alerts are found late, at fixed steps only."""
+        due = bool(self._policy.due or self._policy.snapshot_due)
+        return due and (not self._acts_late or self.steps % ACT_EVERY == 0)
 
     def obey(self, command: AnyCommand, number: int = 0) -> str | None:
         """Carries out a command between two steps; says what became of it. None: the answer comes when the disk has it."""
@@ -182,7 +219,11 @@ class Turn:
         """Builds the lane where a snapshot left it, or at step 0."""
         self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
-        self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training))
+        total = self._training.horizon.steps
+        every = max(PART_LEAST, math.ceil(total / PARTS)) if "rewind" in (self._race.on_nan, self._race.on_divergence) else 0
+        self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training), every)
+        self._rungs = {step for step in rung_steps(self._race.relegation, total) if step > self.steps}
+        self.waits, self._looked_at, self._sound = False, self.steps, None
         self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
         self._kept_at = self.steps if state else -1
         self.over = False
@@ -208,7 +249,7 @@ class Turn:
             sources = [kept for kept in reversed(known) if kept.step <= command.to] if command.to else []
         else:
             marked = [kept for kept in known if kept.tag == "good"]
-            good = marked[-1] if marked else snapshots.last_good(known, None)
+            good = marked[-1] if marked else snapshots.last_good(known, self._sound)
             sources = [kept for kept in reversed(known) if good is not None and kept.step <= good.step]
         state = self._load(sources)
         if state is None and command.to != 0 and self._born:
@@ -275,6 +316,9 @@ class Turn:
             self._tell_rate()
 
     def _pause(self, pause: bool) -> str:
+        waited, self.waits = self.waits, False
+        if not pause and waited and not self.paused:
+            return "goes on from its rung"
         if pause == self.paused:
             return "already paused" if pause else "not paused"
         self.paused = pause
@@ -334,7 +378,8 @@ class Turn:
 
     def _tell(self, event: AnyEvent) -> None:
         if isinstance(event, Alerted) and self._policy.alerted(event):
-            self._keeper.pin(self._lane.letter, event.step)
+            self._sound = event.step - 1  # the weights after `step` steps are those that the alert is about
+            self._keeper.pin(self._lane.letter, self._sound)
         if not (isinstance(event, Ended) and event.reason == "nan" and self._policy.revives):
             self._recorder.put(event)
 

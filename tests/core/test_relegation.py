@@ -22,7 +22,18 @@ def steps(lane, first, losses):
 
 
 def fed(rungs, *events):
-    return [lane for event in events for lane in rungs.take(event)]
+    """The lanes that are found behind over these events."""
+    before = {one.lane for one in rungs.decisions() if not one.stays}
+    behind = []
+    for event in events:
+        rungs.take(event)
+        behind += [one.lane for one in rungs.decisions() if not one.stays and one.lane not in (*before, *behind)]
+    return behind
+
+
+def going_on(rungs):
+    """The lanes that are told to go on now, with the rung that they wait at."""
+    return sorted((one.lane, one.rung) for one in rungs.decisions() if one.stays)
 
 
 def of(lanes, **options):
@@ -37,6 +48,24 @@ def test_the_lanes_behind_are_named_when_all_have_reached_the_rung():
     assert fed(rungs, steps(2, 0, [2.0] * 9)) == []
     assert sorted(fed(rungs, steps(2, 9, [2.0]))) == [0]  # two of three: rounded up
     assert fed(rungs, steps(0, 10, [9.0] * 80)) == []
+
+
+def test_lanes_that_wait_at_a_rung_go_on_when_it_is_settled_and_when_they_come_to_it_again():
+    rungs = of(2, rungs=(1 / 9,), keep=0.5)
+    fed(rungs, steps(0, 0, [1.0] * 10))
+    assert going_on(rungs) == []
+    assert fed(rungs, steps(1, 0, [2.0] * 10)) == [1]
+    assert going_on(rungs) == [(0, 0)]
+    fed(rungs, StatusChanged(lane=1, step=10, status="paused"), steps(0, 10, [1.0]))
+    assert rungs.decisions() == []
+    fed(rungs, Rewound(lane=0, step=5, why="recovered"), steps(0, 5, [1.0] * 5))
+    assert going_on(rungs) == [(0, 0)]
+
+
+def test_a_lane_that_is_not_compared_is_not_held_up():
+    rungs = of(2, rungs=(1 / 9,), keep=0.5)
+    fed(rungs, steps(0, 0, [1.0] * 4), Rewound(lane=0, step=2, why="rewound"), steps(0, 2, [1.0] * 8))
+    assert going_on(rungs) == [(0, 0)]
 
 
 def test_each_further_rung_keeps_the_fraction_of_what_was_left():

@@ -388,7 +388,9 @@ def test_relegation_goes_on_after_a_race_was_taken_up_again():
         return Steps(lane=lane, first=first, count=count, columns={"loss": Column.pack([loss] * count, "f4")})
 
     def fed(*events):
-        return [lane for event in events for lane in rungs.take(event)]
+        for event in events:
+            rungs.take(event)
+        return [one.lane for one in rungs.decisions() if not one.stays]
     assert fed(started(0), started(1), steps(0, 0, 8, 1.0), steps(1, 0, 1, 2.0)) == []
     assert fed(Ended(lane=0, step=8, reason="interrupted")) == []
     again = [event for lane in range(2) for event in (Rewound(lane=lane, step=0, why="resumed"), started(lane))]
