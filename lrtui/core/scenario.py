@@ -264,6 +264,9 @@ def _optimizer(table: Table) -> OptimizerSpec:
                           f'unknown optimizer "{one_line(name)}"{closest(name, catalogue.optimizers())}',
                           "one of " + ", ".join(catalogue.optimizers()))
     options = table.options(signature, _LANE_KEYS)
+    if options.get("maximize") or (inner and inner.raw.get("maximize") is True):
+        raise (inner or table).error("maximize", "lanes are ranked by the lowest loss, and the step gain is that of a descent",
+                                     "false; where a value is to become as high as possible, let loss() return its negative")
     return OptimizerSpec(signature.name, options | (inner.options(signature, {"name"}) if inner else {}))
 
 

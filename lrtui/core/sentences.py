@@ -35,13 +35,21 @@ def race_sentences(state: RaceState) -> list[str]:
     ranked = [lane for lane in standings(state) if lane.status not in (*FAILED, "nan") and math.isfinite(lane.smooth.value)]
     if not ranked:
         return [_nobody(state)]
+    if all(lane.findings.dead for lane in ranked):
+        return [_DEAD]
+    ranked = [lane for lane in ranked if not lane.findings.dead]
     winner = ranked[0]
+    if not any(lane.findings.moved for lane in ranked) and not _interrupted(state):
+        return [f"Nobody won: no lane moved, the differences between them are noise of the batches ({_by_how_much(ranked)}).",
+                _next_rate(winner, state)]
     if _interrupted(state):
         return [f"{_name(winner)} is ahead: {_by_how_much(ranked)}.", *_on_validation(ranked), _UNFINISHED]
     return [f"{_name(winner)} won: {_by_how_much(ranked)}.", *_on_validation(ranked), _next_rate(winner, state),
             *_surprises(winner, ranked, state)]
 
 
+_DEAD = ("Nobody won: every gradient was exactly zero, in every lane: no rate can change that. Look at the model: a ReLU after the "
+         "last layer, a detached output, saturated units.")
 _UNFINISHED = "The race was interrupted, and can be resumed."
 
 
@@ -62,18 +70,24 @@ def _about(lane: LaneState, said: Verdict) -> str:
             return f"diverged at step {step}; the rate is too high"
         case "hot":
             return f"too hot, {_why_hot(lane)}"
+        case "cold" if not found.moved:
+            return "far too cold: all its steps together would change the loss by less than a twentieth"
         case "cold":
             return f"too cold, the loss was a straight line along its steps ({gain}): a higher rate gains more"
         case "ok":
             return f"about right early on ({gain})"
         case "seismic":
             return f"shaking: {found.turns:.0%} of its changes turned back, each {found.jumps:.0%} of the loss"
+        case "stalled" if found.dead:
+            return "it cannot learn: every gradient was exactly zero"
         case "stalled":
             return f"less than 1 % gained since step {found.flat_since}, {_REASONS[said.reason]}"
     if altered(lane):
         return f"no verdict on its rate, which it has had only since step {lane.own_since}"
     if warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
+    if found.unmeasured:
+        return f"no verdict on its rate: the step gain was not measured, because the loss cannot be computed twice: {found.unmeasured}"
     return "too few steps were measured for a verdict"
 
 
@@ -146,6 +160,8 @@ def _on_validation(ranked: list[LaneState]) -> Iterator[str]:
 def _next_rate(winner: LaneState, state: RaceState) -> str:
     """What to try next: a rate on the side that the winner's gauge points to, or a schedule where early and late differ."""
     own, word, gain, late = winner.rate, gauge_word(winner), winner.findings.early_gain, winner.findings.gain
+    if not winner.findings.moved:
+        return _far_higher(winner, state)
     kin = sorted({lane.rate for lane in state.lanes if _kin(lane.lane, winner.lane) and lane.status not in FAILED})
     place = kin.index(own)
     below, above = (kin[place - 1] if place else None), (kin[place + 1] if place + 1 < len(kin) else None)
@@ -174,6 +190,16 @@ def _next_rate(winner: LaneState, state: RaceState) -> str:
     if max(own, other) / min(own, other) < CLOSE or (up and min(most, between) / own < SMALL):
         return f"Next: {rate(own, 3)} is settled within a factor of {CLOSE:g}; try other seeds, optimizers and schedules at it."
     return _try(min(most, between) if up else between, f"{why}, and {rate(other, 3)} was worse", own, other)
+
+
+def _far_higher(winner: LaneState, state: RaceState) -> str:
+    """Advice where the winner has not moved: above every rate of its kind that was too low to move."""
+    kin = [lane for lane in state.lanes if _kin(lane.lane, winner.lane) and lane.status not in FAILED]
+    lowest = max(lane.rate for lane in kin if not lane.findings.moved)
+    above = min((lane.rate for lane in kin if lane.rate > lowest), default=None)
+    if above is None:
+        return _try(10 * lowest, "at none of the rates raced the steps were long enough to move the loss")
+    return _try(math.sqrt(lowest * above), f"{rate(lowest, 3)} is too low to move the loss, and {rate(above, 3)} was worse", lowest, above)
 
 
 def _kin(one: Lane, other: Lane) -> bool:

@@ -36,6 +36,10 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
         return Verdict("nan")
     if "diverged" in kinds and not found.recovered:
         return Verdict("diverged")
+    if found.dead:
+        return Verdict("stalled", "dead")
+    if not found.moved:  # its losses are the batches' noise: no rule that looks at them can say anything
+        return Verdict(gauge_word(lane))
     if not found.early:
         if found.flat_since is not None:
             return Verdict("stalled", _why_stalled(lane, state))
