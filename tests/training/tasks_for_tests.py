@@ -53,6 +53,21 @@ class Validated(Plain):
         return _points(48), _points(48)
 
 
+class Sparse(Dropped):
+    """One embedding whose gradients are sparse; of the same size as Dropped."""
+
+    def model(self):
+        return nn.EmbeddingBag(20, 1, mode="mean", sparse=True)
+
+    def dataset(self):
+        return _words(50), _words(20, seed=1)
+
+
+def _words(n, seed=0):
+    words = torch.randint(0, 20, (n, 3), generator=torch.Generator().manual_seed(seed))
+    return TensorDataset(words, 3 + words.float().mean(1, keepdim=True) / 20)
+
+
 class Classes:
     """Cross entropy on dict batches."""
 
