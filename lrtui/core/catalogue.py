@@ -74,7 +74,7 @@ class Option(msgspec.Struct, frozen=True):
             return "" if value in self.choices else "one of " + ", ".join(self.choices)
         accepted = [kind for name, kind in _KINDS.items() if name in self.types] or list(_KINDS.values())
         fit = any(fits(value) for _, fits in accepted)
-        if fit and self.bounds.holds(value):
+        if fit and self.bounds.holds(value) and not (value == [] and self.name in PER_GROUP):
             return ""
         limits = f", {self.bounds}" if self.bounds != Bounds() else ""
         ways = ('; "auto" is the budget' if self.name in AUTO else "") + _INSTEAD.get(self.name, "")

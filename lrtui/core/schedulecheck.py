@@ -119,7 +119,8 @@ def _parts(spec: ScheduleSpec, start: int, stop: int) -> Iterator[Part]:
 def _initial(case: Case, part: Part) -> Iterator[str]:
     name, options, lr = part.spec.name, part.spec.options, case.lane.lr
     highest = options.get("max_lr", lr)
-    if name == "OneCycleLR" and part.start == 0 and "div_factor" not in options and not math.isnan(case.rate(0)):
+    begins = isinstance(highest, (int, float)) and math.isclose(case.rate(0), highest / 25, rel_tol=1e-6)
+    if name == "OneCycleLR" and part.start == 0 and "div_factor" not in options and begins:
         yield (f"OneCycleLR begins at {rate(case.rate(0))}, not at lr = {rate(lr)}: it begins at max_lr / div_factor, "
                "and div_factor is 25 unless given.")
     if name in CYCLES and isinstance(highest, (int, float)) and highest != lr and options.get("base_lr") != lr:
@@ -274,8 +275,9 @@ def _no_rate(case: Case) -> Iterator[str]:
         yield (f"the rate is below 0 {when}, down to {rate(min(preview.rates))}: there the optimizer "
                "goes uphill.")
     if preview.rates and preview.rates[-1] == 0 and preview.cut is None and preview.steps[-1] < preview.total * (1 - AT_ZERO):
+        when = case.after(preview.steps[-1] / case.each) if preview.steps[-1] else "from the first step on"
         remedy = '; total_iters is 5 unless given, "auto" is the budget' if _unset_polynomial(case.spec) else ""
-        yield f"the rate is 0 {case.after(preview.steps[-1] / case.each)}: nothing is learnt from there on{remedy}."
+        yield f"the rate is 0 {when}: nothing is learnt from there on{remedy}."
 
 
 def _grows(case: Case) -> Iterator[str]:
