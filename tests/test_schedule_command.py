@@ -82,7 +82,7 @@ def test_a_class_of_ones_own_is_run_because_one_named_it(tmp_path):
 
 @pytest.mark.parametrize(("args", "words"), [
     (["StepLRR"], 'no schedule and no scenario "StepLRR"; did you mean "StepLR"?'),
-    (["StepLR("], "is no schedule"),
+    (["StepLR("], "is no call that is understood"),
     (["StepLR"], "step_size: missing"),
     (["nowhere.toml"], "nowhere.toml: no such file"),
     (["cosine", "--lr", "0"], "is no learning rate"),

@@ -23,8 +23,8 @@ _NO_EFFECT = {"verbose", "differentiable"}
 """Arguments of some versions of torch that change no rate."""
 _WORDS = {"true": True, "false": False, "none": None}
 """Literals as TOML and JSON write them."""
-_FUNCTION = 'a function cannot be pasted; expected lr_lambda = "0.95 ** epoch", arithmetic on step, epoch and total, or ' \
-            '"file.py:function"'
+_AS_TEXT = 'lr_lambda = "0.95 ** epoch", arithmetic on step, epoch and total, or "file.py:function"'
+"""What to write for a function that cannot be pasted."""
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: lambda a, b: operator.pow(float(a), b),
@@ -41,13 +41,13 @@ class _Unclear(ValueError):
 
 def schedule_table(text: str, parent: Table, key: str) -> dict[str, Any]:
     """The table of a schedule that stands under `key`: a call, or a bare, dotted or referring name."""
-    example = 'such as "StepLR(step_size=10, gamma=0.1)"'
+    example = 'a call such as "StepLR(step_size=10, gamma=0.1)"'
     return _told(lambda: _table(text, catalogue.schedules(), catalogue.ALIASES, example), parent, key)
 
 
 def optimizer_table(text: str, parent: Table, key: str) -> dict[str, Any]:
     """The table of an optimizer that stands under `key`: a call, or a bare or dotted name. Its rate is the lane's affair."""
-    table = _told(lambda: _table(text, catalogue.optimizers(), {}, 'such as "SGD(momentum=0.9)"'), parent, key)
+    table = _told(lambda: _table(text, catalogue.optimizers(), {}, 'a call such as "SGD(momentum=0.9)"'), parent, key)
     if "lr" in table:
         raise parent.error(key, f"the rate stands inside {one_line(str(table['name']))}", f"lr = {table['lr']} beside {key}")
     return table
@@ -70,25 +70,19 @@ def _told(read: Callable[[], dict[str, Any]], parent: Table, key: str) -> dict[s
 
 def _table(text: str, known: dict[str, Signature], aliases: dict[str, str], example: str) -> dict[str, Any]:
     head, opened, rest = text.partition("(")
-    if not opened and ":" in text:
-        return {"name": text}
-    if not opened and "=" not in text:
-        return {"name": _name(text.strip())}
-    shown = one_line(text)[:60]
-    if len(text) > LONGEST:
-        raise _Unclear(f'"{shown}..." is too long for a call', example)
+    if not opened and (":" in text or "=" not in text):
+        return {"name": text if ":" in text else _name(text.strip())}
+    unclear = _Unclear(f'"{one_line(text)[:60]}" is no call that is understood', example)
     name = head.rpartition("=")[2].strip()  # "scheduler = StepLR(...)" is a line of a script
     try:
-        call = ast.parse(f"called({rest.strip()}", mode="eval").body
+        call = ast.parse(f"called({rest.strip()}", mode="eval").body if len(text) <= LONGEST else None
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not opened:
-            raise _Unclear(f'"{shown}" is no schedule', example)
+            raise unclear
         return {"name": name, **_by_name(call, name)} if ":" in name else _called(_name(name), call, known, aliases)
-    except (SyntaxError, ValueError) as error:
-        if isinstance(error, _Unclear):
-            raise
-        raise _Unclear(f'"{shown}" is no schedule', example) from error
-    except (RecursionError, MemoryError, TypeError, OverflowError) as error:
-        raise _Unclear(f'"{shown}" is no schedule', example) from error
+    except _Unclear:
+        raise
+    except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError, OverflowError) as error:
+        raise unclear from error
 
 
 def _called(name: str, call: ast.Call, known: dict[str, Signature], aliases: dict[str, str]) -> dict[str, Any]:
@@ -185,7 +179,7 @@ def _value(node: ast.expr, key: str) -> Any:
             try:
                 return from_lambda(node)
             except ExpressionError as error:
-                raise _Unclear(f'"{ast.unparse(node)}" is not plain arithmetic: {error}', _FUNCTION, key) from error
+                raise _Unclear(f'"{ast.unparse(node)}" is not plain arithmetic: {error}', _AS_TEXT, key) from error
         case ast.Call(func=func) if key == "schedulers":
             return _called(_name(ast.unparse(func)), node, catalogue.schedules(), catalogue.ALIASES)
         case ast.BinOp(left=ast.Name(id=one), op=ast.Sub(), right=ast.Call(func=ast.Name(id=other)) as call) \
@@ -195,8 +189,10 @@ def _value(node: ast.expr, key: str) -> Any:
     if number is not None:
         return number
     shown = one_line(ast.unparse(node))[:60]
-    if key in EXPRESSIONS or isinstance(node, ast.Lambda):
-        raise _Unclear(f'"{shown}" is a function', _FUNCTION.partition("; expected ")[2], key)
+    if key in EXPRESSIONS:
+        raise _Unclear(f'"{shown}" is a function', _AS_TEXT, key)
+    if isinstance(node, ast.Lambda):
+        raise _Unclear(f'"{shown}" is a function', f"no {key}, or LambdaLR with {_AS_TEXT}", key)
     if key == "schedulers":
         raise _Unclear(f'"{shown}" is the name of a variable', "the schedule itself, such as LinearLR(total_iters=5)", key)
     ways = ', or "auto": the budget' if key in AUTO else ""
@@ -238,6 +234,6 @@ def _name(text: str) -> str:
         modules, _, last = name.rpartition(".")
         if last == "partial":
             return last
-        raise _Unclear(f'"{one_line(name)}" is not of torch.optim', f'"{last}" for torch\'s own, or "{modules}:{last}" for a '
-                       "class of yours", "name")
+        raise _Unclear(f'"{one_line(name)}" is not of torch.optim', f'"{modules}:{last}" for a class of yours, or a name of '
+                       "torch's", "name")
     return name

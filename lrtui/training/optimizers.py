@@ -106,4 +106,5 @@ def _refuse_dense(optimizer: Optimizer, args: object, kwargs: object) -> None:
         shapes = ", ".join(dict.fromkeys(" x ".join(map(str, grad.shape)) or "scalar" for grad in dense[:4]))
         raise TaskError(
             f"SparseAdam takes sparse gradients only, and {len(dense)} of {len(grads)} parameters have dense ones ({shapes})",
-            "expected Adam, or a model of nothing but layers such as nn.Embedding(..., sparse=True)")
+            "expected SGD or Adagrad, which take both kinds" if len(dense) < len(grads) else
+            "expected Adam; SparseAdam is made for layers such as nn.Embedding(..., sparse=True)")

@@ -185,12 +185,15 @@ BAD = {
         LANE + 'schedule = { name = "ReduceLROnPlateau", interval = "batch" }\n',
         ["lane 1.schedule.interval", '"epoch"'],
     ),
-    "call that is none": (LANE + 'schedule = "StepLR(3) + 1"\n', ["lane 1.schedule", "is no schedule", "step_size=10"]),
+    "call that is none": (
+        LANE + 'schedule = "StepLR(3) + 1"\n',
+        ["lane 1.schedule", "is no call that is understood", "step_size=10"],
+    ),
     "call that runs code": (
         LANE + 'schedule = "StepLR(step_size=print(1))"\n',
         ["lane 1.schedule.step_size", '"print(1)" is not a value'],
     ),
-    "call cut off": (LANE + 'schedule = "StepLR(step_size=3"\n', ["lane 1.schedule", "is no schedule"]),
+    "call cut off": (LANE + 'schedule = "StepLR(step_size=3"\n', ["lane 1.schedule", "is no call that is understood"]),
     "a bad expression": (
         LANE + 'schedule = { name = "LambdaLR", lr_lambda = "__import__(\'os\')" }\n',
         ["lane 1.schedule.lr_lambda", "arithmetic"],

@@ -52,14 +52,18 @@ def schedules(draw):
     kind = draw(st.sampled_from(["leaf"] * 6 + ["SequentialLR", "ChainedScheduler"]))
     if kind == "leaf":
         return draw(leaves())
-    children = draw(st.lists(leaves(tuple(name for name in LEAVES if name not in catalogue.WANTS_METRIC)), min_size=1, max_size=3))
+    names = tuple(name for name in LEAVES if name not in catalogue.WANTS_METRIC)
+    children = draw(st.lists(leaves(names), min_size=1, max_size=3))
     milestones = {"milestones": draw(st.lists(WHOLE, min_size=len(children) - 1, max_size=len(children) - 1))}
     return {"name": kind, "schedulers": children, **(milestones if kind == "SequentialLR" else {})}
 
 
 def lane_of(schedule, optimizer="SGD", **budget):
     raw = {"task": "sprite-generator", "lane": [{"lr": LR, "optimizer": optimizer, "schedule": schedule}]}
-    return scenario.parse(raw | (budget or {"epochs": 10}), source="race.toml", folder=scenario.BUNDLED, scenario="race")
+    try:
+        return scenario.parse(raw | (budget or {"epochs": 10}), source="race.toml", folder=scenario.BUNDLED, scenario="race")
+    except ScenarioError as refused:
+        return refused
 
 
 def stepped(lane, steps, each):
@@ -90,11 +94,10 @@ def one_clear_line(text):
 def test_what_is_said_of_any_schedule_is_a_refusal_in_one_line_or_the_truth(schedule):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            race = lane_of(schedule)
-        except ScenarioError as refused:
-            assert one_clear_line(refused.message), refused.message
-            assert refused.message.startswith("race.toml: lane 1.schedule")
+        race = lane_of(schedule)
+        if isinstance(race, ScenarioError):
+            assert one_clear_line(race.message), race.message
+            assert race.message.startswith("race.toml: lane 1.schedule")
             return
         said = answer(Request("preview", race, steps_per_epoch=3))
         if said.error:
@@ -106,25 +109,94 @@ def test_what_is_said_of_any_schedule_is_a_refusal_in_one_line_or_the_truth(sche
         for text in preview.warnings:
             assert one_clear_line(text.replace("a rate of inf", "")), text
         rates, failed = stepped(race.lanes[0], 30, 3)
-    assert (preview.cut is None) == (failed is None or failed >= 30 and not preview.failure), (preview.cut, failed)
+    assert (preview.cut is None) == (failed is None or (failed >= 30 and not preview.failure)), (preview.cut, failed)
     shown = [preview.rates[max(i for i, at in enumerate(preview.steps) if at <= step)] for step in range(preview.known)]
     assert shown == rates[: len(shown)]
 
 
-def test_what_is_shown_of_a_long_schedule_by_jumping_is_what_stepping_gives():
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("schedule", [
+    "StepLR(step_size=700", "MultiStepLR(milestones=[0, 5000, 100]", "LinearLR(total_iters=1",
+    "PolynomialLR(total_iters=9000, power=0", "CosineAnnealingLR(T_max=1", "ConstantLR(total_iters=1",
+    "CyclicLR(base_lr=0, step_size_up=100, step_size_down=0", "ExponentialLR(gamma=0", "cosine(num_cycles=0"])
+def test_what_is_shown_of_a_long_schedule_by_jumping_is_what_stepping_gives(schedule):
     """A preview of many steps jumps; the schedules of torch have other formulas for that."""
-    for schedule in ("StepLR(step_size=700)", "MultiStepLR(milestones=[0, 5000, 100])", "LinearLR(total_iters=1)",
-                     "PolynomialLR(total_iters=9000, power=0)", "CosineAnnealingLR(T_max=1)", "ConstantLR(total_iters=1)",
-                     "CyclicLR(base_lr=0, step_size_up=100, step_size_down=0)", "ExponentialLR(gamma=0)", "cosine(num_cycles=0)"):
-        race = lane_of({"interval": "batch", **scenario_table(schedule)}, steps=6000)
-        (preview,) = answer(Request("preview", race, steps_per_epoch=100)).previews
-        rates, failed = stepped(race.lanes[0], 6000, 100)
-        assert failed is None
-        for at, rate in zip(preview.steps, preview.rates, strict=True):
-            assert rates[at] == pytest.approx(rate, rel=1e-6, abs=1e-12), schedule
+    race = lane_of(schedule + ", interval='batch')", steps=6000)
+    (preview,) = answer(Request("preview", race, steps_per_epoch=100)).previews
+    rates, failed = stepped(race.lanes[0], 6000, 100)
+    assert failed is None
+    for at, rate in zip(preview.steps, preview.rates, strict=True):
+        assert rates[at] == pytest.approx(rate, rel=1e-6, abs=1e-12)
 
 
-def scenario_table(call):
-    from lrtui.core.pasted import schedule_table
-    from lrtui.core.table import Table
-    return schedule_table(call, Table({}, "test"), "schedule")
+REFUSED = {
+    # what nobody can mean: the key, and what is expected in its place
+    "CosineAnnealingLR(T_max=0)": ("T_max: 0 will not do", "1 or more"),
+    "StepLR(step_size=-3)": ("step_size: -3 will not do", "1 or more"),
+    "StepLR(step_size=2.5)": ("step_size: 2.5 will not do", "a whole number, 1 or more"),
+    "CosineAnnealingWarmRestarts(T_0=0)": ("T_0: 0", "1 or more"),
+    "CosineAnnealingWarmRestarts(T_0=3, T_mult=0)": ("T_mult: 0", "1 or more"),
+    "LinearLR(total_iters=0)": ("total_iters: 0", "1 or more"),
+    "LinearLR(start_factor=0)": ("start_factor: 0", "above 0, at most 1"),
+    "ConstantLR(factor=0)": ("factor: 0", "above 0, at most 1"),
+    "PolynomialLR(power=-1)": ("power: -1", "0 or more"),
+    "MultiStepLR(milestones=[3, -1])": ("milestones: a list will not do", "a list of whole numbers, 0 or more"),
+    "MultiStepLR(milestones=[2.5])": ("milestones: a list will not do", "a list of whole numbers"),
+    "SequentialLR(schedulers=['constant', 'linear', 'cosine'], milestones=[5, 2])": ("milestones: [5, 2] does not rise", "after"),
+    "OneCycleLR(pct_start=2)": ("pct_start: 2", "0 to 1"),
+    "OneCycleLR(div_factor=0)": ("div_factor: 0", "above 0"),
+    "OneCycleLR(epochs=3)": ("epochs: needs steps_per_epoch", "total_steps"),
+    "OneCycleLR(max_momentum=1.0)": ("max_momentum: 1.0", "0 or more, below 1"),
+    "CyclicLR(base_lr=0.1, step_size_up=0)": ("step_size_up: 0", "1 or more"),
+    "CyclicLR(base_lr=[])": ("base_lr: a list", "a list of numbers"),
+    "ReduceLROnPlateau(patience=-1)": ("patience: -1", "0 or more"),
+    "ReduceLROnPlateau(factor=1.5)": ("factor: 1.5", "0 or more, below 1"),
+    "SWALR(swa_lr=0.1, anneal_epochs=-1)": ("anneal_epochs: -1", "0 or more"),
+    "linear(warmup_steps=0.1)": ("warmup_steps: 0.1", "a share of the budget is warmup_ratio"),
+    "linear(warmup_steps=1, num_warmup_steps=1)": ("num_warmup_steps: means the same as warmup_steps", "one of the two"),
+    "cosine_with_min_lr": ("min_lr: missing", "either min_lr, a rate, or min_lr_rate"),
+    "cosine_warmup_with_min_lr(min_lr=0.1, min_lr_rate=0.1)": ("min_lr: excludes min_lr_rate", "either"),
+    "warmup_stable_decay(decay_type='sqrt')": ("decay_type: 'sqrt'", "one of linear, cosine, 1-sqrt"),
+    "greedy(factor=0)": ("factor: 0", "above 0, below 1"),
+    "range-test(to=0)": ("to: 0", "above 0"),
+    "inverse-time(decay=-1)": ("decay: -1", "0 or more"),
+}
+
+
+@pytest.mark.parametrize("schedule", REFUSED)
+def test_what_nobody_can_mean_is_refused_where_it_is_read(schedule):
+    refused, (words, expected) = lane_of(schedule), REFUSED[schedule]
+    assert isinstance(refused, ScenarioError)
+    assert words in refused.message
+    assert expected in refused.hint
+
+
+def test_a_refusal_names_the_line_of_the_file(tmp_path):
+    (tmp_path / "mine.toml").write_text('task = "sprite-generator"\nsteps = 9\n\n[[lane]]\nschedule = "StepLR(step_size=0)"\n')
+    with pytest.raises(ScenarioError, match=r"mine\.toml:5: lane 1\.schedule\.step_size: 0 will not do"):
+        scenario.load(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize(("schedule", "words"), [
+    ("SequentialLR(schedulers=['constant', 'linear'], milestones=[0])", "constant never has a turn: linear begins"),
+    ("SequentialLR(schedulers=['constant', 'linear', 'cosine'], milestones=[5, 5])", "linear never has a turn: cosine begins"),
+    ("MultiStepLR(milestones=[])", "MultiStepLR has no milestones: the rate stays as it is."),
+    ("ExponentialLR(gamma=-1)", "the rate is below 0 after 1 of 10 epochs, down to -0.1"),
+    ("LambdaLR(lr_lambda='0')", "the rate is 0 from the first step on"),
+    ("LambdaLR(lr_lambda='(1e400 - 1e400) if epoch == 8 else 1')",
+     "fails after 8 of 10 epochs (it gives a rate that is not a number)"),
+])
+def test_what_can_be_done_but_was_hardly_meant_is_told_with_true_numbers(schedule, words):
+    (preview,) = answer(Request("preview", lane_of(schedule), steps_per_epoch=3)).previews
+    assert words in " ".join(preview.warnings)
+    assert all(map(one_clear_line, preview.warnings))
+
+
+@pytest.mark.parametrize(("schedule", "words"), [
+    ("OneCycleLR(pct_start=0.1, total_steps=10)", "OneCycleLR would rise for no step: pct_start = 0.1 of 10 steps is one step"),
+    ("polynomial(lr_end=0.2)", "lr_end = 0.2 is not below lr = 0.1"),
+])
+def test_what_only_the_budget_or_the_rate_shows_is_refused_before_the_start(schedule, words):
+    said = answer(Request("preview", lane_of(schedule), steps_per_epoch=3))
+    assert words in said.error
+    assert said.hint.startswith("expected")
