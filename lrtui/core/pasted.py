@@ -196,6 +196,8 @@ def _value(node: ast.expr, key: str) -> Any:
     if key == "schedulers":
         raise _Unclear(f'"{shown}" is the name of a variable', "the schedule itself, such as LinearLR(total_iters=5)", key)
     ways = ', or "auto": the budget' if key in AUTO else ""
+    if key in ("epochs", "steps_per_epoch"):
+        ways = ', or total_steps = "auto" without epochs and steps_per_epoch: the budget'
     raise _Unclear(f'"{shown}" is not a value that is known here', f"the value itself{ways}", key)
 
 

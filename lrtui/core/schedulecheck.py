@@ -185,13 +185,14 @@ def _climb(case: Case, part: Part) -> Iterator[str]:
     if part.spec.name == "CosineAnnealingLR":
         half, warmup = part.option("T_max", case.length), 0
         remedy = 'T_max = "auto" ends at the lowest.' if not case.spec.children else f"T_max = {length} ends at the lowest."
-    elif part.spec.name in ("cosine", "cosine_with_min_lr"):
+    elif part.spec.name in ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr"):
         warmup = _warmup(part)
         half = (part.option("num_training_steps", length) - warmup) / (2 * max(part.option("num_cycles", 0.5), 1e-9))
         remedy = "num_cycles = 0.5 ends at the lowest."
     else:
         return
-    turn, last = part.start + warmup + math.ceil(half), part.stop - 1
+    ahead = part.spec.name == "cosine_warmup_with_min_lr"  # its wave is a step ahead
+    turn, last = part.start + warmup + math.ceil(half) - ahead, part.stop - 1
     lowest, final = case.rate(turn), case.rate(last)
     if turn < last and not final <= lowest * (1 + 1e-6):
         once = half * 2 >= length - warmup - 1 or half < 1
@@ -212,6 +213,10 @@ def _too_long(case: Case, part: Part) -> Iterator[str]:
     if warmup and warmup >= length:
         of = f" of {rate(case.lane.lr)}" if last else ""
         yield f"the warmup takes {case.counted(warmup)}, {lasts}: it is cut short{last}{of}."
+    planned = part.option("num_training_steps", length)
+    if planned > length:
+        yield (f"{name} is laid out for {case.counted(planned)}, {lasts}: it is cut short{last}; "
+               'num_training_steps = "auto" is the budget.')
     iters = part.option("total_iters", 5)
     if name == "LinearLR" and iters > length and part.option("start_factor", 1 / 3) < part.option("end_factor", 1.0):
         yield f"LinearLR rises for {case.counted(iters)}, {lasts}: it is cut short{last}."

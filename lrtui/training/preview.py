@@ -54,7 +54,7 @@ class _Trace:
     def look(self, step: int, budget: int) -> None:
         """Takes what will be applied from `step` on; raises _NoRate where that cannot be."""
         rate = float(self._group["lr"])
-        if not math.isfinite(rate):
+        if step < budget and not math.isfinite(rate):
             raise _NoRate("it gives a rate that is not a number" if math.isnan(rate) else f"it gives a rate of {rate:g}")
         if step < budget and (not self.rates or rate != self.rates[-1]):
             self.steps.append(step)

@@ -83,6 +83,8 @@ REFUSED = {
     # what cannot be known from the text: the key, and what to write instead
     "CosineAnnealingLR(optimizer, T_max=len(loader) * epochs)": (
         'T_max: "len(loader) * epochs" is not a value', '"auto": the budget'),
+    "OneCycleLR(optimizer, max_lr=0.01, steps_per_epoch=len(data_loader), epochs=10)": (
+        'steps_per_epoch: "len(data_loader)" is not a value', 'total_steps = "auto"'),
     "StepLR(optimizer, step_size=args.step)": ('step_size: "args.step" is not a value', "the value itself"),
     "LambdaLR(optimizer, lr_lambda=warmup)": ('lr_lambda: "warmup" is a function', '"0.95 ** epoch"'),
     "LambdaLR(optimizer, lr_lambda=lambda e: warmup(e))": ("lr_lambda", '"0.95 ** epoch"'),

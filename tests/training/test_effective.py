@@ -233,9 +233,9 @@ def test_an_optimizer_of_another_kind_has_none_whatever_its_name():
     assert effective.law(MuonWithAdamW([nn.Parameter(torch.ones(2, 2))], lr=0.1)) is None  # its parts have theirs
 
 
-def test_every_optimizer_of_dense_gradients_but_lbfgs_has_a_law():
+def test_every_optimizer_that_a_lane_can_have_but_lbfgs_has_a_law():
     from lrtui.core import catalogue
     for name in catalogue.optimizers():
-        if name not in ("LBFGS", "SparseAdam"):  # of sparse gradients no rates of single elements are taken
+        if name != "LBFGS":
             shape = (3, 3) if name == "Muon" else (3,)
             assert effective.law(getattr(torch.optim, name)([nn.Parameter(torch.ones(shape))], lr=0.1)), name
