@@ -1,4 +1,4 @@
-"""Which numbers the options of a schedule may be: what lies outside raises in torch, or gives rates that mean nothing."""
+"""Bounds on the options of schedules: a number outside them raises in torch, or gives meaningless rates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Bounds(NamedTuple):
     """The highest number itself is excluded."""
 
     def holds(self, value: Any) -> bool:
-        """Whether `value`, or every number of a list, lies inside; true of anything that is not a number."""
+        """Test that `value`, or every number of a list, lies inside; anything that is not a number passes."""
         if isinstance(value, list):
             return all(map(self.holds, value))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -58,5 +58,5 @@ _UNBOUNDED = Bounds()
 
 
 def bounds(schedule: str, option: str) -> Bounds:
-    """The bounds of an option of a schedule; everything where nothing is known."""
+    """Return the bounds of an option of a schedule, infinite ones where none are known."""
     return _OF_ONE.get((schedule, option), _OF_OPTIONS.get(option, _UNBOUNDED))

@@ -40,13 +40,13 @@ class _Unclear(ValueError):
 
 
 def schedule_table(text: str, parent: Table, key: str) -> dict[str, Any]:
-    """The table of a schedule that stands under `key`: a call, or a bare, dotted or referring name."""
+    """Parse the schedule under `key`, a call or a bare, dotted or referring name, into a table."""
     example = 'a call such as "StepLR(step_size=10, gamma=0.1)"'
     return _told(lambda: _table(text, catalogue.schedules(), catalogue.ALIASES, example), parent, key)
 
 
 def optimizer_table(text: str, parent: Table, key: str) -> dict[str, Any]:
-    """The table of an optimizer that stands under `key`: a call, or a bare or dotted name. Its rate is the lane's affair."""
+    """Parse the optimizer under `key`, a call or a bare or dotted name, into a table; refuse a rate inside it."""
     table = _told(lambda: _table(text, catalogue.optimizers(), {}, 'a call such as "SGD(momentum=0.9)"'), parent, key)
     if "lr" in table:
         raise parent.error(key, f"the rate stands inside {one_line(str(table['name']))}", f"lr = {table['lr']} beside {key}")
@@ -86,7 +86,7 @@ def _table(text: str, known: dict[str, Signature], aliases: dict[str, str], exam
 
 
 def _called(name: str, call: ast.Call, known: dict[str, Signature], aliases: dict[str, str]) -> dict[str, Any]:
-    """The table of one call; the class or function `name` is looked up in `known`."""
+    """Parse one call into a table; the class or function `name` is looked up in `known`."""
     given = list(call.args)
     if name.rpartition(".")[2] == "partial" and given:  # functools.partial(StepLR, step_size=10)
         name = _name(ast.unparse(given.pop(0)))
@@ -102,7 +102,7 @@ def _called(name: str, call: ast.Call, known: dict[str, Signature], aliases: dic
 
 
 def _by_get_scheduler(call: ast.Call, known: dict[str, Signature]) -> dict[str, Any]:
-    """transformers' get_scheduler("cosine", optimizer, ...): what the named schedule takes of its arguments."""
+    """Parse transformers' get_scheduler("cosine", optimizer, ...); keep the arguments that the schedule takes."""
     arguments = dict(_bound("get_scheduler", call.args, call.keywords, _GET_SCHEDULER))
     named = arguments.pop("name", None)
     name = named.value if isinstance(named, ast.Constant) else ""
@@ -154,7 +154,7 @@ def _options(arguments: dict[str, ast.expr], signature: Signature) -> dict[str, 
 
 
 def _by_name(call: ast.Call, reference: str) -> dict[str, Any]:
-    """The arguments of a class of a person's own, whose parameters are not known here."""
+    """Read the arguments of a user-defined class, whose parameters are not known here."""
     given = call.args[1:] if call.args and _is_variable(call.args[0]) else call.args
     if given:
         raise _Unclear(f"{reference} has arguments without a name", "each option by name, name=value")
@@ -163,7 +163,7 @@ def _by_name(call: ast.Call, reference: str) -> dict[str, Any]:
 
 
 def _value(node: ast.expr, key: str) -> Any:
-    """What an argument says: a literal, arithmetic on numbers, a list, a table, or a schedule that is called."""
+    """Evaluate an argument: a literal, arithmetic on numbers, a list, a table, or the call of a schedule."""
     match node:
         case ast.Constant(value=value) if value is None or isinstance(value, (bool, int, float, str)):
             return value
@@ -222,7 +222,7 @@ def _number(node: ast.expr) -> int | float | None:
 
 
 def _is_variable(node: ast.expr) -> bool:
-    """Whether an argument stands for an object of the script, as an optimizer does."""
+    """Test that an argument is a variable of the script, as an optimizer is, and not a literal."""
     if isinstance(node, ast.Name):
         return node.id not in _WORDS
     return isinstance(node, (ast.Attribute, ast.Subscript)) or (

@@ -74,7 +74,7 @@ def known_options(spec: OptimizerSpec) -> set[str]:
 
 
 def has_own_rate(group: Mapping[str, Any]) -> bool:
-    """Whether a param group has a rate of its own, which has nothing to do with the lane's."""
+    """Test that a param group has a rate of its own, independent of the lane's."""
     return bool(group.get(OWN_RATE, False))
 
 
@@ -99,7 +99,7 @@ def _is_matrix(parameter: Tensor) -> bool:
 
 
 def _refuse_dense(optimizer: Optimizer, args: object, kwargs: object) -> None:
-    """Says before a step of SparseAdam which gradients it cannot take."""
+    """Raise TaskError before a step of SparseAdam on dense gradients: torch does not say which ones it met."""
     grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     dense = [grad for grad in grads if not grad.is_sparse]
     if dense:

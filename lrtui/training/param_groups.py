@@ -17,7 +17,7 @@ _EXPECTED = 'expected a list of dicts as torch.optim takes them, such as [{"para
 
 
 def of_task(task: Any, model: nn.Module, spec: OptimizerSpec, lr: float) -> list[Group] | list[nn.Parameter]:
-    """What the optimizer is built on: the groups of the task's `param_groups(model)`, else all parameters of the model.
+    """Return the groups of the task's `param_groups(model)`, else all parameters of the model: the optimizer's first argument.
 
     In a group `lr` is a rate of its own, `lr_scale` a factor on the lane's rate. TaskError where torch could make nothing of
     the groups, or something else than is meant.
