@@ -234,8 +234,10 @@ class Finder:
                     self._average.update(loss)
             elif isinstance(event, Steps):
                 for lr, loss in zip(event.values("applied_lr").tolist(), event.values("loss").tolist(), strict=True):
-                    # at a step whose update was refused nothing was applied: then it is the rate that would have been
-                    self.rates.append(lr if math.isfinite(lr) else self.plan.rate(len(self.rates)))
+                    # the lane's own: nothing was applied at a step whose update was refused, and the first of a task's
+                    # param groups may have a rate of its own, or a multiple of the lane's
+                    lanes = self.plan.rate(len(self.rates))
+                    self.rates.append(lr if math.isclose(lr, lanes, rel_tol=1e-6) else lanes)
                     self.losses.append(loss)
                     self.smooth.append(self._average.update(loss))
 

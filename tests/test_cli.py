@@ -114,7 +114,7 @@ BAD_FILES = {
     "key.toml": "lr = 0.1\nspeed = 3",
     "top.toml": b'task = "straight-line"\nsteps = 3\nspeed = 3\n[[lane]]\nlr = 0.1',
     "optimizer.toml": 'optimizer = "Adamm"',
-    "sparse.toml": 'optimizer = "SparseAdam"',
+    "length.toml": 'schedule = "CosineAnnealingLR(T_max=0)"',
     "schedule.toml": 'schedule = { name = "StepLRR", step_size = 2 }',
     "option.toml": 'optimizer = "SGD"\nmomentumm = 0.9',
     "negative.toml": "lr = -0.1",

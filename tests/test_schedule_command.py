@@ -82,7 +82,7 @@ def test_a_class_of_ones_own_is_run_because_one_named_it(tmp_path):
 
 @pytest.mark.parametrize(("args", "words"), [
     (["StepLRR"], 'no schedule and no scenario "StepLRR"; did you mean "StepLR"?'),
-    (["StepLR("], "is no schedule"),
+    (["StepLR("], "is no call that is understood"),
     (["StepLR"], "step_size: missing"),
     (["nowhere.toml"], "nowhere.toml: no such file"),
     (["cosine", "--lr", "0"], "is no learning rate"),
@@ -105,9 +105,9 @@ def test_bad_words_are_refused(args, words, tmp_path):
 
 
 def test_what_torch_refuses_is_refused(tmp_path):
-    done = schedule("StepLR(step_size=0)", cwd=tmp_path)
+    done = schedule("CyclicLR(base_lr=[0.1], max_lr=[0.1, 0.2])", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("lrtui: flags: lane A (Adam, StepLR(step_size=0)): ")
+    assert done.stderr.startswith("lrtui: flags: lane A (Adam, CyclicLR(base_lr=[0.1], max_lr=[0.1, 0.2])): ")
 
 
 class TestChart:

@@ -18,6 +18,7 @@ from lrtui.core.errors import ScenarioError
 from lrtui.core.events import plain
 from lrtui.core.expression import is_reference
 from lrtui.core.numbers import rate
+from lrtui.core.pasted import plain_name
 from lrtui.core.spec import Lane, Race
 from lrtui.core.text import closest, one_line
 from lrtui.launch import Crew
@@ -58,8 +59,8 @@ def schedule(spec: str, as_json: bool, steps_per_epoch: int | None, **flags: Any
 
 def _is_schedule(spec: str) -> bool:
     """Whether the word is a schedule and no scenario: a call, a name of the catalogue, or a person's own class."""
-    known = {name.lower() for name in catalogue.schedules()}
-    return "(" in spec or spec.lower() in known or is_reference(spec)
+    known = {name.lower() for name in (*catalogue.schedules(), *catalogue.ALIASES)}
+    return "(" in spec or plain_name(spec).lower() in known or is_reference(spec)
 
 
 def _one_lane(spec: str, flags: dict[str, Any]) -> Race:

@@ -24,6 +24,7 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt, "pow": lambda a, b: _real(a ** b), "sin": math.sin, "cos": math.cos, "tan": math.tan,
     "tanh": math.tanh, "floor": math.floor, "ceil": math.ceil, "round": lambda a, digits=0: round(a, int(digits)),
 }
+_BUILT_IN = {"min", "max", "abs", "round", "pow"}
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 VARIABLES = ("step", "epoch", "total")
 """`step` and `epoch` both count the scheduler's own steps, from 0; `total` is the budget in the same unit."""
@@ -55,6 +56,53 @@ def parse(text: str) -> Callable[[dict[str, float]], float]:
         raise ExpressionError("not an expression") from error
     _check(tree)
     return lambda values: float(_value(tree, values))
+
+
+def from_lambda(node: ast.Lambda) -> str:
+    """The expression that computes what a Python lambda of one number does; ExpressionError where none is sure to.
+
+    Functions are those of `math` and the built-in ones; another module's may round otherwise. `and` and `or` give one of
+    their operands in Python and a truth value here, so they are taken only where a truth value is asked for.
+    """
+    given = node.args
+    if len(given.args) != 1 or given.vararg or given.kwarg or given.kwonlyargs or given.posonlyargs:
+        raise ExpressionError("it has other parameters than the step")
+    name = given.args[0].arg
+    body = _Renamed(name, name if name in VARIABLES[:2] else "epoch").visit(node.body)
+    text = ast.unparse(ast.fix_missing_locations(body))
+    parse(text)
+    return text
+
+
+class _Renamed(ast.NodeTransformer):
+    """Turns the body of a lambda into an expression; ExpressionError where it is none."""
+
+    def __init__(self, parameter: str, variable: str) -> None:
+        self._parameter, self._variable = parameter, variable
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # ast's own name
+        if node.id == self._parameter:
+            return ast.Name(self._variable)
+        if node.id in _BUILT_IN:
+            return node
+        raise ExpressionError(f"{node.id} is not known here")
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        known = node.attr in _CONSTANTS or (node.attr in _FUNCTIONS and node.attr not in _BUILT_IN)
+        if isinstance(node.value, ast.Name) and node.value.id == "math" and known:
+            return ast.Name(node.attr)
+        raise ExpressionError(f"{ast.unparse(node)} is not known here")
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        test = node.test
+        if isinstance(test, ast.BoolOp):
+            test = ast.BoolOp(test.op, [self.visit(part) for part in test.values])
+        else:
+            test = self.visit(test)
+        return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        raise ExpressionError(f"{ast.unparse(node)} is not a number")
 
 
 def _check(node: ast.expr) -> None:

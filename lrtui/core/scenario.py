@@ -13,6 +13,7 @@ import msgspec
 
 from lrtui.core import catalogue, taskref
 from lrtui.core.errors import ScenarioError
+from lrtui.core.pasted import optimizer_table, plain_name
 from lrtui.core.places import place_of, placed, with_places
 from lrtui.core.racekeeping import read_relegation, read_snapshots
 from lrtui.core.schedulespec import read_schedule
@@ -229,9 +230,9 @@ def _with_defaults(lane: Table, defaults: Table) -> Table:
 
 
 def _optimizer_name(given: Any) -> Any:
-    """The name in either form of `optimizer`, fit to be compared; not yet checked."""
+    """The name in any form of `optimizer`, fit to be compared; not yet checked."""
     name = given.get("name") if isinstance(given, dict) else given
-    return name.lower() if isinstance(name, str) else name
+    return plain_name(name).lower() if isinstance(name, str) else name
 
 
 def read_lane(table: Table, sign: str, folder: Path) -> Lane:
@@ -252,16 +253,16 @@ def read_lane(table: Table, sign: str, folder: Path) -> Lane:
 
 
 def _optimizer(table: Table) -> OptimizerSpec:
-    """The optimizer of a lane: a name with options beside it, or a table { name = ..., option = ... }."""
+    """The optimizer of a lane: a name with options beside it, a table { name = ..., option = ... }, or a call as in Python."""
     given = table.raw.get("optimizer", "Adam")
+    if isinstance(given, str) and plain_name(given) != given:
+        given = optimizer_table(given, table, "optimizer")
     inner = Table(given, table.source, table.key("optimizer")) if isinstance(given, dict) else None
-    name = inner.text("name") if inner else table.text("optimizer", "Adam")
+    name = plain_name(inner.text("name") if inner else table.text("optimizer", "Adam"))
     known = {key.lower(): signature for key, signature in catalogue.optimizers().items()}
     signature = known.get(name.lower())
     if signature is None:
-        why = catalogue.UNFIT.get(name)
-        raise table.error("optimizer", f'"{one_line(name)}" cannot be used: {why}' if why else
-                          f'unknown optimizer "{one_line(name)}"{closest(name, catalogue.optimizers())}',
+        raise table.error("optimizer", f'unknown optimizer "{one_line(name)}"{closest(name, catalogue.optimizers())}',
                           "one of " + ", ".join(catalogue.optimizers()))
     options = table.options(signature, _LANE_KEYS)
     if options.get("maximize") or (inner and inner.raw.get("maximize") is True):

@@ -24,7 +24,8 @@ GROWN = 100.0
 SWEEPS = ("range-test",)
 """Schedules whose rates are meant to grow."""
 _LENGTHS = {"total_steps", "epochs", "steps_per_epoch", "T_max", "total_iters", "milestones", "step_size", "step_size_up",
-            "step_size_down", "T_0", "warmup_steps", "num_decay_steps", "num_stable_steps"}
+            "step_size_down", "T_0", "warmup_steps", "num_decay_steps", "num_stable_steps", "num_training_steps",
+            "anneal_epochs"}
 """Options that count steps or epochs."""
 
 
@@ -67,8 +68,8 @@ class Case:
         return f"{count} {self.unit}{'' if count == 1 else 's'}"
 
     def parts(self) -> list[Part]:
-        """The schedulers that really set rates, with their turns."""
-        return list(_parts(self.spec, 0, self.length))
+        """The schedulers that really set rates, with their turns; those that never have one are left out."""
+        return [part for part in _parts(self.spec, 0, self.length) if part.start < part.stop]
 
 
 def warnings(lane: Lane, preview: Preview, *, certain: bool = True, validated: bool | None = None) -> list[str]:
@@ -118,7 +119,8 @@ def _parts(spec: ScheduleSpec, start: int, stop: int) -> Iterator[Part]:
 def _initial(case: Case, part: Part) -> Iterator[str]:
     name, options, lr = part.spec.name, part.spec.options, case.lane.lr
     highest = options.get("max_lr", lr)
-    if name == "OneCycleLR" and part.start == 0 and "div_factor" not in options and not math.isnan(case.rate(0)):
+    begins = isinstance(highest, (int, float)) and math.isclose(case.rate(0), highest / 25, rel_tol=1e-6)
+    if name == "OneCycleLR" and part.start == 0 and "div_factor" not in options and begins:
         yield (f"OneCycleLR begins at {rate(case.rate(0))}, not at lr = {rate(lr)}: it begins at max_lr / div_factor, "
                "and div_factor is 25 unless given.")
     if name in CYCLES and isinstance(highest, (int, float)) and highest != lr and options.get("base_lr") != lr:
@@ -159,7 +161,7 @@ def _interval(case: Case, part: Part) -> Iterator[str]:
     if epochs == case.length:
         return
     milestones = part.spec.options.get("milestones")
-    if name == "MultiStepLR" and milestones and max(milestones) <= epochs:
+    if name == "MultiStepLR" and milestones and 0 < max(milestones) <= epochs:
         yield (f"{name} is stepped after every batch here, {case.length} times: its last milestone, {max(milestones)}, comes "
                f"in epoch {math.ceil(max(milestones) / case.preview.steps_per_epoch)} of {epochs}.")
     sunk = _sunk(case)
@@ -183,16 +185,17 @@ def _climb(case: Case, part: Part) -> Iterator[str]:
     if part.spec.name == "CosineAnnealingLR":
         half, warmup = part.option("T_max", case.length), 0
         remedy = 'T_max = "auto" ends at the lowest.' if not case.spec.children else f"T_max = {length} ends at the lowest."
-    elif part.spec.name in ("cosine", "cosine_with_min_lr"):
+    elif part.spec.name in ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr"):
         warmup = _warmup(part)
-        half = (length - warmup) / (2 * max(part.option("num_cycles", 0.5), 1e-9))
+        half = (part.option("num_training_steps", length) - warmup) / (2 * max(part.option("num_cycles", 0.5), 1e-9))
         remedy = "num_cycles = 0.5 ends at the lowest."
     else:
         return
-    turn, last = part.start + warmup + math.ceil(half), part.stop - 1
+    ahead = part.spec.name == "cosine_warmup_with_min_lr"  # its wave is a step ahead
+    turn, last = part.start + warmup + math.ceil(half) - ahead, part.stop - 1
     lowest, final = case.rate(turn), case.rate(last)
     if turn < last and not final <= lowest * (1 + 1e-6):
-        once = half * 2 >= length - warmup - 1
+        once = half * 2 >= length - warmup - 1 or half < 1
         again = "climbs again" if once else f"climbs and falls in turn, {case.counted(int(half))} each way"
         ends = "" if math.isnan(final) else f": the last {case.unit} has {rate(final)}"
         low = "" if math.isnan(lowest) else f", {rate(lowest)},"
@@ -202,41 +205,56 @@ def _climb(case: Case, part: Part) -> Iterator[str]:
 def _too_long(case: Case, part: Part) -> Iterator[str]:
     """Warmups, and whatever else begins low, that are not over before their turn is."""
     name, length = part.spec.name, part.stop - part.start
-    last = rate(case.rate(part.stop - 1))
+    end = case.rate(part.stop - 1)
+    last = "" if math.isnan(end) else f" at {rate(end)}"
     there = "the budget" if part.stop == case.length else "its turn"
     lasts = f"and {there} has {length}"
     warmup = _warmup(part)
     if warmup and warmup >= length:
-        yield f"the warmup takes {case.counted(warmup)}, {lasts}: it is cut short at {last} of {rate(case.lane.lr)}."
+        of = f" of {rate(case.lane.lr)}" if last else ""
+        yield f"the warmup takes {case.counted(warmup)}, {lasts}: it is cut short{last}{of}."
+    planned = part.option("num_training_steps", length)
+    if planned > length:
+        yield (f"{name} is laid out for {case.counted(planned)}, {lasts}: it is cut short{last}; "
+               'num_training_steps = "auto" is the budget.')
     iters = part.option("total_iters", 5)
     if name == "LinearLR" and iters > length and part.option("start_factor", 1 / 3) < part.option("end_factor", 1.0):
-        yield f"LinearLR rises for {case.counted(iters)}, {lasts}: it is cut short at {last}."
+        yield f"LinearLR rises for {case.counted(iters)}, {lasts}: it is cut short{last}."
     if name == "ConstantLR" and iters > length and part.option("factor", 1 / 3) < 1:
         yield f"ConstantLR holds the rate down for {case.counted(iters)}, {lasts}: it never comes up."
     rises = part.option("step_size_up", 2000)
     if name == "CyclicLR" and rises >= length:
-        yield f"CyclicLR rises for {case.counted(rises)}, {lasts}: it is cut short at {last}; step_size_up says how long."
+        yield f"CyclicLR rises for {case.counted(rises)}, {lasts}: it is cut short{last}; step_size_up says how long."
 
 
 def _warmup(part: Part) -> int:
     """The length of a warmup from zero, as the Hugging Face schedules count it."""
     ratio = part.spec.options.get("warmup_ratio", 0.0)
-    return int(part.spec.options.get("warmup_steps", math.ceil((part.stop - part.start) * ratio)))
+    total = part.option("num_training_steps", part.stop - part.start)
+    return int(part.spec.options.get("warmup_steps", math.ceil(total * ratio)))
 
 
 def _patience(case: Case, part: Part) -> Iterator[str]:
     if part.spec.name in catalogue.WANTS_METRIC:
-        earliest = part.option("patience", 10) + 2
+        greedy = part.spec.name == "greedy"  # counts the first loss, which cannot be worse than one before, as a better one
+        earliest = part.option("patience", 10) + (1 if greedy else 2)
         if case.length <= earliest:
-            yield (f"{part.spec.name} lowers the rate after {case.counted(earliest)} at the earliest, and there are "
+            does = "changes" if greedy else "lowers"
+            yield (f"{part.spec.name} {does} the rate after {case.counted(earliest)} at the earliest, and there are "
                    f"{case.length}: it does nothing here; patience says how long it waits.")
 
 
 def _never(case: Case) -> Iterator[str]:
+    milestones = case.spec.options.get("milestones", [])
+    if case.spec.name == "MultiStepLR" and not milestones:
+        yield "MultiStepLR has no milestones: the rate stays as it is."
     if case.spec.name == "SequentialLR":
-        for milestone, child in zip(case.spec.options.get("milestones", []), case.spec.children[1:], strict=False):
-            if milestone >= case.length:
-                yield f"{child.name} never begins: its milestone, {milestone}, lies beyond the {case.counted(case.length)}."
+        turns = [0, *milestones]
+        for index, (start, child) in enumerate(zip(turns, case.spec.children, strict=True)):
+            if start >= case.length:
+                yield f"{child.name} never begins: its milestone, {start}, lies beyond the {case.counted(case.length)}."
+            elif index + 1 < len(turns) and turns[index + 1] == start:
+                yield f"{child.name} never has a turn: {case.spec.children[index + 1].name} begins where it would, at {start}."
 
 
 def _failure(case: Case) -> Iterator[str]:
@@ -262,8 +280,9 @@ def _no_rate(case: Case) -> Iterator[str]:
         yield (f"the rate is below 0 {when}, down to {rate(min(preview.rates))}: there the optimizer "
                "goes uphill.")
     if preview.rates and preview.rates[-1] == 0 and preview.cut is None and preview.steps[-1] < preview.total * (1 - AT_ZERO):
+        when = case.after(preview.steps[-1] / case.each) if preview.steps[-1] else "from the first step on"
         remedy = '; total_iters is 5 unless given, "auto" is the budget' if _unset_polynomial(case.spec) else ""
-        yield f"the rate is 0 {case.after(preview.steps[-1] / case.each)}: nothing is learnt from there on{remedy}."
+        yield f"the rate is 0 {when}: nothing is learnt from there on{remedy}."
 
 
 def _grows(case: Case) -> Iterator[str]:

@@ -1,15 +1,17 @@
-"""How a scenario or a flag names a schedule: a table, a name, or a call such as "StepLR(step_size=10)"."""
+"""How a scenario or a flag names a schedule: a table, a name, or a call such as "StepLR(step_size=10)" (core/pasted.py)."""
 
 from __future__ import annotations
 
-import ast
 import math
 from pathlib import Path
 from typing import Any
 
 from lrtui.core import catalogue, taskref
+from lrtui.core.catalogue import Signature
 from lrtui.core.errors import TaskError
 from lrtui.core.expression import is_reference
+from lrtui.core.pasted import plain_name, schedule_table
+from lrtui.core.places import place_of
 from lrtui.core.spec import CodeRef, ScheduleSpec
 from lrtui.core.table import Table
 from lrtui.core.text import closest, one_line
@@ -22,28 +24,60 @@ def read_schedule(given: Any, parent: Table, key: str, folder: Path, inside: boo
 
     Classes and functions of a person's own are sought relative to `folder`.
     """
+    parent = Table(parent.raw, _source(parent.source, place_of(given)), parent.path)
     if isinstance(given, str):
-        given = _from_call(given, parent, key)
+        given = schedule_table(given, parent, key)
     table = Table(given, parent.source, parent.key(key))
     name = table.text("name")
     if ":" in name:
         return _own(table, name, folder, inside)
+    name = plain_name(name)
     known = {known.lower(): signature for known, signature in catalogue.schedules().items()}
-    signature = known.get(name.lower())
+    signature = known.get(catalogue.ALIASES.get(name, name).lower())
     if signature is None:
-        near = closest(name, catalogue.schedules())
+        near = closest(name, [*catalogue.schedules(), *catalogue.ALIASES])
         raise table.error("name", f'unknown schedule "{one_line(name)}"{near}', "one of " + ", ".join(catalogue.schedules()))
+    table = _usual_names(table, signature)
     interval = _interval(table, signature.interval, inside)
     if interval == "batch" and signature.name in catalogue.WANTS_METRIC:
         raise table.error("interval", f"{signature.name} looks at an epoch's loss", '"epoch"')
     composite = signature.name in catalogue.COMPOSITE
     children = _children(table, signature.name, folder) if composite else ()
     options = table.options(signature, _OWN_KEYS | ({"schedulers"} if composite else set()))
+    _fit_together(table, signature.name, options)
     if children and "interval" not in table.raw and all(child.interval == "batch" for child in children):
         interval = "batch"
     reference = options.get("lr_lambda", "")
     code = _code(table, "lr_lambda", reference, folder, "function") if is_reference(reference) else None
     return ScheduleSpec(signature.name, interval, options, children, code)  # type: ignore[arg-type]  # checked above
+
+
+def _source(source: str, place: str) -> str:
+    """The file with the line at which a schedule stands, where that is known."""
+    file, _, line = place.rpartition(":")
+    return f"{source}:{line}" if file and source.endswith(file) and line.isdigit() else source
+
+
+def _usual_names(table: Table, signature: Signature) -> Table:
+    """The table with the option names of the catalogue for their aliases."""
+    for alias, usual in signature.aliases.items():
+        if alias in table.raw and usual in table.raw:
+            raise table.error(alias, f"means the same as {usual}", "one of the two")
+    named = {signature.aliases.get(key, key): value for key, value in table.raw.items()}
+    return Table(named, table.source, table.path)
+
+
+def _fit_together(table: Table, name: str, options: dict[str, Any]) -> None:
+    """Refuses options that contradict each other, as torch and transformers do, or that leave open what is meant."""
+    if name.startswith("cosine_") and name.endswith("min_lr") and ("min_lr" in options) == ("min_lr_rate" in options):
+        problem = "excludes min_lr_rate" if "min_lr" in options else f"missing; {name} needs it"
+        raise table.error("min_lr", problem, "either min_lr, a rate, or min_lr_rate, a share of the lane's rate")
+    milestones = options.get("milestones", [])
+    if name == "SequentialLR" and milestones != sorted(milestones):
+        raise table.error("milestones", f"{milestones} does not rise", "each milestone at or after the one before")
+    if name == "OneCycleLR" and ("epochs" in options) != ("steps_per_epoch" in options):
+        given, other = ("epochs", "steps_per_epoch") if "epochs" in options else ("steps_per_epoch", "epochs")
+        raise table.error(given, f"needs {other} beside it", 'both, or total_steps = "auto", which is the budget')
 
 
 def _own(table: Table, name: str, folder: Path, inside: bool) -> ScheduleSpec:
@@ -101,19 +135,3 @@ def _children(table: Table, name: str, folder: Path) -> tuple[ScheduleSpec, ...]
     if name == "SequentialLR" and isinstance(milestones, list) and len(milestones) != len(children) - 1:
         raise table.error("milestones", f"{len(milestones)} for {len(children)} schedulers", "one fewer than schedulers")
     return children
-
-
-def _from_call(text: str, parent: Table, key: str) -> dict[str, Any]:
-    """'StepLR(step_size=10)' as a table; a bare name as well. Only literals are taken, nothing is run."""
-    name, opened, rest = text.partition("(")
-    if not opened:
-        return {"name": text}
-    try:
-        call = ast.parse(f"call({rest.strip()}", mode="eval").body
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
-            raise ValueError("not a call with named options")
-        options = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        raise parent.error(key, f'"{one_line(text)[:60]}" is no schedule', 'such as "StepLR(step_size=10, gamma=0.1)"') from error
-    options = {option: list(value) if isinstance(value, tuple) else value for option, value in options.items()}
-    return {"name": name.strip(), **options}

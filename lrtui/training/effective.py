@@ -223,5 +223,5 @@ _LAWS = {
     "Adadelta": Law(_lr, _adadelta_rates), "Adafactor": Law(_adafactor_size, _adafactor_rates),
     "ASGD": Law(lambda one: one.eta, _same(lambda one: one.eta)),
     "Rprop": Law(_rprop_size, lambda one, index: one.at("step_size", index).double()),
-    "Muon": Law(_muon_size),
+    "Muon": Law(_muon_size), "SparseAdam": _ADAM,
 }

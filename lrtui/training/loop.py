@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from lrtui.core.errors import ScenarioError, TaskError
-from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Planned, Sampled, Started
+from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Planned, Sampled, Started
 from lrtui.core.sampling import Sampling
 from lrtui.core.spec import Race
-from lrtui.training import optimizers, rng, snapshot as snapshots, task as tasks
+from lrtui.training import optimizers, param_groups, rng, snapshot as snapshots, task as tasks
 from lrtui.training.batches import Batches, loader
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
@@ -66,7 +66,13 @@ class Training:
         self.data = Batches(training_data, race.seed, race.batch_size, device, self.held)
         self._materialise()
         self.init_checksum = weights_checksum(self.model)
-        self.optimizer = optimizers.build(lane.optimizer, self.model.parameters(), lane.lr)
+        groups = param_groups.of_task(self.task, self.model, lane.optimizer, lane.lr)
+        self.optimizer = optimizers.build(lane.optimizer, groups, lane.lr)
+        self.left_out = param_groups.left_out(self.optimizer.param_groups, self.model)
+        """A sentence about parameters that no param group holds; '' where all are trained."""
+        self.unscheduled = [{key: value for key, value in group.items() if key != "params"}
+                            for group in self.optimizer.param_groups]
+        """The settings of the param groups before a schedule changes them."""
         self.closure = optimizers.wants_closure(self.optimizer)
         self.steps_per_epoch = len(self.data)
         self.horizon = horizon(race, self.steps_per_epoch)
@@ -126,7 +132,7 @@ class Training:
         lane = self.race.lanes[self.index]
         if lane.schedule is None or lane.schedule.runs_code or self.schedule.wants_metric:
             return []
-        plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S))
+        plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S, self.unscheduled))
         if len(plan.rates) < 2:
             return []
         return [Planned(lane=self.index, at=time.time(), steps=plan.steps, rates=plan.rates, total=plan.known)]
@@ -151,6 +157,8 @@ def train_lane(training: Training) -> Events:
     yield training.started()
     yield from training.planned()
     if not probe.step:
+        if training.left_out:
+            yield Noted(lane=training.index, at=time.time(), text=training.left_out)
         yield from _sample(training, epoch=0)
     try:
         for epoch in range(training.epochs_ended, training.horizon.epochs):

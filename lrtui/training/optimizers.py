@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 from torch.optim import Optimizer
 
+from lrtui.core.errors import TaskError
 from lrtui.core.spec import OptimizerSpec
+
+Group = dict[str, Any]
+OWN_RATE = "own_lr"
+"""The key that marks a param group whose rate is its own, not the lane's."""
 
 
 class MuonWithAdamW(Optimizer):
     """Muon for the matrices, AdamW at the same rate for everything else, as one optimizer.
 
-    `param_groups` are those of both, so that a scheduler moves both and the pre-hook sees both.
+    `param_groups` are those of both, so that a scheduler moves both and the pre-hook sees both. A group of parameters is
+    split in two; options go to the part that knows them.
     """
 
-    def __init__(self, params: Iterable[nn.Parameter], lr: float, **options: Any) -> None:
-        given = list(params)
-        matrices = [p for p in given if p.dim() == 2]
-        others = [p for p in given if p.dim() != 2]
+    def __init__(self, params: Iterable[Any], lr: float, **options: Any) -> None:
+        groups = _groups(params)
         self.parts: list[Optimizer] = []
-        if matrices:
-            self.parts.append(torch.optim.Muon(matrices, lr=lr, **options))
-        if others:
-            self.parts.append(torch.optim.AdamW(others, lr=lr))
-        super().__init__(given, {"lr": lr})
+        for kind, fits, given in ((torch.optim.Muon, _is_matrix, options),
+                                  (torch.optim.AdamW, lambda p: not _is_matrix(p), {})):
+            known = {"name", "lr", OWN_RATE} | inspect.signature(kind).parameters.keys()
+            split = [{key: value for key, value in group.items() if key in known}
+                     | {"params": list(filter(fits, group["params"]))} for group in groups]
+            if some := [group for group in split if group["params"]]:
+                self.parts.append(kind(some, lr=lr, **given))
+        super().__init__([p for group in groups for p in group["params"]], {"lr": lr})
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -47,16 +54,57 @@ class MuonWithAdamW(Optimizer):
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
 
-def build(spec: OptimizerSpec, params: Iterable[nn.Parameter], lr: float) -> Optimizer:
-    """The optimizer that `spec` names on the trainable ones among `params`; ValueError or TypeError as torch raises them."""
-    trainable = [p for p in params if p.requires_grad]
+def build(spec: OptimizerSpec, params: Iterable[Any], lr: float) -> Optimizer:
+    """The optimizer that `spec` names on `params`, parameters or param groups; ValueError or TypeError as torch raises them.
+
+    Parameters that are frozen now are part of it, as in torch: what is unfrozen later is trained.
+    """
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in spec.options.items()}
-    made = MuonWithAdamW if spec.name == "Muon" else getattr(torch.optim, spec.name)
-    optimizer: Optimizer = made(trainable, lr=lr, **options)
+    optimizer: Optimizer = _class(spec)(params, lr=lr, **options)
+    if spec.name == "SparseAdam":
+        optimizer.register_step_pre_hook(_refuse_dense)
     return optimizer
+
+
+def known_options(spec: OptimizerSpec) -> set[str]:
+    """The options that a param group of this optimizer may have, but for the rate."""
+    kinds = (torch.optim.Muon, torch.optim.AdamW) if spec.name == "Muon" else (_class(spec),)
+    named = {name for kind in kinds for name in inspect.signature(kind).parameters}
+    return named - {"self", "params", "lr", "differentiable"}
+
+
+def has_own_rate(group: Mapping[str, Any]) -> bool:
+    """Test that a param group has a rate of its own, independent of the lane's."""
+    return bool(group.get(OWN_RATE, False))
 
 
 def wants_closure(optimizer: Optimizer) -> bool:
     """Whether `step` must be given a function that computes the loss again (LBFGS)."""
     parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
     return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
+def _class(spec: OptimizerSpec) -> Any:
+    return MuonWithAdamW if spec.name == "Muon" else getattr(torch.optim, spec.name)
+
+
+def _groups(params: Iterable[Any]) -> list[Group]:
+    """Parameters, or param groups, as param groups."""
+    given = list(params)
+    return given if given and isinstance(given[0], dict) else [{"params": given}]
+
+
+def _is_matrix(parameter: Tensor) -> bool:
+    return parameter.dim() == 2
+
+
+def _refuse_dense(optimizer: Optimizer, args: object, kwargs: object) -> None:
+    """Raise TaskError before a step of SparseAdam on dense gradients: torch does not say which ones it met."""
+    grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    dense = [grad for grad in grads if not grad.is_sparse]
+    if dense:
+        shapes = ", ".join(dict.fromkeys(" x ".join(map(str, grad.shape)) or "scalar" for grad in dense[:4]))
+        raise TaskError(
+            f"SparseAdam takes sparse gradients only, and {len(dense)} of {len(grads)} parameters have dense ones ({shapes})",
+            "expected SGD or Adagrad, which take both kinds" if len(dense) < len(grads) else
+            "expected Adam; SparseAdam is made for layers such as nn.Embedding(..., sparse=True)")

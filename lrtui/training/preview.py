@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -16,10 +17,12 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from lrtui.core.catalogue import PER_GROUP
 from lrtui.core.crewtalk import Preview
-from lrtui.core.spec import Lane
+from lrtui.core.spec import Lane, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import optimizers
+from lrtui.training.optimizers import Group
 from lrtui.training.schedules import Horizon, Schedule
 
 PREVIEW_S = 0.3
@@ -51,8 +54,8 @@ class _Trace:
     def look(self, step: int, budget: int) -> None:
         """Takes what will be applied from `step` on; raises _NoRate where that cannot be."""
         rate = float(self._group["lr"])
-        if not math.isfinite(rate):
-            raise _NoRate(f"it gives a rate of {rate:g}")
+        if step < budget and not math.isfinite(rate):
+            raise _NoRate("it gives a rate that is not a number" if math.isnan(rate) else f"it gives a rate of {rate:g}")
         if step < budget and (not self.rates or rate != self.rates[-1]):
             self.steps.append(step)
             self.rates.append(rate)
@@ -64,13 +67,15 @@ class _Trace:
         return float(group["betas"][0] if "betas" in group else group.get("momentum", math.nan))
 
 
-def preview(lane: Lane, horizon: Horizon, steps_per_epoch: int, seconds: float = PREVIEW_S) -> Preview:
+def preview(lane: Lane, horizon: Horizon, steps_per_epoch: int, seconds: float = PREVIEW_S,
+            groups: Sequence[Group] = ()) -> Preview:
     """The rates that the lane will apply over its whole budget, or as far as it gets in `seconds`; a person's own code is run.
 
+    They are those of the first param group; `groups` are the settings of all groups, where they are known.
     What a metric scheduler will do depends on the metric: it is shown as if that went on improving. Raises what torch
     raises for options that it refuses at once or at the scheduler's first step; a later failure cuts the preview.
     """
-    optimizer = dummy(lane)
+    optimizer = dummy(lane, groups)
     trace = _Trace(optimizer)
     cut, failure = None, ""
     with warnings.catch_warnings():
@@ -94,9 +99,24 @@ def thinned(found: Preview) -> Preview:
     return msgspec.structs.replace(found, steps=[found.steps[i] for i in kept], rates=[found.rates[i] for i in kept])
 
 
-def dummy(lane: Lane) -> Optimizer:
-    """The lane's optimizer on a parameter that nobody trains."""
-    return optimizers.build(lane.optimizer, [nn.Parameter(torch.zeros(1, 1))], lane.lr)
+def dummy(lane: Lane, groups: Sequence[Group] = ()) -> Optimizer:
+    """The lane's optimizer on one parameter that nobody trains for each of `groups`, param groups without their parameters.
+
+    Where there are none it has as many groups as the schedule's options have numbers for.
+    """
+    if not groups:
+        lists = [value for spec in _specs(lane.schedule) for key, value in spec.options.items()
+                 if key in PER_GROUP and isinstance(value, list)]
+        groups = [{}] * max([1, *map(len, lists)])
+    made = [{**group, "params": [nn.Parameter(torch.zeros(1, 1))]} for group in groups]
+    return optimizers.build(lane.optimizer, made, lane.lr)
+
+
+def _specs(spec: ScheduleSpec | None) -> Iterator[ScheduleSpec]:
+    if spec is not None:
+        yield spec
+        for child in spec.children:
+            yield from _specs(child)
 
 
 class _Steps:

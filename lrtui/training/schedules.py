@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from torch.optim import Optimizer, lr_scheduler
+from torch.optim import Optimizer, lr_scheduler, swa_utils
 
 from lrtui.core import expression
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.spec import Interval, ScheduleSpec
-from lrtui.training import task as tasks
+from lrtui.training import formulas, task as tasks
+from lrtui.training.greedy import GreedyLR
+from lrtui.training.optimizers import has_own_rate
 
 
 class Horizon(NamedTuple):
@@ -32,8 +34,9 @@ class Schedule:
     def __init__(self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: Horizon) -> None:
         self._spec = spec
         self._interval = spec.interval if spec else None
-        self._scheduler: Any = _build(spec, optimizer, lr, horizon.length(spec.interval)) if spec else None
-        self.wants_metric = isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        self._scheduler: Any = _build(spec, optimizer, lr, rates, horizon.length(spec.interval)) if spec else None
+        self.wants_metric = isinstance(self._scheduler, (lr_scheduler.ReduceLROnPlateau, GreedyLR))
         if self.wants_metric and self._interval == "batch":
             raise ScenarioError(f"{spec} looks at an epoch's loss", 'expected interval = "epoch"')
         self.can_jump = spec is not None and not spec.runs_code and type(self._scheduler) in _JUMPERS
@@ -86,28 +89,53 @@ _JUMPERS = {getattr(lr_scheduler, name) for name in (
 """Whose `step(number)` gives the rate at that step. The others go on from the rate before."""
 
 
-def _build(spec: ScheduleSpec, optimizer: Optimizer, lr: float, length: int) -> Any:
-    """The scheduler itself; `length` is the budget in its own interval."""
+def _build(spec: ScheduleSpec, optimizer: Optimizer, lr: float, rates: list[float], length: int) -> Any:
+    """The scheduler itself; `rates` are those of the groups without it, `length` is the budget in its own interval."""
     if spec.own:
         return _own(spec, optimizer)
     options = {key: length if value == "auto" else value for key, value in spec.options.items()}
-    if spec.name in _LAMBDAS:
-        return lr_scheduler.LambdaLR(optimizer, _LAMBDAS[spec.name](length, _warmup(options, length), {**options, "lr": lr}))
+    if spec.name in formulas.FORMULAS:
+        return lr_scheduler.LambdaLR(optimizer, _factors(spec.name, optimizer, lr, options, length))
+    if spec.name == "greedy":
+        settings: dict[str, Any] = {**options}
+        settings.pop("verbose", None)  # it prints; here the screen shows the rates
+        return GreedyLR(optimizer, **settings)
     if spec.code:
         options["lr_lambda"] = tasks.own_code(spec.code)
     elif "lr_lambda" in options:
         options["lr_lambda"] = _function(str(options["lr_lambda"]), length)
     if spec.children:
-        options["schedulers"] = [_build(child, optimizer, lr, length) for child in spec.children]
+        options["schedulers"] = [_build(child, optimizer, lr, rates, length) for child in spec.children]
     if spec.name == "CosineAnnealingLR":
         options.setdefault("T_max", length)
     if spec.name == "OneCycleLR" and "epochs" not in options:
         options.setdefault("total_steps", length)
     if spec.name in ("OneCycleLR", "CyclicLR"):
-        options.setdefault("max_lr", lr)
-        if not {"momentum", "betas"} & optimizer.defaults.keys():
-            options.setdefault("cycle_momentum", False)  # torch refuses to cycle what is not there
-    return getattr(lr_scheduler, spec.name)(optimizer=optimizer, **options)
+        _complete_cycle(spec.name, options, optimizer, rates)
+    return getattr(swa_utils if spec.name == "SWALR" else lr_scheduler, spec.name)(optimizer=optimizer, **options)
+
+
+def _factors(name: str, optimizer: Optimizer, lr: float, options: dict[str, Any], length: int) -> list[formulas.Factor]:
+    """The factor on the initial rate of each param group: the same for all, but a range test leaves rates of their own alone."""
+    if name == "polynomial" and options.get("lr_end", formulas.LR_END) >= lr:
+        raise ScenarioError(f"polynomial: lr_end = {options.get('lr_end', formulas.LR_END):g} is not below lr = {lr:g}",
+                            "expected lr_end below the lane's rate")
+    factor = formulas.factor(name, length, lr, options)
+    stays = [name == "range-test" and has_own_rate(group) for group in optimizer.param_groups]
+    return [(lambda step: 1.0) if own else factor for own in stays]
+
+
+def _complete_cycle(name: str, options: dict[str, Any], optimizer: Optimizer, rates: list[float]) -> None:
+    """Fills in what OneCycleLR and CyclicLR need, and refuses the one rise over which torch divides by zero."""
+    options.setdefault("max_lr", rates)
+    if not {"momentum", "betas"} & optimizer.defaults.keys():
+        options.setdefault("cycle_momentum", False)  # torch refuses to cycle what is not there
+    if name == "OneCycleLR":
+        options["pct_start"] = share = float(options.get("pct_start", 0.3))  # torch takes no whole number
+        steps = options.get("total_steps") or options["epochs"] * options["steps_per_epoch"]
+        if share * steps == 1:
+            raise ScenarioError(f"OneCycleLR would rise for no step: pct_start = {share:g} of {steps} steps is one step, and "
+                                "torch counts one fewer and divides by it", "expected another pct_start or another budget")
 
 
 def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
@@ -123,111 +151,3 @@ def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
 def _function(text: str, total: int) -> Callable[[int], float]:
     compute = expression.parse(text)
     return lambda step: compute({"step": float(step), "epoch": float(step), "total": float(total)})
-
-
-def _warmup(options: dict[str, Any], length: int) -> int:
-    """Warmup steps as Hugging Face counts them: `warmup_steps`, else the ratio of the budget, rounded up."""
-    steps = options.pop("warmup_steps", None)
-    ratio = options.pop("warmup_ratio", 0.0)
-    return int(steps) if steps is not None else math.ceil(length * ratio)
-
-
-def _rise(step: int, warmup: int) -> float | None:
-    """The factor during a linear warmup from 0, None after it."""
-    return step / max(1, warmup) if step < warmup else None
-
-
-def _progress(step: int, warmup: int, total: int) -> float:
-    return (step - warmup) / max(1, total - warmup)
-
-
-Factor = Callable[[int], float]
-"""From the batch step to the factor on the initial rate."""
-
-
-def _inverse_time(total: int, warmup: int, o: dict[str, Any]) -> Factor:
-    return lambda t: 1.0 / (1.0 + o["decay"] * t)
-
-
-def _range_test(total: int, warmup: int, o: dict[str, Any]) -> Factor:
-    """From 1 to `to` / lr at the last step, by equal factors."""
-    if not o["to"] > 0:
-        raise ValueError(f"range-test ends at a rate above 0, not at {o['to']:g}")
-    ratio = float(o["to"] / o["lr"])
-    return lambda t: float(ratio ** (min(t, total - 1) / max(1, total - 1)))
-
-
-def _linear(total: int, w: int, o: dict[str, Any]) -> Factor:
-    return lambda t: r if (r := _rise(t, w)) is not None else max(0.0, (total - t) / max(1, total - w))
-
-
-def _cosine(total: int, w: int, o: dict[str, Any]) -> Factor:
-    cycles = o.get("num_cycles", 0.5)
-    return lambda t: r if (r := _rise(t, w)) is not None else _wave(_progress(t, w, total), cycles)
-
-
-def _wave(progress: float, cycles: float) -> float:
-    return max(0.0, 0.5 * (1.0 + math.cos(math.pi * cycles * 2.0 * progress)))
-
-
-def _cosine_with_restarts(total: int, w: int, o: dict[str, Any]) -> Factor:
-    def factor(t: int) -> float:
-        if (rise := _rise(t, w)) is not None:
-            return rise
-        progress = _progress(t, w, total)
-        return 0.0 if progress >= 1.0 else max(0.0, 0.5 * (1.0 + math.cos(math.pi * ((o.get("num_cycles", 1) * progress) % 1.0))))
-    return factor
-
-
-def _polynomial(total: int, w: int, o: dict[str, Any]) -> Factor:
-    """From 1 to lr_end / lr; `lr` among the options is the lane's rate."""
-    def factor(t: int) -> float:
-        if (rise := _rise(t, w)) is not None:
-            return rise
-        end = float(o.get("lr_end", 1e-7) / o["lr"])
-        return end if t > total else (1.0 - end) * float((1.0 - _progress(t, w, total)) ** o.get("power", 1.0)) + end
-    return factor
-
-
-def _constant(total: int, w: int, o: dict[str, Any]) -> Factor:
-    return lambda t: r if (r := _rise(t, w)) is not None else 1.0
-
-
-def _inverse_sqrt(total: int, w: int, o: dict[str, Any]) -> Factor:
-    scale = o.get("timescale") or w or 10_000
-    return lambda t: r if (r := _rise(t, w)) is not None else 1.0 / math.sqrt((t + scale - w) / scale)
-
-
-def _cosine_with_min_lr(total: int, w: int, o: dict[str, Any]) -> Factor:
-    def factor(t: int) -> float:
-        if (rise := _rise(t, w)) is not None:
-            return rise
-        least = float(o["min_lr"] / o["lr"] if "min_lr" in o else o.get("min_lr_rate", 0.0))
-        wave = 0.5 * (1.0 + math.cos(math.pi * o.get("num_cycles", 0.5) * 2.0 * _progress(t, w, total)))
-        return max(0.0, wave * (1.0 - least) + least)
-    return factor
-
-
-def _warmup_stable_decay(total: int, w: int, o: dict[str, Any]) -> Factor:
-    decay = o.get("num_decay_steps", max(1, total // 10))
-    stable = o.get("num_stable_steps", max(0, total - w - decay))
-
-    def factor(t: int) -> float:
-        least = float(o.get("min_lr_ratio", 0.0))
-        if (rise := _rise(t, w)) is not None:
-            return rise * (1.0 - least) + least
-        if t < w + stable:
-            return 1.0
-        if t < w + stable + decay:
-            progress = (t - w - stable) / max(1, decay)
-            return max(0.0, 0.5 * (1.0 + math.cos(math.pi * o.get("num_cycles", 0.5) * 2.0 * progress))) * (1.0 - least) + least
-        return least
-    return factor
-
-
-_LAMBDAS: dict[str, Callable[[int, int, dict[str, Any]], Factor]] = {
-    "inverse-time": _inverse_time, "range-test": _range_test, "linear": _linear, "cosine": _cosine,
-    "cosine_with_restarts": _cosine_with_restarts, "polynomial": _polynomial, "constant": _constant,
-    "constant_with_warmup": _constant, "inverse_sqrt": _inverse_sqrt,
-    "cosine_with_min_lr": _cosine_with_min_lr, "warmup_stable_decay": _warmup_stable_decay,
-}

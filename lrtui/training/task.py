@@ -22,9 +22,13 @@ from lrtui.core.taskref import bundled_file
 class Task(Protocol):
     """What is trained: any class with these three methods, built with no arguments.
 
-    Two more are optional: `metrics(model, batch)` returns {name: number or scalar tensor}, called in eval mode
+    More are optional: `metrics(model, batch)` returns {name: number or scalar tensor}, called in eval mode
     without gradients and averaged over the validation samples; `sample(model)` returns images, shape
     (N, C, H, W) with C = 1 or 3 and values in 0..1, called in eval mode without gradients.
+
+    So is `param_groups(model)`, for layers with rates or options of their own: a list of dicts as torch.optim takes them, with
+    "params", options of the optimizer, a "name" if you like, and either "lr_scale", a factor on the lane's rate, or "lr", a
+    rate of the group's own. Without it the optimizer gets all of `model.parameters()`.
     """
 
     def model(self) -> nn.Module:

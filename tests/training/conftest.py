@@ -27,6 +27,11 @@ def make_race(lanes, task="Dropped", **keys):
     return scenario.parse(raw, source="test", folder=HERE, scenario="test")
 
 
+def task_for(optimizer, usual="Dropped"):
+    """The task in tasks_for_tests.py that an optimizer can train: SparseAdam takes sparse gradients only."""
+    return "Sparse" if optimizer == "SparseAdam" else usual
+
+
 def train(race, index=0, *, deferred=None):
     """All events of one lane, trained alone."""
     training = Training(race, index, torch.device("cpu"), deferred=deferred)

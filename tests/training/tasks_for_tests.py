@@ -53,6 +53,55 @@ class Validated(Plain):
         return _points(48), _points(48)
 
 
+class Grouped(Dropped):
+    """Param groups: the first layer slower than the lane, without weight decay; the last one faster; the norm at its own rate."""
+
+    def param_groups(self, model):
+        first, norm, _, _, last = model
+        return [{"params": first.parameters(), "lr_scale": 0.1, "weight_decay": 0.0, "name": "first"},
+                {"params": [last.weight, last.bias], "lr_scale": 2}, {"params": norm.parameters(), "lr": 0.003}]
+
+
+class OwnRateFirst(Dropped):
+    """The first of its param groups has a rate of its own, the second one the lane's."""
+
+    def param_groups(self, model):
+        return [{"params": model[0].parameters(), "lr": 0.001}, {"params": [*model[1].parameters(), *model[4].parameters()]}]
+
+
+class HeadOnly(Dropped):
+    """Only the last layer is in a param group; the first one is frozen, and so nobody's fault."""
+
+    def param_groups(self, model):
+        model[0].requires_grad_(False)
+        return [{"params": model[4].named_parameters()}]
+
+
+class Sparse(Dropped):
+    """One embedding whose gradients are sparse; of the same size as Dropped."""
+
+    def model(self):
+        return nn.EmbeddingBag(20, 1, mode="mean", sparse=True)
+
+    def dataset(self):
+        return _words(50), _words(20, seed=1)
+
+
+def _words(n, seed=0):
+    words = torch.randint(0, 20, (n, 3), generator=torch.Generator().manual_seed(seed))
+    return TensorDataset(words, 3 + words.float().mean(1, keepdim=True) / 20)
+
+
+class SparseAndDense(Dropped):
+    """An embedding with sparse gradients under a layer with dense ones."""
+
+    def model(self):
+        return nn.Sequential(nn.EmbeddingBag(20, 4, mode="mean", sparse=True), nn.Linear(4, 1))
+
+    def dataset(self):
+        return _words(50), _words(20, seed=1)
+
+
 class Classes:
     """Cross entropy on dict batches."""
 

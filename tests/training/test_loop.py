@@ -177,5 +177,5 @@ def test_all_lanes_begin_with_equal_weights_and_equal_batches():
 
 def test_a_scheduler_is_built_with_the_budget_where_it_says_auto():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    made = _build(ScheduleSpec("CosineAnnealingLR", "epoch", {"T_max": "auto"}), optimizer, 0.1, Horizon(40, 10).length("epoch"))
-    assert made.T_max == 10
+    spec = ScheduleSpec("CosineAnnealingLR", "epoch", {"T_max": "auto"})
+    assert _build(spec, optimizer, 0.1, [0.1], Horizon(40, 10).length("epoch")).T_max == 10

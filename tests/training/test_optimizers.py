@@ -13,14 +13,15 @@ from lrtui.core.events import Evaluated
 from lrtui.core.spec import OptimizerSpec
 from lrtui.training import optimizers
 
-from .conftest import column, make_race, train
+from .conftest import column, make_race, task_for, train
 from .tasks_for_tests import Plain
 
 
 @pytest.mark.parametrize("name", catalogue.optimizers())
 @pytest.mark.parametrize("deferred", [None, True])
 def test_every_optimizer_makes_the_loss_fall_at_its_default_rate(name, deferred):
-    events = train(make_race([{"optimizer": name}], task="Plain", epochs=10), deferred=deferred and name != "LBFGS")
+    race = make_race([{"optimizer": name}], task=task_for(name, "Plain"), epochs=10)
+    events = train(race, deferred=deferred and name != "LBFGS")
     losses = [event.loss for event in events if isinstance(event, Evaluated)]
     assert events[-1].reason == "finished"
     assert losses[-1] < losses[0]
@@ -91,10 +92,16 @@ def test_what_muon_and_adamw_remember_goes_out_and_in_again():
     assert torch.equal(model.bias, again.bias)
 
 
-def test_frozen_parameters_stay_out_of_the_optimizer():
+def test_a_frozen_parameter_is_trained_once_it_is_unfrozen():
     model = nn.Linear(2, 2)
     model.bias.requires_grad_(False)
-    assert len(optimizers.build(OptimizerSpec("SGD"), model.parameters(), 0.1).param_groups[0]["params"]) == 1
+    optimizer = optimizers.build(OptimizerSpec("SGD"), model.parameters(), 0.1)
+    before = model.bias.detach().clone()
+    for frozen in (True, False):
+        model.bias.requires_grad_(not frozen)
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        assert torch.equal(model.bias, before) is frozen
 
 
 def test_only_lbfgs_wants_a_closure():

@@ -86,6 +86,9 @@ BY_HAND = {
     ),
     # A falling loss, taken for one that should rise: bad from the second epoch's on, a tenth each time.
     "ReduceLROnPlateau": ({"mode": "max", "patience": 0, "factor": 0.1}, lambda t, n: LR * 0.1 ** max(0, t - 1)),
+    "SWALR": ({"swa_lr": 0.02, "anneal_epochs": 4}, lambda t, n: between(LR, 0.02, min(t, 4) / 4)),
+    # The first loss is the best so far, so the rate rises; as above from then on.
+    "greedy": ({"mode": "max", "patience": 0, "factor": 0.9, "min_lr": 0.0}, lambda t, n: LR * 0.9 ** (t - 2 if t else 0)),
     "inverse-time": ({"decay": 0.5}, lambda t, n: LR / (1 + 0.5 * t)),
     "range-test": ({"to": 10.0}, lambda t, n: LR * 100 ** (t / (n - 1))),
     "linear": ({"warmup_steps": 2}, warmed(2, lambda t, share, n: 1 - share)),
@@ -96,19 +99,23 @@ BY_HAND = {
     "constant_with_warmup": ({"warmup_steps": 4}, warmed(4, lambda t, share, n: 1)),
     "inverse_sqrt": ({"warmup_steps": 3}, warmed(3, lambda t, share, n: math.sqrt(3 / t))),
     "cosine_with_min_lr": ({"warmup_steps": 2, "min_lr": 0.03}, warmed(2, lambda t, share, n: between(1, 0.3, share))),
+    "cosine_warmup_with_min_lr": (
+        {"warmup_steps": 3, "min_lr_rate": 0.2, "warmup_lr_rate": 0.5},
+        lambda t, n: LR * (0.5 + 0.25 * t if t < 3 else between(1, 0.2, (t - 2) / (n - 3))),
+    ),
     "warmup_stable_decay": ({"warmup_steps": 2, "num_stable_steps": 1, "num_decay_steps": 2, "min_lr_ratio": 0.1}, stable_decay),
 }
 INTERVALS = [
     (name, interval)
     for name in BY_HAND
     for interval in ("batch", "epoch")
-    if not (name == "ReduceLROnPlateau" and interval == "batch")
+    if not (name in catalogue.WANTS_METRIC and interval == "batch")
 ]
 
 
 def race_with(schedule, **keys):
     """Of a task of 48 samples; a metric schedule needs one with validation, whose loss falls."""
-    task = "Validated" if "ReduceLROnPlateau" in str(schedule) else "Plain"
+    task = "Validated" if any(name in str(schedule) for name in catalogue.WANTS_METRIC) else "Plain"
     return make_race([{"optimizer": "SGD", "lr": LR, "schedule": schedule}], **{"task": task, "epochs": EPOCHS, **keys})
 
 
@@ -142,7 +149,7 @@ def test_the_rate_applied_is_the_one_computed_by_hand_at_either_interval(name, i
 @pytest.mark.parametrize(("name", "interval"), INTERVALS)
 def test_a_preview_shows_what_the_loop_applies(name, interval):
     options = BY_HAND[name][0]
-    if name == "ReduceLROnPlateau":  # a preview takes it that the metric goes on improving
+    if name in catalogue.WANTS_METRIC:  # a preview takes it that the metric goes on improving
         options = {**options, "mode": "min"}
     race = race_with({"name": name, "interval": interval, **options})
     shown = preview(race.lanes[0], horizon(race, STEPS_PER_EPOCH), STEPS_PER_EPOCH)

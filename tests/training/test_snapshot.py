@@ -18,7 +18,7 @@ from lrtui.training.loop import Training, train_lane
 from lrtui.training.order import BatchOrder, batch_order
 
 from .breaks import CPU, Break, breaks, resumed, unequal, weights, whole
-from .conftest import column, make_race
+from .conftest import column, make_race, task_for
 from .test_schedules import BY_HAND, INTERVALS
 
 SOME = {"SGD": {"momentum": 0.9, "nesterov": True}, "RMSprop": {"centered": True, "momentum": 0.5}, "Adam": {"amsgrad": True},
@@ -43,7 +43,7 @@ class TestTheSameBitForBit:
     @pytest.mark.parametrize(("name", "deferred"), [
         (name, deferred) for name in catalogue.optimizers() for deferred in (False, True) if not (name == "LBFGS" and deferred)])
     def test_with_every_optimizer_at_every_break(self, name, deferred):
-        race = exact_race({"optimizer": name, **SOME.get(name, {})})
+        race = exact_race({"optimizer": name, **SOME.get(name, {})}, task=task_for(name))
         found = breaks(race, deferred=deferred)
         assert len(found) == 3 * (4 + 2)  # steps and batches of validation
         assert unequal(race, found, deferred=deferred) == []

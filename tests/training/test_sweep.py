@@ -46,9 +46,9 @@ def test_the_ratios_of_param_groups_are_kept():
 
 @pytest.mark.parametrize("to", [0.0, -1.0])
 def test_a_range_test_to_no_rate_at_all_is_refused(to):
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
-    with pytest.raises((ValueError, LrtuiError), match="above 0"):
-        Schedule(ScheduleSpec("range-test", "batch", {"to": to}), optimizer, 0.1, Horizon(30, 1))
+    with pytest.raises(LrtuiError) as refused:
+        make_race([{"lr": 0.1, "schedule": {"name": "range-test", "to": to}}])
+    assert refused.value.hint.endswith("above 0")
 
 
 def test_a_sweep_draws_no_sample_between_its_ends():

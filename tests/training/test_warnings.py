@@ -62,6 +62,14 @@ GOLDEN = {
     '"linear(warmup_steps=2000)"': [
         "the warmup takes 2000 steps, and the budget has 1600: it is cut short at 0.07995 of 0.1."],
     '"cosine(warmup_ratio=0.1)"': [],
+    '"cosine_warmup_with_min_lr(min_lr=0.01, num_cycles=1.0)"': [
+        "cosine_warmup_with_min_lr is at its lowest, 0.01, after 799 of 1600 steps and climbs again: the last step has 0.1; "
+        "num_cycles = 0.5 ends at the lowest."],
+    '"get_cosine_schedule_with_warmup(optimizer, 100, 3200)"': [
+        "cosine is laid out for 3200 steps, and the budget has 1600: it is cut short at 0.05258; num_training_steps = \"auto\" "
+        "is the budget."],
+    '"get_linear_schedule_with_warmup(optimizer, 0, 800)"': [
+        "the rate is 0 after 800 of 1600 steps: nothing is learnt from there on."],
     '{ name = "StepLR", step_size = 10, interval = "batch" }': [
         "StepLR is stepped after every batch here, 1600 times, not after every epoch, 100 times: the rate is 1e-6 already after "
         "50 of 1600 steps."],
