@@ -23,9 +23,10 @@ from lrtui.core.text import one_line
 from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder
 from lrtui.store.snapshots import Kept
-from lrtui.training import rng, snapshot
+from lrtui.training import environment, rng, snapshot
 from lrtui.training.berth import Berth
-from lrtui.training.failure import failure, not_taken_up
+from lrtui.training.exits import exits_told
+from lrtui.training.failure import failure, line, not_taken_up
 from lrtui.training.keeper import Cadence, Keeper
 from lrtui.training.loop import Events, Training, train_lane
 from lrtui.training.policy import Policy
@@ -152,7 +153,7 @@ class Turn:
             return act()
         except (Exception, SystemExit) as error:
             self._fail(error)
-            return f"{REFUSED}{one_line(str(error))[:200]}"
+            return f"{REFUSED}{line(error)[:300]}"
         finally:
             self._random = rng.capture(self._device)
 
@@ -180,7 +181,9 @@ class Turn:
 
     def _begin(self, state: dict[str, Any] | None) -> None:
         """Builds the lane where a snapshot left it, or at step 0."""
-        self._training = Training(self._race, self.index, self._device, snapshot=state)
+        environment.enter(self._race)
+        with exits_told(self._race.task.short):
+            self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
         self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training))
         self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
@@ -320,7 +323,7 @@ class Turn:
             state = snapshot.capture(training)
         except Exception as error:  # no memory for a copy, a state_dict of a task's own: the lane goes on without
             self._can_keep = False
-            self._note(f"no snapshots of this lane: {error}")
+            self._note(f"no snapshots of this lane: {line(error)}")
             return False
         self._cadence.taken(self._lasted_s(), self.steps)
         self._kept_at = self.steps

@@ -1,0 +1,24 @@
+"""Puts a process that runs a task's code where the race was started: working directory and environment variables."""
+
+from __future__ import annotations
+
+import os
+
+from lrtui.core.errors import TaskError
+from lrtui.core.owncode import code_refs
+from lrtui.core.spec import Race
+
+
+def enter(race: Race) -> None:
+    """Enters the race's working directory and sets its variables; TaskError where the directory is not there any more.
+
+    It is done before each lane is built: the code of another lane may have changed the directory.
+    """
+    os.environ.update(race.environment)
+    if not race.folder or not code_refs(race):
+        return
+    try:
+        os.chdir(race.folder)
+    except OSError as error:
+        raise TaskError(f"{race.folder}, the folder in which the race was started: {error.strerror or error}",
+                        "expected the folder as it was: relative paths of the task start from it") from error
