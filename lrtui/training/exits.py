@@ -19,36 +19,42 @@ MEMORY = 20
 class _Heard:
     """A standard error that remembers what was written to it last."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, pieces: deque[str]) -> None:
         self._stream = stream
-        self.pieces: deque[str] = deque(maxlen=MEMORY)
+        self._pieces = pieces
 
-    def write(self, text: str) -> Any:
-        self.pieces.append(text[-1000:])
-        return self._stream.write(text)
+    def write(self, text: Any) -> Any:
+        written = self._stream.write(text)
+        self._pieces.append((text if isinstance(text, str) else bytes(text).decode("utf-8", "replace"))[-1000:])
+        return written
+
+    @property
+    def buffer(self) -> _Heard:
+        """The stream of bytes below it, to which click writes."""
+        return _Heard(self._stream.buffer, self._pieces)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     @property
     def last_line(self) -> str:
-        lines = [line for line in "".join(self.pieces).splitlines() if line.strip()]
+        lines = [line for line in "".join(self._pieces).splitlines() if line.strip()]
         return one_line(lines[-1]) if lines else ""
 
 
 @contextmanager
 def exits_told(what: str) -> Iterator[None]:
     """A sys.exit() within is raised as a TaskError that tells the last line which was printed on standard error."""
-    heard = _Heard(sys.stderr)
+    heard = _Heard(sys.stderr, deque(maxlen=MEMORY))
     sys.stderr = heard
     try:
         yield
     except SystemExit as error:
-        said = error.code if isinstance(error.code, str) else heard.last_line
+        said = error.code if isinstance(error.code, str) else heard.last_line.rstrip(".")
         call = f"sys.exit({error.code})" if isinstance(error.code, int) else "sys.exit()"
         where = place(error)
         raise TaskError(f"{what} called {call}" + (f" ({where})" if where else "") + (f": {said}" if said else ""),
-                        "expected code that ends by itself: give its options defaults, or parse them under "
+                        "expected code that can be imported: give its options defaults, or parse them under "
                         '`if __name__ == "__main__":`') from error
     finally:
         if sys.stderr is heard:

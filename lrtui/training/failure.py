@@ -37,8 +37,8 @@ def line(error: BaseException) -> str:
 
 
 def _in_full(error: BaseException) -> str:
-    """The traceback; of lrtui's own errors, which say all, that of what led to them."""
+    """The traceback; of lrtui's own errors, which say all in a line, that of what led to them, and the line."""
     if not isinstance(error, LrtuiError):
         return literal("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
     before = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
-    return f"{literal(before)[-MAX_TRACEBACK:]}\n{error}".lstrip()
+    return f"{literal(before)[-MAX_TRACEBACK:]}\n{line(error)}".lstrip()
