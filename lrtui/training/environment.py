@@ -7,6 +7,7 @@ import os
 from lrtui.core.errors import TaskError
 from lrtui.core.owncode import code_refs
 from lrtui.core.spec import Race
+from lrtui.training.imports import keep_on_path
 
 
 def enter(race: Race) -> None:
@@ -15,6 +16,9 @@ def enter(race: Race) -> None:
     It is done before each lane is built: the code of another lane may have changed the directory.
     """
     os.environ.update(race.environment)
+    for entry in race.environment.get("PYTHONPATH", "").split(os.pathsep):
+        if entry:
+            keep_on_path(entry)
     if not race.folder or not code_refs(race):
         return
     try:

@@ -111,7 +111,9 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
             yield
     finally:
         for folder in folders:
-            _step_back(folder)
+            if folder in sys.path:  # the code may have changed the list
+                sys.path.remove(folder)
+            keep_on_path(folder)
         if multiprocessing.get_start_method(allow_none=True) is None:
             multiprocessing.set_start_method(method, force=True)
         for number, handler in handlers.items():
@@ -119,10 +121,8 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _step_back(folder: str) -> None:
-    """Moves a folder from the beginning of sys.path to its place behind the standard library."""
-    if folder in sys.path:
-        sys.path.remove(folder)
+def keep_on_path(folder: str) -> None:
+    """Puts a folder on sys.path behind the standard library, unless it is there."""
     if folder not in sys.path:
         last = max((index for index, entry in enumerate(sys.path) if _is_standard(entry)), default=-1)
         sys.path.insert(last + 1, folder)
