@@ -31,6 +31,7 @@ from lrtui.training.exits import exits_told
 
 _STANDARD = tuple({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib")})
 _DTYPE, _DEVICE = torch.get_default_dtype(), torch.get_default_device()
+_INTEROP = torch.set_num_interop_threads
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 entries: list[str] = []
@@ -106,10 +107,12 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
         torch.set_default_device(None)
     sys.argv = [str(path)]
     sys.path[:0] = folders
+    torch.set_num_interop_threads = _set_interop_threads  # type: ignore[assignment]  # its parameter has another name
     try:
         with exits_told(path.name):
             yield
     finally:
+        torch.set_num_interop_threads = _INTEROP
         for folder in folders:
             if folder in sys.path:  # the code may have changed the list
                 sys.path.remove(folder)
@@ -119,6 +122,12 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
         for number, handler in handlers.items():
             if signal.getsignal(number) is not handler and handler is not None:
                 signal.signal(number, handler)
+
+
+def _set_interop_threads(count: int) -> None:
+    """torch's function, which a process may call once: a later lane's import asks for what is set already."""
+    if count != torch.get_num_interop_threads():
+        _INTEROP(count)
 
 
 def keep_on_path(folder: str) -> None:

@@ -104,7 +104,7 @@ class Turn:
             self._trained_s += time.perf_counter() - began
             if not self.over and self._cadence.due(self._lasted_s(), self.steps) and not self._keeper.busy(self.index):
                 self._keep()
-        except (Exception, SystemExit) as error:  # a task's mistake, or its exit(), ends its lane and no other
+        except BaseException as error:  # a task's mistake, its exit() or KeyboardInterrupt, ends its lane and no other
             self._fail(error)
         self._random = rng.capture(self._device)
         self._follow_policy()
@@ -151,7 +151,7 @@ class Turn:
             if ready:
                 self._ready()
             return act()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self._fail(error)
             return f"{REFUSED}{line(error)[:300]}"
         finally:

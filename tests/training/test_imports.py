@@ -55,6 +55,7 @@ weights = torch.zeros(3)
 assert weights.dtype == torch.float32, weights.dtype
 torch.set_default_dtype(torch.float64)
 """,
+    "scripts/threads.py": "import torch\ntorch.set_num_threads(1)\ntorch.set_num_interop_threads(3)\n",
     "scripts/logs.py": """
 import logging, os, sys
 logging.basicConfig(stream=sys.stderr)
@@ -145,8 +146,8 @@ def said(tmp_path_factory) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", [
     "scripts/argparse_defaults.py", "scripts/trains.py", "scripts/start_method.py", "scripts/handlers.py", "scripts/logs.py",
-    "scripts/types_of_numbers.py", "scripts/odd name.v2.py", "unused/task.py", "own/task.py", "left/task.py",
-    "package/inner/task.py", "open/part/task.py", "modules/mine.py"])
+    "scripts/threads.py", "scripts/types_of_numbers.py", "scripts/odd name.v2.py", "unused/task.py", "own/task.py",
+    "left/task.py", "package/inner/task.py", "open/part/task.py", "modules/mine.py"])
 def test_it_is_built_as_the_script_would_be(said, name):
     assert said[name] == ""
 

@@ -246,7 +246,8 @@ def test_commands_reach_their_lane_through_the_store_and_are_acknowledged(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough")]
+    ("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough"),
+                       ("Interrupts", "KeyboardInterrupt: enough")]
 )
 def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, line, tmp_path):
     race = make_race([{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task=task, epochs=20)
