@@ -25,7 +25,6 @@ from lrtui.store.recorder import Recorder
 from lrtui.store.snapshots import Kept
 from lrtui.training import environment, rng, snapshot
 from lrtui.training.berth import Berth
-from lrtui.training.exits import exits_told
 from lrtui.training.failure import failure, line, not_taken_up
 from lrtui.training.keeper import Cadence, Keeper
 from lrtui.training.loop import Events, Training, train_lane
@@ -181,8 +180,7 @@ class Turn:
 
     def _begin(self, state: dict[str, Any] | None) -> None:
         """Builds the lane where a snapshot left it, or at step 0."""
-        environment.enter(self._race)
-        with exits_told(self._race.task.short):
+        with environment.entered(self._race):
             self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
         self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training))
