@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lrtui.core.spec import Race
+from lrtui.store.reader import Reader
+from lrtui.store.rundir import find
+
 SHADOWS = ("random", "queue", "types", "select", "statistics", "torch", "numpy", "click", "textual", "msgspec", "lrtui_task")
 TASK = '''
 import argparse
@@ -64,7 +68,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lrtui(folder: Path, *args: str, flags: tuple[str, ...] = ("-P",)) -> subprocess.CompletedProcess[str]:
     """The command, whose path of modules has no folder of the user's."""
     return subprocess.run([sys.executable, *flags, "-m", "lrtui", *args], cwd=folder, capture_output=True, text=True, check=False,
-                          env=os.environ | {"LRTUI_RUNS": str(folder / "runs"), "TERM": "dumb"})
+                          env=os.environ | {"LRTUI_RUNS": str(folder / "runs"), "TERM": "dumb", "HF_HOME": "/a/cache"})
+
+
+def newest_race(folder: Path) -> Race:
+    """The race of the newest run."""
+    reader = Reader(find(None, folder / "runs"))
+    try:
+        return reader.race
+    finally:
+        reader.close()
 
 
 @pytest.mark.parametrize("args", [
@@ -91,6 +104,10 @@ def test_a_task_beside_such_files_trains_and_its_numbers_are_in_every_record(fol
     assert lrtui(folder, "export", "--csv", str(folder / "out")).returncode == 0
     rows = list(csv.DictReader((folder / "out" / "A-steps.csv").open()))
     assert [float(row["error/mean"]) for row in rows] == told
+    page = folder / "race.html"
+    assert lrtui(folder, "report", "--html", str(page)).returncode == 0
+    assert newest_race(folder).environment["HF_HOME"] == "/a/cache"  # stays in the run's folder, and out of what is passed on
+    assert "/a/cache" not in page.read_text() + (folder / "out" / "race.json").read_text() + done.stdout
 
 
 def test_a_loss_that_will_not_do_is_told_without_a_traceback(folder):

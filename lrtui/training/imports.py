@@ -12,6 +12,7 @@ import ast
 import importlib
 import importlib.util
 import multiprocessing
+import os
 import re
 import signal
 import sys
@@ -28,6 +29,7 @@ from lrtui.core.errors import TaskError
 from lrtui.core.spec import CodeRef, TaskRef
 from lrtui.core.taskref import bundled_file, module_path
 from lrtui.training.exits import exits_told
+from lrtui.training.traces import is_users
 
 _STANDARD = tuple({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib")})
 _DTYPE, _DEVICE = torch.get_default_dtype(), torch.get_default_device()
@@ -107,12 +109,16 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
         torch.set_default_device(None)
     sys.argv = [str(path)]
     sys.path[:0] = folders
+    others = _of_equal_name(folders)
+    for name in others:
+        del sys.modules[name]
     torch.set_num_interop_threads = _set_interop_threads  # type: ignore[assignment]  # its parameter has another name
     try:
         with exits_told(path.name):
             yield
     finally:
         torch.set_num_interop_threads = _INTEROP
+        sys.modules.update(others)
         for folder in folders:
             if folder in sys.path:  # the code may have changed the list
                 sys.path.remove(folder)
@@ -122,6 +128,16 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
         for number, handler in handlers.items():
             if signal.getsignal(number) is not handler and handler is not None:
                 signal.signal(number, handler)
+
+
+def _of_equal_name(folders: list[str]) -> dict[str, ModuleType]:
+    """The modules that were imported from beside other code of the user's and that `folders` have, too: the helpers.py of a
+    task is not that of a schedule in another folder."""
+    elsewhere = tuple(folder + os.sep for folder in entries if folder not in folders)
+    loaded = {name: module for name, module in sys.modules.items()
+              if (file := getattr(module, "__file__", None)) and file.startswith(elsewhere) and is_users(file)}
+    return {name: module for name, module in loaded.items() if any(
+        Path(folder, name.partition(".")[0] + end).exists() for folder in folders for end in (".py", "/__init__.py"))}
 
 
 def _set_interop_threads(count: int) -> None:

@@ -57,7 +57,8 @@ def new_model(task: Task) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise TaskError(f"model() gave a {type(model).__name__}", "expected a new torch.nn.Module")
     if model in _models:
-        raise TaskError("model() gave the same model twice", "expected a new one each time: build it in model(), not in the module")
+        raise TaskError("model() gave the same model twice",
+                        "expected a new one each time: build it in model(), not in the module")
     _models.add(model)
     return model
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from lrtui.core.spec import CodeRef
+from lrtui.training.task import own_code
+
 TASK = '''
 
 class Task:
@@ -142,6 +145,20 @@ def said(tmp_path_factory) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     found = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith('["'))
     return {name: found[ref].replace(str(folder), "") for name, ref in refs.items()}
+
+
+def test_files_and_their_helpers_may_have_the_names_of_others_in_other_folders(tmp_path):
+    for side in ("left", "right"):
+        (tmp_path / side / "parts").mkdir(parents=True)
+        (tmp_path / side / "helpers.py").write_text("import parts.inner\nside = parts.inner.side\n")
+        (tmp_path / side / "parts" / "inner.py").write_text(f"side = '{side}'\n")
+        (tmp_path / side / "parts" / "__init__.py").write_text("")
+        (tmp_path / side / "task.py").write_text("import helpers\nclass Row: side = helpers.side\n")
+    refs = [CodeRef("file", str(tmp_path / side / "task.py"), "Row") for side in ("left", "right", "left")]
+    made = [own_code(ref) for ref in refs]
+    assert [row.side for row in made] == ["left", "right", "left"]
+    assert [sys.modules[row.__module__].__file__ for row in made] == [ref.target for ref in refs]
+    assert made[0].__module__ != made[1].__module__
 
 
 @pytest.mark.parametrize("name", [
