@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from lrtui.core import environment
 from lrtui.core.crewtalk import TRAINERS, Answer, Preview, Request
 from lrtui.core.errors import LaunchError, LrtuiError, RunError, ScenarioError
 from lrtui.core.spec import Race
@@ -42,7 +43,7 @@ class Crew:
         self._lock = threading.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the crew does
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lrtui.training"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            [sys.executable, "-P", "-m", "lrtui.training"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             start_new_session=True)
 
     def preview(self, race: Race, steps_per_epoch: int | None = None, own_code: bool = False) -> list[Preview]:
@@ -60,7 +61,7 @@ class Crew:
         From then on the crew needs nobody: this object has nothing left to do.
         """
         try:
-            reply = self._ask(Request("start", race, str(runs), trainers, on_alert))
+            reply = self._ask(Request("start", race, str(runs.absolute()), trainers, on_alert))
         except KeyboardInterrupt:  # nobody would know of the race that it is about to start
             self._process.terminate()
             raise
@@ -72,7 +73,7 @@ class Crew:
         commands that wait (a rewind, a fork) are carried out. RunError where the run has a crew, or has no snapshots."""
         race = resumable(run)
         try:
-            self._ask(Request("resume", race, str(run.parent), trainers, on_alert, run=str(run)))
+            self._ask(Request("resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())))
         except KeyboardInterrupt:
             self._process.terminate()
             raise
@@ -92,6 +93,7 @@ class Crew:
     def _ask(self, request: Request) -> Answer:
         assert self._process.stdin
         assert self._process.stdout
+        request = msgspec.structs.replace(request, race=environment.recorded(request.race))
         with self._lock:
             try:
                 self._process.stdin.write(msgspec.json.encode(request) + b"\n")

@@ -56,6 +56,18 @@ class Column(msgspec.Struct, frozen=True, array_like=True):
         return array.repeat(count) if len(array) == 1 else array  # a tenth of what broadcast_to takes, for a block
 
 
+RESERVED = frozenset((
+    "loss", "applied_lr", "next_lr", "grad_norm", "seconds", "gain", "step_size", "rate_p10", "rate_p50", "rate_p90", "realised",
+    "update_ratio", "val_loss", "event", "lane", "first", "step", "steps", "epoch", "metrics"))
+"""Names of columns, and of keys of their lines in `--json`, that no number of a task's loss may have."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a column of that name is lrtui's own; those of further param groups end in a number: "applied_lr/1"."""
+    family, _, group = name.partition("/")
+    return family in RESERVED and (not group or group.isdecimal())
+
+
 _WIDTHS = {"f4": 4, "f8": 8}
 
 
@@ -100,7 +112,8 @@ class Steps(Event, frozen=True, kw_only=True):
     """A block of consecutive steps, from step `first` (counted from 0). NaN in `loss` is what was measured.
 
     Columns: `loss`, `applied_lr` (what the optimizer's pre-hook saw), `next_lr`, `grad_norm`, `seconds` (time of the
-    step, without samples and validation); further param groups as `applied_lr/1`, `next_lr/1`, ...
+    step, without samples and validation); further param groups as `applied_lr/1`, `next_lr/1`, ... Columns of other names are
+    numbers that the task's loss gave beside the loss; NaN where it gave none.
     """
 
     first: Step

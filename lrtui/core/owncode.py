@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lrtui.core.spec import CodeRef, Race, ScheduleSpec
+from lrtui.core.spec import CodeRef, Race, ScheduleSpec, TaskRef
 
 
 def own_code(race: Race) -> list[str]:
     """The files (absolute paths) and modules of which the race's task and schedules are made; none where it is bundled."""
-    places = [] if race.task.kind == "bundled" else [_place(race.task.kind, race.task.target)]
-    places += [_place(code.kind, code.target) for lane in race.lanes for code in _codes(lane.schedule)]
-    return list(dict.fromkeys(places))
+    return list(dict.fromkeys(_place(ref.kind, ref.target) for ref in code_refs(race)))
+
+
+def code_refs(race: Race) -> list[TaskRef | CodeRef]:
+    """The references to a person's own code that a race holds: its task's first, then those of its schedules."""
+    task = [] if race.task.kind == "bundled" else [race.task]
+    return [*task, *(code for lane in race.lanes for code in _codes(lane.schedule))]
 
 
 def _codes(schedule: ScheduleSpec | None) -> Iterator[CodeRef]:

@@ -30,6 +30,8 @@ class CodeRef(msgspec.Struct, frozen=True):
     kind: Literal["file", "module"]
     target: str
     name: str
+    found_in: str = ""
+    """Of a module: the entry of sys.path under which it was found; "" in runs of older versions."""
 
     def __str__(self) -> str:
         return f"{self.target}:{self.name}"
@@ -68,9 +70,16 @@ class TaskRef(msgspec.Struct, frozen=True):
     kind: Literal["bundled", "file", "module"]
     target: str
     name: str
+    found_in: str = ""
+    """Of a module: the entry of sys.path under which it was found; "" in runs of older versions."""
 
     def __str__(self) -> str:
         return self.name if self.kind == "bundled" else f"{self.target}:{self.name}"
+
+    @property
+    def short(self) -> str:
+        """The reference without the folders of its file."""
+        return f"{self.target.rpartition('/')[2]}:{self.name}" if self.kind == "file" else str(self)
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -146,6 +155,10 @@ class Race(msgspec.Struct, frozen=True):
     goes back to its last good snapshot, with half the rate."""
     snapshots: Snapshots = Snapshots()
     relegation: Relegation | None = None
+    folder: str = ""
+    """The working directory of the race's trainers; "" before the race is started, and in runs of older versions."""
+    environment: dict[str, str] = {}
+    """Environment variables that the task's code may need when the race is taken up elsewhere (core/environment.py)."""
 
     @property
     def budget(self) -> str:

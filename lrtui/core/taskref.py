@@ -36,8 +36,9 @@ def resolve(text: str, folder: Path, table: Table) -> TaskRef:
             path = _file(target, folder)
             _check_name(path, name, ast.ClassDef)
             return TaskRef("file", str(path), name)
-        _check_name(_module_file(target), name, ast.ClassDef)
-        return TaskRef("module", target, name)
+        path, entry = _module_file(target)
+        _check_name(path, name, ast.ClassDef)
+        return TaskRef("module", target, name, entry)
     except TaskError as error:
         raise table.error("task", error.message, error.hint) from error
 
@@ -52,8 +53,8 @@ def resolve_code(text: str, folder: Path, what: str) -> CodeRef:
         path = _file(target, folder)
         found = CodeRef("file", str(path), name)
     else:
-        path = _module_file(target)
-        found = CodeRef("module", target, name)
+        path, entry = _module_file(target)
+        found = CodeRef("module", target, name, entry)
     _check_name(path, name, ast.ClassDef if what == "class" else ast.FunctionDef)
     if what == "class":
         _check_steps(path, name)
@@ -63,6 +64,14 @@ def resolve_code(text: str, folder: Path, what: str) -> CodeRef:
 def bundled_file(name: str) -> tuple[Path, str]:
     """File and class of a bundled task by convention: sprite-generator is SpriteGenerator in sprite_generator.py."""
     return BUNDLED / "tasks" / f"{name.replace('-', '_')}.py", "".join(word.capitalize() for word in name.split("-"))
+
+
+def module_path(module: str, found_in: str) -> Path | None:
+    """The source file that a module has under `found_in` ("": wherever Python finds it); None where it is not there."""
+    try:
+        return _module_file(module, [found_in] if found_in else None)[0]
+    except (TaskError, OSError):
+        return None
 
 
 def _bundled(name: str) -> TaskRef:
@@ -81,17 +90,20 @@ def _file(target: str, folder: Path) -> Path:
         raise TaskError(f'"{one_line(target)[:200]}": {error}', "a Python file") from error
 
 
-def _module_file(module: str) -> Path:
-    """The source file of a module, found along sys.path and the working folder without importing its parents."""
-    path: list[str] | None = [str(Path.cwd()), *sys.path]
+def _module_file(module: str, path: list[str] | None = None) -> tuple[Path, str]:
+    """The source file of a module and the entry of sys.path, or the working directory, under which it is found; its parents
+    are not imported."""
+    entry = ""
+    path = path or [str(Path.cwd()), *sys.path]
     for part in module.split("."):
         spec = importlib.machinery.PathFinder.find_spec(part, path) if part.isidentifier() else None
         if spec is None:
             raise TaskError(f'no module "{one_line(module)}"', "a module that Python finds from this folder")
-        path = list(spec.submodule_search_locations) if spec.submodule_search_locations else []
+        path = list(spec.submodule_search_locations or ())
+        entry = entry or str(Path(path[0] if path else spec.origin or "").parent.absolute())
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise TaskError(f'module "{one_line(module)}" has no Python source', "a module written in Python")
-    return Path(spec.origin)
+    return Path(spec.origin), entry
 
 
 def _tree(path: Path) -> ast.Module:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrtui.core.axes import XAxis
+from lrtui.core.events import is_reserved
 from lrtui.core.growing import Growing
 from lrtui.core.lane import LaneState
 from lrtui.core.series import Places, Series, Window
@@ -21,7 +22,7 @@ from lrtui.core.state import RaceState
 from lrtui.core.text import one_line
 
 SELDOM = ("grad_norm",)
-"""Columns that are measured at some steps only, and hold NaN at the others."""
+"""Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that a task's loss gives."""
 METRIC = "metrics."
 """Before the name of a task's metric that is also the name of something recorded at each step."""
 SMOOTHED = 3
@@ -70,10 +71,12 @@ class Track(NamedTuple):
 
 
 def quantities(state: RaceState) -> list[Quantity]:
-    """The loss, and what any lane has: validation loss, metrics in their order, then what is measured, then the rates."""
+    """The loss, and what any lane has: numbers that the task's loss gave, validation loss, metrics in their order, then what is
+    measured, then the rates."""
     found: dict[str, None] = {"loss": None}
     known: set[str] = set().union(*(each for lane in state.lanes for each in (lane.columns, lane.measured)))
     metrics = dict.fromkeys(name for lane in state.lanes for name in lane.evaluations.metrics)
+    found |= dict.fromkeys(sorted(name for lane in state.lanes for name in lane.columns if not is_reserved(name)))
     found |= dict.fromkeys(METRIC + name if name in known else name for name in sorted(metrics, key="val_loss".__ne__))
     for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
         names = [name for name in known if name.split("/")[0] == family]
@@ -83,7 +86,7 @@ def quantities(state: RaceState) -> list[Quantity]:
 
 def track(lane: LaneState, name: str) -> Track | None:
     """A quantity of a lane; None where it has no value yet. `update_ratio` is a ratio here, not its logarithm."""
-    if name in lane.columns and name not in SELDOM:
+    if name in lane.columns and name not in SELDOM and is_reserved(name):
         return Track(None, lane.columns[name]) if len(lane.columns[name]) else None
     gather = _seldom if name in lane.columns else _measured if name in lane.measured else _evaluated
     sparse = gather(lane, name)

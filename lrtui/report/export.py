@@ -215,5 +215,6 @@ def _about(run: Path, record: Record, lanes: list[Lane], files: Mapping[int, _La
             "files": {name: {"file": table.path.name, "rows": table.rows} for name, table in files[index].tables.items()}
             if index in files else {}})
     name = os.fsencode(run.name).decode("utf-8", "replace")
-    return {"run": name, "created": record.created, "lrtui": record.version, "race": sound(msgspec.to_builtins(record.race)),
+    race = msgspec.structs.replace(record.race, environment={})  # it is the machine's affair, and files are passed on
+    return {"run": name, "created": record.created, "lrtui": record.version, "race": sound(msgspec.to_builtins(race)),
             "scenario": scenario_text(record.race), "lanes": sound(entries)}

@@ -55,5 +55,6 @@ def _comes_along(race: Race) -> bool:
 
 
 def _bare(race: Race) -> Race:
-    """Without the places at which schedules stand in a file."""
-    return msgspec.structs.replace(race, lanes=tuple(msgspec.structs.replace(lane, schedule_at="") for lane in race.lanes))
+    """Without the places at which schedules stand in a file, and where it was started."""
+    lanes = tuple(msgspec.structs.replace(lane, schedule_at="") for lane in race.lanes)
+    return msgspec.structs.replace(race, lanes=lanes, folder="", environment={})

@@ -28,12 +28,14 @@ AT_ONCE = 3
 class Announcer:
     """Looks for new alerts when it is asked to, and tells the command of each; what goes wrong becomes a line of the log."""
 
-    def __init__(self, command: str, race: Race, writer: Writer, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, command: str, race: Race, writer: Writer, limit_s: float = LIMIT_S, folder: str | None = None) -> None:
+        """`folder`: the working directory of the command; None: that of this process."""
         self.race = race
         """With all lanes that have joined."""
         self._command = command
         self._writer = writer
         self._limit_s = limit_s
+        self._folder = folder
         self._seen = 0
         self._waiting: deque[Alerted] = deque()
         self._running: dict[threading.Thread, subprocess.Popen[bytes]] = {}
@@ -77,7 +79,8 @@ class Announcer:
         lane = self.race.lanes[event.lane]
         line = {**alert_line(event, lane.letter), "name": lane.name, "run": str(self._writer.run)}
         try:
-            process = subprocess.Popen(self._command, shell=True, stdin=subprocess.PIPE, start_new_session=True)
+            process = subprocess.Popen(self._command, shell=True, stdin=subprocess.PIPE, cwd=self._folder,
+                                       start_new_session=True)
         except OSError as error:
             self._note(event.lane, str(error))
             return

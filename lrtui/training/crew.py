@@ -43,11 +43,12 @@ OLD_S = 10.0
 class Crew:
     """A race that has been started: its trainers, and the record of what becomes of them."""
 
-    def __init__(self, run: Path, race: Race, on_alert: str = "") -> None:
+    def __init__(self, run: Path, race: Race, on_alert: str = "", folder: str | None = None) -> None:
+        """`folder`: the working directory of `on_alert`; None: that of this process."""
         self.run = run
         self.race = race
         self._writer = Writer(run, "crew")
-        self._announcer = Announcer(on_alert, race, self._writer)
+        self._announcer = Announcer(on_alert, race, self._writer, folder=folder)
         self._referee: Referee | None = None
         self._trainers: dict[int, Outpost] = {}
         self._devices: list[str] = []

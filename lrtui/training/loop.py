@@ -22,7 +22,7 @@ from lrtui.core.errors import ScenarioError, TaskError
 from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Planned, Sampled, Started
 from lrtui.core.sampling import Sampling
 from lrtui.core.spec import Race
-from lrtui.training import optimizers, param_groups, rng, snapshot as snapshots, task as tasks
+from lrtui.training import losses, optimizers, param_groups, rng, snapshot as snapshots, task as tasks
 from lrtui.training.batches import Batches, loader
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
@@ -166,15 +166,17 @@ def train_lane(training: Training) -> Events:
             probe.resume()
             for batch in training.batches(epoch):
                 if training.closure:
-                    probe.check_after(optimizer.step(_closure(training, batch)))  # LBFGS returns the loss
+                    beside: list[dict[str, float | Tensor]] = []
+                    loss = optimizer.step(_closure(training, batch, beside))  # LBFGS returns the first one's loss
+                    probe.check_after(loss, beside[0])
                 else:
                     probe.before_forward()
                     optimizer.zero_grad()
-                    loss = task.loss(model, batch)  # forward, loss
+                    loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)  # forward, loss
                     loss.backward()
-                    probe.check(loss)  # raises NonFinite: then there is no update
+                    probe.check(loss, numbers)  # raises NonFinite: then there is no update
                     optimizer.step()
-                    probe.after_update(loss, partial(task.loss, model, batch))  # measures a few of the steps
+                    probe.after_update(loss, partial(_loss, training, batch))  # measures a few of the steps
                 training.schedule.after_batch()
                 probe.close_step(ends_epoch=training.ends_epoch(probe.step))
                 yield None  # here, and where a validation says None, a snapshot may be taken
@@ -190,13 +192,19 @@ def train_lane(training: Training) -> Events:
     yield Ended(lane=training.index, at=time.time(), step=probe.step, reason="finished")
 
 
-def _closure(training: Training, batch: Any) -> Any:
+def _closure(training: Training, batch: Any, beside: list[dict[str, float | Tensor]]) -> Any:
+    """What LBFGS calls, several times a step; the numbers beside each loss are added to `beside`."""
     def closure() -> Tensor:
         training.optimizer.zero_grad()
-        loss = training.task.loss(training.model, batch)
+        loss, numbers = losses.of_step(training.task.loss(training.model, batch), training.race.task)
         loss.backward()
+        beside.append(numbers)
         return loss
     return closure
+
+
+def _loss(training: Training, batch: Any) -> Tensor:
+    return losses.scalar(training.task.loss(training.model, batch), training.race.task)
 
 
 def _end_epoch(training: Training, epoch: int) -> Events:
@@ -232,9 +240,9 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
         for fetched in training.validation:
             batch = tasks.to_device(fetched, training.device)
             with torch.no_grad():
-                measured = {"val_loss": training.task.loss(training.model, batch)}
+                measured: dict[str, Any] = {"val_loss": _loss(training, batch)}
                 if hasattr(training.task, "metrics"):
-                    measured |= dict(training.task.metrics(training.model, batch))
+                    measured |= losses.metrics(training.task.metrics(training.model, batch), training.race.task)
             count = tasks.batch_length(batch)
             samples += count
             for name, value in measured.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -80,6 +80,8 @@ class Probe:
         self._applied: list[list[float]] = [[] for _ in self._groups]
         self._next: list[list[float]] = [[] for _ in self._groups]
         self._seconds: list[float] = []
+        self._beside: dict[str, list[Any]] = {}
+        """Numbers that the task's loss gave beside the loss, by name; NaN at steps at which it did not."""
         self._followers: list[AnyEvent] = []
         self._epoch_losses = array("d")
         self._found, self._one = torch.zeros(1), torch.ones(1)
@@ -119,8 +121,11 @@ class Probe:
             self._judge.measured(self.step, sample.gain, sample.change, (sample.loss, sample.initial))
             self._judge.unmeasured = self.gauge.unmeasured if self.gauge else ""
 
-    def check(self, loss: Tensor) -> None:
-        """Takes loss and gradients of a step that is about to update the weights; raises NonFinite if it must not."""
+    def check(self, loss: Tensor, beside: Mapping[str, float | Tensor]) -> None:
+        """Takes loss and gradients of a step that is about to update the weights, and the numbers `beside` the loss; raises
+        NonFinite if it must not."""
+        if beside or self._beside:
+            self._take_beside(beside)
         if loss.dtype == torch.float64:
             self._exact = "f8"
         if self._deferred:
@@ -135,9 +140,9 @@ class Probe:
         if self.bad:
             raise self.bad
 
-    def check_after(self, loss: Tensor) -> None:
+    def check_after(self, loss: Tensor, beside: Mapping[str, float | Tensor]) -> None:
         """The same for an optimizer that has updated already: a bad update is taken back."""
-        self.check(loss)
+        self.check(loss, beside)
         self._keep()
 
     def close_step(self, *, ends_epoch: bool) -> None:
@@ -196,7 +201,7 @@ class Probe:
             told += [self._block(count), *self._verdicts(count, last)]
             self._first += count
             self._settled -= count
-            for column in (self._losses, self._norms, self._seconds, *self._applied, *self._next):
+            for column in (self._losses, self._norms, self._seconds, *self._applied, *self._next, *self._beside.values()):
                 del column[:count]
         told += self._followers
         self._followers.clear()
@@ -213,7 +218,9 @@ class Probe:
         return {
             "step": self.step, "first": self._first, "exact": self._exact == "f8", "alerted": self._alerted,
             "losses": list(self._losses), "norms": list(self._norms), "seconds": list(self._seconds),
-            "applied": [list(rates) for rates in self._applied], "epoch_losses": torch.from_numpy(np.array(self._epoch_losses)),
+            "applied": [list(rates) for rates in self._applied],
+            "beside": {name: list(values) for name, values in self._beside.items()},
+            "epoch_losses": torch.from_numpy(np.array(self._epoch_losses)),
             "judge": remembered(self._judge), "told": msgspec.structs.asdict(self._told),
             "alarm": list(self._alarm) if self._alarm else None, "spikes": list(self._spikes),
             "gauge": self.gauge.state_dict() if self.gauge else None}
@@ -224,6 +231,7 @@ class Probe:
         self._exact, self._alerted = "f8" if kept["exact"] else "f4", kept["alerted"]
         self._losses, self._norms, self._seconds = list(kept["losses"]), list(kept["norms"]), list(kept["seconds"])
         self._settled = len(self._losses)
+        self._beside = {name: list(values) for name, values in kept.get("beside", {}).items()}  # older ones have none
         for rates, before in zip(self._applied, kept["applied"], strict=False):
             rates[:] = before
         for rates in self._applied[len(kept["applied"]):]:  # of param groups that the lane had not
@@ -236,6 +244,14 @@ class Probe:
         if self.gauge and kept["gauge"]:
             self.gauge.load_state_dict(kept["gauge"])
         self._keep()
+
+    def _take_beside(self, beside: Mapping[str, float | Tensor]) -> None:
+        """Notes the numbers of a step; called before its loss is noted."""
+        for name in beside.keys() - self._beside.keys():
+            self._beside[name] = [math.nan] * len(self._losses)
+        for name, values in self._beside.items():
+            value = beside.get(name, math.nan)
+            values.append(value.item() if isinstance(value, Tensor) and not self._deferred else value)
 
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         for applied, group in zip(self._applied, self._groups, strict=True):
@@ -260,6 +276,10 @@ class Probe:
         if not self._deferred or self.bad or not self._losses[fresh]:
             return
         self._losses[fresh], self._norms[fresh] = numbers(self._losses[fresh]), numbers(self._norms[fresh])
+        for values in self._beside.values():
+            waiting = [index for index, value in enumerate(values) if isinstance(value, Tensor)]
+            for index, value in zip(waiting, numbers([values[index] for index in waiting]) if waiting else (), strict=True):
+                values[index] = value
         for index in range(self._settled, len(self._losses)):
             self._judge_step(index)
             if self.bad:
@@ -283,7 +303,8 @@ class Probe:
         """The step at `index` of the block is the lane's last: what came after it is undone and forgotten."""
         norm = self._norms[index]
         self.bad = NonFinite(self._first + index, self._losses[index], math.nan if norm is None else norm)
-        del self._losses[index + 1:], self._norms[index + 1:]
+        for column in (self._losses, self._norms, *self._beside.values()):
+            del column[index + 1:]
         for rates in (*self._applied, *self._next):
             rates[index:] = [math.nan]  # nothing was applied at this step, and nothing will be at the next
         self._seconds[index:] = [time.perf_counter() - self._mark]
@@ -301,6 +322,7 @@ class Probe:
             suffix = f"/{index}" if index else ""
             columns["applied_lr" + suffix] = Column.pack(applied[:count])
             columns["next_lr" + suffix] = Column.pack(following[:count])
+        columns |= {name: Column.pack(values[:count]) for name, values in self._beside.items()}
         return Steps(lane=self.lane, at=time.time(), first=self._first, count=count, columns=columns)
 
     def _verdicts(self, count: int, last: bool) -> Iterator[AnyEvent]:

@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
+from lrtui.core import environment
 from lrtui.core.crewtalk import Answer, Request
 from lrtui.core.errors import LrtuiError
+from lrtui.core.owncode import code_refs
 from lrtui.store.rundir import CREW_LOG
 from lrtui.store.writer import create_run
 from lrtui.training.crew import Crew
@@ -54,13 +56,14 @@ def main() -> None:
     """Answers requests until one starts a race; then sees it through. Ends when whoever asked is gone before that."""
     context.set_forkserver_preload(PRELOAD)
     requests, replies = _private_pipes()
+    folder = _leave_folder()
     forkserver.ensure_running()
     scout = Scout()
     for line in requests:
         request = msgspec.json.decode(line, type=Request)
         try:
             answer = scout.ask(request)
-            started = _begin(request, answer) if request.kind != "preview" and not answer.error else None
+            started = _begin(request, answer, folder) if request.kind != "preview" and not answer.error else None
             answer = msgspec.structs.replace(answer, run=str(started.run) if started else "")
         except LrtuiError as error:
             started, answer = None, Answer(error=error.message, hint=error.hint)
@@ -72,19 +75,35 @@ def main() -> None:
             scout.close()
             started.see_through()
             return
+        if code_refs(request.race) and (request.own_code or request.kind != "preview"):
+            scout.close()  # it has imported this race's code, and must not answer for another's
+            scout = Scout()
 
 
-def _begin(request: Request, answer: Answer) -> Crew:
+def _begin(request: Request, answer: Answer, folder: str) -> Crew:
     """A crew at work on a new run, or on one that is taken up again."""
     run = Path(request.run) if request.kind == "resume" else create_run(Path(request.runs), request.race)
     to_log(run / CREW_LOG)
-    crew = Crew(run, request.race, request.on_alert)
+    crew = Crew(run, request.race, request.on_alert, folder)
     if request.kind == "resume":
         crew.resume(answer.devices, request.trainers)
     else:
         crew.start(answer.devices, request.trainers)
         crew.note(answer.previews)
     return crew
+
+
+def _leave_folder() -> str:
+    """Leaves the folder in which this process was started, and returns it: it may be deleted or unmounted while the race goes
+    on, and processes can no longer be started in it then. Trainers go to the race's own folder (training/environment.py)."""
+    try:
+        folder = os.getcwd()
+    except OSError:
+        folder = os.sep
+    if path := os.environ.get("PYTHONPATH"):
+        os.environ["PYTHONPATH"] = environment.absolute(path, folder)
+    os.chdir(os.sep)
+    return folder
 
 
 def _private_pipes() -> tuple[Any, Any]:

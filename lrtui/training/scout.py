@@ -22,7 +22,8 @@ from lrtui.core.crewtalk import Answer, Preview, Request
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.spec import Lane, Race, ScheduleSpec, TaskRef
 from lrtui.core.text import one_line
-from lrtui.training import devices, task as tasks
+from lrtui.training import devices, environment, task as tasks
+from lrtui.training.failure import line
 from lrtui.training.loop import horizon
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
 from lrtui.training.schedules import Horizon, Schedule
@@ -47,6 +48,7 @@ def answer(request: Request) -> Answer:
     """The answer; what a person can mend is in its `error`."""
     race = request.race
     try:
+        environment.enter(race)
         shape = _shape(request)
         previews = [_preview(request, lane, shape) for lane in race.lanes]
         if request.kind == "preview":
@@ -57,8 +59,9 @@ def answer(request: Request) -> Answer:
         return Answer(devices=devices.deal(race.device, len(race.lanes)), previews=notes)
     except LrtuiError as error:
         return Answer(error=error.message, hint=error.hint)
-    except Exception:  # a bug of ours must not take the picker with it
-        return Answer(error="the schedules could not be previewed", hint=one_line(traceback.format_exc()[-300:]))
+    except Exception as error:  # a bug of ours must not take the picker with it
+        traceback.print_exc()
+        return Answer(error="the schedules could not be previewed", hint=line(error))
 
 
 def serve(connection: Connection) -> None:
@@ -99,7 +102,7 @@ def _preview(request: Request, lane: Lane, shape: Shape) -> Preview:
             raise
         what = f"{lane.optimizer}, {spec}" if spec else str(lane.optimizer)
         if spec and spec.runs_code:
-            raise ScenarioError(f"{_place(race, lane)} ({what}): {type(error).__name__}: {one_line(str(error))}",
+            raise ScenarioError(f"{_place(race, lane)} ({what}): {line(error)}",
                                 f"expected {_own_name(spec)} to take what the scenario gives it") from error
         raise ScenarioError(f"{_place(race, lane)} ({what}): {one_line(str(error))}",
                             "expected options that torch accepts") from error

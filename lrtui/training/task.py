@@ -1,12 +1,8 @@
-"""What a task is, and how a reference becomes one. The only place that imports a person's code."""
+"""What a task is, and how a reference becomes one."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 import weakref
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -16,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from lrtui.core.errors import TaskError
 from lrtui.core.spec import CodeRef, TaskRef
 from lrtui.core.taskref import bundled_file
+from lrtui.training.imports import import_code
 
 
 @runtime_checkable
@@ -43,10 +40,15 @@ class Task(Protocol):
 
 def load(ref: TaskRef) -> Task:
     """The task that `ref` names, built."""
-    made = getattr(_module(ref), _class_name(ref), None)
+    made = getattr(import_code(ref), _class_name(ref), None)
     if not callable(made):
         raise TaskError(f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}")
-    task = made()
+    try:
+        task = made()
+    except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # not raised within it
+            raise TaskError(f"{ref.short} cannot be built: {error}", "expected a class built without arguments") from error
+        raise
     missing = [name for name in ("model", "dataset", "loss") if not callable(getattr(task, name, None))]
     if missing:
         raise TaskError(f'"{ref}" is no task: it has no {", ".join(missing)}', "expected the methods model, dataset and loss")
@@ -70,7 +72,7 @@ _models: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 def own_code(ref: CodeRef) -> Any:
     """The class or function that `ref` names, of a person's own."""
-    found = getattr(_module(ref), ref.name, None)
+    found = getattr(import_code(ref), ref.name, None)
     if not callable(found):
         raise TaskError(f'"{ref}" is not there', f"expected a class or function {ref.name} in {ref.target}")
     return found
@@ -121,20 +123,3 @@ def _length(data: Dataset[Any] | DataLoader[Any]) -> int | None:
 
 def _class_name(ref: TaskRef) -> str:
     return bundled_file(ref.name)[1] if ref.kind == "bundled" else ref.name
-
-
-def _module(ref: TaskRef | CodeRef) -> Any:
-    if ref.kind == "module":
-        sys.path.insert(0, str(Path.cwd()))
-        return importlib.import_module(ref.target)
-    # A task's file may import its neighbours, as a script may. A bundled one is found anew: lrtui may have been moved.
-    path = bundled_file(ref.name)[0] if ref.kind == "bundled" else Path(ref.target)
-    sys.path.insert(0, str(path.parent))
-    name = f"lrtui_task_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise TaskError(f"{path}: no such file", "expected a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickled datasets look their module up
-    spec.loader.exec_module(module)
-    return module

@@ -24,9 +24,9 @@ from lrtui.core.text import one_line
 from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder
 from lrtui.store.snapshots import Kept
-from lrtui.training import rng, snapshot
+from lrtui.training import environment, rng, snapshot
 from lrtui.training.berth import Berth
-from lrtui.training.failure import failure, not_taken_up
+from lrtui.training.failure import failure, line, not_taken_up
 from lrtui.training.keeper import PART_LEAST, PARTS, Cadence, Keeper
 from lrtui.training.loop import Events, Training, train_lane
 from lrtui.training.policy import Policy
@@ -114,7 +114,7 @@ class Turn:
             self._trained_s += time.perf_counter() - began
             if not self.over and self._cadence.due(self._lasted_s(), self.steps) and not self._keeper.busy(self.index):
                 self._keep()
-        except (Exception, SystemExit) as error:  # a task's mistake, or its exit(), ends its lane and no other
+        except BaseException as error:  # a task's mistake, its exit() or KeyboardInterrupt, ends its lane and no other
             self._fail(error)
         self._random = rng.capture(self._device)
         if self.over or self._acts():
@@ -187,9 +187,9 @@ class Turn:
             if ready:
                 self._ready()
             return act()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self._fail(error)
-            return f"{REFUSED}{one_line(str(error))[:200]}"
+            return f"{REFUSED}{line(error)[:300]}"
         finally:
             self._random = rng.capture(self._device)
 
@@ -217,7 +217,8 @@ class Turn:
 
     def _begin(self, state: dict[str, Any] | None) -> None:
         """Builds the lane where a snapshot left it, or at step 0."""
-        self._training = Training(self._race, self.index, self._device, snapshot=state)
+        with environment.entered(self._race):
+            self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
         total = self._training.horizon.steps
         every = max(PART_LEAST, math.ceil(total / PARTS)) if "rewind" in (self._race.on_nan, self._race.on_divergence) else 0
@@ -364,7 +365,7 @@ class Turn:
             state = snapshot.capture(training)
         except Exception as error:  # no memory for a copy, a state_dict of a task's own: the lane goes on without
             self._can_keep = False
-            self._note(f"no snapshots of this lane: {error}")
+            self._note(f"no snapshots of this lane: {line(error)}")
             return False
         self._cadence.taken(self._lasted_s(), self.steps)
         self._kept_at = self.steps

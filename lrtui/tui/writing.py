@@ -13,8 +13,8 @@ from lrtui.core.text import one_line
 
 def write_page(run: Path, path: Path) -> str:
     """What was written, in words, once it is there; LrtuiError with what `lrtui report` says where it could not be."""
-    done = subprocess.run([sys.executable, "-m", "lrtui", "report", str(run), "--html", str(path)], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, errors="replace", check=False)
+    command = [sys.executable, "-P", "-m", "lrtui", "report", str(run), "--html", str(path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode or not path.is_file():
         why = [line for line in done.stderr.splitlines() if line.strip()]
         raise LrtuiError(one_line(why[0].removeprefix("lrtui: ") if why else f"lrtui report ended with {done.returncode}"),

@@ -505,7 +505,8 @@ def test_a_module_task_is_sought_in_the_working_folder_and_never_run(folder, mon
     (folder / "pack" / "__init__.py").write_text("raise SystemExit('run')\n")
     (folder / "pack" / "mod.py").write_text("raise SystemExit('run')\nclass Mine: ...\n")
     monkeypatch.chdir(folder)
-    assert race(folder, 'task = "pack.mod:Mine"\nsteps = 1\n[[lane]]\n').task == TaskRef("module", "pack.mod", "Mine")
+    assert race(folder, 'task = "pack.mod:Mine"\nsteps = 1\n[[lane]]\n').task == TaskRef(
+        "module", "pack.mod", "Mine", str(folder))
     assert "pack" not in sys.modules
 
 

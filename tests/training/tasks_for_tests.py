@@ -150,6 +150,16 @@ class Quits(Plain):
         return loss
 
 
+class Interrupts(Plain):
+    """Raises what is no Exception under the same condition."""
+
+    def loss(self, model, batch):
+        loss = super().loss(model, batch)
+        if loss.item() > 1e3:
+            raise KeyboardInterrupt("enough")
+        return loss
+
+
 class Dies(Plain):
     """Kills its process under the same condition."""
 

@@ -1,6 +1,7 @@
 """Lanes that take turns in one trainer are what they would be alone: to the bit, paused or not, whatever befalls the others."""
 
 import math
+import re
 from functools import partial
 
 import pytest
@@ -245,7 +246,8 @@ def test_commands_reach_their_lane_through_the_store_and_are_acknowledged(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough")]
+    ("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough"),
+                       ("Interrupts", "KeyboardInterrupt: enough")]
 )
 def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, line, tmp_path):
     race = make_race([{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task=task, epochs=20)
@@ -259,7 +261,8 @@ def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, li
     assert "tasks_for_tests.py" in end.error
     assert "\x1b" not in end.error
     assert isinstance(alert, Alerted)
-    assert (alert.kind, alert.text) == ("error", line)
+    assert alert.kind == "error"
+    assert re.fullmatch(re.escape(line) + r" \(tasks_for_tests\.py:\d+\)", alert.text)
     assert end.step == seen_whole(lanes[1]) > 0
     assert column(lanes[1]) == column(train(plain, 1))[: end.step]
 

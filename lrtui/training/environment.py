@@ -1,0 +1,37 @@
+"""Puts a process that runs a task's code where the race was started: working directory and environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lrtui.core.errors import TaskError
+from lrtui.core.owncode import code_refs
+from lrtui.core.spec import Race
+from lrtui.training.exits import exits_told
+from lrtui.training.imports import keep_on_path
+
+
+@contextmanager
+def entered(race: Race) -> Iterator[None]:
+    """In the race's place, a lane is built: what its code says when it exits is told. The place is entered anew for each lane:
+    the code of another one may have changed the directory."""
+    enter(race)
+    with exits_told(race.task.short):
+        yield
+
+
+def enter(race: Race) -> None:
+    """Enters the race's working directory and sets its variables; TaskError where the directory is not there any more."""
+    os.environ.update(race.environment)
+    for entry in race.environment.get("PYTHONPATH", "").split(os.pathsep):
+        if entry:
+            keep_on_path(entry)
+    if not race.folder or not code_refs(race):
+        return
+    try:
+        os.chdir(race.folder)
+    except OSError as error:
+        raise TaskError(f"{race.folder}, the folder in which the race was started: {error.strerror or error}",
+                        "expected the folder as it was: relative paths of the task start from it") from error

@@ -1,0 +1,61 @@
+"""What a task says when it calls sys.exit(): argparse and its like print what is wrong and leave only a number to catch."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lrtui.core.errors import TaskError
+from lrtui.core.text import one_line
+from lrtui.training.traces import place
+
+MEMORY = 20
+"""Pieces of what was printed last that are kept."""
+
+
+class _Heard:
+    """A standard error that remembers what was written to it last."""
+
+    def __init__(self, stream: Any, pieces: deque[str]) -> None:
+        self._stream = stream
+        self._pieces = pieces
+
+    def write(self, text: Any) -> Any:
+        written = self._stream.write(text)
+        self._pieces.append((text if isinstance(text, str) else bytes(text).decode("utf-8", "replace"))[-1000:])
+        return written
+
+    @property
+    def buffer(self) -> _Heard:
+        """The stream of bytes below it, to which click writes."""
+        return _Heard(self._stream.buffer, self._pieces)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @property
+    def last_line(self) -> str:
+        lines = [line for line in "".join(self._pieces).splitlines() if line.strip()]
+        return one_line(lines[-1]) if lines else ""
+
+
+@contextmanager
+def exits_told(what: str) -> Iterator[None]:
+    """A sys.exit() within is raised as a TaskError that tells the last line which was printed on standard error."""
+    heard = _Heard(sys.stderr, deque(maxlen=MEMORY))
+    sys.stderr = heard
+    try:
+        yield
+    except SystemExit as error:
+        said = error.code if isinstance(error.code, str) else heard.last_line.rstrip(".")
+        call = f"sys.exit({error.code})" if isinstance(error.code, int) else "sys.exit()"
+        where = place(error)
+        raise TaskError(f"{what} called {call}" + (f" ({where})" if where else "") + (f": {said}" if said else ""),
+                        "expected code that can be imported: give its options defaults, or parse them under "
+                        '`if __name__ == "__main__":`') from error
+    finally:
+        if sys.stderr is heard:
+            sys.stderr = heard._stream
