@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,6 +224,20 @@ def test_a_search_that_is_interrupted_is_stopped(tmp_path, burst):
         assert front.leaves() == 130
         assert front.said == "lrtui: interrupted; the search has been stopped\n"
         front.ends("interrupted", "ended")
+
+
+@pytest.mark.xdist_group("crew")
+@pytest.mark.parametrize("how", ["--json", "--plain"])
+def test_a_race_whose_folder_is_deleted_is_ended_by_an_interrupt_too(tmp_path, how):
+    with Front(tmp_path, "race", *RACE, how) as front:
+        front.trains()
+        (crew,) = front._crews()
+        shutil.rmtree(front.run)
+        until(lambda: "the run's folder is gone: unless it is back within 60 s, the race ends" in front.said, "a word about it")
+        front.signalled(*BURSTS["int int"])
+        assert front.leaves() == 130
+        assert front.said.endswith("lrtui: interrupted; the run's folder is gone: the race has ended\n")
+        until(lambda: not crew.is_running() or crew.status() == psutil.STATUS_ZOMBIE, "the end of the crew")
 
 
 @pytest.mark.xdist_group("crew")

@@ -52,7 +52,7 @@ class _Front:
         self._follower = follower
         self._signals = signals
         self._resumed = resumed
-        self._stopping = self._hinted = False
+        self._stopping = self._hinted = self._missed = False
 
     def tell(self, lines: Lines) -> int:
         """All of it; the exit code."""
@@ -60,7 +60,7 @@ class _Front:
         with self._impatient():
             if self._resumed:
                 _until_taken_up(self._follower.run, self._came)
-            told = play(self._follower, lines, lambda: self._came() or (self._signals is not None and self._only_relegated()))
+            told = play(self._follower, lines, lambda: self._look() or self._came() or self._only_relegated())
         if not told:
             numbers = self._stop(for_good=not self._came())
             with self._impatient():
@@ -69,6 +69,8 @@ class _Front:
         if self._came():
             complain(f"interrupted; {self._fate()}")
             return ExitCode.INTERRUPTED
+        if self._follower.reader.gone:
+            complain(self._fate())
         return outcome(self._follower)
 
     def unheard(self, lost: OutputLost) -> int:
@@ -93,13 +95,21 @@ class _Front:
     def _came(self) -> bool:
         return self._signals is not None and self._signals.came()
 
+    def _look(self) -> bool:
+        """Says once that the run's folder is gone; False: what there is to tell is still told."""
+        if self._follower.reader.gone != self._missed:
+            self._missed = not self._missed
+            complain(self._follower.reader.trouble() if self._missed else "the run's folder is back: the race goes on")
+        return False
+
     def _impatient(self) -> AbstractContextManager[None]:
         return self._signals.impatient() if self._signals else nullcontext()
 
     def _only_relegated(self) -> bool:
         """Whether nothing is left but lanes that the race itself has paused: without a screen nobody would resume them."""
         state = self._follower.state
-        return state.race.relegation is not None and self._follower.caught_up and not state.training
+        relegates = self._signals is not None and state.race.relegation is not None
+        return relegates and self._follower.caught_up and not state.training
 
     def _stop(self, *, for_good: bool = False) -> list[int]:
         """Tells every lane to stop; the commands' numbers. Of a race that is being taken up, also those whose new beginning is
@@ -109,7 +119,10 @@ class _Front:
         try:
             numbers = follower.send(Stop(lane=lane.index, for_good=for_good) for lane in lanes)
         except StoreUnavailable as error:
-            raise LrtuiError("the race could not be told to stop: " + error.message, self._fate()) from error
+            crew = follower.reader.crew()
+            if crew is None or not crew.terminate():
+                raise LrtuiError("the race could not be told to stop: " + error.message, self._fate()) from error
+            numbers = []  # its crew ends it, as by Ctrl-C
         self._stopping = True
         return numbers
 
@@ -130,6 +143,8 @@ class _Front:
     def _fate(self) -> str:
         """What becomes of the race when this front has left, and how to come back to it."""
         name = one_line(self._follower.run.name)
+        if self._follower.reader.gone:
+            return self._follower.reader.trouble()
         try:
             self._follower.settle()
         except LrtuiError:

@@ -22,7 +22,7 @@ from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.events import Alerted, AnyEvent, Ended, Noted, Return
 from lrtui.core.spec import Race
 from lrtui.store.past import Past, past
-from lrtui.store.rundir import DATABASE, tail
+from lrtui.store.rundir import GONE_S, Absence, is_gone, tail
 from lrtui.store.writer import Writer, row
 from lrtui.training.alerts import Announcer
 from lrtui.training.berth import Berth
@@ -61,6 +61,7 @@ class Crew:
         self._threads = 1
         self._next = -1
         self._told_to_end = 0.0
+        self._absence = Absence(run)
         self._stop = ""
         self._beaten = -BEAT_S
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -126,6 +127,8 @@ class Crew:
                 if code is not None and (self._took_leave(number, code) or self._gone() or self._out_of_time()):
                     del self._trainers[number]
             self._announcer.look()
+            if self._absence.seconds() > GONE_S:  # no command reaches the race any more, and nothing of it would be left
+                self._stop = self._stop or f"{self.run} has been gone for {GONE_S:g} s"
             if self._stop:
                 self._end_all()
             if self._stop or self._gone():
@@ -267,8 +270,8 @@ class Crew:
         return self._told_to_end > 0 and time.monotonic() - self._told_to_end > LEAVE_S
 
     def _gone(self) -> bool:
-        """Whether the run's folder was deleted: then there is no record left to end."""
-        return not (self.run / DATABASE).exists()
+        """Whether the run's folder is not where it was: then there is no record to be written."""
+        return is_gone(self.run)
 
     def _asked_to_stop(self, number: int, frame: object) -> None:
         self._stop = signal.Signals(number).name

@@ -17,7 +17,7 @@ import torch
 from lrtui.core.events import CREW_GONE
 from lrtui.core.spec import Race
 from lrtui.store.recorder import Recorder
-from lrtui.store.rundir import DATABASE
+from lrtui.store.rundir import is_gone
 from lrtui.training.berth import Berth
 from lrtui.training.keeper import Keeper
 from lrtui.training.output import to_log
@@ -80,7 +80,7 @@ def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: in
         until = time.monotonic() + LAST_S
         while not keeper.close(LEAVE_S) and not leave.why and time.monotonic() < until:
             pass
-        while not recorder.close(LEAVE_S) and not leave.why and (run / DATABASE).exists():
+        while not recorder.close(LEAVE_S) and not leave.why and not is_gone(run):
             pass  # a full disk: what is told last is told when it can be, as long as there is a crew
 
 

@@ -127,7 +127,7 @@ class Viewer:
 
     def keys(self, *names: str) -> None:
         """Keys by their names, likewise."""
-        self._arrive([Key(_character_to_key(name) if len(name) == 1 else name, name if len(name) == 1 else None) for name in names])
+        self._arrive([Key(_character_to_key(name), name) if len(name) == 1 else Key(name, None) for name in names])
 
     def _arrive(self, keys: list[Key]) -> None:
         async def arrive() -> None:
