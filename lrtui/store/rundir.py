@@ -104,11 +104,11 @@ class Absence:
         return now - self._since if self._since else 0.0
 
 
-def tail(log: Path) -> str:
+def tail(log: Path, size: int = TAIL_BYTES) -> str:
     """The last lines of a process's output, fit to be shown; '' where there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            file.seek(max(0, log.stat().st_size - size))
             return literal(file.read().decode("utf-8", "replace")).strip()
     except OSError:
         return ""

@@ -27,6 +27,7 @@ from lrtui.store.writer import Writer, row
 from lrtui.training.alerts import Announcer
 from lrtui.training.berth import Berth
 from lrtui.training.joining import Joining
+from lrtui.training.lost import end_of
 from lrtui.training.outpost import Outpost
 from lrtui.training.relegation import Referee
 
@@ -36,6 +37,8 @@ RESTARTS = 3
 """How often the crew starts a lane again whose process was lost."""
 LEAVE_S = 8.0
 """What trainers may take to end when they are told to; then they are killed."""
+CAUSE_BYTES = 64_000
+"""Of a lost trainer's log, so much is searched for the cause: a crash is followed by a list of all modules."""
 OLD_S = 10.0
 """How long a crew that takes up a run waits for the trainers of the one before it: they are on their way out."""
 
@@ -154,11 +157,11 @@ class Crew:
 
     def _took_leave(self, number: int, exitcode: int) -> bool:
         """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
-        said = f"killed by {_signal_name(-exitcode)}" if exitcode < 0 else f"ended with exit code {exitcode}"
         mine = {berth.index for berth in self._trainers[number].berths}
         try:
             left = [lane for lane in past(self.run) if lane.index in mine and lane.end is None]
-            log = tail(self.run / f"trainer-{number}.log") if left else ""
+            path = self.run / f"trainer-{number}.log"
+            log, said = (tail(path), end_of(exitcode, tail(path, CAUSE_BYTES))) if left else ("", "")
             told: list[AnyEvent] = []
             again: list[Berth] = []
             for lane in left:
@@ -296,9 +299,3 @@ class Crew:
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

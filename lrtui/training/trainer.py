@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import multiprocessing
 import os
@@ -66,6 +67,7 @@ def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: in
     """The whole life of trainer `number`: trains its lanes into the run at `path`."""
     run = Path(path)
     to_log(run / f"trainer-{number}.log")
+    faulthandler.enable(2, all_threads=False)  # where a crash was, for whoever has to find it
     torch.set_num_threads(threads)
     gc.freeze()  # what torch's import left behind lives for ever: no collection need look at it, nor unshare its pages
     if all(berth.device == "cpu" for berth in berths):
