@@ -18,7 +18,8 @@ DEATHS = {
     "abort": ("def step():\n    os.abort()\nstep()", "killed by SIGABRT: Aborted in step (dies.py:5)"),
     "bus error": ("os.kill(os.getpid(), signal.SIGBUS)", "killed by SIGBUS: Bus error in <module> (dies.py:4)"),
     "fatal error of the interpreter": ("faulthandler._fatal_error_c_thread()",
-                                       "killed by SIGABRT: faulthandler_fatal_error_thread: in new thread in <module> (dies.py:4)"),
+                                       "killed by SIGABRT: faulthandler_fatal_error_thread: in new thread "
+                                       "in <module> (dies.py:4)"),
     "no memory": ("os.kill(os.getpid(), signal.SIGKILL)",
                   "killed by SIGKILL: by somebody, or by the system where memory ran out"),
     "a signal without a word": ("os.kill(os.getpid(), signal.SIGHUP)", "killed by SIGHUP"),
@@ -48,7 +49,8 @@ def test_the_cause_that_the_log_names_is_told(tmp_path, name):
 
 def test_what_the_runtime_of_c_throws_is_told():
     log = ("step 5\nterminate called after throwing an instance of 'c10::Error'\n"
-           "  what():  CUDA error: device-side assert triggered\nException raised from c10_cuda_check_implementation\n\nFatal Python error: Aborted\n\nCurrent thread 0x01:\n"
+           "  what():  CUDA error: device-side assert triggered\nException raised from c10_cuda_check_implementation\n\n"
+           "Fatal Python error: Aborted\n\nCurrent thread 0x01:\n"
            '  File "/usr/lib/python3/x.py", line 3 in run\n')
     assert end_of(-signal.SIGABRT, log) == "killed by SIGABRT: CUDA error: device-side assert triggered"
     bare = "terminate called after throwing an instance of 'std::bad_alloc'\n"
