@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import shutil
@@ -224,6 +225,24 @@ def test_a_search_that_is_interrupted_is_stopped(tmp_path, burst):
         assert front.leaves() == 130
         assert front.said == "lrtui: interrupted; the search has been stopped\n"
         front.ends("interrupted", "ended")
+
+
+@pytest.mark.xdist_group("crew")
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="a pipe can only be made small on Linux")
+def test_a_front_whose_reader_stands_still_leaves_when_it_is_interrupted_again_and_again(tmp_path):
+    here, there = os.pipe()
+    fcntl.fcntl(there, fcntl.F_SETPIPE_SZ, 4096)
+    with Front(tmp_path, "race", *RACE, "--json", out=f"/proc/self/fd/{there}") as front:
+        os.close(there)
+        follower = Follower(until(lambda: rundir.listing(front.runs), "the run", 240)[0])
+        until(lambda: follower.poll() and follower.state.lanes[0].steps > 100, "more steps than the pipe has room for")
+        follower.close()
+        until(lambda: front.signalled(signal.SIGINT) or front.process.poll() is not None, "the end of lrtui")
+        assert front.leaves() == 130
+        assert front.said.startswith("lrtui: interrupted; ")
+        assert front.run.name in front.said
+        front.ends("interrupted")
+    os.close(here)
 
 
 @pytest.mark.xdist_group("crew")

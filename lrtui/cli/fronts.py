@@ -74,10 +74,10 @@ def say_own_code(race: Race) -> None:
 
 
 def show(runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False,
-         signals: Signals | None = None) -> int:
+         signals: Signals | None = None, resumed: bool = False) -> int:
     """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is no success.
 
-    `signals`: those of a front that has started `run`; one that came before there is a screen stops the race.
+    `signals`: those of a front that has started `run`, or had it `resumed`; one that came before there is a screen stops it.
     """
     from lrtui.tui.app import LrtuiApp
     from lrtui.tui.leaving import signals_kept
@@ -85,7 +85,7 @@ def show(runs: Path, run: Path | None = None, asked: Plan | None = None, *, race
     app = LrtuiApp(runs, run, asked, race_after=race_after, look=look, wanted=settings, said=faults)
     with nullcontext(signals) if signals else Signals() as kept:
         if run is not None and signals is not None and signals.came():
-            return tell(run, False, signals)
+            return tell(run, False, signals, resumed=resumed)
         if kept.came():
             return ExitCode.INTERRUPTED
         with signals_kept():

@@ -54,6 +54,12 @@ def complain(*lines: str) -> bool:
     return not (isinstance(sys.stderr, Stream) and sys.stderr.outlet.lost)
 
 
+def let_go() -> None:
+    """Nothing more is written to standard output; may be called from a signal handler."""
+    if isinstance(sys.stdout, Stream):
+        sys.stdout.outlet.abandon()
+
+
 def reader_gone(lost: OutputLost) -> bool:
     """Whether whoever read the output has seen enough (`| head`): of nothing but a look this is the usual end."""
     return lost.why.errno == errno.EPIPE

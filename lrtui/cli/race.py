@@ -101,7 +101,9 @@ def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plai
         crew = Crew()
         if begun(signals, crew, lambda: crew.resume(path, trainers, on_alert)) is None:
             return ExitCode.INTERRUPTED
-        return tell(path, as_json, signals, resumed=True) if plain else show(path.parent, path, signals=signals)
+        if plain:
+            return tell(path, as_json, signals, resumed=True)
+        return show(path.parent, path, signals=signals, resumed=True)
 
 
 def _newest_resumable(folder: Path) -> Path:

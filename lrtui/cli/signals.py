@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from lrtui.cli.output import let_go
+
 ENOUGH = 3
 """The so manieth interrupt is not kept waiting for the end of what the first one has begun."""
 
@@ -65,4 +67,5 @@ class Signals:
             self._waited_for.interrupt()
         if self._impatient and self.count >= ENOUGH:
             self._impatient = False
+            let_go()  # else the process would still wait for a reader when it ends
             raise KeyboardInterrupt

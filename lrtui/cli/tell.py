@@ -33,7 +33,10 @@ def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: b
     `resumed`: a crew is about to take it up again; the ends that are on record are not its end.
     """
     from lrtui.plain import JsonLines, PlainLines
-    follower = Follower(run, wanted().memory * 1_000_000)
+    try:
+        follower = Follower(run, wanted().memory * 1_000_000)
+    except LrtuiError as error:
+        raise type(error)(error.message, _goes_on(run) if signals else error.hint) from error
     front = _Front(follower, signals, resumed)
     try:
         return front.tell(JsonLines(follower) if as_json else PlainLines())
@@ -43,6 +46,11 @@ def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: b
         if signals is None:
             raise
         return front.leave()
+    except LrtuiError:  # it says itself what becomes of the race
+        raise
+    except Exception:  # whatever broke here: the race does not depend on it
+        front.say_fate()
+        raise
 
 
 class _Front:
@@ -85,6 +93,10 @@ class _Front:
         if not complain(why + self._fate()) and self._signals is not None:
             self._await(self._stop())  # nobody can be told that it goes on
         return ExitCode.OUTPUT_LOST
+
+    def say_fate(self) -> None:
+        """Says what becomes of the race."""
+        complain(self._fate())
 
     def leave(self) -> int:
         """The end of a front that was interrupted so often that it no longer waits for the race's."""
@@ -152,11 +164,16 @@ class _Front:
         if not self._follower.state.over:
             if self._stopping:
                 return f"its lanes have been told to end; see whether they have with: lrtui watch {name}"
-            stop = f"; to end it: lrtui send --all {name} stop" if self._signals else ""
-            return f"the race goes on; back to it with: lrtui watch {name}{stop}"
+            return _goes_on(self._follower.run) if self._signals else f"the race goes on; back to it with: lrtui watch {name}"
         if any(lane.status in UNFINISHED for lane in self._follower.state.lanes):
             return f"to go on: lrtui resume {name}"
         return f"the race has ended; see it with: lrtui report {name}"
+
+
+def _goes_on(run: Path) -> str:
+    """That a race of one's own goes on without a front, and how to reach it."""
+    name = one_line(run.name)
+    return f"the race goes on; back to it with: lrtui watch {name}; to end it: lrtui send --all {name} stop"
 
 
 def outcome(follower: Follower) -> int:

@@ -36,6 +36,10 @@ class Outlet(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(self._number)
 
+    def abandon(self) -> None:
+        """Nothing more is written, neither what waits in a buffer: whoever should read it stands still."""
+        self.lost, self._patient = OSError("given up"), False
+
     def write(self, content: Any) -> int:
         if self.lost is None or self._patient:
             try:

@@ -136,7 +136,8 @@ class Viewer:
             while not self.app._exit and (self.app._type_ahead.busy or not self.app._message_queue.empty()):
                 await asyncio.sleep(0.01)
         self._runner.run(arrive())
-        self.settle()
+        if not self.has_left:
+            self.settle()
 
     def click(self, x: int, y: int) -> None:
         """Clicks on a cell."""
