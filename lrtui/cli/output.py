@@ -77,12 +77,14 @@ def _stream(usual: TextIO | None, number: int) -> TextIO:
     """The stream that is used in the place of one of Python's; one in memory (a test's) stays."""
     if usual is None:
         usual = open(number, "w", closefd=False)  # noqa: SIM115  # only looked at, for its encoding
-    if not isinstance(usual, io.TextIOWrapper):
+    try:
+        descriptor = usual.fileno()
+    except OSError:
         return usual
     usual.flush()
-    if usual.errors in ("strict", "surrogateescape"):
+    if isinstance(usual, io.TextIOWrapper) and usual.errors in ("strict", "surrogateescape"):
         usual.reconfigure(errors="lrtui.fold")
-    return Stream(Outlet(usual.fileno(), patient=number == 2), usual)
+    return Stream(Outlet(descriptor, patient=number == 2), usual)
 
 
 def _folded(error: UnicodeError) -> tuple[str, int]:

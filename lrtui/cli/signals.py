@@ -35,7 +35,7 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         for number, old in self._old.items():
-            signal.signal(number, signal.SIG_IGN if self.count else old)
+            signal.signal(number, _too_late if self.count else old)
 
     def came(self) -> bool:
         """Whether there was one."""
@@ -69,3 +69,7 @@ class Signals:
             self._impatient = False
             let_go()  # else the process would still wait for a reader when it ends
             raise KeyboardInterrupt
+
+
+def _too_late(*_: object) -> None:
+    """The process is ending already. (A signal that is ignored would be so in its children, too.)"""
