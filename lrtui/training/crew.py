@@ -121,20 +121,20 @@ class Crew:
 
     def _see_through(self) -> None:
         heard = False
-        while self._trainers or self._joining or not heard or (self._announcer.busy and not self._stop and not self._gone()):
+        while self._trainers or self._joining or not heard or (self._announcer.busy and not self._stop and not is_gone(self.run)):
             # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
             connection.wait([mark for trainer in self._trainers.values() if (mark := trainer.sentinel) is not None], LOOK_S)
             self._beat()
             for number, trainer in list(self._trainers.items()):
                 code = trainer.exitcode
-                if code is not None and (self._took_leave(number, code) or self._gone() or self._out_of_time()):
+                if code is not None and (self._took_leave(number, code) or is_gone(self.run) or self._out_of_time()):
                     del self._trainers[number]
             self._announcer.look()
             if self._absence.seconds() > GONE_S:  # no command reaches the race any more, and nothing of it would be left
                 self._stop = self._stop or f"{self.run} has been gone for {GONE_S:g} s"
             if self._stop:
                 self._end_all()
-            if self._stop or self._gone():
+            if self._stop or is_gone(self.run):
                 self._joining.clear()  # what asks for them waits for whoever takes the run up again
                 heard = True
                 continue
@@ -271,10 +271,6 @@ class Crew:
     def _out_of_time(self) -> bool:
         """Whether the trainers were told to end long ago: what cannot be recorded by then (a full disk) is not waited for."""
         return self._told_to_end > 0 and time.monotonic() - self._told_to_end > LEAVE_S
-
-    def _gone(self) -> bool:
-        """Whether the run's folder is not where it was: then there is no record to be written."""
-        return is_gone(self.run)
 
     def _asked_to_stop(self, number: int, frame: object) -> None:
         self._stop = signal.Signals(number).name
