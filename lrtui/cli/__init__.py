@@ -13,6 +13,7 @@ from lrtui.cli import find, lists, preferences, race, report, schedule, send
 from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
 from lrtui.cli.looks import look_options
 from lrtui.cli.output import ExitCode, complain, give_up, opened
+from lrtui.cli.signals import settle
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.streams import OutputLost
 
@@ -23,6 +24,7 @@ def main(args: Sequence[str] | None = None) -> None:
         os.environ["TERM"] = "dumb"  # so that Rich sees it as we do
     with opened():
         code = _run(args)
+    settle()
     sys.exit(code)
 
 

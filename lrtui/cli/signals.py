@@ -71,5 +71,12 @@ class Signals:
             raise KeyboardInterrupt
 
 
+def settle() -> None:
+    """Has the end of an interrupted process be what it says it is: Python's own end would let a late signal kill it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is _too_late:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def _too_late(*_: object) -> None:
-    """The process is ending already. (A signal that is ignored would be so in its children, too.)"""
+    """What was asked for is done. (A signal that is ignored would be so in child processes, too.)"""
