@@ -193,6 +193,12 @@ class Finder:
                     pass  # a sweep and a check are short: they end by themselves
         self.close()
 
+    def interrupt(self) -> None:
+        """Ends the crews that have started nothing, or are about to; may be called from a signal handler."""
+        for crew in (self._crew, self._starting):
+            if crew is not None:
+                crew.interrupt()
+
     def close(self) -> None:
         """Ends the crew that is kept warm."""
         for crew in (self._crew, self._starting):

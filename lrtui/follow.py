@@ -129,8 +129,9 @@ class Follower:
         return self._abandoned()
 
     def resumable(self) -> list[LaneState]:
-        """The lanes that `lrtui resume` goes on with, once the crew is gone: those that did not end by themselves."""
-        return [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED]
+        """The lanes that `lrtui resume` goes on with, once the crew is gone: those that did not end by themselves. None where the
+        run's folder is gone."""
+        return [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED] if not self.reader.gone else []
 
     def send(self, commands: Iterable[AnyCommand]) -> list[int]:
         """Files commands for the run's trainers and its crew; their numbers. StoreUnavailable where that is not possible now."""
@@ -169,6 +170,8 @@ class Follower:
 
     def _last_words(self) -> list[str]:
         """That the crew has died, the last lines of its log, and how to go on."""
+        if self.reader.gone:
+            return [self.reader.trouble()]
         way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
         last = tail(self.run / CREW_LOG).splitlines()[-LAST_LINES:]
         return list(filter(None, ("the crew has died", *last, way_back)))

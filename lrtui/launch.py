@@ -60,28 +60,26 @@ class Crew:
 
         From then on the crew needs nobody: this object has nothing left to do.
         """
-        try:
-            reply = self._ask(Request("start", race, str(runs.absolute()), trainers, on_alert))
-        except KeyboardInterrupt:  # nobody would know of the race that it is about to start
-            self._process.terminate()
-            raise
+        reply = self._ask(Request("start", race, str(runs.absolute()), trainers, on_alert))
         self._let_go()
         return Path(reply.run)
 
-    def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> None:
+    def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Takes up a run whose crew is gone: lanes that were cut off or interrupted go on from their last snapshots, and
-        commands that wait (a rewind, a fork) are carried out. RunError where the run has a crew, or has no snapshots."""
+        commands that wait (a rewind, a fork) are carried out; the run. RunError where it has a crew, or has no snapshots."""
         race = resumable(run)
-        try:
-            self._ask(Request("resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())))
-        except KeyboardInterrupt:
-            self._process.terminate()
-            raise
+        self._ask(Request("resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())))
         self._let_go()
+        return run
+
+    def interrupt(self) -> None:
+        """Ends the crew: whoever waits for its answer gets a LaunchError, and lanes that race already are interrupted, as is
+        recorded. May be called from a signal handler."""
+        self._process.terminate()
 
     def close(self) -> None:
         """Ends a crew that has started nothing, at once: whoever waits for an answer of it need wait no longer."""
-        self._process.terminate()
+        self.interrupt()
         self._let_go()
 
     def _let_go(self) -> None:

@@ -12,6 +12,15 @@ _homes = itertools.count()
 
 
 @pytest.fixture(autouse=True)
+def _nobodys_interrupts():
+    """A command that was interrupted in this process takes no heed of further interrupts: the next test does."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
 def _nobodys_settings(monkeypatch, tmp_path_factory):
     """No test depends on the settings of whoever runs it, or on what another test chose to see."""
     home = tmp_path_factory.getbasetemp() / f"home-{next(_homes)}"

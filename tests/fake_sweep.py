@@ -54,6 +54,9 @@ class FakeCrew:
         writer.close()
         return run
 
+    def interrupt(self) -> None:
+        """Nobody waits for it."""
+
     def close(self) -> None:
         self.closed = True
 

@@ -264,7 +264,7 @@ def test_an_interrupt_in_the_sweep_stops_it_and_the_crew_that_waits(crew, lrtui,
         return found
     monkeypatch.setattr(Finder, "poll", interrupted)
     code, out, err = lrtui("lr-dial", "--json")
-    assert (code, err) == (130, "")
+    assert (code, err) == (130, "lrtui: interrupted; the search has been stopped\n")
     assert {line["event"] for line in lines(out)} == {"point"}
     assert told(crew.made[0].runs[0]) == [Stop(lane=0)]
     assert crew.made[1].closed

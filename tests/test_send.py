@@ -154,10 +154,11 @@ class Revived:
     started: ClassVar[list[Path]] = []
     fails = ""
 
-    def resume(self, run: Path, *_: object) -> None:
+    def resume(self, run: Path, *_: object) -> Path:
         self.started.append(run)
         if self.fails:
             raise LrtuiError(self.fails)
+        return run
 
     def close(self) -> None:
         pass

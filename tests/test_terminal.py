@@ -295,6 +295,19 @@ def test_a_signal_leaves_the_terminal_as_it_was_and_the_race_alone(tmp_path, num
     assert commands(run) == []
 
 
+@pytest.mark.parametrize(("live", "keys"), [
+    (False, "?xq"), (False, "ixq"), (True, "?xql"), (True, "f\x1bql"), (True, "/paints\r?xql"),
+    (True, "=9\x1b\x1b[Bqbql"), (True, "i\x1b[B\x1b[6~xqbql")])
+def test_keys_in_one_write_reach_the_screen_that_the_ones_before_lead_to(tmp_path, live, keys):
+    run = make_run(tmp_path, ("steady", "paints"), **({"done": 60, "live": True} if live else {}))
+    with Terminal("watch", runs=tmp_path) as terminal:
+        terminal.sees("A steady", "B paints")
+        terminal.press(keys)
+        assert terminal.leaves() == 0
+        assert f"run: {run}" in terminal.scrollback
+    assert commands(run) == []
+
+
 def test_a_screen_that_breaks_says_so_in_a_last_line(tmp_path):
     run = make_run(tmp_path, ("steady",), done=60, live=True)
     broken = tmp_path / "broken.py"

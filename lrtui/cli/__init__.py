@@ -5,51 +5,48 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 import lrtui
 from lrtui.cli import find, lists, preferences, race, report, schedule, send
-from lrtui.cli.fronts import ExitCode, has_screen, runs_folder, runs_option, show
-from lrtui.cli.looks import fold_what_cannot_be_written, look_options
+from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
+from lrtui.cli.looks import look_options
+from lrtui.cli.output import ExitCode, complain, give_up, opened
+from lrtui.cli.signals import settle
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.text import one_line
+from lrtui.core.streams import OutputLost
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """The console script: runs a command, turns what a person can mend into one short message on stderr."""
     if not os.environ.get("TERM"):
         os.environ["TERM"] = "dumb"  # so that Rich sees it as we do
-    fold_what_cannot_be_written()
+    with opened():
+        code = _run(args)
+    settle()
+    sys.exit(code)
+
+
+def _run(args: Sequence[str] | None) -> int:
+    """The exit code of a command; all of its output is written then, or its failure told."""
     try:
-        sys.exit(cli.main(args=args, standalone_mode=False) or 0)
+        code = cli.main(args=args, standalone_mode=False) or 0
+        sys.stdout.flush()
+        return int(code)
+    except OutputLost as lost:
+        return give_up(lost)
     except click.ClickException as error:
-        _complain(one_line(error.format_message()), "see `lrtui --help`")
-        sys.exit(ExitCode.BAD_INPUT)
+        complain(error.format_message(), "see `lrtui --help`")
+        return ExitCode.BAD_INPUT
     except LrtuiError as error:
-        _complain(error.message, error.hint)
-        sys.exit(ExitCode.BAD_INPUT)
+        complain(*filter(None, (error.message, error.hint)))
+        return ExitCode.BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED
 
 
-def _complain(message: str, hint: str) -> None:
-    for line in filter(None, (f"lrtui: {one_line(message)}", one_line(hint))):
-        print(line, file=sys.stderr)
-
-
-class _Commands(click.Group):
-    def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; a reader that has seen enough (`| head`) is no error, which click would make of it."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise click.exceptions.Exit(ExitCode.RACED) from error
-
-
-@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(lrtui.__version__, prog_name="lrtui")
 @runs_option
 @look_options

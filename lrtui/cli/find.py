@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrtui.cli.fronts import ExitCode, Signals, has_screen, json_option, plain_option, runs_folder, runs_option, show, tell
+from lrtui.cli.fronts import has_screen, json_option, plain_option, runs_folder, runs_option, show
 from lrtui.cli.looks import look_options, paper
+from lrtui.cli.output import ExitCode, complain
 from lrtui.cli.race import read_race
-from lrtui.core.errors import ScenarioError
+from lrtui.cli.signals import Signals
+from lrtui.cli.tell import tell
+from lrtui.core.errors import LaunchError, ScenarioError
 from lrtui.core.events import Alerted, AnyEvent, alert_line
 from lrtui.core.numbers import loss, rate
 from lrtui.core.outcome import point_line
+from lrtui.core.streams import OutputLost
 from lrtui.find import DECADES, HIGH, LOW, POINTS, Finder, Plan, plan
 from lrtui.follow import Follower
 
@@ -56,16 +60,35 @@ def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags
     with Signals() as signals:
         try:
             if not _play(finder, lines, signals):
-                finder.stop()
-                return ExitCode.INTERRUPTED
+                return _stopped(finder)
             if finder.outcome is None or finder.outcome.winner is None:
                 return ExitCode.ALL_FAILED
-            return tell(finder.start_full_race(), as_json, signals) if race_after else ExitCode.RACED
-        except BaseException:  # an interrupt, a reader that has seen enough: nothing goes on for nobody
+            if not race_after:
+                return ExitCode.RACED
+            with signals.waiting_for(finder):
+                run = finder.start_full_race()
+            return tell(run, as_json, signals)
+        except OutputLost as lost:
+            finder.stop()
+            complain(f"standard output: {lost}; the search has been stopped")
+            return ExitCode.OUTPUT_LOST
+        except (KeyboardInterrupt, LaunchError):
+            if signals.came():
+                return _stopped(finder)
+            finder.stop()
+            raise
+        except BaseException:  # nothing goes on for nobody
             finder.stop()
             raise
         finally:
             finder.close()
+
+
+def _stopped(finder: Finder) -> int:
+    """The end of a finder that was interrupted."""
+    finder.stop()
+    complain("interrupted; the search has been stopped")
+    return ExitCode.INTERRUPTED
 
 
 def read_plan(flags: dict[str, Any]) -> Plan:
@@ -90,8 +113,9 @@ def _play(finder: Finder, lines: _JsonPoints | _PlainPoints, signals: Signals) -
     from lrtui.plain import POLL_S
     while not finder.over:
         if finder.due:
-            finder.advance()  # waits for torch: an interrupt need not
-        with signals.kept():
+            with signals.waiting_for(finder):  # it waits for torch: an interrupt need not
+                finder.advance()
+        with signals.impatient():
             follower = finder.follower
             assert follower is not None
             for event in finder.poll(1.0):
@@ -101,7 +125,8 @@ def _play(finder: Finder, lines: _JsonPoints | _PlainPoints, signals: Signals) -
             return False
         if follower.caught_up and not finder.over and not finder.due:
             time.sleep(POLL_S)
-    lines.finish(finder)
+    with signals.impatient():
+        lines.finish(finder)
     return True
 
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lrtui.cli.fronts import ExitCode, runs_folder, runs_option
+from lrtui.cli.fronts import runs_folder, runs_option
+from lrtui.cli.output import ExitCode
 from lrtui.core import scenario
 from lrtui.core.text import literal, one_line
 from lrtui.store import rundir

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +12,7 @@ import click
 from rich.console import Console
 
 from lrtui import settings
-from lrtui.core.text import one_line
+from lrtui.cli.output import complain
 from lrtui.palette import COLORS, GLYPHS, THEMES, Glyphs
 from lrtui.settings import FPS, Settings
 
@@ -63,7 +61,7 @@ def wanted() -> Settings:
     """The settings where no screen is drawn; says on stderr what is wrong with the file."""
     found, wrong = settings.load()
     for words in wrong:
-        print(f"lrtui: {one_line(words)}", file=sys.stderr)
+        complain(words)
     return found
 
 
@@ -74,21 +72,6 @@ def _look(wanted: Settings) -> Look:
     look = detect(os.environ, encoding)
     said = {name: getattr(wanted, name) for name, _, _ in _OPTIONS if getattr(wanted, name) is not None}
     return look._replace(**{**said, **given})
-
-
-def fold_what_cannot_be_written() -> None:
-    """Whatever is printed: characters that stdout or stderr cannot encode become ASCII, instead of an end with a traceback."""
-    codecs.register_error("lrtui.fold", _folded)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
-            stream.reconfigure(errors="lrtui.fold")
-
-
-def _folded(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    from lrtui.tui.render.glyphs import fold
-    return fold(error.object[error.start:error.end], "ascii") or "?", error.end
 
 
 class _Folding:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 
 import click
 
 from lrtui import settings
-from lrtui.cli.fronts import ExitCode
 from lrtui.cli.looks import chosen, look_options
+from lrtui.cli.output import ExitCode, complain
 from lrtui.core.text import literal, one_line
 from lrtui.core.toml import toml_key, toml_value
 
@@ -31,7 +30,7 @@ def show_settings() -> int:
     for line in _keys(found.settings.keys):
         print(one_line(line))
     for words in found.faults:
-        print(f"lrtui: {one_line(words)}", file=sys.stderr)
+        complain(words)
     return ExitCode.BAD_INPUT if found.faults else ExitCode.RACED
 
 

@@ -9,19 +9,11 @@ from typing import Any
 
 import click
 
-from lrtui.cli.fronts import (
-    Signals,
-    has_screen,
-    json_option,
-    loading,
-    plain_option,
-    runs_folder,
-    runs_option,
-    say_own_code,
-    show,
-    tell,
-)
+from lrtui.cli.fronts import begun, has_screen, json_option, plain_option, runs_folder, runs_option, say_own_code, show
 from lrtui.cli.looks import look_options
+from lrtui.cli.output import ExitCode
+from lrtui.cli.signals import Signals
+from lrtui.cli.tell import tell
 from lrtui.core import scenario
 from lrtui.core.crewtalk import TRAINERS
 from lrtui.core.errors import RunError, ScenarioError
@@ -66,12 +58,13 @@ def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain
         raise ScenarioError('on_divergence = "pause" needs a screen: without one nobody could resume the lane',
                             'expected "warn" or "stop" with --plain and --json')
     say_own_code(asked)
+    folder = runs_folder(runs)
     with Signals() as signals:
-        with loading():
-            run = Crew().start(asked, runs_folder(runs), trainers, on_alert)
-        if plain:
-            return tell(run, as_json, signals)
-    return show(run.parent, run)
+        crew = Crew()
+        run = begun(signals, crew, lambda: crew.start(asked, folder, trainers, on_alert))
+        if run is None:
+            return ExitCode.INTERRUPTED
+        return tell(run, as_json, signals) if plain else show(run.parent, run, signals=signals)
 
 
 @click.command()
@@ -105,11 +98,12 @@ def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plai
     plain = plain or as_json or not has_screen(say=True)
     say_own_code(race)
     with Signals() as signals:
-        with loading():
-            Crew().resume(path, trainers, on_alert)
+        crew = Crew()
+        if begun(signals, crew, lambda: crew.resume(path, trainers, on_alert)) is None:
+            return ExitCode.INTERRUPTED
         if plain:
             return tell(path, as_json, signals, resumed=True)
-    return show(path.parent, path)
+        return show(path.parent, path, signals=signals, resumed=True)
 
 
 def _newest_resumable(folder: Path) -> Path:

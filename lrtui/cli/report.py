@@ -9,8 +9,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from lrtui.cli.fronts import ExitCode, runs_folder, runs_option
+from lrtui.cli.fronts import runs_folder, runs_option
 from lrtui.cli.looks import paper
+from lrtui.cli.output import ExitCode
 from lrtui.core.errors import ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.numbers import size

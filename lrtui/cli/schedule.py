@@ -10,8 +10,9 @@ from typing import Any
 import click
 from rich.text import Text
 
-from lrtui.cli.fronts import ExitCode, json_option
+from lrtui.cli.fronts import json_option
 from lrtui.cli.looks import paper
+from lrtui.cli.output import ExitCode
 from lrtui.core import catalogue, scenario
 from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import ScenarioError

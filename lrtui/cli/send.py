@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import click
 
-from lrtui.cli.fronts import ExitCode, runs_folder, runs_option, say_own_code
+from lrtui.cli.fronts import runs_folder, runs_option, say_own_code
+from lrtui.cli.output import ExitCode, complain
 from lrtui.core.commands import REFUSED, AnyCommand, Fork, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, unfit
 from lrtui.core.errors import LrtuiError, RunError
 from lrtui.core.lanewords import forked_name, joining
@@ -172,7 +172,7 @@ def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive
             letter = waiting.pop(number)
             if text.startswith(REFUSED):
                 code = ExitCode.BAD_INPUT
-                print(f"lrtui: {letter}: {one_line(text[len(REFUSED):])}", file=sys.stderr)
+                complain(f"{letter}: {text[len(REFUSED):]}")
             else:
                 kept = _SNAPSHOT.match(text)
                 print(f"{letter}: " + (f"snapshot at step {int(kept[1])}" if kept else one_line(text)), flush=True)

@@ -61,7 +61,7 @@ class Clock:
         took = _counted(seconds)
         if not self._done.size:
             self.mark(at - float(took.sum()))
-        sums = self.total + np.cumsum(took)
+        sums = np.cumsum(np.concatenate(([self.total], took)))[1:]  # one after another: the same bits whatever the blocks
         due = np.arange(-(-(first + 1) // STRIDE) * STRIDE, first + len(sums) + 1, STRIDE)
         self._strides.append(sums[due - first - 1])
         self.steps, self.total, self._seconds = first + len(sums), float(sums[-1]), column

@@ -44,18 +44,6 @@ class Smooth:
             self.value = self._sum / self._weight
         return self.value
 
-    def extend(self, values: np.ndarray) -> float:
-        """The same as `update` with each of `values`, shape (n,), in turn, but for rounding."""
-        finite = values[np.isfinite(values)]
-        if len(finite):
-            decay = self.factor ** len(finite)
-            weights = self.factor ** np.arange(len(finite) - 1, -1, -1.0)
-            with np.errstate(over="ignore"):  # the average of numbers near the largest is infinite, and no warning on the screen
-                self._sum = decay * self._sum + (1 - self.factor) * float(finite @ weights)
-            self._weight = decay * self._weight + 1 - decay
-            self.value = self._sum / self._weight
-        return self.value
-
 
 class Divergence:
     """A lane has diverged: for a while far above its best, above its start, or too hot and not below its start."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from lrtui.core import telling
 from lrtui.core.clock import Clock
-from lrtui.core.detectors import Findings, Smooth, early_steps
+from lrtui.core.detectors import Findings, early_steps
 from lrtui.core.epochs import Epochs
 from lrtui.core.events import (
     Alerted,
@@ -37,12 +37,11 @@ from lrtui.core.events import (
 )
 from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.series import FiniteRange, Series
+from lrtui.core.smoothing import Trailing
 from lrtui.core.spec import Lane
 
 RANKING_FACTOR = 0.9
 """EMA factor of the loss by which lanes are ranked: the last ten steps or so."""
-MEMORY = 1000
-"""Losses further back weigh less than 0.9 ** 1000 in that average."""
 SPEED_WINDOW = 3.0
 """Seconds over which the steps per second are taken."""
 UNTOLD = ("ring", "best", "good")
@@ -110,7 +109,7 @@ class LaneState:
         self.spent = 0.0
         """Seconds that measuring has taken."""
         self.spikes: list[int] = []
-        self.smooth = Smooth(RANKING_FACTOR)
+        self.smooth = Trailing(RANKING_FACTOR)
         self.clock: Clock = Clock(born, parent.clock.spent(born) if parent else 0.0)
         """When it made its steps."""
         self.kept: dict[tuple[Any, ...], Any] = {}
@@ -280,7 +279,7 @@ class LaneState:
             self.best_loss, self.best_step = float(finite[lowest]), event.first + lowest
         if self.steps == self.born:
             self.first_loss = float(losses[0])
-        self.smooth.extend(losses[-MEMORY:])
+        self.smooth.follow(self.columns["loss"], self.born)
         self.last_loss = float(losses[-1])
         self.applied_lr = float(blocks["applied_lr"][-1])
         self.next_lr = float(blocks["next_lr"][-1])
@@ -323,8 +322,7 @@ class LaneState:
         losses = self.columns.get("loss", Series())
         self.first_loss, self.last_loss = (losses.at(self.born), losses.last) if len(losses) > self.born else (math.nan, math.nan)
         self.best_step, self.best_loss = losses.lowest(self.born) or (None, math.nan)
-        self.smooth = Smooth(RANKING_FACTOR)
-        self.smooth.extend(losses.part(max(len(losses) - MEMORY, self.born), len(losses)).astype(float))
+        self.smooth.follow(losses, self.born)
         self.applied_lr, self.next_lr = (self.columns[name].last if name in self.columns else math.nan
                                          for name in ("applied_lr", "next_lr"))
 

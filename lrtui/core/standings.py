@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
-from lrtui.core.detectors import Smooth
-from lrtui.core.lane import RANKING_FACTOR, LaneState
+from lrtui.core.lane import LaneState
 from lrtui.core.state import RaceState
 
 Order = Literal["smoothed", "best", "budget"]
@@ -19,8 +18,6 @@ UNFINISHED = ("interrupted", "died")
 """Ends from which a lane can be taken up again without being told to go back."""
 HYSTERESIS = 0.005
 """While they race, two lanes change places only when their values differ by more than this part of the greater one."""
-WITHIN = 200
-"""Losses before a step that make up its smoothed loss: those further back weigh less than 1e-9."""
 CHANGE_OVER = 10
 """The change is that of the last tenth of a lane's own steps."""
 
@@ -116,10 +113,7 @@ def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> f
     there is none."""
     while steps <= lane.born and lane.parent is not None:
         lane = every[lane.parent]
-    if "loss" not in lane.columns or steps <= lane.born or steps > lane.steps:
-        return math.nan
-    average = Smooth(RANKING_FACTOR)
-    return average.extend(lane.columns["loss"].part(max(lane.born, steps - WITHIN), steps).astype(float))
+    return lane.smooth.after(steps) if steps <= lane.steps else math.nan
 
 
 def change(lane: LaneState, every: Sequence[LaneState]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import socket
 import sqlite3
 import time
@@ -38,6 +39,16 @@ class Process(msgspec.Struct, frozen=True):
         if self.host != socket.gethostname():
             return abs(time.time() - self.beat) < 2 * LATE_S
         return exists(self.pid, self.started)
+
+    def terminate(self) -> bool:
+        """Sends SIGTERM to that very process; False where it is gone, or on another host."""
+        if self.host != socket.gethostname() or not self.alive():
+            return False
+        try:
+            os.kill(self.pid, signal.SIGTERM)
+        except OSError:
+            return False
+        return True
 
 
 def processes(db: sqlite3.Connection) -> list[Process]:

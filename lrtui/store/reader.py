@@ -19,10 +19,11 @@ from lrtui.core.spec import Race
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
 from lrtui.store.past import answers, ends, joined, reasons
-from lrtui.store.rundir import CREW_LOG, DATABASE
+from lrtui.store.rundir import CREW_LOG, DATABASE, GONE_S, is_gone
 
 ROWS = 4000
 """Rows that one look takes at most."""
+FOLDER_GONE = "the run's folder is gone: "
 KEPT_BYTES = 16 * 1024 * 1024
 """Of events that were read again, so much is kept for the next time."""
 
@@ -166,11 +167,17 @@ class Reader:
         except sqlite3.Error:
             return []
 
+    @property
+    def gone(self) -> bool:
+        """Whether the run's folder is no longer where it was; what was read of it is still known."""
+        return is_gone(self.run)
+
     def trouble(self) -> str:
         """Why the record may be behind the training, in words; '' where nothing is wrong."""
-        if not (self.run / DATABASE).exists():
-            return "the run's folder is gone: training goes on, unrecorded"
         crew = self.crew()
+        if self.gone:
+            living = crew is not None and crew.alive()
+            return FOLDER_GONE + (f"unless it is back within {GONE_S:g} s, the race ends" if living else "the race has ended")
         if crew is None:
             return ""
         if not crew.alive():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from lrtui.core.text import closest, literal, one_line
 DATABASE = "run.db"
 CREW_LOG = "crew.log"
 TAIL_BYTES = 4000
+GONE_S = 60.0
+"""A race whose folder has been gone for so long is ended: no command can reach it."""
 
 
 def runs_folder(given: str | None = None) -> Path:
@@ -76,11 +79,36 @@ def find(name: str | None, runs: Path) -> Path:
     raise RunError(f'no run "{one_line(name)}" in {runs}{closest(name, (run.name for run in known))}', "see `lrtui runs`")
 
 
-def tail(log: Path) -> str:
+def is_gone(run: Path) -> bool:
+    """Whether a run's folder was deleted or moved, or its database was; one that cannot be looked at just now is not gone."""
+    try:
+        os.stat(run / DATABASE)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
+
+
+class Absence:
+    """For how long a run's folder has been gone, as far as it was looked for."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._since: float | None = None
+
+    def seconds(self) -> float:
+        """Looks for it; 0 while it is there."""
+        now = time.monotonic()
+        self._since = (self._since or now) if is_gone(self._run) else None
+        return now - self._since if self._since else 0.0
+
+
+def tail(log: Path, size: int = TAIL_BYTES) -> str:
     """The last lines of a process's output, fit to be shown; '' where there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            file.seek(max(0, log.stat().st_size - size))
             return literal(file.read().decode("utf-8", "replace")).strip()
     except OSError:
         return ""

@@ -22,11 +22,12 @@ from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.events import Alerted, AnyEvent, Ended, Noted, Return
 from lrtui.core.spec import Race
 from lrtui.store.past import Past, past
-from lrtui.store.rundir import DATABASE, tail
+from lrtui.store.rundir import GONE_S, Absence, is_gone, tail
 from lrtui.store.writer import Writer, row
 from lrtui.training.alerts import Announcer
 from lrtui.training.berth import Berth
 from lrtui.training.joining import Joining
+from lrtui.training.lost import end_of
 from lrtui.training.outpost import Outpost
 from lrtui.training.relegation import Referee
 
@@ -36,6 +37,8 @@ RESTARTS = 3
 """How often the crew starts a lane again whose process was lost."""
 LEAVE_S = 8.0
 """What trainers may take to end when they are told to; then they are killed."""
+CAUSE_BYTES = 64_000
+"""Of a lost trainer's log, so much is searched for the cause: a crash is followed by a list of all modules."""
 OLD_S = 10.0
 """How long a crew that takes up a run waits for the trainers of the one before it: they are on their way out."""
 
@@ -62,6 +65,7 @@ class Crew:
         self._threads = 1
         self._next = -1
         self._told_to_end = 0.0
+        self._absence = Absence(run)
         self._stop = ""
         self._beaten = -BEAT_S
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -118,18 +122,20 @@ class Crew:
 
     def _see_through(self) -> None:
         heard = False
-        while self._trainers or self._joining or not heard or (self._announcer.busy and not self._stop and not self._gone()):
+        while self._trainers or self._joining or not heard or (self._announcer.busy and not self._stop and not is_gone(self.run)):
             # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
             connection.wait([mark for trainer in self._trainers.values() if (mark := trainer.sentinel) is not None], LOOK_S)
             self._beat()
             for number, trainer in list(self._trainers.items()):
                 code = trainer.exitcode
-                if code is not None and (self._took_leave(number, code) or self._gone() or self._out_of_time()):
+                if code is not None and (self._took_leave(number, code) or is_gone(self.run) or self._out_of_time()):
                     del self._trainers[number]
             self._announcer.look()
+            if self._absence.seconds() > GONE_S:  # no command reaches the race any more, and nothing of it would be left
+                self._stop = self._stop or f"{self.run} has been gone for {GONE_S:g} s"
             if self._stop:
                 self._end_all()
-            if self._stop or self._gone():
+            if self._stop or is_gone(self.run):
                 self._joining.clear()  # what asks for them waits for whoever takes the run up again
                 heard = True
                 continue
@@ -152,11 +158,11 @@ class Crew:
 
     def _took_leave(self, number: int, exitcode: int) -> bool:
         """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
-        said = f"killed by {_signal_name(-exitcode)}" if exitcode < 0 else f"ended with exit code {exitcode}"
         mine = {berth.index for berth in self._trainers[number].berths}
         try:
             left = [lane for lane in past(self.run) if lane.index in mine and lane.end is None]
-            log = tail(self.run / f"trainer-{number}.log") if left else ""
+            path = self.run / f"trainer-{number}.log"
+            log, said = (tail(path), end_of(exitcode, tail(path, CAUSE_BYTES))) if left else ("", "")
             told: list[AnyEvent] = []
             again: list[Berth] = []
             for lane in left:
@@ -268,10 +274,6 @@ class Crew:
         """Whether the trainers were told to end long ago: what cannot be recorded by then (a full disk) is not waited for."""
         return self._told_to_end > 0 and time.monotonic() - self._told_to_end > LEAVE_S
 
-    def _gone(self) -> bool:
-        """Whether the run's folder was deleted: then there is no record left to end."""
-        return not (self.run / DATABASE).exists()
-
     def _asked_to_stop(self, number: int, frame: object) -> None:
         self._stop = signal.Signals(number).name
 
@@ -295,9 +297,3 @@ class Crew:
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -6,7 +6,8 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Any
+
+from lrtui.core.streams import Outlet
 
 
 def to_log(path: Path) -> None:
@@ -17,25 +18,6 @@ def to_log(path: Path) -> None:
     os.dup2(file, 2)
     os.close(file)
     for name, number in (("stdout", 1), ("stderr", 2)):
-        patient: Any = _Patient(number)
-        buffered = io.BufferedWriter(patient)
+        buffered = io.BufferedWriter(Outlet(number, patient=True))
         setattr(sys, name, io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True))
 
-
-class _Patient(io.RawIOBase):
-    """A file descriptor to which writing never fails."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._number
-
-    def write(self, content: bytes) -> int:  # type: ignore[override]  # whatever buffer it is
-        try:
-            return os.write(self._number, content)
-        except OSError:
-            return len(content)

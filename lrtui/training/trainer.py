@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import multiprocessing
 import os
@@ -17,7 +18,7 @@ import torch
 from lrtui.core.events import CREW_GONE
 from lrtui.core.spec import Race
 from lrtui.store.recorder import Recorder
-from lrtui.store.rundir import DATABASE
+from lrtui.store.rundir import is_gone
 from lrtui.training.berth import Berth
 from lrtui.training.keeper import Keeper
 from lrtui.training.output import to_log
@@ -66,6 +67,7 @@ def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: in
     """The whole life of trainer `number`: trains its lanes into the run at `path`."""
     run = Path(path)
     to_log(run / f"trainer-{number}.log")
+    faulthandler.enable(2, all_threads=False)  # where a crash was, for whoever has to find it
     torch.set_num_threads(threads)
     gc.freeze()  # what torch's import left behind lives for ever: no collection need look at it, nor unshare its pages
     if all(berth.device == "cpu" for berth in berths):
@@ -80,7 +82,7 @@ def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: in
         until = time.monotonic() + LAST_S
         while not keeper.close(LEAVE_S) and not leave.why and time.monotonic() < until:
             pass
-        while not recorder.close(LEAVE_S) and not leave.why and (run / DATABASE).exists():
+        while not recorder.close(LEAVE_S) and not leave.why and not is_gone(run):
             pass  # a full disk: what is told last is told when it can be, as long as there is a crew
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from textual.app import App, SystemCommand
+from textual.events import Event
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -25,6 +26,7 @@ from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from lrtui.tui.tiers import Look
+from lrtui.tui.typeahead import TypeAhead
 
 SAID_S = 12.0
 
@@ -59,6 +61,12 @@ class LrtuiApp(App[Follower]):
         self._watched: Follower | None = None
         self.finder: Finder | None = None
         """The one that was shown last."""
+        self._type_ahead = TypeAhead(self)
+
+    async def on_event(self, event: Event) -> None:
+        """Handles an event; keys one after another."""
+        if not self._type_ahead.takes(event):
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         if not self.is_headless:

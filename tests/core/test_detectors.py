@@ -80,19 +80,12 @@ class TestSmooth:
     def test_the_average_is_the_one_computed_by_hand(self, values, factor):
         assert fed(values, factor).value == pytest.approx(by_hand(values, factor), nan_ok=True, rel=1e-6, abs=1e-6)
 
-    @given(TAME, st.integers(1, 20), st.sampled_from([0.5, 0.9, 0.98]))
-    def test_a_block_at_once_is_the_same_as_its_values_one_by_one(self, values, size, factor):
-        blocks = Smooth(factor)
-        for start in range(0, len(values), size):
-            blocks.extend(np.array(values[start : start + size]))
-        assert blocks.value == pytest.approx(fed(values, factor).value, nan_ok=True, rel=1e-6, abs=1e-6)
-
     def test_a_value_that_is_not_finite_is_skipped(self):
         assert fed([1.0, math.nan, 2.0, math.inf, -math.inf], 0.9).value == fed([1.0, 2.0], 0.9).value
 
     @given(ANY)
     def test_no_numbers_make_it_fail(self, values):
-        fed(values, 0.98).extend(np.array(values))
+        fed(values, 0.98)
 
 
 @pytest.mark.parametrize(("total", "steps"), [(1, 20), (50, 20), (60, 24), (100, 40), (249, 100), (250, 100), (10**6, 100)])

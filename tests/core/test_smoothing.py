@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import struct
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from lrtui.core.detectors import Smooth
 from lrtui.core.series import Series
-from lrtui.core.smoothing import Ema, accumulated
+from lrtui.core.smoothing import MEMORY, ROW, Ema, Trailing, accumulated
 
 WEIGHTS = [1e-9, 0.01, 0.3, 0.6, 0.97, 0.999, 0.9999, 0.999999]
 VALUES = st.lists(st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 3e38])), max_size=120)
@@ -65,11 +67,9 @@ def test_long_curves_with_nan_and_infinities_in_them_are_tensorboards_too(weight
 
 @given(VALUES, st.lists(st.integers(0, 40), max_size=6), st.sampled_from(WEIGHTS))
 @settings(max_examples=300, deadline=None)
-def test_block_by_block_is_the_same_as_in_one_go(values, sizes, weight):
+def test_block_by_block_is_the_same_to_the_last_bit_as_in_one_go(values, sizes, weight):
     array = np.array(values, np.float64)
-    whole = Ema(weight).extend(array)
-    slack = 1e-9 * max([1, *map(abs, _finite(values))])
-    np.testing.assert_allclose(in_blocks(array, weight, sizes), whole, rtol=1e-9, atol=slack)
+    assert in_blocks(array, weight, sizes).tobytes() == Ema(weight).extend(array).tobytes()
 
 
 @pytest.mark.parametrize("value", [0.1, 0.0, -3e38, 1e-42])
@@ -86,7 +86,38 @@ def test_sums_of_many_rows_are_those_of_one_after_another(weight):
     for value in values.tolist():
         last = weight * last + value
         expected.append(last)
-    np.testing.assert_allclose(accumulated(values, weight, 5.0), expected, rtol=1e-9, atol=1e-9)
+    sums, carries = accumulated(values, weight, 5.0)
+    np.testing.assert_allclose(sums, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(carries[1:-1], expected[ROW - 1::ROW], rtol=1e-9, atol=1e-9)
+
+
+@given(VALUES, st.lists(st.integers(0, 40), max_size=6), st.integers(0, 30))
+@settings(max_examples=200, deadline=None)
+def test_a_trailing_average_depends_on_the_numbers_alone(values, sizes, begin):
+    array, column, trailing, at = np.array(values, np.float64), Series(), Trailing(0.9), 0
+    for size in [*sizes, len(values)]:
+        column.extend(array[at : at + size])
+        at += size
+        trailing.follow(column, begin)
+        assert math.isnan(trailing.value) or math.isfinite(trailing.value)  # a look in between changes nothing
+    whole, once = Series(), Trailing(0.9)
+    whole.extend(array)
+    once.follow(whole, begin)
+    assert struct.pack("d", trailing.value) == struct.pack("d", once.value) == struct.pack("d", once.after(len(values)))
+
+
+@pytest.mark.parametrize(("count", "holes"), [(1, 0), (40, 3), (MEMORY, 0), (5 * MEMORY, 700)])
+def test_a_trailing_average_is_the_debiased_one(count, holes):
+    random = np.random.default_rng(count)
+    values = np.exp(random.normal(size=count) - np.arange(count) / 300).astype(np.float32)
+    values[random.integers(0, count, holes)] = math.nan
+    column, trailing = Series(), Trailing(0.9)
+    column.extend(values)
+    trailing.follow(column, 0)
+    smooth = Smooth(0.9)
+    for value in values.tolist():
+        smooth.update(value)
+    assert trailing.value == pytest.approx(smooth.value, rel=1e-12)
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0, -0.5, 2.0])

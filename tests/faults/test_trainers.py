@@ -33,7 +33,7 @@ def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_oth
     assert [len(turns) for turns in (lane.turns for lane in record.lanes)] == [0, 1, 0, 0]
     assert {event.why for lane in record.lanes for event in lane.returns} == {"recovered"}
     said = " ".join(event.text for event in lost(contest))
-    for words in ("SIGKILL", "SIGSEGV", "exit code 3", "restart 1 of 3"):
+    for words in ("SIGKILL: by somebody", "SIGSEGV: Segmentation fault in _crash (tasks.py:", "exit code 3", "restart 1 of 3"):
         assert words in said
 
 

@@ -4,6 +4,8 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 
 import numpy as np
 import psutil
@@ -15,9 +17,10 @@ from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.events import Alerted, Ended, Noted, Started
 from lrtui.core.result import result
 from lrtui.core.state import RaceState, apply
+from lrtui.follow import Follower
 from lrtui.launch import Crew
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import DATABASE
+from lrtui.store.rundir import CREW_LOG, DATABASE, Absence
 from lrtui.store.writer import Writer
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
@@ -70,6 +73,9 @@ class Watcher:
 
     def see_the_end(self):
         return self.see(lambda watcher: watcher.state.over, "the end of the race")
+
+    def notes(self):
+        return [event.text for lane in self.lanes for event in lane if isinstance(event, Noted)]
 
     def ends(self):
         return [lane.status for lane in self.state.lanes]
@@ -233,6 +239,72 @@ def test_a_crew_whose_folder_is_deleted_ends_when_its_trainers_have(tmp_path):
     assert "gone" in watcher.reader.trouble()
     trainer.kill()
     until(lambda: gone(crew), "the crew to end")
+
+
+IMPATIENT = """
+from lrtui.training import crew
+crew.GONE_S = 2.0
+from lrtui.training.requests import main
+main()
+"""
+"""A crew that waits for its folder for two seconds instead of a minute."""
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Crews that are started here and now do not wait long."""
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda args, **how: popen([sys.executable, "-c", IMPATIENT], **how))
+
+
+def deleted(run, aside):
+    """The whole folder is deleted."""
+    shutil.rmtree(run)
+
+
+def moved(run, aside):
+    """It has another name now, whoever still writes to its files."""
+    run.rename(aside)
+
+
+def emptied(run, aside):
+    """Its database is deleted, with what belongs to it."""
+    for path in run.glob(f"{DATABASE}*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("lose", [deleted, moved, emptied])
+def test_a_race_whose_folder_stays_away_ends(tmp_path, impatient, lose):
+    run = start(make_race([CALM, CALM], task="Slow", epochs=10_000), tmp_path / "runs", trainers=1)
+    watcher = Watcher(run).see(all_have_steps, "the first steps")
+    everybody = [psutil.Process(pid) for pid in pids(run, "%")]
+    follower = Follower(run)
+    follower.catch_up()
+    lose(run, tmp_path / "aside")
+    assert watcher.reader.trouble() == "the run's folder is gone: unless it is back within 60 s, the race ends"
+    until(lambda: all(map(gone, everybody)), "the end of all processes")
+    until(lambda: follower.poll() is not None and follower.state.over, "the end that everybody sees")
+    assert {lane.status for lane in follower.state.lanes} == {"interrupted"}
+    assert follower.state.lanes[0].ended.error == follower.trouble == "the run's folder is gone: the race has ended"
+    assert follower.resumable() == []
+    logs = [path.read_text() for path in (run / CREW_LOG, tmp_path / "aside" / CREW_LOG) if path.exists()]
+    assert all(f"{run} has been gone for 2 s: all lanes are interrupted" in log for log in logs)
+    assert len(logs) == (lose is not deleted)
+
+
+def test_a_folder_that_is_back_in_time_goes_on(tmp_path, impatient):
+    run = start(make_race([CALM], task="Slow", epochs=10_000), tmp_path / "runs")
+    watcher = Watcher(run).see(all_have_steps, "the first steps")
+    for _ in range(3):  # longer together than it is waited for: what counts is each time
+        run.rename(tmp_path / "aside")
+        absence = Absence(run)
+        until(lambda absence=absence: absence.seconds() > 0.8, "a while without it")
+        (tmp_path / "aside").rename(run)
+        before = watcher.look().state.lanes[0].steps
+        watcher.see(lambda watcher, before=before: watcher.state.lanes[0].steps > before, "more steps")
+    os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+    assert watcher.see_the_end().ends() == ["interrupted"]
+    assert [note for note in watcher.notes() if "steps are missing" in note] == []
 
 
 def test_lanes_of_a_real_race_train_apart_from_each_other(tmp_path):

@@ -121,14 +121,23 @@ class Viewer:
         self.settle()
 
     def burst(self, text: str) -> None:
-        """Keys that arrive in one piece, as over a slow line; "\\r" is Enter."""
+        """Characters that arrive in one piece, as over a slow line; "\\r" is Enter, "\\x1b" Escape."""
+        names = {"\r": "enter", "\x1b": "escape"}
+        self._arrive([Key(names.get(sign) or _character_to_key(sign), sign) for sign in text])
+
+    def keys(self, *names: str) -> None:
+        """Keys by their names, likewise."""
+        self._arrive([Key(_character_to_key(name), name) if len(name) == 1 else Key(name, None) for name in names])
+
+    def _arrive(self, keys: list[Key]) -> None:
         async def arrive() -> None:
-            for sign in text:
-                name = "enter" if sign == "\r" else _character_to_key(sign)
-                self.app.post_message(Key(name, sign))
+            for key in keys:
+                self.app.post_message(key)
+            while not self.app._exit and (self.app._type_ahead.busy or not self.app._message_queue.empty()):
+                await asyncio.sleep(0.01)
         self._runner.run(arrive())
-        self.settle()
-        self.settle()
+        if not self.has_left:
+            self.settle()
 
     def click(self, x: int, y: int) -> None:
         """Clicks on a cell."""

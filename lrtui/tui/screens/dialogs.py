@@ -47,28 +47,13 @@ class Question(ModalScreen[str]):
 
 
 class Typed(ModalScreen[Any]):
-    """Has lines that are typed into, and loses no key of those that come in one piece with the one that opened it."""
+    """Has lines that are typed into, the first one to begin with."""
 
-    AUTO_FOCUS = ""
-    edited = False
-    """Whether what is typed goes on behind a line's text, rather than taking its place."""
+    AUTO_FOCUS = "Input"
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False  # a blink is bytes on the line, twice a second
-
-    def on_idle(self) -> None:
-        """The first line gets the keys once those that came before it could have been typed into it."""
-        if self.focused is None and self.is_current and (fields := self.query(Input)):
-            self.set_focus(fields.first())  # at once: no key comes between
-
-    def on_key(self, event: KeyPress) -> None:
-        """Over a slow line many keys may come at once: those after the one that opened the dialog are typed into it."""
-        if self.focused is None and event.character and event.is_printable and (fields := self.query(Input)):
-            field = fields.first()
-            field.value = (field.value if self.edited else "") + event.character
-            field.cursor_position = len(field.value)
-            field.select_on_focus, self.edited = False, True
 
 
 class Line(Typed):
@@ -81,7 +66,6 @@ class Line(Typed):
         LrtuiError where it will not do."""
         super().__init__()
         self._sign, self._text, self._take, self._examples = sign, text, take, examples
-        self.edited = True
 
     def compose(self) -> ComposeResult:
         with Vertical(id="line"):
@@ -136,7 +120,7 @@ class Form(Typed):
         What is typed replaces the text of a field, unless it is there to be `edited`.
         """
         super().__init__()
-        self._title, self._explain, self.edited = title, explain, edited
+        self._title, self._explain, self._edited = title, explain, edited
         self._fields = fields
         self._read = read
         self._choices, self._chosen = choices, chosen
@@ -150,7 +134,7 @@ class Form(Typed):
             for name, (label, text) in self._fields.items():
                 if label:
                     yield Static(Text(label, style="dim"))
-                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=not self.edited)
+                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=not self._edited)
             yield Static(id="refused")
             if self._explain:
                 yield Static(Text(self._explain, style="dim"))
