@@ -17,7 +17,7 @@ from lrtui.core.commands import Stop
 from lrtui.core.detectors import Smooth
 from lrtui.core.errors import ScenarioError, StoreUnavailable
 from lrtui.core.events import Alerted, AnyEvent, Rewound, Steps
-from lrtui.core.finder import FEWEST_POINTS, HEAD, LEAST_USABLE, TAIL, Found, find
+from lrtui.core.finder import FEWEST_POINTS, HEAD, LEAST_USABLE, TAIL, Found, Rise, find
 from lrtui.core.numbers import rate as rate_in_words
 from lrtui.core.outcome import Outcome, conclude, result_line
 from lrtui.core.scenario import MAX_LANES
@@ -73,10 +73,10 @@ def plan(race: Race, optimizer: OptimizerSpec | None = None, *, low: float = LOW
 
 
 def sweep_race(asked: Plan) -> Race:
-    """One lane whose rate rises by the same factor at each step; it stops where it diverges."""
+    """One lane whose rate rises by the same factor at each step; whoever follows it stops it where it has diverged."""
     schedule = ScheduleSpec("range-test", "batch", {"to": asked.high})
     lane = Lane("A", f"{asked.optimizer.name} sweep", asked.optimizer, asked.low, schedule)
-    return _short(asked.race, "finder", "find", (lane,), steps=asked.points, on_divergence="stop", gauge=False, validate=False)
+    return _short(asked.race, "finder", "find", (lane,), steps=asked.points, gauge=False, validate=False)
 
 
 def check_race(asked: Plan, rates: dict[str, float], epochs: int = 1) -> Race:
@@ -124,12 +124,14 @@ class Finder:
         self.losses: list[float] = []
         self.smooth: list[float] = []
         """The sweep so far, a point for each step."""
-        self._average = Smooth()
+        self._average, self._rise = Smooth(), Rise(asked.points)
         self._bad: int | None = None
+        self._risen = False
+        """Whether the sweep has risen far above its best: what comes after that does not count, however long it went on."""
         self._crew: Crew | None = crew
         self._starting: Crew | None = None
         self._race_after = race_after
-        self._stopped = False
+        self._stopped = self._told_to_stop = False
 
     @property
     def over(self) -> bool:
@@ -164,6 +166,9 @@ class Finder:
         events = follower.poll(budget_s)
         if follower is self.sweep:
             self._take(events)
+            if self._risen and not self._told_to_stop:
+                self._told_to_stop = True
+                self._send_stop(follower)
         if follower.caught_up and follower.state.over:
             self._conclude(follower)
         return events
@@ -187,11 +192,14 @@ class Finder:
         self._stopped = True
         for follower in (self.sweep, self.check):
             if follower is not None and not follower.state.over:
-                try:
-                    follower.send(Stop(lane=lane.index) for lane in follower.state.lanes if not lane.over)
-                except StoreUnavailable:
-                    pass  # a sweep and a check are short: they end by themselves
+                self._send_stop(follower)
         self.close()
+
+    def _send_stop(self, follower: Follower) -> None:
+        try:
+            follower.send(Stop(lane=lane.index) for lane in follower.state.lanes if not lane.over)
+        except StoreUnavailable:
+            pass  # a sweep and a check are short: they end by themselves
 
     def interrupt(self) -> None:
         """Ends the crews that have started nothing, or are about to; may be called from a signal handler."""
@@ -235,21 +243,26 @@ class Finder:
                 self._bad = event.step
             elif isinstance(event, Rewound):  # its process was lost: the same steps come again
                 del self.rates[event.step:], self.losses[event.step:], self.smooth[event.step:]
-                self._average, self._bad = Smooth(), None
+                self._average, self._rise, self._bad, self._risen = Smooth(), Rise(self.plan.points), None, False
                 for loss in self.losses:
-                    self._average.update(loss)
+                    self._risen = self._rise.over(loss, self._average.update(loss))
             elif isinstance(event, Steps):
                 for lr, loss in zip(event.values("applied_lr").tolist(), event.values("loss").tolist(), strict=True):
+                    if self._risen:
+                        return
                     # the lane's own: nothing was applied at a step whose update was refused, and the first of a task's
                     # param groups may have a rate of its own, or a multiple of the lane's
                     lanes = self.plan.rate(len(self.rates))
                     self.rates.append(lr if math.isclose(lr, lanes, rel_tol=1e-6) else lanes)
                     self.losses.append(loss)
                     self.smooth.append(self._average.update(loss))
+                    self._risen = self._rise.over(loss, self.smooth[-1])
 
     def _conclude(self, follower: Follower) -> None:
         if follower is self.sweep:
-            self.found = find(self.rates, self.losses, self._bad, self.plan.points)
-            if self.found.suggestions and follower.state.lanes[0].status not in (*FAILED, "interrupted"):
+            lane = follower.state.lanes[0]
+            self.found = find(self.rates, self.losses, self._bad, self.plan.points, dead=lane.findings.dead)
+            cut_off = lane.status == "interrupted" and not self._risen
+            if self.found.suggestions and lane.status not in FAILED and not cut_off:
                 return
         self.outcome = conclude(self.found, self.sweep.state if self.sweep else None, self.check.state if self.check else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lrtui.core.detectors import Smooth
 from lrtui.core.numbers import loss as in_words, rate as rate_in_words
-from lrtui.core.thresholds import SMOOTHING, TIMES_BEST
+from lrtui.core.thresholds import NOISE_SIGMAS, SMOOTHING, TIMES_BEST
 
 Floats = NDArray[np.floating[Any]]
 
@@ -28,6 +29,7 @@ FEWEST_POINTS = next(n for n in range(LEAST_USABLE, 1000) if n - n // HEAD - TAI
 """A sweep that ends by itself leaves enough to look at from so many points on."""
 LEAST_FALL = 1e-4
 """An average that falls by a smaller share than this did not fall: that much is rounding."""
+NO_GRADIENT = "the loss does not change, whatever the rate: no gradient reaches the weights"
 FAR = 1e38
 """No chart goes further: it is about what float32 can hold."""
 SLIDE_LAG, SLIDE_CLOSE = 15, 0.005
@@ -64,11 +66,56 @@ class Found(NamedTuple):
         return max(values) / min(values) if values else math.nan
 
 
-def find(rates: Sequence[float], losses: Sequence[float], bad: int | None = None, asked: int | None = None) -> Found:
+class Rise:
+    """Whether a sweep has risen far above its best, told point by point, so that its end does not depend on when it was stopped.
+
+    The first points are at rates too low to matter: their spread is the noise of the batches. The best counts for as much more
+    as the noise of an average of so few losses may have made it too low, by NOISE_SIGMAS of its standard errors.
+    """
+
+    def __init__(self, asked: int) -> None:
+        self._head = max(asked // HEAD, 2)
+        self._first: list[float] = []
+        self._averages: list[float] = []
+        self.best = math.inf
+
+    def over(self, loss: float, smooth: float) -> bool:
+        """Takes one point, its loss and the average up to it; True where the average is above TIMES_BEST times the best."""
+        self._averages.append(smooth)
+        if len(self._first) < self._head:
+            self._first.append(loss)
+            if len(self._first) < self._head:
+                return False
+            for count, average in enumerate(self._averages, 1):
+                self._lower(average, count)
+            return False
+        self._lower(smooth, len(self._averages))
+        return smooth > TIMES_BEST * self.best > 0
+
+    def _lower(self, average: float, count: int) -> None:
+        if math.isfinite(average):
+            self.best = min(self.best, average + NOISE_SIGMAS * self._noise * _error(count) * abs(average))
+
+    @property
+    def _noise(self) -> float:
+        """Standard deviation over mean of the first losses."""
+        finite = [loss for loss in self._first if math.isfinite(loss)]
+        mean = fmean(finite) if finite else 0.0
+        return stdev(finite) / abs(mean) if len(finite) > 1 and mean else 0.0
+
+
+def _error(count: int) -> float:
+    """The standard error of a debiased average of so many values, over the standard deviation of one."""
+    kept = SMOOTHING**count
+    return math.sqrt((1 - kept * kept) / (1 - SMOOTHING**2)) * (1 - SMOOTHING) / (1 - kept)
+
+
+def find(rates: Sequence[float], losses: Sequence[float], bad: int | None = None, asked: int | None = None, *,
+         dead: bool = False) -> Found:
     """Suggestions from `rates`, which rise and are above 0 up to the first bad step, and `losses` of the same length.
 
     `bad` is the step whose loss or gradient norm was not finite, where that is known; `asked` how many points the whole
-    sweep was to have. Any floats will do: what is not finite is where the sweep ends.
+    sweep was to have, `dead` True where every gradient was exactly zero. Any floats will do: what is not finite is where the sweep ends.
     """
     lr, raw = np.asarray(rates, float), np.asarray(losses, float)
     smooth = smoothed(raw)
@@ -84,8 +131,8 @@ def find(rates: Sequence[float], losses: Sequence[float], bad: int | None = None
         few = f"only {nothing.usable} of {len(raw)} points can be used, and the rules need {LEAST_USABLE}"
         return nothing._replace(reason=f"{few}: {ending}; {_remedy(end, asked or len(raw))}")
     seen, x = smooth[first:last], lr[first:last]
-    if raw[first:last].min() == raw[first:last].max():
-        return nothing._replace(reason="the loss does not change at all, whatever the rate: no gradient reaches the weights")
+    if dead or raw[first:last].min() == raw[first:last].max():
+        return nothing._replace(reason=NO_GRADIENT)
     if not seen.min() < seen[0] - LEAST_FALL * abs(seen[0]):
         return nothing._replace(reason=f"the loss never falls below where it begins, at {rate_in_words(x[0])}: "
                                        "begin with a lower rate (--from)")
@@ -158,12 +205,11 @@ def _end(rates: Floats, losses: Floats, smooth: Floats, bad: int | None, asked: 
     """The first step that does not count, and why."""
     finite = np.isfinite(losses) & np.isfinite(smooth) & np.isfinite(rates)
     broken = min([len(losses) if bad is None else min(bad, len(losses)), *np.flatnonzero(~finite)[:1].tolist()])
-    best = np.minimum.accumulate(smooth[:broken])
-    with np.errstate(over="ignore"):
-        above = np.flatnonzero((smooth[:broken] > TIMES_BEST * best) & (best > 0))
-    if len(above):
-        end = int(above[0])
-        return end, (f"the average rose above {TIMES_BEST:g} times its best, {in_words(best[end])}, "
+    rise = Rise(asked)
+    end = next((step for step in range(broken) if rise.over(float(losses[step]), float(smooth[step]))), None)
+    if end is not None:
+        best = float(np.min(smooth[:end]))
+        return end, (f"the average rose above {TIMES_BEST:g} times its best, {in_words(best)}, "
                      f"at rate {rate_in_words(rates[end], 3)} (step {end})")
     if broken < len(losses):
         known = f" at rate {rate_in_words(rates[broken], 3)}" if math.isfinite(rates[broken]) else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from lrtui.core.events import plain
-from lrtui.core.finder import RULES, Found
+from lrtui.core.finder import NO_GRADIENT, RULES, Found
 from lrtui.core.numbers import count, loss, rate
 from lrtui.core.result import result
 from lrtui.core.standings import FAILED, standings
@@ -79,8 +79,8 @@ def point_line(step: int, lr: float, value: float, smooth: float) -> dict[str, A
 
 
 def _place(lane: LaneState) -> int:
-    """0: raced well. 1: diverged. 2: there is no loss to go by."""
-    if lane.status in ("nan", *FAILED) or not math.isfinite(lane.smooth.value):
+    """0: raced well. 1: diverged. 2: there is no loss to go by, or it cannot learn."""
+    if lane.status in ("nan", *FAILED) or not math.isfinite(lane.smooth.value) or lane.findings.dead:
         return 2
     return int(any(alert.kind == "diverged" for alert in lane.alerts))
 
@@ -94,6 +94,8 @@ def _reason(found: Found | None, sweep: RaceState | None, ranked: list[LaneState
         return found.reason
     if any(lane.status == "interrupted" for lane in [*ranked, *(sweep.lanes if sweep else ())]):
         return "it was interrupted"
+    if ranked and all(lane.findings.dead for lane in ranked):
+        return NO_GRADIENT
     return "every lane of the check diverged, went NaN or failed" if ranked else "it was stopped"
 
 
@@ -131,7 +133,9 @@ def _about_check(ranked: list[LaneState], winner: LaneState | None) -> Iterator[
         return
     good = [lane for lane in ranked if _place(lane) == 0]
     yield f"{_named(winner)} won with a smoothed loss of {loss(winner.smooth.value)}{_margin(good)}."
-    if winner.smooth.value >= winner.first_loss:
+    if not winner.findings.moved:
+        yield "Its steps were too short to move the loss: what it won by is noise of the batches; try a far higher rate."
+    elif winner.smooth.value >= winner.first_loss:
         yield f"Even so it ended no better than it began, at {loss(winner.first_loss)}."
     rates = [lane.lane.lr for lane in ranked]
     if len(rates) > 1 and winner.lane.lr in (min(rates), max(rates)):
@@ -147,6 +151,8 @@ def _named(lane: LaneState) -> str:
 def _fate(lane: LaneState) -> str:
     if lane.status == "nan":
         return f"went NaN at step {lane.ended.step if lane.ended else lane.steps}"
+    if lane.findings.dead:
+        return "cannot learn: every gradient was exactly zero"
     return "diverged" if _place(lane) == 1 else "failed" if lane.status in FAILED else "showed no finite loss"
 
 

@@ -48,8 +48,8 @@ def race_sentences(state: RaceState) -> list[str]:
             *_surprises(winner, ranked, state)]
 
 
-_DEAD = ("Nobody won: every gradient was exactly zero, in every lane: no rate can change that. Look at the model: a ReLU after the "
-         "last layer, a detached output, saturated units.")
+_DEAD = ("Nobody won: every gradient was exactly zero, in every lane, and no rate can change that. "
+         "Look at the model: a ReLU after the last layer, a detached output, saturated units.")
 _UNFINISHED = "The race was interrupted, and can be resumed."
 
 
@@ -87,7 +87,7 @@ def _about(lane: LaneState, said: Verdict) -> str:
     if warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     if found.unmeasured:
-        return f"no verdict on its rate: the step gain was not measured, because the loss cannot be computed twice: {found.unmeasured}"
+        return f"no verdict on its rate: the loss could not be computed twice to measure its step gain: {found.unmeasured}"
     return "too few steps were measured for a verdict"
 
 
@@ -199,7 +199,8 @@ def _far_higher(winner: LaneState, state: RaceState) -> str:
     above = min((lane.rate for lane in kin if lane.rate > lowest), default=None)
     if above is None:
         return _try(10 * lowest, "at none of the rates raced the steps were long enough to move the loss")
-    return _try(math.sqrt(lowest * above), f"{rate(lowest, 3)} is too low to move the loss, and {rate(above, 3)} was worse", lowest, above)
+    why = f"{rate(lowest, 3)} is too low to move the loss, and {rate(above, 3)} was worse"
+    return _try(math.sqrt(lowest * above), why, lowest, above)
 
 
 def _kin(one: Lane, other: Lane) -> bool:

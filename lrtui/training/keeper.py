@@ -41,7 +41,7 @@ DONE = Callable[[Kept | None, str], None]
 
 
 PARTS, PART_LEAST = 25, 10
-"""Of the budget of a lane that a policy may send back: it has a snapshot after each of so many parts, of so many steps at least."""
+"""A lane that a policy may send back has a snapshot after each of so many parts of its budget, of so many steps at least."""
 
 
 class Cadence:

@@ -21,6 +21,7 @@ from torch import Tensor
 from lrtui.core.errors import ScenarioError, TaskError
 from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Planned, Sampled, Started
 from lrtui.core.sampling import Sampling
+from lrtui.core.schedulecheck import SWEEPS
 from lrtui.core.spec import Race
 from lrtui.training import losses, optimizers, param_groups, rng, snapshot as snapshots, task as tasks
 from lrtui.training.batches import Batches, loader
@@ -86,7 +87,8 @@ class Training:
         gauge = None if self.closure or not race.gauge else Gauge(
             index, self.model, self.optimizer, Sampling(self.horizon.steps), self.recompute)
         self.probe = Probe(index, self.model, self.optimizer, self.horizon.steps, self.dial, gauge, closure=self.closure,
-                           deferred=device.type != "cpu" and not self.closure if deferred is None else deferred)
+                           deferred=device.type != "cpu" and not self.closure if deferred is None else deferred,
+                           sweeps=lane.schedule is not None and lane.schedule.name in SWEEPS)
         self.epochs_ended = 0
         self.before_validation: rng.RandomState | None = None
         """The random state at the beginning of the validation that is under way."""

@@ -48,7 +48,8 @@ class Probe:
     """The measuring of one lane. `deferred`: numbers stay on the device; `closure`: the optimizer calls the loss itself."""
 
     def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, total: int, dial: Dial, gauge: Gauge | None, *,
-                 deferred: bool, closure: bool) -> None:
+                 deferred: bool, closure: bool, sweeps: bool = False) -> None:
+        """`sweeps`: the rate rises until the loss does, which is no news."""
         self.lane = lane
         self.dial = dial
         self.gauge = gauge
@@ -60,7 +61,7 @@ class Probe:
         self._parameters = list(model.parameters())
         """All of them: one that is frozen now may be trained later."""
         self._groups = optimizer.param_groups
-        self._deferred = deferred
+        self._deferred, self._sweeps = deferred, sweeps
         self._exact: Literal["f4", "f8"] = "f4"
         self._judge = Judge(total)
         self._told = Findings()
@@ -293,7 +294,7 @@ class Probe:
         said, spike = self._judge.update(loss, norm)
         if spike:
             self._spikes.append(self._first + index)
-        if said and not self._alerted:
+        if said and not self._alerted and not self._sweeps:
             self._alerted = True  # once a lane: it goes on, and the user has been told
             self._alarm = self._first + index, said
         if not (math.isfinite(loss) and (norm is None or math.isfinite(norm))):

@@ -272,7 +272,8 @@ class Hooked(Base):
         return model
 
     def loss(self, model, batch):
-        return super().loss(model, batch) + torch.stack(self.kept[-3:]).mean() if self.kept else super().loss(model, batch)
+        loss = super().loss(model, batch)
+        return loss + torch.stack(self.kept[-3:]).mean()
 
 
 class Clamped(Base):
@@ -335,6 +336,6 @@ class PythonGenerator(Iterator):
         return Base.loss(self, model, batch) * (1 + next(self.streams[0]))
 
 
-PUT_BACK = [Counter, ClassCounter, GlobalCounter, GlobalList, Closure, FunctionAttribute, Nested, InSlots, Containers, Cache, Teacher,
-            Critic, Metric, NewBuffer, Hooked, Clamped, Penalised, Toggles]
+PUT_BACK = [Counter, ClassCounter, GlobalCounter, GlobalList, Closure, FunctionAttribute, Nested, InSlots, Containers, Cache,
+            Teacher, Critic, Metric, NewBuffer, Hooked, Clamped, Penalised, Toggles]
 FIXED = [Iterator, PythonGenerator]

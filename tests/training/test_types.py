@@ -12,12 +12,13 @@ from torch.utils.data import default_collate
 
 from lrtui import batch_order
 from lrtui.core import scenario
+from lrtui.core.errors import TaskError
 from lrtui.core.events import Measured, Steps
 from lrtui.core.sampling import Sampling
 from lrtui.training import snapshot, tensors
 from lrtui.training.loop import Training, train_lane
 from lrtui.training.order import weights_checksum
-from lrtui.training.task import load
+from lrtui.training.task import load, new_model
 
 from .bare import bare_loop
 from .conftest import HERE, column, train
@@ -114,12 +115,12 @@ def test_layers_behind_closures_are_the_ones_that_are_trained():
 
 
 def test_a_model_that_is_given_out_twice_is_refused_in_one_sentence():
-    with pytest.raises(Exception, match=r"model\(\) gave the same model twice"):
-        task = load(race_of("Tied").task)
-        kept = task.model()
-        task.model = lambda: kept
-        from lrtui.training.task import new_model
-        new_model(task), new_model(task)
+    task = load(race_of("Tied").task)
+    kept = task.model()
+    task.model = lambda: kept
+    assert new_model(task) is kept
+    with pytest.raises(TaskError, match=r"model\(\) gave the same model twice"):
+        new_model(task)
 
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.int8, torch.int64,
