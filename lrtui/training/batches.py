@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -39,7 +39,7 @@ class Batches:
         cut = {"batch_size": race.batch_size, "drop_last": race.drop_last} if streamed else {"batch_sampler": self._order}
         self._loader = loader(data, **cut)
         self._seed, self._device, self._held = race.seed, device, held
-        self._pass: Iterator[Any] = iter(())
+        self._pass: Generator[Any] | None = None
         self._began: rng.RandomState | None = None
         """What a pass over a stream or an own DataLoader began with."""
         self.length = length(self._loader)
@@ -80,7 +80,8 @@ class Batches:
 
     def close(self) -> None:
         """End the pass that is under way, and all worker processes."""
-        self._pass.close()  # type: ignore[attr-defined]
+        if self._pass is not None:
+            self._pass.close()
         fetching.end_workers(self._loader)
 
     def state_dict(self) -> Any:
@@ -91,7 +92,7 @@ class Batches:
         """Takes what `state_dict` gave."""
         self._began = None if kept is None else rng.unpacked(kept, self._device)
 
-    def _again(self, done: int) -> Iterator[Any]:
+    def _again(self, done: int) -> Generator[Any]:
         assert self._began is not None
         now = rng.capture(self._device, self._held)
         rng.restore(self._began, self._device, self._held)

@@ -6,7 +6,8 @@ import re
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from multiprocessing import connection
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -14,11 +15,13 @@ from torch.utils.data import DataLoader
 from lrtui.core.errors import TaskError
 
 _COLLATE = "/torch/utils/data/_utils/collate.py"
+ENDING_S = 1.0
+"""How long the end of a worker is waited for whose connection is broken."""
 _HINTS = {signal.SIGKILL: "often the memory has run out: try fewer workers, or smaller batches",
           signal.SIGBUS: "often the shared memory is full: try a larger /dev/shm, or fewer workers"}
 
 
-def one_pass(loader: DataLoader[Any]) -> Iterator[Any]:
+def one_pass(loader: DataLoader[Any]) -> Generator[Any]:
     """The batches of one pass, which begins at once; its workers end with it, unless they are persistent.
 
     torch lets a handler of SIGCHLD raise the death of a worker wherever the main thread is, which may be within another lane;
@@ -41,7 +44,7 @@ def end_workers(loader: DataLoader[Any]) -> None:
         loader._iterator = None
 
 
-def _told(batches: Iterator[Any]) -> Iterator[Any]:
+def _told(batches: Iterator[Any]) -> Generator[Any]:
     try:
         yield from batches
     except Exception as error:
@@ -57,10 +60,9 @@ def _told(batches: Iterator[Any]) -> Iterator[Any]:
 def _cause(error: Exception, batches: Iterator[Any]) -> tuple[str, str] | None:
     """What to tell of a pass that failed, and what to do about it; None where the error says it all."""
     text = str(error)
-    if "exited unexpectedly" in text or "is killed by signal" in text:
-        ended = [worker for worker in getattr(batches, "_workers", ()) if not worker.is_alive()]
-        if ended:
-            return _end_of(ended[0])
+    lost = "exited unexpectedly" in text or "is killed by signal" in text
+    if (lost or isinstance(error, (OSError, EOFError))) and (ended := _ended(batches)) and (lost or ended.exitcode):
+        return _end_of(ended)
     place, line = "", traceback.format_exception_only(error)[0].strip()
     if raised := re.match(r"Caught (\w+) in (DataLoader worker process \d+)\.", text):
         place = f" (in {raised[2]})"
@@ -70,6 +72,14 @@ def _cause(error: Exception, batches: Iterator[Any]) -> tuple[str, str] | None:
                 "expected samples of equal shapes and of tensors, numbers, lists or dicts, or dataset() to give a DataLoader "
                 "with a collate_fn of its own")
     return (f"{line}{place}", "num_workers=0 makes it easier to look into") if place else None
+
+
+def _ended(batches: Iterator[Any]) -> Any | None:
+    """A worker that has ended, one that did not end well above all; it may just be about to: its connections break first."""
+    workers = getattr(batches, "_workers", ())
+    if all(worker.exitcode in (None, 0) for worker in workers):
+        connection.wait([worker.sentinel for worker in workers if worker.is_alive()], ENDING_S)
+    return max((worker for worker in workers if not worker.is_alive()), key=lambda worker: worker.exitcode != 0, default=None)
 
 
 def _end_of(worker: Any) -> tuple[str, str]:

@@ -147,7 +147,9 @@ def _metrics(lane: LaneState) -> str:
 
 
 def _epochs(lane: LaneState) -> int:
-    return math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started else 0
+    """Epochs of the budget; 0 where that is not known."""
+    known = lane.started is not None and lane.started.length_known
+    return math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started and known else 0
 
 
 def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: PaneParts, *, figures: bool) -> None:
