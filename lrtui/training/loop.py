@@ -2,7 +2,8 @@
 
 What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `base = task.model()`; `model = copy.deepcopy(base)`;
 optimizer and scheduler built on it; `torch.manual_seed(seed)` again; then for each epoch the samples in the order of
-`lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with `default_collate`, and the five steps.
+`lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with `default_collate`, and the five steps. Of a
+DataLoader of the task's own, or of a stream, each epoch is one pass instead, as `for batch in loader` makes it.
 """
 
 from __future__ import annotations

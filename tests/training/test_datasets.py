@@ -85,7 +85,7 @@ def test_tensors_of_equal_length_are_the_columns_of_samples(made):
 
 
 @pytest.mark.parametrize(("made", "told"), [
-    (None, "dataset() gave None"), ("rows", "gave a str"), (7, "gave a int"), ({1, 2}, "gave a set"),
+    (None, "dataset() gave None"), ("rows", "gave a str"), (7, "gave a int"), ({1, 2}, "gave a set, which has no indices"),
     (Noisy, "gave the class Noisy"),
     ((row for row in SAMPLES), "gave a generator, which can be gone through only once"), (iter(SAMPLES), "only once"),
     ((iter(SAMPLES), iter(SAMPLES)), "only once"), (zip(X, Y, strict=True), "gave a zip, which can be gone through only once"),
