@@ -132,7 +132,7 @@ def _one(data: Any) -> Any:
                         "expected tensors (X, y), or TensorDataset(torch.tensor(X), torch.tensor(y))")
     if hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
         raise TaskError(f"dataset() gave a {type(data).__name__}, which has no indices",
-                        "expected an IterableDataset of samples; one of whole batches goes into a DataLoader with batch_size=None")
+                        "expected an IterableDataset of samples, or one of batches in a DataLoader with batch_size=None")
     if isinstance(data, (str, bytes, Mapping)) or not hasattr(data, "__getitem__"):
         raise TaskError(f"dataset() gave {'None' if data is None else f'a {type(data).__name__}'}", EXPECTED)
     if (count := length(data)) is None:

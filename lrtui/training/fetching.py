@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Generator, Iterator
 from multiprocessing import connection
+from pathlib import Path
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -65,7 +66,9 @@ def _cause(error: Exception, batches: Iterator[Any]) -> tuple[str, str] | None:
         return _end_of(ended)
     place, line = "", traceback.format_exception_only(error)[0].strip()
     if raised := re.match(r"Caught (\w+) in (DataLoader worker process \d+)\.", text):
-        place = f" (in {raised[2]})"
+        frames = re.findall(r'^ *File "(.+)", line (\d+)', text, re.MULTILINE)
+        own = [f"{Path(file).name}:{number}, " for file, number in frames if "site-packages" not in file]
+        place = f" ({''.join(own[-1:])}in {raised[2]})"
         line = [line, *re.findall(rf"^(?:\w+\.)*{raised[1]}\b.*", text, re.MULTILINE)][-1]
     if _COLLATE in text or any(frame.filename.endswith(_COLLATE) for frame in traceback.extract_tb(error.__traceback__)):
         return (f"the samples of a batch cannot be put together: {line.partition(': ')[2] or line}{place}",
@@ -78,7 +81,10 @@ def _ended(batches: Iterator[Any]) -> Any | None:
     """A worker that has ended, one that did not end well above all; it may just be about to: its connections break first."""
     workers = getattr(batches, "_workers", ())
     if all(worker.exitcode in (None, 0) for worker in workers):
-        connection.wait([worker.sentinel for worker in workers if worker.is_alive()], ENDING_S)
+        ending = connection.wait([worker.sentinel for worker in workers if worker.is_alive()], ENDING_S)
+        for worker in workers:
+            if worker.sentinel in ending:
+                worker.join(ENDING_S)  # until its exit code is known
     return max((worker for worker in workers if not worker.is_alive()), key=lambda worker: worker.exitcode != 0, default=None)
 
 

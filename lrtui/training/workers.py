@@ -4,13 +4,22 @@ never left behind."""
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib.util
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+from multiprocessing.reduction import ForkingPickler
+from types import FunctionType
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+
+
+TASK_MODULE = "lrtui_task_"
+"""How the names of modules begin that are files of the user's own."""
 
 
 def as_in_a_script() -> None:
@@ -22,6 +31,28 @@ def as_in_a_script() -> None:
     if "fork" in multiprocessing.get_all_start_methods():
         multiprocessing.set_start_method("fork", force=True)
         _Fork(ctypes.CDLL(None) if sys.platform == "linux" else None)
+    ForkingPickler.reducer_override = _by_file  # type: ignore[assignment,method-assign]
+
+
+def from_file(module: str, path: str, name: str) -> Any:
+    """What stands under `name` in a file, which is imported as `module` once a process: what a process that a task has asked to
+    be spawned, not forked, finds where pickle names a class or function of the task's file."""
+    if module not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module, path)
+        assert spec is not None, path
+        assert spec.loader is not None, path
+        sys.modules[module] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[module])
+    return functools.reduce(getattr, name.split("."), sys.modules[module])
+
+
+def _by_file(pickler: ForkingPickler, thing: Any) -> Any:
+    module = getattr(thing, "__module__", None)
+    if module is None or not isinstance(thing, (type, FunctionType)):
+        return NotImplemented  # pickled as ever
+    if not module.startswith(TASK_MODULE) or "<" in thing.__qualname__:
+        return NotImplemented
+    return from_file, (module, sys.modules[module].__file__, thing.__qualname__)
 
 
 class _Fork:

@@ -288,3 +288,14 @@ class Patient(Linear):
     def dataset(self):
         print(f"trainer {os.getpid()}", flush=True)
         return DataLoader(Noisy(), batch_size=8, num_workers=3, persistent_workers=True)
+
+
+class Spawned(Linear):
+    """A worker that is spawned, as those must be that use CUDA: dataset and function of this file come to it by pickle."""
+
+    def dataset(self):
+        return DataLoader(Noisy(), batch_size=8, num_workers=1, multiprocessing_context="spawn", collate_fn=stacked)
+
+
+def stacked(rows):
+    return [torch.stack(column) for column in zip(*rows, strict=True)]

@@ -34,7 +34,8 @@ def at_work(run, count):
 
 
 @pytest.mark.parametrize(("task", "budget"), [
-    ("Workers", {"epochs": 2}), ("Persistent", {"epochs": 3}), ("StreamOfWorkers", {"steps": 20}), ("RoundedUp", {"epochs": 2})])
+    ("Workers", {"epochs": 2}), ("Persistent", {"epochs": 3}), ("StreamOfWorkers", {"steps": 20}), ("RoundedUp", {"epochs": 2}),
+    ("Spawned", {"epochs": 2})])
 def test_lanes_equal_the_plain_loop_bit_for_bit_in_turns_too(task, budget, tmp_path):
     watcher = Watcher(start(other_race(task, *TWO, **budget), tmp_path, trainers=1)).see_the_end()
     assert watcher.ends() == ["finished"] * 2, watcher.lanes
@@ -49,7 +50,8 @@ def test_lanes_equal_the_plain_loop_bit_for_bit_in_turns_too(task, budget, tmp_p
 
 
 @pytest.mark.parametrize(("task", "told"), [
-    ("Failing", "row 47 has no label (in DataLoader worker process "),
+    ("Failing", "ValueError: row 47 has no label (tasks_of_other_data.py:"),
+    ("Failing", "in DataLoader worker process "),
     ("Killed", "was killed by SIGKILL"),
     ("Left", "ended with exit code 7"),
     ("RaggedInWorkers", "the samples of a batch cannot be put together"),
