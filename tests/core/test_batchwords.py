@@ -11,7 +11,7 @@ from lrtui.core import scenario
 from lrtui.core.axes import whole
 from lrtui.core.batchwords import batch_size, batch_words
 from lrtui.core.differences import differences
-from lrtui.core.events import Started
+from lrtui.core.events import Column, Started, Steps
 from lrtui.core.state import RaceState, apply
 from lrtui.plain import _race
 from lrtui.report.pagedata import page_data
@@ -61,3 +61,13 @@ def test_an_order_that_nobody_knows_beforehand_is_not_made_up():
     assert _race(known, RACE, "run")["lanes"][0]["batch_checksum"] is None
     assert not any(" ep " in line for line in number_lines(known.lanes[0], [40, 40, 40, 40]))
     assert any(" ep 0/4" in line for line in number_lines(state().lanes[0], [40, 40, 40, 40]))
+
+
+def test_a_lane_that_went_further_than_its_data_said_is_done():
+    known = state(total_steps=2)
+    columns = {name: Column.pack([0.1] * 3) for name in ("loss", "applied_lr", "next_lr", "seconds")}
+    apply(known, Steps(lane=0, at=2.0, first=0, count=3, columns=columns))
+    words = " ".join(number_lines(known.lanes[0], [40, 40, 40, 40]))
+    assert "step 3/2" in words
+    assert "100%" in words
+    assert "-" not in words.partition("ETA")[2]

@@ -14,7 +14,7 @@ from lrtui.core.events import Noted, Started
 from lrtui.training.batch import batch_length, to_device
 from lrtui.training.datasets import datasets
 
-from .breaks import whole
+from .breaks import breaks, unequal, whole
 from .conftest import column, other_race
 from .plain import plain_loop
 from .tasks_of_other_data import FourApart, Noisy, Point, Row, Shared, SizedShared, table
@@ -207,6 +207,11 @@ class TestDropLast:
     def test_is_what_batch_norm_needs(self):
         _, events = whole(other_race("Normed", {"lr": 0.01}, batch_size=8, epochs=2, drop_last=True))
         assert len(column(events)) == 12
+
+    @pytest.mark.parametrize("task", ["Normed", "Sized"])
+    def test_is_kept_to_from_any_break(self, task):
+        race = other_race(task, {"lr": 0.01}, batch_size=8, steps=15, drop_last=True, gauge=False)
+        assert unequal(race, breaks(race)) == []
 
     def test_streams_are_cut_likewise(self):
         race = other_race("Sized", {"lr": 0.01}, batch_size=8, epochs=2, drop_last=True)
