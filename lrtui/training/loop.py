@@ -117,12 +117,15 @@ class Training:
         self.notes.clear()
         return told
 
-    def planned(self) -> list[Planned]:
-        """The event that tells the rates to come, where there is anything to tell. A person's own code is not run for it."""
+    def planned(self) -> list[Planned | Noted]:
+        """The event that tells the rates to come, where there is anything to tell, or that nobody knows when they change. A
+        person's own code is not run for it."""
         lane = self.race.lanes[self.index]
+        if self.data.length is None and self.schedule.by_epoch:
+            text = (f"{lane.schedule} steps at the end of each pass over the training data, whose length is not known: "
+                    'interval = "batch" counts steps')
+            return [] if self.probe.step else [Noted(lane=self.index, at=time.time(), text=one_line(text))]
         if lane.schedule is None or lane.schedule.runs_code or self.schedule.wants_metric:
-            return []
-        if self.data.length is None and lane.schedule.interval == "epoch":
             return []
         plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S))
         if len(plan.rates) < 2:

@@ -8,7 +8,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, TensorDataset, get_worker_info
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Sampler,
+    SequentialSampler,
+    TensorDataset,
+    get_worker_info,
+)
 
 
 def table(n=48, seed=0):
@@ -299,3 +308,23 @@ class Spawned(Linear):
 
 def stacked(rows):
     return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+class Whole(Linear):
+    """A loader that batches nothing: its stream gives batches, of several sizes."""
+
+    def dataset(self):
+        class Batches(IterableDataset):
+            def __iter__(self):
+                x, y = table()
+                for first in range(0, 48, 12):
+                    yield x[first:first + 5 + first // 12], y[first:first + 5 + first // 12]
+        return DataLoader(Batches(), batch_size=None)
+
+
+class ByBatchSampler(Linear):
+    """Batches of six, by torch's own batch sampler."""
+
+    def dataset(self):
+        data = TensorDataset(*table())
+        return DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 6, drop_last=False))

@@ -143,7 +143,7 @@ T8 = torch.ones(8, 4)
     ((T8, torch.ones(2, 50)), 8), (Graphs(), 3), (np.ones((6, 2)), 6), (7, 1), ({}, 1), ([], 1), (UserDict(x=T8), 8),
     (Ported(T8), 8),
     (torch.nn.utils.rnn.pack_sequence([torch.ones(5), torch.ones(2)]), 2), ([[T8, T8], [T8, T8]], 8),
-    (torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), 2), ([1, 0, 1], 3),
+    (torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged), 2), ([1, 0, 1], 3),
 ])
 def test_a_batch_has_as_many_samples_as_were_put_in(batch, samples):
     assert batch_length(batch) == samples
@@ -184,6 +184,7 @@ def notes(events):
     ("FourApart", {"batch_size": 4, "drop_last": True}, 4,
      ["batch_size and drop_last not used: dataset() gives a DataLoader, whose batches are of 4"]),
     ("Bucketed", {}, 0, ["batch_size not used: dataset() gives a DataLoader, whose batches are of a size of their own"]),
+    ("ByBatchSampler", {}, 6, ["batch_size not used: dataset() gives a DataLoader, whose batches are of 6"]),
     ("Linear", {}, 16, []), ("Sized", {}, 16, []),
 ])
 def test_the_batch_size_that_is_told_is_the_true_one(task, keys, size, told):

@@ -35,6 +35,8 @@ def epochs(events):
     ("HugeLength", {"steps": 25}, [(1, 25)]),
     ("Bucketed", {"epochs": 2}, [(1, 6), (2, 12)]),
     ("Bucketed", {"steps": 13}, [(1, 6), (2, 12), (3, 13)]),
+    ("Whole", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
+    ("ByBatchSampler", {"epochs": 2}, [(1, 8), (2, 16)]),
     ("CountedPasses", {"epochs": 3}, [(1, 6), (2, 12), (3, 18)]),
 ])
 @pytest.mark.parametrize("schedule", [None, HALVES])
@@ -64,6 +66,14 @@ def test_a_stream_without_a_length_says_so_and_nothing_of_its_order():
 def test_a_budget_in_epochs_needs_a_length():
     with pytest.raises(Exception, match=r"no length: a budget in epochs.*\n.*--steps"):
         trained("Bare", epochs=2)
+
+
+def test_a_schedule_by_epochs_is_named_where_nobody_knows_how_long_one_is():
+    _, events = trained("Bare", {"schedule": HALVES}, steps=5)
+    (note,) = [event for event in events if isinstance(event, Noted)]
+    assert (note.lane, note.text) == (0, "StepLR(step_size=1, gamma=0.5) steps at the end of each pass over the training data, "
+                                         'whose length is not known: interval = "batch" counts steps')
+    assert not [event for event in trained("Sized", {"schedule": HALVES}, steps=5)[1] if isinstance(event, Noted)]
 
 
 def test_a_length_that_is_wrong_is_noted_once_and_what_comes_is_trained_on():
