@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from lrtui.core import thresholds as limits
+from lrtui.core.baseline import Baseline, Reach
 
 GaugeWord = Literal["hot", "ok", "cold", "none"]
 
@@ -57,10 +58,12 @@ class Smooth:
 
 
 class Divergence:
-    """Whether a lane has diverged: for a while far above its best, above its start, or too hot and not below its start."""
+    """A lane has diverged: for a while far above its best, above its start, or too hot and not below its start."""
 
     def __init__(self, total: int) -> None:
         self.slow, self.fast = Smooth(), Smooth(limits.FAST)
+        self._squares = Smooth()
+        """Of the losses over the first one, squared."""
         self.best = math.inf
         self.start = math.nan
         """The loss that the lane began with; see START_STEPS."""
@@ -75,30 +78,47 @@ class Divergence:
         """The very first loss."""
         return self._first[0] if self._first else math.nan
 
-    def update(self, loss: float, hot: bool = False) -> str | None:
-        """Takes the loss of one step, and whether the gauge found the lane hot; a sentence where a rule says "diverged"."""
+    def update(self, loss: float, hot: bool = False, baseline: Baseline | None = None, moved: bool = True) -> str | None:
+        """Takes the loss of one step, and whether the gauge found the lane hot; a sentence where a rule says "diverged".
+
+        With a `baseline` the start is the mean loss at the initial weights, and thresholds are widened by the batches' noise.
+        A lane that has not `moved` cannot have diverged.
+        """
         if not math.isfinite(loss):
             return None  # the lane's end, and none of our business
         self._steps += 1
-        self.best = min(self.best, self.slow.update(loss))
+        average = self.slow.update(loss)
+        scale = self.first or loss or 1.0
+        self._squares.update(min(abs(loss / scale), 1e100) ** 2)
+        if self._steps >= limits.BEST_FROM:
+            self.best = min(self.best, average)
         fast = self.fast.update(loss)
         if len(self._first) < limits.START_STEPS:
             self._first.append(loss)
             middle = median(self._first)
             self.start = self._first[0] if middle > limits.START_TIMES * self._first[0] > 0 else middle
-        if fast > limits.FAR * self.start > 0:
+        start, margin = self.start, 1.0
+        if baseline is not None and baseline.known:
+            start, margin = baseline.start, baseline.margin(self._spread(average / scale))
+        if fast > limits.FAR * start > 0:
             return f"smoothed loss {fast:.4g} is above {limits.FAR:g} times its start"
-        if self._steps <= self._early:
+        if self._steps <= self._early or not moved:
             return None
         now = min(self.slow.value, self.fast.value)
         # A start or a best of zero or below has no multiples: there is nothing to compare with.
-        rules = (now > limits.TIMES_BEST * self.best > 0, now > limits.TIMES_START * self.start > 0, hot and now > self.start)
+        rules = (now > limits.TIMES_BEST * margin * self.best > 0, now > limits.TIMES_START * margin * start > 0,
+                 hot and now > margin * start)
         if not any(rules):
             self._lasted = [0, 0, 0]
             return None
         self._lasted = [steps + 1 if holds else 0 for steps, holds in zip(self._lasted, rules, strict=True)]
         words = next((words for words, steps in zip(_WORDS, self._lasted, strict=True) if steps >= limits.PATIENCE), None)
         return f"smoothed loss {now:.4g} is {words}" if words else None
+
+
+    def _spread(self, mean: float) -> float:
+        """Standard deviation over the mean of the last losses; `mean` is their average over the first one."""
+        return math.sqrt(max(self._squares.value / mean**2 - 1.0, 0.0)) if mean else 0.0
 
 
 _WORDS = (f"above {limits.TIMES_BEST:g} times its best", f"above {limits.TIMES_START:g} times its start",
@@ -203,8 +223,18 @@ class Findings(msgspec.Struct, frozen=True):
     """The first of them."""
     peak: float = math.nan
     """The highest loss over the start, or over the first loss where that is higher; NaN where the start is zero or below."""
+    rise: float = math.nan
+    """The most by which a loss was above that of the initial weights on the same batch, over the start; NaN if unknown."""
     progress: float = math.nan
-    """The smoothed loss over the start, likewise."""
+    """The loss over that of the initial weights on the same batches, or if unknown the smoothed loss over the start."""
+    progress_error: float = 0.0
+    """Its standard error."""
+    moved: bool = True
+    """False where the steps so far were too short to have changed the loss: then it is noise of the batches."""
+    dead: bool = False
+    """True where every gradient so far was exactly zero."""
+    unmeasured: str = ""
+    """Why the step gain is not measured; '' where it is."""
     long: bool = False
     """Whether the window has closed after so many steps that the noise of the batches does not look like a lack of progress."""
     gain: float = math.nan
@@ -226,14 +256,16 @@ class Findings(msgspec.Struct, frozen=True):
         """What the early window says of the rate; "none" with fewer than LEAST_SAMPLES."""
         if self.samples < limits.LEAST_SAMPLES or not math.isfinite(self.early_gain):
             return "none"
-        thrown = self.peak > limits.THROWN_UP or self.first_gain < limits.FIRST_GAIN
+        if not self.moved:
+            return "cold" if self.early_gain > limits.COLD else "none"
+        thrown = (self.peak > limits.THROWN_UP and not self.rise < limits.ROSE) or self.first_gain < limits.FIRST_GAIN
         overshot = (self.early_gain < limits.HOT_SO_FAR if self.early else
                     self.early_gain < limits.HOT and not self.progress <= limits.HALF)
-        if overshot or (thrown and self.progress > limits.NOT_BACK):
+        if overshot or (thrown and self.progress - self.progress_error > limits.NOT_BACK):
             return "hot"
         if self.early_gain > limits.COLD:
             return "cold"
-        return "hot" if self.progress > limits.NO_PROGRESS and self.long else "ok"
+        return "hot" if self.progress - self.progress_error > limits.NO_PROGRESS and self.long else "ok"
 
 
 class Judge:
@@ -242,6 +274,9 @@ class Judge:
     def __init__(self, total: int) -> None:
         self._divergence, self._spikes, self._plateau, self._shaking = Divergence(total), Spikes(), Plateau(total), Shaking()
         self._early = early_steps(total)
+        self.unmeasured = ""
+        """Why the step gain is not measured."""
+        self._baseline, self._reach = Baseline(), Reach()
         self._gains: list[float] = []
         self._late: deque[float] = deque(maxlen=15)
         self._window = Findings()
@@ -266,7 +301,8 @@ class Judge:
         Returns what the rules say of divergence (None while it goes well), and whether the loss is a spike.
         """
         self._steps += 1
-        said = self._divergence.update(loss, self._hot)
+        self._reach.step()
+        said = self._divergence.update(loss, self._hot, self._baseline, self._reach.moved)
         if said and self._best_before == -math.inf:
             self._best_before = self._divergence.best
         self._plateau.update(self._divergence.slow.value)
@@ -282,10 +318,14 @@ class Judge:
         self._count += spike
         return said, spike
 
-    def measured(self, step: int, gain: float) -> None:
-        """Takes the gain of `step`, counted from 0; to be told before the step that closes the window is updated."""
+    def measured(self, step: int, gain: float, change: float = math.inf,
+                 pair: tuple[float, float] = (math.nan, math.nan)) -> None:
+        """Takes what was measured at `step`, counted from 0, before the step that closes the window is updated: its gain, by how
+        much of itself it changed the loss, and the loss with that of the same batch at the initial weights."""
         if math.isfinite(gain):
             (self._gains if step < self._early else self._late).append(gain)
+        self._reach.measured(change)
+        self._baseline.update(*pair)
 
     def findings(self) -> Findings:
         """What is known after the steps so far."""
@@ -294,15 +334,25 @@ class Judge:
         turns, jumps = self._shaking.measure(self._divergence.slow.value)
         return msgspec.structs.replace(
             window, gain=median(gains) if gains else math.nan, flat_since=self._plateau.since, gradient=self._gradient,
-            turns=turns, jumps=jumps, spikes=self._count, recovered=self._divergence.best < self._best_before)
+            turns=turns, jumps=jumps, spikes=self._count, recovered=self._divergence.best < self._best_before,
+            moved=self._reach.moved, dead=self._dead, unmeasured=self.unmeasured)
 
     def _early_findings(self) -> Findings:
-        start = self._divergence.start if self._divergence.start > 0 else math.nan
+        base, first = self._baseline, self._divergence
+        start = base.start if base.known else first.start
+        progress, error = base.progress()
+        if math.isnan(progress) or base.noise * limits.FAST_ERROR < error:  # the average is the more exact one
+            progress, error = first.fast.value / start if start > 0 else math.nan, base.noise * limits.FAST_ERROR
         return Findings(
             early=self._steps < self._early, long=self._steps >= self._early >= limits.NO_PROGRESS_STEPS,
             early_gain=median(self._gains) if self._gains else math.nan,
             samples=len(self._gains), first_gain=self._gains[0] if self._gains else math.nan,
-            peak=self._peak / max(start, self._divergence.first), progress=self._divergence.fast.value / start)
+            peak=self._peak / max(start, first.first, base.highest) if start > 0 else math.nan,
+            rise=base.rise, progress=progress, progress_error=error, moved=self._reach.moved)
+
+    @property
+    def _dead(self) -> bool:
+        return bool(self._norms) and not any(self._norms) and not self._gradient > 0
 
     def _take_norm(self, norm: float) -> None:
         if len(self._norms) < limits.START_STEPS:

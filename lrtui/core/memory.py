@@ -14,8 +14,10 @@ def remembered(thing: Any) -> dict[str, Any]:
 
 
 def recall(thing: Any, memory: dict[str, Any]) -> None:
-    """Gives a `thing`, built as the one that was `remembered`, its attributes; KeyError where one is missing."""
+    """Gives a `thing`, built as the one that was `remembered`, its attributes; one that an older version did not have stays."""
     for name in _names(thing):
+        if name not in memory:
+            continue
         value, now = memory[name], getattr(thing, name)
         if isinstance(now, deque):
             setattr(thing, name, deque(value, now.maxlen))

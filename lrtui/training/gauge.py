@@ -1,15 +1,15 @@
-"""Measures, at sampled steps, what a step really did: the step gain, and what the optimizer made of its rate.
+"""Measures, at sampled steps, the step gain, the loss at the initial weights, and what the optimizer makes of its rate.
 
-A sampled step is an ordinary step with three things around it: the random state is remembered before its forward pass,
-the weights are copied before the update, and after the update the same batch is put through the model once more. The
-random state and the buffers (batch norm) are then what they would have been, so training is the same bit for bit.
+A sampled step is an ordinary step with three things around it: its state is remembered before its forward pass, the weights
+are copied before the update, and after the update the same batch is put through the model once more, and once with the
+initial weights. All that this changes is put back (training/recompute.py), so training is the same bit for bit.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrtui.core.events import Column, Measured
-from lrtui.core.memory import recall, remembered
 from lrtui.core.sampling import Sampling
-from lrtui.training import effective, rng
+from lrtui.training import effective
+from lrtui.training.recompute import Recompute
+from lrtui.training.tensors import dense, norm, real
 
 ELEMENTS = 1024
 """Elements of each param group whose own rates are looked at, evenly spread over it; always the same ones."""
@@ -38,23 +39,35 @@ class _Place(NamedTuple):
     chosen: Tensor
 
 
+class Sample(NamedTuple):
+    """A measured step."""
+
+    gain: float
+    predicted: float
+    """The drop of the loss that the gradient predicts for the step."""
+    change: float
+    """By how much of itself the loss was changed, or was predicted to be, whichever is more; infinite where it is not known."""
+    loss: float
+    initial: float
+    """The loss of the same batch at the initial weights; NaN where it was not computed."""
+
+
 class Gauge:
     """The measuring of one lane. Every call but those around a sampled step returns at once."""
 
-    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, device: torch.device, sampling: Sampling,
-                 held: Sequence[rng.Source] = ()) -> None:
-        """`held`: generators beside the global ones that the loss may draw from."""
+    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, sampling: Sampling, recompute: Recompute) -> None:
         self.lane = lane
-        self._held = held
-        self.sampling = sampling
-        self._model, self._device = model, device
+        self.spent = 0.0
+        """Seconds that measuring has taken."""
+        self._sampling, self._recompute = sampling, recompute
         parts: list[Optimizer] = getattr(optimizer, "parts", [optimizer])
         self._parts = [(part, group) for part in parts for group in part.param_groups]
         self._laws = [effective.law(part) for part, _ in self._parts]
         self._places = [_spread(group["params"]) for _, group in self._parts]
+        self._initial: list[Tensor] | None = [p.detach().clone() for p in model.parameters()]
+        """The initial weights, for as long as steps are compared with them."""
         self._samples = 0
-        self._graph = False
-        self._random: rng.RandomState | None = None
+        self._due = False
         self._before: list[list[Tensor]] = []
         self._etas: list[float] = []
         self._lrs: list[float] = []
@@ -62,25 +75,38 @@ class Gauge:
         self._rows: list[dict[str, float]] = []
         optimizer.register_step_pre_hook(self._before_update)
 
+    @property
+    def unmeasured(self) -> str:
+        """Why the step gain is not measured; '' where it is."""
+        return self._recompute.reason
+
+    def notes(self) -> list[str]:
+        """Lines for the log that were not taken yet."""
+        found, self._recompute.notes = self._recompute.notes, []
+        return found
+
     def before_forward(self, step: int) -> None:
         """A step begins; `step` counts from 0."""
-        if self.sampling.due(step):
+        self._due = self._sampling.due(step)
+        if self._due:
             began = time.perf_counter()
-            self._random = rng.capture(self._device, self._held)
-            self.sampling.spent(time.perf_counter() - began)
+            self._recompute.begin()
+            self.spent += time.perf_counter() - began
 
-    def after_update(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> float | None:
-        """The weights are updated; `again` computes its loss once more. Its gain, if this step was sampled."""
-        if self._random is None:
+    def after_update(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> Sample | None:
+        """The weights are updated; `again` computes the loss of the batch once more. What was measured, if this step was."""
+        if not self._due:
             return None
         began = time.perf_counter()
+        if not self._sampling.compared(step):
+            self._initial = None
         with torch.no_grad():
-            row = self._measure(loss, again)
+            row, sample = self._measure(loss, again)
         self._steps.append(step)
         self._rows.append(row)
-        self._random, self._before = None, []
-        self.sampling.sampled(time.perf_counter() - began)
-        return row["gain"]
+        self._due, self._before = False, []
+        self.spent += time.perf_counter() - began
+        return sample
 
     def take(self, before: int) -> Measured | None:
         """What was measured at steps below `before` and not yet taken, as an event."""
@@ -90,73 +116,69 @@ class Gauge:
         columns = {name: Column.pack([row[name] for row in self._rows[:count]]) for name in self._rows[0]}
         steps = self._steps[:count]
         del self._steps[:count], self._rows[:count]
-        return Measured(lane=self.lane, at=time.time(), steps=steps, columns=columns, spent=self.sampling.total_spent)
+        return Measured(lane=self.lane, at=time.time(), steps=steps, columns=columns, spent=self.spent)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was measured and not yet taken, and the plan of what comes, between two steps, as plain values."""
-        return {"sampling": remembered(self.sampling), "samples": self._samples, "graph": self._graph,
+        """What was measured and not yet taken, between two steps, as plain values."""
+        return {"spent": self.spent, "samples": self._samples, "recompute": self._recompute.state_dict(),
                 "steps": list(self._steps), "rows": [dict(row) for row in self._rows]}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave."""
-        recall(self.sampling, kept["sampling"])
-        self._samples, self._graph = kept["samples"], kept["graph"]
+        """Takes what `state_dict` gave, or an older version's, which planned its steps by the clock."""
+        self.spent = kept.get("spent", 0.0)
+        self._samples = kept["samples"]
+        self._recompute.load_state_dict(kept.get("recompute", {}))
         self._steps, self._rows = list(kept["steps"]), [dict(row) for row in kept["rows"]]
 
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
-        if self._random is None:
+        if not self._due:
             return
         began = time.perf_counter()
-        self._before = [[p.detach().clone() for p in group["params"]] for _, group in self._parts]
+        try:
+            self._before = [[p.detach().clone() for p in group["params"]] for _, group in self._parts]
+        except RuntimeError:  # no memory for a copy
+            self._before = []
         self._etas = [effective.eta(part, group["params"][0], group) for part, group in self._parts]
         self._lrs = [float(group["lr"]) for _, group in self._parts]
-        self.sampling.spent(time.perf_counter() - began)
+        self.spent += time.perf_counter() - began
 
-    def _measure(self, loss: Tensor, again: Callable[[], Tensor]) -> dict[str, float]:
+    def _measure(self, loss: Tensor, again: Callable[[], Tensor]) -> tuple[dict[str, float], Sample]:
         predicted = 0.0
         row: dict[str, float] = {}
         for index, (part, group) in enumerate(self._parts):
             suffix = f"/{index}" if index else ""
-            numbers, drop = self._group(index, group)
-            numbers |= self._rates(index, part, group) if self._samples % RATES_EVERY == 0 else _NO_RATES
+            numbers, drop = self._numbers(index, part, group)
             predicted += drop
             row |= {name + suffix: value for name, value in numbers.items()}
         self._samples += 1
-        row["gain"] = gain(loss.item(), self._once_more(again), predicted, torch.finfo(loss.dtype).eps)
-        return row
+        before = float(loss)
+        after, initial = self._recompute.losses(again, self._initial)
+        row["gain"] = gain(before, after, predicted, torch.finfo(loss.dtype).eps)
+        change = max(abs(predicted), abs(before - after)) / abs(before) if before and math.isfinite(after) else math.inf
+        return row, Sample(row["gain"], predicted, change, before, initial)
 
-    def _once_more(self, again: Callable[[], Tensor]) -> float:
-        """The loss of the same batch with the same random numbers after the step; buffers and random state stay as they are.
-
-        NaN where the task cannot compute it: a lane never ends because it is measured.
-        """
-        assert self._random is not None
-        buffers = list(self._model.buffers())
-        kept = [buffer.clone() for buffer in buffers]
-        after = rng.capture(self._device, self._held)
-        rng.restore(self._random, self._device, self._held)
+    def _numbers(self, index: int, part: Optimizer, group: dict[str, Any]) -> tuple[dict[str, float], float]:
+        """The numbers of a param group, and the drop that its gradient predicts; NaN for what cannot be measured."""
         try:
-            with torch.set_grad_enabled(self._graph):
-                return again().item()
-        except (Exception, SystemExit):
-            self._graph = True  # the loss may itself ask for gradients: then the next sample gives it what it needs
-            return math.nan
-        finally:
-            rng.restore(after, self._device, self._held)
-            for buffer, value in zip(buffers, kept, strict=True):
-                buffer.copy_(value)
+            numbers, drop = self._group(index, group)
+            return numbers | (self._rates(index, part, group) if self._samples % RATES_EVERY == 0 else _NO_RATES), drop
+        except (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError, NotImplementedError):
+            return {"realised": math.nan, "update_ratio": math.nan, **_NO_RATES}, math.nan
 
     def _group(self, index: int, group: dict[str, Any]) -> tuple[dict[str, float], float]:
-        """The numbers of a param group, and the drop of the loss that its gradient predicts for its step."""
-        moved = [(p.detach(), before, p.grad) for p, before in zip(group["params"], self._before[index], strict=True)
-                 if p.grad is not None and not p.grad.is_sparse]
+        """The numbers of a param group, and the drop of the loss that its gradient predicts for its step.
+
+        Of complex parameters real and imaginary parts count as elements; a sparse gradient is taken as a dense one.
+        """
+        moved = [(real(p.detach()), real(before), dense(p.grad))
+                 for p, before in zip(group["params"], self._before[index], strict=True) if p.grad is not None]
         if not moved:
             return {"realised": math.nan, "update_ratio": math.nan}, 0.0
         before, grads = [before for _, before, _ in moved], [grad for _, _, grad in moved]
         changes = list(torch._foreach_sub([p for p, _, _ in moved], before))
         along = [product.sum() for product in torch._foreach_mul(grads, changes)]
         drop = -math.fsum(torch.stack(along).tolist())
-        update, weight, gradient = map(_norm, (changes, before, grads))
+        update, weight, gradient = (float(norm(part)) for part in (changes, before, grads))
         numbers = {
             "realised": update / gradient if gradient > 0 else math.nan,
             "update_ratio": math.log10(update / weight) if update > 0 and weight > 0 else math.nan,
@@ -172,12 +194,12 @@ class Gauge:
         applied = {**group, "lr": self._lrs[index]}
         for place, before in zip(self._places[index], self._before[index], strict=True):
             parameter = place.parameter
-            if parameter.grad is None or parameter.grad.is_sparse:
+            if parameter.grad is None or parameter.grad.layout != torch.strided:
                 continue
             one = effective.Stepped(applied, part.state.get(parameter, {}), before, parameter.grad, self._etas[index])
             sizes.append(law.step_size(one))
             counts.append(parameter.numel())
-            if law.elementwise is not None:
+            if law.elementwise is not None and not parameter.is_complex():
                 rates.append(law.elementwise(one, place.chosen).double())
         size = sum(s * n for s, n in zip(sizes, counts, strict=True)) / sum(counts) if counts else math.nan
         if not rates:
@@ -198,10 +220,6 @@ def gain(before: float, after: float, predicted: float, precision: float) -> flo
     if abs(lost) <= ROUNDING * precision * abs(before):
         return 1.0
     return 1.0 - lost / abs(predicted) if predicted and math.isfinite(predicted) else math.nan
-
-
-def _norm(tensors: list[Tensor]) -> float:
-    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors))))
 
 
 def _spread(parameters: list[nn.Parameter]) -> list[_Place]:

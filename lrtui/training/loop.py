@@ -1,14 +1,14 @@
 """The training loop: one generator of events, for every lane there is. Knows no store, no process and no screen.
 
-What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `base = task.model()`; `model = copy.deepcopy(base)`;
-optimizer and scheduler built on it; `torch.manual_seed(seed)` again; then for each epoch the samples in the order of
-`lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with `default_collate`, and the five steps. Of a
-DataLoader of the task's own, or of a stream, each epoch is one pass instead, as `for batch in loader` makes it.
+What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `model = task.model()` (no copy: hooks and closures do not
+survive one); lazy layers materialised by the first batch; optimizer and scheduler built on it; `torch.manual_seed(seed)` again;
+then for each epoch the samples in the order of `lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with
+`default_collate`, and the five steps. Of a DataLoader of the task's own, or of a stream, each epoch is one pass instead, as
+`for batch in loader` makes it.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Generator, Iterator
@@ -33,6 +33,8 @@ from lrtui.training.gauge import Gauge
 from lrtui.training.order import weights_checksum
 from lrtui.training.preview import preview, thinned
 from lrtui.training.probe import NonFinite, Probe
+from lrtui.training.reachable import Reachable
+from lrtui.training.recompute import Recompute
 from lrtui.training.schedules import Horizon, Schedule
 
 Events = Iterator[AnyEvent | None]
@@ -54,16 +56,19 @@ class Training:
                  snapshot: dict[str, Any] | None = None) -> None:
         lane = race.lanes[index]
         self.race, self.index, self.device = race, index, device
+        rng.seed_all(race.seed)  # a task's file may draw when it is imported
         self.task = tasks.load(race.task)
         rng.seed_all(race.seed)
         training_data, validation_data, notes = datasets(self.task)
         unseen = validation_data is None or not race.validate
         self.validation = None if unseen else loader(validation_data, batch_size=race.batch_size)
         rng.seed_all(race.seed)
-        self.model = copy.deepcopy(self.task.model()).to(device)
-        self.held = rng.sources(self.task, training_data, validation_data, *self.model.modules())
+        self.model = tasks.new_model(self.task).to(device)
+        self.held = Reachable({"task": self.task, "data": training_data, "validation data": validation_data,
+                               "model": self.model}).generators()
         """Generators of the task's own."""
         self.data = Batches(training_data, race, device, self.held)
+        self._materialise()
         self.init_checksum = weights_checksum(self.model)
         self.optimizer = optimizers.build(lane.optimizer, self.model.parameters(), lane.lr)
         self.closure = optimizers.wants_closure(self.optimizer)
@@ -75,8 +80,9 @@ class Training:
                                 "expected a task whose dataset() gives a pair (training, validation)")
         self.batch_checksum = self.data.checksum
         self.dial = Dial(self.optimizer)  # before whatever looks at the rates that are really applied
+        self.recompute = Recompute(self.task, self.model, device, self.held, self.validation)
         gauge = None if self.closure or not race.gauge else Gauge(
-            index, self.model, self.optimizer, device, Sampling(self.horizon.steps, race.pace), self.held)
+            index, self.model, self.optimizer, Sampling(self.horizon.steps), self.recompute)
         self.probe = Probe(index, self.model, self.optimizer, self.horizon.steps, self.dial, gauge, closure=self.closure,
                            deferred=device.type != "cpu" and not self.closure if deferred is None else deferred)
         self.epochs_ended = 0
@@ -91,6 +97,22 @@ class Training:
         rng.seed_all(race.seed)
         if snapshot is not None:
             snapshots.restore(self, snapshot)
+
+    def _materialise(self) -> None:
+        """Gives lazy layers their shapes: puts the first batch through the loss once, in eval mode, without another trace."""
+        if not any(map(torch.nn.parameter.is_lazy, (*self.model.parameters(), *self.model.buffers()))):
+            return
+        before = rng.capture(self.device, self.held)
+        state = Reachable({"task": self.task}).save()
+        batch = to_device(next(self.data.epoch(0, 0)), self.device)
+        self.data.close()
+        rng.restore(before, self.device, self.held)  # the weights are drawn as they would be right after model()
+        self.model.eval()
+        with torch.no_grad():
+            self.task.loss(self.model, batch)
+        self.model.train()
+        own = {id(record.thing) for record in Reachable({"model": self.model}).save().records}
+        state.put_back(keep=frozenset(own))
 
     @property
     def next_rate(self) -> float:
@@ -272,17 +294,18 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     training.model.eval()
     sums: dict[str, Any] = {}
     samples = 0
-    for fetched in fetching.one_pass(training.validation):
-        batch = to_device(fetched, training.device)
-        with torch.no_grad():
-            measured = {"val_loss": training.task.loss(training.model, batch)}
-            if hasattr(training.task, "metrics"):
-                measured |= dict(training.task.metrics(training.model, batch))
-        count = batch_length(batch)
-        samples += count
-        for name, value in measured.items():
-            sums[name] = sums.get(name, 0.0) + value * count
-        yield None
+    with training.recompute.without_trace("validation"):
+        for fetched in fetching.one_pass(training.validation):
+            batch = to_device(fetched, training.device)
+            with torch.no_grad():
+                measured = {"val_loss": training.task.loss(training.model, batch)}
+                if hasattr(training.task, "metrics"):
+                    measured |= dict(training.task.metrics(training.model, batch))
+            count = batch_length(batch)
+            samples += count
+            for name, value in measured.items():
+                sums[name] = sums.get(name, 0.0) + value * count
+            yield None
     rng.restore(training.before_validation, training.device)
     training.before_validation = None
     return {str(name): float(value) / samples for name, value in sums.items()}
@@ -293,7 +316,7 @@ def _sample(training: Training, epoch: int) -> Events:
     if not hasattr(training.task, "sample"):
         return
     training.model.eval()
-    with torch.no_grad(), rng.preserved(training.device):
+    with torch.no_grad(), rng.preserved(training.device), training.recompute.without_trace("a sample"):
         pixels = as_pixels(training.task.sample(training.model))
     training.probe.resume()
     yield Sampled(lane=training.index, at=time.time(), epoch=epoch, step=training.probe.step,

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.utils.data import Sampler
 
+from lrtui.training import tensors
+
 
 def batch_order(seed: int, epoch: int, n: int) -> list[int]:
     """The order in which the `n` training samples are seen in `epoch` (counted from 0).
@@ -52,11 +54,12 @@ def order_checksum(batches: Iterable[Iterable[int]]) -> str:
 
 
 def weights_checksum(model: nn.Module) -> str:
-    """Twelve hex digits that stand for the names, shapes and exact values of a model's parameters and buffers."""
+    """Twelve hex digits that stand for the names, shapes and exact values of a model's parameters and buffers, of any layout."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} ".encode())
         if isinstance(tensor, torch.Tensor):
             digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            for piece in tensors.pieces(tensor.detach()):
+                digest.update(tensors.raw(piece.cpu()).numpy().tobytes())
     return digest.hexdigest()[:12]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrtui.core.detectors import Findings, Judge
-from lrtui.core.events import Alerted, AnyEvent, Column, Judged, Spiked, Steps
+from lrtui.core.events import Alerted, AnyEvent, Column, Judged, Noted, Spiked, Steps
 from lrtui.core.memory import recall, remembered
+from lrtui.training import tensors
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
 
@@ -55,8 +56,9 @@ class Probe:
         """Steps done, the one that is being done not counted."""
         self.bad: NonFinite | None = None
         """Why the lane must end."""
-        self._parameters = [p for p in model.parameters() if p.requires_grad]
-        self._weights: list[Tensor] = [*self._parameters, *model.buffers()]
+        self._model = model
+        self._parameters = list(model.parameters())
+        """All of them: one that is frozen now may be trained later."""
         self._groups = optimizer.param_groups
         self._deferred = deferred
         self._exact: Literal["f4", "f8"] = "f4"
@@ -64,7 +66,9 @@ class Probe:
         self._told = Findings()
         self._told_at = 0.0
         self._alerted = False
-        self._copy = [w.detach().clone() for w in self._weights] if deferred or closure else []
+        self._keeps = deferred or closure
+        self._copy: list[tuple[Tensor, Tensor | None]] = []
+        """Weights and buffers, and what they were when they were last known to be sound."""
         self._first = 0
         self._settled = 0
         self._losses: list[Any] = []
@@ -77,6 +81,7 @@ class Probe:
         self._found, self._one = torch.zeros(1), torch.ones(1)
         self._due = 0.0  # the first step is told at once
         self.resume()
+        self._keep()
         optimizer.register_step_pre_hook(self._before_update)
 
     @property
@@ -105,10 +110,10 @@ class Probe:
 
     def after_update(self, loss: Tensor, again: Callable[[], Tensor]) -> None:
         """The weights are updated; `again` computes the loss of the same batch once more, where the step is measured."""
-        if self.gauge:
-            measured = self.gauge.after_update(self.step, loss, again)
-            if measured is not None:
-                self._judge.measured(self.step, measured)
+        sample = self.gauge.after_update(self.step, loss, again) if self.gauge else None
+        if sample is not None:
+            self._judge.measured(self.step, sample.gain, sample.change, (sample.loss, sample.initial))
+            self._judge.unmeasured = self.gauge.unmeasured if self.gauge else ""
 
     def check(self, loss: Tensor) -> None:
         """Takes loss and gradients of a step that is about to update the weights; raises NonFinite if it must not."""
@@ -116,11 +121,12 @@ class Probe:
             self._exact = "f8"
         if self._deferred:
             self._losses.append(loss.detach())
-            self._norms.append(gradient_norm(self._parameters))
+            self._norms.append(tensors.gradient_norm(self._parameters))
             return
         self._losses.append(loss.item())
         known = self.step % NORM_EVERY and abs(self._losses[-1]) < SAFE and self._gradients_finite()
-        self._norms.append(None if known else gradient_norm(self._parameters).item())
+        norm = None if known else tensors.gradient_norm(self._parameters)
+        self._norms.append(None if norm is None else norm.item())
         self._judge_step(len(self._losses) - 1)
         if self.bad:
             raise self.bad
@@ -134,8 +140,6 @@ class Probe:
         """The step is over and its batch scheduler has run. If it ends an epoch, `schedule_known` is still to come."""
         now = time.perf_counter()
         self._seconds.append(now - self._mark)
-        if self.gauge:
-            self.gauge.sampling.stepped(now - self._mark)
         self._mark = now
         self.step += 1
         if not ends_epoch:
@@ -193,6 +197,8 @@ class Probe:
         self._due = time.perf_counter() + BLOCK_S
         if self._deferred and self.bad is None:
             self._keep()
+        if self.gauge:
+            told += [Noted(lane=self.lane, at=time.time(), text=text) for text in self.gauge.notes()]
         return told
 
     def state_dict(self) -> dict[str, Any]:
@@ -220,10 +226,7 @@ class Probe:
         self._told = Findings(**kept["told"])
         if self.gauge and kept["gauge"]:
             self.gauge.load_state_dict(kept["gauge"])
-        elif self.gauge:
-            self.gauge.sampling.begin(self.step)
-        if self._copy:
-            self._keep()
+        self._keep()
 
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         for applied, group in zip(self._applied, self._groups, strict=True):
@@ -270,9 +273,10 @@ class Probe:
             rates[index:] = [math.nan]  # nothing was applied at this step, and nothing will be at the next
         self._seconds[index:] = [time.perf_counter() - self._mark]
         self.step = self._first + index + 1
-        if self._copy:
-            with torch.no_grad():
-                torch._foreach_copy_(self._weights, self._copy)
+        with torch.no_grad():
+            for weight, kept in self._copy:
+                if kept is not None:
+                    tensors.put(weight, kept)
 
     def _block(self, count: int) -> Steps:
         norms = [math.nan if norm is None else norm for norm in self._norms[:count]]
@@ -305,19 +309,20 @@ class Probe:
             yield Judged(lane=self.lane, at=time.time(), step=self._first + count, findings=known)
 
     def _keep(self) -> None:
-        torch._foreach_copy_(self._copy, [w.detach() for w in self._weights])
+        """Copies weights and buffers as they are, where they may have to be put back; new ones may have come."""
+        if not self._keeps:
+            return
+        now = [*self._parameters, *self._model.buffers()]
+        copies = [kept for one, (known, kept) in zip(now, self._copy, strict=False)
+                  if one is known and kept is not None and kept.shape == one.shape and kept.layout == torch.strided]
+        if len(copies) == len(now) == len(self._copy):
+            torch._foreach_copy_(copies, [one.detach() for one in now])
+        else:
+            self._copy = [(one, tensors.copied(one)) for one in now]
 
 
-def numbers(values: list[Tensor]) -> list[float]:
-    """Scalars on a device as floats, with one wait for all of them."""
-    column: list[float] = torch.stack([value.double().reshape(()) for value in values]).tolist()
-    return column
-
-
-def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
-    """The 2-norm of all gradients together, a scalar on their device; sparse gradients count with their values."""
-    grads = [p.grad._values() if p.grad.is_sparse else p.grad for p in parameters if p.grad is not None]
-    if not grads:
-        return torch.zeros(())
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
-    return norm
+def numbers(values: Sequence[Tensor | None]) -> list[float | None]:
+    """Scalars on a device as floats, with one wait for all of them; None stays."""
+    there = [value for value in values if value is not None]
+    found = iter(torch.stack([value.double().reshape(()) for value in there]).tolist() if there else ())
+    return [None if value is None else next(found) for value in values]

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 
 class RandomState(NamedTuple):
@@ -37,13 +36,13 @@ def seed_all(seed: int) -> None:
 def capture(device: torch.device, held: Sequence[Source] = ()) -> RandomState:
     """The state of all global generators, that of `device` among them, and of those in `held`."""
     return RandomState(torch.get_rng_state(), _device_state(device), random.getstate(), np.random.get_state(),
-                       tuple(map(_state, held)))
+                       tuple(map(state_of, held)))
 
 
 def restore(state: RandomState, device: torch.device, held: Sequence[Source] = ()) -> None:
     """Puts a captured state back; `held`: none, or the same ones as it was captured with."""
     for source, own in zip(held, state.held, strict=bool(held)):
-        _put_back(source, own)
+        put_back(source, own)
     torch.set_rng_state(state.cpu)
     if state.device is not None:
         getattr(torch, device.type).set_rng_state(state.device, *([device] if device.type == "cuda" else []))
@@ -80,28 +79,8 @@ def unpacked(kept: dict[str, Any], device: torch.device) -> RandomState:
     return RandomState(kept["cpu"], other if fits else None, _python(kept["python"]), _numpy(kept["numpy"]), tuple(kept["held"]))
 
 
-def sources(*roots: Any) -> list[Source]:
-    """The generators that `roots` (a task, its loaders and datasets), and the loaders, datasets and samplers that they are
-    made of, hold as attributes. Each is there once, in an order that depends on the code alone."""
-    found: list[Source] = []
-    seen: set[int] = set()
-    waiting = list(roots)
-    while waiting:
-        thing = waiting.pop(0)
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        if isinstance(thing, Source):
-            found.append(thing)
-        else:
-            waiting += [part for part in getattr(thing, "__dict__", {}).values() if isinstance(part, _PARTS)]
-    return found
-
-
-_PARTS = (DataLoader, Dataset, Sampler, Source)
-
-
-def _state(source: Source) -> Any:
+def state_of(source: Source) -> Any:
+    """The state of a generator as plain values and tensors, as `put_back` takes it."""
     if isinstance(source, torch.Generator):
         return source.get_state()
     if isinstance(source, random.Random):
@@ -111,7 +90,13 @@ def _state(source: Source) -> Any:
     return _unpacked_arrays(source.bit_generator.state)
 
 
-def _put_back(source: Source, state: Any) -> None:
+def same_state(one: Any, other: Any) -> bool:
+    """Whether two states that `state_of` gave of the same generator are equal."""
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else bool(one == other)
+
+
+def put_back(source: Source, state: Any) -> None:
+    """Gives a generator the state that it had."""
     if isinstance(source, torch.Generator):
         source.set_state(state)
     elif isinstance(source, random.Random):

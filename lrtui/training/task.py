@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import weakref
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -49,6 +50,22 @@ def load(ref: TaskRef) -> Task:
     if missing:
         raise TaskError(f'"{ref}" is no task: it has no {", ".join(missing)}', "expected the methods model, dataset and loss")
     return task  # type: ignore[no-any-return]  # looked at above
+
+
+def new_model(task: Task) -> nn.Module:
+    """What `task.model()` builds; TaskError where it is a model that another lane of this process was given before."""
+    model = task.model()
+    if not isinstance(model, nn.Module):
+        raise TaskError(f"model() gave a {type(model).__name__}", "expected a new torch.nn.Module")
+    if model in _models:
+        raise TaskError("model() gave the same model twice",
+                        "expected a new one each time: build it in model(), not in the module")
+    _models.add(model)
+    return model
+
+
+_models: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+"""Every model that was handed out and still lives."""
 
 
 def own_code(ref: CodeRef) -> Any:

@@ -391,8 +391,7 @@ class Turn:
     def _close(self) -> None:
         """Lets go of everything that the lane had on its device, and of its worker processes."""
         self._last_step = self.steps
-        self.over = True
-        self._events = iter(())
+        self.over, self._events = True, iter(())
         training, self._training = self._training, None
         if training:
             training.close()

@@ -129,3 +129,70 @@ class Recurrent:
     def loss(self, model, batch):
         wave = batch[0]
         return nn.functional.mse_loss(model(wave[:, :-1]), wave[:, 1:])
+
+
+class _Noisy:
+    """A regression whose labels carry as much noise as signal."""
+
+    inputs, noise = 4, 2.0
+
+    def model(self):
+        return nn.Sequential(nn.Linear(self.inputs, 16), nn.Tanh(), nn.Linear(16, 1))
+
+    def dataset(self):
+        made = _generator(5)
+        x = torch.randn(512, self.inputs, generator=made)
+        y = x[:, 0] - 2.0 * x[:, 1] + torch.sin(2.0 * x[:, 2]) + self.noise * torch.randn(512, generator=made)
+        return TensorDataset(x, y[:, None])
+
+    def loss(self, model, batch):
+        return nn.functional.mse_loss(model(batch[0]), batch[1])
+
+
+class NoisyLine(_Noisy):
+    """A linear model of it, one sample a batch."""
+
+    def model(self):
+        return nn.Linear(self.inputs, 1)
+
+
+class NoisyNet(_Noisy):
+    """A small net of it, four samples a batch."""
+
+
+class NoisyTails(_Noisy):
+    """Labels whose noise has heavy tails: one in twenty is off by ten times as much."""
+
+    noise = 0.5
+
+    def dataset(self):
+        x, y = super().dataset().tensors
+        off = torch.rand(len(y), 1, generator=_generator(6)) < 0.05
+        return TensorDataset(x, torch.where(off, y + 10.0 * torch.randn(len(y), 1, generator=_generator(7)), y))
+
+
+class NoisyClasses:
+    """Three classes, a quarter of the labels wrong."""
+
+    def model(self):
+        return nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3))
+
+    def dataset(self):
+        made = _generator(8)
+        x = torch.randn(512, 6, generator=made)
+        y = (x[:, :3] + 0.5 * x[:, 3:]).argmax(1)
+        wrong = torch.rand(512, generator=made) < 0.25
+        return TensorDataset(x, torch.where(wrong, torch.randint(0, 3, (512,), generator=made), y))
+
+    def loss(self, model, batch):
+        return nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+
+class Unscaled(_Noisy):
+    """Inputs of very different scales, so that the losses of single samples differ by orders of magnitude."""
+
+    noise = 1.0
+
+    def dataset(self):
+        x, y = super().dataset().tensors
+        return TensorDataset(x * torch.tensor([4.0, 1.0, 0.25, 1.0]), y * (1.0 + x[:, 3:].abs() ** 2))

@@ -215,7 +215,7 @@ def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
     turn, _ = turn_of(race, tmp_path)
     run_to(turn, 5).obey(Keep(lane=0))
     kept(turn, tmp_path)
-    snapshots.adopt(snapshots.listing(tmp_path, "A")[0], tmp_path, "B", "fork")
+    snapshots.adopt(snapshots.listing(tmp_path, "A")[-1], tmp_path, "B", "fork")
     child, said = turn_of(race, tmp_path, Berth(1, "cpu", "last", rate=rate, born=5))
     finish(child)
     assert of_kind(said, Started)[0].first == 5

@@ -1,0 +1,168 @@
+"""Calls of the user's code that the plain loop does not make: a second loss, a validation, a sample. They leave no trace.
+
+Before such a call all state that the code can reach is saved, after it everything is put back (training/reachable.py). Where
+something has a state that cannot be put back the second loss is not computed, and `reason` says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrtui.core.text import one_line
+from lrtui.training import rng
+from lrtui.training.reachable import Reachable, Saved
+
+NAMED = 3
+"""Names that a sentence lists."""
+
+
+class Recompute:
+    """The extra calls of one lane's task. `generators`: those of the task's own, which a step's loss may draw from."""
+
+    def __init__(self, task: Any, model: nn.Module, device: torch.device, generators: Sequence[rng.Source] = (),
+                 data: Any = None) -> None:
+        """`data`: what a validation reads; it belongs to the state that is put back after one."""
+        self.reason = ""
+        """Why the loss of a step cannot be computed a second time; '' while it can."""
+        self.notes: list[str] = []
+        """Sentences for the log that were not told yet."""
+        self._model, self._device, self._generators = model, device, generators
+        self._loss_state = Reachable({"task": task, "model": model})
+        self._whole_state = Reachable({"task": task, "model": model, "validation data": data})
+        self._random: rng.RandomState | None = None
+        self._began: Saved | None = None
+        self._stateful: bool | None = None
+        """True where the loss itself changes more than random state; None before that is known."""
+        self._graph = False
+        self._told: set[str] = set()
+
+    def begin(self) -> None:
+        """Remembers the state before a step's forward pass: its loss is to be computed again with the same."""
+        self._random = rng.capture(self._device, self._generators)
+        if self._stateful is not False and not self.reason:
+            self._began = self._save()
+
+    def losses(self, again: Callable[[], Tensor], initial: Sequence[Tensor] | None = None) -> tuple[float, float]:
+        """What `again`, the loss of the step that `begin` preceded, gives with the weights as they are now, and with `initial`
+        ones, one for each parameter of the model.
+
+        NaN where the task cannot compute it, or where it was not asked for: a lane never ends because it is measured.
+        """
+        assert self._random is not None
+        after, began = rng.capture(self._device, self._generators), self._began
+        self._began = None
+        saved = None if self.reason else self._save()
+        if saved is None:
+            return math.nan, math.nan
+        try:
+            now = self._once_more(again, began)
+            if initial is None or math.isnan(now):
+                return now, math.nan
+            with torch.no_grad():
+                for parameter, values in zip(self._model.parameters(), initial, strict=True):
+                    parameter.copy_(values)
+            return now, self._once_more(again, began)
+        except RuntimeError as error:  # parameters that came or changed their shape since
+            self._tell(f"the loss at the initial weights is not computed: {_words(error)}")
+            return math.nan, math.nan
+        finally:
+            self._put_back(saved)
+            rng.restore(after, self._device, self._generators)
+
+    def _once_more(self, again: Callable[[], Tensor], began: Saved | None) -> float:
+        """The loss with the random numbers and the state that the step's own loss began with."""
+        assert self._random is not None
+        if began is not None:
+            self._return_to(began)
+        rng.restore(self._random, self._device, self._generators)
+        try:
+            with torch.set_grad_enabled(self._graph):
+                return float(again().item())
+        except (Exception, SystemExit) as error:
+            if self._graph:
+                self.reason = f"it fails when it is computed a second time ({_words(error)})"
+                self._tell(f"the step gain is not measured: the loss cannot be computed a second time, {self.reason}")
+            self._graph = True  # the loss may itself ask for gradients: then the next one gives it what it needs
+            return math.nan
+
+    @contextmanager
+    def without_trace(self, what: str) -> Iterator[None]:
+        """Puts back what a validation or a sample (`what`, for the log) changes; the random state is the caller's affair."""
+        try:
+            saved = self._whole_state.save()
+        except Exception as error:  # as in _save
+            self._tell(f"{what} may leave a trace in the training: {_words(error)}")
+            yield
+            return
+        if saved.fixed:
+            self._tell(f"{what} may move {_list(saved.fixed)}, whose position cannot be put back")
+        yield
+        result = saved.put_back(unnamed=self._weights())
+        if result.failed:
+            self._tell(f"{what} changed {_list(result.failed)}, which cannot be put back")
+        elif result.changed:
+            self._tell(f"{what} changes {_list(result.changed)}: put back")
+        else:
+            self._whole_state.settle(saved)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was learnt of the task, as plain values."""
+        return {"graph": self._graph, "reason": self.reason}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Takes what `state_dict` gave."""
+        self._graph, self.reason = kept["graph"], kept.get("reason", "")
+
+    def _save(self) -> Saved | None:
+        """The state as it is; None, with the reason, where the loss cannot be computed again without a trace."""
+        try:
+            saved = self._loss_state.save()
+        except Exception as error:  # no memory for a copy, a class that refuses to be looked at, too many objects
+            self.reason = _words(error)
+        else:
+            if not saved.fixed:
+                return saved
+            self.reason = f"it may move {_list(saved.fixed)}, whose position cannot be put back"
+        self._tell(f"the step gain is not measured: the loss cannot be computed a second time, {self.reason}")
+        return None
+
+    def _return_to(self, began: Saved) -> None:
+        """Makes the state what it was before the step's loss, all but the lane's own weights, which have moved on."""
+        moved = began.put_back(keep=self._weights()).changed
+        self._stateful = bool(moved) or bool(self._stateful)
+
+    def _put_back(self, saved: Saved) -> None:
+        """Puts everything back after a second loss; where that fails no other one is computed."""
+        result = saved.put_back(unnamed=self._weights())
+        if result.failed:
+            self.reason = f"it changes {_list(result.failed)}, which cannot be put back"
+            self._tell(f"the step gain is not measured any more: a second computation of the loss changed "
+                       f"{_list(result.failed)}, which cannot be put back")
+        elif result.changed:
+            self._tell(f"the loss changes {_list(result.changed)}: put back each time that it is measured")
+        else:
+            self._loss_state.settle(saved)
+
+    def _weights(self) -> frozenset[int]:
+        """The ids of the lane's own weights and buffers, which are expected to change."""
+        return frozenset(id(tensor) for tensor in (*self._model.parameters(), *self._model.buffers()))
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.notes.append(text)
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return one_line(", ".join(names[:NAMED]) + more)
+
+
+def _words(error: BaseException) -> str:
+    return one_line(str(error))[:150] or type(error).__name__
