@@ -79,11 +79,11 @@ def sweep_race(asked: Plan) -> Race:
     return _short(asked.race, "finder", "find", (lane,), steps=asked.points, gauge=False, validate=False)
 
 
-def check_race(asked: Plan, rates: dict[str, float], epochs: int = 1) -> Race:
-    """A lane for each of the named rates, from the lowest to the highest."""
+def check_race(asked: Plan, rates: dict[str, float], **budget: int) -> Race:
+    """A lane for each of the named rates, from the lowest to the highest; `budget`: epochs or steps."""
     pairs = sorted(rates.items(), key=lambda pair: pair[1])
     lanes = tuple(Lane(letter(index), name, asked.optimizer, lr) for index, (name, lr) in enumerate(pairs))
-    return _short(asked.race, "one-epoch race" if asked.rates else "finder's check", "check", lanes, epochs=epochs)
+    return _short(asked.race, "one-epoch race" if asked.rates else "finder's check", "check", lanes, **budget)
 
 
 def full_race(asked: Plan, winner: float) -> Race:
@@ -153,8 +153,8 @@ class Finder:
         if self.found is None and not self.plan.rates:
             self.sweep = self._start(sweep_race(self.plan), more=True)
         else:
-            rates, epochs = self._to_check()
-            self.check = self._start(check_race(self.plan, rates, epochs), more=self._race_after)
+            rates, budget = self._to_check()
+            self.check = self._start(check_race(self.plan, rates, **budget), more=self._race_after)
         if self._stopped:
             self.stop()  # it was told to while it was waiting
 
@@ -225,17 +225,19 @@ class Finder:
             self.close()
             raise
 
-    def _to_check(self) -> tuple[dict[str, float], int]:
-        """The rates to check by name, and for how many epochs."""
+    def _to_check(self) -> tuple[dict[str, float], dict[str, int]]:
+        """The rates to check by name, and for how many epochs; or steps, where the data has no length."""
         if self.plan.rates:
-            return {rate_in_words(rate): rate for rate in self.plan.rates}, 1
+            return {rate_in_words(rate): rate for rate in self.plan.rates}, {"epochs": 1}
         assert self.found is not None
         assert self.sweep is not None
         headline = self.found.suggestions["valley"]
         rates = {name: headline * factor for name, factor in FACTORS.items() if math.isfinite(headline * factor)}
         started = self.sweep.state.lanes[0].started
         steps = started.steps_per_epoch if started else CHECK_STEPS
-        return rates, 1 if steps >= SHORT_EPOCH else math.ceil(CHECK_STEPS / steps)
+        if started and not started.length_known:
+            return rates, {"steps": self.plan.points}
+        return rates, {"epochs": 1 if steps >= SHORT_EPOCH else math.ceil(CHECK_STEPS / steps)}
 
     def _take(self, events: list[AnyEvent]) -> None:
         for event in events:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 
 from lrtui.core import telling
+from lrtui.core.batchwords import batch_size
 from lrtui.core.events import (
     Alerted,
     AnyEvent,
@@ -86,8 +87,9 @@ class PlainLines:
         """Alerts, ends and notes have a line each; steps wait for the next second."""
         match event:
             case Started(first=0):
+                order = f"batches {event.batch_checksum}, " if event.batch_checksum else ""
                 self._say(state, event, f"starts on {event.device}: {event.total_steps} steps, weights {event.init_checksum}, "
-                                        f"batches {event.batch_checksum}, {event.intra_op_threads} thread(s)")
+                                        f"{order}{event.intra_op_threads} thread(s)")
             case Alerted():
                 self._say(state, event, f"! {event.kind}: {event.text}")
             case StatusChanged():
@@ -183,13 +185,14 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
     started = [lane.started for lane in state.lanes[:len(race.lanes)]]
     return {
         "event": "race", "run": run, "title": race.title, "task": str(race.task), "seed": race.seed,
-        "device": race.device, "epochs": race.epochs, "steps": race.steps, "batch_size": race.batch_size,
+        "device": race.device, "epochs": race.epochs, "steps": race.steps, "batch_size": batch_size(state.lanes, race),
         "intra_op_threads": next((start.intra_op_threads for start in started if start), None),
         "lanes": [{
             "letter": lane.letter, "name": lane.name, "optimizer": str(lane.optimizer), "lr": lane.lr,
             "schedule": str(lane.schedule) if lane.schedule else None,
             "device": start.device if start else None, "steps": start.total_steps if start else None,
-            "init_checksum": start.init_checksum if start else None, "batch_checksum": start.batch_checksum if start else None,
+            "init_checksum": start.init_checksum if start else None,
+            "batch_checksum": (start.batch_checksum or None) if start else None,  # null: not known before the batches come
         } for lane, start in zip(race.lanes, started, strict=True)],
     }
 
@@ -214,7 +217,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
                     "metrics": metrics}
         case Started():
             return {"event": "start", "lane": lane, "step": event.first, "device": event.device, "steps": event.total_steps,
-                    "init_checksum": event.init_checksum, "batch_checksum": event.batch_checksum}
+                    "init_checksum": event.init_checksum, "batch_checksum": event.batch_checksum or None}
         case Joined():
             child = event.child
             return {"event": "joined", "lane": lane, "name": child.name, "optimizer": str(child.optimizer), "lr": child.lr,

@@ -26,6 +26,7 @@ class FakeCrew:
     made: list[FakeCrew]
     sweep = "lr-dial Adam"
     steps_per_epoch = 64
+    length_known = True
     hold = False
     trouble: LrtuiError | None = None
     lost = ""
@@ -84,7 +85,7 @@ class FakeCrew:
         return [self._started(race, 0, count), _steps(0, losses, rates), *ends]
 
     def _lane(self, race: Race, index: int, last: float) -> list[AnyEvent]:
-        count = (race.epochs or 1) * self.steps_per_epoch
+        count = race.steps or (race.epochs or 1) * self.steps_per_epoch
         bad = math.isnan(last)
         losses = np.linspace(0.15, 0.2 if bad else last, count)
         losses[-1:] = last
@@ -97,7 +98,8 @@ class FakeCrew:
 
     def _started(self, race: Race, index: int, steps: int) -> Started:
         return Started(lane=index, at=BEGAN, device="cpu", steps_per_epoch=self.steps_per_epoch, total_steps=steps, parameters=12,
-                       init_checksum="d4bb1f00", batch_checksum="57259b00", intra_op_threads=1, validated=False)
+                       init_checksum="d4bb1f00", batch_checksum="57259b00", intra_op_threads=1, validated=False,
+                       length_known=self.length_known)
 
 
 def _steps(lane: int, losses: list[float], rates: list[float]) -> Steps:

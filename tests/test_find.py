@@ -174,6 +174,12 @@ class TestTheWay:
         assert crew.made[1].started[0].epochs == 13
         assert any("13 epochs, because one has only 4 steps (52 steps)" in said for said in finder.outcome.sentences)
 
+    def test_data_without_a_length_is_checked_for_as_many_steps_as_were_swept(self, crew, tmp_path):
+        crew.length_known = False
+        finder = play(Finder(plan(scenario.load("lr-dial")), tmp_path))
+        assert (crew.made[1].started[0].epochs, crew.made[1].started[0].steps) == (None, 100)
+        assert "The check raced 4 rates for 100 steps." in finder.outcome.sentences
+
     def test_a_sweep_that_went_nan_is_no_hindrance(self, crew, tmp_path):
         crew.sweep = "linear SGD"
         finder = play(Finder(plan(scenario.load("linear")), tmp_path))

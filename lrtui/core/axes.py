@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from lrtui.core.batchwords import batch_size
 from lrtui.core.growing import Doubles, Places
 from lrtui.core.lane import LaneState
 from lrtui.core.series import linear_edges
@@ -145,7 +146,7 @@ def _per_unit(kind: XKind, lane: LaneState, race: Race) -> float:
     """Steps of the lane in an epoch, a sample, a step."""
     if kind == "epoch":
         return float(max(lane.started.steps_per_epoch, 1)) if lane.started else 1.0
-    return 1 / race.batch_size if kind == "samples" else 1.0
+    return 1 / (batch_size([lane], race) or 1) if kind == "samples" else 1.0  # where the size varies, batches are counted
 
 
 def _logs(start: float, stop: float) -> tuple[float, float]:

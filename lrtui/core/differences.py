@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from lrtui.core.batchwords import batch_words
 from lrtui.core.lane import LaneState
 from lrtui.core.numbers import rate
 from lrtui.core.spec import CodeRef, Race, ScheduleSpec, letter, number
@@ -39,7 +40,7 @@ def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
     rows = {name: tuple(_shown(table, name, tables) for table in tables) for name in names}
     differing = {name: values for name, values in rows.items() if len(set(values)) > 1}
     same = [_phrase(name, values[0]) for name, values in rows.items() if name not in differing and values[0] != ABSENT]
-    common = ", ".join(filter(None, [*same, *_of_the_race(race)]))
+    common = ", ".join(filter(None, [*same, *_of_the_race(lanes, race)]))
     return Differences(common, tuple(differing), tuple(differing.values()))
 
 
@@ -107,6 +108,6 @@ def _phrase(name: str, value: str) -> str:
     return f"{name} {value}"
 
 
-def _of_the_race(race: Race) -> list[str]:
+def _of_the_race(lanes: Sequence[LaneState], race: Race) -> list[str]:
     gauge = [] if race.gauge else ["gauge off"]
-    return [race.budget, f"batch {race.batch_size}", f"seed {race.seed}", f"device {race.device}", *gauge]
+    return [race.budget, batch_words(lanes, race), f"seed {race.seed}", f"device {race.device}", *gauge]

@@ -98,12 +98,16 @@ class Started(Event, frozen=True, kw_only=True):
     init_checksum: str
     """Of the initial weights and buffers: equal in all lanes of a fair race."""
     batch_checksum: str
-    """Of the order of the first epoch's batches: likewise."""
+    """Of the order of the first epoch's batches: likewise; "" where that is not known beforehand, as of a stream."""
     intra_op_threads: int
     validated: bool
     """Whether the task has validation samples."""
     first: Step = 0
     """The step with which it begins: above 0 where it goes on from a snapshot."""
+    batch_size: int | None = None
+    """Samples of a batch, the last of an epoch apart; 0 where that varies or is not known; None in runs of older versions."""
+    length_known: bool = True
+    """Whether the training data has a length; where it has none, `steps_per_epoch` is the whole budget."""
     role: str = ""
     """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of older versions."""
 

@@ -115,7 +115,8 @@ def find(rates: Sequence[float], losses: Sequence[float], bad: int | None = None
     """Suggestions from `rates`, which rise and are above 0 up to the first bad step, and `losses` of the same length.
 
     `bad` is the step whose loss or gradient norm was not finite, where that is known; `asked` how many points the whole
-    sweep was to have, `dead` True where every gradient was exactly zero. Any floats will do: what is not finite is where the sweep ends.
+    sweep was to have, `dead` True where every gradient was exactly zero. Any floats will do: what is not finite is where the
+    sweep ends.
     """
     lr, raw = np.asarray(rates, float), np.asarray(losses, float)
     smooth = smoothed(raw)

@@ -125,7 +125,8 @@ def _about_check(ranked: list[LaneState], winner: LaneState | None) -> Iterator[
         epochs = max(1, math.ceil(started.total_steps / started.steps_per_epoch))
         words = "one epoch" if epochs == 1 else f"{epochs} epochs, because one has only {started.steps_per_epoch} steps"
         few = " - too few to tell much" if started.total_steps < FEW_STEPS else ""
-        yield f"The check raced {len(ranked)} rates for {words} ({started.total_steps} steps{few})."
+        long = f"{words} ({started.total_steps} steps{few})" if started.length_known else f"{started.total_steps} steps{few}"
+        yield f"The check raced {len(ranked)} rates for {long}."
     for lane in ranked:
         if _place(lane):
             yield f"{_named(lane)} {_fate(lane)}."

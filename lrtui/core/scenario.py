@@ -30,8 +30,8 @@ DEFAULT_RATES: dict[str, float] = {
 }
 """Where a lane names no rate: torch's own defaults, but 0.01 for SGD; every other optimizer 0.001."""
 
-_RACE_KEYS = {"title", "story", "task", "seed", "epochs", "steps", "batch_size", "device", "sample_every", "pace", "gauge",
-              "on_nan", "on_divergence", "snapshots", "relegation", "defaults", "lane", "sweep"}
+_RACE_KEYS = {"title", "story", "task", "seed", "epochs", "steps", "batch_size", "drop_last", "device", "sample_every", "pace",
+              "gauge", "on_nan", "on_divergence", "snapshots", "relegation", "defaults", "lane", "sweep"}
 _LANE_KEYS = {"name", "optimizer", "lr", "schedule", "expect"}
 
 
@@ -103,7 +103,8 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
     return Race(
         title=one_line(table.text("title", task.name)), story=literal(table.text("story", "")).strip(), task=task,
         lanes=_lanes(table, folder), seed=table.whole("seed", 0, 0, 2**63 - 1), epochs=epochs, steps=steps,
-        batch_size=table.whole("batch_size", 32, 1), device=_device(table), sample_every=table.whole("sample_every", 1, 1),
+        batch_size=table.whole("batch_size", 32, 1), batch_size_given="batch_size" in raw,
+        drop_last=table.flag("drop_last", False), device=_device(table), sample_every=table.whole("sample_every", 1, 1),
         pace=table.whole("pace", 0, 0), gauge=table.flag("gauge", True),
         scenario=one_line(scenario),
         on_nan=_choice(table, "on_nan", get_args(OnNan)), on_divergence=_choice(table, "on_divergence", get_args(OnDivergence)),

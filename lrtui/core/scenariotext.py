@@ -12,7 +12,8 @@ from lrtui.core.spec import Lane, Race
 from lrtui.core.text import literal
 from lrtui.core.toml import listed, toml_key, toml_value
 
-_PLAIN = ("seed", "epochs", "steps", "batch_size", "device", "sample_every", "pace", "gauge", "on_nan", "on_divergence")
+_PLAIN = ("seed", "epochs", "steps", "batch_size", "drop_last", "device", "sample_every", "pace", "gauge",
+          "on_nan", "on_divergence")
 WIDTH = 110
 """Lines of a story are broken behind so many letters."""
 _ALWAYS = ("seed", "batch_size")

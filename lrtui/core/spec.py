@@ -135,6 +135,11 @@ class Race(msgspec.Struct, frozen=True):
     epochs: int | None = None
     steps: int | None = None
     batch_size: int = 32
+    """Samples of a batch; of no effect where the task gives a DataLoader."""
+    batch_size_given: bool = False
+    """Whether the scenario, or a flag, says it."""
+    drop_last: bool = False
+    """Whether a last batch of an epoch that is short is left out of the training."""
     device: str = "auto"
     """"auto", "cpu", "cuda", "cuda:N" or "mps"; "auto" and "cuda" deal the lanes out to all GPUs in turn."""
     sample_every: int = 1

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import TypeVar
 
 import lrtui
+from lrtui.core.batchwords import batch_words
 from lrtui.core.differences import differences
 from lrtui.core.events import Alerted
 from lrtui.core.numbers import count, duration, rate
@@ -104,7 +105,8 @@ def _legend(lane: LaneState) -> str:
 
 def _facts(follower: Follower) -> str:
     race, created = follower.reader.race, datetime.fromtimestamp(follower.reader.created)
-    words = [str(race.task), f"{len(follower.state.lanes)} lanes", race.budget, f"batch {race.batch_size}", f"seed {race.seed}",
+    lanes = follower.state.lanes
+    words = [str(race.task), f"{len(lanes)} lanes", race.budget, batch_words(lanes, race), f"seed {race.seed}",
              f"{created:%Y-%m-%d %H:%M}"]
     return " · ".join(map(_text, words))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lrtui.core.batchwords import batch_size
 from lrtui.core.ranges import ends_well
 from lrtui.core.state import LaneState, RaceState
 from lrtui.core.text import one_line
@@ -31,7 +32,7 @@ def page_data(state: RaceState) -> dict[str, Any]:
     known = (track(lane, quantity.name) for quantity in found for lane in state.lanes)
     long = sum(one is not None and len(one.series) > LEAST_COLUMNS for one in known) + len(state.lanes)  # these have times too
     columns = max(LEAST_COLUMNS, min(COLUMNS, ROOM // (PER_COLUMN * max(long, 1))))
-    return {"total": length(state), "batch": state.race.batch_size,
+    return {"total": length(state), "batch": batch_size(state.lanes, state.race) or 1,
             "quantities": [{"name": quantity.name, "label": LABELS.get(quantity.name, one_line(quantity.label)),
                             "log": quantity.log} for quantity in found],
             "lanes": [_lane(lane, state, [quantity.name for quantity in found], columns) for lane in state.lanes]}

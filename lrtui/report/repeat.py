@@ -26,10 +26,12 @@ def proof(state: RaceState) -> str:
     started = next((lane.started for lane in state.lanes if lane.started), None)
     if started is None:
         return ""
+    alike = f"weights {one_line(started.init_checksum)} and batches {one_line(started.batch_checksum)} say"
+    if not started.batch_checksum:  # of a stream it is not known beforehand
+        alike = f"weights {one_line(started.init_checksum)} say"
     return (f"Raced on {one_line(started.device)} with {started.intra_op_threads} intra-op "
             f"thread{'' if started.intra_op_threads == 1 else 's'} a lane. With the same version of torch and as many threads, a "
-            f"repeat on a CPU is equal to the last bit; weights {one_line(started.init_checksum)} and batches "
-            f"{one_line(started.batch_checksum)} say that it began alike.")
+            f"repeat on a CPU is equal to the last bit; {alike} that it began alike.")
 
 
 def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:

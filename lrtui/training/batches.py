@@ -2,54 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from lrtui.core.errors import TaskError
-from lrtui.training import rng
+from lrtui.core.spec import Race
+from lrtui.training import fetching, rng
+from lrtui.training.datasets import length
 from lrtui.training.order import BatchOrder, order_checksum
+
+CHECKED = 10_000
+"""Batches of a DataLoader that its checksum stands for, at most."""
 
 
 class Batches:
     """Epochs of batches, on the CPU, in an order that is the same in every lane.
 
-    Of a Dataset, the order is a function of seed and epoch, and an epoch that begins in its middle fetches nothing of what
-    was before. A task's own DataLoader is used as it is; there, what was before is drawn again and thrown away, from the
-    random state that the epoch began with.
+    Of a Dataset with indices, the order is a function of seed and epoch, and an epoch that begins in its middle fetches
+    nothing of what was before. A stream is cut into batches as it comes, and a task's own DataLoader is used as it is; there
+    an epoch is one pass, as long as it really is, and what was before is drawn again and thrown away, from the random state
+    that the epoch began with.
     """
 
-    def __init__(self, data: Any, seed: int, batch_size: int, device: torch.device, held: Sequence[rng.Source]) -> None:
+    def __init__(self, data: Any, race: Race, device: torch.device, held: Sequence[rng.Source]) -> None:
         """`held`: the generators that are the task's own, which an own DataLoader may draw from."""
-        self._order = None if isinstance(data, DataLoader) else BatchOrder(seed, len(data), batch_size)
-        self._loader = loader(data, batch_sampler=self._order)
-        self._device, self._held = device, held
+        self.own = isinstance(data, DataLoader)
+        """Whether the task brings a DataLoader of its own."""
+        streamed = self.own or isinstance(data, IterableDataset)
+        self._order = None if streamed else BatchOrder(race.seed, len(data), race.batch_size, drop_last=race.drop_last)
+        cut = {"batch_size": race.batch_size, "drop_last": race.drop_last} if streamed else {"batch_sampler": self._order}
+        self._loader = loader(data, **cut)
+        self._seed, self._device, self._held = race.seed, device, held
+        self._pass: Generator[Any] | None = None
         self._began: rng.RandomState | None = None
-        """What an own loader drew the present epoch from."""
+        """What a pass over a stream or an own DataLoader began with."""
+        self.length = length(self._loader)
+        """Batches of an epoch, as the data says; None where it does not."""
+        if self.length == 0:
+            raise TaskError(f"{len(data)} samples make no batch of {race.batch_size} with drop_last = true",
+                            "expected a smaller batch_size, or drop_last = false")
 
-    def __len__(self) -> int:
-        """Batches of an epoch."""
-        try:
-            return len(self._loader)
-        except TypeError as error:
-            raise TaskError("the training data has no length", "expected a Dataset or DataLoader with __len__") from error
+    @property
+    def exact(self) -> bool:
+        """Whether every epoch is sure to have `length` batches; else its end is seen when it comes."""
+        return self._order is not None
+
+    @property
+    def batch_size(self) -> int | None:
+        """Samples of a batch (the last one may be short); None where that varies or is not known."""
+        sampler = self._loader.batch_sampler
+        if self._order is None and self._loader.batch_size is None:
+            return sampler.batch_size if type(sampler) is BatchSampler else None
+        return self._order.batch_size if self._order else self._loader.batch_size
 
     @property
     def checksum(self) -> str:
-        """Stands for the order of the first epoch's batches."""
-        return order_checksum(_own_order(self._loader, self._held) if self._order is None else self._order)
+        """Stands for the order of the first epoch's batches; "" where that is not known before they come."""
+        return order_checksum(self._order) if self._order else _own_checksum(self._loader, self._seed)
 
     def epoch(self, epoch: int, done: int) -> Iterator[Any]:
         """The batches of `epoch` (counted from 0) but for the first `done` of them."""
         if self._order is not None:
             self._order.epoch, self._order.first = epoch, done
-            return iter(self._loader)
-        if done:
-            return self._again(done)
-        self._began = rng.capture(self._device, self._held)
-        return iter(self._loader)
+        elif done:
+            self._pass = self._again(done)
+            return self._pass
+        else:
+            self._began = rng.capture(self._device, self._held)
+        self._pass = fetching.one_pass(self._loader)
+        return self._pass
+
+    def close(self) -> None:
+        """End the pass that is under way, and all worker processes."""
+        if self._pass is not None:
+            self._pass.close()
+        fetching.end_workers(self._loader)
 
     def state_dict(self) -> Any:
         """What the batches of the present epoch are drawn from, as plain values; None where nothing is drawn."""
@@ -59,13 +92,15 @@ class Batches:
         """Takes what `state_dict` gave."""
         self._began = None if kept is None else rng.unpacked(kept, self._device)
 
-    def _again(self, done: int) -> Iterator[Any]:
+    def _again(self, done: int) -> Generator[Any]:
         assert self._began is not None
         now = rng.capture(self._device, self._held)
         rng.restore(self._began, self._device, self._held)
-        batches = iter(self._loader)
-        for _ in range(done):
-            next(batches)
+        batches = fetching.one_pass(self._loader)
+        found = sum(1 for _ in islice(batches, done))
+        if found < done:
+            raise TaskError(f"the training data gives {found} batches, and {done} of this epoch were seen before",
+                            "expected the same data as when the race began")
         rng.restore(now, self._device, self._held)
         return batches
 
@@ -78,9 +113,19 @@ def loader(data: Any, **batching: Any) -> DataLoader[Any]:
     return DataLoader(data, generator=torch.Generator().manual_seed(0), **batching)
 
 
-def _own_order(data: DataLoader[Any], held: Sequence[rng.Source]) -> Sequence[Sequence[int]]:
-    """The batches that a task's own loader will make first, its generators left as they were."""
-    now = rng.capture(torch.device("cpu"), held)
-    batches = [list(batch) for batch in data.batch_sampler] if data.batch_sampler is not None else []
-    rng.restore(now, torch.device("cpu"), held)
-    return batches
+def _own_checksum(data: DataLoader[Any], seed: int) -> str:
+    """Stands for the first batches that a task's own loader will make under `seed`; "" where it has no indices, or no end.
+
+    They are made by a copy of its sampler, which may count its passes or hold generators; the dataset itself is not copied.
+    """
+    sampler = data.sampler if data.batch_sampler is None else data.batch_sampler
+    count = length(data)
+    if isinstance(data.dataset, IterableDataset) or count is None:
+        return ""
+    with suppress(Exception), rng.preserved(torch.device("cpu")):  # it cannot be copied, or fails: its lane will say so
+        copied, generator = copy.deepcopy((sampler, data.generator), {id(data.dataset): data.dataset})
+        rng.seed_all(seed)
+        torch.empty((), dtype=torch.int64).random_(generator=generator)  # as each pass does for its workers
+        batches = islice(copied, min(count, CHECKED))
+        return order_checksum(batch if isinstance(batch, (list, tuple)) else [batch] for batch in batches)
+    return ""

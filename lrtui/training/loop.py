@@ -3,7 +3,8 @@
 What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `model = task.model()` (no copy: hooks and closures do not
 survive one); lazy layers materialised by the first batch; optimizer and scheduler built on it; `torch.manual_seed(seed)` again;
 then for each epoch the samples in the order of `lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with
-`default_collate`, and the five steps.
+`default_collate`, and the five steps. Of a DataLoader of the task's own, or of a stream, each epoch is one pass instead, as
+`for batch in loader` makes it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Planne
 from lrtui.core.sampling import Sampling
 from lrtui.core.schedulecheck import SWEEPS
 from lrtui.core.spec import Race
-from lrtui.training import losses, optimizers, param_groups, rng, snapshot as snapshots, task as tasks
+from lrtui.core.text import one_line
+from lrtui.training import fetching, losses, optimizers, param_groups, rng, snapshot as snapshots, task as tasks
+from lrtui.training.batch import batch_length, one_sample, to_device
 from lrtui.training.batches import Batches, loader
+from lrtui.training.datasets import datasets
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
 from lrtui.training.order import weights_checksum
@@ -56,7 +60,7 @@ class Training:
         rng.seed_all(race.seed)  # a task's file may draw when it is imported
         self.task = tasks.load(race.task)
         rng.seed_all(race.seed)
-        training_data, validation_data = tasks.datasets(self.task)
+        training_data, validation_data, notes = datasets(self.task)
         unseen = validation_data is None or not race.validate
         self.validation = None if unseen else loader(validation_data, batch_size=race.batch_size)
         rng.seed_all(race.seed)
@@ -64,7 +68,7 @@ class Training:
         self.held = Reachable({"task": self.task, "data": training_data, "validation data": validation_data,
                                "model": self.model}).generators()
         """Generators of the task's own."""
-        self.data = Batches(training_data, race.seed, race.batch_size, device, self.held)
+        self.data = Batches(training_data, race, device, self.held)
         self._materialise()
         self.init_checksum = weights_checksum(self.model)
         groups = param_groups.of_task(self.task, self.model, lane.optimizer, lane.lr)
@@ -75,8 +79,8 @@ class Training:
                             for group in self.optimizer.param_groups]
         """The settings of the param groups before a schedule changes them."""
         self.closure = optimizers.wants_closure(self.optimizer)
-        self.steps_per_epoch = len(self.data)
-        self.horizon = horizon(race, self.steps_per_epoch)
+        self.horizon = horizon(race, self.data.length)
+        self.steps_per_epoch = self.data.length or self.horizon.steps
         self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.horizon)
         if self.schedule.wants_metric and self.validation is None:
             raise ScenarioError(f"{lane.schedule} looks at the validation loss, and {race.task} has no validation data",
@@ -90,6 +94,12 @@ class Training:
                            deferred=device.type != "cpu" and not self.closure if deferred is None else deferred,
                            sweeps=lane.schedule is not None and lane.schedule.name in SWEEPS)
         self.epochs_ended = 0
+        self.epoch_began = 0
+        """The step with which the present epoch began."""
+        self.notes = [*notes, *self._unused_keys()] if index == 0 and snapshot is None else []
+        """What is still to be said of the race's data, once for all lanes."""
+        self.batch: Any = None
+        """What the step that is under way trains on."""
         self.before_validation: rng.RandomState | None = None
         """The random state at the beginning of the validation that is under way."""
         rng.seed_all(race.seed)
@@ -102,7 +112,8 @@ class Training:
             return
         before = rng.capture(self.device, self.held)
         state = Reachable({"task": self.task}).save()
-        batch = tasks.to_device(next(iter(self.data.epoch(0, 0))), self.device)
+        batch = to_device(next(self.data.epoch(0, 0)), self.device)
+        self.data.close()
         rng.restore(before, self.device, self.held)  # the weights are drawn as they would be right after model()
         self.model.eval()
         with torch.no_grad():
@@ -127,11 +138,23 @@ class Training:
             lane=self.index, at=time.time(), device=str(self.device), steps_per_epoch=self.steps_per_epoch,
             total_steps=self.horizon.steps, parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
             init_checksum=self.init_checksum, batch_checksum=self.batch_checksum,
-            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None, first=self.probe.sealed)
+            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None, first=self.probe.sealed,
+            batch_size=self.data.batch_size or 0, length_known=self.data.length is not None)
 
-    def planned(self) -> list[Planned]:
-        """The event that tells the rates to come, where there is anything to tell. A person's own code is not run for it."""
+    def noted(self) -> list[Noted]:
+        """What is to be said of the data, as events; once."""
+        told = [Noted(lane=-1, at=time.time(), text=one_line(note)) for note in self.notes]
+        self.notes.clear()
+        return told
+
+    def planned(self) -> list[Planned | Noted]:
+        """The event that tells the rates to come, where there is anything to tell, or that nobody knows when they change. A
+        person's own code is not run for it."""
         lane = self.race.lanes[self.index]
+        if self.data.length is None and self.schedule.by_epoch:
+            text = (f"{lane.schedule} steps at the end of each pass over the training data, whose length is not known: "
+                    'interval = "batch" counts steps')
+            return [] if self.probe.step else [Noted(lane=self.index, at=time.time(), text=one_line(text))]
         if lane.schedule is None or lane.schedule.runs_code or self.schedule.wants_metric:
             return []
         plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S, self.unscheduled))
@@ -140,17 +163,62 @@ class Training:
         return [Planned(lane=self.index, at=time.time(), steps=plan.steps, rates=plan.rates, total=plan.known)]
 
     def ends_epoch(self, step: int) -> bool:
-        """Whether `step` (counted from 0) is the last one of its epoch, or of the budget."""
-        return (step + 1) % self.steps_per_epoch == 0 or step + 1 == self.horizon.steps
+        """Whether an epoch or the budget ends with `step` (counted from 0), or an epoch may: then the next rate is not known."""
+        if not self.data.exact and self.schedule.by_epoch:
+            return True
+        return step + 1 - self.epoch_began == self.data.length or step + 1 == self.horizon.steps
 
-    def batches(self, epoch: int) -> Iterator[Any]:
-        """The batches of `epoch` (counted from 0) that are still to come, on the device, no more than the budget allows."""
+    @property
+    def epoch_is_whole(self) -> bool:
+        """At an epoch's end: whether the data ended it, not a budget in steps."""
+        step, budget = self.probe.step, self.race.steps
+        return budget is None or step < budget or step - self.epoch_began == self.data.length
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is used up and its last epoch is ended."""
+        if self.race.steps is not None:
+            return self.epoch_began >= self.race.steps
+        return self.epochs_ended == self.race.epochs
+
+    def batches(self) -> Iterator[Any]:
+        """The batches of the present epoch that are still to come, on the device, no more than the budget allows."""
         if self.before_validation is not None:  # a snapshot from within the epoch's end: its batches are all done
             return
-        done = self.probe.step - epoch * self.steps_per_epoch
-        stop = min(self.horizon.steps - epoch * self.steps_per_epoch, self.steps_per_epoch)
-        for batch, _ in zip(self.data.epoch(epoch, done), range(done, stop), strict=False):
-            yield tasks.to_device(batch, self.device)
+        done, budget = self.probe.step - self.epoch_began, self.race.steps
+        if self.probe.step == budget:
+            return
+        for batch in self.data.epoch(self.epochs_ended, done):
+            if not self.data.exact:
+                self.probe.schedule_known()  # the step before this one has not ended the epoch
+            done += 1
+            self.batch = to_device(batch, self.device)
+            yield self.batch
+            self.batch = None
+            if self.probe.step == budget:
+                return
+        if not done:
+            raise TaskError(f"dataset() gave no batch in epoch {self.epochs_ended + 1}",
+                            "expected samples, and an __iter__ that begins anew in each epoch")
+        if self.data.length not in (None, done) and self.index == 0 and not self.epochs_ended:
+            self.notes.append(f"the training data said that an epoch has {self.data.length} batches, and gave {done}: "
+                              f"the steps of the budget are counted by what it said")
+
+    def close(self) -> None:
+        """End the worker processes of the data."""
+        self.data.close()
+        if self.validation is not None:
+            fetching.end_workers(self.validation)
+
+    def _unused_keys(self) -> list[str]:
+        """A note on what the race says of batches, where the task makes them itself."""
+        given = {"batch_size": self.race.batch_size_given, "drop_last": self.race.drop_last}
+        asked = [name for name, said in given.items() if said]
+        size = self.data.batch_size
+        if not self.data.own or not asked or (asked == ["batch_size"] and size == self.race.batch_size):
+            return []
+        own = "of a size of their own" if size is None else f"of {size}"
+        return [f"{' and '.join(asked)} not used: dataset() gives a DataLoader, whose batches are {own}"]
 
 
 def train_lane(training: Training) -> Events:
@@ -158,15 +226,16 @@ def train_lane(training: Training) -> Events:
     task, model, optimizer, probe = training.task, training.model, training.optimizer, training.probe
     yield training.started()
     yield from training.planned()
+    yield from training.noted()
     if not probe.step:
         if training.left_out:
             yield Noted(lane=training.index, at=time.time(), text=training.left_out)
         yield from _sample(training, epoch=0)
     try:
-        for epoch in range(training.epochs_ended, training.horizon.epochs):
+        while not training.over:
             model.train()
             probe.resume()
-            for batch in training.batches(epoch):
+            for batch in training.batches():
                 if training.closure:
                     beside: list[dict[str, float | Tensor]] = []
                     loss = optimizer.step(_closure(training, batch, beside))  # LBFGS returns the first one's loss
@@ -186,10 +255,14 @@ def train_lane(training: Training) -> Events:
                     yield from probe.seal()
                 if probe.bad:
                     raise probe.bad
-            yield from _end_epoch(training, epoch + 1)
+            yield from _end_epoch(training)
     except NonFinite as bad:
         yield from _end_nan(training, bad)
         return
+    except ValueError as error:
+        if why := one_sample(error, training.batch, training.race, own=training.data.own):
+            raise why from error
+        raise
     yield from probe.seal(last=True)
     yield Ended(lane=training.index, at=time.time(), step=probe.step, reason="finished")
 
@@ -209,19 +282,20 @@ def _loss(training: Training, batch: Any) -> Tensor:
     return losses.scalar(training.task.loss(training.model, batch), training.race.task)
 
 
-def _end_epoch(training: Training, epoch: int) -> Events:
+def _end_epoch(training: Training) -> Events:
     """Validation, the epoch's scheduler, the record of the epoch, a sample."""
-    probe = training.probe
+    probe, epoch = training.probe, training.epochs_ended + 1
     loss = probe.epoch_loss()
     if probe.bad:
         raise probe.bad
     metrics = yield from _validate(training)
-    if probe.step % training.steps_per_epoch == 0:  # a budget in steps may end within an epoch
+    if training.epoch_is_whole:
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
     probe.close_epoch(
         Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=probe.step, loss=loss, metrics=metrics))
-    training.epochs_ended = epoch
-    last = epoch == training.horizon.epochs
+    training.epochs_ended, training.epoch_began = epoch, probe.step
+    last = training.over
+    yield from training.noted()
     if probe.due or last:
         yield from probe.seal(last=last)
         if probe.bad:
@@ -239,18 +313,18 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     sums: dict[str, Any] = {}
     samples = 0
     with training.recompute.without_trace("validation"):
-        for fetched in training.validation:
-            batch = tasks.to_device(fetched, training.device)
+        for fetched in fetching.one_pass(training.validation):
+            batch = to_device(fetched, training.device)
             with torch.no_grad():
                 measured: dict[str, Any] = {"val_loss": _loss(training, batch)}
                 if hasattr(training.task, "metrics"):
                     measured |= losses.metrics(training.task.metrics(training.model, batch), training.race.task)
-            count = tasks.batch_length(batch)
+            count = batch_length(batch)
             samples += count
             for name, value in measured.items():
                 sums[name] = sums.get(name, 0.0) + value * count
             yield None
-    rng.restore(training.before_validation, training.device)
+    rng.restore(training.before_validation, training.device, training.held)
     training.before_validation = None
     return {str(name): float(value) / samples for name, value in sums.items()}
 
@@ -271,7 +345,7 @@ def _end_nan(training: Training, bad: NonFinite) -> Events:
     """The end of a lane whose update was refused; its sample shows the weights from before it."""
     yield from training.probe.seal(last=True)
     yield Alerted(lane=training.index, at=time.time(), step=bad.step, kind="nan", text=f"{bad} at step {bad.step}")
-    yield from _sample(training, epoch=bad.step // training.steps_per_epoch)
+    yield from _sample(training, epoch=training.epochs_ended)
     yield Ended(lane=training.index, at=time.time(), step=bad.step, reason="nan")
 
 
@@ -286,9 +360,12 @@ def as_pixels(images: Tensor) -> np.ndarray:
     return bytes_.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def horizon(race: Race, steps_per_epoch: int) -> Horizon:
-    """The race's budget in steps and in begun epochs."""
+def horizon(race: Race, steps_per_epoch: int | None) -> Horizon:
+    """The race's budget in steps and in begun epochs; one epoch where nobody knows how long one is."""
     if race.steps is not None:
-        return Horizon(race.steps, math.ceil(race.steps / steps_per_epoch))
+        return Horizon(race.steps, math.ceil(race.steps / (steps_per_epoch or race.steps)))
     assert race.epochs is not None
+    if steps_per_epoch is None:
+        raise TaskError("the training data has no length: a budget in epochs does not say how many steps to make",
+                        "expected a budget in steps, as in steps = 1000 or --steps 1000, or a dataset with __len__")
     return Horizon(race.epochs * steps_per_epoch, race.epochs)

@@ -17,7 +17,7 @@ def batch_order(seed: int, epoch: int, n: int) -> list[int]:
     """The order in which the `n` training samples are seen in `epoch` (counted from 0).
 
     A `torch.randperm` of its own generator, seeded with seed * 1_000_003 + epoch (modulo 2**63); cut it into
-    consecutive batches, the last one short.
+    consecutive batches, the last one short, or left out where the race says `drop_last = true`.
     """
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
     return torch.randperm(n, generator=generator).tolist()
@@ -26,21 +26,23 @@ def batch_order(seed: int, epoch: int, n: int) -> list[int]:
 class BatchOrder(Sampler[list[int]]):
     """The batches of sample indices of one epoch, that of `epoch`, as a DataLoader's batch_sampler."""
 
-    def __init__(self, seed: int, samples: int, batch_size: int) -> None:
+    def __init__(self, seed: int, samples: int, batch_size: int, *, drop_last: bool = False) -> None:
+        """`drop_last`: a last batch that is short is left out."""
         self.epoch = 0
         self.first = 0
         """The batch to begin with: those before it are not fetched."""
         self._seed = seed
         self._samples = samples
-        self._batch_size = batch_size
+        self._used = samples - samples % batch_size if drop_last else samples
+        self.batch_size = batch_size
 
     def __iter__(self) -> Iterator[list[int]]:
         order = batch_order(self._seed, self.epoch, self._samples)
-        return (order[start:start + self._batch_size]
-                for start in range(self.first * self._batch_size, self._samples, self._batch_size))
+        return (order[start:start + self.batch_size]
+                for start in range(self.first * self.batch_size, self._used, self.batch_size))
 
     def __len__(self) -> int:
-        return math.ceil(self._samples / self._batch_size)
+        return math.ceil(self._used / self.batch_size)
 
 
 def order_checksum(batches: Iterable[Iterable[int]]) -> str:

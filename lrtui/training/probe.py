@@ -158,7 +158,10 @@ class Probe:
     def schedule_known(self) -> None:
         """Every scheduler has run: the rates are now those of the next step."""
         for rates, rate in zip(self._next, self.dial.rates(), strict=True):
-            rates.append(rate)
+            if len(rates) < len(self._seconds):
+                rates.append(rate)
+            elif rates:  # the step was not known to end an epoch
+                rates[-1] = rate
 
     def dial_turned(self) -> None:
         """The rates of the next step are others than they were when the schedulers had run."""

@@ -34,6 +34,8 @@ class Schedule:
     def __init__(self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: Horizon) -> None:
         self._spec = spec
         self._interval = spec.interval if spec else None
+        self.by_epoch = self._interval == "epoch"
+        """True where it changes the rate at an epoch's end."""
         rates = [group["lr"] for group in optimizer.param_groups]
         self._scheduler: Any = _build(spec, optimizer, lr, rates, horizon.length(spec.interval)) if spec else None
         self.wants_metric = isinstance(self._scheduler, (lr_scheduler.ReduceLROnPlateau, GreedyLR))

@@ -5,7 +5,6 @@ It runs in a process of its own, forked from the warm forkserver, so that the cr
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 import threading
@@ -14,17 +13,20 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import msgspec
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from lrtui.core import schedulecheck
 from lrtui.core.catalogue import WANTS_METRIC
 from lrtui.core.crewtalk import Answer, Preview, Request
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.spec import Lane, Race, ScheduleSpec, TaskRef
+from lrtui.core.spec import Lane, Race, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import devices, environment, task as tasks
+from lrtui.training.batches import loader
+from lrtui.training.datasets import datasets, length
 from lrtui.training.failure import line
 from lrtui.training.loop import horizon
+from lrtui.training.order import BatchOrder
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
 from lrtui.training.schedules import Horizon, Schedule
 
@@ -143,9 +145,9 @@ def _shape(request: Request) -> Shape:
     if request.steps_per_epoch is not None:
         return Shape(request.steps_per_epoch)
     if race.task.kind == "bundled":
-        key = (race.task, race.batch_size)
+        key = (race.task, race.batch_size, race.drop_last)
         if key not in _known:
-            _known[key] = _measured(race.task, race.batch_size)
+            _known[key] = _measured(race)
         return _known[key]
     if request.kind != "preview" and any(_needs_shape(lane.schedule, race) for lane in race.lanes):
         return _tried(race) or Shape(NOMINAL_STEPS_PER_EPOCH, nominal=True)
@@ -162,15 +164,18 @@ def _needs_shape(spec: ScheduleSpec | None, race: Race) -> bool:
 def _tried(race: Race) -> Shape | None:
     """The shape of a task whose code may fail: then the lanes will fail over it too, and their record says how."""
     try:
-        return _measured(race.task, race.batch_size)
+        return _measured(race)
     except (Exception, SystemExit):
         return None
 
 
-def _measured(task: TaskRef, batch_size: int) -> Shape:
-    training, validation = tasks.datasets(tasks.load(task))
-    batches = len(training) if isinstance(training, DataLoader) else math.ceil(len(training) / batch_size)
-    return Shape(batches, validated=validation is not None)
+def _measured(race: Race) -> Shape:
+    training, validation, _ = datasets(tasks.load(race.task))
+    if isinstance(training, (DataLoader, IterableDataset)):
+        batches = length(loader(training, batch_size=race.batch_size, drop_last=race.drop_last))
+    else:
+        batches = len(BatchOrder(race.seed, len(training), race.batch_size, drop_last=race.drop_last))
+    return Shape(batches or NOMINAL_STEPS_PER_EPOCH, nominal=batches is None, validated=validation is not None)
 
 
 _known: dict[Any, Shape] = {}

@@ -39,7 +39,7 @@ def capture(training: Training) -> dict[str, Any]:
     state = {
         "format": FORMAT, "lane": msgspec.json.encode(lane),
         "schedule": training.schedule.state_dict(),
-        "step": training.probe.step, "epochs_ended": training.epochs_ended,
+        "step": training.probe.step, "epochs_ended": training.epochs_ended, "epoch_began": training.epoch_began,
         "validating": training.before_validation is not None,
         "model": training.model.state_dict(), "buffers": _unlisted(training.model),
         "optimizer": [_optimizer_state(part) for part in _parts(training.optimizer)],
@@ -88,6 +88,7 @@ def restore(training: Training, state: dict[str, Any]) -> None:
         _restore_model(training.model, state)
         _restore_rates(training, before, state)
         training.epochs_ended = state["epochs_ended"]
+        training.epoch_began = state.get("epoch_began", training.epochs_ended * training.steps_per_epoch)  # not in older ones
         training.data.load_state_dict(state["batches"])
         training.dial.factor = state["factor"]
         training.probe.load_state_dict(state["probe"])

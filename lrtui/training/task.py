@@ -5,9 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from lrtui.core.errors import TaskError
 from lrtui.core.spec import CodeRef, TaskRef
@@ -32,10 +30,15 @@ class Task(Protocol):
         """A new model, its weights drawn from torch's global generator."""
 
     def dataset(self) -> Any:
-        """A Dataset, or a pair (training, validation); a DataLoader where collation or sampling is its own affair."""
+        """The training data, a pair (training, validation), or a dict {"train": ..., "validation": ...}.
+
+        Each is a Dataset, which is cut into batches of the race's `batch_size`, collated by default_collate: one with
+        indices in the order of `lrtui.batch_order`, an IterableDataset as it comes. Tensors or arrays (X, y) of equal length
+        are taken as a TensorDataset. A DataLoader is used as it is, with its own batch size, collation, sampler and workers.
+        """
 
     def loss(self, model: nn.Module, batch: Any) -> Tensor:
-        """The scalar to minimise; `batch` is what default_collate made, on the lane's device."""
+        """The scalar to minimise; `batch` is what default_collate (or an own DataLoader) made, on the lane's device."""
 
 
 def load(ref: TaskRef) -> Task:
@@ -76,49 +79,6 @@ def own_code(ref: CodeRef) -> Any:
     if not callable(found):
         raise TaskError(f'"{ref}" is not there', f"expected a class or function {ref.name} in {ref.target}")
     return found
-
-
-def datasets(task: Task) -> tuple[Any, Any | None]:
-    """The training data and the validation data (None where there is none): each a Dataset or a DataLoader."""
-    made = task.dataset()
-    training, validation = made if isinstance(made, (tuple, list)) and len(made) == 2 else (made, None)
-    for data in (training, validation):
-        indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-        if data is not None and not isinstance(data, DataLoader) and not indexed:
-            raise TaskError(f"dataset() gave a {type(data).__name__}", "expected a Dataset, a pair of them, or DataLoaders")
-    if _length(training) == 0:
-        raise TaskError("dataset() gave no training samples", "expected at least one")
-    return training, validation if validation is not None and _length(validation) else None
-
-
-def to_device(batch: Any, device: torch.device) -> Any:
-    """`batch` with every tensor in it on `device`. Collated batches are on the CPU: for it nothing is to be done."""
-    if device.type == "cpu":
-        return batch
-    if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, dict):
-        return {key: to_device(value, device) for key, value in batch.items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(value, device) for value in batch))
-    if isinstance(batch, (list, tuple)):
-        return type(batch)(to_device(value, device) for value in batch)
-    return batch
-
-
-def batch_length(batch: Any) -> int:
-    """The number of samples in a collated batch: the first dimension of the first tensor found."""
-    if isinstance(batch, Tensor):
-        return len(batch) if batch.dim() else 1
-    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (list, tuple)) else ()
-    return next((batch_length(part) for part in parts), 1)
-
-
-def _length(data: Dataset[Any] | DataLoader[Any]) -> int | None:
-    try:
-        return len(data)  # type: ignore[arg-type]  # a Dataset may have no length
-    except TypeError:
-        return None
 
 
 def _class_name(ref: TaskRef) -> str:

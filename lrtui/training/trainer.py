@@ -23,6 +23,7 @@ from lrtui.training.berth import Berth
 from lrtui.training.keeper import Keeper
 from lrtui.training.output import to_log
 from lrtui.training.turn import Turn
+from lrtui.training.workers import as_in_a_script
 
 IDLE_S = 0.5
 ASLEEP_S = 60.0
@@ -69,6 +70,7 @@ def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: in
     to_log(run / f"trainer-{number}.log")
     faulthandler.enable(2, all_threads=False)  # where a crash was, for whoever has to find it
     torch.set_num_threads(threads)
+    as_in_a_script()
     gc.freeze()  # what torch's import left behind lives for ever: no collection need look at it, nor unshare its pages
     if all(berth.device == "cpu" for berth in berths):
         os.nice(10)  # keys stay quick on a busy machine; a GPU's lane must be able to feed it

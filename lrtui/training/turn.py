@@ -435,11 +435,12 @@ class Turn:
         self._close()
 
     def _close(self) -> None:
-        """Lets go of everything that the lane had on its device."""
+        """Lets go of everything that the lane had on its device, and of its worker processes."""
         self._last_step = self.steps
-        self.over = True
-        self._events = iter(())
-        self._training = None
+        self.over, self._events = True, iter(())
+        training, self._training = self._training, None
+        if training:
+            training.close()
         if self._device.type == "cuda":  # elsewhere the next collection will do; this one takes a tenth of a second
             gc.collect()
             torch.cuda.empty_cache()

@@ -27,7 +27,9 @@ from lrtui.core import scenario
 from lrtui.core.detectors import Findings, Smooth
 from lrtui.core.events import Alerted, Judged, Steps
 from lrtui.core.thresholds import TIMES_BEST
-from lrtui.training import rng, task as tasks
+from lrtui.training import rng
+from lrtui.training.batch import batch_length
+from lrtui.training.datasets import datasets
 from lrtui.training.loop import Training, train_lane
 
 HERE = Path(__file__).parent
@@ -46,13 +48,13 @@ WORSE = 1.01
 
 def full_loss(training: Training) -> float:
     """Mean loss over all training samples in train mode, which is what a lane minimises; the same dropout masks each time."""
-    data, _ = tasks.datasets(training.task)
+    data = datasets(training.task).training
     model = copy.deepcopy(training.model).train()
     total = 0.0
     with torch.no_grad(), rng.preserved(torch.device("cpu")):
         torch.manual_seed(0)
         for batch in torch.utils.data.DataLoader(data, batch_size=256, generator=torch.Generator()):
-            total += training.task.loss(model, batch).item() * tasks.batch_length(batch)
+            total += training.task.loss(model, batch).item() * batch_length(batch)
     return total / len(data)
 
 

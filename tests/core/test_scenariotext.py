@@ -32,8 +32,9 @@ def parsed(raw: dict[str, object], name: str = "x") -> Race:
 
 
 def bare(race: Race) -> Race:
-    """Without the places at which schedules stand in a file."""
-    return msgspec.structs.replace(race, lanes=tuple(msgspec.structs.replace(lane, schedule_at="") for lane in race.lanes))
+    """Without the places at which schedules stand in a file; the text of a scenario always gives the batch size."""
+    lanes = tuple(msgspec.structs.replace(lane, schedule_at="") for lane in race.lanes)
+    return msgspec.structs.replace(race, batch_size_given=True, lanes=lanes)
 
 
 @pytest.mark.parametrize("path", scenario.bundled(), ids=lambda path: path.stem)

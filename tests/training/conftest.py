@@ -42,3 +42,9 @@ def column(events, name="loss"):
     """A column of all steps, joined."""
     blocks = [event.values(name) for event in events if isinstance(event, Steps)]
     return np.concatenate(blocks).tolist() if blocks else []
+
+
+def other_race(task, *lanes, **keys):
+    """A race over a task in tasks_of_other_data.py."""
+    raw = {"task": f"tasks_of_other_data.py:{task}", "seed": 11, "batch_size": 16, "lane": list(lanes), **keys}
+    return scenario.parse(raw, source="test", folder=HERE, scenario="test")

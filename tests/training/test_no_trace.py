@@ -34,7 +34,8 @@ def race_of(task, **keys):
 
 def plain(task):
     """The task is loaded anew, as for a lane: its file's globals and classes are its own."""
-    losses, _ = bare_loop(load(race_of(task).task), lambda params: torch.optim.Adam(params, lr=0.01), seed=11, epochs=4, batch_size=16)
+    loaded = load(race_of(task).task)
+    losses, _ = bare_loop(loaded, lambda params: torch.optim.Adam(params, lr=0.01), seed=11, epochs=4, batch_size=16)
     return losses
 
 

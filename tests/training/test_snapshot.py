@@ -229,7 +229,7 @@ class TestTheBytes:
 
     def test_a_state_with_a_part_missing_does_not_fit(self):
         state, _ = self.captured(self.state())
-        for key in state.keys() - {"format", "step"}:
+        for key in state.keys() - {"format", "step", "epoch_began"}:  # the last one is not in snapshots of older versions
             with pytest.raises(SnapshotUnfit):
                 Training(exact_race({"optimizer": "Adam"}), 0, CPU, snapshot={k: v for k, v in state.items() if k != key})
 
@@ -327,7 +327,7 @@ def test_an_epoch_that_begins_in_its_middle_fetches_nothing_of_what_was_before()
     race = exact_race({}, task="Augmented", epochs=1)
     moment = breaks(race)[2]
     training = Training(race, 0, CPU, snapshot=snapshot.decode(moment.payload))
-    next(iter(training.batches(0)))
+    next(iter(training.batches()))
     assert sys.modules[type(training.task).__module__].Augmented.fetched == 2  # the last batch is short
 
 

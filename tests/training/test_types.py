@@ -25,8 +25,8 @@ from .conftest import HERE, column, train
 
 CPU = torch.device("cpu")
 NAMES = ["Complex", "ComplexOnly", "HalfWeights", "Doubles", "Mixed", "SparseBuffer", "CsrBuffer", "QuantisedBuffer", "Tied",
-         "ThawedLater", "FrozenByTask", "Closures", "HookedGradients", "OldWeightNorm", "Pruned", "Spectral", "Scripted", "Traced",
-         "Lazy", "LazyConv", "EmptyParameter", "BoolBuffer", "SparseEmbedding", "MetaBuilt", "Orthogonal"]
+         "ThawedLater", "FrozenByTask", "Closures", "HookedGradients", "OldWeightNorm", "Pruned", "Spectral", "Scripted",
+         "Traced", "Lazy", "LazyConv", "EmptyParameter", "BoolBuffer", "SparseEmbedding", "MetaBuilt", "Orthogonal"]
 
 
 @pytest.fixture
@@ -46,7 +46,8 @@ def race_of(name, optimizer="SGD", **keys):
 def test_it_trains_as_in_a_plain_loop(name, deferred):
     race = race_of(name)
     events = train(race, deferred=deferred)
-    losses, _ = bare_loop(_shaped(load(race.task)), lambda params: torch.optim.SGD(params, lr=0.01), seed=11, epochs=3, batch_size=16)
+    task = _shaped(load(race.task))
+    losses, _ = bare_loop(task, lambda params: torch.optim.SGD(params, lr=0.01), seed=11, epochs=3, batch_size=16)
     assert column(events) == losses
     assert events[-1].reason == "finished"
     assert all(map(math.isfinite, losses))
@@ -136,7 +137,9 @@ def any_tensor(draw):
     words = np.random.default_rng(seed).integers(0, 256, (*shape, torch.empty((), dtype=dtype).element_size()), dtype=np.uint8)
     if dtype == torch.bool:
         words = words % 2
-    dense = torch.from_numpy(words.reshape(-1).copy()).view(dtype).reshape(shape) if words.size else torch.empty(shape, dtype=dtype)
+    dense = torch.empty(shape, dtype=dtype)
+    if words.size:
+        dense = torch.from_numpy(words.reshape(-1).copy()).view(dtype).reshape(shape)
     layout = draw(st.sampled_from(["dense", "transposed", "conj", "coo", "csr", "quantised"]))
     if layout == "transposed" and dense.dim() == 2:
         return dense.t()

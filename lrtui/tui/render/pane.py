@@ -123,11 +123,11 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
 
 
 def _pace(lane: LaneState, width: int) -> str:
-    done = lane.steps / lane.total_steps if lane.total_steps else 0.0
+    done = min(lane.steps / lane.total_steps, 1.0) if lane.total_steps else 0.0  # epochs may be longer than the data said
     if lane.ended is not None:
         took = lane.ended.at - lane.started.at if lane.started else 0.0
         return f"{done:4.0%} {f'{count(lane.steps / took)}/s in {duration(took)}' if took > 0 else ''}"
-    left = (lane.total_steps - lane.steps) / lane.speed if lane.speed > 0 else math.nan
+    left = max(lane.total_steps - lane.steps, 0) / lane.speed if lane.speed > 0 else math.nan
     speed = "" if math.isnan(lane.speed) else f"{count(lane.speed)}/s"
     bar = progress_bar(done, 8) + " " if width >= 34 else ""
     return f"{bar}{done:4.0%} {speed:<7} ETA {duration(left)}"
@@ -147,7 +147,9 @@ def _metrics(lane: LaneState) -> str:
 
 
 def _epochs(lane: LaneState) -> int:
-    return math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started else 0
+    """Epochs of the budget; 0 where that is not known."""
+    known = lane.started is not None and lane.started.length_known
+    return math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started and known else 0
 
 
 def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: PaneParts, *, figures: bool) -> None:

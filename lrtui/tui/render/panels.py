@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from lrtui.core.batchwords import batch_words
 from lrtui.core.sentences import race_sentences
 from lrtui.core.state import RaceState
 from lrtui.core.text import one_line
@@ -29,7 +30,7 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
     race = state.race
     most = [part for part in (shortened(seen, max(16, room - 17)), _phase(state)) if part]
     words = " " + shortened(one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most)))
-    for part in (*most, race.budget, f"batch {race.batch_size}", f"seed {race.seed}"):
+    for part in (*most, race.budget, batch_words(state.lanes, race), f"seed {race.seed}"):
         if text_width(words) + 3 + text_width(part) > room:
             break
         words += f" · {part}"
@@ -45,7 +46,8 @@ def fairness(state: RaceState, short: bool = False) -> str:
     weights, batches = {start.init_checksum for start in started}, {start.batch_checksum for start in started}
     if len(weights) == len(batches) == 1:
         words = ("", "") if short else ("weights ", "batches ")
-        return f"fair: {words[0]}{min(weights)[:6]} {words[1]}{min(batches)[:6]}"
+        order = f" {words[1]}{min(batches)[:6]}" if min(batches) else ""  # of a stream it is not known beforehand
+        return f"fair: {words[0]}{min(weights)[:6]}{order}"
     return "NOT FAIR: " + ("weights" if len(weights) > 1 else "batches") + " differ"
 
 

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
 
+from lrtui.core.batchwords import batch_words
 from lrtui.core.errors import LrtuiError
 from lrtui.core.finder import bounds
 from lrtui.core.limits import Limits
@@ -148,8 +149,9 @@ class FinderScreen(Screen[None]):
         overlay.draw(self._frame.canvas.view(stage), state, self._view)
 
     def _title(self) -> str:
-        asked = self.finder.plan
-        return f"Finding a rate: {asked.race.title} · {asked.optimizer} · batch {asked.race.batch_size} · seed {asked.race.seed}"
+        asked, begun = self.finder.plan, self.finder.follower
+        batch = batch_words(begun.state.lanes if begun else (), asked.race)
+        return f"Finding a rate: {asked.race.title} · {asked.optimizer} · {batch} · seed {asked.race.seed}"
 
     def _phase(self) -> str:
         """How far it is, in a few words."""
