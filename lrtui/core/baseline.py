@@ -3,9 +3,43 @@
 from __future__ import annotations
 
 import math
-from statistics import fmean, stdev
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 
 from lrtui.core import thresholds as limits
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """The mean of finite numbers of any size, without an overflow of their sum."""
+    return sum(value / len(values) for value in values)
+
+
+def deviation_of(values: Sequence[float]) -> float:
+    """The standard deviation of two or more finite numbers of any size."""
+    scale = max(map(abs, values))
+    if not scale:
+        return 0.0
+    scaled = [value / scale for value in values]
+    mean = mean_of(scaled)
+    return scale * math.sqrt(sum((value - mean) * (value - mean) for value in scaled) / (len(scaled) - 1))
+
+
+def widened(noise: float, count: int, spread: float) -> float:
+    """What a threshold on an average of losses is to be multiplied by: 1 and NOISE_SIGMAS standard errors.
+
+    `noise` is the standard deviation of the batches' losses over their mean, as `count` of them show it; they are also what the
+    average is compared with. `spread` is that of the lane's own last losses: it knows of rare batches that the few have missed.
+    """
+    spread = min(max(spread, noise), limits.RARE * noise)
+    return 1.0 + limits.NOISE_SIGMAS * math.sqrt(noise**2 / max(count, 1) + spread**2 * limits.AVERAGE_SHARE)
+
+
+def spread_of(losses: Sequence[float]) -> float:
+    """Spread over mean of losses that follow each other, by their median difference: a single jump does not count."""
+    steps = [abs(b - a) for a, b in pairwise(losses)]
+    mean = abs(mean_of(losses))
+    return min(limits.SPREAD_OF_STEPS * median(steps) / mean, limits.MOST_NOISE) if steps and mean else 0.0
 
 
 class Baseline:
@@ -32,7 +66,7 @@ class Baseline:
     @property
     def start(self) -> float:
         """The mean loss at the initial weights; NaN before it is known."""
-        return fmean(self._initial) if self.known else math.nan
+        return mean_of(self._initial) if self.known else math.nan
 
     @property
     def highest(self) -> float:
@@ -42,17 +76,11 @@ class Baseline:
     @property
     def noise(self) -> float:
         """Standard deviation of the batches' losses at the initial weights, over their mean; 0 before it is known."""
-        return stdev(self._initial) / abs(self.start) if self.known and self.start else 0.0
+        return deviation_of(self._initial) / abs(self.start) if self.known and self.start else 0.0
 
     def margin(self, spread: float) -> float:
-        """What a threshold on an average of losses, compared with `start`, is to be multiplied by: NOISE_SIGMAS standard errors.
-
-        `spread` is the standard deviation over the mean of the lane's own last losses: it knows of rare batches that the few
-        pairs have missed.
-        """
-        spread = min(max(spread, self.noise), limits.RARE * self.noise)
-        error = self.noise**2 / max(len(self._initial), 1) + spread**2 * limits.AVERAGE_SHARE
-        return 1.0 + limits.NOISE_SIGMAS * math.sqrt(error)
+        """What a threshold on an average of losses, compared with `start`, is to be multiplied by; see `widened`."""
+        return widened(self.noise, len(self._initial), spread)
 
     @property
     def rise(self) -> float:
@@ -67,12 +95,12 @@ class Baseline:
             return math.nan, math.nan
         half = len(self._initial) // 2
         losses, initial = self._losses[half:], self._initial[half:]
-        mean = fmean(initial)
+        mean = mean_of(initial)
         if not mean > 0:
             return math.nan, math.nan
-        ratio = fmean(losses) / mean
+        ratio = mean_of(losses) / mean
         left = [loss - ratio * one for loss, one in zip(losses, initial, strict=True)]
-        return ratio, stdev(left) / mean / math.sqrt(len(left)) if len(left) > 1 else math.inf
+        return ratio, deviation_of(left) / mean / math.sqrt(len(left)) if len(left) > 1 else math.inf
 
 
 class Reach:
@@ -82,24 +110,39 @@ class Reach:
     """
 
     def __init__(self) -> None:
-        self.total = math.inf
-        """Infinite while nothing was measured: then nothing is known of it."""
-        self._each = 0.0
-        self._since = 0
+        self._sum = 0.0
+        self._change = math.inf
+        """By the last measured step; infinite while nothing was measured, for then nothing is known."""
+        self._step = 0
 
-    def step(self) -> None:
-        """One step more."""
-        self.total += self._each
-        self._since += 1
-
-    def measured(self, change: float) -> None:
-        """Takes the change of the loss by one step, relative to the loss; what is not finite moved it without bound."""
+    def measured(self, step: int, change: float) -> None:
+        """Takes the change of the loss by `step`, relative to the loss; what is not finite moved it without bound."""
         change = abs(change) if math.isfinite(change) else math.inf
-        begins = self.total == math.inf and not self._since
-        self.total = 0.0 if begins else self.total + max(0.0, change - self._each) * self._since
-        self._each, self._since = change, 0
+        if step > self._step:
+            self._sum += max(change, self._change) * (step - self._step)
+        self._step, self._change = step, change
 
-    @property
-    def moved(self) -> bool:
-        """False where the lane's losses are those of its initial weights but for less than REACH of them."""
-        return self.total >= limits.REACH
+    def moved(self, steps: int) -> bool:
+        """False where the losses of `steps` steps are those of the initial weights but for less than REACH of them."""
+        return self._change == math.inf or self._sum + self._change * (steps - self._step) >= limits.REACH
+
+
+class Promise:
+    """The drop of the loss that the gradients of a lane's steps predict, each on its own batch, summed over all steps."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._each = math.nan
+        self._step = 0
+
+    def measured(self, step: int, predicted: float) -> None:
+        """Takes the drop that was predicted for `step`; the steps up to the next measured one count for as much."""
+        if step > self._step:
+            self._sum += self._each * (step - self._step)
+        self._step, self._each = step, predicted
+
+    def kept(self, steps: int, dropped: float, start: float) -> float:
+        """The part of the promise that came about where the loss has dropped by `dropped` from `start` after so many steps; NaN
+        where less than PROMISED times the start was promised."""
+        total = self._sum + self._each * (steps - self._step)
+        return dropped / total if total >= limits.PROMISED * start > 0 else math.nan

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from lrtui.core import thresholds as limits
-from lrtui.core.baseline import Baseline, Reach
+from lrtui.core.baseline import Baseline, Promise, Reach, mean_of, spread_of, widened
 
 GaugeWord = Literal["hot", "ok", "cold", "none"]
 
@@ -57,6 +57,8 @@ class Divergence:
         """The loss that the lane began with; see START_STEPS."""
         self._early = early_steps(total)
         self._first: list[float] = []
+        self._noise = 0.0
+        """Spread of the first losses over their mean, where nothing better is known of the batches' noise."""
         self._lasted = [0, 0, 0]
         """For how many steps in a row each rule has held."""
         self._steps = 0
@@ -69,7 +71,7 @@ class Divergence:
     def update(self, loss: float, hot: bool = False, baseline: Baseline | None = None, moved: bool = True) -> str | None:
         """Takes the loss of one step, and whether the gauge found the lane hot; a sentence where a rule says "diverged".
 
-        With a `baseline` the start is the mean loss at the initial weights, and thresholds are widened by the batches' noise.
+        With a `baseline` the start is the mean loss at the initial weights. Thresholds are widened by the batches' noise.
         A lane that has not `moved` cannot have diverged.
         """
         if not math.isfinite(loss):
@@ -81,21 +83,27 @@ class Divergence:
         if self._steps >= limits.BEST_FROM:
             self.best = min(self.best, average)
         fast = self.fast.update(loss)
-        if len(self._first) < limits.START_STEPS:
+        if len(self._first) < limits.BEST_FROM:
             self._first.append(loss)
-            middle = median(self._first)
+            middle = median(self._first[:limits.START_STEPS])
             self.start = self._first[0] if middle > limits.START_TIMES * self._first[0] > 0 else middle
-        start, margin = self.start, 1.0
-        if baseline is not None and baseline.known:
-            start, margin = baseline.start, baseline.margin(self._spread(average / scale))
+            self._noise = spread_of(self._first)
+            if self._noise > limits.NOISY:
+                self.start = max(self.start, mean_of(self._first))
+        known = baseline is not None and baseline.known and self._steps > self._early
+        start = baseline.start if baseline is not None and known else self.start
+        own = self._spread(average / scale)
+        margin = baseline.margin(own) if baseline is not None and known else widened(self._noise, len(self._first), own)
+        if not moved:
+            return None
         if fast > limits.FAR * start > 0:
             return f"smoothed loss {fast:.4g} is above {limits.FAR:g} times its start"
-        if self._steps <= self._early or not moved:
+        if self._steps <= self._early:
             return None
         now = min(self.slow.value, self.fast.value)
         # A start or a best of zero or below has no multiples: there is nothing to compare with.
         rules = (now > limits.TIMES_BEST * margin * self.best > 0, now > limits.TIMES_START * margin * start > 0,
-                 hot and now > margin * start)
+                 hot and now > (1.0 + margin) / 2.0 * start)
         if not any(rules):
             self._lasted = [0, 0, 0]
             return None
@@ -106,7 +114,8 @@ class Divergence:
 
     def _spread(self, mean: float) -> float:
         """Standard deviation over the mean of the last losses; `mean` is their average over the first one."""
-        return math.sqrt(max(self._squares.value / mean**2 - 1.0, 0.0)) if mean else 0.0
+        square = mean * mean
+        return math.sqrt(max(self._squares.value / square - 1.0, 0.0)) if square else 0.0
 
 
 _WORDS = (f"above {limits.TIMES_BEST:g} times its best", f"above {limits.TIMES_START:g} times its start",
@@ -215,6 +224,8 @@ class Findings(msgspec.Struct, frozen=True):
     """The most by which a loss was above that of the initial weights on the same batch, over the start; NaN if unknown."""
     progress: float = math.nan
     """The loss over that of the initial weights on the same batches, or if unknown the smoothed loss over the start."""
+    kept: float = math.nan
+    """How much of the drop that the gradients of the early window promised together has come about, at most; NaN if unknown."""
     progress_error: float = 0.0
     """Its standard error."""
     moved: bool = True
@@ -249,7 +260,8 @@ class Findings(msgspec.Struct, frozen=True):
         thrown = (self.peak > limits.THROWN_UP and not self.rise < limits.ROSE) or self.first_gain < limits.FIRST_GAIN
         overshot = (self.early_gain < limits.HOT_SO_FAR if self.early else
                     self.early_gain < limits.HOT and not self.progress <= limits.HALF)
-        if overshot or (thrown and self.progress - self.progress_error > limits.NOT_BACK):
+        futile = not self.early and self.kept < limits.KEPT
+        if overshot or futile or (thrown and self.progress - self.progress_error > limits.NOT_BACK):
             return "hot"
         if self.early_gain > limits.COLD:
             return "cold"
@@ -264,7 +276,9 @@ class Judge:
         self._early = early_steps(total)
         self.unmeasured = ""
         """Why the step gain is not measured."""
-        self._baseline, self._reach = Baseline(), Reach()
+        self._pending: list[list[float]] = []
+        """What was measured and does not count yet."""
+        self._baseline, self._reach, self._promise = Baseline(), Reach(), Promise()
         self._gains: list[float] = []
         self._late: deque[float] = deque(maxlen=15)
         self._window = Findings()
@@ -288,9 +302,9 @@ class Judge:
 
         Returns what the rules say of divergence (None while it goes well), and whether the loss is a spike.
         """
+        self._take_measured()
         self._steps += 1
-        self._reach.step()
-        said = self._divergence.update(loss, self._hot, self._baseline, self._reach.moved)
+        said = self._divergence.update(loss, self._hot, self._baseline, self._reach.moved(self._steps))
         if said and self._best_before == -math.inf:
             self._best_before = self._divergence.best
         self._plateau.update(self._divergence.slow.value)
@@ -306,24 +320,34 @@ class Judge:
         self._count += spike
         return said, spike
 
-    def measured(self, step: int, gain: float, change: float = math.inf,
+    def measured(self, step: int, gain: float, change: float = math.inf, predicted: float = math.nan,
                  pair: tuple[float, float] = (math.nan, math.nan)) -> None:
-        """Takes what was measured at `step`, counted from 0, before the step that closes the window is updated: its gain, by how
-        much of itself it changed the loss, and the loss with that of the same batch at the initial weights."""
-        if math.isfinite(gain):
-            (self._gains if step < self._early else self._late).append(gain)
-        self._reach.measured(change)
-        self._baseline.update(*pair)
+        """Takes what was measured at `step`, counted from 0: its gain, by how much of itself it changed the loss, the drop that
+        its gradient predicted, and the loss with that of the same batch at the initial weights. It counts from the next step's
+        update on, whenever it is told before that."""
+        self._pending.append([step, gain, change, predicted, *pair])
+
+    def _take_measured(self) -> None:
+        """Counts what was measured at steps that are updated already."""
+        while self._pending and self._pending[0][0] < self._steps:
+            step, gain, change, predicted, loss, initial = self._pending.pop(0)
+            if math.isfinite(gain):
+                (self._gains if step < self._early else self._late).append(gain)
+            self._reach.measured(int(step), change)
+            self._baseline.update(loss, initial)
+            if step < self._early:
+                self._promise.measured(int(step), predicted)
 
     def findings(self) -> Findings:
         """What is known after the steps so far."""
+        self._take_measured()
         window = self._window if self._steps >= self._early else self._early_findings()
         gains = self._late if len(self._late) > 2 else self._gains
         turns, jumps = self._shaking.measure(self._divergence.slow.value)
         return msgspec.structs.replace(
             window, gain=median(gains) if gains else math.nan, flat_since=self._plateau.since, gradient=self._gradient,
             turns=turns, jumps=jumps, spikes=self._count, recovered=self._divergence.best < self._best_before,
-            moved=self._reach.moved, dead=self._dead, unmeasured=self.unmeasured)
+            moved=self._reach.moved(self._steps), dead=self._dead, unmeasured=self.unmeasured)
 
     def _early_findings(self) -> Findings:
         base, first = self._baseline, self._divergence
@@ -331,12 +355,14 @@ class Judge:
         progress, error = base.progress()
         if math.isnan(progress) or base.noise * limits.FAST_ERROR < error:  # the average is the more exact one
             progress, error = first.fast.value / start if start > 0 else math.nan, base.noise * limits.FAST_ERROR
+        dropped = start * (1.0 - progress + limits.KEPT_ERRORS * error)
         return Findings(
             early=self._steps < self._early, long=self._steps >= self._early >= limits.NO_PROGRESS_STEPS,
             early_gain=median(self._gains) if self._gains else math.nan,
             samples=len(self._gains), first_gain=self._gains[0] if self._gains else math.nan,
-            peak=self._peak / max(start, first.first, base.highest) if start > 0 else math.nan,
-            rise=base.rise, progress=progress, progress_error=error, moved=self._reach.moved)
+            peak=self._peak / max(start, first.first, base.highest) if start > 0 else math.nan, rise=base.rise,
+            progress=progress, progress_error=error, kept=self._promise.kept(self._steps, dropped, start),
+            moved=self._reach.moved(self._steps))
 
     @property
     def _dead(self) -> bool:

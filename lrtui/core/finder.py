@@ -9,12 +9,12 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
-from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lrtui.core.baseline import deviation_of, mean_of
 from lrtui.core.detectors import Smooth
 from lrtui.core.numbers import loss as in_words, rate as rate_in_words
 from lrtui.core.thresholds import NOISE_SIGMAS, SMOOTHING, TIMES_BEST
@@ -99,9 +99,9 @@ class Rise:
     @property
     def _noise(self) -> float:
         """Standard deviation over mean of the first losses."""
-        finite = [loss for loss in self._first if math.isfinite(loss)]
-        mean = fmean(finite) if finite else 0.0
-        return stdev(finite) / abs(mean) if len(finite) > 1 and mean else 0.0
+        finite = [loss for loss in self._first if abs(loss) < FAR]
+        mean = mean_of(finite) if finite else 0.0
+        return deviation_of(finite) / abs(mean) if len(finite) > 1 and mean else 0.0
 
 
 def _error(count: int) -> float:

@@ -119,7 +119,8 @@ class Probe:
         """The weights are updated; `again` computes the loss of the same batch once more, where the step is measured."""
         sample = self.gauge.after_update(self.step, loss, again) if self.gauge else None
         if sample is not None:
-            self._judge.measured(self.step, sample.gain, sample.change, (sample.loss, sample.initial))
+            pair = sample.loss, sample.initial
+            self._judge.measured(self.step, sample.gain, sample.change, sample.predicted, pair)
             self._judge.unmeasured = self.gauge.unmeasured if self.gauge else ""
 
     def check(self, loss: Tensor, beside: Mapping[str, float | Tensor]) -> None:

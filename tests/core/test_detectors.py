@@ -178,7 +178,7 @@ class TestDivergence:
 
     def test_the_start_is_the_first_loss_where_the_rate_has_thrown_the_lane_up_at_once(self):
         rule = Divergence(TOTAL)
-        for loss in (1.0, 50.0, 90.0, 70.0, 60.0):
+        for loss in (1.0, 60.0, 60.0, 60.0, 60.0):
             rule.update(loss)
         assert rule.start == 1.0
         rule = Divergence(TOTAL)
