@@ -88,8 +88,9 @@ class Rungs:
         if not total:
             return
         steps = rung_steps(self._spec, total)
-        if end in steps:
-            self._waiting[event.lane] = rung = steps.index(end)
+        reached = [rung for rung, step in enumerate(steps) if event.first < step <= end]
+        if reached:
+            self._waiting[event.lane] = rung = reached[-1]
             if event.lane in self._average and rung < len(self._kept) and event.lane not in self._kept[rung]:
                 self._behind[event.lane] = rung
         else:

@@ -73,7 +73,7 @@ class Turn:
         self._can_keep = True
         self.waits = False
         """Whether it stands at a rung and waits to be told to go on."""
-        self._rungs: set[int] = set()
+        self._rungs: list[int] = []
         """Numbers of steps after which it will wait."""
         self._looked_at = -1
         self._sound: int | None = None
@@ -133,11 +133,12 @@ class Turn:
             self._flush()
         if self._cadence.fixed(steps) and not self._policy.due:
             self._keep()
-        if steps in self._rungs:
+        if self._rungs and steps >= self._rungs[0]:
             self._flush()
-            self._rungs.discard(steps)
-            self.waits = not self.over
-            self._note("at a rung of the relegation: waits for the others")
+            if probe.sealed >= self._rungs[0]:  # a step that ends an epoch is told after it
+                self._rungs = [rung for rung in self._rungs if rung > probe.sealed]
+                self.waits = not self.over
+                self._note("at a rung of the relegation: waits for the others")
         return not self.over
 
     def _acts(self) -> bool:
@@ -223,7 +224,7 @@ class Turn:
         total = self._training.horizon.steps
         every = max(PART_LEAST, math.ceil(total / PARTS)) if "rewind" in (self._race.on_nan, self._race.on_divergence) else 0
         self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training), every)
-        self._rungs = {step for step in rung_steps(self._race.relegation, total) if step > self.steps}
+        self._rungs = [step for step in rung_steps(self._race.relegation, total) if step > self.steps]
         self.waits, self._looked_at, self._sound = False, self.steps, None
         self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
         self._kept_at = self.steps if state else -1
