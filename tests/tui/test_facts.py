@@ -220,3 +220,10 @@ async def _tick(race: RaceScreen, explain: object) -> None:
     """Both timers go off, which the tests hold."""
     race.tick()
     explain._tell()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("found", "words"), [
+    (Findings(early=False, unmeasured="it may move task.stream, whose position cannot be put back"), "not measured: it may"),
+    (Findings(early=False, dead=True, samples=12, early_gain=1.0), "no gradient: it cannot learn")])
+def test_where_the_gauge_has_nothing_to_say_the_large_view_says_why(found, words):
+    assert any(words in row for row in drawn(state_with(measured(), judged(found))))

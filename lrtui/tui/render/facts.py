@@ -12,7 +12,7 @@ from lrtui.core.thresholds import COLD, HOT
 from lrtui.core.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.render import machinestrip, styles
-from lrtui.tui.render.canvas import Canvas
+from lrtui.tui.render.canvas import Canvas, shortened
 
 CELL = 12
 _ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
@@ -88,6 +88,10 @@ def _words(lane: LaneState, said: Verdict, width: int) -> str:
     found = lane.findings
     if said.word in ("nan", "diverged"):
         return str(said)
+    if found.dead:
+        return "no gradient: it cannot learn"
+    if found.unmeasured and not found.samples:
+        return shortened(one_line(f"not measured: {found.unmeasured}"), width)
     if gauge_word(lane) == "none":
         return "warming up: no verdict" if warming(lane) else "too few steps for a verdict" if lane.over else "no verdict yet"
     window = f"so far, {found.samples} samples" if found.early else "early on"
