@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from lrtui.store.reader import summary
 from lrtui.store.writer import Writer
 
 from .tui.fake_run import BEGAN, commands, make_run, say
-from .waiting import until
+from .waiting import deleted, until
 
 LRTUI = [sys.executable, "-m", "lrtui"]
 RACE = ("linear", "--set", "pace=20")
@@ -246,7 +245,7 @@ def test_a_race_whose_folder_is_deleted_is_ended_by_an_interrupt_too(tmp_path, h
     with Front(tmp_path, "race", *RACE, how) as front:
         front.trains()
         (crew,) = front._crews()
-        shutil.rmtree(front.run)
+        deleted(front.run)
         until(lambda: "the run's folder is gone: unless it is back within 60 s, the race ends" in front.said, "a word about it")
         front.signalled(*BURSTS["int int"])
         assert front.leaves() == 130
@@ -265,7 +264,7 @@ class TestOutputThatFails:
             with Front(tmp_path, "watch", "--json", out="/dev/full") as watching:
                 assert watching.leaves() == 74
                 assert "the race goes on; back to it with: lrtui watch " + front.run.name in watching.said
-            assert summary(front.run).state == "running"
+                assert summary(front.run).state == "running"
 
     @pytest.mark.parametrize("how", ["--json", "--plain"])
     def test_where_nothing_can_be_said_at_all_the_race_is_interrupted(self, tmp_path, how):

@@ -26,6 +26,7 @@ from lrtui.training.batches import loader
 from lrtui.training.datasets import datasets, length
 from lrtui.training.failure import line
 from lrtui.training.loop import horizon
+from lrtui.training.optimizers import Group
 from lrtui.training.order import BatchOrder
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
 from lrtui.training.schedules import Horizon, Schedule
@@ -91,11 +92,12 @@ def _preview(request: Request, lane: Lane, shape: Shape) -> Preview:
     try:
         if spec and spec.runs_code and not request.own_code:
             if request.kind != "preview":
-                Schedule(spec, dummy(lane), lane.lr, long)
+                Schedule(spec, dummy(lane, _groups(race)), lane.lr, long)
             found = Preview([], [], long.steps, steps_per_epoch=shape.steps_per_epoch, nominal=shape.nominal,
                             unknown=f"{_own_name(spec)} is your own code: its rates are known when it runs")
         else:
-            found = preview(lane, long, shape.steps_per_epoch, min(PREVIEW_S, ALL_PREVIEWS_S / len(race.lanes)))
+            seconds = min(PREVIEW_S, ALL_PREVIEWS_S / len(race.lanes))
+            found = preview(lane, long, shape.steps_per_epoch, seconds, _groups(race))
             found = msgspec.structs.replace(found, nominal=shape.nominal)
     except LrtuiError as error:
         raise ScenarioError(f"{_place(race, lane)}: {error.message}", error.hint) from error
@@ -111,6 +113,11 @@ def _preview(request: Request, lane: Lane, shape: Shape) -> Preview:
     certain = not shape.nominal or schedulecheck.is_certain(spec, race.epochs is not None)
     return msgspec.structs.replace(
         found, warnings=schedulecheck.warnings(lane, found, certain=certain, validated=shape.validated))
+
+
+def _groups(race: Race) -> list[Group]:
+    """The settings of a task's param groups, as far as they are known before its code runs: bundled tasks have one group."""
+    return [{}] if race.task.kind == "bundled" else []
 
 
 def _place(race: Race, lane: Lane) -> str:
@@ -130,7 +137,7 @@ def _check_metric(race: Race, lane: Lane, shape: Shape) -> None:
     if spec is None or not (spec.own or spec.name in WANTS_METRIC):
         return
     if spec.own:
-        if not Schedule(spec, dummy(lane), lane.lr, Horizon(1, 1)).wants_metric:
+        if not Schedule(spec, dummy(lane, _groups(race)), lane.lr, Horizon(1, 1)).wants_metric:
             return
         shape = _tried(race) or shape
     if shape.validated is False:

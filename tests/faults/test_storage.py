@@ -13,6 +13,7 @@ import pytest
 
 from lrtui.store.rundir import DATABASE
 
+from ..waiting import deleted  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .harness import LANES, Contest, Record, chance, kill, on_a_small_disk
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -41,7 +42,7 @@ def _without_its_disk(folder, disk):
         assert not any("missing from the record" in note for note in record.notes)
 
         everybody = contest.at_work()
-        shutil.rmtree(contest.run)
+        deleted(contest.run)
         contest.sees(lambda: "folder is gone" in contest.follower.reader.trouble(), "that the folder is gone")
         assert {process.pid for process in contest.at_work()} == {process.pid for process in everybody}
         kill(contest.crew(), signal.SIGTERM)

@@ -19,11 +19,12 @@ def _one_thread():
 
 
 def make_race(lanes, task="Dropped", **keys):
-    """A race over a task in tasks_for_tests.py; `lanes` as in a scenario's [[lane]] tables."""
+    """A race over a task in tasks_for_tests.py, or "bundled:NAME"; `lanes` as in a scenario's [[lane]] tables."""
     keys = {"epochs": 3, **keys}
     if "steps" in keys:
         del keys["epochs"]
-    raw = {"task": f"tasks_for_tests.py:{task}", "seed": 11, "batch_size": 16, "lane": lanes, **keys}
+    place = task.removeprefix("bundled:") if task.startswith("bundled:") else f"tasks_for_tests.py:{task}"
+    raw = {"task": place, "seed": 11, "batch_size": 16, "lane": lanes, **keys}
     return scenario.parse(raw, source="test", folder=HERE, scenario="test")
 
 

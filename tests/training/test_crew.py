@@ -1,7 +1,6 @@
 """Races in real processes: a crew, its trainers, the store between them and whoever watches."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -23,7 +22,7 @@ from lrtui.store.reader import Reader
 from lrtui.store.rundir import CREW_LOG, DATABASE, Absence
 from lrtui.store.writer import Writer
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import deleted, until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from . import tasks_for_tests
 from .bare import bare_loop
 from .conftest import column, make_race
@@ -161,7 +160,8 @@ def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
     for race, words in [
         (make_race([CALM], device="cuda:77"), ["cuda:77", "auto", "cpu"]),
         (make_race([CALM, {"optimizer": "Adam", "betas": [2.0, 3.0]}]), ["lane B", "beta"]),
-        (make_race([{"schedule": {"name": "CyclicLR", "base_lr": [0.1, 0.2, 0.3]}}]), ["lane A", "CyclicLR"]),
+        (make_race([{"schedule": "CyclicLR(base_lr=[0.1, 0.2, 0.3])"}], "bundled:linear-toy"), ["lane A", "CyclicLR"]),
+        (make_race([{"schedule": "CyclicLR(base_lr=[0.1, 0.2], max_lr=[1, 2, 3])"}]), ["lane A", "CyclicLR"]),
     ]:
         with pytest.raises(ScenarioError) as refused:
             crew.start(race, runs)
@@ -234,7 +234,7 @@ def test_a_crew_whose_folder_is_deleted_ends_when_its_trainers_have(tmp_path):
     watcher = Watcher(run).see(all_have_steps, "the first steps")
     crew = psutil.Process(watcher.reader.crew().pid)
     trainer = psutil.Process(pids(run, "trainer%")[0])
-    shutil.rmtree(run)
+    deleted(run)
     assert "gone" in watcher.reader.trouble()
     trainer.kill()
     until(lambda: gone(crew), "the crew to end")
@@ -256,9 +256,9 @@ def impatient(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda args, **how: popen([sys.executable, "-c", IMPATIENT], **how))
 
 
-def deleted(run, aside):
+def removed(run, aside):
     """The whole folder is deleted."""
-    shutil.rmtree(run)
+    deleted(run)
 
 
 def moved(run, aside):
@@ -272,7 +272,7 @@ def emptied(run, aside):
         path.unlink()
 
 
-@pytest.mark.parametrize("lose", [deleted, moved, emptied])
+@pytest.mark.parametrize("lose", [removed, moved, emptied])
 def test_a_race_whose_folder_stays_away_ends(tmp_path, impatient, lose):
     run = start(make_race([CALM, CALM], task="Slow", epochs=10_000), tmp_path / "runs", trainers=1)
     watcher = Watcher(run).see(all_have_steps, "the first steps")
@@ -288,7 +288,7 @@ def test_a_race_whose_folder_stays_away_ends(tmp_path, impatient, lose):
     assert follower.resumable() == []
     logs = [path.read_text() for path in (run / CREW_LOG, tmp_path / "aside" / CREW_LOG) if path.exists()]
     assert all(f"{run} has been gone for 2 s: all lanes are interrupted" in log for log in logs)
-    assert len(logs) == (lose is not deleted)
+    assert len(logs) == (lose is not removed)
 
 
 def test_a_folder_that_is_back_in_time_goes_on(tmp_path, impatient):
