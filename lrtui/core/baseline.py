@@ -122,9 +122,13 @@ class Reach:
             self._sum += max(change, self._change) * (step - self._step)
         self._step, self._change = step, change
 
+    def total(self, steps: int) -> float:
+        """The sum over `steps` steps; infinite while nothing was measured."""
+        return math.inf if self._change == math.inf else self._sum + self._change * (steps - self._step)
+
     def moved(self, steps: int) -> bool:
         """False where the losses of `steps` steps are those of the initial weights but for less than REACH of them."""
-        return self._change == math.inf or self._sum + self._change * (steps - self._step) >= limits.REACH
+        return self.total(steps) >= limits.REACH
 
 
 class Promise:

@@ -230,6 +230,8 @@ class Findings(msgspec.Struct, frozen=True):
     """Its standard error."""
     moved: bool = True
     """False where the steps so far were too short to have changed the loss: then it is noise of the batches."""
+    settled: bool = True
+    """False where the steps so far were too short, or the loss has fallen too little, for it to have come to its floor."""
     dead: bool = False
     """True where every gradient so far was exactly zero."""
     unmeasured: str = ""
@@ -347,7 +349,7 @@ class Judge:
         return msgspec.structs.replace(
             window, gain=median(gains) if gains else math.nan, flat_since=self._plateau.since, gradient=self._gradient,
             turns=turns, jumps=jumps, spikes=self._count, recovered=self._divergence.best < self._best_before,
-            moved=self._reach.moved(self._steps), dead=self._dead, unmeasured=self.unmeasured)
+            moved=self._reach.moved(self._steps), settled=self._settled, dead=self._dead, unmeasured=self.unmeasured)
 
     def _early_findings(self) -> Findings:
         base, first = self._baseline, self._divergence
@@ -363,6 +365,13 @@ class Judge:
             peak=self._peak / max(start, first.first, base.highest) if start > 0 else math.nan, rise=base.rise,
             progress=progress, progress_error=error, kept=self._promise.kept(self._steps, dropped, start),
             moved=self._reach.moved(self._steps))
+
+    @property
+    def _settled(self) -> bool:
+        reach = self._reach.total(self._steps)
+        if math.isfinite(reach):
+            return reach >= limits.SETTLED
+        return self._divergence.best <= (1.0 - limits.SETTLED) * self._divergence.start
 
     @property
     def _dead(self) -> bool:

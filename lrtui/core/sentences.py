@@ -81,7 +81,8 @@ def _about(lane: LaneState, said: Verdict) -> str:
         case "stalled" if found.dead:
             return "it cannot learn: every gradient was exactly zero"
         case "stalled":
-            return f"less than 1 % gained since step {found.flat_since}, {_REASONS[said.reason]}"
+            too_short = said.reason == "cold" and not found.settled
+            return f"less than 1 % gained since step {found.flat_since}, {_TOO_SHORT if too_short else _REASONS[said.reason]}"
     if altered(lane):
         return f"no verdict on its rate, which it has had only since step {lane.own_since}"
     if warming(lane):
@@ -96,7 +97,9 @@ _REASONS = {
     "dead": "and it is dead: hardly any gradient passes through it any more",
     "hot": "above the best lane, and its steps are the longer ones",
     "cold": "above the best lane, and its steps are the shorter ones",
+    "": "and whether that is the floor or the rate is not known: no step gain was measured",
 }
+_TOO_SHORT = "but its steps were too short to come to a floor: a higher rate gains more"
 
 
 def _why_hot(lane: LaneState) -> str:
@@ -175,7 +178,7 @@ def _next_rate(winner: LaneState, state: RaceState) -> str:
     if word == "none":
         up, why = above is None and below is not None, "the winner is at the edge of the rates raced"
         if (above is None) == (below is None):
-            return f"Next: {rate(own, 3)} again, for longer: too few steps were measured to say on which side to look."
+            return f"Next: {rate(own, 3)} again, for longer: {_not_enough(winner)} to say on which side to look."
     else:
         up = word == "cold" or (word == "ok" and gain > HALF_WAY)
         why = f"the winner's early step gain was {gain:.2f}: " + (
@@ -190,6 +193,10 @@ def _next_rate(winner: LaneState, state: RaceState) -> str:
     if max(own, other) / min(own, other) < CLOSE or (up and min(most, between) / own < SMALL):
         return f"Next: {rate(own, 3)} is settled within a factor of {CLOSE:g}; try other seeds, optimizers and schedules at it."
     return _try(min(most, between) if up else between, f"{why}, and {rate(other, 3)} was worse", own, other)
+
+
+def _not_enough(lane: LaneState) -> str:
+    return "no step gain was measured" if lane.findings.unmeasured else "too few steps were measured"
 
 
 def _far_higher(winner: LaneState, state: RaceState) -> str:

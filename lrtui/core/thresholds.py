@@ -106,7 +106,10 @@ FLAT_STEPS = 50
 FLAT_PART = 0.1
 """See FLAT_STEPS: a tenth of the budget without a hundredth of progress."""
 AT_FLOOR = 1.05
-"""STALLED at the floor: within 5 % of the leader. There is nothing below to go to."""
+"""STALLED at the floor: within 5 % of the leader. There is nothing below to go to ..."""
+SETTLED = 0.5
+"""... unless its steps together promised to change the loss by less than this part of it: then it has not come so far. Where
+nothing was measured: unless the loss has fallen by this part of its start."""
 DEAD_GRADIENT = 1e-3
 """STALLED and dead: the gradient norm has fallen to this share of where it began (saturated units pass nothing on) ..."""
 DEAD_LOSS = 2.0

@@ -16,7 +16,7 @@ Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "seismic", "no
 
 
 class Verdict(NamedTuple):
-    """A word, and where it is "stalled" the reason: "floor", "dead", "hot" or "cold"."""
+    """A word, and where it is "stalled" the reason: "floor", "dead", "hot" or "cold"; "" where it is not known."""
 
     word: Word
     reason: str = ""
@@ -80,6 +80,11 @@ def _why_stalled(lane: LaneState, state: RaceState) -> str:
     leader = min((other for other in state.lanes if math.isfinite(other.smooth.value) and other.status != "nan"),
                  key=lambda other: other.smooth.value, default=lane)
     lead = leader.smooth.value
+    if not lane.findings.settled and (lane is leader or own <= limits.AT_FLOOR * lead):
+        if gauge_word(lane) == "cold" and lane.findings.gain > limits.COLD:
+            return "cold"
+        if gauge_word(lane) == "none":
+            return ""
     if lane is leader or own <= limits.AT_FLOOR * lead > 0:
         return "floor"
     if lane.findings.gradient < limits.DEAD_GRADIENT and own > limits.DEAD_LOSS * lead:

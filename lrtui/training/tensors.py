@@ -42,17 +42,18 @@ def same_values(one: Tensor, other: Tensor) -> bool:
     if (one.dtype, one.layout, one.device, one.is_nested) != (other.dtype, other.layout, other.device, other.is_nested):
         return False
     if one.layout == torch.strided and not one.is_quantized and not one.is_nested:
-        return one.shape == other.shape and (_equal(one, other) or torch.equal(raw(one), raw(other)))
+        return one.shape == other.shape and torch.equal(_bits(one), _bits(other))
     parts, others = pieces(one.detach()), pieces(other.detach())
     return len(parts) == len(others) and all(map(same_values, parts, others))
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
-    """A quick comparison by value; False also where the type has none (some 8-bit floats)."""
-    try:
-        return torch.equal(one, other)
-    except (RuntimeError, NotImplementedError):
-        return False
+def _bits(tensor: Tensor) -> Tensor:
+    """A dense tensor as integers of the same size: by value -0 would equal 0, and NaN nothing."""
+    parts = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+    return parts.resolve_neg().view(_INTEGERS[parts.element_size()])
+
+
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def put(tensor: Tensor, values: Tensor) -> None:

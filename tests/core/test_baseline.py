@@ -64,6 +64,26 @@ def test_a_lane_that_really_rises_is_told_in_spite_of_the_noise():
     assert alarms
 
 
+class TestFloor:
+    def flat(self, change, seed=0, fallen=1.0):
+        """Findings on a lane whose every step promises to change the loss by `change` of itself; None: nothing is measured."""
+        losses = NOISES["squares"](np.random.default_rng(seed), (400, 16)).mean(1)
+        losses[50:] *= fallen
+        return judged(losses.tolist(), change=change or 0.0, still=change is not None)[0]
+
+    @pytest.mark.parametrize(("change", "settled"), [(1e-7, False), (1e-3, False), (1e-2, True)])
+    def test_a_lane_whose_steps_are_too_short_has_not_come_to_the_floor(self, change, settled):
+        found = self.flat(change)
+        assert found.flat_since is not None
+        assert found.settled == settled
+
+    @pytest.mark.parametrize(("fallen", "settled"), [(1.0, False), (0.2, True)])
+    def test_without_a_gauge_the_loss_must_have_fallen(self, fallen, settled):
+        found = self.flat(None, fallen=fallen)
+        assert found.flat_since is not None
+        assert found.settled == settled
+
+
 class TestReach:
     def test_nothing_is_known_before_the_first_measured_step(self):
         assert Reach().moved(0)

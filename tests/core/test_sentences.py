@@ -95,6 +95,17 @@ class TestALane:
         assert sentence == ("A lane 0 (0.1): less than 1 % gained since step 40, and it is at the floor: no lane is lower by "
                             "more than a twentieth; it ended at 1.010, level with the best lane's.")
 
+    @pytest.mark.parametrize(("found", "words", "advice"), [
+        ({"early_gain": 0.99, "gain": 0.99}, "but its steps were too short to come to a floor: a higher rate gains more",
+         "Next: try 0.3; the winner's early step gain was 0.99: it was too cold."),
+        ({"early_gain": math.nan, "samples": 0, "unmeasured": "it cannot"},
+         "and whether that is the floor or the rate is not known: no step gain was measured",
+         "Next: 0.1 again, for longer: no step gain was measured to say on which side to look.")])
+    def test_short_of_the_floor(self, found, words, advice):
+        stuck = changed(OK, flat_since=40, settled=False, **found)
+        assert about({"found": stuck}) == f"A lane 0 (0.1): less than 1 % gained since step 40, {words}; it ended at 1.000."
+        assert race_sentences(race({"found": stuck}))[-1] == advice
+
     def test_shaking_has_its_numbers(self):
         wild, calm = changed(OK, turns=0.75, jumps=0.4), changed(OK, turns=0.5, jumps=0.01)
         said = about({"loss": 2.0, "found": wild}, {"found": calm})

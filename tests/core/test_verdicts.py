@@ -99,6 +99,14 @@ class TestStalled:
         assert self.reason((loss, 0.1, STUCK)) == "floor"
         assert self.reason((loss, 0.1, STUCK), (6.0, 0.01, OK)) == "floor"
 
+    @pytest.mark.parametrize(("found", "reason"), [
+        ({"early_gain": 0.99, "gain": 0.99}, "cold"), ({"early_gain": 0.99, "gain": 0.7}, "floor"),
+        ({"early_gain": 0.7, "gain": 0.99}, "floor"), ({"samples": 0, "early_gain": math.nan, "unmeasured": "it cannot"}, "")])
+    def test_a_lane_that_cannot_have_come_to_the_floor_is_not_said_to_be_there(self, found, reason):
+        stuck = changed(STUCK, settled=False, **found)
+        for others in ((), ((1.0, 0.01, OK),), ((0.99, 0.01, changed(OK, flat_since=5)),)):
+            assert self.reason((1.0, 0.1, stuck), *others) == reason
+
     @pytest.mark.parametrize(("loss", "gradient", "reason"), [
         (2.1, 0.9e-3, "dead"), (2.0, 0.9e-3, "hot"), (2.1, 1e-3, "hot"), (2.1, math.nan, "hot"), (1.01, 0.0, "floor")])
     def test_with_hardly_any_gradient_far_above_the_leader_it_is_dead(self, loss, gradient, reason):

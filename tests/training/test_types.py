@@ -171,6 +171,13 @@ def test_tensors_of_any_type_and_layout_are_hashed_compared_copied_and_snapshott
     assert tensors.same_values(kept, copy.resolve_conj() if one.layout == torch.strided else copy)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64, torch.complex128])
+def test_a_zero_with_another_sign_is_another_value_and_a_nan_the_same(dtype):
+    zero, nan = torch.zeros(2, dtype=dtype), torch.full((2,), math.nan, dtype=dtype)
+    assert not tensors.same_values(zero, -zero)
+    assert tensors.same_values(nan, nan.clone())
+
+
 @given(st.lists(st.sampled_from(DTYPES[:6]), min_size=1, max_size=4), st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
 def test_the_gradient_norm_of_mixed_types_is_that_of_all_elements(dtypes, seed):
