@@ -83,7 +83,7 @@ def goes_on_again(contest, luck):
 def assert_saved(contest):
     """All lanes were interrupted, each with a snapshot of its last step; nobody is left."""
     record = contest.sees_the_end()
-    assert record.ends == ["interrupted"] * LANES
+    assert record.ends == ["interrupted"] * LANES, [lane.end for lane in record.lanes]
     record.assert_undisturbed()
     for index, lane in enumerate(record.lanes):
         assert newest(contest.run, index).step == len(lane.columns["loss"])
