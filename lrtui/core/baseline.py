@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from lrtui.core import thresholds as limits
+from lrtui.core.stateful import Stateful, stored
 
 
 def mean_of(values: Sequence[float]) -> float:
@@ -42,11 +43,13 @@ def spread_of(losses: Sequence[float]) -> float:
     return min(limits.SPREAD_OF_STEPS * median(steps) / mean, limits.MOST_NOISE) if steps and mean else 0.0
 
 
-class Baseline:
+class Baseline(Stateful):
     """The lane beside its own initial weights, on the same batches: what the batches' noise alone does to the loss.
 
     `update` takes, at some steps of the early window, the loss of the step and that of the same batch at the initial weights.
     """
+
+    STATE = stored("_losses", "_initial")
 
     def __init__(self) -> None:
         self._losses: list[float] = []
@@ -103,11 +106,13 @@ class Baseline:
         return ratio, deviation_of(left) / mean / math.sqrt(len(left)) if len(left) > 1 else math.inf
 
 
-class Reach:
+class Reach(Stateful):
     """How far a lane's steps can have moved its loss, as a part of it: what they changed it by, summed over all steps.
 
     Of the steps between two measured ones the larger of both changes is taken, so that the sum is rather too large.
     """
+
+    STATE = stored("_sum", "_change", "_step")
 
     def __init__(self) -> None:
         self._sum = 0.0
@@ -131,8 +136,10 @@ class Reach:
         return self.total(steps) >= limits.REACH
 
 
-class Promise:
+class Promise(Stateful):
     """The drop of the loss that the gradients of a lane's steps predict, each on its own batch, summed over all steps."""
+
+    STATE = stored("_sum", "_each", "_step")
 
     def __init__(self) -> None:
         self._sum = 0.0

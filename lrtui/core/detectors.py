@@ -16,6 +16,7 @@ import numpy as np
 
 from lrtui.core import thresholds as limits
 from lrtui.core.baseline import Baseline, Promise, Reach, mean_of, spread_of, widened
+from lrtui.core.stateful import Stateful, stored
 
 GaugeWord = Literal["hot", "ok", "cold", "none"]
 
@@ -25,8 +26,10 @@ def early_steps(total: int) -> int:
     return max(limits.EARLY_LEAST, min(limits.EARLY_STEPS, round(limits.EARLY_PART * total)))
 
 
-class Smooth:
+class Smooth(Stateful):
     """A debiased exponential moving average that skips non-finite values. `value` is NaN before the first."""
+
+    STATE = stored("factor", "value", "_sum", "_weight")
 
     __slots__ = ("_sum", "_weight", "factor", "value")
 
@@ -45,8 +48,10 @@ class Smooth:
         return self.value
 
 
-class Divergence:
+class Divergence(Stateful):
     """A lane has diverged: for a while far above its best, above its start, or too hot and not below its start."""
+
+    STATE = stored("slow", "fast", "best", "start", "_squares", "_early", "_first", "_noise", "_lasted", "_steps")
 
     def __init__(self, total: int) -> None:
         self.slow, self.fast = Smooth(), Smooth(limits.FAST)
@@ -122,8 +127,10 @@ _WORDS = (f"above {limits.TIMES_BEST:g} times its best", f"above {limits.TIMES_S
           "not below its start, and the rate is too hot")
 
 
-class Spikes:
+class Spikes(Stateful):
     """Whether a loss stands far out of those just before it. A mark on the curve; many of them recover by themselves."""
+
+    STATE = stored("_window", "_sum", "_squares", "_origin", "_until_anew")
 
     def __init__(self) -> None:
         self._window: deque[float] = deque(maxlen=limits.SPIKE_WINDOW)
@@ -162,8 +169,10 @@ class Spikes:
         self._squares += (loss - self._origin) * (loss - self._origin)
 
 
-class Plateau:
+class Plateau(Stateful):
     """Since when the best smoothed loss has hardly improved."""
+
+    STATE = stored("_patience", "_early", "_mark", "_since", "_steps")
 
     def __init__(self, total: int) -> None:
         self._patience = max(limits.FLAT_STEPS, limits.FLAT_PART * total)
@@ -185,8 +194,10 @@ class Plateau:
         return self._since if flat else None
 
 
-class Shaking:
+class Shaking(Stateful):
     """How the loss jumps from step to step."""
+
+    STATE = stored("_last")
 
     def __init__(self) -> None:
         self._last: deque[float] = deque(maxlen=limits.SEISMIC_STEPS + 1)
@@ -270,8 +281,12 @@ class Findings(msgspec.Struct, frozen=True):
         return "hot" if self.progress - self.progress_error > limits.NO_PROGRESS and self.long else "ok"
 
 
-class Judge:
+class Judge(Stateful):
     """All rules over one lane of `total` steps. Each step costs the same; what they know is the same whatever the blocks."""
+
+    STATE = stored("unmeasured", "_divergence", "_spikes", "_plateau", "_shaking", "_early", "_pending",
+                   "_baseline", "_reach", "_promise", "_gains", "_late", "_window", "_hot", "_peak", "_norms",
+                   "_gradient", "_count", "_best_before", "_steps")
 
     def __init__(self, total: int) -> None:
         self._divergence, self._spikes, self._plateau, self._shaking = Divergence(total), Spikes(), Plateau(total), Shaking()

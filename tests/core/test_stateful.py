@@ -1,4 +1,4 @@
-"""What the rules remember can be taken out at any step and put into fresh ones, which then know the same."""
+"""The state of the rules can be saved at any step and restored into fresh ones, which then know the same."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import random
 import pytest
 
 from lrtui.core.detectors import Judge
-from lrtui.core.memory import recall, remembered
+from lrtui.core.stateful import Stateful
 
 
 def judged(judge, steps):
@@ -23,33 +23,44 @@ def judged(judge, steps):
 
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 49, 50, 51, 121, 201, 335])
-def test_a_judge_goes_on_from_what_another_remembered(cut):
+def test_a_judge_goes_on_from_the_state_of_another(cut):
     first = Judge(400)
     whole = judged(Judge(400), range(400))
     before = judged(first, range(cut))
-    memory = json.loads(json.dumps(remembered(first)))
+    memory = json.loads(json.dumps(first.state_dict()))
     second = Judge(400)
-    recall(second, memory)
+    second.load_state_dict(memory)
     assert before + judged(second, range(cut, 400)) == whole
     assert any(said for (said, _), _, _ in whole)
     assert any(spike for (_, spike), _, _ in whole)
 
 
-def test_what_is_remembered_is_a_copy():
+def test_state_dict_is_a_copy():
     judge = Judge(100)
     judged(judge, range(20))
-    memory = remembered(judge)
+    memory = judge.state_dict()
     text = json.dumps(memory)
     second = Judge(100)
-    recall(second, memory)
+    second.load_state_dict(memory)
     judged(judge, range(20, 60))
     judged(second, range(20, 60))
     assert json.dumps(memory) == text
 
 
-def test_what_an_older_version_did_not_remember_stays_as_it_is_built():
-    memory = remembered(Judge(10))
+def test_a_name_that_an_older_version_did_not_store_keeps_its_initial_value():
+    memory = Judge(10).state_dict()
     del memory["_hot"]
     judge = Judge(10)
-    recall(judge, memory)
+    judge.load_state_dict(memory)
     assert judge._hot is False
+
+
+def test_every_attribute_is_stored():
+    """One that is forgotten would come back as it was at step 0."""
+    def check(thing):
+        names = set(getattr(type(thing), "__slots__", ())) | set(getattr(thing, "__dict__", ()))
+        assert set(type(thing).STATE.values()) == names
+        for name in names:
+            if isinstance(getattr(thing, name), Stateful):
+                check(getattr(thing, name))
+    check(Judge(100))
