@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core import scenario
+from lrtui.core.scenario import scenario_file
 from lrtui.tui import keys
 
 README = Path(__file__).parents[1] / "README.md"
@@ -44,7 +44,7 @@ def test_the_keys_are_those_of_the_program():
 
 
 def test_the_scenarios_are_those_that_come_with_it():
-    assert [row[0] for row in table(section("Scenarios"))] == [path.stem for path in scenario.bundled()]
+    assert [row[0] for row in table(section("Scenarios"))] == [path.stem for path in scenario_file.bundled()]
 
 
 @pytest.mark.parametrize("command", [INSTALL, TEST])

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.core.detectors import Findings, Judge
-from lrtui.core.events import Alerted, AnyEvent, Column, Judged, Noted, Spiked, Steps
+from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Judged, Noted, Spiked, Steps
+from lrtui.core.protocol.findings import Findings
 from lrtui.training import tensors
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge

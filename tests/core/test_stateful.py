@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from lrtui.core.detectors import Judge
+from lrtui.core.diagnostics.detectors import Judge
 from lrtui.core.stateful import Stateful
 
 

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
-from lrtui.core.events import Tag
+from lrtui.core.protocol.events import Tag
 
 SCENARIO = """
 title = "Made by {version}"
