@@ -85,12 +85,12 @@ class Gauge:
         found, self._recompute.notes = self._recompute.notes, []
         return found
 
-    def before_forward(self, step: int) -> None:
-        """A step begins; `step` counts from 0."""
+    def before_forward(self, step: int, batch: Any, again: Callable[[], Tensor]) -> None:
+        """A step on `batch` begins, whose loss `again` computes once more; `step` counts from 0."""
         self._due = self._sampling.due(step)
         if self._due:
             began = time.perf_counter()
-            self._recompute.begin()
+            self._recompute.begin(batch, again)
             self.spent += time.perf_counter() - began
 
     def after_update(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> Sample | None:

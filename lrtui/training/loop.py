@@ -241,13 +241,14 @@ def train_lane(training: Training) -> Events:
                     loss = optimizer.step(_closure(training, batch, beside))  # LBFGS returns the first one's loss
                     probe.check_after(loss, beside[0])
                 else:
-                    probe.before_forward()
+                    again = partial(_loss, training, batch)
+                    probe.before_forward(batch, again)
                     optimizer.zero_grad()
                     loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)  # forward, loss
                     loss.backward()
                     probe.check(loss, numbers)  # raises NonFinite: then there is no update
                     optimizer.step()
-                    probe.after_update(loss, partial(_loss, training, batch))  # measures a few of the steps
+                    probe.after_update(loss, again)  # measures a few of the steps
                 training.schedule.after_batch()
                 probe.close_step(ends_epoch=training.ends_epoch(probe.step))
                 yield None  # here, and where a validation says None, a snapshot may be taken

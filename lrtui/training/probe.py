@@ -110,13 +110,13 @@ class Probe:
         """The clock starts anew: what was before is nobody's step (a pause, another lane's turn, a sample)."""
         self._mark = time.perf_counter()
 
-    def before_forward(self) -> None:
-        """A step begins."""
+    def before_forward(self, batch: Any, again: Callable[[], Tensor]) -> None:
+        """A step on `batch` begins; `again` computes its loss once more, where the step is measured."""
         if self.gauge:
-            self.gauge.before_forward(self.step)
+            self.gauge.before_forward(self.step, batch, again)
 
     def after_update(self, loss: Tensor, again: Callable[[], Tensor]) -> None:
-        """The weights are updated; `again` computes the loss of the same batch once more, where the step is measured."""
+        """The weights are updated; `again` computes the loss of the same batch once more."""
         sample = self.gauge.after_update(self.step, loss, again) if self.gauge else None
         if sample is not None:
             pair = sample.loss, sample.initial

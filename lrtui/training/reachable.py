@@ -5,26 +5,33 @@ buffer assigned anew, a critic and its optimizer, a cache, a generator in a list
 following references from the task and the model, not by a list of what tasks may hold. One walk saves it, a second
 look compares and puts back.
 
-Followed are containers, instances, closures, classes and functions of the user's own code, and the globals that this
-code names. Not followed: code of installed packages and the standard library, elements of containers with more than
-LARGE entries, and tensors of more than BULKY bytes once a first comparison found them unchanged (their version counter
-is still looked at). An iterator has a position that nothing can put back: where one is reachable, `fixed` names it.
+Followed are containers, instances (of the standard library, too, such as argparse.Namespace), closures, cached results
+of functions, classes, functions and modules of the user's own code, and the globals that this code names. Not followed:
+code of installed packages and the standard library, elements of containers with more than LARGE entries, and tensors
+of more than BULKY bytes once a first comparison found them unchanged (their version counter is still looked at). An
+iterator has a position that nothing can put back: where one is reachable, `fixed` names it. State that a walk cannot
+see (in C extensions, threads, shared memory) is left to the rehearsal in recompute.py.
 """
 
 from __future__ import annotations
 
 import collections
+import ctypes
 import functools
+import gc
 import io
 import multiprocessing.process
 import queue
 import re
 import socket
 import subprocess
+import sys
 import threading
 import types
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.sharedctypes import SynchronizedBase
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +53,7 @@ from lrtui.training.state_kinds import (
     GENERATOR,
     GLOBAL,
     LIST,
+    MEMORY,
     SET,
     SLOT,
     TENSOR,
@@ -85,13 +93,16 @@ class Reachable:
         self._data: dict[int, Tensor | np.ndarray] = {}
         """Bulky tensors and arrays that a comparison found unchanged, by id."""
 
-    def save(self) -> Saved:
-        """The state as it is now; TooLarge where that cannot be followed."""
-        return _Walk(self._roots, self._data).saved()
+    def save(self, **more: Any) -> Saved:
+        """The state as it is now, of `more` roots too; TooLarge where that cannot be followed."""
+        return _Walk({**self._roots, **more}, self._data).saved()
 
     def generators(self) -> list[rng.Source]:
         """The random generators that are reachable, each once, in an order that depends on the code alone."""
-        return [record.thing for record in _Walk(self._roots, None).saved().records if record.kind is GENERATOR]
+        walk = _Walk(self._roots, None)
+        with suppress(TooLarge):  # the nearest ones come first
+            walk.saved()
+        return [record.thing for record in walk.records if record.kind is GENERATOR]
 
     def settle(self, saved: Saved) -> None:
         """Takes no copies of the bulky tensors of `saved` any more, which was compared and found unchanged."""
@@ -178,11 +189,13 @@ class _Walk:
     def __init__(self, roots: Mapping[str, Any], data: dict[int, Any] | None) -> None:
         """`data`: tensors and arrays of which no copy is taken; None: of none at all."""
         self._data = data
-        self._records: list[Record] = []
+        self.records: list[Record] = []
         self._names: list[tuple[int, str]] = []
         """Of each object that was followed: the place of its parent, and its label there."""
         self._fixed: list[int] = []
         self._seen: set[int] = set()
+        self._modules: list[types.ModuleType] = []
+        """Modules of user code that were met."""
         self._variables: set[tuple[int, str]] = set()
         """Globals that were visited, by the id of their module's table."""
         self._waiting: list[tuple[Any, int, str]] = [(thing, -1, name) for name, thing in roots.items() if thing is not None]
@@ -198,11 +211,11 @@ class _Walk:
                 raise TooLarge(f"more than {MOST:,} objects are reachable from the task")
             self._names.append((parent, label))
             getattr(self, _visitor(type(thing)))(thing, len(self._names) - 1)  # type: ignore[arg-type]  # a type is hashable
-        return Saved(self._records, self._names, self._fixed)
+        return Saved(self.records, self._names, self._fixed)
 
     def _record(self, thing: Any, kind: Kind, place: int, label: str = "") -> Any:
         content = kind.take(thing)
-        self._records.append(Record(thing, kind, content, place, label))
+        self.records.append(Record(thing, kind, content, place, label))
         return content
 
     def _follow(self, place: int, parts: Any) -> None:
@@ -210,20 +223,25 @@ class _Walk:
         for label, part in parts:
             kind = type(part)
             if kind in _CONTAINERS and not part:
-                self._records.append(Record(part, EMPTY, None, place, label))
-            elif kind not in ATOMS:
+                if kind not in _FROZEN:
+                    self.records.append(Record(part, EMPTY, None, place, label))
+            elif kind not in ATOMS and not (kind in _FROZEN and all(type(one) in ATOMS for one in part)):
                 self._waiting.append((part, place, label))
 
     def _tensor(self, thing: Tensor, place: int) -> None:
         if torch.nn.parameter.is_lazy(thing):  # it has no shape yet
             return
         self._record(thing, VERSION if self._data is None or id(thing) in self._data else TENSOR, place)
+        if vars(thing):
+            self._attributes(thing, place)
         if thing.is_leaf and thing.grad is not None:
             self._follow(place, ((".grad", thing.grad),))
 
     def _array(self, thing: np.ndarray, place: int) -> None:
         if thing.flags.writeable and self._data is not None and id(thing) not in self._data:
             self._record(thing, ARRAY, place)
+        if thing.dtype.hasobject and thing.size <= LARGE:
+            self._follow(place, [(f"[{index}]", part) for index, part in enumerate(thing.ravel().tolist())])
 
     def _generator(self, thing: rng.Source, place: int) -> None:
         self._record(thing, GENERATOR, place)
@@ -248,12 +266,30 @@ class _Walk:
         self._follow(place, (("", part) for part in cell(thing)))
 
     def _loader(self, thing: DataLoader[Any], place: int) -> None:
-        """What a loader draws from; its dataset only in a search for generators: a loss that reads it makes no change to it."""
-        parts = ("generator", "sampler", "batch_sampler", *(("dataset",) if self._data is None else ()))
+        """What a loader draws from and what makes its batches."""
+        parts = ("generator", "sampler", "batch_sampler", "dataset", "collate_fn", "worker_init_fn")
         self._follow(place, ((f".{name}", getattr(thing, name, None)) for name in parts))
 
     def _script(self, thing: Any, place: int) -> None:
         self._follow(place, [(f".{name}", part) for name, part in (*thing.named_parameters(), *thing.named_buffers())])
+
+    def _shared(self, thing: Any, place: int) -> None:
+        """A multiprocessing.Value or Array: a fork shares its memory, too, so that a rehearsal would change it."""
+        self._follow(place, (("", thing.get_obj()),))
+
+    def _memory(self, thing: Any, place: int) -> None:
+        self._record(thing, MEMORY, place)
+
+    def _cached(self, thing: Any, place: int) -> None:
+        """A function with functools.cache: what it wraps, and the results that it holds."""
+        if user_code.is_own(thing.__wrapped__):
+            self._follow(place, ((", cached", part) for part in gc.get_referents(thing) if type(part) in (dict, list)))
+            self._follow(place, (("", thing.__wrapped__),))
+
+    def _module(self, thing: types.ModuleType, place: int) -> None:
+        """A module of user code that is held as a value: all its variables."""
+        if user_code.is_own(thing):
+            self._globals(vars(thing), tuple(name for name in vars(thing) if not name.startswith("__")))
 
     def _position(self, thing: Any, place: int) -> None:
         self._fixed.append(place)
@@ -302,11 +338,13 @@ class _Walk:
         if not user_code.is_own(thing):
             return
         names = user_code.names(thing.__code__)
-        self._globals(thing.__globals__, names)
-        for name in names:
-            module = thing.__globals__.get(name)
-            if isinstance(module, types.ModuleType) and user_code.is_own(module):
-                self._globals(vars(module), names)
+        own = thing.__globals__
+        self._globals(own, tuple(own) if "globals" in names else names)
+        for name in names:  # modules at any depth, as in package.state.step, and those that are imported where they are used
+            for module in (own.get(name), sys.modules.get(name), *(getattr(found, name, None) for found in self._modules)):
+                if isinstance(module, types.ModuleType) and user_code.is_own(module):
+                    self._modules.append(module)
+                    self._globals(vars(module), names)
         self._attributes(thing, place)
         self._follow(place, ((", closure", cell) for cell in thing.__closure__ or ()))
         self._follow(place, ((", default", part) for part in thing.__defaults__ or ()))
@@ -341,6 +379,7 @@ class _Walk:
 
 
 _CONTAINERS = frozenset({dict, list, set, tuple, frozenset, collections.OrderedDict, collections.deque})
+_FROZEN = frozenset({tuple, frozenset})
 _CLASS_KEYS = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__slots__", "_abc_impl"})
 _SERVICES = (type(threading.Lock()), type(threading.RLock()), threading.Thread, threading.Condition, threading.Event,
              multiprocessing.process.BaseProcess, subprocess.Popen, socket.socket, queue.Queue)
@@ -352,7 +391,8 @@ _VISITORS: tuple[tuple[Any, str], ...] = (
     (types.FunctionType, "_function"), (types.MethodType, "_bound"),
     ((functools.partial, functools.partialmethod), "_partial"), ((staticmethod, classmethod), "_wrapped"),
     (property, "_property"), (types.CellType, "_closure_cell"), (type, "_class"), (io.IOBase, "_file"),
-    (DataLoader, "_loader"), (torch.jit.ScriptModule, "_script"))
+    (DataLoader, "_loader"), (torch.jit.ScriptModule, "_script"), (types.ModuleType, "_module"),
+    (functools._lru_cache_wrapper, "_cached"), (SynchronizedBase, "_shared"), (ctypes._SimpleCData.__base__, "_memory"))
 
 
 @functools.lru_cache(4096)
@@ -368,8 +408,14 @@ def _visitor(kind: type) -> str:
 @functools.lru_cache(4096)
 def _slots(kind: type) -> tuple[str, ...]:
     """The names of an instance's slots, those of its bases included, where the class is no builtin."""
-    found = [name for base in kind.__mro__ for name in _as_names(vars(base).get("__slots__", ()))]
+    found = [_mangled(base, name) for base in kind.__mro__ for name in _as_names(vars(base).get("__slots__", ()))]
     return tuple(name for name in found if not name.startswith("__"))
+
+
+def _mangled(kind: type, name: str) -> str:
+    """The attribute that a private name of a class stands for."""
+    private = name.startswith("__") and not name.endswith("__")
+    return f"_{kind.__name__.lstrip('_')}{name}" if private else name
 
 
 def _as_names(slots: Any) -> tuple[str, ...]:

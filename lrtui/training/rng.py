@@ -22,7 +22,7 @@ class RandomState(NamedTuple):
     """States, as plain values and tensors, of generators that are not global."""
 
 
-Source = torch.Generator | np.random.Generator | np.random.RandomState | random.Random
+Source = torch.Generator | np.random.Generator | np.random.RandomState | np.random.BitGenerator | random.Random
 """A generator that is not global: somebody holds it."""
 
 
@@ -87,7 +87,8 @@ def state_of(source: Source) -> Any:
         return _listed(source.getstate())
     if isinstance(source, np.random.RandomState):
         return _listed(source.get_state())
-    return _unpacked_arrays(source.bit_generator.state)
+    bits = source if isinstance(source, np.random.BitGenerator) else source.bit_generator
+    return _unpacked_arrays(bits.state)
 
 
 def same_state(one: Any, other: Any) -> bool:
@@ -104,7 +105,8 @@ def put_back(source: Source, state: Any) -> None:
     elif isinstance(source, np.random.RandomState):
         source.set_state(_numpy(state))
     else:
-        source.bit_generator.state = state
+        bits = source if isinstance(source, np.random.BitGenerator) else source.bit_generator
+        bits.state = state
 
 
 def _unpacked_arrays(state: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import ctypes
 import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -180,6 +181,10 @@ def _put_empty(thing: Any, content: None) -> None:
     type(thing).clear(thing)
 
 
+def _put_memory(thing: Any, content: bytes) -> None:
+    ctypes.memmove(ctypes.addressof(thing), content, len(content))
+
+
 EMPTY = Kind(lambda thing: None, lambda thing, content: not thing, _put_empty)
 DICT = Kind(_take_dict, _same_dict, _put_dict)
 LIST = Kind(list, _all_alike, _put_list)
@@ -191,6 +196,7 @@ CLASS = Kind(_take_class, lambda thing, content: _same_dict(_take_class(thing), 
 SLOT = Kind(_take_slot, lambda place, content: alike(_take_slot(place), content), _put_slot)
 GLOBAL = Kind(_take_global, lambda place, content: alike(_take_global(place), content), _put_global)
 GENERATOR = Kind(rng.state_of, lambda thing, content: rng.same_state(rng.state_of(thing), content), rng.put_back)
+MEMORY = Kind(bytes, lambda thing, content: bytes(thing) == content, _put_memory)
 FILE = Kind(lambda thing: thing.tell(), lambda thing, content: thing.tell() == content,
             lambda thing, content: thing.seek(content))
 TENSOR = Kind(_take_tensor, _same_tensor, _put_tensor)

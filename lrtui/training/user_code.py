@@ -16,6 +16,8 @@ _PLACES: list[str] = [str(sysconfig.get_path(name)) for name in ("stdlib", "plat
 _PLACES += [*site.getsitepackages(), site.getusersitepackages()]
 _PLACES += [str(Path(torch.__file__).parents[1]), str(Path(__file__).parents[1])]
 _INSTALLED = tuple(dict.fromkeys(os.path.realpath(place) + os.sep for place in _PLACES))
+_HOLDERS = frozenset({"argparse", "collections", "configparser", "optparse", "types", "weakref"})
+"""Modules of the standard library whose instances hold what the user puts there, such as argparse.Namespace."""
 _adopted: set[str] = set()
 
 
@@ -36,9 +38,9 @@ def is_own(thing: types.FunctionType | types.ModuleType | type) -> bool:
 
 @functools.lru_cache(4096)
 def is_system(kind: type) -> bool:
-    """Whether a class is a builtin, from the standard library or lrtui's; its instances hold no state of the user's."""
+    """Test that a class is a builtin, from the standard library or lrtui's, and its instances hold no state of the user's."""
     package = _package(kind.__module__)
-    return (package in sys.stdlib_module_names and kind is not types.SimpleNamespace) or package == "lrtui"
+    return (package in sys.stdlib_module_names and package not in _HOLDERS) or package == "lrtui"
 
 
 @functools.lru_cache(4096)

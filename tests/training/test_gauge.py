@@ -48,7 +48,7 @@ class Bench:
 
     def train(self, steps):
         for _ in range(steps):
-            self.gauge.before_forward(self.step)
+            self.gauge.before_forward(self.step, None, self.loss)
             self.optimizer.zero_grad()
             loss = self.loss()
             loss.backward()

@@ -182,10 +182,10 @@ def test_a_model_whose_weights_have_no_memory_is_measured_no_further(monkeypatch
     model = nn.Linear(2, 1)
     recompute = Recompute(Holder(), model, CPU)
 
-    def broken(self):
+    def broken(self, **more):
         raise RuntimeError("out of memory")
     monkeypatch.setattr(Reachable, "save", broken)
-    recompute.begin()
+    recompute.begin(None, lambda: model.weight.sum())
     assert math.isnan(recompute.losses(lambda: model.weight.sum())[0])
     assert recompute.reason == "out of memory"
     assert len(recompute.notes) == 1
