@@ -100,6 +100,7 @@ class Training:
         """What is still to be said of the race's data, once for all lanes."""
         self.batch: Any = None
         """What the step that is under way trains on."""
+        self.validates_with_gradients = False
         self.before_validation: rng.RandomState | None = None
         """The random state at the beginning of the validation that is under way."""
         rng.seed_all(race.seed)
@@ -316,10 +317,7 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     with training.recompute.without_trace("validation"):
         for fetched in fetching.one_pass(training.validation):
             batch = to_device(fetched, training.device)
-            with torch.no_grad():
-                measured: dict[str, Any] = {"val_loss": _loss(training, batch)}
-                if hasattr(training.task, "metrics"):
-                    measured |= losses.metrics(training.task.metrics(training.model, batch), training.race.task)
+            measured = _measured(training, batch)
             count = batch_length(batch)
             samples += count
             for name, value in measured.items():
@@ -328,6 +326,21 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     rng.restore(training.before_validation, training.device, training.held)
     training.before_validation = None
     return {str(name): float(value) / samples for name, value in sums.items()}
+
+
+def _measured(training: Training, batch: Any) -> dict[str, Any]:
+    """Validation loss and metrics of a batch, without gradients unless the loss itself asks for some (a gradient penalty)."""
+    try:
+        with torch.set_grad_enabled(training.validates_with_gradients):
+            measured: dict[str, Any] = {"val_loss": _loss(training, batch).detach()}
+            if hasattr(training.task, "metrics"):
+                measured |= losses.metrics(training.task.metrics(training.model, batch), training.race.task)
+            return measured
+    except RuntimeError as error:
+        if training.validates_with_gradients or "grad" not in str(error):
+            raise
+    training.validates_with_gradients = True
+    return _measured(training, batch)
 
 
 def _sample(training: Training, epoch: int) -> Events:

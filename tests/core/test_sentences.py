@@ -76,6 +76,20 @@ class TestALane:
     def test_nan_says_at_which_step_and_nothing_of_where_it_ended(self):
         assert about(nan_lane(lr=3.0), {}) == "A lane 0 (3): not finite at step 7; the rate is far too high."
 
+    def test_a_batch_that_no_rate_makes_finite_is_told_from_a_rate_that_is_too_high(self):
+        still = nan_lane(lr=1e-8, found=changed(COLD, moved=False))
+        state = race(still, nan_lane(lr=0.1), nan_lane(5, lr=3.0))
+        assert [lane_sentence(lane, state).partition(": ")[2] for lane in state.lanes] == [
+            *2 * ["not finite at step 7, as with a rate too low to change the loss: the batch is at fault, not the rate."],
+            "not finite at step 5; the rate is far too high."]
+        assert race_sentences(race(still, nan_lane(lr=0.1))) == [
+            "Nobody won: a batch gives no finite loss, whatever the rate: look at its data."]
+
+    def test_a_loss_of_zero_from_the_start_leaves_nothing_to_learn(self):
+        solved = {"loss": 0.0, "found": changed(OK, dead=True)}
+        assert race_sentences(race(solved, solved)) == [
+            "Nobody won: the loss was exactly 0 in every lane from the first step on, and there is nothing to learn."]
+
     def test_a_loss_that_was_never_finite_is_not_the_rates_fault(self):
         said = about(nan_lane(0, lr=3.0), {})
         assert said == "A lane 0 (3): not finite at step 0, before any update: the rate has no part in it."

@@ -235,5 +235,15 @@ class GuardedCritic(Lean):
         return nn.functional.mse_loss(made, batch[1]) - 0.1 * self.critic(made).mean()
 
 
-PUT_BACK = [Namespace, Wrapped, Cached, ByName, OwnModule, PrivateSlots, Odd, InPlace, Popped, SharedCollate, GuardedCritic]
+class SlopeInValidation(Base):
+    """Asks for gradients in validation, too."""
+
+    def loss(self, model, batch):
+        made = model(batch[0].requires_grad_(True))
+        (slope,) = torch.autograd.grad(made.sum(), batch[0], create_graph=True)
+        return nn.functional.mse_loss(made, batch[1]) + 0.01 * slope.square().sum()
+
+
+PUT_BACK = [SlopeInValidation, Namespace, Wrapped, Cached, ByName, OwnModule, PrivateSlots, Odd, InPlace, Popped, SharedCollate,
+            GuardedCritic]
 UNSEEN = [Thread, Context, Environment, ManyLists]

@@ -27,7 +27,8 @@ SMALL = 1.3
 
 def lane_sentence(lane: LaneState, state: RaceState) -> str:
     """One honest sentence about a lane, with the numbers that it rests on."""
-    return f"{_name(lane)}: {_about(lane, verdict(lane, state))}{_against(lane, state)}."
+    said = _bad_batch(lane, state) or _about(lane, verdict(lane, state))
+    return f"{_name(lane)}: {said}{_against(lane, state)}."
 
 
 def race_sentences(state: RaceState) -> list[str]:
@@ -36,7 +37,7 @@ def race_sentences(state: RaceState) -> list[str]:
     if not ranked:
         return [_nobody(state)]
     if all(lane.findings.dead for lane in ranked):
-        return [_DEAD]
+        return [_NOTHING_TO_LEARN if not any(lane.smooth.value for lane in ranked) else _DEAD]
     ranked = [lane for lane in ranked if not lane.findings.dead]
     winner = ranked[0]
     if not any(lane.findings.moved for lane in ranked) and not _interrupted(state):
@@ -50,11 +51,24 @@ def race_sentences(state: RaceState) -> list[str]:
 
 _DEAD = ("Nobody won: every gradient was exactly zero, in every lane, and no rate can change that. "
          "Look at the model: a ReLU after the last layer, a detached output, saturated units.")
+_NOTHING_TO_LEARN = "Nobody won: the loss was exactly 0 in every lane from the first step on, and there is nothing to learn."
 _UNFINISHED = "The race was interrupted, and can be resumed."
 
 
 def _interrupted(state: RaceState) -> bool:
     return any(lane.status == "interrupted" for lane in state.lanes)
+
+
+def _bad_batch(lane: LaneState, state: RaceState) -> str:
+    """That a lane's batch was not finite whatever the rate, as a lane shows that ended there without having moved; else ''."""
+    step = _nan_step(lane)
+    if not step or not any(_nan_step(other) == step and not other.findings.moved for other in state.lanes):
+        return ""
+    return f"not finite at step {step}, as with a rate too low to change the loss: the batch is at fault, not the rate"
+
+
+def _nan_step(lane: LaneState) -> int | None:
+    return lane.ended.step if lane.ended and lane.status == "nan" else None
 
 
 def _about(lane: LaneState, said: Verdict) -> str:
@@ -227,6 +241,8 @@ def _nobody(state: RaceState) -> str:
     if ended and not any(lane.status in FAILED for lane in state.lanes):
         if all(lane.ended and lane.ended.step == 0 for lane in ended):
             return "Nobody won: the loss is not finite from the first step on, whatever the rate: look at the task."
+        if all(_bad_batch(lane, state) for lane in ended):
+            return "Nobody won: a batch gives no finite loss, whatever the rate: look at its data."
         lowest = min(lane.lane.lr for lane in ended)
         return "Nobody won: no loss stayed finite. " + _try(lowest / 10, "a tenth of the lowest rate raced")
     return "Nobody won: no lane has a loss to show."
