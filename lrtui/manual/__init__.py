@@ -1,0 +1,116 @@
+"""The manual: one Markdown page for each subject, and a search over all of them. Knows no command and no screen.
+
+The pages are the `.md` files beside this module. What a page lists from the code (commands, keys,
+settings, scenario keys, JSON events) stands between two comments, `<!-- generated: NAME -->` and
+`<!-- end -->`; `python -m lrtui.cli.manual_tables --write` writes it. Begin to read at `page`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path(__file__).parent
+TOPICS = ("commands", "keys", "screen", "control", "verdicts", "finder", "schedules", "scenarios", "tasks", "resume",
+          "terminals", "json", "guarantees", "architecture", "glossary")
+"""The pages in reading order, as lists and the screen show them."""
+NEAR = 3
+"""Topics that are proposed for an unknown word, at most."""
+
+_COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_MARKS = re.compile(r"\*\*|`|(?<!\w)_|_(?!\w)")
+_RULE = re.compile(r"^\|[\s|:-]+\|$")
+
+
+class Page(NamedTuple):
+    """One subject."""
+
+    topic: str
+    title: str
+    summary: str
+    """The page's first line under its title, without its full stop."""
+    text: str
+    """The Markdown source without comments."""
+
+
+class Hit(NamedTuple):
+    """One passage of a page that has the words searched for."""
+
+    topic: str
+    number: int
+    """Its place among the page's hits, counted from 0."""
+    heading: str
+    text: str
+    """The passage on one line, without Markdown's marks."""
+
+
+@cache
+def page(topic: str) -> Page:
+    """The page of a topic; KeyError if there is none."""
+    if topic not in TOPICS:
+        raise KeyError(topic)
+    text = _COMMENT.sub("", (FOLDER / f"{topic}.md").read_text(encoding="utf-8"))
+    title, _, rest = text.partition("\n")
+    summary = rest.strip().partition("\n")[0]
+    return Page(topic, title.removeprefix("# "), summary.rstrip("."), text)
+
+
+def pages() -> list[Page]:
+    """All pages in the order of TOPICS."""
+    return [page(topic) for topic in TOPICS]
+
+
+def search(words: str) -> list[Hit]:
+    """The passages that contain `words`, letter case ignored: headings, paragraphs, list items, table rows, lines of code."""
+    wanted = " ".join(words.lower().split())
+    found: list[Hit] = []
+    if not wanted:
+        return found
+    for topic in TOPICS:
+        hits = [(heading, text) for heading, text in passages(page(topic).text) if wanted in text.lower()]
+        found.extend(Hit(topic, number, heading, text) for number, (heading, text) in enumerate(hits))
+    return found
+
+
+def nearest(word: str) -> list[str]:
+    """The topics whose names are most like `word`."""
+    return difflib.get_close_matches(word.lower(), TOPICS, n=NEAR, cutoff=0.4)
+
+
+def passages(markdown: str) -> Iterator[tuple[str, str]]:
+    """(heading above it, text) of each passage of a page, the headings themselves included."""
+    heading, fenced, paragraph = "", False, ""
+    for line in [*markdown.splitlines(), ""]:
+        stripped = line.strip()
+        begins = not stripped or fenced or stripped.startswith(("#", "|", "```", "- "))
+        if begins and paragraph:
+            yield heading, plain(paragraph)
+            paragraph = ""
+        if stripped.startswith("```"):
+            fenced = not fenced
+        elif fenced:
+            if stripped:
+                yield heading, stripped
+        elif stripped.startswith("#"):
+            heading = plain(stripped.lstrip("# "))
+            yield heading, heading
+        elif stripped.startswith("|"):
+            if not _RULE.match(stripped):
+                yield heading, _row(stripped)
+        elif stripped:
+            paragraph = f"{paragraph} {stripped}".strip()
+
+
+def plain(markdown: str) -> str:
+    """Inline Markdown as a reader sees it."""
+    return _MARKS.sub("", _LINK.sub(r"\1", markdown.removeprefix("- ")))
+
+
+def _row(line: str) -> str:
+    cells = [plain(cell.strip()).replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    return "  ".join(cell for cell in cells if cell)
