@@ -26,6 +26,7 @@ ABOVE = {
     "lrtui.follow": [*SCREEN, *TORCH, "lrtui.launch"],
     "lrtui.launch": [*SCREEN, *TORCH, "lrtui.follow"],
     "lrtui.settings": [*SCREEN, *TORCH, "lrtui.launch", "lrtui.follow"],
+    "lrtui.manual": [*SCREEN, *TORCH, "lrtui.core", "lrtui.store", "lrtui.launch", "lrtui.follow"],
     "lrtui.palette": [*SCREEN, *TORCH, "lrtui.launch", "lrtui.follow"],
     "lrtui": TORCH,
 }

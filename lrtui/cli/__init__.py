@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 import lrtui
-from lrtui.cli import find, lists, preferences, race, report, schedule, send
+from lrtui.cli import find, help as manual, lists, preferences, race, report, schedule, send
 from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
 from lrtui.cli.looks import look_options
 from lrtui.cli.output import ExitCode, complain, give_up, opened
@@ -61,5 +61,5 @@ def cli(context: click.Context, runs: str | None) -> int:
 
 
 for command in (race.race, race.watch, race.resume, send.send, find.find, schedule.schedule, report.report, report.export,
-                lists.list_runs, lists.scenarios, preferences.show_settings):
+                lists.list_runs, lists.scenarios, preferences.show_settings, manual.show_help):
     cli.add_command(command)

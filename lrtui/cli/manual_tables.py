@@ -246,7 +246,7 @@ def actions() -> str:
         verb = send.VERBS[name]
         takes = [verb.number] if verb.number else [code(f"--{flag}") for flag in verb.flags]
         rows.append((code(name), words, ", ".join(takes), "yes" if verb.revives else ""))
-    return table(("action", "what it does", "takes", "works on an ended lane, and without a supervisor"), rows)
+    return table(("action", "what it does", "takes", "ended lane"), rows)
 
 
 def exit_codes() -> str:
@@ -482,12 +482,15 @@ def renewed(text: str) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Names the stale files; with --write brings them up to date."""
     keys.choose({})
-    stale = {path: text for path in files() if (text := renewed(path.read_text(encoding="utf-8"))) != path.read_text(encoding="utf-8")}
-    for path, text in stale.items():
-        print(path)
-        if "--write" in arguments:
-            path.write_text(text, encoding="utf-8")
-    return int(bool(stale) and "--write" not in arguments)
+    stale = 0
+    for path in files():
+        before = path.read_text(encoding="utf-8")
+        if (after := renewed(before)) != before:
+            stale += 1
+            print(path)
+            if "--write" in arguments:
+                path.write_text(after, encoding="utf-8")
+    return int(stale > 0 and "--write" not in arguments)
 
 
 if __name__ == "__main__":

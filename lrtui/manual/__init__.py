@@ -22,7 +22,9 @@ NEAR = 3
 """Topics that are proposed for an unknown word, at most."""
 
 _COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+", re.MULTILINE)
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_WORD = re.compile(r"[a-z][a-z-]{3,}")
 _MARKS = re.compile(r"\*\*|`|(?<!\w)_|_(?!\w)")
 _RULE = re.compile(r"^\|[\s|:-]+\|$")
 
@@ -35,7 +37,7 @@ class Page(NamedTuple):
     summary: str
     """The page's first line under its title, without its full stop."""
     text: str
-    """The Markdown source without comments."""
+    """The Markdown source as a terminal can show it: without comments, pictures and the addresses of links."""
 
 
 class Hit(NamedTuple):
@@ -54,7 +56,8 @@ def page(topic: str) -> Page:
     """The page of a topic; KeyError if there is none."""
     if topic not in TOPICS:
         raise KeyError(topic)
-    text = _COMMENT.sub("", (FOLDER / f"{topic}.md").read_text(encoding="utf-8"))
+    source = (FOLDER / f"{topic}.md").read_text(encoding="utf-8")
+    text = _LINK.sub(r"\1", _PICTURE.sub("", _COMMENT.sub("", source)))
     title, _, rest = text.partition("\n")
     summary = rest.strip().partition("\n")[0]
     return Page(topic, title.removeprefix("# "), summary.rstrip("."), text)
@@ -66,7 +69,7 @@ def pages() -> list[Page]:
 
 
 def search(words: str) -> list[Hit]:
-    """The passages that contain `words`, letter case ignored: headings, paragraphs, list items, table rows, lines of code."""
+    """The passages that contain `words`, letter case ignored: headings, paragraphs, list items, table rows, code."""
     wanted = " ".join(words.lower().split())
     found: list[Hit] = []
     if not wanted:
@@ -77,14 +80,23 @@ def search(words: str) -> list[Hit]:
     return found
 
 
-def nearest(word: str) -> list[str]:
-    """The topics whose names are most like `word`."""
-    return difflib.get_close_matches(word.lower(), TOPICS, n=NEAR, cutoff=0.4)
+def nearest(word: str) -> tuple[str, list[str]]:
+    """A known word that is most like `word`, and the topics that have it, the most often first; ("", []) if none is like it."""
+    wanted = word.lower()
+    if topics := difflib.get_close_matches(wanted, TOPICS, n=NEAR, cutoff=0.7):
+        return topics[0], topics
+    known = {each: _WORD.findall(page(each).text.lower()) for each in TOPICS}
+    near = difflib.get_close_matches(wanted, sorted({item for words in known.values() for item in words}), n=1, cutoff=0.75)
+    if not near:
+        return "", []
+    counts = {each: words.count(near[0]) for each, words in known.items() if near[0] in words}
+    return near[0], sorted(counts, key=lambda each: -counts[each])[:NEAR]
 
 
 def passages(markdown: str) -> Iterator[tuple[str, str]]:
     """(heading above it, text) of each passage of a page, the headings themselves included."""
     heading, fenced, paragraph = "", False, ""
+    code: list[str] = []
     for line in [*markdown.splitlines(), ""]:
         stripped = line.strip()
         begins = not stripped or fenced or stripped.startswith(("#", "|", "```", "- "))
@@ -93,9 +105,11 @@ def passages(markdown: str) -> Iterator[tuple[str, str]]:
             paragraph = ""
         if stripped.startswith("```"):
             fenced = not fenced
+            if not fenced and code:
+                yield heading, " ".join(code)
+            code = []
         elif fenced:
-            if stripped:
-                yield heading, stripped
+            code.extend(stripped.split())
         elif stripped.startswith("#"):
             heading = plain(stripped.lstrip("# "))
             yield heading, heading
@@ -108,7 +122,7 @@ def passages(markdown: str) -> Iterator[tuple[str, str]]:
 
 def plain(markdown: str) -> str:
     """Inline Markdown as a reader sees it."""
-    return _MARKS.sub("", _LINK.sub(r"\1", markdown.removeprefix("- ")))
+    return _MARKS.sub("", markdown.removeprefix("- "))
 
 
 def _row(line: str) -> str:

@@ -1,0 +1,132 @@
+"""`lrtui help`: the topics of the manual, one page, a command's options, or where a word is found."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+
+import click
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import Heading, Markdown, TableElement
+from rich.table import Table
+from rich.text import Text
+
+from lrtui import manual
+from lrtui.cli.looks import chosen, look_options, paper
+from lrtui.cli.output import ExitCode
+from lrtui.core.errors import LrtuiError
+from lrtui.core.text import one_line
+
+WIDTH = 100
+"""Columns of a page, at most: longer lines are hard to read."""
+_RULES = {"h1": "═", "h2": "─"}
+PER_PAGE = 3
+"""Passages of one page that a search prints, at most."""
+
+_TRAILING, _BLANK = re.compile(r"[ \t]+$", re.MULTILINE), re.compile(r"\n{3,}")
+
+
+class _Heading(Heading):
+    """A heading at the left margin that stands out without colours too; Rich's own centres it."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        self.text.justify = "left"
+        self.text.stylize("bold")
+        yield self.text
+        if self.tag in _RULES:
+            yield Text(_RULES[self.tag] * min(self.text.cell_len, options.max_width))
+
+
+class _Table(TableElement):
+    """A table without vertical lines, with a blank line above it."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for shown in super().__rich_console__(console, options):
+            if isinstance(shown, Table):
+                shown.box, shown.pad_edge, shown.collapse_padding = box.SIMPLE_HEAD, False, True
+            yield shown
+
+
+class _Page(Markdown):
+    elements = {**Markdown.elements, "heading_open": _Heading, "table_open": _Table}  # noqa: RUF012  # as Rich declares it
+
+
+@click.command("help")
+@click.argument("words", nargs=-1, metavar="[TOPIC|COMMAND|WORD]")
+@look_options
+@click.pass_context
+def show_help(context: click.Context, words: tuple[str, ...]) -> int:
+    """Read the manual: list its topics, show the page of a TOPIC or a COMMAND's options, or find the pages that have a WORD."""
+    wanted = " ".join(words)
+    if not wanted:
+        paper().print(_topics())
+    elif wanted.lower() in manual.TOPICS:
+        _page_through(manual.page(wanted.lower()).text)
+    elif isinstance(group := context.find_root().command, click.Group) and wanted in group.commands:
+        command = group.commands[wanted]
+        click.echo(command.get_help(click.Context(command, info_name=wanted, parent=context.find_root())))
+    elif found := manual.search(wanted):
+        console = paper()
+        for line in _found(wanted, found, console.width):
+            console.print(line, soft_wrap=True)
+    else:
+        raise LrtuiError(_unknown(wanted))
+    return ExitCode.RACED
+
+
+
+
+def _topics() -> Table:
+    table = Table("topic", "`lrtui help TOPIC` shows its page, `lrtui help WORD` finds a word", box=None, pad_edge=False,
+                  header_style="dim")
+    for page in manual.pages():
+        table.add_row(Text(page.topic, style="bold"), Text(page.summary))
+    return table
+
+
+def _unknown(wanted: str) -> str:
+    near, topics = manual.nearest(wanted)
+    instead = f'did you mean "{near}"? See: {", ".join(topics)}' if near else "`lrtui help` lists the topics"
+    return f'no page of the manual has "{one_line(wanted)}"; {instead}'
+
+
+def _found(wanted: str, hits: list[manual.Hit], width: int) -> Iterator[Text]:
+    """Each page that has the words, with its first passages, a line each; the words stand out."""
+    for topic, group in groupby(hits, lambda hit: hit.topic):
+        found = list(group)
+        yield Text(f"lrtui help {topic}", style="bold")
+        for hit in found[:PER_PAGE]:
+            heading = f"{hit.heading}: " if hit.heading != hit.text else ""
+            line = Text("  ").append(heading, style="dim").append(excerpt(hit.text, wanted, width - 2 - len(heading)))
+            line.highlight_words([wanted], "bold underline", case_sensitive=False)
+            yield line
+        if len(found) > PER_PAGE:
+            yield Text(f"  and {len(found) - PER_PAGE} more", style="dim")
+
+
+def excerpt(text: str, wanted: str, room: int) -> str:
+    """The part of `text` around `wanted` that has `room` characters, or a few more."""
+    room = max(room, len(wanted) + 20)
+    if len(text) <= room:
+        return text
+    begin = max(0, min(text.lower().find(wanted.lower()) - room // 3, len(text) - room))
+    end = begin + room
+    return ("…" if begin else "") + text[begin + bool(begin):end - (end < len(text))] + ("…" if end < len(text) else "")
+
+
+def _page_through(markdown: str) -> None:
+    """Renders a page: as plain text into a pipe, in a pager on a terminal that it does not fit."""
+    console = paper()
+    look = chosen().look
+    ground = "ansi_light" if look.theme == "light" else "ansi_dark"
+    with console.capture() as capture:
+        console.print(_Page(markdown, code_theme=ground, hyperlinks=False), width=min(console.width, WIDTH))
+    from lrtui.tui.render.glyphs import fold
+    shown = fold(_BLANK.sub("\n\n", _TRAILING.sub("", capture.get())), look.glyphs)
+    if sys.stdout.isatty() and shown.count("\n") >= console.height:
+        click.echo_via_pager(shown)
+    else:
+        click.echo(shown, nl=False)

@@ -1,0 +1,229 @@
+"""The manual on the screen: its pages one after another, and a search over all of them. By keyboard alone."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import ClassVar, NamedTuple
+
+from rich.table import Table
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.visual import VisualType
+from textual.widgets import Markdown, OptionList, Static
+from textual.widgets._markdown import MarkdownTable  # its tables have no public name
+from textual.widgets.option_list import Option
+
+from lrtui import manual
+from lrtui.tui.screens.dialogs import Line
+
+WITH_TOPICS = 72
+"""Columns from which on the list of topics stands beside the page."""
+FOUND = "reverse"
+SHORT = 16
+"""Columns of a table with cells of at most this many characters are never narrowed."""
+
+
+class _Row(Static):
+    """A row of a table, in one widget: one for each cell, as Textual has it, takes a second for a long page."""
+
+    DEFAULT_CSS = "_Row { width: 1fr; height: auto; }"
+
+    def __init__(self, cells: Sequence[Content], widths: Sequence[int], *, heading: bool = False) -> None:
+        """`widths`: of each column's longest cell."""
+        self.text = "  ".join(" ".join(cell.plain.split()) for cell in cells if cell.plain)
+        self._cells, self._widths, self._heading = cells, widths, heading
+        super().__init__(self.drawn(None))
+
+    def drawn(self, wanted: re.Pattern[str] | None) -> Table:
+        """The row as it is shown: short columns as wide as their cells, long ones share the rest by the roots of their lengths."""
+        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        for width in self._widths:
+            fixed = {"width": width, "no_wrap": True} if width <= SHORT else {"ratio": max(1, round(10 * width ** 0.5))}
+            grid.add_column(**fixed)
+        cells = []
+        for number, cell in enumerate(self._cells):
+            text = Text(cell.plain, style="bold underline" if self._heading else "bold" if number == 0 else "")
+            if wanted is not None:
+                text.highlight_regex(wanted, FOUND)
+            cells.append(text)
+        grid.add_row(*cells)
+        return grid
+
+
+class _Table(MarkdownTable):
+    """A table of rows."""
+
+    DEFAULT_CSS = "_Table { width: 1fr; height: auto; }"
+
+    def compose(self) -> ComposeResult:
+        headers, rows = self._get_headers_and_rows()
+        self._blocks.clear()
+        widths = [max(cell.cell_length for cell in column) for column in zip(headers, *rows, strict=True)]
+        yield _Row(headers, widths, heading=True)
+        yield from (_Row(row, widths) for row in rows)
+
+
+class _Document(Markdown):
+    """Textual's Markdown with lighter tables."""
+
+    BLOCKS = {**Markdown.BLOCKS, "table_open": _Table}  # noqa: RUF012  # as Textual declares it
+
+
+class _Passage(NamedTuple):
+    """One passage of the page that is shown, as `manual.passages` counts them."""
+
+    part: Static
+    text: str
+    draw: Callable[[re.Pattern[str] | None], VisualType]
+    """Its content with the words marked; without any words, its usual content."""
+
+
+class ManualScreen(ModalScreen[None]):
+    """Shows one page at a time; a search goes through the passages of all pages that have the words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,right,l", "turn(1)", priority=True), Binding("shift+tab,left,h", "turn(-1)", priority=True),
+        Binding("slash", "search"), Binding("n", "hit(1)"), Binding("N", "hit(-1)"),
+        Binding("escape,q,question_mark", "close"),
+        Binding("j", "scroll_page(1)"), Binding("k", "scroll_page(-1)"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-alone"), (WITH_TOPICS, "-with-topics")]  # noqa: RUF012  # as Textual declares it
+
+    def __init__(self, topic: str) -> None:
+        """`topic`: the page to begin with."""
+        super().__init__()
+        self._topic = topic
+        self._words = ""
+        self._hits: list[manual.Hit] = []
+        self._at = 0
+        """The hit that is shown."""
+        self._loading = asyncio.Lock()
+        self._passages: list[_Passage] = []
+        self._marked: list[_Passage] = []
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="manual"):
+            yield OptionList(*(Option(topic) for topic in manual.TOPICS), id="topics", markup=False)
+            with VerticalScroll(id="page"):
+                yield _Document(open_links=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#topics").can_focus = False
+        self.query_one("#page").focus()
+        self._say()
+        self._show()
+
+    def action_turn(self, by: int) -> None:
+        """The next page, or the one before; round and round."""
+        place = manual.TOPICS.index(self._topic)
+        self._topic = manual.TOPICS[(place + by) % len(manual.TOPICS)]
+        self._show()
+
+    def action_scroll_page(self, by: int) -> None:
+        """One line down or up."""
+        self.query_one("#page").scroll_relative(y=by, animate=False)
+
+    def action_search(self) -> None:
+        """Asks for words; the first passage that has them is shown while they are typed."""
+        self.app.push_screen(Line("/", self._words, self._take, "words in all pages, such as  step gain"))
+
+    def action_hit(self, by: int) -> None:
+        """The next passage that has the words, or the one before, on whatever page it is."""
+        if self._hits:
+            self._at = (self._at + by) % len(self._hits)
+            self._to_hit()
+
+    def action_close(self) -> None:
+        """Back to the screen below; with words searched for, back to the manual without them."""
+        if self._words:
+            self._take("", True)
+        else:
+            self.dismiss()
+
+    def _take(self, words: str, kept: bool) -> str:
+        """What `Line` hands over while a line is typed. Returns what came of it."""
+        words = " ".join(words.split())
+        if words != self._words:
+            self._words = words
+            self._hits = manual.search(words)
+            topics = [hit.topic for hit in self._hits]
+            here = topics.index(self._topic) if self._topic in topics else 0
+            self._at = here
+            if self._hits:
+                self._to_hit()
+            else:
+                self._show(keep=True)
+        return f"{len(self._hits)} found" if self._hits else "no page has this"
+
+    def _to_hit(self) -> None:
+        self._topic = self._hits[self._at].topic
+        self._show()
+
+    def _say(self) -> None:
+        """The frame: which page, which hit, which keys."""
+        frame = self.query_one("#manual", Horizontal)
+        place = f"{manual.TOPICS.index(self._topic) + 1} of {len(manual.TOPICS)}"
+        frame.border_title = f"Manual: {self._topic}, {place}"
+        if self._hits:
+            frame.border_title = f'{frame.border_title}; "{self._words}" {self._at + 1} of {len(self._hits)}'
+            frame.border_subtitle = "n N next, previous   Esc ends the search"
+        else:
+            frame.border_subtitle = "Tab next page   ↑↓ PgUp PgDn scroll   / search   Esc back"
+        topics = self.query_one("#topics", OptionList)
+        topics.highlighted = manual.TOPICS.index(self._topic)
+        counts = {topic: sum(hit.topic == topic for hit in self._hits) for topic in manual.TOPICS}
+        for index, topic in enumerate(manual.TOPICS):
+            topics.replace_option_prompt_at_index(index, Text(f"{topic} {counts[topic] or ''}".rstrip()))
+
+    @work
+    async def _show(self, keep: bool = False) -> None:
+        """Loads the page if another one is shown, marks the words, scrolls to the hit, else to the top unless `keep`."""
+        self._say()
+        async with self._loading:  # an update that is cancelled leaves half a page
+            await self._load(keep)
+
+    async def _load(self, keep: bool) -> None:
+        page, document = self.query_one("#page", VerticalScroll), self.query_one(Markdown)
+        text = manual.page(self._topic).text
+        if document.source != text:
+            await document.update(text)
+            self._passages = list(_passages(document))
+            self._marked = []
+        found = self._mark()
+        hit = self._hits[self._at] if self._hits else None
+        if hit is not None and hit.topic == self._topic and hit.number < len(found):
+            self.call_after_refresh(page.scroll_to_widget, found[hit.number].part, animate=False, center=True)
+        elif not keep:
+            page.scroll_home(animate=False)
+
+    def _mark(self) -> list[_Passage]:
+        """Marks the words wherever they are on the page; the passages that have them, in order."""
+        for passage in self._marked:
+            passage.part.update(passage.draw(None), layout=False)
+        words = self._words.lower()
+        self._marked = [passage for passage in self._passages if words and words in passage.text.lower()]
+        wanted = re.compile(r"\s+".join(map(re.escape, self._words.split())), re.IGNORECASE)
+        for passage in self._marked:
+            passage.part.update(passage.draw(wanted), layout=False)
+        return self._marked
+
+
+def _passages(document: Markdown) -> Iterator[_Passage]:
+    for part in document.query(Static):
+        content = part.content
+        if isinstance(part, _Row):
+            yield _Passage(part, part.text, part.drawn)
+        elif isinstance(content, Content) and content.plain:
+            yield _Passage(part, " ".join(content.plain.split()), partial(_marked, content))
+
+
+def _marked(content: Content, wanted: re.Pattern[str] | None) -> Content:
+    return content if wanted is None else content.highlight_regex(wanted, style=FOUND)
