@@ -456,7 +456,8 @@ def _field(key: str, event: str) -> str:
 
 def topics() -> str:
     """The manual's pages with a link to each."""
-    return "\n".join(f"- [{page.topic}](lrtui/manual/{page.topic}.md): {page.summary}" for page in manual.pages())
+    links = [f"[{topic}](lrtui/manual/{topic}.md)" for topic in manual.TOPICS]
+    return ",\n".join(", ".join(links[at:at + 4]) for at in range(0, len(links), 4)) + "."
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -1,4 +1,4 @@
-"""Every key there is, in one table: bindings, footer, help and the README are made from it."""
+"""Every key there is, in one table: bindings, footer, help, the manual and the README are made from it."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ FINDER = (
 )
 
 PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every command by name")
-"""Textual's own binding; here for the help and the README."""
+"""Textual's own binding; here for the help and the manual."""
 RESERVED = {"ctrl+p": "shows every command by name", "ctrl+q": "quits, as everywhere in Textual"}
 
 LEGEND = {"✗": "the last finite value before a NaN or an infinity, or of a lane that ended in an error",
@@ -210,7 +210,7 @@ def sections(table: tuple[Key, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:
-    """(keys, what they do) for help and README: with the keys that a person has chosen for them."""
+    """(keys, what they do) for help and manual: with the keys that a person has chosen for them."""
     return [line for _, lines in sections(table) for line in lines]
 
 
