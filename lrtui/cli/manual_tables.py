@@ -166,7 +166,6 @@ FIELDS = {
     "known_steps": "from this step on nothing is known", "schedule.first": "first learning rate", "last": "last one",
     "lowest": "lowest one", "highest": "highest one", "schedule.steps": "`rates[i]` holds from `steps[i]` on",
     "rates": "learning rates", "unknown": "why nothing can be known; '' otherwise", "warnings": "warnings, a line each",
-    "event": "kind of line",
 }
 
 # Markdown
@@ -406,8 +405,8 @@ def _story(race: Race) -> list[AnyEvent]:
         Snapshotted(lane=0, step=2, tag="pause", size=2048, kept=[2], total=2048),
         Joined(lane=1, child=fork, parent=0, step=2), begin(1, 2),
         Alerted(lane=0, step=2, kind="nan", text="loss is NaN at step 2"), Noted(lane=0, text="the last good snapshot is step 2"),
-        Rewound(lane=0, step=2, why="rewound"), Ended(lane=0, step=2, reason="error", error="ValueError: ..."),
-        Ended(lane=1, step=2, reason="stopped"),
+        Rewound(lane=0, step=2, why="rewound"), Ended(lane=1, step=2, reason="stopped"),
+        Ended(lane=0, step=2, reason="error", error="ValueError: ..."),
     ]
 
 

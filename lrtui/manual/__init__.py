@@ -75,7 +75,7 @@ def search(words: str) -> list[Hit]:
     if not wanted:
         return found
     for topic in TOPICS:
-        hits = [(heading, text) for heading, text in passages(page(topic).text) if wanted in text.lower()]
+        hits = [(heading, text) for heading, text in passages(page(topic).text) if wanted in " ".join(text.lower().split())]
         found.extend(Hit(topic, number, heading, text) for number, (heading, text) in enumerate(hits))
     return found
 

@@ -241,7 +241,7 @@ class Help(ModalScreen[None]):
         table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
         for sign, words in self._legend.items():
             table.add_row(Text(sign, style="bold"), Text(keys.told(words), style="dim"))
-        with read_only("Tab the manual, "):
+        with read_only("↑↓ PgUp PgDn, Tab manual, any other key closes"):
             yield Static(table)
 
     def on_key(self, event: KeyPress) -> None:
@@ -254,13 +254,10 @@ class Help(ModalScreen[None]):
             close_unless_scrolled(self, event)
 
 
-def read_only(more: str = "") -> VerticalScroll:
-    """The frame of what is only read; how to scroll and to leave stands on its border, wherever it is scrolled to.
-
-    `more`: another key, with a comma and a space behind it.
-    """
+def read_only(words: str = "↑↓ PgUp PgDn scroll, any other key closes") -> VerticalScroll:
+    """The frame of what is only read; how to scroll and to leave stands on its border, wherever it is scrolled to."""
     frame = VerticalScroll(id="help")
-    frame.border_subtitle = f"↑↓ PgUp PgDn scroll, {more}any other key closes"
+    frame.border_subtitle = words
     return frame
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 from rich.table import Table
@@ -31,31 +30,39 @@ SHORT = 16
 """Columns of a table with cells of at most this many characters are never narrowed."""
 
 
-class _Row(Static):
-    """A row of a table, in one widget: one for each cell, as Textual has it, takes a second for a long page."""
+class _Rows(Static):
+    """A table in one widget; one for each cell, as Textual has it, takes a second for a long page."""
 
-    DEFAULT_CSS = "_Row { width: 1fr; height: auto; }"
+    DEFAULT_CSS = "_Rows { width: 1fr; height: auto; }"
 
-    def __init__(self, cells: Sequence[Content], widths: Sequence[int], *, heading: bool = False) -> None:
-        """`widths`: of each column's longest cell."""
-        self.text = "  ".join(" ".join(cell.plain.split()) for cell in cells if cell.plain)
-        self._cells, self._widths, self._heading = cells, widths, heading
+    def __init__(self, headers: list[Content], rows: list[list[Content]]) -> None:
+        self._rows = [headers, *rows]
+        self.texts = [" ".join(" ".join(cell.plain for cell in row).split()) for row in self._rows]
+        """Each row, the heading first, as a search sees it."""
         super().__init__(self.drawn(None))
 
-    def drawn(self, wanted: re.Pattern[str] | None) -> Table:
-        """The row as it is shown: short columns as wide as their cells, long ones share the rest by the roots of their lengths."""
+    def drawn(self, wanted: re.Pattern[str] | None, rows: int | None = None) -> Table:
+        """The table, or its first `rows`: short columns are as wide as their cells, long ones share the rest."""
         grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        for width in self._widths:
-            fixed = {"width": width, "no_wrap": True} if width <= SHORT else {"ratio": max(1, round(10 * width ** 0.5))}
-            grid.add_column(**fixed)
-        cells = []
-        for number, cell in enumerate(self._cells):
-            text = Text(cell.plain, style="bold underline" if self._heading else "bold" if number == 0 else "")
-            if wanted is not None:
-                text.highlight_regex(wanted, FOUND)
-            cells.append(text)
-        grid.add_row(*cells)
+        for column in zip(*self._rows, strict=True):
+            width = max(cell.cell_length for cell in column)
+            short = width <= SHORT
+            grid.add_column(width=width if short else None, no_wrap=short, ratio=None if short else round(10 * width ** 0.5))
+        for number, row in enumerate(self._rows[:rows]):
+            cells = [Text(cell.plain, style="" if column and number else "bold") for column, cell in enumerate(row)]
+            for cell in cells:
+                if number == 0:
+                    cell.stylize("underline")
+                if wanted is not None:
+                    cell.highlight_regex(wanted, FOUND)
+            grid.add_row(*cells)
         return grid
+
+    def above(self, row: int) -> int:
+        """Lines of the rows above one."""
+        console = self.app.console
+        options = console.options.update(width=self.size.width, height=None)
+        return len(console.render_lines(self.drawn(None, row), options)) if row else 0
 
 
 class _Table(MarkdownTable):
@@ -66,9 +73,7 @@ class _Table(MarkdownTable):
     def compose(self) -> ComposeResult:
         headers, rows = self._get_headers_and_rows()
         self._blocks.clear()
-        widths = [max(cell.cell_length for cell in column) for column in zip(headers, *rows, strict=True)]
-        yield _Row(headers, widths, heading=True)
-        yield from (_Row(row, widths) for row in rows)
+        yield _Rows(headers, rows)
 
 
 class _Document(Markdown):
@@ -82,8 +87,8 @@ class _Passage(NamedTuple):
 
     part: Static
     text: str
-    draw: Callable[[re.Pattern[str] | None], VisualType]
-    """Its content with the words marked; without any words, its usual content."""
+    row: int = 0
+    """Its row, if the part is a table."""
 
 
 class ManualScreen(ModalScreen[None]):
@@ -107,7 +112,8 @@ class ManualScreen(ModalScreen[None]):
         """The hit that is shown."""
         self._loading = asyncio.Lock()
         self._passages: list[_Passage] = []
-        self._marked: list[_Passage] = []
+        self._marked: dict[Static, VisualType] = {}
+        """What shows marks now, with its usual content."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="manual"):
@@ -196,34 +202,42 @@ class ManualScreen(ModalScreen[None]):
         if document.source != text:
             await document.update(text)
             self._passages = list(_passages(document))
-            self._marked = []
+            self._marked = {}
         found = self._mark()
         hit = self._hits[self._at] if self._hits else None
         if hit is not None and hit.topic == self._topic and hit.number < len(found):
-            self.call_after_refresh(page.scroll_to_widget, found[hit.number].part, animate=False, center=True)
+            self.call_after_refresh(self._center, found[hit.number])
         elif not keep:
             page.scroll_home(animate=False)
 
     def _mark(self) -> list[_Passage]:
         """Marks the words wherever they are on the page; the passages that have them, in order."""
-        for passage in self._marked:
-            passage.part.update(passage.draw(None), layout=False)
         words = self._words.lower()
-        self._marked = [passage for passage in self._passages if words and words in passage.text.lower()]
+        found = [passage for passage in self._passages if words and words in passage.text.lower()]
+        parts = dict.fromkeys(passage.part for passage in found)
+        for part in self._marked.keys() - parts:
+            part.update(self._marked.pop(part), layout=False)
         wanted = re.compile(r"\s+".join(map(re.escape, self._words.split())), re.IGNORECASE)
-        for passage in self._marked:
-            passage.part.update(passage.draw(wanted), layout=False)
-        return self._marked
+        for part in parts:
+            usual = self._marked.setdefault(part, part.content)
+            part.update(part.drawn(wanted) if isinstance(part, _Rows) else _highlighted(usual, wanted), layout=False)
+        return found
+
+    def _center(self, passage: _Passage) -> None:
+        """Scrolls so that a passage is in the middle."""
+        page = self.query_one("#page", VerticalScroll)
+        above = passage.part.above(passage.row) if isinstance(passage.part, _Rows) else 0
+        place = passage.part.region.y - page.region.y + round(page.scroll_y) + above
+        page.scroll_to(y=place - page.size.height // 2, animate=False)
 
 
 def _passages(document: Markdown) -> Iterator[_Passage]:
     for part in document.query(Static):
-        content = part.content
-        if isinstance(part, _Row):
-            yield _Passage(part, part.text, part.drawn)
-        elif isinstance(content, Content) and content.plain:
-            yield _Passage(part, " ".join(content.plain.split()), partial(_marked, content))
+        if isinstance(part, _Rows):
+            yield from (_Passage(part, text, row) for row, text in enumerate(part.texts))
+        elif isinstance(part.content, Content) and part.content.plain:
+            yield _Passage(part, " ".join(part.content.plain.split()))
 
 
-def _marked(content: Content, wanted: re.Pattern[str] | None) -> Content:
-    return content if wanted is None else content.highlight_regex(wanted, style=FOUND)
+def _highlighted(usual: VisualType, wanted: re.Pattern[str]) -> VisualType:
+    return usual.highlight_regex(wanted, style=FOUND) if isinstance(usual, Content) else usual
