@@ -198,7 +198,8 @@ class TestHelp:
 
     @pytest.mark.parametrize(("topic", "paged"), [("keys", True), ("finder", False)])
     def test_on_a_terminal_a_long_page_goes_through_the_pager_of_the_environment(self, tmp_path, topic, paged):
-        env = {**os.environ, "TERM": "xterm-256color", "PAGER": "sed s/^/PAGED:/"}
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        env = {**kept, "TERM": "xterm-256color", "PAGER": "sed s/^/PAGED:/"}
         terminal = pexpect.spawn(sys.executable, ["-m", "lrtui", "help", topic], encoding="utf-8", timeout=120,
                                  dimensions=(60, 100), env=env, cwd=str(tmp_path))
         out = terminal.read()

@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import Heading, Markdown, TableElement
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 
 from lrtui import manual
 from lrtui.cli.looks import chosen, look_options, paper
@@ -26,7 +27,9 @@ _RULES = {"h1": "═", "h2": "─"}
 PER_PAGE = 3
 """Passages of one page that a search prints, at most."""
 
-_TRAILING, _BLANK = re.compile(r"[ \t]+$", re.MULTILINE), re.compile(r"\n{3,}")
+_THEME = Theme({"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold", "markdown.h3": "bold"})
+"""Without Rich's black ground behind code, which a light terminal does not have."""
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class _Heading(Heading):
@@ -122,11 +125,23 @@ def _page_through(markdown: str) -> None:
     console = paper()
     look = chosen().look
     ground = "ansi_light" if look.theme == "light" else "ansi_dark"
-    with console.capture() as capture:
+    with console.use_theme(_THEME), console.capture() as capture:
         console.print(_Page(markdown, code_theme=ground, hyperlinks=False), width=min(console.width, WIDTH))
     from lrtui.tui.render.glyphs import fold
-    shown = fold(_BLANK.sub("\n\n", _TRAILING.sub("", capture.get())), look.glyphs)
+    shown = fold(_compact(capture.get()), look.glyphs)
     if sys.stdout.isatty() and shown.count("\n") >= console.height:
         click.echo_via_pager(shown)
     else:
         click.echo(shown, nl=False)
+
+
+def _compact(rendered: str) -> str:
+    """Rendered text without white space at the ends of lines and without two blank lines one after another."""
+    lines: list[str] = []
+    for line in rendered.splitlines():
+        blank = not _STYLE.sub("", line).strip()
+        if not blank:
+            lines.append(line.rstrip())
+        elif lines and lines[-1]:
+            lines.append("")
+    return "\n".join(lines) + "\n"

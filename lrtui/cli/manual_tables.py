@@ -278,6 +278,12 @@ def signs() -> str:
     return table(("sign", "meaning"), [(code(sign), keys.told(words)) for sign, words in keys.LEGEND.items()])
 
 
+def rules() -> str:
+    """The rules of the finder, and the signs of its chart."""
+    from lrtui.tui.screens.finder import LEGEND
+    return table(("name", "meaning"), [(code(sign), words) for sign, words in LEGEND.items()])
+
+
 def first_keys() -> str:
     """The keys that the README names: those that the footer begins with, help and quit."""
     wanted = (*keys.FIRST, "app.help", "app.quit")
@@ -462,7 +468,7 @@ def topics() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands, "actions": actions, "exit-codes": exit_codes,
     "keys-race": lambda: key_table(keys.RACE), "keys-picker": lambda: key_table(keys.PICKER),
-    "keys-finder": lambda: key_table(keys.FINDER), "key-ids": key_ids, "signs": signs, "first-keys": first_keys,
+    "keys-finder": lambda: key_table(keys.FINDER), "key-ids": key_ids, "signs": signs, "rules": rules, "first-keys": first_keys,
     "scenarios": scenarios, "race-keys": race_keys, "lane-keys": lane_keys, "snapshot-keys": snapshot_keys,
     "pruning-keys": pruning_keys, "settings": settings_keys, "schedules": schedules, "default-rates": default_rates,
     "json-events": json_events, "folders": folders, "topics": topics,

@@ -75,9 +75,15 @@ def search(words: str) -> list[Hit]:
     if not wanted:
         return found
     for topic in TOPICS:
-        hits = [(heading, text) for heading, text in passages(page(topic).text) if wanted in " ".join(text.lower().split())]
+        hits = [(heading, text) for heading, text, lower in _searchable(topic) if wanted in lower]
         found.extend(Hit(topic, number, heading, text) for number, (heading, text) in enumerate(hits))
     return found
+
+
+@cache
+def _searchable(topic: str) -> list[tuple[str, str, str]]:
+    """(heading, text, text in lower case with single spaces) of each passage of a page."""
+    return [(heading, text, " ".join(text.lower().split())) for heading, text in passages(page(topic).text)]
 
 
 def nearest(word: str) -> tuple[str, list[str]]:

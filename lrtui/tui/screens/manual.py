@@ -26,7 +26,7 @@ from lrtui.tui.screens.dialogs import Line
 WITH_TOPICS = 72
 """Columns from which on the list of topics stands beside the page."""
 FOUND = "reverse"
-SHORT = 16
+SHORT = 18
 """Columns of a table with cells of at most this many characters are never narrowed."""
 
 
@@ -47,7 +47,7 @@ class _Rows(Static):
         for column in zip(*self._rows, strict=True):
             width = max(cell.cell_length for cell in column)
             short = width <= SHORT
-            grid.add_column(width=width if short else None, no_wrap=short, ratio=None if short else round(10 * width ** 0.5))
+            grid.add_column(width=width if short else None, ratio=None if short else round(10 * width ** 0.5), overflow="fold")
         for number, row in enumerate(self._rows[:rows]):
             cells = [Text(cell.plain, style="" if column and number else "bold") for column, cell in enumerate(row)]
             for cell in cells:
@@ -179,10 +179,12 @@ class ManualScreen(ModalScreen[None]):
         place = f"{manual.TOPICS.index(self._topic) + 1} of {len(manual.TOPICS)}"
         frame.border_title = f"Manual: {self._topic}, {place}"
         if self._hits:
-            frame.border_title = f'{frame.border_title}; "{self._words}" {self._at + 1} of {len(self._hits)}'
+            here = self._hits[self._at].topic == self._topic
+            count = f"{self._at + 1} of {len(self._hits)}" if here else f"{len(self._hits)} found"
+            frame.border_title = f'{frame.border_title}; "{self._words}" {count}'
             frame.border_subtitle = "n N next, previous   Esc ends the search"
         else:
-            frame.border_subtitle = "Tab next page   ↑↓ PgUp PgDn scroll   / search   Esc back"
+            frame.border_subtitle = "Tab next page   ↑↓ PgUp PgDn   / search   Esc back"
         topics = self.query_one("#topics", OptionList)
         topics.highlighted = manual.TOPICS.index(self._topic)
         counts = {topic: sum(hit.topic == topic for hit in self._hits) for topic in manual.TOPICS}
