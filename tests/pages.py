@@ -17,11 +17,15 @@ _FILE = re.compile(r"^# (\w+\.py)$", re.MULTILINE)
 
 def blocks(path: Path, language: str) -> list[str]:
     """The fenced blocks of a language."""
-    return [found[2] for found in _FENCE.finditer(path.read_text(encoding="utf-8")) if found[1] == language]
+    return [
+        found[2]
+        for found in _FENCE.finditer(path.read_text(encoding="utf-8"))
+        if found[1] == language
+    ]
 
 
 def commands() -> dict[str, str]:
-    """Each command of the `console` blocks with the name of the first page that has it, in the order of the pages."""
+    """Each command of the `console` blocks, in order, with the first page that has it."""
     found: dict[str, str] = {}
     for path in PAGES:
         for line in "".join(blocks(path, "console")).splitlines():
@@ -37,7 +41,7 @@ def spans(path: Path) -> list[str]:
 
 
 def files() -> dict[str, str]:
-    """The Python files that the pages show, by name: README's `mymodel.py`, and those that begin with their name."""
+    """The Python files that the pages show, by name; a block may begin with its name."""
     found = {}
     for path in PAGES:
         for block in blocks(path, "python"):

@@ -1,4 +1,4 @@
-"""The manual: pages that hold what they promise, tables that are those of the code, and `lrtui help` over both."""
+"""The manual: pages and their generated tables, the search, and `lrtui help`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def lrtui(tmp_path, monkeypatch, capfd):
         with pytest.raises(SystemExit) as left:
             main(list(args))
         return int(left.value.code or 0), *capfd.readouterr()
+
     return run
 
 
@@ -64,12 +65,17 @@ class TestPages:
 
     def test_every_sentence_about_a_json_field_is_used(self):
         text = manual_tables.json_events()
-        assert [name for name, words in manual_tables.FIELDS.items() if f"| {words} |" not in text] == []
+        assert [
+            name for name, words in manual_tables.FIELDS.items() if f"| {words} |" not in text
+        ] == []
 
-    @pytest.mark.parametrize("path", [*PAGES, ROOT / "tests" / "benchmarks" / "README.md"],
-                             ids=[*IDS, "benchmarks"])
+    @pytest.mark.parametrize(
+        "path", [*PAGES, ROOT / "tests" / "benchmarks" / "README.md"], ids=[*IDS, "benchmarks"]
+    )
     def test_its_links_lead_somewhere(self, path):
-        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([\w-]+))?\)", path.read_text(encoding="utf-8")):
+        for target, anchor in re.findall(
+            r"\]\(([^)#:\s]*)(?:#([\w-]+))?\)", path.read_text(encoding="utf-8")
+        ):
             place = path.parent / target if target else path
             assert place.exists(), target
             if anchor:
@@ -82,7 +88,7 @@ class TestPages:
         if words and words[0] not in ("TOPIC", "--help"):
             assert words[0] in cli.commands
             names = [name for given in cli.commands[words[0]].params for name in given.opts]
-            assert [word for word in words[1:] if word.startswith("--") and word not in names] == []
+            assert [word for word in words[1:] if word.startswith("--") and word not in [*names, "--help"]] == []
 
     def test_toml_on_the_page_of_settings_is_a_settings_file(self, tmp_path, monkeypatch):
         file = tmp_path / "settings.toml"
@@ -92,28 +98,48 @@ class TestPages:
 
     @pytest.mark.parametrize("topic", ["control", "scenarios", "schedules"])
     def test_toml_on_other_pages_is_a_scenario(self, tmp_path, topic):
-        (tmp_path / "my.py").write_text("def factor(step): return 1.0\nclass Name:\n    def step(self): pass\n")
+        (tmp_path / "my.py").write_text(
+            "def factor(step): return 1.0\nclass Name:\n    def step(self): pass\n"
+        )
         found = blocks(manual.FOLDER / f"{topic}.md", "toml")
         assert found
         for block in found:
             raw = tomllib.loads(block)
-            raw = raw if "task" in raw else {**{key: value for key, value in tomllib.loads(RACE).items()
-                                                if key != "lane" or not {"lane", "sweep"} & raw.keys()}, **raw}
+            raw = (
+                raw
+                if "task" in raw
+                else {
+                    **{
+                        key: value
+                        for key, value in tomllib.loads(RACE).items()
+                        if key != "lane" or not {"lane", "sweep"} & raw.keys()
+                    },
+                    **raw,
+                }
+            )
             assert scenario.parse(raw, source=topic, folder=tmp_path, scenario=topic).lanes
 
     def test_no_page_but_the_one_on_terminals_is_about_settings(self):
-        assert [path.stem for path in PAGES if path.stem not in ("terminals", "control", "scenarios", "schedules")
-                and blocks(path, "toml")] == []
+        assert [
+            path.stem
+            for path in PAGES
+            if path.stem not in ("terminals", "control", "scenarios", "schedules")
+            and blocks(path, "toml")
+        ] == []
 
 
 class TestTables:
     def test_the_keys_are_those_of_the_help(self):
         page = manual.page("keys").text
-        for shown, words in itertools.chain(*map(keys.help_lines, (keys.RACE, keys.PICKER, keys.FINDER))):
+        for shown, words in itertools.chain(
+            *map(keys.help_lines, (keys.RACE, keys.PICKER, keys.FINDER))
+        ):
             assert f"| `{shown}` | {words} |" in page
 
     def test_the_scenarios_are_those_that_come_with_it(self):
-        rows = re.findall(r"^\| `([\w-]+)` \| .* \| \d+ \| ", manual.page("scenarios").text, re.MULTILINE)
+        rows = re.findall(
+            r"^\| `([\w-]+)` \| .* \| \d+ \| ", manual.page("scenarios").text, re.MULTILINE
+        )
         assert rows == [path.stem for path in scenario.bundled()]
 
     def test_every_option_of_every_command_is_there(self):
@@ -142,20 +168,31 @@ class TestTables:
 
 class TestSearch:
     def test_words_are_found_across_lines_and_cells(self):
-        assert any("the gain ratio of trust-region methods" in hit.text for hit in manual.search("GAIN  ratio of trust-region"))
+        assert any(
+            "the gain ratio of trust-region methods" in hit.text
+            for hit in manual.search("GAIN  ratio of trust-region")
+        )
         assert [hit.topic for hit in manual.search("step gain  how much")] == ["glossary"]
 
     def test_hits_are_numbered_on_each_page(self):
         hits = manual.search("snapshot")
         for topic, group in itertools.groupby(hits, lambda hit: hit.topic):
-            assert [hit.number for hit in group] == list(range(sum(hit.topic == topic for hit in hits)))
+            assert [hit.number for hit in group] == list(
+                range(sum(hit.topic == topic for hit in hits))
+            )
 
     def test_nothing_is_found_for_nothing(self):
         assert manual.search("  ") == []
         assert manual.search("no such words anywhere") == []
 
-    @pytest.mark.parametrize(("word", "near", "topic"), [
-        ("glosary", "glossary", "glossary"), ("rewnd", "rewind", "control"), ("schedule", "schedules", "schedules")])
+    @pytest.mark.parametrize(
+        ("word", "near", "topic"),
+        [
+            ("glosary", "glossary", "glossary"),
+            ("rewnd", "rewind", "control"),
+            ("schedule", "schedules", "schedules"),
+        ],
+    )
     def test_the_nearest_word_and_its_topics(self, word, near, topic):
         found, topics = manual.nearest(word)
         assert found == near
@@ -190,18 +227,42 @@ class TestHelp:
         assert code == 0
         assert "watch [OPTIONS] [RUN]" in out.splitlines()[0]
 
-    @pytest.mark.parametrize(("words", "said"), [
-        (["glosary"], 'lrtui: no page of the manual has "glosary"; did you mean "glossary"? See: glossary\n'),
-        (["qwxyz"], 'lrtui: no page of the manual has "qwxyz"; `lrtui help` lists the topics\n')])
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (
+                ["glosary"],
+                'lrtui: no page of the manual has "glosary"; did you mean "glossary"? '
+                "See: glossary\n",
+            ),
+            (
+                ["qwxyz"],
+                'lrtui: no page of the manual has "qwxyz"; `lrtui help` lists the topics\n',
+            ),
+        ],
+    )
     def test_an_unknown_word_is_one_line_with_the_closest_topics(self, lrtui, words, said):
         assert lrtui("help", *words) == (2, "", said)
 
     @pytest.mark.parametrize(("topic", "paged"), [("keys", True), ("finder", False)])
-    def test_on_a_terminal_a_long_page_goes_through_the_pager_of_the_environment(self, tmp_path, topic, paged):
-        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    def test_on_a_terminal_a_long_page_goes_through_the_pager_of_the_environment(
+        self, tmp_path, topic, paged
+    ):
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("COLUMNS", "LINES", "NO_COLOR")
+        }
         env = {**kept, "TERM": "xterm-256color", "PAGER": "sed s/^/PAGED:/"}
-        terminal = pexpect.spawn(sys.executable, ["-m", "lrtui", "help", topic], encoding="utf-8", timeout=120,
-                                 dimensions=(60, 100), env=env, cwd=str(tmp_path))
+        terminal = pexpect.spawn(
+            sys.executable,
+            ["-m", "lrtui", "help", topic],
+            encoding="utf-8",
+            timeout=120,
+            dimensions=(60, 100),
+            env=env,
+            cwd=str(tmp_path),
+        )
         out = terminal.read()
         terminal.close()
         assert terminal.exitstatus == 0

@@ -1,9 +1,9 @@
 """Every command in a `console` block of the README and the manual runs as it is written.
 
 Races of a task of one's own are really trained, cut to a few steps. All other races have a launcher
-that records made-up steps instead of training; what a command reads (a finished run, an interrupted one,
-a running one whose lanes answer, a terminal) is one of the fixtures named in SITUATIONS. A command
-without an entry there fails.
+that records made-up steps instead of training. What a command reads (a finished run, an interrupted
+one, a running one whose lanes answer, a terminal) is one of the fixtures named in SITUATIONS; a
+command without an entry there fails.
 """
 
 from __future__ import annotations
@@ -29,8 +29,17 @@ pytestmark = pytest.mark.xdist_group("manual commands")
 
 COMMANDS = commands()
 SITUATIONS = {
-    "": "terminal", "race": "launcher", "find": "launcher", "watch": "finished", "report": "finished", "export": "finished",
-    "runs": "finished", "resume": "interrupted", "send": "running", "schedule": "previews", "scenarios": "anywhere",
+    "": "terminal",
+    "race": "launcher",
+    "find": "launcher",
+    "watch": "finished",
+    "report": "finished",
+    "export": "finished",
+    "runs": "finished",
+    "resume": "interrupted",
+    "send": "running",
+    "schedule": "previews",
+    "scenarios": "anywhere",
     "settings": "anywhere",
 }
 """By the command's first word, what has to be there for it."""
@@ -38,7 +47,7 @@ SITUATIONS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with the Python files that the pages show; what a command writes stays for those after it."""
+    """A working folder with the pages' Python files; what a command writes stays in it."""
     folder = tmp_path_factory.mktemp("manual")
     for name, text in files().items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -56,9 +65,11 @@ def anywhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture
 def launcher(anywhere: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """Records made-up steps, except for tasks of one's own."""
+
     class Launcher(FakeCrew.fresh()):  # type: ignore[misc]
         def start(self, race: Race, runs: Path, *_: object) -> Path:
             return super().start(race, runs)
+
     if "--task" not in command or command.startswith("lrtui find"):
         monkeypatch.setattr("lrtui.cli.race.Crew", Launcher)
     monkeypatch.setattr("lrtui.find.Crew", Launcher)
@@ -73,10 +84,12 @@ def finished(anywhere: Path) -> None:
 @pytest.fixture
 def interrupted(anywhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose supervisor is gone; the one that is started for it ends both lanes at once."""
+
     class Launcher(FakeCrew.fresh()):  # type: ignore[misc]
         def resume(self, run: Path, *_: object) -> Path:
             say(run, *(Ended(lane=lane, step=60, reason="finished") for lane in range(2)))
             return run
+
     without_crew(make_run(anywhere, ("steady", "paints"), done=60, live=True, title="lr-dial"))
     monkeypatch.setattr("lrtui.cli.race.Crew", Launcher)
 
@@ -99,22 +112,26 @@ def torch_once() -> Iterator[Crew]:
 @pytest.fixture
 def previews(anywhere: Path, torch_once: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     """That process in the place of one for each command."""
+
     class Shared:
         preview = torch_once.preview
 
         def close(self) -> None:
             """It is used again."""
+
     monkeypatch.setattr("lrtui.cli.schedule.Crew", Shared)
 
 
 @pytest.fixture
 def terminal(anywhere: Path) -> Callable[[], int]:
     """A terminal in which the picker is opened and left."""
+
     def pick() -> int:
         with Terminal(runs=anywhere) as screen:
             screen.sees("lr-dial")
             screen.press("escape")
             return screen.leaves()
+
     return pick
 
 
@@ -127,11 +144,13 @@ def ready(command: str, request: pytest.FixtureRequest) -> Callable[[], int] | N
 
 def cut(words: list[str]) -> list[str]:
     """A command without its redirection, and with a short budget if it trains."""
-    words = words[:words.index(">")] if ">" in words else words
+    words = words[: words.index(">")] if ">" in words else words
     return [*words, "--steps", "5"] if words[:1] == ["race"] and "--task" in words else words
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=[f"{page}: {command}" for command, page in COMMANDS.items()])
+@pytest.mark.parametrize(
+    "command", COMMANDS, ids=[f"{page}: {command}" for command, page in COMMANDS.items()]
+)
 def test_it_runs(command, ready, anywhere, capfd):
     program, *words = shlex.split(command)
     assert program == "lrtui"

@@ -1,4 +1,4 @@
-"""The README tells the truth: its two commands, its example, the topics that it names; and it is short."""
+"""The README: its two commands, its example, the topics that it names, its length."""
 
 from __future__ import annotations
 
@@ -26,19 +26,43 @@ def test_the_two_commands_stand_there_word_for_word(command):
 def test_a_model_of_ones_own_takes_fifteen_lines_and_they_run(tmp_path):
     code = files()["mymodel.py"]
     assert code in TEXT
-    assert len([line for line in code.splitlines() if line.strip() and not line.startswith("#")]) <= 15
+    assert (
+        len([line for line in code.splitlines() if line.strip() and not line.startswith("#")]) <= 15
+    )
     (name,) = re.findall(r"^class (\w+)", code, re.MULTILINE)
     (tmp_path / "mymodel.py").write_text(code)
     done = subprocess.run(
-        [sys.executable, "-m", "lrtui", "race", "--task", f"mymodel.py:{name}", "--lr", "0.1", "--lr", "0.01", "--steps", "5",
-         "--json", "--runs", "runs"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        [
+            sys.executable,
+            "-m",
+            "lrtui",
+            "race",
+            "--task",
+            f"mymodel.py:{name}",
+            "--lr",
+            "0.1",
+            "--lr",
+            "0.01",
+            "--steps",
+            "5",
+            "--json",
+            "--runs",
+            "runs",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert [(lane["status"], lane["steps"]) for lane in result["lanes"]] == [("finished", 5)] * 2
 
 
 def test_it_names_every_topic_of_the_manual_and_no_other():
-    assert re.findall(r"\[(\w+)\]\(lrtui/manual/\1\.md\)", TEXT.partition("\n## Manual\n")[2]) == list(manual.TOPICS)
+    assert re.findall(
+        r"\[(\w+)\]\(lrtui/manual/\1\.md\)", TEXT.partition("\n## Manual\n")[2]
+    ) == list(manual.TOPICS)
 
 
 def test_it_can_be_read_in_a_minute_or_two():

@@ -1,4 +1,4 @@
-"""`lrtui help`: the topics of the manual, one page, a command's options, or where a word is found."""
+"""`lrtui help`: the topics of the manual, a page, a command's options, or where a word is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _RULES = {"h1": "═", "h2": "─"}
 PER_PAGE = 3
 """Passages of one page that a search prints, at most."""
 
-_THEME = Theme({"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold", "markdown.h3": "bold"})
+_THEME = Theme(
+    {"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold", "markdown.h3": "bold"}
+)
 """Without Rich's black ground behind code, which a light terminal does not have."""
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -54,7 +56,11 @@ class _Table(TableElement):
 
 
 class _Page(Markdown):
-    elements = {**Markdown.elements, "heading_open": _Heading, "table_open": _Table}  # noqa: RUF012  # as Rich declares it
+    elements = {  # noqa: RUF012  # as Rich declares it
+        **Markdown.elements,
+        "heading_open": _Heading,
+        "table_open": _Table,
+    }
 
 
 @click.command("help")
@@ -62,7 +68,7 @@ class _Page(Markdown):
 @look_options
 @click.pass_context
 def show_help(context: click.Context, words: tuple[str, ...]) -> int:
-    """Read the manual: list its topics, show the page of a TOPIC or a COMMAND's options, or find the pages that have a WORD."""
+    """List the manual's topics, show the page of a TOPIC or a COMMAND's options, or find a WORD."""
     wanted = " ".join(words)
     if not wanted:
         paper().print(_topics())
@@ -70,7 +76,9 @@ def show_help(context: click.Context, words: tuple[str, ...]) -> int:
         _page_through(manual.page(wanted.lower()).text)
     elif isinstance(group := context.find_root().command, click.Group) and wanted in group.commands:
         command = group.commands[wanted]
-        click.echo(command.get_help(click.Context(command, info_name=wanted, parent=context.find_root())))
+        click.echo(
+            command.get_help(click.Context(command, info_name=wanted, parent=context.find_root()))
+        )
     elif found := manual.search(wanted):
         console = paper()
         for line in _found(wanted, found, console.width):
@@ -80,11 +88,14 @@ def show_help(context: click.Context, words: tuple[str, ...]) -> int:
     return ExitCode.RACED
 
 
-
-
 def _topics() -> Table:
-    table = Table("topic", "`lrtui help TOPIC` shows its page, `lrtui help WORD` finds a word", box=None, pad_edge=False,
-                  header_style="dim")
+    table = Table(
+        "topic",
+        "`lrtui help TOPIC` shows its page, `lrtui help WORD` finds a word",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+    )
     for page in manual.pages():
         table.add_row(Text(page.topic, style="bold"), Text(page.summary))
     return table
@@ -92,7 +103,11 @@ def _topics() -> Table:
 
 def _unknown(wanted: str) -> str:
     near, topics = manual.nearest(wanted)
-    instead = f'did you mean "{near}"? See: {", ".join(topics)}' if near else "`lrtui help` lists the topics"
+    instead = (
+        f'did you mean "{near}"? See: {", ".join(topics)}'
+        if near
+        else "`lrtui help` lists the topics"
+    )
     return f'no page of the manual has "{one_line(wanted)}"; {instead}'
 
 
@@ -103,7 +118,11 @@ def _found(wanted: str, hits: list[manual.Hit], width: int) -> Iterator[Text]:
         yield Text(f"lrtui help {topic}", style="bold")
         for hit in found[:PER_PAGE]:
             heading = f"{hit.heading}: " if hit.heading != hit.text else ""
-            line = Text("  ").append(heading, style="dim").append(excerpt(hit.text, wanted, width - 2 - len(heading)))
+            line = (
+                Text("  ")
+                .append(heading, style="dim")
+                .append(excerpt(hit.text, wanted, width - 2 - len(heading)))
+            )
             line.highlight_words([wanted], "bold underline", case_sensitive=False)
             yield line
         if len(found) > PER_PAGE:
@@ -117,7 +136,11 @@ def excerpt(text: str, wanted: str, room: int) -> str:
         return text
     begin = max(0, min(text.lower().find(wanted.lower()) - room // 3, len(text) - room))
     end = begin + room
-    return ("…" if begin else "") + text[begin + bool(begin):end - (end < len(text))] + ("…" if end < len(text) else "")
+    return (
+        ("…" if begin else "")
+        + text[begin + bool(begin) : end - (end < len(text))]
+        + ("…" if end < len(text) else "")
+    )
 
 
 def _page_through(markdown: str) -> None:
@@ -126,8 +149,11 @@ def _page_through(markdown: str) -> None:
     look = chosen().look
     ground = "ansi_light" if look.theme == "light" else "ansi_dark"
     with console.use_theme(_THEME), console.capture() as capture:
-        console.print(_Page(markdown, code_theme=ground, hyperlinks=False), width=min(console.width, WIDTH))
+        console.print(
+            _Page(markdown, code_theme=ground, hyperlinks=False), width=min(console.width, WIDTH)
+        )
     from lrtui.tui.render.glyphs import fold
+
     shown = fold(_compact(capture.get()), look.glyphs)
     if sys.stdout.isatty() and shown.count("\n") >= console.height:
         click.echo_via_pager(shown)
@@ -136,7 +162,7 @@ def _page_through(markdown: str) -> None:
 
 
 def _compact(rendered: str) -> str:
-    """Rendered text without white space at the ends of lines and without two blank lines one after another."""
+    """Rendered text without trailing white space, and with single blank lines only."""
     lines: list[str] = []
     for line in rendered.splitlines():
         blank = not _STYLE.sub("", line).strip()

@@ -1,8 +1,9 @@
-"""The manual: one Markdown page for each subject, and a search over all of them. Knows no command and no screen.
+"""The manual: one Markdown page for each subject, and a search over all of them.
 
-The pages are the `.md` files beside this module. What a page lists from the code (commands, keys,
-settings, scenario keys, JSON events) stands between two comments, `<!-- generated: NAME -->` and
-`<!-- end -->`; `python -m lrtui.cli.manual_tables --write` writes it. Begin to read at `page`.
+Knows no command and no screen. The pages are the `.md` files beside this module. What a page lists
+from the code (commands, keys, settings, scenario keys, JSON events) stands between two comments,
+`<!-- generated: NAME -->` and `<!-- end -->`, and `python -m lrtui.cli.manual_tables --write` writes
+it. Begin to read at `page`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
-TOPICS = ("commands", "keys", "screen", "control", "verdicts", "finder", "schedules", "scenarios", "tasks", "resume",
-          "terminals", "json", "guarantees", "architecture", "glossary")
+TOPICS = (
+    "commands",
+    "keys",
+    "screen",
+    "control",
+    "verdicts",
+    "finder",
+    "schedules",
+    "scenarios",
+    "tasks",
+    "resume",
+    "terminals",
+    "json",
+    "guarantees",
+    "architecture",
+    "glossary",
+)
 """The pages in reading order, as lists and the screen show them."""
 NEAR = 3
 """Topics that are proposed for an unknown word, at most."""
@@ -37,7 +53,7 @@ class Page(NamedTuple):
     summary: str
     """The page's first line under its title, without its full stop."""
     text: str
-    """The Markdown source as a terminal can show it: without comments, pictures and the addresses of links."""
+    """Its Markdown as a terminal can show it: no comments, no pictures, no addresses of links."""
 
 
 class Hit(NamedTuple):
@@ -69,30 +85,40 @@ def pages() -> list[Page]:
 
 
 def search(words: str) -> list[Hit]:
-    """The passages that contain `words`, letter case ignored: headings, paragraphs, list items, table rows, code."""
+    """The passages that contain `words`, whatever their case.
+
+    A passage is a heading, a paragraph, a list item, a row of a table or a block of code.
+    """
     wanted = " ".join(words.lower().split())
     found: list[Hit] = []
     if not wanted:
         return found
     for topic in TOPICS:
         hits = [(heading, text) for heading, text, lower in _searchable(topic) if wanted in lower]
-        found.extend(Hit(topic, number, heading, text) for number, (heading, text) in enumerate(hits))
+        found.extend(
+            Hit(topic, number, heading, text) for number, (heading, text) in enumerate(hits)
+        )
     return found
 
 
 @cache
 def _searchable(topic: str) -> list[tuple[str, str, str]]:
     """(heading, text, text in lower case with single spaces) of each passage of a page."""
-    return [(heading, text, " ".join(text.lower().split())) for heading, text in passages(page(topic).text)]
+    return [
+        (heading, text, " ".join(text.lower().split()))
+        for heading, text in passages(page(topic).text)
+    ]
 
 
 def nearest(word: str) -> tuple[str, list[str]]:
-    """A known word that is most like `word`, and the topics that have it, the most often first; ("", []) if none is like it."""
+    """The known word most like `word`, and the topics that have it; ("", []) if none is like it."""
     wanted = word.lower()
     if topics := difflib.get_close_matches(wanted, TOPICS, n=NEAR, cutoff=0.7):
         return topics[0], topics
     known = {each: _WORD.findall(page(each).text.lower()) for each in TOPICS}
-    near = difflib.get_close_matches(wanted, sorted({item for words in known.values() for item in words}), n=1, cutoff=0.75)
+    near = difflib.get_close_matches(
+        wanted, sorted({item for words in known.values() for item in words}), n=1, cutoff=0.75
+    )
     if not near:
         return "", []
     counts = {each: words.count(near[0]) for each, words in known.items() if near[0] in words}

@@ -1,4 +1,4 @@
-"""The manual on the screen: from the help to every page and back, a search over all pages, by keyboard alone."""
+"""The manual on the screen: from the help to every page and back, and a search over all."""
 
 from __future__ import annotations
 
@@ -33,8 +33,13 @@ def shown(viewer: Viewer, topic: str) -> None:
 
     def there() -> bool:
         screen = viewer.screen
-        return (isinstance(screen, ManualScreen) and f"Manual: {topic}, " in viewer.text and not screen._loading.locked()
-                and screen.query_one(Markdown).source == manual.page(topic).text)
+        return (
+            isinstance(screen, ManualScreen)
+            and f"Manual: {topic}, " in viewer.text
+            and not screen._loading.locked()
+            and screen.query_one(Markdown).source == manual.page(topic).text
+        )
+
     viewer.until(there, f"the page {title}")
 
 
@@ -43,7 +48,10 @@ def search(viewer: Viewer, words: str) -> None:
     viewer.until(lambda: isinstance(viewer.screen, Line), "the line of the search")
     viewer.press(*words)
     viewer.press("enter")
-    viewer.until(lambda: isinstance(viewer.screen, ManualScreen) and f'"{words}"' in viewer.text, "the search")
+    viewer.until(
+        lambda: isinstance(viewer.screen, ManualScreen) and f'"{words}"' in viewer.text,
+        "the search",
+    )
 
 
 def test_from_the_help_of_a_race_tab_leads_to_the_page_about_its_screen(viewer):
@@ -67,7 +75,9 @@ def test_every_page_is_reached_with_one_key_and_has_the_passages_that_a_search_c
         seen.append(topic)
         texts = [each.text.lower() for each in _passages(viewer.screen.query_one(Markdown))]
         for words in ("step gain", "snapshot", "[", "$ lrtui", "rate", "`"):
-            assert sum(words in text for text in texts) == sum(hit.topic == topic for hit in manual.search(words)), (topic, words)
+            assert sum(words in text for text in texts) == sum(
+                hit.topic == topic for hit in manual.search(words)
+            ), (topic, words)
     assert sorted(seen) == sorted(manual.TOPICS)
     assert seen[-1] == "screen"
     viewer.press("shift+tab")
@@ -109,7 +119,10 @@ def test_a_search_goes_through_all_pages_that_have_the_words(viewer):
         hit = hits[(at + number) % len(hits)]
         viewer.until(lambda hit=hit: f"Manual: {hit.topic}, " in viewer.text, hit.topic)
         shown(viewer, hit.topic)
-        viewer.until(lambda: "gain ratio" in " ".join("\n".join(viewer.lines[1:-1]).split()), "the words on the page")
+        viewer.until(
+            lambda: "gain ratio" in " ".join("\n".join(viewer.lines[1:-1]).split()),
+            "the words on the page",
+        )
         viewer.press("n")
     viewer.press("N")
 
@@ -117,10 +130,18 @@ def test_a_search_goes_through_all_pages_that_have_the_words(viewer):
 def test_the_topics_count_what_was_found_until_esc_ends_the_search(viewer):
     search(viewer, "snapshot")
     prompts = [str(option.prompt) for option in viewer.screen.query_one(OptionList).options]
-    counts = {topic: len(list(hits)) for topic, hits in groupby(manual.search("snapshot"), lambda hit: hit.topic)}
-    assert prompts == [f"{topic} {counts[topic]}" if topic in counts else topic for topic in manual.TOPICS]
+    counts = {
+        topic: len(list(hits))
+        for topic, hits in groupby(manual.search("snapshot"), lambda hit: hit.topic)
+    }
+    assert prompts == [
+        f"{topic} {counts[topic]}" if topic in counts else topic for topic in manual.TOPICS
+    ]
     viewer.press("escape")
-    viewer.until(lambda: isinstance(viewer.screen, ManualScreen) and '"snapshot"' not in viewer.text, "the manual without marks")
+    viewer.until(
+        lambda: isinstance(viewer.screen, ManualScreen) and '"snapshot"' not in viewer.text,
+        "the manual without marks",
+    )
     viewer.press("escape")
     assert isinstance(viewer.screen, RaceScreen)
 
@@ -159,7 +180,9 @@ def test_the_palette_has_the_manual(viewer):
 
 
 @pytest.mark.usefixtures("_usual_look")
-@pytest.mark.parametrize("look", [Look(colors="none", glyphs="ascii"), Look(colors="16", theme="light")])
+@pytest.mark.parametrize(
+    "look", [Look(colors="none", glyphs="ascii"), Look(colors="16", theme="light")]
+)
 def test_it_is_shown_in_any_look(live, clock, look):
     with Viewer(live.parent, live, (80, 24), look=look) as viewer:
         viewer.press("question_mark", "tab")

@@ -1,4 +1,4 @@
-"""The manual on the screen: its pages one after another, and a search over all of them. By keyboard alone."""
+"""The manual on the screen: its pages one after another, and a search over all of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHORT = 18
 
 
 class _Rows(Static):
-    """A table in one widget; one for each cell, as Textual has it, takes a second for a long page."""
+    """A table in one widget; one for each cell, as Textual has it, takes a second on long pages."""
 
     DEFAULT_CSS = "_Rows { width: 1fr; height: auto; }"
 
@@ -42,14 +42,21 @@ class _Rows(Static):
         super().__init__(self.drawn(None))
 
     def drawn(self, wanted: re.Pattern[str] | None, rows: int | None = None) -> Table:
-        """The table, or its first `rows`: short columns are as wide as their cells, long ones share the rest."""
+        """The table, or its first `rows`: short columns keep their width, others share the rest."""
         grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
         for column in zip(*self._rows, strict=True):
             width = max(cell.cell_length for cell in column)
             short = width <= SHORT
-            grid.add_column(width=width if short else None, ratio=None if short else round(10 * width ** 0.5), overflow="fold")
+            grid.add_column(
+                width=width if short else None,
+                ratio=None if short else round(10 * width**0.5),
+                overflow="fold",
+            )
         for number, row in enumerate(self._rows[:rows]):
-            cells = [Text(cell.plain, style="" if column and number else "bold") for column, cell in enumerate(row)]
+            cells = [
+                Text(cell.plain, style="" if column and number else "bold")
+                for column, cell in enumerate(row)
+            ]
             for cell in cells:
                 if number == 0:
                     cell.stylize("underline")
@@ -92,15 +99,22 @@ class _Passage(NamedTuple):
 
 
 class ManualScreen(ModalScreen[None]):
-    """Shows one page at a time; a search goes through the passages of all pages that have the words."""
+    """Shows one page at a time; a search goes through the passages of all pages."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,right,l", "turn(1)", priority=True), Binding("shift+tab,left,h", "turn(-1)", priority=True),
-        Binding("slash", "search"), Binding("n", "hit(1)"), Binding("N", "hit(-1)"),
+        Binding("tab,right,l", "turn(1)", priority=True),
+        Binding("shift+tab,left,h", "turn(-1)", priority=True),
+        Binding("slash", "search"),
+        Binding("n", "hit(1)"),
+        Binding("N", "hit(-1)"),
         Binding("escape,q,question_mark", "close"),
-        Binding("j", "scroll_page(1)"), Binding("k", "scroll_page(-1)"),
+        Binding("j", "scroll_page(1)"),
+        Binding("k", "scroll_page(-1)"),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-alone"), (WITH_TOPICS, "-with-topics")]  # noqa: RUF012  # as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # as Textual declares it
+        (0, "-alone"),
+        (WITH_TOPICS, "-with-topics"),
+    ]
 
     def __init__(self, topic: str) -> None:
         """`topic`: the page to begin with."""
@@ -139,7 +153,9 @@ class ManualScreen(ModalScreen[None]):
 
     def action_search(self) -> None:
         """Asks for words; the first passage that has them is shown while they are typed."""
-        self.app.push_screen(Line("/", self._words, self._take, "words in all pages, such as  step gain"))
+        self.app.push_screen(
+            Line("/", self._words, self._take, "words in all pages, such as  step gain")
+        )
 
     def action_hit(self, by: int) -> None:
         """The next passage that has the words, or the one before, on whatever page it is."""
@@ -189,11 +205,13 @@ class ManualScreen(ModalScreen[None]):
         topics.highlighted = manual.TOPICS.index(self._topic)
         counts = {topic: sum(hit.topic == topic for hit in self._hits) for topic in manual.TOPICS}
         for index, topic in enumerate(manual.TOPICS):
-            topics.replace_option_prompt_at_index(index, Text(f"{topic} {counts[topic] or ''}".rstrip()))
+            topics.replace_option_prompt_at_index(
+                index, Text(f"{topic} {counts[topic] or ''}".rstrip())
+            )
 
     @work
     async def _show(self, keep: bool = False) -> None:
-        """Loads the page if another one is shown, marks the words, scrolls to the hit, else to the top unless `keep`."""
+        """Loads the page, marks the words, scrolls to the hit, else to the top unless `keep`."""
         self._say()
         async with self._loading:  # an update that is cancelled leaves half a page
             await self._load(keep)
@@ -222,7 +240,10 @@ class ManualScreen(ModalScreen[None]):
         wanted = re.compile(r"\s+".join(map(re.escape, self._words.split())), re.IGNORECASE)
         for part in parts:
             usual = self._marked.setdefault(part, part.content)
-            part.update(part.drawn(wanted) if isinstance(part, _Rows) else _highlighted(usual, wanted), layout=False)
+            part.update(
+                part.drawn(wanted) if isinstance(part, _Rows) else _highlighted(usual, wanted),
+                layout=False,
+            )
         return found
 
     def _center(self, passage: _Passage) -> None:
