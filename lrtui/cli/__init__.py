@@ -52,7 +52,10 @@ def _run(args: Sequence[str] | None) -> int:
 @look_options
 @click.pass_context
 def cli(context: click.Context, runs: str | None) -> int:
-    """Race learning rates and watch the race. Without a command: pick a scenario with the arrow keys."""
+    """Race learning rates and watch the race. Without a command: pick a scenario with the arrow keys.
+
+    `lrtui help` is the manual.
+    """
     if context.invoked_subcommand is not None:
         return ExitCode.RACED
     if not has_screen():

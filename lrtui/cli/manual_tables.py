@@ -22,6 +22,7 @@ from typing import Any, cast, get_args
 
 import click
 import msgspec
+from textual.binding import Binding
 
 from lrtui import manual, plain, settings
 from lrtui.cli import cli, schedule, send
@@ -49,6 +50,8 @@ from lrtui.core.events import (
 from lrtui.core.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, Relegation, Snapshots, TaskRef
 from lrtui.core.state import RaceState, apply
 from lrtui.tui import keynames, keys
+from lrtui.tui.screens.finder import LEGEND as RULES_LEGEND
+from lrtui.tui.screens.manual import ManualScreen
 
 README = Path(__file__).parents[2] / "README.md"
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -392,6 +395,16 @@ def key_table(which: tuple[keys.Key, ...]) -> str:
     return "\n\n".join(parts)
 
 
+def manual_keys() -> str:
+    """The keys of the manual on the screen."""
+    bindings = [given for given in ManualScreen.BINDINGS if isinstance(given, Binding)]
+    rows = [
+        (" ".join(code(keynames.read(key)) for key in given.key.split(",")), given.description)
+        for given in bindings
+    ]
+    return table(("key", "what it does"), rows)
+
+
 def key_ids() -> str:
     """Every key by its id, for the settings file."""
     rows = [
@@ -411,9 +424,7 @@ def signs() -> str:
 
 def rules() -> str:
     """The rules of the finder, and the signs of its chart."""
-    from lrtui.tui.screens.finder import LEGEND
-
-    return table(("name", "meaning"), [(code(sign), words) for sign, words in LEGEND.items()])
+    return table(("name", "meaning"), [(code(sign), words) for sign, words in RULES_LEGEND.items()])
 
 
 def first_keys() -> str:
@@ -687,6 +698,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "keys-race": lambda: key_table(keys.RACE),
     "keys-picker": lambda: key_table(keys.PICKER),
     "keys-finder": lambda: key_table(keys.FINDER),
+    "keys-manual": manual_keys,
     "key-ids": key_ids,
     "signs": signs,
     "rules": rules,

@@ -102,14 +102,14 @@ class ManualScreen(ModalScreen[None]):
     """Shows one page at a time; a search goes through the passages of all pages."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,right,l", "turn(1)", priority=True),
-        Binding("shift+tab,left,h", "turn(-1)", priority=True),
-        Binding("slash", "search"),
-        Binding("n", "hit(1)"),
-        Binding("N", "hit(-1)"),
-        Binding("escape,q,question_mark", "close"),
-        Binding("j", "scroll_page(1)"),
-        Binding("k", "scroll_page(-1)"),
+        Binding("tab,right,l", "turn(1)", "The next page", priority=True),
+        Binding("shift+tab,left,h", "turn(-1)", "The page before", priority=True),
+        Binding("j", "scroll_page(1)", "A line down; so do ↓, PgDn and End for more"),
+        Binding("k", "scroll_page(-1)", "A line up; so do ↑, PgUp and Home for more"),
+        Binding("slash", "search", "Search all pages"),
+        Binding("n", "hit(1)", "The next passage that was found, on whatever page"),
+        Binding("N", "hit(-1)", "The passage before"),
+        Binding("escape,q,question_mark", "close", "End the search; without one, leave the manual"),
     ]
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # as Textual declares it
         (0, "-alone"),
