@@ -104,12 +104,12 @@ class ManualScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,right,l", "turn(1)", "The next page", priority=True),
         Binding("shift+tab,left,h", "turn(-1)", "The page before", priority=True),
-        Binding("j", "scroll_page(1)", "A line down; so do ↓, PgDn and End for more"),
-        Binding("k", "scroll_page(-1)", "A line up; so do ↑, PgUp and Home for more"),
+        Binding("j", "scroll_page(1)", "One line down"),
+        Binding("k", "scroll_page(-1)", "One line up"),
         Binding("slash", "search", "Search all pages"),
         Binding("n", "hit(1)", "The next passage that was found, on whatever page"),
         Binding("N", "hit(-1)", "The passage before"),
-        Binding("escape,q,question_mark", "close", "End the search; without one, leave the manual"),
+        Binding("escape,q,question_mark", "close", "Leave the search, then the manual"),
     ]
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # as Textual declares it
         (0, "-alone"),
