@@ -132,7 +132,7 @@ RACE = (
     Key("race.write", ("W",), "W", "write", "Write a page about this race, for a browser (asks for a file)",
         palette="Report: write a page about this race, for a browser (HTML)"),
     Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
-    Key("app.help", ("question_mark",), "?", "help", "This help", "help"),
+    Key("app.help", ("question_mark",), "?", "help", "All keys, and the manual", "help"),
     Key("app.quit", ("q", "ctrl+c"), "q", "leave", "Quit (asks: leave it running, stop it, or back)", "quit"),
 )
 
@@ -145,7 +145,7 @@ PICKER = (
     Key("picker.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for the scenario", "find a rate"),
     Key("picker.edit", ("ctrl+e",), "Ctrl+E", "edit", "Edit the scenario's lanes for this race", "edit"),
     Key("list.clear", ("escape",), "Esc", "clear", "Clear the filter; quit when it is clear", "clear, quit"),
-    Key("picker.help", ("question_mark", "f1"), "?", "help", "This help", "help"),
+    Key("picker.help", ("question_mark", "f1"), "?", "help", "All keys, and the manual", "help"),
     Key("picker.quit", ("ctrl+c",), "Ctrl+C", "leave", "Quit"),
 )
 
@@ -153,7 +153,7 @@ FINDER = (
     Key("finder.race", ("enter",), "Enter", "race", "Start the full race with the rate that won", "race"),
     Key("finder.log", ("y",), "y", "log_axis", "Logarithmic or linear loss axis", "log axis"),
     Key("finder.back", ("escape",), "Esc", "back", "Stop finding, and back", "back"),
-    Key("finder.help", ("question_mark",), "?", "help", "This help", "help"),
+    Key("finder.help", ("question_mark",), "?", "help", "All keys, and the manual", "help"),
     Key("finder.quit", ("q", "ctrl+c"), "q", "leave", "Stop finding, and quit", "quit"),
 )
 

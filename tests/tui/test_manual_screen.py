@@ -147,6 +147,13 @@ def test_the_topics_count_what_was_found_until_esc_ends_the_search(viewer):
     assert isinstance(viewer.screen, RaceScreen)
 
 
+def test_words_are_never_markup(viewer):
+    search(viewer, "[snapshots]")
+    assert '"[snapshots]" 1 of ' in viewer.lines[0]
+    viewer.press("slash", "backspace", *"/red]")
+    viewer.until(lambda: "no page has this" in viewer.text, "the answer")
+
+
 def test_what_is_nowhere_is_said(viewer):
     viewer.press("slash")
     viewer.press(*"qwxyz")

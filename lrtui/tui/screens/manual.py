@@ -193,14 +193,15 @@ class ManualScreen(ModalScreen[None]):
         """The frame: which page, which hit, which keys."""
         frame = self.query_one("#manual", Horizontal)
         place = f"{manual.TOPICS.index(self._topic) + 1} of {len(manual.TOPICS)}"
-        frame.border_title = f"Manual: {self._topic}, {place}"
+        title = f"Manual: {self._topic}, {place}"
         if self._hits:
             here = self._hits[self._at].topic == self._topic
             count = f"{self._at + 1} of {len(self._hits)}" if here else f"{len(self._hits)} found"
-            frame.border_title = f'{frame.border_title}; "{self._words}" {count}'
+            title += f'; "{self._words}" {count}'
             frame.border_subtitle = "n N next, previous   Esc ends the search"
         else:
             frame.border_subtitle = "Tab next page   ↑↓ PgUp PgDn   / search   Esc back"
+        frame.border_title = Content(title)  # the words are not markup
         topics = self.query_one("#topics", OptionList)
         topics.highlighted = manual.TOPICS.index(self._topic)
         counts = {topic: sum(hit.topic == topic for hit in self._hits) for topic in manual.TOPICS}
