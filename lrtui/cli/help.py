@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from itertools import groupby
 
 import click
-from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Heading, Markdown, TableElement
 from rich.table import Table
 from rich.text import Text
-from rich.theme import Theme
 
 from lrtui import manual
 from lrtui.cli.looks import chosen, look_options, paper
@@ -21,46 +16,8 @@ from lrtui.cli.output import ExitCode
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
 
-WIDTH = 100
-"""Columns of a page, at most: longer lines are hard to read."""
-_RULES = {"h1": "═", "h2": "─"}
 PER_PAGE = 3
 """Passages of one page that a search prints, at most."""
-
-_THEME = Theme(
-    {"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold", "markdown.h3": "bold"}
-)
-"""Without Rich's black ground behind code, which a light terminal does not have."""
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class _Heading(Heading):
-    """A heading at the left margin that stands out without colours too; Rich's own centres it."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        self.text.justify = "left"
-        self.text.stylize("bold")
-        yield self.text
-        if self.tag in _RULES:
-            yield Text(_RULES[self.tag] * min(self.text.cell_len, options.max_width))
-
-
-class _Table(TableElement):
-    """A table without vertical lines, with a blank line above it."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for shown in super().__rich_console__(console, options):
-            if isinstance(shown, Table):
-                shown.box, shown.pad_edge, shown.collapse_padding = box.SIMPLE_HEAD, False, True
-            yield shown
-
-
-class _Page(Markdown):
-    elements = {  # noqa: RUF012  # as Rich declares it
-        **Markdown.elements,
-        "heading_open": _Heading,
-        "table_open": _Table,
-    }
 
 
 @click.command("help")
@@ -144,30 +101,13 @@ def excerpt(text: str, wanted: str, room: int) -> str:
 
 
 def _page_through(markdown: str) -> None:
-    """Renders a page: as plain text into a pipe, in a pager on a terminal that it does not fit."""
-    console = paper()
-    look = chosen().look
-    ground = "ansi_light" if look.theme == "light" else "ansi_dark"
-    with console.use_theme(_THEME), console.capture() as capture:
-        console.print(
-            _Page(markdown, code_theme=ground, hyperlinks=False), width=min(console.width, WIDTH)
-        )
+    """Shows a page: as plain text in a pipe, in a pager on a terminal that it does not fit."""
+    from lrtui.cli.help_page import rendered
     from lrtui.tui.render.glyphs import fold
 
-    shown = fold(_compact(capture.get()), look.glyphs)
+    console, look = paper(), chosen().look
+    shown = fold(rendered(markdown, console, light=look.theme == "light"), look.glyphs)
     if sys.stdout.isatty() and shown.count("\n") >= console.height:
         click.echo_via_pager(shown)
     else:
         click.echo(shown, nl=False)
-
-
-def _compact(rendered: str) -> str:
-    """Rendered text without trailing white space, and with single blank lines only."""
-    lines: list[str] = []
-    for line in rendered.splitlines():
-        blank = not _STYLE.sub("", line).strip()
-        if not blank:
-            lines.append(line.rstrip())
-        elif lines and lines[-1]:
-            lines.append("")
-    return "\n".join(lines) + "\n"
