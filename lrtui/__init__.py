@@ -5,17 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lrtui._version import __version__
+
 if TYPE_CHECKING:
-    from lrtui.core.spec import Lane, OptimizerSpec, Race, ScheduleSpec
+    from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, ScheduleSpec
     from lrtui.training.order import batch_order
     from lrtui.training.task import Task
 
-__all__ = ["Lane", "OptimizerSpec", "Race", "ScheduleSpec", "Task", "batch_order"]
-__version__ = "0.1.0"
+__all__ = ["Lane", "OptimizerSpec", "Race", "ScheduleSpec", "Task", "__version__", "batch_order"]
 
 _HOMES = {
-    "Lane": "lrtui.core.spec", "OptimizerSpec": "lrtui.core.spec", "Race": "lrtui.core.spec",
-    "ScheduleSpec": "lrtui.core.spec", "Task": "lrtui.training.task", "batch_order": "lrtui.training.order",
+    "Lane": "lrtui.core.scenario.spec", "OptimizerSpec": "lrtui.core.scenario.spec", "Race": "lrtui.core.scenario.spec",
+    "ScheduleSpec": "lrtui.core.scenario.spec", "Task": "lrtui.training.task", "batch_order": "lrtui.training.order",
 }
 
 

@@ -11,9 +11,10 @@ from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 
-from lrtui.core import telling
-from lrtui.core.batchwords import batch_size
-from lrtui.core.events import (
+from lrtui.client.follower import Follower
+from lrtui.core.numbers import count, rate
+from lrtui.core.protocol import event_text
+from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
     Ended,
@@ -30,14 +31,13 @@ from lrtui.core.events import (
     alert_line,
     plain,
 )
-from lrtui.core.lane import UNTOLD
-from lrtui.core.numbers import count, rate
-from lrtui.core.result import result
-from lrtui.core.sentences import race_sentences
-from lrtui.core.spec import Race
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.results.batch_size import batch_size
+from lrtui.core.results.race_result import result
+from lrtui.core.results.sentences import race_sentences
+from lrtui.core.scenario.spec import Race
+from lrtui.core.state.lane_state import UNTOLD
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
-from lrtui.follow import Follower
 from lrtui.report.text import print_report
 
 POLL_S = 0.1
@@ -96,10 +96,10 @@ class PlainLines:
                 self._say(state, event, event.status)
             case Joined():
                 self._factors[event.lane] = self._factors.get(event.parent, 1.0)
-                self._say(state, event, f"{telling.line(event)}: {event.child.optimizer}, rate {rate(event.child.lr)}")
+                self._say(state, event, f"{event_text.line(event)}: {event.child.optimizer}, rate {rate(event.child.lr)}")
             case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
                 self._factors[event.lane] = event.factor
-                self._say(state, event, telling.line(event))
+                self._say(state, event, event_text.line(event))
             case Ended():
                 lane = state.lanes[event.lane]
                 self._say(state, event, f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}")
@@ -108,7 +108,7 @@ class PlainLines:
             case Snapshotted() if event.tag in UNTOLD:
                 return
             case Started() | Snapshotted() | Rewound() | Noted():
-                self._say(state, event, telling.line(event))
+                self._say(state, event, event_text.line(event))
             case _:
                 return
         self._out.flush()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lrtui.core.commands import AnyCommand
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Alerted, AnyEvent, Column, Ended, Started, Steps
-from lrtui.core.spec import Race
+from lrtui.core.protocol.commands import AnyCommand
+from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Ended, Started, Steps
+from lrtui.core.scenario.spec import Race
 from lrtui.store.writer import Writer, create_run, row
 
 BEGAN = 1_750_000_000.0

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from lrtui.cli import main
-from lrtui.core import scenario
-from lrtui.core.events import Alerted, Ended
+from lrtui.core.protocol.events import Alerted, Ended
+from lrtui.core.scenario import scenario_file
 from lrtui.store.reader import summary
 from lrtui.store.writer import Writer, create_run, row
 
@@ -221,17 +221,17 @@ class TestScenarios:
     def test_they_are_listed_with_titles_lanes_and_budgets(self, lrtui):
         said = lrtui("scenarios")
         assert said.code == 0
-        assert [line.split()[0] for line in said.out.splitlines()[1:]] == [path.stem for path in scenario.bundled()]
+        assert [line.split()[0] for line in said.out.splitlines()[1:]] == [path.stem for path in scenario_file.bundled()]
         assert "The dial: one net, four learning rates" in said.out
         assert "100 epochs" in said.out
 
-    @pytest.mark.parametrize("name", [path.stem for path in scenario.bundled()])
+    @pytest.mark.parametrize("name", [path.stem for path in scenario_file.bundled()])
     def test_one_is_printed_ready_to_copy(self, lrtui, here, name):
         said = lrtui("scenarios", name)
         assert said.code == 0
         assert tomllib.loads(said.out)["title"]
         (here / f"{name}.toml").write_text(said.out)
-        assert scenario.load(f"./{name}.toml").lanes == scenario.load(name).lanes
+        assert scenario_file.load(f"./{name}.toml").lanes == scenario_file.load(name).lanes
 
     def test_own_ones_go_before_the_bundled_ones(self, lrtui, here):
         (here / "scenarios").mkdir()
@@ -395,13 +395,13 @@ class TestJson:
             assert all(len(line) <= columns for line in drawn)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in scenario.bundled()])
+@pytest.mark.parametrize("name", [path.stem for path in scenario_file.bundled()])
 def test_every_bundled_scenario_races(tmp_path, name):
     said = race(name, "--steps", "3", "--set", "pace=0", "--json", runs=tmp_path)
     assert said.code == 0
     assert said.err == ""
     lanes = said.lines[-1]["lanes"]
-    assert len(lanes) == len(scenario.load(name).lanes)
+    assert len(lanes) == len(scenario_file.load(name).lanes)
     assert {lane["status"] for lane in lanes} <= {"finished", "nan"}
     assert all(lane["steps"] == 3 for lane in lanes if lane["status"] == "finished")
     assert len({lane["init_checksum"] for lane in said.lines[0]["lanes"]}) == 1

@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from lrtui.core import scenario
+from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Alerted, Column, Ended, Evaluated, Joined, Measured, Noted, Rewound, Steps
-from lrtui.core.spec import Race
-from lrtui.follow import Follower
+from lrtui.core.protocol.events import Alerted, Column, Ended, Evaluated, Joined, Measured, Noted, Rewound, Steps
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 from lrtui.report.export import export
 from lrtui.report.unfinished import making
 from lrtui.store.writer import Writer, create_run, row
@@ -139,7 +139,7 @@ def test_the_race_comes_with_its_scenario_and_says_what_is_where(run, folder):
     export(run, folder, "jsonl")
     about = json.loads((folder / "race.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert msgspec.convert(about["race"], Race) == Follower(run).reader.race
-    assert scenario.parse(tomllib.loads(about["scenario"]), source="", folder=Path()).lanes == make_race(KINDS).lanes
+    assert scenario_file.parse(tomllib.loads(about["scenario"]), source="", folder=Path()).lanes == make_race(KINDS).lanes
     assert [(lane["letter"], lane["ended"]) for lane in about["lanes"]] == [
         ("A", "finished"), ("B", "nan"), ("C", "finished"), ("D", "error"), ("E", None), ("F", "finished")]
     for lane in about["lanes"]:

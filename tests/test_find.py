@@ -14,12 +14,12 @@ import pytest
 
 from lrtui.cli import main
 from lrtui.cli.find import read_plan
-from lrtui.core import scenario
-from lrtui.core.commands import Stop
+from lrtui.client.lr_finder import DECADES, FACTORS, MOST_POINTS, Finder, check_race, full_race, plan, sweep_race
 from lrtui.core.errors import LaunchError, ScenarioError
-from lrtui.core.finder import FEWEST_POINTS, RULES
-from lrtui.core.spec import OptimizerSpec
-from lrtui.find import DECADES, FACTORS, MOST_POINTS, Finder, check_race, full_race, plan, sweep_race
+from lrtui.core.protocol.commands import Stop
+from lrtui.core.results.lr_suggestions import FEWEST_POINTS, RULES
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import OptimizerSpec
 
 from .fake_sweep import FakeCrew, told
 
@@ -42,7 +42,7 @@ BAD = {
 def crew(monkeypatch: pytest.MonkeyPatch) -> type[FakeCrew]:
     """In the place of the real one."""
     fake = FakeCrew.fresh()
-    monkeypatch.setattr("lrtui.find.Crew", fake)
+    monkeypatch.setattr("lrtui.client.lr_finder.Crew", fake)
     return fake
 
 
@@ -94,7 +94,7 @@ class TestBadInput:
 
     def test_more_lanes_than_a_race_can_have(self):
         with pytest.raises(ScenarioError, match="too many"):
-            plan(scenario.load("linear"), rates=[0.1 / step for step in range(1, 300)])
+            plan(scenario_file.load("linear"), rates=[0.1 / step for step in range(1, 300)])
 
 
 class TestThePlan:
@@ -139,7 +139,7 @@ class TestThePlan:
         assert [lane.letter for lane in race.lanes] == ["A", "B", "C"]
 
     def test_a_rate_as_large_as_numbers_go_has_no_larger_neighbours(self):
-        asked = plan(scenario.load("linear"), own_lanes=False)
+        asked = plan(scenario_file.load("linear"), own_lanes=False)
         assert all(math.isfinite(lane.lr) for lane in full_race(asked, 1e308).lanes)
 
 
@@ -147,7 +147,7 @@ class TestTheWay:
     """Sweep, suggestions, check, winner: on a crew that trains nothing."""
 
     def test_it_checks_the_headline_and_its_neighbours(self, crew, tmp_path):
-        finder = play(Finder(plan(scenario.load("lr-dial")), tmp_path))
+        finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
         _, check = (race for fake in crew.made for race in fake.started)
         assert [lane.lr for lane in check.lanes] == pytest.approx([VALLEY / 3, VALLEY, VALLEY * 3, VALLEY * 10])
         assert [lane.schedule for lane in check.lanes] == [None] * 4
@@ -157,7 +157,7 @@ class TestTheWay:
         assert finder.result()["runs"] == [str(run) for fake in crew.made for run in fake.runs]
 
     def test_the_second_crew_warms_up_while_the_first_sweeps(self, crew, tmp_path):
-        finder = Finder(plan(scenario.load("lr-dial")), tmp_path)
+        finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
         assert [len(fake.started) for fake in crew.made] == [1, 0]
         play(finder)
@@ -165,37 +165,37 @@ class TestTheWay:
 
     def test_a_crew_that_is_warm_already_is_taken(self, crew, tmp_path):
         warm = crew()
-        Finder(plan(scenario.load("lr-dial")), tmp_path, warm).advance()
+        Finder(plan(scenario_file.load("lr-dial")), tmp_path, warm).advance()
         assert len(warm.started) == 1
 
     def test_epochs_that_are_too_short_are_taken_several_times(self, crew, tmp_path):
         crew.steps_per_epoch = 4
-        finder = play(Finder(plan(scenario.load("lr-dial")), tmp_path))
+        finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
         assert crew.made[1].started[0].epochs == 13
         assert any("13 epochs, because one has only 4 steps (52 steps)" in said for said in finder.outcome.sentences)
 
     def test_data_without_a_length_is_checked_for_as_many_steps_as_were_swept(self, crew, tmp_path):
         crew.length_known = False
-        finder = play(Finder(plan(scenario.load("lr-dial")), tmp_path))
+        finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
         assert (crew.made[1].started[0].epochs, crew.made[1].started[0].steps) == (None, 100)
         assert "The check raced 4 rates for 100 steps." in finder.outcome.sentences
 
     def test_a_sweep_that_went_nan_is_no_hindrance(self, crew, tmp_path):
         crew.sweep = "linear SGD"
-        finder = play(Finder(plan(scenario.load("linear")), tmp_path))
+        finder = play(Finder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.found.suggestions["valley"] == pytest.approx(5.214e-4, rel=1e-3)
         assert finder.rates[-1] == pytest.approx(finder.plan.rate(69)), "what comes after it rose does not count"
         assert finder.found.end == 69
 
     def test_a_task_that_fails_ends_it_with_its_words(self, crew, tmp_path):
         crew.lost = "ValueError: no"
-        finder = play(Finder(plan(scenario.load("linear")), tmp_path))
+        finder = play(Finder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.check is None
         assert finder.outcome.reason == "the task failed in the sweep after 6 steps: ValueError: no"
         assert finder.outcome.error == "Traceback\nValueError: no"
 
     def test_without_a_sweep_the_given_rates_race_for_an_epoch(self, crew, tmp_path):
-        finder = play(Finder(plan(scenario.load("lr-dial"), rates=[0.1, 0.001]), tmp_path))
+        finder = play(Finder(plan(scenario_file.load("lr-dial"), rates=[0.1, 0.001]), tmp_path))
         (race,) = (race for fake in crew.made for race in fake.started)
         assert ([lane.lr for lane in race.lanes], race.epochs) == ([0.001, 0.1], 1)
         assert finder.result()["suggestions"] == dict.fromkeys(RULES)
@@ -203,14 +203,14 @@ class TestTheWay:
 
     def test_a_crew_that_cannot_start_leaves_none_behind(self, crew, tmp_path):
         crew.trouble = LaunchError("no", "nothing")
-        finder = Finder(plan(scenario.load("lr-dial")), tmp_path)
+        finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
         with pytest.raises(LaunchError):
             finder.advance()
         assert [fake.closed for fake in crew.made] == [True, True]
 
     def test_stopping_stops_the_run_and_the_crew_that_waits(self, crew, tmp_path):
         crew.hold = True
-        finder = Finder(plan(scenario.load("lr-dial")), tmp_path)
+        finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
         finder.poll(5.0)
         finder.stop()

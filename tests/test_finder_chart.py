@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 from rich.console import Console
 
-from lrtui.core.finder import find
-from lrtui.core.outcome import conclude
+from lrtui.core.results.finder_result import conclude
+from lrtui.core.results.lr_suggestions import find
 from lrtui.report.text import finder_chart, print_outcome
 
 from .fake_sweep import SWEEPS

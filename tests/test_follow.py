@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from lrtui import follow
-from lrtui.core.events import CREW_GONE, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, StatusChanged
-from lrtui.follow import Follower
+from lrtui.client import follower
+from lrtui.client.follower import Follower
+from lrtui.core.protocol.events import CREW_GONE, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, StatusChanged
 from lrtui.plain import JsonLines, PlainLines, play
 from lrtui.store.rundir import CREW_LOG
 from lrtui.store.writer import Writer
@@ -19,7 +19,7 @@ from .tui.fake_run import block, make_race, make_run, say, started
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Two lanes at step 60, and a crew that has died."""
-    monkeypatch.setattr(follow, "LOOK_S", -1.0)
+    monkeypatch.setattr(follower, "LOOK_S", -1.0)
     made = make_run(tmp_path, ("steady", "diverges"), done=60, over=False)
     gone(made, "crew")
     (made / CREW_LOG).write_text("first\n\x1b[31mSegmentation fault\n")
@@ -73,7 +73,7 @@ class TestACrewThatIsGone:
         Writer(run, "trainer 0").beat()
         follower = Follower(run)
         follower.poll(10.0)
-        follower._gone_since -= follow.LAST_WORDS_S
+        follower._gone_since -= follower.LAST_WORDS_S
         follower.poll(10.0)
         assert follower.state.over
 

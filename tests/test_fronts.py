@@ -15,9 +15,9 @@ import pytest
 
 from lrtui.cli import tell
 from lrtui.cli.signals import ENOUGH, Signals
-from lrtui.core.commands import Stop
-from lrtui.core.events import Ended, Rewound
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
+from lrtui.core.protocol.commands import Stop
+from lrtui.core.protocol.events import Ended, Rewound
 from lrtui.store import rundir
 from lrtui.store.reader import summary
 from lrtui.store.writer import Writer

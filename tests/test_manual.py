@@ -13,9 +13,10 @@ import click
 import pexpect
 import pytest
 
-from lrtui import manual, settings
+from lrtui import manual
 from lrtui.cli import cli, main, manual_tables
-from lrtui.core import scenario
+from lrtui.core.scenario import scenario_file
+from lrtui.terminal import settings
 from lrtui.tui import keys
 
 from .pages import PAGES, ROOT, blocks, spans
@@ -117,7 +118,7 @@ class TestPages:
                     **raw,
                 }
             )
-            assert scenario.parse(raw, source=topic, folder=tmp_path, scenario=topic).lanes
+            assert scenario_file.parse(raw, source=topic, folder=tmp_path, scenario=topic).lanes
 
     def test_no_page_but_the_one_on_terminals_is_about_settings(self):
         assert [
@@ -140,7 +141,7 @@ class TestTables:
         rows = re.findall(
             r"^\| `([\w-]+)` \| .* \| \d+ \| ", manual.page("scenarios").text, re.MULTILINE
         )
-        assert rows == [path.stem for path in scenario.bundled()]
+        assert rows == [path.stem for path in scenario_file.bundled()]
 
     def test_every_option_of_every_command_is_there(self):
         page = manual.page("commands").text

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from lrtui.cli import main
-from lrtui.core.events import Ended
-from lrtui.core.spec import Race
-from lrtui.launch import Crew
+from lrtui.client.launcher import Crew
+from lrtui.core.protocol.events import Ended
+from lrtui.core.scenario.spec import Race
 
 from .fake_sweep import FakeCrew
 from .pages import commands, files
@@ -72,7 +72,7 @@ def launcher(anywhere: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> N
 
     if "--task" not in command or command.startswith("lrtui find"):
         monkeypatch.setattr("lrtui.cli.race.Crew", Launcher)
-    monkeypatch.setattr("lrtui.find.Crew", Launcher)
+    monkeypatch.setattr("lrtui.client.lr_finder.Crew", Launcher)
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import (
+from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
     Column,
@@ -36,7 +37,6 @@ from lrtui.core.events import (
     Steps,
     encode,
 )
-from lrtui.follow import Follower
 from lrtui.report.export import export
 from lrtui.report.page import page
 from lrtui.report.svg import chart_svg

@@ -20,19 +20,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core import scenario
-from lrtui.core.events import Alerted, Column, Ended, Evaluated, Joined, RateChanged, Rewound, Steps
-from lrtui.core.series import Series
-from lrtui.core.state import RaceState, apply
-from lrtui.core.tracks import Track
-from lrtui.follow import Follower
-from lrtui.palette import lane_colors
+from lrtui.client.follower import Follower
+from lrtui.core.charts.metric_series import Track
+from lrtui.core.protocol.events import Alerted, Column, Ended, Evaluated, Joined, RateChanged, Rewound, Steps
+from lrtui.core.scenario import scenario_file
+from lrtui.core.series.series import Series
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.report.curves import curve_of, loss_limits
 from lrtui.report.page import page
 from lrtui.report.pagedata import page_data, script_json
 from lrtui.report.png import png, strip
 from lrtui.report.svg import SHADES, chart_svg, gap_columns
 from lrtui.store.writer import create_run
+from lrtui.terminal.palette import lane_colors
 
 from .tui.fake_run import BROKE_AT, DIVERGED_AT, KINDS, at, block, losses, make_race, make_run, say, started
 
@@ -169,8 +169,8 @@ class TestTheFile:
 
     def test_it_says_how_to_repeat_the_race(self, evil, tmp_path):
         text = next(one for one in Parsed(evil).text["pre"] if one.startswith("title = "))
-        again = scenario.parse(tomllib.loads(text), source="page", folder=tmp_path)
-        assert (again.title, again.seed, again.batch_size) == (scenario.one_line(EVIL), 7, 16)
+        again = scenario_file.parse(tomllib.loads(text), source="page", folder=tmp_path)
+        assert (again.title, again.seed, again.batch_size) == (scenario_file.one_line(EVIL), 7, 16)
         assert [lane.lr for lane in again.lanes] == [0.1, 0.2]
         assert "rate 0.2 from step 5 on" in evil
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lrtui.core.events import Evaluated
-from lrtui.core.smoothing import Ema
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
+from lrtui.core.protocol.events import Evaluated
+from lrtui.core.series.ema import Ema
 from lrtui.report.page import page
 
 from .browser import MISSING, Browser, browser

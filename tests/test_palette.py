@@ -5,7 +5,7 @@ import itertools
 import pytest
 from rich.color import Color
 
-from lrtui.palette import COLORS, LANES, THEMES, lane_color, lane_colors
+from lrtui.terminal.palette import COLORS, LANES, THEMES, lane_color, lane_colors
 
 from .seeing import VISIONS, contrast, difference, lab, seen
 

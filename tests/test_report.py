@@ -15,11 +15,11 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 from rich.console import Console
 
-from lrtui.core.events import Column, Ended, Steps
-from lrtui.core.limits import Limits
+from lrtui.client.follower import Follower
+from lrtui.core.charts.axis_limits import Limits
 from lrtui.core.numbers import loss, rate
-from lrtui.core.state import RaceState, apply
-from lrtui.follow import Follower
+from lrtui.core.protocol.events import Column, Ended, Steps
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.report.curves import loss_limits
 from lrtui.report.text import chart, endings, print_report, standings_table
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core.crewtalk import Preview
+from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.report.text import rates_chart
 
 pytestmark = pytest.mark.xdist_group("crew")

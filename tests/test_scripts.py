@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core.spec import Race
+from lrtui.core.scenario.spec import Race
 from lrtui.store.reader import Reader
 from lrtui.store.rundir import find
 

@@ -11,8 +11,20 @@ from typing import ClassVar
 import pytest
 
 from lrtui.cli import main
-from lrtui.core.commands import REFUSED, AnyCommand, Fork, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop
 from lrtui.core.errors import LrtuiError
+from lrtui.core.protocol.commands import (
+    REFUSED,
+    AnyCommand,
+    Fork,
+    Keep,
+    Pause,
+    Resume,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    SetRate,
+    Stop,
+)
 from lrtui.store.writer import Writer
 
 from .tui.fake_run import commands, make_run, without_crew
@@ -167,7 +179,7 @@ class Revived:
 @pytest.fixture
 def crews(monkeypatch: pytest.MonkeyPatch) -> type[Revived]:
     Revived.started, Revived.fails = [], ""
-    monkeypatch.setattr("lrtui.launch.Crew", Revived)
+    monkeypatch.setattr("lrtui.client.launcher.Crew", Revived)
     monkeypatch.setattr("lrtui.cli.race.Crew", Revived)
     return Revived
 

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
-from lrtui import settings
 from lrtui.cli import cli
 from lrtui.core.errors import LrtuiError
-from lrtui.settings import Settings
+from lrtui.terminal import settings
+from lrtui.terminal.settings import Settings
 from lrtui.tui.keys import faults
 
 

@@ -18,8 +18,8 @@ import psutil
 import pyte
 import pytest
 
-from lrtui.core.events import Ended
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
+from lrtui.core.protocol.events import Ended
 from lrtui.store.reader import summary
 from lrtui.store.rundir import listing
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-import lrtui
+from lrtui._version import __version__
 from lrtui.cli import find, help as manual, lists, preferences, race, report, schedule, send
 from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
 from lrtui.cli.looks import look_options
@@ -47,7 +47,7 @@ def _run(args: Sequence[str] | None) -> int:
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(lrtui.__version__, prog_name="lrtui")
+@click.version_option(__version__, prog_name="lrtui")
 @runs_option
 @look_options
 @click.pass_context

@@ -15,13 +15,13 @@ from lrtui.cli.output import ExitCode, complain
 from lrtui.cli.race import read_race
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import tell
+from lrtui.client.follower import Follower
+from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, Finder, Plan, plan
 from lrtui.core.errors import LaunchError, ScenarioError
-from lrtui.core.events import Alerted, AnyEvent, alert_line
 from lrtui.core.numbers import loss, rate
-from lrtui.core.outcome import point_line
+from lrtui.core.protocol.events import Alerted, AnyEvent, alert_line
+from lrtui.core.results.finder_result import point_line
 from lrtui.core.streams import OutputLost
-from lrtui.find import DECADES, HIGH, LOW, POINTS, Finder, Plan, plan
-from lrtui.follow import Follower
 
 if TYPE_CHECKING:
     from lrtui.plain import JsonLines

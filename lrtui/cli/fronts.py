@@ -16,12 +16,12 @@ from lrtui.cli.looks import chosen, paper
 from lrtui.cli.output import ExitCode, complain
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import outcome, tell
+from lrtui.client.follower import Follower
+from lrtui.client.launcher import Crew
+from lrtui.client.lr_finder import Plan
 from lrtui.core.errors import LaunchError
-from lrtui.core.owncode import own_code
-from lrtui.core.spec import Race
-from lrtui.find import Plan
-from lrtui.follow import Follower
-from lrtui.launch import Crew
+from lrtui.core.scenario.spec import Race
+from lrtui.core.scenario.user_code_files import own_code
 from lrtui.store import rundir
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from lrtui.cli.fronts import runs_folder, runs_option
 from lrtui.cli.output import ExitCode
-from lrtui.core import scenario
+from lrtui.core.scenario import scenario_file
 from lrtui.core.text import literal, one_line
 from lrtui.store import rundir
 from lrtui.store.reader import summary
@@ -39,11 +39,11 @@ def list_runs(runs: str | None) -> int:
 def scenarios(name: str | None) -> int:
     """List the scenarios; with a NAME, print that one, ready to copy."""
     if name:
-        sys.stdout.write(literal(scenario.find(name).read_text(encoding="utf-8")))
+        sys.stdout.write(literal(scenario_file.find(name).read_text(encoding="utf-8")))
         return ExitCode.RACED
     table = Table("scenario", "title", "lanes", "budget", box=None, pad_edge=False, header_style="dim")
-    for path in scenario.bundled():
-        found = scenario.load(str(path))
+    for path in scenario_file.bundled():
+        found = scenario_file.load(str(path))
         table.add_row(Text(path.stem), Text(found.title), str(len(found.lanes)), found.budget)
     Console(highlight=False).print(table)
     return ExitCode.RACED

@@ -11,10 +11,10 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import click
 from rich.console import Console
 
-from lrtui import settings
 from lrtui.cli.output import complain
-from lrtui.palette import COLORS, GLYPHS, THEMES, Glyphs
-from lrtui.settings import FPS, Settings
+from lrtui.terminal import settings
+from lrtui.terminal.palette import COLORS, GLYPHS, THEMES, Glyphs
+from lrtui.terminal.settings import FPS, Settings
 
 if TYPE_CHECKING:
     from lrtui.tui.tiers import Look

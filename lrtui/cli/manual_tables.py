@@ -24,13 +24,10 @@ import click
 import msgspec
 from textual.binding import Binding
 
-from lrtui import manual, plain, settings
+from lrtui import manual, plain
 from lrtui.cli import cli, schedule, send
 from lrtui.cli.output import ExitCode
-from lrtui.core import catalogue, outcome, scenario
-from lrtui.core.crewtalk import Preview
-from lrtui.core.detectors import Findings
-from lrtui.core.events import (
+from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
     Column,
@@ -47,8 +44,13 @@ from lrtui.core.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, Relegation, Snapshots, TaskRef
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.results import finder_result
+from lrtui.core.scenario import catalogue, scenario_file
+from lrtui.core.scenario.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, Relegation, Snapshots, TaskRef
+from lrtui.core.state.race_state import RaceState, apply
+from lrtui.terminal import settings
 from lrtui.tui import keynames, keys
 from lrtui.tui.screens.finder import LEGEND as RULES_LEGEND
 from lrtui.tui.screens.manual import ManualScreen
@@ -443,8 +445,8 @@ def first_keys() -> str:
 def scenarios() -> str:
     """The bundled scenarios."""
     rows = []
-    for path in scenario.bundled():
-        race = scenario.load(str(path))
+    for path in scenario_file.bundled():
+        race = scenario_file.load(str(path))
         rows.append((code(path.stem), race.title, str(len(race.lanes)), race.budget))
     return table(("name", "title", "lanes", "budget"), rows)
 
@@ -455,8 +457,8 @@ def race_keys() -> str:
     return _toml_keys(
         described(
             RACE_KEYS,
-            [key for key in RACE_KEYS if key in scenario._RACE_KEYS]
-            + sorted(scenario._RACE_KEYS - RACE_KEYS.keys()),
+            [key for key in RACE_KEYS if key in scenario_file._RACE_KEYS]
+            + sorted(scenario_file._RACE_KEYS - RACE_KEYS.keys()),
         ),
         usual,
         {"on_nan": get_args(OnNan), "on_divergence": get_args(OnDivergence)},
@@ -465,8 +467,8 @@ def race_keys() -> str:
 
 def lane_keys() -> str:
     """The keys of a [[lane]]."""
-    names = [key for key in LANE_KEYS if key in scenario._LANE_KEYS] + sorted(
-        scenario._LANE_KEYS - LANE_KEYS.keys()
+    names = [key for key in LANE_KEYS if key in scenario_file._LANE_KEYS] + sorted(
+        scenario_file._LANE_KEYS - LANE_KEYS.keys()
     )
     choices = {"expect": tuple(word for word in get_args(Expected) if word)}
     return _toml_keys(
@@ -540,14 +542,14 @@ def schedules() -> str:
 
 def default_rates() -> str:
     """The learning rate of a lane that names none."""
-    rows = [(code(name), code(f"{rate:g}")) for name, rate in scenario.DEFAULT_RATES.items()]
+    rows = [(code(name), code(f"{rate:g}")) for name, rate in scenario_file.DEFAULT_RATES.items()]
     return table(("optimizer", "default `lr`"), [*rows, ("any other", code("0.001"))])
 
 
 def folders() -> str:
     """The packages and modules of lrtui with the first sentence of each one's docstring."""
     home = Path(__file__).parents[1]
-    packages = [(f"lrtui/{path.parent.name}/", path) for path in sorted(home.glob("*/__init__.py"))]
+    packages = [(f"lrtui/{path.parent.relative_to(home).as_posix()}/", path) for path in sorted(home.glob("*/**/__init__.py"))]
     modules = [
         (f"lrtui/{path.name}", path)
         for path in sorted(home.glob("*.py"))
@@ -570,7 +572,7 @@ def _first_sentence(path: Path) -> str:
 
 def _race() -> Race:
     raw = {"task": "straight-line", "steps": 100, "lane": [{"name": "low", "lr": 0.001}], "seed": 7}
-    return scenario.parse(raw, source="manual", folder=Path(), scenario="manual")
+    return scenario_file.parse(raw, source="manual", folder=Path(), scenario="manual")
 
 
 def _story(race: Race) -> list[AnyEvent]:
@@ -641,12 +643,12 @@ def race_lines() -> dict[str, dict[str, Any]]:
 
 def other_lines() -> dict[str, dict[str, Any]]:
     """The lines of `lrtui find --json` and `lrtui schedule --json`."""
-    found = outcome.result_line(
-        None, outcome.conclude(None, None, None), None, ["runs/lr-dial-find-1"]
+    found = finder_result.result_line(
+        None, finder_result.conclude(None, None, None), None, ["runs/lr-dial-find-1"]
     )
     preview = Preview([0, 10], [0.1, 0.01], 20)
     lines = [
-        outcome.point_line(0, 1e-7, 1.5, 1.5),
+        finder_result.point_line(0, 1e-7, 1.5, 1.5),
         found,
         schedule._line(_race().lanes[0], preview),
     ]

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from lrtui import settings
 from lrtui.cli.looks import chosen, look_options
 from lrtui.cli.output import ExitCode, complain
 from lrtui.core.text import literal, one_line
 from lrtui.core.toml import toml_key, toml_value
+from lrtui.terminal import settings
 
 
 @click.command("settings")

@@ -14,14 +14,14 @@ from lrtui.cli.looks import look_options
 from lrtui.cli.output import ExitCode
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import tell
-from lrtui.core import scenario
-from lrtui.core.crewtalk import TRAINERS
+from lrtui.client.follower import RESUMABLE
+from lrtui.client.launcher import Crew, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.files import absolute
-from lrtui.core.spec import Race
+from lrtui.core.protocol.launch_protocol import TRAINERS
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.follow import RESUMABLE
-from lrtui.launch import Crew, resumable
 from lrtui.store import rundir
 from lrtui.store.past import past
 from lrtui.store.reader import summary
@@ -134,12 +134,12 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
     if schedule:
         changes["lanes.schedule"] = schedule
     if name:
-        return scenario.load(name, changes)
+        return scenario_file.load(name, changes)
     if not task:
         raise ScenarioError("what is to be raced?", "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name")
     own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
-    raw = scenario.overlay(own, changes, "flags")
-    return scenario.parse(raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2])
+    raw = scenario_file.overlay(own, changes, "flags")
+    return scenario_file.parse(raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2])
 
 
 def _from_here(task: str) -> str:

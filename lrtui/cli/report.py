@@ -12,11 +12,11 @@ from rich.text import Text
 from lrtui.cli.fronts import runs_folder, runs_option
 from lrtui.cli.looks import paper
 from lrtui.cli.output import ExitCode
+from lrtui.client.follower import RESUMABLE, Follower
 from lrtui.core.errors import ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.numbers import size
 from lrtui.core.text import one_line
-from lrtui.follow import RESUMABLE, Follower
 from lrtui.report.files import write
 from lrtui.store import rundir
 from lrtui.store.reader import summary

@@ -13,17 +13,17 @@ from rich.text import Text
 from lrtui.cli.fronts import json_option
 from lrtui.cli.looks import paper
 from lrtui.cli.output import ExitCode
-from lrtui.core import catalogue, scenario
-from lrtui.core.crewtalk import Preview
+from lrtui.client.launcher import Crew
 from lrtui.core.errors import ScenarioError
-from lrtui.core.events import plain
-from lrtui.core.expression import is_reference
 from lrtui.core.numbers import rate
-from lrtui.core.pasted import plain_name
-from lrtui.core.spec import Lane, Race
+from lrtui.core.protocol.events import plain
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.scenario import catalogue, scenario_file
+from lrtui.core.scenario.expression import is_reference
+from lrtui.core.scenario.pasted_python import plain_name
+from lrtui.core.scenario.spec import Lane, Race
 from lrtui.core.text import closest, one_line
-from lrtui.launch import Crew
-from lrtui.palette import lane_color
+from lrtui.terminal.palette import lane_color
 
 EPOCHS, STEPS_PER_EPOCH = 100, 100
 """Of a schedule that is not part of a scenario."""
@@ -68,21 +68,21 @@ def _one_lane(spec: str, flags: dict[str, Any]) -> Race:
     lane = {key: flags[key] for key in ("lr", "optimizer") if flags[key] is not None}
     budget = {"steps": flags["steps"]} if flags["steps"] is not None else {"epochs": flags["epochs"] or EPOCHS}
     raw = {"task": "straight-line", "lane": [{"name": "schedule", "schedule": spec, **lane}], **budget}
-    return scenario.parse(raw, source="flags", folder=Path.cwd(), scenario="flags")
+    return scenario_file.parse(raw, source="flags", folder=Path.cwd(), scenario="flags")
 
 
 def _of_scenario(name: str, flags: dict[str, Any]) -> Race:
     changes = {key: flags[key] for key in ("epochs", "steps") if flags[key] is not None}
     changes |= {f"lanes.{key}": [flags[key]] for key in ("lr", "optimizer") if flags[key] is not None}
     try:
-        scenario.find(name)
+        scenario_file.find(name)
     except ScenarioError as error:
         if name.endswith(".toml") or "/" in name:
             raise
-        near = closest(name, [*catalogue.schedules(), *(path.stem for path in scenario.bundled())])
+        near = closest(name, [*catalogue.schedules(), *(path.stem for path in scenario_file.bundled())])
         raise ScenarioError(f'no schedule and no scenario "{one_line(name)[:200]}"{near}',
                             "expected one such as 'StepLR(step_size=10, gamma=0.1)', or a name from `lrtui scenarios`") from error
-    return scenario.load(name, changes)
+    return scenario_file.load(name, changes)
 
 
 def _draw(race: Race, previews: list[Preview]) -> None:

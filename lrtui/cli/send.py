@@ -12,12 +12,25 @@ import click
 
 from lrtui.cli.fronts import runs_folder, runs_option, say_own_code
 from lrtui.cli.output import ExitCode, complain
-from lrtui.core.commands import REFUSED, AnyCommand, Fork, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, unfit
+from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, RunError
-from lrtui.core.lanewords import forked_name, joining
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.protocol.commands import (
+    REFUSED,
+    AnyCommand,
+    Fork,
+    Keep,
+    Pause,
+    Resume,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    SetRate,
+    Stop,
+    unfit,
+)
+from lrtui.core.scenario.lane_syntax import forked_name, joining
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
-from lrtui.follow import Follower
 from lrtui.store import rundir
 
 POLL_S = 0.02
@@ -187,7 +200,7 @@ def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive
 def _revive(follower: Follower, numbers: list[int]) -> None:
     """A new crew for the run, which carries out what was sent; where none can be started, nothing was sent."""
     from lrtui.cli.fronts import loading
-    from lrtui.launch import Crew
+    from lrtui.client.launcher import Crew
     say_own_code(follower.state.race)
     crew = Crew()
     try:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from lrtui.cli.looks import wanted
 from lrtui.cli.output import ExitCode, complain, reader_gone
 from lrtui.cli.signals import Signals
-from lrtui.core.commands import Stop
+from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, StoreUnavailable
-from lrtui.core.standings import FAILED, UNFINISHED
+from lrtui.core.protocol.commands import Stop
+from lrtui.core.results.standings import FAILED, UNFINISHED
 from lrtui.core.streams import OutputLost
 from lrtui.core.text import one_line
-from lrtui.follow import Follower
 from lrtui.store.reader import Reader
 
 if TYPE_CHECKING:

@@ -1,1 +1,15 @@
-"""Plain values and pure verbs: what a race is, what happens in it, what it means. Knows no torch and no screen."""
+"""Plain values and pure functions: standard library, msgspec and numpy only.
+
+Rooms, from top to bottom; each imports only from those below it:
+
+    charts       where a curve's points stand on the screen: axes, limits, labels, marks
+    results      what came of a race: standings, sentences, filters, suggestions of the lr finder
+    diagnostics  the rules that watch a lane's losses and step gains, and the verdict that they lead to
+    state        the fold: events applied to the state of a race and of its lanes
+    protocol     what crosses processes: events, commands, findings, the launch protocol
+    scenario     what was asked for: TOML files, lanes, optimizers, schedules
+    series       growing arrays and averages over steps; knows no lane
+    (files here) errors, text, numbers, TOML and files
+
+Begin with `protocol/events.py`, then `state/race_state.py`.
+"""

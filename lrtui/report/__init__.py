@@ -1,1 +1,5 @@
-"""What is left of a race: printed for the scrollback, as one page, as a chart, as tables of numbers. Knows no screen."""
+"""What is left of a race: printed text, one HTML page, an SVG chart, CSV and JSON Lines. Knows no screen.
+
+Every number comes from the folded state or straight from the record; files are written whole or not at all. Begin with
+`text.py` (printed) and `page.py` (HTML).
+"""

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.axes import whole
-from lrtui.core.limits import Limits
-from lrtui.core.marks import SNAPSHOT, Mark, lane_marks
-from lrtui.core.ranges import COLUMNS as OUTLIERS, ends_well, visible_range, with_beginnings
-from lrtui.core.series import Flags, Floats, Places
-from lrtui.core.state import LaneState, RaceState
-from lrtui.core.tracks import Track, track
+from lrtui.core.charts.autoscale import COLUMNS as OUTLIERS, ends_well, visible_range, with_beginnings
+from lrtui.core.charts.axes import whole
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.marks import SNAPSHOT, Mark, lane_marks
+from lrtui.core.charts.metric_series import Track, track
+from lrtui.core.series.series import Flags, Floats, Places
+from lrtui.core.state.race_state import LaneState, RaceState
 
 COLUMNS = 2000
 """A curve on a page has at most so many columns: more than most screens have pixels for it."""

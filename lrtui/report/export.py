@@ -17,10 +17,10 @@ import msgspec
 import numpy as np
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import AnyEvent, Evaluated, Joined, Measured, Sampled, Steps
 from lrtui.core.files import absolute
-from lrtui.core.scenariotext import scenario_text
-from lrtui.core.spec import Lane, letter
+from lrtui.core.protocol.events import AnyEvent, Evaluated, Joined, Measured, Sampled, Steps
+from lrtui.core.scenario.scenario_text import scenario_text
+from lrtui.core.scenario.spec import Lane, letter
 from lrtui.report.tables import Form, Table, sound
 from lrtui.report.unfinished import clear, making
 from lrtui.store.final import Course, Record, Told

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrtui.core.events import Sampled
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
+from lrtui.core.protocol.events import Sampled
 from lrtui.report.png import png, strip
 
 MOST_IMAGES = 8

@@ -11,19 +11,19 @@ from html import escape
 from importlib import resources
 from typing import TypeVar
 
-import lrtui
-from lrtui.core.batchwords import batch_words
-from lrtui.core.differences import differences
-from lrtui.core.events import Alerted
+from lrtui._version import __version__
+from lrtui.client.follower import Follower
+from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import count, duration, rate
-from lrtui.core.scenariotext import scenario_text
-from lrtui.core.sentences import lane_sentence, race_sentences
-from lrtui.core.spec import number
-from lrtui.core.standings import FAILED, standings
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.protocol.events import Alerted
+from lrtui.core.results.batch_size import batch_words
+from lrtui.core.results.differences import differences
+from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.scenario.scenario_text import scenario_text
+from lrtui.core.scenario.spec import number
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
-from lrtui.core.verdicts import verdict
-from lrtui.follow import Follower
 from lrtui.report.film import Film, SamplePng, film
 from lrtui.report.pagedata import page_data, script_json
 from lrtui.report.png import address
@@ -60,7 +60,7 @@ def page(follower: Follower) -> str:
         "keys": "".join(f"<li><kbd>{key}</kbd> {text}</li>" for key, text in KEYS),
         "standings": _standings(state), "alerts": _alerts(state), "samples": _samples(film(follower), state),
         "settings": _settings(state), "repeat": _repeat(follower), "data": script_json(data),
-        "version": _text(lrtui.__version__), "run": _text(follower.run.name),
+        "version": _text(__version__), "run": _text(follower.run.name),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: words[found[1]], _file("page.html"))
 

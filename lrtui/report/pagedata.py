@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lrtui.core.batchwords import batch_size
-from lrtui.core.ranges import ends_well
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.charts.autoscale import ends_well
+from lrtui.core.charts.metric_series import quantities, track
+from lrtui.core.results.batch_size import batch_size
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.core.tracks import quantities, track
 from lrtui.report.curves import COLUMNS, Curve, abandoned, lane_curve, length, marks
 from lrtui.report.svg import dash_of
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lrtui.core import telling
 from lrtui.core.errors import LrtuiError
-from lrtui.core.scenario import BUNDLED, load
-from lrtui.core.spec import Race
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.protocol import event_text
+from lrtui.core.scenario.scenario_file import BUNDLED, load
+from lrtui.core.scenario.spec import Race
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 
 FILE = "race.toml"
@@ -42,7 +42,7 @@ def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
     elif lane.index >= asked:
         yield "joined the race"
     for change in lane.rate_changes:
-        yield telling.line(change)
+        yield event_text.line(change)
     for gone in lane.abandoned:
         yield f"went back to step {gone.first}, and made the steps from there on anew"
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from lrtui.core.labels import step_labels, y_labels
-from lrtui.core.limits import Limits
-from lrtui.core.marks import ALERT, LOST
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.labels import step_labels, y_labels
+from lrtui.core.charts.marks import ALERT, LOST
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.palette import lane_colors
 from lrtui.report.curves import Curve, abandoned, lane_curve, length, loss_limits, marks
+from lrtui.terminal.palette import lane_colors
 
 WIDTH, HEIGHT = 960.0, 500.0
 LEFT, RIGHT, BOTTOM = 78.0, 16.0, 48.0

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.events import plain
+from lrtui.core.protocol.events import plain
 
 Form = Literal["csv", "jsonl"]
 HELD = 1 << 16

@@ -18,21 +18,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lrtui.core.crewtalk import Preview
-from lrtui.core.finder import Found, bounds
-from lrtui.core.labels import step_labels, y_labels
-from lrtui.core.limits import Limits
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.labels import step_labels, y_labels
+from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.numbers import count, rate
-from lrtui.core.outcome import Outcome
-from lrtui.core.sentences import lane_sentence, race_sentences
-from lrtui.core.series import Window, window_of
-from lrtui.core.spec import number
-from lrtui.core.standings import FAILED, standings
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.results.finder_result import Outcome
+from lrtui.core.results.lr_suggestions import Found, bounds
+from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.scenario.spec import number
+from lrtui.core.series.series import Window, window_of
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.core.verdicts import Verdict, verdict
-from lrtui.palette import LANES, lane_color
 from lrtui.report.curves import length, loss_limits
+from lrtui.terminal.palette import LANES, lane_color
 
 Losses = NDArray[np.floating[Any]]
 MOST_Y, MOST_X = 5, 8

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from lrtui.core import events
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.events import AnyEvent, Ended, Noted, Rewound, Snapshotted
-from lrtui.core.spec import Race
+from lrtui.core.protocol import events
+from lrtui.core.protocol.events import AnyEvent, Ended, Noted, Rewound, Snapshotted
+from lrtui.core.scenario.spec import Race
 from lrtui.store import database, past
 from lrtui.store.rundir import DATABASE
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.events import AnyEvent, Rewound, Sampled
+from lrtui.core.protocol.events import AnyEvent, Rewound, Sampled
 
 
 class Picture(NamedTuple):

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.core import events
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.events import AnyEvent, Ended, Joined, RateChanged, Reason, Rewound, Started, StatusChanged, Steps
-from lrtui.core.spec import Lane, Race
-from lrtui.core.standings import UNFINISHED
+from lrtui.core.protocol import events
+from lrtui.core.protocol.events import AnyEvent, Ended, Joined, RateChanged, Reason, Rewound, Started, StatusChanged, Steps
+from lrtui.core.results.standings import UNFINISHED
+from lrtui.core.scenario.spec import Lane, Race
 from lrtui.store import database
 from lrtui.store.rundir import DATABASE
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from lrtui.core import events
 from lrtui.core.errors import LrtuiError, RunError, StoreUnavailable
-from lrtui.core.events import AnyEvent, Column, Steps
-from lrtui.core.spec import Race
+from lrtui.core.protocol import events
+from lrtui.core.protocol.events import AnyEvent, Column, Steps
+from lrtui.core.scenario.spec import Race
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
 from lrtui.store.past import answers, ends, joined, reasons

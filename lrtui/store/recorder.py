@@ -16,9 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.core.commands import Add, AnyCommand, Fork
 from lrtui.core.errors import StoreUnavailable, Superseded
-from lrtui.core.events import AnyEvent, Noted, Started, Steps
+from lrtui.core.protocol.commands import Add, AnyCommand, Fork
+from lrtui.core.protocol.events import AnyEvent, Noted, Started, Steps
 from lrtui.store.writer import Row, Writer, row
 
 FLUSH_S = 0.05

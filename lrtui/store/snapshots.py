@@ -20,8 +20,8 @@ from typing import BinaryIO, NamedTuple, get_args
 import msgspec
 
 from lrtui.core.errors import SnapshotDamaged
-from lrtui.core.events import Tag
-from lrtui.core.spec import Lane
+from lrtui.core.protocol.events import Tag
+from lrtui.core.scenario.spec import Lane
 from lrtui.store.database import sync_folder
 
 FOLDER = "snapshots"

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-import lrtui
-from lrtui.core import commands, events
-from lrtui.core.commands import REFUSED, AnyCommand
+from lrtui._version import __version__
 from lrtui.core.errors import StoreUnavailable, Superseded
-from lrtui.core.events import Alerted, AnyEvent, Noted
-from lrtui.core.spec import Race
+from lrtui.core.protocol import commands, events
+from lrtui.core.protocol.commands import REFUSED, AnyCommand
+from lrtui.core.protocol.events import Alerted, AnyEvent, Noted
+from lrtui.core.scenario.spec import Race
 from lrtui.store import database, identity, rundir
 from lrtui.store.identity import processes
 from lrtui.store.past import answers, ends, reached
@@ -29,7 +29,7 @@ Row = tuple[int, str, bytes]
 def create_run(runs: Path, race: Race) -> Path:
     """A new run directory with its database, holding what was asked for."""
     run = rundir.create(runs, race.scenario or race.task.name)
-    asked = (time.time(), lrtui.__version__, msgspec.json.encode(race))
+    asked = (time.time(), __version__, msgspec.json.encode(race))
     connection = database.create(run, lambda db: db.execute("INSERT INTO run VALUES (1, ?, ?, ?)", asked))
     wal = database.is_wal(connection)
     connection.close()

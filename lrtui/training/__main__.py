@@ -1,4 +1,4 @@
-"""`python -m lrtui.training` is the crew; a viewer starts it (see lrtui/launch.py)."""
+"""`python -m lrtui.training` is the crew; a viewer starts it (see lrtui/client/launcher.py)."""
 
 from lrtui.training.requests import main
 

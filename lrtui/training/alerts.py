@@ -14,8 +14,8 @@ import time
 from collections import deque
 
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Alerted, Noted, alert_line
-from lrtui.core.spec import Race
+from lrtui.core.protocol.events import Alerted, Noted, alert_line
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store.writer import Writer, row
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import Race
+from lrtui.core.scenario.spec import Race
 
 _DEEPEST = 8
 """Levels of a batch that are looked into: its objects may refer to each other in circles."""

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import Race
+from lrtui.core.scenario.spec import Race
 from lrtui.training import fetching, rng
 from lrtui.training.datasets import length
 from lrtui.training.order import BatchOrder, order_checksum

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from lrtui.core.events import Return
+from lrtui.core.protocol.events import Return
 
 
 class Berth(msgspec.Struct, frozen=True):

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.core.commands import REFUSED, Add, AnyCommand, Fork, Rewind
-from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import StoreUnavailable, Superseded
-from lrtui.core.events import Alerted, AnyEvent, Ended, Noted, Return
-from lrtui.core.spec import Race
+from lrtui.core.protocol.commands import REFUSED, Add, AnyCommand, Fork, Rewind
+from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Noted, Return
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.scenario.spec import Race
 from lrtui.store.past import Past, past
 from lrtui.store.rundir import GONE_S, Absence, is_gone, tail
 from lrtui.store.writer import Writer, row

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lrtui.core.commands import ScaleRate, SetFactor, SetRate
+from lrtui.core.protocol.commands import ScaleRate, SetFactor, SetRate
 
 
 class Dial:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lrtui.core.errors import TaskError
-from lrtui.core.owncode import code_refs
-from lrtui.core.spec import Race
+from lrtui.core.scenario.spec import Race
+from lrtui.core.scenario.user_code_files import code_refs
 from lrtui.training.exits import exits_told
 from lrtui.training.imports import keep_on_path
 

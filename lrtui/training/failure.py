@@ -7,7 +7,7 @@ import time
 import traceback
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Alerted, Ended, Noted
+from lrtui.core.protocol.events import Alerted, Ended, Noted
 from lrtui.core.text import literal
 from lrtui.training import shadows, traces
 

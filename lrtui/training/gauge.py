@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.core.events import Column, Measured
-from lrtui.core.sampling import Sampling
+from lrtui.core.diagnostics.sampling import Sampling
+from lrtui.core.protocol.events import Column, Measured
 from lrtui.training import effective
 from lrtui.training.recompute import Recompute
 from lrtui.training.tensors import dense, norm, real

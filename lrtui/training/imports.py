@@ -26,8 +26,8 @@ from types import ModuleType
 import torch
 
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import CodeRef, TaskRef
-from lrtui.core.taskref import bundled_file, module_path
+from lrtui.core.scenario.spec import CodeRef, TaskRef
+from lrtui.core.scenario.task_ref import bundled_file, module_path
 from lrtui.training.exits import exits_told
 from lrtui.training.traces import is_users
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from lrtui.core.commands import REFUSED, Add, Fork, Keep, unfit
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Joined
-from lrtui.core.scenario import MAX_LANES
-from lrtui.core.spec import Lane, Race, letter
+from lrtui.core.protocol.commands import REFUSED, Add, Fork, Keep, unfit
+from lrtui.core.protocol.events import Joined
+from lrtui.core.scenario.scenario_file import MAX_LANES
+from lrtui.core.scenario.spec import Lane, Race, letter
 from lrtui.store import snapshots
 from lrtui.store.snapshots import Kept
 from lrtui.store.writer import Writer

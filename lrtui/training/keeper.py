@@ -18,8 +18,8 @@ from typing import Any
 
 from lrtui.core import numbers
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Noted, Snapshotted, Tag
-from lrtui.core.spec import Lane, Snapshots
+from lrtui.core.protocol.events import Noted, Snapshotted, Tag
+from lrtui.core.scenario.spec import Lane, Snapshots
 from lrtui.core.text import one_line
 from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder

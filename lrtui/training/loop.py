@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrtui.core.diagnostics.sampling import Sampling
+from lrtui.core.diagnostics.schedule_check import SWEEPS
 from lrtui.core.errors import ScenarioError, TaskError
-from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Planned, Sampled, Started
-from lrtui.core.sampling import Sampling
-from lrtui.core.schedulecheck import SWEEPS
-from lrtui.core.spec import Race
+from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Planned, Sampled, Started
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.training import fetching, losses, optimizers, param_groups, rng, snapshot as snapshots, task as tasks
 from lrtui.training.batch import batch_length, one_sample, to_device

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from lrtui.core.errors import TaskError
-from lrtui.core.events import is_reserved
-from lrtui.core.spec import TaskRef
+from lrtui.core.protocol.events import is_reserved
+from lrtui.core.scenario.spec import TaskRef
 from lrtui.core.text import one_line
 
 MOST = 64

@@ -7,7 +7,6 @@ import signal
 import sysconfig
 from pathlib import Path
 
-import lrtui
 from lrtui.core.text import literal, one_line
 
 LONGEST = 200
@@ -17,7 +16,7 @@ _FRAME = re.compile(r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+) in (?P<fun
 _THROWN = re.compile(r"^terminate called after throwing an instance of '(?P<kind>[^'\n]+)'(?:\n\s+what\(\):\s*(?P<what>.+))?",
                      re.MULTILINE)
 _RAISED = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+(?P<what>[A-Za-z_][\w.]*(?:: .*)?)", re.MULTILINE)
-_NOT_THEIRS = tuple({str(Path(lrtui.__file__).parent), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))})
+_NOT_THEIRS = tuple({str(Path(__file__).parents[1]), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))})
 
 
 def end_of(exitcode: int, log: str) -> str:

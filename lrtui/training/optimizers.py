@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import OptimizerSpec
+from lrtui.core.scenario.spec import OptimizerSpec
 
 Group = dict[str, Any]
 OWN_RATE = "own_lr"

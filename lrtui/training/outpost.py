@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from lrtui.core.spec import Race
+from lrtui.core.scenario.spec import Race
 from lrtui.store import identity
 from lrtui.training.berth import Berth
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import OptimizerSpec
+from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.core.text import closest, one_line
 from lrtui.training.optimizers import OWN_RATE, Group, known_options
 

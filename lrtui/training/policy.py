@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from lrtui.core.commands import AnyCommand, Pause, Rewind, Stop
-from lrtui.core.events import Alerted
-from lrtui.core.spec import Race
+from lrtui.core.protocol.commands import AnyCommand, Pause, Rewind, Stop
+from lrtui.core.protocol.events import Alerted
+from lrtui.core.scenario.spec import Race
 
 REWINDS = 3
 """How often a policy sends a lane back, each time with half the rate of the time before."""

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from lrtui.core.catalogue import PER_GROUP
-from lrtui.core.crewtalk import Preview
-from lrtui.core.spec import Lane, ScheduleSpec
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.scenario.catalogue import PER_GROUP
+from lrtui.core.scenario.spec import Lane, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import optimizers
 from lrtui.training.optimizers import Group

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.core.detectors import Findings, Judge
-from lrtui.core.events import Alerted, AnyEvent, Column, Judged, Noted, Spiked, Steps
-from lrtui.core.memory import recall, remembered
+from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Judged, Noted, Spiked, Steps
+from lrtui.core.protocol.findings import Findings
 from lrtui.training import tensors
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
@@ -226,7 +226,7 @@ class Probe:
             "applied": [list(rates) for rates in self._applied],
             "beside": {name: list(values) for name, values in self._beside.items()},
             "epoch_losses": torch.from_numpy(np.array(self._epoch_losses)),
-            "judge": remembered(self._judge), "told": msgspec.structs.asdict(self._told),
+            "judge": self._judge.state_dict(), "told": msgspec.structs.asdict(self._told),
             "alarm": list(self._alarm) if self._alarm else None, "spikes": list(self._spikes),
             "gauge": self.gauge.state_dict() if self.gauge else None}
 
@@ -242,7 +242,7 @@ class Probe:
         for rates in self._applied[len(kept["applied"]):]:  # of param groups that the lane had not
             rates[:] = [math.nan] * len(self._losses)
         self._epoch_losses = array("d", kept["epoch_losses"].tolist())
-        recall(self._judge, kept["judge"])
+        self._judge.load_state_dict(kept["judge"])
         self._alarm = tuple(kept["alarm"]) if kept.get("alarm") else None
         self._spikes = list(kept.get("spikes", ()))
         self._told = Findings(**kept["told"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from lrtui.core.commands import AnyCommand, Pause, Resume
 from lrtui.core.errors import LrtuiError
-from lrtui.core.relegation import Decision, Rungs
-from lrtui.core.spec import Race
+from lrtui.core.protocol.commands import AnyCommand, Pause, Resume
+from lrtui.core.results.successive_halving import Decision, Rungs
+from lrtui.core.scenario.spec import Race
 from lrtui.store.reader import Reader
 
 LOOK_S = 0.3

@@ -1,7 +1,7 @@
 """The crew's process: answers questions about races until it is told to start one, or to take one up again; then sees it
 through. Imports no torch itself.
 
-Whoever starts it (lrtui/launch.py) talks to it in lines of JSON. Once a race runs it is on its own: its only channel is
+Whoever starts it (lrtui/client/launcher.py) talks to it in lines of JSON. Once a race runs it is on its own: its only channel is
 the run's database.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from lrtui.core import environment
-from lrtui.core.crewtalk import Answer, Request
 from lrtui.core.errors import LrtuiError
-from lrtui.core.owncode import code_refs
+from lrtui.core.protocol.launch_protocol import Answer, Request
+from lrtui.core.scenario import environment
+from lrtui.core.scenario.user_code_files import code_refs
 from lrtui.store.rundir import CREW_LOG
 from lrtui.store.writer import create_run
 from lrtui.training.crew import Crew

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from torch.optim import Optimizer, lr_scheduler, swa_utils
 
-from lrtui.core import expression
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.spec import Interval, ScheduleSpec
+from lrtui.core.scenario import expression
+from lrtui.core.scenario.spec import Interval, ScheduleSpec
 from lrtui.training import formulas, task as tasks
 from lrtui.training.greedy import GreedyLR
 from lrtui.training.optimizers import has_own_rate

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import msgspec
 from torch.utils.data import DataLoader, IterableDataset
 
-from lrtui.core import schedulecheck
-from lrtui.core.catalogue import WANTS_METRIC
-from lrtui.core.crewtalk import Answer, Preview, Request
+from lrtui.core.diagnostics import schedule_check
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.spec import Lane, Race, ScheduleSpec
+from lrtui.core.protocol.launch_protocol import Answer, Preview, Request
+from lrtui.core.scenario.catalogue import WANTS_METRIC
+from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import devices, environment, task as tasks
 from lrtui.training.batches import loader
@@ -110,9 +110,9 @@ def _preview(request: Request, lane: Lane, shape: Shape) -> Preview:
                                 f"expected {_own_name(spec)} to take what the scenario gives it") from error
         raise ScenarioError(f"{_place(race, lane)} ({what}): {one_line(str(error))}",
                             "expected options that torch accepts") from error
-    certain = not shape.nominal or schedulecheck.is_certain(spec, race.epochs is not None)
+    certain = not shape.nominal or schedule_check.is_certain(spec, race.epochs is not None)
     return msgspec.structs.replace(
-        found, warnings=schedulecheck.warnings(lane, found, certain=certain, validated=shape.validated))
+        found, warnings=schedule_check.warnings(lane, found, certain=certain, validated=shape.validated))
 
 
 def _groups(race: Race) -> list[Group]:
@@ -165,7 +165,7 @@ def _needs_shape(spec: ScheduleSpec | None, race: Race) -> bool:
     if spec is None:
         return False
     return spec.name in WANTS_METRIC or (
-        schedulecheck.counts(spec) and not schedulecheck.is_certain(spec, race.epochs is not None))
+        schedule_check.counts(spec) and not schedule_check.is_certain(spec, race.epochs is not None))
 
 
 def _tried(race: Race) -> Shape | None:

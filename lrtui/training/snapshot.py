@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrtui.core.errors import LrtuiError, SnapshotDamaged, SnapshotUnfit
-from lrtui.core.spec import Lane
+from lrtui.core.scenario.spec import Lane
 from lrtui.training import rng
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from lrtui.core.errors import TaskError
-from lrtui.core.spec import CodeRef, TaskRef
-from lrtui.core.taskref import bundled_file
+from lrtui.core.scenario.spec import CodeRef, TaskRef
+from lrtui.core.scenario.task_ref import bundled_file
 from lrtui.training.imports import import_code
 
 

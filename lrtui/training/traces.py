@@ -7,13 +7,12 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-import lrtui
 from lrtui.core.errors import LrtuiError
-from lrtui.core.taskref import BUNDLED
+from lrtui.core.scenario.task_ref import BUNDLED
 from lrtui.core.text import one_line
 
 MAX_MESSAGE = 300
-_OURS = str(Path(lrtui.__file__).parent)
+_OURS = str(Path(__file__).parents[1])
 _INSTALLED = tuple({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _IN_WORKER = "Original Traceback (most recent call last):"
 """What torch puts into the message of an exception that it brings from a worker of a DataLoader."""

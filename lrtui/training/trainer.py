@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core.events import CREW_GONE
-from lrtui.core.spec import Race
+from lrtui.core.protocol.events import CREW_GONE
+from lrtui.core.scenario.spec import Race
 from lrtui.store.recorder import Recorder
 from lrtui.store.rundir import is_gone
 from lrtui.training.berth import Berth

@@ -14,12 +14,36 @@ from typing import Any, Literal
 import msgspec
 import torch
 
-from lrtui.core.commands import REFUSED, AnyCommand, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, unfit
 from lrtui.core.errors import LrtuiError, SnapshotDamaged
-from lrtui.core.events import Alerted, AnyEvent, Ended, Judged, Noted, RateChanged, Reason, Return, Rewound, StatusChanged, Tag
 from lrtui.core.numbers import rate as rate_words
-from lrtui.core.relegation import rung_steps
-from lrtui.core.spec import Race
+from lrtui.core.protocol.commands import (
+    REFUSED,
+    AnyCommand,
+    Keep,
+    Pause,
+    Resume,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    SetRate,
+    Stop,
+    unfit,
+)
+from lrtui.core.protocol.events import (
+    Alerted,
+    AnyEvent,
+    Ended,
+    Judged,
+    Noted,
+    RateChanged,
+    Reason,
+    Return,
+    Rewound,
+    StatusChanged,
+    Tag,
+)
+from lrtui.core.results.successive_halving import rung_steps
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import torch
 
-import lrtui
-
 _PLACES: list[str] = [str(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 _PLACES += [*site.getsitepackages(), site.getusersitepackages()]
-_PLACES += [str(Path(torch.__file__).parents[1]), str(Path(lrtui.__file__).parent)]
+_PLACES += [str(Path(torch.__file__).parents[1]), str(Path(__file__).parents[1])]
 _INSTALLED = tuple(dict.fromkeys(os.path.realpath(place) + os.sep for place in _PLACES))
 _adopted: set[str] = set()
 

@@ -11,14 +11,14 @@ from textual.events import Event
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from lrtui import settings
+from lrtui.client.follower import Follower
+from lrtui.client.launcher import Crew
+from lrtui.client.lr_finder import Finder, Plan
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
-from lrtui.find import Finder, Plan
-from lrtui.follow import Follower
-from lrtui.launch import Crew
-from lrtui.palette import THEMES
-from lrtui.settings import Settings
+from lrtui.terminal import settings
+from lrtui.terminal.palette import THEMES
+from lrtui.terminal.settings import Settings
 from lrtui.tui import escape, fewer_bytes, keynames, keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.leaving import on_signals

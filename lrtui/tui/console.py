@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lrtui.core import numbers
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import overwritten
 from lrtui.store.rundir import CREW_LOG
 

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from typing import NamedTuple
 
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.store.lookback import Picture, Pictures
 
 

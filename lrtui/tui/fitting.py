@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lrtui.core.axes import CLOCKS, XAxis, whole
-from lrtui.core.limits import Limits
-from lrtui.core.ranges import COLUMNS, ends_well, visible_range, with_beginnings
-from lrtui.core.state import LaneState, RaceState
-from lrtui.core.tracks import track
+from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_beginnings
+from lrtui.core.charts.axes import CLOCKS, XAxis, whole
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.metric_series import track
+from lrtui.core.state.race_state import LaneState, RaceState
 
 if TYPE_CHECKING:
     from lrtui.tui.view import RaceView

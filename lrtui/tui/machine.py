@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from lrtui.core.state import RaceState
+from lrtui.core.state.race_state import RaceState
 from lrtui.store.identity import Process
 from lrtui.tui.machinehistory import History, Shares
 

@@ -14,7 +14,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-from lrtui.palette import Colors, Glyphs, Theme
+from lrtui.terminal.palette import Colors, Glyphs, Theme
 from lrtui.tui.render import glyphs, styles
 
 _OF_256 = re.compile(r"256|kitty|alacritty|ghostty|wezterm|foot|contour|iterm")

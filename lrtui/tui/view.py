@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lrtui.core.axes import XAxis, XKind
-from lrtui.core.descent import Descents
-from lrtui.core.events import Sampled
-from lrtui.core.filter import EVERY, Filter, visible
-from lrtui.core.limits import Limits
-from lrtui.core.standings import Order, Ranked, ranked
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.charts.axes import XAxis, XKind
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.metric_series import quantities
+from lrtui.core.protocol.events import Sampled
+from lrtui.core.results.lane_filter import EVERY, Filter, visible
+from lrtui.core.results.standings import Order, Ranked, ranked
+from lrtui.core.results.time_to_target import Descents
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.core.tracks import quantities
 from lrtui.tui import fitting, keys
 from lrtui.tui.machine import LaneLoad
 

@@ -23,11 +23,11 @@ from terminal import HEIGHT, LRTUI, WIDTH, Terminal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.core import scenario
-from lrtui.core.events import Column, Started, Steps
+from lrtui.client.launcher import Crew
 from lrtui.core.numbers import count
-from lrtui.core.spec import Race
-from lrtui.launch import Crew
+from lrtui.core.protocol.events import Column, Started, Steps
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 from lrtui.store.writer import Writer, create_run, row
 from tests.faults.harness import Contest
 
@@ -38,7 +38,7 @@ LANES, HISTORY, BLOCK = 8, 200_000, 100
 FRESH = """
 import sys, time
 from pathlib import Path
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
 began = time.perf_counter()
 follower = Follower(Path(sys.argv[1]))
 while not follower.caught_up:
@@ -77,7 +77,7 @@ class Watched(Terminal):
 def busy_race(task: str, lanes: int) -> Race:
     """Lanes that keep the machine busy for as long as it takes."""
     raw = {"task": f"models.py:{task}", "epochs": 100_000, "lane": [{"lr": 1e-4 * (index + 1)} for index in range(lanes)]}
-    return scenario.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
+    return scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
 
 
 def keys(folder: str) -> str:
@@ -120,7 +120,7 @@ def attach(folder: str) -> str:
 def long_run(folder: Path) -> Path:
     """A race with a long history that is under way: we are its crew."""
     raw = {"task": "linear-toy", "steps": 10 * HISTORY, "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
-    run = create_run(folder, scenario.parse(raw, source="benchmark", folder=folder))
+    run = create_run(folder, scenario_file.parse(raw, source="benchmark", folder=folder))
     writer = Writer(run, "crew")
     writer.append([row(Started(lane=lane, at=1.0, device="cpu", steps_per_epoch=100, total_steps=10 * HISTORY, parameters=11,
                                init_checksum="a", batch_checksum="b", intra_op_threads=1, validated=False))

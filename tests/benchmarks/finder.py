@@ -21,8 +21,8 @@ sys.path.insert(0, str(HERE.parent / "training"))
 
 from bare import bare_loop  # noqa: E402
 
-from lrtui.core import scenario  # noqa: E402
-from lrtui.find import Finder, Plan, plan, sweep_race  # noqa: E402
+from lrtui.client.lr_finder import Finder, Plan, plan, sweep_race  # noqa: E402
+from lrtui.core.scenario import scenario_file  # noqa: E402
 from lrtui.training import task as tasks  # noqa: E402
 from lrtui.training.loop import Training, train_lane  # noqa: E402
 
@@ -37,7 +37,7 @@ LOW, HIGH = 1e-7, 1e-2
 def make_plan(name: str, points: int) -> Plan:
     """A sweep with Adam over one of the models."""
     raw = {"task": f"models.py:{name}", "batch_size": SIZES[name][0], "epochs": 1, "lane": [{}]}
-    race = scenario.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
+    race = scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
     return plan(race, low=LOW, high=HIGH, points=points)
 
 
@@ -69,7 +69,7 @@ def find_seconds(name: str) -> float:
     """A whole finder, crews and all."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        finder = Finder(plan(scenario.load(name)), Path(folder))
+        finder = Finder(plan(scenario_file.load(name)), Path(folder))
         while not finder.over:
             if finder.due:
                 finder.advance()

@@ -21,10 +21,10 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.core import scenario
-from lrtui.core.events import Column, Started, Steps
-from lrtui.core.state import RaceState, apply
-from lrtui.core.verdicts import verdict
+from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.protocol.events import Column, Started, Steps
+from lrtui.core.scenario import scenario_file
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.layout import arrange, pane_parts
 from lrtui.tui.render import pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
@@ -40,7 +40,7 @@ FIGURES_EVERY = 5
 def make_state(points: int) -> RaceState:
     """A race of lanes that have made so many of 1.2 times as many steps."""
     raw = {"task": "linear-toy", "steps": int(points * 1.2), "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
-    state = RaceState(scenario.parse(raw, source="benchmark", folder=Path()))
+    state = RaceState(scenario_file.parse(raw, source="benchmark", folder=Path()))
     for index in range(LANES):
         apply(state, Started(lane=index, at=0.0, device="cpu", steps_per_epoch=100, total_steps=int(points * 1.2), parameters=11,
                              init_checksum="a", batch_checksum="b", intra_op_threads=1, validated=False))

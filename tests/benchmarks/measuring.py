@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 import torch
 
-from lrtui.core import scenario
-from lrtui.core.detectors import Judge
-from lrtui.core.events import Measured, Steps
+from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.protocol.events import Measured, Steps
+from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import Training, train_lane
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def main() -> None:
     for name in sys.argv[1:] or SIZES:
         batch, steps = SIZES[name]
         raw = {"task": f"models.py:{name}", "batch_size": batch, "steps": steps, "sample_every": 10**6, "lane": [{"lr": 1e-3}]}
-        race = scenario.parse(raw, source="benchmark", folder=HERE)
+        race = scenario_file.parse(raw, source="benchmark", folder=HERE)
         without = msgspec.structs.replace(race, gauge=False)
         seconds(without)
         ratios, shares, bare = [], [], []

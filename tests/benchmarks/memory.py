@@ -19,12 +19,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.core.axes import KINDS, whole
-from lrtui.core.events import Column, Started, Steps
-from lrtui.core.forgetting import all_series
-from lrtui.core.spec import Lane, OptimizerSpec, Race, TaskRef
-from lrtui.core.state import RaceState, apply
-from lrtui.core.tracks import smoothed, track
+from lrtui.core.charts.axes import KINDS, whole
+from lrtui.core.charts.metric_series import smoothed, track
+from lrtui.core.protocol.events import Column, Started, Steps
+from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
+from lrtui.core.state.memory_budget import all_series
+from lrtui.core.state.race_state import RaceState, apply
 
 COLUMNS = ("loss", "applied_lr", "next_lr", "grad_norm", "seconds", "applied_lr/1", "next_lr/1", "applied_lr/2")
 BLOCK, WIDTH = 1000, 200

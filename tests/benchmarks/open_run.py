@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lrtui.core import scenario
-from lrtui.core.events import Column, Ended, Started, Steps
+from lrtui.core.protocol.events import Column, Ended, Started, Steps
+from lrtui.core.scenario import scenario_file
 from lrtui.store.writer import Writer, create_run, row
 
 LANES, STEPS, BLOCK = 8, 1_250_000, 100
@@ -24,11 +24,11 @@ VIEWER = """
 import resource, sys, time
 from pathlib import Path
 began = time.perf_counter()
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
 from lrtui.tui.layout import arrange
 from lrtui.tui.render import pane
 from lrtui.tui.render.canvas import Canvas
-from lrtui.core.verdicts import verdict
+from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.tui.view import RaceView
 follower, view, first = Follower(Path(sys.argv[1])), RaceView(), None
 canvas, layout = Canvas(200, 50), arrange(200, 50, range(8))
@@ -48,7 +48,7 @@ print(f"{first:.2f} {time.perf_counter() - began:.2f} {resource.getrusage(resour
 def make_run(folder: Path) -> Path:
     """The finished run."""
     raw = {"task": "linear-toy", "steps": STEPS, "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
-    run = create_run(folder, scenario.parse(raw, source="benchmark", folder=folder))
+    run = create_run(folder, scenario_file.parse(raw, source="benchmark", folder=folder))
     writer, random = Writer(run, "crew"), np.random.default_rng(0)
     for lane in range(LANES):
         writer.append([row(Started(lane=lane, at=1.0, device="cpu", steps_per_epoch=100, total_steps=STEPS, parameters=11,

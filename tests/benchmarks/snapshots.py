@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core import scenario
-from lrtui.core.events import Snapshotted
-from lrtui.core.spec import Race
+from lrtui.core.protocol.events import Snapshotted
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 from lrtui.store import snapshots as files
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
@@ -39,7 +39,7 @@ SIZES = {"Small": 100, "Middle": 32, "Conv": 32}
 def make_race(name: str) -> Race:
     """One lane, Adam."""
     raw = {"task": f"models.py:{name}", "batch_size": SIZES[name], "steps": 10**7, "sample_every": 10**6, "lane": [{"lr": 1e-3}]}
-    return scenario.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
+    return scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
 
 
 class Alone:

@@ -21,9 +21,9 @@ from terminal import Terminal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.core import scenario
-from lrtui.core.forgetting import all_series
-from lrtui.launch import Crew
+from lrtui.client.launcher import Crew
+from lrtui.core.scenario import scenario_file
+from lrtui.core.state.memory_budget import all_series
 from tests.faults.harness import Contest
 
 HERE = Path(__file__).parent
@@ -68,7 +68,7 @@ def main() -> None:
     asked = parser.parse_args()
     raw = {"task": f"models.py:{asked.task}", "epochs": 10_000_000, "pace": asked.pace, "sample_every": 1000,
            "lane": [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]}
-    race = scenario.parse(raw, source="benchmark", folder=HERE, scenario="soak")
+    race = scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="soak")
     with tempfile.TemporaryDirectory() as runs, Contest(Crew().start(race, Path(runs))) as contest:
         contest.goes_on(by=10)
         terminal = Terminal("watch", runs=runs)

@@ -25,9 +25,9 @@ sys.path.insert(0, str(HERE.parent / "training"))
 
 from bare import bare_loop  # noqa: E402
 
-from lrtui.core import scenario  # noqa: E402
-from lrtui.follow import Follower  # noqa: E402
-from lrtui.launch import Crew  # noqa: E402
+from lrtui.client.follower import Follower  # noqa: E402
+from lrtui.client.launcher import Crew  # noqa: E402
+from lrtui.core.scenario import scenario_file  # noqa: E402
 from lrtui.store.recorder import Recorder  # noqa: E402
 from lrtui.store.writer import create_run  # noqa: E402
 from lrtui.training import task as tasks  # noqa: E402
@@ -51,7 +51,7 @@ def make_race(name: str, epochs: int):
     """Eight lanes, Adam at eight rates."""
     lanes = [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]
     raw = {"task": f"models.py:{name}", "batch_size": SIZES[name][0], "epochs": epochs, "lane": lanes}
-    return scenario.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
+    return scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
 
 
 def bare_seconds(race) -> float:

@@ -24,10 +24,11 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core import scenario
-from lrtui.core.detectors import Findings, Smooth
-from lrtui.core.events import Alerted, Judged, Steps
-from lrtui.core.thresholds import TIMES_BEST
+from lrtui.core.diagnostics.detectors import Smooth
+from lrtui.core.protocol.events import Alerted, Judged, Steps
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.protocol.thresholds import TIMES_BEST
+from lrtui.core.scenario import scenario_file
 from lrtui.training import rng
 from lrtui.training.batch import batch_length
 from lrtui.training.datasets import datasets
@@ -72,7 +73,7 @@ def train(job: tuple[str, str, str, float, int]) -> dict:
     batch_size = batch_size or NOISY[task.rpartition(":")[2]]
     raw = {"task": task, "seed": seed, "steps": steps, "batch_size": batch_size, "sample_every": 10**6,
            "lane": [{"lr": lr, **OPTIMIZERS[name]}]}
-    training = Training(scenario.parse(raw, source="verdicts", folder=HERE), 0, torch.device("cpu"))
+    training = Training(scenario_file.parse(raw, source="verdicts", folder=HERE), 0, torch.device("cpu"))
     start = full_loss(training)
     events = [event for event in train_lane(training) if event is not None]
     alerts = [event.kind for event in events if isinstance(event, Alerted)]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.axes import KINDS, XAxis, whole
-from lrtui.core.events import Column, Ended, Evaluated, Joined, Measured, Rewound, Started, StatusChanged, Steps
-from lrtui.core.series import Window
-from lrtui.core.state import RaceState, apply
-from lrtui.core.tracks import Track, track
+from lrtui.core.charts.axes import KINDS, XAxis, whole
+from lrtui.core.charts.metric_series import Track, track
+from lrtui.core.protocol.events import Column, Ended, Evaluated, Joined, Measured, Rewound, Started, StatusChanged, Steps
+from lrtui.core.series.series import Window
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_series import assert_same
 from .test_state import make_race, started

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core import thresholds
-from lrtui.core.baseline import Baseline, Promise, Reach, deviation_of, mean_of, spread_of, widened
-from lrtui.core.detectors import Judge
+from lrtui.core.diagnostics.baseline import Baseline, Promise, Reach, deviation_of, mean_of, spread_of, widened
+from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.protocol import thresholds
 
 NOISES = {
     "squares": lambda draw, size: draw.normal(size=size) ** 2,

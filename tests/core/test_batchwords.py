@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from lrtui.core import scenario
-from lrtui.core.axes import whole
-from lrtui.core.batchwords import batch_size, batch_words
-from lrtui.core.differences import differences
-from lrtui.core.events import Column, Started, Steps
-from lrtui.core.state import RaceState, apply
+from lrtui.core.charts.axes import whole
+from lrtui.core.protocol.events import Column, Started, Steps
+from lrtui.core.results.batch_size import batch_size, batch_words
+from lrtui.core.results.differences import differences
+from lrtui.core.scenario import scenario_file
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.plain import _race
 from lrtui.report.pagedata import page_data
 from lrtui.report.repeat import proof
 from lrtui.tui.render.pane import number_lines
 from lrtui.tui.render.panels import fairness
 
-RACE = scenario.parse({"task": "straight-line", "steps": 40, "batch_size": 8, "lane": [{"lr": 0.1}, {"lr": 0.2}]}, source="test",
-                      folder=Path("/nowhere"))
+RACE = scenario_file.parse({"task": "straight-line", "steps": 40, "batch_size": 8, "lane": [{"lr": 0.1}, {"lr": 0.2}]},
+                           source="test", folder=Path("/nowhere"))
 BEGUN = Started(lane=0, at=1.0, device="cpu", steps_per_epoch=10, total_steps=40, parameters=3, init_checksum="abcdef",
                 batch_checksum="123456", intra_op_threads=1, validated=False)
 

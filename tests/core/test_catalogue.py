@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler, swa_utils
 
-from lrtui.core import catalogue
-from lrtui.core.catalogue import Option
+from lrtui.core.scenario import catalogue
+from lrtui.core.scenario.catalogue import Option
 
 HIDDEN = {"self", "params", "optimizer", "lr", "last_epoch", "schedulers", "scale_fn", "differentiable"}
 OURS = {own.name for own in catalogue._OWN}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.descent import AT_ONCE, FINE, Descent, Descents
-from lrtui.core.detectors import Smooth
-from lrtui.core.events import Joined, Rewound
-from lrtui.core.state import apply
+from lrtui.core.diagnostics.detectors import Smooth
+from lrtui.core.protocol.events import Joined, Rewound
+from lrtui.core.results.time_to_target import AT_ONCE, FINE, Descent, Descents
+from lrtui.core.state.race_state import apply
 
 from .test_standings import race_of
 from .test_state import steps

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core import thresholds as limits
-from lrtui.core.detectors import Divergence, Findings, Judge, Plateau, Shaking, Smooth, Spikes, early_steps
+from lrtui.core.diagnostics.detectors import Divergence, Judge, Plateau, Shaking, Smooth, Spikes
+from lrtui.core.protocol import thresholds
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.protocol.thresholds import early_steps
 
 ANY = st.lists(st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, -1.7e308, 0.0, 5e-324]), max_size=60)
 TAME = st.lists(st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf]), max_size=60)
@@ -42,7 +44,7 @@ def said_at(losses, total=TOTAL, hot=False):
     return [(step, said) for step, loss in enumerate(losses) if (said := rule.update(loss, hot))]
 
 
-def first_after(holds, patience=limits.PATIENCE, early=EARLY):
+def first_after(holds, patience=thresholds.PATIENCE, early=EARLY):
     """The first step from which something has held for so many steps in a row, none of them in the early window."""
     lasted = 0
     for step, held in enumerate(holds):
@@ -120,7 +122,7 @@ class TestDivergence:
         losses = [1.0] * 5 + [1.5] * 300  # never four times the best, always above 1.2 times the start
         assert all(value > 1.2 for value in lower_average(losses)[EARLY:])
         step, words = said_at(losses)[0]
-        assert step == EARLY + limits.PATIENCE - 1
+        assert step == EARLY + thresholds.PATIENCE - 1
         assert words == f"smoothed loss {lower_average(losses)[step]:.4g} is above 1.2 times its start"
 
     def test_a_loss_at_exactly_the_threshold_is_no_divergence(self):
@@ -129,7 +131,7 @@ class TestDivergence:
 
     @pytest.mark.parametrize("total", [50, 250, 10**6])
     def test_the_wait_is_as_long_as_the_early_window(self, total):
-        assert said_at([1.0] * 5 + [3.0] * 300, total)[0][0] == early_steps(total) + limits.PATIENCE - 1
+        assert said_at([1.0] * 5 + [3.0] * 300, total)[0][0] == early_steps(total) + thresholds.PATIENCE - 1
 
     def test_a_while_above_its_start_that_ends_in_time_is_none(self):
         losses = [1.0] * 120 + [8.0] * 4  # both averages are above 1.2 for as long as the faster takes to sink again
@@ -139,13 +141,13 @@ class TestDivergence:
         while min(rule.fast.value, rule.slow.value) > 1.2:
             assert rule.update(0.5) is None
             above += 1
-        assert 0 < above < limits.PATIENCE
+        assert 0 < above < thresholds.PATIENCE
         assert [rule.update(1.0) for _ in range(100)] == [None] * 100
 
     def test_what_it_has_recovered_from_does_not_count_although_the_slow_average_still_shows_it(self):
         losses = [1.0] * 120 + [45.0] + [0.5] * 200
         slow = [by_hand(losses[: step + 1], 0.98) for step in range(len(losses))]
-        assert sum(value > 1.2 for value in slow[121:]) > limits.PATIENCE
+        assert sum(value > 1.2 for value in slow[121:]) > thresholds.PATIENCE
         assert said_at(losses) == []
 
     def test_each_rule_needs_its_own_twenty_steps(self):
@@ -154,7 +156,7 @@ class TestDivergence:
             rule.update(loss)
         rises = [5.0] * 60
         held = [rule.update(loss) for loss in rises]
-        assert held.index(next(filter(None, held))) >= limits.PATIENCE - 1
+        assert held.index(next(filter(None, held))) >= thresholds.PATIENCE - 1
 
     def test_a_million_times_its_start_is_divergence_at_once_even_in_the_early_window(self):
         losses = [1.0] * 10 + [1e6 * 8.0, 1e6 * 80.0]
@@ -167,7 +169,7 @@ class TestDivergence:
         losses = [1.0] * 5 + [1.1] * 300
         assert said_at(losses) == []
         step, words = said_at(losses, hot=True)[0]
-        assert step == EARLY + limits.PATIENCE - 1
+        assert step == EARLY + thresholds.PATIENCE - 1
         assert words == f"smoothed loss {lower_average(losses)[step]:.4g} is not below its start, and the rate is too hot"
 
     def test_a_hot_lane_that_is_below_its_start_is_none(self):
@@ -213,8 +215,8 @@ class TestSpikes:
     def test_a_loss_six_deviations_above_the_last_128_is_one(self):
         losses = list(self.NOISE)
         assert self.found(losses) == []
-        window = losses[300 - limits.SPIKE_WINDOW : 300]
-        edge = float(np.mean(window) + limits.SPIKE_SIGMAS * np.std(window))
+        window = losses[300 - thresholds.SPIKE_WINDOW : 300]
+        edge = float(np.mean(window) + thresholds.SPIKE_SIGMAS * np.std(window))
         losses[300] = edge * (1 + 1e-9)
         assert self.found(losses) == [300]
         losses[300] = edge * (1 - 1e-9)
@@ -323,7 +325,7 @@ class TestTheWord:
         assert self.word(early_gain=math.nan) == "none"
 
     @pytest.mark.parametrize(("gain", "word"), [
-        (-5.0, "hot"), (0.499, "hot"), (limits.HOT, "ok"), (limits.COLD, "ok"), (0.966, "cold"), (1.5, "cold")])
+        (-5.0, "hot"), (0.499, "hot"), (thresholds.HOT, "ok"), (thresholds.COLD, "ok"), (0.966, "cold"), (1.5, "cold")])
     def test_the_median_gain_decides(self, gain, word):
         assert self.word(early_gain=gain, progress=0.6) == word
 
@@ -401,7 +403,7 @@ class TestJudge:
                 if at == step:
                     judge.measured(at, gain)
             said.append(judge.update(loss)[0])
-        assert next(step for step, words in enumerate(said) if words) == EARLY + limits.PATIENCE - 1
+        assert next(step for step, words in enumerate(said) if words) == EARLY + thresholds.PATIENCE - 1
 
     def test_the_gradient_is_over_what_it_was_at_the_beginning(self):
         norms = [10.0, 20.0, None, 30.0, 40.0, math.nan, 50.0, None, 0.3]

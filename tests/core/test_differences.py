@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrtui.core import scenario
-from lrtui.core.differences import differences
-from lrtui.core.events import Joined, RateChanged
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Joined, RateChanged
+from lrtui.core.results.differences import differences
+from lrtui.core.scenario import scenario_file
+from lrtui.core.state.race_state import RaceState, apply
 
 
 def race(*lanes: dict[str, object], **keys: object) -> RaceState:
     raw = {"title": "a race", "task": "sprite-generator", "steps": 100, "seed": 7, **keys, "lane": [
         {"name": f"lane {number}", **lane} for number, lane in enumerate(lanes)]}
-    return RaceState(scenario.parse(raw, source="test", folder=Path(), scenario="test"))
+    return RaceState(scenario_file.parse(raw, source="test", folder=Path(), scenario="test"))
 
 
 def found(state: RaceState) -> dict[str, tuple[str, ...]]:

@@ -6,9 +6,9 @@ import re
 import msgspec
 import pytest
 
-from lrtui.core import effective
-from lrtui.core.spec import OptimizerSpec, ScheduleSpec
-from lrtui.core.state import RaceState, apply
+from lrtui.core.diagnostics import rate_report
+from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import make_race, measured, started, steps
 
@@ -28,26 +28,26 @@ def lane_with(optimizer="Adam", options=(), numbers=NUMBERS, **columns):
 
 
 def rows(lane):
-    return {name: (value, words) for name, value, words in effective.explained(lane)}
+    return {name: (value, words) for name, value, words in rate_report.explained(lane)}
 
 
 def test_rates_are_those_of_the_last_step_and_of_the_last_sample_that_has_them():
-    found = effective.rates(lane_with())
-    assert found == effective.Rates(0.125, 0.0625, 0.0123, 0.00111, 0.00222, 0.00333, 0.0456, -2.7)
+    found = rate_report.rates(lane_with())
+    assert found == rate_report.Rates(0.125, 0.0625, 0.0123, 0.00111, 0.00222, 0.00333, 0.0456, -2.7)
 
 
 def test_further_groups_have_their_own():
     lane = lane_with(**{f"{name}/1": value / 2 for name, value in NUMBERS.items()})
-    assert effective.groups(lane) == 1  # by the rates recorded at each step
-    assert effective.rates(lane, 1).step_size == 0.0123 / 2
-    assert math.isnan(effective.rates(lane, 1).applied)
+    assert rate_report.groups(lane) == 1  # by the rates recorded at each step
+    assert rate_report.rates(lane, 1).step_size == 0.0123 / 2
+    assert math.isnan(rate_report.rates(lane, 1).applied)
 
 
 def test_before_the_first_step_nothing_is_known_and_said_to_be():
     lane = RaceState(make_race(1)).lanes[0]
-    assert all(map(math.isnan, effective.rates(lane)))
-    assert effective.groups(lane) == 1
-    assert [value for _, value, _ in effective.explained(lane)] == ["–"] * 6
+    assert all(map(math.isnan, rate_report.rates(lane)))
+    assert rate_report.groups(lane) == 1
+    assert [value for _, value, _ in rate_report.explained(lane)] == ["–"] * 6
 
 
 def test_each_number_stands_in_its_line_with_those_that_it_is_made_of():
@@ -91,7 +91,7 @@ def test_a_ratio_is_a_share_of_the_weights(ratio, words):
 
 
 def test_nothing_is_written_in_a_way_that_no_one_would():
-    for name, value, words in effective.explained(lane_with("Rprop")):
+    for name, value, words in rate_report.explained(lane_with("Rprop")):
         assert not re.search(r"\d{7,}|nan", f"{name} {value} {words}")
 
 
@@ -101,7 +101,7 @@ def schedule(name, *children, **options):
 
 class TestCaveats:
     def said(self, optimizer="Adam", plan=None, **options):
-        return effective.caveats(OptimizerSpec(optimizer, options), plan)
+        return rate_report.caveats(OptimizerSpec(optimizer, options), plan)
 
     @pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "NAdam", "RAdam", "Adamax", "Adagrad", "ASGD"])
     def test_most_have_none(self, name):

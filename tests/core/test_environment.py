@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lrtui.core import environment, scenario
-from lrtui.core.spec import Race
+from lrtui.core.scenario import environment, scenario_file
+from lrtui.core.scenario.spec import Race
 
 READS = '''
 import os
@@ -34,7 +34,7 @@ def race(tmp_path: Path) -> Race:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "config.py").write_text("from os import getenv\nX = getenv('BY_DEEP')\n")
     (tmp_path / "unused.py").write_text("import os\nX = os.environ['BY_NOBODY']\n")
-    return scenario.parse({"task": "task.py:Task", "steps": 3, "lane": [{"lr": 0.1}]}, source="test", folder=tmp_path)
+    return scenario_file.parse({"task": "task.py:Task", "steps": 3, "lane": [{"lr": 0.1}]}, source="test", folder=tmp_path)
 
 
 def kept(race: Race, **variables: str) -> dict[str, str]:
@@ -76,7 +76,7 @@ def test_relative_entries_of_the_path_of_modules_become_absolute(race):
 
 
 def test_a_bundled_race_needs_nothing():
-    assert kept(scenario.load("linear"), HF_HOME="x", PYTHONPATH="y") == {}
+    assert kept(scenario_file.load("linear"), HF_HOME="x", PYTHONPATH="y") == {}
 
 
 def test_files_that_import_each_other_or_cannot_be_parsed_do_no_harm(tmp_path, race):

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from hypothesis import given, strategies as st
 
-from lrtui.core.epochs import Epochs
-from lrtui.core.events import Evaluated
+from lrtui.core.protocol.events import Evaluated
+from lrtui.core.state.epochs import Epochs
 
 METRICS = st.dictionaries(st.sampled_from(["val_loss", "acc"]), st.sampled_from([0.25, 1e300, math.nan, math.inf]))
 MOVES = st.lists(st.tuples(st.sampled_from(["next", "again", "cut"]), st.integers(0, 60), METRICS), max_size=30)

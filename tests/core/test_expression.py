@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.expression import ExpressionError, is_reference, parse
+from lrtui.core.scenario.expression import ExpressionError, is_reference, parse
 
 AT = {"step": 3.0, "epoch": 3.0, "total": 10.0}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, strategies as st
 
-from lrtui.core import scenario
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Alerted, Ended, Joined, RateChanged
-from lrtui.core.filter import EVERY, KEYS, MEASURES, matches, option_names, parse, visible
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Alerted, Ended, Joined, RateChanged
+from lrtui.core.results.lane_filter import EVERY, KEYS, MEASURES, matches, option_names, parse, visible
+from lrtui.core.scenario import scenario_file
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import started, steps
 
@@ -27,7 +27,7 @@ LOSSES = {0: 1.0, 1: 0.2, 2: 0.5}
 def race() -> RaceState:
     """Lanes A to D: three that are ten steps far at these losses, of which B is NaN, and one that waits; E is a fork of C."""
     raw = {"title": "a race", "task": "sprite-generator", "steps": 100, "lane": LANES}
-    state = RaceState(scenario.parse(raw, source="test", folder=Path(), scenario="test"))
+    state = RaceState(scenario_file.parse(raw, source="test", folder=Path(), scenario="test"))
     for lane, loss in LOSSES.items():
         apply(state, started(lane))
         apply(state, steps([loss] * 10, lane=lane))

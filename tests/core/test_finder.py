@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from lrtui.core.finder import FEWEST_POINTS, LEAST_USABLE, RULES, bounds, find, minimum, slide, smoothed, steep, valley
+from lrtui.core.results.lr_suggestions import (
+    FEWEST_POINTS,
+    LEAST_USABLE,
+    RULES,
+    bounds,
+    find,
+    minimum,
+    slide,
+    smoothed,
+    steep,
+    valley,
+)
 
 SWEEPS = json.loads(Path(__file__).with_name("sweeps.json").read_text())
 """Real sweeps of the bundled scenarios from 1e-7 to 10 in 100 points: their losses, and the step that was not finite."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.labels import number_label, short_label, step_labels, y_labels
-from lrtui.core.limits import Limits
-from lrtui.core.rounding import nice
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.labels import number_label, short_label, step_labels, y_labels
+from lrtui.core.charts.rounding import nice
 
 VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 

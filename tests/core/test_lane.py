@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from lrtui.core.detectors import Findings
-from lrtui.core.events import (
+from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.protocol.events import (
     Alerted,
     Column,
     Ended,
@@ -23,11 +23,11 @@ from lrtui.core.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.result import result
-from lrtui.core.sentences import lane_sentence, race_sentences
-from lrtui.core.standings import standings
-from lrtui.core.state import RaceState, apply, presume
-from lrtui.core.verdicts import verdict
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.results.race_result import result
+from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.results.standings import standings
+from lrtui.core.state.race_state import RaceState, apply, presume
 
 from .test_state import fold, make_race, measured, started, steps
 from .test_verdicts import HOT

@@ -7,15 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lrtui.core import scenario
 from lrtui.core.errors import ScenarioError
-from lrtui.core.lanewords import distinct, forked_name, joining, lane_from_words, lane_words
-from lrtui.core.owncode import own_code
-from lrtui.core.spec import Lane, OptimizerSpec
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.lane_syntax import distinct, forked_name, joining, lane_from_words, lane_words
+from lrtui.core.scenario.spec import Lane, OptimizerSpec
+from lrtui.core.scenario.user_code_files import own_code
 
 PLAIN = Lane("B", "plain", OptimizerSpec("SGD", {"momentum": 0.9}), 0.1)
 LANES = [pytest.param(lane, id=f"{path.stem} {lane.letter}")
-         for path in scenario.bundled() for lane in scenario.load(str(path)).lanes]
+         for path in scenario_file.bundled() for lane in scenario_file.load(str(path)).lanes]
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -31,7 +31,7 @@ def test_every_lane_of_every_scenario_is_the_same_when_its_words_are_read(lane):
     {"name": "ChainedScheduler", "schedulers": [{"name": "ExponentialLR", "gamma": 0.9}, {"name": "ConstantLR"}]}])
 def test_so_is_one_with_a_schedule_made_of_others(schedule):
     raw = {"task": "sprite-generator", "steps": 9, "lane": [{"lr": 0.1, "schedule": schedule}]}
-    (lane,) = scenario.parse(raw, source="test", folder=Path()).lanes
+    (lane,) = scenario_file.parse(raw, source="test", folder=Path()).lanes
     assert lane_from_words(lane, lane_words(lane)) == lane
 
 
@@ -40,7 +40,7 @@ def test_so_is_one_with_a_schedule_of_a_persons_own_wherever_one_is(tmp_path, mo
     raw = {"task": "sprite-generator", "steps": 9, "lane": [
         {"lr": 0.1, "schedule": {"name": "own.py:Mine", "depth": 2}},
         {"lr": 0.1, "schedule": {"name": "LambdaLR", "lr_lambda": "own.py:factor"}}]}
-    race = scenario.parse(raw, source="test", folder=tmp_path)
+    race = scenario_file.parse(raw, source="test", folder=tmp_path)
     monkeypatch.chdir("/")
     for lane in race.lanes:
         assert lane_from_words(lane, lane_words(lane)).schedule == lane.schedule
@@ -77,7 +77,7 @@ def test_what_will_not_do_is_refused(text, said):
 
 
 def test_a_lane_that_joins_has_the_next_letter_and_a_name_of_its_own():
-    race = scenario.parse({"task": "sprite-generator", "steps": 9, "lane": [{"name": "one"}, {"name": "one fork"}]},
+    race = scenario_file.parse({"task": "sprite-generator", "steps": 9, "lane": [{"name": "one"}, {"name": "one fork"}]},
                           source="test", folder=Path())
     assert (joining(race, race.lanes[0]).letter, joining(race, race.lanes[0]).name) == ("C", "one 2")
     assert joining(race, race.lanes[0], " a \n name ").name == "a name"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.limits import Limits
+from lrtui.core.charts.axis_limits import Limits
 
 VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 POSITIVE = st.floats(2.0**-100, 2.0**100, width=32)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lrtui.core.events import Alerted, Joined, RateChanged, Rewound, Snapshotted, Spiked
-from lrtui.core.marks import MOST_SPIKES, lane_marks, turns
-from lrtui.core.state import RaceState, apply
+from lrtui.core.charts.marks import MOST_SPIKES, lane_marks, turns
+from lrtui.core.protocol.events import Alerted, Joined, RateChanged, Rewound, Snapshotted, Spiked
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import fold, started, steps
 

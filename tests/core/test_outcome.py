@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from lrtui.core.events import Alerted, Column, Ended, Started, Steps
-from lrtui.core.finder import RULES, find
-from lrtui.core.outcome import conclude, in_order, point_line, result_line
-from lrtui.core.spec import Lane, OptimizerSpec, Race, TaskRef, letter
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Alerted, Column, Ended, Started, Steps
+from lrtui.core.results.finder_result import conclude, in_order, point_line, result_line
+from lrtui.core.results.lr_suggestions import RULES, find
+from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef, letter
+from lrtui.core.state.race_state import RaceState, apply
 
 NAMES = ("valley / 3", "valley", "valley x 3", "valley x 10")
 RATES = (0.01, 0.03, 0.09, 0.3)

@@ -9,17 +9,17 @@ import torch
 from hypothesis import given, strategies as st
 from torch.optim import lr_scheduler
 
-from lrtui.core import scenario
 from lrtui.core.errors import ScenarioError
-from lrtui.core.expression import ExpressionError, from_lambda, parse
-from lrtui.core.lanewords import lane_from_words, lane_words
-from lrtui.core.pasted import plain_name
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.expression import ExpressionError, from_lambda, parse
+from lrtui.core.scenario.lane_syntax import lane_from_words, lane_words
+from lrtui.core.scenario.pasted_python import plain_name
 
 
 def lane_of(schedule=None, **keys):
     lane = {"lr": 0.1, **({"schedule": schedule} if schedule else {}), **keys}
     raw = {"task": "sprite-generator", "epochs": 10, "lane": [lane]}
-    return scenario.parse(raw, source="race.toml", folder=scenario.BUNDLED).lanes[0]
+    return scenario_file.parse(raw, source="race.toml", folder=scenario_file.BUNDLED).lanes[0]
 
 
 SAME = [
@@ -73,9 +73,9 @@ def test_so_it_is_in_every_place_where_a_schedule_may_be_named(pasted):
     lane = lane_of(pasted)
     assert lane_from_words(lane_of(), f"schedule={pasted}").schedule == lane.schedule
     assert lane_from_words(lane, lane_words(lane)) == lane
-    swept = scenario.parse(
-        scenario.overlay({"task": "sprite-generator", "epochs": 3, "lane": [{}]}, {"lanes.schedule": pasted}, "flags"),
-        source="flags", folder=scenario.BUNDLED).lanes[0]
+    swept = scenario_file.parse(
+        scenario_file.overlay({"task": "sprite-generator", "epochs": 3, "lane": [{}]}, {"lanes.schedule": pasted}, "flags"),
+        source="flags", folder=scenario_file.BUNDLED).lanes[0]
     assert swept.schedule == lane.schedule
 
 
@@ -146,7 +146,7 @@ def test_the_rate_of_a_pasted_optimizer_is_the_lanes_affair(pasted):
 def test_the_defaults_of_an_optimizer_are_its_own_however_it_is_named():
     raw = {"task": "sprite-generator", "epochs": 3, "defaults": {"optimizer": "SGD", "momentum": 0.9},
            "lane": [{"optimizer": "torch.optim.SGD", "lr": 0.1}, {"optimizer": "torch.optim.Adam", "lr": 0.1}]}
-    sgd, adam = scenario.parse(raw, source="race.toml", folder=scenario.BUNDLED).lanes
+    sgd, adam = scenario_file.parse(raw, source="race.toml", folder=scenario_file.BUNDLED).lanes
     assert (sgd.optimizer.options, adam.optimizer.options) == ({"momentum": 0.9}, {})
 
 

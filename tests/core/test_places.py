@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
-from lrtui.core import scenario
-from lrtui.core.places import PlacedTable, PlacedText, lines, place_of, placed
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.toml_source import PlacedTable, PlacedText, lines, place_of, placed
 
 TRICKY = '''a.b."c.d" = 1.5  # [x]
 date = 1979-05-27 07:32:00
@@ -59,7 +59,7 @@ def test_each_key_has_the_line_where_it_stands():
     assert found["sweep", "schedule", 1, "name"] == 27
 
 
-@pytest.mark.parametrize("text", [TRICKY, TRICKY.replace("\n", "\r\n"), *(p.read_text() for p in scenario.bundled())])
+@pytest.mark.parametrize("text", [TRICKY, TRICKY.replace("\n", "\r\n"), *(p.read_text() for p in scenario_file.bundled())])
 def test_whatever_tomllib_reads_has_a_line_and_nothing_else_has(text):
     tables = tomllib.loads(text)
     found = lines(text)
@@ -103,7 +103,7 @@ PLACES = {
 def test_a_lane_knows_where_its_schedule_stands(name, tmp_path):
     text, places = PLACES[name]
     (tmp_path / "race.toml").write_text(HEAD + text)
-    assert [lane.schedule_at for lane in scenario.load(str(tmp_path / "race.toml")).lanes] == places
+    assert [lane.schedule_at for lane in scenario_file.load(str(tmp_path / "race.toml")).lanes] == places
 
 
 @pytest.mark.parametrize(("changes", "places"), [
@@ -113,4 +113,4 @@ def test_a_lane_knows_where_its_schedule_stands(name, tmp_path):
 ])
 def test_a_flag_is_a_place_too_and_a_sweep_by_flags_keeps_the_lines(changes, places, tmp_path):
     (tmp_path / "race.toml").write_text(HEAD + '[[lane]]\nschedule = "linear"\n[[lane]]\n')
-    assert [lane.schedule_at for lane in scenario.load(str(tmp_path / "race.toml"), changes).lanes] == places
+    assert [lane.schedule_at for lane in scenario_file.load(str(tmp_path / "race.toml"), changes).lanes] == places

@@ -5,15 +5,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lrtui.core import scenario
 from lrtui.core.errors import ScenarioError
-from lrtui.core.spec import Race
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 
 RAW = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}]}
 
 
 def parsed(**keys):
-    return scenario.parse({**RAW, **keys}, source="x.toml", folder=Path())
+    return scenario_file.parse({**RAW, **keys}, source="x.toml", folder=Path())
 
 
 def test_nothing_said_is_stop_for_nan_and_warn_for_divergence():
@@ -52,5 +52,5 @@ def test_a_run_of_before_there_were_policies_can_still_be_read():
 
 
 def test_a_flag_goes_before_the_file():
-    merged = scenario.overlay({**RAW, "on_divergence": "warn"}, {"on_divergence": "stop"}, "flags")
-    assert scenario.parse(merged, source="x", folder=Path()).on_divergence == "stop"
+    merged = scenario_file.overlay({**RAW, "on_divergence": "warn"}, {"on_divergence": "stop"}, "flags")
+    assert scenario_file.parse(merged, source="x", folder=Path()).on_divergence == "stop"

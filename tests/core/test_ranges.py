@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.ranges import visible_range
-from lrtui.core.series import Series
+from lrtui.core.charts.autoscale import visible_range
+from lrtui.core.series.series import Series
 
 from .test_series import walks
 

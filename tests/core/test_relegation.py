@@ -5,11 +5,11 @@ import math
 import pytest
 
 from lrtui.core.errors import ScenarioError
-from lrtui.core.events import Column, Ended, Rewound, Started, StatusChanged, Steps
-from lrtui.core.racekeeping import read_relegation, read_snapshots
-from lrtui.core.relegation import Rungs
-from lrtui.core.spec import Relegation, Snapshots
-from lrtui.core.table import Table
+from lrtui.core.protocol.events import Column, Ended, Rewound, Started, StatusChanged, Steps
+from lrtui.core.results.successive_halving import Rungs
+from lrtui.core.scenario.race_policies import read_relegation, read_snapshots
+from lrtui.core.scenario.spec import Relegation, Snapshots
+from lrtui.core.scenario.toml_table import Table
 
 
 def started(lane, total=90):

@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core import thresholds as limits
-from lrtui.core.detectors import early_steps
-from lrtui.core.sampling import Sampling
+from lrtui.core.diagnostics.sampling import Sampling
+from lrtui.core.protocol import thresholds
+from lrtui.core.protocol.thresholds import early_steps
 
 TOTALS = st.integers(1, 5000)
 
@@ -22,13 +22,13 @@ def test_the_first_step_is_measured_and_the_early_window_is_covered_evenly(total
     assert early[0] == 0
     gaps = [b - a for a, b in pairwise(early)]
     assert not gaps or max(gaps) - min(gaps) <= 1
-    assert len(early) == min(total, limits.EARLY_SAMPLES) or total < early_steps(total)
+    assert len(early) == min(total, thresholds.EARLY_SAMPLES) or total < early_steps(total)
 
 
 @given(TOTALS)
 def test_later_ones_lie_a_fixed_number_of_steps_apart(total):
     late = [step for step in measured(total) if step >= early_steps(total)]
-    assert late == list(range(early_steps(total), total, limits.LATE_STRIDE))
+    assert late == list(range(early_steps(total), total, thresholds.LATE_STRIDE))
 
 
 @given(TOTALS, st.permutations(range(0, 5000, 7)))
@@ -39,7 +39,7 @@ def test_the_order_of_questions_makes_no_difference(total, order):
 
 @pytest.mark.parametrize("total", [100, 250, 400, 1000, 20_000])
 def test_a_lane_is_measured_at_a_small_share_of_its_steps(total):
-    assert len(measured(total)) <= limits.EARLY_SAMPLES + total / limits.LATE_STRIDE
+    assert len(measured(total)) <= thresholds.EARLY_SAMPLES + total / thresholds.LATE_STRIDE
 
 
 def test_only_early_steps_are_compared_with_the_initial_weights():

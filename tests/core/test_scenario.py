@@ -12,10 +12,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core import catalogue, scenario
 from lrtui.core.errors import LrtuiError
-from lrtui.core.scenario import BUNDLED, overlay, parse
-from lrtui.core.spec import OptimizerSpec, Race, ScheduleSpec, TaskRef
+from lrtui.core.scenario import catalogue, scenario_file
+from lrtui.core.scenario.scenario_file import BUNDLED, overlay, parse
+from lrtui.core.scenario.spec import OptimizerSpec, Race, ScheduleSpec, TaskRef
 
 TASK = "class Mine:\n    pass\n\n\nclass Other:\n    pass\n"
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -38,7 +38,7 @@ def written(folder, text, name="race.toml"):
 
 
 def race(folder, text, changes=None):
-    return scenario.load(str(written(folder, text)), changes)
+    return scenario_file.load(str(written(folder, text)), changes)
 
 
 def assert_fit_to_be_shown(error):
@@ -290,7 +290,7 @@ def test_a_bad_scenario_is_refused_with_file_key_and_what_was_expected(text, wor
 )
 def test_a_scenario_that_is_not_there_is_refused(name):
     with pytest.raises(LrtuiError) as refused:
-        scenario.load(name)
+        scenario_file.load(name)
     assert_fit_to_be_shown(refused.value)
 
 
@@ -303,22 +303,22 @@ def test_what_a_shell_hands_over_that_is_no_text_is_refused(word, folder):
         str(refused.value).encode("utf-8")
     assert race(folder, LANE, {"title": word}).title.encode("utf-8")
     with pytest.raises(LrtuiError):
-        scenario.load(word)
+        scenario_file.load(word)
 
 
 def test_the_nearest_bundled_scenario_is_named():
     with pytest.raises(LrtuiError, match='did you mean "lr-dial"'):
-        scenario.load("lr-dail")
+        scenario_file.load("lr-dail")
 
 
 def test_the_name_of_a_file_is_shown_without_escape_sequences(folder):
     path = written(folder, "seeed = 1\n", "\x1b[31mred\nline\x07.toml")
     with pytest.raises(LrtuiError) as refused:
-        scenario.load(str(path))
+        scenario_file.load(str(path))
     assert_fit_to_be_shown(refused.value)
     written(folder, b"\xff", path.name)
     with pytest.raises(LrtuiError) as refused:
-        scenario.load(str(path))
+        scenario_file.load(str(path))
     assert_fit_to_be_shown(refused.value)
 
 
@@ -495,9 +495,9 @@ def test_a_file_task_is_sought_beside_the_scenario_not_in_the_working_folder(fol
     assert race(folder, 'task = "task.py:Other"\nsteps = 1\n[[lane]]\n').task == TaskRef("file", str(folder / "task.py"), "Other")
     (folder / "deeper").mkdir()
     path = written(folder / "deeper", 'task = "../task.py:Other"\nsteps = 1\n[[lane]]\n')
-    assert scenario.load(str(path)).task == TaskRef("file", str(folder / "task.py"), "Other")
+    assert scenario_file.load(str(path)).task == TaskRef("file", str(folder / "task.py"), "Other")
     path.write_text(f'task = "{folder}/task.py:Mine"\nsteps = 1\n[[lane]]\n')
-    assert scenario.load(str(path)).task == TaskRef("file", str(folder / "task.py"), "Mine")
+    assert scenario_file.load(str(path)).task == TaskRef("file", str(folder / "task.py"), "Mine")
 
 
 def test_a_module_task_is_sought_in_the_working_folder_and_never_run(folder, monkeypatch):
@@ -528,11 +528,11 @@ def test_a_task_may_come_by_its_name_in_any_way(source, folder):
     assert race(folder, 'task = "other_ways.py:Mine"\nsteps = 1\n[[lane]]\n').task.name == "Mine"
 
 
-@pytest.mark.parametrize("path", scenario.bundled(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", scenario_file.bundled(), ids=lambda path: path.stem)
 def test_a_bundled_scenario_works_where_it_is_and_copied_elsewhere(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    here = scenario.load(path.stem)
-    copied = scenario.load(str(shutil.copy(path, tmp_path / path.name)))
+    here = scenario_file.load(path.stem)
+    copied = scenario_file.load(str(shutil.copy(path, tmp_path / path.name)))
     assert msgspec.structs.replace(copied, scenario=here.scenario) == here
     assert here.task.kind == "bundled"
     assert len({lane.name for lane in here.lanes}) == len(here.lanes) >= 2 or len(here.lanes) == 1
@@ -541,9 +541,9 @@ def test_a_bundled_scenario_works_where_it_is_and_copied_elsewhere(path, tmp_pat
 def test_a_scenario_in_the_working_folder_comes_before_a_bundled_one(tmp_path, monkeypatch):
     (tmp_path / "scenarios").mkdir()
     written(tmp_path / "scenarios", 'title = "mine"\n' + LANE, "lr-dial.toml")
-    assert scenario.load("lr-dial").title != "mine"
+    assert scenario_file.load("lr-dial").title != "mine"
     monkeypatch.chdir(tmp_path)
-    assert scenario.load("lr-dial").title == "mine"
+    assert scenario_file.load("lr-dial").title == "mine"
 
 
 # --- flags -------------------------------------------------------------------------------------------------------------
@@ -859,7 +859,7 @@ def test_no_bytes_make_anything_but_tables_or_a_message(raw, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(raw)
     try:
-        assert isinstance(scenario.read(path), dict)
+        assert isinstance(scenario_file.read(path), dict)
     except LrtuiError as refused:
         assert_fit_to_be_shown(refused)
 
@@ -867,12 +867,12 @@ def test_no_bytes_make_anything_but_tables_or_a_message(raw, tmp_path_factory):
 def test_loading_and_refusing_a_scenario_imports_no_torch():
     code = """
 import sys
-from lrtui.core import scenario
+from lrtui.core.scenario import scenario_file
 from lrtui.core.errors import LrtuiError
-for path in scenario.bundled():
-    scenario.load(path.stem)
+for path in scenario_file.bundled():
+    scenario_file.load(path.stem)
 try:
-    scenario.load("lr-dial", {"lanes.optimizer": ["Adm"]})
+    scenario_file.load("lr-dial", {"lanes.optimizer": ["Adm"]})
 except LrtuiError as refused:
     print(refused.message)
 print(sorted(name for name in sys.modules if name.partition(".")[0] in ("torch", "textual", "rich", "plotext")))
@@ -886,7 +886,7 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in ("torch",
 @pytest.mark.parametrize("expect", ["wins", "ok", "hot", "cold", "diverged", "nan"])
 def test_a_lane_may_say_what_is_commonly_told_of_it(expect):
     raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1, "expect": expect}, {"lr": 0.2}]}
-    race = scenario.parse(raw, source="my.toml", folder=Path())
+    race = scenario_file.parse(raw, source="my.toml", folder=Path())
     assert [lane.expect for lane in race.lanes] == [expect, ""]
 
 
@@ -896,7 +896,7 @@ def test_a_lane_may_say_what_is_commonly_told_of_it(expect):
 def test_anything_else_is_refused_by_file_and_key(expect, words):
     raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}, {"lr": 0.1, "expect": expect}]}
     with pytest.raises(LrtuiError) as refused:
-        scenario.parse(raw, source="my.toml", folder=Path())
+        scenario_file.parse(raw, source="my.toml", folder=Path())
     assert refused.value.message.startswith("my.toml: lane 2.expect: ")
     assert words in refused.value.message
     if isinstance(expect, str):
@@ -906,11 +906,11 @@ def test_anything_else_is_refused_by_file_and_key(expect, words):
 @pytest.mark.parametrize(("raw", "gauge"), [({}, True), ({"gauge": False}, False), ({"gauge": True}, True)])
 def test_a_race_is_measured_unless_it_says_otherwise(raw, gauge):
     raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}], **raw}
-    assert scenario.parse(raw, source="my.toml", folder=Path()).gauge is gauge
+    assert scenario_file.parse(raw, source="my.toml", folder=Path()).gauge is gauge
 
 
 def test_the_gauge_is_switched_by_true_and_false_only():
     raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}], "gauge": "no"}
     with pytest.raises(LrtuiError, match=r"my\.toml: gauge: .*") as refused:
-        scenario.parse(raw, source="my.toml", folder=Path())
+        scenario_file.parse(raw, source="my.toml", folder=Path())
     assert "true or false" in refused.value.hint

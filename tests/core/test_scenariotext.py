@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from hypothesis import example, given, strategies as st
 
-from lrtui.core import scenario
-from lrtui.core.scenariotext import scenario_text
-from lrtui.core.spec import Race
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.scenario_text import scenario_text
+from lrtui.core.scenario.spec import Race
 
 LANE = {"optimizer": "SGD", "lr": 0.1}
 RICH = {
@@ -28,7 +28,7 @@ RICH = {
 
 
 def parsed(raw: dict[str, object], name: str = "x") -> Race:
-    return scenario.parse(raw, source="test", folder=Path("/nowhere"), scenario=name)
+    return scenario_file.parse(raw, source="test", folder=Path("/nowhere"), scenario=name)
 
 
 def bare(race: Race) -> Race:
@@ -37,9 +37,9 @@ def bare(race: Race) -> Race:
     return msgspec.structs.replace(race, batch_size_given=True, lanes=lanes)
 
 
-@pytest.mark.parametrize("path", scenario.bundled(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", scenario_file.bundled(), ids=lambda path: path.stem)
 def test_each_bundled_scenario_comes_back(path):
-    race = scenario.load(str(path))
+    race = scenario_file.load(str(path))
     assert bare(parsed(tomllib.loads(scenario_text(race)), race.scenario)) == bare(race)
 
 
@@ -50,7 +50,7 @@ def test_everything_that_a_scenario_can_say_comes_back():
 
 def test_a_schedule_of_ones_own_is_named_by_its_full_path(tmp_path):
     (tmp_path / "own.py").write_text("class Mine:\n    def step(self): ...\n")
-    race = scenario.parse({"task": "straight-line", "steps": 1, "lane": [{"schedule": {"name": "own.py:Mine", "gamma": 2}}]},
+    race = scenario_file.parse({"task": "straight-line", "steps": 1, "lane": [{"schedule": {"name": "own.py:Mine", "gamma": 2}}]},
                           source="test", folder=tmp_path)
     text = scenario_text(race)
     assert f'name = "{tmp_path}/own.py:Mine"' in text
@@ -71,5 +71,5 @@ def test_any_words_come_back(story, title):
 
 
 def test_long_stories_are_broken_into_lines_that_can_be_read():
-    race = scenario.load("lr-dial")
+    race = scenario_file.load("lr-dial")
     assert max(map(len, scenario_text(race).splitlines())) < 130

@@ -5,11 +5,11 @@ import math
 import msgspec
 import pytest
 
-from lrtui.core.detectors import Findings
-from lrtui.core.events import Alerted, Ended, Evaluated, Judged
-from lrtui.core.sentences import _ordinal, lane_sentence, race_sentences
-from lrtui.core.spec import OptimizerSpec, ScheduleSpec
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Judged
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.results.sentences import _ordinal, lane_sentence, race_sentences
+from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import make_race, started, steps
 from .test_verdicts import COLD, HOT, OK, changed

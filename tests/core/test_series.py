@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
-from lrtui.core.series import Series, Window, window_of
+from lrtui.core.series.series import Series, Window, window_of
 
 ODD = st.sampled_from([math.nan, math.inf, -math.inf, 1e38, -1e38, 0.0])
 
@@ -76,7 +76,7 @@ def series_of(values: NDArray[np.float32], block: int = 10**9) -> Series:
 def test_window_equals_reading_every_point(
     walk: NDArray[np.float32], block: int, start: float, span: float, width: int, at_once: int
 ) -> None:
-    with patch("lrtui.core.pyramid.AT_ONCE", at_once):
+    with patch("lrtui.core.series.pyramid.AT_ONCE", at_once):
         window = series_of(walk, block).window(start, start + span, width)
     assert_same(window, slow_window(np.arange(len(walk)) * 1.0, walk, start, start + span, width))
 
@@ -163,7 +163,7 @@ def test_asked_anything_in_any_order_it_says_what_one_that_was_made_at_once_says
             series.thin()  # there is too little for it to forget anything
         else:
             low, high = sorted((len(known) * start // 99, len(known) * stop // 99))
-            with patch("lrtui.core.series.BATCH", 1):
+            with patch("lrtui.core.series.series.BATCH", 1):
                 said = asked(series_of(known), deed, low, high, width)
             found = asked(series, deed, low, high, width)
             if isinstance(said, Window):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.detectors import Smooth
-from lrtui.core.series import Series
-from lrtui.core.smoothing import MEMORY, ROW, Ema, Trailing, accumulated
+from lrtui.core.diagnostics.detectors import Smooth
+from lrtui.core.series.ema import MEMORY, ROW, Ema, Trailing, accumulated
+from lrtui.core.series.series import Series
 
 WEIGHTS = [1e-9, 0.01, 0.3, 0.6, 0.97, 0.999, 0.9999, 0.999999]
 VALUES = st.lists(st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 3e38])), max_size=120)

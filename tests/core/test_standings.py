@@ -6,12 +6,13 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.detectors import Findings, Smooth
-from lrtui.core.events import Alerted, Ended, Joined, Judged
-from lrtui.core.result import result
-from lrtui.core.sentences import lane_sentence
-from lrtui.core.standings import HYSTERESIS, ORDERS, change, common_step, ranked, settled, smoothed_after, standings
-from lrtui.core.state import RaceState, apply
+from lrtui.core.diagnostics.detectors import Smooth
+from lrtui.core.protocol.events import Alerted, Ended, Joined, Judged
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.results.race_result import result
+from lrtui.core.results.sentences import lane_sentence
+from lrtui.core.results.standings import HYSTERESIS, ORDERS, change, common_step, ranked, settled, smoothed_after, standings
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import make_race, measured, started, steps
 

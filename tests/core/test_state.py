@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.detectors import Findings
-from lrtui.core.events import (
+from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.protocol.events import (
     Alerted,
     Column,
     Ended,
@@ -24,9 +24,9 @@ from lrtui.core.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.spec import Lane, OptimizerSpec, Race, TaskRef
-from lrtui.core.state import RaceState, apply
-from lrtui.core.verdicts import verdict
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.reader import merge
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.axes import whole
-from lrtui.core.forgetting import all_series
-from lrtui.core.series import Series, Window
-from lrtui.core.state import RaceState, apply
-from lrtui.core.tracks import smoothed, track
+from lrtui.core.charts.axes import whole
+from lrtui.core.charts.metric_series import smoothed, track
+from lrtui.core.series.series import Series, Window
+from lrtui.core.state.memory_budget import all_series
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_axes import block
 from .test_series import assert_same, series_of, walks
@@ -42,7 +42,7 @@ def test_a_window_of_what_is_forgotten_is_around_the_full_one_and_equal_where_no
     walk, deeds, seed, width, start, span, at_once
 ):
     random = np.random.default_rng(seed)
-    with patch("lrtui.core.pyramid.LEAST", 32), patch("lrtui.core.pyramid.AT_ONCE", at_once):
+    with patch("lrtui.core.series.pyramid.LEAST", 32), patch("lrtui.core.series.pyramid.AT_ONCE", at_once):
         thin, full, rough = series_of(walk, 77), walk, 0
         for deed in deeds:
             match deed:
@@ -113,7 +113,7 @@ def long_race(memory, steps=60_000, blocks=500):
 
 @pytest.mark.parametrize("memory", [300_000, 1_000_000])
 def test_the_curves_of_a_race_take_up_no_more_than_they_may(memory):
-    with patch("lrtui.core.pyramid.LEAST", 512):
+    with patch("lrtui.core.series.pyramid.LEAST", 512):
         state = long_race(memory)
     held = sum(lane.clock.nbytes + sum(series.nbytes for series in all_series(lane)) for lane in state.lanes)
     assert held < memory * 1.05
@@ -146,7 +146,7 @@ def test_a_lane_that_goes_back_into_what_is_forgotten_goes_on():
 
 
 def rewound_to(step):
-    from lrtui.core.events import Rewound
+    from lrtui.core.protocol.events import Rewound
 
     return Rewound(lane=0, at=8e4, step=step, why="rewound")
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from lrtui.core.axes import XAxis
-from lrtui.core.events import Column, Evaluated, Measured, Rewound, Steps
-from lrtui.core.state import RaceState, apply
-from lrtui.core.tracks import Quantity, quantities, smoothed, track
+from lrtui.core.charts.axes import XAxis
+from lrtui.core.charts.metric_series import Quantity, quantities, smoothed, track
+from lrtui.core.protocol.events import Column, Evaluated, Measured, Rewound, Steps
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_axes import block
 from .test_smoothing import tensorboard

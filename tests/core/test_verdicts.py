@@ -5,12 +5,12 @@ import math
 import msgspec
 import pytest
 
-from lrtui.core import thresholds as limits
-from lrtui.core.detectors import Findings
-from lrtui.core.events import Alerted, Ended, Judged
-from lrtui.core.spec import OptimizerSpec
-from lrtui.core.state import RaceState, apply
-from lrtui.core.verdicts import Verdict, gauge_word, margin, verdict, warming
+from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, verdict, warming
+from lrtui.core.protocol import thresholds
+from lrtui.core.protocol.events import Alerted, Ended, Judged
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.scenario.spec import OptimizerSpec
+from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import make_race, started, steps
 
@@ -150,7 +150,7 @@ class TestSeismic:
     def test_alone_no_lane_is(self):
         assert on(race((2.0, 0.1, changed(self.WILD, turns=1.0, jumps=9.0)))).word == "ok"
 
-    @pytest.mark.parametrize(("turns", "word"), [(limits.SEISMIC_TURNS, "seismic"), (0.59, "ok"), (math.nan, "ok")])
+    @pytest.mark.parametrize(("turns", "word"), [(thresholds.SEISMIC_TURNS, "seismic"), (0.59, "ok"), (math.nan, "ok")])
     def test_its_changes_turn_back(self, turns, word):
         assert on(race((2.0, 0.1, changed(self.WILD, turns=turns)), (1.0, 0.01, self.CALM))).word == word
 

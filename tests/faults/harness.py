@@ -22,12 +22,12 @@ from typing import Any
 
 import psutil
 
-from lrtui.core import scenario
-from lrtui.core.commands import AnyCommand
-from lrtui.core.events import AnyEvent
-from lrtui.core.spec import Race
-from lrtui.follow import Follower
-from lrtui.launch import Crew
+from lrtui.client.follower import Follower
+from lrtui.client.launcher import Crew
+from lrtui.core.protocol.commands import AnyCommand
+from lrtui.core.protocol.events import AnyEvent
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 from lrtui.store import rundir
 from lrtui.store.reader import summary
 from lrtui.store.rundir import DATABASE
@@ -79,7 +79,7 @@ def chance(name: str) -> random.Random:
     return random.Random(f"{SEED} {name}")
 
 
-def scenario_file(folder: Path, *, task: str = "Slow", epochs: int = 60) -> Path:
+def write_scenario(folder: Path, *, task: str = "Slow", epochs: int = 60) -> Path:
     """The scenario, with its task beside it, in a folder where both may be changed. An epoch has 7 steps of about 6 ms."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "tasks.py", folder)
@@ -90,7 +90,7 @@ def scenario_file(folder: Path, *, task: str = "Slow", epochs: int = 60) -> Path
 
 def make_race(folder: Path, **keys: Any) -> Race:
     """The race of that scenario."""
-    return scenario.load(str(scenario_file(folder, **keys)))
+    return scenario_file.load(str(write_scenario(folder, **keys)))
 
 
 class Contest:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.core.events import Alerted, Rewound
+from lrtui.core.protocol.events import Alerted, Rewound
 from lrtui.store import snapshots
 from tests.faults.harness import LANES, SEED, Contest, Front, Record, alive, ended, kill
 from tests.waiting import until

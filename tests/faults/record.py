@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import torch
 
-from lrtui.core import events
-from lrtui.core.events import Ended, Evaluated, Joined, RateChanged, Rewound, Started, Steps
-from lrtui.core.spec import Race
+from lrtui.core.protocol import events
+from lrtui.core.protocol.events import Ended, Evaluated, Joined, RateChanged, Rewound, Started, Steps
+from lrtui.core.scenario.spec import Race
 from lrtui.store.rundir import DATABASE
 from lrtui.training.loop import Training, train_lane
 

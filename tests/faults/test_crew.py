@@ -8,14 +8,14 @@ import pytest
 
 from lrtui.store import snapshots
 
-from .harness import LANES, Contest, Front, Record, chance, kill, scenario_file
+from .harness import LANES, Contest, Front, Record, chance, kill, write_scenario
 
 pytestmark = pytest.mark.xdist_group("faults")
 
 
 def test_when_the_crew_is_killed_its_trainers_save_themselves_and_the_race_is_taken_up_from_sound_snapshots(tmp_path):
     luck, runs = chance("crew"), tmp_path / "runs"
-    asked = ["race", str(scenario_file(tmp_path, epochs=130)), "--plain", "--trainers", "3"]
+    asked = ["race", str(write_scenario(tmp_path, epochs=130)), "--plain", "--trainers", "3"]
     with Front(*asked, runs=runs, within=tmp_path) as front, Contest.of(runs) as contest:
         contest.goes_on(by=luck.randrange(150, 250))
         kill(contest.crew())
@@ -43,7 +43,7 @@ def test_when_the_crew_is_killed_its_trainers_save_themselves_and_the_race_is_ta
 
 def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_it(tmp_path):
     luck, runs = chance("signals"), tmp_path / "runs"
-    with Front("race", str(scenario_file(tmp_path, epochs=6000)), "--json", runs=runs, within=tmp_path) as front, \
+    with Front("race", str(write_scenario(tmp_path, epochs=6000)), "--json", runs=runs, within=tmp_path) as front, \
             Contest.of(runs) as contest:
         contest.goes_on(by=luck.randrange(5, 30))
         front.process.send_signal(signal.SIGHUP)

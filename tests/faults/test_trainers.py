@@ -2,8 +2,8 @@
 
 import pytest
 
-from lrtui.core.commands import ScaleRate
-from lrtui.core.events import Alerted
+from lrtui.core.protocol.commands import ScaleRate
+from lrtui.core.protocol.events import Alerted
 
 from .harness import LANES, Contest, chance, ended, kill
 

@@ -12,7 +12,7 @@ import pytest
 
 from ..test_terminal import LEFT, Terminal, dots  # noqa: TID252  # beside the folders that share it
 from ..waiting import until  # noqa: TID252
-from .harness import LANES, Contest, alive, chance, kill, scenario_file
+from .harness import LANES, Contest, alive, chance, kill, write_scenario
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -58,7 +58,7 @@ class Line(Terminal):
 
 def test_a_race_does_not_notice_what_becomes_of_its_viewers_and_is_offered_first_afterwards(tmp_path):
     luck, runs = chance("viewers"), tmp_path / "runs"
-    with Line("race", str(scenario_file(tmp_path, epochs=2000)), runs=runs) as first, Contest.of(runs) as contest:
+    with Line("race", str(write_scenario(tmp_path, epochs=2000)), runs=runs) as first, Contest.of(runs) as contest:
         first.sees_curves()
         contest.goes_on(by=luck.randrange(5, 30))
         first.drops()

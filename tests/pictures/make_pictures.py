@@ -23,10 +23,10 @@ HERE = Path(__file__).parent
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parents[1]))
 
-from lrtui.core import scenario as scenarios  # noqa: E402
-from lrtui.core.crewtalk import Preview  # noqa: E402  # after the path, as below
-from lrtui.core.spec import Race  # noqa: E402
-from lrtui.find import plan  # noqa: E402
+from lrtui.client.lr_finder import plan  # noqa: E402
+from lrtui.core.protocol.launch_protocol import Preview  # noqa: E402  # after the path, as below
+from lrtui.core.scenario import scenario_file as scenarios  # noqa: E402
+from lrtui.core.scenario.spec import Race  # noqa: E402
 from lrtui.tui.app import LrtuiApp  # noqa: E402
 from lrtui.tui.render.canvas import style, style_count  # noqa: E402
 from lrtui.tui.tiers import Look  # noqa: E402
@@ -162,7 +162,7 @@ def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
 
 
 def _finder(patch: pytest.MonkeyPatch, folder: Path) -> str:
-    patch.setattr("lrtui.find.Crew", RecordedCrew)
+    patch.setattr("lrtui.client.lr_finder.Crew", RecordedCrew)
     patch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)
     viewer = Viewer(folder, size=(110, 32))
     viewer.app = LrtuiApp(folder, asked=plan(scenarios.load("lr-dial")))

@@ -1,7 +1,7 @@
 """Races and events to write, for the tests of the store. No torch."""
 
-from lrtui.core.events import Column, Steps
-from lrtui.core.spec import Lane, OptimizerSpec, Race, TaskRef
+from lrtui.core.protocol.events import Column, Steps
+from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
 
 
 def make_race(lanes=2, **keys):

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.events import Noted
+from lrtui.core.protocol.events import Noted
 from lrtui.store import database
 from lrtui.store.reader import Reader, summary
 from lrtui.store.rundir import DATABASE

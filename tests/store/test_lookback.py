@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lrtui.core import telling
-from lrtui.core.events import Ended, Noted, RateChanged, Rewound, Sampled, Started, StatusChanged
-from lrtui.core.state import LOG_LINES
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
+from lrtui.core.protocol import event_text
+from lrtui.core.protocol.events import Ended, Noted, RateChanged, Rewound, Sampled, Started, StatusChanged
+from lrtui.core.state.race_state import LOG_LINES
 from lrtui.store import reader as reading
 from lrtui.store.lookback import Lines, Picture, Pictures
 from lrtui.store.reader import Reader
@@ -89,7 +89,7 @@ class TestLines:
         follower.catch_up()
         told = [text for _, _, text in follower.state.log]
         assert len(follower.lines) == follower.state.log_count == len(told) == 5
-        again = [telling.line(follower.reader.event(follower.lines.row(number))) for number in range(5)]
+        again = [event_text.line(follower.reader.event(follower.lines.row(number))) for number in range(5)]
         assert again[:4] == told[:4]
         assert told[4].startswith(again[4])
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.events import Ended, Joined, Noted, RateChanged, Rewound, Started, StatusChanged, Steps
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Ended, Joined, Noted, RateChanged, Rewound, Started, StatusChanged, Steps
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import past as pasts
 from lrtui.store.past import Past, past
 from lrtui.store.reader import Reader, summary

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core import events
-from lrtui.core.commands import Add, Fork, Keep, Pause, Stop
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Ended, Noted, Started
+from lrtui.core.protocol import events
+from lrtui.core.protocol.commands import Add, Fork, Keep, Pause, Stop
+from lrtui.core.protocol.events import Ended, Noted, Started
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder

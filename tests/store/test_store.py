@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core import commands, events
-from lrtui.core.commands import Pause, Resume, Stop
-from lrtui.core.detectors import Findings
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import (
+from lrtui.core.protocol import commands, events
+from lrtui.core.protocol.commands import Pause, Resume, Stop
+from lrtui.core.protocol.events import (
     Alerted,
     Column,
     Ended,
@@ -35,7 +34,8 @@ from lrtui.core.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.spec import ScheduleSpec
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.store.reader import Reader, merge, summary
 from lrtui.store.writer import Writer, create_run, row
 

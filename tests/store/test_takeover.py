@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from lrtui.core.commands import Pause, Stop
 from lrtui.core.errors import Superseded
+from lrtui.core.protocol.commands import Pause, Stop
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder

@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lrtui.core.commands import Pause
+from lrtui.client.follower import Follower
 from lrtui.core.errors import RunError
-from lrtui.core.events import Ended
-from lrtui.core.state import RaceState, apply
-from lrtui.follow import Follower
+from lrtui.core.protocol.commands import Pause
+from lrtui.core.protocol.events import Ended
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import database
 from lrtui.store.past import past
 from lrtui.store.reader import Reader, summary

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from lrtui.core.events import Ended, Evaluated, Judged, Sampled
+from lrtui.core.protocol.events import Ended, Evaluated, Judged, Sampled
 from lrtui.training import snapshot
 from lrtui.training.loop import Training, train_lane
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lrtui.core import scenario
-from lrtui.core.events import Steps
+from lrtui.core.protocol.events import Steps
+from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import Training, train_lane
 
 HERE = Path(__file__).parent
@@ -25,7 +25,7 @@ def make_race(lanes, task="Dropped", **keys):
         del keys["epochs"]
     place = task.removeprefix("bundled:") if task.startswith("bundled:") else f"tasks_for_tests.py:{task}"
     raw = {"task": place, "seed": 11, "batch_size": 16, "lane": lanes, **keys}
-    return scenario.parse(raw, source="test", folder=HERE, scenario="test")
+    return scenario_file.parse(raw, source="test", folder=HERE, scenario="test")
 
 
 def task_for(optimizer, usual="Dropped"):
@@ -48,4 +48,4 @@ def column(events, name="loss"):
 def other_race(task, *lanes, **keys):
     """A race over a task in tasks_of_other_data.py."""
     raw = {"task": f"tasks_of_other_data.py:{task}", "seed": 11, "batch_size": 16, "lane": list(lanes), **keys}
-    return scenario.parse(raw, source="test", folder=HERE, scenario="test")
+    return scenario_file.parse(raw, source="test", folder=HERE, scenario="test")

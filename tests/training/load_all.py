@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from lrtui.core.spec import TaskRef
+from lrtui.core.scenario.spec import TaskRef
 from lrtui.training import task as tasks
 from lrtui.training.exits import exits_told
 from lrtui.training.failure import line

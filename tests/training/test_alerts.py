@@ -7,9 +7,9 @@ import threading
 import psutil
 import pytest
 
+from lrtui.client.launcher import Crew
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Alerted, Noted
-from lrtui.launch import Crew
+from lrtui.core.protocol.events import Alerted, Noted
 from lrtui.store.reader import Reader
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import alerts

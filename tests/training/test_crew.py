@@ -11,13 +11,13 @@ import psutil
 import pytest
 import torch
 
-from lrtui.core.commands import Pause, Resume
+from lrtui.client.follower import Follower
+from lrtui.client.launcher import Crew
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.events import Alerted, Ended, Noted, Started
-from lrtui.core.result import result
-from lrtui.core.state import RaceState, apply
-from lrtui.follow import Follower
-from lrtui.launch import Crew
+from lrtui.core.protocol.commands import Pause, Resume
+from lrtui.core.protocol.events import Alerted, Ended, Noted, Started
+from lrtui.core.results.race_result import result
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.reader import Reader
 from lrtui.store.rundir import CREW_LOG, DATABASE, Absence
 from lrtui.store.writer import Writer

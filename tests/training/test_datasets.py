@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, random_split
 
 from lrtui.core.errors import TaskError
-from lrtui.core.events import Noted, Started
+from lrtui.core.protocol.events import Noted, Started
 from lrtui.training.batch import batch_length, to_device
 from lrtui.training.datasets import datasets
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from lrtui.core import catalogue
-from lrtui.core.events import Measured
+from lrtui.core.protocol.events import Measured
+from lrtui.core.scenario import catalogue
 from lrtui.training import optimizers
 from lrtui.training.dial import Dial
 from lrtui.training.loop import Training, train_lane

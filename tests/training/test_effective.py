@@ -234,7 +234,7 @@ def test_an_optimizer_of_another_kind_has_none_whatever_its_name():
 
 
 def test_every_optimizer_that_a_lane_can_have_but_lbfgs_has_a_law():
-    from lrtui.core import catalogue
+    from lrtui.core.scenario import catalogue
     for name in catalogue.optimizers():
         if name != "LBFGS":
             shape = (3, 3) if name == "Muon" else (3,)

@@ -12,11 +12,11 @@ import psutil
 import pytest
 import torch
 
-from lrtui.core import scenario
-from lrtui.core.commands import Add, Fork, Rewind
+from lrtui.client.launcher import Crew
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Rewound
-from lrtui.launch import Crew
+from lrtui.core.protocol.commands import Add, Fork, Rewind
+from lrtui.core.protocol.events import Rewound
+from lrtui.core.scenario import scenario_file
 from lrtui.store.past import past
 from lrtui.store.writer import Writer
 
@@ -80,7 +80,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def race(ref: str, **keys: object):
-    return scenario.parse({"task": ref, **BUDGET, **keys}, source="test", folder=Path.cwd(), scenario="test")
+    return scenario_file.parse({"task": ref, **BUDGET, **keys}, source="test", folder=Path.cwd(), scenario="test")
 
 
 def interrupted(run: Path) -> Watcher:
@@ -160,7 +160,8 @@ def test_a_race_whose_starting_folder_is_deleted_goes_on_and_takes_lanes_in(tmp_
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
-    run = Crew().start(msgspec.structs.replace(scenario.load("linear"), epochs=None, steps=100_000, pace=50), tmp_path / "runs")
+    race = msgspec.structs.replace(scenario_file.load("linear"), epochs=None, steps=100_000, pace=50)
+    run = Crew().start(race, tmp_path / "runs")
     watcher = Watcher(run).see(lambda seen: seen.state.lanes[0].steps >= 5, "some steps")
     monkeypatch.chdir(tmp_path)
     gone.rmdir()

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from lrtui.core.events import Alerted, Ended, Judged, Measured, Spiked, Steps
-from lrtui.core.sampling import Sampling
+from lrtui.core.diagnostics.sampling import Sampling
+from lrtui.core.protocol.events import Alerted, Ended, Judged, Measured, Spiked, Steps
 from lrtui.training import rng
 from lrtui.training.gauge import ELEMENTS, RATES_EVERY, Gauge, _spread, gain
 from lrtui.training.loop import Training, train_lane

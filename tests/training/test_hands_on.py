@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from lrtui.core.commands import REFUSED, Add, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop
-from lrtui.core.events import Alerted, Ended, Noted, RateChanged, Rewound, Started, Steps
-from lrtui.core.spec import Snapshots
+from lrtui.core.protocol.commands import REFUSED, Add, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop
+from lrtui.core.protocol.events import Alerted, Ended, Noted, RateChanged, Rewound, Started, Steps
+from lrtui.core.scenario.spec import Snapshots
 from lrtui.store import snapshots
 from lrtui.training.berth import Berth
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core.spec import CodeRef
+from lrtui.core.scenario.spec import CodeRef
 from lrtui.training.task import own_code
 
 TASK = '''

@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import default_collate
 
 from lrtui import batch_order
-from lrtui.core.events import Alerted, Ended, Evaluated, Sampled, Started
-from lrtui.core.spec import ScheduleSpec
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Started
+from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.schedules import Horizon, _build
 
 from .bare import bare_loop

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from lrtui.core.charts.metric_series import quantities, track
 from lrtui.core.errors import TaskError
-from lrtui.core.events import Ended, Evaluated, Steps
-from lrtui.core.spec import TaskRef
-from lrtui.core.state import RaceState, apply
-from lrtui.core.tracks import quantities, track
+from lrtui.core.protocol.events import Ended, Evaluated, Steps
+from lrtui.core.scenario.spec import TaskRef
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.training import losses, snapshot, task as tasks
 from lrtui.training.loop import Training, train_lane
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from lrtui.core import scenario
-from lrtui.core.events import Evaluated, Measured, Noted
-from lrtui.core.sampling import Sampling
+from lrtui.core.diagnostics.sampling import Sampling
+from lrtui.core.protocol.events import Evaluated, Measured, Noted
+from lrtui.core.scenario import scenario_file
 from lrtui.training.reachable import BULKY, LARGE, Reachable
 from lrtui.training.recompute import Recompute
 from lrtui.training.task import load
@@ -29,7 +29,7 @@ def _every_step(monkeypatch):
 def race_of(task, **keys):
     raw = {"task": f"stateful_tasks.py:{task.__name__}", "seed": 11, "batch_size": 16, "epochs": 4,
            "lane": [{"optimizer": "Adam", "lr": 0.01}], **keys}
-    return scenario.parse(raw, source="test", folder=HERE)
+    return scenario_file.parse(raw, source="test", folder=HERE)
 
 
 def plain(task):

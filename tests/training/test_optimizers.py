@@ -8,9 +8,9 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from lrtui import batch_order
-from lrtui.core import catalogue
-from lrtui.core.events import Evaluated
-from lrtui.core.spec import OptimizerSpec
+from lrtui.core.protocol.events import Evaluated
+from lrtui.core.scenario import catalogue
+from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.training import optimizers
 
 from .conftest import column, make_race, task_for, train

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lrtui.core import scenario
-from lrtui.core.crewtalk import Request
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Planned
+from lrtui.core.protocol.events import Planned
+from lrtui.core.protocol.launch_protocol import Request
+from lrtui.core.scenario import scenario_file
 from lrtui.training.scout import answer
 
 from .conftest import HERE, column, make_race, train
@@ -122,8 +122,8 @@ def test_a_flag_is_relative_to_where_one_is_and_a_file_to_the_scenario(tmp_path,
     (tmp_path / "there" / "race.toml").write_text(
         'task = "linear-toy"\nsteps = 3\n[[lane]]\nschedule = { name = "mine.py:Gentle", factor = 0.5 }\n')
     monkeypatch.chdir(tmp_path / "here")
-    (own,) = scenario.load("../there/race.toml").lanes
+    (own,) = scenario_file.load("../there/race.toml").lanes
     assert own.schedule.code.target == str(tmp_path / "there" / "mine.py")
-    (flagged,) = scenario.load("../there/race.toml", {"lanes.schedule": "flag.py:Gentle(factor=0.1)"}).lanes
+    (flagged,) = scenario_file.load("../there/race.toml", {"lanes.schedule": "flag.py:Gentle(factor=0.1)"}).lanes
     assert flagged.schedule.code.target == str(tmp_path / "here" / "flag.py")
     assert (own.schedule_at, flagged.schedule_at) == ("race.toml:4", "--schedule")

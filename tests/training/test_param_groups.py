@@ -10,8 +10,8 @@ from torch.utils.data import default_collate
 
 from lrtui import batch_order
 from lrtui.core.errors import TaskError
-from lrtui.core.events import Noted, Planned
-from lrtui.core.spec import OptimizerSpec
+from lrtui.core.protocol.events import Noted, Planned
+from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.training import param_groups
 from lrtui.training.loop import Training
 

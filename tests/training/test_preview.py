@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrtui.core.events import Planned, Started
+from lrtui.core.protocol.events import Planned, Started
 from lrtui.training.loop import Training
 from lrtui.training.preview import EXACT, MOST, preview, thinned
 from lrtui.training.schedules import Horizon

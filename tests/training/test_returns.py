@@ -8,14 +8,14 @@ from functools import partial
 import msgspec
 import pytest
 
-from lrtui.core.commands import REFUSED, Add, Fork, Keep, Pause, Rewind, ScaleRate, SetFactor
+from lrtui.client.launcher import Crew as Launched
+from lrtui.client.lr_finder import Finder, plan
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.events import Alerted, Column, Ended, Joined, Noted, RateChanged, Rewound, Started, Steps
-from lrtui.core.relegation import Rungs
-from lrtui.core.scenario import load
-from lrtui.core.spec import Relegation
-from lrtui.find import Finder, plan
-from lrtui.launch import Crew as Launched
+from lrtui.core.protocol.commands import REFUSED, Add, Fork, Keep, Pause, Rewind, ScaleRate, SetFactor
+from lrtui.core.protocol.events import Alerted, Column, Ended, Joined, Noted, RateChanged, Rewound, Started, Steps
+from lrtui.core.results.successive_halving import Rungs
+from lrtui.core.scenario.scenario_file import load
+from lrtui.core.scenario.spec import Relegation
 from lrtui.store import recorder as recorder_module, snapshots
 from lrtui.store.past import past
 from lrtui.store.reader import Reader

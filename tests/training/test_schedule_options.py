@@ -7,9 +7,9 @@ import warnings
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from lrtui.core import catalogue, scenario
-from lrtui.core.crewtalk import Request
 from lrtui.core.errors import ScenarioError
+from lrtui.core.protocol.launch_protocol import Request
+from lrtui.core.scenario import catalogue, scenario_file
 from lrtui.training.preview import dummy
 from lrtui.training.schedules import Horizon, Schedule
 from lrtui.training.scout import answer
@@ -61,7 +61,8 @@ def schedules(draw):
 def lane_of(schedule, optimizer="SGD", **budget):
     raw = {"task": "sprite-generator", "lane": [{"lr": LR, "optimizer": optimizer, "schedule": schedule}]}
     try:
-        return scenario.parse(raw | (budget or {"epochs": 10}), source="race.toml", folder=scenario.BUNDLED, scenario="race")
+        return scenario_file.parse(raw | (budget or {"epochs": 10}), source="race.toml", folder=scenario_file.BUNDLED,
+                                   scenario="race")
     except ScenarioError as refused:
         return refused
 
@@ -174,7 +175,7 @@ def test_what_nobody_can_mean_is_refused_where_it_is_read(schedule):
 def test_a_refusal_names_the_line_of_the_file(tmp_path):
     (tmp_path / "mine.toml").write_text('task = "sprite-generator"\nsteps = 9\n\n[[lane]]\nschedule = "StepLR(step_size=0)"\n')
     with pytest.raises(ScenarioError, match=r"mine\.toml:5: lane 1\.schedule\.step_size: 0 will not do"):
-        scenario.load(str(tmp_path / "mine.toml"))
+        scenario_file.load(str(tmp_path / "mine.toml"))
 
 
 @pytest.mark.parametrize(("schedule", "words"), [

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from lrtui.core import catalogue, scenario
-from lrtui.core.events import Ended, Evaluated
-from lrtui.core.spec import ScheduleSpec
+from lrtui.core.protocol.events import Ended, Evaluated
+from lrtui.core.scenario import catalogue, scenario_file
+from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.loop import horizon
 from lrtui.training.preview import preview
 from lrtui.training.schedules import Horizon, Schedule
@@ -168,7 +168,7 @@ def test_a_lane_without_a_schedule_keeps_its_rate():
 
 
 def effective_lr(index):
-    events = train(scenario.load("effective-lr"), index)
+    events = train(scenario_file.load("effective-lr"), index)
     assert isinstance(events[-1], Ended)
     return column(events, "applied_lr"), column(events, "next_lr")
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 import torch
 
-from lrtui.core import catalogue
 from lrtui.core.errors import LrtuiError, SnapshotDamaged, SnapshotUnfit
-from lrtui.core.events import Alerted, Planned, Sampled, Started, Steps
-from lrtui.core.spec import OptimizerSpec, ScheduleSpec
+from lrtui.core.protocol.events import Alerted, Planned, Sampled, Started, Steps
+from lrtui.core.scenario import catalogue
+from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.training import snapshot
 from lrtui.training.loop import Training, train_lane
 from lrtui.training.order import BatchOrder, batch_order

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lrtui.core.events import Ended, Evaluated, Noted, Started
+from lrtui.core.protocol.events import Ended, Evaluated, Noted, Started
 from lrtui.training.loop import Training, train_lane
 
 from . import tasks_of_other_data as tasks

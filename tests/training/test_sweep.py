@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from lrtui.client.lr_finder import plan, sweep_race
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Alerted, Ended, Evaluated, Sampled, Steps
-from lrtui.core.spec import ScheduleSpec
-from lrtui.find import plan, sweep_race
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Steps
+from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.loop import Training, train_lane
 from lrtui.training.schedules import Horizon, Schedule
 

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 import torch
 
-from lrtui.core.commands import Pause, Resume, Stop
-from lrtui.core.events import Alerted, Ended, Evaluated, Snapshotted, Started, StatusChanged, Steps
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.commands import Pause, Resume, Stop
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Snapshotted, Started, StatusChanged, Steps
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import snapshots
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder

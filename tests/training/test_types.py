@@ -11,10 +11,10 @@ from torch.nn.utils import parametrizations, prune
 from torch.utils.data import default_collate
 
 from lrtui import batch_order
-from lrtui.core import scenario
+from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.errors import TaskError
-from lrtui.core.events import Measured, Steps
-from lrtui.core.sampling import Sampling
+from lrtui.core.protocol.events import Measured, Steps
+from lrtui.core.scenario import scenario_file
 from lrtui.training import snapshot, tensors
 from lrtui.training.loop import Training, train_lane
 from lrtui.training.order import weights_checksum
@@ -37,7 +37,7 @@ def every_step(monkeypatch):
 def race_of(name, optimizer="SGD", **keys):
     raw = {"task": f"typed_tasks.py:{name}", "seed": 11, "batch_size": 16, "epochs": 3,
            "lane": [{"optimizer": optimizer, "lr": 0.01}], **keys}
-    return scenario.parse(raw, source="test", folder=HERE)
+    return scenario_file.parse(raw, source="test", folder=HERE)
 
 
 @pytest.mark.usefixtures("every_step")

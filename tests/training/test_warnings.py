@@ -6,8 +6,8 @@ import re
 import pytest
 import torch
 
-from lrtui.core import scenario
-from lrtui.core.crewtalk import Request
+from lrtui.core.protocol.launch_protocol import Request
+from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import Training, train_lane
 from lrtui.training.scout import answer
 
@@ -110,7 +110,7 @@ def asked(folder, schedule, **keys):
     text = (f"task = {keys['task']}\nepochs = {keys['epochs']}\n[defaults]\noptimizer = {keys['optimizer']}\nlr = 0.1\n"
             f"[[lane]]\nschedule = {schedule}\n")
     (folder / "race.toml").write_text(text)
-    return scenario.load(str(folder / "race.toml"))
+    return scenario_file.load(str(folder / "race.toml"))
 
 
 def told(request):
@@ -141,9 +141,9 @@ def test_no_word_of_momentum_where_there_is_none_to_move(optimizer, tmp_path):
     assert told(Request("preview", asked(tmp_path, '"OneCycleLR"', optimizer=f'"{optimizer}"'))) == [ONE_CYCLE]
 
 
-@pytest.mark.parametrize("path", scenario.bundled(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", scenario_file.bundled(), ids=lambda path: path.stem)
 def test_bundled_scenarios_have_only_the_warnings_that_they_are_meant_to_have(path):
-    said = told(Request("preview", scenario.load(str(path))))
+    said = told(Request("preview", scenario_file.load(str(path))))
     if path.stem != "schedules":
         assert said == []
         return
@@ -179,7 +179,7 @@ def test_a_metric_schedule_without_validation_is_refused_at_the_start_with_its_l
     assert "race.toml:7: lane A: ReduceLROnPlateau" in refused.error
     assert "straight-line has no validation data" in refused.error
     assert refused.hint.startswith("expected a task whose dataset() gives a pair")
-    flagged = scenario.load("linear", {"lanes.schedule": "ReduceLROnPlateau"})
+    flagged = scenario_file.load("linear", {"lanes.schedule": "ReduceLROnPlateau"})
     assert "--schedule: lane A" in answer(Request("start", flagged)).error
 
 

@@ -7,8 +7,8 @@ import psutil
 import pytest
 import torch
 
-from lrtui.core.commands import Rewind, Stop
-from lrtui.core.events import Alerted, Evaluated
+from lrtui.core.protocol.commands import Rewind, Stop
+from lrtui.core.protocol.events import Alerted, Evaluated
 from lrtui.store.writer import Writer
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.follow import Follower
+from lrtui.client.follower import Follower
 from lrtui.tui import keys
 from lrtui.tui.tiers import Look
 

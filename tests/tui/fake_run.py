@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lrtui.core import scenario
-from lrtui.core.commands import AnyCommand
-from lrtui.core.events import Alerted, AnyEvent, Column, Ended, Evaluated, Sampled, Started, StatusChanged, Steps
-from lrtui.core.spec import Race
+from lrtui.core.protocol.commands import AnyCommand
+from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Ended, Evaluated, Sampled, Started, StatusChanged, Steps
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 from lrtui.store.writer import Writer, create_run, row
 
 BEGAN = 1_750_000_000.0
@@ -49,7 +49,7 @@ def make_race(kinds: tuple[str, ...] = KINDS, title: str = "A fake race", **keys
     names = [kind if kinds.index(kind) == index else f"{kind} {index + 1}" for index, kind in enumerate(kinds)]
     lanes = [{"name": name, "lr": 10.0 ** -(1 + index % 5)} for index, name in enumerate(names)]
     raw = {"title": title, "task": "sprite-generator", "epochs": STEPS // PER_EPOCH, "seed": 7, "batch_size": 16, "lane": lanes}
-    return scenario.parse({**raw, **keys}, source="fake", folder=Path(), scenario="fake" if " " in title else title)
+    return scenario_file.parse({**raw, **keys}, source="fake", folder=Path(), scenario="fake" if " " in title else title)
 
 
 def story(index: int, kind: str, done: int = STEPS, *, over: bool = True) -> list[AnyEvent]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lrtui.core.events import Spiked
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Spiked
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render.canvas import Canvas
 
 from .fake_run import STEPS, make_race, make_run, story

@@ -10,9 +10,9 @@ import pytest
 from rich.segment import Segment
 from textual.app import App
 
-from lrtui import settings
-from lrtui.palette import THEMES
-from lrtui.settings import Settings
+from lrtui.terminal import settings
+from lrtui.terminal.palette import THEMES
+from lrtui.terminal.settings import Settings
 from lrtui.tui import keys, viewstate
 from lrtui.tui.render.glyphs import CONSOLE
 from lrtui.tui.tiers import Look

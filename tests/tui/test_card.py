@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lrtui.core import scenario
-from lrtui.core.crewtalk import Preview
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.scenario import scenario_file
 from lrtui.tui.render import card, styles
 from lrtui.tui.render.canvas import Canvas
 
@@ -15,7 +15,7 @@ WARNING = "schedules.toml:32: CosineAnnealingLR is at its lowest, 0.0001, after 
 def drawn(previews: list[Preview], width: int = 60, height: int = 30) -> tuple[list[str], Canvas]:
     """The rows of the card of the scenario `effective-lr`, which has three lanes."""
     canvas = Canvas(width, height)
-    card.race(canvas, scenario.load("effective-lr"), previews, "")
+    card.race(canvas, scenario_file.load("effective-lr"), previews, "")
     return [canvas.strip(y).text for y in range(height)], canvas
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lrtui.core.state import RaceState, apply
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui import console
 from lrtui.tui.console import Console
 

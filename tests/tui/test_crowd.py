@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrtui.core.state import RaceState
+from lrtui.core.state.race_state import RaceState
 from lrtui.tui.render import chart, overlay, raster, styles
 from lrtui.tui.render.canvas import Canvas
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 
-from lrtui.core.axes import KINDS
-from lrtui.core.events import Evaluated, RateChanged, Snapshotted, Spiked
+from lrtui.core.charts.axes import KINDS
 from lrtui.core.numbers import loss
+from lrtui.core.protocol.events import Evaluated, RateChanged, Snapshotted, Spiked
 from lrtui.tui.render import raster
 from lrtui.tui.screens.curvekeys import WEIGHTS
 

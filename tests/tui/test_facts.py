@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core.detectors import Findings
-from lrtui.core.events import Alerted, Column, Ended, Judged, Measured
-from lrtui.core.state import RaceState, apply
-from lrtui.core.thresholds import COLD, HOT
-from lrtui.core.verdicts import verdict
+from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.protocol.events import Alerted, Column, Ended, Judged, Measured
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.protocol.thresholds import COLD, HOT
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render import facts
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import Explain

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.events import Evaluated
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Evaluated
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.lookback import Pictures
 from lrtui.tui.film import beside, film, newest
 from lrtui.tui.render import filmstrip

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from lrtui.core import scenario
-from lrtui.core.commands import Stop
-from lrtui.core.crewtalk import Preview
+from lrtui.client.lr_finder import plan
+from lrtui.core.charts.axis_limits import Limits
 from lrtui.core.errors import LaunchError
-from lrtui.core.finder import bounds, find, smoothed
-from lrtui.core.limits import Limits
-from lrtui.find import plan
-from lrtui.settings import Settings
+from lrtui.core.protocol.commands import Stop
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.results.lr_suggestions import bounds, find, smoothed
+from lrtui.core.scenario import scenario_file
+from lrtui.terminal.settings import Settings
 from lrtui.tui import keys
 from lrtui.tui.app import LrtuiApp
 from lrtui.tui.layout import arrange_finder
@@ -38,7 +38,7 @@ from .viewer import NEVER, Clock, Viewer
 def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeCrew]:
     """In the place of the real ones; screens look when a test says so."""
     fake = FakeCrew.fresh()
-    for module in ("lrtui.find", "lrtui.tui.screens.picker"):
+    for module in ("lrtui.client.lr_finder", "lrtui.tui.screens.picker"):
         monkeypatch.setattr(f"{module}.Crew", fake)
     monkeypatch.setattr(fake, "preview", lambda self, race, *_, **__: [Preview([0], [lane.lr], 100) for lane in race.lanes],
                         raising=False)
@@ -54,7 +54,7 @@ class Finding(Viewer):
         super().__init__(runs, size=size)
         race_after = bool(asked.pop("race_after", False))
         wanted = Settings(keys=asked.pop("own", {}))  # type: ignore[arg-type]
-        self.app = LrtuiApp(runs, asked=plan(scenario.load("lr-dial"), **asked),  # type: ignore[arg-type]
+        self.app = LrtuiApp(runs, asked=plan(scenario_file.load("lr-dial"), **asked),  # type: ignore[arg-type]
                             race_after=race_after, wanted=wanted)
 
     def advance(self, condition, what: str) -> None:

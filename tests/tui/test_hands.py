@@ -9,10 +9,10 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from lrtui.core.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, SetRate, Stop
 from lrtui.core.errors import LrtuiError
-from lrtui.core.events import Joined, RateChanged, Rewound, Snapshotted, Started, StatusChanged
-from lrtui.core.spec import OptimizerSpec
+from lrtui.core.protocol.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, SetRate, Stop
+from lrtui.core.protocol.events import Joined, RateChanged, Rewound, Snapshotted, Started, StatusChanged
+from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.writer import Writer
 from lrtui.tui.screens.dialogs import Form, Question
 from lrtui.tui.screens.hands import undone

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lrtui.core.events import Column
-from lrtui.core.standings import ORDERS
+from lrtui.core.protocol.events import Column
+from lrtui.core.results.standings import ORDERS
 from lrtui.tui.render.standings import IMPORTANT, WIDTHS, change_words, fitting, gap_words, in_sight
 from lrtui.tui.screens.dialogs import Line
 

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lrtui.core.events import Ended
-from lrtui.core.state import RaceState, apply
+from lrtui.core.protocol.events import Ended
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import identity
 from lrtui.store.identity import Process
 from lrtui.tui import machine

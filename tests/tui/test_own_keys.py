@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from textual.content import Content
 
-from lrtui.core.events import Rewound
-from lrtui.settings import Settings
+from lrtui.core.protocol.events import Rewound
+from lrtui.terminal.settings import Settings
 from lrtui.tui import keynames, keys
 
 from .fake_run import at, make_run, say, without_crew

@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from lrtui.core.limits import Limits
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss
-from lrtui.core.state import RaceState, apply
-from lrtui.core.verdicts import verdict
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render import chart, pane
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from lrtui.core import scenario
-from lrtui.core.crewtalk import Preview
 from lrtui.core.errors import LaunchError, LrtuiError, ScenarioError
-from lrtui.core.spec import Race
-from lrtui.settings import Settings
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
+from lrtui.terminal.settings import Settings
 from lrtui.tui import keys
 from lrtui.tui.screens.dialogs import Form, Help
 from lrtui.tui.screens.picker import Picker
@@ -21,7 +21,7 @@ from lrtui.tui.screens.race import RaceScreen
 from .fake_run import make_run, without_crew
 from .viewer import Clock, Viewer
 
-NAMES = [path.stem for path in scenario.bundled()]
+NAMES = [path.stem for path in scenario_file.bundled()]
 
 
 class FakeCrew:
@@ -116,18 +116,18 @@ class TestTheList:
     def test_enter_is_about_what_was_typed_before_it_however_fast(self, viewer, crew):
         viewer.burst("optim\r")
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
-        assert [race.title for one in crew.made for race in one.started] == [scenario.load("optimizers").title]
+        assert [race.title for one in crew.made for race in one.started] == [scenario_file.load("optimizers").title]
 
     def test_arrows_go_over_headings_and_show_what_they_come_to(self, viewer):
         for name in NAMES[1:4]:
             viewer.press("down")
-            assert scenario.load(name).title in viewer.text
+            assert scenario_file.load(name).title in viewer.text
         viewer.press("up")
-        assert scenario.load(NAMES[2]).title in viewer.text
+        assert scenario_file.load(NAMES[2]).title in viewer.text
 
     def test_page_down_goes_further(self, viewer):
         viewer.press("pagedown")
-        assert scenario.load(NAMES[10]).title in viewer.text
+        assert scenario_file.load(NAMES[10]).title in viewer.text
 
     def test_runs_stand_below_the_scenarios_and_a_running_one_above(self, tmp_path):
         make_run(tmp_path / "runs", ("steady",), title="longover")
@@ -156,7 +156,7 @@ class TestTheList:
             assert "Mine [bold]own[/bold]" in viewer.text
 
     def test_in_the_repository_the_bundled_ones_are_not_listed_twice(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(scenario.BUNDLED.parent)
+        monkeypatch.chdir(scenario_file.BUNDLED.parent)
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
             assert listed(viewer) == NAMES
 
@@ -208,7 +208,7 @@ class TestEnter:
     def test_it_races_the_scenario(self, viewer, crew):
         viewer.press("down")
         start(viewer)
-        assert [race for one in crew.made for race in one.started] == [scenario.load(NAMES[1])]
+        assert [race for one in crew.made for race in one.started] == [scenario_file.load(NAMES[1])]
         viewer.look()
         assert "A steady" in viewer.text
 
@@ -270,7 +270,7 @@ class TestEditing:
         (race,) = crew.made[0].started
         assert [(lane.letter, lane.name, lane.lr) for lane in race.lanes] == [
             ("A", "standard", 0.001), ("B", "SGD 0.5", 0.5), ("C", "bold", 0.01), ("D", "Adam 0.2", 0.2)]
-        assert scenario.load("lr-dial").lanes[1].optimizer.name == "Adam"
+        assert scenario_file.load("lr-dial").lanes[1].optimizer.name == "Adam"
 
     def test_words_that_will_not_do_are_refused_there(self, viewer):
         viewer.press(*"lr-dial", "ctrl+e")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrtui.core.events import Column, Ended, Planned, Steps
-from lrtui.core.limits import Limits
-from lrtui.core.state import RaceState, apply
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.protocol.events import Column, Ended, Planned, Steps
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lrtui.core.commands import Pause, Resume, Stop
-from lrtui.core.detectors import Findings
-from lrtui.core.events import Alerted, Ended, Evaluated, Judged, StatusChanged
+from lrtui.core.protocol.commands import Pause, Resume, Stop
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Judged, StatusChanged
+from lrtui.core.protocol.findings import Findings
 from lrtui.tui import keys
 from lrtui.tui.layout import arrange
 from lrtui.tui.screens.dialogs import Help, Question

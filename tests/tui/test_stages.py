@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from lrtui.core.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Rewound, Started, StatusChanged
-from lrtui.core.state import LOG_LINES
+from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Rewound, Started, StatusChanged
+from lrtui.core.state.race_state import LOG_LINES
 from lrtui.tui import keys, viewstate
 from lrtui.tui.machine import Gpu
 from lrtui.tui.screens.curvekeys import CurveKeys

@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.strip import Strip
 
-from lrtui.palette import COLORS, THEMES, Colors, Theme
+from lrtui.terminal.palette import COLORS, THEMES, Colors, Theme
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import style
 from lrtui.tui.tiers import Colourless, Look, detect

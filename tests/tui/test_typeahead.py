@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lrtui.core.commands import Pause, SetRate, Stop
+from lrtui.core.protocol.commands import Pause, SetRate, Stop
 from lrtui.tui.screens.dialogs import Explain, Form, Help, Line, Question
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
@@ -75,7 +75,7 @@ def test_from_one_race_over_the_picker_to_another(tmp_path, live, clock, monkeyp
 
 
 def test_the_finder_over_a_race_and_back(tmp_path, live, clock, monkeypatch):
-    monkeypatch.setattr("lrtui.find.Crew", FakeCrew.fresh())
+    monkeypatch.setattr("lrtui.client.lr_finder.Crew", FakeCrew.fresh())
     with Viewer(tmp_path, live, (100, 30)) as viewer:
         viewer.look()
         viewer.keys("ctrl+f", "?", "x", "?")

@@ -15,8 +15,8 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from lrtui.core.state import RaceState
-from lrtui.settings import Settings
+from lrtui.core.state.race_state import RaceState
+from lrtui.terminal.settings import Settings
 from lrtui.tui.app import LrtuiApp
 from lrtui.tui.frame import Frame
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads

@@ -7,8 +7,8 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-from lrtui.core.labels import log_label, y_labels
-from lrtui.core.limits import Limits
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.labels import log_label, y_labels
 from lrtui.tui.render.raster import DOTS_Y, dot_row
 
 MOST_Y = 6

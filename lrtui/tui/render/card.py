@@ -5,14 +5,14 @@ from __future__ import annotations
 import textwrap
 from datetime import datetime
 
-from lrtui.core.axes import XAxis
-from lrtui.core.crewtalk import Preview
+from lrtui.client.follower import RESUMABLE
+from lrtui.core.charts.axes import XAxis
+from lrtui.core.charts.axis_limits import Limits
 from lrtui.core.errors import LrtuiError
-from lrtui.core.limits import Limits
 from lrtui.core.numbers import rate
-from lrtui.core.spec import Race
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal, one_line
-from lrtui.follow import RESUMABLE
 from lrtui.store.reader import Summary
 from lrtui.tui import keys
 from lrtui.tui.layout import Rect

@@ -8,14 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from lrtui.core.axes import CLOCKS
-from lrtui.core.growing import Places
-from lrtui.core.labels import short_label
-from lrtui.core.limits import Limits
-from lrtui.core.series import Window, window_of
-from lrtui.core.spec import Race
-from lrtui.core.state import LaneState
-from lrtui.core.tracks import Track, smoothed, track
+from lrtui.core.charts.axes import CLOCKS
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.labels import short_label
+from lrtui.core.charts.metric_series import Track, smoothed, track
+from lrtui.core.scenario.spec import Race
+from lrtui.core.series.array_buffer import Places
+from lrtui.core.series.series import Window, window_of
+from lrtui.core.state.race_state import LaneState
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.axis import y_ticks
 from lrtui.tui.render.axiswords import in_rows

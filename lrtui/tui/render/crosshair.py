@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lrtui.core.charts.metric_series import smoothed, track
 from lrtui.core.numbers import UNKNOWN, loss
-from lrtui.core.spec import Race
-from lrtui.core.state import LaneState
+from lrtui.core.scenario.spec import Race
+from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.core.tracks import smoothed, track
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas, fitted, text_width

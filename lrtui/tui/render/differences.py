@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from lrtui.core.differences import Differences, differences
-from lrtui.core.lane import LaneState
-from lrtui.core.spec import Race
+from lrtui.core.results.differences import Differences, differences
+from lrtui.core.scenario.spec import Race
+from lrtui.core.state.lane_state import LaneState
 from lrtui.tui import keys
 from lrtui.tui.layout import Rect
 from lrtui.tui.render import styles

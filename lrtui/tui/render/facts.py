@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from lrtui.core import effective
+from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.core.numbers import size
-from lrtui.core.state import LaneState
+from lrtui.core.protocol.thresholds import COLD, HOT
+from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.core.thresholds import COLD, HOT
-from lrtui.core.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.render import machinestrip, styles
 from lrtui.tui.render.canvas import Canvas, shortened
@@ -25,16 +25,16 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = mat
     fits = max(1, (canvas.width - 1) // CELL)
     heads = ("applied", "next", "step size", "realised", "change/wt")
     _row(canvas, 0, heads[:fits], styles.DIM)
-    shown = min(effective.groups(lane), max(1, canvas.height - 4))
-    groups = [effective.rates(lane, group) for group in range(shown)]
+    shown = min(rate_report.groups(lane), max(1, canvas.height - 4))
+    groups = [rate_report.rates(lane, group) for group in range(shown)]
     for y, now in enumerate(groups, 1):
-        cells = [effective.known(value) for value in (now.applied, now.next, now.step_size, now.realised)]
-        _row(canvas, y, [*cells, effective.ratio_words(now.ratio)][:fits], styles.BOLD)
+        cells = [rate_report.known(value) for value in (now.applied, now.next, now.step_size, now.realised)]
+        _row(canvas, y, [*cells, rate_report.ratio_words(now.ratio)][:fits], styles.BOLD)
     now = groups[0]
-    quantiles = [f"{share}% {effective.known(value, 2)}" for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))]
-    _row(canvas, 1 + shown, ["per element", *quantiles, f"usual 10^{effective.USUAL_RATIO:g}"][:fits], styles.DIM)
+    quantiles = [f"{share}% {rate_report.known(value, 2)}" for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))]
+    _row(canvas, 1 + shown, ["per element", *quantiles, f"usual 10^{rate_report.USUAL_RATIO:g}"][:fits], styles.DIM)
     dial(canvas, 2 + shown, lane, said)
-    notes = effective.caveats(lane.lane.optimizer, lane.lane.schedule)
+    notes = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
     ours = [line for line in (cost(lane), machinestrip.load_words(load) if load else "", snapshots(lane, disk_share)) if line]
     for y, text in enumerate([*ours, *notes]):
         if 3 + shown + y < canvas.height:

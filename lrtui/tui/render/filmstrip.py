@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lrtui.core.numbers import loss
-from lrtui.core.state import RaceState
+from lrtui.core.state.race_state import RaceState
 from lrtui.store.lookback import Picture
 from lrtui.tui import keys
 from lrtui.tui.film import Card, Film

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrtui.core.finder import RULES, Found
-from lrtui.core.limits import Limits
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss, rate
-from lrtui.core.outcome import in_order
-from lrtui.core.series import window_of
-from lrtui.core.standings import FAILED
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.results.finder_result import in_order
+from lrtui.core.results.lr_suggestions import RULES, Found
+from lrtui.core.results.standings import FAILED
+from lrtui.core.series.series import window_of
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.core.verdicts import verdict
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.axis import log_x_ticks
 from lrtui.tui.render.canvas import Canvas, shortened, text_width

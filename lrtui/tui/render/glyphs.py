@@ -13,7 +13,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from lrtui.palette import Glyphs
+from lrtui.terminal.palette import Glyphs
 from lrtui.tui.render.raster import BLANK, SIDES
 
 Codes = NDArray[np.uint32]

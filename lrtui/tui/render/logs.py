@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from lrtui.core.state import RaceState
+from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.console import Printed

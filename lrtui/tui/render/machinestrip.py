@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lrtui.core.numbers import size
-from lrtui.core.state import RaceState
+from lrtui.core.state.race_state import RaceState
 from lrtui.tui.machine import Gpu, LaneLoad, Reading
 from lrtui.tui.machinehistory import BASES, BINS, History
 from lrtui.tui.render import styles

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from lrtui.core.marks import ALERT, HOTTER, LOST, REWOUND, SNAPSHOT, SPIKE, Mark, lane_marks, turns
-from lrtui.core.spec import Race
-from lrtui.core.state import LaneState
-from lrtui.core.tracks import track
+from lrtui.core.charts.marks import ALERT, HOTTER, LOST, REWOUND, SNAPSHOT, SPIKE, Mark, lane_marks, turns
+from lrtui.core.charts.metric_series import track
+from lrtui.core.scenario.spec import Race
+from lrtui.core.state.race_state import LaneState
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from lrtui.core.marks import ALERT
-from lrtui.core.spec import Race
-from lrtui.core.standings import FAILED
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.charts.marks import ALERT
+from lrtui.core.results.standings import FAILED
+from lrtui.core.scenario.spec import Race
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.layout import Rect

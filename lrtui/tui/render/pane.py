@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from lrtui.core.events import Sampled
-from lrtui.core.marks import COLDER, HOTTER, SNAPSHOT
+from lrtui.core.charts.marks import COLDER, HOTTER, SNAPSHOT
+from lrtui.core.diagnostics.verdicts import Verdict
 from lrtui.core.numbers import count, duration, loss, rate
-from lrtui.core.spec import Race, letter
-from lrtui.core.standings import FAILED
-from lrtui.core.state import LaneState
+from lrtui.core.protocol.events import Sampled
+from lrtui.core.results.standings import FAILED
+from lrtui.core.scenario.spec import Race, letter
+from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import literal, one_line
-from lrtui.core.verdicts import Verdict
 from lrtui.tui.layout import PaneParts, Rect, pane_parts
 from lrtui.tui.render import chart, crosshair, digits, facts, marks, sprite, styles, unseen, xlabels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width

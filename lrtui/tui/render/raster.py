@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.growing import Places
-from lrtui.core.series import Window
+from lrtui.core.series.array_buffer import Places
+from lrtui.core.series.series import Window
 
 DOTS_X, DOTS_Y = 2, 4
 """Dot columns and dot rows of a cell: a window for a curve of W cells has 2 W columns."""

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, rate, size
-from lrtui.core.standings import FAILED, Order, Ranked, Standing
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.results.standings import FAILED, Order, Ranked, Standing
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.core.verdicts import Verdict, verdict
 from lrtui.tui import keys
 from lrtui.tui.layout import Rect
 from lrtui.tui.machine import LaneLoad

@@ -6,7 +6,7 @@ from __future__ import annotations
 from rich.color import Color, ColorSystem, ColorType
 from rich.style import Style
 
-from lrtui.palette import Colors, Theme, lane_colors
+from lrtui.terminal.palette import Colors, Theme, lane_colors
 from lrtui.tui.render.canvas import new_style, restyle
 
 LANES = 8

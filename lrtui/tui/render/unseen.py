@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lrtui.core.labels import end_label
-from lrtui.core.series import Window
-from lrtui.core.spec import Race
-from lrtui.core.state import LaneState
-from lrtui.core.tracks import track
+from lrtui.core.charts.labels import end_label
+from lrtui.core.charts.metric_series import track
+from lrtui.core.scenario.spec import Race
+from lrtui.core.series.series import Window
+from lrtui.core.state.race_state import LaneState
 from lrtui.tui import keys
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas, text_width

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 
-from lrtui.core.axes import CLOCKS, XAxis
-from lrtui.core.labels import number_label
-from lrtui.core.rounding import multiples, nice
+from lrtui.core.charts.axes import CLOCKS, XAxis
+from lrtui.core.charts.labels import number_label
+from lrtui.core.charts.rounding import multiples, nice
 from lrtui.tui.render.axis import Tick
 from lrtui.tui.render.canvas import Canvas, Codes
 

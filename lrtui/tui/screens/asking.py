@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lrtui.core.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
 from lrtui.core.errors import LrtuiError
-from lrtui.core.lanewords import distinct, forked_name, joining, lane_from_words, lane_words
 from lrtui.core.numbers import loss, rate
-from lrtui.core.spec import Lane, Race, letter
-from lrtui.core.standings import standings
-from lrtui.core.state import LaneState, RaceState
+from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
+from lrtui.core.results.standings import standings
+from lrtui.core.scenario.lane_syntax import distinct, forked_name, joining, lane_from_words, lane_words
+from lrtui.core.scenario.spec import Lane, Race, letter
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.screens.dialogs import Form

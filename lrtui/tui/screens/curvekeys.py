@@ -14,9 +14,9 @@ from typing import Concatenate, ParamSpec
 import numpy as np
 from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 
-from lrtui.core.axes import KINDS, XAxis, whole
-from lrtui.core.marks import LOST
-from lrtui.core.tracks import quantities, track
+from lrtui.core.charts.axes import KINDS, XAxis, whole
+from lrtui.core.charts.marks import LOST
+from lrtui.core.charts.metric_series import quantities, track
 from lrtui.tui import fitting, keys
 from lrtui.tui.layout import Rect, pane_parts
 from lrtui.tui.render import marks, overlay

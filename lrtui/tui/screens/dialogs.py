@@ -16,10 +16,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from lrtui.core import effective
+from lrtui.core.diagnostics import rate_report
 from lrtui.core.errors import LrtuiError
-from lrtui.core.sentences import lane_sentence, race_sentences
-from lrtui.core.state import RaceState
+from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.state.race_state import RaceState
 from lrtui.tui import keys
 
 
@@ -211,10 +211,10 @@ class Explain(ModalScreen[None]):
             return
         self._version = lane.version
         table = Table(box=None, show_header=False, pad_edge=False)
-        for name, value, words in effective.explained(lane):
+        for name, value, words in rate_report.explained(lane):
             table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
         outcome = race_sentences(self._state) if self._state.over else []
-        caveats = effective.caveats(lane.lane.optimizer, lane.lane.schedule)
+        caveats = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
         lines = Text("\n".join([lane_sentence(lane, self._state), *caveats, *outcome]))
         self.query_one("#explained", Static).update(Group(lines, Text(), table))
 

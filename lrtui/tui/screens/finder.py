@@ -10,14 +10,14 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
 
-from lrtui.core.batchwords import batch_words
+from lrtui.client.launcher import Crew
+from lrtui.client.lr_finder import Finder, Plan
+from lrtui.core.charts.axis_limits import Limits
 from lrtui.core.errors import LrtuiError
-from lrtui.core.finder import bounds
-from lrtui.core.limits import Limits
 from lrtui.core.numbers import loss, rate
+from lrtui.core.results.batch_size import batch_words
+from lrtui.core.results.lr_suggestions import bounds
 from lrtui.core.text import one_line
-from lrtui.find import Finder, Plan
-from lrtui.launch import Crew
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import FinderLayout, Rect, arrange_finder

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from textual import work
 
-from lrtui.core.commands import AnyCommand, Rewind, Stop
+from lrtui.client.launcher import Crew
 from lrtui.core.errors import LrtuiError
-from lrtui.core.owncode import own_code
-from lrtui.core.state import LaneState
+from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
+from lrtui.core.scenario.user_code_files import own_code
+from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.launch import Crew
 from lrtui.tui import keys
 from lrtui.tui.screens import asking
 from lrtui.tui.screens.dialogs import Form, Question

@@ -10,14 +10,27 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
-from lrtui.core.commands import REFUSED, Add, AnyCommand, Fork, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, unfit
+from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, StoreUnavailable
-from lrtui.core.events import AnyEvent, Joined, StatusChanged
 from lrtui.core.numbers import rate
-from lrtui.core.spec import number
-from lrtui.core.state import LaneState
+from lrtui.core.protocol.commands import (
+    REFUSED,
+    Add,
+    AnyCommand,
+    Fork,
+    Pause,
+    Resume,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    SetRate,
+    Stop,
+    unfit,
+)
+from lrtui.core.protocol.events import AnyEvent, Joined, StatusChanged
+from lrtui.core.scenario.spec import number
+from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.follow import Follower
 from lrtui.tui import keys
 
 ANSWER_S = 10.0

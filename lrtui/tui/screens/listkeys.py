@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.filter import EVERY, option_names, parse, visible
-from lrtui.core.standings import ORDERS
+from lrtui.core.results.lane_filter import EVERY, option_names, parse, visible
+from lrtui.core.results.standings import ORDERS
 from lrtui.tui.render import differences
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import Line

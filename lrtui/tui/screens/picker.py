@@ -16,15 +16,15 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from lrtui.core import scenario
-from lrtui.core.crewtalk import Preview
+from lrtui.client.follower import RESUMABLE
+from lrtui.client.launcher import Crew
+from lrtui.client.lr_finder import Plan, plan
 from lrtui.core.errors import LaunchError, LrtuiError
 from lrtui.core.numbers import ago
-from lrtui.core.spec import Race
+from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.find import Plan, plan
-from lrtui.follow import RESUMABLE
-from lrtui.launch import Crew
 from lrtui.store import rundir
 from lrtui.store.reader import Reader, Summary, summary
 from lrtui.tui import keys
@@ -240,7 +240,7 @@ class Picker(Screen[None]):
     def _race(self, path: Path) -> Race | LrtuiError:
         if path not in self._races:
             try:
-                self._races[path] = scenario.load(str(path))
+                self._races[path] = scenario_file.load(str(path))
             except LrtuiError as error:
                 self._races[path] = error
         return self._races[path]
@@ -301,11 +301,11 @@ def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
     other runs, newest first."""
     recent = [summary(run) for run in rundir.listing(runs)[:RECENT_RUNS]]
     own = sorted(Path("scenarios").absolute().glob("*.toml"))
-    own = [] if own and own[0].parent.samefile(scenario.BUNDLED) else own
+    own = [] if own and own[0].parent.samefile(scenario_file.BUNDLED) else own
     rest = [run for run in recent if run.state != "running"]
     first = [run for run in recent if run.state == "running"] + [run for run in rest[:1] if run.state in RESUMABLE]
     entries: list[tuple[str, Path, Summary | None]] = [("run", run.path, run) for run in first]
-    entries += [("own", path, None) for path in own] + [("scenario", path, None) for path in scenario.bundled()]
+    entries += [("own", path, None) for path in own] + [("scenario", path, None) for path in scenario_file.bundled()]
     entries += [("run", run.path, run) for run in rest if run not in first]
     return {str(index): entry for index, entry in enumerate(entries)}
 

@@ -9,11 +9,11 @@ from textual import work
 from textual.events import Click
 from textual.message import Message
 
-from lrtui.core.commands import Stop
+from lrtui.client.lr_finder import Plan, plan
 from lrtui.core.errors import LrtuiError
 from lrtui.core.files import absolute
+from lrtui.core.protocol.commands import Stop
 from lrtui.core.text import one_line
-from lrtui.find import Plan, plan
 from lrtui.tui import keys
 from lrtui.tui.render import overlay
 from lrtui.tui.render.canvas import Canvas

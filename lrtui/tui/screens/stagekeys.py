@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from lrtui.core import telling
+from lrtui.core.protocol import event_text
 from lrtui.store.lookback import Picture
 from lrtui.tui.console import Console, Printed
 from lrtui.tui.film import beside, film
@@ -128,7 +128,7 @@ class StageKeys(Watching):
         if kept >= 0:
             return self.state.log[kept]
         event = self.follower.reader.event(self.follower.lines.row(number))
-        return (event.at, event.lane, telling.line(event)) if event else None
+        return (event.at, event.lane, event_text.line(event)) if event else None
 
     def stages(self) -> dict[StageName, Stage]:
         return super().stages() | {

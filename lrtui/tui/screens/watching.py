@@ -9,11 +9,22 @@ from typing import NamedTuple
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from lrtui.core.events import Alerted, AnyEvent, Ended, Joined, Noted, RateChanged, Rewound, Sampled, Started, StatusChanged
-from lrtui.core.state import LaneState
+from lrtui.client.follower import Follower
+from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.protocol.events import (
+    Alerted,
+    AnyEvent,
+    Ended,
+    Joined,
+    Noted,
+    RateChanged,
+    Rewound,
+    Sampled,
+    Started,
+    StatusChanged,
+)
+from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.core.verdicts import verdict
-from lrtui.follow import Follower
 from lrtui.store.lookback import Picture
 from lrtui.tui import keys, viewstate
 from lrtui.tui.frame import Frame

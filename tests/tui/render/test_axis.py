@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.axes import XAxis
-from lrtui.core.limits import Limits
+from lrtui.core.charts.axes import XAxis
+from lrtui.core.charts.axis_limits import Limits
 from lrtui.tui.render.axis import y_ticks
 from lrtui.tui.render.raster import dot_row
 from lrtui.tui.render.xlabels import ticks as x_ticks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrtui.core.series import window_of
+from lrtui.core.series.series import window_of
 from lrtui.tui.render import raster
 from lrtui.tui.render.dashes import LEVEL, PATTERNS, dashed
 from lrtui.tui.render.raster import SIDES

@@ -15,7 +15,7 @@ from rich.style import Style
 from textual.color import Color
 
 import lrtui
-from lrtui.palette import GLYPHS, Glyphs
+from lrtui.terminal.palette import GLYPHS, Glyphs
 from lrtui.tui.render import glyphs
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.render.glyphs import CONSOLE, Folded, fold

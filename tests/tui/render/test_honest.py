@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lrtui.core.axes import CLOCKS, KINDS, XAxis, XKind, whole
-from lrtui.core.events import Column, Evaluated, Measured, Started, Steps
-from lrtui.core.lane import LaneState
-from lrtui.core.limits import Limits
-from lrtui.core.state import RaceState, apply
-from lrtui.core.tracks import smoothed, track
+from lrtui.core.charts.axes import CLOCKS, KINDS, XAxis, XKind, whole
+from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.metric_series import smoothed, track
+from lrtui.core.protocol.events import Column, Evaluated, Measured, Started, Steps
+from lrtui.core.state.lane_state import LaneState
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render import chart, raster
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from lrtui.core.state import RaceState, apply
+from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.machine import Gpu, LaneLoad, Reading
 from lrtui.tui.machinehistory import BINS, History
 from lrtui.tui.render.canvas import Canvas

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
-from lrtui.core.series import Series, window_of
+from lrtui.core.series.series import Series, window_of
 from lrtui.tui.render import raster
 
 Points = list[tuple[float, float]]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.axes import KINDS, XAxis
+from lrtui.core.charts.axes import KINDS, XAxis
 from lrtui.tui.render import xlabels
 
 

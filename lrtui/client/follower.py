@@ -1,0 +1,192 @@
+"""Following a run, live or finished: polls its record, folds it, notices a crew that is gone. Knows no screen.
+
+The plain lines and the screen both look at a run through this; replay, watching and racing are the same to them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from lrtui.core.errors import RunError, StoreUnavailable
+from lrtui.core.protocol.commands import REFUSED, AnyCommand
+from lrtui.core.protocol.events import CREW_GONE, AnyEvent, Ended, Noted, Steps
+from lrtui.core.results.standings import UNFINISHED
+from lrtui.core.state.memory_budget import MEMORY
+from lrtui.core.state.race_state import LaneState, RaceState, apply, presume
+from lrtui.store.lookback import Lines, Pictures
+from lrtui.store.reader import Reader
+from lrtui.store.rundir import CREW_LOG, tail
+from lrtui.store.writer import Writer
+
+LOOK_S = 1.0
+"""How often the crew is looked for."""
+LAST_WORDS_S = 10.0
+"""How long trainers whose crew is gone may take to put down their lanes' ends, before those are made up here."""
+LAST_LINES = 5
+"""Of the log of a crew that died, so many are shown."""
+RESUMABLE = ("cut off", "interrupted")
+"""States of a run (`store.reader.Summary`) whose crew is gone before its lanes had ended for good."""
+
+
+class Follower:
+    """A run and what is known of it; `poll` brings it up to date."""
+
+    def __init__(self, run: Path, memory: int = MEMORY) -> None:
+        """`memory`: bytes that the curves of all lanes may take up."""
+        self.run = run
+        self.reader = Reader(run)
+        self.state = RaceState(self.reader.race, memory)
+        self.pictures, self.lines = Pictures(), Lines()
+        """Where samples and lines of the log lie in the record: `reader.event` reads them again."""
+        self.trouble = ""
+        """Why the record may be behind the training, or ended too early; '' where nothing is wrong."""
+        self._writer: Writer | None = None
+        self._looked = time.monotonic()
+        self._gone_since: float | None = None
+        """When the crew was first found to be gone."""
+        self._mourned = False
+        """Whether it has been said that the crew died, which the lanes know and the record does not."""
+
+    def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
+        """The events since the last call (as many as fit the budget), which `state` now holds."""
+        try:
+            events = self.reader.poll(budget_s)
+        except StoreUnavailable as error:
+            self.trouble = error.message
+            return []
+        self._fold(events)
+        if events:
+            self.trouble = ""  # the record goes on: whatever kept it is over
+        if not self.state.over:
+            self._mourned = False
+        elif self.reader.caught_up and not self._mourned:
+            self._mourned = True
+            if any(lane.ended and lane.ended.error == CREW_GONE for lane in self.state.lanes) and self._abandoned():
+                events += self._mourn()
+        if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
+            self._looked = time.monotonic()
+            events += self._look()
+        return events
+
+    def _fold(self, events: list[AnyEvent]) -> None:
+        """Events that were just read come into the state; where lines and pictures lie is noted. Those that do not fit go."""
+        rows = iter(self.reader.rows)
+        fit = []
+        for event in events:
+            row = 0 if isinstance(event, Steps) else next(rows)
+            if apply(self.state, event):
+                fit.append(event)
+                self.pictures.take(row, event)
+                self._note_lines(event.lane, row)
+            else:
+                self._note_lines(-1)
+        events[:] = fit
+
+    def _note_lines(self, lane: int, row: int = 0) -> None:
+        """Notes where a line lies that the log has got."""
+        if len(self.lines) < self.state.log_count:
+            self.lines.take(row, lane)
+
+    def catch_up(self) -> None:
+        """Reads the record to its end; RunError where that is not possible just now."""
+        while not self.caught_up:
+            self.poll(1.0)
+            if self.trouble and not self.caught_up:
+                raise RunError(self.trouble, "try again")
+
+    def settle(self) -> None:
+        """The same, and ends the lanes for which nobody is left to speak, at once; RunError likewise."""
+        self.catch_up()
+        if not self.state.over:
+            self._look()
+
+    def _look(self) -> list[AnyEvent]:
+        """Looks whether the crew lives. A crew that is gone may have ended well since the record was read: it is read again."""
+        silent, trouble = self._silent(), self.reader.trouble()
+        try:
+            events = self.reader.poll() if trouble else []
+        except StoreUnavailable:
+            return []
+        self.trouble = "" if events else trouble
+        self._fold(events)
+        if not silent or events:
+            return events
+        ends = self._ends()
+        for end in ends:
+            presume(self.state, end)
+            self._note_lines(end.lane)
+        return [*ends]
+
+    @property
+    def caught_up(self) -> bool:
+        return self.reader.caught_up
+
+    @property
+    def crew_gone(self) -> bool:
+        """Whether the crew that there was has ended or died: nobody reads commands any more."""
+        return self._abandoned()
+
+    def resumable(self) -> list[LaneState]:
+        """The lanes that `lrtui resume` goes on with, once the crew is gone: those that did not end by themselves. None where the
+        run's folder is gone."""
+        return [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED] if not self.reader.gone else []
+
+    def send(self, commands: Iterable[AnyCommand]) -> list[int]:
+        """Files commands for the run's trainers and its crew; their numbers. StoreUnavailable where that is not possible now."""
+        self._writer = self._writer or Writer(self.run, "viewer")
+        return [self._writer.send(command) for command in commands]
+
+    def results(self, numbers: list[int]) -> dict[int, str]:
+        """What became of commands, for those that are answered; nothing where that cannot be read just now."""
+        try:
+            return self.reader.results(numbers) if numbers else {}
+        except StoreUnavailable:
+            return {}
+
+    def withdraw(self, numbers: list[int], why: str) -> None:
+        """Takes back commands that nobody has read; StoreUnavailable where that is not possible now."""
+        self._writer = self._writer or Writer(self.run, "viewer")
+        self._writer.acknowledge([(number, REFUSED + why) for number in numbers])
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self.reader.close()
+        if self._writer:
+            self._writer.close()
+
+    def _silent(self) -> bool:
+        """Whether the crew is gone, and its trainers with it, or with nothing more to say."""
+        if not self._abandoned():
+            self._gone_since = None
+            return False
+        self._gone_since = self._gone_since or time.monotonic()
+        return not self.reader.trainers_alive() or time.monotonic() - self._gone_since > LAST_WORDS_S
+
+    def _abandoned(self) -> bool:
+        crew = self.reader.crew()
+        return crew is not None and not crew.alive()
+
+    def _last_words(self) -> list[str]:
+        """That the crew has died, the last lines of its log, and how to go on."""
+        if self.reader.gone:
+            return [self.reader.trouble()]
+        way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
+        last = tail(self.run / CREW_LOG).splitlines()[-LAST_LINES:]
+        return list(filter(None, ("the crew has died", *last, way_back)))
+
+    def _mourn(self) -> list[AnyEvent]:
+        """Lines for the log about a crew that died while its trainers could still end in good order."""
+        notes = [Noted(lane=-1, at=time.time(), text=line) for line in self._last_words()]
+        for note in notes:
+            apply(self.state, note)
+            self._note_lines(note.lane)
+        self.trouble = self.reader.trouble()
+        return [*notes]
+
+    def _ends(self) -> list[Ended]:
+        """The ends that nobody was left to record."""
+        said = "\n".join(self._last_words())
+        return [Ended(lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=said)
+                for lane in self.state.lanes if not lane.over]

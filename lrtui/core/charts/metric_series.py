@@ -1,0 +1,191 @@
+"""The quantities that a lane has, each as numbers by step: columns of steps, what was measured now and then, metrics of epochs.
+
+What is worked out for it stays with the lane (`LaneState.kept`) and is extended; a lane that went back has other columns, which
+is how it is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lrtui.core.charts.axes import XAxis
+from lrtui.core.protocol.events import is_reserved
+from lrtui.core.scenario.spec import Race
+from lrtui.core.series.array_buffer import Growing
+from lrtui.core.series.ema import Ema
+from lrtui.core.series.series import Places, Series, Window
+from lrtui.core.state.lane_state import LaneState
+from lrtui.core.state.race_state import RaceState
+from lrtui.core.text import one_line
+
+SELDOM = ("grad_norm",)
+"""Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that a task's loss gives."""
+METRIC = "metrics."
+"""Before the name of a task's metric that is also the name of something recorded at each step."""
+SMOOTHED = 3
+"""Smoothed tracks of a lane that are kept: those that were asked for last."""
+
+
+class Quantity(NamedTuple):
+    """Something that can be drawn by step."""
+
+    name: str
+    label: str
+    """Short, for the axis."""
+    log: bool
+    """Whether a logarithmic axis is its usual one."""
+
+
+class Track(NamedTuple):
+    """One quantity of one lane."""
+
+    steps: Places | None
+    """The step (counted from 0, rising) of each value; None: a value for each step from 0 on, NaN where there is none."""
+    series: Series
+
+    def window(self, lane: LaneState, race: Race, x: XAxis, width: int) -> Window:
+        """What `width` columns of the axis show of it; asked again, it only looks at the columns that may have changed."""
+        edges = x.edges(lane, race, width)
+        points = np.minimum(edges, len(self.series)) if self.steps is None else self.steps.searchsorted(edges)
+        before, after = -1, width
+        if (first := int(points[0])) > 0:
+            before = min(self._column(x, edges, lane, race, first - 1), -1)
+        if (last := int(points[-1])) < len(self.series):
+            after = max(self._column(x, edges, lane, race, last), width)
+        return self.series.window_at(points, before, after, key=(x, width))
+
+    def _column(self, x: XAxis, edges: Places, lane: LaneState, race: Race, place: int) -> int:
+        step = place if self.steps is None else self.steps[place]
+        return int(x.columns_between(edges, lane, race, np.array([step]))[0])
+
+    def at(self, step: int) -> tuple[int, float] | None:
+        """(step, value) of the newest value at or before a step, finite or not; None before the first."""
+        place = step if self.steps is None else int(self.steps.searchsorted(step, "right")) - 1
+        place = min(place, len(self.series) - 1)
+        if place < 0:
+            return None
+        return place if self.steps is None else int(self.steps[place]), self.series.at(place)
+
+
+def quantities(state: RaceState) -> list[Quantity]:
+    """The loss, and what any lane has: numbers that the task's loss gave, validation loss, metrics in their order, then what is
+    measured, then the rates."""
+    found: dict[str, None] = {"loss": None}
+    known: set[str] = set().union(*(each for lane in state.lanes for each in (lane.columns, lane.measured)))
+    metrics = dict.fromkeys(name for lane in state.lanes for name in lane.evaluations.metrics)
+    found |= dict.fromkeys(sorted(name for lane in state.lanes for name in lane.columns if not is_reserved(name)))
+    found |= dict.fromkeys(METRIC + name if name in known else name for name in sorted(metrics, key="val_loss".__ne__))
+    for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
+        names = [name for name in known if name.split("/")[0] == family]
+        found |= dict.fromkeys(sorted(names, key=lambda name: (len(name), name)))
+    return [Quantity(name, _label(name), _usually_log(name)) for name in found]
+
+
+def track(lane: LaneState, name: str) -> Track | None:
+    """A quantity of a lane; None where it has no value yet. `update_ratio` is a ratio here, not its logarithm."""
+    if name in lane.columns and name not in SELDOM and is_reserved(name):
+        return Track(None, lane.columns[name]) if len(lane.columns[name]) else None
+    gather = _seldom if name in lane.columns else _measured if name in lane.measured else _evaluated
+    sparse = gather(lane, name)
+    return Track(sparse.steps.view(), sparse.series) if sparse.steps.size else None
+
+
+def smoothed(lane: LaneState, name: str, weight: float) -> Track | None:
+    """The same smoothed as TensorBoard does, 0 < weight < 1; the quantity itself for a weight of 0."""
+    raw = track(lane, name)
+    if raw is None or weight <= 0:
+        return raw
+    key = "smoothed", name, weight
+    kept = lane.kept.pop(key, None)
+    if kept is None or kept.source is not raw.series:
+        kept = _Smoothed(raw.series, weight)
+    kept.follow()
+    lane.kept[key] = kept
+    for old in [key for key in lane.kept if key[0] == "smoothed"][:-SMOOTHED]:
+        del lane.kept[old]
+    return Track(raw.steps, kept.series)
+
+
+class _Sparse:
+    """Values at some steps, gathered from `source`; whoever reads on adds what is new."""
+
+    def __init__(self, source: object, returns: int = 0) -> None:
+        self.source, self.returns = source, returns
+        self.read = 0
+        self.steps = Growing(np.int64)
+        self.series = Series()
+
+    def add(self, steps: Sequence[int] | Places, values: Sequence[float] | np.ndarray) -> None:
+        self.steps.append(np.array(steps, np.int64))
+        self.series.extend(values)
+
+
+class _Smoothed:
+    """The smoothed values of a series that grows."""
+
+    def __init__(self, source: Series, weight: float) -> None:
+        self.source, self.series = source, Series()
+        self._ema = Ema(weight)
+
+    def follow(self) -> None:
+        done = len(self.series)
+        if done < len(self.source):
+            self.series.extend(self._ema.extend(self.source.part(done, len(self.source))))
+
+
+def _seldom(lane: LaneState, name: str) -> _Sparse:
+    """What a column holds at the steps at which it was measured."""
+    column = lane.columns[name]
+    sparse: _Sparse | None = lane.kept.get(("sparse", name))
+    if sparse is None or sparse.source is not column:
+        sparse = lane.kept["sparse", name] = _Sparse(column)
+    fresh = column.part(sparse.read, len(column))
+    there = np.flatnonzero(~np.isnan(fresh))
+    if len(there):
+        sparse.add(there + sparse.read, fresh[there])
+    sparse.read = len(column)
+    return sparse
+
+
+def _measured(lane: LaneState, name: str) -> _Sparse:
+    values = lane.measured[name]
+    sparse: _Sparse | None = lane.kept.get(("sparse", name))
+    if sparse is None or sparse.source is not values:  # a lane that goes back has new lists
+        sparse = lane.kept["sparse", name] = _Sparse(values)
+    fresh = np.array(values[sparse.read :], float)
+    if len(fresh):
+        with np.errstate(over="ignore"):
+            shown = 10.0**fresh if name.split("/")[0] == "update_ratio" else fresh
+        sparse.add(lane.measured_steps[-len(fresh) :], shown)
+        sparse.read = len(values)
+    return sparse
+
+
+def _evaluated(lane: LaneState, name: str) -> _Sparse:
+    """A metric by the last step before it was taken."""
+    epochs = lane.evaluations
+    own = name if name in epochs.metrics else name.removeprefix(METRIC)
+    sparse: _Sparse | None = lane.kept.get(("sparse", name))
+    if sparse is None or sparse.returns != epochs.returns:
+        sparse = lane.kept["sparse", name] = _Sparse(epochs, epochs.returns)
+    steps, values = epochs.metric(own, sparse.read)
+    if len(steps):
+        sparse.add(np.maximum(steps - 1, 0), values)
+    sparse.read = len(epochs)
+    return sparse
+
+
+_LABELS = {"val_loss": "val loss", "grad_norm": "grad norm", "update_ratio": "update ratio", "applied_lr": "rate"}
+_LOG = ("loss", "val_loss", "grad_norm", "update_ratio", "applied_lr")
+
+
+def _label(name: str) -> str:
+    family, slash, group = one_line(name).partition("/")
+    return _LABELS.get(family, family) + slash + group
+
+
+def _usually_log(name: str) -> bool:
+    return name.split("/")[0] in _LOG

@@ -1,0 +1,106 @@
+"""One word about a lane's learning rate, and why: from what the rules know of it and of the other lanes. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from lrtui.core.protocol import thresholds
+from lrtui.core.protocol.findings import GaugeWord
+from lrtui.core.protocol.thresholds import early_steps
+from lrtui.core.state.race_state import LaneState, RaceState
+
+Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "seismic", "none"]
+"""From the worst to nothing to be said: "none" while too few steps have been measured."""
+
+
+class Verdict(NamedTuple):
+    """A word, and where it is "stalled" the reason: "floor", "dead", "hot" or "cold"; "" where it is not known."""
+
+    word: Word
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.word == "none":
+            return ""
+        return " ".join(filter(None, ("NaN" if self.word == "nan" else self.word.upper(), self.reason)))
+
+
+def verdict(lane: LaneState, state: RaceState) -> Verdict:
+    """The verdict on a lane, the first that applies of: NaN, diverged, the gauge's word while its early window is open; then
+    stalled, seismic, and the gauge's word as it was when the window closed."""
+    kinds = {alert.kind for alert in lane.alerts}
+    found = lane.findings
+    if "nan" in kinds:
+        return Verdict("nan")
+    if "diverged" in kinds and not found.recovered:
+        return Verdict("diverged")
+    if found.dead:
+        return Verdict("stalled", "dead")
+    if not found.moved:  # its losses are the batches' noise: no rule that looks at them can say anything
+        return Verdict(gauge_word(lane))
+    if not found.early:
+        if found.flat_since is not None:
+            return Verdict("stalled", _why_stalled(lane, state))
+        if _seismic(lane, state):
+            return Verdict("seismic")
+    return Verdict(gauge_word(lane))
+
+
+def gauge_word(lane: LaneState) -> GaugeWord:
+    """What the early window says of the lane's rate; nothing where a warmup had not brought the rate up yet, or where the
+    rate has been another one since."""
+    word = lane.findings.word
+    return "none" if altered(lane) or (word == "cold" and warming(lane)) else word
+
+
+def altered(lane: LaneState) -> bool:
+    """Whether most of the early window was spent at another rate than the lane has now: by the dial, or as another lane."""
+    return lane.own_since > early_steps(lane.total_steps) // 2
+
+
+def warming(lane: LaneState) -> bool:
+    """Whether no step of the early window was made with even half of the lane's rate."""
+    if "applied_lr" not in lane.columns:
+        return False
+    applied = lane.columns["applied_lr"].part(0, early_steps(lane.total_steps))
+    known = applied[np.isfinite(applied)]  # nothing was applied at a step that was refused
+    return len(known) > 0 and bool(known.max() < lane.rate / 2)
+
+
+def margin(gain: float) -> float:
+    """The stability margin: rate times curvature along the step, 2 * (1 - gain). 0 is a straight line, 1 the lowest
+    point, and above 2 the loss rises (Cohen et al. 2021, the edge of stability)."""
+    return 2.0 * (1.0 - gain)
+
+
+def _why_stalled(lane: LaneState, state: RaceState) -> str:
+    own = lane.smooth.value
+    leader = min((other for other in state.lanes if math.isfinite(other.smooth.value) and other.status != "nan"),
+                 key=lambda other: other.smooth.value, default=lane)
+    lead = leader.smooth.value
+    if not lane.findings.settled and (lane is leader or own <= thresholds.AT_FLOOR * lead):
+        if gauge_word(lane) == "cold" and lane.findings.gain > thresholds.COLD:
+            return "cold"
+        if gauge_word(lane) == "none":
+            return ""
+    if lane is leader or own <= thresholds.AT_FLOOR * lead > 0:
+        return "floor"
+    if lane.findings.gradient < thresholds.DEAD_GRADIENT and own > thresholds.DEAD_LOSS * lead:
+        return "dead"
+    if lane.lane.optimizer == leader.lane.optimizer and lane.applied_lr != leader.applied_lr:
+        return "hot" if lane.applied_lr > leader.applied_lr else "cold"  # the leader shows on which side the better rates are
+    return "hot" if lane.findings.early_gain < thresholds.HALF_WAY else "cold"
+
+
+def _seismic(lane: LaneState, state: RaceState) -> bool:
+    """Whether it shakes far more than another lane does on the same batches, and is no lower for it.
+
+    A loss that is a hundred times lower shakes more in proportion: lanes that are higher say nothing about this one.
+    """
+    own = lane.findings
+    calmest = min((other.findings.jumps for other in state.lanes
+                   if other.smooth.value < lane.smooth.value and math.isfinite(other.findings.jumps)), default=math.inf)
+    return own.turns >= thresholds.SEISMIC_TURNS and own.jumps > thresholds.SEISMIC_TIMES * calmest

@@ -1,0 +1,101 @@
+"""What a person says to a lane, or to the crew about one. Knows no store and no key."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from lrtui.core.scenario.spec import Lane
+
+REFUSED = "refused: "
+"""How the result of a command begins that was not carried out; the reason follows."""
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """Something to do at the lane's next step; `lane` is its index."""
+
+    lane: int
+
+
+class Pause(Command, frozen=True):
+    """Stop training until Resume; weights and random state stay as they are."""
+
+
+class Resume(Command, frozen=True):
+    """Go on after a Pause."""
+
+
+class Stop(Command, frozen=True):
+    """End the lane; what it did stays recorded."""
+
+    for_good: bool = True
+    """Otherwise it counts as interrupted, and `lrtui resume` takes it up again."""
+
+
+class SetRate(Command, frozen=True):
+    """Apply `rate` (finite, above 0) at the next step; from there on the schedule goes on in proportion."""
+
+    rate: float
+
+
+class ScaleRate(Command, frozen=True):
+    """Multiply the rate by `by` (finite, above 0), on top of what the dial says already."""
+
+    by: float
+
+
+class SetFactor(Command, frozen=True):
+    """Put the dial at `factor` (finite, above 0) times what the schedule says; 1 is the scenario's own rate."""
+
+    factor: float
+
+
+class Rewind(Command, frozen=True):
+    """Go back to the newest snapshot at or before step `to`; None: to the last good one; 0: to the initial weights."""
+
+    to: int | None = None
+    by: float = 1.0
+    """What the rate is multiplied by from there on (finite, above 0)."""
+
+
+class Fork(Command, frozen=True):
+    """Make a new lane from the weights, optimizer, schedule and random state of `lane`. Carried out by the crew."""
+
+    child: Lane
+    """What the new lane is; its letter is given by the crew. Where its optimizer's options or its schedule differ from
+    the parent's, they count from the fork on, as if the schedule had been so from the start."""
+    rate: float | None = None
+    """The rate to apply at the next step; None: what would have been applied anyway."""
+
+
+class Add(Command, frozen=True):
+    """Make a new lane that begins at step 0 with the shared initial weights; `lane` is -1. Carried out by the crew."""
+
+    child: Lane
+
+
+class Keep(Command, frozen=True):
+    """Take a snapshot now; the result is its file's name. The crew says this to a lane that is to be forked."""
+
+
+AnyCommand = Pause | Resume | Stop | SetRate | ScaleRate | SetFactor | Rewind | Fork | Add | Keep
+
+_decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
+encode = msgspec.msgpack.Encoder().encode
+decode = _decoder.decode
+
+
+def unfit(command: AnyCommand) -> str:
+    """Why a command cannot be meant, whatever the lane does; "" where it can."""
+    match command:
+        case SetRate(rate=value) | ScaleRate(by=value) | SetFactor(factor=value) | Rewind(by=value):
+            pass
+        case Fork(rate=rate) if rate is not None:
+            value = rate
+        case _:
+            return ""
+    if isinstance(command, Rewind) and command.to is not None and command.to < 0:
+        return f"there is no step {command.to}"
+    what = "learning rate" if isinstance(command, (SetRate, Fork)) else "factor"
+    return "" if math.isfinite(value) and value > 0 else f"{value:g} is no {what}: expected a finite number above 0"

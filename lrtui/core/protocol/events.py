@@ -1,0 +1,304 @@
+"""What a lane says: events, and the columns of steps that they carry. Knows no store, no torch and no screen."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from lrtui.core.protocol.findings import Findings
+from lrtui.core.scenario.spec import Lane
+
+Status = Literal["waiting", "running", "paused"]
+Reason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
+"""finished: the budget is used up. stopped: a person, or `on_divergence`, ended it. nan: loss or gradient norm not
+finite. error: an exception in the task or in torch. died: its process was lost too often. interrupted: its process was
+told to end; `lrtui resume` goes on from its last snapshot."""
+AlertKind = Literal["nan", "diverged", "error", "lost"]
+"""lost: the lane's process was lost, and another one goes on from the last snapshot."""
+Tag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
+"""Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed loss. good: the last one
+before an alert. The others: at an alert, a pause, a fork, an end."""
+CREW_GONE = "the crew is gone"
+"""The `error` of a lane that was interrupted because its crew had died."""
+Return = Literal["rewound", "restarted", "recovered", "resumed"]
+"""Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its process was lost; its
+whole race was."""
+
+
+LONGEST, HOLE = 1 << 20, 1 << 24
+"""Steps of one block at most, and of a hole in the record: of more than a full disk has ever cost nothing can be made."""
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+Step = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
+"""Numbers outside of these bounds are not read: nothing that was recorded has them, and nothing could be drawn of them."""
+
+
+class Column(msgspec.Struct, frozen=True, array_like=True):
+    """Numbers of consecutive steps as raw little-endian floats; a single one stands for a constant column."""
+
+    dtype: Literal["f4", "f8"]
+    data: bytes
+
+    @classmethod
+    def pack(cls, values: list[float] | np.ndarray, dtype: Literal["f4", "f8"] = "f8") -> Column:
+        """`values`, shape (steps,), packed; equal values, all of them finite, are kept once."""
+        array = np.asarray(values, dtype="<" + dtype)
+        if len(array) > 1 and (array == array[0]).all():
+            array = array[:1]
+        return cls(dtype, array.tobytes())
+
+    def unpack(self, count: int) -> np.ndarray:
+        """The numbers again, shape (count,); not to be written to."""
+        array = np.frombuffer(self.data, dtype="<" + self.dtype)
+        return array.repeat(count) if len(array) == 1 else array  # a tenth of what broadcast_to takes, for a block
+
+
+RESERVED = frozenset((
+    "loss", "applied_lr", "next_lr", "grad_norm", "seconds", "gain", "step_size", "rate_p10", "rate_p50", "rate_p90", "realised",
+    "update_ratio", "val_loss", "event", "lane", "first", "step", "steps", "epoch", "metrics"))
+"""Names of columns, and of keys of their lines in `--json`, that no number of a task's loss may have."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a column of that name is lrtui's own; those of further param groups end in a number: "applied_lr/1"."""
+    family, _, group = name.partition("/")
+    return family in RESERVED and (not group or group.isdecimal())
+
+
+_WIDTHS = {"f4": 4, "f8": 8}
+
+
+def _check(columns: dict[str, Column], count: int) -> None:
+    """ValueError where a column does not hold `count` numbers, or one that stands for all of them. Every block is checked: it
+    takes a microsecond."""
+    for name, column in columns.items():
+        width, held = _WIDTHS[column.dtype], len(column.data)
+        if held not in (width, width * count) or held > width * count:
+            raise ValueError(f"Expected {count} numbers in column {name!r}, got {held} bytes of {column.dtype}")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Something that happened in a lane. `lane` is its index; `at` seconds since 1970, stamped where it happened."""
+
+    lane: Annotated[int, msgspec.Meta(ge=-1, lt=1 << 31)]
+    at: Moment = 0.0
+
+
+class Started(Event, frozen=True, kw_only=True):
+    """The lane is built and begins: how long it will be, where it runs, and the proof that it started like the others."""
+
+    device: str
+    steps_per_epoch: Count
+    total_steps: Step
+    parameters: int
+    """Number of trainable elements."""
+    init_checksum: str
+    """Of the initial weights and buffers: equal in all lanes of a fair race."""
+    batch_checksum: str
+    """Of the order of the first epoch's batches: likewise; "" where that is not known beforehand, as of a stream."""
+    intra_op_threads: int
+    validated: bool
+    """Whether the task has validation samples."""
+    first: Step = 0
+    """The step with which it begins: above 0 where it goes on from a snapshot."""
+    batch_size: int | None = None
+    """Samples of a batch, the last of an epoch apart; 0 where that varies or is not known; None in runs of older versions."""
+    length_known: bool = True
+    """Whether the training data has a length; where it has none, `steps_per_epoch` is the whole budget."""
+    role: str = ""
+    """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of older versions."""
+
+
+class Steps(Event, frozen=True, kw_only=True):
+    """A block of consecutive steps, from step `first` (counted from 0). NaN in `loss` is what was measured.
+
+    Columns: `loss`, `applied_lr` (what the optimizer's pre-hook saw), `next_lr`, `grad_norm`, `seconds` (time of the
+    step, without samples and validation); further param groups as `applied_lr/1`, `next_lr/1`, ... Columns of other names are
+    numbers that the task's loss gave beside the loss; NaN where it gave none.
+    """
+
+    first: Step
+    count: Annotated[int, msgspec.Meta(ge=1, le=LONGEST)]
+    columns: dict[str, Column]
+
+    def __post_init__(self) -> None:
+        _check(self.columns, self.count)
+
+    def values(self, column: str) -> np.ndarray:
+        """The numbers of one column, shape (count,)."""
+        return self.columns[column].unpack(self.count)
+
+
+class Measured(Event, frozen=True, kw_only=True):
+    """What was measured at sampled steps (counted from 0), one value for each in every column; NaN where there is none.
+
+    Columns: `gain` (the step gain: how much of the drop of the loss that the gradient predicts really came about; 1 a
+    straight line, 1/2 the lowest point, below 0 the loss rose) of the whole lane; and of each param group, with `/1`, `/2`,
+    ... for further ones, `step_size` (what multiplies the optimizer's direction), `rate_p10`, `rate_p50`, `rate_p90`
+    (quantiles of single elements' rates), `realised` (norm of the change over norm of the gradient), `update_ratio` (log10
+    of the norm of the change over the norm of the weights).
+    """
+
+    steps: list[Step]
+    columns: dict[str, Column]
+    spent: float
+    """Seconds that measuring has taken since the lane began."""
+
+    def __post_init__(self) -> None:
+        _check(self.columns, len(self.steps))
+
+    def values(self, column: str) -> np.ndarray:
+        """The numbers of one column, shape (len(steps),)."""
+        return self.columns[column].unpack(len(self.steps))
+
+
+class Judged(Event, frozen=True, kw_only=True):
+    """What the rules know of the lane after so many steps."""
+
+    step: Step
+    findings: Findings
+
+
+class Spiked(Event, frozen=True, kw_only=True):
+    """Steps (counted from 0) whose loss stands far out of those before: marks on the curve, no alert."""
+
+    steps: list[Step]
+
+
+class Planned(Event, frozen=True, kw_only=True):
+    """The learning rates that the lane's schedule has in store: `rates[i]` from step `steps[i]` on."""
+
+    steps: list[Step]
+    rates: list[float]
+    total: int
+    """Nothing is known from this step on: the lane's budget, or less where looking ahead took too long."""
+
+    def __post_init__(self) -> None:
+        if len(self.steps) != len(self.rates):
+            raise ValueError(f"Expected a rate for each of {len(self.steps)} steps, got {len(self.rates)}")
+
+
+class Evaluated(Event, frozen=True, kw_only=True):
+    """The end of an epoch (counted from 1): mean training loss, and validation metrics where the task has any."""
+
+    epoch: int
+    step: Step
+    """Steps done by then."""
+    loss: float
+    metrics: dict[str, float] = {}
+
+
+class Sampled(Event, frozen=True, kw_only=True):
+    """What `task.sample(model)` drew: `shape` (N, H, W, 3), `pixels` its bytes, 0..255."""
+
+    epoch: int
+    step: Step
+    shape: tuple[int, int, int, int]
+    pixels: bytes
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 0 or math.prod(self.shape) != len(self.pixels):
+            raise ValueError(f"Expected the pixels of {self.shape}, got {len(self.pixels)} bytes")
+
+    def images(self) -> np.ndarray:
+        """uint8, shape (N, H, W, 3)."""
+        return np.frombuffer(self.pixels, dtype=np.uint8).reshape(self.shape)
+
+
+class Alerted(Event, frozen=True, kw_only=True):
+    """Something a person must see: `step` is where it happened, `text` one line for people."""
+
+    step: Step
+    kind: AlertKind
+    text: str
+
+
+class StatusChanged(Event, frozen=True, kw_only=True):
+    """The lane was paused or goes on."""
+
+    step: Step
+    status: Status
+
+
+class RateChanged(Event, frozen=True, kw_only=True):
+    """The dial was turned: from `step` on, what the schedule says is multiplied by `factor`."""
+
+    step: Step
+    factor: float
+    rate: float
+    """The first param group's rate that will be applied at `step`."""
+
+
+class Snapshotted(Event, frozen=True, kw_only=True):
+    """A snapshot of the lane after `step` steps lies in the run's folder."""
+
+    step: Step
+    tag: Tag
+    size: int
+    """Bytes of this one."""
+    kept: list[Step]
+    """The steps of all snapshots of the lane that are kept now, rising."""
+    total: int
+    """Bytes of all of them."""
+    smooth: float = math.nan
+    """The smoothed loss at that step."""
+    spent: float = 0.0
+    """Seconds that snapshots have taken from the lane since its process began."""
+
+
+class Joined(Event, frozen=True, kw_only=True):
+    """A lane that was not there at the start: forked from `parent` after `step` steps, or added (parent -1, step 0)."""
+
+    child: Lane
+    parent: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    step: Step = 0
+    rate: float | None = None
+    """The rate that it is to apply first; None: what it would apply anyway."""
+
+
+class Rewound(Event, frozen=True, kw_only=True):
+    """The lane is back where it was after `step` steps: what was recorded from there on is replaced by what follows.
+
+    It undoes an end. Nothing that the lane said before counts against what comes now.
+    """
+
+    step: Step
+    why: Return
+
+
+class Ended(Event, frozen=True, kw_only=True):
+    """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a process that died."""
+
+    step: Step
+    reason: Reason
+    error: str = ""
+
+
+class Noted(Event, frozen=True, kw_only=True):
+    """A line for the log. `lane` is -1 where it concerns the whole run."""
+
+    text: str
+
+
+AnyEvent = (Started | Planned | Steps | Measured | Judged | Spiked | Evaluated | Sampled | Alerted | StatusChanged | RateChanged
+            | Snapshotted | Joined | Rewound | Ended | Noted)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+encode = _encoder.encode
+decode = _decoder.decode
+
+
+def alert_line(event: Alerted, letter: str) -> dict[str, Any]:
+    """An alert of the lane `letter` as `--json` prints it, and as a command of `--on-alert` reads it."""
+    return {"event": "alert", "lane": letter, "step": event.step, "kind": event.kind, "text": event.text}
+
+
+def plain(value: float) -> float | str:
+    """A number as JSON can hold it: NaN and the infinities become the strings "NaN", "Infinity", "-Infinity"."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -1,0 +1,72 @@
+"""What is said to a crew and what it answers: the one schema for whoever starts it, the crew, and its scout."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lrtui.core.scenario.spec import Race
+
+TRAINERS = 16
+"""Trainer processes of a race unless one says otherwise; more lanes than that take turns."""
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """The learning rates that a lane will apply: `rates[i]` from step `steps[i]` on, which rise from 0.
+
+    Both are empty where they cannot be known beforehand: then `unknown` says why.
+    """
+
+    steps: list[int]
+    rates: list[float]
+    total: int
+    """The lane's budget in steps."""
+    cut: int | None = None
+    """The step from which on nothing is known (it took too long, or the schedule failed there); None: all is known."""
+    failure: str = ""
+    """What the schedule raised, or would have applied that is no rate, at step `cut`."""
+    momentum: tuple[float, float, float] | None = None
+    """Momentum, or Adam's beta1, as asked for, and the lowest and highest that the schedule makes of it; None without one."""
+    steps_per_epoch: int = 1
+    nominal: bool = False
+    """Whether `steps_per_epoch` is a guess, because the task was not run to find it out."""
+    unknown: str = ""
+    warnings: list[str] = []
+    """What a person should know of the schedule, each a sentence that begins with the place to change."""
+
+    @property
+    def known(self) -> int:
+        """How many steps are known."""
+        return 0 if not self.steps else self.total if self.cut is None else self.cut
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A line to the crew, handed on to its scout. `start` needs a runs folder, `resume` a run."""
+
+    kind: Literal["preview", "start", "resume"]
+    """preview: which rates will be applied? start: the race is to begin, if it may. resume: an old one is to go on."""
+    race: Race
+    runs: str = ""
+    trainers: int = TRAINERS
+    on_alert: str = ""
+    """A shell command that the crew runs at each alert."""
+    steps_per_epoch: int | None = None
+    """Of a preview: the length of an epoch, so that no task is run to find it out."""
+    run: str = ""
+    """Of a resume: the run's folder; `race` has all lanes that ever joined."""
+    own_code: bool = False
+    """Of a preview: whether a person's own schedule may be run for it."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A line from the crew: the previews asked for or the run that was started; or why there are none, in `error`.
+
+    Of a start, previews carry the warnings only, and `devices` are the crew's own affair.
+    """
+
+    run: str = ""
+    devices: list[str] = []
+    previews: list[Preview] = []
+    error: str = ""
+    hint: str = ""

@@ -1,0 +1,113 @@
+"""What lanes have in common and in which settings they differ. Pure; knows nothing of what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from lrtui.core.numbers import rate
+from lrtui.core.results.batch_size import batch_words
+from lrtui.core.scenario.spec import CodeRef, Race, ScheduleSpec, letter, number
+from lrtui.core.state.lane_state import LaneState
+from lrtui.core.text import one_line
+
+ABSENT = "–"
+"""Stands where a lane has no such setting."""
+_EVERY = "stepped every"
+"""The interval of a schedule: no option, such as `every` of a person's own class, is called like that."""
+USUAL = "usual"
+"""Stands where a lane's optimizer has the setting and nobody set it: it is what torch says."""
+
+
+class Differences(NamedTuple):
+    """The settings of some lanes, all as text of one line."""
+
+    common: str
+    """What all of them have in common, the race's own settings included."""
+    settings: tuple[str, ...]
+    """The names of those in which they differ."""
+    cells: tuple[tuple[str, ...], ...]
+    """For each setting its value in each lane."""
+
+
+def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
+    """What differs among `lanes` (one or more), in the order of a scenario: optimizer, rate, options, schedule, dial, parent.
+
+    The race's seed, batches and budget are the same for all and stand among what they have in common.
+    """
+    tables = [_settings(lane) for lane in lanes]
+    names = sorted({name: None for table in tables for name in table}, key=_place)
+    rows = {name: tuple(_shown(table, name, tables) for table in tables) for name in names}
+    differing = {name: values for name, values in rows.items() if len(set(values)) > 1}
+    same = [_phrase(name, values[0]) for name, values in rows.items() if name not in differing and values[0] != ABSENT]
+    common = ", ".join(filter(None, [*same, *_of_the_race(lanes, race)]))
+    return Differences(common, tuple(differing), tuple(differing.values()))
+
+
+def _settings(lane: LaneState) -> dict[str, Any]:
+    """Every setting of a lane by name; what is there in every lane comes first."""
+    spec = lane.lane
+    table: dict[str, Any] = {"optimizer": spec.optimizer.name, "lr": rate(spec.lr)}
+    table |= {_text(name): value for name, value in spec.optimizer.options.items()}
+    table["schedule"] = _schedule_name(spec.schedule)
+    if spec.schedule is not None:
+        table |= {f"schedule {_text(name)}": value for name, value in spec.schedule.options.items()}
+        table[_EVERY] = spec.schedule.interval
+    table["dial"] = f"×{number(lane.factor)}"
+    table["from"] = "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.born}"
+    return table
+
+
+def _schedule_name(schedule: ScheduleSpec | None) -> str:
+    if schedule is None:
+        return "none"
+    return f"{schedule.name}({', '.join(map(str, schedule.children))})" if schedule.children else schedule.name
+
+
+def _shown(table: dict[str, Any], name: str, tables: Sequence[dict[str, Any]]) -> str:
+    """A lane's value of a setting; where it has none, whether its optimizer or its schedule has such a setting."""
+    if name in table:
+        return _text(table[name])
+    kind = "schedule" if name.startswith("schedule ") or name == _EVERY else "optimizer"
+    known = any(name in other and other[kind] == table[kind] for other in tables)
+    return USUAL if known else ABSENT
+
+
+def _text(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case float() | int():
+            return number(value)
+        case list() | tuple():
+            return "[" + ", ".join(map(_text, value)) + "]"
+        case CodeRef():
+            return one_line(str(value))
+    return one_line(str(value))
+
+
+def _place(name: str) -> int:
+    """Where a setting stands in the list; options keep the order in which they were met."""
+    fixed = {"optimizer": 0, "lr": 1, "schedule": 3, _EVERY: 5, "dial": 6, "from": 7}
+    return fixed.get(name, 4 if name.startswith("schedule ") else 2)
+
+
+def _phrase(name: str, value: str) -> str:
+    """A setting that all share, in words; '' where it is the usual."""
+    match name:
+        case "optimizer":
+            return value
+        case "schedule":
+            return "no schedule" if value == "none" else value
+        case "stepped every":
+            return f"{_EVERY} {value}"
+        case "dial":
+            return "" if value == "×1" else f"dials at {value}"
+        case "from":
+            return "" if value == "the start" else f"forked from {value}"
+    return f"{name} {value}"
+
+
+def _of_the_race(lanes: Sequence[LaneState], race: Race) -> list[str]:
+    gauge = [] if race.gauge else ["gauge off"]
+    return [race.budget, batch_words(lanes, race), f"seed {race.seed}", f"device {race.device}", *gauge]

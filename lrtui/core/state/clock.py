@@ -1,0 +1,238 @@
+"""When a lane made its steps: in seconds of its own training, and by the clock on the wall. For the axes of curves.
+
+Folding a block costs a sum and a few marks; a time for each step is worked out when somebody looks, and from then on extended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrtui.core.series.array_buffer import Doubles, Growing, Places
+from lrtui.core.series.series import KEPT, Series
+
+STRIDE = 256
+"""The training time is known for good after so many steps each; between them it follows from the column of seconds."""
+ENDLESS_S = 1e9
+"""No step takes as long: a number like that is damage, and sums of such numbers would have no place on an axis."""
+_FAR = 1 << 40
+
+
+class Clock:
+    """Training time and wall time of a lane's steps; step s (counted from 0) lies where it ends.
+
+    Before `born` lie the steps that a fork inherited: all of them at `since`, the time with which it begins.
+    """
+
+    def __init__(self, born: int = 0, since: float = 0.0) -> None:
+        self.origin = math.nan
+        """The wall time (seconds since 1970) that counts as 0; NaN: when the lane began."""
+        self.steps, self.total = born, since
+        """So many steps done, in so many seconds of training."""
+        self._born, self._since = born, since
+        self._strides = Growing(np.float64)
+        self._strides.append(np.full(born // STRIDE + 1, since))
+        self._done, self._spent, self._at = Growing(np.int64), Growing(np.float64), Growing(np.float64)
+        """Marks: so many steps were done, in so much training time, at this wall time. All three rise."""
+        self._loose = False
+        """Whether the last mark is but the end of a block, to be replaced by that of the next."""
+        self._seconds = Series()
+        self._edges: dict[Hashable, tuple[float, Places]] = {}
+        """Edges that were asked for, and up to which second they cannot change any more."""
+        self._fine, self._fine_total, self._fine_from = Growing(np.float32), since, 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, room to grow included."""
+        return sum(part.nbytes for part in (self._strides, self._done, self._spent, self._at, self._fine))
+
+    @property
+    def own(self) -> float:
+        """Seconds that the steps since `born` took."""
+        return self.total - self._since
+
+    def take(self, first: int, seconds: NDArray[np.floating], at: float, column: Series) -> None:
+        """A block of steps from `first` on: what each took, when it was told, and the whole column of seconds."""
+        if first != self.steps:
+            self.cut(first, column)
+        took = _counted(seconds)
+        if not self._done.size:
+            self.mark(at - float(took.sum()))
+        sums = np.cumsum(np.concatenate(([self.total], took)))[1:]  # one after another: the same bits whatever the blocks
+        due = np.arange(-(-(first + 1) // STRIDE) * STRIDE, first + len(sums) + 1, STRIDE)
+        self._strides.append(sums[due - first - 1])
+        self.steps, self.total, self._seconds = first + len(sums), float(sums[-1]), column
+        if self._loose and self.steps - self._done.view()[-2] <= STRIDE:
+            self._drop_mark()
+        self.mark(at)
+        self._loose = self._done.size > 1
+
+    def mark(self, at: float) -> None:
+        """Notes a wall time at which the steps so far were done: before and after a pause, an evaluation, a block."""
+        if self._at.size:
+            at = max(at, float(self._at.view()[-1]))
+            if self._done.view()[-2:].tolist() == [self.steps] * 2:
+                self._drop_mark()  # of a standstill, only its two ends count
+        for column, value in zip((self._done, self._spent, self._at), (self.steps, self.total, at), strict=True):
+            column.append(np.array([value]))
+        self._loose = False
+
+    def cut(self, step: int, column: Series | None) -> None:
+        """Forgets all from `step` on, or stands still up to it where the record has a hole; `column` as for `take`."""
+        column = Series() if column is None else column
+        if step < self._born:  # it begins by itself, where it was never before
+            self._born, self._since = step, 0.0
+            self.steps, self.total = step, 0.0
+            self._strides.shorten(0)
+            self._strides.append(np.zeros(step // STRIDE + 1))
+        elif step > self.steps:
+            missing = step // STRIDE + 1 - self._strides.size
+            self._strides.append(np.full(missing, self.total))
+        else:
+            self.total = self.spent(step)
+            self._strides.shorten(step // STRIDE + 1)
+        for part in (self._done, self._spent, self._at):
+            part.shorten(int(self._done.view().searchsorted(step, "right")) if step < self.steps else part.size)
+        self.steps, self._seconds, self._loose = step, column, False
+        self._edges.clear()
+        self._begin_column(column.forgotten // STRIDE * STRIDE)
+
+    def spent(self, step: int) -> float:
+        """Seconds of training when `step` steps were done, as far as that is recorded."""
+        step = min(step, self.steps)
+        if step <= self._born:
+            return self._since
+        begun = max(step // STRIDE * STRIDE, self._born)
+        return float(self._strides.view()[step // STRIDE] + _counted(self._seconds.part(begun, step)).sum())
+
+    def time(self, steps: Places) -> Doubles:
+        """Seconds of training at the end of each step, float64 of the shape of `steps`; steps to come at the usual pace."""
+        fine = self._column()
+        place = steps - self._fine_from
+        known: Doubles = np.full(steps.shape, self._since)
+        if fine.size:
+            known = fine.take(place.clip(0), mode="clip").astype(np.float64)
+        early = place < 0
+        if early.any():
+            known[early] = np.interp(steps[early] + 1, np.arange(self._strides.size) * STRIDE, self._strides.view())
+        known[steps < self._born] = self._since
+        return known + (steps + 1 - self.steps).clip(0) * self._pace(self.total - self._since)
+
+    def wall(self, steps: Places) -> Doubles:
+        """Seconds by the clock on the wall since `origin`, likewise."""
+        if self._at.size < 2:
+            return self._began() + (steps + 1 - self._born).clip(0).astype(np.float64)
+        done, spent, at = self._done.view(), self._spent.view(), self._at.view()
+        mark = (done.searchsorted(steps, "right") - 1).clip(0, len(done) - 2)
+        share = self._share(self.time(steps) - spent[mark], steps + 1 - done[mark], mark)
+        known: Doubles = at[mark] + share * (at[mark + 1] - at[mark]) - self._zero()
+        return known + (steps + 1 - self.steps).clip(0) * self._pace(float(at[-1] - at[0]))
+
+    def edges(self, bounds: Doubles, wall: bool, key: Hashable) -> Places:
+        """The first step that ends at or after each second of wall time since `origin`, or of training time; never falling.
+
+        Beyond the last step at the usual pace. Asked again with a `key`, it only looks for what lies after what was settled.
+        """
+        settled, known = self._edges.pop(key, (-math.inf, np.empty(0, np.int64)))
+        begin = min(int(bounds.searchsorted(settled)), len(known))
+        fresh = self.first_at_wall(bounds[begin:]) if wall else self.first_at_time(bounds[begin:])
+        found = np.concatenate((known[:begin], fresh)) if begin else fresh
+        if wall and self._at.size > 2:
+            settled = float(self._at.view()[-3]) - self._zero()
+        elif not wall:
+            settled = self.total * (1 - 1e-6)  # times are kept as float32
+        self._edges[key] = settled, found
+        if len(self._edges) > KEPT:
+            del self._edges[next(iter(self._edges))]
+        return found
+
+    def first_at_time(self, seconds: Doubles) -> Places:
+        """The first step that ends at or after each training time; beyond the last one, at the usual pace."""
+        fine = self._column()
+        found = fine.searchsorted(seconds.astype(np.float32)) + self._fine_from
+        early = found == self._fine_from
+        if self._fine_from and early.any():
+            strides = self._strides.view()[: self._fine_from // STRIDE + 1]
+            place = np.interp(seconds[early], strides, np.arange(len(strides)) * STRIDE) - 1
+            found[early] = np.ceil(place).clip(0)
+        return self._ahead(found, seconds - self.total, self._pace(self.total - self._since))
+
+    def first_at_wall(self, seconds: Doubles) -> Places:
+        """The first step that ends at or after each wall time since `origin`, likewise."""
+        if self._at.size < 2:
+            return np.ceil(seconds - self._began() - 1 + self._born).clip(0, _FAR).astype(np.int64)
+        done, spent, at = self._done.view(), self._spent.view(), self._at.view() - self._zero()
+        mark = (at.searchsorted(seconds) - 1).clip(0, len(at) - 2)
+        length = at[mark + 1] - at[mark]
+        share = np.divide(seconds - at[mark], length, out=np.zeros(len(seconds)), where=length > 0)
+        passed = spent[mark + 1] - spent[mark]
+        found = self.first_at_time(spent[mark] + share * passed)
+        still = passed <= 0
+        found[still] = np.ceil(done[mark] + share * (done[mark + 1] - done[mark]) - 1)[still]
+        found = np.where(seconds <= at[0], 0, found.clip(done[mark], done[mark + 1]))
+        return self._ahead(np.maximum.accumulate(found), seconds - at[-1], self._pace(float(at[-1] - at[0])))
+
+    def end(self, wall: bool) -> float:
+        """Where the last step, or the last thing told, lies on the axis of wall time or of training time."""
+        return (float(self._at.view()[-1]) - self._zero() if self._at.size else 0.0) if wall else self.total
+
+    def forget(self, step: int) -> None:
+        """Keeps only every so many times of the steps before `step`, whose seconds the column has forgotten."""
+        gone = step // STRIDE * STRIDE - self._fine_from
+        self._edges.clear()
+        if gone >= self._fine.size:
+            self._begin_column(self._fine_from + max(gone, 0))
+        elif gone > 0:
+            self._fine.drop(gone)
+            self._fine_from += gone
+
+    def _begin_column(self, step: int) -> None:
+        """Makes the times anew when next somebody looks, from a step on that is a multiple of STRIDE."""
+        self._fine, self._fine_from = Growing(np.float32), step
+        self._fine_total = float(self._strides.view()[step // STRIDE])
+
+    def _column(self) -> NDArray[np.float32]:
+        """The training time at the end of each step, from `_fine_from` on; brought up to date."""
+        held = self._fine_from + self._fine.size
+        if held < self.steps:
+            took = _counted(self._seconds.part(held, self.steps))
+            sums = self._fine_total + np.cumsum(np.pad(took, (0, self.steps - held - len(took))))
+            self._fine_total = float(sums[-1])
+            self._fine.append(sums)
+        fine: NDArray[np.float32] = self._fine.view()
+        return fine
+
+    def _share(self, spent: Doubles, made: Places, mark: Places) -> Doubles:
+        """How much of the way from a mark to the next one is behind a step: by time, or by steps where that stood still."""
+        whole, steps = np.diff(self._spent.view())[mark], np.diff(self._done.view())[mark]
+        by_steps = made / np.maximum(steps, 1)
+        return np.divide(spent, whole, out=by_steps, where=whole > 0).clip(0, 1)
+
+    def _ahead(self, found: Places, beyond: Doubles, pace: float) -> Places:
+        """Steps found, where they are not made yet by how far beyond the end they lie."""
+        ahead = self.steps - 1 + np.ceil((beyond / pace).clip(0, _FAR))
+        return np.where(beyond > 0, np.maximum(ahead, self.steps), np.minimum(found, self.steps)).astype(np.int64)
+
+    def _pace(self, seconds: float) -> float:
+        """Seconds a step, where all steps so far took so many; a second where that is not known."""
+        made = self.steps - self._born
+        return seconds / made if made > 0 and seconds > 0 else 1.0
+
+    def _began(self) -> float:
+        return float(self._at.view()[0]) - self._zero() if self._at.size else 0.0
+
+    def _zero(self) -> float:
+        return self.origin if math.isfinite(self.origin) else float(self._at.view()[0])
+
+    def _drop_mark(self) -> None:
+        for part in (self._done, self._spent, self._at):
+            part.shorten(part.size - 1)
+
+
+def _counted(seconds: NDArray[np.floating]) -> Doubles:
+    """Seconds of steps as they add up: what is not known, below zero, or longer than any step, counts as none."""
+    counted: Doubles = np.where((seconds > 0) & (seconds < ENDLESS_S), seconds, 0).astype(np.float64)
+    return counted

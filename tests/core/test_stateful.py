@@ -1,0 +1,66 @@
+"""The state of the rules can be saved at any step and restored into fresh ones, which then know the same."""
+
+import json
+import math
+import random
+
+import pytest
+
+from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.stateful import Stateful
+
+
+def judged(judge, steps):
+    """What a judge says of some steps: sentences, spikes, findings."""
+    said = []
+    for step in steps:
+        if step % 7 == 0:
+            judge.measured(step, 1 - step / 300)
+        loss = 10 * 0.99**step + random.Random(step).random() + 1e7 * (step > 330) + 90 * (step == 200)
+        loss = math.nan if step == 120 else loss
+        said.append((judge.update(loss, loss / 2 if step % 10 == 0 else None), repr(judge.findings()), repr(judge.smooth)))
+    return said
+
+
+@pytest.mark.parametrize("cut", [0, 1, 30, 49, 50, 51, 121, 201, 335])
+def test_a_judge_goes_on_from_the_state_of_another(cut):
+    first = Judge(400)
+    whole = judged(Judge(400), range(400))
+    before = judged(first, range(cut))
+    memory = json.loads(json.dumps(first.state_dict()))
+    second = Judge(400)
+    second.load_state_dict(memory)
+    assert before + judged(second, range(cut, 400)) == whole
+    assert any(said for (said, _), _, _ in whole)
+    assert any(spike for (_, spike), _, _ in whole)
+
+
+def test_state_dict_is_a_copy():
+    judge = Judge(100)
+    judged(judge, range(20))
+    memory = judge.state_dict()
+    text = json.dumps(memory)
+    second = Judge(100)
+    second.load_state_dict(memory)
+    judged(judge, range(20, 60))
+    judged(second, range(20, 60))
+    assert json.dumps(memory) == text
+
+
+def test_a_name_that_an_older_version_did_not_store_keeps_its_initial_value():
+    memory = Judge(10).state_dict()
+    del memory["_hot"]
+    judge = Judge(10)
+    judge.load_state_dict(memory)
+    assert judge._hot is False
+
+
+def test_every_attribute_is_stored():
+    """One that is forgotten would come back as it was at step 0."""
+    def check(thing):
+        names = set(getattr(type(thing), "__slots__", ())) | set(getattr(thing, "__dict__", ()))
+        assert set(type(thing).STATE.values()) == names
+        for name in names:
+            if isinstance(getattr(thing, name), Stateful):
+                check(getattr(thing, name))
+    check(Judge(100))
