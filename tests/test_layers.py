@@ -25,6 +25,7 @@ ABOVE = {
     "lrtui.plain": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli"],
     "lrtui.report": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli", "lrtui.plain"],
     "lrtui.client": [*SCREEN, *TORCH],
+    "lrtui.manual": [*SCREEN, *TORCH, "lrtui.core", "lrtui.store", "lrtui.client", "lrtui.terminal"],
     "lrtui.terminal": [*SCREEN, *TORCH, "lrtui.client"],
     "lrtui": TORCH,
 }

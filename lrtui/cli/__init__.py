@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from lrtui._version import __version__
-from lrtui.cli import find, lists, preferences, race, report, schedule, send
+from lrtui.cli import find, help as manual, lists, preferences, race, report, schedule, send
 from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
 from lrtui.cli.looks import look_options
 from lrtui.cli.output import ExitCode, complain, give_up, opened
@@ -52,7 +52,10 @@ def _run(args: Sequence[str] | None) -> int:
 @look_options
 @click.pass_context
 def cli(context: click.Context, runs: str | None) -> int:
-    """Race learning rates and watch the race. Without a command: pick a scenario with the arrow keys."""
+    """Race learning rates and watch the race. Without a command: pick a scenario with the arrow keys.
+
+    `lrtui help` is the manual.
+    """
     if context.invoked_subcommand is not None:
         return ExitCode.RACED
     if not has_screen():
@@ -61,5 +64,5 @@ def cli(context: click.Context, runs: str | None) -> int:
 
 
 for command in (race.race, race.watch, race.resume, send.send, find.find, schedule.schedule, report.report, report.export,
-                lists.list_runs, lists.scenarios, preferences.show_settings):
+                lists.list_runs, lists.scenarios, preferences.show_settings, manual.show_help):
     cli.add_command(command)

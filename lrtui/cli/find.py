@@ -40,8 +40,8 @@ _MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
               help="sweep, then a check; or race: an epoch at each of some rates, and no sweep.")
 @click.option("--lr", "rates", multiple=True, type=float, help="A rate of --mode race; default: 1e-5, 1e-4, ... 1.")
 @click.option("--race", "race_after", is_flag=True, help="Then start the full race with the winner in it.")
-@click.option("--batch-size", type=click.IntRange(1))
-@click.option("--seed", type=click.IntRange(0))
+@click.option("--batch-size", type=click.IntRange(1), help="Samples per batch.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
               help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")

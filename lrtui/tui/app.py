@@ -163,7 +163,13 @@ class LrtuiApp(App[Follower]):
         for key in keys.chosen(screen.KEYS) if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
             by = "key " + " ".join(map(keynames.read, key.keys)).replace("[", "\\[")  # the palette reads markup
             yield SystemCommand(key.name, by, partial(self.run_action, key.action, screen))
+        yield SystemCommand("Manual", "every page of `lrtui help`, with a search over all of them", self.show_manual)
         yield SystemCommand("Theme: next", f"{', '.join(THEMES)}; now {self.look.theme}", self.next_theme)
+
+    def show_manual(self) -> None:
+        """Shows the manual over whatever is shown."""
+        from lrtui.tui.screens.manual import ManualScreen  # Textual's Markdown takes its time to load
+        self.push_screen(ManualScreen("screen"))
 
     async def action_quit(self) -> None:
         """Textual's Ctrl+Q asks what `q` asks."""

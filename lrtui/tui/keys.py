@@ -1,4 +1,4 @@
-"""Every key there is, in one table: bindings, footer, help and the README are made from it."""
+"""Every key there is, in one table: bindings, footer, help, the manual and the README are made from it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ RACE = (
     Key("race.write", ("W",), "W", "write", "Write a page about this race, for a browser (asks for a file)",
         palette="Report: write a page about this race, for a browser (HTML)"),
     Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
-    Key("app.help", ("question_mark",), "?", "help", "This help", "help"),
+    Key("app.help", ("question_mark",), "?", "help", "All keys, and the manual", "help"),
     Key("app.quit", ("q", "ctrl+c"), "q", "leave", "Quit (asks: leave it running, stop it, or back)", "quit"),
 )
 
@@ -145,7 +145,7 @@ PICKER = (
     Key("picker.find", ("ctrl+f",), "Ctrl+F", "find", "Find a learning rate for the scenario", "find a rate"),
     Key("picker.edit", ("ctrl+e",), "Ctrl+E", "edit", "Edit the scenario's lanes for this race", "edit"),
     Key("list.clear", ("escape",), "Esc", "clear", "Clear the filter; quit when it is clear", "clear, quit"),
-    Key("picker.help", ("question_mark", "f1"), "?", "help", "This help", "help"),
+    Key("picker.help", ("question_mark", "f1"), "?", "help", "All keys, and the manual", "help"),
     Key("picker.quit", ("ctrl+c",), "Ctrl+C", "leave", "Quit"),
 )
 
@@ -153,12 +153,12 @@ FINDER = (
     Key("finder.race", ("enter",), "Enter", "race", "Start the full race with the rate that won", "race"),
     Key("finder.log", ("y",), "y", "log_axis", "Logarithmic or linear loss axis", "log axis"),
     Key("finder.back", ("escape",), "Esc", "back", "Stop finding, and back", "back"),
-    Key("finder.help", ("question_mark",), "?", "help", "This help", "help"),
+    Key("finder.help", ("question_mark",), "?", "help", "All keys, and the manual", "help"),
     Key("finder.quit", ("q", "ctrl+c"), "q", "leave", "Stop finding, and quit", "quit"),
 )
 
 PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every command by name")
-"""Textual's own binding; here for the help and the README."""
+"""Textual's own binding; here for the help and the manual."""
 RESERVED = {"ctrl+p": "shows every command by name", "ctrl+q": "quits, as everywhere in Textual"}
 
 LEGEND = {"✗": "the last finite value before a NaN or an infinity, or of a lane that ended in an error",
@@ -210,7 +210,7 @@ def sections(table: tuple[Key, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:
-    """(keys, what they do) for help and README: with the keys that a person has chosen for them."""
+    """(keys, what they do) for help and manual: with the keys that a person has chosen for them."""
     return [line for _, lines in sections(table) for line in lines]
 
 

@@ -151,7 +151,8 @@ NAMED = re.compile(rf"\b(?:{_WORDS})(?!\w)|[←→↑↓]:? [a-z]|{_BEGINS}(?![a
 """A key by its usual name in a sentence: "Esc shows all", "←→ scrub"; one sign only where it begins what it does ("; r rewinds"),
 for else it is a sign, a lane, an axis or an article."""
 FIXED = {"…   Enter keeps it, Esc clears it", "Tab: next line   ", "↑↓: choose   ", "Enter: do it   ……Esc: back", "Esc shows all",
-         "↑↓ PgUp PgDn scroll, any other key closes"}
+         "↑↓ PgUp PgDn scroll, any other key closes", "↑↓ PgUp PgDn, Tab manual, any other key closes",
+         "n N next, previous   Esc ends the search", "Tab next page   ↑↓ PgUp PgDn   / search   Esc back"}
 """What dialogs say of keys that nobody can change."""
 
 

@@ -1,7 +1,7 @@
 """Every threshold of the verdicts in one place, with where each comes from. `tests/benchmarks/verdicts.py` measures them.
 
 "Tuned" are the lanes that thresholds were chosen on: the bundled tasks, six optimizers, fifteen rates over seven decades, two
-seeds, 1080 lanes in all. No threshold was chosen on the benchmark's other half. Both tables stand in the README.
+seeds, 1080 lanes in all. No threshold was chosen on the other half. Both tables stand in lrtui/manual/verdicts.md.
 """
 
 import math

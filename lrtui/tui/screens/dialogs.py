@@ -225,10 +225,12 @@ class Explain(ModalScreen[None]):
 class Help(ModalScreen[None]):
     """Every key, made from the table."""
 
-    def __init__(self, table: tuple[keys.Key, ...], legend: dict[str, str]) -> None:
+    def __init__(self, table: tuple[keys.Key, ...], legend: dict[str, str], topic: str) -> None:
+        """`topic`: the page with which the manual begins if it is opened from here."""
         super().__init__()
         self._table = table
         self._legend = legend
+        self._topic = topic
 
     def compose(self) -> ComposeResult:
         table = Table(box=None, show_header=False, pad_edge=False)
@@ -239,17 +241,23 @@ class Help(ModalScreen[None]):
         table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
         for sign, words in self._legend.items():
             table.add_row(Text(sign, style="bold"), Text(keys.told(words), style="dim"))
-        with read_only():
+        with read_only("↑↓ PgUp PgDn, Tab manual, any other key closes"):
             yield Static(table)
 
     def on_key(self, event: KeyPress) -> None:
-        close_unless_scrolled(self, event)
+        if event.key == "tab":
+            from lrtui.tui.screens.manual import ManualScreen  # Textual's Markdown takes its time to load
+            event.stop()
+            event.prevent_default()
+            self.app.switch_screen(ManualScreen(self._topic))
+        else:
+            close_unless_scrolled(self, event)
 
 
-def read_only() -> VerticalScroll:
+def read_only(words: str = "↑↓ PgUp PgDn scroll, any other key closes") -> VerticalScroll:
     """The frame of what is only read; how to scroll and to leave stands on its border, wherever it is scrolled to."""
     frame = VerticalScroll(id="help")
-    frame.border_subtitle = "↑↓ PgUp PgDn scroll, any other key closes"
+    frame.border_subtitle = words
     return frame
 
 

@@ -197,7 +197,7 @@ class FinderScreen(Screen[None]):
 
     def action_help(self) -> None:
         """All keys, and what the rules are."""
-        self.app.push_screen(Help(keys.FINDER, LEGEND))
+        self.app.push_screen(Help(keys.FINDER, LEGEND, "finder"))
 
     def action_leave(self) -> None:
         """Out of the program; what is going on is stopped."""

@@ -151,7 +151,7 @@ class Picker(Screen[None]):
 
     def action_help(self) -> None:
         """All keys."""
-        self.app.push_screen(Help(keys.PICKER, {}))
+        self.app.push_screen(Help(keys.PICKER, {}, "scenarios"))
 
     def action_go(self) -> None:
         """Races the scenario, or watches the run."""

@@ -132,7 +132,7 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
 
     def action_help(self) -> None:
         """All keys."""
-        self.app.push_screen(Help(keys.RACE, keys.LEGEND))
+        self.app.push_screen(Help(keys.RACE, keys.LEGEND, "screen"))
 
     def action_leave(self) -> None:
         """Quits; while lanes live, asks what is to become of them."""
