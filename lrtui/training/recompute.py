@@ -26,7 +26,7 @@ from lrtui.training.reachable import Reachable, Saved
 
 NAMED = 3
 """Names that a sentence lists."""
-REHEARSALS = 4
+REHEARSALS = 3
 """Losses that a rehearsal computes; the first one may differ, because what is lazy is made by it."""
 REHEARSAL_S = 10
 """A rehearsal that takes longer (a lock that was held when the process forked, a very slow loss) is ended and says nothing."""
