@@ -25,11 +25,11 @@ from lrtui.training import devices, environment, task as tasks
 from lrtui.training.batches import loader
 from lrtui.training.datasets import datasets, length
 from lrtui.training.failure import line
-from lrtui.training.loop import horizon
 from lrtui.training.optimizers import Group
 from lrtui.training.order import BatchOrder
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
 from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.session import horizon
 
 NOMINAL_STEPS_PER_EPOCH = 100
 """Of a task whose code may not be run yet."""

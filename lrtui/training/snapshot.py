@@ -1,11 +1,7 @@
-"""A lane's whole state as plain values and tensors on the CPU, and back: what comes after is the same bit for bit.
+"""Parts of a lane's state as plain values and tensors on the CPU, and back: what comes after is the same bit for bit.
 
-`capture` is legal at every None that `train_lane` yields, within a validation too, and before its first step, once the
-caller has told what `probe.seal()` gave and `probe.bad` is still None. What it takes is a copy: training may go on while it
-is encoded.
-
-Not part of it, because nobody can see it from outside: what a task, a dataset or a model remembers in attributes that are
-neither parameters, buffers nor generators, and the random numbers of a DataLoader's persistent workers.
+The whole is `Training.state_dict` (session.py). Not part of it: what a task, a dataset or a model remembers in attributes that
+are neither parameters, buffers nor generators, and the random numbers of a DataLoader's persistent workers.
 """
 
 from __future__ import annotations
@@ -14,46 +10,22 @@ import io
 import types
 from collections import Counter, OrderedDict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.core.errors import LrtuiError, SnapshotDamaged, SnapshotUnfit
-from lrtui.core.scenario.spec import Lane
-from lrtui.training import rng
-
-if TYPE_CHECKING:
-    from lrtui.training.loop import Training
+from lrtui.core.errors import LrtuiError, SnapshotDamaged
 
 FORMAT = 1
 _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
 
 
-def capture(training: Training) -> dict[str, Any]:
-    """The state of a lane between two steps; see above when. LrtuiError where the lane has something that cannot be kept."""
-    lane = training.race.lanes[training.index]
-    state = {
-        "format": FORMAT, "lane": msgspec.json.encode(lane),
-        "schedule": training.schedule.state_dict(),
-        "step": training.probe.step, "epochs_ended": training.epochs_ended, "epoch_began": training.epoch_began,
-        "validating": training.before_validation is not None,
-        "model": training.model.state_dict(), "buffers": _unlisted(training.model),
-        "optimizer": [_optimizer_state(part) for part in _parts(training.optimizer)],
-        "factor": training.dial.factor, "probe": training.probe.state_dict(),
-        "batches": training.data.state_dict(),
-        "random": rng.packed(training.before_validation or rng.capture(training.device, training.held)),
-    }
-    kept: dict[str, Any] = _plain(state, f"lane {lane.letter}", {})
-    return kept
-
-
-def size(training: Training) -> int:
+def size(model: nn.Module) -> int:
     """Bytes, about: what the lane's weights, and an optimizer that keeps two numbers for each, take up."""
-    return 3 * sum(p.numel() * p.element_size() for p in training.model.parameters())
+    return 3 * sum(p.numel() * p.element_size() for p in model.parameters())
 
 
 def encode(state: dict[str, Any]) -> bytes:
@@ -75,32 +47,7 @@ def decode(payload: bytes) -> dict[str, Any]:
     return state  # type: ignore[no-any-return]  # a dict, as was just seen
 
 
-def restore(training: Training, state: dict[str, Any]) -> None:
-    """Puts a lane that was just built where `state` was captured, which stays as it is.
-
-    Where the lane is another one (a fork with changes), it keeps its own options; an optimizer of another kind, and a schedule
-    or an initial rate that is not the same, begin anew, the schedule as far on as if it had been so from the start.
-    SnapshotUnfit where model or data are not those that were captured.
-    """
-    lane = training.race.lanes[training.index]
-    try:
-        before = msgspec.json.decode(state["lane"], type=Lane)
-        _restore_model(training.model, state)
-        _restore_rates(training, before, state)
-        training.epochs_ended = state["epochs_ended"]
-        training.epoch_began = state.get("epoch_began", training.epochs_ended * training.steps_per_epoch)  # not in older ones
-        training.data.load_state_dict(state["batches"])
-        training.dial.factor = state["factor"]
-        training.probe.load_state_dict(state["probe"])
-        random = rng.unpacked(state["random"], training.device)
-        training.before_validation = random if state["validating"] else None
-        rng.restore(random, training.device, training.held)
-    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError, msgspec.MsgspecError) as error:
-        raise SnapshotUnfit(f"lane {lane.letter}: the snapshot after step {state.get('step')} does not fit: {error}",
-                            f"expected {training.race.task} as it was when the race began") from error
-
-
-def _restore_model(model: nn.Module, state: dict[str, Any]) -> None:
+def restore_model(model: nn.Module, state: dict[str, Any]) -> None:
     listed = model.state_dict()
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     weights = OrderedDict(state["model"])
@@ -116,28 +63,7 @@ def _restore_model(model: nn.Module, state: dict[str, Any]) -> None:
             module.register_buffer(leaf, value.to(device, copy=True), persistent=False)
 
 
-def _restore_rates(training: Training, before: Lane, state: dict[str, Any]) -> None:
-    """Optimizer and schedule."""
-    lane, optimizer = training.race.lanes[training.index], training.optimizer
-    given, was = lane.optimizer.options, before.optimizer.options
-    changed = {key for key in given | was if given.get(key) != was.get(key)}
-    same_kind = lane.optimizer.name == before.optimizer.name
-    same_plan = same_kind and (lane.lr, lane.schedule) == (before.lr, before.schedule)
-    if changed and training.schedule.can_jump:
-        same_plan = False  # where it should be is known anyway; it may be one that moves the momentum, too
-    if same_kind:
-        for part, kept in zip(_parts(optimizer), state["optimizer"], strict=True):
-            groups = _restore_part(part, kept)
-            for group, loaded in zip(part.param_groups, groups if same_plan else [], strict=same_plan):
-                group.update({key: value for key, value in loaded.items() if key not in changed})
-    optimizer._opt_called = True  # type: ignore[attr-defined]  # in another process: torch's schedulers warn where it has not stepped
-    if same_plan:
-        training.schedule.load_state_dict(state["schedule"])
-    else:
-        training.schedule.catch_up(state["step"], state["epochs_ended"])
-
-
-def _restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, Any]]:
+def restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, Any]]:
     """Puts the state of the parameters back, in the types that it had, for torch's own way casts it; the groups as kept.
 
     The optimizer's own groups stay the objects that they are: a scheduler may hold them.
@@ -162,7 +88,7 @@ def _placed(value: Any, device: torch.device) -> Any:
     return [_placed(item, device) for item in value] if isinstance(value, list) else value
 
 
-def _optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
+def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     """`host`: (parameter, key) of what lies on the CPU although the parameters do not; None where they do."""
     state = optimizer.state_dict()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -172,18 +98,18 @@ def _optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     return {"state": state["state"], "groups": state["param_groups"], "host": host if elsewhere else None}
 
 
-def _parts(optimizer: Optimizer) -> list[Optimizer]:
+def parts(optimizer: Optimizer) -> list[Optimizer]:
     parts: list[Optimizer] = getattr(optimizer, "parts", [optimizer])
     return parts
 
 
-def _unlisted(model: nn.Module) -> dict[str, Tensor]:
+def unlisted(model: nn.Module) -> dict[str, Tensor]:
     """The buffers that a state_dict leaves out."""
     listed = model.state_dict().keys()
     return {name: buffer for name, buffer in model.named_buffers(remove_duplicate=False) if name not in listed}
 
 
-def _plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
+def plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
     """A copy of `value` that can be written, and read without running code; functions in a dict are left out of it.
 
     What a scheduler was given as a function is given to it again when it is built. `seen`: the copies of tensors so far, so
@@ -199,9 +125,9 @@ def _plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
         return seen[place]
     if isinstance(value, dict):
         kind = Counter if isinstance(value, Counter) else dict
-        return kind({key: _plain(item, f"{where}, {key}", seen) for key, item in value.items() if not isinstance(item, _CODE)})
+        return kind({key: plain(item, f"{where}, {key}", seen) for key, item in value.items() if not isinstance(item, _CODE)})
     if isinstance(value, (list, tuple)):
-        items = [_plain(item, where, seen) for item in value]
+        items = [plain(item, where, seen) for item in value]
         return items if isinstance(value, list) else tuple(items)
     if isinstance(value, (np.bool_, np.integer, np.floating)):
         return value.item()

@@ -52,8 +52,9 @@ from lrtui.training import environment, rng, snapshot
 from lrtui.training.berth import Berth
 from lrtui.training.failure import failure, line, not_taken_up
 from lrtui.training.keeper import PART_LEAST, PARTS, Cadence, Keeper
-from lrtui.training.loop import Events, Training, train_lane
+from lrtui.training.loop import Events, train_lane
 from lrtui.training.policy import Policy
+from lrtui.training.session import Training
 
 TURN_S = 0.03
 """How long a lane trains before it is the next one's turn. Each turn begins with another lane's weights in the cache and a
@@ -247,7 +248,7 @@ class Turn:
         self._events = train_lane(self._training)
         total = self._training.horizon.steps
         every = max(PART_LEAST, math.ceil(total / PARTS)) if "rewind" in (self._race.on_nan, self._race.on_divergence) else 0
-        self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training), every)
+        self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training.model), every)
         self._rungs = [step for step in rung_steps(self._race.relegation, total) if step > self.steps]
         self.waits, self._looked_at, self._sound = False, self.steps, None
         self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
@@ -387,7 +388,7 @@ class Turn:
             self._see_the_end()
             return False
         try:
-            state = snapshot.capture(training)
+            state = training.state_dict()
         except Exception as error:  # no memory for a copy, a state_dict of a task's own: the lane goes on without
             self._can_keep = False
             self._note(f"no snapshots of this lane: {line(error)}")

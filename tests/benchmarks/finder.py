@@ -24,7 +24,8 @@ from bare import bare_loop  # noqa: E402
 from lrtui.client.lr_finder import Finder, Plan, plan, sweep_race  # noqa: E402
 from lrtui.core.scenario import scenario_file  # noqa: E402
 from lrtui.training import task as tasks  # noqa: E402
-from lrtui.training.loop import Training, train_lane  # noqa: E402
+from lrtui.training.loop import train_lane  # noqa: E402
+from lrtui.training.session import Training  # noqa: E402
 
 ROUNDS = 5
 SIZES = {"Small": (100, 10), "Middle": (32, 16), "Conv": (32, 16)}

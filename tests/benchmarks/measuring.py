@@ -17,7 +17,8 @@ import torch
 from lrtui.core.diagnostics.detectors import Judge
 from lrtui.core.protocol.events import Measured, Steps
 from lrtui.core.scenario import scenario_file
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 HERE = Path(__file__).parent
 ROUNDS = 7

@@ -26,7 +26,8 @@ from lrtui.store.writer import create_run
 from lrtui.training import snapshot
 from lrtui.training.berth import Berth
 from lrtui.training.keeper import Keeper
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 from lrtui.training.turn import Turn
 
 HERE = Path(__file__).parent
@@ -89,7 +90,7 @@ def pieces(race: Race, folder: Path, rounds: int = 20) -> tuple[list[float], int
             pass
         training.probe.seal()
         marks = [time.perf_counter()]
-        state = snapshot.capture(training)
+        state = training.state_dict()
         marks.append(time.perf_counter())
         payload = snapshot.encode(state)
         marks.append(time.perf_counter())

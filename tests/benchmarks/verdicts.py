@@ -32,7 +32,8 @@ from lrtui.core.scenario import scenario_file
 from lrtui.training import rng
 from lrtui.training.batch import batch_length
 from lrtui.training.datasets import datasets
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 HERE = Path(__file__).parent
 OPTIMIZERS = {"SGD": {"optimizer": "SGD"}, "momentum": {"optimizer": "SGD", "momentum": 0.9}, "Adam": {"optimizer": "Adam"},

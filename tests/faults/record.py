@@ -14,7 +14,8 @@ from lrtui.core.protocol import events
 from lrtui.core.protocol.events import Ended, Evaluated, Joined, RateChanged, Rewound, Started, Steps
 from lrtui.core.scenario.spec import Race
 from lrtui.store.rundir import DATABASE
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 COLUMNS = ("loss", "applied_lr", "next_lr")
 

@@ -6,7 +6,8 @@ import torch
 
 from lrtui.core.protocol.events import Ended, Evaluated, Judged, Sampled
 from lrtui.training import snapshot
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 from .conftest import column
 
@@ -43,7 +44,7 @@ def breaks(race, index=0, *, factor=1.0, deferred=None):
             told.append(event)
             continue
         told += training.probe.seal()
-        payload = snapshot.encode(snapshot.capture(training))
+        payload = snapshot.encode(training.state_dict())
         found.append(Break(payload, list(told), training.probe.sealed, training.probe.step,
                            training.before_validation is not None))
     return found

@@ -8,7 +8,8 @@ import torch
 
 from lrtui.core.protocol.events import Steps
 from lrtui.core.scenario import scenario_file
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,8 @@ from lrtui.core.protocol.events import Measured
 from lrtui.core.scenario import catalogue
 from lrtui.training import optimizers
 from lrtui.training.dial import Dial
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 from .breaks import CPU, breaks, record, unequal, whole
 from .conftest import column, make_race, task_for

@@ -13,9 +13,10 @@ from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.protocol.events import Alerted, Ended, Judged, Measured, Spiked, Steps
 from lrtui.training import rng
 from lrtui.training.gauge import ELEMENTS, RATES_EVERY, Gauge, _spread, gain
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
 from lrtui.training.optimizers import MuonWithAdamW
 from lrtui.training.recompute import Recompute
+from lrtui.training.session import Training
 
 from .bare import bare_loop
 from .conftest import column, make_race, train

@@ -15,7 +15,8 @@ from lrtui.core.protocol.events import Ended, Evaluated, Steps
 from lrtui.core.scenario.spec import TaskRef
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.training import losses, snapshot, task as tasks
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 from .conftest import column, make_race, train
 from .tasks_for_tests import Dropped, Plain
@@ -175,6 +176,6 @@ def test_a_lane_that_goes_on_from_a_snapshot_keeps_its_columns(given):
         elif training.probe.step == 4:  # one step before the end of the epoch is told with what follows
             break
     told += training.probe.seal()
-    again = Training(race, 0, torch.device("cpu"), snapshot=snapshot.decode(snapshot.encode(snapshot.capture(training))))
+    again = Training(race, 0, torch.device("cpu"), snapshot=snapshot.decode(snapshot.encode(training.state_dict())))
     told += [event for event in train_lane(again) if event is not None]
     assert column(told, "kl") == column(whole, "kl")

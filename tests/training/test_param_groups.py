@@ -13,7 +13,7 @@ from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Noted, Planned
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.training import param_groups
-from lrtui.training.loop import Training
+from lrtui.training.session import Training
 
 from .breaks import CPU, breaks, unequal, whole
 from .conftest import column, make_race, train

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from lrtui.core.protocol.events import Planned, Started
-from lrtui.training.loop import Training
 from lrtui.training.preview import EXACT, MOST, preview, thinned
 from lrtui.training.schedules import Horizon
+from lrtui.training.session import Training
 
 from .conftest import column, make_race, train
 

@@ -26,7 +26,7 @@ from lrtui.training.alerts import Announcer
 from lrtui.training.berth import Berth
 from lrtui.training.crew import RESTARTS, Crew
 from lrtui.training.joining import Joining
-from lrtui.training.loop import Training
+from lrtui.training.session import Training
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .conftest import column, make_race, train

@@ -10,9 +10,9 @@ import torch
 from lrtui.core.protocol.events import Ended, Evaluated
 from lrtui.core.scenario import catalogue, scenario_file
 from lrtui.core.scenario.spec import ScheduleSpec
-from lrtui.training.loop import horizon
 from lrtui.training.preview import preview
 from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.session import horizon
 
 from .conftest import column, make_race, train
 

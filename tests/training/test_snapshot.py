@@ -14,8 +14,9 @@ from lrtui.core.protocol.events import Alerted, Planned, Sampled, Started, Steps
 from lrtui.core.scenario import catalogue
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.training import snapshot
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
 from lrtui.training.order import BatchOrder, batch_order
+from lrtui.training.session import Training
 
 from .breaks import CPU, Break, breaks, resumed, unequal, weights, whole
 from .conftest import column, make_race, task_for
@@ -84,7 +85,7 @@ class TestTheSameBitForBit:
     @pytest.mark.parametrize("name", ["Adam", "Adagrad", "LBFGS"])
     def test_before_the_first_step(self, name):
         race = exact_race({"optimizer": name, "schedule": "cosine"}, task="AugmentedLoader")
-        built = snapshot.encode(snapshot.capture(Training(race, 0, CPU)))
+        built = snapshot.encode(Training(race, 0, CPU).state_dict())
         assert unequal(race, [Break(built, [], 0, 0, False)]) == []
 
     @pytest.mark.parametrize("deferred", [False, True])
@@ -111,7 +112,7 @@ class TestTheSameBitForBit:
                 seen += event is None
                 if seen == 3:  # beyond a validation, which begins anew each time
                     moment = told.extend(training.probe.seal()) or training
-                    state = snapshot.decode(snapshot.encode(snapshot.capture(training)))
+                    state = snapshot.decode(snapshot.encode(training.state_dict()))
                     break
                 told += [event] if event is not None else []
         for name in ("loss", "applied_lr", "next_lr"):
@@ -167,7 +168,7 @@ class TestTheBytes:
         while training.probe.step < steps:
             next(loop)
         training.probe.seal()
-        return snapshot.capture(training), loop
+        return training.state_dict(), loop
 
     def test_a_capture_is_a_copy_of_its_moment(self):
         state, loop = self.captured(self.state())
@@ -246,7 +247,7 @@ class TestWhatCannotBeKept:
             next(loop)
         training.probe.seal()
         with pytest.raises(LrtuiError, match=message):
-            snapshot.capture(training)
+            training.state_dict()
         assert list(loop)[-1].reason == "finished"  # and goes on as if nobody had asked
 
 

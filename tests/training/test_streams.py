@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from lrtui.core.protocol.events import Ended, Evaluated, Noted, Started
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
+from lrtui.training.session import Training
 
 from . import tasks_of_other_data as tasks
 from .breaks import CPU, breaks, unequal, whole

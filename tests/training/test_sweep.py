@@ -13,8 +13,9 @@ from lrtui.client.lr_finder import plan, sweep_race
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Steps
 from lrtui.core.scenario.spec import ScheduleSpec
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
 from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.session import Training
 
 from .conftest import column, make_race, train
 from .test_trainer import Tape, numbers, take_shortest_turns, turns_of

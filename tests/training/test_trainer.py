@@ -17,7 +17,7 @@ from lrtui.store.writer import Writer, create_run
 from lrtui.training import turn as turn_module
 from lrtui.training.berth import Berth
 from lrtui.training.keeper import Keeper
-from lrtui.training.loop import Training
+from lrtui.training.session import Training
 from lrtui.training.trainer import take_turns
 from lrtui.training.turn import Turn
 

@@ -16,8 +16,9 @@ from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Measured, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.training import snapshot, tensors
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
 from lrtui.training.order import weights_checksum
+from lrtui.training.session import Training
 from lrtui.training.task import load, new_model
 
 from .bare import bare_loop
@@ -92,7 +93,7 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(name):
             if steps == 4:
                 break
     before += [loss for event in training.probe.seal() if isinstance(event, Steps) for loss in event.values("loss").tolist()]
-    state = snapshot.decode(snapshot.encode(snapshot.capture(training)))
+    state = snapshot.decode(snapshot.encode(training.state_dict()))
     again = Training(race, 0, CPU, snapshot=state)
     after = column([event for event in train_lane(again) if event is not None])
     assert before + after == whole
@@ -167,7 +168,7 @@ def test_tensors_of_any_type_and_layout_are_hashed_compared_copied_and_snapshott
     assert weights_checksum(holder(one)) == weights_checksum(holder(copy))
     if tensors.same_values(one, other):
         assert weights_checksum(holder(one)) == weights_checksum(holder(other))
-    kept = snapshot.decode(snapshot.encode({"format": snapshot.FORMAT, "held": snapshot._plain(one, "lane A", {})}))["held"]
+    kept = snapshot.decode(snapshot.encode({"format": snapshot.FORMAT, "held": snapshot.plain(one, "lane A", {})}))["held"]
     assert tensors.same_values(kept, copy.resolve_conj() if one.layout == torch.strided else copy)
 
 

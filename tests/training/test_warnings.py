@@ -8,8 +8,9 @@ import torch
 
 from lrtui.core.protocol.launch_protocol import Request
 from lrtui.core.scenario import scenario_file
-from lrtui.training.loop import Training, train_lane
+from lrtui.training.loop import train_lane
 from lrtui.training.scout import answer
+from lrtui.training.session import Training
 
 from .conftest import column, make_race, train
 
