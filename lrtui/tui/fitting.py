@@ -9,6 +9,7 @@ from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_
 from lrtui.core.charts.axes import CLOCKS, XAxis, whole
 from lrtui.core.charts.axis_limits import Limits
 from lrtui.core.charts.metric_series import track
+from lrtui.core.series.series import FiniteRange
 from lrtui.core.state.race_state import LaneState, RaceState
 
 if TYPE_CHECKING:
@@ -79,11 +80,21 @@ def _what(view: RaceView) -> tuple[object, ...]:
     return view.quantity, view.log, view.full_range, tuple(view.zooms), view.x_kind, view.x_log, tuple(charted(view))
 
 
+def rate_moves(lane: LaneState) -> bool:
+    """Whether a lane has had more than one rate, or has more than one in store; O(1)."""
+    ranges = _rate_ranges(lane)
+    return bool(ranges) and min(one.low for one in ranges) < max(one.high for one in ranges)
+
+
+def _rate_ranges(lane: LaneState) -> list[FiniteRange]:
+    """The bounds of the rates behind a lane and of those before it, as far as they are known."""
+    ranges = [lane.columns["applied_lr"].finite_range()] if "applied_lr" in lane.columns else []
+    return [one for one in (*ranges, lane.plan_range) if math.isfinite(one.low)]
+
+
 def fitted_rates(view: RaceView, state: RaceState) -> Limits:
     """The y axis of the rates, of those that schedules have in store too; logarithmic, unless all of them are zero."""
-    lanes = [state.lanes[index] for index in charted(view)]
-    ranges = [lane.columns["applied_lr"].finite_range() for lane in lanes if "applied_lr" in lane.columns]
-    ranges = [one for one in (*ranges, *(lane.plan_range for lane in lanes)) if math.isfinite(one.low)]
+    ranges = [one for index in charted(view) for one in _rate_ranges(state.lanes[index])]
     if not ranges:
         return view.rate_limits.with_log(True)
     low, high = min(one.low for one in ranges), max(one.high for one in ranges)

@@ -89,6 +89,8 @@ class RaceView:
     limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
     """The y axis of the quantity."""
     rate_limits: Limits = field(default_factory=lambda: Limits.around(math.nan, math.nan, log=True))
+    moving: set[int] = field(default_factory=set)
+    """The lanes whose rate moves, behind or before them: those of others are no chart."""
     label: str = "loss"
     """What the quantity is called beside an axis."""
     fitted_for: object = None
@@ -122,6 +124,7 @@ class RaceView:
         if figures or not fitting.is_fitted(self):
             self.limits = fitting.fitted(self, state)
             self.rate_limits = fitting.fitted_rates(self, state)
+            self.moving = {index for index in self.shown if fitting.rate_moves(state.lanes[index])}
 
     def _hide(self, state: RaceState) -> None:
         """Finds which lanes are shown; keys are never about one that is not, as long as there is another."""

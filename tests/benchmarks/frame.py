@@ -1,7 +1,7 @@
 """One frame of the race screen: 8 lanes at 200x50, fitted, drawn, compared, made into strips; beside plotext and textual-plot.
 
 Run by hand: python tests/benchmarks/frame.py. What is drawn is what the screen draws: all panes after 20 new steps a lane, and
-at every fifth frame all figures and the standings. CPU time of the thread, the mean of many frames. The compositor is not in it:
+at every fifth frame all figures, standings and log. CPU time of the thread, the mean of many frames. The compositor is not in it:
 tests/benchmarks/terminal.py measures the whole program. The other two draw one pane's loss curve, every point given to them;
 textual-plot where it is installed (`pip install textual-plot`, or PYTHONPATH).
 """
@@ -25,7 +25,7 @@ from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
-from lrtui.tui.layout import arrange, pane_parts
+from lrtui.tui.layout import arrange
 from lrtui.tui.render import pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
@@ -83,11 +83,11 @@ class Screen:
         panels.header(self.canvas.view(self.layout.header), self.state, "")
         for index, rect in self.layout.panes.items():
             lane = self.state.lanes[index]
-            pane.draw(self.canvas.view(rect), lane, verdict(lane, self.state), self.view, self.state.race, chosen=index == 0,
-                      figures=figures)
+            pane.draw(self.canvas.view(rect), lane, verdict(lane, self.state), self.view, self.state.race,
+                      self.layout.parts, chosen=index == 0, figures=figures)
         if figures:
             standings.draw(self.canvas.view(self.layout.standings), self.state, self.view)
-        panels.log(self.canvas.view(self.layout.log), self.state)
+            panels.log(self.canvas.view(self.layout.log), self.state)
 
     def frame(self) -> None:
         """Drawn, compared with the last one, and what is different made into strips."""
@@ -109,8 +109,7 @@ def ours(points: int, frames: int = 60) -> float:
 def _curve_of(points: int) -> tuple[np.ndarray, int, int]:
     """A lane's losses, and the width and height of the curve in its pane."""
     screen = Screen(points)
-    rect = screen.layout.panes[0]
-    parts = pane_parts(rect.width, rect.height)
+    parts = screen.layout.parts
     return screen.state.lanes[0].columns["loss"].values[:points].astype(float), parts.curve.width, parts.curve.height
 
 

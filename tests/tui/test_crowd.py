@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lrtui.core.state.race_state import RaceState
-from lrtui.tui.render import chart, overlay, raster, styles
+from lrtui.tui.render import chart, names, overlay, raster, styles
 from lrtui.tui.render.canvas import Canvas
 
 from .fake_run import make_race, make_run
@@ -56,12 +56,12 @@ def test_names_without_what_all_have_in_common_rather_than_cut(crowd):
     assert "Adam 0.0001" in " ".join(crowd.lines[2:4])
 
 
-@pytest.mark.parametrize(("names", "shared"), [
+@pytest.mark.parametrize(("called", "shared"), [
     (["Adam 0.1", "Adam 0.01"], 1), (["Adam 0.1", "SGD 0.1"], 0), (["Adam", "Adam 0.1"], 0), (["a b c", "a b d", "a b e f"], 2),
     (["one"], 0), (["a b"], 1)])
-def test_the_first_words_that_names_share(names, shared):
-    state = RaceState(make_race(("steady",) * len(names), lane=[{"name": name, "lr": 0.1} for name in names]))
-    assert overlay._shared(state.lanes) == shared
+def test_the_first_words_that_names_share(called, shared):
+    state = RaceState(make_race(("steady",) * len(called), lane=[{"name": name, "lr": 0.1} for name in called]))
+    assert names.shared(state.lanes) == shared
 
 
 def test_a_letter_stands_near_the_end_of_its_curve_even_where_only_curves_are_near():

@@ -108,11 +108,11 @@ class TestWhatIsDrawn:
         assert viewer.text == before
 
     def test_t_goes_through_the_kinds_of_x(self, viewer):
-        seen = []
+        seen, labels = [], viewer.screen._layout.parts.x_labels
         for kind in (*KINDS[1:], KINDS[0]):
             viewer.press("t")
             assert viewer.screen.view.x.kind == kind
-            seen.append(viewer.lines[viewer.screen._layout.stage.bottom - 1][:6].split()[0])
+            seen.append(viewer.lines[viewer.screen._layout.panes[0].y + labels.y][:6].split()[0])
         assert seen == ["epoch", "sampl", "wall", "time", "step"]
 
     def test_g_shows_the_full_range(self, tmp_path):

@@ -11,6 +11,7 @@ from lrtui.core.protocol.events import Column
 from lrtui.core.results.standings import ORDERS
 from lrtui.tui.render.standings import IMPORTANT, WIDTHS, change_words, fitting, gap_words, in_sight
 from lrtui.tui.screens.dialogs import Line
+from lrtui.tui.screens.race import RaceScreen
 
 from .fake_run import KINDS, block, make_run, say
 from .viewer import Viewer
@@ -28,12 +29,15 @@ def viewer(over: Path):
 
 def rows_of(viewer: Viewer) -> list[str]:
     """The rows of the standings."""
-    return [line for line in viewer.lines if (words := line[1:80].split()) and words[0].isdigit() and len(words) > 4]
+    race = next(screen for screen in viewer.app.screen_stack if isinstance(screen, RaceScreen))
+    x, y, width, height = race._layout.standings
+    lines = [line[x:x + width] for line in viewer.lines[y + 1:y + height]]
+    return [line for line in lines if (words := line[1:].split()) and words[0].isdigit() and len(words) > 4]
 
 
 def table(viewer: Viewer) -> list[list[str]]:
     """The same as words: place, letter, name, numbers."""
-    return [line[1:80].split() for line in rows_of(viewer)]
+    return [line[1:].split() for line in rows_of(viewer)]
 
 
 def letters(viewer: Viewer) -> str:
@@ -48,7 +52,7 @@ def panes(viewer: Viewer) -> str:
 
 
 def heading(viewer: Viewer) -> str:
-    return next(line for line in viewer.lines if line.lstrip().startswith("# lane"))
+    return next(line[line.index("# lane") - 2:] for line in viewer.lines if "# lane " in line)
 
 
 def chosen(viewer: Viewer) -> str:
@@ -68,7 +72,7 @@ class TestTheTable:
         assert "NaN" in rows["B"]
 
     def test_the_steps_to_a_target_and_the_time_for_them_are_said_of_each_lane_that_got_there(self, over):
-        with Viewer(over.parent, over, (119, 40)) as viewer:
+        with Viewer(over.parent, over, (200, 32)) as viewer:
             viewer.screen.view.target = 0.5
             viewer.look(5)
             assert "→0.5000" in heading(viewer)
@@ -104,16 +108,16 @@ class TestTheTable:
         assert len(keys) == len(important)
 
     def test_what_lanes_cost_is_said_while_they_train_and_where_there_is_room(self, live):
-        with Viewer(live.parent, live, (119, 40)) as viewer:
+        with Viewer(live.parent, live, (240, 66)) as viewer:
             viewer.look(30)
             assert viewer.screen.view.loads
             assert " memory  time " in heading(viewer)
-            assert [row.split()[-3:-1] for row in viewer.lines if row[1:4].strip().isdigit() and "running" in row] == [
+            assert [row.split()[-3:-1] for row in rows_of(viewer) if "running" in row] == [
                 ["–", "25%"], ["–", "25%"], ["–", "50%"]]  # an old record, without the names of its processes
             for lane, role in zip(viewer.screen.state.lanes, ("trainer 0", "trainer 1", "trainer 1"), strict=True):
                 lane.roles.append(role)
             viewer.look(30)
-            assert [row.split()[-4:-1] for row in viewer.lines if row[1:4].strip().isdigit() and "MB" in row] == [
+            assert [row.split()[-4:-1] for row in rows_of(viewer) if "MB" in row] == [
                 ["149", "MB", "25%"], ["312", "MB", "25%"], ["149", "MB", "50%"]]
         assert "memory" not in fitting(300, 10, "smoothed", loads=False)[0]
 

@@ -111,7 +111,7 @@ class TestSentences:
             assert viewer.toasts == ["the race was interrupted: F5 goes on with it"]
 
     def test_where_what_is_said_of_a_race_is_cut(self, tmp_path):
-        with viewer_of(make_run(tmp_path, ("steady", "explodes", "diverges", "paints")), (80, 24)) as viewer:
+        with viewer_of(make_run(tmp_path, ("steady", "explodes", "diverges", "paints")), (60, 20)) as viewer:
             viewer.look()
             assert "F9: all of it" in viewer.text
 

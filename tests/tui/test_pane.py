@@ -11,6 +11,7 @@ from lrtui.core.charts.axis_limits import Limits
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss
 from lrtui.core.state.race_state import RaceState, apply
+from lrtui.tui.pane_layout import Wants, pane_parts
 from lrtui.tui.render import chart, pane
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
@@ -23,7 +24,9 @@ def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
     view = RaceView()
     view.fit(state)
     lane = state.lanes[index]
-    pane.draw(canvas, lane, verdict(lane, state), view, state.race, chosen=False, figures=True)
+    wants = Wants(index in view.moving, lane.sample is not None)
+    pane.draw(canvas, lane, verdict(lane, state), view, state.race, pane_parts(canvas.width, canvas.height, wants),
+              chosen=False, figures=True)
     return [canvas.strip(y).text for y in range(canvas.height)]
 
 

@@ -91,12 +91,13 @@ class TestWhatStandsThere:
         with Viewer(over.parent, over, (200, 50)) as viewer:
             viewer.look()
             assert "15:06:43 E paused at step 60" in viewer.text
+            viewer.press("L")
             assert "15:06:41 B nan: loss is NaN at step 37" in viewer.text
 
     def test_sprites_are_drawn_as_half_blocks(self, over):
         with Viewer(over.parent, over, (200, 50)) as viewer:
             viewer.look()
-            assert sum(line.count("▀▀") for line in viewer.lines) == 8  # the diagonal of one picture of 16 rows
+            assert sum(line.count("▀▀") for line in viewer.lines) == 16  # the diagonals of two pictures of 16 rows
 
     def test_the_devices_and_the_load_stand_under_the_log(self, viewer):
         assert viewer.lines[-2].split("▂")[0].strip() == "cpu · 1 thread a lane · cpu 12 % of 2"
@@ -113,7 +114,7 @@ class TestKeys:
     """Every binding does what the help says."""
 
     @pytest.mark.parametrize(("pressed", "letter"), [
-        (["right"], "B"), (["l"], "B"), (["right", "left"], "A"), (["l", "h"], "A"), (["down"], "B"), (["j"], "B"),
+        (["right"], "B"), (["l"], "B"), (["right", "left"], "A"), (["l", "h"], "A"), (["down"], "C"), (["j"], "C"),
         (["down", "up"], "A"), (["j", "k"], "A"), (["left"], "C"), (["tab"], "B"), (["tab"] * 3, "A"), (["shift+tab"], "C"),
         (["2"], "B"), (["3"], "C"), (["9"], "A")])
     def test_a_lane_is_chosen(self, viewer, pressed, letter):
@@ -136,7 +137,8 @@ class TestKeys:
         before = viewer.text
         viewer.press("tab", "enter")
         assert viewer.lines[1].startswith("▶B diverges")
-        assert len(viewer.lines[1].split("│")) == 2
+        assert viewer.lines[1].rstrip().endswith(" running")
+        assert len(viewer.lines[1].rstrip()) > 90
         assert not any("A steady" in line for line in viewer.lines[:15])
         viewer.press(back, "1")
         assert viewer.text == before
@@ -146,8 +148,8 @@ class TestKeys:
         before = viewer.text
         viewer.press("o")
         assert "A steady  B diverges  C paints" in viewer.lines[1]
-        assert "│" not in viewer.text
-        assert {line[index] for line in viewer.lines[2:20] for index, sign in enumerate(line) if sign in "ABC"} == set("ABC")
+        chart = viewer.lines[2:viewer.screen._layout.stage.bottom - 1]
+        assert {sign for line in chart for sign in line if sign in "ABC"} == set("ABC")
         viewer.press(back)
         assert viewer.text == before
 

@@ -195,7 +195,7 @@ class TestFilmstrip:
 class TestLog:
     def test_every_line_stands_there_loud_ones_in_colour(self, viewer, live):
         read_log(viewer, live, Alerted(lane=1, at=at(50), step=50, kind="nan", text="loss is NaN"))
-        assert stage(viewer)[0].startswith(" ── log ───")
+        assert stage(viewer)[0].startswith(" log ───")
         assert any(line.endswith("B nan: loss is NaN") for line in stage(viewer))
         assert any("A started on cpu, 200 steps" in line for line in stage(viewer))
 
@@ -257,7 +257,7 @@ class TestConsole:
         say(live, *shared(2))
         viewer.look()
         viewer.press("w")
-        assert stage(viewer)[0].startswith(" ── console of A steady ─ trainer-0.log, shared with C: they take turns")
+        assert stage(viewer)[0].startswith(" console of A steady ─ trainer-0.log, shared with C: they take turns")
         assert stage(viewer)[1:4] == [" epoch 1", " 100%", " warning: odd"]
         viewer.press("tab")
         assert stage(viewer)[1:3] == [" another one", ""]

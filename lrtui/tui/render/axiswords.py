@@ -35,6 +35,6 @@ def _broken(word: str, width: int) -> list[str]:
         if rows and text_width(rows[-1] + piece) <= width:
             rows[-1] += piece
         else:
-            size = -(-len(piece) // -(-text_width(piece) // width))
+            size = -(-len(piece) // max(1, -(-text_width(piece) // width)))
             rows.extend(piece[at:at + size] for at in range(0, len(piece), size))
     return rows

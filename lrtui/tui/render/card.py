@@ -15,7 +15,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal, one_line
 from lrtui.store.reader import Summary
 from lrtui.tui import keys
-from lrtui.tui.layout import Rect
+from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, raster, styles, xlabels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 

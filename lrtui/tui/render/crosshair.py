@@ -12,7 +12,7 @@ from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.tui.layout import Rect
+from lrtui.tui.rects import Rect
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas, fitted, text_width
 from lrtui.tui.view import RaceView

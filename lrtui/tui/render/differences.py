@@ -11,7 +11,7 @@ from lrtui.core.results.differences import Differences, differences
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import LaneState
 from lrtui.tui import keys
-from lrtui.tui.layout import Rect
+from lrtui.tui.rects import Rect
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.standings import nothing_shown

@@ -11,7 +11,7 @@ from lrtui.core.state.race_state import RaceState
 from lrtui.store.lookback import Picture
 from lrtui.tui import keys
 from lrtui.tui.film import Card, Film
-from lrtui.tui.layout import Rect
+from lrtui.tui.rects import Rect
 from lrtui.tui.render import sprite, styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.sprite import Pixels

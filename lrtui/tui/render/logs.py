@@ -10,8 +10,8 @@ from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.console import Printed
-from lrtui.tui.render import styles
-from lrtui.tui.render.canvas import Canvas, text_width
+from lrtui.tui.render import rule, styles
+from lrtui.tui.render.canvas import Canvas, shortened, text_width
 
 LOUD = {"nan": styles.ALERT, "error": styles.ALERT, "died": styles.ALERT, "lost": styles.WARN, "diverged": styles.WARN}
 """By the first word of a line in the log."""
@@ -49,7 +49,7 @@ def draw_log(canvas: Canvas, title: str, count: int, end: int | None, line: Call
     place = _headed(canvas, title, count, end)
     if not count:
         place.text(1, 0, "nothing has happened yet", styles.DIM)
-    _fill(place, count if end is None else end, line, count)
+    fill(place, count if end is None else end, line, count)
 
 
 def draw_console(canvas: Canvas, whose: str, printed: Printed, end: int | None) -> None:
@@ -58,7 +58,7 @@ def draw_console(canvas: Canvas, whose: str, printed: Printed, end: int | None) 
     if printed.note:
         place.text(1, 0, printed.note, styles.DIM)
     lines = printed.lines
-    _fill(place, len(lines) if end is None else end, lambda number: Line("", "", 0, lines[number][1], styles.TEXT), len(lines))
+    fill(place, len(lines) if end is None else end, lambda number: Line("", "", 0, lines[number][1], styles.TEXT), len(lines))
 
 
 def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
@@ -70,26 +70,24 @@ def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
 def _headed(canvas: Canvas, title: str, count: int, end: int | None) -> Canvas:
     """Draws the heading; the room under it."""
     canvas.fill()
-    where = f" {count - end} newer below: {keys.read('view.newest')} " if end is not None and end < count else ""
-    canvas.text(1, 0, "─" * max(0, canvas.width - 2), styles.DIM)
-    canvas.text(3, 0, f" {title} ", styles.BOLD, max(0, canvas.width - 5 - text_width(where)))
-    canvas.text(canvas.width - text_width(where) - 1, 0, where, styles.WARN)
+    where = f"{count - end} newer below: {keys.read('view.newest')} " if end is not None and end < count else ""
+    rule.draw(canvas, f" {title}", styles.BOLD, where, styles.WARN)
     return canvas.view((0, 1, canvas.width, canvas.height - 1))
 
 
-def _fill(canvas: Canvas, end: int, line: Callable[[int], Line], count: int) -> None:
+def fill(canvas: Canvas, end: int, line: Callable[[int], Line], count: int) -> None:
     """Lines that end with number `end` - 1 at the bottom; where the first ones do not fill the room, from the top down."""
-    rows: list[tuple[Line, str, bool]] = []
+    found: list[tuple[Line, str, bool]] = []
     first = end
-    while first > 0 and len(rows) < canvas.height:
+    while first > 0 and len(found) < canvas.height:
         first -= 1
-        rows[:0] = _rows(line(first), canvas.width - 2)
-    if first == 0 and len(rows) <= canvas.height:
-        while end < count and len(rows) < canvas.height:
-            rows += _rows(line(end), canvas.width - 2)
+        found[:0] = rows(line(first), canvas.width - 2)
+    if first == 0 and len(found) <= canvas.height:
+        while end < count and len(found) < canvas.height:
+            found += rows(line(end), canvas.width - 2)
             end += 1
-        rows = rows[:canvas.height]
-    for y, (entry, text, begins) in enumerate(rows[-canvas.height:] if canvas.height else []):
+        found = found[:canvas.height]
+    for y, (entry, text, begins) in enumerate(found[-canvas.height:] if canvas.height else []):
         x = 1
         if begins:
             x += canvas.text(x, y, entry.head, styles.DIM)
@@ -101,22 +99,30 @@ def _indent(entry: Line) -> int:
     return len(entry.head) + len(entry.sign) + bool(entry.sign)
 
 
-def _rows(entry: Line, width: int) -> list[tuple[Line, str, bool]]:
+def rows(entry: Line, width: int) -> list[tuple[Line, str, bool]]:
     """An entry in rows of so many cells: (entry, text of the row, whether it is the first one)."""
     return [(entry, text, number == 0) for number, text in enumerate(wrapped(entry.text, max(8, width - _indent(entry))))]
+
+
+def cut(entry: Line, width: int, height: int) -> Line:
+    """The beginning of an entry, in at most so many rows of so many cells."""
+    most = height * max(8, width - _indent(entry))
+    while len(rows(entry, width)) > height:
+        entry, most = entry._replace(text=shortened(entry.text, most)), most - 1
+    return entry
 
 
 def wrapped(text: str, width: int) -> Sequence[str]:
     """A text in pieces of at most so many cells; nothing is left out but the spaces where it is broken."""
     if text_width(text) <= width:
         return [text]
-    rows: list[str] = []
+    pieces: list[str] = []
     while text:
         piece = text[:width]
         while text_width(piece) > width:
             piece = piece[:-1]
         space = piece.rfind(" ") if len(piece) < len(text) and text[len(piece)] != " " else -1
         piece = piece[:space] if space > width // 2 else piece or text[:1]
-        rows.append(piece)
+        pieces.append(piece)
         text = text[len(piece):].lstrip(" ") if text[len(piece):len(piece) + 1] == " " else text[len(piece):]
-    return rows
+    return pieces

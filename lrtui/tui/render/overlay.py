@@ -10,8 +10,8 @@ from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
-from lrtui.tui.layout import Rect
-from lrtui.tui.render import chart, crosshair, marks, raster, styles, unseen, xlabels
+from lrtui.tui.rects import Rect
+from lrtui.tui.render import chart, crosshair, marks, names, raster, styles, unseen, xlabels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
@@ -138,13 +138,6 @@ def _name(lane: LaneState, without: int = 0) -> str:
     return f"{lane.lane.letter} {' '.join(one_line(lane.lane.name).split(' ')[without:])}"
 
 
-def _shared(lanes: list[LaneState]) -> int:
-    """How many words the lanes' names begin with, all of them alike: what tells them apart comes after."""
-    names = [one_line(lane.lane.name).split(" ") for lane in lanes]
-    most = min(map(len, names)) - 1
-    return next((place for place in range(most) if len({name[place] for name in names}) > 1), most)
-
-
 def _dashed(lanes: list[LaneState]) -> bool:
     """Whether colours alone do not tell the lanes apart: then the legend shows their line styles."""
     return any(styles.line(lane.index) for lane in lanes)
@@ -164,7 +157,7 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
             x += _entry(canvas, x, 0, text, lane, view) + 2
         return 1
     least = -(-len(texts) // canvas.height)
-    own = [_name(lane, _shared(lanes)) for lane in lanes]
+    own = [_name(lane, names.shared(lanes)) for lane in lanes]
     choices = [(_across(canvas, one, cells), one, cells) for one, cells in ((texts, sample), (own, sample), (own, 0))]
     across, texts, sample = next((choice for choice in choices if choice[0] >= least), (least, own, sample))
     width = (canvas.width - 1) // across

@@ -12,27 +12,26 @@ from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.spec import Race, letter
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import literal, one_line
-from lrtui.tui.layout import PaneParts, Rect, pane_parts
-from lrtui.tui.render import chart, crosshair, digits, facts, marks, sprite, styles, unseen, xlabels
+from lrtui.tui.pane_layout import PaneParts
+from lrtui.tui.rects import Rect
+from lrtui.tui.render import chart, crosshair, digits, facts, marks, names, rule, sprite, styles, unseen, xlabels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.view import RaceView
 
 STATUS_WIDTH = 16
 
 
-def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: Race, *, chosen: bool, figures: bool) -> None:
-    """Draws the whole pane; `figures` False leaves all but the curve as it was: what changes slowly, or is read slowly."""
-    has_sprite = lane.sample is not None
-    parts = pane_parts(canvas.width, canvas.height, has_sprite, facts=view.stage == "enlarged")
+def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: Race, parts: PaneParts, *,
+         chosen: bool, figures: bool) -> None:
+    """Draw a pane with these parts; `figures` False leaves all but the curve as it was."""
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
-    _border(canvas)
-    _title(canvas.view(parts.title), lane, said, chosen, lane.index in view.pinned)
-    if view.cursor is not None:
-        crosshair.words(canvas.view(parts.words), lane, race, view)
-    else:
-        _words(canvas.view(parts.words), lane)
-    if figures:
+        _title(canvas.view(parts.title), lane, said, chosen, lane.index in view.pinned)
+        if view.cursor is not None:
+            crosshair.words(canvas.view(parts.words), lane, race, view)
+        else:
+            moves = parts.rate_curve is not None or lane.index in view.moving
+            _words(canvas.view(parts.words), lane, plain=not moves)
         _rate(canvas.view(parts.rate), lane, parts.large)
         _numbers(canvas, lane, parts)
         if parts.facts:
@@ -49,20 +48,16 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: R
         _sprite(canvas.view(parts.sprite), view.pictures.get(lane.index, lane.sample))
 
 
-def _border(canvas: Canvas) -> None:
-    canvas.fill(styles.DIM, "│", (canvas.width - 1, 0, 1, canvas.height))
-
-
 def _title(canvas: Canvas, lane: LaneState, said: Verdict, chosen: bool, pinned: bool) -> None:
     bad = said.word == "nan" or lane.status in FAILED
     bar = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane_bold(lane.index)
-    canvas.fill(bar if bad or chosen else styles.TEXT)
-    status = status_words(lane, said)
     sign = "▶" if chosen else " "
-    room = canvas.width - len(status) - 2
-    name = f"{sign}{lane.lane.letter}{'*' if pinned else ''} {one_line(lane.lane.name)}"
-    canvas.text(0, 0, shortened(name, max(1, room)), bar)  # a rate in it that is cut would be another rate
-    canvas.text(canvas.width - len(status), 0, status, bar)
+    name = sign + names.named(lane, pinned=pinned)
+    words = [status_words(lane, said), *short_status(lane, said)]
+    status = next((text for text in words if text_width(name) + len(text) + 2 <= canvas.width), words[-1])
+    rule.draw(canvas, name, bar, status, bar)
+    if bad or chosen:
+        canvas.styles[...] = bar
 
 
 def status_words(lane: LaneState, said: Verdict) -> str:
@@ -74,23 +69,28 @@ def status_words(lane: LaneState, said: Verdict) -> str:
     return words if len(words) <= STATUS_WIDTH else str(said)
 
 
-def _words(canvas: Canvas, lane: LaneState) -> None:
+def short_status(lane: LaneState, said: Verdict) -> list[str]:
+    """Shorter and shorter words in place of `status_words`: a step that would be cut is not said."""
+    return [text for text in (str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none"))) if text]
+
+
+def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
+    """The last alert, or what the lane trains with; `plain`: a rate that never moves is said here, no chart says it."""
     canvas.fill()
     spec = lane.lane
     said = next((alert for alert in reversed(lane.alerts) if alert.kind != "diverged"), None)
     if said is not None:
-        canvas.text(1, 0, one_line(said.text), styles.WARN if said.kind == "lost" else styles.ALERT)
+        canvas.text(1, 0, shortened(one_line(said.text), canvas.width - 1), styles.WARN if said.kind == "lost" else styles.ALERT)
         return
-    metrics = _metrics(lane)
     before = f"from {letter(lane.parent)}@{lane.born} " if lane.parent is not None else ""
     turned = f"×{lane.factor:.3g} " if lane.factor != 1 else ""
-    text = one_line(f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {spec.schedule}" if spec.schedule else ""))
+    schedule = spec.schedule or ("constant" if plain else "")
+    text = one_line(f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {schedule}" if schedule else ""))
     x = 1 + canvas.text(1, 0, before, styles.TEXT)
     x += canvas.text(x, 0, turned, styles.lane_bold(lane.index))
-    x += canvas.text(x, 0, text, styles.DIM)
-    room = canvas.width - x - 3
-    if metrics and text_width(metrics) <= room:
-        canvas.text(canvas.width - text_width(metrics) - 1, 0, metrics, styles.TEXT)
+    x += canvas.text(x, 0, shortened(text, canvas.width - x), styles.DIM)
+    metrics = _metrics(lane, canvas.width - x - 3)
+    canvas.text(canvas.width - text_width(metrics) - 1, 0, metrics, styles.TEXT)
 
 
 def _rate(canvas: Canvas, lane: LaneState, large: bool) -> None:
@@ -117,9 +117,11 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
         losses = f"loss {lane.last_words}"
     if len(widths) == 1:
         return [losses]
+    steps = f"step {lane.steps}/{lane.total_steps or '?'}"
     epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
-    steps = f"step {lane.steps}/{lane.total_steps or '?'}{epochs}"
-    return [losses, steps, _pace(lane, widths[-1]), _metrics(lane)][:len(widths)]
+    if text_width(steps + epochs) <= widths[1]:
+        steps += epochs
+    return [losses, steps, _pace(lane, widths[-1])][:len(widths)]
 
 
 def _pace(lane: LaneState, width: int) -> str:
@@ -140,10 +142,15 @@ def progress_bar(done: float, width: int) -> str:
     return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width, "░")
 
 
-def _metrics(lane: LaneState) -> str:
-    if lane.evaluations.last is None:
-        return ""
-    return "  ".join(f"{one_line(name)} {loss(value)}" for name, value in lane.evaluations.last.metrics.items())
+def _metrics(lane: LaneState, width: int) -> str:
+    """The newest metrics, the first ones of them that fit: a number is never cut."""
+    words = ""
+    for name, value in lane.evaluations.last.metrics.items() if lane.evaluations.last else ():
+        more = f"{words}  {one_line(name)} {loss(value)}".lstrip()
+        if text_width(more) > width:
+            break
+        words = more
+    return words
 
 
 def _epochs(lane: LaneState) -> int:
@@ -164,26 +171,30 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: 
         text = lane.status if not lane.steps > lane.born else f"no {view.label}"
         place.text(max(0, (place.width - len(text)) // 2), place.height // 2, text, styles.DIM)
     crosshair.line(place, view)
-    if not parts.rate_curve and place.height:
-        lowest = Rect(parts.curve.x, parts.curve.bottom - 1, parts.curve.width, 1)
-        marks.row(canvas.view(lowest), lane, race, view, but=SNAPSHOT)  # on the curve: only what matters most
-    if not figures:
-        return  # rates and axes change slowly
-    chart.y_labels(canvas.view(parts.y_labels), view.limits, view.axis_words)
-    if parts.rate_curve and parts.rate_labels:
-        _rates(canvas.view(parts.rate_curve), canvas.view(parts.rate_labels), lane, race, view)
-    if parts.x_labels:
-        _x_labels(canvas, parts.x_labels, view)
+    on_curve = parts.marks.y < parts.curve.bottom
+    charted = parts.rate_curve is not None and lane.index in view.moving
+    if figures:  # rates and axes change slowly
+        chart.y_labels(canvas.view(parts.y_labels), view.limits, view.axis_words)
+        if parts.rate_curve and parts.rate_labels:
+            _rates(canvas.view(parts.rate_curve), canvas.view(parts.rate_labels), lane, race, view)
+        if parts.x_labels:
+            _x_labels(canvas, parts.x_labels, view)
+    if figures or on_curve:
+        but = (SNAPSHOT if on_curve else "") + (HOTTER + COLDER if charted else "")  # on the curve only what matters most
+        marks.row(canvas.view(parts.marks), lane, race, view, but=but)
 
 
 def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """The rates behind and before a lane, with the marks of all that happened to it in the lowest row."""
-    chart.rates(canvas, lane, race, view)
-    chart.ahead(canvas, lane, race, view)
-    marks.row(canvas.view(Rect(0, canvas.height - 1, canvas.width, 1)), lane, race, view, but=HOTTER + COLDER)
-    marks.on_rates(canvas, lane, race, view)
+    """The rates behind and before a lane: a chart, or where there is only one a line of text."""
+    if lane.index in view.moving:
+        chart.rates(canvas, lane, race, view)
+        chart.ahead(canvas, lane, race, view)
+        marks.on_rates(canvas, lane, race, view)
+        if canvas.height > 1:
+            chart.y_labels(labels, view.rate_limits)
+    else:
+        canvas.text(0, 0, f"constant {rate(lane.rate, 3)}", styles.DIM)
     crosshair.line(canvas, view)
-    chart.y_labels(labels, view.rate_limits)
     if (labels.codes[0, :2] == ord(" ")).all():
         labels.text(0, 0, "lr", styles.DIM)
 

@@ -9,11 +9,16 @@ from lrtui.core.results.sentences import race_sentences
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
-from lrtui.tui.layout import LEAST, Rect
-from lrtui.tui.render import styles
+from lrtui.tui.layout import LEAST
+from lrtui.tui.rects import Rect
+from lrtui.tui.render import logs, rule, styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
-from lrtui.tui.render.logs import log_line
 from lrtui.tui.view import RaceView
+
+TIMED_FROM = 40
+"""Columns from which on a line of the log says the time of day."""
+HEADED_FROM = 4
+"""Rows from which on log and result have a title."""
 
 
 def too_small(canvas: Canvas) -> None:
@@ -59,36 +64,61 @@ def _phase(state: RaceState) -> str:
     return "paused" if paused == len(living) else f"{len(living)} of {len(state.lanes)} lanes racing"
 
 
+def log(canvas: Canvas, state: RaceState) -> None:
+    """Draw the last lines of the log, newest at the bottom; when the race is over, below what is said of it."""
+    canvas.fill()
+    if state.over:
+        told = _outcome(_headed(canvas, "result"), state)
+        canvas = canvas.view(Rect(0, told + (canvas.height >= HEADED_FROM), canvas.width, canvas.height))
+    canvas = _headed(canvas, "log")
+    lines = _newest(state, canvas.width - 2, canvas.height)
+    logs.fill(canvas, len(lines), lines.__getitem__, len(lines))
+
+
+def _newest(state: RaceState, width: int, height: int) -> list[logs.Line]:
+    """As many of the last lines as have room as a whole; of one that is too long for all of it the beginning."""
+    found: list[logs.Line] = []
+    for entry in reversed(state.log):
+        line = logs.log_line(state, entry)
+        line = line if width >= TIMED_FROM else line._replace(head="")
+        rows = len(logs.rows(line, width))
+        if rows > height:
+            return found[::-1] or ([logs.cut(line, width, height)] if height and not state.over else [])
+        height -= rows
+        found.append(line)
+    return found[::-1]
+
+
+def _headed(canvas: Canvas, title: str) -> Canvas:
+    """Draw a title where the height allows; the room under it."""
+    if canvas.height < HEADED_FROM:
+        return canvas
+    rule.draw(canvas, f" {title}", styles.BOLD)
+    return canvas.view(Rect(0, 1, canvas.width, canvas.height - 1))
+
+
 def _outcome(canvas: Canvas, state: RaceState) -> int:
-    """The sentences about a race that is over, wrapped where there is room for all; returns the rows that they took."""
-    sentences = [one_line(sentence) for sentence in race_sentences(state)]
-    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, max(8, canvas.width - 2))]
-    if len(lines) > canvas.height:
-        lines = [shortened(sentence, canvas.width - 2) for sentence in sentences][:canvas.height]
-        more = f"  {keys.read('lane.explain')}: all of it"
-        lines[-1] = shortened(lines[-1], canvas.width - 2 - text_width(more)) + more
+    """Draw the sentences about a race that is over; returns the rows that they took."""
+    lines = _whole_sentences([one_line(sentence) for sentence in race_sentences(state)], canvas.width - 2, canvas.height)
     for y, line in enumerate(lines):
         canvas.text(1, y, line, styles.BOLD)
     return len(lines)
 
 
-def log(canvas: Canvas, state: RaceState) -> None:
-    """The last lines of the log, newest at the bottom; when the race is over, what is said of it comes first."""
-    canvas.fill()
-    if not canvas.height:
-        return
-    if state.over:
-        told = _outcome(canvas, state)
-        canvas = canvas.view(Rect(0, told, canvas.width, canvas.height - told))
-    heading = canvas.height > 4  # beside the panes it stands under the standings
-    if heading:
-        canvas.text(1, 0, "─ log " + "─" * max(0, canvas.width - 8), styles.DIM)
-    rows = canvas.height - heading
-    entries = list(state.log)[-rows:] if rows > 0 else []
-    for y, line in enumerate((log_line(state, entry) for entry in entries), int(heading)):
-        x = 1 + canvas.text(1, y, line.head, styles.DIM)
-        x += canvas.text(x, y, line.sign, line.sign_style) + 1
-        canvas.text(x, y, shortened(line.text, canvas.width - x), line.style)
+def _whole_sentences(sentences: list[str], width: int, height: int) -> list[str]:
+    """Lines of as many whole sentences as there is room for, the first ones; where some are missing, the key that shows them."""
+    wrapped = [textwrap.wrap(sentence, max(8, width)) for sentence in sentences]
+    if sum(map(len, wrapped)) <= height:
+        return [line for lines in wrapped for line in lines]
+    more = f"{keys.read('lane.explain')}: all of it"
+    for whole in range(len(wrapped) - 1, 0, -1):
+        found = [line for lines in wrapped[:whole] for line in lines]
+        if len(found) <= height and text_width(found[-1]) + 2 + len(more) <= width:
+            return [*found[:-1], f"{found[-1]}  {more}"]
+        if len(found) < height:
+            return [*found, more]
+    first = wrapped[0][:height]  # not even one fits: its beginning
+    return [*first[:-1], f"{shortened(first[-1], width - 2 - len(more))}  {more}"] if first else []
 
 
 def said(canvas: Canvas, text: str) -> None:

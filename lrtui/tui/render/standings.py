@@ -12,11 +12,11 @@ from lrtui.core.results.standings import FAILED, Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
-from lrtui.tui.layout import Rect
 from lrtui.tui.machine import LaneLoad
-from lrtui.tui.render import styles
-from lrtui.tui.render.canvas import Canvas, fitted, shortened, text_width
-from lrtui.tui.render.pane import status_words
+from lrtui.tui.rects import Rect
+from lrtui.tui.render import names, styles
+from lrtui.tui.render.canvas import Canvas, fitted, text_width
+from lrtui.tui.render.pane import short_status, status_words
 from lrtui.tui.view import RaceView
 
 NARROW = 56
@@ -44,9 +44,11 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     """The standings of the lanes that are shown, best first; where not all fit the leader and the chosen lane stay in sight."""
     canvas.fill()
     ranked = view.rank(state)
-    names = [_name(row.lane, view) for row in ranked.rows]
-    longest = max(map(text_width, names), default=4)
+    called = _called(ranked, view)
+    longest = max(map(text_width, called), default=4)
     taken, name_width, status_width = fitting(canvas.width, longest, ranked.order, loads=bool(view.loads))
+    if longest > name_width:
+        called = _called(ranked, view, names.shared([row.lane for row in ranked.rows]))
     columns = _columns(taken, ranked, state, view)
     _heading(canvas, columns, name_width)
     if not ranked.rows:
@@ -55,7 +57,7 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.chosen), 0)
     for y, row in enumerate([ranked.rows[at] for at in in_sight(len(ranked.rows), canvas.height - 1, place)], 1):
         cells = " ".join(f"{column.cell(row):>{WIDTHS[key]}}" for key, column in columns.items())
-        text = f"{row.place:>2} {fitted(shortened(names[row.place - 1], name_width), name_width)} {cells} "
+        text = f"{row.place:>2} {fitted(names.cut(called[row.place - 1], name_width), name_width)} {cells} "
         line = canvas.view(Rect(0, y, canvas.width, 1))
         _lane(line, row.lane, verdict(row.lane, state), text, status_width, row.lane.index == view.chosen)
 
@@ -64,7 +66,7 @@ def in_sight(lanes: int, rows: int, place: int) -> list[int]:
     """Which places of the standings, counted from 0, stand in so many rows: the leader's, and those about `place`."""
     if lanes <= rows:
         return list(range(lanes))
-    leader = [0] if rows > 2 else []
+    leader = [0] if rows > 1 else []
     rest = max(0, rows - len(leader))
     first = max(len(leader), min(place - rest // 2, lanes - rest))
     return leader + list(range(first, first + rest))
@@ -180,11 +182,12 @@ def _lane(canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_wid
     style = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane(lane.index)
     if bad or chosen:
         canvas.fill(style)
-    words = [status_words(lane, said), str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none"))]
-    status = next((text for text in words if 0 < len(text) <= status_width), words[-1])  # a step that would be cut is not said
+    words = [status_words(lane, said), *short_status(lane, said)]
+    status = next((text for text in words if len(text) <= status_width), words[-1])
     canvas.text(0, 0, "▶" if chosen else " ", style)
     canvas.text(1, 0, cells + status, style)
 
 
-def _name(lane: LaneState, view: RaceView) -> str:
-    return f"{lane.lane.letter}{'*' if lane.index in view.pinned else ''} {one_line(lane.lane.name)}"
+def _called(ranked: Ranked, view: RaceView, without: int = 0) -> list[str]:
+    """The lanes' names in the order of the standings, without so many of their first words."""
+    return [names.named(row.lane, pinned=row.lane.index in view.pinned, without=without) for row in ranked.rows]

@@ -18,7 +18,7 @@ from lrtui.core.charts.axes import KINDS, XAxis, whole
 from lrtui.core.charts.marks import LOST
 from lrtui.core.charts.metric_series import quantities, track
 from lrtui.tui import fitting, keys
-from lrtui.tui.layout import Rect, pane_parts
+from lrtui.tui.rects import Rect
 from lrtui.tui.render import marks, overlay
 from lrtui.tui.render.crosshair import higher_is_better
 from lrtui.tui.screens.watching import Watching
@@ -233,12 +233,9 @@ class CurveKeys(Watching):
             return [place._replace(x=place.x + layout.stage.x, y=place.y + layout.stage.y)]
         if view.stage not in ("panes", "enlarged"):
             return []
-        found = []
-        for index in sorted(layout.panes, key=lambda index: index != view.chosen):
-            rect = layout.panes[index]
-            parts = pane_parts(rect.width, rect.height, self.state.lanes[index].sample is not None, view.stage == "enlarged")
-            found.append(parts.curve._replace(x=rect.x + parts.curve.x, y=rect.y + parts.curve.y))
-        return found
+        curve = layout.parts.curve
+        panes = [layout.panes[index] for index in sorted(layout.panes, key=lambda index: index != view.chosen)]
+        return [curve._replace(x=pane.x + curve.x, y=pane.y + curve.y) for pane in panes]
 
     @about_curves
     def action_best(self) -> None:

@@ -20,7 +20,8 @@ from lrtui.core.results.lr_suggestions import bounds
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.frame import Frame
-from lrtui.tui.layout import FinderLayout, Rect, arrange_finder
+from lrtui.tui.layout import FinderLayout, arrange_finder
+from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, finder as drawing, overlay, panels
 from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.view import RaceView

@@ -13,7 +13,6 @@ from lrtui.core.protocol import event_text
 from lrtui.store.lookback import Picture
 from lrtui.tui.console import Console, Printed
 from lrtui.tui.film import beside, film
-from lrtui.tui.layout import page_size
 from lrtui.tui.machinehistory import BASES
 from lrtui.tui.render import filmstrip, logs, styles
 from lrtui.tui.render.canvas import Canvas
@@ -75,7 +74,7 @@ class StageKeys(Watching):
         page, last = self._layout.page
         wanted = round(max(1, min(last, page + pages)))
         if wanted != page:
-            self.view.chosen = self.view.shown[(wanted - 1) * page_size(self._layout.stage)]
+            self.view.chosen = self.view.shown[(wanted - 1) * len(self._layout.panes)]
             self.redraw()
 
     def scroll_lines(self, by: float, rows: int = 1) -> None:

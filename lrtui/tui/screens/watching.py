@@ -26,10 +26,11 @@ from lrtui.core.protocol.events import (
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.store.lookback import Picture
-from lrtui.tui import keys, viewstate
+from lrtui.tui import fitting, keys, viewstate
 from lrtui.tui.frame import Frame
 from lrtui.tui.layout import Layout, arrange
 from lrtui.tui.machine import Machine
+from lrtui.tui.pane_layout import Wants
 from lrtui.tui.render import machinestrip, pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.hands import Hands
@@ -210,7 +211,7 @@ class Watching(Screen[None]):
         self._draw_stage(layout, figures)
         if figures:
             standings.draw(canvas.view(layout.standings), self.state, self.view)
-        panels.log(canvas.view(layout.log), self.state)
+            panels.log(canvas.view(layout.log), self.state)
         reading = self._machine.reading if self.state.training else None
         machine = canvas.view(layout.machine)
         machine.fill()
@@ -223,10 +224,12 @@ class Watching(Screen[None]):
         panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE, over=self.state.over))
         return self._frame.commit()
 
-    def _shape(self) -> tuple[tuple[int, ...], tuple[bool, ...], int]:
-        """Which lanes have panes, which of them sprites, and how many GPUs rows: none where there is nothing more to tell."""
-        sprites = tuple(self.state.lanes[index].sample is not None for index in self.view.shown)
-        return tuple(self.view.shown), sprites, 0 if self.state.over else len(self._machine.gpus)
+    def _shape(self) -> tuple[tuple[int, ...], Wants, int]:
+        """Which lanes have panes, what these have to have room for, and how many GPUs rows: none where the race is over."""
+        lanes = [self.state.lanes[index] for index in fitting.charted(self.view)]
+        wants = Wants(any(lane.index in self.view.moving for lane in lanes), any(lane.sample is not None for lane in lanes),
+                      facts=self.view.stage == "enlarged")
+        return tuple(self.view.shown), wants, 0 if self.state.over else len(self._machine.gpus)
 
     def redraw(self) -> None:
         """Draws everything anew: another size, another choice."""
@@ -238,7 +241,8 @@ class Watching(Screen[None]):
         width, height = self._frame.size
         self._shaped = self._shape()
         big = self.view.chosen if self.view.stage == "enlarged" and self.view.shown else None
-        self._layout = arrange(width, height, self.view.shown, big, self.view.chosen, self._shaped[2])
+        shown, wants, gpus = self._shaped
+        self._layout = arrange(width, height, shown, big, self.view.chosen, gpus, wants, whole=self.view.stage in self._stages)
         self._drawn.clear()
         self._frame.canvas.fill()
         if width and height:
@@ -259,14 +263,14 @@ class Watching(Screen[None]):
             if self._drawn.get(index) != now or figures:
                 self._drawn[index] = now
                 place, chosen = self._frame.canvas.view(rect), index == self.view.chosen
-                pane.draw(place, lane, verdict(lane, self.state), self.view, self.state.race, chosen=chosen, figures=figures)
+                pane.draw(place, lane, verdict(lane, self.state), self.view, self.state.race, layout.parts,
+                          chosen=chosen, figures=figures)
         return None
 
     def _curve_ends(self) -> dict[int, int]:
         """At which dot the curve of each lane that is shown ends, by the lane's index: what comes before it does not change."""
         view, race = self.view, self.state.race
-        wide = self._layout.stage.width if view.stage in self._stages else max(
-            (rect.width for rect in self._layout.panes.values()), default=0)
+        wide = self._layout.stage.width if view.stage in self._stages else self._layout.parts.curve.width
         return {index: min(max(view.x.place(view.x.value(lane, race, lane.steps - 1), 2 * wide), -1), 2 * wide)
                 for index in view.shown for lane in (self.state.lanes[index],)}
 

@@ -23,7 +23,7 @@ def test_the_newest_lines_stand_at_the_bottom():
     canvas = Canvas(60, 6)
     draw_console(canvas, "A steady", numbered(100), None)
     found = page(canvas)
-    assert found[0].startswith(" ── console of A steady ─ trainer-0.log ───")
+    assert found[0].startswith(" console of A steady ─ trainer-0.log ───")
     assert found[1:] == [f" line {number}" for number in range(95, 100)]
 
 

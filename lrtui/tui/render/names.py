@@ -1,0 +1,32 @@
+"""Names of lanes in little room: what tells lanes apart, above all their rate, stays. Pure."""
+
+from __future__ import annotations
+
+from lrtui.core.state.race_state import LaneState
+from lrtui.core.text import one_line
+from lrtui.tui.render.canvas import shortened, text_width
+
+LEAST_START = 2
+"""Cells of a name's beginning below which its last word is not worth keeping."""
+
+
+def named(lane: LaneState, *, pinned: bool, without: int = 0) -> str:
+    """A lane's letter, a star where it is pinned, its name without so many of its first words."""
+    name = " ".join(one_line(lane.lane.name).split(" ")[without:])
+    return f"{lane.lane.letter}{'*' if pinned else ''} {name}"
+
+
+def shared(lanes: list[LaneState]) -> int:
+    """How many words all the lanes' names begin with: what tells them apart comes after."""
+    found = [one_line(lane.lane.name).split(" ") for lane in lanes]
+    most = min(map(len, found)) - 1
+    return next((place for place in range(most) if len({name[place] for name in found}) > 1), most)
+
+
+def cut(text: str, width: int) -> str:
+    """A name in at most so many cells; its last word stays: "B AdamW…0.0003"."""
+    start, _, last = text.rpartition(" ")
+    room = width - text_width(last) - 1
+    if text_width(text) <= width or room < LEAST_START + 2:
+        return shortened(text, width)
+    return shortened(start + "  ", room + 1) + last
