@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lrtui.core.errors import TaskError
 from lrtui.core.scenario.spec import CodeRef, TaskRef
 from lrtui.core.scenario.task_ref import bundled_file
+from lrtui.training import lane_modules
 from lrtui.training.imports import import_code
 
 
@@ -42,7 +43,8 @@ class Task(Protocol):
 
 
 def load(ref: TaskRef) -> Task:
-    """The task that `ref` names, built."""
+    """The task that `ref` names, built: a lane begins, and imports its own code anew."""
+    lane_modules.forget_present()
     made = getattr(import_code(ref), _class_name(ref), None)
     if not callable(made):
         raise TaskError(f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}")

@@ -52,6 +52,7 @@ from lrtui.training import environment, rng, snapshot
 from lrtui.training.berth import Berth
 from lrtui.training.failure import failure, line, not_taken_up
 from lrtui.training.keeper import PART_LEAST, PARTS, Cadence, Keeper
+from lrtui.training.lane_modules import LaneModules
 from lrtui.training.loop import Events, Training, train_lane
 from lrtui.training.policy import Policy
 
@@ -65,7 +66,7 @@ MAKE_UP_S = 0.2
 
 
 class Turn:
-    """A lane in a trainer: its generator of events, its random state between turns, whether it is paused.
+    """A lane in a trainer: its generator of events, its random state and modules between turns, whether it is paused.
 
     It takes a break only where the loop says None: there its state is whole and may be copied.
     """
@@ -84,6 +85,7 @@ class Turn:
         self._training: Training | None = None
         self._events: Events = iter(())
         self._random = rng.capture(torch.device("cpu"))
+        self._modules = LaneModules()
         self._due = time.monotonic()
         self._policy = Policy(race, berth.index)
         self._agenda = list(berth.changes)
@@ -116,7 +118,7 @@ class Turn:
         """Trains for `seconds`, or to the next possible break after it; where the race has a pace, for one step."""
         if self.over:
             return
-        rng.restore(self._random, self._device)
+        self._take_the_process()
         began, steps = time.perf_counter(), self.steps
         try:
             self._ready()
@@ -143,6 +145,11 @@ class Turn:
         self._random = rng.capture(self._device)
         if self.over or self._acts():
             self._follow_policy()
+
+    def _take_the_process(self) -> None:
+        """Gives the process the lane's random state and its modules, in the place of another lane's."""
+        self._modules.enter()
+        rng.restore(self._random, self._device)
 
     def _after_step(self) -> bool:
         """Does what belongs to the number of steps done, so that it does not depend on the clock. False: the lane has ended."""
@@ -186,7 +193,7 @@ class Turn:
             return REFUSED + "the lane has ended"
         match command:
             case Stop():
-                return self._stop("stopped" if command.for_good else "interrupted")
+                return self._within(partial(self._stop, "stopped" if command.for_good else "interrupted"), ready=False)
             case Pause() | Resume():
                 return self._within(partial(self._pause, isinstance(command, Pause)))
             case SetRate() | ScaleRate() | SetFactor():
@@ -207,7 +214,7 @@ class Turn:
 
     def _within(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
         """Does something to the lane as it stands, which is built first where it is not; its random state stays its own."""
-        rng.restore(self._random, self._device)
+        self._take_the_process()
         try:
             if ready:
                 self._ready()
@@ -466,6 +473,7 @@ class Turn:
         training, self._training = self._training, None
         if training:
             training.close()
+        self._modules.forget()
         if self._device.type == "cuda":  # elsewhere the next collection will do; this one takes a tenth of a second
             gc.collect()
             torch.cuda.empty_cache()

@@ -1,0 +1,70 @@
+"""The modules of the user's own that a lane's code has imported.
+
+State that a plain script keeps in a module beside it (a counter, a cache, weights drawn while it is imported) is one
+process's, and lanes may share one. So each lane imports these modules anew, and lanes that take turns in a process take turns
+in sys.modules, too: what a method imports late is its own lane's. Modules of installed packages and of the standard library
+are one for all, and so are extension modules, most of which cannot be imported twice.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from types import ModuleType
+
+from lrtui.training.traces import is_users
+from lrtui.training.user_code import is_own
+from lrtui.training.workers import TASK_MODULE
+
+
+class LaneModules:
+    """Those of one lane, kept here while another one has its turn."""
+
+    def __init__(self) -> None:
+        self._away: dict[str, ModuleType] = {}
+
+    def enter(self) -> None:
+        """Make them the ones that imports find, in the place of another lane's."""
+        global _present
+        if _present is not self:
+            _present._away = _taken_out()
+            _present = self
+            sys.modules.update(self._away)
+            self._away = {}
+
+    def forget(self) -> None:
+        """Let go of them."""
+        if _present is self:
+            _taken_out()
+        self._away = {}
+
+
+def forget_present() -> None:
+    """Let go of those that imports find at the moment: a lane begins, whose code is imported anew."""
+    _taken_out()
+
+
+_present = LaneModules()
+"""Those of the lane that had the last turn."""
+_shared: set[str] = set()
+"""Names of modules that are no lane's: they were there before any lane's code, or are not the user's own."""
+
+
+def _taken_out() -> dict[str, ModuleType]:
+    """The modules of the present lane, which are in sys.modules no more."""
+    names = tuple(sys.modules)  # threads may import meanwhile
+    if not _shared:
+        _shared.update(names)
+    found = {name: sys.modules[name] for name in names if name not in _shared}
+    own = {name: module for name, module in found.items() if _is_lanes(name, module)}
+    _shared.update(found.keys() - own.keys())
+    for name in own:
+        del sys.modules[name]
+    return own
+
+
+def _is_lanes(name: str, module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    if file is None:  # a folder without an __init__.py, or a builtin
+        return any(is_users(str(place)) for place in getattr(module, "__path__", ()))
+    return (name.startswith(TASK_MODULE) or is_own(module)) and not file.endswith(tuple(EXTENSION_SUFFIXES))
