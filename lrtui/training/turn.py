@@ -58,7 +58,7 @@ from lrtui.training.policy import Policy
 
 TURN_S = 0.03
 """How long a lane trains before it is the next one's turn. Each turn begins with another lane's weights in the cache and a
-change of random state (80 us): with 10 ms, eight middle-sized lanes lose 5 % more than with 30."""
+change of random state (80 us) and modules (200 us): with 10 ms, eight middle-sized lanes lose 5 % more than with 30."""
 ACT_EVERY = 16
 """Steps between two at which a policy acts on a lane whose losses stay on an accelerator for a while."""
 MAKE_UP_S = 0.2
