@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -44,8 +45,8 @@ class Task(Protocol):
 
 def load(ref: TaskRef) -> Task:
     """The task that `ref` names, built: a lane begins, and imports its own code anew."""
-    lane_modules.forget_present()
-    made = getattr(import_code(ref), _class_name(ref), None)
+    module = lane_modules.imported_anew(str(ref), partial(import_code, ref))
+    made = getattr(module, _class_name(ref), None)
     if not callable(made):
         raise TaskError(f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}")
     try:

@@ -103,7 +103,7 @@ REFUSED = {
     "get_scheduler(optimizer=optimizer)": ("get_scheduler without the name", "get_scheduler("),
     "get_scheduler(kind, optimizer)": ("kind is not the name of a schedule in quotes", "get_scheduler("),
     "get_scheduler('cosin', optimizer)": ("'cosin' is not the name of a schedule", "get_scheduler("),
-    "get_scheduler(name=SchedulerType.COSINE, optimizer=optimizer)": ("SchedulerType.COSINE is not the name", 'expected "cosine"'),
+    "get_scheduler(name=SchedulerType.COSINE, optimizer=optimizer)": ("COSINE is not the name", 'expected "cosine"'),
     "get_scheduler(transformers.SchedulerType.INVERSE_SQRT.value, optimizer)": ("is not the name", 'expected "inverse_sqrt"'),
     "[StepLR(10)]": ("is no call", "StepLR(step_size=10"),
     "StepLR(10); import os": ("is no call", "StepLR(step_size=10"),

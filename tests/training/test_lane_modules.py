@@ -1,6 +1,7 @@
 """State in modules of the user's own, beside the task's file or in a package of tasks: each lane has its own, as each run of a
 plain script has."""
 
+import colorsys
 import json
 import subprocess
 import sys
@@ -165,3 +166,19 @@ def test_a_task_and_a_schedule_of_one_lane_share_their_modules(folder):
     training.schedule.after_batch()
     training.schedule.after_epoch(0.0)
     assert training.next_rate == pytest.approx(0.02)
+
+
+def test_code_that_can_be_imported_once_in_a_process_is_shared(folder, monkeypatch, capsys):
+    """A name in a registry of a library, for which an attribute of a standard module stands here."""
+    monkeypatch.setattr(colorsys, "registered", [], raising=False)
+    (folder / "registers.py").write_text("import colorsys\n"
+                                         "import torch\n"
+                                         "torch.randn(3)\n"
+                                         "assert 'mine' not in colorsys.registered, 'mine is taken'\n"
+                                         "colorsys.registered.append('mine')\n")
+    (folder / "once.py").write_text("import registers\n" + TASKS)
+    trainings = [Training(race_of(folder, "Drawn", "once.py", 1), 0, torch.device("cpu")) for _ in range(2)]
+    first, second = (training.task for training in trainings)
+    assert type(first) is not type(second)  # its file is its own
+    assert first.touch.__func__.__globals__["helpers"] is second.touch.__func__.__globals__["helpers"]
+    assert "cannot be imported twice in a process (mine is taken): lanes share its modules" in capsys.readouterr().err
