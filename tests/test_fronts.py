@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -305,10 +306,26 @@ class TestOutputThatFails:
             assert front.leaves() == 74
             assert front.said.startswith("" if err else "lrtui: standard output: No space left on device")
 
+    @pytest.mark.parametrize("args", ["runs", "scenarios linear", "watch --plain", "--help", "schedule StepLR(step_size=3)",
+                                      "--version", "race --json --steps 3 lr-dial"])
+    def test_a_closed_output_is_one_that_cannot_be_written(self, tmp_path, args):
+        runs = tmp_path / "runs"
+        make_run(runs, ("steady",))
+        text = f"{' '.join(LRTUI)} {' '.join(map(shlex.quote, args.split()))} >&-"
+        done = subprocess.run(["bash", "-c", text], stderr=subprocess.PIPE, text=True, check=False,
+                              env={**os.environ, "LRTUI_RUNS": str(runs)})
+        assert done.returncode == 74
+        assert done.stderr.startswith("lrtui: ")
+        assert "standard output: Bad file descriptor" in done.stderr
+        for run in rundir.listing(runs):
+            if run.name in done.stderr:  # it goes on
+                with Front(tmp_path, "send", "--all", run.name, "stop") as front:
+                    front.leaves()
+
     def test_streams_that_are_closed_are_not_taken_by_the_next_file(self, tmp_path):
         run = make_run(tmp_path / "runs", ("steady",))
         text = f"{' '.join(LRTUI)} watch {run} --plain 0<&- >&- 2>&-"
-        assert subprocess.run(["bash", "-c", text], check=False).returncode == 0
+        assert subprocess.run(["bash", "-c", text], check=False).returncode == 74
         follower = Follower(run)
         follower.catch_up()
         assert follower.state.over

@@ -127,6 +127,16 @@ class TestChart:
         assert "learning rate by step" in drawn
         assert max(map(len, drawn.splitlines())) <= 80
 
+    @pytest.mark.parametrize("rates", [[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1], [0.1, 0.4, 0.2, 0.3]])
+    def test_stairs_are_level_between_their_steps_up_and_down(self, rates):
+        rows = rates_chart([Preview([0, 100, 200, 300], rates, 400)], 80, 15, color=False).splitlines()
+        curve = [re.split("[│┤]", row)[1] for row in rows if row.count("│") + row.count("┤") > 1]
+        columns = ["".join(column) for column in zip(*curve, strict=True)]
+        edges = [at for at, column in enumerate(columns) if len([char for char in column if char > "⠀"]) > 1]
+        assert len(edges) == 3  # one column of the screen for each step; all others have one row of dots
+        level = {"".join(sorted(set(column))).strip() for at, column in enumerate(columns) if at not in edges}
+        assert len(level) <= 7  # ink of four levels, with the ends of each
+
     def test_of_nothing_known_there_is_none(self):
         assert rates_chart([Preview([], [], 10, unknown="own code")], 80, 15, color=False) == ""
 

@@ -31,8 +31,9 @@ def opened() -> Iterator[None]:
     """Within, a write to standard output that fails raises OutputLost, one to standard error only loses its text; characters
     that a stream cannot encode become ASCII."""
     codecs.register_error("lrtui.fold", _folded)
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass  # a stream that was closed: else the next file that is opened, such as a database, would be printed into
+    while (spare := os.open(os.devnull, os.O_RDONLY)) <= 2:
+        pass  # a stream that was closed: else the next file that is opened, such as a database, would be printed into. No
+        # write to it succeeds, so that what is printed there counts as lost
     os.close(spare)
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _stream(sys.stdout, 1), _stream(sys.stderr, 2)

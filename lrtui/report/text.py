@@ -228,7 +228,9 @@ def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits
     """Draws one signal for each unbroken stretch, at most two points for each of the window's columns."""
     columns = len(window.lo)
     x = np.repeat(span[0] + (np.arange(columns) + 0.5) * (span[1] - span[0]) / columns, 2)
-    y = limits.shares(np.stack([window.hi, window.lo], axis=1).reshape(-1).astype(float))
+    up = (window.last > window.first)[:, None]  # where a curve climbs within a column, its lowest value comes first
+    pairs = np.where(up, np.stack([window.lo, window.hi], axis=1), np.stack([window.hi, window.lo], axis=1))
+    y = limits.shares(pairs.reshape(-1).astype(float))
     keep = np.isfinite(y)
     breaks = np.flatnonzero(np.repeat(window.gap, 2)[:-1] & ~np.repeat(window.gap, 2)[1:]) + 1
     for xs, ys, good in zip(*(np.split(part, breaks) for part in (x, y, keep)), strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.training import fetching, rng
 from lrtui.training.datasets import length
 from lrtui.training.order import BatchOrder, order_checksum
+from lrtui.training.reachable import Reachable
 
 CHECKED = 10_000
 """Batches of a DataLoader that its checksum stands for, at most."""
@@ -116,16 +117,38 @@ def loader(data: Any, **batching: Any) -> DataLoader[Any]:
 def _own_checksum(data: DataLoader[Any], seed: int) -> str:
     """Stands for the first batches that a task's own loader will make under `seed`; "" where it has no indices, or no end.
 
-    They are made by a copy of its sampler, which may count its passes or hold generators; the dataset itself is not copied.
+    They are made by a copy of its sampler, which may count its passes or hold generators. What the copy shares with it, such
+    as the data set and its generators or a counter of its class, is put back; where that is not possible they are not made.
     """
     sampler = data.sampler if data.batch_sampler is None else data.batch_sampler
     count = length(data)
     if isinstance(data.dataset, IterableDataset) or count is None:
         return ""
-    with suppress(Exception), rng.preserved(torch.device("cpu")):  # it cannot be copied, or fails: its lane will say so
+    with suppress(Exception), rng.preserved(torch.device("cpu")), _without_trace(sampler):  # a failing one's lane will say so
         copied, generator = copy.deepcopy((sampler, data.generator), {id(data.dataset): data.dataset})
         rng.seed_all(seed)
         torch.empty((), dtype=torch.int64).random_(generator=generator)  # as each pass does for its workers
         batches = islice(copied, min(count, CHECKED))
         return order_checksum(batch if isinstance(batch, (list, tuple)) else [batch] for batch in batches)
     return ""
+
+
+@contextmanager
+def _without_trace(sampler: Any) -> Iterator[None]:
+    """Puts back what passes over copies of `sampler` change beside them; ValueError where that has a position."""
+    if _is_torchs(sampler):  # a walk through all of its data would be in vain
+        yield
+        return
+    saved = Reachable({"sampler": sampler}).save()
+    if saved.fixed:
+        raise ValueError("it cannot be put back")
+    try:
+        yield
+    finally:
+        saved.put_back()
+
+
+def _is_torchs(sampler: Any) -> bool:
+    """Whether a sampler, and the one that it takes its indices from, are torch's own: these change nothing but themselves."""
+    inner = getattr(sampler, "sampler", None)
+    return type(sampler).__module__.startswith("torch.") and (inner is None or _is_torchs(inner))

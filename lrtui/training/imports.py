@@ -41,7 +41,7 @@ entries: list[str] = []
 
 
 def import_code(ref: TaskRef | CodeRef) -> ModuleType:
-    """The module that `ref` names. A file is imported anew each time: lanes share no globals of their task's file."""
+    """The module that `ref` names. A file is imported anew each time, a module once for each lane (lane_modules.py)."""
     if ref.kind == "module":
         path = module_path(ref.target, ref.found_in)
         if path is None:

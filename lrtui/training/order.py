@@ -61,5 +61,6 @@ def weights_checksum(model: nn.Module) -> str:
         if isinstance(tensor, torch.Tensor):
             digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
             for piece in tensors.pieces(tensor.detach()):
-                digest.update(tensors.raw(piece.cpu()).numpy().tobytes())
+                own = piece.to("cpu", copy=True)  # numpy() makes memory that it shares unfit for resize_() for ever
+                digest.update(tensors.raw(own).numpy().tobytes())
     return digest.hexdigest()[:12]

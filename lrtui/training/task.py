@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from lrtui.core.errors import TaskError
 from lrtui.core.scenario.spec import CodeRef, TaskRef
 from lrtui.core.scenario.task_ref import bundled_file
+from lrtui.training import lane_modules
 from lrtui.training.imports import import_code
 
 
@@ -42,8 +44,9 @@ class Task(Protocol):
 
 
 def load(ref: TaskRef) -> Task:
-    """The task that `ref` names, built."""
-    made = getattr(import_code(ref), _class_name(ref), None)
+    """The task that `ref` names, built: a lane begins, and imports its own code anew."""
+    module = lane_modules.imported_anew(str(ref), partial(import_code, ref))
+    made = getattr(module, _class_name(ref), None)
     if not callable(made):
         raise TaskError(f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}")
     try:

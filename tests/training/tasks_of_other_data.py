@@ -196,6 +196,59 @@ class CountedPasses(Linear):
         return DataLoader(data, batch_size=8, sampler=Counting(data))
 
 
+class DrawsFromItsData(Linear):
+    """A sampler that draws from a generator of the data set, which is copied with no sampler."""
+
+    def dataset(self):
+        class Order(Sampler):
+            def __init__(self, data):
+                self.data = data
+
+            def __len__(self):
+                return len(self.data)
+
+            def __iter__(self):
+                return iter(torch.randperm(len(self.data), generator=self.data.generator).tolist())
+        data = TensorDataset(*table())
+        data.generator = torch.Generator().manual_seed(5)
+        return DataLoader(data, batch_size=8, sampler=Order(data))
+
+
+class CountsOnItsClass(Linear):
+    """A sampler whose order depends on a counter of its class."""
+
+    def dataset(self):
+        class Passes(Sampler):
+            made = 0
+
+            def __len__(self):
+                return 48
+
+            def __iter__(self):
+                Passes.made += 1
+                return iter(torch.randperm(48, generator=torch.Generator().manual_seed(Passes.made)).tolist())
+        return DataLoader(TensorDataset(*table()), batch_size=8, sampler=Passes())
+
+
+class TakesFromAStream(Linear):
+    """A sampler whose order depends on the position of an iterator that the data set holds."""
+
+    def dataset(self):
+        class Turning(Sampler):
+            def __init__(self, data):
+                self.data = data
+
+            def __len__(self):
+                return len(self.data)
+
+            def __iter__(self):
+                first = next(self.data.starts)
+                return iter([*range(first, 48), *range(first)])
+        data = TensorDataset(*table())
+        data.starts = iter(range(5, 48))
+        return DataLoader(data, batch_size=8, sampler=Turning(data))
+
+
 class Normed(Linear):
     """49 samples: in batches of 8 the last one is a single sample."""
 

@@ -38,7 +38,8 @@ def epochs(events):
     ("Bucketed", {"steps": 13}, [(1, 6), (2, 12), (3, 13)]),
     ("Whole", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
     ("ByBatchSampler", {"epochs": 2}, [(1, 8), (2, 16)]),
-    ("CountedPasses", {"epochs": 3}, [(1, 6), (2, 12), (3, 18)]),
+    *((task, {"epochs": 3}, [(1, 6), (2, 12), (3, 18)]) for task in (
+        "CountedPasses", "DrawsFromItsData", "CountsOnItsClass", "TakesFromAStream")),
 ])
 @pytest.mark.parametrize("schedule", [None, HALVES])
 def test_a_lane_equals_the_plain_loop_and_an_epoch_is_a_pass(task, budget, expected, schedule):
@@ -105,6 +106,14 @@ def test_what_a_loader_is_asked_for_its_checksum_leaves_its_sampler_alone():
     assert training.batch_checksum == Training(race, 0, CPU).batch_checksum != ""
     list(train_lane(training))
     assert training.data._loader.sampler.passes == 1
+
+
+@pytest.mark.parametrize(("task", "known"), [("DrawsFromItsData", True), ("CountsOnItsClass", True), ("TakesFromAStream", False)])
+def test_a_checksum_is_taken_only_where_what_the_sampler_shares_can_be_put_back(task, known):
+    race = other_race(task, {"lr": 0.01}, epochs=1)
+    sums = {Training(race, 0, CPU).batch_checksum for _ in range(2)}
+    assert len(sums) == 1
+    assert sums.isdisjoint({""}) == known
 
 
 def test_a_deferred_lane_makes_the_same_steps():

@@ -27,7 +27,8 @@ from .conftest import HERE, column, train
 CPU = torch.device("cpu")
 NAMES = ["Complex", "ComplexOnly", "HalfWeights", "Doubles", "Mixed", "SparseBuffer", "CsrBuffer", "QuantisedBuffer", "Tied",
          "ThawedLater", "FrozenByTask", "Closures", "HookedGradients", "OldWeightNorm", "Pruned", "Spectral", "Scripted",
-         "Traced", "Lazy", "LazyConv", "EmptyParameter", "BoolBuffer", "SparseEmbedding", "MetaBuilt", "Orthogonal"]
+         "Traced", "Lazy", "LazyConv", "EmptyParameter", "BoolBuffer", "SparseEmbedding", "MetaBuilt", "Orthogonal",
+         "ResizedBuffer"]
 
 
 @pytest.fixture

@@ -75,6 +75,22 @@ GOLDEN = {
         "StepLR is stepped after every batch here, 1600 times, not after every epoch, 100 times: the rate is 1e-6 already after "
         "50 of 1600 steps."],
     '{ name = "StepLR", step_size = 800, interval = "batch" }': [],
+    '"StepLR(step_size=99)"': [],
+    '"StepLR(step_size=100)"': [
+        "StepLR changes the rate after 100 epochs for the first time, and the budget has 100: it does nothing here; step_size "
+        "says when."],
+    '"MultiStepLR(milestones=[150, 120])"': [
+        "MultiStepLR changes the rate after 120 epochs for the first time, and the budget has 100: it does nothing here; "
+        "milestones says when."],
+    '{ name = "SequentialLR", milestones = [20], schedulers = ["StepLR(step_size=30)", "StepLR(step_size=30)"] }': [
+        "StepLR changes the rate after 30 epochs for the first time, and its turn has 20: it does nothing here; step_size says "
+        "when."],
+    '"cosine_with_min_lr(num_training_steps=800, min_lr_rate=0.1, num_cycles=0.5)"': [
+        "cosine_with_min_lr is at its lowest, 0.01, after 800 of 1600 steps and climbs again: the last step has 0.1; "
+        'num_training_steps = "auto" ends at the lowest.'],
+    '"cosine_with_min_lr(num_training_steps=800, min_lr_rate=0.1, num_cycles=1)"': [
+        "cosine_with_min_lr is at its lowest, 0.01, after 400 of 1600 steps and climbs and falls in turn, 400 steps each way: "
+        'the last step has 0.1; num_cycles = 0.5 and num_training_steps = "auto" end at the lowest.'],
     '{ name = "CosineAnnealingLR", interval = "batch" }': [],
     '{ name = "MultiStepLR", milestones = [30, 80], interval = "batch" }': [
         "MultiStepLR is stepped after every batch here, 1600 times: its last milestone, 80, comes in epoch 5 of 100."],

@@ -48,6 +48,30 @@ class ComplexOnly(Base):
         return (model(batch[0].to(torch.complex128)) - batch[1]).abs().square().mean()
 
 
+class _Observed(nn.Module):
+    """Knows the range of each channel once it has seen a batch, as the observers of quantisation-aware training do."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("highest", torch.tensor([]))
+
+    def forward(self, x):
+        found = x.detach().amax(0)
+        self.highest.resize_(found.shape).copy_(found)
+        return x / (1 + self.highest.abs())
+
+    def _load_from_state_dict(self, state_dict, prefix, *others):
+        self.highest.resize_(state_dict[f"{prefix}highest"].shape)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+class ResizedBuffer(Base):
+    """A buffer that the first step gives its shape in place."""
+
+    def model(self):
+        return nn.Sequential(nn.Linear(4, 8), _Observed(), nn.Linear(8, 1))
+
+
 class HalfWeights(Base):
     """bfloat16 weights."""
 

@@ -188,7 +188,7 @@ def _climb(case: Case, part: Part) -> Iterator[str]:
     elif part.spec.name in ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr"):
         warmup = _warmup(part)
         half = (part.option("num_training_steps", length) - warmup) / (2 * max(part.option("num_cycles", 0.5), 1e-9))
-        remedy = "num_cycles = 0.5 ends at the lowest."
+        remedy = _half_a_wave(case, part)
     else:
         return
     ahead = part.spec.name == "cosine_warmup_with_min_lr"  # its wave is a step ahead
@@ -200,6 +200,15 @@ def _climb(case: Case, part: Part) -> Iterator[str]:
         ends = "" if math.isnan(final) else f": the last {case.unit} has {rate(final)}"
         low = "" if math.isnan(lowest) else f", {rate(lowest)},"
         yield f"{part.spec.name} is at its lowest{low} {case.after(turn)} and {again}{ends}; {remedy}"
+
+
+def _half_a_wave(case: Case, part: Part) -> str:
+    """What makes a cosine of Hugging Face end at its lowest."""
+    length = part.stop - part.start
+    options = [] if part.option("num_cycles", 0.5) == 0.5 else ["num_cycles = 0.5"]
+    if part.option("num_training_steps", length) != length:
+        options.append(f"num_training_steps = {length}" if case.spec.children else 'num_training_steps = "auto"')
+    return f"{' and '.join(options)} end{'s' if len(options) < 2 else ''} at the lowest."
 
 
 def _too_long(case: Case, part: Part) -> Iterator[str]:
@@ -225,6 +234,18 @@ def _too_long(case: Case, part: Part) -> Iterator[str]:
     rises = part.option("step_size_up", 2000)
     if name == "CyclicLR" and rises >= length:
         yield f"CyclicLR rises for {case.counted(rises)}, {lasts}: it is cut short{last}; step_size_up says how long."
+
+
+def _too_late(case: Case, part: Part) -> Iterator[str]:
+    """Schedules that change the rate at given counts, all of which lie beyond their turn."""
+    key = {"StepLR": "step_size", "MultiStepLR": "milestones"}.get(part.spec.name)
+    given = part.spec.options.get(key, []) if key else []
+    first = min(given, default=0) if isinstance(given, list) else given
+    length = part.stop - part.start
+    if first >= length:
+        there = "the budget" if part.stop == case.length else "its turn"
+        yield (f"{part.spec.name} changes the rate after {case.counted(first)} for the first time, and {there} has {length}: "
+               f"it does nothing here; {key} says when.")
 
 
 def _warmup(part: Part) -> int:
@@ -297,4 +318,4 @@ def _unset_polynomial(spec: ScheduleSpec) -> bool:
 
 Rule = Callable[[Case, Part], Iterator[str]]
 _ALWAYS: tuple[Rule, ...] = (_initial, _momentum, _fraction, _interval)
-_BY_LENGTH: tuple[Rule, ...] = (_climb, _too_long, _patience)
+_BY_LENGTH: tuple[Rule, ...] = (_climb, _too_long, _too_late, _patience)

@@ -108,7 +108,13 @@ def _by_get_scheduler(call: ast.Call, known: dict[str, Signature]) -> dict[str, 
     name = named.value if isinstance(named, ast.Constant) else ""
     signature = _signature(name, known, catalogue.ALIASES) if isinstance(name, str) else None
     if signature is None:
-        raise _Unclear("get_scheduler without the name of a schedule", 'such as get_scheduler("cosine", optimizer, 100, 1000)')
+        example = 'such as get_scheduler("cosine", optimizer, 100, 1000)'
+        if named is None:
+            raise _Unclear("get_scheduler without the name of a schedule", example)
+        shown = one_line(ast.unparse(named))[:60]
+        member = shown.removesuffix(".value").rpartition(".")[2]  # of transformers' SchedulerType: its values are the names
+        meant = None if isinstance(named, ast.Constant) else _signature(member, known, {})
+        raise _Unclear(f"{shown} is not the name of a schedule in quotes", f'"{meant.name}"' if meant else example)
     more = arguments.pop("scheduler_specific_kwargs", None)
     steps = {key: value for key, value in arguments.items() if key in signature.order}
     if isinstance(more, ast.Dict):
