@@ -134,7 +134,7 @@ def _of_equal_name(folders: list[str]) -> dict[str, ModuleType]:
     """The modules that were imported from beside other code of the user's and that `folders` have, too: the helpers.py of a
     task is not that of a schedule in another folder."""
     elsewhere = tuple(folder + os.sep for folder in entries if folder not in folders)
-    loaded = {name: module for name, module in sys.modules.items()
+    loaded = {name: module for name, module in list(sys.modules.items())
               if (file := getattr(module, "__file__", None)) and file.startswith(elsewhere) and is_users(file)}
     return {name: module for name, module in loaded.items() if any(
         Path(folder, name.partition(".")[0] + end).exists() for folder in folders for end in (".py", "/__init__.py"))}

@@ -80,8 +80,7 @@ def kept(rows): return Kept(default_collate(rows))
 """
 FILES = {"tasks.py": TASKS, "helpers.py": HELPERS, "late.py": "calls = 0\n", "parts/__init__.py": "",
          "parts/state.py": "calls = 0\n", "plainfolder/inner.py": "calls = 0\n"}
-UNMEASURED = ("InAFolder", "Late")
-"""These are raced without the step gain: a second loss would move what no walk from the task finds."""
+
 NAMES = ["Counter", "InAPackage", "InAFolder", "OfTheClass", "Late", "Drawn", "InAWorker"]
 SCRIPT = """
 import json, random, sys
@@ -127,7 +126,7 @@ def plain(folder):
 
 def race_of(folder, name, place, lanes=3, **keys):
     raw = {"task": f"{place}:{name}", "seed": 11, "batch_size": 16, "epochs": 3,
-           "lane": [{"optimizer": "Adam", "lr": 0.01}] * lanes, "gauge": name not in UNMEASURED, **keys}
+           "lane": [{"optimizer": "Adam", "lr": 0.01}] * lanes, **keys}
     return scenario_file.parse(raw, source="test", folder=folder, scenario="test")
 
 
