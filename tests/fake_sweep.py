@@ -1,4 +1,4 @@
-"""A crew that trains nothing: a finder's sweep is one that was recorded, its check and the full race are made up."""
+"""A supervisor that trains nothing: a finder's sweep is one that was recorded, its check and the full race are made up."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LOSSES = {"valley / 3": 0.05, "valley": 0.02, "valley x 3": 0.01, "valley x 10":
 """Where the lanes of a check end."""
 
 
-class FakeCrew:
+class FakeSupervisor:
     """Says of each race that it has started it, and writes what it would have said; `hold` keeps the lanes from ending."""
 
-    made: list[FakeCrew]
+    made: list[FakeSupervisor]
     sweep = "lr-dial Adam"
     steps_per_epoch = 64
     length_known = True
@@ -39,7 +39,7 @@ class FakeCrew:
         type(self).made.append(self)
 
     @classmethod
-    def fresh(cls) -> type[FakeCrew]:
+    def fresh(cls) -> type[FakeSupervisor]:
         """A class of its own for one test."""
         return type("FakeCrew", (cls,), {"made": []})
 

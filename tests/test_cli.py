@@ -508,8 +508,8 @@ class TestRaces:
         assert (stopped.code, len(stopped.out.splitlines())) == (0, 4)
         until(lambda: summary(run).state == "ended", "the end of the race")
 
-    def test_relegated_lanes_wait_and_a_race_without_a_screen_ends_when_nobody_else_is_left(self, tmp_path):
-        rules = ("pace=150", "relegation.rungs=[0.2]", "relegation.keep=0.5")
+    def test_pruned_lanes_wait_and_a_race_without_a_screen_ends_when_nobody_else_is_left(self, tmp_path):
+        rules = ("pace=150", "pruning.rungs=[0.2]", "pruning.keep=0.5")
         flags = [flag for rule in rules for flag in ("--set", rule)]
         said = race("linear", "--json", "--steps", "200", *flags, runs=tmp_path)
         assert said.code == 0
@@ -523,10 +523,10 @@ class TestRaces:
     def test_an_interrupt_before_the_race_began_leaves_nothing_running(self, tmp_path):
         process = subprocess.Popen([*LRTUI, "race", "linear", "--runs", str(tmp_path)], stdout=subprocess.DEVNULL)
         viewer = psutil.Process(process.pid)
-        (crew,) = until(viewer.children, "the crew's process")
+        (supervisor,) = until(viewer.children, "the supervisor's process")
         process.send_signal(signal.SIGINT)
         assert process.wait(120) == 130
-        until(lambda: not crew.is_running() or crew.status() == psutil.STATUS_ZOMBIE, "the end of the crew")
+        until(lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE, "the end of the supervisor")
         assert all(summary(run).state == "ended" for run in tmp_path.iterdir())
 
     def test_a_reader_that_has_seen_enough_is_no_error(self, recorded_fake):
@@ -593,7 +593,7 @@ class TestPlainLines:
                       '        raise ValueError("[bold]no[/bold]")', "A steady: finished after 200 steps, last loss 0.05307"):
             assert words in said.out.splitlines() or any(line.startswith(words) for line in said.out.splitlines())
 
-    def test_a_run_whose_crew_was_lost_comes_to_an_end(self, lrtui, here):
+    def test_a_run_whose_supervisor_was_lost_comes_to_an_end(self, lrtui, here):
         run = make_run(here / "runs", ("steady",), done=60, live=True)
         with sqlite3.connect(run / "run.db") as db:
             db.execute("UPDATE processes SET started = 1.0")  # that process is long gone, its number another's
@@ -602,7 +602,7 @@ class TestPlainLines:
         assert said.code == 1
         assert said.lines[-1]["lanes"][0]["status"] == "interrupted"
         end = next(line for line in said.lines if line["event"] == "end")
-        assert end["error"].startswith("the crew has died")
+        assert end["error"].startswith("the supervisor has died")
         assert end["error"].endswith(f"lrtui resume {run.name}")
 
 

@@ -21,7 +21,7 @@ from lrtui.core.results.lr_suggestions import FEWEST_POINTS, RULES
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import OptimizerSpec
 
-from .fake_sweep import FakeCrew, told
+from .fake_sweep import FakeSupervisor, told
 
 FLAGS = {"name": "lr-dial", "task": None, "optimizer": None, "low": None, "high": None, "points": None, "mode": "sweep",
          "rates": (), "batch_size": None, "seed": None, "device": None, "settings": ()}
@@ -39,10 +39,10 @@ BAD = {
 
 
 @pytest.fixture
-def crew(monkeypatch: pytest.MonkeyPatch) -> type[FakeCrew]:
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> type[FakeSupervisor]:
     """In the place of the real one."""
-    fake = FakeCrew.fresh()
-    monkeypatch.setattr("lrtui.client.lr_finder.Crew", fake)
+    fake = FakeSupervisor.fresh()
+    monkeypatch.setattr("lrtui.client.lr_finder.Supervisor", fake)
     return fake
 
 
@@ -144,83 +144,83 @@ class TestThePlan:
 
 
 class TestTheWay:
-    """Sweep, suggestions, check, winner: on a crew that trains nothing."""
+    """Sweep, suggestions, check, winner: on a supervisor that trains nothing."""
 
-    def test_it_checks_the_headline_and_its_neighbours(self, crew, tmp_path):
+    def test_it_checks_the_headline_and_its_neighbours(self, supervisor, tmp_path):
         finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
-        _, check = (race for fake in crew.made for race in fake.started)
+        _, check = (race for fake in supervisor.made for race in fake.started)
         assert [lane.lr for lane in check.lanes] == pytest.approx([VALLEY / 3, VALLEY, VALLEY * 3, VALLEY * 10])
         assert [lane.schedule for lane in check.lanes] == [None] * 4
         assert check.epochs == 1
         assert finder.outcome.winner.lane.name == "valley x 3"
         assert finder.result()["suggestions"]["valley"] == pytest.approx(VALLEY)
-        assert finder.result()["runs"] == [str(run) for fake in crew.made for run in fake.runs]
+        assert finder.result()["runs"] == [str(run) for fake in supervisor.made for run in fake.runs]
 
-    def test_the_second_crew_warms_up_while_the_first_sweeps(self, crew, tmp_path):
+    def test_the_second_supervisor_warms_up_while_the_first_sweeps(self, supervisor, tmp_path):
         finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
-        assert [len(fake.started) for fake in crew.made] == [1, 0]
+        assert [len(fake.started) for fake in supervisor.made] == [1, 0]
         play(finder)
-        assert [len(fake.started) for fake in crew.made] == [1, 1], "and no third one, which nobody asked for"
+        assert [len(fake.started) for fake in supervisor.made] == [1, 1], "and no third one, which nobody asked for"
 
-    def test_a_crew_that_is_warm_already_is_taken(self, crew, tmp_path):
-        warm = crew()
+    def test_a_supervisor_that_is_warm_already_is_taken(self, supervisor, tmp_path):
+        warm = supervisor()
         Finder(plan(scenario_file.load("lr-dial")), tmp_path, warm).advance()
         assert len(warm.started) == 1
 
-    def test_epochs_that_are_too_short_are_taken_several_times(self, crew, tmp_path):
-        crew.steps_per_epoch = 4
+    def test_epochs_that_are_too_short_are_taken_several_times(self, supervisor, tmp_path):
+        supervisor.steps_per_epoch = 4
         finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
-        assert crew.made[1].started[0].epochs == 13
+        assert supervisor.made[1].started[0].epochs == 13
         assert any("13 epochs, because one has only 4 steps (52 steps)" in said for said in finder.outcome.sentences)
 
-    def test_data_without_a_length_is_checked_for_as_many_steps_as_were_swept(self, crew, tmp_path):
-        crew.length_known = False
+    def test_data_without_a_length_is_checked_for_as_many_steps_as_were_swept(self, supervisor, tmp_path):
+        supervisor.length_known = False
         finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
-        assert (crew.made[1].started[0].epochs, crew.made[1].started[0].steps) == (None, 100)
+        assert (supervisor.made[1].started[0].epochs, supervisor.made[1].started[0].steps) == (None, 100)
         assert "The check raced 4 rates for 100 steps." in finder.outcome.sentences
 
-    def test_a_sweep_that_went_nan_is_no_hindrance(self, crew, tmp_path):
-        crew.sweep = "linear SGD"
+    def test_a_sweep_that_went_nan_is_no_hindrance(self, supervisor, tmp_path):
+        supervisor.sweep = "linear SGD"
         finder = play(Finder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.found.suggestions["valley"] == pytest.approx(5.214e-4, rel=1e-3)
         assert finder.rates[-1] == pytest.approx(finder.plan.rate(69)), "what comes after it rose does not count"
         assert finder.found.end == 69
 
-    def test_a_task_that_fails_ends_it_with_its_words(self, crew, tmp_path):
-        crew.lost = "ValueError: no"
+    def test_a_task_that_fails_ends_it_with_its_words(self, supervisor, tmp_path):
+        supervisor.lost = "ValueError: no"
         finder = play(Finder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.check is None
         assert finder.outcome.reason == "the task failed in the sweep after 6 steps: ValueError: no"
         assert finder.outcome.error == "Traceback\nValueError: no"
 
-    def test_without_a_sweep_the_given_rates_race_for_an_epoch(self, crew, tmp_path):
+    def test_without_a_sweep_the_given_rates_race_for_an_epoch(self, supervisor, tmp_path):
         finder = play(Finder(plan(scenario_file.load("lr-dial"), rates=[0.1, 0.001]), tmp_path))
-        (race,) = (race for fake in crew.made for race in fake.started)
+        (race,) = (race for fake in supervisor.made for race in fake.started)
         assert ([lane.lr for lane in race.lanes], race.epochs) == ([0.001, 0.1], 1)
         assert finder.result()["suggestions"] == dict.fromkeys(RULES)
         assert finder.result()["winner"] in (0.1, 0.001)
 
-    def test_a_crew_that_cannot_start_leaves_none_behind(self, crew, tmp_path):
-        crew.trouble = LaunchError("no", "nothing")
+    def test_a_supervisor_that_cannot_start_leaves_none_behind(self, supervisor, tmp_path):
+        supervisor.trouble = LaunchError("no", "nothing")
         finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
         with pytest.raises(LaunchError):
             finder.advance()
-        assert [fake.closed for fake in crew.made] == [True, True]
+        assert [fake.closed for fake in supervisor.made] == [True, True]
 
-    def test_stopping_stops_the_run_and_the_crew_that_waits(self, crew, tmp_path):
-        crew.hold = True
+    def test_stopping_stops_the_run_and_the_supervisor_that_waits(self, supervisor, tmp_path):
+        supervisor.hold = True
         finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
         finder.poll(5.0)
         finder.stop()
-        assert told(crew.made[0].runs[0]) == [Stop(lane=0)]
-        assert crew.made[1].closed
+        assert told(supervisor.made[0].runs[0]) == [Stop(lane=0)]
+        assert supervisor.made[1].closed
         assert not finder.due
 
 
 class TestWhatIsPrinted:
-    def test_json_is_points_then_the_check_then_the_result(self, crew, lrtui):
+    def test_json_is_points_then_the_check_then_the_result(self, supervisor, lrtui):
         code, out, _ = lrtui("lr-dial", "--json")
         said = lines(out)
         kinds = list(dict.fromkeys(line["event"] for line in said))
@@ -231,28 +231,28 @@ class TestWhatIsPrinted:
         assert said[-1]["winner"] == pytest.approx(3 * VALLEY)
         assert [entry["name"] for entry in said[-1]["checked"]] == ["valley x 3", "valley", "valley / 3", "valley x 10"]
 
-    def test_json_holds_what_is_not_finite(self, crew, lrtui):
-        crew.sweep = "linear SGD"
+    def test_json_holds_what_is_not_finite(self, supervisor, lrtui):
+        supervisor.sweep = "linear SGD"
         said = lines(lrtui("linear", "--json")[1])
         assert [line["loss"] for line in said if line["event"] == "point"][-1] != ""
         assert "alert" in {line["event"] for line in said}
 
-    def test_text_is_a_chart_its_marks_the_standings_and_sentences(self, crew, lrtui):
+    def test_text_is_a_chart_its_marks_the_standings_and_sentences(self, supervisor, lrtui):
         code, out, _ = lrtui("lr-dial", "--plain")
         assert code == 0
         for words in ("loss by learning rate", "lines, from the left: steep 0.00486, valley 0.00705, slide 0.242, minimum 0.327",
                       "valley x 3", "The rules disagree by a factor of 67", "found: 0.02116", "NaN at step", "run: "):
             assert words in out, words
 
-    def test_no_rate_is_exit_code_one_and_says_why(self, crew, lrtui):
-        crew.lost = "ValueError: no"
+    def test_no_rate_is_exit_code_one_and_says_why(self, supervisor, lrtui):
+        supervisor.lost = "ValueError: no"
         code, out, _ = lrtui("lr-dial", "--json")
         assert code == 1
         result = lines(out)[-1]
         assert result["reason"].endswith("ValueError: no")
         assert (result["winner"], result["suggestions"]) == (None, dict.fromkeys(RULES))
 
-    def test_race_goes_on_with_the_winner(self, crew, lrtui):
+    def test_race_goes_on_with_the_winner(self, supervisor, lrtui):
         code, out, _ = lrtui("lr-dial", "--json", "--race")
         results = [line for line in lines(out) if line["event"] == "result"]
         assert code == 0
@@ -261,8 +261,8 @@ class TestWhatIsPrinted:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_in_the_sweep_stops_it_and_the_crew_that_waits(crew, lrtui, monkeypatch, number):
-    crew.hold, poll = True, Finder.poll
+def test_an_interrupt_in_the_sweep_stops_it_and_the_supervisor_that_waits(supervisor, lrtui, monkeypatch, number):
+    supervisor.hold, poll = True, Finder.poll
 
     def interrupted(finder: Finder, budget_s: float) -> list:
         found = poll(finder, budget_s)
@@ -272,8 +272,8 @@ def test_an_interrupt_in_the_sweep_stops_it_and_the_crew_that_waits(crew, lrtui,
     code, out, err = lrtui("lr-dial", "--json")
     assert (code, err) == (130, "lrtui: interrupted; the search has been stopped\n")
     assert {line["event"] for line in lines(out)} == {"point"}
-    assert told(crew.made[0].runs[0]) == [Stop(lane=0)]
-    assert crew.made[1].closed
+    assert told(supervisor.made[0].runs[0]) == [Stop(lane=0)]
+    assert supervisor.made[1].closed
 
 
 @pytest.mark.xdist_group("crew")

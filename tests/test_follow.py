@@ -1,4 +1,4 @@
-"""Following a run whose crew is gone, and one that hands were laid on. What is recorded counts more than what is guessed."""
+"""Following a run whose supervisor is gone, and one that hands were laid on. What is recorded outweighs a guess."""
 
 import io
 import json
@@ -8,9 +8,9 @@ import pytest
 
 from lrtui.client import follower
 from lrtui.client.follower import Follower
-from lrtui.core.protocol.events import CREW_GONE, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, StatusChanged
+from lrtui.core.protocol.events import SUPERVISOR_GONE, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, StatusChanged
 from lrtui.plain import JsonLines, PlainLines, play
-from lrtui.store.rundir import CREW_LOG
+from lrtui.store.rundir import SUPERVISOR_LOG
 from lrtui.store.writer import Writer
 
 from .tui.fake_run import block, make_race, make_run, say, started
@@ -18,11 +18,11 @@ from .tui.fake_run import block, make_race, make_run, say, started
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Two lanes at step 60, and a crew that has died."""
+    """Two lanes at step 60, and a supervisor that has died."""
     monkeypatch.setattr(follower, "LOOK_S", -1.0)
     made = make_run(tmp_path, ("steady", "diverges"), done=60, over=False)
     gone(made, "crew")
-    (made / CREW_LOG).write_text("first\n\x1b[31mSegmentation fault\n")
+    (made / SUPERVISOR_LOG).write_text("first\n\x1b[31mSegmentation fault\n")
     return made
 
 
@@ -34,7 +34,7 @@ def gone(run, role):
     writer.close()
 
 
-class TestACrewThatIsGone:
+class TestASupervisorThatIsGone:
     def test_its_lanes_count_as_interrupted_and_the_way_back_is_named(self, run):
         follower = Follower(run)
         follower.poll(10.0)
@@ -42,16 +42,16 @@ class TestACrewThatIsGone:
         for lane in follower.state.lanes:
             assert (lane.status, lane.presumed) == ("interrupted", True)
             first, *log, last = lane.ended.error.splitlines()
-            assert (first, log[0]) == ("the crew has died", "first")
+            assert (first, log[0]) == ("the supervisor has died", "first")
             assert last == f"go on from the last snapshots with: lrtui resume {run.name}"
-        assert follower.trouble == f"the crew has died: go on with lrtui resume {run.name}; see crew.log"
+        assert follower.trouble == f"the supervisor has died: go on with lrtui resume {run.name}; see crew.log"
         assert [lane.index for lane in follower.resumable()] == [0, 1]
 
     def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(self, run):
-        say(run, *(Ended(lane=lane, step=60, reason="interrupted", error=CREW_GONE) for lane in (0, 1)))
+        say(run, *(Ended(lane=lane, step=60, reason="interrupted", error=SUPERVISOR_GONE) for lane in (0, 1)))
         follower = Follower(run)
         words = [event.text for event in follower.poll(10.0) if isinstance(event, Noted)]
-        assert words[:2] == ["the crew has died", "first"]
+        assert words[:2] == ["the supervisor has died", "first"]
         assert "Segmentation fault" in words[2]
         assert "\x1b" not in words[2]
         assert words[-1] == f"go on from the last snapshots with: lrtui resume {run.name}"
@@ -64,7 +64,7 @@ class TestACrewThatIsGone:
         follower = Follower(run)
         follower.poll(10.0)
         assert not follower.state.over
-        assert "crew has died" in follower.trouble
+        assert "supervisor has died" in follower.trouble
         say(run, Ended(lane=0, step=60, reason="interrupted"), Ended(lane=1, step=60, reason="interrupted"))
         follower.poll(10.0)
         assert [(lane.presumed, lane.ended.error) for lane in follower.state.lanes] == [(False, "")] * 2
@@ -91,7 +91,7 @@ class TestACrewThatIsGone:
         say(run, Rewound(lane=0, step=50, why="resumed"), block(0, "steady", 50, 55))
         follower.poll(10.0)
         assert (follower.state.lanes[0].status, follower.state.lanes[0].steps, follower.trouble) == ("running", 55, "")
-        assert not follower.crew_gone
+        assert not follower.supervisor_gone
 
 
 CHILD = make_race(("steady", "rests", "paints")).lanes[2]

@@ -33,7 +33,7 @@ FIND = ("linear", "--points", "1000", "--set", "pace=20")
 
 @pytest.fixture
 def half_taken_up(tmp_path):
-    """An interrupted race of three lanes, of which a new crew (this process) has taken up the first so far."""
+    """An interrupted race of three lanes, of which a new supervisor (this process) has taken up the first so far."""
     run = make_run(tmp_path, ("steady", "steady", "paints"), done=60, live=True)
     say(run, *[Ended(lane=lane, at=BEGAN + 9, step=60, reason="interrupted") for lane in range(3)])
     say(run, Rewound(lane=0, at=BEGAN + 10, step=60, why="resumed"))
@@ -41,7 +41,7 @@ def half_taken_up(tmp_path):
 
 
 def answered(run):
-    """Has each command that waits answered, as a crew would."""
+    """Has each command that waits answered, as a supervisor would."""
     writer = Writer(run, "test")
     writer.acknowledge([(number, "stopped") for number, _ in writer.pending(0)])
     writer.close()
@@ -117,16 +117,16 @@ class Front:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        for crew in self._crews():
+        for supervisor in self._supervisors():
             with contextlib.suppress(psutil.Error):
-                os.killpg(crew.pid, signal.SIGKILL)
+                os.killpg(supervisor.pid, signal.SIGKILL)
 
-    def _crews(self):
-        """The crews of the runs that are going on."""
+    def _supervisors(self):
+        """The supervisors of the runs that are going on."""
         found = []
         for run in rundir.listing(self.runs):
             follower = Follower(run)
-            row = follower.reader.crew()
+            row = follower.reader.supervisor()
             follower.close()
             if row is not None and row.alive():
                 found.append(psutil.Process(row.pid))
@@ -153,7 +153,8 @@ class Front:
 
     def ends(self, *states):
         """Waits until each of its runs is in one of `states`, and nobody works on them."""
-        until(lambda: {summary(run).state for run in rundir.listing(self.runs)} <= set(states) and not self._crews(), states)
+        until(lambda: {summary(run).state for run in rundir.listing(self.runs)} <= set(states)
+              and not self._supervisors(), states)
 
     @property
     def run(self):
@@ -204,10 +205,10 @@ def test_interrupts_that_come_when_the_first_is_being_heeded_are_told_what_is_wa
 @pytest.mark.parametrize("args", [("race", *RACE), ("find", *FIND)], ids=["race", "find"])
 def test_while_torch_is_loaded_nothing_begins(tmp_path, burst, args):
     with Front(tmp_path, *args) as front:
-        crew = until(psutil.Process(front.process.pid).children, "the crew's process")[0]
+        supervisor = until(psutil.Process(front.process.pid).children, "the supervisor's process")[0]
         front.signalled(*BURSTS[burst])
         assert front.leaves() == 130
-        until(lambda: not psutil.pid_exists(crew.pid) or crew.status() == psutil.STATUS_ZOMBIE, "the crew's end")
+        until(lambda: not psutil.pid_exists(supervisor.pid) or supervisor.status() == psutil.STATUS_ZOMBIE, "its end")
         front.ends("interrupted", "ended")
 
 
@@ -245,13 +246,13 @@ def test_a_front_whose_reader_stands_still_leaves_when_it_is_interrupted_again_a
 def test_a_race_whose_folder_is_deleted_is_ended_by_an_interrupt_too(tmp_path, how):
     with Front(tmp_path, "race", *RACE, how) as front:
         front.trains()
-        (crew,) = front._crews()
+        (supervisor,) = front._supervisors()
         deleted(front.run)
         until(lambda: "the run's folder is gone: unless it is back within 60 s, the race ends" in front.said, "a word about it")
         front.signalled(*BURSTS["int int"])
         assert front.leaves() == 130
         assert front.said.endswith("lrtui: interrupted; the run's folder is gone: the race has ended\n")
-        until(lambda: not crew.is_running() or crew.status() == psutil.STATUS_ZOMBIE, "the end of the crew")
+        until(lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE, "the end of the supervisor")
 
 
 @pytest.mark.xdist_group("crew")

@@ -64,6 +64,6 @@ def test_no_module_of_a_layer_loads_anything_from_above_it(name):
         assert bad == [], module
 
 
-def test_the_crew_itself_needs_no_torch():
-    """Only the forkserver loads it: the crew answers at once and stays small."""
-    assert "torch" not in loaded_by("lrtui.training.crew")["lrtui.training.crew"]
+def test_the_supervisor_itself_needs_no_torch():
+    """Only the forkserver loads it: the supervisor answers at once and stays small."""
+    assert "torch" not in loaded_by("lrtui.training.supervisor")["lrtui.training.supervisor"]

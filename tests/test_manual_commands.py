@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from lrtui.cli import main
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.protocol.events import Ended
 from lrtui.core.scenario.spec import Race
 
-from .fake_sweep import FakeCrew
+from .fake_sweep import FakeSupervisor
 from .pages import commands, files
 from .test_send import trainer
 from .test_terminal import Terminal
-from .tui.fake_run import make_run, say, without_crew
+from .tui.fake_run import make_run, say, without_supervisor
 
 pytestmark = pytest.mark.xdist_group("manual commands")
 
@@ -66,13 +66,13 @@ def anywhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def launcher(anywhere: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """Records made-up steps, except for tasks of one's own."""
 
-    class Launcher(FakeCrew.fresh()):  # type: ignore[misc]
+    class Launcher(FakeSupervisor.fresh()):  # type: ignore[misc]
         def start(self, race: Race, runs: Path, *_: object) -> Path:
             return super().start(race, runs)
 
     if "--task" not in command or command.startswith("lrtui find"):
-        monkeypatch.setattr("lrtui.cli.race.Crew", Launcher)
-    monkeypatch.setattr("lrtui.client.lr_finder.Crew", Launcher)
+        monkeypatch.setattr("lrtui.cli.race.Supervisor", Launcher)
+    monkeypatch.setattr("lrtui.client.lr_finder.Supervisor", Launcher)
 
 
 @pytest.fixture
@@ -85,13 +85,13 @@ def finished(anywhere: Path) -> None:
 def interrupted(anywhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose supervisor is gone; the one that is started for it ends both lanes at once."""
 
-    class Launcher(FakeCrew.fresh()):  # type: ignore[misc]
+    class Launcher(FakeSupervisor.fresh()):  # type: ignore[misc]
         def resume(self, run: Path, *_: object) -> Path:
             say(run, *(Ended(lane=lane, step=60, reason="finished") for lane in range(2)))
             return run
 
-    without_crew(make_run(anywhere, ("steady", "paints"), done=60, live=True, title="lr-dial"))
-    monkeypatch.setattr("lrtui.cli.race.Crew", Launcher)
+    without_supervisor(make_run(anywhere, ("steady", "paints"), done=60, live=True, title="lr-dial"))
+    monkeypatch.setattr("lrtui.cli.race.Supervisor", Launcher)
 
 
 @pytest.fixture
@@ -102,15 +102,15 @@ def running(anywhere: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def torch_once() -> Iterator[Crew]:
+def torch_once() -> Iterator[Launcher]:
     """One process that has torch, for all previews."""
-    crew = Crew()
-    yield crew
-    crew.close()
+    launcher = Launcher()
+    yield launcher
+    launcher.close()
 
 
 @pytest.fixture
-def previews(anywhere: Path, torch_once: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def previews(anywhere: Path, torch_once: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """That process in the place of one for each command."""
 
     class Shared:
@@ -119,7 +119,7 @@ def previews(anywhere: Path, torch_once: Crew, monkeypatch: pytest.MonkeyPatch) 
         def close(self) -> None:
             """It is used again."""
 
-    monkeypatch.setattr("lrtui.cli.schedule.Crew", Shared)
+    monkeypatch.setattr("lrtui.cli.schedule.Supervisor", Shared)
 
 
 @pytest.fixture

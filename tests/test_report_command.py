@@ -111,7 +111,7 @@ def test_a_run_that_is_not_there_is_no_race(lrtui, command):
     assert 'no run "nothing"' in said.err
 
 
-def test_the_lanes_of_a_crew_that_died_count_as_interrupted_at_once(lrtui, tmp_path):
+def test_the_lanes_of_a_supervisor_that_died_count_as_interrupted_at_once(lrtui, tmp_path):
     run = make_run(tmp_path / "runs", ("steady", "diverges"), done=60, over=False)
     gone(run, "crew")
     said = lrtui("report", run.name, "--html", "page.html")

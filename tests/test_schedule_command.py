@@ -111,7 +111,7 @@ def test_what_torch_refuses_is_refused(tmp_path):
 
 
 class TestChart:
-    """The chart itself, without a crew."""
+    """The chart itself, without a supervisor."""
 
     def test_an_axis_is_logarithmic_only_where_rates_span_decades(self):
         wide = Preview([0, 50], [0.1, 0.001], 100)

@@ -16,7 +16,6 @@ from lrtui.core.protocol.commands import (
     REFUSED,
     AnyCommand,
     Fork,
-    Keep,
     Pause,
     Resume,
     Rewind,
@@ -24,10 +23,11 @@ from lrtui.core.protocol.commands import (
     SetFactor,
     SetRate,
     Stop,
+    TakeSnapshot,
 )
 from lrtui.store.writer import Writer
 
-from .tui.fake_run import commands, make_run, without_crew
+from .tui.fake_run import commands, make_run, without_supervisor
 
 
 def run_cli(*args: str) -> int:
@@ -39,7 +39,7 @@ def run_cli(*args: str) -> int:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """Three lanes that live, and a fourth that went NaN; the crew is this process."""
+    """Three lanes that live, and a fourth that went NaN; the supervisor is this process."""
     return make_run(tmp_path, ("steady", "diverges", "paints", "explodes"), done=60, live=True)
 
 
@@ -69,7 +69,8 @@ class TestWhatIsSent:
     @pytest.mark.parametrize(("words", "expected"), [
         (["A", "pause"], Pause(lane=0)), (["b", "resume"], Resume(lane=1)), (["paints", "stop"], Stop(lane=2)),
         (["A", "rate", "3e-4"], SetRate(lane=0, rate=3e-4)), (["A", "scale", "0.5"], ScaleRate(lane=0, by=0.5)),
-        (["A", "schedule"], SetFactor(lane=0, factor=1.0)), (["A", "snapshot"], Keep(lane=0)), (["D", "rewind"], Rewind(lane=3)),
+        (["A", "schedule"], SetFactor(lane=0, factor=1.0)), (["A", "snapshot"], TakeSnapshot(lane=0)),
+        (["D", "rewind"], Rewind(lane=3)),
         (["A", "rewind", "--to", "40", "--scale", "0.5"], Rewind(lane=0, to=40, by=0.5)),
         (["D", "restart"], Rewind(lane=3, to=0))])
     def test_a_word_becomes_a_command_and_its_answer_is_printed(self, live, capsys, words, expected):
@@ -139,7 +140,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(("words", "said"), [
         (["A", "pause"], "A has ended (nan)"), (["stop", "--all"], "every lane has ended")])
     def test_a_race_that_is_over_is_not_to_be_resumed(self, tmp_path, capsys, words, said):
-        run = without_crew(make_run(tmp_path, ("explodes",), live=True))
+        run = without_supervisor(make_run(tmp_path, ("explodes",), live=True))
         assert run_cli("send", str(run), *words) == 2
         err = capsys.readouterr().err
         assert said in err
@@ -151,17 +152,17 @@ class TestWhatIsRefused:
         assert capsys.readouterr().out == "A: snapshot at step 61\n"
 
     @pytest.mark.parametrize("words", [["A", "pause"], ["rate", "0.1", "--all"]])
-    def test_a_crew_that_is_gone(self, live, capsys, words):
-        without_crew(live)
+    def test_a_supervisor_that_is_gone(self, live, capsys, words):
+        without_supervisor(live)
         assert run_cli("send", str(live), *words) == 2
         err = capsys.readouterr().err
-        assert f"the crew of {live.name} is gone" in err
+        assert f"the supervisor of {live.name} is gone" in err
         assert f"lrtui resume {live.name}" in err
         assert commands(live) == []
 
 
 class Revived:
-    """Stands for the crew that a command would start."""
+    """Stands for the supervisor that a command would start."""
 
     started: ClassVar[list[Path]] = []
     fails = ""
@@ -177,58 +178,58 @@ class Revived:
 
 
 @pytest.fixture
-def crews(monkeypatch: pytest.MonkeyPatch) -> type[Revived]:
+def supervisors(monkeypatch: pytest.MonkeyPatch) -> type[Revived]:
     Revived.started, Revived.fails = [], ""
-    monkeypatch.setattr("lrtui.client.launcher.Crew", Revived)
-    monkeypatch.setattr("lrtui.cli.race.Crew", Revived)
+    monkeypatch.setattr("lrtui.client.launcher.Supervisor", Revived)
+    monkeypatch.setattr("lrtui.cli.race.Supervisor", Revived)
     return Revived
 
 
-class TestARaceWithoutItsCrew:
-    def test_a_rewind_starts_a_new_one(self, tmp_path, capsys, crews):
-        run = without_crew(make_run(tmp_path, ("steady", "explodes"), live=True))
+class TestARaceWithoutItsSupervisor:
+    def test_a_rewind_starts_a_new_one(self, tmp_path, capsys, supervisors):
+        run = without_supervisor(make_run(tmp_path, ("steady", "explodes"), live=True))
         with trainer(run, "back at step 20") as taken:
             assert run_cli("send", str(run), "B", "rewind") == 0
         assert taken == [Rewind(lane=1)]
-        assert crews.started == [run]
+        assert supervisors.started == [run]
         assert "B: back at step 20" in capsys.readouterr().out
 
-    def test_where_none_can_be_started_the_command_is_taken_back(self, tmp_path, capsys, crews):
-        run = without_crew(make_run(tmp_path, ("steady", "explodes"), live=True))
-        crews.fails = "the crew did not start"
+    def test_where_none_can_be_started_the_command_is_taken_back(self, tmp_path, capsys, supervisors):
+        run = without_supervisor(make_run(tmp_path, ("steady", "explodes"), live=True))
+        supervisors.fails = "the supervisor did not start"
         assert run_cli("send", str(run), "B", "fork") == 2
-        assert "the crew did not start" in capsys.readouterr().err
+        assert "the supervisor did not start" in capsys.readouterr().err
         assert commands(run) == []
 
-    def test_resume_takes_the_newest_run_that_was_cut_off(self, tmp_path, capsys, crews):
-        wanted = without_crew(make_run(tmp_path, ("steady",), done=60, live=True, over=False, title="cut"))
+    def test_resume_takes_the_newest_run_that_was_cut_off(self, tmp_path, capsys, supervisors):
+        wanted = without_supervisor(make_run(tmp_path, ("steady",), done=60, live=True, over=False, title="cut"))
         make_run(tmp_path, ("steady",), title="whole")
-        assert run_cli("resume", "--plain", "--runs", str(tmp_path)) == 1  # the crew that was started is none
-        assert crews.started == [wanted]
+        assert run_cli("resume", "--plain", "--runs", str(tmp_path)) == 1  # the supervisor that was started is none
+        assert supervisors.started == [wanted]
 
     @pytest.mark.parametrize("kinds", [("steady", "explodes")])
-    def test_resume_refuses_a_run_that_has_ended(self, tmp_path, capsys, crews, kinds):
-        run = without_crew(make_run(tmp_path, kinds, live=True))
+    def test_resume_refuses_a_run_that_has_ended(self, tmp_path, capsys, supervisors, kinds):
+        run = without_supervisor(make_run(tmp_path, kinds, live=True))
         assert run_cli("resume", str(run), "--plain") == 2
         err = capsys.readouterr().err
         assert f"every lane of {run.name} has ended" in err
         assert f"lrtui send {run.name} A rewind" in err
-        assert crews.started == []
+        assert supervisors.started == []
 
-    def test_resume_refuses_a_run_that_has_its_crew(self, live, capsys, crews):
+    def test_resume_refuses_a_run_that_has_its_supervisor(self, live, capsys, supervisors):
         assert run_cli("resume", str(live), "--plain") == 2
         err = capsys.readouterr().err
         assert f"{live.name} is still running" in err
         assert f"lrtui watch {live.name}" in err
-        assert crews.started == []
+        assert supervisors.started == []
 
-    def test_resume_says_where_there_is_nothing(self, tmp_path, capsys, crews):
+    def test_resume_says_where_there_is_nothing(self, tmp_path, capsys, supervisors):
         assert run_cli("resume", "--runs", str(tmp_path)) == 2
         assert "nothing to resume among the 0 runs" in capsys.readouterr().err
 
-    def test_the_file_whose_code_runs_is_named_before_it_does(self, tmp_path, capsys, crews):
+    def test_the_file_whose_code_runs_is_named_before_it_does(self, tmp_path, capsys, supervisors):
         (tmp_path / "mine.py").write_text("class Mine:\n    def model(self): ...\n")
         run = make_run(tmp_path, ("steady",), done=60, live=True, over=False, task=f"{tmp_path / 'mine.py'}:Mine")
-        crews.fails = "enough"
-        assert run_cli("resume", str(without_crew(run)), "--plain") == 2
+        supervisors.fails = "enough"
+        assert run_cli("resume", str(without_supervisor(run)), "--plain") == 2
         assert capsys.readouterr().err.splitlines()[0] == f"lrtui: runs the code of {tmp_path / 'mine.py'}"

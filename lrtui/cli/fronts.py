@@ -17,7 +17,7 @@ from lrtui.cli.output import ExitCode, complain
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import outcome, tell
 from lrtui.client.follower import Follower
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import Plan
 from lrtui.core.errors import LaunchError
 from lrtui.core.scenario.spec import Race
@@ -55,10 +55,10 @@ def loading() -> AbstractContextManager[object]:
     return console.status("loading torch ...", spinner="line")
 
 
-def begun(signals: Signals, crew: Crew, begin: Callable[[], Begun]) -> Begun | None:
-    """What `begin` gives when `crew` has begun a race, or gone on with one; None where an interrupt came before."""
+def begun(signals: Signals, launcher: Launcher, begin: Callable[[], Begun]) -> Begun | None:
+    """What `begin` gives when `supervisor` has begun a race, or gone on with one; None where an interrupt came before."""
     try:
-        with loading(), signals.waiting_for(crew):
+        with loading(), signals.waiting_for(launcher):
             return begin()
     except LaunchError:
         if signals.came():

@@ -48,7 +48,7 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results import finder_result
 from lrtui.core.scenario import catalogue, scenario_file
-from lrtui.core.scenario.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, Relegation, Snapshots, TaskRef
+from lrtui.core.scenario.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Pruning, Race, Snapshots, TaskRef
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.terminal import settings
 from lrtui.tui import keynames, keys
@@ -122,7 +122,7 @@ RACE_KEYS = {
         "needs a screen"
     ),
     "snapshots": "The table `[snapshots]`, below",
-    "relegation": "The table `[relegation]`, below; without it no lane is pruned",
+    "pruning": "The table `[pruning]`, below; without it no lane is pruned",
     "defaults": "A table of lane keys and optimizer options for every lane that does not set them",
     "lane": "One `[[lane]]` table for each lane, below",
     "sweep": "A table of lists; every combination of their values becomes a lane",
@@ -485,8 +485,8 @@ def snapshot_keys() -> str:
 
 
 def pruning_keys() -> str:
-    """The keys of [relegation]."""
-    return _toml_keys(described(PRUNING_KEYS, Relegation.__struct_fields__), Relegation(), {})
+    """The keys of [pruning]."""
+    return _toml_keys(described(PRUNING_KEYS, Pruning.__struct_fields__), Pruning(), {})
 
 
 def _toml_keys(

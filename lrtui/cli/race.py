@@ -15,7 +15,7 @@ from lrtui.cli.output import ExitCode
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import tell
 from lrtui.client.follower import RESUMABLE
-from lrtui.client.launcher import Crew, resumable
+from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.protocol.launch_protocol import TRAINERS
@@ -60,8 +60,8 @@ def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain
     say_own_code(asked)
     folder = runs_folder(runs)
     with Signals() as signals:
-        crew = Crew()
-        run = begun(signals, crew, lambda: crew.start(asked, folder, trainers, on_alert))
+        launcher = Launcher()
+        run = begun(signals, launcher, lambda: launcher.start(asked, folder, trainers, on_alert))
         if run is None:
             return ExitCode.INTERRUPTED
         return tell(run, as_json, signals) if plain else show(run.parent, run, signals=signals)
@@ -89,7 +89,7 @@ def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
 @plain_option
 @json_option
 def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool) -> int:
-    """Go on with a RUN that was interrupted, or whose crew died, from its last snapshots; the newest such run by default."""
+    """Go on with a RUN that was interrupted, or whose supervisor died, from its last snapshots; by default the newest one."""
     folder = runs_folder(runs)
     path = rundir.find(run, folder) if run else _newest_resumable(folder)
     race = resumable(path)
@@ -98,8 +98,8 @@ def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plai
     plain = plain or as_json or not has_screen(say=True)
     say_own_code(race)
     with Signals() as signals:
-        crew = Crew()
-        if begun(signals, crew, lambda: crew.resume(path, trainers, on_alert)) is None:
+        launcher = Launcher()
+        if begun(signals, launcher, lambda: launcher.resume(path, trainers, on_alert)) is None:
             return ExitCode.INTERRUPTED
         if plain:
             return tell(path, as_json, signals, resumed=True)
@@ -107,7 +107,7 @@ def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plai
 
 
 def _newest_resumable(folder: Path) -> Path:
-    """The newest run with lanes that did not end by themselves, and without a crew."""
+    """The newest run with lanes that did not end by themselves, and without a supervisor."""
     known = rundir.listing(folder)
     found = next((run for run in known if summary(run).state in RESUMABLE), None)
     if found is None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from lrtui.cli.fronts import json_option
 from lrtui.cli.looks import paper
 from lrtui.cli.output import ExitCode
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.errors import ScenarioError
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.events import plain
@@ -45,11 +45,11 @@ def schedule(spec: str, as_json: bool, steps_per_epoch: int | None, **flags: Any
         raise ScenarioError("--epochs and --steps exclude each other", "expected one budget")
     alone = _is_schedule(spec)
     race = _one_lane(spec, flags) if alone else _of_scenario(spec, flags)
-    crew = Crew()
+    launcher = Launcher()
     try:
-        previews = crew.preview(race, steps_per_epoch or (STEPS_PER_EPOCH if alone else None), own_code=True)
+        previews = launcher.preview(race, steps_per_epoch or (STEPS_PER_EPOCH if alone else None), own_code=True)
     finally:
-        crew.close()
+        launcher.close()
     if as_json:
         for lane, preview in zip(race.lanes, previews, strict=True):
             print(json.dumps(_line(lane, preview), allow_nan=False))

@@ -18,7 +18,6 @@ from lrtui.core.protocol.commands import (
     REFUSED,
     AnyCommand,
     Fork,
-    Keep,
     Pause,
     Resume,
     Rewind,
@@ -26,6 +25,7 @@ from lrtui.core.protocol.commands import (
     SetFactor,
     SetRate,
     Stop,
+    TakeSnapshot,
     unfit,
 )
 from lrtui.core.scenario.lane_syntax import forked_name, joining
@@ -59,7 +59,7 @@ class _Verb(NamedTuple):
     number: str = ""
     """What its number is; '' where it takes none."""
     revives: bool = False
-    """Whether it can be said to a lane that has ended, and to a run whose crew is gone."""
+    """Whether it can be said to a lane that has ended, and to a run whose supervisor is gone."""
 
 
 def _fork(state: RaceState, lane: LaneState, _: float, flags: _Flags) -> AnyCommand:
@@ -74,7 +74,7 @@ VERBS = {
     "rate": _Verb(lambda race, lane, number, flags: SetRate(lane=lane.index, rate=number), number="a rate, such as 3e-4"),
     "scale": _Verb(lambda race, lane, number, flags: ScaleRate(lane=lane.index, by=number), number="a factor, such as 0.5"),
     "schedule": _Verb(lambda race, lane, number, flags: SetFactor(lane=lane.index, factor=1.0)),
-    "snapshot": _Verb(lambda race, lane, number, flags: Keep(lane=lane.index)),
+    "snapshot": _Verb(lambda race, lane, number, flags: TakeSnapshot(lane=lane.index)),
     "fork": _Verb(_fork, ("lr", "name"), revives=True),
     "rewind": _Verb(lambda race, lane, number, flags: Rewind(lane=lane.index, to=flags.to, by=flags.scale or 1.0),
                     ("to", "scale"), revives=True),
@@ -109,16 +109,16 @@ def send(run: str, words: tuple[str, ...], everyone: bool, timeout: float, runs:
 
 
 def _commands(follower: Follower, words: tuple[str, ...], everyone: bool, flags: _Flags) -> tuple[list[AnyCommand], bool]:
-    """What is to be sent, all of it checked, and whether a new crew may do it; LrtuiError where any of it will not do."""
+    """What is to be sent, all of it checked, and whether a new supervisor may do it; LrtuiError where any of it will not do."""
     state = follower.state
     sign, rest = (None, list(words)) if everyone else (words[0] if words else "", list(words[1:]))
     if sign == "" or (sign in VERBS and not rest):
         raise LrtuiError("which lane?", f"name one, or say --all: {_lanes(state)}")
     verb, number = _verb(rest, flags)
     lanes = [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
-    gone = follower.crew_gone
+    gone = follower.supervisor_gone
     if gone and not verb.revives and follower.resumable():
-        raise RunError(f"the crew of {follower.run.name} is gone", f"go on with `lrtui resume {follower.run.name}`")
+        raise RunError(f"the supervisor of {follower.run.name} is gone", f"go on with `lrtui resume {follower.run.name}`")
     for lane in lanes:
         if lane.over and not verb.revives:
             raise LrtuiError(f"{lane.lane.letter} has ended ({lane.status})", "it can be rewound, restarted or forked")
@@ -198,15 +198,15 @@ def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive
 
 
 def _revive(follower: Follower, numbers: list[int]) -> None:
-    """A new crew for the run, which carries out what was sent; where none can be started, nothing was sent."""
+    """A new supervisor for the run, which carries out what was sent; where none can be started, nothing was sent."""
     from lrtui.cli.fronts import loading
-    from lrtui.client.launcher import Crew
+    from lrtui.client.launcher import Launcher
     say_own_code(follower.state.race)
-    crew = Crew()
+    launcher = Launcher()
     try:
         with loading():
-            crew.resume(follower.run)
+            launcher.resume(follower.run)
     except BaseException as error:
-        crew.close()
+        launcher.close()
         follower.withdraw(numbers, one_line(str(error)) or "interrupted")
         raise

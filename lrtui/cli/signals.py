@@ -14,7 +14,7 @@ ENOUGH = 3
 
 
 class Interruptible(Protocol):
-    """What an interrupt ends at once: a crew, or a finder with the crews that it starts."""
+    """What an interrupt ends at once: a supervisor, or a finder with the supervisors that it starts."""
 
     def interrupt(self) -> None:
         """Ends what is waited for; may be called from a signal handler."""

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from lrtui.plain import Lines
 
 TAKEN_UP_S = 30.0
-"""By then a new crew has said the first thing, or its last."""
+"""By then a new supervisor has said the first thing, or its last."""
 
 
 def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: bool = False) -> int:
     """Lines until the run has ended. With `signals` the race is this front's own: an interrupt stops it, and the end of it is
     still told; where the lines cannot be written, it goes on if that can be said on stderr, and is stopped if not.
 
-    `resumed`: a crew is about to take it up again; the ends that are on record are not its end.
+    `resumed`: a supervisor is about to take it up again; the ends that are on record are not its end.
     """
     from lrtui.plain import JsonLines, PlainLines
     try:
@@ -68,7 +68,7 @@ class _Front:
         with self._impatient():
             if self._resumed:
                 _until_taken_up(self._follower.run, self._came)
-            told = play(self._follower, lines, lambda: self._look() or self._came() or self._only_relegated())
+            told = play(self._follower, lines, lambda: self._look() or self._came() or self._only_pruned())
         if not told:
             numbers = self._stop(for_good=not self._came())
             with self._impatient():
@@ -117,11 +117,11 @@ class _Front:
     def _impatient(self) -> AbstractContextManager[None]:
         return self._signals.impatient() if self._signals else nullcontext()
 
-    def _only_relegated(self) -> bool:
+    def _only_pruned(self) -> bool:
         """Whether nothing is left but lanes that the race itself has paused: without a screen nobody would resume them."""
         state = self._follower.state
-        relegates = self._signals is not None and state.race.relegation is not None
-        return relegates and self._follower.caught_up and not state.training
+        prunes = self._signals is not None and state.race.pruning is not None
+        return prunes and self._follower.caught_up and not state.training
 
     def _stop(self, *, for_good: bool = False) -> list[int]:
         """Tells every lane to stop; the commands' numbers. Of a race that is being taken up, also those whose new beginning is
@@ -131,17 +131,18 @@ class _Front:
         try:
             numbers = follower.send(Stop(lane=lane.index, for_good=for_good) for lane in lanes)
         except StoreUnavailable as error:
-            crew = follower.reader.crew()
-            if crew is None or not crew.terminate():
+            supervisor = follower.reader.supervisor()
+            if supervisor is None or not supervisor.terminate():
                 raise LrtuiError("the race could not be told to stop: " + error.message, self._fate()) from error
-            numbers = []  # its crew ends it, as by Ctrl-C
+            numbers = []  # its supervisor ends it, as by Ctrl-C
         self._stopping = True
         return numbers
 
     def _await(self, numbers: list[int]) -> None:
         """Waits until each lane has answered: its end is on record then."""
         until = time.monotonic() + TAKEN_UP_S
-        while len(self._follower.results(numbers)) < len(numbers) and not self._follower.crew_gone and time.monotonic() < until:
+        follower = self._follower
+        while len(follower.results(numbers)) < len(numbers) and not follower.supervisor_gone and time.monotonic() < until:
             self._hint()
             time.sleep(0.02)
 
@@ -183,12 +184,12 @@ def outcome(follower: Follower) -> int:
 
 
 def _until_taken_up(run: Path, came: Callable[[], bool]) -> None:
-    """Waits until a lane goes on, or the crew has gone again, or an interrupt came."""
+    """Waits until a lane goes on, or the supervisor has gone again, or an interrupt came."""
     until = time.monotonic() + TAKEN_UP_S
     reader = Reader(run)
     while time.monotonic() < until and not came():
-        crew = reader.crew()
-        if not reader.outcome()[0] or crew is None or not crew.alive():
+        supervisor = reader.supervisor()
+        if not reader.outcome()[0] or supervisor is None or not supervisor.alive():
             break
         time.sleep(0.02)
     reader.close()

@@ -1,4 +1,4 @@
-"""Following a run, live or finished: polls its record, folds it, notices a crew that is gone. Knows no screen.
+"""Following a run, live or finished: polls its record, folds it, notices a supervisor that is gone. Knows no screen.
 
 The plain lines and the screen both look at a run through this; replay, watching and racing are the same to them.
 """
@@ -11,23 +11,25 @@ from pathlib import Path
 
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol.commands import REFUSED, AnyCommand
-from lrtui.core.protocol.events import CREW_GONE, AnyEvent, Ended, Noted, Steps
+from lrtui.core.protocol.events import SUPERVISOR_GONE, AnyEvent, Ended, Noted, Steps
 from lrtui.core.results.standings import UNFINISHED
 from lrtui.core.state.memory_budget import MEMORY
 from lrtui.core.state.race_state import LaneState, RaceState, apply, presume
 from lrtui.store.lookback import Lines, Pictures
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import CREW_LOG, tail
+from lrtui.store.rundir import SUPERVISOR_LOG, tail
 from lrtui.store.writer import Writer
 
 LOOK_S = 1.0
-"""How often the crew is looked for."""
+"""How often the supervisor is looked for."""
 LAST_WORDS_S = 10.0
-"""How long trainers whose crew is gone may take to put down their lanes' ends, before those are made up here."""
+"""How long trainers whose supervisor is gone may take to put down their lanes' ends, before those are made up here."""
 LAST_LINES = 5
-"""Of the log of a crew that died, so many are shown."""
+"""Of the log of a supervisor that died, so many are shown."""
+_GONE = (SUPERVISOR_GONE, "the crew is gone")
+"""... the second in runs of older versions."""
 RESUMABLE = ("cut off", "interrupted")
-"""States of a run (`store.reader.Summary`) whose crew is gone before its lanes had ended for good."""
+"""States of a run (`store.reader.Summary`) whose supervisor is gone before its lanes had ended for good."""
 
 
 class Follower:
@@ -45,9 +47,9 @@ class Follower:
         self._writer: Writer | None = None
         self._looked = time.monotonic()
         self._gone_since: float | None = None
-        """When the crew was first found to be gone."""
+        """When the supervisor was first found to be gone."""
         self._mourned = False
-        """Whether it has been said that the crew died, which the lanes know and the record does not."""
+        """Whether it has been said that the supervisor died, which the lanes know and the record does not."""
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
         """The events since the last call (as many as fit the budget), which `state` now holds."""
@@ -63,7 +65,7 @@ class Follower:
             self._mourned = False
         elif self.reader.caught_up and not self._mourned:
             self._mourned = True
-            if any(lane.ended and lane.ended.error == CREW_GONE for lane in self.state.lanes) and self._abandoned():
+            if any(lane.ended and lane.ended.error in _GONE for lane in self.state.lanes) and self._abandoned():
                 events += self._mourn()
         if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
@@ -103,7 +105,7 @@ class Follower:
             self._look()
 
     def _look(self) -> list[AnyEvent]:
-        """Looks whether the crew lives. A crew that is gone may have ended well since the record was read: it is read again."""
+        """Looks whether the supervisor lives. One that is gone may have ended since the record was read: it is read again."""
         silent, trouble = self._silent(), self.reader.trouble()
         try:
             events = self.reader.poll() if trouble else []
@@ -124,17 +126,17 @@ class Follower:
         return self.reader.caught_up
 
     @property
-    def crew_gone(self) -> bool:
-        """Whether the crew that there was has ended or died: nobody reads commands any more."""
+    def supervisor_gone(self) -> bool:
+        """Whether the supervisor that there was has ended or died: nobody reads commands any more."""
         return self._abandoned()
 
     def resumable(self) -> list[LaneState]:
-        """The lanes that `lrtui resume` goes on with, once the crew is gone: those that did not end by themselves. None where the
-        run's folder is gone."""
+        """The lanes that `lrtui resume` goes on with, once the supervisor is gone: those that did not end by themselves. None
+        where the run's folder is gone."""
         return [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED] if not self.reader.gone else []
 
     def send(self, commands: Iterable[AnyCommand]) -> list[int]:
-        """Files commands for the run's trainers and its crew; their numbers. StoreUnavailable where that is not possible now."""
+        """Files commands for the run's trainers and its supervisor; their numbers. StoreUnavailable where that cannot be now."""
         self._writer = self._writer or Writer(self.run, "viewer")
         return [self._writer.send(command) for command in commands]
 
@@ -157,7 +159,7 @@ class Follower:
             self._writer.close()
 
     def _silent(self) -> bool:
-        """Whether the crew is gone, and its trainers with it, or with nothing more to say."""
+        """Whether the supervisor is gone, and its trainers with it, or with nothing more to say."""
         if not self._abandoned():
             self._gone_since = None
             return False
@@ -165,19 +167,19 @@ class Follower:
         return not self.reader.trainers_alive() or time.monotonic() - self._gone_since > LAST_WORDS_S
 
     def _abandoned(self) -> bool:
-        crew = self.reader.crew()
-        return crew is not None and not crew.alive()
+        supervisor = self.reader.supervisor()
+        return supervisor is not None and not supervisor.alive()
 
     def _last_words(self) -> list[str]:
-        """That the crew has died, the last lines of its log, and how to go on."""
+        """That the supervisor has died, the last lines of its log, and how to go on."""
         if self.reader.gone:
             return [self.reader.trouble()]
         way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
-        last = tail(self.run / CREW_LOG).splitlines()[-LAST_LINES:]
-        return list(filter(None, ("the crew has died", *last, way_back)))
+        last = tail(self.run / SUPERVISOR_LOG).splitlines()[-LAST_LINES:]
+        return list(filter(None, ("the supervisor has died", *last, way_back)))
 
     def _mourn(self) -> list[AnyEvent]:
-        """Lines for the log about a crew that died while its trainers could still end in good order."""
+        """Lines for the log about a supervisor that died while its trainers could still end in good order."""
         notes = [Noted(lane=-1, at=time.time(), text=line) for line in self._last_words()]
         for note in notes:
             apply(self.state, note)

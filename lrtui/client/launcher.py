@@ -1,4 +1,4 @@
-"""Starts crews and speaks with them until their race runs. Never imports torch: a crew is started as a command."""
+"""Starts supervisors and speaks with them until their race runs. Never imports torch: a supervisor is started as a command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from lrtui.core.errors import LaunchError, LrtuiError, RunError, ScenarioError
-from lrtui.core.protocol.launch_protocol import TRAINERS, Answer, Preview, Request
+from lrtui.core.protocol.launch_protocol import TRAINERS, LaunchReply, LaunchRequest, Preview
 from lrtui.core.scenario import environment
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal
@@ -26,8 +26,8 @@ def resumable(run: Path) -> Race:
     """The race of a run that may be taken up again, with all lanes that ever joined; RunError where it may not."""
     reader = Reader(run)
     try:
-        crew = reader.crew()
-        if crew is not None and crew.alive():
+        supervisor = reader.supervisor()
+        if supervisor is not None and supervisor.alive():
             raise RunError(f"{run.name} is still running", f"see it with `lrtui watch {run.name}`")
         if reader.version < SNAPSHOTS_SINCE:
             raise RunError(f"{run.name} was recorded by a version of lrtui that kept no snapshots", "start the race anew")
@@ -36,12 +36,12 @@ def resumable(run: Path) -> Race:
         reader.close()
 
 
-class Crew:
-    """A crew that is warming up: it answers previews, and starts one race. Calls from several threads wait for each other."""
+class Launcher:
+    """A supervisor that is warming up: answers previews, starts one race. Calls from several threads wait for each other."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the crew does
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the supervisor does
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "lrtui.training"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             start_new_session=True)
@@ -51,34 +51,34 @@ class Crew:
 
         With `steps_per_epoch` no task is run to find it out; with `own_code` a person's own schedules are run.
         """
-        return self._ask(Request("preview", race, steps_per_epoch=steps_per_epoch, own_code=own_code)).previews
+        return self._ask(LaunchRequest("preview", race, steps_per_epoch=steps_per_epoch, own_code=own_code)).previews
 
     def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Starts the race and returns its run directory; nothing is written where it cannot start.
 
-        `on_alert` is a shell command that the crew runs at each alert, whether anybody watches or not.
+        `on_alert` is a shell command that the supervisor runs at each alert, whether anybody watches or not.
 
-        From then on the crew needs nobody: this object has nothing left to do.
+        From then on the supervisor needs nobody: this object has nothing left to do.
         """
-        reply = self._ask(Request("start", race, str(runs.absolute()), trainers, on_alert))
+        reply = self._ask(LaunchRequest("start", race, str(runs.absolute()), trainers, on_alert))
         self._let_go()
         return Path(reply.run)
 
     def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
-        """Takes up a run whose crew is gone: lanes that were cut off or interrupted go on from their last snapshots, and
-        commands that wait (a rewind, a fork) are carried out; the run. RunError where it has a crew, or has no snapshots."""
+        """Takes up a run whose supervisor is gone: lanes that were cut off or interrupted go on from their last snapshots, and
+        commands that wait (a rewind, a fork) are carried out; the run. RunError where it has a supervisor, or no snapshots."""
         race = resumable(run)
-        self._ask(Request("resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())))
+        self._ask(LaunchRequest("resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())))
         self._let_go()
         return run
 
     def interrupt(self) -> None:
-        """Ends the crew: whoever waits for its answer gets a LaunchError, and lanes that race already are interrupted, as is
-        recorded. May be called from a signal handler."""
+        """Ends the supervisor: whoever waits for its answer gets a LaunchError, and lanes that race already are interrupted,
+        which is recorded. May be called from a signal handler."""
         self._process.terminate()
 
     def close(self) -> None:
-        """Ends a crew that has started nothing, at once: whoever waits for an answer of it need wait no longer."""
+        """Ends a supervisor that has started nothing, at once: whoever waits for an answer of it need wait no longer."""
         self.interrupt()
         self._let_go()
 
@@ -88,7 +88,7 @@ class Crew:
                 pipe.close()
         threading.Thread(target=self._process.wait, daemon=True).start()  # so that no zombie is left
 
-    def _ask(self, request: Request) -> Answer:
+    def _ask(self, request: LaunchRequest) -> LaunchReply:
         assert self._process.stdin
         assert self._process.stdout
         request = msgspec.structs.replace(request, race=environment.recorded(request.race))
@@ -100,8 +100,8 @@ class Crew:
             except (OSError, ValueError):
                 line = b""
         if not line:
-            raise LaunchError("the crew did not start", self._last_words())
-        answer = msgspec.json.decode(line, type=Answer)
+            raise LaunchError("the supervisor did not start", self._last_words())
+        answer = msgspec.json.decode(line, type=LaunchReply)
         if answer.error:
             raise (ScenarioError if request.kind != "preview" else LrtuiError)(answer.error, answer.hint)
         return answer

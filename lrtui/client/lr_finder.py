@@ -1,6 +1,6 @@
 """Finds a learning rate: a sweep, what the rules make of it, and a short race that checks it. Knows no torch and no screen.
 
-Both are ordinary races on crews of their own, in the runs folder like any other; nothing of the model, its optimizer or
+Both are ordinary races on supervisors of their own, in the runs folder like any other; nothing of the model, its optimizer or
 the random state that they used is left when they end.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from lrtui.client.follower import Follower
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.errors import ScenarioError, StoreUnavailable
 from lrtui.core.numbers import rate as rate_in_words
@@ -109,10 +109,10 @@ def _short(race: Race, words: str, suffix: str, lanes: tuple[Lane, ...], **budge
 
 
 class Finder:
-    """A plan on its way: call `advance` (it waits for a crew) whenever it is `due`, `poll` all the time, until it is `over`."""
+    """A plan on its way: call `advance` (it waits) whenever it is `due`, `poll` all the time, until it is `over`."""
 
-    def __init__(self, asked: Plan, runs: Path, crew: Crew | None = None, *, race_after: bool = False) -> None:
-        """`crew`: one that is warm already. `race_after`: keep one warm for the full race."""
+    def __init__(self, asked: Plan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
+        """`supervisor`: one that is warm already. `race_after`: keep one warm for the full race."""
         self.plan = asked
         self.runs = runs
         self.sweep: Follower | None = None
@@ -128,8 +128,8 @@ class Finder:
         self._bad: int | None = None
         self._risen = False
         """Whether the sweep has risen far above its best: what comes after that does not count, however long it went on."""
-        self._crew: Crew | None = crew
-        self._starting: Crew | None = None
+        self._launcher: Launcher | None = launcher
+        self._starting: Launcher | None = None
         self._race_after = race_after
         self._stopped = self._told_to_stop = False
 
@@ -202,26 +202,26 @@ class Finder:
             pass  # a sweep and a check are short: they end by themselves
 
     def interrupt(self) -> None:
-        """Ends the crews that have started nothing, or are about to; may be called from a signal handler."""
-        for crew in (self._crew, self._starting):
-            if crew is not None:
-                crew.interrupt()
+        """Ends the supervisors that have started nothing, or are about to; may be called from a signal handler."""
+        for launcher in (self._launcher, self._starting):
+            if launcher is not None:
+                launcher.interrupt()
 
     def close(self) -> None:
-        """Ends the crew that is kept warm."""
-        for crew in (self._crew, self._starting):
-            if crew is not None:
-                crew.close()
-        self._crew = None
+        """Ends the supervisor that is kept warm."""
+        for launcher in (self._launcher, self._starting):
+            if launcher is not None:
+                launcher.close()
+        self._launcher = None
 
     def _start(self, race: Race, *, more: bool) -> Follower:
-        """A race on the warm crew, started; the next one begins to warm up meanwhile."""
-        self._starting, self._crew = self._crew or Crew(), Crew() if more else None
+        """A race on the warm supervisor, started; the next one begins to warm up meanwhile."""
+        self._starting, self._launcher = self._launcher or Launcher(), Launcher() if more else None
         try:
             follower = Follower(self._starting.start(race, self.runs))
             self._starting = None
             return follower
-        except BaseException:  # whatever kept it: no crew is left behind
+        except BaseException:  # whatever kept it: no supervisor is left behind
             self.close()
             raise
 

@@ -45,7 +45,7 @@ class Superseded(LrtuiError):
 
 
 class LaunchError(LrtuiError):
-    """The crew could not be started, or ended before it answered."""
+    """The supervisor could not be started, or ended before it answered."""
 
 
 class SnapshotDamaged(LrtuiError):

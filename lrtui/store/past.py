@@ -1,4 +1,4 @@
-"""Where each lane of a run stands, without reading its history: what a crew must know that takes it up, and a list of runs.
+"""Where each lane of a run stands, without reading its history: what a supervisor must know that takes it up, and a list of runs.
 
 Only the events that say it are read, by an index of their own; a run of an older version is searched instead.
 """

@@ -19,7 +19,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
 from lrtui.store.past import answers, ends, joined, reasons
-from lrtui.store.rundir import CREW_LOG, DATABASE, GONE_S, is_gone
+from lrtui.store.rundir import DATABASE, GONE_S, SUPERVISOR_LOG, is_gone
 
 ROWS = 4000
 """Rows that one look takes at most."""
@@ -29,8 +29,8 @@ KEPT_BYTES = 16 * 1024 * 1024
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be resumed); "cut off" (the crew
-    is gone before its lanes ended, which can be resumed too); "unreadable"."""
+    """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be resumed); "cut off" (the
+    supervisor is gone before its lanes ended, which can be resumed too); "unreadable"."""
 
     path: Path
     title: str
@@ -46,11 +46,11 @@ def summary(run: Path) -> Summary:
     except LrtuiError as error:
         return Summary(run, error.message, 0, 0.0, "unreadable")
     try:
-        crew = reader.crew()
+        supervisor = reader.supervisor()
         over, interrupted, lanes = reader.outcome()
         if over and not interrupted:
             state = "ended"
-        elif crew is not None and crew.alive():
+        elif supervisor is not None and supervisor.alive():
             state = "running"
         else:
             state = "interrupted" if over else "cut off"
@@ -80,7 +80,7 @@ class Reader:
         self._again_bytes = 0
         self._last = 0
         self._beat, self._beat_at = 0.0, time.monotonic()
-        """The crew's last beat, and when it was first seen here: what the clock says does not count."""
+        """The supervisor's last beat, and when it was first seen here: what the clock says does not count."""
         self.caught_up = False
         """Whether the last `poll` saw the end of the record."""
 
@@ -149,8 +149,8 @@ class Reader:
         except (sqlite3.Error, msgspec.DecodeError):
             return False, False, len(self.race.lanes)
 
-    def crew(self) -> Process | None:
-        """The crew's row, None before its first beat."""
+    def supervisor(self) -> Process | None:
+        """The supervisor's row, None before its first beat."""
         return next((process for process in self._processes() if process.role == "crew"), None)
 
     def trainers(self) -> dict[str, Process]:
@@ -158,7 +158,7 @@ class Reader:
         return {process.role: process for process in self._processes() if process.role.startswith("trainer")}
 
     def trainers_alive(self) -> bool:
-        """Whether any trainer of the run still exists: it may have something to say though the crew is gone."""
+        """Whether any trainer of the run still exists: it may have something to say though the supervisor is gone."""
         return any(process.alive() for process in self.trainers().values())
 
     def _processes(self) -> list[Process]:
@@ -174,17 +174,17 @@ class Reader:
 
     def trouble(self) -> str:
         """Why the record may be behind the training, in words; '' where nothing is wrong."""
-        crew = self.crew()
+        supervisor = self.supervisor()
         if self.gone:
-            living = crew is not None and crew.alive()
+            living = supervisor is not None and supervisor.alive()
             return FOLDER_GONE + (f"unless it is back within {GONE_S:g} s, the race ends" if living else "the race has ended")
-        if crew is None:
+        if supervisor is None:
             return ""
-        if not crew.alive():
+        if not supervisor.alive():
             back = f"go on with lrtui resume {self.run.name}; " if self.version > 1 else ""
-            return f"the crew has died: {back}see {CREW_LOG}"
-        if crew.beat != self._beat:
-            self._beat, self._beat_at = crew.beat, time.monotonic()
+            return f"the supervisor has died: {back}see {SUPERVISOR_LOG}"
+        if supervisor.beat != self._beat:
+            self._beat, self._beat_at = supervisor.beat, time.monotonic()
         if time.monotonic() - self._beat_at > LATE_S:
             full = shutil.disk_usage(self.run).free < 1_000_000
             return "the disk is full: training goes on, the record waits" if full else "the record is late: training goes on"

@@ -1,4 +1,4 @@
--- The run store, schema version 2 (kept in user_version). Written by the crew and its trainers, read by any viewer.
+-- The run store, schema version 2 (kept in user_version). Written by the supervisor and its trainers, read by any viewer.
 
 CREATE TABLE run (                    -- one row: what was asked for
     id      INTEGER PRIMARY KEY CHECK (id = 1),

@@ -49,7 +49,7 @@ class Header(msgspec.Struct, frozen=True):
     spec: Lane
 
 
-class Kept(NamedTuple):
+class SnapshotFile(NamedTuple):
     """A snapshot on disk. `smooth` is NaN where there is no finite smoothed loss."""
 
     step: int
@@ -60,7 +60,7 @@ class Kept(NamedTuple):
     smooth: float
 
 
-def write(run: Path, letter: str, index: int, step: int, tag: Tag, smooth: float, spec: Lane, payload: bytes) -> Kept:
+def write(run: Path, letter: str, index: int, step: int, tag: Tag, smooth: float, spec: Lane, payload: bytes) -> SnapshotFile:
     """Puts a snapshot of lane `index` after `step` steps on disk, durably (mode 0600, folders 0700); OSError where that fails."""
     header = msgspec.json.encode(Header(
         FORMAT, index, step, smooth if math.isfinite(smooth) else None, len(payload), hashlib.sha256(payload).hexdigest(), spec))
@@ -71,7 +71,7 @@ def write(run: Path, letter: str, index: int, step: int, tag: Tag, smooth: float
     with _fresh(path) as file:
         file.write(header + b"\n")
         file.write(payload)
-    return Kept(step, tag, path, len(header) + 1 + len(payload), smooth)
+    return SnapshotFile(step, tag, path, len(header) + 1 + len(payload), smooth)
 
 
 def lanes(run: Path) -> int:
@@ -82,7 +82,7 @@ def lanes(run: Path) -> int:
         return 0
 
 
-def listing(run: Path, letter: str) -> list[Kept]:
+def listing(run: Path, letter: str) -> list[SnapshotFile]:
     """A lane's snapshots, rising by step; names and headers are read, payloads are not. What is none of ours is left out."""
     try:
         entries = list(os.scandir(run / FOLDER / letter))
@@ -110,14 +110,14 @@ def load(path: Path) -> tuple[Header, bytes]:
     return header, payload
 
 
-def retag(kept: Kept, tag: Tag) -> Kept:
+def retag(kept: SnapshotFile, tag: Tag) -> SnapshotFile:
     """The same snapshot, kept for another reason. May raise OSError."""
     path = kept.path.with_name(f"{kept.step:09d}-{tag}.snap")
     os.replace(kept.path, path)
     return kept._replace(tag=tag, path=path)
 
 
-def remove(kept: Kept) -> None:
+def remove(kept: SnapshotFile) -> None:
     """Deletes it; that it is gone already, or cannot be deleted, is no error."""
     try:
         kept.path.unlink()
@@ -132,7 +132,7 @@ def clear(run: Path, letter: str, after: int = -1) -> None:
             remove(kept)
 
 
-def adopt(kept: Kept, run: Path, letter: str, tag: Tag) -> Kept:
+def adopt(kept: SnapshotFile, run: Path, letter: str, tag: Tag) -> SnapshotFile:
     """The same snapshot in another lane's folder: no room is taken where the file system knows hard links. May raise OSError."""
     path = _folder(run, letter) / f"{kept.step:09d}-{tag}.snap"
     path.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ def adopt(kept: Kept, run: Path, letter: str, tag: Tag) -> Kept:
     return kept._replace(tag=tag, path=path)
 
 
-def last_good(known: Sequence[Kept], before: int | None) -> Kept | None:
+def last_good(known: Sequence[SnapshotFile], before: int | None) -> SnapshotFile | None:
     """The newest snapshot, at or before step `before`, whose smoothed loss is finite and not far above the lowest of all.
 
     The initial state is good though nothing is smoothed yet.
@@ -158,7 +158,7 @@ def last_good(known: Sequence[Kept], before: int | None) -> Kept | None:
     return max(good, key=lambda kept: kept.step, default=None)
 
 
-def prune(known: Sequence[Kept], last: int, budget_bytes: int) -> list[Kept]:
+def prune(known: Sequence[SnapshotFile], last: int, budget_bytes: int) -> list[SnapshotFile]:
     """Which ones are to go, of those that `listing` found.
 
     Ring: all but the `last` newest. Best: all but the newest. Other tags: all but the three newest of each. Then, while
@@ -166,7 +166,7 @@ def prune(known: Sequence[Kept], last: int, budget_bytes: int) -> list[Kept]:
     """
     rising = sorted(known, key=lambda kept: kept.step)
     room = {"ring": max(last, 1), "best": 1}
-    gone: list[Kept] = []
+    gone: list[SnapshotFile] = []
     for tag in {kept.tag for kept in rising}:
         gone += [kept for kept in rising if kept.tag == tag][:-room.get(tag, PER_TAG)]
     left = [kept for kept in rising if kept not in gone]
@@ -202,7 +202,7 @@ def _fresh(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
-def _known(path: Path) -> Kept | None:
+def _known(path: Path) -> SnapshotFile | None:
     """What a file's name and header say; None where it is no snapshot, or one of which a part is missing."""
     name = _NAME.fullmatch(path.name)
     if name is None:
@@ -216,7 +216,7 @@ def _known(path: Path) -> Kept | None:
     if header is None or header.step != int(name[1]):
         return None
     smooth = math.nan if header.smooth is None else header.smooth
-    return Kept(header.step, name[2], path, size, smooth)  # type: ignore[arg-type]  # the pattern knows the tags only
+    return SnapshotFile(header.step, name[2], path, size, smooth)  # type: ignore[arg-type]  # the pattern knows the tags only
 
 
 def _header(file: BinaryIO) -> Header | None:

@@ -1,6 +1,6 @@
-"""`python -m lrtui.training` is the crew; a viewer starts it (see lrtui/client/launcher.py)."""
+"""`python -m lrtui.training` is the supervisor; a viewer starts it (see lrtui/client/launcher.py)."""
 
-from lrtui.training.requests import main
+from lrtui.training.supervisor_main import main
 
 if __name__ == "__main__":
     main()

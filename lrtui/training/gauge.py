@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.protocol.events import Column, Measured
-from lrtui.training import effective
+from lrtui.training import update_rules
 from lrtui.training.recompute import Recompute
 from lrtui.training.tensors import dense, norm, real
 
@@ -62,7 +62,7 @@ class Gauge:
         self._sampling, self._recompute = sampling, recompute
         parts: list[Optimizer] = getattr(optimizer, "parts", [optimizer])
         self._parts = [(part, group) for part in parts for group in part.param_groups]
-        self._laws = [effective.law(part) for part, _ in self._parts]
+        self._laws = [update_rules.law(part) for part, _ in self._parts]
         self._places = [_spread(group["params"]) for _, group in self._parts]
         self._initial: list[Tensor] | None = [p.detach().clone() for p in model.parameters()]
         """The initial weights, for as long as steps are compared with them."""
@@ -138,7 +138,7 @@ class Gauge:
             self._before = [[p.detach().clone() for p in group["params"]] for _, group in self._parts]
         except RuntimeError:  # no memory for a copy
             self._before = []
-        self._etas = [effective.eta(part, group["params"][0], group) for part, group in self._parts]
+        self._etas = [update_rules.eta(part, group["params"][0], group) for part, group in self._parts]
         self._lrs = [float(group["lr"]) for _, group in self._parts]
         self.spent += time.perf_counter() - began
 
@@ -196,7 +196,7 @@ class Gauge:
             parameter = place.parameter
             if parameter.grad is None or parameter.grad.layout != torch.strided:
                 continue
-            one = effective.Stepped(applied, part.state.get(parameter, {}), before, parameter.grad, self._etas[index])
+            one = update_rules.StepContext(applied, part.state.get(parameter, {}), before, parameter.grad, self._etas[index])
             sizes.append(law.step_size(one))
             counts.append(parameter.numel())
             if law.elementwise is not None and not parameter.is_complex():

@@ -23,8 +23,8 @@ from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Sampled
 from lrtui.training import fetching, losses, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
-from lrtui.training.probe import NonFinite
 from lrtui.training.session import Training
+from lrtui.training.step_recorder import NonFinite
 
 Events = Iterator[AnyEvent | None]
 """None stands for a step (or a batch of validation) that was done: whoever drives may take a break there."""
@@ -34,39 +34,39 @@ MAX_SIDE = 64
 
 def train_lane(training: Training) -> Events:
     """Trains one lane to the end of its budget: yields events as they happen, and None after each step."""
-    task, model, optimizer, probe = training.task, training.model, training.optimizer, training.probe
+    task, model, optimizer, step_recorder = training.task, training.model, training.optimizer, training.step_recorder
     yield training.started()
     yield from training.planned()
     yield from training.noted()
-    if not probe.step:
+    if not step_recorder.step:
         if training.left_out:
             yield Noted(lane=training.index, at=time.time(), text=training.left_out)
         yield from _sample(training, epoch=0)
     try:
         while not training.over:
             model.train()
-            probe.resume()
+            step_recorder.resume()
             for batch in training.batches():
                 if training.closure:
                     beside: list[dict[str, float | Tensor]] = []
                     loss = optimizer.step(_closure(training, batch, beside))  # LBFGS returns the first one's loss
-                    probe.check_after(loss, beside[0])
+                    step_recorder.check_after(loss, beside[0])
                 else:
                     again = partial(_loss, training, batch)
-                    probe.before_forward(batch, again)
+                    step_recorder.before_forward(batch, again)
                     optimizer.zero_grad()
                     loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)  # forward, loss
                     loss.backward()
-                    probe.check(loss, numbers)  # raises NonFinite: then there is no update
+                    step_recorder.check(loss, numbers)  # raises NonFinite: then there is no update
                     optimizer.step()
-                    probe.after_update(loss, again)  # measures a few of the steps
+                    step_recorder.after_update(loss, again)  # measures a few of the steps
                 training.schedule.after_batch()
-                probe.close_step(ends_epoch=training.ends_epoch(probe.step))
+                step_recorder.close_step(ends_epoch=training.ends_epoch(step_recorder.step))
                 yield None  # here, and where a validation says None, a snapshot may be taken
-                if probe.due:
-                    yield from probe.seal()
-                if probe.bad:
-                    raise probe.bad
+                if step_recorder.due:
+                    yield from step_recorder.seal()
+                if step_recorder.bad:
+                    raise step_recorder.bad
             yield from _end_epoch(training)
     except NonFinite as bad:
         yield from _end_nan(training, bad)
@@ -75,8 +75,8 @@ def train_lane(training: Training) -> Events:
         if why := one_sample(error, training.batch, training.race, own=training.data.own):
             raise why from error
         raise
-    yield from probe.seal(last=True)
-    yield Ended(lane=training.index, at=time.time(), step=probe.step, reason="finished")
+    yield from step_recorder.seal(last=True)
+    yield Ended(lane=training.index, at=time.time(), step=step_recorder.step, reason="finished")
 
 
 def _closure(training: Training, batch: Any, beside: list[dict[str, float | Tensor]]) -> Any:
@@ -96,22 +96,22 @@ def _loss(training: Training, batch: Any) -> Tensor:
 
 def _end_epoch(training: Training) -> Events:
     """Validation, the epoch's scheduler, the record of the epoch, a sample."""
-    probe, epoch = training.probe, training.epochs_ended + 1
-    loss = probe.epoch_loss()
-    if probe.bad:
-        raise probe.bad
+    step_recorder, epoch = training.step_recorder, training.epochs_ended + 1
+    loss = step_recorder.epoch_loss()
+    if step_recorder.bad:
+        raise step_recorder.bad
     metrics = yield from _validate(training)
     if training.epoch_is_whole:
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
-    probe.close_epoch(
-        Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=probe.step, loss=loss, metrics=metrics))
-    training.epochs_ended, training.epoch_began = epoch, probe.step
+    step_recorder.close_epoch(
+        Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=step_recorder.step, loss=loss, metrics=metrics))
+    training.epochs_ended, training.epoch_began = epoch, step_recorder.step
     last = training.over
     yield from training.noted()
-    if probe.due or last:
-        yield from probe.seal(last=last)
-        if probe.bad:
-            raise probe.bad
+    if step_recorder.due or last:
+        yield from step_recorder.seal(last=last)
+        if step_recorder.bad:
+            raise step_recorder.bad
     if last or epoch % training.race.sample_every == 0:
         yield from _sample(training, epoch)
 
@@ -160,14 +160,14 @@ def _sample(training: Training, epoch: int) -> Events:
     training.model.eval()
     with torch.no_grad(), rng.preserved(training.device), training.recompute.without_trace("a sample"):
         pixels = as_pixels(training.task.sample(training.model))
-    training.probe.resume()
-    yield Sampled(lane=training.index, at=time.time(), epoch=epoch, step=training.probe.step,
+    training.step_recorder.resume()
+    yield Sampled(lane=training.index, at=time.time(), epoch=epoch, step=training.step_recorder.step,
                   shape=pixels.shape, pixels=pixels.tobytes())
 
 
 def _end_nan(training: Training, bad: NonFinite) -> Events:
     """The end of a lane whose update was refused; its sample shows the weights from before it."""
-    yield from training.probe.seal(last=True)
+    yield from training.step_recorder.seal(last=True)
     yield Alerted(lane=training.index, at=time.time(), step=bad.step, kind="nan", text=f"{bad} at step {bad.step}")
     yield from _sample(training, epoch=training.epochs_ended)
     yield Ended(lane=training.index, at=time.time(), step=bad.step, reason="nan")

@@ -23,7 +23,7 @@ from lrtui.core.scenario.spec import Lane, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import optimizers
 from lrtui.training.optimizers import Group
-from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.schedules import Schedule, TrainingLength
 
 PREVIEW_S = 0.3
 """A preview that takes longer ends where it is."""
@@ -67,7 +67,7 @@ class _Trace:
         return float(group["betas"][0] if "betas" in group else group.get("momentum", math.nan))
 
 
-def preview(lane: Lane, horizon: Horizon, steps_per_epoch: int, seconds: float = PREVIEW_S,
+def preview(lane: Lane, horizon: TrainingLength, steps_per_epoch: int, seconds: float = PREVIEW_S,
             groups: Sequence[Group] = ()) -> Preview:
     """The rates that the lane will apply over its whole budget, or as far as it gets in `seconds`; a person's own code is run.
 

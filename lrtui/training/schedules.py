@@ -17,7 +17,7 @@ from lrtui.training.greedy import GreedyLR
 from lrtui.training.optimizers import has_own_rate
 
 
-class Horizon(NamedTuple):
+class TrainingLength(NamedTuple):
     """How long a lane trains: optimizer steps and (begun) epochs."""
 
     steps: int
@@ -31,7 +31,7 @@ class Horizon(NamedTuple):
 class Schedule:
     """A scheduler with its interval. Without one, nothing happens."""
 
-    def __init__(self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: Horizon) -> None:
+    def __init__(self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: TrainingLength) -> None:
         self._spec = spec
         self._interval = spec.interval if spec else None
         self.by_epoch = self._interval == "epoch"

@@ -24,10 +24,10 @@ from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
 from lrtui.training.order import weights_checksum
 from lrtui.training.preview import preview, thinned
-from lrtui.training.probe import Probe
 from lrtui.training.reachable import Reachable
 from lrtui.training.recompute import Recompute
-from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.schedules import Schedule, TrainingLength
+from lrtui.training.step_recorder import StepRecorder
 
 PLAN_S = 0.1
 """Looking ahead in a schedule takes no longer: the lane waits for it."""
@@ -77,9 +77,10 @@ class Training:
         self.recompute = Recompute(self.task, self.model, device, self.held, self.validation)
         gauge = None if self.closure or not race.gauge else Gauge(
             index, self.model, self.optimizer, Sampling(self.horizon.steps), self.recompute)
-        self.probe = Probe(index, self.model, self.optimizer, self.horizon.steps, self.dial, gauge, closure=self.closure,
-                           deferred=device.type != "cpu" and not self.closure if deferred is None else deferred,
-                           sweeps=lane.schedule is not None and lane.schedule.name in SWEEPS)
+        self.step_recorder = StepRecorder(
+            index, self.model, self.optimizer, self.horizon.steps, self.dial, gauge, closure=self.closure,
+            deferred=device.type != "cpu" and not self.closure if deferred is None else deferred,
+            sweeps=lane.schedule is not None and lane.schedule.name in SWEEPS)
         self.epochs_ended = 0
         self.epoch_began = 0
         """The step with which the present epoch began."""
@@ -118,7 +119,7 @@ class Training:
     def set_factor(self, factor: float) -> None:
         """Puts the dial at `factor` (finite, above 0) from the next step on; to be called between two steps."""
         self.dial.factor = factor
-        self.probe.dial_turned()
+        self.step_recorder.dial_turned()
 
     def started(self) -> Started:
         """The event that says how this lane begins."""
@@ -126,7 +127,7 @@ class Training:
             lane=self.index, at=time.time(), device=str(self.device), steps_per_epoch=self.steps_per_epoch,
             total_steps=self.horizon.steps, parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
             init_checksum=self.init_checksum, batch_checksum=self.batch_checksum,
-            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None, first=self.probe.sealed,
+            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None, first=self.step_recorder.sealed,
             batch_size=self.data.batch_size or 0, length_known=self.data.length is not None)
 
     def noted(self) -> list[Noted]:
@@ -142,7 +143,7 @@ class Training:
         if self.data.length is None and self.schedule.by_epoch:
             text = (f"{lane.schedule} steps at the end of each pass over the training data, whose length is not known: "
                     'interval = "batch" counts steps')
-            return [] if self.probe.step else [Noted(lane=self.index, at=time.time(), text=one_line(text))]
+            return [] if self.step_recorder.step else [Noted(lane=self.index, at=time.time(), text=one_line(text))]
         if lane.schedule is None or lane.schedule.runs_code or self.schedule.wants_metric:
             return []
         plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S, self.unscheduled))
@@ -159,7 +160,7 @@ class Training:
     @property
     def epoch_is_whole(self) -> bool:
         """At an epoch's end: whether the data ended it, not a budget in steps."""
-        step, budget = self.probe.step, self.race.steps
+        step, budget = self.step_recorder.step, self.race.steps
         return budget is None or step < budget or step - self.epoch_began == self.data.length
 
     @property
@@ -173,17 +174,17 @@ class Training:
         """The batches of the present epoch that are still to come, on the device, no more than the budget allows."""
         if self.before_validation is not None:  # a snapshot from within the epoch's end: its batches are all done
             return
-        done, budget = self.probe.step - self.epoch_began, self.race.steps
-        if self.probe.step == budget:
+        done, budget = self.step_recorder.step - self.epoch_began, self.race.steps
+        if self.step_recorder.step == budget:
             return
         for batch in self.data.epoch(self.epochs_ended, done):
             if not self.data.exact:
-                self.probe.schedule_known()  # the step before this one has not ended the epoch
+                self.step_recorder.schedule_known()  # the step before this one has not ended the epoch
             done += 1
             self.batch = to_device(batch, self.device)
             yield self.batch
             self.batch = None
-            if self.probe.step == budget:
+            if self.step_recorder.step == budget:
                 return
         if not done:
             raise TaskError(f"dataset() gave no batch in epoch {self.epochs_ended + 1}",
@@ -208,11 +209,11 @@ class Training:
         state = {
             "format": snapshots.FORMAT, "lane": msgspec.json.encode(lane),
             "schedule": self.schedule.state_dict(),
-            "step": self.probe.step, "epochs_ended": self.epochs_ended, "epoch_began": self.epoch_began,
+            "step": self.step_recorder.step, "epochs_ended": self.epochs_ended, "epoch_began": self.epoch_began,
             "validating": self.before_validation is not None,
             "model": self.model.state_dict(), "buffers": snapshots.unlisted(self.model),
             "optimizer": [snapshots.optimizer_state(part) for part in snapshots.parts(self.optimizer)],
-            "factor": self.dial.factor, "probe": self.probe.state_dict(),
+            "factor": self.dial.factor, "probe": self.step_recorder.state_dict(),
             "batches": self.data.state_dict(),
             "random": rng.packed(self.before_validation or rng.capture(self.device, self.held)),
         }
@@ -235,7 +236,7 @@ class Training:
             self.epoch_began = state.get("epoch_began", self.epochs_ended * self.steps_per_epoch)  # not in older ones
             self.data.load_state_dict(state["batches"])
             self.dial.factor = state["factor"]
-            self.probe.load_state_dict(state["probe"])
+            self.step_recorder.load_state_dict(state["probe"])
             random = rng.unpacked(state["random"], self.device)
             self.before_validation = random if state["validating"] else None
             rng.restore(random, self.device, self.held)
@@ -274,12 +275,12 @@ class Training:
         return [f"{' and '.join(asked)} not used: dataset() gives a DataLoader, whose batches are {own}"]
 
 
-def horizon(race: Race, steps_per_epoch: int | None) -> Horizon:
+def horizon(race: Race, steps_per_epoch: int | None) -> TrainingLength:
     """The race's budget in steps and in begun epochs; one epoch where nobody knows how long one is."""
     if race.steps is not None:
-        return Horizon(race.steps, math.ceil(race.steps / (steps_per_epoch or race.steps)))
+        return TrainingLength(race.steps, math.ceil(race.steps / (steps_per_epoch or race.steps)))
     assert race.epochs is not None
     if steps_per_epoch is None:
         raise TaskError("the training data has no length: a budget in epochs does not say how many steps to make",
                         "expected a budget in steps, as in steps = 1000 or --steps 1000, or a dataset with __len__")
-    return Horizon(race.epochs * steps_per_epoch, race.epochs)
+    return TrainingLength(race.epochs * steps_per_epoch, race.epochs)

@@ -15,29 +15,29 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core.protocol.events import CREW_GONE
+from lrtui.core.protocol.events import SUPERVISOR_GONE
 from lrtui.core.scenario.spec import Race
 from lrtui.store.recorder import Recorder
 from lrtui.store.rundir import is_gone
-from lrtui.training.berth import Berth
-from lrtui.training.keeper import Keeper
+from lrtui.training.lane_assignment import LaneAssignment
+from lrtui.training.lane_runner import LaneRunner
 from lrtui.training.output import to_log
-from lrtui.training.turn import Turn
+from lrtui.training.snapshot_writer import SnapshotWriter
 from lrtui.training.workers import as_in_a_script
 
 IDLE_S = 0.5
 ASLEEP_S = 60.0
 """A trainer that was started for a command ends where the command does not come."""
 LEAVE_S = 3.0
-"""How long the last snapshots may take when the crew is gone or wants to end; and as long again the last flush."""
+"""How long the last snapshots may take when the supervisor is gone or wants to end; and as long again the last flush."""
 ORPHAN_S = 10.0
-"""How long the step that is under way may take when the crew is gone: whoever takes the run up waits no longer either."""
+"""How long the step that is under way may take when the supervisor is gone: whoever takes the run up waits no longer either."""
 LAST_S = 60.0
 """How long they may take when all lanes have ended by themselves."""
 
 
-class Leave:
-    """Whether it is time to go, and why: the crew is gone, or somebody has sent SIGTERM or SIGINT."""
+class ShutdownRequest:
+    """Whether it is time to go, and why: the supervisor is gone, or somebody has sent SIGTERM or SIGINT."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.why = ""
@@ -45,7 +45,7 @@ class Leave:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        threading.Thread(target=self._with_the_crew, name="crew", daemon=True).start()
+        threading.Thread(target=self._with_the_supervisor, name="crew", daemon=True).start()
 
     def now(self, why: str) -> None:
         """It is time."""
@@ -55,16 +55,16 @@ class Leave:
     def _told(self, number: int, frame: object) -> None:
         self.why = self.why or signal.Signals(number).name  # and no more: the signal may come while a lock is held
 
-    def _with_the_crew(self) -> None:
-        crew = multiprocessing.parent_process()
-        if crew is not None:
-            crew.join()
-            self.now(CREW_GONE)
+    def _with_the_supervisor(self) -> None:
+        supervisor = multiprocessing.parent_process()
+        if supervisor is not None:
+            supervisor.join()
+            self.now(SUPERVISOR_GONE)
             time.sleep(ORPHAN_S)  # this thread ends with the process, which has nothing to wait for but a step
             os._exit(1)
 
 
-def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: int) -> None:
+def run(path: str, number: int, race: Race, assignments: Sequence[LaneAssignment], threads: int) -> None:
     """The whole life of trainer `number`: trains its lanes into the run at `path`."""
     run = Path(path)
     to_log(run / f"trainer-{number}.log")
@@ -72,23 +72,23 @@ def run(path: str, number: int, race: Race, berths: Sequence[Berth], threads: in
     torch.set_num_threads(threads)
     as_in_a_script()
     gc.freeze()  # what torch's import left behind lives for ever: no collection need look at it, nor unshare its pages
-    if all(berth.device == "cpu" for berth in berths):
+    if all(assignment.device == "cpu" for assignment in assignments):
         os.nice(10)  # keys stay quick on a busy machine; a GPU's lane must be able to feed it
-    recorder = Recorder(run, f"trainer {number}", {berth.index for berth in berths})
-    keeper = Keeper(run, recorder, race.snapshots, len(race.lanes))
-    turns = {berth.index: Turn(race, berth, run, recorder, keeper) for berth in berths}
-    leave = Leave(recorder)
+    recorder = Recorder(run, f"trainer {number}", {assignment.index for assignment in assignments})
+    snapshot_writer = SnapshotWriter(run, recorder, race.snapshots, len(race.lanes))
+    turns = {assignment.index: LaneRunner(race, assignment, run, recorder, snapshot_writer) for assignment in assignments}
+    leave = ShutdownRequest(recorder)
     try:
-        take_turns(turns, recorder, leave)
+        run_round_robin(turns, recorder, leave)
     finally:
         until = time.monotonic() + LAST_S
-        while not keeper.close(LEAVE_S) and not leave.why and time.monotonic() < until:
+        while not snapshot_writer.close(LEAVE_S) and not leave.why and time.monotonic() < until:
             pass
         while not recorder.close(LEAVE_S) and not leave.why and not is_gone(run):
-            pass  # a full disk: what is told last is told when it can be, as long as there is a crew
+            pass  # a full disk: what is told last is told when it can be, as long as there is a supervisor
 
 
-def take_turns(turns: dict[int, Turn], recorder: Recorder, leave: Leave) -> None:
+def run_round_robin(turns: dict[int, LaneRunner], recorder: Recorder, leave: ShutdownRequest) -> None:
     """Lets the lanes train in turns until all have ended, or it is time to leave."""
     asleep = all(turn.over for turn in turns.values())  # it was started for nothing but a command that wakes a lane
     begun = time.monotonic()

@@ -12,7 +12,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from lrtui.client.follower import Follower
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import Finder, Plan
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
@@ -138,9 +138,9 @@ class LrtuiApp(App[Follower]):
         else:
             self.push_screen(screen)
 
-    def find(self, asked: Plan, crew: Crew | None = None, *, race_after: bool = False) -> None:
+    def find(self, asked: Plan, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
         """Shows a finder over whatever is shown."""
-        screen = FinderScreen(asked, self._runs, crew, race_after=race_after)
+        screen = FinderScreen(asked, self._runs, launcher, race_after=race_after)
         self.finder = screen.finder
         self.push_screen(screen)
 
@@ -180,7 +180,7 @@ class LrtuiApp(App[Follower]):
         self.watch_run(message.run)
 
     def on_picker_find(self, message: Picker.Find) -> None:
-        self.find(message.asked, message.crew)
+        self.find(message.asked, message.launcher)
 
     def on_race_screen_find(self, message: RaceScreen.Find) -> None:
         self.find(message.asked)

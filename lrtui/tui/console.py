@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lrtui.core import numbers
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import overwritten
-from lrtui.store.rundir import CREW_LOG
+from lrtui.store.rundir import SUPERVISOR_LOG
 
 TAIL_BYTES = 256_000
 """Of each log, so much is shown."""
@@ -40,7 +40,7 @@ class Console:
         return tuple((name, _size(self._run / name)) for name in _logs(self._run, lane)), _title(self._run, state, lane)
 
     def printed(self, state: RaceState, lane: LaneState) -> Printed:
-        """All there is of a lane; of a lane without a process, what the crew has printed."""
+        """All there is of a lane; of a lane without a process, what the supervisor has printed."""
         names = _logs(self._run, lane)
         lines: list[tuple[int, str]] = []
         before = 0
@@ -63,12 +63,12 @@ class Console:
 
 
 def _logs(run: Path, lane: LaneState) -> list[str]:
-    """The names of a lane's logs, the newest last; the crew's where none is known."""
+    """The names of a lane's logs, the newest last; the supervisor's where none is known."""
     numbers = [found[1] for role in lane.roles if (found := _ROLE.fullmatch(role))]
     if not lane.started:
-        return [CREW_LOG]
+        return [SUPERVISOR_LOG]
     if not numbers:  # an older run
-        return sorted(path.name for path in run.glob("trainer-*.log"))[:1] if _alone(run) else [CREW_LOG]
+        return sorted(path.name for path in run.glob("trainer-*.log"))[:1] if _alone(run) else [SUPERVISOR_LOG]
     return [f"trainer-{number}.log" for number in dict.fromkeys(numbers)]
 
 
@@ -80,9 +80,9 @@ def _title(run: Path, state: RaceState, lane: LaneState) -> str:
     """Whose output it is."""
     names = _logs(run, lane)
     if not lane.started:
-        return f"{CREW_LOG}: the lane has not started"
-    if not lane.roles and names == [CREW_LOG]:
-        return f"{CREW_LOG}: this run does not say which of its logs is the lane's"
+        return f"{SUPERVISOR_LOG}: the lane has not started"
+    if not lane.roles and names == [SUPERVISOR_LOG]:
+        return f"{SUPERVISOR_LOG}: this run does not say which of its logs is the lane's"
     others = [one.lane.letter for one in state.lanes if one is not lane and one.roles and one.roles[-1:] == lane.roles[-1:]]
     if not others:
         return names[-1]

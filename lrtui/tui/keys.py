@@ -71,7 +71,7 @@ RACE = (
     Key("race.cull", ("C",), "C", "ask('cull')", "Cull: pause all but the best lanes (asks how many)"),
     Key("lane.edit", ("e",), "e", "ask('edit')", "Edit the lane: fork it with other options or schedule"),
     Key("race.add", ("a",), "a", "ask('add')", "Add a lane, from step 0 and the shared initial weights"),
-    Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume", "Resume a race that was interrupted or lost its crew"),
+    Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume", "Resume a race that was interrupted or lost its supervisor"),
     Key("view.overlay", ("o",), "o", "overlay", "All curves in one chart, and back", "overlay",
         palette="Overlay: all curves in one chart, and back"),
     Key("view.filmstrip", ("I",), "I", "filmstrip",

@@ -19,7 +19,7 @@ from terminal import Terminal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.scenario import scenario_file
 from tests.faults.harness import Contest
 
@@ -47,7 +47,7 @@ def main() -> None:
     raw = {"task": "models.py:Middle", "epochs": 10_000_000, "batch_size": 32, "sample_every": 1000,
            "lane": [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]}
     race = scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="attached")
-    with tempfile.TemporaryDirectory() as runs, Contest(Crew().start(race, Path(runs))) as contest:
+    with tempfile.TemporaryDirectory() as runs, Contest(Launcher().start(race, Path(runs))) as contest:
         contest.goes_on(by=10)
         terminal, ratios, shares = Terminal("watch", runs=runs), [], []
         viewer = psutil.Process(terminal.process.pid)

@@ -2,7 +2,7 @@
 `python tests/benchmarks/dial.py [keys attach resume]`.
 
 keys: '+' or '-' until its acknowledgement stands on the screen, while four lanes train. attach: `lrtui watch` of a race that is
-under way until all of its long history is drawn. resume: a race whose crew was told to end, until a step is recorded again.
+under way until all of its long history is drawn. resume: a race whose supervisor was told to end, until a step is recorded again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from terminal import HEIGHT, LRTUI, WIDTH, Terminal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.numbers import count
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.scenario import scenario_file
@@ -83,7 +83,7 @@ def busy_race(task: str, lanes: int) -> Race:
 def keys(folder: str) -> str:
     """From '+' to the acknowledgement of the lane's trainer on the screen."""
     took: list[float] = []
-    with Contest(Crew().start(busy_race("Middle", 4), Path(folder))) as contest:
+    with Contest(Launcher().start(busy_race("Middle", 4), Path(folder))) as contest:
         contest.goes_on(by=100)
         with contextlib.closing(Watched("watch", runs=folder)) as terminal:
             terminal.sees("4 of 4 lanes racing")
@@ -118,7 +118,7 @@ def attach(folder: str) -> str:
 
 
 def long_run(folder: Path) -> Path:
-    """A race with a long history that is under way: we are its crew."""
+    """A race with a long history that is under way: we are its supervisor."""
     raw = {"task": "linear-toy", "steps": 10 * HISTORY, "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
     run = create_run(folder, scenario_file.parse(raw, source="benchmark", folder=folder))
     writer = Writer(run, "crew")
@@ -138,22 +138,22 @@ def long_run(folder: Path) -> Path:
 
 
 def resume(folder: str) -> str:
-    """`lrtui resume` as typed, and a crew that has torch loaded already, each until a step is recorded again."""
+    """`lrtui resume` as typed, and a supervisor that has torch loaded already, each until a step is recorded again."""
     cold, warm = [], []
-    with Contest(Crew().start(busy_race("Middle", 4), Path(folder))) as contest:
+    with Contest(Launcher().start(busy_race("Middle", 4), Path(folder))) as contest:
         for number in range(2 * 3):
             contest.goes_on(by=200)
-            contest.crew().send_signal(signal.SIGTERM)
+            contest.launcher().send_signal(signal.SIGTERM)
             contest.sees_nobody()
-            crew = Crew()
+            launcher = Launcher()
             if number % 2:
-                crew.preview(contest.follower.state.race)  # it has torch now
+                launcher.preview(contest.follower.state.race)  # it has torch now
             began = time.time()
             if number % 2:
-                crew.resume(contest.run)
+                launcher.resume(contest.run)
                 warm.append(first_step(contest, began))
             else:
-                crew.close()
+                launcher.close()
                 began = time.time()
                 front = subprocess.Popen([*LRTUI, "resume", contest.run.name, "--json"], stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL, env={**os.environ, "LRTUI_RUNS": folder})

@@ -48,7 +48,7 @@ def sweep_seconds(asked: Plan) -> float:
     training = Training(sweep_race(asked), 0, torch.device("cpu"))
     events = [event for event in train_lane(training) if event is not None]
     took = time.process_time() - began
-    assert training.probe.step == asked.points, events[-1]
+    assert training.step_recorder.step == asked.points, events[-1]
     return took
 
 
@@ -67,7 +67,7 @@ def bare_seconds(asked: Plan, epochs: int, swept: bool) -> float:
 
 
 def find_seconds(name: str) -> float:
-    """A whole finder, crews and all."""
+    """A whole finder, supervisors and all."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         finder = Finder(plan(scenario_file.load(name)), Path(folder))

@@ -24,11 +24,11 @@ from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import create_run
 from lrtui.training import snapshot
-from lrtui.training.berth import Berth
-from lrtui.training.keeper import Keeper
+from lrtui.training.lane_assignment import LaneAssignment
+from lrtui.training.lane_runner import LaneRunner
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
-from lrtui.training.turn import Turn
+from lrtui.training.snapshot_writer import SnapshotWriter
 
 HERE = Path(__file__).parent
 ROUNDS, SECONDS, TURN_S = 3, 10.0, 0.1
@@ -49,8 +49,8 @@ class Alone:
     def __init__(self, race: Race, folder: Path, *, kept: bool) -> None:
         self._run = create_run(folder, race)
         self._recorder = Recorder(self._run, "trainer 0", {0})
-        self._keeper = Keeper(self._run, self._recorder, race.snapshots, 1)
-        self._turn = Turn(race, Berth(0, "cpu"), self._run, self._recorder, self._keeper)
+        self._snapshot_writer = SnapshotWriter(self._run, self._recorder, race.snapshots, 1)
+        self._turn = LaneRunner(race, LaneAssignment(0, "cpu"), self._run, self._recorder, self._snapshot_writer)
         self._turn._can_keep = kept
         self._turn.run(0.0)
         self._first, self.seconds = self._turn.steps, 0.0
@@ -59,7 +59,7 @@ class Alone:
         """A turn, and more of them while a snapshot is on its way to the disk."""
         began = time.perf_counter()
         self._turn.run(TURN_S)
-        while self._keeper.busy(0):
+        while self._snapshot_writer.busy(0):
             self._turn.run(TURN_S)
         self.seconds += time.perf_counter() - began
 
@@ -70,7 +70,7 @@ class Alone:
 
     def said(self) -> tuple[float, int]:
         """The share of its time that it records as spent on snapshots, and how many there were. It is over then."""
-        self._keeper.close(10.0)
+        self._snapshot_writer.close(10.0)
         self._recorder.close()
         reader, told = Reader(self._run), []
         while not reader.caught_up:
@@ -83,18 +83,18 @@ def pieces(race: Race, folder: Path, rounds: int = 20) -> tuple[list[float], int
     """Median seconds of copy, encoding and write of one snapshot, in the middle of training; its bytes."""
     training = Training(race, 0, torch.device("cpu"))
     told, run, took = train_lane(training), create_run(folder, race), [[], [], []]
-    while training.probe.step < 20:
+    while training.step_recorder.step < 20:
         next(told)
     for _ in range(rounds):
         while next(told) is not None:
             pass
-        training.probe.seal()
+        training.step_recorder.seal()
         marks = [time.perf_counter()]
         state = training.state_dict()
         marks.append(time.perf_counter())
         payload = snapshot.encode(state)
         marks.append(time.perf_counter())
-        kept = files.write(run, "A", 0, training.probe.step, "ring", 1.0, race.lanes[0], payload)
+        kept = files.write(run, "A", 0, training.step_recorder.step, "ring", 1.0, race.lanes[0], payload)
         marks.append(time.perf_counter())
         files.remove(kept)
         for column, start, stop in zip(took, marks, marks[1:], strict=False):

@@ -1,7 +1,7 @@
 """Eight lanes for as long as is asked, and what memory they take: `python tests/benchmarks/soak.py --minutes 30`.
 
-Sampled: the trainers, the crew with its forkserver, and a viewer in a pty whose output is read. Memory is PSS, the share of a
-process in what several hold together (RSS where the kernel does not tell it). Slopes are those of a straight line through
+Sampled: the trainers, the supervisor with its forkserver, and a viewer in a pty whose output is read. Memory is PSS, the share of
+a process in what several hold together (RSS where the kernel does not tell it). Slopes are those of a straight line through
 the samples after the first third. What the history explains is what the history in this program's own copy of the state grew.
 """
 
@@ -21,7 +21,7 @@ from terminal import Terminal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.memory_budget import all_series
 from tests.faults.harness import Contest
@@ -69,7 +69,7 @@ def main() -> None:
     raw = {"task": f"models.py:{asked.task}", "epochs": 10_000_000, "pace": asked.pace, "sample_every": 1000,
            "lane": [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]}
     race = scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="soak")
-    with tempfile.TemporaryDirectory() as runs, Contest(Crew().start(race, Path(runs))) as contest:
+    with tempfile.TemporaryDirectory() as runs, Contest(Launcher().start(race, Path(runs))) as contest:
         contest.goes_on(by=10)
         terminal = Terminal("watch", runs=runs)
         viewer, began, rows = psutil.Process(terminal.process.pid), time.monotonic(), []

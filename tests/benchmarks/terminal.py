@@ -93,7 +93,7 @@ def first_frame(runs: str) -> str:
         took.append(time.perf_counter() - terminal.began)
         maps = Path(f"/proc/{terminal.process.pid}/maps").read_text()
         terminal.close()
-        _quiet(runs)  # the crew that was warming up must not slow the next round
+        _quiet(runs)  # the supervisor that was warming up must not slow the next round
     return f"first frame of lrtui: {_ms(took)}; torch in the process: {'libtorch' in maps}   (<= 350 ms, False)"
 
 
@@ -128,7 +128,7 @@ def _ms(seconds: list[float]) -> str:
 
 
 def _quiet(runs: str) -> None:
-    """Ends the crews that were started here."""
+    """Ends the supervisors that were started here."""
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get("LRTUI_RUNS") == runs:

@@ -26,15 +26,15 @@ sys.path.insert(0, str(HERE.parent / "training"))
 from bare import bare_loop  # noqa: E402
 
 from lrtui.client.follower import Follower  # noqa: E402
-from lrtui.client.launcher import Crew  # noqa: E402
+from lrtui.client.launcher import Launcher  # noqa: E402
 from lrtui.core.scenario import scenario_file  # noqa: E402
 from lrtui.store.recorder import Recorder  # noqa: E402
 from lrtui.store.writer import create_run  # noqa: E402
 from lrtui.training import task as tasks  # noqa: E402
-from lrtui.training.berth import Berth  # noqa: E402
-from lrtui.training.keeper import Keeper  # noqa: E402
-from lrtui.training.trainer import take_turns  # noqa: E402
-from lrtui.training.turn import Turn  # noqa: E402
+from lrtui.training.lane_assignment import LaneAssignment  # noqa: E402
+from lrtui.training.lane_runner import LaneRunner  # noqa: E402
+from lrtui.training.snapshot_writer import SnapshotWriter  # noqa: E402
+from lrtui.training.trainer import run_round_robin  # noqa: E402
 
 LANES, ROUNDS = 8, 3
 SIZES = {"Small": (100, 30), "Middle": (32, 20), "Conv": (32, 8)}
@@ -67,17 +67,18 @@ def turns_seconds(race, folder: Path) -> float:
     """All lanes in turns in this process, recorded in a run store."""
     run = create_run(folder, race)
     recorder = Recorder(run, "trainer 0", set(range(LANES)))
-    keeper = Keeper(run, recorder, race.snapshots, LANES)
+    snapshot_writer = SnapshotWriter(run, recorder, race.snapshots, LANES)
     began = time.perf_counter()
-    take_turns({index: Turn(race, Berth(index, "cpu"), run, recorder, keeper) for index in range(LANES)}, recorder, Staying())
+    runners = {index: LaneRunner(race, LaneAssignment(index, "cpu"), run, recorder, snapshot_writer) for index in range(LANES)}
+    run_round_robin(runners, recorder, Staying())
     took = time.perf_counter() - began
     recorder.close()
     return took
 
 
 def race_seconds(race, folder: Path) -> float:
-    """The race through a crew, from the first Started to the last Ended."""
-    follower = Follower(Crew().start(race, folder))
+    """The race through a supervisor, from the first Started to the last Ended."""
+    follower = Follower(Launcher().start(race, folder))
     first, last = [], []
     while not follower.state.over:
         for event in follower.poll():

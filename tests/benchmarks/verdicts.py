@@ -86,7 +86,7 @@ def train(job: tuple[str, str, str, float, int]) -> dict:
         "gain": found[0].early_gain, "samples": found[0].samples, "stalled": found[0].flat_since is not None,
         "losses": [loss for event in blocks for loss in event.values("loss").tolist()],
         "seconds": sum(float(event.values("seconds").sum(dtype=float)) for event in blocks),
-        "spent": training.probe.gauge.spent,
+        "spent": training.step_recorder.gauge.spent,
     }
 
 

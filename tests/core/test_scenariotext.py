@@ -16,7 +16,7 @@ from lrtui.core.scenario.spec import Race
 LANE = {"optimizer": "SGD", "lr": 0.1}
 RICH = {
     "title": 'a "race" \\ of two', "task": "straight-line", "steps": 7, "seed": 2**60, "device": "cuda:1", "gauge": False,
-    "on_nan": "rewind", "on_divergence": "stop", "snapshots": {"seconds": 0.5, "steps": 3}, "relegation": {"rungs": [0.2, 0.5]},
+    "on_nan": "rewind", "on_divergence": "stop", "snapshots": {"seconds": 0.5, "steps": 3}, "pruning": {"rungs": [0.2, 0.5]},
     "lane": [
         {"name": "one = 1", "optimizer": {"name": "adamw", "betas": [0.8, 0.99], "amsgrad": True, "eps": 1e-22}, "lr": 1e-7},
         {"name": "two", "lr": 1, "schedule": "StepLR(step_size=10)", "expect": "cold"},

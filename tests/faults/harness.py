@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from lrtui.client.follower import Follower
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent
 from lrtui.core.scenario import scenario_file
@@ -101,12 +101,12 @@ class Contest:
         self.follower = Follower(run)
         self.told: list[AnyEvent] = []
         self._sessions: set[int] = set()
-        self.sees(lambda: self._sessions, "the crew")
+        self.sees(lambda: self._sessions, "the supervisor")
 
     @classmethod
     def start(cls, folder: Path, trainers: int = LANES, runs: Path | None = None, **keys: Any) -> Contest:
         """Starts a race as a viewer would; its lanes are on their way."""
-        return cls(Crew().start(make_race(folder, **keys), runs or folder / "runs", trainers))
+        return cls(Launcher().start(make_race(folder, **keys), runs or folder / "runs", trainers))
 
     @classmethod
     def of(cls, runs: Path) -> Contest:
@@ -125,12 +125,12 @@ class Contest:
 
     def resume(self, **keys: Any) -> None:
         """Takes the race up again, as a viewer would."""
-        Crew().resume(self.run, **keys)
+        Launcher().resume(self.run, **keys)
 
     def look(self) -> Contest:
-        """What has been recorded by now, and by whose crew."""
-        if crew := self.follower.reader.crew():
-            self._sessions.add(crew.pid)
+        """What has been recorded by now, and by whose supervisor."""
+        if supervisor := self.follower.reader.supervisor():
+            self._sessions.add(supervisor.pid)
         self.told += self.follower.poll()
         return self
 
@@ -151,8 +151,8 @@ class Contest:
         return Record(self.run)
 
     def ends_it(self, number: int = signal.SIGTERM) -> Record:
-        """Tells the crew to end, and sees that it does; what is recorded so far is as if nothing had happened."""
-        kill(self.crew(), number)
+        """Tells the supervisor to end, and sees that it does; what is recorded so far is as if nothing had happened."""
+        kill(self.supervisor(), number)
         record = self.sees_the_end()
         record.assert_undisturbed()
         return record
@@ -166,9 +166,9 @@ class Contest:
         """What has become of each lane so far."""
         return [lane.status for lane in self.look().follower.state.lanes]
 
-    def crew(self) -> psutil.Process:
-        """The process of its newest crew."""
-        row = self.look().follower.reader.crew()
+    def supervisor(self) -> psutil.Process:
+        """The process of its newest supervisor."""
+        row = self.look().follower.reader.supervisor()
         assert row
         return psutil.Process(row.pid)
 
@@ -191,7 +191,7 @@ class Contest:
         return time.time() - beat
 
     def at_work(self) -> list[psutil.Process]:
-        """Every process that a crew of this run has started, itself included: they share its session."""
+        """Every process that a supervisor of this run has started, itself included: they share its session."""
         found = []
         for pid in psutil.pids():
             with contextlib.suppress(psutil.Error, ProcessLookupError):

@@ -1,6 +1,6 @@
 """The kills, many times over: `python tests/faults/long.py --rounds 20`; `--seed S --first N --rounds 1` repeats round N.
 
-A round is a race of four lanes. Trainers are killed at random moments, viewers too; then its crew is killed or told to end,
+A round is a race of four lanes. Trainers are killed at random moments, viewers too; then its supervisor is killed or told to end,
 some newest snapshots are damaged, the race is resumed, perhaps more than once, and runs to its end. After each round the
 database is checked, every lane is compared bit for bit with one that nothing happened to, and nobody may be left.
 """
@@ -27,10 +27,11 @@ from tests.faults.harness import LANES, SEED, Contest, Front, Record, alive, end
 from tests.waiting import until
 
 MISHAPS = ("kill -9", "kill -9", "segmentation fault", "exit", "viewer")
-ENDS = ("crew killed", "crew told", "all told")
+ENDS = ("supervisor killed", "supervisor told", "all told")
 AIMS = {
     "unrecorded before a trainer's kill": 0.1, "trainer killed: its lane records again": None,
-    "crew killed: the last trainer has ended": 5.0, "crew killed: a viewer knows": 2.0, "crew told to end: all have ended": 10.0,
+    "supervisor killed: the last trainer has ended": 5.0, "supervisor killed: a viewer knows": 2.0,
+    "supervisor told to end: all have ended": 10.0,
     "all told to end: all have ended": 10.0, "resume: until a lane records again": None}
 
 
@@ -95,17 +96,18 @@ class Round:
             for process in contest.at_work():
                 process.send_signal(signal.SIGTERM)
         else:
-            numbers = {"crew killed": [signal.SIGKILL], "crew told": [signal.SIGTERM, signal.SIGINT]}[end]
-            at = kill(contest.crew(), self._luck.choice(numbers))
+            numbers = {"supervisor killed": [signal.SIGKILL], "supervisor told": [signal.SIGTERM, signal.SIGINT]}[end]
+            at = kill(contest.supervisor(), self._luck.choice(numbers))
         said = 0.0
         while contest.at_work():
             contest.sees_nobody(20.0) if said else contest.sees(
                 lambda: contest.follower.state.over or contest.follower.trouble or not contest.at_work(), "a word", 20.0)
             said = said or time.time() - at
         took = time.time() - at
-        if end == "crew killed":
-            self._figures["crew killed: a viewer knows"].append(said)
-        names = {"crew killed": "crew killed: the last trainer has ended", "crew told": "crew told to end: all have ended"}
+        if end == "supervisor killed":
+            self._figures["supervisor killed: a viewer knows"].append(said)
+        names = {"supervisor killed": "supervisor killed: the last trainer has ended",
+                 "supervisor told": "supervisor told to end: all have ended"}
         self._figures[names.get(end, "all told to end: all have ended")].append(took)
         record = contest.sees_the_end()
         assert set(record.ends) <= {"interrupted", "finished"}, record.ends

@@ -152,7 +152,7 @@ def undisturbed(asked: bytes, index: int, threads: int, turns: tuple[tuple[int, 
                 lane.take(event)
             elif len(lane.columns["loss"]) > steps + training.steps_per_epoch:  # and all that is told with them
                 break
-            while left and left[0][0] <= training.probe.step:
+            while left and left[0][0] <= training.step_recorder.step:
                 training.set_factor(left.pop(0)[1])
         return lane
     finally:

@@ -1,4 +1,4 @@
-"""A crew that is killed, told to end, or ended with its race from the command line: the race can be taken up, as if nothing
+"""A supervisor that is killed, told to end, or ended with its race from the command line: the race can be taken up, as if nothing
 had happened."""
 
 import os
@@ -13,12 +13,12 @@ from .harness import LANES, Contest, Front, Record, chance, kill, write_scenario
 pytestmark = pytest.mark.xdist_group("faults")
 
 
-def test_when_the_crew_is_killed_its_trainers_save_themselves_and_the_race_is_taken_up_from_sound_snapshots(tmp_path):
+def test_when_the_supervisor_is_killed_its_trainers_save_themselves_and_the_race_is_taken_up_from_sound_snapshots(tmp_path):
     luck, runs = chance("crew"), tmp_path / "runs"
     asked = ["race", str(write_scenario(tmp_path, epochs=130)), "--plain", "--trainers", "3"]
     with Front(*asked, runs=runs, within=tmp_path) as front, Contest.of(runs) as contest:
         contest.goes_on(by=luck.randrange(150, 250))
-        kill(contest.crew())
+        kill(contest.supervisor())
         code = front.leaves()
         contest.sees_nobody()
         record = Record(contest.run)
@@ -37,7 +37,7 @@ def test_when_the_crew_is_killed_its_trainers_save_themselves_and_the_race_is_ta
     done = [len(lane.columns["loss"]) for lane in record.lanes]
     # a lane that was interrupted at an epoch's end tells its last step again, when its next rate is known
     assert [steps - step > 1 for step, steps in zip(back, done, strict=True)] == [True, True, False, False]
-    front.says("the crew", f"lrtui resume {contest.run.name}")
+    front.says("the supervisor", f"lrtui resume {contest.run.name}")
     assert code in (1, 130)  # no success: the race is not over
 
 
@@ -49,7 +49,7 @@ def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_i
         front.process.send_signal(signal.SIGHUP)
         front.leaves()
         contest.goes_on(by=luck.randrange(5, 30))
-        kill(contest.crew(), luck.choice([signal.SIGTERM, signal.SIGINT]))
+        kill(contest.supervisor(), luck.choice([signal.SIGTERM, signal.SIGINT]))
         assert_saved(contest)
         for number in luck.sample([signal.SIGINT, signal.SIGTERM], 2):
             with Front("resume", contest.run.name, luck.choice(["--plain", "--json"]), runs=runs, within=tmp_path) as front:
@@ -60,7 +60,7 @@ def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_i
             assert_saved(contest)
         contest.resume()
         goes_on_again(contest, luck)
-        kill(contest.crew(), signal.SIGTERM)
+        kill(contest.supervisor(), signal.SIGTERM)
         record = assert_saved(contest)
     assert [[event.why for event in lane.returns] for lane in record.lanes] == [["resumed"] * 3] * LANES
 

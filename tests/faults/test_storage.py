@@ -45,7 +45,7 @@ def _without_its_disk(folder, disk):
         deleted(contest.run)
         contest.sees(lambda: "folder is gone" in contest.follower.reader.trouble(), "that the folder is gone")
         assert {process.pid for process in contest.at_work()} == {process.pid for process in everybody}
-        kill(contest.crew(), signal.SIGTERM)
+        kill(contest.supervisor(), signal.SIGTERM)
         contest.sees_nobody()
 
 
@@ -71,7 +71,7 @@ def test_after_a_power_cut_the_record_is_sound_and_whole_up_to_the_last_moments(
         whole = Record(contest.run)
         images = [cut(contest.run, tmp_path / f"image {number}", luck) for number in range(20)]
         contest.thaw()
-        kill(contest.crew(), signal.SIGTERM)
+        kill(contest.supervisor(), signal.SIGTERM)
         contest.sees_nobody()
     for image in images:
         record = Record(image)

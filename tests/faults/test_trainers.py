@@ -42,8 +42,8 @@ def test_nobody_is_declared_dead_who_only_stands_still(tmp_path, monkeypatch):
     luck = chance("frozen")
     with Contest.start(tmp_path, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 40))
-        crew, trainer = contest.crew(), luck.choice(list(contest.trainers().values()))
-        for stop, go_on in ((contest.freeze, contest.thaw), (crew.suspend, crew.resume)):
+        supervisor, trainer = contest.supervisor(), luck.choice(list(contest.trainers().values()))
+        for stop, go_on in ((contest.freeze, contest.thaw), (supervisor.suspend, supervisor.resume)):
             stop()
             contest.sees(contest.follower.reader.trouble, "a beat that is late")
             assert contest.follower.reader.trouble() == "the record is late: training goes on"

@@ -82,8 +82,8 @@ def test_a_race_does_not_notice_what_becomes_of_its_viewers_and_is_offered_first
         assert contest.follower.state.lanes[0].steps > now
         with Line("watch", runs=runs) as last:
             last.sees_curves()
-            kill(contest.crew())
-            last.sees("the crew has died", "lrtui resume")
+            kill(contest.supervisor())
+            last.sees("the supervisor has died", "lrtui resume")
             last.press("q")
             last.leaves_it_sane("interrupted", code=1)
         record = contest.sees_the_end()

@@ -37,7 +37,7 @@ RECORDS = {"lr-dial": ["--set", "sample_every=3"], "explode": ["--steps", "120"]
 
 
 class ConstantRates:
-    """In the place of a crew: what it would answer for lanes without a schedule."""
+    """In the place of a supervisor: what it would answer for lanes without a schedule."""
 
     def preview(self, race: Race) -> list[Preview]:
         return [Preview([0], [lane.lr], 240) for lane in race.lanes]
@@ -46,8 +46,8 @@ class ConstantRates:
         """Nothing to let go of."""
 
 
-class RecordedCrew:
-    """In the place of the crews of a finder: "starts" the sweep and the check that were recorded."""
+class RecordedSupervisor:
+    """In the place of the supervisors of a finder: "starts" the sweep and the check that were recorded."""
 
     def start(self, race: Race, runs: Path) -> Path:
         return _copied(race.scenario, runs)
@@ -154,7 +154,7 @@ def _run(record: str, share: float, folder: Path) -> Path:
 
 
 def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
-    patch.setattr("lrtui.tui.screens.picker.Crew", ConstantRates)
+    patch.setattr("lrtui.tui.screens.picker.Supervisor", ConstantRates)
     patch.chdir(folder)
     with Viewer(folder / "runs", size=(80, 24)) as viewer:
         viewer.until(lambda: "as it will be applied" in viewer.text, "the preview")
@@ -162,7 +162,7 @@ def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
 
 
 def _finder(patch: pytest.MonkeyPatch, folder: Path) -> str:
-    patch.setattr("lrtui.client.lr_finder.Crew", RecordedCrew)
+    patch.setattr("lrtui.client.lr_finder.Supervisor", RecordedSupervisor)
     patch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)
     viewer = Viewer(folder, size=(110, 32))
     viewer.app = LrtuiApp(folder, asked=plan(scenarios.load("lr-dial")))
@@ -180,7 +180,7 @@ def _plain_ids(svg: str) -> str:
 
 
 def record(scenario: str, *flags: str) -> None:
-    """Races a scenario and keeps its record here, without its crew's rows."""
+    """Races a scenario and keeps its record here, without its supervisor's rows."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "lrtui", "race", scenario, *flags, "--plain", "--runs", folder], check=True)
         (run,) = Path(folder).iterdir()

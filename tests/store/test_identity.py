@@ -35,21 +35,21 @@ def test_a_clock_that_is_set_kills_nobody(run, hours, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: now() + 3600 * hours)
     monkeypatch.setattr(psutil, "boot_time", lambda: begun + 3600 * hours)
     monkeypatch.setattr(psutil.Process, "create_time", lambda process: made(process) + 3600 * hours)
-    assert reader.crew().alive()
+    assert reader.supervisor().alive()
     assert reader.trouble() == ""
     assert summary(run).state == "running"
     Writer(run, "crew").beat()
-    assert reader.crew().alive()
+    assert reader.supervisor().alive()
 
 
-def test_a_machine_that_slept_has_a_late_beat_and_a_living_crew(run, monkeypatch):
+def test_a_machine_that_slept_has_a_late_beat_and_a_living_supervisor(run, monkeypatch):
     Writer(run, "crew").beat()
     reader = Reader(run)
     assert reader.trouble() == ""
     now = time.monotonic
     monkeypatch.setattr(readers.time, "monotonic", lambda: now() + 3600)
     assert "training goes on" in reader.trouble()
-    assert reader.crew().alive()
+    assert reader.supervisor().alive()
     Writer(run, "crew").beat()
     assert reader.trouble() == ""
 
@@ -91,12 +91,13 @@ def test_on_another_host_the_beat_counts(run):
     writer = Writer(run, "crew")
     writer._me = (*writer._me[:2], "elsewhere")
     writer.beat()
-    crew = Reader(run).crew()
-    assert crew.alive()
-    assert not identity.Process(crew.role, crew.pid, crew.started, crew.host, crew.beat - 60).alive()
+    supervisor = Reader(run).supervisor()
+    assert supervisor.alive()
+    late = identity.Process(supervisor.role, supervisor.pid, supervisor.started, supervisor.host, supervisor.beat - 60)
+    assert not late.alive()
 
 
-def test_trainers_are_seen_apart_from_their_crew(run):
+def test_trainers_are_seen_apart_from_their_supervisor(run):
     Writer(run, "crew").beat()
     reader, writer = Reader(run), Writer(run, "trainer 0")
     assert not reader.trainers_alive()
@@ -105,4 +106,4 @@ def test_trainers_are_seen_apart_from_their_crew(run):
     assert writer.trainers_alive()
     Writer(run, "crew").dismiss()
     assert not reader.trainers_alive()
-    assert reader.crew() is not None
+    assert reader.supervisor() is not None

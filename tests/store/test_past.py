@@ -1,4 +1,4 @@
-"""What a crew is told of a run that it takes up: from the few events that say it, however long the run is."""
+"""What a supervisor is told of a run that it takes up: from the few events that say it, however long the run is."""
 
 import random
 import sqlite3
@@ -129,13 +129,13 @@ class TestLanesThatJoined:
 
 
 class TestAListOfRuns:
-    def test_a_run_whose_lanes_were_interrupted_can_be_resumed_once_its_crew_is_gone(self, run):
-        crew = Writer(run, "crew")
-        crew.beat()
+    def test_a_run_whose_lanes_were_interrupted_can_be_resumed_once_its_supervisor_is_gone(self, run):
+        supervisor = Writer(run, "crew")
+        supervisor.beat()
         say(run, Ended(lane=0, step=1, reason="finished"), Ended(lane=1, step=1, reason="interrupted"))
-        assert summary(run).state == "running"  # its crew is about to leave
-        crew._me = (crew._me[0], crew._me[1] - 5, crew._me[2])
-        crew.beat()
+        assert summary(run).state == "running"  # its supervisor is about to leave
+        supervisor._me = (supervisor._me[0], supervisor._me[1] - 5, supervisor._me[2])
+        supervisor.beat()
         assert summary(run).state == "interrupted"
         assert Reader(run).ended() == {0, 1}
         say(run, rewound(0, "resumed", lane=1))

@@ -10,7 +10,7 @@ import pytest
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol import events
-from lrtui.core.protocol.commands import Add, Fork, Keep, Pause, Stop
+from lrtui.core.protocol.commands import Add, Fork, Pause, Stop, TakeSnapshot
 from lrtui.core.protocol.events import Ended, Noted, Started
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
@@ -236,16 +236,17 @@ def test_whoever_waits_wakes_up_for_a_command(run):
     assert got == [(1, Stop(lane=0))]
 
 
-def test_what_the_crew_carries_out_is_not_taken_by_a_trainer(run):
+def test_what_the_supervisor_carries_out_is_not_taken_by_a_trainer(run):
     child = make_race().lanes[0]
     viewer, recorder, got = Writer(run, "viewer"), Recorder(run, "trainer 0", {0}), []
     viewer.send(Fork(lane=0, child=child))
     viewer.send(Add(lane=0, child=child))
-    number = viewer.send(Keep(lane=0))
+    number = viewer.send(TakeSnapshot(lane=0))
     until(lambda: got.extend(recorder.take()) or got, "the command")
     recorder.close()
-    assert got == [(number, Keep(lane=0))]
-    assert [command for _, command in viewer.pending(0)] == [Fork(lane=0, child=child), Add(lane=0, child=child), Keep(lane=0)]
+    assert got == [(number, TakeSnapshot(lane=0))]
+    assert [command for _, command in viewer.pending(0)] == [
+        Fork(lane=0, child=child), Add(lane=0, child=child), TakeSnapshot(lane=0)]
 
 
 def test_an_answer_is_written_with_what_it_led_to_or_not_at_all(run):

@@ -10,7 +10,7 @@ import pytest
 
 from lrtui.core.errors import SnapshotDamaged
 from lrtui.store import snapshots
-from lrtui.store.snapshots import Kept
+from lrtui.store.snapshots import SnapshotFile
 
 from .making import make_race
 
@@ -38,7 +38,7 @@ def mode(path):
 class TestWriting:
     def test_what_is_written_is_what_is_loaded(self, run):
         kept = keep(run, 1200, "best", 0.25)
-        assert kept == Kept(1200, "best", run / "snapshots" / "A" / "000001200-best.snap", kept.path.stat().st_size, 0.25)
+        assert kept == SnapshotFile(1200, "best", run / "snapshots" / "A" / "000001200-best.snap", kept.path.stat().st_size, 0.25)
         header, payload = snapshots.load(kept.path)
         assert payload == PAYLOAD
         assert (header.lane, header.step, header.smooth, header.size, header.spec) == (0, 1200, 0.25, len(PAYLOAD), LANE)
@@ -193,7 +193,7 @@ class TestFilesThatChangeHands:
 
 
 def some(*entries, size=10):
-    return [Kept(step, tag, None, size, smooth) for step, tag, smooth in entries]
+    return [SnapshotFile(step, tag, None, size, smooth) for step, tag, smooth in entries]
 
 
 class TestTheLastGoodOne:

@@ -231,11 +231,11 @@ def test_a_summary_says_whether_a_run_goes_on(run):
     assert (summary(run).state, summary(run).title, summary(run).lanes) == ("ended", "a race", 2)
 
 
-def test_a_process_that_only_shares_the_number_of_the_crew_is_not_the_crew(run):
+def test_a_process_that_only_shares_the_number_of_the_supervisor_is_not_the_supervisor(run):
     writer = Writer(run, "crew")
     writer._me = (writer._me[0], writer._me[1] - 1000.0, writer._me[2])
     writer.beat()
-    assert not Reader(run).crew().alive()
+    assert not Reader(run).supervisor().alive()
 
 
 def test_two_readers_see_the_same_while_it_is_being_written(run):

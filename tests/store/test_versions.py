@@ -63,10 +63,10 @@ def test_its_processes_are_known_by_the_time_of_day(old):
     me = psutil.Process()
     sql(old, ("INSERT INTO processes VALUES ('crew', ?, ?, ?, 0.0)", (me.pid, me.create_time(), socket.gethostname())),
         "DELETE FROM events WHERE kind = 'Ended' AND lane = 0")
-    assert Reader(old).crew().alive()
+    assert Reader(old).supervisor().alive()
     assert summary(old).state == "running"
     sql(old, "UPDATE processes SET started = started - 100")
-    assert not Reader(old).crew().alive()
+    assert not Reader(old).supervisor().alive()
     assert summary(old).state == "cut off"
 
 
@@ -79,11 +79,11 @@ def test_nobody_is_told_to_resume_what_has_no_snapshots(old):
     ends = [event for event in follower.poll(10.0) if isinstance(event, Ended)]
     assert [(end.lane, end.reason) for end in ends] == [(0, "interrupted")]
     assert "resume" not in ends[0].error + follower.trouble
-    assert "crew has died" in follower.trouble
+    assert "supervisor has died" in follower.trouble
 
 
 def test_commands_can_still_be_sent_to_it(old):
-    """Its own crew, if it still runs, understands them: their table is the same."""
+    """Its own supervisor, if it still runs, understands them: their table is the same."""
     assert Writer(old, "viewer").send(Pause(lane=2)) == 1
     assert Writer(old, "viewer").pending(0) == [(1, Pause(lane=2))]
 

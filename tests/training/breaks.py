@@ -43,9 +43,9 @@ def breaks(race, index=0, *, factor=1.0, deferred=None):
         if event is not None:
             told.append(event)
             continue
-        told += training.probe.seal()
+        told += training.step_recorder.seal()
         payload = snapshot.encode(training.state_dict())
-        found.append(Break(payload, list(told), training.probe.sealed, training.probe.step,
+        found.append(Break(payload, list(told), training.step_recorder.sealed, training.step_recorder.step,
                            training.before_validation is not None))
     return found
 
@@ -54,7 +54,7 @@ def resumed(race, moment, index=0, *, deferred=None):
     """(training at its end, all events): a new lane from the snapshot of a break, in a process that has drawn other numbers."""
     torch.manual_seed(12345)
     training = Training(race, index, CPU, deferred=deferred, snapshot=snapshot.decode(moment.payload))
-    assert training.probe.step == moment.step
+    assert training.step_recorder.step == moment.step
     return training, moment.told + [event for event in train_lane(training) if event is not None]
 
 

@@ -1,4 +1,4 @@
-"""Ways to train in this process, without a crew, a store or a screen."""
+"""Ways to train in this process, without a supervisor, a store or a screen."""
 
 from pathlib import Path
 

@@ -7,13 +7,13 @@ import threading
 import psutil
 import pytest
 
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.events import Alerted, Noted
 from lrtui.store.reader import Reader
 from lrtui.store.writer import Writer, create_run, row
-from lrtui.training import alerts
-from lrtui.training.alerts import Announcer
+from lrtui.training import alert_hook
+from lrtui.training.alert_hook import AlertHook
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .conftest import make_race
@@ -42,10 +42,10 @@ def notes(writer):
     return found
 
 
-def see_through(announcer):
-    """Looks, as the crew does once a second, until nothing is left to be done."""
-    announcer.look()
-    until(lambda: announcer.look() or not announcer.busy, "the commands")
+def see_through(alert_hook):
+    """Looks, as the supervisor does once a second, until nothing is left to be done."""
+    alert_hook.look()
+    until(lambda: alert_hook.look() or not alert_hook.busy, "the commands")
 
 
 def python(code):
@@ -55,9 +55,9 @@ def python(code):
 
 def test_the_alert_comes_as_one_line_of_json(race, writer, tmp_path):
     told = tmp_path / "told"
-    announcer = Announcer(f"cat >> {told}", race, writer)
+    alert_hook = AlertHook(f"cat >> {told}", race, writer)
     alert(writer, lane=1, text='"quoted" é $(nothing) `is` run')
-    see_through(announcer)
+    see_through(alert_hook)
     (line,) = told.read_text().splitlines()
     assert json.loads(line) == {"event": "alert", "lane": "B", "step": 3, "kind": "diverged", "name": "cold",
                                 "text": '"quoted" é $(nothing) `is` run', "run": str(writer.run)}
@@ -67,14 +67,14 @@ def test_the_alert_comes_as_one_line_of_json(race, writer, tmp_path):
 def test_each_alert_is_told_once_and_none_is_left_out(race, writer, tmp_path):
     folder = tmp_path / "told"
     folder.mkdir()
-    announcer = Announcer(f"cat > {folder}/$$", race, writer)
+    alert_hook = AlertHook(f"cat > {folder}/$$", race, writer)
     for step in range(5):
         alert(writer, step=step)
-    announcer.look()
+    alert_hook.look()
     for step in range(5, 12):
         alert(writer, step=step)
-    see_through(announcer)
-    announcer.look()
+    see_through(alert_hook)
+    alert_hook.look()
     assert sorted(json.loads(file.read_text())["step"] for file in folder.iterdir()) == list(range(12))
 
 
@@ -90,15 +90,15 @@ def test_no_more_than_a_few_run_at_a_time(race, writer, monkeypatch):
         def communicate(self, *_):
             assert go.wait(60)
 
-    monkeypatch.setattr(alerts.subprocess, "Popen", Held)
-    announcer = Announcer("anything", race, writer)
+    monkeypatch.setattr(alert_hook.subprocess, "Popen", Held)
+    hook = AlertHook("anything", race, writer)
     for step in range(10):
         alert(writer, step=step)
-    announcer.look()
-    announcer.look()
-    assert len(begun) == alerts.AT_ONCE
+    hook.look()
+    hook.look()
+    assert len(begun) == alert_hook.AT_ONCE
     go.set()
-    see_through(announcer)
+    see_through(hook)
     assert len(begun) == 10
 
 
@@ -108,18 +108,18 @@ def test_no_more_than_a_few_run_at_a_time(race, writer, monkeypatch):
     ("exec <&-; exit 1", "ended with exit code 1"),
 ])
 def test_a_failure_becomes_a_line_of_the_log(race, writer, command, words):
-    announcer = Announcer(command, race, writer)
+    alert_hook = AlertHook(command, race, writer)
     alert(writer)
-    see_through(announcer)
+    see_through(alert_hook)
     (said,) = notes(writer)
     assert words in said
 
 
 def test_one_that_takes_too_long_is_killed_with_all_that_it_started(race, writer, tmp_path):
     pids = tmp_path / "pids"
-    announcer = Announcer(f"sleep 600 & echo $! >> {pids}; echo $$ >> {pids}; wait", race, writer, limit_s=1.0)
+    alert_hook = AlertHook(f"sleep 600 & echo $! >> {pids}; echo $$ >> {pids}; wait", race, writer, limit_s=1.0)
     alert(writer)
-    see_through(announcer)
+    see_through(alert_hook)
     (said,) = notes(writer)
     assert "took longer than 1 s and was killed" in said
     for pid in map(int, pids.read_text().split()):
@@ -134,28 +134,28 @@ def gone(pid):
 
 
 def test_a_store_that_cannot_be_read_just_now_is_looked_at_again(race, writer, tmp_path, monkeypatch):
-    announcer = Announcer(f"cat >> {tmp_path}/told", race, writer)
+    alert_hook = AlertHook(f"cat >> {tmp_path}/told", race, writer)
     alert(writer)
     with monkeypatch.context() as patch:
         patch.setattr(writer, "alerts", lambda after: (_ for _ in ()).throw(StoreUnavailable("full")))
-        announcer.look()
-        assert not announcer.busy
-    see_through(announcer)
+        alert_hook.look()
+        assert not alert_hook.busy
+    see_through(alert_hook)
     assert len((tmp_path / "told").read_text().splitlines()) == 1
 
 
 def test_without_a_command_nothing_is_looked_for(race, writer):
     alert(writer)
-    announcer = Announcer("", race, writer)
-    announcer.look()
-    assert not announcer.busy
+    alert_hook = AlertHook("", race, writer)
+    alert_hook.look()
+    assert not alert_hook.busy
 
 
 @pytest.mark.xdist_group("crew")
-def test_a_crew_tells_it_when_nobody_watches(tmp_path):
+def test_a_supervisor_tells_it_when_nobody_watches(tmp_path):
     too_high = make_race([{"optimizer": "SGD", "lr": 3.0}, {"optimizer": "SGD", "lr": 0.01}], task="Plain", epochs=100)
     told = tmp_path / "told"
-    run = Crew().start(too_high, tmp_path / "runs", on_alert=f"cat >> {told}")
+    run = Launcher().start(too_high, tmp_path / "runs", on_alert=f"cat >> {told}")
     until(lambda: told.exists() and '"nan"' in told.read_text(), "the alert")
     lines = [json.loads(line) for line in told.read_text().splitlines()]
     assert {(line["lane"], line["run"]) for line in lines} == {("A", str(run))}

@@ -1,4 +1,4 @@
-"""Races in real processes: a crew, its trainers, the store between them and whoever watches."""
+"""Races in real processes: a supervisor, its trainers, the store between them and whoever watches."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from lrtui.client.follower import Follower
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.protocol.commands import Pause, Resume
 from lrtui.core.protocol.events import Alerted, Ended, Noted, Started
 from lrtui.core.results.race_result import result
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import CREW_LOG, DATABASE, Absence
+from lrtui.store.rundir import DATABASE, SUPERVISOR_LOG, Absence
 from lrtui.store.writer import Writer
 
 from ..waiting import deleted, until  # noqa: TID252  # beside the folders that share it; there is no package to name
@@ -81,7 +81,7 @@ class Watcher:
 
 
 def start(race, runs, trainers=16):
-    return Crew().start(race, runs, trainers)
+    return Launcher().start(race, runs, trainers)
 
 
 def beginning(events):
@@ -151,12 +151,12 @@ def test_when_every_lane_fails_the_race_ends_all_the_same(tmp_path):
     assert watcher.ends() == ["error", "error"]
     assert [entry["status"] for entry in result(watcher.state)] == ["error", "error"]
     assert "the task broke" in watcher.lanes[0][-1].error
-    until(lambda: not watcher.reader.crew().alive(), "the crew to end with its race")
+    until(lambda: not watcher.reader.supervisor().alive(), "the supervisor to end with its race")
 
 
 def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
     runs = tmp_path / "runs"
-    crew = Crew()
+    launcher = Launcher()
     for race, words in [
         (make_race([CALM], device="cuda:77"), ["cuda:77", "auto", "cpu"]),
         (make_race([CALM, {"optimizer": "Adam", "betas": [2.0, 3.0]}]), ["lane B", "beta"]),
@@ -164,7 +164,7 @@ def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
         (make_race([{"schedule": "CyclicLR(base_lr=[0.1, 0.2], max_lr=[1, 2, 3])"}]), ["lane A", "CyclicLR"]),
     ]:
         with pytest.raises(ScenarioError) as refused:
-            crew.start(race, runs)
+            launcher.start(race, runs)
         said = str(refused.value)
         assert all(word in said for word in words), said
         assert "expected" in refused.value.hint
@@ -172,19 +172,19 @@ def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
         assert "Traceback" not in said
         assert not runs.exists()
     with pytest.raises(LrtuiError, match="beta"):
-        crew.preview(make_race([{"optimizer": "Adam", "betas": [2.0, 3.0]}]))
-    run = crew.start(make_race([CALM]), runs)  # a refusal leaves the crew ready for the next race
+        launcher.preview(make_race([{"optimizer": "Adam", "betas": [2.0, 3.0]}]))
+    run = launcher.start(make_race([CALM]), runs)  # a refusal leaves the supervisor ready for the next race
     assert Watcher(run).see_the_end().ends() == ["finished"]
     assert [path.name for path in runs.iterdir()] == [run.name]
 
 
 def test_an_option_that_depends_on_the_length_of_ones_own_task_is_not_refused_beforehand(tmp_path):
-    """Twelve steps are what the task has; the crew may not run its code to find that out."""
+    """Twelve steps are what the task has; the supervisor may not run its code to find that out."""
     lane = {"lr": 0.1, "schedule": {"name": "OneCycleLR", "total_steps": 12}}
-    crew = Crew()
+    launcher = Launcher()
     race = make_race([lane], epochs=3)
-    assert crew.preview(race)[0].rates[0] == pytest.approx(0.1 / 25)
-    assert Watcher(crew.start(race, tmp_path)).see_the_end().ends() == ["finished"]
+    assert launcher.preview(race)[0].rates[0] == pytest.approx(0.1 / 25)
+    assert Watcher(launcher.start(race, tmp_path)).see_the_end().ends() == ["finished"]
 
 
 def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends(tmp_path):
@@ -199,59 +199,59 @@ def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends
     assert any("climbs again" in text for _, lane, text in watcher.state.log if lane == 1)
 
 
-def test_a_crew_that_is_not_needed_goes_away_and_leaves_nothing(tmp_path):
-    crew = Crew()
-    assert crew.preview(make_race([CALM]))[0].rates == [0.01]
-    family = [psutil.Process(crew._process.pid), *psutil.Process(crew._process.pid).children(recursive=True)]
+def test_a_supervisor_that_is_not_needed_goes_away_and_leaves_nothing(tmp_path):
+    launcher = Launcher()
+    assert launcher.preview(make_race([CALM]))[0].rates == [0.01]
+    family = [psutil.Process(launcher._process.pid), *psutil.Process(launcher._process.pid).children(recursive=True)]
     assert len(family) > 1
-    crew.close()
-    until(lambda: all(map(gone, family)), "the crew and its helpers to end")
+    launcher.close()
+    until(lambda: all(map(gone, family)), "the supervisor and its helpers to end")
 
 
-def test_a_crew_that_is_asked_to_stop_interrupts_its_lanes(tmp_path):
+def test_a_supervisor_that_is_asked_to_stop_interrupts_its_lanes(tmp_path):
     watcher = Watcher(start(make_race([CALM, CALM], task="Slow", epochs=10_000), tmp_path, trainers=1))
     watcher.see(all_have_steps, "the first steps")
-    os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+    os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
     watcher.see_the_end()
     assert watcher.ends() == ["interrupted", "interrupted"]
 
 
-def test_trainers_end_when_their_crew_is_killed(tmp_path):
+def test_trainers_end_when_their_supervisor_is_killed(tmp_path):
     run = start(make_race([CALM, CALM, CALM], task="Slow", epochs=10_000), tmp_path, trainers=2)
     watcher = Watcher(run).see(all_have_steps, "the first steps")
     trainers = [psutil.Process(pid) for pid in pids(run, "trainer%")]
     assert len(trainers) == 2
     assert watcher.reader.trouble() == ""
-    os.kill(watcher.reader.crew().pid, signal.SIGKILL)
+    os.kill(watcher.reader.supervisor().pid, signal.SIGKILL)
     until(lambda: all(map(gone, trainers)), "the trainers to notice")
     watcher.see_the_end()
     assert watcher.ends() == ["interrupted"] * 3
-    assert "crew has died" in watcher.reader.trouble()
+    assert "supervisor has died" in watcher.reader.trouble()
 
 
-def test_a_crew_whose_folder_is_deleted_ends_when_its_trainers_have(tmp_path):
+def test_a_supervisor_whose_folder_is_deleted_ends_when_its_trainers_have(tmp_path):
     run = start(make_race([CALM], task="Slow", epochs=10_000), tmp_path)
     watcher = Watcher(run).see(all_have_steps, "the first steps")
-    crew = psutil.Process(watcher.reader.crew().pid)
+    supervisor = psutil.Process(watcher.reader.supervisor().pid)
     trainer = psutil.Process(pids(run, "trainer%")[0])
     deleted(run)
     assert "gone" in watcher.reader.trouble()
     trainer.kill()
-    until(lambda: gone(crew), "the crew to end")
+    until(lambda: gone(supervisor), "the supervisor to end")
 
 
 IMPATIENT = """
-from lrtui.training import crew
-crew.GONE_S = 2.0
-from lrtui.training.requests import main
+from lrtui.training import supervisor
+supervisor.GONE_S = 2.0
+from lrtui.training.supervisor_main import main
 main()
 """
-"""A crew that waits for its folder for two seconds instead of a minute."""
+"""A supervisor that waits for its folder for two seconds instead of a minute."""
 
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Crews that are started here and now do not wait long."""
+    """Supervisors that are started here and now do not wait long."""
     popen = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda args, **how: popen([sys.executable, "-c", IMPATIENT], **how))
 
@@ -286,7 +286,7 @@ def test_a_race_whose_folder_stays_away_ends(tmp_path, impatient, lose):
     assert {lane.status for lane in follower.state.lanes} == {"interrupted"}
     assert follower.state.lanes[0].ended.error == follower.trouble == "the run's folder is gone: the race has ended"
     assert follower.resumable() == []
-    logs = [path.read_text() for path in (run / CREW_LOG, tmp_path / "aside" / CREW_LOG) if path.exists()]
+    logs = [path.read_text() for path in (run / SUPERVISOR_LOG, tmp_path / "aside" / SUPERVISOR_LOG) if path.exists()]
     assert all(f"{run} has been gone for 2 s: all lanes are interrupted" in log for log in logs)
     assert len(logs) == (lose is not removed)
 
@@ -301,7 +301,7 @@ def test_a_folder_that_is_back_in_time_goes_on(tmp_path, impatient):
         (tmp_path / "aside").rename(run)
         before = watcher.look().state.lanes[0].steps
         watcher.see(lambda watcher, before=before: watcher.state.lanes[0].steps > before, "more steps")
-    os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+    os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
     assert watcher.see_the_end().ends() == ["interrupted"]
     assert [note for note in watcher.notes() if "steps are missing" in note] == []
 

@@ -31,10 +31,10 @@ def turned(race, turns, seal_at=()):
         if event is not None:
             told.append(event)
         elif training.before_validation is None:
-            if training.probe.step in seal_at:
-                told += training.probe.seal()
-            if training.probe.step in turns:
-                training.set_factor(turns[training.probe.step])
+            if training.step_recorder.step in seal_at:
+                told += training.step_recorder.seal()
+            if training.step_recorder.step in turns:
+                training.set_factor(turns[training.step_recorder.step])
     return training, told
 
 
@@ -142,7 +142,7 @@ class TestNoEffect:
         training = Training(make_race([lane], task=task_for(name), gauge=False, epochs=5), 0, CPU)
         training.set_factor(factor)
         loop = train_lane(training)
-        while training.probe.step < steps:
+        while training.step_recorder.step < steps:
             next(loop)
         return training.dial
 

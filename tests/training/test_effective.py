@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from lrtui.training import effective
-from lrtui.training.effective import Stepped
+from lrtui.training import update_rules
 from lrtui.training.optimizers import MuonWithAdamW
+from lrtui.training.update_rules import StepContext
 
 STEPS, TURN, DROP = 24, 12, 0.3
 """The rate falls to DROP of itself at step TURN: what is recorded must follow it."""
@@ -22,12 +22,12 @@ class Step:
     def __init__(self, optimizer, weight, t):
         group = optimizer.param_groups[0]
         self.before, self.grad = weight.detach().clone(), weight.grad.clone()
-        self.eta = effective.eta(optimizer, weight, group)
+        self.eta = update_rules.eta(optimizer, weight, group)
         optimizer.step()
         self.t, self.lr, self.group = t, group["lr"], dict(group)
         self.state = copy.deepcopy(optimizer.state.get(weight, {}))
         self.change = weight.detach() - self.before
-        law, one = effective.law(optimizer), Stepped(self.group, self.state, self.before, self.grad, self.eta)
+        law, one = update_rules.law(optimizer), StepContext(self.group, self.state, self.before, self.grad, self.eta)
         self.size = law.step_size(one)
         index = torch.arange(weight.numel())
         self.rates = law.elementwise(one, index).reshape(weight.shape) if law.elementwise else None
@@ -223,14 +223,15 @@ def test_the_step_size_of_muon_is_scaled_to_the_shape(shape, adjust, factor):
 def test_a_subclass_has_the_law_of_its_parent():
     class Mine(torch.optim.Adam):
         """One's own."""
-    assert effective.law(Mine([nn.Parameter(torch.ones(1))])) is effective.law(torch.optim.Adam([nn.Parameter(torch.ones(1))]))
+    ours, theirs = (kind([nn.Parameter(torch.ones(1))]) for kind in (Mine, torch.optim.Adam))
+    assert update_rules.law(ours) is update_rules.law(theirs)
 
 
 def test_an_optimizer_of_another_kind_has_none_whatever_its_name():
     class Adam(torch.optim.Optimizer):
         """Not torch's, and with another state."""
-    assert effective.law(Adam([nn.Parameter(torch.ones(1))], {"lr": 0.1})) is None
-    assert effective.law(MuonWithAdamW([nn.Parameter(torch.ones(2, 2))], lr=0.1)) is None  # its parts have theirs
+    assert update_rules.law(Adam([nn.Parameter(torch.ones(1))], {"lr": 0.1})) is None
+    assert update_rules.law(MuonWithAdamW([nn.Parameter(torch.ones(2, 2))], lr=0.1)) is None  # its parts have theirs
 
 
 def test_every_optimizer_that_a_lane_can_have_but_lbfgs_has_a_law():
@@ -238,4 +239,4 @@ def test_every_optimizer_that_a_lane_can_have_but_lbfgs_has_a_law():
     for name in catalogue.optimizers():
         if name != "LBFGS":
             shape = (3, 3) if name == "Muon" else (3,)
-            assert effective.law(getattr(torch.optim, name)([nn.Parameter(torch.ones(shape))], lr=0.1)), name
+            assert update_rules.law(getattr(torch.optim, name)([nn.Parameter(torch.ones(shape))], lr=0.1)), name

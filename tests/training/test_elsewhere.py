@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import Add, Fork, Rewind
 from lrtui.core.protocol.events import Rewound
@@ -22,7 +22,7 @@ from lrtui.store.writer import Writer
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .conftest import column
-from .test_crew import Watcher, _nobody_stays, pids  # noqa: F401  # a fixture
+from .test_supervisor import Watcher, _nobody_stays, pids  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.xdist_group("crew")
 
@@ -84,12 +84,12 @@ def race(ref: str, **keys: object):
 
 
 def interrupted(run: Path) -> Watcher:
-    """Sees some steps, then ends the crew as a machine does that shuts down."""
+    """Sees some steps, then ends the supervisor as a machine does that shuts down."""
     watcher = Watcher(run).see(lambda seen: seen.state.lanes[0].steps >= 10, "ten steps")
-    os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+    os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
     watcher.see_the_end()
     assert watcher.ends() == ["interrupted"]
-    until(lambda: not watcher.reader.crew().alive(), "the crew's end")
+    until(lambda: not watcher.reader.supervisor().alive(), "the supervisor's end")
     return watcher
 
 
@@ -105,10 +105,10 @@ def whole(events: list) -> list[float]:
 
 @pytest.mark.parametrize("ref", ["mine.py:Rows", "mine:Rows", "package/mine.py:Rows"])
 def test_it_goes_on_as_if_nothing_had_happened(ref, home, tmp_path, monkeypatch):
-    undisturbed = Watcher(Crew().start(race(ref, steps=60), tmp_path / "runs")).see_the_end()
-    watcher = interrupted(Crew().start(race(ref, steps=60, pace=25), tmp_path / "runs"))
+    undisturbed = Watcher(Launcher().start(race(ref, steps=60), tmp_path / "runs")).see_the_end()
+    watcher = interrupted(Launcher().start(race(ref, steps=60, pace=25), tmp_path / "runs"))
     away(tmp_path, monkeypatch)
-    Crew().resume(watcher.reader.run)
+    Launcher().resume(watcher.reader.run)
     watcher.see(lambda seen: seen.ends() == ["finished"], "the end")
     assert whole(watcher.lanes[0]) == column(undisturbed.lanes[0])
     recorded = watcher.reader.race
@@ -117,14 +117,14 @@ def test_it_goes_on_as_if_nothing_had_happened(ref, home, tmp_path, monkeypatch)
 
 
 def test_a_finished_race_is_rewound_and_forked_from_elsewhere(home, tmp_path, monkeypatch):
-    watcher = Watcher(Crew().start(race("tasks/mine.py:Rows", steps=40), tmp_path / "runs")).see_the_end()
-    until(lambda: not watcher.reader.crew().alive(), "the crew's end")
+    watcher = Watcher(Launcher().start(race("tasks/mine.py:Rows", steps=40), tmp_path / "runs")).see_the_end()
+    until(lambda: not watcher.reader.supervisor().alive(), "the supervisor's end")
     away(tmp_path, monkeypatch)
     first = column(watcher.lanes[0])
     writer = Writer(watcher.reader.run, "viewer")
     child = msgspec.structs.replace(watcher.reader.race.lanes[0], name="child")
     numbers = [writer.send(Rewind(lane=0, to=0)), writer.send(Add(lane=-1, child=child))]
-    Crew().resume(watcher.reader.run)
+    Launcher().resume(watcher.reader.run)
     until(lambda: len(writer.results(numbers)) == 2, "the answers")
     watcher.lanes.append([])  # of the lane that joins
     watcher.see(lambda seen: seen.ends() == ["finished"] * 2, "both ends")
@@ -139,20 +139,20 @@ def test_a_finished_race_is_rewound_and_forked_from_elsewhere(home, tmp_path, mo
     ("data/rows.pt", "FileNotFoundError: [Errno 2] No such file or directory: 'data/rows.pt' (mine.py:17)"),
 ])
 def test_what_is_missing_is_told_by_name_and_can_be_put_back(lost, said, home, tmp_path, monkeypatch):
-    watcher = interrupted(Crew().start(race("mine.py:Rows", steps=60, pace=25), tmp_path / "runs"))
+    watcher = interrupted(Launcher().start(race("mine.py:Rows", steps=60, pace=25), tmp_path / "runs"))
     away(tmp_path, monkeypatch)
     shutil.move(home / lost, tmp_path / "moved")
     if lost == ".":
         with pytest.raises(LrtuiError) as error:
-            Crew().resume(watcher.reader.run)
+            Launcher().resume(watcher.reader.run)
         assert error.value.message == f"{home}, {said}"
     else:
-        Crew().resume(watcher.reader.run)
+        Launcher().resume(watcher.reader.run)
         watcher.see(lambda seen: any(said in text for _, _, text in seen.state.log), "the missing file's name")
-        until(lambda: not watcher.reader.crew().alive(), "the crew's end")
+        until(lambda: not watcher.reader.supervisor().alive(), "the supervisor's end")
     shutil.move(tmp_path / "moved", home / lost)
     assert [lane.unfinished for lane in past(watcher.reader.run)] == [True]
-    Crew().resume(watcher.reader.run)
+    Launcher().resume(watcher.reader.run)
     watcher.see(lambda seen: seen.ends() == ["finished"], "the end")
 
 
@@ -161,7 +161,7 @@ def test_a_race_whose_starting_folder_is_deleted_goes_on_and_takes_lanes_in(tmp_
     gone.mkdir()
     monkeypatch.chdir(gone)
     race = msgspec.structs.replace(scenario_file.load("linear"), epochs=None, steps=100_000, pace=50)
-    run = Crew().start(race, tmp_path / "runs")
+    run = Launcher().start(race, tmp_path / "runs")
     watcher = Watcher(run).see(lambda seen: seen.state.lanes[0].steps >= 5, "some steps")
     monkeypatch.chdir(tmp_path)
     gone.rmdir()
@@ -169,8 +169,8 @@ def test_a_race_whose_starting_folder_is_deleted_goes_on_and_takes_lanes_in(tmp_
     number = writer.send(Fork(lane=0, child=msgspec.structs.replace(watcher.reader.race.lanes[0], name="child")))
     until(lambda: writer.results([number]), "the answer")
     assert "forked from A" in writer.results([number])[number]
-    for process in psutil.Process(watcher.reader.crew().pid).children(recursive=True):
+    for process in psutil.Process(watcher.reader.supervisor().pid).children(recursive=True):
         assert Path(os.readlink(f"/proc/{process.pid}/cwd")) == Path("/")
-    os.kill(watcher.reader.crew().pid, signal.SIGTERM)
-    until(lambda: not watcher.reader.crew().alive(), "the crew's end")
+    os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
+    until(lambda: not watcher.reader.supervisor().alive(), "the supervisor's end")
     writer.close()

@@ -388,7 +388,7 @@ def test_so_are_lanes_of_tasks_that_are_odd(task):
                 if isinstance(event, Steps):
                     found.append(event)
         except ValueError:  # RaisesInMetrics
-            found += [event for event in training.probe.seal(last=True) if isinstance(event, Steps)]
+            found += [event for event in training.step_recorder.seal(last=True) if isinstance(event, Steps)]
         return column(found)
     assert losses() == losses(gauge=False) != []
 
@@ -416,12 +416,12 @@ def test_every_optimizer_is_measured_in_a_lane(name):
 
 def test_lbfgs_has_no_gauge():
     race = make_race([{"optimizer": "LBFGS", "lr": 0.5, "max_iter": 4}], task="Plain")
-    assert Training(race, 0, CPU).probe.gauge is None
+    assert Training(race, 0, CPU).step_recorder.gauge is None
     assert not any(isinstance(event, Measured) for event in train(race))
 
 
 def test_a_race_may_do_without_it():
-    assert Training(make_race([{"lr": 0.1}], gauge=False), 0, CPU).probe.gauge is None
+    assert Training(make_race([{"lr": 0.1}], gauge=False), 0, CPU).step_recorder.gauge is None
 
 
 @pytest.mark.usefixtures("every_step")
@@ -431,7 +431,7 @@ def test_what_the_rules_find_does_not_depend_on_the_blocks(optimizer, lr, epochs
     blocks = set()
     for block_s in (-1.0, 0.002, 1e9):
         for deferred in (False, True):
-            monkeypatch.setattr("lrtui.training.probe.BLOCK_S", block_s)
+            monkeypatch.setattr("lrtui.training.step_recorder.BLOCK_S", block_s)
             events = train(make_race([{"optimizer": optimizer, "lr": lr}], task="Plain", epochs=epochs), deferred=deferred)
             said = [(event.step, event.kind, event.text) for event in events if isinstance(event, Alerted)]
             spikes = [step for event in events if isinstance(event, Spiked) for step in event.steps]

@@ -1,14 +1,14 @@
-"""A lane that is handled while it trains: the dial, snapshots, ways back, forks. Without a crew, with real files."""
+"""A lane that is handled while it trains: the dial, snapshots, ways back, forks. Without a supervisor, with real files."""
 
 import math
 
 import pytest
 
-from lrtui.core.protocol.commands import REFUSED, Add, Keep, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop
+from lrtui.core.protocol.commands import REFUSED, Add, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, TakeSnapshot
 from lrtui.core.protocol.events import Alerted, Ended, Noted, RateChanged, Rewound, Started, Steps
 from lrtui.core.scenario.spec import Snapshots
 from lrtui.store import snapshots
-from lrtui.training.berth import Berth
+from lrtui.training.lane_assignment import LaneAssignment
 
 from .conftest import column, make_race, train
 from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
@@ -17,9 +17,9 @@ LANE = {"optimizer": "SGD", "lr": 0.01, "momentum": 0.9, "schedule": {"name": "S
 HOT = {"optimizer": "SGD", "lr": 1e12}
 
 
-def turn_of(race, folder, berth=None):
+def turn_of(race, folder, assignment=None):
     tape = Tape()
-    return turns_of(race, tape, folder, [berth or Berth(0, "cpu")])[0], tape
+    return turns_of(race, tape, folder, [assignment or LaneAssignment(0, "cpu")])[0], tape
 
 
 def run_to(turn, step):
@@ -34,7 +34,7 @@ def finish(turn):
 
 
 def kept(turn, folder, letter="A"):
-    turn._keeper.settle()
+    turn._snapshot_writer.settle()
     return [(one.step, one.tag) for one in snapshots.listing(folder, letter)]
 
 
@@ -107,7 +107,7 @@ def test_where_the_dial_has_no_effect_the_lane_says_so(optimizer, lr, words, tmp
 def test_what_comes_too_late_is_refused(tmp_path):
     turn, _ = turn_of(make_race([LANE]), tmp_path)
     finish(turn)
-    for command in (SetRate(lane=0, rate=1.0), Pause(lane=0), Resume(lane=0), Stop(lane=0), Keep(lane=0)):
+    for command in (SetRate(lane=0, rate=1.0), Pause(lane=0), Resume(lane=0), Stop(lane=0), TakeSnapshot(lane=0)):
         assert turn.obey(command) == REFUSED + "the lane has ended"
 
 
@@ -115,7 +115,7 @@ def test_what_comes_too_late_is_refused(tmp_path):
 def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, step).obey(Keep(lane=0), 7)
+    run_to(turn, step).obey(TakeSnapshot(lane=0), 7)
     run_to(turn, 12)
     assert turn.obey(Rewind(lane=0, to=step)) == f"back at step {step}, rate {turn._training.next_rate:g}"
     finish(turn)
@@ -127,7 +127,7 @@ def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
 def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_with_a_lower_rate(tmp_path):
     race = make_race([LANE], on_nan="stop")
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 3).obey(Keep(lane=0))
+    run_to(turn, 3).obey(TakeSnapshot(lane=0))
     turn.obey(SetFactor(lane=0, factor=1e14))
     finish(turn)
     assert tape.events[-1].reason == "nan"
@@ -143,7 +143,7 @@ def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_wit
 def test_what_came_after_the_way_back_leaves_no_snapshot_behind(tmp_path):
     turn, _ = turn_of(make_race([LANE]), tmp_path)
     for step in (2, 5, 7):
-        run_to(turn, step).obey(Keep(lane=0))
+        run_to(turn, step).obey(TakeSnapshot(lane=0))
     turn.obey(Rewind(lane=0, to=6))
     assert kept(turn, tmp_path) == [(2, "fork"), (5, "fork")]
 
@@ -151,7 +151,7 @@ def test_what_came_after_the_way_back_leaves_no_snapshot_behind(tmp_path):
 def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).obey(Keep(lane=0))
+    run_to(turn, 5).obey(TakeSnapshot(lane=0))
     turn.obey(ScaleRate(lane=0, by=0.1))
     run_to(turn, 7)
     assert turn.obey(Rewind(lane=0, to=0)) == "back at step 0, rate 0.01"
@@ -166,7 +166,7 @@ def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tm
 def test_a_new_process_goes_on_as_if_nothing_had_happened(step, tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, step).obey(Keep(lane=0))
+    run_to(turn, step).obey(TakeSnapshot(lane=0))
     run_to(turn, step + 1).obey(ScaleRate(lane=0, by=3.0))
     run_to(turn, step + 3)
     told = list(tape.events)
@@ -176,7 +176,7 @@ def test_a_new_process_goes_on_as_if_nothing_had_happened(step, tmp_path):
     finish(expected)
 
     changes = tuple((event.step, event.factor) for event in of_kind(tape, RateChanged))
-    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=changes))
+    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
     finish(again)
     assert latest(told + more.events) == column(whole.events)
     assert latest(told + more.events, "applied_lr") == column(whole.events, "applied_lr")
@@ -187,11 +187,11 @@ def test_a_damaged_snapshot_is_passed_over_with_a_line_in_the_log(tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
     for step in (2, 5):
-        run_to(turn, step).obey(Keep(lane=0))
+        run_to(turn, step).obey(TakeSnapshot(lane=0))
     kept(turn, tmp_path)
     newest = snapshots.listing(tmp_path, "A")[-1].path
     newest.write_bytes(newest.read_bytes()[:-10])
-    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "resumed"))
+    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))
     assert "the snapshot after step 5 is damaged" in of_kind(more, Noted)[0].text
@@ -200,10 +200,10 @@ def test_a_damaged_snapshot_is_passed_over_with_a_line_in_the_log(tmp_path):
 
 def test_without_any_snapshot_a_lost_lane_begins_anew_but_a_fork_cannot(tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered"))
+    turn, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered"))
     finish(turn)
     assert latest(tape.events) == column(train(race))
-    fork, tape = turn_of(race, tmp_path / "none", Berth(0, "cpu", "last", born=5))
+    fork, tape = turn_of(race, tmp_path / "none", LaneAssignment(0, "cpu", "last", born=5))
     finish(fork)
     assert tape.events[-1].reason == "error"
     assert "no sound snapshot" in tape.events[-1].error
@@ -213,10 +213,10 @@ def test_without_any_snapshot_a_lost_lane_begins_anew_but_a_fork_cannot(tmp_path
 def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
     race = make_race([LANE, LANE])
     turn, _ = turn_of(race, tmp_path)
-    run_to(turn, 5).obey(Keep(lane=0))
+    run_to(turn, 5).obey(TakeSnapshot(lane=0))
     kept(turn, tmp_path)
     snapshots.adopt(snapshots.listing(tmp_path, "A")[-1], tmp_path, "B", "fork")
-    child, said = turn_of(race, tmp_path, Berth(1, "cpu", "last", rate=rate, born=5))
+    child, said = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", rate=rate, born=5))
     finish(child)
     assert of_kind(said, Started)[0].first == 5
     own = [value for event in of_kind(said, Steps) for value in event.values("applied_lr").tolist()]
@@ -241,7 +241,7 @@ def test_on_nan_may_send_a_lane_back_three_times(policy, rewinds, tmp_path):
 def test_on_divergence_rewind_lowers_the_rate_until_it_holds(tmp_path):
     race = make_race([{"optimizer": "SGD", "lr": 0.01}], task="Plain", on_divergence="rewind", on_nan="rewind", epochs=20)
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 20).obey(Keep(lane=0))
+    run_to(turn, 20).obey(TakeSnapshot(lane=0))
     turn.obey(ScaleRate(lane=0, by=1e6))
     finish(turn)
     assert {event.kind for event in of_kind(tape, Alerted)} <= {"nan", "diverged"}
@@ -264,8 +264,8 @@ def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
     race = make_race([LANE], epochs=40, snapshots={"last": 50, "megabytes": 1})
     turn, tape = turn_of(race, tmp_path)
     for step in range(1, 100):
-        run_to(turn, step).obey(Keep(lane=0))
-    turn._keeper.settle()
+        run_to(turn, step).obey(TakeSnapshot(lane=0))
+    turn._snapshot_writer.settle()
     assert all(event.total <= 1_000_000 for event in tape.snapshotted)
     assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
 
@@ -275,7 +275,7 @@ def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path)
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 5).obey(Pause(lane=0))
     kept(turn, tmp_path)
-    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "resumed", paused=True))
+    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed", paused=True))
     again.stand_by()
     assert (again.paused, again.steps) == (True, 5)
     assert [event.step for event in of_kind(more, Rewound)] == [5]
@@ -292,11 +292,11 @@ def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken
     kept(turn, tmp_path)
     assert tape.events[-1].error == "SIGTERM"
     other = make_race([LANE], task="Plain")
-    wrong, said = turn_of(other, tmp_path, Berth(0, "cpu", "last", "resumed"))
+    wrong, said = turn_of(other, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(wrong)
     assert [type(event) for event in said.events] == [Noted, Ended]
     assert said.events[0].text.startswith("it cannot be taken up: lane A: the snapshot after step 5 does not fit")
     assert said.events[1].reason == "interrupted"
-    again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "resumed"))
+    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))

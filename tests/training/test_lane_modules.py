@@ -13,7 +13,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import Training
 
 from .conftest import HERE, column
-from .test_crew import Watcher, _nobody_stays, start  # noqa: F401  # one is a fixture
+from .test_supervisor import Watcher, _nobody_stays, start  # noqa: F401  # one is a fixture
 from .test_trainer import Tape, take_shortest_turns, turns_of
 
 pytestmark = pytest.mark.xdist_group("crew")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from lrtui.training.lost import LONGEST, end_of
+from lrtui.training.exit_cause import LONGEST, end_of
 
 BEGIN = ("import ctypes, faulthandler, os, signal, sys\nfaulthandler.enable(2, all_threads=False)\n"
          "print('epoch 1', file=sys.stderr)\n")

@@ -4,9 +4,9 @@ import pytest
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.events import Planned
-from lrtui.core.protocol.launch_protocol import Request
+from lrtui.core.protocol.launch_protocol import LaunchRequest
 from lrtui.core.scenario import scenario_file
-from lrtui.training.scout import answer
+from lrtui.training.preflight import answer
 
 from .conftest import HERE, column, make_race, train
 
@@ -79,31 +79,31 @@ def test_what_is_not_there_is_refused_with_one_clear_error(schedule, words):
 ])
 def test_what_only_running_it_can_tell_is_refused_at_the_start(schedule, words):
     race = race_with(schedule)
-    assert not answer(Request("preview", race)).error  # the picker does not run it
-    said = answer(Request("start", race))
+    assert not answer(LaunchRequest("preview", race)).error  # the picker does not run it
+    said = answer(LaunchRequest("start", race))
     assert words in said.error
     assert "lane A" in said.error
     assert said.hint.startswith("expected ")
 
 
 def test_one_that_is_a_metric_scheduler_needs_validation_and_epochs_too():
-    assert "looks at the validation loss, and" in answer(Request("start", race_with("own_schedules.py:Waits"))).error
+    assert "looks at the validation loss, and" in answer(LaunchRequest("start", race_with("own_schedules.py:Waits"))).error
     validated = {"task": "Validated"}
-    assert not answer(Request("start", make_race([{"schedule": "own_schedules.py:Waits"}], **validated))).error
+    assert not answer(LaunchRequest("start", make_race([{"schedule": "own_schedules.py:Waits"}], **validated))).error
     by_batch = make_race([{"schedule": {"name": "own_schedules.py:Waits", "interval": "batch"}}], **validated)
-    assert "looks at an epoch's loss" in answer(Request("start", by_batch)).error
+    assert "looks at an epoch's loss" in answer(LaunchRequest("start", by_batch)).error
 
 
 @pytest.mark.parametrize("schedule", ["own_schedules.py:Refuses", "LambdaLR(lr_lambda='own_schedules.py:halves')"])
 def test_a_preview_does_not_run_own_code_and_says_so(schedule):
-    (shown,) = answer(Request("preview", race_with(schedule))).previews
+    (shown,) = answer(LaunchRequest("preview", race_with(schedule))).previews
     assert shown.steps == shown.rates == []
     assert shown.known == 0
     assert shown.unknown.endswith("is your own code: its rates are known when it runs")
 
 
 def test_whoever_names_it_may_have_it_run():
-    (shown,) = answer(Request("preview", race_with("own_schedules.py:Gentle"), steps_per_epoch=3, own_code=True)).previews
+    (shown,) = answer(LaunchRequest("preview", race_with("own_schedules.py:Gentle"), steps_per_epoch=3, own_code=True)).previews
     assert shown.rates == pytest.approx([LR, LR / 2, LR / 4])
     assert shown.steps == [0, 3, 6]
 

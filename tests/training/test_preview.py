@@ -9,7 +9,7 @@ import torch
 
 from lrtui.core.protocol.events import Planned, Started
 from lrtui.training.preview import EXACT, MOST, preview, thinned
-from lrtui.training.schedules import Horizon
+from lrtui.training.schedules import TrainingLength
 from lrtui.training.session import Training
 
 from .conftest import column, make_race, train
@@ -30,7 +30,7 @@ def planned(events):
 
 
 def test_schedules_by_the_epoch_are_looked_at_by_the_epoch():
-    shown = preview(lane_with("ExponentialLR(gamma=0.999)"), Horizon(4_000_000, 4000), 1000, seconds=60)
+    shown = preview(lane_with("ExponentialLR(gamma=0.999)"), TrainingLength(4_000_000, 4000), 1000, seconds=60)
     assert len(shown.steps) == 4000
     assert shown.known == shown.total == 4_000_000
     assert rate_at(shown, 3_999_999) == pytest.approx(LR * 0.999**3999)
@@ -55,7 +55,7 @@ JUMPING = {
 def test_a_long_schedule_by_the_batch_is_looked_at_here_and_there_and_is_true_there(schedule):
     name = schedule.partition("(")[0]
     spec = scenario_table(schedule) if name != "cosine" else schedule
-    shown = preview(lane_with(spec), Horizon(1_000_000, 100), 10_000, seconds=60)
+    shown = preview(lane_with(spec), TrainingLength(1_000_000, 100), 10_000, seconds=60)
     assert shown.cut is None
     assert len(shown.steps) <= EXACT + 2
     for step, rate in list(zip(shown.steps, shown.rates, strict=True))[1:]:
@@ -72,21 +72,22 @@ def scenario_table(call):
 
 def test_what_cannot_jump_ends_where_the_time_is_over():
     slow = {"name": "ChainedScheduler", "interval": "batch", "schedulers": ["ExponentialLR(gamma=0.9999)"]}
-    shown = preview(lane_with(slow), Horizon(1_000_000, 100), 10_000, seconds=0)
+    shown = preview(lane_with(slow), TrainingLength(1_000_000, 100), 10_000, seconds=0)
     assert shown.cut == shown.known == 2
     assert shown.failure == ""
     assert len(shown.steps) == 2
 
 
 def test_where_a_long_one_fails_is_found_to_the_step():
-    shown = preview(lane_with("OneCycleLR(total_steps=777777)"), Horizon(1_000_000, 100), 10_000, seconds=60)
+    shown = preview(lane_with("OneCycleLR(total_steps=777777)"), TrainingLength(1_000_000, 100), 10_000, seconds=60)
     assert shown.cut == 777_778
     assert "total" in shown.failure
     assert shown.steps[-1] <= 777_777
 
 
 def test_many_changes_are_thinned_and_no_extreme_is_lost():
-    shown = preview(lane_with({"name": "CyclicLR", "base_lr": 0.01, "step_size_up": 3}), Horizon(5000, 50), 100, seconds=60)
+    lane = lane_with({"name": "CyclicLR", "base_lr": 0.01, "step_size_up": 3})
+    shown = preview(lane, TrainingLength(5000, 50), 100, seconds=60)
     few = thinned(shown)
     assert len(shown.steps) > MOST >= len(few.steps)
     assert min(few.rates) == min(shown.rates)
@@ -97,9 +98,9 @@ def test_many_changes_are_thinned_and_no_extreme_is_lost():
 
 
 def test_the_momentum_it_will_make_is_told_beside_what_was_asked_for():
-    assert preview(lane_with("OneCycleLR"), Horizon(20, 2), 10).momentum == pytest.approx((0.0, 0.85, 0.95), abs=1e-3)
-    assert preview(lane_with("StepLR(step_size=2)", "Adam"), Horizon(20, 2), 10).momentum == (0.9, 0.9, 0.9)
-    assert preview(lane_with("OneCycleLR", "Adagrad"), Horizon(20, 2), 10).momentum is None
+    assert preview(lane_with("OneCycleLR"), TrainingLength(20, 2), 10).momentum == pytest.approx((0.0, 0.85, 0.95), abs=1e-3)
+    assert preview(lane_with("StepLR(step_size=2)", "Adam"), TrainingLength(20, 2), 10).momentum == (0.9, 0.9, 0.9)
+    assert preview(lane_with("OneCycleLR", "Adagrad"), TrainingLength(20, 2), 10).momentum is None
 
 
 def test_the_plan_comes_right_after_the_start_and_is_what_is_applied():

@@ -1,4 +1,4 @@
-"""What comes back: lanes and commands after a crew or a trainer was lost at an awkward moment."""
+"""What comes back: lanes and commands after a supervisor or a trainer was lost at an awkward moment."""
 
 import os
 import signal
@@ -8,30 +8,36 @@ from functools import partial
 import msgspec
 import pytest
 
-from lrtui.client.launcher import Crew as Launched
+from lrtui.client.launcher import Launcher as Launched
 from lrtui.client.lr_finder import Finder, plan
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.protocol.commands import REFUSED, Add, Fork, Keep, Pause, Rewind, ScaleRate, SetFactor
+from lrtui.core.protocol.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, TakeSnapshot
 from lrtui.core.protocol.events import Alerted, Column, Ended, Joined, Noted, RateChanged, Rewound, Started, Steps
-from lrtui.core.results.successive_halving import Rungs
+from lrtui.core.results.successive_halving import SuccessiveHalving
 from lrtui.core.scenario.scenario_file import load
-from lrtui.core.scenario.spec import Relegation
+from lrtui.core.scenario.spec import Pruning
 from lrtui.store import recorder as recorder_module, snapshots
 from lrtui.store.past import past
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
-from lrtui.training import crew as crew_module, keeper as keeper_module, snapshot, trainer as trainer_module, turn as turn_module
-from lrtui.training.alerts import Announcer
-from lrtui.training.berth import Berth
-from lrtui.training.crew import RESTARTS, Crew
-from lrtui.training.joining import Joining
+from lrtui.training import (
+    lane_runner as turn_module,
+    snapshot,
+    snapshot_writer as keeper_module,
+    supervisor as supervisor_module,
+    trainer as trainer_module,
+)
+from lrtui.training.alert_hook import AlertHook
+from lrtui.training.lane_assignment import LaneAssignment
+from lrtui.training.pending_lane import PendingLane
 from lrtui.training.session import Training
+from lrtui.training.supervisor import RESTARTS, Launcher
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .conftest import column, make_race, train
-from .test_crew import Watcher, pids, start
 from .test_hands_on import LANE, finish, kept, latest, of_kind, run_to, turn_of
+from .test_supervisor import Watcher, pids, start
 
 pytestmark = pytest.mark.xdist_group("crew")
 
@@ -43,13 +49,13 @@ def deferred(monkeypatch):
     monkeypatch.setattr(turn_module, "Training", partial(Training, deferred=True))
 
 
-def fork_of(race, folder, step=5, **berth):
+def fork_of(race, folder, step=5, **assignment):
     """Lane B, which begins with a snapshot that A has left."""
     parent, _ = turn_of(race, folder)
-    run_to(parent, step).obey(Keep(lane=0))
+    run_to(parent, step).obey(TakeSnapshot(lane=0))
     kept(parent, folder)
     snapshots.adopt(snapshots.listing(folder, "A")[0], folder, "B", "fork")
-    return turn_of(race, folder, Berth(1, "cpu", "last", born=step, **berth))
+    return turn_of(race, folder, LaneAssignment(1, "cpu", "last", born=step, **assignment))
 
 
 class TestTheDialOfALaneThatWasLost:
@@ -81,19 +87,19 @@ class TestTheDialOfALaneThatWasLost:
     def test_it_says_once_where_the_dial_stood_in_the_end_and_nothing_that_was_before(self, tmp_path):
         race = make_race([LANE])
         turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 5).obey(Keep(lane=0))
+        run_to(turn, 5).obey(TakeSnapshot(lane=0))
         kept(turn, tmp_path)
         changes = ((5, 2.0), (5, 3.0), (7, 4.0), (7, 5.0))
-        again, tape = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=changes))
+        again, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
         run_to(again, 8)
         assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [(5, 3.0), (7, 5.0)]
 
     def test_whoever_turns_it_then_is_not_overruled_by_what_was_done_before_the_loss(self, tmp_path):
         race = make_race([LANE])
         turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 5).obey(Keep(lane=0))
+        run_to(turn, 5).obey(TakeSnapshot(lane=0))
         kept(turn, tmp_path)
-        again, tape = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=((8, 2.0),)))
+        again, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=((8, 2.0),)))
         run_to(again, 6).obey(SetFactor(lane=0, factor=0.25))
         finish(again)
         assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [(5, 1.0), (6, 0.25)]
@@ -101,7 +107,7 @@ class TestTheDialOfALaneThatWasLost:
     def test_the_lower_rate_of_a_rewind_outlasts_the_process(self, tmp_path):
         race = make_race([LANE])
         turn, tape = turn_of(race, tmp_path)
-        run_to(turn, 5).obey(Keep(lane=0))
+        run_to(turn, 5).obey(TakeSnapshot(lane=0))
         run_to(turn, 7).obey(Rewind(lane=0, by=0.5))
         run_to(turn, 6)
         run = create_run(tmp_path / "runs", race)
@@ -109,7 +115,7 @@ class TestTheDialOfALaneThatWasLost:
         writer.append([row(event) for event in tape.events])
         writer.close()
         changes = tuple((change.step, change.factor) for change in past(run)[0].changes)
-        again, more = turn_of(race, tmp_path, Berth(0, "cpu", "last", "recovered", changes=changes))
+        again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
         finish(again)
         assert {event.factor for event in of_kind(more, RateChanged)} == {0.5}
         assert latest(tape.events + more.events, "applied_lr")[5:7] == [0.0025, 0.0025]
@@ -127,7 +133,7 @@ class TestForks:
         writer.close()
         lane = past(run)[1]
         assert (lane.born, lane.steps, lane.changes) == (0, 0, ())
-        again, more = turn_of(race, tmp_path, Berth(1, "cpu", "last", "recovered", born=lane.born))
+        again, more = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", "recovered", born=lane.born))
         finish(again)
         assert column(more.events) == column(train(race, 1))
 
@@ -139,48 +145,48 @@ class TestForks:
         assert "no sound snapshot" in tape.events[-1].error
         assert not of_kind(tape, Steps)
 
-    def test_what_a_crew_left_behind_that_was_killed_before_it_told_of_the_lane_is_not_taken_for_it(self, tmp_path):
+    def test_what_a_supervisor_left_behind_that_was_killed_before_it_told_of_the_lane_is_not_taken_for_it(self, tmp_path):
         race = make_race([LANE])
         run = create_run(tmp_path, race)
         turn, _ = turn_of(race, run)
         for step in (3, 6):
-            run_to(turn, step).obey(Keep(lane=0))
+            run_to(turn, step).obey(TakeSnapshot(lane=0))
         kept(turn, run)
         early, late = snapshots.listing(run, "A")
         snapshots.adopt(late, run, "B", "fork")  # and there it was killed
         writer = Writer(run, "crew")
-        joining = Joining(writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0]))
+        joining = PendingLane(writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0]))
         assert joining.move(writer, run, race, lambda lane: True) is None
-        asked = next(number for number, command in writer.pending(0) if isinstance(command, Keep))
+        asked = next(number for number, command in writer.pending(0) if isinstance(command, TakeSnapshot))
         writer.acknowledge([(asked, early.path.name)])
         assert joining.move(writer, run, race, lambda lane: True).event.step == 3
         assert [one.step for one in snapshots.listing(run, "B")] == [3]
         writer.close()
 
-    def test_a_crew_and_its_trainers_killed_right_after_it_joined_lose_neither_the_lane_nor_its_rate(self, tmp_path):
+    def test_a_supervisor_and_its_trainers_killed_right_after_it_joined_lose_neither_the_lane_nor_its_rate(self, tmp_path):
         run = start(make_race([{"optimizer": "SGD", "lr": 0.01}], task="Slow", epochs=300), tmp_path)
         watcher = Watcher(run).see(lambda watcher: watcher.state.lanes[0].steps > 20, "some steps")
         writer = Writer(run, "viewer")
         number = writer.send(Fork(lane=0, child=msgspec.structs.replace(watcher.state.race.lanes[0], name="child"), rate=0.004))
-        crew = watcher.reader.crew()
+        supervisor = watcher.reader.supervisor()
         until(lambda: watcher.reader.results([number]), "the fork")
-        os.kill(crew.pid, signal.SIGKILL)
+        os.kill(supervisor.pid, signal.SIGKILL)
         for pid in pids(run, "trainer%"):
             os.kill(pid, signal.SIGKILL)
-        until(lambda: not watcher.reader.crew().alive(), "the crew to be gone")
+        until(lambda: not watcher.reader.supervisor().alive(), "the supervisor to be gone")
         Launched().resume(run)
         watcher.lanes.append([])
         watcher.see(lambda watcher: any(lane.steps > lane.born + 5 for lane in watcher.state.lanes[1:]), "the fork to go on")
         child = watcher.state.lanes[1]
         assert (child.applied_lr, child.status) == (pytest.approx(0.004), "running")
-        os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+        os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
         watcher.see_the_end()
         assert watcher.ends() == ["interrupted"] * 2
         writer.close()
 
 
 class TestWaysBack:
-    @pytest.mark.parametrize("command", [Pause(lane=0), Keep(lane=0)])
+    @pytest.mark.parametrize("command", [Pause(lane=0), TakeSnapshot(lane=0)])
     def test_a_bad_update_that_a_command_brings_to_light_is_followed_by_what_the_race_wants(self, command, deferred, tmp_path):
         race = make_race([HOT], on_nan="rewind")
         turn, tape = turn_of(race, tmp_path)
@@ -202,7 +208,7 @@ class TestWaysBack:
         race = make_race([LANE], on_nan="rewind", epochs=20)
         turn, tape = turn_of(race, tmp_path)
         for step in (3, 6, 9):
-            run_to(turn, step).obey(Keep(lane=0))
+            run_to(turn, step).obey(TakeSnapshot(lane=0))
             kept(turn, tmp_path)
             factor = turn._training.dial.factor
             turn._training.set_factor(1e18)
@@ -214,17 +220,17 @@ class TestWaysBack:
     def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(self, tmp_path):
         race = make_race([LANE], epochs=20)
         turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 2).obey(Keep(lane=0))
-        turn._keeper.pin("A", 2)  # an alert of old
-        run_to(turn, 6).obey(Keep(lane=0))
+        run_to(turn, 2).obey(TakeSnapshot(lane=0))
+        turn._snapshot_writer.pin("A", 2)  # an alert of old
+        run_to(turn, 6).obey(TakeSnapshot(lane=0))
         run_to(turn, 9)
-        turn._keeper.pin("A", 8)
+        turn._snapshot_writer.pin("A", 8)
         assert turn.obey(Rewind(lane=0)).startswith("back at step 6")
 
     def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(self, tmp_path, monkeypatch):
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
-        monkeypatch.setattr(turn._keeper, "settle", lambda: False)
+        monkeypatch.setattr(turn._snapshot_writer, "settle", lambda: False)
         assert turn.obey(Rewind(lane=0, to=0)).startswith(REFUSED)
         assert turn.steps == 3
 
@@ -236,11 +242,11 @@ class TestWhatCannotBeKept:
         def broken(state):
             raise RuntimeError("no memory for this")
         monkeypatch.setattr(keeper_module.snapshot, "encode", broken)
-        run_to(turn, 3).obey(Keep(lane=0), 7)
-        assert turn._keeper.settle(60.0)
+        run_to(turn, 3).obey(TakeSnapshot(lane=0), 7)
+        assert turn._snapshot_writer.settle(60.0)
         assert tape.results[7].startswith(REFUSED)
         monkeypatch.undo()
-        turn.obey(Keep(lane=0), 8)
+        turn.obey(TakeSnapshot(lane=0), 8)
         assert kept(turn, tmp_path) == [(3, "fork")]
 
     def test_a_lane_of_which_no_copy_can_be_made_goes_on_without(self, tmp_path, monkeypatch):
@@ -276,109 +282,109 @@ def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp
     writer.close()
 
 
-def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_crew_for_ever(monkeypatch):
+def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_supervisor_for_ever(monkeypatch):
     exits, slept = [], []
     monkeypatch.setattr(trainer_module, "signal", types.SimpleNamespace(
         signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None))
     monkeypatch.setattr(trainer_module.multiprocessing, "parent_process", lambda: types.SimpleNamespace(join=lambda: None))
     monkeypatch.setattr(trainer_module.time, "sleep", slept.append)
     monkeypatch.setattr(trainer_module.os, "_exit", exits.append)
-    leave = trainer_module.Leave(types.SimpleNamespace(wake=lambda: None))
+    leave = trainer_module.ShutdownRequest(types.SimpleNamespace(wake=lambda: None))
     until(lambda: exits, "the end")
-    assert (leave.why, exits, slept) == ("the crew is gone", [1], [trainer_module.ORPHAN_S])
+    assert (leave.why, exits, slept) == ("the supervisor is gone", [1], [trainer_module.ORPHAN_S])
 
 
-def outpost(*lanes):
+def trainer_process(*lanes):
     """A trainer that has been killed, and not been seen to yet."""
-    return types.SimpleNamespace(berths=[Berth(index, "cpu") for index in lanes], exitcode=-9, sentinel=None,
+    return types.SimpleNamespace(assignments=[LaneAssignment(index, "cpu") for index in lanes], exitcode=-9, sentinel=None,
                                  tell=lambda number: None)
 
 
-class TestTheCrew:
+class TestTheSupervisor:
     @pytest.fixture
-    def crew(self, tmp_path, monkeypatch):
+    def supervisor(self, tmp_path, monkeypatch):
         """One whose trainers are only noted."""
-        monkeypatch.setattr(crew_module, "signal", types.SimpleNamespace(
+        monkeypatch.setattr(supervisor_module, "signal", types.SimpleNamespace(
             signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None, Signals=signal.Signals))
         race = make_race([LANE, LANE, LANE])
-        made = Crew(create_run(tmp_path, race), race)
+        made = Launcher(create_run(tmp_path, race), race)
         made._devices = ["cpu"] * 3
         made.sent = []
         monkeypatch.setattr(made, "_send_out", made.sent.append)
         return made
 
-    def say(self, crew, *events):
-        crew._writer.append([row(event) for event in events])
+    def say(self, supervisor, *events):
+        supervisor._writer.append([row(event) for event in events])
 
-    def test_it_ends_when_it_is_told_to_though_a_fork_is_on_its_way(self, crew):
-        number = crew._writer.send(Fork(lane=0, child=crew.race.lanes[0]))
-        crew._trainers[0] = outpost(0)
-        assert crew._hear()
-        assert crew._joining
-        crew._asked_to_stop(signal.SIGTERM, None)
-        crew.see_through()
-        assert next(one for one, _ in crew._writer.pending(0)) == number  # for whoever takes the run up again
-        crew._writer.close()
+    def test_it_ends_when_it_is_told_to_though_a_fork_is_on_its_way(self, supervisor):
+        number = supervisor._writer.send(Fork(lane=0, child=supervisor.race.lanes[0]))
+        supervisor._trainers[0] = trainer_process(0)
+        assert supervisor._hear()
+        assert supervisor._pending
+        supervisor._asked_to_stop(signal.SIGTERM, None)
+        supervisor.see_through()
+        assert next(one for one, _ in supervisor._writer.pending(0)) == number  # for whoever takes the run up again
+        supervisor._writer.close()
 
-    def test_it_does_not_end_before_it_has_read_what_is_asked_of_it(self, crew, monkeypatch):
-        number = crew._writer.send(Pause(lane=7))
-        real, tries = crew._writer.pending, []
+    def test_it_does_not_end_before_it_has_read_what_is_asked_of_it(self, supervisor, monkeypatch):
+        number = supervisor._writer.send(Pause(lane=7))
+        real, tries = supervisor._writer.pending, []
 
         def locked(after):
             tries.append(after)
             if len(tries) < 3:
                 raise StoreUnavailable("locked")
             return real(after)
-        monkeypatch.setattr(crew._writer, "pending", locked)
-        crew.see_through()
-        assert crew._writer.results([number]) == {number: REFUSED + "there is no such lane"}
-        crew._writer.close()
+        monkeypatch.setattr(supervisor._writer, "pending", locked)
+        supervisor.see_through()
+        assert supervisor._writer.results([number]) == {number: REFUSED + "there is no such lane"}
+        supervisor._writer.close()
 
-    def test_no_lane_joins_twice_where_the_record_fails_over_the_next_one(self, crew, monkeypatch):
+    def test_no_lane_joins_twice_where_the_record_fails_over_the_next_one(self, supervisor, monkeypatch):
         for name in ("one", "two"):
-            crew._writer.send(Add(lane=-1, child=msgspec.structs.replace(crew.race.lanes[0], name=name)))
-        real, flushes = crew._writer.flush, []
+            supervisor._writer.send(Add(lane=-1, child=msgspec.structs.replace(supervisor.race.lanes[0], name=name)))
+        real, flushes = supervisor._writer.flush, []
 
         def full(rows, results=()):
             flushes.append(rows)
             if len(flushes) == 2:
                 raise StoreUnavailable("full")
             real(rows, results)
-        monkeypatch.setattr(crew._writer, "flush", full)
-        assert not crew._hear()
-        assert crew._hear()
-        assert [lane.name for lane in crew.race.lanes[3:]] == ["one", "two"]
-        assert [one.lane.name for one in past(crew._writer.run)[3:]] == ["one", "two"]
-        assert len(crew.sent) == 2
+        monkeypatch.setattr(supervisor._writer, "flush", full)
+        assert not supervisor._hear()
+        assert supervisor._hear()
+        assert [lane.name for lane in supervisor.race.lanes[3:]] == ["one", "two"]
+        assert [one.lane.name for one in past(supervisor._writer.run)[3:]] == ["one", "two"]
+        assert len(supervisor.sent) == 2
 
-    def test_a_way_back_that_kills_each_trainer_is_refused_in_the_end(self, crew):
-        self.say(crew, Ended(lane=1, step=5, reason="nan"))
-        number = crew._writer.send(Rewind(lane=1))
+    def test_a_way_back_that_kills_each_trainer_is_refused_in_the_end(self, supervisor):
+        self.say(supervisor, Ended(lane=1, step=5, reason="nan"))
+        number = supervisor._writer.send(Rewind(lane=1))
         for _ in range(RESTARTS + 2):
-            crew._hear()
-        assert len(crew.sent) == RESTARTS + 1
-        assert "its process was lost" in crew._writer.results([number])[number]
+            supervisor._hear()
+        assert len(supervisor.sent) == RESTARTS + 1
+        assert "its process was lost" in supervisor._writer.results([number])[number]
 
-    def test_lanes_that_were_lost_together_twice_go_on_apart(self, crew):
+    def test_lanes_that_were_lost_together_twice_go_on_apart(self, supervisor):
         started = [Started(lane=index, device="cpu", steps_per_epoch=4, total_steps=12, parameters=1, init_checksum="",
                            batch_checksum="", intra_op_threads=1, validated=False) for index in range(3)]
-        self.say(crew, *started)
+        self.say(supervisor, *started)
         for number, expected in enumerate([[[0, 1, 2]], [[0], [1], [2]]]):
-            crew._trainers[number] = outpost(0, 1, 2)
-            assert crew._took_leave(number, -9)
-            assert [[berth.index for berth in berths] for berths in crew.sent] == expected
-            crew.sent.clear()
+            supervisor._trainers[number] = trainer_process(0, 1, 2)
+            assert supervisor._took_leave(number, -9)
+            assert [[assignment.index for assignment in assignments] for assignments in supervisor.sent] == expected
+            supervisor.sent.clear()
 
-    def test_the_alerts_of_the_crew_before_it_are_not_announced_again(self, crew):
-        self.say(crew, Alerted(lane=0, step=1, kind="nan", text="old"))
-        announcer = Announcer("exit 0", crew.race, crew._writer)
-        announcer.pass_over()
-        announcer.look()
-        assert not announcer.busy
+    def test_the_alerts_of_the_supervisor_before_it_are_not_announced_again(self, supervisor):
+        self.say(supervisor, Alerted(lane=0, step=1, kind="nan", text="old"))
+        alert_hook = AlertHook("exit 0", supervisor.race, supervisor._writer)
+        alert_hook.pass_over()
+        alert_hook.look()
+        assert not alert_hook.busy
 
 
-def test_relegation_goes_on_after_a_race_was_taken_up_again():
-    rungs = Rungs(Relegation(rungs=(0.1, 0.5), keep=0.5), 2)
+def test_pruning_goes_on_after_a_race_was_taken_up_again():
+    rungs = SuccessiveHalving(Pruning(rungs=(0.1, 0.5), keep=0.5), 2)
 
     def started(lane, first=0):
         return Started(lane=lane, device="cpu", steps_per_epoch=10, total_steps=20, parameters=1, init_checksum="",

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from lrtui.core.errors import ScenarioError
-from lrtui.core.protocol.launch_protocol import Request
+from lrtui.core.protocol.launch_protocol import LaunchRequest
 from lrtui.core.scenario import catalogue, scenario_file
+from lrtui.training.preflight import answer
 from lrtui.training.preview import dummy
-from lrtui.training.schedules import Horizon, Schedule
-from lrtui.training.scout import answer
+from lrtui.training.schedules import Schedule, TrainingLength
 
 LR = 0.1
 LEAVES = [name for name in catalogue.schedules() if name not in catalogue.COMPOSITE]
@@ -70,7 +70,7 @@ def lane_of(schedule, optimizer="SGD", **budget):
 def stepped(lane, steps, each):
     """The rates of the first `steps` steps by stepping the scheduler as the loop does, up to a failure; (rates, failed at)."""
     optimizer = dummy(lane)
-    schedule, rates = Schedule(lane.schedule, optimizer, LR, Horizon(steps, math.ceil(steps / each))), []
+    schedule, rates = Schedule(lane.schedule, optimizer, LR, TrainingLength(steps, math.ceil(steps / each))), []
     for step in range(steps):
         rate = float(optimizer.param_groups[0]["lr"])
         if not math.isfinite(rate):
@@ -100,7 +100,7 @@ def test_what_is_said_of_any_schedule_is_a_refusal_in_one_line_or_the_truth(sche
             assert one_clear_line(race.message), race.message
             assert race.message.startswith("race.toml: lane 1.schedule")
             return
-        said = answer(Request("preview", race, steps_per_epoch=3))
+        said = answer(LaunchRequest("preview", race, steps_per_epoch=3))
         if said.error:
             assert one_clear_line(said.error), said.error
             assert "could not be previewed" not in said.error
@@ -123,7 +123,7 @@ def test_what_is_said_of_any_schedule_is_a_refusal_in_one_line_or_the_truth(sche
 def test_what_is_shown_of_a_long_schedule_by_jumping_is_what_stepping_gives(schedule):
     """A preview of many steps jumps; the schedules of torch have other formulas for that."""
     race = lane_of(schedule + ", interval='batch')", steps=6000)
-    (preview,) = answer(Request("preview", race, steps_per_epoch=100)).previews
+    (preview,) = answer(LaunchRequest("preview", race, steps_per_epoch=100)).previews
     rates, failed = stepped(race.lanes[0], 6000, 100)
     assert failed is None
     for at, rate in zip(preview.steps, preview.rates, strict=True):
@@ -188,7 +188,7 @@ def test_a_refusal_names_the_line_of_the_file(tmp_path):
      "fails after 8 of 10 epochs (it gives a rate that is not a number)"),
 ])
 def test_what_can_be_done_but_was_hardly_meant_is_told_with_true_numbers(schedule, words):
-    (preview,) = answer(Request("preview", lane_of(schedule), steps_per_epoch=3)).previews
+    (preview,) = answer(LaunchRequest("preview", lane_of(schedule), steps_per_epoch=3)).previews
     assert words in " ".join(preview.warnings)
     assert all(map(one_clear_line, preview.warnings))
 
@@ -198,6 +198,6 @@ def test_what_can_be_done_but_was_hardly_meant_is_told_with_true_numbers(schedul
     ("polynomial(lr_end=0.2)", "lr_end = 0.2 is not below lr = 0.1"),
 ])
 def test_what_only_the_budget_or_the_rate_shows_is_refused_before_the_start(schedule, words):
-    said = answer(Request("preview", lane_of(schedule), steps_per_epoch=3))
+    said = answer(LaunchRequest("preview", lane_of(schedule), steps_per_epoch=3))
     assert words in said.error
     assert said.hint.startswith("expected")

@@ -11,7 +11,7 @@ from lrtui.core.protocol.events import Ended, Evaluated
 from lrtui.core.scenario import catalogue, scenario_file
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.preview import preview
-from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.schedules import Schedule, TrainingLength
 from lrtui.training.session import horizon
 
 from .conftest import column, make_race, train
@@ -159,7 +159,7 @@ def test_a_preview_shows_what_the_loop_applies(name, interval):
 
 def test_a_preview_of_a_schedule_that_wants_a_rising_metric_shows_one_that_rises():
     race = race_with({"name": "ReduceLROnPlateau", "mode": "max", "patience": 0})
-    assert preview(race.lanes[0], Horizon(STEPS, EPOCHS), STEPS_PER_EPOCH).rates == [LR]
+    assert preview(race.lanes[0], TrainingLength(STEPS, EPOCHS), STEPS_PER_EPOCH).rates == [LR]
 
 
 def test_a_lane_without_a_schedule_keeps_its_rate():
@@ -221,7 +221,8 @@ def test_a_metric_that_is_not_finite_is_not_fed_to_reduce_on_plateau():
 @pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf])
 def test_the_best_metric_of_reduce_on_plateau_stays_what_it_was(metric):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
-    schedule = Schedule(ScheduleSpec("ReduceLROnPlateau", "epoch", {"patience": 0, "factor": 0.5}), optimizer, LR, Horizon(9, 9))
+    spec = ScheduleSpec("ReduceLROnPlateau", "epoch", {"patience": 0, "factor": 0.5})
+    schedule = Schedule(spec, optimizer, LR, TrainingLength(9, 9))
     rates = []
     for value in (1.0, metric, 0.5, metric, 0.9):
         schedule.after_epoch(value)

@@ -111,7 +111,7 @@ class TestTheSameBitForBit:
             for event in train_lane(training):
                 seen += event is None
                 if seen == 3:  # beyond a validation, which begins anew each time
-                    moment = told.extend(training.probe.seal()) or training
+                    moment = told.extend(training.step_recorder.seal()) or training
                     state = snapshot.decode(snapshot.encode(training.state_dict()))
                     break
                 told += [event] if event is not None else []
@@ -165,9 +165,9 @@ class TestTheBytes:
 
     def captured(self, training, steps=3):
         loop = train_lane(training)
-        while training.probe.step < steps:
+        while training.step_recorder.step < steps:
             next(loop)
-        training.probe.seal()
+        training.step_recorder.seal()
         return training.state_dict(), loop
 
     def test_a_capture_is_a_copy_of_its_moment(self):
@@ -243,9 +243,9 @@ class TestWhatCannotBeKept:
     def test_a_schedule_that_keeps_its_state_to_itself_leaves_the_lane_without_snapshots(self, schedule, message):
         training = Training(exact_race({"schedule": schedule}), 0, CPU)
         loop = train_lane(training)
-        while training.probe.step < 2:
+        while training.step_recorder.step < 2:
             next(loop)
-        training.probe.seal()
+        training.step_recorder.seal()
         with pytest.raises(LrtuiError, match=message):
             training.state_dict()
         assert list(loop)[-1].reason == "finished"  # and goes on as if nobody had asked

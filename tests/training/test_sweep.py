@@ -14,7 +14,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Steps
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.loop import train_lane
-from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.schedules import Schedule, TrainingLength
 from lrtui.training.session import Training
 
 from .conftest import column, make_race, train
@@ -37,7 +37,7 @@ def test_the_rates_are_a_geometric_row_from_end_to_end():
 def test_the_ratios_of_param_groups_are_kept():
     weights = [nn.Parameter(torch.zeros(1)) for _ in range(2)]
     optimizer = torch.optim.SGD([{"params": [weights[0]], "lr": 0.1}, {"params": [weights[1]], "lr": 0.001}], lr=0.1)
-    schedule = Schedule(ScheduleSpec("range-test", "batch", {"to": 10.0}), optimizer, 0.1, Horizon(30, 1))
+    schedule = Schedule(ScheduleSpec("range-test", "batch", {"to": 10.0}), optimizer, 0.1, TrainingLength(30, 1))
     for _ in range(29):
         optimizer.step()
         schedule.after_batch()

@@ -14,12 +14,12 @@ from lrtui.store import snapshots
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run
-from lrtui.training import turn as turn_module
-from lrtui.training.berth import Berth
-from lrtui.training.keeper import Keeper
+from lrtui.training import lane_runner as turn_module
+from lrtui.training.lane_assignment import LaneAssignment
+from lrtui.training.lane_runner import LaneRunner
 from lrtui.training.session import Training
-from lrtui.training.trainer import take_turns
-from lrtui.training.turn import Turn
+from lrtui.training.snapshot_writer import SnapshotWriter
+from lrtui.training.trainer import run_round_robin
 
 from .conftest import column, make_race, train
 
@@ -58,10 +58,10 @@ class Tape:
         return [event for event in self.events if event.lane == lane]
 
 
-def turns_of(race, tape, folder, berths=None):
-    keeper = Keeper(folder, tape, race.snapshots, len(race.lanes))
-    berths = berths or [Berth(index, "cpu") for index in range(len(race.lanes))]
-    return [Turn(race, berth, folder, tape, keeper) for berth in berths]
+def turns_of(race, tape, folder, assignments=None):
+    snapshot_writer = SnapshotWriter(folder, tape, race.snapshots, len(race.lanes))
+    assignments = assignments or [LaneAssignment(index, "cpu") for index in range(len(race.lanes))]
+    return [LaneRunner(race, assignment, folder, tape, snapshot_writer) for assignment in assignments]
 
 
 def numbers(events):
@@ -103,8 +103,8 @@ def record(race, path, commands=()):
     writer.close()
     recorder = Recorder(run, "trainer 0", set(range(len(race.lanes))))
     turns = turns_of(race, recorder, run)
-    take_turns({turn.index: turn for turn in turns}, recorder, Staying())
-    turns[0]._keeper.close(10.0)
+    run_round_robin({turn.index: turn for turn in turns}, recorder, Staying())
+    turns[0]._snapshot_writer.close(10.0)
     recorder.close()
     reader = Reader(run)
     events = reader.poll(budget_s=60.0)
@@ -299,7 +299,7 @@ def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     turn.leave("SIGTERM")
     assert seen_whole(tape.events) == steps > 0
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
-    turn._keeper.settle()
+    turn._snapshot_writer.settle()
     assert [(kept.step, kept.tag) for kept in snapshots.listing(tmp_path, "A")] == [(steps, "stop")]
 
 

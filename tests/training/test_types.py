@@ -93,7 +93,8 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(name):
             steps += 1
             if steps == 4:
                 break
-    before += [loss for event in training.probe.seal() if isinstance(event, Steps) for loss in event.values("loss").tolist()]
+    before += [loss for event in training.step_recorder.seal() if isinstance(event, Steps)
+               for loss in event.values("loss").tolist()]
     state = snapshot.decode(snapshot.encode(training.state_dict()))
     again = Training(race, 0, CPU, snapshot=state)
     after = column([event for event in train_lane(again) if event is not None])

@@ -6,10 +6,10 @@ import re
 import pytest
 import torch
 
-from lrtui.core.protocol.launch_protocol import Request
+from lrtui.core.protocol.launch_protocol import LaunchRequest
 from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import train_lane
-from lrtui.training.scout import answer
+from lrtui.training.preflight import answer
 from lrtui.training.session import Training
 
 from .conftest import column, make_race, train
@@ -139,28 +139,29 @@ def told(request):
 @pytest.mark.parametrize("schedule", GOLDEN)
 def test_each_warning_says_what_will_happen_and_on_which_line_to_change_it(schedule, tmp_path):
     expected = [text if text.startswith(AT) else AT + text for text in GOLDEN[schedule]]
-    assert told(Request("preview", asked(tmp_path, schedule), steps_per_epoch=PER_EPOCH)) == expected
+    assert told(LaunchRequest("preview", asked(tmp_path, schedule), steps_per_epoch=PER_EPOCH)) == expected
 
 
 def test_the_start_of_a_race_is_told_the_same_as_the_picker(tmp_path):
     race = asked(tmp_path, '"OneCycleLR"')
-    assert told(Request("start", race, runs=str(tmp_path / "runs"))) == told(Request("preview", race)) == [ONE_CYCLE, MOMENTUM]
+    start = LaunchRequest("start", race, runs=str(tmp_path / "runs"))
+    assert told(start) == told(LaunchRequest("preview", race)) == [ONE_CYCLE, MOMENTUM]
     assert not (tmp_path / "runs").exists()
 
 
 def test_beta1_is_called_by_its_name(tmp_path):
-    _, second = told(Request("preview", asked(tmp_path, '"OneCycleLR"', optimizer='"AdamW"')))
+    _, second = told(LaunchRequest("preview", asked(tmp_path, '"OneCycleLR"', optimizer='"AdamW"')))
     assert "also moves beta1, asked for as 0.9, between 0.85 and 0.95" in second
 
 
 @pytest.mark.parametrize("optimizer", ["Adagrad", "Rprop", "Muon"])
 def test_no_word_of_momentum_where_there_is_none_to_move(optimizer, tmp_path):
-    assert told(Request("preview", asked(tmp_path, '"OneCycleLR"', optimizer=f'"{optimizer}"'))) == [ONE_CYCLE]
+    assert told(LaunchRequest("preview", asked(tmp_path, '"OneCycleLR"', optimizer=f'"{optimizer}"'))) == [ONE_CYCLE]
 
 
 @pytest.mark.parametrize("path", scenario_file.bundled(), ids=lambda path: path.stem)
 def test_bundled_scenarios_have_only_the_warnings_that_they_are_meant_to_have(path):
-    said = told(Request("preview", scenario_file.load(str(path))))
+    said = told(LaunchRequest("preview", scenario_file.load(str(path))))
     if path.stem != "schedules":
         assert said == []
         return
@@ -171,41 +172,41 @@ def test_bundled_scenarios_have_only_the_warnings_that_they_are_meant_to_have(pa
 
 def test_one_cycle_raises_when_it_was_said_to():
     race = make_race([{"optimizer": "SGD", "lr": 0.1, "schedule": "OneCycleLR(total_steps=7)"}], task="Plain", epochs=4)
-    (*_, runs_out) = told(Request("start", race))
+    (*_, runs_out) = told(LaunchRequest("start", race))
     assert "OneCycleLR has 7 steps and raises after 8 of 12 steps" in runs_out  # the check has run the task to count its batches
     training = Training(race, 0, torch.device("cpu"))
     with pytest.raises(ValueError, match="total steps"):
         list(train_lane(training))
-    assert training.probe.step == 7  # the eighth update was made, and its scheduler raised
+    assert training.step_recorder.step == 7  # the eighth update was made, and its scheduler raised
 
 
 def test_nothing_is_said_that_depends_on_a_guess():
     """The picker may not run a person's own task: how many steps an epoch has is not known."""
     race = make_race([{"lr": 0.1, "schedule": s} for s in (
         "OneCycleLR(total_steps=12, div_factor=5.0, cycle_momentum=False)", "cosine(warmup_steps=150)")], task="Plain", epochs=1)
-    assert told(Request("preview", race)) == []
+    assert told(LaunchRequest("preview", race)) == []
     by_epochs = make_race([{"lr": 0.1, "schedule": "CosineAnnealingLR(T_max=2)"}], task="Plain", epochs=5)
-    assert len(told(Request("preview", by_epochs))) == 1  # epochs are known
+    assert len(told(LaunchRequest("preview", by_epochs))) == 1  # epochs are known
 
 
 def test_a_metric_schedule_without_validation_is_refused_at_the_start_with_its_line(tmp_path):
     race = asked(tmp_path, '"ReduceLROnPlateau(patience=5)"', task='"straight-line"')
-    (said,) = told(Request("preview", race))
+    (said,) = told(LaunchRequest("preview", race))
     assert said.startswith(AT + "ReduceLROnPlateau looks at the validation loss, and the task has no validation data")
-    refused = answer(Request("start", race))
+    refused = answer(LaunchRequest("start", race))
     assert "race.toml:7: lane A: ReduceLROnPlateau" in refused.error
     assert "straight-line has no validation data" in refused.error
     assert refused.hint.startswith("expected a task whose dataset() gives a pair")
     flagged = scenario_file.load("linear", {"lanes.schedule": "ReduceLROnPlateau"})
-    assert "--schedule: lane A" in answer(Request("start", flagged)).error
+    assert "--schedule: lane A" in answer(LaunchRequest("start", flagged)).error
 
 
 def test_a_persons_own_task_is_looked_at_for_it_only_when_it_is_to_race():
     race = make_race([{"schedule": "ReduceLROnPlateau(patience=0)"}], task="Plain", epochs=5)
-    assert not answer(Request("preview", race)).error
-    assert "has no validation data" in answer(Request("start", race)).error
+    assert not answer(LaunchRequest("preview", race)).error
+    assert "has no validation data" in answer(LaunchRequest("start", race)).error
     validated = make_race([{"schedule": "ReduceLROnPlateau(patience=0)"}], task="Validated", epochs=5)
-    assert not answer(Request("start", validated)).error
+    assert not answer(LaunchRequest("start", validated)).error
 
 
 def test_a_library_user_is_told_too():
@@ -217,7 +218,7 @@ def test_a_library_user_is_told_too():
 def test_numbers_in_warnings_are_those_of_a_real_run(tmp_path):
     lane = {"optimizer": "SGD", "lr": 0.1, "schedule": "CosineAnnealingLR(T_max=3, eta_min=0.01)"}
     race = make_race([lane], task="Plain", epochs=5)
-    (said,) = told(Request("start", race))
+    (said,) = told(LaunchRequest("start", race))
     assert "0.01, after 3 of 5 epochs" in said
     last = 0.01 + 0.09 * (1 + math.cos(math.pi * 4 / 3)) / 2
     assert f"the last epoch has {last:.4g};" in said

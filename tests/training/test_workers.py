@@ -16,7 +16,7 @@ from . import tasks_of_other_data as tasks
 from .breaks import breaks, unequal
 from .conftest import column, other_race
 from .plain import plain_loop
-from .test_crew import Watcher, _nobody_stays, beginning, gone, pids, start  # noqa: F401  # one is a fixture
+from .test_supervisor import Watcher, _nobody_stays, beginning, gone, pids, start  # noqa: F401  # one is a fixture
 
 pytestmark = pytest.mark.xdist_group("crew")
 
@@ -77,7 +77,7 @@ def test_workers_die_with_a_trainer_that_is_killed_and_the_lane_goes_on(tmp_path
     watcher.see(lambda watcher: "lost" in [event.kind for event in watcher.lanes[0] if isinstance(event, Alerted)], "the alert")
     watcher.see(lambda watcher: watcher.state.lanes[0].status == "running" and len(pids(run, "trainer%")) == 2, "a new trainer")
     again = at_work(run, 3)
-    os.kill(watcher.reader.crew().pid, signal.SIGTERM)
+    os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
     watcher.see_the_end()
     for worker in again:
         until(lambda worker=worker: gone(worker), "the workers of a race that is interrupted to end")

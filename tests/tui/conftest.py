@@ -32,13 +32,13 @@ def _usual_look() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def over(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with a lane of each kind whose crew is long gone; tests only read it."""
+    """A run with a lane of each kind whose supervisor is long gone; tests only read it."""
     return make_run(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """A run of three lanes that are 60 steps far; its crew is this process."""
+    """A run of three lanes that are 60 steps far; its supervisor is this process."""
     return make_run(tmp_path, ("steady", "diverges", "paints"), done=60, live=True)
 
 

@@ -25,7 +25,7 @@ TRACEBACK = ('Traceback (most recent call last):\n  File "task.py", line 7, in l
 
 def make_run(runs: Path, kinds: tuple[str, ...] = KINDS, *, done: int = STEPS, title: str = "A fake race", live: bool = False,
              over: bool = True, **keys: object) -> Path:
-    """A run with a lane of each kind, each `done` steps far; `over` ends those that still race, `live` has a crew: us."""
+    """A run with a lane of each kind, each `done` steps far; `over` ends those that still race, `live` has a supervisor: us."""
     run = create_run(runs, make_race(kinds, title, **keys))
     writer = Writer(run, "crew")
     for index, kind in enumerate(kinds):
@@ -36,8 +36,8 @@ def make_run(runs: Path, kinds: tuple[str, ...] = KINDS, *, done: int = STEPS, t
     return run
 
 
-def without_crew(run: Path) -> Path:
-    """The same run; the process that was its crew is another one, which is gone."""
+def without_supervisor(run: Path) -> Path:
+    """The same run; the process that was its supervisor is another one, which is gone."""
     with sqlite3.connect(run / "run.db") as db:
         db.execute("UPDATE processes SET started = 1.0")
     db.close()

@@ -42,7 +42,7 @@ def test_lanes_of_one_trainer_say_that_they_share_its_log(tmp_path):
     assert found.note == "it has printed nothing"
 
 
-def test_a_lane_that_has_not_started_shows_what_the_crew_printed(tmp_path):
+def test_a_lane_that_has_not_started_shows_what_the_supervisor_printed(tmp_path):
     (tmp_path / "crew.log").write_text("no such device\n")
     found = Console(tmp_path).printed(race(""), race("").lanes[0])
     assert found.title == "crew.log: the lane has not started"

@@ -18,7 +18,7 @@ from lrtui.tui.screens.dialogs import Form, Question
 from lrtui.tui.screens.hands import undone
 from lrtui.tui.screens.race import RaceScreen
 
-from .fake_run import BEGAN, at, block, commands, make_race, make_run, say, without_crew
+from .fake_run import BEGAN, at, block, commands, make_race, make_run, say, without_supervisor
 from .viewer import Clock, Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -371,7 +371,7 @@ class TestLanesThatHaveEnded:
 
 
 class Revived:
-    """Stands for the crew that a viewer would start."""
+    """Stands for the supervisor that a viewer would start."""
 
     started: ClassVar[list[Path]] = []
     fails = ""
@@ -385,46 +385,46 @@ class Revived:
         pass
 
 
-class TestARaceWithoutItsCrew:
+class TestARaceWithoutItsSupervisor:
     @pytest.fixture(autouse=True)
-    def crew(self, monkeypatch: pytest.MonkeyPatch):
+    def supervisor(self, monkeypatch: pytest.MonkeyPatch):
         Revived.started, Revived.fails = [], ""
-        monkeypatch.setattr("lrtui.tui.screens.handkeys.Crew", Revived)
+        monkeypatch.setattr("lrtui.tui.screens.handkeys.Supervisor", Revived)
 
     @pytest.fixture
     def alone(self, tmp_path: Path) -> Path:
-        """A finished race whose crew has gone."""
-        return without_crew(make_run(tmp_path, ("steady", "explodes"), live=True))
+        """A finished race whose supervisor has gone."""
+        return without_supervisor(make_run(tmp_path, ("steady", "explodes"), live=True))
 
-    def test_a_rewind_is_filed_and_a_new_crew_started_for_it(self, alone):
+    def test_a_rewind_is_filed_and_a_new_supervisor_started_for_it(self, alone):
         with Viewer(alone.parent, alone) as viewer:
             viewer.look()
             viewer.press("2", "r", "enter")
-            viewer.until(lambda: Revived.started == [alone] and not viewer.screen.hands.reviving, "a new crew")
+            viewer.until(lambda: Revived.started == [alone] and not viewer.screen.hands.reviving, "a new supervisor")
             say(alone, Rewound(lane=1, at=at(300), step=20, why="rewound"))
             answer(alone, "back at step 20, rate 0.005")
             viewer.look()
             assert "B: back at step 20, rate 0.005" in viewer.text
             assert "1 of 2 lanes racing" in viewer.text
 
-    def test_where_no_crew_can_be_started_nothing_stays_behind(self, alone):
-        Revived.fails = "the crew did not start"
+    def test_where_no_supervisor_can_be_started_nothing_stays_behind(self, alone):
+        Revived.fails = "the supervisor did not start"
         with Viewer(alone.parent, alone) as viewer:
             viewer.look()
             viewer.press("f", "enter")
             viewer.until(lambda: viewer.toasts, "the reason")
-            assert viewer.toasts == ["not resumed: the crew did not start"]
+            assert viewer.toasts == ["not resumed: the supervisor did not start"]
         assert commands(alone) == []
 
     def test_ctrl_r_takes_up_an_interrupted_race(self, tmp_path):
-        run = without_crew(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        run = without_supervisor(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
         with Viewer(tmp_path, run) as viewer:
             viewer.screen.follower._looked = -math.inf
             viewer.look(2)
             assert "Ctrl+R resumes" in viewer.lines[0]
             assert f"lrtui resume {run.name}" in viewer.text
             viewer.press("ctrl+r")
-            viewer.until(lambda: Revived.started == [run] and not viewer.screen.hands.reviving, "a new crew")
+            viewer.until(lambda: Revived.started == [run] and not viewer.screen.hands.reviving, "a new supervisor")
             say(run, Rewound(lane=0, at=at(300), step=50, why="resumed"), Started(
                 lane=0, at=at(300), device="cpu", steps_per_epoch=20, total_steps=200, parameters=1, init_checksum="d4bb1f00",
                 batch_checksum="57259b00", intra_op_threads=1, validated=True, first=50))
@@ -432,7 +432,7 @@ class TestARaceWithoutItsCrew:
             assert "of 2 lanes racing" in viewer.lines[0]
 
     def test_the_dial_of_an_interrupted_race_names_the_way_on(self, tmp_path):
-        run = without_crew(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        run = without_supervisor(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
         with Viewer(tmp_path, run) as viewer:
             viewer.screen.follower._looked = -math.inf
             viewer.look(2)
@@ -446,7 +446,7 @@ class TestARaceWithoutItsCrew:
             assert viewer.toasts == ["every lane has ended: r rewinds, R restarts, f forks"]
         with Viewer(live.parent, live) as viewer:
             viewer.press("ctrl+r")
-            assert viewer.toasts == ["the race has its crew: there is nothing to resume"]
+            assert viewer.toasts == ["the race has its supervisor: there is nothing to resume"]
         assert Revived.started == []
 
 

@@ -15,7 +15,7 @@ from lrtui.core.protocol.events import Rewound
 from lrtui.terminal.settings import Settings
 from lrtui.tui import keynames, keys
 
-from .fake_run import at, make_run, say, without_crew
+from .fake_run import at, make_run, say, without_supervisor
 from .viewer import Viewer
 
 pytestmark = pytest.mark.usefixtures("clock", "_usual_look")
@@ -102,7 +102,7 @@ class TestSentences:
             assert viewer.toasts == ["A has ended: H rewinds, ] restarts, G forks"]
 
     def test_of_a_race_that_was_interrupted(self, tmp_path):
-        run = without_crew(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        run = without_supervisor(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
         with viewer_of(run) as viewer:
             viewer.screen.follower._looked = -math.inf
             viewer.look(2)

@@ -1,4 +1,4 @@
-"""The picker: what it lists, what typing and arrows do, and what Enter starts. The crew is a pretended one."""
+"""The picker: what it lists, what typing and arrows do, and what Enter starts. The supervisor is a pretended one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from lrtui.tui.screens.dialogs import Form, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
-from .fake_run import make_run, without_crew
+from .fake_run import make_run, without_supervisor
 from .viewer import Clock, Viewer
 
 NAMES = [path.stem for path in scenario_file.bundled()]
 
 
-class FakeCrew:
+class FakeSupervisor:
     """Says that it started what it was asked to start: a run that is there already."""
 
-    made: list[FakeCrew]
+    made: list[FakeSupervisor]
     run: Path
     troubles: list[LrtuiError]
     preview_trouble: LrtuiError | None
@@ -36,34 +36,34 @@ class FakeCrew:
     def __init__(self) -> None:
         self.started: list[Race] = []
         self.closed = False
-        FakeCrew.made.append(self)
+        FakeSupervisor.made.append(self)
 
     def preview(self, race: Race) -> list[Preview]:
-        if FakeCrew.preview_trouble:
-            raise FakeCrew.preview_trouble
+        if FakeSupervisor.preview_trouble:
+            raise FakeSupervisor.preview_trouble
         return [Preview([0, 50], [lane.lr, lane.lr / 100], 100) for lane in race.lanes]
 
     def start(self, race: Race, runs: Path) -> Path:
         self.started.append(race)
-        assert FakeCrew.patience.wait(30)
-        if FakeCrew.troubles:
-            raise FakeCrew.troubles.pop(0)
-        return FakeCrew.run
+        assert FakeSupervisor.patience.wait(30)
+        if FakeSupervisor.troubles:
+            raise FakeSupervisor.troubles.pop(0)
+        return FakeSupervisor.run
 
     def close(self) -> None:
         self.closed = True
 
 
 @pytest.fixture(autouse=True)
-def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeCrew]:
+def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeSupervisor]:
     """In the place of the real one; races "start" at once, in a working folder without scenarios."""
-    FakeCrew.made, FakeCrew.troubles, FakeCrew.preview_trouble = [], [], None
-    FakeCrew.run = make_run(tmp_path / "elsewhere", ("steady", "paints"), done=60)
-    FakeCrew.patience = threading.Event()
-    FakeCrew.patience.set()
-    monkeypatch.setattr("lrtui.tui.screens.picker.Crew", FakeCrew)
+    FakeSupervisor.made, FakeSupervisor.troubles, FakeSupervisor.preview_trouble = [], [], None
+    FakeSupervisor.run = make_run(tmp_path / "elsewhere", ("steady", "paints"), done=60)
+    FakeSupervisor.patience = threading.Event()
+    FakeSupervisor.patience.set()
+    monkeypatch.setattr("lrtui.tui.screens.picker.Supervisor", FakeSupervisor)
     monkeypatch.chdir(tmp_path)
-    return FakeCrew
+    return FakeSupervisor
 
 
 @pytest.fixture
@@ -107,16 +107,16 @@ class TestTheList:
         viewer.press(*"lr", "space", *"dial")
         assert listed(viewer) == ["lr-dial"]
 
-    def test_nothing_that_matches_is_said_and_enter_does_nothing(self, viewer, crew):
+    def test_nothing_that_matches_is_said_and_enter_does_nothing(self, viewer, supervisor):
         viewer.press(*"zzz", "enter", "down")
         assert listed(viewer) == []
         assert "nothing matches; Esc clears the filter" in viewer.text
-        assert not any(one.started for one in crew.made)
+        assert not any(one.started for one in supervisor.made)
 
-    def test_enter_is_about_what_was_typed_before_it_however_fast(self, viewer, crew):
+    def test_enter_is_about_what_was_typed_before_it_however_fast(self, viewer, supervisor):
         viewer.burst("optim\r")
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
-        assert [race.title for one in crew.made for race in one.started] == [scenario_file.load("optimizers").title]
+        assert [race.title for one in supervisor.made for race in one.started] == [scenario_file.load("optimizers").title]
 
     def test_arrows_go_over_headings_and_show_what_they_come_to(self, viewer):
         for name in NAMES[1:4]:
@@ -172,13 +172,13 @@ class TestTheCard:
         assert any(0x2800 < ord(sign) < 0x2900 for sign in viewer.text)
         assert "1e-4┤" in viewer.text or "1e-5┤" in viewer.text
 
-    def test_what_torch_refuses_is_said_in_its_place(self, tmp_path, crew):
-        crew.preview_trouble = LrtuiError("lane A (Adam): [bold]no", "expected yes")
+    def test_what_torch_refuses_is_said_in_its_place(self, tmp_path, supervisor):
+        supervisor.preview_trouble = LrtuiError("lane A (Adam): [bold]no", "expected yes")
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
             viewer.until(lambda: "lane A (Adam): [bold]no" in viewer.text, "the refusal")
             assert "expected yes" in viewer.text
 
-    def test_a_bad_scenario_shows_its_error_and_does_not_race(self, tmp_path, crew):
+    def test_a_bad_scenario_shows_its_error_and_does_not_race(self, tmp_path, supervisor):
         write_scenario(GOOD.replace("0.1", '"[bold]fast"'), "bad")
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
             assert '"[bold]fast" is not a number' in viewer.text.replace("'", '"')
@@ -186,7 +186,7 @@ class TestTheCard:
             viewer.press("enter")
             assert isinstance(viewer.screen, Picker)
             assert len(viewer.toasts) == 1
-            assert not any(one.started for one in crew.made)
+            assert not any(one.started for one in supervisor.made)
 
     def test_a_scenario_that_is_not_utf8_is_shown_as_bad(self, tmp_path):
         Path("scenarios").mkdir()
@@ -205,46 +205,46 @@ class TestTheCard:
 
 
 class TestEnter:
-    def test_it_races_the_scenario(self, viewer, crew):
+    def test_it_races_the_scenario(self, viewer, supervisor):
         viewer.press("down")
         start(viewer)
-        assert [race for one in crew.made for race in one.started] == [scenario_file.load(NAMES[1])]
+        assert [race for one in supervisor.made for race in one.started] == [scenario_file.load(NAMES[1])]
         viewer.look()
         assert "A steady" in viewer.text
 
-    def test_it_says_so_while_it_starts_and_a_second_one_changes_nothing(self, viewer, crew):
-        crew.patience.clear()
+    def test_it_says_so_while_it_starts_and_a_second_one_changes_nothing(self, viewer, supervisor):
+        supervisor.patience.clear()
         viewer.press("enter", "enter")
         assert "starting ..." in viewer.text
-        crew.patience.set()
+        supervisor.patience.set()
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
-        assert sum(len(one.started) for one in crew.made) == 1
+        assert sum(len(one.started) for one in supervisor.made) == 1
 
-    def test_it_watches_a_run(self, tmp_path, crew):
+    def test_it_watches_a_run(self, tmp_path, supervisor):
         make_run(tmp_path / "runs", ("steady", "explodes"), title="longover")
         with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
             viewer.press(*"long")
             start(viewer)
             viewer.look()
             assert "NaN at step 37" in viewer.text
-        assert not any(one.started for one in crew.made)
+        assert not any(one.started for one in supervisor.made)
 
-    def test_what_is_refused_is_said_and_another_can_be_raced(self, viewer, crew):
-        crew.troubles = [ScenarioError('no device "cuda:9" on this machine', "expected one of auto, cpu")]
+    def test_what_is_refused_is_said_and_another_can_be_raced(self, viewer, supervisor):
+        supervisor.troubles = [ScenarioError('no device "cuda:9" on this machine', "expected one of auto, cpu")]
         viewer.press("enter")
         viewer.until(lambda: viewer.toasts, "a word about it")
         assert "cuda:9" in viewer.toasts[0]
         assert "starting ..." not in viewer.text
         viewer.press("down")
         start(viewer)
-        assert len(crew.made) == 1
+        assert len(supervisor.made) == 1
 
-    def test_a_crew_that_died_is_replaced(self, viewer, crew):
-        crew.troubles = [LaunchError("the crew did not start", "it said nothing")]
+    def test_a_supervisor_that_died_is_replaced(self, viewer, supervisor):
+        supervisor.troubles = [LaunchError("the supervisor did not start", "it said nothing")]
         viewer.press("enter")
         viewer.until(lambda: viewer.toasts, "a word about it")
         start(viewer)
-        assert len(crew.made) == 2
+        assert len(supervisor.made) == 2
 
     def test_from_the_race_one_can_pick_another(self, viewer):
         start(viewer)
@@ -256,7 +256,7 @@ class TestEnter:
 class TestEditing:
     """Ctrl+E: a letter would go to the filter."""
 
-    def test_the_lanes_are_edited_for_this_race_only(self, viewer, crew):
+    def test_the_lanes_are_edited_for_this_race_only(self, viewer, supervisor):
         viewer.press(*"lr-dial", "ctrl+e")
         assert isinstance(viewer.screen, Form)
         rates = ["0.001", "0.1", "1e-05", "0.01"]
@@ -267,7 +267,7 @@ class TestEditing:
         assert "Enter races it as edited" in viewer.text
         assert "SGD(momentum=0.9) lr=0.5" in viewer.text
         start(viewer)
-        (race,) = crew.made[0].started
+        (race,) = supervisor.made[0].started
         assert [(lane.letter, lane.name, lane.lr) for lane in race.lanes] == [
             ("A", "standard", 0.001), ("B", "SGD 0.5", 0.5), ("C", "bold", 0.01), ("D", "Adam 0.2", 0.2)]
         assert scenario_file.load("lr-dial").lanes[1].optimizer.name == "Adam"
@@ -293,7 +293,7 @@ class TestEditing:
 
 
 class TestLeaving:
-    def test_escape_clears_the_filter_first_and_then_quits(self, viewer, crew):
+    def test_escape_clears_the_filter_first_and_then_quits(self, viewer, supervisor):
         viewer.press(*"optim", "escape")
         assert listed(viewer) == NAMES
         assert not viewer.has_left
@@ -306,11 +306,11 @@ class TestLeaving:
         viewer.press(pressed)
         assert viewer.has_left
 
-    def test_a_crew_that_was_never_used_is_let_go(self, tmp_path, crew):
+    def test_a_supervisor_that_was_never_used_is_let_go(self, tmp_path, supervisor):
         with Viewer(tmp_path / "runs") as viewer:
-            viewer.until(lambda: crew.made, "a crew that warms up")
+            viewer.until(lambda: supervisor.made, "a supervisor that warms up")
             viewer.press("escape")
-        assert [one.closed for one in crew.made] == [True]
+        assert [one.closed for one in supervisor.made] == [True]
 
 
 def test_the_help_lists_every_key_and_is_not_typed_into_the_filter(viewer):
@@ -328,7 +328,7 @@ def test_the_help_lists_every_key_and_is_not_typed_into_the_filter(viewer):
 def test_sentences_name_a_persons_own_keys(tmp_path):
     own = {"list.go": ("ctrl+g",), "list.clear": ("f3",), "race.resume": ("f5",), "picker.help": ("f6",), "picker.edit": ("f7",)}
     assert keys.faults(own) == {}
-    without_crew(make_run(tmp_path / "runs", ("steady",), title="cut", done=20, live=True, over=False))
+    without_supervisor(make_run(tmp_path / "runs", ("steady",), title="cut", done=20, live=True, over=False))
     make_run(tmp_path / "runs", ("steady",), title="longover")
     with Viewer(tmp_path / "runs", size=(100, 40), wanted=Settings(keys=own)) as viewer:
         for typed, said in (("longo", "Ctrl+G watches it"), ("cut", "Ctrl+G shows it, F5 there resumes it"),

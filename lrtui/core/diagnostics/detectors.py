@@ -1,6 +1,6 @@
 """Streaming verdicts about a lane's losses: pure, O(1) a step, the same whatever the blocks they come in.
 
-A non-finite loss or gradient norm is not found here but before the update (training/probe.py), because it ends the
+A non-finite loss or gradient norm is not found here but before the update (training/step_recorder.py), because it ends the
 lane. The rules here raise an alert and let the lane go on.
 """
 

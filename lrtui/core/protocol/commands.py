@@ -1,4 +1,4 @@
-"""What a person says to a lane, or to the crew about one. Knows no store and no key."""
+"""What a person says to a lane, or to the supervisor about one. Knows no store and no key."""
 
 from __future__ import annotations
 
@@ -60,26 +60,26 @@ class Rewind(Command, frozen=True):
 
 
 class Fork(Command, frozen=True):
-    """Make a new lane from the weights, optimizer, schedule and random state of `lane`. Carried out by the crew."""
+    """Make a new lane from the weights, optimizer, schedule and random state of `lane`. Carried out by the supervisor."""
 
     child: Lane
-    """What the new lane is; its letter is given by the crew. Where its optimizer's options or its schedule differ from
+    """What the new lane is; its letter is given by the supervisor. Where its optimizer's options or its schedule differ from
     the parent's, they count from the fork on, as if the schedule had been so from the start."""
     rate: float | None = None
     """The rate to apply at the next step; None: what would have been applied anyway."""
 
 
 class Add(Command, frozen=True):
-    """Make a new lane that begins at step 0 with the shared initial weights; `lane` is -1. Carried out by the crew."""
+    """Make a new lane that begins at step 0 with the shared initial weights; `lane` is -1. Carried out by the supervisor."""
 
     child: Lane
 
 
-class Keep(Command, frozen=True):
-    """Take a snapshot now; the result is its file's name. The crew says this to a lane that is to be forked."""
+class TakeSnapshot(Command, frozen=True, tag="Keep"):
+    """Take a snapshot now; the result is its file's name. The supervisor says this to a lane that is to be forked."""
 
 
-AnyCommand = Pause | Resume | Stop | SetRate | ScaleRate | SetFactor | Rewind | Fork | Add | Keep
+AnyCommand = Pause | Resume | Stop | SetRate | ScaleRate | SetFactor | Rewind | Fork | Add | TakeSnapshot
 
 _decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
 encode = msgspec.msgpack.Encoder().encode

@@ -21,8 +21,8 @@ AlertKind = Literal["nan", "diverged", "error", "lost"]
 Tag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
 """Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed loss. good: the last one
 before an alert. The others: at an alert, a pause, a fork, an end."""
-CREW_GONE = "the crew is gone"
-"""The `error` of a lane that was interrupted because its crew had died."""
+SUPERVISOR_GONE = "the supervisor is gone"
+"""The `error` of a lane that was interrupted because its supervisor had died."""
 Return = Literal["rewound", "restarted", "recovered", "resumed"]
 """Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its process was lost; its
 whole race was."""

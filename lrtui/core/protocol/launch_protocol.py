@@ -1,4 +1,4 @@
-"""What is said to a crew and what it answers: the one schema for whoever starts it, the crew, and its scout."""
+"""What is said to a supervisor and what it answers: the one schema for whoever starts it, the supervisor, and its scout."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Preview(msgspec.Struct, frozen=True):
         return 0 if not self.steps else self.total if self.cut is None else self.cut
 
 
-class Request(msgspec.Struct, frozen=True):
-    """A line to the crew, handed on to its scout. `start` needs a runs folder, `resume` a run."""
+class LaunchRequest(msgspec.Struct, frozen=True):
+    """A line to the supervisor, handed on to its scout. `start` needs a runs folder, `resume` a run."""
 
     kind: Literal["preview", "start", "resume"]
     """preview: which rates will be applied? start: the race is to begin, if it may. resume: an old one is to go on."""
@@ -50,7 +50,7 @@ class Request(msgspec.Struct, frozen=True):
     runs: str = ""
     trainers: int = TRAINERS
     on_alert: str = ""
-    """A shell command that the crew runs at each alert."""
+    """A shell command that the supervisor runs at each alert."""
     steps_per_epoch: int | None = None
     """Of a preview: the length of an epoch, so that no task is run to find it out."""
     run: str = ""
@@ -59,10 +59,10 @@ class Request(msgspec.Struct, frozen=True):
     """Of a preview: whether a person's own schedule may be run for it."""
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A line from the crew: the previews asked for or the run that was started; or why there are none, in `error`.
+class LaunchReply(msgspec.Struct, frozen=True):
+    """A line from the supervisor: the previews asked for or the run that was started; or why there are none, in `error`.
 
-    Of a start, previews carry the warnings only, and `devices` are the crew's own affair.
+    Of a start, previews carry the warnings only, and `devices` are the supervisor's own affair.
     """
 
     run: str = ""

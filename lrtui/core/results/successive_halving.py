@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.protocol.events import AnyEvent, Ended, Joined, Rewound, Started, StatusChanged, Steps
-from lrtui.core.scenario.spec import Relegation
+from lrtui.core.scenario.spec import Pruning
 from lrtui.core.state.lane_state import RANKING_FACTOR
 
 
@@ -20,18 +20,18 @@ class Decision(NamedTuple):
     """False where it is behind, and is to be paused."""
 
 
-def rung_steps(spec: Relegation | None, total: int) -> tuple[int, ...]:
+def rung_steps(spec: Pruning | None, total: int) -> tuple[int, ...]:
     """After how many steps a lane of `total` steps waits for the others."""
     return tuple(max(1, round(part * total)) for part in spec.rungs) if spec else ()
 
 
-class Rungs:
+class SuccessiveHalving:
     """Follows the lanes of a race; `decisions` has an answer for each lane that waits at a rung which is settled.
 
     Lanes wait, so that what becomes of them, and where they are paused, depends on their losses and not on the clock.
     """
 
-    def __init__(self, spec: Relegation, lanes: int) -> None:
+    def __init__(self, spec: Pruning, lanes: int) -> None:
         self._spec = spec
         self._total: dict[int, int] = {}
         self._average = {index: Smooth(RANKING_FACTOR) for index in range(lanes)}

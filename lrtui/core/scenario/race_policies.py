@@ -1,10 +1,10 @@
-"""The tables [snapshots] and [relegation] of a scenario: what is kept of a race, and who is paused in it."""
+"""The tables [snapshots] and [pruning] of a scenario: what is kept of a race, and who is paused in it."""
 
 from __future__ import annotations
 
 import math
 
-from lrtui.core.scenario.spec import Relegation, Snapshots
+from lrtui.core.scenario.spec import Pruning, Snapshots
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import one_line
 
@@ -20,9 +20,9 @@ def read_snapshots(table: Table) -> Snapshots:
                      table.whole("megabytes", usual.megabytes, 1))
 
 
-def read_relegation(table: Table) -> Relegation:
+def read_pruning(table: Table) -> Pruning:
     """At which parts of the budget the lanes behind are paused, and what fraction races on."""
-    usual = Relegation()
+    usual = Pruning()
     table.only({"rungs", "keep"})
     rungs = table.raw.get("rungs", list(usual.rungs))
     rising = isinstance(rungs, list) and all(isinstance(rung, float) for rung in rungs) and sorted(set(rungs)) == rungs
@@ -32,4 +32,4 @@ def read_relegation(table: Table) -> Relegation:
     keep = table.number("keep", usual.keep)
     if not 0 < keep < 1:
         raise table.error("keep", f"{keep:g} will not do", "the fraction that races on, above 0 and below 1")
-    return Relegation(tuple(rungs), keep)
+    return Pruning(tuple(rungs), keep)

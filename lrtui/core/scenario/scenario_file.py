@@ -14,7 +14,7 @@ import msgspec
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import catalogue, task_ref
 from lrtui.core.scenario.pasted_python import optimizer_table, plain_name
-from lrtui.core.scenario.race_policies import read_relegation, read_snapshots
+from lrtui.core.scenario.race_policies import read_pruning, read_snapshots
 from lrtui.core.scenario.schedule_spec import read_schedule
 from lrtui.core.scenario.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, letter, number
 from lrtui.core.scenario.toml_source import place_of, placed, with_places
@@ -31,7 +31,7 @@ DEFAULT_RATES: dict[str, float] = {
 """Where a lane names no rate: torch's own defaults, but 0.01 for SGD; every other optimizer 0.001."""
 
 _RACE_KEYS = {"title", "story", "task", "seed", "epochs", "steps", "batch_size", "drop_last", "device", "sample_every", "pace",
-              "gauge", "on_nan", "on_divergence", "snapshots", "relegation", "defaults", "lane", "sweep"}
+              "gauge", "on_nan", "on_divergence", "snapshots", "pruning", "defaults", "lane", "sweep"}
 _LANE_KEYS = {"name", "optimizer", "lr", "schedule", "expect"}
 
 
@@ -95,6 +95,8 @@ def load(name: str, changes: dict[str, Any] | None = None) -> Race:
 def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "") -> Race:
     """A checked Race from TOML tables. `source` names them in errors; relative task files are sought in `folder`."""
     table = Table(raw, source)
+    if "relegation" in raw:
+        raise table.error("relegation", "the table is called [pruning] now", "the same keys under [pruning]")
     table.only(_RACE_KEYS)
     epochs, steps = (table.whole(key, 0, 1) if key in raw else None for key in ("epochs", "steps"))
     if (epochs is None) == (steps is None):
@@ -109,7 +111,7 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
         scenario=one_line(scenario),
         on_nan=_choice(table, "on_nan", get_args(OnNan)), on_divergence=_choice(table, "on_divergence", get_args(OnDivergence)),
         snapshots=read_snapshots(table.table("snapshots")),
-        relegation=read_relegation(table.table("relegation")) if "relegation" in raw else None)
+        pruning=read_pruning(table.table("pruning")) if "pruning" in raw else None)
 
 
 def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _lines(race: Race) -> Iterator[str]:
         value = getattr(race, name)
         if value is not None and (name in _ALWAYS or value != getattr(usual, name)):
             yield f"{name} = {toml_value(value)}"
-    for name, given, normal in (("snapshots", race.snapshots, usual.snapshots), ("relegation", race.relegation, None)):
+    for name, given, normal in (("snapshots", race.snapshots, usual.snapshots), ("pruning", race.pruning, None)):
         if given is not None and given != normal:
             yield from _table(f"[{name}]", listed(msgspec.structs.asdict(given)))
     for lane in race.lanes:

@@ -115,7 +115,7 @@ class Snapshots(msgspec.Struct, frozen=True):
     """What all snapshots of the run together may take up on disk; each lane has an equal share."""
 
 
-class Relegation(msgspec.Struct, frozen=True):
+class Pruning(msgspec.Struct, frozen=True):
     """Pauses the lanes that are behind at fixed points of the budget."""
 
     rungs: tuple[float, ...] = (1 / 9, 1 / 3)
@@ -159,7 +159,7 @@ class Race(msgspec.Struct, frozen=True):
     """What becomes of a lane that is found to diverge: it goes on and a person is told, it is paused, it is stopped, or it
     goes back to its last good snapshot, with half the rate."""
     snapshots: Snapshots = Snapshots()
-    relegation: Relegation | None = None
+    pruning: Pruning | None = msgspec.field(default=None, name="relegation")  # the name that runs store
     folder: str = ""
     """The working directory of the race's trainers; "" before the race is started, and in runs of older versions."""
     environment: dict[str, str] = {}

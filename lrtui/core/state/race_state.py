@@ -22,7 +22,7 @@ LOG_LINES = 1000
 
 
 class RaceState:
-    """A race so far: its lanes, its log, and what its crew says of itself."""
+    """A race so far: its lanes, its log, and what its supervisor says of itself."""
 
     def __init__(self, race: Race, memory: int = MEMORY) -> None:
         """`memory`: bytes that the curves of all lanes may take up; beyond them, old single values become extremes of buckets."""

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
 
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import Finder, Plan
 from lrtui.core.charts.axis_limits import Limits
 from lrtui.core.errors import LrtuiError
@@ -55,9 +55,9 @@ class FinderScreen(Screen[None]):
     class Quit(Message):
         """The person has had enough."""
 
-    def __init__(self, asked: Plan, runs: Path, crew: Crew | None = None, *, race_after: bool = False) -> None:
+    def __init__(self, asked: Plan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
         super().__init__()
-        self.finder = Finder(asked, runs, crew, race_after=True)
+        self.finder = Finder(asked, runs, launcher, race_after=True)
         self._race_after = race_after
         self._starting = False
         self._trouble = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from textual import work
 
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
 from lrtui.core.scenario.user_code_files import own_code
@@ -30,7 +30,7 @@ class HandKeys(Watching):
         return self.chosen
 
     def tick(self) -> None:
-        """Also gets a new crew where something that was asked for waits for one."""
+        """Also gets a new supervisor where something that was asked for waits for one."""
         super().tick()
         if self._each(STRANDED_EVERY) and self.hands.stranded:
             self.revive()
@@ -76,9 +76,9 @@ class HandKeys(Watching):
                              lambda: [Stop(lane=lane.index) for lane in lanes])
 
     def action_resume(self) -> None:
-        """A new crew for a race that has none."""
-        if not self.follower.crew_gone:
-            self.complain("the race has its crew: there is nothing to resume")
+        """A new supervisor for a race that has none."""
+        if not self.follower.supervisor_gone:
+            self.complain("the race has its supervisor: there is nothing to resume")
         elif not self.follower.resumable():
             self.complain(f"every lane has ended: {what_revives()}")
         elif not self.hands.reviving:
@@ -110,21 +110,21 @@ class HandKeys(Watching):
         return None
 
     @work(thread=True, group="crew")
-    def _start_crew(self) -> None:
-        trouble, crew = "", Crew()
+    def _start_supervisor(self) -> None:
+        trouble, launcher = "", Launcher()
         try:
-            crew.resume(self.follower.run)
+            launcher.resume(self.follower.run)
         except LrtuiError as error:
             trouble = error.message
-            crew.close()
+            launcher.close()
         self.app.call_from_thread(self._revived, trouble)
 
     def revive(self) -> None:
-        """A new crew for this run, started beside the screen; what runs a person's own code is named."""
+        """A new supervisor for this run, started beside the screen; what runs a person's own code is named."""
         self.hands.reviving = True
         for place in own_code(self.state.race):
             self.notify(one_line(f"runs the code of {place}"), markup=False, timeout=5)
-        self._start_crew()
+        self._start_supervisor()
 
     def _revived(self, trouble: str) -> None:
         self.hands.revived(trouble)

@@ -38,7 +38,7 @@ ANSWER_S = 10.0
 SHOWN_S = 6.0
 """How long an answer stands on the screen."""
 REVIVES = Rewind | Fork | Add
-"""What can be done to a lane that has ended, and to a race whose crew is gone: a new crew does it."""
+"""What can be done to a lane that has ended, and to a race whose supervisor is gone: a new supervisor does it."""
 
 
 def what_revives() -> str:
@@ -65,7 +65,7 @@ class Hands:
         self.all_lanes = False
         """Whether the keys that turn, pause and stop are about all living lanes."""
         self.reviving = False
-        """Whether a new crew is on its way."""
+        """Whether a new supervisor is on its way."""
         self._children = 0
         """Lanes that were asked for here and have not joined yet."""
 
@@ -76,15 +76,15 @@ class Hands:
 
     @property
     def stranded(self) -> bool:
-        """Whether commands wait for a crew where there is none, and none is on its way."""
+        """Whether commands wait for a supervisor where there is none, and none is on its way."""
         return (not self.reviving and any(isinstance(asked.command, REVIVES) for asked in self._asked.values())
-                and self._follower.crew_gone)
+                and self._follower.supervisor_gone)
 
     def meant(self, chosen: LaneState, *, everyone: bool = False) -> list[LaneState]:
         """The lanes that a key is about: the chosen one, or all that live. LrtuiError where they have ended."""
         lanes = self._follower.state.lanes if everyone or self.all_lanes else [chosen]
         living = [lane for lane in lanes if not lane.over]
-        if not living and self._follower.crew_gone and any(lane in self._follower.resumable() for lane in lanes):
+        if not living and self._follower.supervisor_gone and any(lane in self._follower.resumable() for lane in lanes):
             raise LrtuiError(f"the race was interrupted: {keys.read('race.resume')} goes on with it")
         if not living:
             who = "the race" if self._follower.state.over and len(lanes) > 1 else chosen.lane.letter
@@ -121,8 +121,8 @@ class Hands:
         for command in commands:
             if why := unfit(command):
                 raise LrtuiError(why)
-        if not all(isinstance(command, REVIVES) for command in commands) and self._follower.crew_gone:
-            raise LrtuiError(f"the race's crew is gone: {keys.read('race.resume')}, or `lrtui resume`, goes on with the race")
+        if not all(isinstance(command, REVIVES) for command in commands) and self._follower.supervisor_gone:
+            raise LrtuiError(f"the race's supervisor is gone: {keys.read('race.resume')}, or `lrtui resume`, goes on with it")
         numbers = self._follower.send(commands)
         self._children += sum(isinstance(command, Fork | Add) for command in commands)
         now = time.monotonic()
@@ -178,7 +178,7 @@ class Hands:
         return "   ".join(parts)
 
     def revived(self, trouble: str = "") -> None:
-        """A new crew is there and reads what waits for it; or it could not be started, and what waits is taken back."""
+        """A new supervisor is there and reads what waits for it; or it could not be started, and what waits is taken back."""
         self.reviving = False
         waiting = {number: asked for number, asked in self._asked.items() if isinstance(asked.command, REVIVES)}
         if not trouble:
@@ -189,7 +189,7 @@ class Hands:
         try:
             self._follower.withdraw(list(waiting), trouble)
         except StoreUnavailable:
-            pass  # what keeps the crew from starting keeps this as well; they are carried out when one does start
+            pass  # what keeps the supervisor from starting keeps this as well; they are carried out when one does start
 
     def _who(self, command: AnyCommand) -> str:
         return "new lane" if command.lane < 0 else self._follower.state.lanes[command.lane].lane.letter

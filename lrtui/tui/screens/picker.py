@@ -1,4 +1,4 @@
-"""The picker: scenarios and runs to choose from, with what there is to know of each; a crew warms up meanwhile."""
+"""The picker: scenarios and runs to choose from, with what there is to know of each; a supervisor warms up meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from lrtui.client.follower import RESUMABLE
-from lrtui.client.launcher import Crew
+from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import Plan, plan
 from lrtui.core.errors import LaunchError, LrtuiError
 from lrtui.core.numbers import ago
@@ -60,18 +60,18 @@ class Picker(Screen[None]):
             self.run = run
 
     class Find(Message):
-        """A rate is to be found, on a crew that is warm."""
+        """A rate is to be found, on a supervisor that is warm."""
 
-        def __init__(self, asked: Plan, crew: Crew) -> None:
+        def __init__(self, asked: Plan, launcher: Launcher) -> None:
             super().__init__()
             self.asked = asked
-            self.crew = crew
+            self.launcher = launcher
 
     def __init__(self, runs: Path) -> None:
         super().__init__()
         self._runs = runs
-        self._crew: Crew | None = None
-        self._crew_lock = threading.Lock()
+        self._launcher: Launcher | None = None
+        self._supervisor_lock = threading.Lock()
         self._items: dict[str, tuple[str, Path, Summary | None]] = {}
         self._races: dict[Path, Race | LrtuiError] = {}
         self._previews: dict[Path, list[Preview] | LrtuiError] = {}
@@ -106,11 +106,11 @@ class Picker(Screen[None]):
 
     def on_screen_resume(self) -> None:
         if self._drawn_once:
-            self._warm_up()  # the finder, which stood over this, took the crew
+            self._warm_up()  # the finder, which stood over this, took the supervisor
 
     def on_unmount(self) -> None:
-        if self._crew is not None:
-            self._crew.close()
+        if self._launcher is not None:
+            self._launcher.close()
 
     def on_frame_resized(self, message: Frame.Resized) -> None:
         if message.frame.id == "picker-footer":
@@ -179,8 +179,8 @@ class Picker(Screen[None]):
         if isinstance(race, LrtuiError):
             self.notify(one_line(str(race)), severity="error", markup=False)
             return
-        crew, self._crew = self._get_crew(), None
-        self.post_message(self.Find(plan(race), crew))
+        launcher, self._launcher = self._get_launcher(), None
+        self.post_message(self.Find(plan(race), launcher))
 
     def action_edit(self) -> None:
         """The lanes of the scenario, in words; what comes of it is raced, the file stays as it is."""
@@ -257,19 +257,19 @@ class Picker(Screen[None]):
 
     @work(thread=True, group="crew")
     def _warm_up(self) -> None:
-        """torch is imported in the crew's process while the person reads."""
-        self._get_crew()
+        """torch is imported in the supervisor's process while the person reads."""
+        self._get_launcher()
 
-    def _get_crew(self) -> Crew:
-        with self._crew_lock:
-            self._crew = self._crew or Crew()
-            return self._crew
+    def _get_launcher(self) -> Launcher:
+        with self._supervisor_lock:
+            self._launcher = self._launcher or Launcher()
+            return self._launcher
 
     @work(thread=True, group="preview", exclusive=True)
     def _preview(self, path: Path, race: Race) -> None:
-        """Asks the crew what each lane's schedule will do; an answer that nobody waits for any more is kept all the same."""
+        """Asks the supervisor what each lane's schedule will do; an answer that nobody waits for any more is kept, too."""
         try:
-            found: list[Preview] | LrtuiError = self._get_crew().preview(race)
+            found: list[Preview] | LrtuiError = self._get_launcher().preview(race)
         except LrtuiError as error:
             found = error
         self._previews[path] = found
@@ -279,12 +279,12 @@ class Picker(Screen[None]):
     @work(thread=True, group="start")
     def _start(self, race: Race) -> None:
         try:
-            run = self._get_crew().start(race, self._runs)
-            self._crew = None
+            run = self._get_launcher().start(race, self._runs)
+            self._launcher = None
             self.app.call_from_thread(self.post_message, self.Chosen(run))
         except LrtuiError as error:
             if isinstance(error, LaunchError):
-                self._crew = None  # it is dead; the next try needs another one
+                self._launcher = None  # it is dead; the next try needs another one
             self.app.call_from_thread(self._failed, error)
 
     def _failed(self, error: LrtuiError) -> None:

@@ -324,7 +324,7 @@ class Watching(Screen[None]):
     def _trouble(self) -> str:
         """What the header says is wrong, and what to do about it."""
         if self.hands.reviving:
-            return "a new crew is starting ..."
+            return "a new supervisor is starting ..."
         trouble = self.follower.trouble
         if self.state.over and (left := self.follower.resumable()):
             trouble = trouble or f"{len(left)} of {len(self.state.lanes)} interrupted"

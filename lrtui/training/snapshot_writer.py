@@ -23,7 +23,7 @@ from lrtui.core.scenario.spec import Lane, Snapshots
 from lrtui.core.text import one_line
 from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder
-from lrtui.store.snapshots import Kept
+from lrtui.store.snapshots import SnapshotFile
 from lrtui.training import snapshot
 
 SHARE = 0.01
@@ -36,7 +36,7 @@ SETTLE_S = 10.0
 """How long a lane that is to go back waits for the disk; then it does not go back."""
 RECORD_FIRST_S = 2.0
 """A snapshot waits so long, at most, until the steps before it are recorded."""
-DONE = Callable[[Kept | None, str], None]
+DONE = Callable[[SnapshotFile | None, str], None]
 """What is to be called when a snapshot lies on disk, or with the reason why it does not."""
 
 
@@ -44,7 +44,7 @@ PARTS, PART_LEAST = 25, 10
 """A lane that a policy may send back has a snapshot after each of so many parts of its budget, of so many steps at least."""
 
 
-class Cadence:
+class SnapshotSchedule:
     """When a lane's next periodic snapshot is due. Seconds are those that it trains: pauses do not count.
 
     Where a policy may send the lane back, snapshots come after fixed numbers of steps only: to which one it goes back must
@@ -94,11 +94,11 @@ class _Order:
     smooth: float
     state: dict[str, Any]
     copied_s: float
-    cadence: Cadence
+    cadence: SnapshotSchedule
     done: DONE
 
 
-class Keeper:
+class SnapshotWriter:
     """One thread that writes the snapshots of a trainer's lanes. Every call returns at once."""
 
     def __init__(self, run: Path, recorder: Recorder, spec: Snapshots, lanes: int) -> None:
@@ -124,7 +124,7 @@ class Keeper:
         return index in self._busy
 
     def keep(self, index: int, lane: Lane, step: int, tag: Tag, smooth: float, state: dict[str, Any], copied_s: float,
-             cadence: Cadence, done: DONE = lambda kept, why: None) -> None:
+             cadence: SnapshotSchedule, done: DONE = lambda kept, why: None) -> None:
         """Takes the state of a lane after `step` steps, as `snapshot.capture` gave it, to be written."""
         self._busy.add(index)
         self._orders.put(_Order(index, lane, step, tag, smooth, state, copied_s, cadence, done))
@@ -157,7 +157,7 @@ class Keeper:
             except (OSError, LrtuiError) as error:  # this thread must live: others wait for it
                 print(f"snapshots: {error}", file=sys.stderr, flush=True)
 
-    def _write(self, order: _Order) -> tuple[Kept | None, str]:
+    def _write(self, order: _Order) -> tuple[SnapshotFile | None, str]:
         began = time.thread_time()
         try:
             payload = snapshot.encode(order.state)
@@ -183,7 +183,7 @@ class Keeper:
             kept=[one.step for one in left], total=sum(one.size for one in left), spent=order.cadence.spent))
         return kept, ""
 
-    def _prune(self, letter: str, budget: int) -> list[Kept]:
+    def _prune(self, letter: str, budget: int) -> list[SnapshotFile]:
         """Removes what there is no room for; what is left. What was best once is one of the last few from then on."""
         known = snapshots.listing(self._run, letter)
         once_best = [one for one in known if one.tag == "best"][:-1]

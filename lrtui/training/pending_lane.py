@@ -10,16 +10,16 @@ from typing import NamedTuple
 import msgspec
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.commands import REFUSED, Add, Fork, Keep, unfit
+from lrtui.core.protocol.commands import REFUSED, Add, Fork, TakeSnapshot, unfit
 from lrtui.core.protocol.events import Joined
 from lrtui.core.scenario.scenario_file import MAX_LANES
 from lrtui.core.scenario.spec import Lane, Race, letter
 from lrtui.store import snapshots
-from lrtui.store.snapshots import Kept
+from lrtui.store.snapshots import SnapshotFile
 from lrtui.store.writer import Writer
 
 
-class Settled(NamedTuple):
+class LaneDecision(NamedTuple):
     """What became of it: a refusal, or a lane with the event that tells of it."""
 
     refused: str = ""
@@ -28,7 +28,7 @@ class Settled(NamedTuple):
     words: str = ""
 
 
-class Joining:
+class PendingLane:
     """A lane that is on its way into the race; `number` is the command's that asked for it."""
 
     def __init__(self, number: int, command: Fork | Add) -> None:
@@ -42,46 +42,46 @@ class Joining:
         """The rate that it is to apply first."""
         return self._command.rate if isinstance(self._command, Fork) else None
 
-    def move(self, writer: Writer, run: Path, race: Race, at_work: Callable[[int], bool]) -> Settled | None:
+    def move(self, writer: Writer, run: Path, race: Race, at_work: Callable[[int], bool]) -> LaneDecision | None:
         """One move further; None while it is not settled. May raise StoreUnavailable: then it has not moved."""
         if len(race.lanes) >= MAX_LANES:
-            return Settled(f"a race has at most {MAX_LANES} lanes")
+            return LaneDecision(f"a race has at most {MAX_LANES} lanes")
         if isinstance(self._command, Add):
             return self._settle(race, run, None)
         if why := unfit(self._command):
-            return Settled(why)
+            return LaneDecision(why)
         if not 0 <= self._command.lane < len(race.lanes):
-            return Settled("there is no such lane")
+            return LaneDecision("there is no such lane")
         parent = race.lanes[self._command.lane]
         if not self._asked and at_work(self._command.lane):
-            self._asked = writer.send(Keep(lane=self._command.lane))
+            self._asked = writer.send(TakeSnapshot(lane=self._command.lane))
         said = writer.results([self._asked]).get(self._asked) if self._asked else REFUSED + "the lane has ended"
         if said is None:
             return None
         known = snapshots.listing(run, parent.letter)
         if said.startswith(REFUSED):
             if not said.endswith("the lane has ended"):
-                return Settled(said.removeprefix(REFUSED))
+                return LaneDecision(said.removeprefix(REFUSED))
             source = snapshots.last_good(known, None)
         else:
             source = next((kept for kept in known if kept.path.name == said), None)
         if source is None:
-            return Settled(f"lane {parent.letter} has left no snapshot to begin from")
+            return LaneDecision(f"lane {parent.letter} has left no snapshot to begin from")
         return self._settle(race, run, source)
 
-    def _settle(self, race: Race, run: Path, source: Kept | None) -> Settled:
+    def _settle(self, race: Race, run: Path, source: SnapshotFile | None) -> LaneDecision:
         sign, child = letter(len(race.lanes)), self._command.child
         names = {lane.name for lane in race.lanes}
         name = child.name if child.name not in names else f"{child.name} {sign}"
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")
         step = source.step if source else 0
-        snapshots.clear(run, sign)  # of a lane that was to join when the crew was lost, and is not on record
+        snapshots.clear(run, sign)  # of a lane that was to join when the supervisor was lost, and is not on record
         if source is not None:
             try:
                 snapshots.adopt(source, run, sign, "fork")
             except (OSError, LrtuiError) as error:
-                return Settled(f"its first snapshot could not be put in place: {error}")
+                return LaneDecision(f"its first snapshot could not be put in place: {error}")
         event = Joined(lane=len(race.lanes), at=time.time(), child=child, parent=self._command.lane, step=step, rate=self.rate)
         parent = race.lanes[self._command.lane].letter if source else ""
         words = f"lane {sign} {name} forked from {parent} at step {step}" if source else f"lane {sign} {name} added"
-        return Settled("", child, event, words)
+        return LaneDecision("", child, event, words)

@@ -19,7 +19,7 @@ State = dict[str, Any]
 Group = dict[str, Any]
 
 
-class Stepped(NamedTuple):
+class StepContext(NamedTuple):
     """One parameter tensor whose step has just been done."""
 
     group: Group
@@ -60,8 +60,8 @@ class Stepped(NamedTuple):
 class Law(NamedTuple):
     """How an optimizer uses its rate."""
 
-    step_size: Callable[[Stepped], float]
-    elementwise: Callable[[Stepped, Tensor], Tensor] | None = None
+    step_size: Callable[[StepContext], float]
+    elementwise: Callable[[StepContext, Tensor], Tensor] | None = None
     """Rates at some flat indices; None where single elements have no rate of their own (NaN is recorded)."""
 
 
@@ -79,35 +79,35 @@ def eta(optimizer: Optimizer, parameter: nn.Parameter, group: Group) -> float:
     return float(state["eta"] if "eta" in state else group["lr"])
 
 
-def _lr(one: Stepped) -> float:
+def _lr(one: StepContext) -> float:
     return one.lr
 
 
-def _same(size: Callable[[Stepped], float]) -> Callable[[Stepped, Tensor], Tensor]:
+def _same(size: Callable[[StepContext], float]) -> Callable[[StepContext, Tensor], Tensor]:
     """Every element moves at the group's step size."""
     return lambda one, index: torch.full((len(index),), size(one), dtype=torch.float64)
 
 
-def _corrections(one: Stepped) -> tuple[float, float]:
+def _corrections(one: StepContext) -> tuple[float, float]:
     """1 - beta^t for both averages of the Adam family."""
     beta1, beta2 = map(float, one.group["betas"])
     return 1 - beta1**one.t, 1 - beta2**one.t
 
 
-def _adam_size(one: Stepped) -> float:
+def _adam_size(one: StepContext) -> float:
     """lr * sqrt(1 - beta2^t) / (1 - beta1^t): Kingma and Ba 2015, section 2."""
     first, second = _corrections(one)
     return one.lr * math.sqrt(second) / first
 
 
-def _adam_rates(one: Stepped, index: Tensor) -> Tensor:
+def _adam_rates(one: StepContext, index: Tensor) -> Tensor:
     """lr / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps), along the first moment."""
     first, second = _corrections(one)
     squares = one.at("max_exp_avg_sq" if one.group.get("amsgrad") else "exp_avg_sq", index)
     return one.lr / first / (squares.double().div(second).sqrt() + one.option("eps"))
 
 
-def _nadam_factor(one: Stepped) -> float:
+def _nadam_factor(one: StepContext) -> float:
     """The sum of what multiplies the gradient and its average (Dozat 2016): the factor where the two are equal."""
     beta1, decay = float(one.group["betas"][0]), one.option("momentum_decay")
     mu, following = (beta1 * (1 - 0.5 * 0.96 ** ((one.t + ahead) * decay)) for ahead in (0, 1))
@@ -116,16 +116,16 @@ def _nadam_factor(one: Stepped) -> float:
     return factor
 
 
-def _nadam_size(one: Stepped) -> float:
+def _nadam_size(one: StepContext) -> float:
     return _nadam_factor(one) * math.sqrt(_corrections(one)[1])
 
 
-def _nadam_rates(one: Stepped, index: Tensor) -> Tensor:
+def _nadam_rates(one: StepContext, index: Tensor) -> Tensor:
     second = _corrections(one)[1]
     return _nadam_factor(one) / (one.at("exp_avg_sq", index).double().div(second).sqrt() + one.option("eps"))
 
 
-def _radam_rectified(one: Stepped) -> float | None:
+def _radam_rectified(one: StepContext) -> float | None:
     """The rectification of Liu et al. 2020, None in the first steps, where the second moment is not used."""
     beta2, second = float(one.group["betas"][1]), _corrections(one)[1]
     longest = 2 / (1 - beta2) - 1
@@ -135,27 +135,27 @@ def _radam_rectified(one: Stepped) -> float | None:
     return math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
 
 
-def _radam_size(one: Stepped) -> float:
+def _radam_size(one: StepContext) -> float:
     rectified, (first, second) = _radam_rectified(one), _corrections(one)
     return one.lr / first * (1.0 if rectified is None else rectified * math.sqrt(second))
 
 
-def _radam_rates(one: Stepped, index: Tensor) -> Tensor:
+def _radam_rates(one: StepContext, index: Tensor) -> Tensor:
     size = _radam_size(one)
     if _radam_rectified(one) is None:
         return torch.full((len(index),), size, dtype=torch.float64)
     return size / (one.at("exp_avg_sq", index).double().sqrt() + one.option("eps"))
 
 
-def _adamax_size(one: Stepped) -> float:
+def _adamax_size(one: StepContext) -> float:
     return one.lr / _corrections(one)[0]
 
 
-def _adamax_rates(one: Stepped, index: Tensor) -> Tensor:
+def _adamax_rates(one: StepContext, index: Tensor) -> Tensor:
     return _adamax_size(one) / one.at("exp_inf", index).double()
 
 
-def _rmsprop_rates(one: Stepped, index: Tensor) -> Tensor:
+def _rmsprop_rates(one: StepContext, index: Tensor) -> Tensor:
     """lr / (sqrt(v) + eps), of the centered v where asked for; no bias correction, so the first steps are large."""
     squares = one.at("square_avg", index).double()
     if one.group["centered"]:
@@ -163,16 +163,16 @@ def _rmsprop_rates(one: Stepped, index: Tensor) -> Tensor:
     return one.lr / (squares.sqrt() + one.option("eps"))
 
 
-def _adagrad_size(one: Stepped) -> float:
+def _adagrad_size(one: StepContext) -> float:
     """lr / (1 + (t - 1) * lr_decay)."""
     return one.lr / (1 + (one.t - 1) * one.option("lr_decay"))
 
 
-def _adagrad_rates(one: Stepped, index: Tensor) -> Tensor:
+def _adagrad_rates(one: StepContext, index: Tensor) -> Tensor:
     return _adagrad_size(one) / (one.at("sum", index).double().sqrt() + one.option("eps"))
 
 
-def _adadelta_rates(one: Stepped, index: Tensor) -> Tensor:
+def _adadelta_rates(one: StepContext, index: Tensor) -> Tensor:
     """lr * sqrt(u + eps) / sqrt(v + eps), u as it was before the step: found back from its value after it."""
     rho, eps = one.option("rho"), one.option("eps")
     squares = one.at("square_avg", index).double() + eps
@@ -181,13 +181,13 @@ def _adadelta_rates(one: Stepped, index: Tensor) -> Tensor:
     return one.lr * ((moved + eps) / squares).sqrt()
 
 
-def _adafactor_size(one: Stepped) -> float:
+def _adafactor_size(one: StepContext) -> float:
     """max(eps2, RMS(w)) * min(lr, 1 / sqrt(t)): Shazeer and Stern 2018, algorithm 4."""
     size: float = one.before.double().norm().item() / math.sqrt(one.before.numel())
     return max(float(one.group["eps"][1]), size) * min(one.lr, 1 / math.sqrt(one.t))
 
 
-def _adafactor_rates(one: Stepped, index: Tensor) -> Tensor:
+def _adafactor_rates(one: StepContext, index: Tensor) -> Tensor:
     """The step size over the factored root mean square of the gradient, clipped to `d`."""
     eps = float(one.group["eps"][0] or torch.finfo(one.before.dtype).eps)
     if "row_var" in one.state:
@@ -201,12 +201,12 @@ def _adafactor_rates(one: Stepped, index: Tensor) -> Tensor:
     return rates
 
 
-def _rprop_size(one: Stepped) -> float:
+def _rprop_size(one: StepContext) -> float:
     """The mean step: Rprop moves each element by its own, whatever the gradient's size."""
     return float(one.state["step_size"].double().mean())
 
 
-def _muon_size(one: Stepped) -> float:
+def _muon_size(one: StepContext) -> float:
     """lr times what Muon makes of the matrix's shape, A x B: sqrt(max(1, A/B)), or 0.2 * sqrt(max(A, B))."""
     rows, columns = one.before.shape[:2]
     if one.group.get("adjust_lr_fn") == "match_rms_adamw":

@@ -1,4 +1,4 @@
-"""The crew of a run: starts its trainers, watches over them, and takes care of the lanes that join or are lost.
+"""The supervisor of a run: starts its trainers, watches over them, and takes care of the lanes that join or are lost.
 
 It outlives every screen, and imports no torch. Its only channel is the run's database.
 """
@@ -24,26 +24,26 @@ from lrtui.core.scenario.spec import Race
 from lrtui.store.past import Past, past
 from lrtui.store.rundir import GONE_S, Absence, is_gone, tail
 from lrtui.store.writer import Writer, row
-from lrtui.training.alerts import Announcer
-from lrtui.training.berth import Berth
-from lrtui.training.joining import Joining
-from lrtui.training.lost import end_of
-from lrtui.training.outpost import Outpost
-from lrtui.training.relegation import Referee
+from lrtui.training.alert_hook import AlertHook
+from lrtui.training.exit_cause import end_of
+from lrtui.training.lane_assignment import LaneAssignment
+from lrtui.training.pending_lane import PendingLane
+from lrtui.training.pruning import PruningMonitor
+from lrtui.training.trainer_process import TrainerProcess
 
 LOOK_S = 0.1
 BEAT_S = 1.0
 RESTARTS = 3
-"""How often the crew starts a lane again whose process was lost."""
+"""How often the supervisor starts a lane again whose process was lost."""
 LEAVE_S = 8.0
 """What trainers may take to end when they are told to; then they are killed."""
 CAUSE_BYTES = 64_000
 """Of a lost trainer's log, so much is searched for the cause: a crash is followed by a list of all modules."""
 OLD_S = 10.0
-"""How long a crew that takes up a run waits for the trainers of the one before it: they are on their way out."""
+"""How long a supervisor that takes up a run waits for the trainers of the one before it: they are on their way out."""
 
 
-class Crew:
+class Supervisor:
     """A race that has been started: its trainers, and the record of what becomes of them."""
 
     def __init__(self, run: Path, race: Race, on_alert: str = "", folder: str | None = None) -> None:
@@ -51,17 +51,17 @@ class Crew:
         self.run = run
         self.race = race
         self._writer = Writer(run, "crew")
-        self._announcer = Announcer(on_alert, race, self._writer, folder=folder)
-        self._referee: Referee | None = None
-        self._trainers: dict[int, Outpost] = {}
+        self._alert_hook = AlertHook(on_alert, race, self._writer, folder=folder)
+        self._pruning: PruningMonitor | None = None
+        self._trainers: dict[int, TrainerProcess] = {}
         self._devices: list[str] = []
-        self._joining: list[Joining] = []
+        self._pending: list[PendingLane] = []
         self._restarts: Counter[int] = Counter()
         """By lane."""
         self._wakes: Counter[int] = Counter()
         """By number of the command: how often a trainer was started to carry it out."""
         self._behind: list[tuple[AnyCommand, str]] = []
-        """Commands of the relegation that are not sent yet."""
+        """Commands of the pruning that are not sent yet."""
         self._threads = 1
         self._next = -1
         self._told_to_end = 0.0
@@ -76,20 +76,20 @@ class Crew:
     def start(self, devices: Sequence[str], trainers: int) -> None:
         """Starts all lanes at step 0, on `devices`, in at most so many processes."""
         self._devices = list(devices)
-        self._referee = Referee(self.run, self.race)
-        berths = [Berth(index, device) for index, device in enumerate(devices)]
-        count = min(trainers, len(berths))
+        self._pruning = PruningMonitor(self.run, self.race)
+        assignments = [LaneAssignment(index, device) for index, device in enumerate(devices)]
+        count = min(trainers, len(assignments))
         self._threads = max(1, _cores() // count)  # together they do not exceed the cores
         for number in range(count):
-            self._send_out(berths[number::count])
+            self._send_out(assignments[number::count])
 
     def resume(self, devices: Sequence[str], trainers: int) -> None:
         """Takes up the lanes that were cut off or interrupted, from their last snapshots; each on the device it was on, where
-        that is there. Commands that wait for the crew are carried out then. May raise StoreUnavailable."""
+        that is there. Commands that wait for the supervisor are carried out then. May raise StoreUnavailable."""
         self._devices = list(devices)
-        self._referee = Referee(self.run, self.race)
+        self._pruning = PruningMonitor(self.run, self.race)
         self._wait_for_the_old()
-        self._announcer.pass_over()
+        self._alert_hook.pass_over()
         known = past(self.run)
         going_on = [self._taken_up(one, "resumed") for one in known if one.unfinished]
         self._threads = max((one.threads for one in known), default=0) or max(1, _cores() // max(1, len(going_on)))
@@ -100,7 +100,7 @@ class Crew:
             self._send_out(going_on[number::count])
 
     def _wait_for_the_old(self) -> None:
-        """Trainers of a crew that is gone are on their way out; what one of them writes after this counts for nothing."""
+        """Trainers of a supervisor that is gone are on their way out; what one of them writes after this counts for nothing."""
         until = time.monotonic() + OLD_S
         while self._writer.trainers_alive() and time.monotonic() < until:
             time.sleep(LOOK_S)
@@ -122,7 +122,8 @@ class Crew:
 
     def _see_through(self) -> None:
         heard = False
-        while self._trainers or self._joining or not heard or (self._announcer.busy and not self._stop and not is_gone(self.run)):
+        while self._trainers or self._pending or not heard or (
+                self._alert_hook.busy and not self._stop and not is_gone(self.run)):
             # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
             connection.wait([mark for trainer in self._trainers.values() if (mark := trainer.sentinel) is not None], LOOK_S)
             self._beat()
@@ -130,54 +131,54 @@ class Crew:
                 code = trainer.exitcode
                 if code is not None and (self._took_leave(number, code) or is_gone(self.run) or self._out_of_time()):
                     del self._trainers[number]
-            self._announcer.look()
+            self._alert_hook.look()
             if self._absence.seconds() > GONE_S:  # no command reaches the race any more, and nothing of it would be left
                 self._stop = self._stop or f"{self.run} has been gone for {GONE_S:g} s"
             if self._stop:
                 self._end_all()
             if self._stop or is_gone(self.run):
-                self._joining.clear()  # what asks for them waits for whoever takes the run up again
+                self._pending.clear()  # what asks for them waits for whoever takes the run up again
                 heard = True
                 continue
             heard = self._hear()
-            self._relegate()
-        self._announcer.give_up()
+            self._prune()
+        self._alert_hook.give_up()
         self._writer.close()
 
-    def _send_out(self, berths: list[Berth]) -> None:
+    def _send_out(self, assignments: list[LaneAssignment]) -> None:
         """Starts a trainer for these lanes."""
         self._next += 1
-        self._trainers[self._next] = Outpost(str(self.run), self._next, self.race, berths, self._threads)
+        self._trainers[self._next] = TrainerProcess(str(self.run), self._next, self.race, assignments, self._threads)
 
-    def _taken_up(self, lane: Past, why: Return) -> Berth:
+    def _taken_up(self, lane: Past, why: Return) -> LaneAssignment:
         """Where and how a lane goes on from its last snapshot."""
         dealt = self._devices[lane.index % len(self._devices)]
         same_kind = lane.device.partition(":")[0] == dealt.partition(":")[0]
-        return Berth(lane.index, lane.device if same_kind else dealt, "last", why, rate=lane.rate, paused=lane.paused,
+        return LaneAssignment(lane.index, lane.device if same_kind else dealt, "last", why, rate=lane.rate, paused=lane.paused,
                      born=lane.born, changes=tuple((change.step, change.factor) for change in lane.changes))
 
     def _took_leave(self, number: int, exitcode: int) -> bool:
         """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
-        mine = {berth.index for berth in self._trainers[number].berths}
+        mine = {assignment.index for assignment in self._trainers[number].assignments}
         try:
             left = [lane for lane in past(self.run) if lane.index in mine and lane.end is None]
             path = self.run / f"trainer-{number}.log"
             log, said = (tail(path), end_of(exitcode, tail(path, CAUSE_BYTES))) if left else ("", "")
             told: list[AnyEvent] = []
-            again: list[Berth] = []
+            again: list[LaneAssignment] = []
             for lane in left:
                 told += self._lost(lane, number, said, log, again if exitcode else None)
             if told:
                 self._writer.append([row(event) for event in told])
         except StoreUnavailable:
             return False
-        self._restarts.update(berth.index for berth in again)
-        apart = any(self._restarts[berth.index] > 1 for berth in again)  # one of them may be the others' death
-        for berths in [[berth] for berth in again] if apart else [again] if again else []:
-            self._send_out(berths)
+        self._restarts.update(assignment.index for assignment in again)
+        apart = any(self._restarts[assignment.index] > 1 for assignment in again)  # one of them may be the others' death
+        for assignments in [[assignment] for assignment in again] if apart else [again] if again else []:
+            self._send_out(assignments)
         return True
 
-    def _lost(self, lane: Past, number: int, said: str, log: str, again: list[Berth] | None) -> list[AnyEvent]:
+    def _lost(self, lane: Past, number: int, said: str, log: str, again: list[LaneAssignment] | None) -> list[AnyEvent]:
         """What is told of a lane whose process is gone. It joins `again` where it may start once more."""
         now = time.time()
         if self._stop:
@@ -197,13 +198,13 @@ class Crew:
         try:
             for number, command in self._writer.pending(0):
                 if isinstance(command, (Fork, Add)):
-                    if number not in {joining.number for joining in self._joining}:
-                        self._joining.append(Joining(number, command))
+                    if number not in {joining.number for joining in self._pending}:
+                        self._pending.append(PendingLane(number, command))
                 elif why := self._see_to(number, command):
                     self._writer.acknowledge([(number, REFUSED + why)])
-            for joining in list(self._joining):
+            for joining in list(self._pending):
                 if self._joined(joining):
-                    self._joining.remove(joining)
+                    self._pending.remove(joining)
         except StoreUnavailable:
             return False
         return True
@@ -225,9 +226,9 @@ class Crew:
 
     def _at_work(self, lane: int) -> bool:
         """Whether a lane has a trainer; one that is dead and not yet seen to counts."""
-        return any(berth.index == lane for trainer in self._trainers.values() for berth in trainer.berths)
+        return any(assignment.index == lane for trainer in self._trainers.values() for assignment in trainer.assignments)
 
-    def _joined(self, joining: Joining) -> bool:
+    def _joined(self, joining: PendingLane) -> bool:
         """Brings a lane that is to join one move further; whether that is settled."""
         said = joining.move(self._writer, self.run, self.race, self._at_work)
         if not said:
@@ -240,16 +241,16 @@ class Crew:
         parent = said.event.parent
         device = self._devices[(parent if parent >= 0 else len(self.race.lanes)) % len(self._devices)]
         self._writer.flush([row(said.event)], [(joining.number, said.words)])
-        self.race = self._announcer.race = msgspec.structs.replace(self.race, lanes=(*self.race.lanes, said.lane))
+        self.race = self._alert_hook.race = msgspec.structs.replace(self.race, lanes=(*self.race.lanes, said.lane))
         index = said.event.lane
-        self._send_out([Berth(index, device, "last", born=said.event.step, rate=joining.rate) if parent >= 0
-                        else Berth(index, device)])
+        self._send_out([LaneAssignment(index, device, "last", born=said.event.step, rate=joining.rate) if parent >= 0
+                        else LaneAssignment(index, device)])
         return True
 
-    def _relegate(self) -> None:
+    def _prune(self) -> None:
         """Says to the lanes at a rung who is behind and who goes on, where the race asks for it."""
         try:
-            self._behind += self._referee.look() if self._referee else []
+            self._behind += self._pruning.look() if self._pruning else []
             while self._behind:
                 command, words = self._behind[0]
                 self._writer.send(command)

@@ -1,4 +1,4 @@
-"""The crew's process: answers questions about races until it is told to start one, or to take one up again; then sees it
+"""The supervisor's process: answers questions about races until it is told to start one, or to take one up again; then sees it
 through. Imports no torch itself.
 
 Whoever starts it (lrtui/client/launcher.py) talks to it in lines of JSON. Once a race runs it is on its own: its only channel is
@@ -15,33 +15,33 @@ from typing import Any
 import msgspec
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.launch_protocol import Answer, Request
+from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest
 from lrtui.core.scenario import environment
 from lrtui.core.scenario.user_code_files import code_refs
-from lrtui.store.rundir import CREW_LOG
+from lrtui.store.rundir import SUPERVISOR_LOG
 from lrtui.store.writer import create_run
-from lrtui.training.crew import Crew
-from lrtui.training.outpost import context
 from lrtui.training.output import to_log
+from lrtui.training.supervisor import Supervisor
+from lrtui.training.trainer_process import context
 
-PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.scout"]
+PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.preflight"]
 """What the forkserver imports once, so that each process forked from it starts in milliseconds."""
 
 
-class Scout:
-    """The process that answers questions about races (training/scout.py), seen from here."""
+class PreflightProcess:
+    """The process that answers questions about races (training/preflight.py), seen from here."""
 
     def __init__(self) -> None:
         self._here, there = context.Pipe()
-        self._process = context.Process(target=_scout, args=(there,), daemon=True)
+        self._process = context.Process(target=_preflight, args=(there,), daemon=True)
         self._process.start()
         there.close()
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: LaunchRequest) -> LaunchReply:
         """The answer; LrtuiError where the scout died over it."""
         try:
             self._here.send_bytes(msgspec.msgpack.encode(request))
-            return msgspec.msgpack.decode(self._here.recv_bytes(), type=Answer)
+            return msgspec.msgpack.decode(self._here.recv_bytes(), type=LaunchReply)
         except (EOFError, OSError) as error:
             raise LrtuiError("torch could not be loaded, or the check of the race crashed",
                              "try `python -c 'import torch'`") from error
@@ -58,39 +58,39 @@ def main() -> None:
     requests, replies = _private_pipes()
     folder = _leave_folder()
     forkserver.ensure_running()
-    scout = Scout()
+    preflight = PreflightProcess()
     for line in requests:
-        request = msgspec.json.decode(line, type=Request)
+        request = msgspec.json.decode(line, type=LaunchRequest)
         try:
-            answer = scout.ask(request)
+            answer = preflight.ask(request)
             started = _begin(request, answer, folder) if request.kind != "preview" and not answer.error else None
             answer = msgspec.structs.replace(answer, run=str(started.run) if started else "")
         except LrtuiError as error:
-            started, answer = None, Answer(error=error.message, hint=error.hint)
+            started, answer = None, LaunchReply(error=error.message, hint=error.hint)
         replies.write(msgspec.json.encode(answer) + b"\n")
         replies.flush()
         if started:
             requests.close()
             replies.close()
-            scout.close()
+            preflight.close()
             started.see_through()
             return
         if code_refs(request.race) and (request.own_code or request.kind != "preview"):
-            scout.close()  # it has imported this race's code, and must not answer for another's
-            scout = Scout()
+            preflight.close()  # it has imported this race's code, and must not answer for another's
+            preflight = PreflightProcess()
 
 
-def _begin(request: Request, answer: Answer, folder: str) -> Crew:
-    """A crew at work on a new run, or on one that is taken up again."""
+def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> Supervisor:
+    """A supervisor at work on a new run, or on one that is taken up again."""
     run = Path(request.run) if request.kind == "resume" else create_run(Path(request.runs), request.race)
-    to_log(run / CREW_LOG)
-    crew = Crew(run, request.race, request.on_alert, folder)
+    to_log(run / SUPERVISOR_LOG)
+    supervisor = Supervisor(run, request.race, request.on_alert, folder)
     if request.kind == "resume":
-        crew.resume(answer.devices, request.trainers)
+        supervisor.resume(answer.devices, request.trainers)
     else:
-        crew.start(answer.devices, request.trainers)
-        crew.note(answer.previews)
-    return crew
+        supervisor.start(answer.devices, request.trainers)
+        supervisor.note(answer.previews)
+    return supervisor
 
 
 def _leave_folder() -> str:
@@ -116,6 +116,6 @@ def _private_pipes() -> tuple[Any, Any]:
     return requests, replies
 
 
-def _scout(pipe: Any) -> None:
-    from lrtui.training.scout import serve
+def _preflight(pipe: Any) -> None:
+    from lrtui.training.preflight import serve
     serve(pipe)

@@ -1,4 +1,4 @@
-"""What a crew tells a trainer of its lanes. Knows no torch."""
+"""What a supervisor tells a trainer of its lanes. Knows no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from lrtui.core.protocol.events import Return
 
 
-class Berth(msgspec.Struct, frozen=True):
+class LaneAssignment(msgspec.Struct, frozen=True):
     """What a trainer is told of one of its lanes."""
 
     index: int

@@ -1,4 +1,4 @@
-"""A trainer's process, seen from the crew. Knows no torch."""
+"""A trainer's process, seen from the supervisor. Knows no torch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import psutil
 
 from lrtui.core.scenario.spec import Race
 from lrtui.store import identity
-from lrtui.training.berth import Berth
+from lrtui.training.lane_assignment import LaneAssignment
 
 context = multiprocessing.get_context("forkserver")
 UNKNOWN = 255
 """What is read as exit code of a process whose forkserver is gone, whether it has ended or not."""
 
 
-class Outpost:
+class TrainerProcess:
     """A trainer that has been started, with the lanes that are its own."""
 
-    def __init__(self, run: str, number: int, race: Race, berths: Sequence[Berth], threads: int) -> None:
-        self.berths = list(berths)
-        self._process = context.Process(target=_trainer, args=(run, number, race, self.berths, threads), daemon=False)
+    def __init__(self, run: str, number: int, race: Race, assignments: Sequence[LaneAssignment], threads: int) -> None:
+        self.assignments = list(assignments)
+        self._process = context.Process(target=_trainer, args=(run, number, race, self.assignments, threads), daemon=False)
         self._process.start()
         assert self._process.pid is not None
         self._pid = self._process.pid

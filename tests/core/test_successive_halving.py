@@ -1,14 +1,18 @@
-"""Relegation: who falls behind at a rung, on events alone."""
+"""Pruning: who falls behind at a rung, on events alone."""
 
+import json
 import math
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.protocol.events import Column, Ended, Rewound, Started, StatusChanged, Steps
-from lrtui.core.results.successive_halving import Rungs
-from lrtui.core.scenario.race_policies import read_relegation, read_snapshots
-from lrtui.core.scenario.spec import Relegation, Snapshots
+from lrtui.core.results.successive_halving import SuccessiveHalving
+from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.race_policies import read_pruning, read_snapshots
+from lrtui.core.scenario.spec import Pruning, Snapshots
 from lrtui.core.scenario.toml_table import Table
 
 
@@ -37,7 +41,7 @@ def going_on(rungs):
 
 
 def of(lanes, **options):
-    rungs = Rungs(Relegation(**options), lanes)
+    rungs = SuccessiveHalving(Pruning(**options), lanes)
     assert fed(rungs, *(started(lane) for lane in range(lanes))) == []
     return rungs
 
@@ -94,18 +98,30 @@ def test_a_lane_with_another_past_is_not_compared():
 def test_the_tables_of_a_scenario():
     def table(**raw):
         return Table(raw, "mine.toml", "x")
-    assert read_relegation(table()) == Relegation()
-    assert read_relegation(table(rungs=[0.25, 0.5], keep=0.5)) == Relegation((0.25, 0.5), 0.5)
+    assert read_pruning(table()) == Pruning()
+    assert read_pruning(table(rungs=[0.25, 0.5], keep=0.5)) == Pruning((0.25, 0.5), 0.5)
     assert read_snapshots(table(seconds=2, last=5, megabytes=10, steps=100)) == Snapshots(2.0, 100, 5, 10)
 
 
 @pytest.mark.parametrize(("read", "raw", "key"), [
-    (read_relegation, {"rungs": []}, "rungs"), (read_relegation, {"rungs": [0.5, 0.2]}, "rungs"),
-    (read_relegation, {"rungs": [0.5, 1.0]}, "rungs"), (read_relegation, {"rungs": ["a"]}, "rungs"),
-    (read_relegation, {"keep": 0}, "keep"), (read_relegation, {"keep": math.nan}, "keep"), (read_relegation, {"x": 1}, "x"),
+    (read_pruning, {"rungs": []}, "rungs"), (read_pruning, {"rungs": [0.5, 0.2]}, "rungs"),
+    (read_pruning, {"rungs": [0.5, 1.0]}, "rungs"), (read_pruning, {"rungs": ["a"]}, "rungs"),
+    (read_pruning, {"keep": 0}, "keep"), (read_pruning, {"keep": math.nan}, "keep"), (read_pruning, {"x": 1}, "x"),
     (read_snapshots, {"seconds": 0}, "seconds"), (read_snapshots, {"seconds": math.inf}, "seconds"),
     (read_snapshots, {"last": 0}, "last"), (read_snapshots, {"megabytes": 0.5}, "megabytes"), (read_snapshots, {"y": 1}, "y"),
 ])
 def test_what_makes_no_sense_is_refused_by_its_key(read, raw, key):
     with pytest.raises(ScenarioError, match=rf"mine.toml: x\.{key}: "):
         read(Table(raw, "mine.toml", "x"))
+
+
+def test_the_old_name_of_the_table_is_refused_with_the_new_one():
+    raw = {"task": "linear-toy", "steps": 5, "lane": [{"lr": 0.1}], "relegation": {"rungs": [0.5]}}
+    with pytest.raises(ScenarioError, match=r"mine.toml: relegation: the table is called \[pruning\] now"):
+        scenario_file.parse(raw, source="mine.toml", folder=Path("/nowhere"))
+
+
+def test_runs_keep_the_name_that_they_were_written_with():
+    raw = {"task": "linear-toy", "steps": 5, "lane": [{"lr": 0.1}], "pruning": {"rungs": [0.5]}}
+    race = scenario_file.parse(raw, source="mine.toml", folder=Path("/nowhere"))
+    assert json.loads(msgspec.json.encode(race))["relegation"] == {"rungs": [0.5], "keep": 1 / 3}

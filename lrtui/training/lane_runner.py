@@ -19,7 +19,6 @@ from lrtui.core.numbers import rate as rate_words
 from lrtui.core.protocol.commands import (
     REFUSED,
     AnyCommand,
-    Keep,
     Pause,
     Resume,
     Rewind,
@@ -27,6 +26,7 @@ from lrtui.core.protocol.commands import (
     SetFactor,
     SetRate,
     Stop,
+    TakeSnapshot,
     unfit,
 )
 from lrtui.core.protocol.events import (
@@ -47,15 +47,15 @@ from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder
-from lrtui.store.snapshots import Kept
+from lrtui.store.snapshots import SnapshotFile
 from lrtui.training import environment, rng, snapshot
-from lrtui.training.berth import Berth
 from lrtui.training.failure import failure, line, not_taken_up
-from lrtui.training.keeper import PART_LEAST, PARTS, Cadence, Keeper
+from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_modules import LaneModules
 from lrtui.training.loop import Events, train_lane
 from lrtui.training.policy import Policy
 from lrtui.training.session import Training
+from lrtui.training.snapshot_writer import PART_LEAST, PARTS, SnapshotSchedule, SnapshotWriter
 
 TURN_S = 0.03
 """How long a lane trains before it is the next one's turn. Each turn begins with another lane's weights in the cache and a
@@ -66,37 +66,38 @@ MAKE_UP_S = 0.2
 """A lane that fell behind its pace (validation, a busy machine) hurries for at most this long."""
 
 
-class Turn:
+class LaneRunner:
     """A lane in a trainer: its generator of events, its random state and modules between turns, whether it is paused.
 
     It takes a break only where the loop says None: there its state is whole and may be copied.
     """
 
-    def __init__(self, race: Race, berth: Berth, run: Path, recorder: Recorder, keeper: Keeper) -> None:
-        self.index = berth.index
-        self.paused = berth.paused
-        self.over = berth.start == "asleep"
-        self._berth = berth
+    def __init__(self, race: Race, assignment: LaneAssignment, run: Path, recorder: Recorder,
+                 snapshot_writer: SnapshotWriter) -> None:
+        self.index = assignment.index
+        self.paused = assignment.paused
+        self.over = assignment.start == "asleep"
+        self._assignment = assignment
         self._race = race
-        self._lane = race.lanes[berth.index]
+        self._lane = race.lanes[assignment.index]
         self._run = run
-        self._device = torch.device(berth.device)
+        self._device = torch.device(assignment.device)
         self._recorder = recorder
-        self._keeper = keeper
+        self._snapshot_writer = snapshot_writer
         self._training: Training | None = None
         self._events: Events = iter(())
         self._random = rng.capture(torch.device("cpu"))
         self._modules = LaneModules()
         self._due = time.monotonic()
-        self._policy = Policy(race, berth.index)
-        self._agenda = list(berth.changes)
-        self._cadence = Cadence(race.snapshots, 0)
+        self._policy = Policy(race, assignment.index)
+        self._agenda = list(assignment.changes)
+        self._cadence = SnapshotSchedule(race.snapshots, 0)
         self._trained_s = 0.0
         self._begun_at = 0
         self._best = math.inf
         self._kept_at = -1  # the step of the last snapshot
-        self._born = berth.born
-        self._last_step = berth.born  # where it stood when it was let go of
+        self._born = assignment.born
+        self._last_step = assignment.born  # where it stood when it was let go of
         self._can_keep = True
         self.waits = False
         """Whether it stands at a rung and waits to be told to go on."""
@@ -109,7 +110,7 @@ class Turn:
 
     @property
     def steps(self) -> int:
-        return self._training.probe.step if self._training else self._last_step
+        return self._training.step_recorder.step if self._training else self._last_step
 
     def wait_s(self) -> float:
         """Seconds until the lane may go on: above 0 only where the race has a pace and the lane is ahead of it."""
@@ -124,7 +125,7 @@ class Turn:
         try:
             self._ready()
             assert self._training
-            self._training.probe.resume()
+            self._training.step_recorder.resume()
             for event in self._events:
                 if event is not None:
                     self._tell(event)
@@ -139,7 +140,7 @@ class Turn:
             else:
                 self._close()
             self._trained_s += time.perf_counter() - began
-            if not self.over and self._cadence.due(self._lasted_s(), self.steps) and not self._keeper.busy(self.index):
+            if not self.over and self._cadence.due(self._lasted_s(), self.steps) and not self._snapshot_writer.busy(self.index):
                 self._keep()
         except BaseException as error:  # a task's mistake, its exit() or KeyboardInterrupt, ends its lane and no other
             self._fail(error)
@@ -155,22 +156,22 @@ class Turn:
     def _after_step(self) -> bool:
         """Does what belongs to the number of steps done, so that it does not depend on the clock. False: the lane has ended."""
         assert self._training
-        steps, probe = self.steps, self._training.probe
+        steps, step_recorder = self.steps, self._training.step_recorder
         if self._agenda:
             self._replay()
         if steps == self._looked_at:  # a validation's batch
             return True
         self._looked_at = steps
-        if probe.alarmed or (self._acts_late and steps % ACT_EVERY == 0):
+        if step_recorder.alarmed or (self._acts_late and steps % ACT_EVERY == 0):
             self._flush()
         if self._cadence.fixed(steps) and not self._policy.due:
             self._keep()
         if self._rungs and steps >= self._rungs[0]:
             self._flush()
-            if probe.sealed >= self._rungs[0]:  # a step that ends an epoch is told after it
-                self._rungs = [rung for rung in self._rungs if rung > probe.sealed]
+            if step_recorder.sealed >= self._rungs[0]:  # a step that ends an epoch is told after it
+                self._rungs = [rung for rung in self._rungs if rung > step_recorder.sealed]
                 self.waits = not self.over
-                self._note("at a rung of the relegation: waits for the others")
+                self._note("at a rung of the pruning: waits for the others")
         return not self.over
 
     def _acts(self) -> bool:
@@ -199,13 +200,13 @@ class Turn:
                 return self._within(partial(self._pause, isinstance(command, Pause)))
             case SetRate() | ScaleRate() | SetFactor():
                 return self._within(partial(self._turn, command))
-            case Keep():
+            case TakeSnapshot():
                 return self._within(partial(self._keep_for, number))
         return REFUSED + "not a lane's affair"
 
     def stand_by(self) -> None:
         """Takes a paused lane up again, so that the record says where it stands."""
-        if self.paused and self._berth.start == "last":
+        if self.paused and self._assignment.start == "last":
             self._within(lambda: None if self.over else self._tell_status("paused"))
 
     def leave(self, why: str) -> None:
@@ -230,21 +231,21 @@ class Turn:
         """Builds the lane where it begins, once."""
         if self._training is not None:
             return
-        if self._berth.start == "new":
+        if self._assignment.start == "new":
             self._begin(None)
             return
         state = self._load(reversed(snapshots.listing(self._run, self._lane.letter)))
-        if state is None and (self._berth.why is None or self._born):
+        if state is None and (self._assignment.why is None or self._born):
             raise SnapshotDamaged(f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew")
         self._begin(state)
         snapshots.clear(self._run, self._lane.letter, after=self.steps)  # those that are damaged
-        if self._berth.rate is not None and (why := self._aim(SetRate(lane=self.index, rate=self._berth.rate))):
+        if self._assignment.rate is not None and (why := self._aim(SetRate(lane=self.index, rate=self._assignment.rate))):
             self._note(f"the fork's rate stays as it was: {why}")
         self._agenda = [change for change in self._agenda if change[0] >= self.steps]
         self._replay(told=False)
-        if self._berth.why:
-            self._went_back(self._berth.why)
-            self._berth = msgspec.structs.replace(self._berth, why=None)  # it is done
+        if self._assignment.why:
+            self._went_back(self._assignment.why)
+            self._assignment = msgspec.structs.replace(self._assignment, why=None)  # it is done
         else:
             self._tell_rate()
 
@@ -255,8 +256,8 @@ class Turn:
         self._events = train_lane(self._training)
         total = self._training.horizon.steps
         every = max(PART_LEAST, math.ceil(total / PARTS)) if "rewind" in (self._race.on_nan, self._race.on_divergence) else 0
-        self._cadence = Cadence(self._race.snapshots, snapshot.size(self._training.model), every)
-        self._rungs = [step for step in rung_steps(self._race.relegation, total) if step > self.steps]
+        self._cadence = SnapshotSchedule(self._race.snapshots, snapshot.size(self._training.model), every)
+        self._rungs = [step for step in rung_steps(self._race.pruning, total) if step > self.steps]
         self.waits, self._looked_at, self._sound = False, self.steps, None
         self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
         self._kept_at = self.steps if state else -1
@@ -276,7 +277,7 @@ class Turn:
 
         The dial is put at what the snapshot says, times the command's factor, or where `halved` says.
         """
-        if not self._keeper.settle():
+        if not self._snapshot_writer.settle():
             return REFUSED + "a snapshot is on its way, and the disk does not answer"
         known = snapshots.listing(self._run, self._lane.letter)
         if command.to is not None:
@@ -310,9 +311,9 @@ class Turn:
 
     def _went_back(self, why: Return) -> None:
         assert self._training
-        probe = self._training.probe
-        self._recorder.put(Rewound(lane=self.index, at=time.time(), step=probe.sealed, why=why))
-        self._recorder.put(Judged(lane=self.index, at=time.time(), step=probe.sealed, findings=probe.findings))
+        step_recorder = self._training.step_recorder
+        self._recorder.put(Rewound(lane=self.index, at=time.time(), step=step_recorder.sealed, why=why))
+        self._recorder.put(Judged(lane=self.index, at=time.time(), step=step_recorder.sealed, findings=step_recorder.findings))
         self._tell_rate()
 
     def _tell_rate(self) -> None:
@@ -374,7 +375,7 @@ class Turn:
 
     def _keep_for(self, number: int) -> None:
         """A snapshot that somebody waits for: the answer is its file's name."""
-        def done(kept: Kept | None, why: str) -> None:
+        def done(kept: SnapshotFile | None, why: str) -> None:
             self._recorder.done(number, kept.path.name if kept else REFUSED + why)
         if not self._keep("fork", done):
             done(None, "the lane has ended" if self.over else "no snapshot can be taken of it: see the log")
@@ -384,14 +385,14 @@ class Turn:
         if self._training:
             self._within(lambda: str(self._keep(tag)))
 
-    def _keep(self, tag: Tag | None = None, done: Callable[[Kept | None, str], None] = lambda kept, why: None) -> bool:
+    def _keep(self, tag: Tag | None = None, done: Callable[[SnapshotFile | None, str], None] = lambda kept, why: None) -> bool:
         """Copies the lane's state and hands it on to be written; False where there is none to be had."""
         training = self._training
         if not self._can_keep or training is None or (tag in ("pause", "stop") and self._kept_at == self.steps):
             return False
         began = time.perf_counter()
         self._flush()
-        if training.probe.bad:
+        if training.step_recorder.bad:
             self._see_the_end()
             return False
         try:
@@ -402,18 +403,18 @@ class Turn:
             return False
         self._cadence.taken(self._lasted_s(), self.steps)
         self._kept_at = self.steps
-        smooth = training.probe.smooth
+        smooth = training.step_recorder.smooth
         if tag is None:
             tag = "best" if smooth < self._best else "ring"
             self._best = min(self._best, smooth)
         copied_s = time.perf_counter() - began
-        self._keeper.keep(self.index, self._lane, self.steps, tag, smooth, state, copied_s, self._cadence, done)
+        self._snapshot_writer.keep(self.index, self._lane, self.steps, tag, smooth, state, copied_s, self._cadence, done)
         return True
 
     def _tell(self, event: AnyEvent) -> None:
         if isinstance(event, Alerted) and self._policy.alerted(event):
             self._sound = event.step - 1  # the weights after `step` steps are those that the alert is about
-            self._keeper.pin(self._lane.letter, self._sound)
+            self._snapshot_writer.pin(self._lane.letter, self._sound)
         if not (isinstance(event, Ended) and event.reason == "nan" and self._policy.revives):
             self._recorder.put(event)
 
@@ -437,12 +438,12 @@ class Turn:
 
     def _flush(self, *, last: bool = False) -> None:
         if self._training:
-            for event in self._training.probe.seal(last=last):
+            for event in self._training.step_recorder.seal(last=last):
                 self._tell(event)
 
     def _see_the_end(self) -> None:
         """A bad update, found only now: the lane ends by itself, and says so."""
-        if self._training and self._training.probe.bad:
+        if self._training and self._training.step_recorder.bad:
             for event in self._events:
                 if event is not None:
                     self._tell(event)
@@ -462,7 +463,7 @@ class Turn:
     def _fail(self, error: BaseException) -> None:
         with suppress(Exception):  # the device may be lost with its numbers: the error itself is what must be told
             self._flush(last=True)
-        for event in (not_taken_up if self._berth.why else failure)(self.index, self.steps, error):
+        for event in (not_taken_up if self._assignment.why else failure)(self.index, self.steps, error):
             self._recorder.put(event)
         error.__traceback__ = None  # its frames hold the model
         self._close()

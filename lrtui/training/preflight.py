@@ -1,6 +1,6 @@
 """Answers questions about a race before it is run: what its schedules will do, whether torch accepts its lanes.
 
-It runs in a process of its own, forked from the warm forkserver, so that the crew needs no torch.
+It runs in a process of its own, forked from the warm forkserver, so that the supervisor needs no torch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from lrtui.core.diagnostics import schedule_check
 from lrtui.core.errors import LrtuiError, ScenarioError
-from lrtui.core.protocol.launch_protocol import Answer, Preview, Request
+from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest, Preview
 from lrtui.core.scenario.catalogue import WANTS_METRIC
 from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec
 from lrtui.core.text import one_line
@@ -28,7 +28,7 @@ from lrtui.training.failure import line
 from lrtui.training.optimizers import Group
 from lrtui.training.order import BatchOrder
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
-from lrtui.training.schedules import Horizon, Schedule
+from lrtui.training.schedules import Schedule, TrainingLength
 from lrtui.training.session import horizon
 
 NOMINAL_STEPS_PER_EPOCH = 100
@@ -47,7 +47,7 @@ class Shape(NamedTuple):
     """Whether there are validation samples; None where that is not known."""
 
 
-def answer(request: Request) -> Answer:
+def answer(request: LaunchRequest) -> LaunchReply:
     """The answer; what a person can mend is in its `error`."""
     race = request.race
     try:
@@ -55,37 +55,37 @@ def answer(request: Request) -> Answer:
         shape = _shape(request)
         previews = [_preview(request, lane, shape) for lane in race.lanes]
         if request.kind == "preview":
-            return Answer(previews=[thinned(found) for found in previews])
+            return LaunchReply(previews=[thinned(found) for found in previews])
         for lane in race.lanes:
             _check_metric(race, lane, shape)
         notes = [Preview([], [], found.total, warnings=found.warnings) for found in previews]
-        return Answer(devices=devices.deal(race.device, len(race.lanes)), previews=notes)
+        return LaunchReply(devices=devices.deal(race.device, len(race.lanes)), previews=notes)
     except LrtuiError as error:
-        return Answer(error=error.message, hint=error.hint)
+        return LaunchReply(error=error.message, hint=error.hint)
     except Exception as error:  # a bug of ours must not take the picker with it
         traceback.print_exc()
-        return Answer(error="the schedules could not be previewed", hint=line(error))
+        return LaunchReply(error="the schedules could not be previewed", hint=line(error))
 
 
 def serve(connection: Connection) -> None:
     """Answers questions until the other end is closed, or whoever holds it is gone: a person's code may never return."""
-    threading.Thread(target=_end_with_the_crew, daemon=True).start()
+    threading.Thread(target=_end_with_the_supervisor, daemon=True).start()
     while True:
         try:
-            request = msgspec.msgpack.decode(connection.recv_bytes(), type=Request)
+            request = msgspec.msgpack.decode(connection.recv_bytes(), type=LaunchRequest)
         except EOFError:
             return
         connection.send_bytes(msgspec.msgpack.encode(answer(request)))
 
 
-def _end_with_the_crew() -> None:
-    crew = multiprocessing.parent_process()
-    if crew is not None:
-        crew.join()
+def _end_with_the_supervisor() -> None:
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()
         os._exit(0)
 
 
-def _preview(request: Request, lane: Lane, shape: Shape) -> Preview:
+def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
     """A lane's preview with its warnings. A person's own schedule is built where the race is to start, not run."""
     race, spec = request.race, lane.schedule
     long = horizon(race, shape.steps_per_epoch)
@@ -137,7 +137,7 @@ def _check_metric(race: Race, lane: Lane, shape: Shape) -> None:
     if spec is None or not (spec.own or spec.name in WANTS_METRIC):
         return
     if spec.own:
-        if not Schedule(spec, dummy(lane, _groups(race)), lane.lr, Horizon(1, 1)).wants_metric:
+        if not Schedule(spec, dummy(lane, _groups(race)), lane.lr, TrainingLength(1, 1)).wants_metric:
             return
         shape = _tried(race) or shape
     if shape.validated is False:
@@ -146,7 +146,7 @@ def _check_metric(race: Race, lane: Lane, shape: Shape) -> None:
             "expected a task whose dataset() gives a pair (training, validation), or another schedule")
 
 
-def _shape(request: Request) -> Shape:
+def _shape(request: LaunchRequest) -> Shape:
     """What can be known of the task's data. A person's own task is run only at the start, and where a schedule needs it."""
     race = request.race
     if request.steps_per_epoch is not None:

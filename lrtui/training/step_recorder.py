@@ -44,7 +44,7 @@ class NonFinite(Exception):
         self.step = step
 
 
-class Probe:
+class StepRecorder:
     """The measuring of one lane. `deferred`: numbers stay on the device; `closure`: the optimizer calls the loss itself."""
 
     def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, total: int, dial: Dial, gauge: Gauge | None, *,

@@ -1,6 +1,6 @@
 """Runs a person's command for each alert of a run (`--on-alert`), beside the training and never in its way. Knows no torch.
 
-It belongs to the crew, so that it works when every screen is gone.
+It belongs to the supervisor, so that it works when every screen is gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AT_ONCE = 3
 """Commands that run at the same time; the alerts of others wait."""
 
 
-class Announcer:
+class AlertHook:
     """Looks for new alerts when it is asked to, and tells the command of each; what goes wrong becomes a line of the log."""
 
     def __init__(self, command: str, race: Race, writer: Writer, limit_s: float = LIMIT_S, folder: str | None = None) -> None:
@@ -47,7 +47,7 @@ class Announcer:
         return bool(self._waiting or self._running or self._notes)
 
     def pass_over(self) -> None:
-        """What is on record already was told by the crew before this one. May raise StoreUnavailable."""
+        """What is on record already was told by the supervisor before this one. May raise StoreUnavailable."""
         if self._command:
             self._seen, _ = self._writer.alerts(self._seen)
 

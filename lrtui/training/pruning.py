@@ -1,4 +1,4 @@
-"""Watches a run for the rungs of its relegation, for the crew: reads the record as any viewer does. Knows no torch."""
+"""Watches a run for the rungs of its pruning, for the supervisor: reads the record as any viewer does. Knows no torch."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from pathlib import Path
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Pause, Resume
-from lrtui.core.results.successive_halving import Decision, Rungs
+from lrtui.core.results.successive_halving import Decision, SuccessiveHalving
 from lrtui.core.scenario.spec import Race
 from lrtui.store.reader import Reader
 
 LOOK_S = 0.3
 
 
-class Referee:
+class PruningMonitor:
     """Says whom to pause at a rung, and who goes on, while lanes wait there for it."""
 
     def __init__(self, run: Path, race: Race) -> None:
         self._run = run
-        self._rungs = Rungs(race.relegation, len(race.lanes)) if race.relegation else None
+        self._rungs = SuccessiveHalving(race.pruning, len(race.lanes)) if race.pruning else None
         self._reader: Reader | None = None
         self._looked = 0.0
         self._said: set[Decision] = set()
 
     def look(self) -> list[tuple[AnyCommand, str]]:
-        """The commands that are due, each with a line for the log ('' for none); nothing where the race has no relegation.
+        """The commands that are due, each with a line for the log ('' for none); nothing where the race has no pruning.
 
         What is on record of a race that is taken up again is read first: decisions that were carried out then are not repeated.
         """
@@ -43,4 +43,4 @@ class Referee:
         now = set(self._rungs.decisions())
         fresh, self._said = now - self._said, now
         return [(Resume(lane=one.lane), "") if one.stays else
-                (Pause(lane=one.lane), "behind at a rung of the relegation: paused") for one in sorted(fresh)]
+                (Pause(lane=one.lane), "behind at a rung of the pruning: paused") for one in sorted(fresh)]
