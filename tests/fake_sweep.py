@@ -20,10 +20,10 @@ LOSSES = {"valley / 3": 0.05, "valley": 0.02, "valley x 3": 0.01, "valley x 10":
 """Where the lanes of a check end."""
 
 
-class FakeSupervisor:
+class FakeLauncher:
     """Says of each race that it has started it, and writes what it would have said; `hold` keeps the lanes from ending."""
 
-    made: list[FakeSupervisor]
+    made: list[FakeLauncher]
     sweep = "lr-dial Adam"
     steps_per_epoch = 64
     length_known = True
@@ -39,7 +39,7 @@ class FakeSupervisor:
         type(self).made.append(self)
 
     @classmethod
-    def fresh(cls) -> type[FakeSupervisor]:
+    def fresh(cls) -> type[FakeLauncher]:
         """A class of its own for one test."""
         return type("FakeCrew", (cls,), {"made": []})
 

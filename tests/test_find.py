@@ -21,7 +21,7 @@ from lrtui.core.results.lr_suggestions import FEWEST_POINTS, RULES
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import OptimizerSpec
 
-from .fake_sweep import FakeSupervisor, told
+from .fake_sweep import FakeLauncher, told
 
 FLAGS = {"name": "lr-dial", "task": None, "optimizer": None, "low": None, "high": None, "points": None, "mode": "sweep",
          "rates": (), "batch_size": None, "seed": None, "device": None, "settings": ()}
@@ -39,10 +39,10 @@ BAD = {
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> type[FakeSupervisor]:
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> type[FakeLauncher]:
     """In the place of the real one."""
-    fake = FakeSupervisor.fresh()
-    monkeypatch.setattr("lrtui.client.lr_finder.Supervisor", fake)
+    fake = FakeLauncher.fresh()
+    monkeypatch.setattr("lrtui.client.lr_finder.Launcher", fake)
     return fake
 
 

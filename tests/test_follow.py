@@ -44,7 +44,7 @@ class TestASupervisorThatIsGone:
             first, *log, last = lane.ended.error.splitlines()
             assert (first, log[0]) == ("the supervisor has died", "first")
             assert last == f"go on from the last snapshots with: lrtui resume {run.name}"
-        assert follower.trouble == f"the supervisor has died: go on with lrtui resume {run.name}; see crew.log"
+        assert follower.trouble == f"the supervisor has died: lrtui resume {run.name} goes on; see crew.log"
         assert [lane.index for lane in follower.resumable()] == [0, 1]
 
     def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(self, run):

@@ -19,7 +19,7 @@ from lrtui.client.launcher import Launcher
 from lrtui.core.protocol.events import Ended
 from lrtui.core.scenario.spec import Race
 
-from .fake_sweep import FakeSupervisor
+from .fake_sweep import FakeLauncher
 from .pages import commands, files
 from .test_send import trainer
 from .test_terminal import Terminal
@@ -66,13 +66,13 @@ def anywhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def launcher(anywhere: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """Records made-up steps, except for tasks of one's own."""
 
-    class Launcher(FakeSupervisor.fresh()):  # type: ignore[misc]
+    class Launcher(FakeLauncher.fresh()):  # type: ignore[misc]
         def start(self, race: Race, runs: Path, *_: object) -> Path:
             return super().start(race, runs)
 
     if "--task" not in command or command.startswith("lrtui find"):
-        monkeypatch.setattr("lrtui.cli.race.Supervisor", Launcher)
-    monkeypatch.setattr("lrtui.client.lr_finder.Supervisor", Launcher)
+        monkeypatch.setattr("lrtui.cli.race.Launcher", Launcher)
+    monkeypatch.setattr("lrtui.client.lr_finder.Launcher", Launcher)
 
 
 @pytest.fixture
@@ -85,13 +85,13 @@ def finished(anywhere: Path) -> None:
 def interrupted(anywhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose supervisor is gone; the one that is started for it ends both lanes at once."""
 
-    class Launcher(FakeSupervisor.fresh()):  # type: ignore[misc]
+    class Launcher(FakeLauncher.fresh()):  # type: ignore[misc]
         def resume(self, run: Path, *_: object) -> Path:
             say(run, *(Ended(lane=lane, step=60, reason="finished") for lane in range(2)))
             return run
 
     without_supervisor(make_run(anywhere, ("steady", "paints"), done=60, live=True, title="lr-dial"))
-    monkeypatch.setattr("lrtui.cli.race.Supervisor", Launcher)
+    monkeypatch.setattr("lrtui.cli.race.Launcher", Launcher)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def previews(anywhere: Path, torch_once: Launcher, monkeypatch: pytest.MonkeyPat
         def close(self) -> None:
             """It is used again."""
 
-    monkeypatch.setattr("lrtui.cli.schedule.Supervisor", Shared)
+    monkeypatch.setattr("lrtui.cli.schedule.Launcher", Shared)
 
 
 @pytest.fixture

@@ -180,8 +180,8 @@ class Revived:
 @pytest.fixture
 def supervisors(monkeypatch: pytest.MonkeyPatch) -> type[Revived]:
     Revived.started, Revived.fails = [], ""
-    monkeypatch.setattr("lrtui.client.launcher.Supervisor", Revived)
-    monkeypatch.setattr("lrtui.cli.race.Supervisor", Revived)
+    monkeypatch.setattr("lrtui.client.launcher.Launcher", Revived)
+    monkeypatch.setattr("lrtui.cli.race.Launcher", Revived)
     return Revived
 
 

@@ -181,7 +181,7 @@ class Reader:
         if supervisor is None:
             return ""
         if not supervisor.alive():
-            back = f"go on with lrtui resume {self.run.name}; " if self.version > 1 else ""
+            back = f"lrtui resume {self.run.name} goes on; " if self.version > 1 else ""
             return f"the supervisor has died: {back}see {SUPERVISOR_LOG}"
         if supervisor.beat != self._beat:
             self._beat, self._beat_at = supervisor.beat, time.monotonic()

@@ -46,7 +46,7 @@ class ConstantRates:
         """Nothing to let go of."""
 
 
-class RecordedSupervisor:
+class RecordedLauncher:
     """In the place of the supervisors of a finder: "starts" the sweep and the check that were recorded."""
 
     def start(self, race: Race, runs: Path) -> Path:
@@ -154,7 +154,7 @@ def _run(record: str, share: float, folder: Path) -> Path:
 
 
 def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
-    patch.setattr("lrtui.tui.screens.picker.Supervisor", ConstantRates)
+    patch.setattr("lrtui.tui.screens.picker.Launcher", ConstantRates)
     patch.chdir(folder)
     with Viewer(folder / "runs", size=(80, 24)) as viewer:
         viewer.until(lambda: "as it will be applied" in viewer.text, "the preview")
@@ -162,7 +162,7 @@ def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
 
 
 def _finder(patch: pytest.MonkeyPatch, folder: Path) -> str:
-    patch.setattr("lrtui.client.lr_finder.Supervisor", RecordedSupervisor)
+    patch.setattr("lrtui.client.lr_finder.Launcher", RecordedLauncher)
     patch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)
     viewer = Viewer(folder, size=(110, 32))
     viewer.app = LrtuiApp(folder, asked=plan(scenarios.load("lr-dial")))

@@ -29,17 +29,17 @@ from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
-from ..fake_sweep import SWEEPS, FakeSupervisor, told  # noqa: TID252  # beside the folders that share it
+from ..fake_sweep import SWEEPS, FakeLauncher, told  # noqa: TID252  # beside the folders that share it
 from .fake_run import make_run
 from .viewer import NEVER, Clock, Viewer
 
 
 @pytest.fixture(autouse=True)
-def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeSupervisor]:
+def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeLauncher]:
     """In the place of the real ones; screens look when a test says so."""
-    fake = FakeSupervisor.fresh()
+    fake = FakeLauncher.fresh()
     for module in ("lrtui.client.lr_finder", "lrtui.tui.screens.picker"):
-        monkeypatch.setattr(f"{module}.Supervisor", fake)
+        monkeypatch.setattr(f"{module}.Launcher", fake)
     monkeypatch.setattr(fake, "preview", lambda self, race, *_, **__: [Preview([0], [lane.lr], 100) for lane in race.lanes],
                         raising=False)
     monkeypatch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)

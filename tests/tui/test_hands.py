@@ -389,7 +389,7 @@ class TestARaceWithoutItsSupervisor:
     @pytest.fixture(autouse=True)
     def supervisor(self, monkeypatch: pytest.MonkeyPatch):
         Revived.started, Revived.fails = [], ""
-        monkeypatch.setattr("lrtui.tui.screens.handkeys.Supervisor", Revived)
+        monkeypatch.setattr("lrtui.tui.screens.handkeys.Launcher", Revived)
 
     @pytest.fixture
     def alone(self, tmp_path: Path) -> Path:

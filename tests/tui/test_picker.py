@@ -24,10 +24,10 @@ from .viewer import Clock, Viewer
 NAMES = [path.stem for path in scenario_file.bundled()]
 
 
-class FakeSupervisor:
+class FakeLauncher:
     """Says that it started what it was asked to start: a run that is there already."""
 
-    made: list[FakeSupervisor]
+    made: list[FakeLauncher]
     run: Path
     troubles: list[LrtuiError]
     preview_trouble: LrtuiError | None
@@ -36,34 +36,34 @@ class FakeSupervisor:
     def __init__(self) -> None:
         self.started: list[Race] = []
         self.closed = False
-        FakeSupervisor.made.append(self)
+        FakeLauncher.made.append(self)
 
     def preview(self, race: Race) -> list[Preview]:
-        if FakeSupervisor.preview_trouble:
-            raise FakeSupervisor.preview_trouble
+        if FakeLauncher.preview_trouble:
+            raise FakeLauncher.preview_trouble
         return [Preview([0, 50], [lane.lr, lane.lr / 100], 100) for lane in race.lanes]
 
     def start(self, race: Race, runs: Path) -> Path:
         self.started.append(race)
-        assert FakeSupervisor.patience.wait(30)
-        if FakeSupervisor.troubles:
-            raise FakeSupervisor.troubles.pop(0)
-        return FakeSupervisor.run
+        assert FakeLauncher.patience.wait(30)
+        if FakeLauncher.troubles:
+            raise FakeLauncher.troubles.pop(0)
+        return FakeLauncher.run
 
     def close(self) -> None:
         self.closed = True
 
 
 @pytest.fixture(autouse=True)
-def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeSupervisor]:
+def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeLauncher]:
     """In the place of the real one; races "start" at once, in a working folder without scenarios."""
-    FakeSupervisor.made, FakeSupervisor.troubles, FakeSupervisor.preview_trouble = [], [], None
-    FakeSupervisor.run = make_run(tmp_path / "elsewhere", ("steady", "paints"), done=60)
-    FakeSupervisor.patience = threading.Event()
-    FakeSupervisor.patience.set()
-    monkeypatch.setattr("lrtui.tui.screens.picker.Supervisor", FakeSupervisor)
+    FakeLauncher.made, FakeLauncher.troubles, FakeLauncher.preview_trouble = [], [], None
+    FakeLauncher.run = make_run(tmp_path / "elsewhere", ("steady", "paints"), done=60)
+    FakeLauncher.patience = threading.Event()
+    FakeLauncher.patience.set()
+    monkeypatch.setattr("lrtui.tui.screens.picker.Launcher", FakeLauncher)
     monkeypatch.chdir(tmp_path)
-    return FakeSupervisor
+    return FakeLauncher
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
-from ..fake_sweep import FakeSupervisor  # noqa: TID252  # beside the folders that share it
+from ..fake_sweep import FakeLauncher  # noqa: TID252  # beside the folders that share it
 from .fake_run import commands, make_run
 from .viewer import Viewer
 
@@ -64,7 +64,7 @@ def test_what_is_pasted_many_keys_long_is_typed_whole(viewer):
 
 
 def test_from_one_race_over_the_picker_to_another(tmp_path, live, clock, monkeypatch):
-    monkeypatch.setattr("lrtui.tui.screens.picker.Supervisor", FakeSupervisor.fresh())
+    monkeypatch.setattr("lrtui.tui.screens.picker.Launcher", FakeLauncher.fresh())
     make_run(tmp_path, ("paints",), title="Another one").rename(tmp_path / "another-20250615-120000-abcd")
     with Viewer(tmp_path, live, (100, 30)) as viewer:
         viewer.look()
@@ -75,7 +75,7 @@ def test_from_one_race_over_the_picker_to_another(tmp_path, live, clock, monkeyp
 
 
 def test_the_finder_over_a_race_and_back(tmp_path, live, clock, monkeypatch):
-    monkeypatch.setattr("lrtui.client.lr_finder.Supervisor", FakeSupervisor.fresh())
+    monkeypatch.setattr("lrtui.client.lr_finder.Launcher", FakeLauncher.fresh())
     with Viewer(tmp_path, live, (100, 30)) as viewer:
         viewer.look()
         viewer.keys("ctrl+f", "?", "x", "?")
