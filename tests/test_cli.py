@@ -602,7 +602,7 @@ class TestPlainLines:
         assert said.code == 1
         assert said.lines[-1]["lanes"][0]["status"] == "interrupted"
         end = next(line for line in said.lines if line["event"] == "end")
-        assert end["error"].startswith("the supervisor has died")
+        assert end["error"].startswith("the supervisor died")
         assert end["error"].endswith(f"lrtui resume {run.name}")
 
 

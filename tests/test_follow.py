@@ -7,7 +7,7 @@ import os
 import pytest
 
 from lrtui.client import follower
-from lrtui.client.follower import Follower
+from lrtui.client.follower import LAST_WORDS_S, Follower
 from lrtui.core.protocol.events import SUPERVISOR_GONE, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, StatusChanged
 from lrtui.plain import JsonLines, PlainLines, play
 from lrtui.store.rundir import SUPERVISOR_LOG
@@ -42,16 +42,16 @@ class TestASupervisorThatIsGone:
         for lane in follower.state.lanes:
             assert (lane.status, lane.presumed) == ("interrupted", True)
             first, *log, last = lane.ended.error.splitlines()
-            assert (first, log[0]) == ("the supervisor has died", "first")
+            assert (first, log[0]) == ("the supervisor died", "first")
             assert last == f"go on from the last snapshots with: lrtui resume {run.name}"
-        assert follower.trouble == f"the supervisor has died: lrtui resume {run.name} goes on; see crew.log"
+        assert follower.trouble == f"the supervisor died: lrtui resume {run.name} goes on; see crew.log"
         assert [lane.index for lane in follower.resumable()] == [0, 1]
 
     def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(self, run):
         say(run, *(Ended(lane=lane, step=60, reason="interrupted", error=SUPERVISOR_GONE) for lane in (0, 1)))
         follower = Follower(run)
         words = [event.text for event in follower.poll(10.0) if isinstance(event, Noted)]
-        assert words[:2] == ["the supervisor has died", "first"]
+        assert words[:2] == ["the supervisor died", "first"]
         assert "Segmentation fault" in words[2]
         assert "\x1b" not in words[2]
         assert words[-1] == f"go on from the last snapshots with: lrtui resume {run.name}"
@@ -73,7 +73,7 @@ class TestASupervisorThatIsGone:
         Writer(run, "trainer 0").beat()
         follower = Follower(run)
         follower.poll(10.0)
-        follower._gone_since -= follower.LAST_WORDS_S
+        follower._gone_since -= LAST_WORDS_S
         follower.poll(10.0)
         assert follower.state.over
 

@@ -171,12 +171,12 @@ class Follower:
         return supervisor is not None and not supervisor.alive()
 
     def _last_words(self) -> list[str]:
-        """That the supervisor has died, the last lines of its log, and how to go on."""
+        """That the supervisor died, the last lines of its log, and how to go on."""
         if self.reader.gone:
             return [self.reader.trouble()]
         way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
         last = tail(self.run / SUPERVISOR_LOG).splitlines()[-LAST_LINES:]
-        return list(filter(None, ("the supervisor has died", *last, way_back)))
+        return list(filter(None, ("the supervisor died", *last, way_back)))
 
     def _mourn(self) -> list[AnyEvent]:
         """Lines for the log about a supervisor that died while its trainers could still end in good order."""

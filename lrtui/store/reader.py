@@ -19,7 +19,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
 from lrtui.store.past import answers, ends, joined, reasons
-from lrtui.store.rundir import DATABASE, GONE_S, SUPERVISOR_LOG, is_gone
+from lrtui.store.rundir import DATABASE, GONE_S, SUPERVISOR_LOG, SUPERVISOR_ROLE, is_gone
 
 ROWS = 4000
 """Rows that one look takes at most."""
@@ -151,7 +151,7 @@ class Reader:
 
     def supervisor(self) -> Process | None:
         """The supervisor's row, None before its first beat."""
-        return next((process for process in self._processes() if process.role == "crew"), None)
+        return next((process for process in self._processes() if process.role == SUPERVISOR_ROLE), None)
 
     def trainers(self) -> dict[str, Process]:
         """The trainers that are known to have worked on the run, by role."""
@@ -182,7 +182,7 @@ class Reader:
             return ""
         if not supervisor.alive():
             back = f"lrtui resume {self.run.name} goes on; " if self.version > 1 else ""
-            return f"the supervisor has died: {back}see {SUPERVISOR_LOG}"
+            return f"the supervisor died: {back}see {SUPERVISOR_LOG}"
         if supervisor.beat != self._beat:
             self._beat, self._beat_at = supervisor.beat, time.monotonic()
         if time.monotonic() - self._beat_at > LATE_S:

@@ -16,7 +16,8 @@ from lrtui.core.files import absolute
 from lrtui.core.text import closest, literal, one_line
 
 DATABASE = "run.db"
-SUPERVISOR_LOG = "crew.log"
+SUPERVISOR_LOG, SUPERVISOR_ROLE = "crew.log", "crew"
+"""The names that runs have stored ever since the first version."""
 TAIL_BYTES = 4000
 GONE_S = 60.0
 """A race whose folder has been gone for so long is ended: no command can reach it."""

@@ -34,7 +34,7 @@ def create_run(runs: Path, race: Race) -> Path:
     wal = database.is_wal(connection)
     connection.close()
     if not wal:
-        writer = Writer(run, "crew")
+        writer = Writer(run, rundir.SUPERVISOR_ROLE)
         writer.append([row(Noted(lane=-1, at=time.time(), text="no write-ahead log on this file system: "
                                  "the record is kept with a rollback journal, and a flush may take longer"))])
         writer.close()
@@ -159,7 +159,8 @@ class Writer:
             return
         mine = "SELECT 1 FROM processes WHERE role = ? AND pid = ? AND started = ? AND host = ?"
         if db.execute(mine, (self.role, *self._me)).fetchone() is None:
-            raise Superseded(f"{self.run.name}: another process is {self.role} now, or it was dismissed")
+            what = "the supervisor" if self.role == rundir.SUPERVISOR_ROLE else self.role
+            raise Superseded(f"{self.run.name}: another process is {what} now, or it was dismissed")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

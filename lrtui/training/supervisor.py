@@ -22,7 +22,7 @@ from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Noted, Return
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
 from lrtui.store.past import Past, past
-from lrtui.store.rundir import GONE_S, Absence, is_gone, tail
+from lrtui.store.rundir import GONE_S, SUPERVISOR_ROLE, Absence, is_gone, tail
 from lrtui.store.writer import Writer, row
 from lrtui.training.alert_hook import AlertHook
 from lrtui.training.exit_cause import end_of
@@ -50,7 +50,7 @@ class Supervisor:
         """`folder`: the working directory of `on_alert`; None: that of this process."""
         self.run = run
         self.race = race
-        self._writer = Writer(run, "crew")
+        self._writer = Writer(run, SUPERVISOR_ROLE)
         self._alert_hook = AlertHook(on_alert, race, self._writer, folder=folder)
         self._pruning: PruningMonitor | None = None
         self._trainers: dict[int, TrainerProcess] = {}

@@ -246,7 +246,7 @@ class TestAnEnd:
 
     def test_an_end_that_was_only_presumed_is_undone_by_what_the_record_says(self):
         state = fold([started(), steps([2.0])])
-        presume(state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor has died"))
+        presume(state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor died"))
         assert (state.lanes[0].over, state.lanes[0].presumed) == (True, True)
         apply(state, Noted(lane=0, text="the supervisor looks for it"))
         assert state.lanes[0].over
@@ -258,7 +258,7 @@ class TestAnEnd:
 
     def test_a_recorded_end_replaces_a_presumed_one(self):
         state = fold([started(), steps([2.0])])
-        presume(state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor has died"))
+        presume(state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor died"))
         apply(state, Ended(lane=0, step=1, reason="interrupted"))
         assert (state.lanes[0].ended.error, state.lanes[0].presumed) == ("", False)
 

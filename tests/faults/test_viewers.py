@@ -83,7 +83,7 @@ def test_a_race_does_not_notice_what_becomes_of_its_viewers_and_is_offered_first
         with Line("watch", runs=runs) as last:
             last.sees_curves()
             kill(contest.supervisor())
-            last.sees("the supervisor has died", "lrtui resume")
+            last.sees("the supervisor died", "lrtui resume")
             last.press("q")
             last.leaves_it_sane("interrupted", code=1)
         record = contest.sees_the_end()

@@ -40,7 +40,7 @@ def test_every_way_to_write_is_closed_to_who_has_lost_its_role(run):
     new = another(run, "crew")
     new.claim()
     for write in (lambda: old.append([row(block(10))]), lambda: old.acknowledge([(number, "paused")]), old.beat):
-        with pytest.raises(Superseded, match="another process is supervisor now"):
+        with pytest.raises(Superseded, match="another process is the supervisor now"):
             write()
     assert losses(told(run)) == list(range(10))
     assert Reader(run).results([number]) == {}
