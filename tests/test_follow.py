@@ -64,7 +64,7 @@ class TestASupervisorThatIsGone:
         follower = Follower(run)
         follower.poll(10.0)
         assert not follower.state.over
-        assert "supervisor has died" in follower.trouble
+        assert "supervisor died" in follower.trouble
         say(run, Ended(lane=0, step=60, reason="interrupted"), Ended(lane=1, step=60, reason="interrupted"))
         follower.poll(10.0)
         assert [(lane.presumed, lane.ended.error) for lane in follower.state.lanes] == [(False, "")] * 2

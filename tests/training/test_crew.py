@@ -226,7 +226,7 @@ def test_trainers_end_when_their_supervisor_is_killed(tmp_path):
     until(lambda: all(map(gone, trainers)), "the trainers to notice")
     watcher.see_the_end()
     assert watcher.ends() == ["interrupted"] * 3
-    assert "supervisor has died" in watcher.reader.trouble()
+    assert "supervisor died" in watcher.reader.trouble()
 
 
 def test_a_supervisor_whose_folder_is_deleted_ends_when_its_trainers_have(tmp_path):
