@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from lrtui.client.launcher import Launcher as Launched
+from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import Finder, plan
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, TakeSnapshot
@@ -32,7 +32,7 @@ from lrtui.training.alert_hook import AlertHook
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.pending_lane import PendingLane
 from lrtui.training.session import Training
-from lrtui.training.supervisor import RESTARTS, Launcher
+from lrtui.training.supervisor import RESTARTS, Supervisor
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .conftest import column, make_race, train
@@ -174,7 +174,7 @@ class TestForks:
         for pid in pids(run, "trainer%"):
             os.kill(pid, signal.SIGKILL)
         until(lambda: not watcher.reader.supervisor().alive(), "the supervisor to be gone")
-        Launched().resume(run)
+        Launcher().resume(run)
         watcher.lanes.append([])
         watcher.see(lambda watcher: any(lane.steps > lane.born + 5 for lane in watcher.state.lanes[1:]), "the fork to go on")
         child = watcher.state.lanes[1]
@@ -307,7 +307,7 @@ class TestTheSupervisor:
         monkeypatch.setattr(supervisor_module, "signal", types.SimpleNamespace(
             signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None, Signals=signal.Signals))
         race = make_race([LANE, LANE, LANE])
-        made = Launcher(create_run(tmp_path, race), race)
+        made = Supervisor(create_run(tmp_path, race), race)
         made._devices = ["cpu"] * 3
         made.sent = []
         monkeypatch.setattr(made, "_send_out", made.sent.append)
