@@ -243,7 +243,7 @@ class TestWhatCannotBeKept:
             raise RuntimeError("no memory for this")
         monkeypatch.setattr(keeper_module.snapshot, "encode", broken)
         run_to(turn, 3).obey(TakeSnapshot(lane=0), 7)
-        assert turn._snapshots.settle()
+        assert turn._snapshots._writer.settle(60.0)
         assert tape.results[7].startswith(REFUSED)
         monkeypatch.undo()
         turn.obey(TakeSnapshot(lane=0), 8)
