@@ -1,9 +1,8 @@
-"""A lane in a trainer: builds it where it is to begin, lets it train for a while at a time, does what it is told."""
+"""Runs one lane inside a trainer process: builds it, trains it in time slices, executes its commands."""
 
 from __future__ import annotations
 
 import gc
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 import torch
 
-from lrtui.core.errors import LrtuiError, SnapshotDamaged
+from lrtui.core.errors import SnapshotDamaged
 from lrtui.core.numbers import rate as rate_words
 from lrtui.core.protocol.commands import (
     REFUSED,
@@ -45,17 +44,18 @@ from lrtui.core.protocol.events import (
 from lrtui.core.results.successive_halving import rung_steps
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.store import snapshots
 from lrtui.store.recorder import Recorder
 from lrtui.store.snapshots import SnapshotFile
-from lrtui.training import environment, rng, snapshot
+from lrtui.training import environment, rng
+from lrtui.training.dial_replay import DialReplay
 from lrtui.training.failure import failure, line, not_taken_up
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_modules import LaneModules
+from lrtui.training.lane_snapshots import LaneSnapshots
 from lrtui.training.loop import Events, train_lane
 from lrtui.training.policy import Policy
 from lrtui.training.session import Training
-from lrtui.training.snapshot_writer import PART_LEAST, PARTS, SnapshotSchedule, SnapshotWriter
+from lrtui.training.snapshot_writer import SnapshotWriter
 
 TURN_S = 0.03
 """How long a lane trains before it is the next one's turn. Each turn begins with another lane's weights in the cache and a
@@ -83,29 +83,23 @@ class LaneRunner:
         self._run = run
         self._device = torch.device(assignment.device)
         self._recorder = recorder
-        self._snapshot_writer = snapshot_writer
+        self._snapshots = LaneSnapshots(race, assignment.index, run, snapshot_writer, self._note)
         self._training: Training | None = None
         self._events: Events = iter(())
         self._random = rng.capture(torch.device("cpu"))
         self._modules = LaneModules()
         self._due = time.monotonic()
         self._policy = Policy(race, assignment.index)
-        self._agenda = list(assignment.changes)
-        self._cadence = SnapshotSchedule(race.snapshots, 0)
+        self._dial = DialReplay(assignment.changes)
         self._trained_s = 0.0
         self._begun_at = 0
-        self._best = math.inf
-        self._kept_at = -1  # the step of the last snapshot
         self._born = assignment.born
         self._last_step = assignment.born  # where it stood when it was let go of
-        self._can_keep = True
         self.waits = False
         """Whether it stands at a rung and waits to be told to go on."""
         self._rungs: list[int] = []
         """Numbers of steps after which it will wait."""
         self._looked_at = -1
-        self._sound: int | None = None
-        """After an alert, the number of steps up to which the weights are known to be sound."""
         self._acts_late = self._device.type != "cpu" and race.on_divergence != "warn"
 
     @property
@@ -140,7 +134,7 @@ class LaneRunner:
             else:
                 self._close()
             self._trained_s += time.perf_counter() - began
-            if not self.over and self._cadence.due(self._lasted_s(), self.steps) and not self._snapshot_writer.busy(self.index):
+            if not self.over and self._snapshots.due(self._lasted_s(), self.steps):
                 self._keep()
         except BaseException as error:  # a task's mistake, its exit() or KeyboardInterrupt, ends its lane and no other
             self._fail(error)
@@ -157,14 +151,14 @@ class LaneRunner:
         """Does what belongs to the number of steps done, so that it does not depend on the clock. False: the lane has ended."""
         assert self._training
         steps, step_recorder = self.steps, self._training.step_recorder
-        if self._agenda:
+        if self._dial:
             self._replay()
         if steps == self._looked_at:  # a validation's batch
             return True
         self._looked_at = steps
         if step_recorder.alarmed or (self._acts_late and steps % ACT_EVERY == 0):
             self._flush()
-        if self._cadence.fixed(steps) and not self._policy.due:
+        if self._snapshots.fixed(steps) and not self._policy.due:
             self._keep()
         if self._rungs and steps >= self._rungs[0]:
             self._flush()
@@ -234,14 +228,14 @@ class LaneRunner:
         if self._assignment.start == "new":
             self._begin(None)
             return
-        state = self._load(reversed(snapshots.listing(self._run, self._lane.letter)))
+        state = self._snapshots.newest()
         if state is None and (self._assignment.why is None or self._born):
             raise SnapshotDamaged(f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew")
         self._begin(state)
-        snapshots.clear(self._run, self._lane.letter, after=self.steps)  # those that are damaged
+        self._snapshots.forget(after=self.steps)  # those that are damaged
         if self._assignment.rate is not None and (why := self._aim(SetRate(lane=self.index, rate=self._assignment.rate))):
             self._note(f"the fork's rate stays as it was: {why}")
-        self._agenda = [change for change in self._agenda if change[0] >= self.steps]
+        self._dial.begin_at(self.steps)
         self._replay(told=False)
         if self._assignment.why:
             self._went_back(self._assignment.why)
@@ -254,54 +248,34 @@ class LaneRunner:
         with environment.entered(self._race):
             self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
+        self._snapshots.begin(self._training, loaded=bool(state))
         total = self._training.horizon.steps
-        every = max(PART_LEAST, math.ceil(total / PARTS)) if "rewind" in (self._race.on_nan, self._race.on_divergence) else 0
-        self._cadence = SnapshotSchedule(self._race.snapshots, snapshot.size(self._training.model), every)
         self._rungs = [step for step in rung_steps(self._race.pruning, total) if step > self.steps]
-        self.waits, self._looked_at, self._sound = False, self.steps, None
-        self._trained_s, self._best, self._begun_at = 0.0, math.inf, self.steps
-        self._kept_at = self.steps if state else -1
+        self.waits, self._looked_at = False, self.steps
+        self._trained_s, self._begun_at = 0.0, self.steps
         self.over = False
-
-    def _load(self, sources: Any) -> dict[str, Any] | None:
-        """The first sound one of some snapshots; those that are not are named in the log."""
-        for kept in sources:
-            try:
-                return snapshot.decode(snapshots.load(kept.path)[1])
-            except LrtuiError as error:
-                self._note(f"the snapshot after step {kept.step} is damaged, the one before it is taken: {error.message}")
-        return None
 
     def _rewind(self, command: Rewind, halved: Callable[[float], float] | None = None) -> str:
         """Back to a snapshot, or to the initial weights; nothing is changed where there is no way back.
 
         The dial is put at what the snapshot says, times the command's factor, or where `halved` says.
         """
-        if not self._snapshot_writer.settle():
+        if not self._snapshots.settle():
             return REFUSED + "a snapshot is on its way, and the disk does not answer"
-        known = snapshots.listing(self._run, self._lane.letter)
-        if command.to is not None:
-            sources = [kept for kept in reversed(known) if kept.step <= command.to] if command.to else []
-        else:
-            marked = [kept for kept in known if kept.tag == "good"]
-            good = marked[-1] if marked else snapshots.last_good(known, self._sound)
-            sources = [kept for kept in reversed(known) if good is not None and kept.step <= good.step]
-        state = self._load(sources)
+        state = self._snapshots.for_rewind(command)
         if state is None and command.to != 0 and self._born:
             return f"{REFUSED}no sound snapshot is that old; the lane was forked at step {self._born}"
         self._flush(last=True)
         self._close()
         self._policy.take()
-        self.paused, self._agenda = False, []
+        self.paused = False
+        self._dial.clear()
 
         def act() -> str:
             self._begin(state)
             assert self._training
-            snapshots.clear(self._run, self._lane.letter, after=self.steps if state else -1)
-            for kept in known:
-                if kept.tag == "good":
-                    with suppress(OSError):  # it may be one of those that are gone
-                        snapshots.retag(kept, "ring")
+            self._snapshots.forget(after=self.steps if state else -1)
+            self._snapshots.unmark_good()
             factor = self._training.dial.factor
             self._training.set_factor(halved(factor) if halved else factor * command.by)
             self._born = self._born if state else 0
@@ -327,7 +301,7 @@ class LaneRunner:
         if why := self._aim(command):
             return REFUSED + why
         assert self._training
-        self._agenda = []  # whoever turns it now knows nothing of turns that are still to be made again
+        self._dial.clear()  # whoever turns it now knows nothing of turns that are still to be made again
         self._tell_rate()
         return f"rate {rate_words(self._training.next_rate)} from step {self.steps}"
 
@@ -343,12 +317,10 @@ class LaneRunner:
     def _replay(self, *, told: bool = True) -> None:
         """Turns the dial as it was turned before the process was lost, at the same step: where it stood in the end."""
         assert self._training
-        due = [factor for step, factor in self._agenda if step <= self.steps]
-        del self._agenda[:len(due)]
-        if due:
-            self._training.set_factor(due[-1])
-        if due and told:
-            self._tell_rate()
+        if (factor := self._dial.due(self.steps)) is not None:
+            self._training.set_factor(factor)
+            if told:
+                self._tell_rate()
 
     def _pause(self, pause: bool) -> str:
         waited, self.waits = self.waits, False
@@ -388,33 +360,18 @@ class LaneRunner:
     def _keep(self, tag: Tag | None = None, done: Callable[[SnapshotFile | None, str], None] = lambda kept, why: None) -> bool:
         """Copies the lane's state and hands it on to be written; False where there is none to be had."""
         training = self._training
-        if not self._can_keep or training is None or (tag in ("pause", "stop") and self._kept_at == self.steps):
+        if training is None or not self._snapshots.is_new(tag, self.steps):
             return False
         began = time.perf_counter()
         self._flush()
         if training.step_recorder.bad:
             self._see_the_end()
             return False
-        try:
-            state = training.state_dict()
-        except Exception as error:  # no memory for a copy, a state_dict of a task's own: the lane goes on without
-            self._can_keep = False
-            self._note(f"no snapshots of this lane: {line(error)}")
-            return False
-        self._cadence.taken(self._lasted_s(), self.steps)
-        self._kept_at = self.steps
-        smooth = training.step_recorder.smooth
-        if tag is None:
-            tag = "best" if smooth < self._best else "ring"
-            self._best = min(self._best, smooth)
-        copied_s = time.perf_counter() - began
-        self._snapshot_writer.keep(self.index, self._lane, self.steps, tag, smooth, state, copied_s, self._cadence, done)
-        return True
+        return self._snapshots.take(training, tag, self._lasted_s(), began, done)
 
     def _tell(self, event: AnyEvent) -> None:
         if isinstance(event, Alerted) and self._policy.alerted(event):
-            self._sound = event.step - 1  # the weights after `step` steps are those that the alert is about
-            self._snapshot_writer.pin(self._lane.letter, self._sound)
+            self._snapshots.alerted(event.step)  # the weights after `step` steps are those that the alert is about
         if not (isinstance(event, Ended) and event.reason == "nan" and self._policy.revives):
             self._recorder.put(event)
 

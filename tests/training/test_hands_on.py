@@ -34,7 +34,7 @@ def finish(turn):
 
 
 def kept(turn, folder, letter="A"):
-    turn._snapshot_writer.settle()
+    turn._snapshots.settle()
     return [(one.step, one.tag) for one in snapshots.listing(folder, letter)]
 
 
@@ -265,7 +265,7 @@ def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
     turn, tape = turn_of(race, tmp_path)
     for step in range(1, 100):
         run_to(turn, step).obey(TakeSnapshot(lane=0))
-    turn._snapshot_writer.settle()
+    turn._snapshots.settle()
     assert all(event.total <= 1_000_000 for event in tape.snapshotted)
     assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
 

@@ -221,16 +221,16 @@ class TestWaysBack:
         race = make_race([LANE], epochs=20)
         turn, _ = turn_of(race, tmp_path)
         run_to(turn, 2).obey(TakeSnapshot(lane=0))
-        turn._snapshot_writer.pin("A", 2)  # an alert of old
+        turn._snapshots._writer.pin("A", 2)  # an alert of old
         run_to(turn, 6).obey(TakeSnapshot(lane=0))
         run_to(turn, 9)
-        turn._snapshot_writer.pin("A", 8)
+        turn._snapshots._writer.pin("A", 8)
         assert turn.obey(Rewind(lane=0)).startswith("back at step 6")
 
     def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(self, tmp_path, monkeypatch):
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
-        monkeypatch.setattr(turn._snapshot_writer, "settle", lambda: False)
+        monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
         assert turn.obey(Rewind(lane=0, to=0)).startswith(REFUSED)
         assert turn.steps == 3
 
@@ -243,7 +243,7 @@ class TestWhatCannotBeKept:
             raise RuntimeError("no memory for this")
         monkeypatch.setattr(keeper_module.snapshot, "encode", broken)
         run_to(turn, 3).obey(TakeSnapshot(lane=0), 7)
-        assert turn._snapshot_writer.settle(60.0)
+        assert turn._snapshots._writer.settle(60.0)
         assert tape.results[7].startswith(REFUSED)
         monkeypatch.undo()
         turn.obey(TakeSnapshot(lane=0), 8)

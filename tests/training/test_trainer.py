@@ -104,7 +104,7 @@ def record(race, path, commands=()):
     recorder = Recorder(run, "trainer 0", set(range(len(race.lanes))))
     turns = turns_of(race, recorder, run)
     run_round_robin({turn.index: turn for turn in turns}, recorder, Staying())
-    turns[0]._snapshot_writer.close(10.0)
+    turns[0]._snapshots._writer.close(10.0)
     recorder.close()
     reader = Reader(run)
     events = reader.poll(budget_s=60.0)
@@ -299,7 +299,7 @@ def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     turn.leave("SIGTERM")
     assert seen_whole(tape.events) == steps > 0
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
-    turn._snapshot_writer.settle()
+    turn._snapshots.settle()
     assert [(kept.step, kept.tag) for kept in snapshots.listing(tmp_path, "A")] == [(steps, "stop")]
 
 
