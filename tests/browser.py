@@ -111,7 +111,7 @@ class Browser:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.LaunchRequest(self._root + path, content, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(self._root + path, content, {"Content-Type": "application/json"}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return json.load(answer)["value"]
