@@ -23,7 +23,6 @@ from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import (
     lane_runner as turn_module,
-    snapshot,
     snapshot_writer as keeper_module,
     supervisor as supervisor_module,
     trainer as trainer_module,
@@ -255,7 +254,7 @@ class TestWhatCannotBeKept:
 
         def broken(training):
             raise RuntimeError("no memory for this")
-        monkeypatch.setattr(snapshot, "capture", broken)
+        monkeypatch.setattr(Training, "state_dict", broken)
         run_to(turn, 3).obey(Pause(lane=0))
         turn.paused = False
         finish(turn)
