@@ -26,7 +26,7 @@ def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_oth
             contest.goes_on(by=luck.randrange(5, 30))
         for how in ("segfault", "exit"):
             before = len(lost(contest))
-            (tmp_path / "crash").write_text(how)
+            crash(tmp_path, how)
             sees_the_return(contest, before + 1)
             contest.goes_on(by=luck.randrange(5, 30))
         record = contest.ends_it()
@@ -70,3 +70,9 @@ def sees_the_return(contest, count):
 def lost(contest):
     """What was said of processes that were lost."""
     return [event for event in contest.told if isinstance(event, Alerted) and event.kind == "lost"]
+
+
+def crash(folder, how):
+    """The next step ends its process. Whole at once: a trainer that read an empty file would take it away and go on."""
+    (folder / "crash.part").write_text(how)
+    (folder / "crash.part").replace(folder / "crash")
