@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class LaneSnapshots:
                 with suppress(OSError):  # it may be gone meanwhile
                     snapshots.retag(kept, "ring")
 
-    def _load(self, sources: Sequence[SnapshotFile] | Any) -> dict[str, Any] | None:
+    def _load(self, sources: Iterable[SnapshotFile]) -> dict[str, Any] | None:
         """The first sound one of some snapshots; those that are not are named in the log."""
         for kept in sources:
             try:

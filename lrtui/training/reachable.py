@@ -194,8 +194,8 @@ class _Walk:
         """Of each object that was followed: the place of its parent, and its label there."""
         self._fixed: list[int] = []
         self._seen: set[int] = set()
-        self._modules: list[types.ModuleType] = []
-        """Modules of user code that were met."""
+        self._modules: dict[int, types.ModuleType] = {}
+        """Modules of user code that were met, by id."""
         self._variables: set[tuple[int, str]] = set()
         """Globals that were visited, by the id of their module's table."""
         self._waiting: list[tuple[Any, int, str]] = [(thing, -1, name) for name, thing in roots.items() if thing is not None]
@@ -341,9 +341,10 @@ class _Walk:
         own = thing.__globals__
         self._globals(own, tuple(own) if "globals" in names else names)
         for name in names:  # modules at any depth, as in package.state.step, and those that are imported where they are used
-            for module in (own.get(name), sys.modules.get(name), *(getattr(found, name, None) for found in self._modules)):
+            met = [getattr(module, name, None) for module in self._modules.values()]
+            for module in (own.get(name), sys.modules.get(name), *met):
                 if isinstance(module, types.ModuleType) and user_code.is_own(module):
-                    self._modules.append(module)
+                    self._modules[id(module)] = module
                     self._globals(vars(module), names)
         self._attributes(thing, place)
         self._follow(place, ((", closure", cell) for cell in thing.__closure__ or ()))

@@ -87,8 +87,7 @@ def state_of(source: Source) -> Any:
         return _listed(source.getstate())
     if isinstance(source, np.random.RandomState):
         return _listed(source.get_state())
-    bits = source if isinstance(source, np.random.BitGenerator) else source.bit_generator
-    return _unpacked_arrays(bits.state)
+    return _unpacked_arrays(_bits(source).state)
 
 
 def same_state(one: Any, other: Any) -> bool:
@@ -105,8 +104,12 @@ def put_back(source: Source, state: Any) -> None:
     elif isinstance(source, np.random.RandomState):
         source.set_state(_numpy(state))
     else:
-        bits = source if isinstance(source, np.random.BitGenerator) else source.bit_generator
-        bits.state = state
+        _bits(source).state = state
+
+
+def _bits(source: np.random.Generator | np.random.BitGenerator) -> np.random.BitGenerator:
+    """What a numpy generator draws from; a bit generator is that itself."""
+    return source if isinstance(source, np.random.BitGenerator) else source.bit_generator
 
 
 def _unpacked_arrays(state: Any) -> Any:

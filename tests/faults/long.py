@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lrtui.core.protocol.events import Alerted, Rewound
 from lrtui.store import snapshots
-from tests.faults.harness import LANES, SEED, Contest, Front, Record, alive, ended, kill
+from tests.faults.harness import LANES, SEED, Contest, Front, Record, alive, crash, ended, kill
 from tests.waiting import until
 
 MISHAPS = ("kill -9", "kill -9", "segmentation fault", "exit", "viewer")
@@ -74,7 +74,7 @@ class Round:
             victim = self._luck.choice(list(before.values()))
             at = kill(victim)
         else:
-            (self._folder / "crash").write_text(mishap.split()[0].replace("segmentation", "segfault"))
+            crash(self._folder, mishap.split()[0].replace("segmentation", "segfault"))
             victim = until(lambda: next((one for one in before.values() if not alive(one)), None), "a crash")
             at = time.time()
         ended(victim)

@@ -5,7 +5,7 @@ import pytest
 from lrtui.core.protocol.commands import ScaleRate
 from lrtui.core.protocol.events import Alerted
 
-from .harness import LANES, Contest, chance, ended, kill
+from .harness import LANES, Contest, chance, crash, ended, kill
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -70,9 +70,3 @@ def sees_the_return(contest, count):
 def lost(contest):
     """What was said of processes that were lost."""
     return [event for event in contest.told if isinstance(event, Alerted) and event.kind == "lost"]
-
-
-def crash(folder, how):
-    """The next step ends its process. Whole at once: a trainer that read an empty file would take it away and go on."""
-    (folder / "crash.part").write_text(how)
-    (folder / "crash.part").replace(folder / "crash")
