@@ -121,7 +121,12 @@ class Recompute:
         here, there = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # other threads may hold locks: then the alarm ends the child
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError:  # no memory or no process to be had: a lane never ends because it is measured
+                os.close(here)
+                os.close(there)
+                return True
         if pid == 0:
             try:
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
