@@ -19,9 +19,9 @@ from lrtui.core.protocol.events import (
     AnyEvent,
     Ended,
     Evaluated,
-    Joined,
+    LaneAdded,
+    LogMessage,
     Measured,
-    Noted,
     RateChanged,
     Rewound,
     Snapshotted,
@@ -94,7 +94,7 @@ class PlainLines:
                 self._say(state, event, f"! {event.kind}: {event.text}")
             case StatusChanged():
                 self._say(state, event, event.status)
-            case Joined():
+            case LaneAdded():
                 self._factors[event.lane] = self._factors.get(event.parent, 1.0)
                 self._say(state, event, f"{event_text.line(event)}: {event.child.optimizer}, rate {rate(event.child.lr)}")
             case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
@@ -107,7 +107,7 @@ class PlainLines:
                     print(f"    {line}", file=self._out)
             case Snapshotted() if event.tag in UNTOLD:
                 return
-            case Started() | Snapshotted() | Rewound() | Noted():
+            case Started() | Snapshotted() | Rewound() | LogMessage():
                 self._say(state, event, event_text.line(event))
             case _:
                 return
@@ -218,7 +218,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
         case Started():
             return {"event": "start", "lane": lane, "step": event.first, "device": event.device, "steps": event.total_steps,
                     "init_checksum": event.init_checksum, "batch_checksum": event.batch_checksum or None}
-        case Joined():
+        case LaneAdded():
             child = event.child
             return {"event": "joined", "lane": lane, "name": child.name, "optimizer": str(child.optimizer), "lr": child.lr,
                     "schedule": str(child.schedule) if child.schedule else None, "step": event.step,
@@ -236,6 +236,6 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
             return {"event": "end", "lane": lane, "step": event.step, "reason": event.reason, **error}
         case StatusChanged():
             return {"event": "status", "lane": lane, "step": event.step, "status": event.status}
-        case Noted():
+        case LogMessage():
             return {"event": "note", "lane": lane, "text": event.text}
     return None

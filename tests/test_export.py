@@ -17,11 +17,11 @@ import pytest
 
 from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.events import Alerted, Column, Ended, Evaluated, Joined, Measured, Noted, Rewound, Steps
+from lrtui.core.protocol.events import Alerted, Column, Ended, Evaluated, LaneAdded, LogMessage, Measured, Rewound, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.report.export import export
-from lrtui.report.unfinished import making
+from lrtui.report.staging_dir import making
 from lrtui.store.writer import Writer, create_run, row
 
 from .tui.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
@@ -126,7 +126,7 @@ class TestWaysBack:
 
 def test_events_keep_their_words_and_pictures_are_only_counted(run, folder):
     say(run, Alerted(lane=0, at=1.0, step=3, kind="lost", text='a "quoted", <b>text</b>\nof two lines'),
-        Noted(lane=-1, at=2.0, text="for all"))
+        LogMessage(lane=-1, at=2.0, text="for all"))
     export(run, folder, "csv")
     alert = table(folder / "A-events.csv")[-1]
     assert (alert["kind"], alert["step"], alert["text"]) == ("Alerted", "3", 'a "quoted", <b>text</b>\nof two lines')
@@ -152,7 +152,7 @@ def test_the_race_comes_with_its_scenario_and_says_what_is_where(run, folder):
 def test_a_fork_has_its_own_steps_and_says_where_it_comes_from(tmp_path, folder):
     run = make_run(tmp_path / "runs", ("steady",), done=40, over=False)
     child = msgspec.structs.replace(make_race(("steady",)).lanes[0], letter="B", name="fork")
-    say(run, Joined(lane=1, child=child, parent=0, step=20), msgspec.structs.replace(started(1), first=20))
+    say(run, LaneAdded(lane=1, child=child, parent=0, step=20), msgspec.structs.replace(started(1), first=20))
     say(run, block(1, "steady", 20, 40))
     export(run, folder, "csv")
     assert [int(step["step"]) for step in table(folder / "B-steps.csv")] == list(range(20, 40))

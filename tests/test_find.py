@@ -14,7 +14,7 @@ import pytest
 
 from lrtui.cli import main
 from lrtui.cli.find import read_plan
-from lrtui.client.lr_finder import DECADES, FACTORS, MOST_POINTS, Finder, check_race, full_race, plan, sweep_race
+from lrtui.client.lr_finder import DECADES, FACTORS, MOST_POINTS, LrFinder, check_race, full_race, plan, sweep_race
 from lrtui.core.errors import LaunchError, ScenarioError
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.results.lr_suggestions import FEWEST_POINTS, RULES
@@ -64,7 +64,7 @@ def lines(out: str) -> list[dict]:
     return [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
 
 
-def play(finder: Finder) -> Finder:
+def play(finder: LrFinder) -> LrFinder:
     """To the end, as the command line does."""
     while not finder.over:
         if finder.due:
@@ -147,7 +147,7 @@ class TestTheWay:
     """Sweep, suggestions, check, winner: on a supervisor that trains nothing."""
 
     def test_it_checks_the_headline_and_its_neighbours(self, supervisor, tmp_path):
-        finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
+        finder = play(LrFinder(plan(scenario_file.load("lr-dial")), tmp_path))
         _, check = (race for fake in supervisor.made for race in fake.started)
         assert [lane.lr for lane in check.lanes] == pytest.approx([VALLEY / 3, VALLEY, VALLEY * 3, VALLEY * 10])
         assert [lane.schedule for lane in check.lanes] == [None] * 4
@@ -157,7 +157,7 @@ class TestTheWay:
         assert finder.result()["runs"] == [str(run) for fake in supervisor.made for run in fake.runs]
 
     def test_the_second_supervisor_warms_up_while_the_first_sweeps(self, supervisor, tmp_path):
-        finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
+        finder = LrFinder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
         assert [len(fake.started) for fake in supervisor.made] == [1, 0]
         play(finder)
@@ -165,37 +165,37 @@ class TestTheWay:
 
     def test_a_supervisor_that_is_warm_already_is_taken(self, supervisor, tmp_path):
         warm = supervisor()
-        Finder(plan(scenario_file.load("lr-dial")), tmp_path, warm).advance()
+        LrFinder(plan(scenario_file.load("lr-dial")), tmp_path, warm).advance()
         assert len(warm.started) == 1
 
     def test_epochs_that_are_too_short_are_taken_several_times(self, supervisor, tmp_path):
         supervisor.steps_per_epoch = 4
-        finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
+        finder = play(LrFinder(plan(scenario_file.load("lr-dial")), tmp_path))
         assert supervisor.made[1].started[0].epochs == 13
         assert any("13 epochs, because one has only 4 steps (52 steps)" in said for said in finder.outcome.sentences)
 
     def test_data_without_a_length_is_checked_for_as_many_steps_as_were_swept(self, supervisor, tmp_path):
         supervisor.length_known = False
-        finder = play(Finder(plan(scenario_file.load("lr-dial")), tmp_path))
+        finder = play(LrFinder(plan(scenario_file.load("lr-dial")), tmp_path))
         assert (supervisor.made[1].started[0].epochs, supervisor.made[1].started[0].steps) == (None, 100)
         assert "The check raced 4 rates for 100 steps." in finder.outcome.sentences
 
     def test_a_sweep_that_went_nan_is_no_hindrance(self, supervisor, tmp_path):
         supervisor.sweep = "linear SGD"
-        finder = play(Finder(plan(scenario_file.load("linear")), tmp_path))
+        finder = play(LrFinder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.found.suggestions["valley"] == pytest.approx(5.214e-4, rel=1e-3)
         assert finder.rates[-1] == pytest.approx(finder.plan.rate(69)), "what comes after it rose does not count"
         assert finder.found.end == 69
 
     def test_a_task_that_fails_ends_it_with_its_words(self, supervisor, tmp_path):
         supervisor.lost = "ValueError: no"
-        finder = play(Finder(plan(scenario_file.load("linear")), tmp_path))
+        finder = play(LrFinder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.check is None
         assert finder.outcome.reason == "the task failed in the sweep after 6 steps: ValueError: no"
         assert finder.outcome.error == "Traceback\nValueError: no"
 
     def test_without_a_sweep_the_given_rates_race_for_an_epoch(self, supervisor, tmp_path):
-        finder = play(Finder(plan(scenario_file.load("lr-dial"), rates=[0.1, 0.001]), tmp_path))
+        finder = play(LrFinder(plan(scenario_file.load("lr-dial"), rates=[0.1, 0.001]), tmp_path))
         (race,) = (race for fake in supervisor.made for race in fake.started)
         assert ([lane.lr for lane in race.lanes], race.epochs) == ([0.001, 0.1], 1)
         assert finder.result()["suggestions"] == dict.fromkeys(RULES)
@@ -203,14 +203,14 @@ class TestTheWay:
 
     def test_a_supervisor_that_cannot_start_leaves_none_behind(self, supervisor, tmp_path):
         supervisor.trouble = LaunchError("no", "nothing")
-        finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
+        finder = LrFinder(plan(scenario_file.load("lr-dial")), tmp_path)
         with pytest.raises(LaunchError):
             finder.advance()
         assert [fake.closed for fake in supervisor.made] == [True, True]
 
     def test_stopping_stops_the_run_and_the_supervisor_that_waits(self, supervisor, tmp_path):
         supervisor.hold = True
-        finder = Finder(plan(scenario_file.load("lr-dial")), tmp_path)
+        finder = LrFinder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
         finder.poll(5.0)
         finder.stop()
@@ -262,13 +262,13 @@ class TestWhatIsPrinted:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_in_the_sweep_stops_it_and_the_supervisor_that_waits(supervisor, lrtui, monkeypatch, number):
-    supervisor.hold, poll = True, Finder.poll
+    supervisor.hold, poll = True, LrFinder.poll
 
-    def interrupted(finder: Finder, budget_s: float) -> list:
+    def interrupted(finder: LrFinder, budget_s: float) -> list:
         found = poll(finder, budget_s)
         os.kill(os.getpid(), number)
         return found
-    monkeypatch.setattr(Finder, "poll", interrupted)
+    monkeypatch.setattr(LrFinder, "poll", interrupted)
     code, out, err = lrtui("lr-dial", "--json")
     assert (code, err) == (130, "lrtui: interrupted; the search has been stopped\n")
     assert {line["event"] for line in lines(out)} == {"point"}

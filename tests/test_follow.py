@@ -8,9 +8,18 @@ import pytest
 
 from lrtui.client import follower
 from lrtui.client.follower import LAST_WORDS_S, Follower
-from lrtui.core.protocol.events import SUPERVISOR_GONE, Ended, Joined, Noted, RateChanged, Rewound, Snapshotted, StatusChanged
+from lrtui.core.protocol.events import (
+    SUPERVISOR_GONE,
+    Ended,
+    LaneAdded,
+    LogMessage,
+    RateChanged,
+    Rewound,
+    Snapshotted,
+    StatusChanged,
+)
 from lrtui.plain import JsonLines, PlainLines, play
-from lrtui.store.rundir import SUPERVISOR_LOG
+from lrtui.store.run_dir import SUPERVISOR_LOG
 from lrtui.store.writer import Writer
 
 from .tui.fake_run import block, make_race, make_run, say, started
@@ -40,7 +49,7 @@ class TestASupervisorThatIsGone:
         follower.poll(10.0)
         assert follower.state.over
         for lane in follower.state.lanes:
-            assert (lane.status, lane.presumed) == ("interrupted", True)
+            assert (lane.status, lane.end_presumed) == ("interrupted", True)
             first, *log, last = lane.ended.error.splitlines()
             assert (first, log[0]) == ("the supervisor died", "first")
             assert last == f"go on from the last snapshots with: lrtui resume {run.name}"
@@ -50,7 +59,7 @@ class TestASupervisorThatIsGone:
     def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(self, run):
         say(run, *(Ended(lane=lane, step=60, reason="interrupted", error=SUPERVISOR_GONE) for lane in (0, 1)))
         follower = Follower(run)
-        words = [event.text for event in follower.poll(10.0) if isinstance(event, Noted)]
+        words = [event.text for event in follower.poll(10.0) if isinstance(event, LogMessage)]
         assert words[:2] == ["the supervisor died", "first"]
         assert "Segmentation fault" in words[2]
         assert "\x1b" not in words[2]
@@ -67,7 +76,7 @@ class TestASupervisorThatIsGone:
         assert "supervisor died" in follower.trouble
         say(run, Ended(lane=0, step=60, reason="interrupted"), Ended(lane=1, step=60, reason="interrupted"))
         follower.poll(10.0)
-        assert [(lane.presumed, lane.ended.error) for lane in follower.state.lanes] == [(False, "")] * 2
+        assert [(lane.end_presumed, lane.ended.error) for lane in follower.state.lanes] == [(False, "")] * 2
 
     def test_but_not_for_ever(self, run):
         Writer(run, "trainer 0").beat()
@@ -82,7 +91,7 @@ class TestASupervisorThatIsGone:
         follower.poll(10.0)
         say(run, block(0, "steady", 60, 70), Ended(lane=0, step=70, reason="interrupted"))
         follower.poll(10.0)
-        assert [(lane.steps, lane.presumed) for lane in follower.state.lanes] == [(70, False), (60, True)]
+        assert [(lane.steps, lane.end_presumed) for lane in follower.state.lanes] == [(70, False), (60, True)]
 
     def test_a_run_that_is_taken_up_again_goes_on_before_the_eyes(self, run):
         follower = Follower(run)
@@ -100,7 +109,7 @@ HANDS_ON = [
     RateChanged(lane=1, at=1.0, step=60, factor=1.0, rate=0.01),
     Snapshotted(lane=0, at=1.0, step=60, tag="ring", size=1, kept=[60], total=1),
     Snapshotted(lane=0, at=1.0, step=60, tag="fork", size=2_500_000, kept=[60], total=1),
-    Joined(lane=2, at=1.0, child=CHILD, parent=0, step=60),
+    LaneAdded(lane=2, at=1.0, child=CHILD, parent=0, step=60),
     started(2),
     StatusChanged(lane=2, at=1.0, step=60, status="paused"),
     Rewound(lane=1, at=1.0, step=40, why="rewound"),

@@ -19,7 +19,7 @@ from lrtui.cli.signals import ENOUGH, Signals
 from lrtui.client.follower import Follower
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.protocol.events import Ended, Rewound
-from lrtui.store import rundir
+from lrtui.store import run_dir
 from lrtui.store.reader import summary
 from lrtui.store.writer import Writer
 
@@ -124,7 +124,7 @@ class Front:
     def _supervisors(self):
         """The supervisors of the runs that are going on."""
         found = []
-        for run in rundir.listing(self.runs):
+        for run in run_dir.listing(self.runs):
             follower = Follower(run)
             row = follower.reader.supervisor()
             follower.close()
@@ -153,12 +153,12 @@ class Front:
 
     def ends(self, *states):
         """Waits until each of its runs is in one of `states`, and nobody works on them."""
-        until(lambda: {summary(run).state for run in rundir.listing(self.runs)} <= set(states)
+        until(lambda: {summary(run).state for run in run_dir.listing(self.runs)} <= set(states)
               and not self._supervisors(), states)
 
     @property
     def run(self):
-        return rundir.listing(self.runs)[0]
+        return run_dir.listing(self.runs)[0]
 
 
 BURSTS = {
@@ -230,7 +230,7 @@ def test_a_front_whose_reader_stands_still_leaves_when_it_is_interrupted_again_a
     fcntl.fcntl(there, fcntl.F_SETPIPE_SZ, 4096)
     with Front(tmp_path, "race", *RACE, "--json", out=f"/proc/self/fd/{there}") as front:
         os.close(there)
-        follower = Follower(until(lambda: rundir.listing(front.runs), "the run", 240)[0])
+        follower = Follower(until(lambda: run_dir.listing(front.runs), "the run", 240)[0])
         until(lambda: follower.poll() and follower.state.lanes[0].steps > 100, "more steps than the pipe has room for")
         follower.close()
         until(lambda: front.signalled(signal.SIGINT) or front.process.poll() is not None, "the end of lrtui")
@@ -286,7 +286,7 @@ class TestOutputThatFails:
         text = f"{' '.join(LRTUI)} race {' '.join(RACE)} --json | head -n 1"
         done = subprocess.run(["bash", "-o", "pipefail", "-c", text], capture_output=True, text=True, check=False,
                               env={**os.environ, "LRTUI_RUNS": str(tmp_path / "runs")})
-        (run,) = rundir.listing(tmp_path / "runs")
+        (run,) = run_dir.listing(tmp_path / "runs")
         with Front(tmp_path, "send", "--all", run.name, "stop") as front:
             assert done.returncode == 74
             assert "the race goes on; back to it with: lrtui watch " + run.name in done.stderr
@@ -318,7 +318,7 @@ class TestOutputThatFails:
         assert done.returncode == 74
         assert done.stderr.startswith("lrtui: ")
         assert "standard output: Bad file descriptor" in done.stderr
-        for run in rundir.listing(runs):
+        for run in run_dir.listing(runs):
             if run.name in done.stderr:  # it goes on
                 with Front(tmp_path, "send", "--all", run.name, "stop") as front:
                     front.leaves()

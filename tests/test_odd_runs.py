@@ -27,13 +27,13 @@ from lrtui.core.protocol.events import (
     Column,
     Ended,
     Evaluated,
-    Joined,
+    LaneAdded,
+    LogMessage,
     Measured,
-    Noted,
-    Planned,
     RateChanged,
     Rewound,
     Sampled,
+    ScheduleForecast,
     Steps,
     encode,
 )
@@ -41,7 +41,7 @@ from lrtui.report.export import export
 from lrtui.report.page import page
 from lrtui.report.svg import chart_svg
 from lrtui.report.text import print_report
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import create_run
 
 from .tui.fake_run import at, make_race, say, started
@@ -66,9 +66,9 @@ def rewound(step: int, lane: int = 0, why: str = "rewound") -> Rewound:
     return Rewound(lane=lane, at=at(99), step=step, why=why)  # type: ignore[arg-type]
 
 
-def fork(index: int, parent: int, step: int) -> Joined:
+def fork(index: int, parent: int, step: int) -> LaneAdded:
     child = msgspec.structs.replace(make_race(("steady",)).lanes[0], letter="ABCD"[index], name=f"fork {index}")
-    return Joined(lane=index, at=at(step), child=child, parent=parent, step=step)
+    return LaneAdded(lane=index, at=at(step), child=child, parent=parent, step=step)
 
 
 def painted(height: int, width: int) -> Sampled:
@@ -105,7 +105,7 @@ ODD: dict[str, list[AnyEvent]] = {
         "gain": Column.pack([math.nan, math.inf]), "update_ratio": Column.pack([400.0, -400.0])})],
     "dials": [started(0), steps(0, [3.0, 2.0]), *(RateChanged(lane=0, at=at(2), step=1, factor=factor, rate=factor)
                                                   for factor in (1e300, 1e-300, math.inf, 0.0))],
-    "notes": [started(0), *(Noted(lane=-1, at=1.0, text=words) for words in WORDS)],
+    "notes": [started(0), *(LogMessage(lane=-1, at=1.0, text=words) for words in WORDS)],
 }
 
 
@@ -119,7 +119,7 @@ def reported(run: Path) -> tuple[str, str, str]:
     """What is printed, the page, and the chart."""
     follower, out = Follower(run), io.StringIO()
     try:
-        follower.settle()
+        follower.finish()
         print_report(Console(file=out, width=80), follower.state, follower.run)
         return out.getvalue(), page(follower), chart_svg(follower.state)
     finally:
@@ -215,7 +215,7 @@ CANNOT_BE: dict[str, tuple[AnyEvent, dict[str, object]]] = {
     "more steps than there is room for": (steps(2, [1.0]), {"count": 1 << 24}),
     "no time": (steps(2, [1.0]), {"at": math.nan}),
     "measured too little": (Measured(lane=0, steps=[1, 2, 3], columns={}, spent=0.1), {"columns": {"gain": SHORT}}),
-    "a plan without rates": (Planned(lane=0, steps=[1], rates=[0.1], total=3), {"rates": []}),
+    "a plan without rates": (ScheduleForecast(lane=0, steps=[1], rates=[0.1], total=3), {"rates": []}),
     "a picture with a hole": (painted(4, 4), {"pixels": b"x"}),
     "a parent below none": (fork(1, 0, 2), {"parent": -2}),
     "an epoch without a step": (started(0), {"steps_per_epoch": 0}),
@@ -257,13 +257,13 @@ def test_an_event_that_does_not_fit_is_left_out_with_a_line(kind: str, tmp_path:
     run = made(tmp_path / "runs", [started(0), steps(0, [3.0, 2.0]), event, event, steps(2, [1.0])])
     follower = Follower(run)
     found = follower.poll(5.0)
-    follower.settle()
+    follower.finish()
     assert event not in found
     assert (len(follower.state.lanes), follower.state.lanes[0].steps) == (1, 3)
     doubts = [text for _, _, text in follower.state.log if "damaged" in text]
     assert doubts == [f"the record is damaged: what does not go with the rest of it is left out, such as "
                       f"{type(event).__name__} of lane {event.lane}"]
-    assert len(follower.lines) == follower.state.log_count
+    assert len(follower.log_index) == follower.state.log_count
     follower.close()
     hold_together(run, tmp_path / "out")
 
@@ -287,7 +287,7 @@ def test_a_block_that_lacks_a_column_holds_nothing_there(tmp_path: Path) -> None
                                                                     if name != missing})
         for place, missing in enumerate(block.columns))])
     follower = Follower(run)
-    follower.settle()
+    follower.finish()
     columns = follower.state.lanes[0].columns
     follower.close()
     assert {name: len(column) for name, column in columns.items()} == dict.fromkeys(block.columns, 10)

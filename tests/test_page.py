@@ -21,14 +21,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from lrtui.client.follower import Follower
-from lrtui.core.charts.metric_series import Track
-from lrtui.core.protocol.events import Alerted, Column, Ended, Evaluated, Joined, RateChanged, Rewound, Steps
+from lrtui.core.charts.metric_series import MetricSeries
+from lrtui.core.protocol.events import Alerted, Column, Ended, Evaluated, LaneAdded, RateChanged, Rewound, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.series.series import Series
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.report.curves import curve_of, loss_limits
 from lrtui.report.page import page
-from lrtui.report.pagedata import page_data, script_json
+from lrtui.report.page_data import page_data, script_json
 from lrtui.report.png import png, strip
 from lrtui.report.svg import SHADES, chart_svg, gap_columns
 from lrtui.store.writer import create_run
@@ -206,36 +206,36 @@ def test_large_pictures_lose_rows_and_columns():
 
 class TestWaysBack:
     @pytest.fixture
-    def touched(self, tmp_path: Path) -> str:
+    def modified(self, tmp_path: Path) -> str:
         """A lane whose dial was turned and that was forked at the same step, and one that went back."""
         run = make_run(tmp_path, ("steady", "paints"), done=100, over=False)
         child = msgspec.structs.replace(make_race(("steady",)).lanes[0], letter="C", name="a fork")
         say(run, RateChanged(lane=0, at=at(60), step=60, factor=3.0, rate=0.3),
-            Joined(lane=2, at=at(60), child=child, parent=0, step=60), msgspec.structs.replace(started(2), first=60),
+            LaneAdded(lane=2, at=at(60), child=child, parent=0, step=60), msgspec.structs.replace(started(2), first=60),
             block(2, "diverges", 60, 200), Rewound(lane=1, at=at(120), step=50, why="rewound"), block(1, "rests", 50, 80))
         return made(run)
 
-    def test_a_fork_begins_where_it_left_its_parent(self, touched):
-        fork = record(touched)["lanes"][2]
+    def test_a_fork_begins_where_it_left_its_parent(self, modified):
+        fork = record(modified)["lanes"][2]
         assert (fork["curves"]["loss"]["first"], fork["curves"]["loss"]["end"]) == (60, 200)
         assert numbers(fork["time"])[0] == pytest.approx(3.0)
 
-    def test_what_was_given_up_is_kept_apart_from_what_counts(self, touched):
-        lane = record(touched)["lanes"][1]
+    def test_what_was_given_up_is_kept_apart_from_what_counts(self, modified):
+        lane = record(modified)["lanes"][1]
         assert (lane["curves"]["loss"]["end"], lane["abandoned"][0]["first"], lane["abandoned"][0]["end"]) == (80, 50, 100)
         assert numbers(lane["abandoned"][0]["last"])[0] == np.float32(losses("paints")[50])
         assert numbers(lane["curves"]["loss"]["last"])[50] == np.float32(losses("rests")[50])
 
-    def test_it_says_what_was_done_by_hand(self, touched):
-        words = re.sub(r"<[^>]+>", "", touched)
+    def test_it_says_what_was_done_by_hand(self, modified):
+        words = re.sub(r"<[^>]+>", "", modified)
         for done in ("rate 0.3 from step 60 on", "forked from A at step 60", "went back to step 50"):
             assert done in words
-        marks = [lane["marks"] for lane in record(touched)["lanes"]]
+        marks = [lane["marks"] for lane in record(modified)["lanes"]]
         assert marks == [[[60, "Y"], [60, "▲"]], [[50, "«"]], []]
-        said = [re.search(f">{sign}<title>(.*?)</title>", touched) for sign in "Y▲«"]
+        said = [re.search(f">{sign}<title>(.*?)</title>", modified) for sign in "Y▲«"]
         assert [one and one[1] for one in said] == ["C a fork was forked from it at step 60", "rate 0.3 from step 60 on",
                                                     "rewound to here at step 50"]
-        assert "a fork" not in next(one for one in Parsed(touched).text["pre"] if one.startswith("title = "))
+        assert "a fork" not in next(one for one in Parsed(modified).text["pre"] if one.startswith("title = "))
 
 
 class TestTheNumbers:
@@ -272,12 +272,12 @@ class TestTheNumbers:
 
     @given(st.lists(FLOATS, min_size=1, max_size=400), st.integers(1, 90), st.integers(0, 20))
     @settings(max_examples=200, deadline=None)
-    def test_columns_hold_every_step_once_with_their_extremes_and_gaps(self, values, columns, born):
+    def test_columns_hold_every_step_once_with_their_extremes_and_gaps(self, values, columns, forked_at):
         series = Series()
         series.extend(np.array(values, "f4"))
-        curve = curve_of(Track(None, series), min(born, len(values) - 1), columns)
+        curve = curve_of(MetricSeries(None, series), min(forked_at, len(values) - 1), columns)
         assert curve is not None
-        assert curve.steps[0] == min(born, len(values) - 1)
+        assert curve.steps[0] == min(forked_at, len(values) - 1)
         assert curve.ends[-1] == len(values) - 1
         assert (curve.steps[1:] == curve.ends[:-1] + 1).all()
         for place, (start, end) in enumerate(zip(curve.steps, curve.ends, strict=True)):
@@ -295,7 +295,7 @@ class TestTheNumbers:
         values[[123_456, 654_321]] = 50.0, math.nan
         series = Series()
         series.extend(values)
-        curve = curve_of(Track(None, series), 0)
+        curve = curve_of(MetricSeries(None, series), 0)
         assert curve is not None
         assert len(curve.steps) == 2000
         assert np.flatnonzero(curve.hi == 50.0).tolist() == [246]

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings, strategies as st
 from rich.console import Console
 
 from lrtui.client.follower import Follower
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.events import Column, Ended, Steps
 from lrtui.core.state.race_state import RaceState, apply
@@ -77,7 +77,7 @@ class TestTheChart:
     def test_a_lane_that_explodes_does_not_flatten_the_others(self):
         state = raced([1.0, 0.5, 0.25, 0.125], [1.0, 1e3, 1e30, math.nan])
         apply(state, Ended(lane=1, at=2.0, step=3, reason="nan"))
-        assert loss_limits(state) == Limits(0.1, 1.0, log=True)
+        assert loss_limits(state) == AxisLimits(0.1, 1.0, log=True)
 
     def test_it_is_logarithmic_only_where_every_loss_is_positive(self):
         assert "(log)" in rows(chart(raced([1.0, 0.5]), 80, 20, color=False))[0]

@@ -13,7 +13,7 @@ import pytest
 
 from lrtui.core.scenario.spec import Race
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import find
+from lrtui.store.run_dir import find
 
 SHADOWS = ("random", "queue", "types", "select", "statistics", "torch", "numpy", "click", "textual", "msgspec", "lrtui_task")
 TASK = '''

@@ -21,7 +21,7 @@ import pytest
 from lrtui.client.follower import Follower
 from lrtui.core.protocol.events import Ended
 from lrtui.store.reader import summary
-from lrtui.store.rundir import listing
+from lrtui.store.run_dir import listing
 
 from .tui.fake_run import block, commands, make_run, say
 from .waiting import until

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import click
 
 from lrtui._version import __version__
-from lrtui.cli import find, help as manual, lists, preferences, race, report, schedule, send
+from lrtui.cli import find, help as manual, race, report, runs, schedule, send, settings_cmd
+from lrtui.cli.appearance import look_options
 from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
-from lrtui.cli.looks import look_options
 from lrtui.cli.output import ExitCode, complain, give_up, opened
 from lrtui.cli.signals import settle
 from lrtui.core.errors import LrtuiError, ScenarioError
@@ -64,5 +64,5 @@ def cli(context: click.Context, runs: str | None) -> int:
 
 
 for command in (race.race, race.watch, race.resume, send.send, find.find, schedule.schedule, report.report, report.export,
-                lists.list_runs, lists.scenarios, preferences.show_settings, manual.show_help):
+                runs.list_runs, runs.scenarios, settings_cmd.show_settings, manual.show_help):
     cli.add_command(command)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrtui.cli.appearance import look_options, paper
 from lrtui.cli.fronts import has_screen, json_option, plain_option, runs_folder, runs_option, show
-from lrtui.cli.looks import look_options, paper
 from lrtui.cli.output import ExitCode, complain
 from lrtui.cli.race import read_race
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import tell
 from lrtui.client.follower import Follower
-from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, Finder, Plan, plan
+from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, FinderPlan, LrFinder, plan
 from lrtui.core.errors import LaunchError, ScenarioError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.events import Alerted, AnyEvent, alert_line
@@ -55,7 +55,7 @@ def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags
     folder = runs_folder(runs)
     if not (plain or as_json or not has_screen(say=True)):
         return show(folder, asked=asked, race_after=race_after)
-    finder = Finder(asked, folder, race_after=race_after)
+    finder = LrFinder(asked, folder, race_after=race_after)
     lines = _JsonPoints() if as_json else _PlainPoints()
     with Signals() as signals:
         try:
@@ -84,14 +84,14 @@ def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags
             finder.close()
 
 
-def _stopped(finder: Finder) -> int:
+def _stopped(finder: LrFinder) -> int:
     """The end of a finder that was interrupted."""
     finder.stop()
     complain("interrupted; the search has been stopped")
     return ExitCode.INTERRUPTED
 
 
-def read_plan(flags: dict[str, Any]) -> Plan:
+def read_plan(flags: dict[str, Any]) -> FinderPlan:
     """What the command line asks for."""
     flags = dict(flags)
     name, mode, rates, optimizer = (flags.pop(key) for key in ("name", "mode", "rates", "optimizer"))
@@ -108,7 +108,7 @@ def read_plan(flags: dict[str, Any]) -> Plan:
     return plan(race, wanted, **given, rates=(rates or DECADES) if mode == "race" else (), own_lanes=bool(name))
 
 
-def _play(finder: Finder, lines: _JsonPoints | _PlainPoints, signals: Signals) -> bool:
+def _play(finder: LrFinder, lines: _JsonPoints | _PlainPoints, signals: Signals) -> bool:
     """Tells a finder from its beginning to its end; False where it was interrupted."""
     from lrtui.plain import POLL_S
     while not finder.over:
@@ -137,7 +137,7 @@ class _JsonPoints:
         self._told = 0
         self._check: JsonLines | None = None
 
-    def tell(self, finder: Finder, follower: Follower, event: AnyEvent) -> None:
+    def tell(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
         """One event; of the sweep, alerts alone: its steps are the points."""
         if follower is finder.check:
             from lrtui.plain import JsonLines
@@ -147,13 +147,13 @@ class _JsonPoints:
             self.tick(finder)
             self._write(alert_line(event, follower.state.lanes[event.lane].lane.letter))
 
-    def tick(self, finder: Finder) -> None:
+    def tick(self, finder: LrFinder) -> None:
         """The points that are new."""
         for step in range(self._told, len(finder.losses)):
             self._write(point_line(step, finder.rates[step], finder.losses[step], finder.smooth[step]))
         self._told = len(finder.losses)
 
-    def finish(self, finder: Finder) -> None:
+    def finish(self, finder: LrFinder) -> None:
         """The result."""
         self._write(finder.result())
 
@@ -171,12 +171,12 @@ class _PlainPoints:
         self._ticked = time.monotonic()
         self._said = ""
 
-    def tell(self, finder: Finder, follower: Follower, event: AnyEvent) -> None:
+    def tell(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
         """What is worth a line of its own."""
         self._say("sweep:" if follower is finder.sweep else "check:")
         self._check.tell(follower.state, event)
 
-    def tick(self, finder: Finder) -> None:
+    def tick(self, finder: LrFinder) -> None:
         """A line a second of how far it is."""
         if time.monotonic() - self._ticked < 1.0 or finder.over:
             return
@@ -187,7 +187,7 @@ class _PlainPoints:
             place = f"step {len(finder.losses)}/{finder.plan.points}  lr {rate(finder.rates[-1], 3)}"
             print(f"{place}  loss {loss(finder.losses[-1])}  average {loss(finder.smooth[-1])}", flush=True)
 
-    def finish(self, finder: Finder) -> None:
+    def finish(self, finder: LrFinder) -> None:
         """What there is to see and to read."""
         from lrtui.report.text import print_outcome
         assert finder.outcome is not None

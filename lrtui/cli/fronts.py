@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from rich.text import Text
 
-from lrtui.cli.looks import chosen, paper
+from lrtui.cli.appearance import chosen, paper
 from lrtui.cli.output import ExitCode, complain
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import outcome, tell
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
-from lrtui.client.lr_finder import Plan
+from lrtui.client.lr_finder import FinderPlan
 from lrtui.core.errors import LaunchError
 from lrtui.core.scenario.spec import Race
-from lrtui.core.scenario.user_code_files import own_code
-from lrtui.store import rundir
+from lrtui.core.scenario.user_code_files import user_code_files
+from lrtui.store import run_dir
 
 if TYPE_CHECKING:
     from lrtui.tui.app import LrtuiApp
@@ -37,7 +37,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON Lines o
 
 def runs_folder(runs: str | None) -> Path:
     """The runs folder; --runs counts before the command as well as after it."""
-    return rundir.runs_folder(runs or click.get_current_context().find_root().params.get("runs"))
+    return run_dir.runs_folder(runs or click.get_current_context().find_root().params.get("runs"))
 
 
 def has_screen(say: bool = False) -> bool:
@@ -69,18 +69,18 @@ def begun(signals: Signals, launcher: Launcher, begin: Callable[[], Begun]) -> B
 
 def say_own_code(race: Race) -> None:
     """Names the files of a person's own that a race is about to run, in a line each on stderr."""
-    for place in own_code(race):
+    for place in user_code_files(race):
         complain(f"runs the code of {place}")
 
 
-def show(runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False,
+def show(runs: Path, run: Path | None = None, asked: FinderPlan | None = None, *, race_after: bool = False,
          signals: Signals | None = None, resumed: bool = False) -> int:
     """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is no success.
 
     `signals`: those of a front that has started `run`, or had it `resumed`; one that came before there is a screen stops it.
     """
     from lrtui.tui.app import LrtuiApp
-    from lrtui.tui.leaving import signals_kept
+    from lrtui.tui.textual_patches.signals import signals_kept
     look, settings, faults = chosen()
     app = LrtuiApp(runs, run, asked, race_after=race_after, look=look, wanted=settings, said=faults)
     with nullcontext(signals) if signals else Signals() as kept:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrtui import manual
-from lrtui.cli.looks import chosen, look_options, paper
+from lrtui.cli.appearance import chosen, look_options, paper
 from lrtui.cli.output import ExitCode
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line

@@ -33,10 +33,10 @@ from lrtui.core.protocol.events import (
     Column,
     Ended,
     Evaluated,
-    Joined,
-    Judged,
+    FindingsUpdated,
+    LaneAdded,
+    LogMessage,
     Measured,
-    Noted,
     RateChanged,
     Rewound,
     Snapshotted,
@@ -51,7 +51,7 @@ from lrtui.core.scenario import catalogue, scenario_file
 from lrtui.core.scenario.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Pruning, Race, Snapshots, TaskRef
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.terminal import settings
-from lrtui.tui import keynames, keys
+from lrtui.tui import key_names, keys
 from lrtui.tui.screens.finder import LEGEND as RULES_LEGEND
 from lrtui.tui.screens.manual import ManualScreen
 
@@ -401,7 +401,7 @@ def manual_keys() -> str:
     """The keys of the manual on the screen."""
     bindings = [given for given in ManualScreen.BINDINGS if isinstance(given, Binding)]
     rows = [
-        (" ".join(code(keynames.read(key)) for key in given.key.split(",")), given.description)
+        (" ".join(code(key_names.read(key)) for key in given.key.split(",")), given.description)
         for given in bindings
     ]
     return table(("key", "what it does"), rows)
@@ -410,7 +410,7 @@ def manual_keys() -> str:
 def key_ids() -> str:
     """Every key by its id, for the settings file."""
     rows = [
-        (code(key.id), " ".join(code(keynames.read(name)) for name in key.keys), key.name)
+        (code(key.id), " ".join(code(key_names.read(name)) for name in key.keys), key.name)
         for which in (keys.RACE, keys.PICKER, keys.FINDER)
         for key in which
     ]
@@ -612,15 +612,15 @@ def _story(race: Race) -> list[AnyEvent]:
         begin(0, 0),
         Steps(lane=0, first=0, count=2, columns=steps),
         Measured(lane=0, steps=[1], columns=gauge, spent=0.01),
-        Judged(lane=0, step=2, findings=Findings()),
+        FindingsUpdated(lane=0, step=2, findings=Findings()),
         Evaluated(lane=0, epoch=1, step=2, loss=1.375, metrics={"val_loss": 1.4}),
         RateChanged(lane=0, step=2, factor=0.5, rate=0.0005),
         StatusChanged(lane=0, step=2, status="paused"),
         Snapshotted(lane=0, step=2, tag="pause", size=2048, kept=[2], total=2048),
-        Joined(lane=1, child=fork, parent=0, step=2),
+        LaneAdded(lane=1, child=fork, parent=0, step=2),
         begin(1, 2),
         Alerted(lane=0, step=2, kind="nan", text="loss is NaN at step 2"),
-        Noted(lane=0, text="the last good snapshot is step 2"),
+        LogMessage(lane=0, text="the last good snapshot is step 2"),
         Rewound(lane=0, step=2, why="rewound"),
         Ended(lane=1, step=2, reason="stopped"),
         Ended(lane=0, step=2, reason="error", error="ValueError: ..."),

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from lrtui.cli.appearance import look_options
 from lrtui.cli.fronts import begun, has_screen, json_option, plain_option, runs_folder, runs_option, say_own_code, show
-from lrtui.cli.looks import look_options
 from lrtui.cli.output import ExitCode
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import tell
@@ -22,8 +22,8 @@ from lrtui.core.protocol.launch_protocol import TRAINERS
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.store import rundir
-from lrtui.store.past import past
+from lrtui.store import run_dir
+from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import summary
 
 
@@ -75,7 +75,7 @@ def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain
 @json_option
 def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
     """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by default."""
-    path = rundir.find(run, runs_folder(runs))
+    path = run_dir.find(run, runs_folder(runs))
     return tell(path, as_json) if plain or as_json or not has_screen(say=True) else show(path.parent, path)
 
 
@@ -91,9 +91,9 @@ def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
 def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool) -> int:
     """Go on with a RUN that was interrupted, or whose supervisor died, from its last snapshots; by default the newest one."""
     folder = runs_folder(runs)
-    path = rundir.find(run, folder) if run else _newest_resumable(folder)
+    path = run_dir.find(run, folder) if run else _newest_resumable(folder)
     race = resumable(path)
-    if not any(lane.unfinished for lane in past(path)):
+    if not any(lane.unfinished for lane in lane_summaries(path)):
         raise RunError(f"every lane of {path.name} has ended", f"to go back with one: `lrtui send {path.name} A rewind`")
     plain = plain or as_json or not has_screen(say=True)
     say_own_code(race)
@@ -108,7 +108,7 @@ def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plai
 
 def _newest_resumable(folder: Path) -> Path:
     """The newest run with lanes that did not end by themselves, and without a supervisor."""
-    known = rundir.listing(folder)
+    known = run_dir.listing(folder)
     found = next((run for run in known if summary(run).state in RESUMABLE), None)
     if found is None:
         raise RunError(f"nothing to resume among the {len(known)} runs in {folder}", "see `lrtui runs`")

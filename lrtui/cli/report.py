@@ -9,8 +9,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from lrtui.cli.appearance import paper
 from lrtui.cli.fronts import runs_folder, runs_option
-from lrtui.cli.looks import paper
 from lrtui.cli.output import ExitCode
 from lrtui.client.follower import RESUMABLE, Follower
 from lrtui.core.errors import ScenarioError
@@ -18,7 +18,7 @@ from lrtui.core.files import absolute
 from lrtui.core.numbers import size
 from lrtui.core.text import one_line
 from lrtui.report.files import write
-from lrtui.store import rundir
+from lrtui.store import run_dir
 from lrtui.store.reader import summary
 
 
@@ -32,9 +32,9 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
     from lrtui.report.text import print_report
     if html is not None and svg is not None and _same(html, svg):
         raise ScenarioError(f"{one_line(svg)}: one file for both", "expected a file for each: --html FILE --svg ANOTHER")
-    follower = Follower(rundir.find(run, runs_folder(runs)))
+    follower = Follower(run_dir.find(run, runs_folder(runs)))
     try:
-        follower.settle()
+        follower.finish()
         console = paper()
         print_report(console, follower.state, follower.run)
         cut_off = summary(follower.run).state in RESUMABLE
@@ -65,7 +65,7 @@ def export(run: str | None, as_csv: str | None, as_jsonl: str | None, force: boo
         raise ScenarioError("into which files?", "expected --csv DIR or --jsonl DIR")
     if as_csv is not None and as_jsonl is not None and _same(as_csv, as_jsonl):
         raise ScenarioError(f"{as_jsonl}: one folder for both", "expected a folder for each form: --csv DIR --jsonl ANOTHER")
-    found = rundir.find(run, runs_folder(runs))
+    found = run_dir.find(run, runs_folder(runs))
     for folder, form in ((as_csv, "csv"), (as_jsonl, "jsonl")):
         if folder is not None:
             written = exporting.export(found, Path(folder), form, force=force)  # type: ignore[arg-type]  # one of two words

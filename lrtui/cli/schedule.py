@@ -10,8 +10,8 @@ from typing import Any
 import click
 from rich.text import Text
 
+from lrtui.cli.appearance import paper
 from lrtui.cli.fronts import json_option
-from lrtui.cli.looks import paper
 from lrtui.cli.output import ExitCode
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import ScenarioError
@@ -47,7 +47,7 @@ def schedule(spec: str, as_json: bool, steps_per_epoch: int | None, **flags: Any
     race = _one_lane(spec, flags) if alone else _of_scenario(spec, flags)
     launcher = Launcher()
     try:
-        previews = launcher.preview(race, steps_per_epoch or (STEPS_PER_EPOCH if alone else None), own_code=True)
+        previews = launcher.preview(race, steps_per_epoch or (STEPS_PER_EPOCH if alone else None), user_code_files=True)
     finally:
         launcher.close()
     if as_json:

@@ -31,7 +31,7 @@ from lrtui.core.protocol.commands import (
 from lrtui.core.scenario.lane_syntax import forked_name, joining
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
-from lrtui.store import rundir
+from lrtui.store import run_dir
 
 POLL_S = 0.02
 ANSWER_S = 10.0
@@ -98,7 +98,7 @@ def send(run: str, words: tuple[str, ...], everyone: bool, timeout: float, runs:
          to: int | None, scale: float | None) -> int:
     """Say something to a LANE (its letter or name) of a RUN: pause, resume, stop, rate 3e-4, scale 0.5, schedule (back to
     its own rates), fork, rewind, restart, snapshot."""
-    path = rundir.find(run, runs_folder(runs))
+    path = run_dir.find(run, runs_folder(runs))
     follower = Follower(path)
     try:
         follower.catch_up()

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrtui.cli.looks import wanted
+from lrtui.cli.appearance import wanted
 from lrtui.cli.output import ExitCode, complain, reader_gone
 from lrtui.cli.signals import Signals
 from lrtui.client.follower import Follower
@@ -159,7 +159,7 @@ class _Front:
         if self._follower.reader.gone:
             return self._follower.reader.trouble()
         try:
-            self._follower.settle()
+            self._follower.finish()
         except LrtuiError:
             pass  # what is known so far has to do
         if not self._follower.state.over:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol.commands import REFUSED, AnyCommand
-from lrtui.core.protocol.events import SUPERVISOR_GONE, AnyEvent, Ended, Noted, Steps
+from lrtui.core.protocol.events import SUPERVISOR_GONE, AnyEvent, Ended, LogMessage, Steps
 from lrtui.core.results.standings import UNFINISHED
 from lrtui.core.state.memory_budget import MEMORY
 from lrtui.core.state.race_state import LaneState, RaceState, apply, presume
-from lrtui.store.lookback import Lines, Pictures
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import SUPERVISOR_LOG, tail
+from lrtui.store.record_index import LogIndex, SampleIndex
+from lrtui.store.run_dir import SUPERVISOR_LOG, tail
 from lrtui.store.writer import Writer
 
 LOOK_S = 1.0
@@ -40,7 +40,7 @@ class Follower:
         self.run = run
         self.reader = Reader(run)
         self.state = RaceState(self.reader.race, memory)
-        self.pictures, self.lines = Pictures(), Lines()
+        self.samples, self.log_index = SampleIndex(), LogIndex()
         """Where samples and lines of the log lie in the record: `reader.event` reads them again."""
         self.trouble = ""
         """Why the record may be behind the training, or ended too early; '' where nothing is wrong."""
@@ -48,7 +48,7 @@ class Follower:
         self._looked = time.monotonic()
         self._gone_since: float | None = None
         """When the supervisor was first found to be gone."""
-        self._mourned = False
+        self._death_reported = False
         """Whether it has been said that the supervisor died, which the lanes know and the record does not."""
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
@@ -62,11 +62,11 @@ class Follower:
         if events:
             self.trouble = ""  # the record goes on: whatever kept it is over
         if not self.state.over:
-            self._mourned = False
-        elif self.reader.caught_up and not self._mourned:
-            self._mourned = True
+            self._death_reported = False
+        elif self.reader.caught_up and not self._death_reported:
+            self._death_reported = True
             if any(lane.ended and lane.ended.error in _GONE for lane in self.state.lanes) and self._abandoned():
-                events += self._mourn()
+                events += self._report_supervisor_death()
         if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
             events += self._look()
@@ -80,7 +80,7 @@ class Follower:
             row = 0 if isinstance(event, Steps) else next(rows)
             if apply(self.state, event):
                 fit.append(event)
-                self.pictures.take(row, event)
+                self.samples.add(row, event)
                 self._note_lines(event.lane, row)
             else:
                 self._note_lines(-1)
@@ -88,8 +88,8 @@ class Follower:
 
     def _note_lines(self, lane: int, row: int = 0) -> None:
         """Notes where a line lies that the log has got."""
-        if len(self.lines) < self.state.log_count:
-            self.lines.take(row, lane)
+        if len(self.log_index) < self.state.log_count:
+            self.log_index.add(row, lane)
 
     def catch_up(self) -> None:
         """Reads the record to its end; RunError where that is not possible just now."""
@@ -98,7 +98,7 @@ class Follower:
             if self.trouble and not self.caught_up:
                 raise RunError(self.trouble, "try again")
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """The same, and ends the lanes for which nobody is left to speak, at once; RunError likewise."""
         self.catch_up()
         if not self.state.over:
@@ -106,7 +106,7 @@ class Follower:
 
     def _look(self) -> list[AnyEvent]:
         """Looks whether the supervisor lives. One that is gone may have ended since the record was read: it is read again."""
-        silent, trouble = self._silent(), self.reader.trouble()
+        silent, trouble = self._no_writer_left(), self.reader.trouble()
         try:
             events = self.reader.poll() if trouble else []
         except StoreUnavailable:
@@ -158,7 +158,7 @@ class Follower:
         if self._writer:
             self._writer.close()
 
-    def _silent(self) -> bool:
+    def _no_writer_left(self) -> bool:
         """Whether the supervisor is gone, and its trainers with it, or with nothing more to say."""
         if not self._abandoned():
             self._gone_since = None
@@ -178,9 +178,9 @@ class Follower:
         last = tail(self.run / SUPERVISOR_LOG).splitlines()[-LAST_LINES:]
         return list(filter(None, ("the supervisor died", *last, way_back)))
 
-    def _mourn(self) -> list[AnyEvent]:
+    def _report_supervisor_death(self) -> list[AnyEvent]:
         """Lines for the log about a supervisor that died while its trainers could still end in good order."""
-        notes = [Noted(lane=-1, at=time.time(), text=line) for line in self._last_words()]
+        notes = [LogMessage(lane=-1, at=time.time(), text=line) for line in self._last_words()]
         for note in notes:
             apply(self.state, note)
             self._note_lines(note.lane)

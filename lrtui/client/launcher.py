@@ -15,7 +15,7 @@ from lrtui.core.protocol.launch_protocol import TRAINERS, LaunchReply, LaunchReq
 from lrtui.core.scenario import environment
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal
-from lrtui.store.past import past
+from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader
 
 SNAPSHOTS_SINCE = 2
@@ -31,7 +31,7 @@ def resumable(run: Path) -> Race:
             raise RunError(f"{run.name} is still running", f"see it with `lrtui watch {run.name}`")
         if reader.version < SNAPSHOTS_SINCE:
             raise RunError(f"{run.name} was recorded by a version of lrtui that kept no snapshots", "start the race anew")
-        return msgspec.structs.replace(reader.race, lanes=tuple(one.lane for one in past(run)))
+        return msgspec.structs.replace(reader.race, lanes=tuple(one.lane for one in lane_summaries(run)))
     finally:
         reader.close()
 
@@ -46,12 +46,12 @@ class Launcher:
             [sys.executable, "-P", "-m", "lrtui.training"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             start_new_session=True)
 
-    def preview(self, race: Race, steps_per_epoch: int | None = None, own_code: bool = False) -> list[Preview]:
+    def preview(self, race: Race, steps_per_epoch: int | None = None, user_code_files: bool = False) -> list[Preview]:
         """The rates that each lane will apply; LrtuiError where torch refuses a lane.
 
-        With `steps_per_epoch` no task is run to find it out; with `own_code` a person's own schedules are run.
+        With `steps_per_epoch` no task is run to find it out; with `user_code_files` a person's own schedules are run.
         """
-        return self._ask(LaunchRequest("preview", race, steps_per_epoch=steps_per_epoch, own_code=own_code)).previews
+        return self._ask(LaunchRequest("preview", race, steps_per_epoch=steps_per_epoch, user_code_files=user_code_files)).previews
 
     def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Starts the race and returns its run directory; nothing is written where it cannot start.

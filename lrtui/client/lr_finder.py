@@ -37,7 +37,7 @@ SHORT_EPOCH, CHECK_STEPS = 20, 50
 NEVER = 10**12
 
 
-class Plan(msgspec.Struct, frozen=True):
+class FinderPlan(msgspec.Struct, frozen=True):
     """What is to be found: a rate for `optimizer` on the race's task, with its seed, batch size and device."""
 
     race: Race
@@ -56,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(race: Race, optimizer: OptimizerSpec | None = None, *, low: float = LOW, high: float = HIGH, points: int = POINTS,
-         rates: Sequence[float] = (), own_lanes: bool = True) -> Plan:
+         rates: Sequence[float] = (), own_lanes: bool = True) -> FinderPlan:
     """A checked plan; ScenarioError, in the words of the flags, for what cannot be swept."""
     for flag, value in (("--from", low), ("--to", high), *(("--lr", rate) for rate in rates)):
         if not (math.isfinite(value) and value > 0):
@@ -69,24 +69,24 @@ def plan(race: Race, optimizer: OptimizerSpec | None = None, *, low: float = LOW
             f"points, and leave out one in {HEAD} at the beginning and {TAIL} at the end")
     if len(rates) > MAX_LANES:
         raise ScenarioError(f"--lr: {len(rates)} lanes are too many", f"expected at most {MAX_LANES}")
-    return Plan(race, optimizer or race.lanes[0].optimizer, low, high, points, tuple(dict.fromkeys(rates)), own_lanes)
+    return FinderPlan(race, optimizer or race.lanes[0].optimizer, low, high, points, tuple(dict.fromkeys(rates)), own_lanes)
 
 
-def sweep_race(asked: Plan) -> Race:
+def sweep_race(asked: FinderPlan) -> Race:
     """One lane whose rate rises by the same factor at each step; whoever follows it stops it where it has diverged."""
     schedule = ScheduleSpec("range-test", "batch", {"to": asked.high})
     lane = Lane("A", f"{asked.optimizer.name} sweep", asked.optimizer, asked.low, schedule)
     return _short(asked.race, "finder", "find", (lane,), steps=asked.points, gauge=False, validate=False)
 
 
-def check_race(asked: Plan, rates: dict[str, float], **budget: int) -> Race:
+def check_race(asked: FinderPlan, rates: dict[str, float], **budget: int) -> Race:
     """A lane for each of the named rates, from the lowest to the highest; `budget`: epochs or steps."""
     pairs = sorted(rates.items(), key=lambda pair: pair[1])
     lanes = tuple(Lane(letter(index), name, asked.optimizer, lr) for index, (name, lr) in enumerate(pairs))
     return _short(asked.race, "one-epoch race" if asked.rates else "finder's check", "check", lanes, **budget)
 
 
-def full_race(asked: Plan, winner: float) -> Race:
+def full_race(asked: FinderPlan, winner: float) -> Race:
     """The race that was meant all along: its own lanes and one at the rate that was found; or that rate, a third, three times."""
     race = asked.race
     found = {f"found {rate_in_words(winner, 3)}": winner}
@@ -108,10 +108,10 @@ def _short(race: Race, words: str, suffix: str, lanes: tuple[Lane, ...], **budge
                                    story="", lanes=lanes, pace=0, sample_every=NEVER, **changes)
 
 
-class Finder:
+class LrFinder:
     """A plan on its way: call `advance` (it waits) whenever it is `due`, `poll` all the time, until it is `over`."""
 
-    def __init__(self, asked: Plan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
+    def __init__(self, asked: FinderPlan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
         """`supervisor`: one that is warm already. `race_after`: keep one warm for the full race."""
         self.plan = asked
         self.runs = runs

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from lrtui.core.charts.autoscale import COLUMNS as OUTLIERS, ends_well, visible_range, with_beginnings
 from lrtui.core.charts.axes import whole
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.marks import SNAPSHOT, Mark, lane_marks
-from lrtui.core.charts.metric_series import Track, track
-from lrtui.core.series.series import Flags, Floats, Places
+from lrtui.core.charts.metric_series import MetricSeries, track
+from lrtui.core.series.series import Flags, Floats, Int64Array
 from lrtui.core.state.race_state import LaneState, RaceState
 
 COLUMNS = 2000
@@ -29,9 +29,9 @@ class Curve(NamedTuple):
     `lo`, `hi`, `last` and `mean` are over the finite values of a column, NaN where it has none.
     """
 
-    steps: Places
+    steps: Int64Array
     """The first step of each column."""
-    ends: Places
+    ends: Int64Array
     """The last one."""
     lo: Floats
     hi: Floats
@@ -48,17 +48,17 @@ class Curve(NamedTuple):
 def lane_curve(lane: LaneState, name: str, columns: int = COLUMNS) -> Curve | None:
     """A lane's curve of one of `core.tracks.quantities`, from where its own record begins; None where it has no value."""
     found = track(lane, name)
-    return None if found is None else curve_of(found, lane.born, columns)
+    return None if found is None else curve_of(found, lane.forked_at, columns)
 
 
-def curve_of(found: Track, born: int, columns: int = COLUMNS) -> Curve | None:
-    """A track's curve from step `born` on, in at most so many columns, each of as many values, but for one."""
-    first = born if found.steps is None else int(found.steps.searchsorted(born))
+def curve_of(found: MetricSeries, forked_at: int, columns: int = COLUMNS) -> Curve | None:
+    """A track's curve from step `forked_at` on, in at most so many columns, each of as many values, but for one."""
+    first = forked_at if found.steps is None else int(found.steps.searchsorted(forked_at))
     count = len(found.series) - first
     if count < 1:
         return None
     width = min(columns, count)
-    edges: Places = first - (-np.arange(width + 1, dtype=np.int64) * count // width)  # rounded up
+    edges: Int64Array = first - (-np.arange(width + 1, dtype=np.int64) * count // width)  # rounded up
     window = found.series.window_at(edges)
     values = found.series.part(first, len(found.series))
     good = np.isfinite(values)
@@ -72,17 +72,17 @@ def curve_of(found: Track, born: int, columns: int = COLUMNS) -> Curve | None:
 
 def abandoned(lane: LaneState, columns: int = COLUMNS) -> list[Curve]:
     """The losses of what a lane did and went back on, as far as they are kept."""
-    tracks = (Track(np.arange(first, first + len(losses)), losses) for first, losses in lane.abandoned)
+    tracks = (MetricSeries(np.arange(first, first + len(losses)), losses) for first, losses in lane.abandoned)
     return [curve for found in tracks if (curve := curve_of(found, 0, columns)) is not None]
 
 
-def loss_limits(state: RaceState) -> Limits | None:
+def loss_limits(state: RaceState) -> AxisLimits | None:
     """The y axis of the losses over all steps, by the screen's rule; None without a finite loss."""
     known = [(lane, found) for lane in state.lanes if (found := track(lane, "loss")) is not None]
     windows = [found.window(lane, state.race, whole(state), OUTLIERS) for lane, found in known]
     shown = visible_range(windows, [ends_well(lane, state) for lane, _ in known])
     shown = with_beginnings(shown, windows)
-    return Limits.around(shown.low, shown.high, shown.low > 0) if math.isfinite(shown.low) else None
+    return AxisLimits.around(shown.low, shown.high, shown.low > 0) if math.isfinite(shown.low) else None
 
 
 def marks(lane: LaneState, lanes: Sequence[LaneState]) -> list[Mark]:

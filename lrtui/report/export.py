@@ -18,12 +18,12 @@ import numpy as np
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.files import absolute
-from lrtui.core.protocol.events import AnyEvent, Evaluated, Joined, Measured, Sampled, Steps
+from lrtui.core.protocol.events import AnyEvent, Evaluated, LaneAdded, Measured, Sampled, Steps
 from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import Lane, letter
+from lrtui.report.staging_dir import clear, staging
 from lrtui.report.tables import Form, Table, sound
-from lrtui.report.unfinished import clear, making
-from lrtui.store.final import Course, Record, Told
+from lrtui.store.record_stream import LaneColumns, RecordedEvent, RecordStream
 
 RACE = "race.json"
 _OURS = re.compile(r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|events)|run-events)\.(?:csv|jsonl)")
@@ -59,7 +59,7 @@ def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Writt
             raise LrtuiError(f"{folder}: there is something in it", "expected a new or empty folder; --force replaces its files")
         place.parent.mkdir(parents=True, exist_ok=True)
         stays = held or (place.exists() and (os.path.ismount(place) or not os.access(place.parent, os.W_OK)))
-        with making(place if stays else place.parent, place.name) as made:
+        with staging(place if stays else place.parent, place.name) as made:
             _write(run, made, form)
             sizes = [path.stat().st_size for path in made.iterdir()]
             if stays:
@@ -96,18 +96,18 @@ def _umask() -> int:
 
 
 def _write(run: Path, folder: Path, form: Form) -> None:
-    record = Record(run)
+    record = RecordStream(run)
     try:
-        files: dict[int, _LaneFiles] = {-1: _LaneFiles(folder, "run", Course(), form)}
+        files: dict[int, _LaneFiles] = {-1: _LaneFiles(folder, "run", LaneColumns(), form)}
         lanes = list(record.race.lanes)
         for index in range(len(lanes)):
-            files[index] = _LaneFiles(folder, letter(index), record.courses.get(index, Course()), form)
-        for told in record.told():
+            files[index] = _LaneFiles(folder, letter(index), record.lane_columns.get(index, LaneColumns()), form)
+        for told in record.events():
             event = told.event
-            if isinstance(event, Joined) and event.lane == len(lanes):
+            if isinstance(event, LaneAdded) and event.lane == len(lanes):
                 lanes.append(event.child)
             if event.lane not in files:
-                files[event.lane] = _LaneFiles(folder, letter(event.lane), record.courses.get(event.lane, Course()), form)
+                files[event.lane] = _LaneFiles(folder, letter(event.lane), record.lane_columns.get(event.lane, LaneColumns()), form)
             files[event.lane].take(told)
         for one in files.values():
             one.finish()
@@ -120,14 +120,14 @@ def _write(run: Path, folder: Path, form: Form) -> None:
 class _LaneFiles:
     """The tables of one lane; each is made when its first row comes."""
 
-    def __init__(self, folder: Path, sign: str, course: Course, form: Form) -> None:
-        self._folder, self._sign, self._course, self._form = folder, sign, course, form
-        self._metrics = _metric_columns(course.metrics)
+    def __init__(self, folder: Path, sign: str, columns_of_lane: LaneColumns, form: Form) -> None:
+        self._folder, self._sign, self._course, self._form = folder, sign, columns_of_lane, form
+        self._metrics = _metric_columns(columns_of_lane.metrics)
         self._held: Evaluated | None = None
         """An epoch may be told twice, by a process that went on from a snapshot at its end: the later word counts."""
         self.tables: dict[str, Table] = {}
 
-    def take(self, told: Told) -> None:
+    def take(self, told: RecordedEvent) -> None:
         event = told.event
         self._table("events", _EVENT_COLUMNS).row(_event_row(told.row, event))
         if not told.counts:
@@ -201,15 +201,15 @@ def _event_row(row: int, event: AnyEvent) -> dict[str, Any]:
     return {**known, "more": sound(msgspec.to_builtins(fields))}
 
 
-def _about(run: Path, record: Record, lanes: list[Lane], files: Mapping[int, _LaneFiles]) -> dict[str, Any]:
+def _about(run: Path, record: RecordStream, lanes: list[Lane], files: Mapping[int, _LaneFiles]) -> dict[str, Any]:
     """The race as it was asked for, what became of each lane, and which file holds what."""
-    stand = {lane.index: lane for lane in record.stand()}
+    stand = {lane.index: lane for lane in record.lanes()}
     entries = []
     for index, lane in enumerate(lanes):
         known = stand.get(index)
         entries.append({
             "letter": letter(index), "lane": msgspec.to_builtins(lane),
-            "parent": letter(known.parent) if known and known.parent >= 0 else None, "first_step": known.born if known else 0,
+            "parent": letter(known.parent) if known and known.parent >= 0 else None, "first_step": known.forked_at if known else 0,
             "ended": known.end if known else None, "device": known.device if known else "",
             "intra_op_threads": known.threads if known else 0,
             "files": {name: {"file": table.path.name, "rows": table.rows} for name, table in files[index].tables.items()}

@@ -24,10 +24,10 @@ from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
-from lrtui.report.film import Film, SamplePng, film
-from lrtui.report.pagedata import page_data, script_json
+from lrtui.report.page_data import page_data, script_json
 from lrtui.report.png import address
 from lrtui.report.repeat import FILE, by_hand, commands, proof
+from lrtui.report.sample_strip import Film, SamplePng, film
 from lrtui.report.svg import DARK, LIGHT, SHADES, chart_svg, dash_of
 
 Thing = TypeVar("Thing")
@@ -208,9 +208,9 @@ def _repeat(follower: Follower) -> str:
     share = _share(sum(map(bool, done.values())))
     hands = [f"<li>{_name(lane)}: {'; '.join(_ends(done[lane.index], share, 'changes', _text))}</li>"
              for lane in state.lanes if done[lane.index]]
-    touched = "<p>Done while it ran, which the scenario does not repeat:</p>" if hands else ""
-    touched += f'<ul class="plain">{"".join(hands)}</ul>' if hands else ""
-    return (f"<p>Save this as <code>{FILE}</code> and run</p>{_pre(ways[0])}{other}{touched}<p>{_text(proof(state))}</p>"
+    modified = "<p>Done while it ran, which the scenario does not repeat:</p>" if hands else ""
+    modified += f'<ul class="plain">{"".join(hands)}</ul>' if hands else ""
+    return (f"<p>Save this as <code>{FILE}</code> and run</p>{_pre(ways[0])}{other}{modified}<p>{_text(proof(state))}</p>"
             f"<details open><summary>{FILE}</summary>{_pre(scenario_text(race))}</details>")
 
 

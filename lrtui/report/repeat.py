@@ -38,7 +38,7 @@ def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
     """What a person or a policy did to a lane, in the order of steps, where `asked` lanes were asked for at first: what the
     scenario alone does not repeat."""
     if lane.parent is not None:
-        yield f"forked from {state.lanes[lane.parent].lane.letter} at step {lane.born}"
+        yield f"forked from {state.lanes[lane.parent].lane.letter} at step {lane.forked_at}"
     elif lane.index >= asked:
         yield "joined the race"
     for change in lane.rate_changes:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import step_labels, y_labels
 from lrtui.core.charts.marks import ALERT, LOST
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -39,7 +39,7 @@ SHADES = {"light": {"ground": "#ffffff", "text": "#1b1f24", "dim": "#59636e", "g
 class Scales:
     """Where steps and losses lie in the picture: the x axis is `total` steps long, the curves begin at height `top`."""
 
-    def __init__(self, total: int, limits: Limits, top: float) -> None:
+    def __init__(self, total: int, limits: AxisLimits, top: float) -> None:
         self.total, self.limits, self.top, self.bottom = total, limits, top, HEIGHT - BOTTOM
 
     def x(self, step: float) -> float:
@@ -56,7 +56,7 @@ def chart_svg(state: RaceState, *, alone: bool = True) -> str:
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
     limits = loss_limits(state)
     names, rows = _names(state.lanes)
-    scales = Scales(length(state), limits or Limits.around(math.nan, math.nan, log=True), 46 + rows * ROW)
+    scales = Scales(length(state), limits or AxisLimits.around(math.nan, math.nan, log=True), 46 + rows * ROW)
     title = escape(one_line(state.race.title))
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" class="still">',
              f"<title>{title}: training loss by step</title>", f"<style>{_style()}</style>" if alone else "",

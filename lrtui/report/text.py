@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import step_labels, y_labels
 from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.numbers import count, rate
@@ -142,7 +142,7 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
     low, high = bounds(found.losses, found.smooth)
     if not (math.isfinite(low) and len(x) > 1 and np.isfinite(x).all() and x[0] < x[-1]):
         return ""
-    limits = Limits.around(low, high, low > 0)
+    limits = AxisLimits.around(low, high, low > 0)
     figure = _empty_figure(plotext, width, height, color)
     figure.title("loss by learning rate: each batch grey, their average green" + (", log" if limits.log else ""))
     for value in found.suggestions.values():
@@ -184,11 +184,11 @@ def _stairs(preview: Preview, total: int, columns: int) -> Window:
     return window_of(x, np.repeat(np.array(preview.rates), 2), 0, max(total, 1), columns)
 
 
-def _rate_limits(rates: Losses) -> Limits:
+def _rate_limits(rates: Losses) -> AxisLimits:
     """A logarithmic axis where rates above zero span a decade and more, and none is below zero."""
     positive = rates[rates > 0]
     log = rates.min() >= 0 and len(positive) > 0 and positive.max() >= 10 * positive.min()
-    return Limits.around(float(positive.min() if log else rates.min()), float(rates.max()), log)
+    return AxisLimits.around(float(positive.min() if log else rates.min()), float(rates.max()), log)
 
 
 _RAW, _AVERAGE, _MARK = 245, 40, 220
@@ -203,7 +203,7 @@ def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
     return figure
 
 
-def _rulers(figure: Any, limits: Limits, total: int, width: int) -> None:
+def _rulers(figure: Any, limits: AxisLimits, total: int, width: int) -> None:
     """The axes of a chart of so many columns over `total` steps."""
     _y_ruler(figure, limits)
     figure.ruler("x").lim(0, max(total - 1, 1))
@@ -211,20 +211,20 @@ def _rulers(figure: Any, limits: Limits, total: int, width: int) -> None:
     figure.ruler("x").ticks(list(steps), list(labels))
 
 
-def _y_ruler(figure: Any, limits: Limits) -> None:
+def _y_ruler(figure: Any, limits: AxisLimits) -> None:
     """The y axis from 0 to 1, with what is shown beside it."""
     values, labels = zip(*y_labels(limits, MOST_Y), strict=True)
     figure.ruler("y").lim(0, 1)
     figure.ruler("y").ticks(limits.shares(np.array(values)).tolist(), list(labels))
 
 
-def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: Limits, width: int) -> None:
+def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: AxisLimits, width: int) -> None:
     """Draws a lane's losses over its steps."""
     window = lane.columns["loss"].window(0, total, 2 * width)
     _draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
 
 
-def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits: Limits, tint: int) -> None:
+def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits: AxisLimits, tint: int) -> None:
     """Draws one signal for each unbroken stretch, at most two points for each of the window's columns."""
     columns = len(window.lo)
     x = np.repeat(span[0] + (np.arange(columns) + 0.5) * (span[1] - span[0]) / columns, 2)

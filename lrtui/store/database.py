@@ -11,7 +11,7 @@ from urllib.parse import quote
 import psutil
 
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 
 SCHEMA_VERSION = 2
 """1: no snapshots, no lanes that join, processes by the time of day at which they started. Such a run can be watched."""

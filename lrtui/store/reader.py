@@ -18,8 +18,8 @@ from lrtui.core.protocol.events import AnyEvent, Column, Steps
 from lrtui.core.scenario.spec import Race
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
-from lrtui.store.past import answers, ends, joined, reasons
-from lrtui.store.rundir import DATABASE, GONE_S, SUPERVISOR_LOG, SUPERVISOR_ROLE, is_gone
+from lrtui.store.lane_summary import answers, ends, joined, reasons
+from lrtui.store.run_dir import DATABASE, GONE_S, SUPERVISOR_LOG, SUPERVISOR_ROLE, is_gone
 
 ROWS = 4000
 """Rows that one look takes at most."""

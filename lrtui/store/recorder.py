@@ -18,7 +18,7 @@ import msgspec
 
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork
-from lrtui.core.protocol.events import AnyEvent, Noted, Started, Steps
+from lrtui.core.protocol.events import AnyEvent, LogMessage, Started, Steps
 from lrtui.store.writer import Row, Writer, row
 
 FLUSH_S = 0.05
@@ -31,7 +31,7 @@ _Item = AnyEvent | threading.Event | tuple[int, str]
 
 
 class Recorder:
-    """The inbox and outbox of one trainer. `put`, `take` and `done` never wait for the disk."""
+    """The inbox and outbox of one trainer. `put`, `commands` and `acknowledge` never wait for the disk."""
 
     def __init__(self, run: Path, role: str, lanes: set[int], keep_bytes: int = KEEP_BYTES) -> None:
         self.superseded = False
@@ -69,18 +69,18 @@ class Recorder:
         if not self.superseded:
             self._hand_over(event)
 
-    def take(self) -> list[tuple[int, AnyCommand]]:
+    def commands(self) -> list[tuple[int, AnyCommand]]:
         """The commands that have come for this trainer's lanes since the last call, each with its number."""
         self._arrived.clear()
         return [self._inbox.popleft() for _ in range(len(self._inbox))]
 
-    def done(self, number: int, result: str) -> None:
+    def acknowledge(self, number: int, result: str) -> None:
         """Says what became of a command; it is written at once, with all that was put before."""
         self._hand_over((number, result))
         self._hurry.set()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def atomic(self) -> Iterator[None]:
         """What this thread puts within, and what it says is done, is written as a whole or not at all: a command that was
         carried out and is not known to be would be carried out again by whoever takes the lanes up."""
         self._holder = threading.get_ident()
@@ -216,7 +216,7 @@ class Recorder:
     def _recovered(self) -> None:
         text = f"the run store could not be written for {time.monotonic() - self._failed_at:.0f} s; "
         text += f"{self._lost} steps are missing from the record" if self._lost else "nothing is missing"
-        self._writer.append([row(Noted(lane=min(self._lanes, default=-1), at=time.time(), text=text))])
+        self._writer.append([row(LogMessage(lane=min(self._lanes, default=-1), at=time.time(), text=text))])
         self._failed_at, self._lost = 0.0, 0
 
     def _fetch(self) -> None:

@@ -14,7 +14,7 @@ CREATE TABLE events (                 -- append-only; a flush is one transaction
     body BLOB NOT NULL                -- the event as MessagePack
 );
 
-CREATE INDEX turns ON events (lane, kind)  -- where a lane stands, without reading its history: see store/past.py
+CREATE INDEX turns ON events (lane, kind)  -- where a lane stands, without reading its history: see store/lane_summary.py
     WHERE kind IN ('Joined', 'Started', 'StatusChanged', 'RateChanged', 'Rewound', 'Ended');
 
 CREATE TABLE commands (               -- what people said; acknowledged by the trainer that carried it out

@@ -20,7 +20,7 @@ from typing import BinaryIO, NamedTuple, get_args
 import msgspec
 
 from lrtui.core.errors import SnapshotDamaged
-from lrtui.core.protocol.events import Tag
+from lrtui.core.protocol.events import SnapshotTag
 from lrtui.core.scenario.spec import Lane
 from lrtui.store.database import sync_folder
 
@@ -32,7 +32,7 @@ PER_TAG = 3
 """How many are kept of each tag that has a reason of its own."""
 GOOD_TIMES = 2.0
 """A snapshot is good where its smoothed loss is at most so many times the lowest one."""
-_NAME = re.compile(rf"(\d{{9,}})-({'|'.join(get_args(Tag))})\.snap")
+_NAME = re.compile(rf"(\d{{9,}})-({'|'.join(get_args(SnapshotTag))})\.snap")
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -53,14 +53,14 @@ class SnapshotFile(NamedTuple):
     """A snapshot on disk. `smooth` is NaN where there is no finite smoothed loss."""
 
     step: int
-    tag: Tag
+    tag: SnapshotTag
     path: Path
     size: int
     """Bytes of the file."""
     smooth: float
 
 
-def write(run: Path, letter: str, index: int, step: int, tag: Tag, smooth: float, spec: Lane, payload: bytes) -> SnapshotFile:
+def write(run: Path, letter: str, index: int, step: int, tag: SnapshotTag, smooth: float, spec: Lane, payload: bytes) -> SnapshotFile:
     """Puts a snapshot of lane `index` after `step` steps on disk, durably (mode 0600, folders 0700); OSError where that fails."""
     header = msgspec.json.encode(Header(
         FORMAT, index, step, smooth if math.isfinite(smooth) else None, len(payload), hashlib.sha256(payload).hexdigest(), spec))
@@ -110,7 +110,7 @@ def load(path: Path) -> tuple[Header, bytes]:
     return header, payload
 
 
-def retag(kept: SnapshotFile, tag: Tag) -> SnapshotFile:
+def retag(kept: SnapshotFile, tag: SnapshotTag) -> SnapshotFile:
     """The same snapshot, kept for another reason. May raise OSError."""
     path = kept.path.with_name(f"{kept.step:09d}-{tag}.snap")
     os.replace(kept.path, path)
@@ -132,7 +132,7 @@ def clear(run: Path, letter: str, after: int = -1) -> None:
             remove(kept)
 
 
-def adopt(kept: SnapshotFile, run: Path, letter: str, tag: Tag) -> SnapshotFile:
+def link_into(kept: SnapshotFile, run: Path, letter: str, tag: SnapshotTag) -> SnapshotFile:
     """The same snapshot in another lane's folder: no room is taken where the file system knows hard links. May raise OSError."""
     path = _folder(run, letter) / f"{kept.step:09d}-{tag}.snap"
     path.unlink(missing_ok=True)

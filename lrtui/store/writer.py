@@ -16,11 +16,11 @@ from lrtui._version import __version__
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.protocol import commands, events
 from lrtui.core.protocol.commands import REFUSED, AnyCommand
-from lrtui.core.protocol.events import Alerted, AnyEvent, Noted
+from lrtui.core.protocol.events import Alerted, AnyEvent, LogMessage
 from lrtui.core.scenario.spec import Race
-from lrtui.store import database, identity, rundir
+from lrtui.store import database, identity, run_dir
 from lrtui.store.identity import processes
-from lrtui.store.past import answers, ends, reached
+from lrtui.store.lane_summary import answers, ends, reached
 
 Row = tuple[int, str, bytes]
 """lane, kind and body of an event, as it is stored."""
@@ -28,14 +28,14 @@ Row = tuple[int, str, bytes]
 
 def create_run(runs: Path, race: Race) -> Path:
     """A new run directory with its database, holding what was asked for."""
-    run = rundir.create(runs, race.scenario or race.task.name)
+    run = run_dir.create(runs, race.scenario or race.task.name)
     asked = (time.time(), __version__, msgspec.json.encode(race))
     connection = database.create(run, lambda db: db.execute("INSERT INTO run VALUES (1, ?, ?, ?)", asked))
     wal = database.is_wal(connection)
     connection.close()
     if not wal:
-        writer = Writer(run, rundir.SUPERVISOR_ROLE)
-        writer.append([row(Noted(lane=-1, at=time.time(), text="no write-ahead log on this file system: "
+        writer = Writer(run, run_dir.SUPERVISOR_ROLE)
+        writer.append([row(LogMessage(lane=-1, at=time.time(), text="no write-ahead log on this file system: "
                                  "the record is kept with a rollback journal, and a flush may take longer"))])
         writer.close()
     return run
@@ -43,7 +43,7 @@ def create_run(runs: Path, race: Race) -> Path:
 
 def row(event: AnyEvent) -> Row:
     """An event as a row."""
-    return event.lane, type(event).__name__, events.encode(event)
+    return event.lane, events.kind(event), events.encode(event)
 
 
 class Writer:
@@ -97,7 +97,7 @@ class Writer:
         with self._guard() as db:
             return any(process.alive() for process in processes(db) if process.role.startswith("trainer"))
 
-    def dismiss(self) -> None:
+    def revoke_trainers(self) -> None:
         """Takes their roles from all trainers: those that are still there cannot write any more."""
         with self._transaction() as db:
             db.execute("DELETE FROM processes WHERE role LIKE 'trainer%'")
@@ -159,7 +159,7 @@ class Writer:
             return
         mine = "SELECT 1 FROM processes WHERE role = ? AND pid = ? AND started = ? AND host = ?"
         if db.execute(mine, (self.role, *self._me)).fetchone() is None:
-            what = "the supervisor" if self.role == rundir.SUPERVISOR_ROLE else self.role
+            what = "the supervisor" if self.role == run_dir.SUPERVISOR_ROLE else self.role
             raise Superseded(f"{self.run.name}: another process is {what} now, or it was dismissed")
 
     @contextmanager
@@ -192,19 +192,19 @@ class Writer:
         try:
             if self._connection is None:
                 self._connection = database.connect(self.run)
-                self._inode = os.stat(self.run / rundir.DATABASE).st_ino
+                self._inode = os.stat(self.run / run_dir.DATABASE).st_ino
             self._check_place()
             yield self._connection
         except (sqlite3.Error, OSError) as error:
             self.close()
-            raise StoreUnavailable(f"{self.run / rundir.DATABASE}: {error}") from error
+            raise StoreUnavailable(f"{self.run / run_dir.DATABASE}: {error}") from error
 
     def _check_place(self) -> None:
         """A deleted database can be written for ever without an error: its name must still lead to the same file."""
         try:
-            same = os.stat(self.run / rundir.DATABASE).st_ino == self._inode
+            same = os.stat(self.run / run_dir.DATABASE).st_ino == self._inode
         except OSError:
             same = False
         if not same:
             self.close()
-            raise StoreUnavailable(f"{self.run / rundir.DATABASE}: gone")
+            raise StoreUnavailable(f"{self.run / run_dir.DATABASE}: gone")

@@ -14,7 +14,7 @@ import time
 from collections import deque
 
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.protocol.events import Alerted, Noted, alert_line
+from lrtui.core.protocol.events import Alerted, LogMessage, alert_line
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store.writer import Writer, row
@@ -39,14 +39,14 @@ class AlertHook:
         self._seen = 0
         self._waiting: deque[Alerted] = deque()
         self._running: dict[threading.Thread, subprocess.Popen[bytes]] = {}
-        self._notes: deque[Noted] = deque()
+        self._notes: deque[LogMessage] = deque()
 
     @property
     def busy(self) -> bool:
         """Whether an alert has not been told yet, or something not been noted."""
         return bool(self._waiting or self._running or self._notes)
 
-    def pass_over(self) -> None:
+    def skip_existing(self) -> None:
         """What is on record already was told by the supervisor before this one. May raise StoreUnavailable."""
         if self._command:
             self._seen, _ = self._writer.alerts(self._seen)
@@ -101,7 +101,7 @@ class AlertHook:
 
     def _note(self, lane: int, what: str) -> None:
         text = one_line(f"the command of --on-alert {what}: {self._command}")[:300]
-        self._notes.append(Noted(lane=lane, at=time.time(), text=text))
+        self._notes.append(LogMessage(lane=lane, at=time.time(), text=text))
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -24,15 +24,15 @@ class Dial:
         self._optimizer = optimizer
         self._scheduled: list[Any] = []
         """The groups' own rates while a step is under way; empty else, and where the factor is 1."""
-        optimizer.register_step_pre_hook(self._turn_up)
-        optimizer.register_step_post_hook(self._put_back)
+        optimizer.register_step_pre_hook(self._apply)
+        optimizer.register_step_post_hook(self._restore)
 
     def rates(self) -> list[float]:
         """What would be applied to each param group now."""
         scheduled = self._scheduled or [group["lr"] for group in self._optimizer.param_groups]
         return [float(self._times(rate)) for rate in scheduled]
 
-    def aim(self, command: SetRate | ScaleRate | SetFactor) -> float:
+    def factor_for(self, command: SetRate | ScaleRate | SetFactor) -> float:
         """The factor that a command asks for; ValueError, with the reason, where there is none or where it changes nothing."""
         scheduled = self.rates()[0] / self.factor
         match command:
@@ -64,14 +64,14 @@ class Dial:
     def _times(self, rate: Any) -> Any:
         return rate if self.factor == 1.0 else rate * self.factor
 
-    def _turn_up(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+    def _apply(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         if self.factor == 1.0:
             return
         self._scheduled = [group["lr"] for group in optimizer.param_groups]
         for group, rate in zip(optimizer.param_groups, self._scheduled, strict=True):
             group["lr"] = self._times(rate)
 
-    def _put_back(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+    def _restore(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         for group, rate in zip(optimizer.param_groups, self._scheduled, strict=False):
             group["lr"] = rate
         self._scheduled = []

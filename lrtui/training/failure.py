@@ -7,7 +7,7 @@ import time
 import traceback
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.events import Alerted, Ended, Noted
+from lrtui.core.protocol.events import Alerted, Ended, LogMessage
 from lrtui.core.text import literal
 from lrtui.training import shadows, traces
 
@@ -21,12 +21,12 @@ def failure(lane: int, step: int, error: BaseException) -> tuple[Alerted, Ended]
             Ended(lane=lane, at=now, step=step, reason="error", error=_in_full(error)))
 
 
-def not_taken_up(lane: int, step: int, error: BaseException) -> tuple[Noted, Ended]:
+def not_taken_up(lane: int, step: int, error: BaseException) -> tuple[LogMessage, Ended]:
     """A lane that could not be built where its snapshot left it (its task is another one now) stays interrupted: when what is
     wrong is mended, it can be taken up. The traceback goes into the trainer's log."""
     print("".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
     said, now = line(error), time.time()
-    return (Noted(lane=lane, at=now, text=f"it cannot be taken up: {said}"),
+    return (LogMessage(lane=lane, at=now, text=f"it cannot be taken up: {said}"),
             Ended(lane=lane, at=now, step=step, reason="interrupted", error=said))
 
 

@@ -93,7 +93,7 @@ class Gauge:
             self._recompute.begin(batch, again)
             self.spent += time.perf_counter() - began
 
-    def after_update(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> Sample | None:
+    def after_step(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> Sample | None:
         """The weights are updated; `again` computes the loss of the batch once more. What was measured, if this step was."""
         if not self._due:
             return None

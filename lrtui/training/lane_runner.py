@@ -32,14 +32,14 @@ from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
     Ended,
-    Judged,
-    Noted,
+    EndReason,
+    FindingsUpdated,
+    LogMessage,
     RateChanged,
-    Reason,
-    Return,
+    RewindReason,
     Rewound,
+    SnapshotTag,
     StatusChanged,
-    Tag,
 )
 from lrtui.core.results.successive_halving import rung_steps
 from lrtui.core.scenario.spec import Race
@@ -93,8 +93,8 @@ class LaneRunner:
         self._dial = DialReplay(assignment.changes)
         self._trained_s = 0.0
         self._begun_at = 0
-        self._born = assignment.born
-        self._last_step = assignment.born  # where it stood when it was let go of
+        self._born = assignment.forked_at
+        self._last_step = assignment.forked_at  # where it stood when it was let go of
         self.waits = False
         """Whether it stands at a rung and waits to be told to go on."""
         self._rungs: list[int] = []
@@ -119,7 +119,7 @@ class LaneRunner:
         try:
             self._ready()
             assert self._training
-            self._training.step_recorder.resume()
+            self._training.step_recorder.restart_clock()
             for event in self._events:
                 if event is not None:
                     self._tell(event)
@@ -162,8 +162,8 @@ class LaneRunner:
             self._keep()
         if self._rungs and steps >= self._rungs[0]:
             self._flush()
-            if step_recorder.sealed >= self._rungs[0]:  # a step that ends an epoch is told after it
-                self._rungs = [rung for rung in self._rungs if rung > step_recorder.sealed]
+            if step_recorder.flushed_steps >= self._rungs[0]:  # a step that ends an epoch is told after it
+                self._rungs = [rung for rung in self._rungs if rung > step_recorder.flushed_steps]
                 self.waits = not self.over
                 self._note("at a rung of the pruning: waits for the others")
         return not self.over
@@ -173,7 +173,7 @@ class LaneRunner:
         due = bool(self._policy.due or self._policy.snapshot_due)
         return due and (not self._acts_late or self.steps % ACT_EVERY == 0)
 
-    def obey(self, command: AnyCommand, number: int = 0) -> str | None:
+    def execute(self, command: AnyCommand, number: int = 0) -> str | None:
         """Carries out a command between two steps; says what became of it. None: the answer comes when the disk has it."""
         if why := unfit(command):
             return REFUSED + why
@@ -189,26 +189,26 @@ class LaneRunner:
             return REFUSED + "the lane has ended"
         match command:
             case Stop():
-                return self._within(partial(self._stop, "stopped" if command.for_good else "interrupted"), ready=False)
+                return self._in_lane_rng(partial(self._stop, "stopped" if command.for_good else "interrupted"), ready=False)
             case Pause() | Resume():
-                return self._within(partial(self._pause, isinstance(command, Pause)))
+                return self._in_lane_rng(partial(self._pause, isinstance(command, Pause)))
             case SetRate() | ScaleRate() | SetFactor():
-                return self._within(partial(self._turn, command))
+                return self._in_lane_rng(partial(self._turn, command))
             case TakeSnapshot():
-                return self._within(partial(self._keep_for, number))
+                return self._in_lane_rng(partial(self._keep_for, number))
         return REFUSED + "not a lane's affair"
 
-    def stand_by(self) -> None:
+    def announce_paused(self) -> None:
         """Takes a paused lane up again, so that the record says where it stands."""
         if self.paused and self._assignment.start == "last":
-            self._within(lambda: None if self.over else self._tell_status("paused"))
+            self._in_lane_rng(lambda: None if self.over else self._tell_status("paused"))
 
-    def leave(self, why: str) -> None:
+    def interrupt(self, why: str) -> None:
         """Ends as interrupted, with a snapshot, so that somebody may go on from here."""
         if not self.over:
-            self._within(partial(self._stop, "interrupted", why), ready=False)
+            self._in_lane_rng(partial(self._stop, "interrupted", why), ready=False)
 
-    def _within(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
+    def _in_lane_rng(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
         """Does something to the lane as it stands, which is built first where it is not; its random state stays its own."""
         self._take_the_process()
         try:
@@ -281,13 +281,13 @@ class LaneRunner:
             self._born = self._born if state else 0
             self._went_back("rewound" if state else "restarted")
             return f"back at step {self.steps}, rate {rate_words(self._training.next_rate)}"
-        return self._within(act, ready=False) or ""
+        return self._in_lane_rng(act, ready=False) or ""
 
-    def _went_back(self, why: Return) -> None:
+    def _went_back(self, why: RewindReason) -> None:
         assert self._training
         step_recorder = self._training.step_recorder
-        self._recorder.put(Rewound(lane=self.index, at=time.time(), step=step_recorder.sealed, why=why))
-        self._recorder.put(Judged(lane=self.index, at=time.time(), step=step_recorder.sealed, findings=step_recorder.findings))
+        self._recorder.put(Rewound(lane=self.index, at=time.time(), step=step_recorder.flushed_steps, why=why))
+        self._recorder.put(FindingsUpdated(lane=self.index, at=time.time(), step=step_recorder.flushed_steps, findings=step_recorder.findings))
         self._tell_rate()
 
     def _tell_rate(self) -> None:
@@ -309,7 +309,7 @@ class LaneRunner:
         """Puts the dial where a command says; why that cannot be, if so."""
         assert self._training
         try:
-            self._training.set_factor(self._training.dial.aim(command))
+            self._training.set_factor(self._training.dial.factor_for(command))
         except ValueError as error:
             return str(error)
         return ""
@@ -348,23 +348,23 @@ class LaneRunner:
     def _keep_for(self, number: int) -> None:
         """A snapshot that somebody waits for: the answer is its file's name."""
         def done(kept: SnapshotFile | None, why: str) -> None:
-            self._recorder.done(number, kept.path.name if kept else REFUSED + why)
+            self._recorder.acknowledge(number, kept.path.name if kept else REFUSED + why)
         if not self._keep("fork", done):
             done(None, "the lane has ended" if self.over else "no snapshot can be taken of it: see the log")
 
-    def _keep_now(self, tag: Tag) -> None:
+    def _keep_now(self, tag: SnapshotTag) -> None:
         """A snapshot of the lane as it stands, unless it has ended or has not begun."""
         if self._training:
-            self._within(lambda: str(self._keep(tag)))
+            self._in_lane_rng(lambda: str(self._keep(tag)))
 
-    def _keep(self, tag: Tag | None = None, done: Callable[[SnapshotFile | None, str], None] = lambda kept, why: None) -> bool:
+    def _keep(self, tag: SnapshotTag | None = None, done: Callable[[SnapshotFile | None, str], None] = lambda kept, why: None) -> bool:
         """Copies the lane's state and hands it on to be written; False where there is none to be had."""
         training = self._training
         if training is None or not self._snapshots.is_new(tag, self.steps):
             return False
         began = time.perf_counter()
         self._flush()
-        if training.step_recorder.bad:
+        if training.step_recorder.non_finite:
             self._see_the_end()
             return False
         return self._snapshots.take(training, tag, self._lasted_s(), began, done)
@@ -384,29 +384,29 @@ class LaneRunner:
             return
         self._note(words)
         step, ended = self.steps, self.over
-        said = (self._rewind(command, self._policy.halved) if isinstance(command, Rewind) else self.obey(command)) or ""
+        said = (self._rewind(command, self._policy.halved) if isinstance(command, Rewind) else self.execute(command)) or ""
         if said.startswith(REFUSED):
             self._note(said)
             if ended:
                 self._recorder.put(Ended(lane=self.index, at=time.time(), step=step, reason="nan"))
 
     def _note(self, text: str) -> None:
-        self._recorder.put(Noted(lane=self.index, at=time.time(), text=one_line(text)))
+        self._recorder.put(LogMessage(lane=self.index, at=time.time(), text=one_line(text)))
 
     def _flush(self, *, last: bool = False) -> None:
         if self._training:
-            for event in self._training.step_recorder.seal(last=last):
+            for event in self._training.step_recorder.flush(last=last):
                 self._tell(event)
 
     def _see_the_end(self) -> None:
         """A bad update, found only now: the lane ends by itself, and says so."""
-        if self._training and self._training.step_recorder.bad:
+        if self._training and self._training.step_recorder.non_finite:
             for event in self._events:
                 if event is not None:
                     self._tell(event)
             self._close()
 
-    def _stop(self, reason: Reason, why: str = "") -> str:
+    def _stop(self, reason: EndReason, why: str = "") -> str:
         self._keep_now("stop")
         self._flush(last=True)
         self._see_the_end()

@@ -11,7 +11,7 @@ from typing import Any
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import Rewind
-from lrtui.core.protocol.events import Tag
+from lrtui.core.protocol.events import SnapshotTag
 from lrtui.core.scenario.spec import Race
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
@@ -51,11 +51,11 @@ class LaneSnapshots:
         """True where one must be taken after `step` steps, however busy the disk is."""
         return self._schedule.fixed(step)
 
-    def is_new(self, tag: Tag | None, step: int) -> bool:
+    def is_new(self, tag: SnapshotTag | None, step: int) -> bool:
         """True where a snapshot under `tag` after `step` steps would hold what the last one does not."""
         return self._can_keep and not (tag in ("pause", "stop") and self._kept_at == step)
 
-    def take(self, training: Training, tag: Tag | None, lasted_s: float, began: float, done: DONE) -> bool:
+    def take(self, training: Training, tag: SnapshotTag | None, lasted_s: float, began: float, done: DONE) -> bool:
         """Copy the state of a lane whose steps have been told, and hand it on to be written; False where it cannot be copied.
 
         `tag` None: a periodic one. `began`: when the work for it began, on the clock of time.perf_counter.

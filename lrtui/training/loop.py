@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from lrtui.core.errors import TaskError
-from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, Noted, Sampled
+from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Sampled
 from lrtui.training import fetching, losses, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
 from lrtui.training.session import Training
@@ -40,12 +40,12 @@ def train_lane(training: Training) -> Events:
     yield from training.noted()
     if not step_recorder.step:
         if training.left_out:
-            yield Noted(lane=training.index, at=time.time(), text=training.left_out)
+            yield LogMessage(lane=training.index, at=time.time(), text=training.left_out)
         yield from _sample(training, epoch=0)
     try:
         while not training.over:
             model.train()
-            step_recorder.resume()
+            step_recorder.restart_clock()
             for batch in training.batches():
                 if training.closure:
                     beside: list[dict[str, float | Tensor]] = []
@@ -59,14 +59,14 @@ def train_lane(training: Training) -> Events:
                     loss.backward()
                     step_recorder.check(loss, numbers)  # raises NonFinite: then there is no update
                     optimizer.step()
-                    step_recorder.after_update(loss, again)  # measures a few of the steps
+                    step_recorder.after_step(loss, again)  # measures a few of the steps
                 training.schedule.after_batch()
                 step_recorder.close_step(ends_epoch=training.ends_epoch(step_recorder.step))
                 yield None  # here, and where a validation says None, a snapshot may be taken
                 if step_recorder.due:
-                    yield from step_recorder.seal()
-                if step_recorder.bad:
-                    raise step_recorder.bad
+                    yield from step_recorder.flush()
+                if step_recorder.non_finite:
+                    raise step_recorder.non_finite
             yield from _end_epoch(training)
     except NonFinite as bad:
         yield from _end_nan(training, bad)
@@ -75,7 +75,7 @@ def train_lane(training: Training) -> Events:
         if why := one_sample(error, training.batch, training.race, own=training.data.own):
             raise why from error
         raise
-    yield from step_recorder.seal(last=True)
+    yield from step_recorder.flush(last=True)
     yield Ended(lane=training.index, at=time.time(), step=step_recorder.step, reason="finished")
 
 
@@ -98,8 +98,8 @@ def _end_epoch(training: Training) -> Events:
     """Validation, the epoch's scheduler, the record of the epoch, a sample."""
     step_recorder, epoch = training.step_recorder, training.epochs_ended + 1
     loss = step_recorder.epoch_loss()
-    if step_recorder.bad:
-        raise step_recorder.bad
+    if step_recorder.non_finite:
+        raise step_recorder.non_finite
     metrics = yield from _validate(training)
     if training.epoch_is_whole:
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
@@ -109,9 +109,9 @@ def _end_epoch(training: Training) -> Events:
     last = training.over
     yield from training.noted()
     if step_recorder.due or last:
-        yield from step_recorder.seal(last=last)
-        if step_recorder.bad:
-            raise step_recorder.bad
+        yield from step_recorder.flush(last=last)
+        if step_recorder.non_finite:
+            raise step_recorder.non_finite
     if last or epoch % training.race.sample_every == 0:
         yield from _sample(training, epoch)
 
@@ -120,7 +120,7 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     """Mean loss and metrics over the validation samples, in eval mode; the random state stays as it was."""
     if training.validation is None:
         return {}
-    training.before_validation = rng.capture(training.device, training.held)
+    training.before_validation = rng.capture(training.device, training.generators)
     training.model.eval()
     sums: dict[str, Any] = {}
     samples = 0
@@ -133,7 +133,7 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
             for name, value in measured.items():
                 sums[name] = sums.get(name, 0.0) + value * count
             yield None
-    rng.restore(training.before_validation, training.device, training.held)
+    rng.restore(training.before_validation, training.device, training.generators)
     training.before_validation = None
     return {str(name): float(value) / samples for name, value in sums.items()}
 
@@ -160,14 +160,14 @@ def _sample(training: Training, epoch: int) -> Events:
     training.model.eval()
     with torch.no_grad(), rng.preserved(training.device), training.recompute.without_trace("a sample"):
         pixels = as_pixels(training.task.sample(training.model))
-    training.step_recorder.resume()
+    training.step_recorder.restart_clock()
     yield Sampled(lane=training.index, at=time.time(), epoch=epoch, step=training.step_recorder.step,
                   shape=pixels.shape, pixels=pixels.tobytes())
 
 
 def _end_nan(training: Training, bad: NonFinite) -> Events:
     """The end of a lane whose update was refused; its sample shows the weights from before it."""
-    yield from training.step_recorder.seal(last=True)
+    yield from training.step_recorder.flush(last=True)
     yield Alerted(lane=training.index, at=time.time(), step=bad.step, kind="nan", text=f"{bad} at step {bad.step}")
     yield from _sample(training, epoch=training.epochs_ended)
     yield Ended(lane=training.index, at=time.time(), step=bad.step, reason="nan")

@@ -11,7 +11,7 @@ import msgspec
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import REFUSED, Add, Fork, TakeSnapshot, unfit
-from lrtui.core.protocol.events import Joined
+from lrtui.core.protocol.events import LaneAdded
 from lrtui.core.scenario.scenario_file import MAX_LANES
 from lrtui.core.scenario.spec import Lane, Race, letter
 from lrtui.store import snapshots
@@ -24,7 +24,7 @@ class LaneDecision(NamedTuple):
 
     refused: str = ""
     lane: Lane | None = None
-    event: Joined | None = None
+    event: LaneAdded | None = None
     words: str = ""
 
 
@@ -42,7 +42,7 @@ class PendingLane:
         """The rate that it is to apply first."""
         return self._command.rate if isinstance(self._command, Fork) else None
 
-    def move(self, writer: Writer, run: Path, race: Race, at_work: Callable[[int], bool]) -> LaneDecision | None:
+    def advance(self, writer: Writer, run: Path, race: Race, at_work: Callable[[int], bool]) -> LaneDecision | None:
         """One move further; None while it is not settled. May raise StoreUnavailable: then it has not moved."""
         if len(race.lanes) >= MAX_LANES:
             return LaneDecision(f"a race has at most {MAX_LANES} lanes")
@@ -78,10 +78,10 @@ class PendingLane:
         snapshots.clear(run, sign)  # of a lane that was to join when the supervisor was lost, and is not on record
         if source is not None:
             try:
-                snapshots.adopt(source, run, sign, "fork")
+                snapshots.link_into(source, run, sign, "fork")
             except (OSError, LrtuiError) as error:
                 return LaneDecision(f"its first snapshot could not be put in place: {error}")
-        event = Joined(lane=len(race.lanes), at=time.time(), child=child, parent=self._command.lane, step=step, rate=self.rate)
+        event = LaneAdded(lane=len(race.lanes), at=time.time(), child=child, parent=self._command.lane, step=step, rate=self.rate)
         parent = race.lanes[self._command.lane].letter if source else ""
         words = f"lane {sign} {name} forked from {parent} at step {step}" if source else f"lane {sign} {name} added"
         return LaneDecision("", child, event, words)

@@ -90,7 +90,7 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
     race, spec = request.race, lane.schedule
     long = horizon(race, shape.steps_per_epoch)
     try:
-        if spec and spec.runs_code and not request.own_code:
+        if spec and spec.runs_code and not request.user_code_files:
             if request.kind != "preview":
                 Schedule(spec, dummy(lane, _groups(race)), lane.lr, long)
             found = Preview([], [], long.steps, steps_per_epoch=shape.steps_per_epoch, nominal=shape.nominal,

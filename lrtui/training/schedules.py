@@ -103,7 +103,7 @@ def _build(spec: ScheduleSpec, optimizer: Optimizer, lr: float, rates: list[floa
         settings.pop("verbose", None)  # it prints; here the screen shows the rates
         return GreedyLR(optimizer, **settings)
     if spec.code:
-        options["lr_lambda"] = tasks.own_code(spec.code)
+        options["lr_lambda"] = tasks.user_code_files(spec.code)
     elif "lr_lambda" in options:
         options["lr_lambda"] = _function(str(options["lr_lambda"]), length)
     if spec.children:
@@ -143,7 +143,7 @@ def _complete_cycle(name: str, options: dict[str, Any], optimizer: Optimizer, ra
 def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
     """A person's own scheduler: whatever it says of itself, only its step() is called."""
     assert spec.code
-    scheduler = tasks.own_code(spec.code)(optimizer, **spec.options)
+    scheduler = tasks.user_code_files(spec.code)(optimizer, **spec.options)
     if not callable(getattr(scheduler, "step", None)):
         raise ScenarioError(f"{spec.name} made a {type(scheduler).__name__} that has no step()",
                             "expected a scheduler with a method step()")

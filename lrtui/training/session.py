@@ -13,7 +13,7 @@ import torch
 from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.diagnostics.schedule_check import SWEEPS
 from lrtui.core.errors import ScenarioError, SnapshotUnfit, TaskError
-from lrtui.core.protocol.events import Noted, Planned, Started
+from lrtui.core.protocol.events import LogMessage, ScheduleForecast, Started
 from lrtui.core.scenario.spec import Lane, Race
 from lrtui.core.text import one_line
 from lrtui.training import fetching, optimizers, param_groups, rng, snapshot as snapshots, task as tasks
@@ -52,10 +52,10 @@ class Training:
         self.validation = None if unseen else loader(validation_data, batch_size=race.batch_size)
         rng.seed_all(race.seed)
         self.model = tasks.new_model(self.task).to(device)
-        self.held = Reachable({"task": self.task, "data": training_data, "validation data": validation_data,
+        self.generators = Reachable({"task": self.task, "data": training_data, "validation data": validation_data,
                                "model": self.model}).generators()
         """Generators of the task's own."""
-        self.data = Batches(training_data, race, device, self.held)
+        self.data = Batches(training_data, race, device, self.generators)
         self._materialise()
         self.init_checksum = weights_checksum(self.model)
         groups = param_groups.of_task(self.task, self.model, lane.optimizer, lane.lr)
@@ -74,7 +74,7 @@ class Training:
                                 "expected a task whose dataset() gives a pair (training, validation)")
         self.batch_checksum = self.data.checksum
         self.dial = Dial(self.optimizer)  # before whatever looks at the rates that are really applied
-        self.recompute = Recompute(self.task, self.model, device, self.held, self.validation)
+        self.recompute = Recompute(self.task, self.model, device, self.generators, self.validation)
         gauge = None if self.closure or not race.gauge else Gauge(
             index, self.model, self.optimizer, Sampling(self.horizon.steps), self.recompute)
         self.step_recorder = StepRecorder(
@@ -99,11 +99,11 @@ class Training:
         """Gives lazy layers their shapes: puts the first batch through the loss once, in eval mode, without another trace."""
         if not any(map(torch.nn.parameter.is_lazy, (*self.model.parameters(), *self.model.buffers()))):
             return
-        before = rng.capture(self.device, self.held)
+        before = rng.capture(self.device, self.generators)
         state = Reachable({"task": self.task}).save()
         batch = to_device(next(self.data.epoch(0, 0)), self.device)
         self.data.close()
-        rng.restore(before, self.device, self.held)  # the weights are drawn as they would be right after model()
+        rng.restore(before, self.device, self.generators)  # the weights are drawn as they would be right after model()
         self.model.eval()
         with torch.no_grad():
             self.task.loss(self.model, batch)
@@ -127,29 +127,29 @@ class Training:
             lane=self.index, at=time.time(), device=str(self.device), steps_per_epoch=self.steps_per_epoch,
             total_steps=self.horizon.steps, parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
             init_checksum=self.init_checksum, batch_checksum=self.batch_checksum,
-            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None, first=self.step_recorder.sealed,
+            intra_op_threads=torch.get_num_threads(), validated=self.validation is not None, first=self.step_recorder.flushed_steps,
             batch_size=self.data.batch_size or 0, length_known=self.data.length is not None)
 
-    def noted(self) -> list[Noted]:
+    def noted(self) -> list[LogMessage]:
         """What is to be said of the data, as events; once."""
-        told = [Noted(lane=-1, at=time.time(), text=one_line(note)) for note in self.notes]
+        told = [LogMessage(lane=-1, at=time.time(), text=one_line(note)) for note in self.notes]
         self.notes.clear()
         return told
 
-    def planned(self) -> list[Planned | Noted]:
+    def planned(self) -> list[ScheduleForecast | LogMessage]:
         """The event that tells the rates to come, where there is anything to tell, or that nobody knows when they change. A
         person's own code is not run for it."""
         lane = self.race.lanes[self.index]
         if self.data.length is None and self.schedule.by_epoch:
             text = (f"{lane.schedule} steps at the end of each pass over the training data, whose length is not known: "
                     'interval = "batch" counts steps')
-            return [] if self.step_recorder.step else [Noted(lane=self.index, at=time.time(), text=one_line(text))]
+            return [] if self.step_recorder.step else [LogMessage(lane=self.index, at=time.time(), text=one_line(text))]
         if lane.schedule is None or lane.schedule.runs_code or self.schedule.wants_metric:
             return []
         plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S, self.unscheduled))
         if len(plan.rates) < 2:
             return []
-        return [Planned(lane=self.index, at=time.time(), steps=plan.steps, rates=plan.rates, total=plan.known)]
+        return [ScheduleForecast(lane=self.index, at=time.time(), steps=plan.steps, rates=plan.rates, total=plan.known)]
 
     def ends_epoch(self, step: int) -> bool:
         """Whether an epoch or the budget ends with `step` (counted from 0), or an epoch may: then the next rate is not known."""
@@ -215,7 +215,7 @@ class Training:
             "optimizer": [snapshots.optimizer_state(part) for part in snapshots.parts(self.optimizer)],
             "factor": self.dial.factor, "probe": self.step_recorder.state_dict(),
             "batches": self.data.state_dict(),
-            "random": rng.packed(self.before_validation or rng.capture(self.device, self.held)),
+            "random": rng.packed(self.before_validation or rng.capture(self.device, self.generators)),
         }
         kept: dict[str, Any] = snapshots.plain(state, f"lane {lane.letter}", {})
         return kept
@@ -239,7 +239,7 @@ class Training:
             self.step_recorder.load_state_dict(state["probe"])
             random = rng.unpacked(state["random"], self.device)
             self.before_validation = random if state["validating"] else None
-            rng.restore(random, self.device, self.held)
+            rng.restore(random, self.device, self.generators)
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError, msgspec.MsgspecError) as error:
             raise SnapshotUnfit(f"lane {lane.letter}: the snapshot after step {state.get('step')} does not fit: {error}",
                                 f"expected {self.race.task} as it was when the race began") from error

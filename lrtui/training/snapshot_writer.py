@@ -18,7 +18,7 @@ from typing import Any
 
 from lrtui.core import numbers
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.events import Noted, Snapshotted, Tag
+from lrtui.core.protocol.events import LogMessage, SnapshotTag, Snapshotted
 from lrtui.core.scenario.spec import Lane, Snapshots
 from lrtui.core.text import one_line
 from lrtui.store import snapshots
@@ -90,7 +90,7 @@ class _Order:
     index: int
     lane: Lane
     step: int
-    tag: Tag
+    tag: SnapshotTag
     smooth: float
     state: dict[str, Any]
     copied_s: float
@@ -123,7 +123,7 @@ class SnapshotWriter:
         """Whether a snapshot of a lane is on its way; a periodic one does not queue behind it."""
         return index in self._busy
 
-    def keep(self, index: int, lane: Lane, step: int, tag: Tag, smooth: float, state: dict[str, Any], copied_s: float,
+    def keep(self, index: int, lane: Lane, step: int, tag: SnapshotTag, smooth: float, state: dict[str, Any], copied_s: float,
              cadence: SnapshotSchedule, done: DONE = lambda kept, why: None) -> None:
         """Takes the state of a lane after `step` steps, as `snapshot.capture` gave it, to be written."""
         self._busy.add(index)
@@ -198,10 +198,10 @@ class SnapshotWriter:
         if good is not None and good.tag in ("ring", "best"):
             snapshots.retag(good, "good")
         elif good is not None and good.tag != "good":  # it keeps its own name, too: a fork may be waiting for it
-            snapshots.adopt(good, self._run, letter, "good")
+            snapshots.link_into(good, self._run, letter, "good")
 
     def _failed(self, index: int, why: str) -> None:
         print(f"no snapshot of lane {index}: {why}", file=sys.stderr, flush=True)
         if index not in self._failing:
             self._failing.add(index)
-            self._recorder.put(Noted(lane=index, at=time.time(), text=one_line(f"no snapshot could be taken: {why}")[:300]))
+            self._recorder.put(LogMessage(lane=index, at=time.time(), text=one_line(f"no snapshot could be taken: {why}")[:300]))

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.core.diagnostics.detectors import Judge
-from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Judged, Noted, Spiked, Steps
+from lrtui.core.diagnostics.detectors import LossMonitor
+from lrtui.core.protocol.events import Alerted, AnyEvent, Column, FindingsUpdated, LogMessage, LossSpiked, Steps
 from lrtui.core.protocol.findings import Findings
 from lrtui.training import tensors
 from lrtui.training.dial import Dial
@@ -55,7 +55,7 @@ class StepRecorder:
         self.gauge = gauge
         self.step = 0
         """Steps done, the one that is being done not counted."""
-        self.bad: NonFinite | None = None
+        self.non_finite: NonFinite | None = None
         """Why the lane must end."""
         self._model = model
         self._parameters = list(model.parameters())
@@ -63,7 +63,7 @@ class StepRecorder:
         self._groups = optimizer.param_groups
         self._deferred, self._sweeps = deferred, sweeps
         self._exact: Literal["f4", "f8"] = "f4"
-        self._judge = Judge(total)
+        self._judge = LossMonitor(total)
         self._told = Findings()
         self._told_at = 0.0
         self._alarm: tuple[int, str] | None = None
@@ -87,13 +87,13 @@ class StepRecorder:
         self._epoch_losses = array("d")
         self._found, self._one = torch.zeros(1), torch.ones(1)
         self._due = 0.0  # the first step is told at once
-        self.resume()
+        self.restart_clock()
         self._keep()
         optimizer.register_step_pre_hook(self._before_update)
 
     @property
-    def sealed(self) -> int:
-        """Steps that have been told: one fewer than done, after a `seal` while an epoch's end is still to come."""
+    def flushed_steps(self) -> int:
+        """Steps that have been told: one fewer than done, after a `flush` while an epoch's end is still to come."""
         return self._first
 
     @property
@@ -106,7 +106,7 @@ class StepRecorder:
         """The smoothed loss of the steps that have been told; NaN before the first."""
         return self._judge.smooth
 
-    def resume(self) -> None:
+    def restart_clock(self) -> None:
         """The clock starts anew: what was before is nobody's step (a pause, another lane's turn, a sample)."""
         self._mark = time.perf_counter()
 
@@ -115,9 +115,9 @@ class StepRecorder:
         if self.gauge:
             self.gauge.before_forward(self.step, batch, again)
 
-    def after_update(self, loss: Tensor, again: Callable[[], Tensor]) -> None:
+    def after_step(self, loss: Tensor, again: Callable[[], Tensor]) -> None:
         """The weights are updated; `again` computes the loss of the same batch once more."""
-        sample = self.gauge.after_update(self.step, loss, again) if self.gauge else None
+        sample = self.gauge.after_step(self.step, loss, again) if self.gauge else None
         if sample is not None:
             pair = sample.loss, sample.initial
             self._judge.measured(self.step, sample.gain, sample.change, sample.predicted, pair)
@@ -139,8 +139,8 @@ class StepRecorder:
         norm = None if known else tensors.gradient_norm(self._parameters)
         self._norms.append(None if norm is None else norm.item())
         self._judge_step(len(self._losses) - 1)
-        if self.bad:
-            raise self.bad
+        if self.non_finite:
+            raise self.non_finite
 
     def check_after(self, loss: Tensor, beside: Mapping[str, float | Tensor]) -> None:
         """The same for an optimizer that has updated already: a bad update is taken back."""
@@ -191,10 +191,10 @@ class StepRecorder:
         """True where an alert waits to be told: it is due at once, so that what follows from it does not depend on the clock."""
         return self._alarm is not None
 
-    def seal(self, *, last: bool = False) -> list[AnyEvent]:
+    def flush(self, *, last: bool = False) -> list[AnyEvent]:
         """The gathered steps as an event, an alert where a rule says "diverged", and what is to follow them.
 
-        Where a step was bad, `bad` is set afterwards and the weights are those from before its update.
+        Where a step was bad, `non_finite` is set afterwards and the weights are those from before its update.
         `last`: nothing comes after this; a step whose next rate is not known yet does not wait for it any longer.
         It is all one move, because a lane may be paused or stopped at whichever event it tells.
         """
@@ -211,14 +211,14 @@ class StepRecorder:
         told += self._followers
         self._followers.clear()
         self._due = time.perf_counter() + BLOCK_S
-        if self._deferred and self.bad is None:
+        if self._deferred and self.non_finite is None:
             self._keep()
         if self.gauge:
-            told += [Noted(lane=self.lane, at=time.time(), text=text) for text in self.gauge.notes()]
+            told += [LogMessage(lane=self.lane, at=time.time(), text=text) for text in self.gauge.notes()]
         return told
 
     def state_dict(self) -> dict[str, Any]:
-        """What it knows, as plain values; right after `seal`, so that nothing of it is told twice."""
+        """What it knows, as plain values; right after `flush`, so that nothing of it is told twice."""
         assert not any([self._followers, *self._next]), "what is known has not been told"
         return {
             "step": self.step, "first": self._first, "exact": self._exact == "f8", "alerted": self._alerted,
@@ -276,9 +276,9 @@ class StepRecorder:
         return self._found.item() == 0.0
 
     def _settle(self) -> None:
-        """Brings the numbers that are still tensors to the CPU; at the first bad one, cuts the block and sets `bad`."""
+        """Brings the numbers that are still tensors to the CPU; at the first bad one, cuts the block and sets `non_finite`."""
         fresh = slice(self._settled, None)
-        if not self._deferred or self.bad or not self._losses[fresh]:
+        if not self._deferred or self.non_finite or not self._losses[fresh]:
             return
         self._losses[fresh], self._norms[fresh] = numbers(self._losses[fresh]), numbers(self._norms[fresh])
         for values in self._beside.values():
@@ -287,7 +287,7 @@ class StepRecorder:
                 values[index] = value
         for index in range(self._settled, len(self._losses)):
             self._judge_step(index)
-            if self.bad:
+            if self.non_finite:
                 break
 
     def _judge_step(self, index: int) -> None:
@@ -307,7 +307,7 @@ class StepRecorder:
     def _refuse(self, index: int) -> None:
         """The step at `index` of the block is the lane's last: what came after it is undone and forgotten."""
         norm = self._norms[index]
-        self.bad = NonFinite(self._first + index, self._losses[index], math.nan if norm is None else norm)
+        self.non_finite = NonFinite(self._first + index, self._losses[index], math.nan if norm is None else norm)
         for column in (self._losses, self._norms, *self._beside.values()):
             del column[index + 1:]
         for rates in (*self._applied, *self._next):
@@ -339,14 +339,14 @@ class StepRecorder:
             yield Alerted(lane=self.lane, at=time.time(), step=step, kind="diverged", text=text)
         if spikes := [step for step in self._spikes if step < until]:
             del self._spikes[:len(spikes)]
-            yield Spiked(lane=self.lane, at=time.time(), steps=spikes)
+            yield LossSpiked(lane=self.lane, at=time.time(), steps=spikes)
         if measured := self.gauge.take(before=self._first + count) if self.gauge else None:
             yield measured
         now, known = time.perf_counter(), self._judge.findings()
-        if last or self.bad or measured or known.early != self._told.early or known.flat_since != self._told.flat_since or (
+        if last or self.non_finite or measured or known.early != self._told.early or known.flat_since != self._told.flat_since or (
                 now - self._told_at > JUDGED_S):
             self._told, self._told_at = known, now
-            yield Judged(lane=self.lane, at=time.time(), step=self._first + count, findings=known)
+            yield FindingsUpdated(lane=self.lane, at=time.time(), step=self._first + count, findings=known)
 
     def _keep(self) -> None:
         """Copies weights and buffers as they are, where they may have to be put back; new ones may have come."""

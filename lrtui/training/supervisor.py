@@ -18,11 +18,11 @@ import msgspec
 
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.protocol.commands import REFUSED, Add, AnyCommand, Fork, Rewind
-from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Noted, Return
+from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, LogMessage, RewindReason
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
-from lrtui.store.past import Past, past
-from lrtui.store.rundir import GONE_S, SUPERVISOR_ROLE, Absence, is_gone, tail
+from lrtui.store.lane_summary import LaneSummary, lane_summaries
+from lrtui.store.run_dir import GONE_S, SUPERVISOR_ROLE, Absence, is_gone, tail
 from lrtui.store.writer import Writer, row
 from lrtui.training.alert_hook import AlertHook
 from lrtui.training.exit_cause import end_of
@@ -89,13 +89,13 @@ class Supervisor:
         self._devices = list(devices)
         self._pruning = PruningMonitor(self.run, self.race)
         self._wait_for_the_old()
-        self._alert_hook.pass_over()
-        known = past(self.run)
+        self._alert_hook.skip_existing()
+        known = lane_summaries(self.run)
         going_on = [self._taken_up(one, "resumed") for one in known if one.unfinished]
         self._threads = max((one.threads for one in known), default=0) or max(1, _cores() // max(1, len(going_on)))
         count = min(trainers, len(going_on))
         lanes = f"{len(going_on)} lane{'' if len(going_on) == 1 else 's'}"
-        self._say([Noted(lane=-1, at=time.time(), text=f"taken up again: {lanes} from the last snapshots")])
+        self._say([LogMessage(lane=-1, at=time.time(), text=f"taken up again: {lanes} from the last snapshots")])
         for number in range(count):
             self._send_out(going_on[number::count])
 
@@ -104,11 +104,11 @@ class Supervisor:
         until = time.monotonic() + OLD_S
         while self._writer.trainers_alive() and time.monotonic() < until:
             time.sleep(LOOK_S)
-        self._writer.dismiss()
+        self._writer.revoke_trainers()
 
     def note(self, previews: Sequence[Preview]) -> None:
         """Writes what is to be said of the lanes' schedules into the run's log, where it can be written."""
-        self._say([Noted(lane=index, at=time.time(), text=text)
+        self._say([LogMessage(lane=index, at=time.time(), text=text)
                    for index, preview in enumerate(previews) for text in preview.warnings])
 
     def see_through(self) -> None:
@@ -118,7 +118,7 @@ class Supervisor:
         except Superseded as error:  # this one was frozen, and given up; its trainers are dismissed, too
             print(error.message, file=sys.stderr, flush=True)
             for trainer in self._trainers.values():
-                trainer.tell(signal.SIGKILL)
+                trainer.send_signal(signal.SIGKILL)
 
     def _see_through(self) -> None:
         heard = False
@@ -150,18 +150,18 @@ class Supervisor:
         self._next += 1
         self._trainers[self._next] = TrainerProcess(str(self.run), self._next, self.race, assignments, self._threads)
 
-    def _taken_up(self, lane: Past, why: Return) -> LaneAssignment:
+    def _taken_up(self, lane: LaneSummary, why: RewindReason) -> LaneAssignment:
         """Where and how a lane goes on from its last snapshot."""
         dealt = self._devices[lane.index % len(self._devices)]
         same_kind = lane.device.partition(":")[0] == dealt.partition(":")[0]
         return LaneAssignment(lane.index, lane.device if same_kind else dealt, "last", why, rate=lane.rate, paused=lane.paused,
-                     born=lane.born, changes=tuple((change.step, change.factor) for change in lane.changes))
+                     forked_at=lane.forked_at, changes=tuple((change.step, change.factor) for change in lane.changes))
 
     def _took_leave(self, number: int, exitcode: int) -> bool:
         """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
         mine = {assignment.index for assignment in self._trainers[number].assignments}
         try:
-            left = [lane for lane in past(self.run) if lane.index in mine and lane.end is None]
+            left = [lane for lane in lane_summaries(self.run) if lane.index in mine and lane.end is None]
             path = self.run / f"trainer-{number}.log"
             log, said = (tail(path), end_of(exitcode, tail(path, CAUSE_BYTES))) if left else ("", "")
             told: list[AnyEvent] = []
@@ -178,7 +178,7 @@ class Supervisor:
             self._send_out(assignments)
         return True
 
-    def _lost(self, lane: Past, number: int, said: str, log: str, again: list[LaneAssignment] | None) -> list[AnyEvent]:
+    def _lost(self, lane: LaneSummary, number: int, said: str, log: str, again: list[LaneAssignment] | None) -> list[AnyEvent]:
         """What is told of a lane whose process is gone. It joins `again` where it may start once more."""
         now = time.time()
         if self._stop:
@@ -219,7 +219,7 @@ class Supervisor:
             return "the lane has ended"
         if self._wakes[number] > RESTARTS:
             return f"its process was lost {self._wakes[number]} times over it"
-        lane = next(one for one in past(self.run) if one.index == command.lane)
+        lane = next(one for one in lane_summaries(self.run) if one.index == command.lane)
         self._wakes[number] += 1
         self._send_out([msgspec.structs.replace(self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=())])
         return ""
@@ -230,7 +230,7 @@ class Supervisor:
 
     def _joined(self, joining: PendingLane) -> bool:
         """Brings a lane that is to join one move further; whether that is settled."""
-        said = joining.move(self._writer, self.run, self.race, self._at_work)
+        said = joining.advance(self._writer, self.run, self.race, self._at_work)
         if not said:
             return False
         if said.refused:
@@ -243,7 +243,7 @@ class Supervisor:
         self._writer.flush([row(said.event)], [(joining.number, said.words)])
         self.race = self._alert_hook.race = msgspec.structs.replace(self.race, lanes=(*self.race.lanes, said.lane))
         index = said.event.lane
-        self._send_out([LaneAssignment(index, device, "last", born=said.event.step, rate=joining.rate) if parent >= 0
+        self._send_out([LaneAssignment(index, device, "last", forked_at=said.event.step, rate=joining.rate) if parent >= 0
                         else LaneAssignment(index, device)])
         return True
 
@@ -256,7 +256,7 @@ class Supervisor:
                 self._writer.send(command)
                 del self._behind[0]
                 if words:
-                    self._say([Noted(lane=command.lane, at=time.time(), text=words)])
+                    self._say([LogMessage(lane=command.lane, at=time.time(), text=words)])
         except StoreUnavailable:
             pass
 
@@ -266,10 +266,10 @@ class Supervisor:
             self._told_to_end = time.monotonic()
             print(f"{self._stop}: all lanes are interrupted", file=sys.stderr, flush=True)
             for trainer in self._trainers.values():
-                trainer.tell(signal.SIGTERM)
+                trainer.send_signal(signal.SIGTERM)
         elif self._out_of_time():
             for trainer in self._trainers.values():
-                trainer.tell(signal.SIGKILL)
+                trainer.send_signal(signal.SIGKILL)
 
     def _out_of_time(self) -> bool:
         """Whether the trainers were told to end long ago: what cannot be recorded by then (a full disk) is not waited for."""

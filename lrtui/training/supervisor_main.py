@@ -18,7 +18,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest
 from lrtui.core.scenario import environment
 from lrtui.core.scenario.user_code_files import code_refs
-from lrtui.store.rundir import SUPERVISOR_LOG
+from lrtui.store.run_dir import SUPERVISOR_LOG
 from lrtui.store.writer import create_run
 from lrtui.training.output import to_log
 from lrtui.training.supervisor import Supervisor
@@ -75,7 +75,7 @@ def main() -> None:
             preflight.close()
             started.see_through()
             return
-        if code_refs(request.race) and (request.own_code or request.kind != "preview"):
+        if code_refs(request.race) and (request.user_code_files or request.kind != "preview"):
             preflight.close()  # it has imported this race's code, and must not answer for another's
             preflight = PreflightProcess()
 

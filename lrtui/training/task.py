@@ -76,7 +76,7 @@ _models: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 """Every model that was handed out and still lives."""
 
 
-def own_code(ref: CodeRef) -> Any:
+def user_code_files(ref: CodeRef) -> Any:
     """The class or function that `ref` names, of a person's own."""
     found = getattr(import_code(ref), ref.name, None)
     if not callable(found):

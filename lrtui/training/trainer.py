@@ -18,7 +18,7 @@ import torch
 from lrtui.core.protocol.events import SUPERVISOR_GONE
 from lrtui.core.scenario.spec import Race
 from lrtui.store.recorder import Recorder
-from lrtui.store.rundir import is_gone
+from lrtui.store.run_dir import is_gone
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_runner import LaneRunner
 from lrtui.training.output import to_log
@@ -77,41 +77,41 @@ def run(path: str, number: int, race: Race, assignments: Sequence[LaneAssignment
     recorder = Recorder(run, f"trainer {number}", {assignment.index for assignment in assignments})
     snapshot_writer = SnapshotWriter(run, recorder, race.snapshots, len(race.lanes))
     turns = {assignment.index: LaneRunner(race, assignment, run, recorder, snapshot_writer) for assignment in assignments}
-    leave = ShutdownRequest(recorder)
+    interrupt = ShutdownRequest(recorder)
     try:
-        run_round_robin(turns, recorder, leave)
+        run_round_robin(turns, recorder, interrupt)
     finally:
         until = time.monotonic() + LAST_S
-        while not snapshot_writer.close(LEAVE_S) and not leave.why and time.monotonic() < until:
+        while not snapshot_writer.close(LEAVE_S) and not interrupt.why and time.monotonic() < until:
             pass
-        while not recorder.close(LEAVE_S) and not leave.why and not is_gone(run):
+        while not recorder.close(LEAVE_S) and not interrupt.why and not is_gone(run):
             pass  # a full disk: what is told last is told when it can be, as long as there is a supervisor
 
 
-def run_round_robin(turns: dict[int, LaneRunner], recorder: Recorder, leave: ShutdownRequest) -> None:
+def run_round_robin(turns: dict[int, LaneRunner], recorder: Recorder, interrupt: ShutdownRequest) -> None:
     """Lets the lanes train in turns until all have ended, or it is time to leave."""
     asleep = all(turn.over for turn in turns.values())  # it was started for nothing but a command that wakes a lane
     begun = time.monotonic()
     for turn in turns.values():
-        turn.stand_by()
+        turn.announce_paused()
     while asleep or not all(turn.over for turn in turns.values()):
         for turn in turns.values():
-            if leave.why or recorder.superseded:
+            if interrupt.why or recorder.superseded:
                 break
             if not turn.over and not turn.paused and not turn.waits and turn.wait_s() <= 0:
                 turn.run()
-            for number, command in recorder.take():
+            for number, command in recorder.commands():
                 asleep = False
-                with recorder.together():
-                    if (said := turns[command.lane].obey(command, number)) is not None:
-                        recorder.done(number, said)
+                with recorder.atomic():
+                    if (said := turns[command.lane].execute(command, number)) is not None:
+                        recorder.acknowledge(number, said)
         if recorder.superseded:
             print("another process has these lanes now: this one ends", file=sys.stderr, flush=True)
             return
-        if leave.why:
-            print(f"{leave.why}: training ends here", file=sys.stderr, flush=True)
+        if interrupt.why:
+            print(f"{interrupt.why}: training ends here", file=sys.stderr, flush=True)
             for turn in turns.values():
-                turn.leave(leave.why)
+                turn.interrupt(interrupt.why)
             return
         asleep = asleep and time.monotonic() - begun < ASLEEP_S
         racing = [turn.wait_s() for turn in turns.values() if not turn.over and not turn.paused and not turn.waits]

@@ -43,7 +43,7 @@ class TrainerProcess:
         """What `connection.wait` wakes up for when it ends; None where that cannot be told."""
         return None if self._process.exitcode is not None else int(self._process.sentinel)
 
-    def tell(self, signal: int) -> None:
+    def send_signal(self, signal: int) -> None:
         """Sends a signal, if it is still there."""
         if self.exitcode is None:
             try:

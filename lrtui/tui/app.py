@@ -13,18 +13,19 @@ from textual.screen import Screen
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
-from lrtui.client.lr_finder import Finder, Plan
+from lrtui.client.lr_finder import FinderPlan, LrFinder
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
 from lrtui.terminal import settings
 from lrtui.terminal.palette import THEMES
 from lrtui.terminal.settings import Settings
-from lrtui.tui import escape, fewer_bytes, keynames, keys
-from lrtui.tui.frame import Frame
-from lrtui.tui.leaving import on_signals
+from lrtui.tui import key_names, keys
+from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
+from lrtui.tui.textual_patches import compositor, escape_key
+from lrtui.tui.textual_patches.signals import on_signals
 from lrtui.tui.tiers import Look
 from lrtui.tui.typeahead import TypeAhead
 
@@ -39,11 +40,11 @@ class LrtuiApp(App[Follower]):
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # as Textual declares it
 
-    def __init__(self, runs: Path, run: Path | None = None, asked: Plan | None = None, *, race_after: bool = False,
+    def __init__(self, runs: Path, run: Path | None = None, asked: FinderPlan | None = None, *, race_after: bool = False,
                  look: Look = Look(), wanted: Settings = Settings(), said: Sequence[str] = ()) -> None:  # noqa: B008  # frozen
         """`asked`: begin with a finder; `race_after`: with the full race after it, unasked; `said`: to be read on the screen."""
         super().__init__()
-        fewer_bytes.install()
+        compositor.install()
         self.look = look
         """How everything is drawn."""
         self._wanted = wanted
@@ -51,7 +52,7 @@ class LrtuiApp(App[Follower]):
         look.use()
         keys.choose(wanted.keys)
         if not any(key.startswith("alt+") for own in keys.keymap().values() for key in own.split(",")):
-            escape.install()
+            escape_key.install()
         self.no_color = look.colors == "none"
         self.console._color_system = look.color_system
         self._runs = runs
@@ -59,7 +60,7 @@ class LrtuiApp(App[Follower]):
         self._asked = asked
         self._race_after = race_after
         self._watched: Follower | None = None
-        self.finder: Finder | None = None
+        self.finder: LrFinder | None = None
         """The one that was shown last."""
         self._type_ahead = TypeAhead(self)
 
@@ -111,7 +112,7 @@ class LrtuiApp(App[Follower]):
         self.look.use()
         self.theme = self.look.textual_theme
         for screen in self.screen_stack:
-            for frame in screen.query(Frame):
+            for frame in screen.query(CanvasWidget):
                 frame.repaint()
         try:
             settings.write("theme", theme)
@@ -138,7 +139,7 @@ class LrtuiApp(App[Follower]):
         else:
             self.push_screen(screen)
 
-    def find(self, asked: Plan, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
+    def find(self, asked: FinderPlan, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
         """Shows a finder over whatever is shown."""
         screen = FinderScreen(asked, self._runs, launcher, race_after=race_after)
         self.finder = screen.finder
@@ -160,8 +161,8 @@ class LrtuiApp(App[Follower]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: all that the keys of this screen do, by name."""
-        for key in keys.chosen(screen.KEYS) if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
-            by = "key " + " ".join(map(keynames.read, key.keys)).replace("[", "\\[")  # the palette reads markup
+        for key in keys.selected(screen.KEYS) if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
+            by = "key " + " ".join(map(key_names.read, key.keys)).replace("[", "\\[")  # the palette reads markup
             yield SystemCommand(key.name, by, partial(self.run_action, key.action, screen))
         yield SystemCommand("Manual", "every page of `lrtui help`, with a search over all of them", self.show_manual)
         yield SystemCommand("Theme: next", f"{', '.join(THEMES)}; now {self.look.theme}", self.next_theme)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lrtui.core import numbers
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import overwritten
-from lrtui.store.rundir import SUPERVISOR_LOG
+from lrtui.store.run_dir import SUPERVISOR_LOG
 
 TAIL_BYTES = 256_000
 """Of each log, so much is shown."""
@@ -64,7 +64,7 @@ class Console:
 
 def _logs(run: Path, lane: LaneState) -> list[str]:
     """The names of a lane's logs, the newest last; the supervisor's where none is known."""
-    numbers = [found[1] for role in lane.roles if (found := _ROLE.fullmatch(role))]
+    numbers = [found[1] for role in lane.process_roles if (found := _ROLE.fullmatch(role))]
     if not lane.started:
         return [SUPERVISOR_LOG]
     if not numbers:  # an older run
@@ -81,9 +81,9 @@ def _title(run: Path, state: RaceState, lane: LaneState) -> str:
     names = _logs(run, lane)
     if not lane.started:
         return f"{SUPERVISOR_LOG}: the lane has not started"
-    if not lane.roles and names == [SUPERVISOR_LOG]:
+    if not lane.process_roles and names == [SUPERVISOR_LOG]:
         return f"{SUPERVISOR_LOG}: this run does not say which of its logs is the lane's"
-    others = [one.lane.letter for one in state.lanes if one is not lane and one.roles and one.roles[-1:] == lane.roles[-1:]]
+    others = [one.lane.letter for one in state.lanes if one is not lane and one.process_roles and one.process_roles[-1:] == lane.process_roles[-1:]]
     if not others:
         return names[-1]
     more = " ..." if len(others) > 12 else ""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from textual.binding import Binding, BindingType
 
 from lrtui.core.text import closest
-from lrtui.tui import keynames
+from lrtui.tui import key_names
 
 QUARTER = 0.25
 """Decades by which a turn of the dial moves the rate."""
@@ -179,7 +179,7 @@ LEGEND = {"✗": "the last finite value before a NaN or an infinity, or of a lan
           "NaN DIVERGED": "the loss is not finite; it has left where it began, or its best, far below",
           "HOT OK COLD": "of the early steps: too long, the loss shakes or rises; well chosen; too short, more was to be gained",
           "STALLED": "nothing gained for a tenth of the budget: at the floor, dead, hot or cold",
-          "SEISMIC": "shakes three times as much as a lane that is lower",
+          "NOISY": "shakes three times as much as a lane that is lower",
           "fair": "checksums of the first weights and of the batches: all lanes began with the same and see the same",
           "↓smoothed": "what the standings go by ({view.order}): the best loss; the average loss after as many steps as all "
                        "have made (at 120); or that of now, of the last ten steps or so (EMA 0.9)"}
@@ -201,7 +201,7 @@ def bindings(table: tuple[Key, ...]) -> list[BindingType]:
 def sections(table: tuple[Key, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
     """The lines of the help under their headings; '' for those before the first."""
     found: list[tuple[str, list[tuple[str, str]]]] = [("", [])]
-    for key in (*chosen(table), PALETTE):
+    for key in (*selected(table), PALETTE):
         if key.id in HEADINGS:
             found.append((HEADINGS[key.id], []))
         if key.shown:
@@ -223,7 +223,7 @@ LIVING = ("lane.hotter", "lane.pause", "lane.stop")
 
 def footer_words(table: tuple[Key, ...], *, over: bool = False) -> list[tuple[str, str]]:
     """(key, word) for the footer; `over`: of a race that has ended."""
-    shown = [key for key in chosen(table) if key.footer and not (over and key.id in LIVING)]
+    shown = [key for key in selected(table) if key.footer and not (over and key.id in LIVING)]
     shown.sort(key=lambda key: FIRST.index(key.id) if key.id in FIRST else len(FIRST))
     return [(key.shown.split(" ")[0], key.footer) for key in shown]
 
@@ -242,7 +242,7 @@ def pressed(name: str) -> tuple[str, ...]:
 def read(*names: str) -> str:
     """For a sentence that names keys: the first key of each of these ids as a person reads it ("Esc", "←→", "PgUp PgDn").
     KeyError where there is no such id."""
-    return keynames.together([keynames.read(pressed(name)[0]) for name in names])
+    return key_names.together([key_names.read(pressed(name)[0]) for name in names])
 
 
 def told(text: str) -> str:
@@ -257,7 +257,7 @@ def choose(own: Mapping[str, tuple[str, ...]]) -> None:
 
 
 def _as_textual(written: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(found for key in written if (found := keynames.named(key)))
+    return tuple(found for key in written if (found := key_names.named(key)))
 
 
 def keymap() -> dict[str, str]:
@@ -265,7 +265,7 @@ def keymap() -> dict[str, str]:
     return {name: ",".join(own) for name, own in _own.items()}
 
 
-def chosen(table: tuple[Key, ...]) -> tuple[Key, ...]:
+def selected(table: tuple[Key, ...]) -> tuple[Key, ...]:
     """The table with a person's own keys. Where one line of the help stands for several ids, it names all their keys."""
     if not any(key.id in _own for key in table):
         return table
@@ -279,7 +279,7 @@ def chosen(table: tuple[Key, ...]) -> tuple[Key, ...]:
 def _reread(group: list[Key]) -> list[Key]:
     if not any(key.id in _own for key in group):
         return group
-    shown = " ".join(keynames.read(name) for key in group for name in key.keys)
+    shown = " ".join(key_names.read(name) for key in group for name in key.keys)
     return [group[0]._replace(shown=shown), *group[1:]]
 
 
@@ -290,11 +290,11 @@ def faults(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     for name, written in own.items():
         if name not in ids:
             found[name] = f"no key has this id{closest(name, ids)}"
-        elif unknown := [key for key in written if keynames.named(key) is None]:
+        elif unknown := [key for key in written if key_names.named(key) is None]:
             found[name] = f'"{unknown[0]}" is no key; expected one such as "x", "+", "ctrl+e", "f5", "space" or "pagedown"'
-        elif taken := [key for key in written if keynames.named(key) in RESERVED]:
-            found[name] = f"{taken[0]} is taken: it {RESERVED[keynames.named(taken[0]) or '']}"
-        elif ids[name] is PICKER and any(keynames.types(key) for key in _as_textual(written) if key not in _USUAL[name]):
+        elif taken := [key for key in written if key_names.named(key) in RESERVED]:
+            found[name] = f"{taken[0]} is taken: it {RESERVED[key_names.named(taken[0]) or '']}"
+        elif ids[name] is PICKER and any(key_names.types(key) for key in _as_textual(written) if key not in _USUAL[name]):
             found[name] = "expected a key that types nothing: what is typed in the picker is its filter"
     while clash := _clash({name: keys for name, keys in own.items() if name not in found}):
         found.update(clash)
@@ -308,6 +308,6 @@ def _clash(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
         # What a person chose comes after what nobody has moved, so that it is the choice that is refused.
         for key in sorted(table, key=lambda key: [key.id in own, list(own).index(key.id) if key.id in own else 0]):
             for name in own.get(key.id, key.keys):
-                if owners.setdefault(keynames.named(name) or name, key.id) != key.id and key.id in own:
-                    return {key.id: f"{name} is the key of {owners[keynames.named(name) or name]} too; expected one for each"}
+                if owners.setdefault(key_names.named(name) or name, key.id) != key.id and key.id in own:
+                    return {key.id: f"{name} is the key of {owners[key_names.named(name) or name]} too; expected one for each"}
     return {}

@@ -38,7 +38,7 @@ class Layout:
     width: int
     height: int
     header: Rect
-    stage: Rect
+    panel: Rect
     """What all panes cover together; an overlay of all curves takes their place."""
     panes: dict[int, Rect]
     """By the lane's index: all lanes that are shown, one page of them, or the enlarged one.
@@ -64,7 +64,7 @@ class Grid(NamedTuple):
     """Cells for the panes of a page, one for each of its lanes, and the race's own part."""
 
     panes: list[Rect]
-    stage: Rect
+    panel: Rect
     standings: Rect
     log: Rect
 
@@ -77,11 +77,11 @@ class Grid(NamedTuple):
         return len(self.panes), shaped, width * height
 
 
-def arrange(width: int, height: int, shown: Sequence[int], big: int | None = None, chosen: int = 0,
+def arrange(width: int, height: int, shown: Sequence[int], big: int | None = None, selected: int = 0,
             gpus: int = 0, wants: Wants = USUAL, *, whole: bool = False) -> Layout:
     """The screen of `width` x `height` cells for lanes of the indices `shown`, in this order.
 
-    All panes show, or the page with the lane `chosen` where not all fit, or the lane `big` alone
+    All panes show, or the page with the lane `selected` where not all fit, or the lane `big` alone
     in the room of all; none where something else needs the `whole` stage, or no lane is shown.
     `wants`: what panes are to have room for. The machine has one row; from LARGE_MACHINE rows on,
     one more for each of the `gpus`, but no more than a tenth of the height.
@@ -94,16 +94,16 @@ def arrange(width: int, height: int, shown: Sequence[int], big: int | None = Non
     body = Rect(0, 1, width, height - 2 - rows)
     machine, footer = Rect(0, body.bottom, width, rows), Rect(0, height - 1, width, 1)
     if big is not None or whole or not shown:
-        stage, standings, log = _with_strip(body, len(shown), alone=big is not None)
-        panes, page = {} if big is None else {big: stage}, (1, 1)
+        panel, standings, log = _with_strip(body, len(shown), alone=big is not None)
+        panes, page = {} if big is None else {big: panel}, (1, 1)
     else:
-        cells, stage, standings, log = _best_grid(body, len(shown))
-        place = shown.index(chosen) if chosen in shown else 0
+        cells, panel, standings, log = _best_grid(body, len(shown))
+        place = shown.index(selected) if selected in shown else 0
         first = min(place // len(cells) * len(cells), len(shown) - len(cells))
         panes = dict(zip(shown[first:first + len(cells)], cells, strict=True))
         page = place // len(cells) + 1, -(-len(shown) // len(cells))
     parts = _parts(panes.values(), wants)
-    return Layout(width, height, header, stage, panes, standings, log, machine, footer, parts, page)
+    return Layout(width, height, header, panel, panes, standings, log, machine, footer, parts, page)
 
 
 def _parts(panes: Iterable[Rect], wants: Wants) -> PaneParts:
@@ -122,11 +122,11 @@ def _grids(body: Rect, shown: int) -> Iterator[Grid]:
         for across in range(1, body.width // PANE_LEAST[0] + 1):
             lanes = min(shown, rows * across)
             full = lanes == rows * across
-            stage, standings, log = _with_strip(body, shown, rows, with_log=full)
-            if stage.height // rows >= PANE_LEAST[1] and lanes > (rows - 1) * across:
-                cells = _cells(stage, rows, across)
-                log = log if full else _room(cells[lanes], stage)
-                yield Grid(cells[:lanes], stage, standings, log)
+            panel, standings, log = _with_strip(body, shown, rows, with_log=full)
+            if panel.height // rows >= PANE_LEAST[1] and lanes > (rows - 1) * across:
+                cells = _cells(panel, rows, across)
+                log = log if full else _room(cells[lanes], panel)
+                yield Grid(cells[:lanes], panel, standings, log)
             yield from _grids_without_strip(body, rows, across, shown)
 
 
@@ -142,16 +142,16 @@ def _grids_without_strip(body: Rect, rows: int, across: int, shown: int) -> Iter
         yield Grid(cells[:lanes], body, standings, log)
 
 
-def _room(first: Rect, stage: Rect) -> Rect:
+def _room(first: Rect, panel: Rect) -> Rect:
     """What the last row leaves free, from this cell on."""
-    return Rect(first.x, first.y, stage.right - first.x, stage.bottom - first.y)
+    return Rect(first.x, first.y, panel.right - first.x, panel.bottom - first.y)
 
 
-def _cells(stage: Rect, rows: int, across: int) -> list[Rect]:
+def _cells(panel: Rect, rows: int, across: int) -> list[Rect]:
     """Cells row by row, equally wide; what is left of the width stays free."""
-    width = stage.width // across
-    return [Rect(stage.x + column * width, stage.y + y, width, height)
-            for y, height in _cut(stage.height, rows) for column in range(across)]
+    width = panel.width // across
+    return [Rect(panel.x + column * width, panel.y + y, width, height)
+            for y, height in _cut(panel.height, rows) for column in range(across)]
 
 
 def _cut(length: int, parts: int) -> list[tuple[int, int]]:
@@ -173,9 +173,9 @@ def _with_strip(body: Rect, lanes: int, rows: int = 1, *, with_log: bool = True,
     table = min(max(lanes, 1) + 1, (body.height + 3) // 3)
     strip = max(table, log_rows) if body.width >= WIDE else table + log_rows
     strip = min(strip, body.height - PANE_LEAST[1])
-    stage = body._replace(height=(body.height - strip) // rows * rows)
-    below = Rect(body.x, stage.bottom, body.width, body.bottom - stage.bottom)
-    return (stage, *_race_parts(below, lanes, log_rows)) if with_log else (stage, below, NOTHING)
+    panel = body._replace(height=(body.height - strip) // rows * rows)
+    below = Rect(body.x, panel.bottom, body.width, body.bottom - panel.bottom)
+    return (panel, *_race_parts(below, lanes, log_rows)) if with_log else (panel, below, NOTHING)
 
 
 def _log_rows(body: Rect) -> int:
@@ -219,15 +219,15 @@ def arrange_finder(width: int, height: int, lanes: int) -> FinderLayout:
     rows = min(lanes + 1, max(2, height // 3))
     if width >= FINDER_WIDE:
         side = max(FINDER_SIDE[0], min(FINDER_SIDE[1], width * 30 // 100))
-        stage = Rect(0, body.y, width - side - 1, body.height)
-        standings = Rect(stage.right + 1, body.y, side, rows)
+        panel = Rect(0, body.y, width - side - 1, body.height)
+        standings = Rect(panel.right + 1, body.y, side, rows)
         words = Rect(standings.x, standings.bottom + 1, side, body.height - rows - 1)
     else:
         lines = max(2, (height - 8) // 3)
-        stage = Rect(0, body.y, width, body.height - rows - lines)
-        standings = Rect(0, stage.bottom, width, rows)
+        panel = Rect(0, body.y, width, body.height - rows - lines)
+        standings = Rect(0, panel.bottom, width, rows)
         words = Rect(0, standings.bottom, width, lines)
     top = 1 if height < 20 else 2 if height < 30 else 4
-    curve = Rect(8, stage.y + top, stage.width - 10, stage.height - top - 1)
-    return FinderLayout(header, Rect(curve.x, stage.y, curve.width, top), Rect(0, curve.y, 8, curve.height), curve,
+    curve = Rect(8, panel.y + top, panel.width - 10, panel.height - top - 1)
+    return FinderLayout(header, Rect(curve.x, panel.y, curve.width, top), Rect(0, curve.y, 8, curve.height), curve,
                         Rect(curve.x, curve.bottom, curve.width, 1), standings, words, footer)

@@ -17,7 +17,7 @@ import psutil
 
 from lrtui.core.state.race_state import RaceState
 from lrtui.store.identity import Process
-from lrtui.tui.machinehistory import History, Shares
+from lrtui.tui.machine_history import History, Shares
 
 NAN = math.nan
 MEMORY_S = 10.0
@@ -137,11 +137,11 @@ def loads(state: RaceState, trainers: Mapping[str, Footprint], shares: Mapping[i
     living = [lane for lane in state.lanes if lane.started and not lane.over]
     crowd: dict[str, int] = {}
     for lane in living:
-        for role in lane.roles[-1:]:
+        for role in lane.process_roles[-1:]:
             crowd[role] = crowd.get(role, 0) + 1
     found = {}
     for lane in living:
-        role = lane.roles[-1] if lane.roles else ""
+        role = lane.process_roles[-1] if lane.process_roles else ""
         mine = trainers.get(role, Footprint(NAN))
         found[lane.index] = LaneLoad(mine.memory, mine.gpu_memory, crowd.get(role, 1), shares.get(lane.index, NAN))
     return found

@@ -11,13 +11,13 @@ import csv
 from pathlib import Path
 
 import torch
-from scatter import BLUE, GREY, Limits, blank, column_centres, dot
+from scatter import BLUE, GREY, AxisLimits, blank, column_centres, dot
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 CSV = Path(__file__).with_name("diabetes.csv")
 VALIDATION_SHARE = 0.2
-WINDOW = Limits(left=25.0, right=350.0, bottom=25.0, top=350.0)  # progression, the measured and the predicted
+WINDOW = AxisLimits(left=25.0, right=350.0, bottom=25.0, top=350.0)  # progression, the measured and the predicted
 
 
 class Diabetes:

@@ -17,7 +17,7 @@ ORANGE = (1.00, 0.62, 0.10)
 
 
 @dataclass(frozen=True)
-class Limits:
+class AxisLimits:
     """The part of the plane that the picture shows; y points up."""
 
     left: float
@@ -31,7 +31,7 @@ def blank() -> Tensor:
     return torch.tensor(BACKGROUND).view(3, 1, 1).repeat(1, SIZE, SIZE)
 
 
-def dot(picture: Tensor, x: Tensor, y: Tensor, limits: Limits, colour: tuple[float, float, float]) -> None:
+def dot(picture: Tensor, x: Tensor, y: Tensor, limits: AxisLimits, colour: tuple[float, float, float]) -> None:
     """Colours the pixels under the points (x, y)."""
     column = (x - limits.left) / (limits.right - limits.left) * SIZE
     row = (limits.top - y) / (limits.top - limits.bottom) * SIZE
@@ -39,7 +39,7 @@ def dot(picture: Tensor, x: Tensor, y: Tensor, limits: Limits, colour: tuple[flo
     picture[:, row[seen].long(), column[seen].long()] = torch.tensor(colour).view(3, 1)
 
 
-def column_centres(limits: Limits) -> Tensor:
+def column_centres(limits: AxisLimits) -> Tensor:
     """The x in the middle of each column of pixels: where to ask a model for its curve."""
     width = (limits.right - limits.left) / SIZE
     return limits.left + width * (torch.arange(SIZE) + 0.5)

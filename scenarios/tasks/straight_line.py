@@ -7,11 +7,11 @@ standard deviation of 2, so its variance 4 is about what the loss comes down to.
 from __future__ import annotations
 
 import torch
-from scatter import GREY, ORANGE, Limits, blank, column_centres, dot
+from scatter import GREY, ORANGE, AxisLimits, blank, column_centres, dot
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
-WINDOW = Limits(left=-10.0, right=10.0, bottom=-32.0, top=46.0)
+WINDOW = AxisLimits(left=-10.0, right=10.0, bottom=-32.0, top=46.0)
 
 
 class StraightLine:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parent / "training"))
 
 from bare import bare_loop  # noqa: E402
 
-from lrtui.client.lr_finder import Finder, Plan, plan, sweep_race  # noqa: E402
+from lrtui.client.lr_finder import FinderPlan, LrFinder, plan, sweep_race  # noqa: E402
 from lrtui.core.scenario import scenario_file  # noqa: E402
 from lrtui.training import task as tasks  # noqa: E402
 from lrtui.training.loop import train_lane  # noqa: E402
@@ -35,14 +35,14 @@ LOW, HIGH = 1e-7, 1e-2
 """Up to where no model breaks: all sweeps do all their steps."""
 
 
-def make_plan(name: str, points: int) -> Plan:
+def make_plan(name: str, points: int) -> FinderPlan:
     """A sweep with Adam over one of the models."""
     raw = {"task": f"models.py:{name}", "batch_size": SIZES[name][0], "epochs": 1, "lane": [{}]}
     race = scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
     return plan(race, low=LOW, high=HIGH, points=points)
 
 
-def sweep_seconds(asked: Plan) -> float:
+def sweep_seconds(asked: FinderPlan) -> float:
     """The sweep, without a process of its own and without a record."""
     began = time.process_time()
     training = Training(sweep_race(asked), 0, torch.device("cpu"))
@@ -52,7 +52,7 @@ def sweep_seconds(asked: Plan) -> float:
     return took
 
 
-def bare_seconds(asked: Plan, epochs: int, swept: bool) -> float:
+def bare_seconds(asked: FinderPlan, epochs: int, swept: bool) -> float:
     """As many steps of the bare loop, at one rate or swept."""
     ratio = asked.high / asked.low
 
@@ -70,7 +70,7 @@ def find_seconds(name: str) -> float:
     """A whole finder, supervisors and all."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        finder = Finder(plan(scenario_file.load(name)), Path(folder))
+        finder = LrFinder(plan(scenario_file.load(name)), Path(folder))
         while not finder.over:
             if finder.due:
                 finder.advance()

@@ -84,7 +84,7 @@ class Screen:
         for index, rect in self.layout.panes.items():
             lane = self.state.lanes[index]
             pane.draw(self.canvas.view(rect), lane, verdict(lane, self.state), self.view, self.state.race,
-                      self.layout.parts, chosen=index == 0, figures=figures)
+                      self.layout.parts, selected=index == 0, figures=figures)
         if figures:
             standings.draw(self.canvas.view(self.layout.standings), self.state, self.view)
             panels.log(self.canvas.view(self.layout.log), self.state)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.diagnostics.detectors import LossMonitor
 from lrtui.core.protocol.events import Measured, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import train_lane
@@ -36,7 +36,7 @@ def seconds(race) -> tuple[float, float, int]:
 
 def judge_seconds(steps: int = 20_000) -> float:
     """Seconds that the rules take for one step."""
-    judge, began = Judge(steps), time.perf_counter()
+    judge, began = LossMonitor(steps), time.perf_counter()
     for step in range(steps):
         judge.update(1.0 + 0.01 * (step % 7), 1.0 if step % 10 == 0 else None)
     return (time.perf_counter() - began) / steps

@@ -88,7 +88,7 @@ def pieces(race: Race, folder: Path, rounds: int = 20) -> tuple[list[float], int
     for _ in range(rounds):
         while next(told) is not None:
             pass
-        training.step_recorder.seal()
+        training.step_recorder.flush()
         marks = [time.perf_counter()]
         state = training.state_dict()
         marks.append(time.perf_counter())

@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 
 from lrtui.core.diagnostics.detectors import Smooth
-from lrtui.core.protocol.events import Alerted, Judged, Steps
+from lrtui.core.protocol.events import Alerted, FindingsUpdated, Steps
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.protocol.thresholds import TIMES_BEST
 from lrtui.core.scenario import scenario_file
@@ -43,10 +43,10 @@ RATES = [10 ** (half / 2) for half in range(-12, 3)]
 SEEDS = (1, 2)
 BUNDLED = ["sprite-generator", "straight-line", "circles-squares", "sprite-categories", "sprite-denoiser", "diabetes"]
 OTHERS = [f"verdict_tasks.py:{name}" for name in ("CNN", "Dropped", "Transformer", "Recurrent")]
-NOISY = {"NoisyLine": 1, "NoisyClasses": 2, "NoisyNet": 4, "NoisyTails": 4, "Unscaled": 8}
+NOISY_START = {"NoisyLine": 1, "NoisyClasses": 2, "NoisyNet": 4, "NoisyTails": 4, "Unscaled": 8}
 """Tasks whose labels carry noise, and how many samples a batch has."""
 SETS = {"tuned": (BUNDLED, 16, 400), "held": (OTHERS, 32, 250),
-        "noisy": ([f"verdict_tasks.py:{name}" for name in NOISY], 0, 250)}
+        "noisy": ([f"verdict_tasks.py:{name}" for name in NOISY_START], 0, 250)}
 """Tasks, batch size (of the noisy ones each has its own) and steps."""
 FEW = ("SGD", "Adam")
 """The optimizers of the noisy lanes."""
@@ -71,14 +71,14 @@ def train(job: tuple[str, str, str, float, int]) -> dict:
     torch.set_num_threads(1)
     which, task, name, lr, seed = job
     _, batch_size, steps = SETS[which]
-    batch_size = batch_size or NOISY[task.rpartition(":")[2]]
+    batch_size = batch_size or NOISY_START[task.rpartition(":")[2]]
     raw = {"task": task, "seed": seed, "steps": steps, "batch_size": batch_size, "sample_every": 10**6,
            "lane": [{"lr": lr, **OPTIMIZERS[name]}]}
     training = Training(scenario_file.parse(raw, source="verdicts", folder=HERE), 0, torch.device("cpu"))
     start = full_loss(training)
     events = [event for event in train_lane(training) if event is not None]
     alerts = [event.kind for event in events if isinstance(event, Alerted)]
-    found = [event.findings for event in events if isinstance(event, Judged)][-1:] or [Findings()]
+    found = [event.findings for event in events if isinstance(event, FindingsUpdated)][-1:] or [Findings()]
     blocks = [event for event in events if isinstance(event, Steps)]
     return {
         "set": which, "task": task.rpartition(":")[2], "optimizer": name, "lr": lr, "seed": seed, "start": start,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from lrtui.core.charts.axes import KINDS, XAxis, whole
-from lrtui.core.charts.metric_series import Track, track
-from lrtui.core.protocol.events import Column, Ended, Evaluated, Joined, Measured, Rewound, Started, StatusChanged, Steps
+from lrtui.core.charts.metric_series import MetricSeries, track
+from lrtui.core.protocol.events import Column, Ended, Evaluated, LaneAdded, Measured, Rewound, Started, StatusChanged, Steps
 from lrtui.core.series.series import Window
 from lrtui.core.state.race_state import RaceState, apply
 
@@ -77,7 +77,7 @@ def axis(draw_start, draw_span, kind, log, state):
     return XAxis(kind, log, start, start + max(draw_span * end, 1e-6))
 
 
-def slow_window(track: Track, x: XAxis, lane, race, width) -> Window:
+def slow_window(track: MetricSeries, x: XAxis, lane, race, width) -> Window:
     """Every point looked at, one after another; its column by the place of its own."""
     steps = np.arange(len(track.series)) if track.steps is None else track.steps
     values = track.series.values
@@ -197,7 +197,7 @@ def test_a_pause_is_in_the_wall_time_and_not_in_the_training_time():
 def test_a_fork_begins_at_the_time_of_its_parent():
     state = told([started(0, 100), block(0, [1.0] * 10, [0.5] * 10, 15.0)])
     child = state.race.lanes[1]
-    apply(state, Joined(lane=2, at=15.0, child=child, parent=0, step=6))
+    apply(state, LaneAdded(lane=2, at=15.0, child=child, parent=0, step=6))
     apply(state, started(2, 100))
     apply(state, block(6, [1.0] * 2, [0.25] * 2, 20.0, lane=2))
     lane = state.lanes[2]

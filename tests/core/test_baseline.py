@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lrtui.core.diagnostics.baseline import Baseline, Promise, Reach, deviation_of, mean_of, spread_of, widened
-from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.diagnostics.detectors import LossMonitor
 from lrtui.core.protocol import thresholds
 
 NOISES = {
@@ -19,7 +19,7 @@ NOISES = {
 
 def judged(losses, gain=1.0, change=1e-7, still=True):
     """What is said of a lane whose every eighth step is measured, and whether it is alarmed; `still`: it never moves."""
-    judge, alarms = Judge(len(losses)), []
+    judge, alarms = LossMonitor(len(losses)), []
     for step, loss in enumerate(losses):
         if still and step % 8 == 0:
             pair = (loss, loss) if step < 100 else (loss, math.nan)
@@ -55,7 +55,7 @@ def test_large_losses_are_judged_like_small_ones():
 def test_a_lane_that_really_rises_is_told_in_spite_of_the_noise():
     noise = NOISES["squares"](np.random.default_rng(1), (300, 8)).mean(1)
     rising = (noise * np.concatenate([np.ones(150), np.geomspace(1, 100, 150)])).tolist()
-    judge, alarms = Judge(300), []
+    judge, alarms = LossMonitor(300), []
     for step, loss in enumerate(rising):
         if step % 8 == 0:
             judge.measured(step, 0.3, 0.5, 0.5 * loss, (loss, float(noise[step])) if step < 100 else (loss, math.nan))

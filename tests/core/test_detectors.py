@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.diagnostics.detectors import Divergence, Judge, Plateau, Shaking, Smooth, Spikes
+from lrtui.core.diagnostics.detectors import Divergence, LossMonitor, Oscillation, Plateau, Smooth, Spikes
 from lrtui.core.protocol import thresholds
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.protocol.thresholds import early_steps
@@ -56,7 +56,7 @@ def first_after(holds, patience=thresholds.PATIENCE, early=EARLY):
 
 def judged(losses, gains=(), norms=None, total=TOTAL):
     """A judge that has seen the losses, with (step, gain) told before the step that it is of."""
-    judge, told = Judge(total), dict(gains)
+    judge, told = LossMonitor(total), dict(gains)
     for step, loss in enumerate(losses):
         if step in told:
             judge.measured(step, told[step])
@@ -282,7 +282,7 @@ class TestPlateau:
 
 class TestShaking:
     def measured(self, losses, smooth=1.0):
-        rule = Shaking()
+        rule = Oscillation()
         for loss in losses:
             rule.update(loss)
         return rule.measure(smooth)
@@ -354,7 +354,7 @@ class TestTheWord:
 
     @pytest.mark.parametrize(("total", "steps", "long"), [(400, 99, False), (400, 100, True), (100, 60, False), (125, 50, True)])
     def test_a_window_of_fifty_steps_is_long_enough(self, total, steps, long):
-        judge = Judge(total)
+        judge = LossMonitor(total)
         for _ in range(steps):
             judge.update(1.0)
         assert judge.findings().long is long
@@ -397,7 +397,7 @@ class TestJudge:
     def test_a_hot_word_makes_the_rule_of_the_start_stricter(self):
         losses = [1.0] * 5 + [1.1] * 295
         assert judged(losses, some_gains(0.9))._divergence.update(1.1) is None
-        judge, said = Judge(TOTAL), []
+        judge, said = LossMonitor(TOTAL), []
         for step, loss in enumerate(losses):
             for at, gain in some_gains(0.1):
                 if at == step:
@@ -427,8 +427,8 @@ class TestJudge:
     def test_it_tells_of_a_plateau_and_of_shaking(self):
         found = judged([1.0, 3.0] * 200).findings()
         assert found.flat_since is not None
-        assert found.turns == 1.0
-        assert found.jumps == pytest.approx(1.0, rel=0.05)
+        assert found.reversal_share == 1.0
+        assert found.median_change == pytest.approx(1.0, rel=0.05)
 
 
 STEPS = st.lists(st.tuples(st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, -1.7e308]),
@@ -439,7 +439,7 @@ STEPS = st.lists(st.tuples(st.floats() | st.sampled_from([math.nan, math.inf, -m
 @settings(deadline=None, max_examples=150)
 @pytest.mark.filterwarnings("error")
 def test_no_numbers_make_the_judge_fail_or_warn(steps, total):
-    judge = Judge(total)
+    judge = LossMonitor(total)
     for number, (loss, norm, gain) in enumerate(steps * (300 // len(steps) + 1)):
         if gain is not None:
             judge.measured(number, gain)
@@ -454,7 +454,7 @@ def test_no_numbers_make_the_judge_fail_or_warn(steps, total):
        st.lists(st.integers(1, 30), min_size=1, max_size=20))
 @settings(deadline=None, max_examples=100)
 def test_what_is_known_does_not_depend_on_when_it_is_asked_for_nor_on_blocks(steps, sizes):
-    one_by_one, in_blocks, total = Judge(len(steps)), Judge(len(steps)), len(steps)
+    one_by_one, in_blocks, total = LossMonitor(len(steps)), LossMonitor(len(steps)), len(steps)
     said, spikes = [], []
     for number, (loss, norm, gain) in enumerate(steps):
         if gain is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrtui.core.protocol.events import Joined, RateChanged
+from lrtui.core.protocol.events import LaneAdded, RateChanged
 from lrtui.core.results.differences import differences
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
@@ -53,7 +53,7 @@ def test_lists_and_switches_are_text():
 def test_the_dial_and_the_parent_are_settings_too():
     state = race({"lr": 0.1}, {"lr": 0.1})
     apply(state, RateChanged(lane=1, step=5, rate=1.0, factor=10.0))
-    apply(state, Joined(lane=2, parent=0, step=40, child=state.race.lanes[0]))
+    apply(state, LaneAdded(lane=2, parent=0, step=40, child=state.race.lanes[0]))
     assert found(state) == {"dial": ("×1", "×10", "×1"), "from": ("the start", "the start", "A at 40")}
 
 

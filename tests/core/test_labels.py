@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import number_label, short_label, step_labels, y_labels
 from lrtui.core.charts.rounding import nice
 
@@ -14,7 +14,7 @@ VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 
 @given(VALUES, VALUES, st.booleans(), st.integers(1, 12))
 def test_y_labels_lie_on_the_axis_and_say_their_values(one: float, other: float, log: bool, most: int) -> None:
-    limits = Limits.around(*sorted((one, other)), log)
+    limits = AxisLimits.around(*sorted((one, other)), log)
     found = y_labels(limits, most)
     room = (limits.high - limits.low) * 1e-5
     assert 2 <= len(found) <= 2 * most + 4
@@ -26,10 +26,10 @@ def test_y_labels_lie_on_the_axis_and_say_their_values(one: float, other: float,
 
 
 @pytest.mark.parametrize(("limits", "most", "labels"), [
-    (Limits(0, 3), 3, "0 1 2 3"), (Limits(0, 3), 9, "0.0 0.5 1.0 1.5 2.0 2.5 3.0"), (Limits(0.01, 10, True), 6, "0.01 0.1 1 10"),
-    (Limits(0.02, 2, True), 3, "0.1 1"), (Limits(0.02, 2, True), 9, "0.02 0.05 0.1 0.2 0.5 1 2"), (Limits(0.3, 0.34), 3,
-    "0.30 0.32 0.34"), (Limits(1e-6, 1e4, True), 3, "1e-4 1 1e4"), (Limits(0.3, 5, True), 1, "0.3 5")])
-def test_y_labels_are_short_and_alike(limits: Limits, most: int, labels: str) -> None:
+    (AxisLimits(0, 3), 3, "0 1 2 3"), (AxisLimits(0, 3), 9, "0.0 0.5 1.0 1.5 2.0 2.5 3.0"), (AxisLimits(0.01, 10, True), 6, "0.01 0.1 1 10"),
+    (AxisLimits(0.02, 2, True), 3, "0.1 1"), (AxisLimits(0.02, 2, True), 9, "0.02 0.05 0.1 0.2 0.5 1 2"), (AxisLimits(0.3, 0.34), 3,
+    "0.30 0.32 0.34"), (AxisLimits(1e-6, 1e4, True), 3, "1e-4 1 1e4"), (AxisLimits(0.3, 5, True), 1, "0.3 5")])
+def test_y_labels_are_short_and_alike(limits: AxisLimits, most: int, labels: str) -> None:
     assert [label for _, label in y_labels(limits, most)] == labels.split()
 
 

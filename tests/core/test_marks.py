@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lrtui.core.charts.marks import MOST_SPIKES, lane_marks, turns
-from lrtui.core.protocol.events import Alerted, Joined, RateChanged, Rewound, Snapshotted, Spiked
+from lrtui.core.protocol.events import Alerted, LaneAdded, LossSpiked, RateChanged, Rewound, Snapshotted
 from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import fold, started, steps
@@ -25,10 +25,10 @@ def told(state: RaceState) -> list[tuple[int, str, str]]:
 
 def test_all_that_happened_is_marked_what_matters_least_first():
     state = raced(Alerted(lane=0, at=1.0, step=90, kind="diverged", text="[b]3 times[/b]\nits best"), turned(10, 2.0),
-                  Spiked(lane=0, steps=[50]), Snapshotted(lane=0, at=1.0, step=20, tag="ring", size=1, kept=[20], total=1),
+                  LossSpiked(lane=0, steps=[50]), Snapshotted(lane=0, at=1.0, step=20, tag="ring", size=1, kept=[20], total=1),
                   Rewound(lane=0, at=1.0, step=95, why="rewound"))
     child = state.race.lanes[0]
-    apply(state, Joined(lane=len(state.lanes), at=1.0, child=child, parent=0, step=30))
+    apply(state, LaneAdded(lane=len(state.lanes), at=1.0, child=child, parent=0, step=30))
     fork = state.lanes[-1].lane.called
     assert told(state) == [
         (20, "▪", "snapshot at step 20"), (95, "«", "rewound to here at step 95"),
@@ -45,7 +45,7 @@ def test_a_nan_is_marked_on_the_curve_and_not_twice():
 
 
 def test_only_the_last_spikes_are_marked():
-    state = raced(*(Spiked(lane=0, steps=[step]) for step in range(MOST_SPIKES + 3)))
+    state = raced(*(LossSpiked(lane=0, steps=[step]) for step in range(MOST_SPIKES + 3)))
     assert [step for step, *_ in told(state)] == list(range(3, MOST_SPIKES + 3))
 
 

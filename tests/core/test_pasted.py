@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.expression import ExpressionError, from_lambda, parse
-from lrtui.core.scenario.lane_syntax import lane_from_words, lane_words
+from lrtui.core.scenario.lane_syntax import format_lane, parse_lane
 from lrtui.core.scenario.pasted_python import plain_name
 
 
@@ -71,8 +71,8 @@ def test_a_schedule_as_pasted_is_the_schedule_that_it_says(first, other):
 @pytest.mark.parametrize("pasted", [pasted for first, other, *_ in SAME for pasted in (first, other)])
 def test_so_it_is_in_every_place_where_a_schedule_may_be_named(pasted):
     lane = lane_of(pasted)
-    assert lane_from_words(lane_of(), f"schedule={pasted}").schedule == lane.schedule
-    assert lane_from_words(lane, lane_words(lane)) == lane
+    assert parse_lane(lane_of(), f"schedule={pasted}").schedule == lane.schedule
+    assert parse_lane(lane, format_lane(lane)) == lane
     swept = scenario_file.parse(
         scenario_file.overlay({"task": "sprite-generator", "epochs": 3, "lane": [{}]}, {"lanes.schedule": pasted}, "flags"),
         source="flags", folder=scenario_file.BUNDLED).lanes[0]

@@ -5,7 +5,7 @@ import math
 import msgspec
 import pytest
 
-from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Judged
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, FindingsUpdated
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.sentences import _ordinal, lane_sentence, race_sentences
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
@@ -29,7 +29,7 @@ def race(*lanes):
         losses = lane.get("losses", [lane.get("loss", 1.0)] * 10)
         if losses:
             apply(state, steps(losses, lane=index, rates=[made[index].lr] * len(losses)))
-        apply(state, Judged(lane=index, step=10, findings=lane.get("found", OK)))
+        apply(state, FindingsUpdated(lane=index, step=10, findings=lane.get("found", OK)))
         if "val" in lane:
             apply(state, Evaluated(lane=index, epoch=1, step=10, loss=1.0, metrics={"val_loss": lane["val"]}))
         for kind, step in lane.get("alerts", []):
@@ -69,7 +69,7 @@ class TestALane:
         state = RaceState(make_race(1))
         apply(state, started())
         apply(state, steps([1.0] * 60, rates=[0.001] * 60))
-        apply(state, Judged(lane=0, step=60, findings=COLD))
+        apply(state, FindingsUpdated(lane=0, step=60, findings=COLD))
         assert lane_sentence(state.lanes[0], state) == (
             "A lane 0 (0.1): no verdict on its rate, which was still warming up in the early window; it is at 1.000.")
 
@@ -121,7 +121,7 @@ class TestALane:
         assert race_sentences(race({"found": stuck}))[-1] == advice
 
     def test_shaking_has_its_numbers(self):
-        wild, calm = changed(OK, turns=0.75, jumps=0.4), changed(OK, turns=0.5, jumps=0.01)
+        wild, calm = changed(OK, reversal_share=0.75, median_change=0.4), changed(OK, reversal_share=0.5, median_change=0.01)
         said = about({"loss": 2.0, "found": wild}, {"found": calm})
         assert "shaking: 75% of its changes turned back, each 40% of the loss;" in said
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lrtui.core.diagnostics.detectors import Smooth
-from lrtui.core.protocol.events import Alerted, Ended, Joined, Judged
+from lrtui.core.protocol.events import Alerted, Ended, FindingsUpdated, LaneAdded
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.race_result import result
 from lrtui.core.results.sentences import lane_sentence
@@ -96,7 +96,7 @@ def test_the_result_is_in_standings_order_and_fit_for_json():
 
 def test_the_result_has_what_was_measured_and_the_reason_of_a_stall():
     state = race_of(([1.0] * 5, "finished"), ([1.0] * 5, None))
-    apply(state, Judged(lane=1, step=5, findings=Findings(early=False, samples=18, early_gain=0.75, flat_since=2)))
+    apply(state, FindingsUpdated(lane=1, step=5, findings=Findings(early=False, samples=18, early_gain=0.75, flat_since=2)))
     apply(state, measured([0], lane=1, spent=0.125, gain=[0.75]))
     entry = result(state)[1]
     assert (entry["verdict"], entry["reason"], entry["step_gain"], entry["measuring_s"]) == ("stalled", "floor", 0.75, 0.125)
@@ -130,7 +130,7 @@ class TestOrders:
 
     def test_a_fork_is_what_its_parent_was_before_it(self):
         state = race_of(([4.0] * 10 + [1.0] * 10, None))
-        apply(state, Joined(lane=1, parent=0, step=10, child=state.race.lanes[0]))
+        apply(state, LaneAdded(lane=1, parent=0, step=10, child=state.race.lanes[0]))
         apply(state, steps([2.0] * 5, first=10, lane=1))
         assert smoothed_after(state.lanes[1], state.lanes, 10) == pytest.approx(4.0)
         assert smoothed_after(state.lanes[1], state.lanes, 15) == pytest.approx(2.0)

@@ -13,13 +13,13 @@ from lrtui.core.protocol.events import (
     Column,
     Ended,
     Evaluated,
-    Judged,
+    FindingsUpdated,
+    LogMessage,
+    LossSpiked,
     Measured,
-    Noted,
-    Planned,
     Rewound,
     Sampled,
-    Spiked,
+    ScheduleForecast,
     Started,
     StatusChanged,
     Steps,
@@ -195,13 +195,13 @@ def test_merging_what_a_reader_found_changes_nothing(script):
             case "pause":
                 events.append(StatusChanged(lane=lane, at=number, step=done[lane], status="paused"))
             case "note":
-                events.append(Noted(lane=-1, at=number, text="x"))
+                events.append(LogMessage(lane=-1, at=number, text="x"))
             case "measured":
                 events.append(measured([number], lane, gain=[0.5]))
             case "judged":
-                events.append(Judged(lane=lane, at=number, step=done[lane], findings=Findings(samples=number)))
+                events.append(FindingsUpdated(lane=lane, at=number, step=done[lane], findings=Findings(samples=number)))
             case "spike":
-                events.append(Spiked(lane=lane, at=number, steps=[number]))
+                events.append(LossSpiked(lane=lane, at=number, steps=[number]))
             case "end":
                 events.append(Ended(lane=lane, at=number, step=done[lane], reason="finished"))
     merged = list(merge(events))
@@ -255,15 +255,15 @@ def test_what_was_measured_is_kept_by_step():
 
 def test_the_last_findings_count_and_spikes_add_up():
     first, second = Findings(samples=3, early_gain=0.5), Findings(early=False, samples=18, early_gain=0.1)
-    lane = fold([Judged(lane=0, step=5, findings=first), Spiked(lane=0, steps=[3, 4]), Judged(lane=0, step=100, findings=second),
-                 Spiked(lane=0, steps=[90])]).lanes[0]
+    lane = fold([FindingsUpdated(lane=0, step=5, findings=first), LossSpiked(lane=0, steps=[3, 4]), FindingsUpdated(lane=0, step=100, findings=second),
+                 LossSpiked(lane=0, steps=[90])]).lanes[0]
     assert lane.findings == second
     assert lane.spikes == [3, 4, 90]
 
 
 def test_what_is_measured_or_marked_is_no_line_in_the_log():
-    state = fold([measured([0], gain=[1.0]), Judged(lane=0, step=1, findings=Findings()), Spiked(lane=0, steps=[1]),
-                  Planned(lane=0, steps=[0, 1], rates=[0.1, 0.0], total=2)])
+    state = fold([measured([0], gain=[1.0]), FindingsUpdated(lane=0, step=1, findings=Findings()), LossSpiked(lane=0, steps=[1]),
+                  ScheduleForecast(lane=0, steps=[0, 1], rates=[0.1, 0.0], total=2)])
     assert state.log_count == 0
     assert state.lanes[0].plan.rates == [0.1, 0.0]
 
@@ -290,8 +290,8 @@ def test_everything_that_happens_has_a_line_in_the_log():
             Alerted(lane=0, at=2.0, step=3, kind="nan", text="loss nan at step 3"),
             StatusChanged(lane=0, at=3.0, step=4, status="paused"),
             steps([0.25]),
-            Noted(lane=-1, at=5.0, text="a word"),
-            Noted(lane=1, at=6.0, text="another"),
+            LogMessage(lane=-1, at=5.0, text="a word"),
+            LogMessage(lane=1, at=6.0, text="another"),
             Ended(lane=0, at=7.0, step=1, reason="nan"),
         ]
     )

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from lrtui.core.diagnostics.detectors import Judge
+from lrtui.core.diagnostics.detectors import LossMonitor
 from lrtui.core.stateful import Stateful
 
 
@@ -24,11 +24,11 @@ def judged(judge, steps):
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 49, 50, 51, 121, 201, 335])
 def test_a_judge_goes_on_from_the_state_of_another(cut):
-    first = Judge(400)
-    whole = judged(Judge(400), range(400))
+    first = LossMonitor(400)
+    whole = judged(LossMonitor(400), range(400))
     before = judged(first, range(cut))
     memory = json.loads(json.dumps(first.state_dict()))
-    second = Judge(400)
+    second = LossMonitor(400)
     second.load_state_dict(memory)
     assert before + judged(second, range(cut, 400)) == whole
     assert any(said for (said, _), _, _ in whole)
@@ -36,11 +36,11 @@ def test_a_judge_goes_on_from_the_state_of_another(cut):
 
 
 def test_state_dict_is_a_copy():
-    judge = Judge(100)
+    judge = LossMonitor(100)
     judged(judge, range(20))
     memory = judge.state_dict()
     text = json.dumps(memory)
-    second = Judge(100)
+    second = LossMonitor(100)
     second.load_state_dict(memory)
     judged(judge, range(20, 60))
     judged(second, range(20, 60))
@@ -48,9 +48,9 @@ def test_state_dict_is_a_copy():
 
 
 def test_a_name_that_an_older_version_did_not_store_keeps_its_initial_value():
-    memory = Judge(10).state_dict()
+    memory = LossMonitor(10).state_dict()
     del memory["_hot"]
-    judge = Judge(10)
+    judge = LossMonitor(10)
     judge.load_state_dict(memory)
     assert judge._hot is False
 
@@ -63,4 +63,4 @@ def test_every_attribute_is_stored():
         for name in names:
             if isinstance(getattr(thing, name), Stateful):
                 check(getattr(thing, name))
-    check(Judge(100))
+    check(LossMonitor(100))

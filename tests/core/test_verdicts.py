@@ -7,7 +7,7 @@ import pytest
 
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, verdict, warming
 from lrtui.core.protocol import thresholds
-from lrtui.core.protocol.events import Alerted, Ended, Judged
+from lrtui.core.protocol.events import Alerted, Ended, FindingsUpdated
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.core.state.race_state import RaceState, apply
@@ -28,7 +28,7 @@ def race(*lanes, optimizers=()):
     for index, (loss, rate, found) in enumerate(lanes):
         apply(state, started(index))
         apply(state, steps([loss] * 10, lane=index, rates=[rate] * 10))
-        apply(state, Judged(lane=index, step=10, findings=found))
+        apply(state, FindingsUpdated(lane=index, step=10, findings=found))
     return state
 
 
@@ -78,8 +78,8 @@ class TestPriority:
         assert on(race((1.0, 0.1, changed(STUCK, early=True)))).word == "ok"
 
     def test_a_plateau_goes_before_shaking_and_shaking_before_the_word(self):
-        calm, wild = changed(OK, turns=0.5, jumps=0.01), changed(OK, turns=0.9, jumps=0.5)
-        assert on(race((2.0, 0.1, wild), (1.0, 0.01, calm))).word == "seismic"
+        calm, wild = changed(OK, reversal_share=0.5, median_change=0.01), changed(OK, reversal_share=0.9, median_change=0.5)
+        assert on(race((2.0, 0.1, wild), (1.0, 0.01, calm))).word == "noisy"
         assert on(race((2.0, 0.1, changed(wild, flat_since=3)), (1.0, 0.01, calm))).word == "stalled"
         assert on(race((2.0, 0.1, changed(wild, early=True)), (1.0, 0.01, calm))).word == "ok"
 
@@ -132,27 +132,27 @@ class TestStalled:
 
 
 class TestSeismic:
-    WILD = changed(OK, turns=0.7, jumps=0.31)
-    CALM = changed(OK, turns=0.7, jumps=0.1)
+    WILD = changed(OK, reversal_share=0.7, median_change=0.31)
+    CALM = changed(OK, reversal_share=0.7, median_change=0.1)
 
     def test_it_jumps_three_times_as_far_as_the_calmest_of_the_lanes_that_are_lower(self):
-        assert on(race((2.0, 0.1, self.WILD), (1.0, 0.01, self.CALM))).word == "seismic"
-        assert on(race((2.0, 0.1, changed(self.WILD, jumps=0.3)), (1.0, 0.01, self.CALM))).word == "ok"
+        assert on(race((2.0, 0.1, self.WILD), (1.0, 0.01, self.CALM))).word == "noisy"
+        assert on(race((2.0, 0.1, changed(self.WILD, median_change=0.3)), (1.0, 0.01, self.CALM))).word == "ok"
 
     def test_a_calm_lane_that_is_higher_says_nothing(self):
         assert on(race((2.0, 0.1, self.WILD), (3.0, 0.01, self.CALM))).word == "ok"
         assert on(race((2.0, 0.1, self.WILD), (2.0, 0.01, self.CALM))).word == "ok"
 
     def test_a_lower_lane_that_shakes_too_is_no_calm_one(self):
-        assert on(race((2.0, 0.1, self.WILD), (1.0, 0.01, changed(self.CALM, jumps=0.2)))).word == "ok"
-        assert on(race((2.0, 0.1, self.WILD), (1.0, 0.01, changed(self.CALM, jumps=math.nan)))).word == "ok"
+        assert on(race((2.0, 0.1, self.WILD), (1.0, 0.01, changed(self.CALM, median_change=0.2)))).word == "ok"
+        assert on(race((2.0, 0.1, self.WILD), (1.0, 0.01, changed(self.CALM, median_change=math.nan)))).word == "ok"
 
     def test_alone_no_lane_is(self):
-        assert on(race((2.0, 0.1, changed(self.WILD, turns=1.0, jumps=9.0)))).word == "ok"
+        assert on(race((2.0, 0.1, changed(self.WILD, reversal_share=1.0, median_change=9.0)))).word == "ok"
 
-    @pytest.mark.parametrize(("turns", "word"), [(thresholds.SEISMIC_TURNS, "seismic"), (0.59, "ok"), (math.nan, "ok")])
+    @pytest.mark.parametrize(("turns", "word"), [(thresholds.NOISY_TURNS, "noisy"), (0.59, "ok"), (math.nan, "ok")])
     def test_its_changes_turn_back(self, turns, word):
-        assert on(race((2.0, 0.1, changed(self.WILD, turns=turns)), (1.0, 0.01, self.CALM))).word == word
+        assert on(race((2.0, 0.1, changed(self.WILD, reversal_share=turns)), (1.0, 0.01, self.CALM))).word == word
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(1.0, 0.0), (0.5, 1.0), (0.0, 2.0), (-0.5, 3.0)])
@@ -167,7 +167,7 @@ class TestAWarmup:
         state = RaceState(make_race(1))
         apply(state, started())
         apply(state, steps([1.0] * len(rates), rates=rates))
-        apply(state, Judged(lane=0, step=len(rates), findings=found))
+        apply(state, FindingsUpdated(lane=0, step=len(rates), findings=found))
         return state
 
     @pytest.mark.parametrize(("rates", "is_warming"), [

@@ -28,9 +28,9 @@ from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
-from lrtui.store import rundir
+from lrtui.store import run_dir
 from lrtui.store.reader import summary
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .record import Record
@@ -111,8 +111,8 @@ class Contest:
     @classmethod
     def of(cls, runs: Path) -> Contest:
         """The only run in a folder, which somebody else has started or is starting."""
-        until(lambda: rundir.listing(runs) and summary(rundir.listing(runs)[0]).state == "running", "a run")
-        return cls(rundir.listing(runs)[0])
+        until(lambda: run_dir.listing(runs) and summary(run_dir.listing(runs)[0]).state == "running", "a run")
+        return cls(run_dir.listing(runs)[0])
 
     def __enter__(self) -> Contest:
         return self

@@ -11,9 +11,9 @@ import msgspec
 import torch
 
 from lrtui.core.protocol import events
-from lrtui.core.protocol.events import Ended, Evaluated, Joined, RateChanged, Rewound, Started, Steps
+from lrtui.core.protocol.events import Ended, Evaluated, LaneAdded, RateChanged, Rewound, Started, Steps
 from lrtui.core.scenario.spec import Race
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
 
@@ -93,9 +93,9 @@ class Record:
         self.notes: list[str] = []
         for (body,) in bodies:
             event = events.decode(body)
-            if isinstance(event, events.Noted):
+            if isinstance(event, events.LogMessage):
                 self.notes.append(event.text)
-            elif isinstance(event, Joined):
+            elif isinstance(event, LaneAdded):
                 self.lanes.append(Lane())
             if event.lane >= 0:
                 self.lanes[event.lane].take(event)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 
 from ..waiting import deleted  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .harness import LANES, Contest, Record, chance, kill, on_a_small_disk

@@ -254,7 +254,7 @@ def test_a_right_answer_is_framed_and_a_wrong_one_crossed_out() -> None:
 
 def test_a_curve_that_is_not_finite_or_out_of_sight_is_not_drawn() -> None:
     scatter = module("scatter")
-    limits = scatter.Limits(left=0.0, right=16.0, bottom=0.0, top=16.0)
+    limits = scatter.AxisLimits(left=0.0, right=16.0, bottom=0.0, top=16.0)
     picture = scatter.blank()
     x = torch.full((5,), 0.5)
     y = torch.tensor([float("nan"), float("inf"), -1.0, 16.5, 15.5])

@@ -7,10 +7,10 @@ import stat
 import pytest
 
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.protocol.events import Noted
+from lrtui.core.protocol.events import LogMessage
 from lrtui.store import database
 from lrtui.store.reader import Reader, summary
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
 
 from .making import block, losses, make_race, read_all
@@ -53,7 +53,7 @@ def test_on_a_network_file_system_there_is_a_rollback_journal_and_a_word_about_i
         writer.append([row(block(first))])
     writer.close()
     events = read_all(Reader(run))
-    assert [event.text for event in events if isinstance(event, Noted)] == [
+    assert [event.text for event in events if isinstance(event, LogMessage)] == [
         "no write-ahead log on this file system: the record is kept with a rollback journal, and a flush may take longer"
     ]
     assert losses(events) == list(range(50))
@@ -65,7 +65,7 @@ def test_a_file_system_that_refuses_the_log_gets_the_rollback_journal_too(tmp_pa
     monkeypatch.setattr(database, "NETWORK_FILE_SYSTEMS", {database.file_system(tmp_path)})
     run = create_run(tmp_path, make_race())
     assert not database.is_wal(database.connect(run))
-    assert any(isinstance(event, Noted) for event in read_all(Reader(run)))
+    assert any(isinstance(event, LogMessage) for event in read_all(Reader(run)))
 
 
 def test_the_file_system_of_a_folder_is_the_one_mounted_nearest():

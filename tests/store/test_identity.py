@@ -104,6 +104,6 @@ def test_trainers_are_seen_apart_from_their_supervisor(run):
     writer.claim()
     assert reader.trainers_alive()
     assert writer.trainers_alive()
-    Writer(run, "crew").dismiss()
+    Writer(run, "crew").revoke_trainers()
     assert not reader.trainers_alive()
     assert reader.supervisor() is not None

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
 
 from .making import block, losses, make_race, read_all

@@ -11,11 +11,11 @@ import pytest
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol import events
 from lrtui.core.protocol.commands import Add, Fork, Pause, Stop, TakeSnapshot
-from lrtui.core.protocol.events import Ended, Noted, Started
+from lrtui.core.protocol.events import Ended, LogMessage, Started
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
@@ -56,7 +56,7 @@ def told(run):
 
 
 def notes(run):
-    return [event.text for event in told(run) if isinstance(event, Noted)]
+    return [event.text for event in told(run) if isinstance(event, LogMessage)]
 
 
 def test_what_is_put_is_written(run):
@@ -180,10 +180,10 @@ def test_a_recorder_takes_the_commands_for_its_lanes_only(run):
     mine, other = writer.send(Pause(lane=1)), writer.send(Pause(lane=0))
     late = writer.send(Stop(lane=1))
     got = []
-    until(lambda: got.extend(recorder.take()) or len(got) == 2, "the commands")
+    until(lambda: got.extend(recorder.commands()) or len(got) == 2, "the commands")
     assert got == [(mine, Pause(lane=1)), (late, Stop(lane=1))]
-    recorder.done(mine, "paused")
-    recorder.done(late, "stopped")
+    recorder.acknowledge(mine, "paused")
+    recorder.acknowledge(late, "stopped")
     recorder.close()
     assert Reader(run).results([mine, other, late]) == {mine: "paused", late: "stopped"}
 
@@ -193,7 +193,7 @@ def test_each_command_is_handed_over_once(run):
     got = []
     for number in range(1, 30):
         assert writer.send(Pause(lane=0)) == number
-        until(lambda number=number: got.extend(recorder.take()) or len(got) >= number, "the command")
+        until(lambda number=number: got.extend(recorder.commands()) or len(got) >= number, "the command")
     recorder.close()
     assert [number for number, _ in got] == list(range(1, 30))
 
@@ -204,14 +204,14 @@ def test_an_answer_that_comes_while_another_is_written_is_not_lost(run, monkeypa
 
     def flush(writer, rows, results=()):
         if len(results) == 1 and results[0][0] == 1:
-            recorder.done(2, "the second")
+            recorder.acknowledge(2, "the second")
         real(writer, rows, results)
 
     monkeypatch.setattr(Writer, "flush", flush)
     viewer = Writer(run, "viewer")
     viewer.send(Pause(lane=1))
     viewer.send(Pause(lane=1))
-    recorder.done(1, "the first")
+    recorder.acknowledge(1, "the first")
     until(lambda: Reader(run).results([1, 2]) == {1: "the first", 2: "the second"}, "both answers")
     recorder.close()
 
@@ -224,7 +224,7 @@ def test_whoever_waits_wakes_up_for_a_command(run):
     def waiting():
         while not got:
             recorder.wait(1.0)
-            got.extend(recorder.take())
+            got.extend(recorder.commands())
         woken.set()
 
     thread = threading.Thread(target=waiting, daemon=True)
@@ -242,7 +242,7 @@ def test_what_the_supervisor_carries_out_is_not_taken_by_a_trainer(run):
     viewer.send(Fork(lane=0, child=child))
     viewer.send(Add(lane=0, child=child))
     number = viewer.send(TakeSnapshot(lane=0))
-    until(lambda: got.extend(recorder.take()) or got, "the command")
+    until(lambda: got.extend(recorder.commands()) or got, "the command")
     recorder.close()
     assert got == [(number, TakeSnapshot(lane=0))]
     assert [command for _, command in viewer.pending(0)] == [
@@ -287,8 +287,8 @@ def test_nothing_that_an_answer_rests_on_comes_after_it(run, monkeypatch):
 
     monkeypatch.setattr(Writer, "flush", flush)
     for number in range(300):
-        recorder.put(Noted(lane=0, text=str(number)))
-        recorder.done(number, str(number))
+        recorder.put(LogMessage(lane=0, text=str(number)))
+        recorder.acknowledge(number, str(number))
     recorder.close()
     written = set()
     for noted, results in flushes:
@@ -302,7 +302,7 @@ def test_an_answer_does_not_wait_for_the_next_round(run, monkeypatch):
     viewer, recorder = Writer(run, "viewer"), Recorder(run, "trainer 0", {0})
     number = viewer.send(Pause(lane=0))
     recorder.put(block(0))
-    recorder.done(number, "paused")
+    recorder.acknowledge(number, "paused")
     until(lambda: Reader(run).results([number]), "the answer")
     assert losses(told(run)) == list(range(10))
     recorder.put(block(10))

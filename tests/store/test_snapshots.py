@@ -54,7 +54,7 @@ class TestWriting:
         old = os.umask(0)
         try:
             kept = keep(run, 1)
-            other = snapshots.adopt(kept, run, "B", "fork")
+            other = snapshots.link_into(kept, run, "B", "fork")
         finally:
             os.umask(old)
         assert {mode(path) for path in (kept.path, other.path)} == {0o600}
@@ -175,7 +175,7 @@ class TestFilesThatChangeHands:
 
     def test_another_lane_takes_it_over_without_taking_room(self, run):
         kept = keep(run, 4)
-        other = snapshots.adopt(kept, run, "B", "fork")
+        other = snapshots.link_into(kept, run, "B", "fork")
         assert other.path.samefile(kept.path)
         assert snapshots.listing(run, "B") == [other]
         snapshots.remove(kept)
@@ -187,7 +187,7 @@ class TestFilesThatChangeHands:
 
         monkeypatch.setattr(os, "link", refused)
         kept = keep(run, 4)
-        other = snapshots.adopt(kept, run, "B", "fork")
+        other = snapshots.link_into(kept, run, "B", "fork")
         assert not other.path.samefile(kept.path)
         assert snapshots.load(other.path) == snapshots.load(kept.path)
 

@@ -20,16 +20,16 @@ from lrtui.core.protocol.events import (
     Column,
     Ended,
     Evaluated,
-    Joined,
-    Judged,
+    FindingsUpdated,
+    LaneAdded,
+    LogMessage,
+    LossSpiked,
     Measured,
-    Noted,
-    Planned,
     RateChanged,
     Rewound,
     Sampled,
+    ScheduleForecast,
     Snapshotted,
-    Spiked,
     Started,
     StatusChanged,
     Steps,
@@ -54,23 +54,23 @@ ONE_OF_EACH = [
         intra_op_threads=1,
         validated=True,
     ),
-    Planned(lane=0, at=1.5, steps=[0, 6], rates=[0.1, 0.0], total=12),
+    ScheduleForecast(lane=0, at=1.5, steps=[0, 6], rates=[0.1, 0.0], total=12),
     block(0, 3, loss=[0.5, math.nan, math.inf]),
     Measured(lane=0, at=1.6, steps=[0, 2], spent=0.01, columns={
         "gain": Column.pack([0.5, -math.inf]),
         "step_size": Column.pack([0.1, math.nan]), "step_size/1": Column.pack([0.1, 0.1])}),
-    Judged(lane=0, at=1.7, step=3, findings=Findings(early=False, early_gain=-math.inf, samples=3, flat_since=1, recovered=True)),
-    Spiked(lane=0, at=1.8, steps=[2]),
+    FindingsUpdated(lane=0, at=1.7, step=3, findings=Findings(early=False, early_gain=-math.inf, samples=3, flat_since=1, recovered=True)),
+    LossSpiked(lane=0, at=1.8, steps=[2]),
     Evaluated(lane=0, at=2.0, epoch=1, step=3, loss=math.nan, metrics={"val_loss": 0.25, "größe": math.inf}),
     Sampled(lane=0, at=3.0, epoch=1, step=3, shape=(1, 2, 2, 3), pixels=bytes(range(12))),
     Alerted(lane=1, at=4.0, step=7, kind="diverged", text="[bold]too hot[/bold]"),
     StatusChanged(lane=1, at=5.0, step=7, status="paused"),
     RateChanged(lane=1, at=5.1, step=7, factor=0.5, rate=0.05),
     Snapshotted(lane=1, at=5.2, step=7, tag="pause", size=1000, kept=[0, 7], total=2000, smooth=math.inf, spent=0.25),
-    Joined(lane=2, at=5.3, child=make_race(3).lanes[2], parent=1, step=7),
+    LaneAdded(lane=2, at=5.3, child=make_race(3).lanes[2], parent=1, step=7),
     Rewound(lane=1, at=5.4, step=0, why="restarted"),
     Ended(lane=1, at=6.0, step=7, reason="error", error="Traceback\n  line\n"),
-    Noted(lane=-1, at=7.0, text="a word about the run"),
+    LogMessage(lane=-1, at=7.0, text="a word about the run"),
 ]
 
 
@@ -174,8 +174,8 @@ def test_neighbouring_blocks_come_as_one():
 
 def test_blocks_with_something_between_them_stay_apart():
     said = Alerted(lane=0, step=9, kind="diverged", text="")
-    merged = list(merge([block(0), said, block(10), Noted(lane=-1, text=""), block(20)]))
-    assert [type(event) for event in merged] == [Steps, Alerted, Noted, Steps]
+    merged = list(merge([block(0), said, block(10), LogMessage(lane=-1, text=""), block(20)]))
+    assert [type(event) for event in merged] == [Steps, Alerted, LogMessage, Steps]
     assert [event.count for event in merged if isinstance(event, Steps)] == [10, 20]
 
 
@@ -218,7 +218,7 @@ def test_a_lane_has_ended_once_its_end_is_recorded(run):
 def test_a_lane_has_reached_the_end_of_its_last_block(run):
     writer = Writer(run, "trainer 0")
     assert writer.reached(0) == 0
-    writer.append([row(block(0)), row(block(10)), row(block(0, 3, lane=1)), row(Noted(lane=0, text=""))])
+    writer.append([row(block(0)), row(block(10)), row(block(0, 3, lane=1)), row(LogMessage(lane=0, text=""))])
     assert (writer.reached(0), writer.reached(1), writer.reached(7)) == (20, 3, 0)
 
 

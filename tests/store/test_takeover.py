@@ -68,9 +68,9 @@ def test_a_trainer_whose_place_is_taken_never_writes_again(run):
     until(lambda: old.superseded, "the old one to notice")
     waiting.join()
     old.put(block(20))
-    old.done(1, "paused")
+    old.acknowledge(1, "paused")
     assert not old.wait_flushed(0.0)
-    assert old.take() == []
+    assert old.commands() == []
     old.close()
     assert not old._thread.is_alive()
     assert losses(told(run)) == list(range(10))
@@ -79,7 +79,7 @@ def test_a_trainer_whose_place_is_taken_never_writes_again(run):
 def test_a_trainer_that_is_dismissed_never_writes_again_though_nobody_has_its_place(run):
     recorder = Recorder(run, "trainer 3", {0})
     assert recorder.wait_flushed(60.0)
-    Writer(run, "crew").dismiss()
+    Writer(run, "crew").revoke_trainers()
     recorder.put(block(0))
     until(lambda: recorder.superseded, "it to notice")
     recorder.close()
@@ -99,11 +99,11 @@ def test_what_the_old_one_had_taken_and_not_answered_is_the_new_ones(run):
     viewer = Writer(run, "viewer")
     done, waiting = viewer.send(Pause(lane=0)), viewer.send(Stop(lane=0))
     old, got = Recorder(run, "trainer 0", {0}), []
-    until(lambda: got.extend(old.take()) or len(got) == 2, "the commands")
-    old.done(done, "paused")
+    until(lambda: got.extend(old.commands()) or len(got) == 2, "the commands")
+    old.acknowledge(done, "paused")
     assert old.wait_flushed(60.0)
     old.close()
     new, again = Recorder(run, "trainer 0", {0}), []
-    until(lambda: again.extend(new.take()) or again, "the command that waits")
+    until(lambda: again.extend(new.commands()) or again, "the command that waits")
     new.close()
     assert again == [(waiting, Stop(lane=0))]

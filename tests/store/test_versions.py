@@ -14,9 +14,9 @@ from lrtui.core.protocol.commands import Pause
 from lrtui.core.protocol.events import Ended
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import database
-from lrtui.store.past import past
+from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader, summary
-from lrtui.store.rundir import DATABASE
+from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run
 
 from .making import make_race, read_all
@@ -53,7 +53,7 @@ def test_a_run_of_version_1_is_read_to_its_end(old):
 
 
 def test_where_its_lanes_stand_is_known_without_the_index_that_it_lacks(old):
-    known = past(old)
+    known = lane_summaries(old)
     assert [lane.end for lane in known] == ["nan", "nan", "finished", "finished"]
     assert all(lane.threads and lane.device == "cpu" and lane.steps for lane in known)
     assert Reader(old).ended() == {0, 1, 2, 3}
@@ -93,7 +93,7 @@ def test_a_new_run_has_this_version(tmp_path):
     assert Reader(run).version == database.SCHEMA_VERSION == 2
 
 
-@pytest.mark.parametrize("open_it", [Reader, past])
+@pytest.mark.parametrize("open_it", [Reader, lane_summaries])
 def test_a_run_of_a_newer_version_is_refused_by_whoever_opens_it(tmp_path, open_it):
     run = create_run(tmp_path, make_race())
     sql(run, "PRAGMA user_version = 3")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from lrtui.core.protocol.events import Ended, Evaluated, Judged, Sampled
+from lrtui.core.protocol.events import Ended, Evaluated, FindingsUpdated, Sampled
 from lrtui.training import snapshot
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
@@ -21,7 +21,7 @@ class Break(NamedTuple):
     payload: bytes
     told: list
     """The events until then."""
-    sealed: int
+    flushed_steps: int
     """How many steps they tell of."""
     step: int
     validating: bool
@@ -43,9 +43,9 @@ def breaks(race, index=0, *, factor=1.0, deferred=None):
         if event is not None:
             told.append(event)
             continue
-        told += training.step_recorder.seal()
+        told += training.step_recorder.flush()
         payload = snapshot.encode(training.state_dict())
-        found.append(Break(payload, list(told), training.step_recorder.sealed, training.step_recorder.step,
+        found.append(Break(payload, list(told), training.step_recorder.flushed_steps, training.step_recorder.step,
                            training.before_validation is not None))
     return found
 
@@ -60,7 +60,7 @@ def resumed(race, moment, index=0, *, deferred=None):
 
 def record(training, events):
     """All that must be the same, bit for bit."""
-    judged = [event for event in events if isinstance(event, Judged)]
+    judged = [event for event in events if isinstance(event, FindingsUpdated)]
     ends = [(event.reason, event.step, event.error) for event in events if isinstance(event, Ended)]
     return {
         **{name: repr(column(events, name)) for name in COLUMNS},  # NaN equals itself in a text

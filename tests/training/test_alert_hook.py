@@ -9,7 +9,7 @@ import pytest
 
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.protocol.events import Alerted, Noted
+from lrtui.core.protocol.events import Alerted, LogMessage
 from lrtui.store.reader import Reader
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import alert_hook
@@ -37,7 +37,7 @@ def alert(writer, lane=0, step=3, kind="diverged", text="up it goes"):
 
 def notes(writer):
     reader = Reader(writer.run)
-    found = [event.text for event in reader.poll(5.0) if isinstance(event, Noted)]
+    found = [event.text for event in reader.poll(5.0) if isinstance(event, LogMessage)]
     reader.close()
     return found
 

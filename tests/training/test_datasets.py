@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, random_split
 
 from lrtui.core.errors import TaskError
-from lrtui.core.protocol.events import Noted, Started
+from lrtui.core.protocol.events import LogMessage, Started
 from lrtui.training.batch import batch_length, to_device
 from lrtui.training.datasets import datasets
 
@@ -33,7 +33,7 @@ class Lengthless(Dataset):
         return X[index]
 
 
-class Frame:
+class CanvasWidget:
     """As pandas' DataFrame: indexed by its columns."""
 
     iloc = None
@@ -92,8 +92,8 @@ def test_tensors_of_equal_length_are_the_columns_of_samples(made):
     (Lengthless(), "gave a Lengthless without a length"), ((ROWS, Lengthless()), "without a length"),
     ([], "gave no training samples"), (TensorDataset(X[:0]), "gave no training samples"),
     (DataLoader(ROWS, batch_size=99, drop_last=True), "gave no training samples"),
-    ({"x": X, "y": Y}, 'the keys "x", "y": none of them is "train"'), (Frame(), "a Frame, which is indexed by its columns"),
-    ((Frame(), Frame()), "indexed by its columns"), (torch.tensor(1.0), "gave a Tensor without a length"),
+    ({"x": X, "y": Y}, 'the keys "x", "y": none of them is "train"'), (CanvasWidget(), "a Frame, which is indexed by its columns"),
+    ((CanvasWidget(), CanvasWidget()), "indexed by its columns"), (torch.tensor(1.0), "gave a Tensor without a length"),
     ([X[:8], X[8:], Y[:8], Y[8:]], "four arrays of 8, 4, 8, 4 rows"), (([[1.0], [2.0]], [0, 1]), "2 inputs and as many targets"),
     ((X.numpy(), [0] * 12), "12 inputs and as many targets"),
 ])
@@ -175,7 +175,7 @@ def test_a_dict_of_a_class_of_its_own_stays_one():
 
 
 def notes(events):
-    return [event.text for event in events if isinstance(event, Noted)]
+    return [event.text for event in events if isinstance(event, LogMessage)]
 
 
 @pytest.mark.parametrize(("task", "keys", "size", "told"), [

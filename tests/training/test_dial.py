@@ -32,7 +32,7 @@ def turned(race, turns, seal_at=()):
             told.append(event)
         elif training.before_validation is None:
             if training.step_recorder.step in seal_at:
-                told += training.step_recorder.seal()
+                told += training.step_recorder.flush()
             if training.step_recorder.step in turns:
                 training.set_factor(turns[training.step_recorder.step])
     return training, told

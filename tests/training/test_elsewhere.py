@@ -17,7 +17,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import Add, Fork, Rewind
 from lrtui.core.protocol.events import Rewound
 from lrtui.core.scenario import scenario_file
-from lrtui.store.past import past
+from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.writer import Writer
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
@@ -151,7 +151,7 @@ def test_what_is_missing_is_told_by_name_and_can_be_put_back(lost, said, home, t
         watcher.see(lambda seen: any(said in text for _, _, text in seen.state.log), "the missing file's name")
         until(lambda: not watcher.reader.supervisor().alive(), "the supervisor's end")
     shutil.move(tmp_path / "moved", home / lost)
-    assert [lane.unfinished for lane in past(watcher.reader.run)] == [True]
+    assert [lane.unfinished for lane in lane_summaries(watcher.reader.run)] == [True]
     Launcher().resume(watcher.reader.run)
     watcher.see(lambda seen: seen.ends() == ["finished"], "the end")
 

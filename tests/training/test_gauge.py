@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lrtui.core.diagnostics.sampling import Sampling
-from lrtui.core.protocol.events import Alerted, Ended, Judged, Measured, Spiked, Steps
+from lrtui.core.protocol.events import Alerted, Ended, FindingsUpdated, LossSpiked, Measured, Steps
 from lrtui.training import rng
 from lrtui.training.gauge import ELEMENTS, RATES_EVERY, Gauge, _spread, gain
 from lrtui.training.loop import train_lane
@@ -54,7 +54,7 @@ class Bench:
             loss = self.loss()
             loss.backward()
             self.optimizer.step()
-            self.samples.append(self.gauge.after_update(self.step, loss, self.loss))
+            self.samples.append(self.gauge.after_step(self.step, loss, self.loss))
             self.gains.append(self.samples[-1].gain)
             self.step += 1
         return self
@@ -388,7 +388,7 @@ def test_so_are_lanes_of_tasks_that_are_odd(task):
                 if isinstance(event, Steps):
                     found.append(event)
         except ValueError:  # RaisesInMetrics
-            found += [event for event in training.step_recorder.seal(last=True) if isinstance(event, Steps)]
+            found += [event for event in training.step_recorder.flush(last=True) if isinstance(event, Steps)]
         return column(found)
     assert losses() == losses(gauge=False) != []
 
@@ -434,8 +434,8 @@ def test_what_the_rules_find_does_not_depend_on_the_blocks(optimizer, lr, epochs
             monkeypatch.setattr("lrtui.training.step_recorder.BLOCK_S", block_s)
             events = train(make_race([{"optimizer": optimizer, "lr": lr}], task="Plain", epochs=epochs), deferred=deferred)
             said = [(event.step, event.kind, event.text) for event in events if isinstance(event, Alerted)]
-            spikes = [step for event in events if isinstance(event, Spiked) for step in event.steps]
-            last = [event for event in events if isinstance(event, Judged)][-1]
+            spikes = [step for event in events if isinstance(event, LossSpiked) for step in event.steps]
+            last = [event for event in events if isinstance(event, FindingsUpdated)][-1]
             measured = [event for event in events if isinstance(event, Measured)]
             gains = [gain for event in measured for gain in event.values("gain").tolist()]
             # At every step the norm is known on an accelerator, at each tenth on the CPU: the last one known differs.
@@ -448,7 +448,7 @@ def test_what_the_rules_find_does_not_depend_on_the_blocks(optimizer, lr, epochs
 
 def test_the_findings_are_told_at_the_end_and_when_the_window_closes():
     events = train(make_race([{"optimizer": "SGD", "lr": 0.01}], task="Plain", epochs=40))
-    told = [event for event in events if isinstance(event, Judged)]
+    told = [event for event in events if isinstance(event, FindingsUpdated)]
     assert told[-1].step == 120
     assert not told[-1].findings.early
     assert isinstance(events[-1], Ended)
@@ -456,7 +456,7 @@ def test_the_findings_are_told_at_the_end_and_when_the_window_closes():
 
 def test_a_lane_without_a_gauge_is_judged_but_has_no_word():
     events = train(make_race([{"optimizer": "SGD", "lr": 0.01}], task="Plain", epochs=40, gauge=False))
-    found = [event for event in events if isinstance(event, Judged)][-1].findings
+    found = [event for event in events if isinstance(event, FindingsUpdated)][-1].findings
     assert (found.word, found.samples, found.early) == ("none", 0, False)
     assert found.progress < 1
 
@@ -465,4 +465,4 @@ def test_a_lane_without_a_gauge_is_judged_but_has_no_word():
 @pytest.mark.parametrize(("lr", "word"), [(1e-6, "cold"), (0.3, "ok"), (1.0, "hot")])
 def test_the_word_on_a_linear_model_is_what_its_curvature_says(lr, word):
     events = train(make_race([{"optimizer": "SGD", "lr": lr}], task="Plain", epochs=40))
-    assert [event for event in events if isinstance(event, Judged)][-1].findings.word == word
+    assert [event for event in events if isinstance(event, FindingsUpdated)][-1].findings.word == word

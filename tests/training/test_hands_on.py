@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lrtui.core.protocol.commands import REFUSED, Add, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, TakeSnapshot
-from lrtui.core.protocol.events import Alerted, Ended, Noted, RateChanged, Rewound, Started, Steps
+from lrtui.core.protocol.events import Alerted, Ended, LogMessage, RateChanged, Rewound, Started, Steps
 from lrtui.core.scenario.spec import Snapshots
 from lrtui.store import snapshots
 from lrtui.training.lane_assignment import LaneAssignment
@@ -58,11 +58,11 @@ def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tm
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 6)
-    assert turn.obey(ScaleRate(lane=0, by=10.0)) == "rate 0.05 from step 6"
+    assert turn.execute(ScaleRate(lane=0, by=10.0)) == "rate 0.05 from step 6"
     run_to(turn, 9)
-    assert turn.obey(SetRate(lane=0, rate=0.001)) == "rate 0.001 from step 9"
+    assert turn.execute(SetRate(lane=0, rate=0.001)) == "rate 0.001 from step 9"
     run_to(turn, 10)
-    assert turn.obey(SetFactor(lane=0, factor=1.0)) == "rate 0.0025 from step 10"
+    assert turn.execute(SetFactor(lane=0, factor=1.0)) == "rate 0.0025 from step 10"
     finish(turn)
     scheduled = column(train(race), "applied_lr")
     applied = column(tape.events, "applied_lr")
@@ -81,7 +81,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(command, tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 5)
-    assert turn.obey(command).startswith(REFUSED)
+    assert turn.execute(command).startswith(REFUSED)
     finish(turn)
     assert numbers(tape.events) == numbers(train(race))
 
@@ -91,7 +91,7 @@ def test_a_schedule_that_is_at_zero_can_be_scaled_but_not_be_set(tmp_path):
     race = make_race([{"optimizer": "SGD", "lr": 0.1, "schedule": schedule}])
     turn, _ = turn_of(race, tmp_path)
     run_to(turn, 2)
-    assert "the schedule is at 0 now" in turn.obey(SetRate(lane=0, rate=0.1))
+    assert "the schedule is at 0 now" in turn.execute(SetRate(lane=0, rate=0.1))
 
 
 @pytest.mark.parametrize(("optimizer", "lr", "words"), [
@@ -100,7 +100,7 @@ def test_where_the_dial_has_no_effect_the_lane_says_so(optimizer, lr, words, tmp
     race = make_race([{"optimizer": optimizer, "lr": lr}])
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 3)
-    assert words in turn.obey(ScaleRate(lane=0, by=2.0))
+    assert words in turn.execute(ScaleRate(lane=0, by=2.0))
     assert not of_kind(tape, RateChanged)
 
 
@@ -108,16 +108,16 @@ def test_what_comes_too_late_is_refused(tmp_path):
     turn, _ = turn_of(make_race([LANE]), tmp_path)
     finish(turn)
     for command in (SetRate(lane=0, rate=1.0), Pause(lane=0), Resume(lane=0), Stop(lane=0), TakeSnapshot(lane=0)):
-        assert turn.obey(command) == REFUSED + "the lane has ended"
+        assert turn.execute(command) == REFUSED + "the lane has ended"
 
 
 @pytest.mark.parametrize("step", [1, 4, 5, 8, 11])
 def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, step).obey(TakeSnapshot(lane=0), 7)
+    run_to(turn, step).execute(TakeSnapshot(lane=0), 7)
     run_to(turn, 12)
-    assert turn.obey(Rewind(lane=0, to=step)) == f"back at step {step}, rate {turn._training.next_rate:g}"
+    assert turn.execute(Rewind(lane=0, to=step)) == f"back at step {step}, rate {turn._training.next_rate:g}"
     finish(turn)
     assert latest(tape.events) == column(train(race))
     assert tape.results == {7: f"{step:09d}-fork.snap"}
@@ -127,11 +127,11 @@ def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
 def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_with_a_lower_rate(tmp_path):
     race = make_race([LANE], on_nan="stop")
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 3).obey(TakeSnapshot(lane=0))
-    turn.obey(SetFactor(lane=0, factor=1e14))
+    run_to(turn, 3).execute(TakeSnapshot(lane=0))
+    turn.execute(SetFactor(lane=0, factor=1e14))
     finish(turn)
     assert tape.events[-1].reason == "nan"
-    assert turn.obey(Rewind(lane=0, by=0.5)) == "back at step 3, rate 0.005"
+    assert turn.execute(Rewind(lane=0, by=0.5)) == "back at step 3, rate 0.005"
     assert not turn.over
     finish(turn)
     assert tape.events[-1].reason == "finished"
@@ -143,18 +143,18 @@ def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_wit
 def test_what_came_after_the_way_back_leaves_no_snapshot_behind(tmp_path):
     turn, _ = turn_of(make_race([LANE]), tmp_path)
     for step in (2, 5, 7):
-        run_to(turn, step).obey(TakeSnapshot(lane=0))
-    turn.obey(Rewind(lane=0, to=6))
+        run_to(turn, step).execute(TakeSnapshot(lane=0))
+    turn.execute(Rewind(lane=0, to=6))
     assert kept(turn, tmp_path) == [(2, "fork"), (5, "fork")]
 
 
 def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).obey(TakeSnapshot(lane=0))
-    turn.obey(ScaleRate(lane=0, by=0.1))
+    run_to(turn, 5).execute(TakeSnapshot(lane=0))
+    turn.execute(ScaleRate(lane=0, by=0.1))
     run_to(turn, 7)
-    assert turn.obey(Rewind(lane=0, to=0)) == "back at step 0, rate 0.01"
+    assert turn.execute(Rewind(lane=0, to=0)) == "back at step 0, rate 0.01"
     finish(turn)
     assert latest(tape.events) == column(train(race))
     assert latest(tape.events, "applied_lr") == column(train(race), "applied_lr")
@@ -166,13 +166,13 @@ def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tm
 def test_a_new_process_goes_on_as_if_nothing_had_happened(step, tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, step).obey(TakeSnapshot(lane=0))
-    run_to(turn, step + 1).obey(ScaleRate(lane=0, by=3.0))
+    run_to(turn, step).execute(TakeSnapshot(lane=0))
+    run_to(turn, step + 1).execute(ScaleRate(lane=0, by=3.0))
     run_to(turn, step + 3)
     told = list(tape.events)
     expected, whole = turn_of(race, tmp_path / "whole")
     (tmp_path / "whole").mkdir()
-    run_to(expected, step + 1).obey(ScaleRate(lane=0, by=3.0))
+    run_to(expected, step + 1).execute(ScaleRate(lane=0, by=3.0))
     finish(expected)
 
     changes = tuple((event.step, event.factor) for event in of_kind(tape, RateChanged))
@@ -187,14 +187,14 @@ def test_a_damaged_snapshot_is_passed_over_with_a_line_in_the_log(tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
     for step in (2, 5):
-        run_to(turn, step).obey(TakeSnapshot(lane=0))
+        run_to(turn, step).execute(TakeSnapshot(lane=0))
     kept(turn, tmp_path)
     newest = snapshots.listing(tmp_path, "A")[-1].path
     newest.write_bytes(newest.read_bytes()[:-10])
     again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))
-    assert "the snapshot after step 5 is damaged" in of_kind(more, Noted)[0].text
+    assert "the snapshot after step 5 is damaged" in of_kind(more, LogMessage)[0].text
     assert of_kind(more, Rewound)[0].step == 2
 
 
@@ -203,7 +203,7 @@ def test_without_any_snapshot_a_lost_lane_begins_anew_but_a_fork_cannot(tmp_path
     turn, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered"))
     finish(turn)
     assert latest(tape.events) == column(train(race))
-    fork, tape = turn_of(race, tmp_path / "none", LaneAssignment(0, "cpu", "last", born=5))
+    fork, tape = turn_of(race, tmp_path / "none", LaneAssignment(0, "cpu", "last", forked_at=5))
     finish(fork)
     assert tape.events[-1].reason == "error"
     assert "no sound snapshot" in tape.events[-1].error
@@ -213,10 +213,10 @@ def test_without_any_snapshot_a_lost_lane_begins_anew_but_a_fork_cannot(tmp_path
 def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
     race = make_race([LANE, LANE])
     turn, _ = turn_of(race, tmp_path)
-    run_to(turn, 5).obey(TakeSnapshot(lane=0))
+    run_to(turn, 5).execute(TakeSnapshot(lane=0))
     kept(turn, tmp_path)
-    snapshots.adopt(snapshots.listing(tmp_path, "A")[-1], tmp_path, "B", "fork")
-    child, said = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", rate=rate, born=5))
+    snapshots.link_into(snapshots.listing(tmp_path, "A")[-1], tmp_path, "B", "fork")
+    child, said = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", rate=rate, forked_at=5))
     finish(child)
     assert of_kind(said, Started)[0].first == 5
     own = [value for event in of_kind(said, Steps) for value in event.values("applied_lr").tolist()]
@@ -225,7 +225,7 @@ def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
         assert own == column(train(race), "applied_lr")[5:]
     else:
         assert own[0] == pytest.approx(rate)
-    assert child.obey(Rewind(lane=1, to=3)).startswith(REFUSED)
+    assert child.execute(Rewind(lane=1, to=3)).startswith(REFUSED)
 
 
 @pytest.mark.parametrize(("policy", "rewinds"), [("stop", 0), ("rewind", 3)])
@@ -241,8 +241,8 @@ def test_on_nan_may_send_a_lane_back_three_times(policy, rewinds, tmp_path):
 def test_on_divergence_rewind_lowers_the_rate_until_it_holds(tmp_path):
     race = make_race([{"optimizer": "SGD", "lr": 0.01}], task="Plain", on_divergence="rewind", on_nan="rewind", epochs=20)
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 20).obey(TakeSnapshot(lane=0))
-    turn.obey(ScaleRate(lane=0, by=1e6))
+    run_to(turn, 20).execute(TakeSnapshot(lane=0))
+    turn.execute(ScaleRate(lane=0, by=1e6))
     finish(turn)
     assert {event.kind for event in of_kind(tape, Alerted)} <= {"nan", "diverged"}
     assert of_kind(tape, Rewound)[0].step == 20
@@ -253,9 +253,9 @@ def test_a_pause_a_stop_and_every_so_many_steps_leave_a_snapshot(tmp_path):
     race = make_race([LANE], snapshots={"steps": 4, "last": 2})
     assert race.snapshots == Snapshots(steps=4, last=2)
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 3).obey(Pause(lane=0))
-    turn.obey(Resume(lane=0))
-    run_to(turn, 7).obey(Stop(lane=0))
+    run_to(turn, 3).execute(Pause(lane=0))
+    turn.execute(Resume(lane=0))
+    run_to(turn, 7).execute(Stop(lane=0))
     assert [(step, tag) for step, tag in kept(turn, tmp_path) if tag in ("pause", "stop")] == [(3, "pause"), (7, "stop")]
     assert tape.snapshotted[0].tag == "pause"
 
@@ -264,7 +264,7 @@ def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
     race = make_race([LANE], epochs=40, snapshots={"last": 50, "megabytes": 1})
     turn, tape = turn_of(race, tmp_path)
     for step in range(1, 100):
-        run_to(turn, step).obey(TakeSnapshot(lane=0))
+        run_to(turn, step).execute(TakeSnapshot(lane=0))
     turn._snapshots.settle()
     assert all(event.total <= 1_000_000 for event in tape.snapshotted)
     assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
@@ -273,14 +273,14 @@ def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
 def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).obey(Pause(lane=0))
+    run_to(turn, 5).execute(Pause(lane=0))
     kept(turn, tmp_path)
     again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed", paused=True))
-    again.stand_by()
+    again.announce_paused()
     assert (again.paused, again.steps) == (True, 5)
     assert [event.step for event in of_kind(more, Rewound)] == [5]
     assert more.events[-1].status == "paused"
-    assert again.obey(Resume(lane=0)) == "running"
+    assert again.execute(Resume(lane=0)) == "running"
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))
 
@@ -294,7 +294,7 @@ def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken
     other = make_race([LANE], task="Plain")
     wrong, said = turn_of(other, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(wrong)
-    assert [type(event) for event in said.events] == [Noted, Ended]
+    assert [type(event) for event in said.events] == [LogMessage, Ended]
     assert said.events[0].text.startswith("it cannot be taken up: lane A: the snapshot after step 5 does not fit")
     assert said.events[1].reason == "interrupted"
     again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))

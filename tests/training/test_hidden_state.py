@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lrtui.core.diagnostics.sampling import Sampling
-from lrtui.core.protocol.events import Measured, Noted
+from lrtui.core.protocol.events import LogMessage, Measured
 from lrtui.core.scenario import scenario_file
 from lrtui.training.task import load
 
@@ -56,6 +56,6 @@ def test_what_cannot_be_seen_is_found_by_a_rehearsal(task):
     events = train(race_of(task))
     assert column(events) == plain(task)
     assert all(map(math.isnan, gains(events)))
-    notes = [event.text for event in events if isinstance(event, Noted)]
+    notes = [event.text for event in events if isinstance(event, LogMessage)]
     assert notes == ["the step gain is not measured: the loss cannot be computed a second time, it gives another value each "
                      "time, and what it depends on cannot be found"]

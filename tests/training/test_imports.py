@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lrtui.core.scenario.spec import CodeRef
-from lrtui.training.task import own_code
+from lrtui.training.task import user_code_files
 
 TASK = '''
 
@@ -155,7 +155,7 @@ def test_files_and_their_helpers_may_have_the_names_of_others_in_other_folders(t
         (tmp_path / side / "parts" / "__init__.py").write_text("")
         (tmp_path / side / "task.py").write_text("import helpers\nclass Row: side = helpers.side\n")
     refs = [CodeRef("file", str(tmp_path / side / "task.py"), "Row") for side in ("left", "right", "left")]
-    made = [own_code(ref) for ref in refs]
+    made = [user_code_files(ref) for ref in refs]
     assert [row.side for row in made] == ["left", "right", "left"]
     assert [sys.modules[row.__module__].__file__ for row in made] == [ref.target for ref in refs]
     assert made[0].__module__ != made[1].__module__

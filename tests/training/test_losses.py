@@ -175,7 +175,7 @@ def test_a_lane_that_goes_on_from_a_snapshot_keeps_its_columns(given):
             told.append(event)
         elif training.step_recorder.step == 4:  # one step before the end of the epoch is told with what follows
             break
-    told += training.step_recorder.seal()
+    told += training.step_recorder.flush()
     again = Training(race, 0, torch.device("cpu"), snapshot=snapshot.decode(snapshot.encode(training.state_dict())))
     told += [event for event in train_lane(again) if event is not None]
     assert column(told, "kl") == column(whole, "kl")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lrtui.core.diagnostics.sampling import Sampling
-from lrtui.core.protocol.events import Evaluated, Measured, Noted
+from lrtui.core.protocol.events import Evaluated, LogMessage, Measured
 from lrtui.core.scenario import scenario_file
 from lrtui.training.reachable import BULKY, LARGE, Reachable
 from lrtui.training.recompute import Recompute
@@ -67,13 +67,13 @@ def test_its_gain_is_measured_with_the_state_that_the_step_had(task):
 def test_where_a_position_cannot_be_put_back_the_gain_is_not_measured_and_the_log_names_it(task):
     events = _without_validation(race_of(task))
     assert all(map(math.isnan, gains(events)))
-    notes = [event.text for event in events if isinstance(event, Noted)]
+    notes = [event.text for event in events if isinstance(event, LogMessage)]
     assert len([note for note in notes if note.startswith("the step gain is not measured")]) == 1
     assert all("task.stream" in note for note in notes)
 
 
 def test_what_a_loss_changes_is_named_once():
-    notes = [event.text for event in train(race_of(tasks.Counter)) if isinstance(event, Noted)]
+    notes = [event.text for event in train(race_of(tasks.Counter)) if isinstance(event, LogMessage)]
     assert sorted(note.partition(":")[0] for note in notes) == [
         "a sample changes task.calls", "the loss changes task.calls", "validation changes task.calls"]
     assert any(note.endswith("snapshots do not hold it") for note in notes)

@@ -3,7 +3,7 @@
 import pytest
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.events import Planned
+from lrtui.core.protocol.events import ScheduleForecast
 from lrtui.core.protocol.launch_protocol import LaunchRequest
 from lrtui.core.scenario import scenario_file
 from lrtui.training.preflight import answer
@@ -103,14 +103,14 @@ def test_a_preview_does_not_run_own_code_and_says_so(schedule):
 
 
 def test_whoever_names_it_may_have_it_run():
-    (shown,) = answer(LaunchRequest("preview", race_with("own_schedules.py:Gentle"), steps_per_epoch=3, own_code=True)).previews
+    (shown,) = answer(LaunchRequest("preview", race_with("own_schedules.py:Gentle"), steps_per_epoch=3, user_code_files=True)).previews
     assert shown.rates == pytest.approx([LR, LR / 2, LR / 4])
     assert shown.steps == [0, 3, 6]
 
 
 def test_the_lane_does_not_run_it_to_plan_ahead():
     events = train(race_with("own_schedules.py:Draws"))
-    assert not any(isinstance(event, Planned) for event in events)
+    assert not any(isinstance(event, ScheduleForecast) for event in events)
 
 
 def test_a_flag_is_relative_to_where_one_is_and_a_file_to_the_scenario(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from torch.utils.data import default_collate
 
 from lrtui import batch_order
 from lrtui.core.errors import TaskError
-from lrtui.core.protocol.events import Noted, Planned
+from lrtui.core.protocol.events import LogMessage, ScheduleForecast
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.training import param_groups
 from lrtui.training.session import Training
@@ -126,7 +126,7 @@ class TestHandsOn:
     def test_what_is_planned_is_what_the_first_group_is_given(self, task, schedule):
         events = train(make_race([{"optimizer": "SGD", "lr": LR, "schedule": schedule}], task=task))
         applied = column(events, "applied_lr")
-        plan = next((event for event in events if isinstance(event, Planned)), None)
+        plan = next((event for event in events if isinstance(event, ScheduleForecast)), None)
         shown = dict(zip(plan.steps, plan.rates, strict=True)) if plan else {0: applied[0]}
         assert {step: applied[step] for step in shown} == shown
         assert len(set(applied)) == len(set(shown.values()))
@@ -140,9 +140,9 @@ class TestHandsOn:
 
 
 def test_one_is_told_of_parameters_that_are_left_out_unless_they_are_frozen():
-    (note,) = (event for event in train(make_race([{}], task="HeadOnly")) if isinstance(event, Noted))
+    (note,) = (event for event in train(make_race([{}], task="HeadOnly")) if isinstance(event, LogMessage))
     assert note.text == "param_groups() leaves out 1.weight, 1.bias: 2 of the model's parameters will not be trained"
-    assert not [event for event in train(make_race([{}], task="Grouped")) if isinstance(event, Noted)]
+    assert not [event for event in train(make_race([{}], task="Grouped")) if isinstance(event, LogMessage)]
 
 
 class Asks:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrtui.core.protocol.events import Planned, Started
+from lrtui.core.protocol.events import ScheduleForecast, Started
 from lrtui.training.preview import EXACT, MOST, preview, thinned
 from lrtui.training.schedules import TrainingLength
 from lrtui.training.session import Training
@@ -26,7 +26,7 @@ def rate_at(shown, step):
 
 
 def planned(events):
-    return [event for event in events if isinstance(event, Planned)]
+    return [event for event in events if isinstance(event, ScheduleForecast)]
 
 
 def test_schedules_by_the_epoch_are_looked_at_by_the_epoch():
@@ -105,7 +105,7 @@ def test_the_momentum_it_will_make_is_told_beside_what_was_asked_for():
 
 def test_the_plan_comes_right_after_the_start_and_is_what_is_applied():
     events = train(make_race([{"optimizer": "SGD", "lr": LR, "schedule": "cosine(warmup_steps=3)"}], task="Plain", epochs=4))
-    assert [type(event) for event in events[:2]] == [Started, Planned]
+    assert [type(event) for event in events[:2]] == [Started, ScheduleForecast]
     (plan,) = planned(events)
     assert plan.total == 12
     assert [rate_at(plan, step) for step in range(12)] == column(events, "applied_lr")

@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from lrtui.client.launcher import Launcher
-from lrtui.client.lr_finder import Finder, plan
+from lrtui.client.lr_finder import LrFinder, plan
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, TakeSnapshot
-from lrtui.core.protocol.events import Alerted, Column, Ended, Joined, Noted, RateChanged, Rewound, Started, Steps
+from lrtui.core.protocol.events import Alerted, Column, Ended, LaneAdded, LogMessage, RateChanged, Rewound, Started, Steps
 from lrtui.core.results.successive_halving import SuccessiveHalving
 from lrtui.core.scenario.scenario_file import load
 from lrtui.core.scenario.spec import Pruning
 from lrtui.store import recorder as recorder_module, snapshots
-from lrtui.store.past import past
+from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
@@ -51,10 +51,10 @@ def deferred(monkeypatch):
 def fork_of(race, folder, step=5, **assignment):
     """Lane B, which begins with a snapshot that A has left."""
     parent, _ = turn_of(race, folder)
-    run_to(parent, step).obey(TakeSnapshot(lane=0))
+    run_to(parent, step).execute(TakeSnapshot(lane=0))
     kept(parent, folder)
-    snapshots.adopt(snapshots.listing(folder, "A")[0], folder, "B", "fork")
-    return turn_of(race, folder, LaneAssignment(1, "cpu", "last", born=step, **assignment))
+    snapshots.link_into(snapshots.listing(folder, "A")[0], folder, "B", "fork")
+    return turn_of(race, folder, LaneAssignment(1, "cpu", "last", forked_at=step, **assignment))
 
 
 class TestTheDialOfALaneThatWasLost:
@@ -69,10 +69,10 @@ class TestTheDialOfALaneThatWasLost:
         race = make_race([LANE, LANE])
         run = create_run(tmp_path, make_race([LANE]))
         writer = Writer(run, "crew")
-        writer.append([row(Joined(lane=1, child=race.lanes[1], parent=0, step=5, rate=0.002))])
-        assert past(run)[1].rate == 0.002
+        writer.append([row(LaneAdded(lane=1, child=race.lanes[1], parent=0, step=5, rate=0.002))])
+        assert lane_summaries(run)[1].rate == 0.002
         writer.append([row(RateChanged(lane=1, step=5, factor=1.0, rate=0.002))])
-        lane = past(run)[1]
+        lane = lane_summaries(run)[1]
         assert lane.rate is None
         assert [(change.step, change.factor) for change in lane.changes] == [(5, 1.0)]  # the snapshot may say another one
         writer.close()
@@ -81,12 +81,12 @@ class TestTheDialOfALaneThatWasLost:
         lane = {"optimizer": "Rprop", "lr": 0.01}
         turn, tape = fork_of(make_race([lane, lane]), tmp_path, rate=0.5)
         finish(turn)
-        assert any("Rprop sizes its own steps" in event.text for event in of_kind(tape, Noted))
+        assert any("Rprop sizes its own steps" in event.text for event in of_kind(tape, LogMessage))
 
     def test_it_says_once_where_the_dial_stood_in_the_end_and_nothing_that_was_before(self, tmp_path):
         race = make_race([LANE])
         turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 5).obey(TakeSnapshot(lane=0))
+        run_to(turn, 5).execute(TakeSnapshot(lane=0))
         kept(turn, tmp_path)
         changes = ((5, 2.0), (5, 3.0), (7, 4.0), (7, 5.0))
         again, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
@@ -96,24 +96,24 @@ class TestTheDialOfALaneThatWasLost:
     def test_whoever_turns_it_then_is_not_overruled_by_what_was_done_before_the_loss(self, tmp_path):
         race = make_race([LANE])
         turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 5).obey(TakeSnapshot(lane=0))
+        run_to(turn, 5).execute(TakeSnapshot(lane=0))
         kept(turn, tmp_path)
         again, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=((8, 2.0),)))
-        run_to(again, 6).obey(SetFactor(lane=0, factor=0.25))
+        run_to(again, 6).execute(SetFactor(lane=0, factor=0.25))
         finish(again)
         assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [(5, 1.0), (6, 0.25)]
 
     def test_the_lower_rate_of_a_rewind_outlasts_the_process(self, tmp_path):
         race = make_race([LANE])
         turn, tape = turn_of(race, tmp_path)
-        run_to(turn, 5).obey(TakeSnapshot(lane=0))
-        run_to(turn, 7).obey(Rewind(lane=0, by=0.5))
+        run_to(turn, 5).execute(TakeSnapshot(lane=0))
+        run_to(turn, 7).execute(Rewind(lane=0, by=0.5))
         run_to(turn, 6)
         run = create_run(tmp_path / "runs", race)
         writer = Writer(run, "crew")
         writer.append([row(event) for event in tape.events])
         writer.close()
-        changes = tuple((change.step, change.factor) for change in past(run)[0].changes)
+        changes = tuple((change.step, change.factor) for change in lane_summaries(run)[0].changes)
         again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
         finish(again)
         assert {event.factor for event in of_kind(more, RateChanged)} == {0.5}
@@ -125,14 +125,14 @@ class TestForks:
         race = make_race([LANE, LANE])
         turn, tape = fork_of(race, tmp_path, rate=0.002)
         run_to(turn, 7)
-        assert turn.obey(Rewind(lane=1, to=0)).startswith("back at step 0")
+        assert turn.execute(Rewind(lane=1, to=0)).startswith("back at step 0")
         run = create_run(tmp_path / "runs", make_race([LANE]))
         writer = Writer(run, "crew")
-        writer.append([row(Joined(lane=1, child=race.lanes[1], parent=0, step=5)), *(row(event) for event in tape.events)])
+        writer.append([row(LaneAdded(lane=1, child=race.lanes[1], parent=0, step=5)), *(row(event) for event in tape.events)])
         writer.close()
-        lane = past(run)[1]
-        assert (lane.born, lane.steps, lane.changes) == (0, 0, ())
-        again, more = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", "recovered", born=lane.born))
+        lane = lane_summaries(run)[1]
+        assert (lane.forked_at, lane.steps, lane.changes) == (0, 0, ())
+        again, more = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", "recovered", forked_at=lane.forked_at))
         finish(again)
         assert column(more.events) == column(train(race, 1))
 
@@ -149,10 +149,10 @@ class TestForks:
         run = create_run(tmp_path, race)
         turn, _ = turn_of(race, run)
         for step in (3, 6):
-            run_to(turn, step).obey(TakeSnapshot(lane=0))
+            run_to(turn, step).execute(TakeSnapshot(lane=0))
         kept(turn, run)
         early, late = snapshots.listing(run, "A")
-        snapshots.adopt(late, run, "B", "fork")  # and there it was killed
+        snapshots.link_into(late, run, "B", "fork")  # and there it was killed
         writer = Writer(run, "crew")
         joining = PendingLane(writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0]))
         assert joining.move(writer, run, race, lambda lane: True) is None
@@ -175,7 +175,7 @@ class TestForks:
         until(lambda: not watcher.reader.supervisor().alive(), "the supervisor to be gone")
         Launcher().resume(run)
         watcher.lanes.append([])
-        watcher.see(lambda watcher: any(lane.steps > lane.born + 5 for lane in watcher.state.lanes[1:]), "the fork to go on")
+        watcher.see(lambda watcher: any(lane.steps > lane.forked_at + 5 for lane in watcher.state.lanes[1:]), "the fork to go on")
         child = watcher.state.lanes[1]
         assert (child.applied_lr, child.status) == (pytest.approx(0.004), "running")
         os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
@@ -191,7 +191,7 @@ class TestWaysBack:
         turn, tape = turn_of(race, tmp_path)
         while not turn.over and turn.steps < 3:
             turn.run(seconds=0.0)
-        turn.obey(command, 1)
+        turn.execute(command, 1)
         assert of_kind(tape, Rewound) or not turn.over
         assert turn.over == bool(of_kind(tape, Ended))
 
@@ -207,7 +207,7 @@ class TestWaysBack:
         race = make_race([LANE], on_nan="rewind", epochs=20)
         turn, tape = turn_of(race, tmp_path)
         for step in (3, 6, 9):
-            run_to(turn, step).obey(TakeSnapshot(lane=0))
+            run_to(turn, step).execute(TakeSnapshot(lane=0))
             kept(turn, tmp_path)
             factor = turn._training.dial.factor
             turn._training.set_factor(1e18)
@@ -219,18 +219,18 @@ class TestWaysBack:
     def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(self, tmp_path):
         race = make_race([LANE], epochs=20)
         turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 2).obey(TakeSnapshot(lane=0))
+        run_to(turn, 2).execute(TakeSnapshot(lane=0))
         turn._snapshots._writer.pin("A", 2)  # an alert of old
-        run_to(turn, 6).obey(TakeSnapshot(lane=0))
+        run_to(turn, 6).execute(TakeSnapshot(lane=0))
         run_to(turn, 9)
         turn._snapshots._writer.pin("A", 8)
-        assert turn.obey(Rewind(lane=0)).startswith("back at step 6")
+        assert turn.execute(Rewind(lane=0)).startswith("back at step 6")
 
     def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(self, tmp_path, monkeypatch):
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
         monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
-        assert turn.obey(Rewind(lane=0, to=0)).startswith(REFUSED)
+        assert turn.execute(Rewind(lane=0, to=0)).startswith(REFUSED)
         assert turn.steps == 3
 
 
@@ -241,11 +241,11 @@ class TestWhatCannotBeKept:
         def broken(state):
             raise RuntimeError("no memory for this")
         monkeypatch.setattr(keeper_module.snapshot, "encode", broken)
-        run_to(turn, 3).obey(TakeSnapshot(lane=0), 7)
+        run_to(turn, 3).execute(TakeSnapshot(lane=0), 7)
         assert turn._snapshots._writer.settle(60.0)
         assert tape.results[7].startswith(REFUSED)
         monkeypatch.undo()
-        turn.obey(TakeSnapshot(lane=0), 8)
+        turn.execute(TakeSnapshot(lane=0), 8)
         assert kept(turn, tmp_path) == [(3, "fork")]
 
     def test_a_lane_of_which_no_copy_can_be_made_goes_on_without(self, tmp_path, monkeypatch):
@@ -255,11 +255,11 @@ class TestWhatCannotBeKept:
         def broken(training):
             raise RuntimeError("no memory for this")
         monkeypatch.setattr(Training, "state_dict", broken)
-        run_to(turn, 3).obey(Pause(lane=0))
+        run_to(turn, 3).execute(Pause(lane=0))
         turn.paused = False
         finish(turn)
         assert column(tape.events) == column(train(race))
-        assert any("no memory for this" in event.text for event in of_kind(tape, Noted))
+        assert any("no memory for this" in event.text for event in of_kind(tape, LogMessage))
 
 
 def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp_path, monkeypatch):
@@ -268,13 +268,13 @@ def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp
     writer = Writer(run, "viewer")
     number = writer.send(ScaleRate(lane=0, by=2.0))
     recorder = Recorder(run, "trainer 0", {0})
-    until(recorder.take, "the command")
+    until(recorder.commands, "the command")
     reader = Reader(run)
-    with recorder.together():
+    with recorder.atomic():
         recorder.put(RateChanged(lane=0, step=5, factor=2.0, rate=1.0))
         assert not recorder.wait_flushed(0.2)
         assert reader.poll() == []
-        recorder.done(number, "rate 1")
+        recorder.acknowledge(number, "rate 1")
     until(lambda: reader.results([number]), "the answer")
     assert [type(event) for event in reader.poll()] == [RateChanged]
     assert recorder.close()
@@ -353,7 +353,7 @@ class TestTheSupervisor:
         assert not supervisor._hear()
         assert supervisor._hear()
         assert [lane.name for lane in supervisor.race.lanes[3:]] == ["one", "two"]
-        assert [one.lane.name for one in past(supervisor._writer.run)[3:]] == ["one", "two"]
+        assert [one.lane.name for one in lane_summaries(supervisor._writer.run)[3:]] == ["one", "two"]
         assert len(supervisor.sent) == 2
 
     def test_a_way_back_that_kills_each_trainer_is_refused_in_the_end(self, supervisor):
@@ -377,7 +377,7 @@ class TestTheSupervisor:
     def test_the_alerts_of_the_supervisor_before_it_are_not_announced_again(self, supervisor):
         self.say(supervisor, Alerted(lane=0, step=1, kind="nan", text="old"))
         alert_hook = AlertHook("exit 0", supervisor.race, supervisor._writer)
-        alert_hook.pass_over()
+        alert_hook.skip_existing()
         alert_hook.look()
         assert not alert_hook.busy
 
@@ -409,7 +409,7 @@ class TestASweepWhoseProcessWasLost:
         return Steps(lane=0, first=first, count=len(losses), columns=columns)
 
     def test_has_each_point_once(self, tmp_path):
-        one, other = (Finder(plan(load("linear")), tmp_path) for _ in range(2))
+        one, other = (LrFinder(plan(load("linear")), tmp_path) for _ in range(2))
         one._take([self.swept(0, [3.0, 2.0, 1.0, 9.0]), Rewound(lane=0, step=2, why="recovered"), self.swept(2, [1.0, 0.5])])
         other._take([self.swept(0, [3.0, 2.0, 1.0, 0.5])])
         assert (one.rates, one.losses, one.smooth) == (other.rates, other.losses, other.smooth)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lrtui.core.errors import LrtuiError, SnapshotDamaged, SnapshotUnfit
-from lrtui.core.protocol.events import Alerted, Planned, Sampled, Started, Steps
+from lrtui.core.protocol.events import Alerted, Sampled, ScheduleForecast, Started, Steps
 from lrtui.core.scenario import catalogue
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.training import snapshot
@@ -35,7 +35,7 @@ def exact_race(lane, **keys):
 def of_each_kind(found):
     """Breaks within an epoch, at its last step, within its validation, in the next epoch, and the last one of all."""
     within = next(moment for moment in found if moment.step == 2)
-    at_end = next(moment for moment in found if moment.sealed < moment.step)
+    at_end = next(moment for moment in found if moment.flushed_steps < moment.step)
     validating = [moment for moment in found if moment.validating][:2]
     return [within, at_end, *validating[1:], found[found.index(at_end) + 4], found[-1]]
 
@@ -111,7 +111,7 @@ class TestTheSameBitForBit:
             for event in train_lane(training):
                 seen += event is None
                 if seen == 3:  # beyond a validation, which begins anew each time
-                    moment = told.extend(training.step_recorder.seal()) or training
+                    moment = told.extend(training.step_recorder.flush()) or training
                     state = snapshot.decode(snapshot.encode(training.state_dict()))
                     break
                 told += [event] if event is not None else []
@@ -138,13 +138,13 @@ class TestWhatIsTold:
         first, second, third = [event for event in train_lane(training) if event is not None][:3]
         assert isinstance(first, Started)
         assert first.first == 2
-        assert isinstance(second, Planned)
+        assert isinstance(second, ScheduleForecast)
         assert not isinstance(third, Sampled)
 
     def test_a_step_whose_next_rate_is_not_known_yet_is_told_later(self):
         race = exact_race({"schedule": {"name": "StepLR", "step_size": 1}})
         moment = next(moment for moment in breaks(race) if moment.step == 4)
-        assert moment.sealed == 3
+        assert moment.flushed_steps == 3
         _, events = resumed(race, moment)
         block = events[len(moment.told):]
         assert next(event for event in block if isinstance(event, Started)).first == 3
@@ -167,7 +167,7 @@ class TestTheBytes:
         loop = train_lane(training)
         while training.step_recorder.step < steps:
             next(loop)
-        training.step_recorder.seal()
+        training.step_recorder.flush()
         return training.state_dict(), loop
 
     def test_a_capture_is_a_copy_of_its_moment(self):
@@ -245,7 +245,7 @@ class TestWhatCannotBeKept:
         loop = train_lane(training)
         while training.step_recorder.step < 2:
             next(loop)
-        training.step_recorder.seal()
+        training.step_recorder.flush()
         with pytest.raises(LrtuiError, match=message):
             training.state_dict()
         assert list(loop)[-1].reason == "finished"  # and goes on as if nobody had asked
@@ -266,12 +266,12 @@ class TestForks:
 
     def test_an_unchanged_fork_is_its_parent_continued(self):
         moment, _, _, events, _, parent = self.fork({"optimizer": "SGD", "momentum": 0.9})
-        assert column(events) == column(parent)[moment.sealed:]
+        assert column(events) == column(parent)[moment.flushed_steps:]
         assert {event.lane for event in events} == {1}
 
     def test_another_option_holds_from_the_fork_on(self):
         moment, training, _, events, _, parent = self.fork({"optimizer": "SGD", "momentum": 0.5})
-        losses = column(parent)[moment.sealed:]
+        losses = column(parent)[moment.flushed_steps:]
         assert training.optimizer.param_groups[0]["momentum"] == 0.5
         assert column(events)[0] == losses[0]
         assert column(events)[1:] != losses[1:]
@@ -285,24 +285,24 @@ class TestForks:
     def test_another_schedule_is_as_far_on_as_if_it_had_been_so_from_the_start(self, schedule):
         for at in (4, 9, 10):  # within an epoch, at its last step, within its validation
             moment, _, _, events, like_it, _ = self.fork({"optimizer": "SGD", "momentum": 0.9, "schedule": schedule}, at=at)
-            assert column(events, "applied_lr")[moment.step - moment.sealed:] == column(like_it, "applied_lr")[moment.step:]
-            assert column(events, "next_lr") == column(like_it, "next_lr")[moment.sealed:]
+            assert column(events, "applied_lr")[moment.step - moment.flushed_steps:] == column(like_it, "applied_lr")[moment.step:]
+            assert column(events, "next_lr") == column(like_it, "next_lr")[moment.flushed_steps:]
 
     def test_another_initial_rate_too(self):
         child = {"optimizer": "SGD", "momentum": 0.9, "lr": 0.01, "schedule": "cosine"}
         moment, _, _, events, like_it, _ = self.fork(child, {**child, "lr": 0.05})
-        assert column(events, "applied_lr")[moment.step - moment.sealed:] == column(like_it, "applied_lr")[moment.step:]
+        assert column(events, "applied_lr")[moment.step - moment.flushed_steps:] == column(like_it, "applied_lr")[moment.step:]
 
     def test_another_option_under_a_schedule_that_moves_the_momentum(self):
         parent = {"optimizer": "Adam", "schedule": "OneCycleLR"}
         moment, _, _, events, like_it, _ = self.fork({**parent, "betas": [0.9, 0.95]}, parent)
-        assert column(events, "applied_lr") == column(like_it, "applied_lr")[moment.sealed:]
+        assert column(events, "applied_lr") == column(like_it, "applied_lr")[moment.flushed_steps:]
 
     def test_a_schedule_that_looks_at_the_loss_keeps_what_it_has_seen(self):
         schedule = {"name": "ReduceLROnPlateau", "mode": "max", "patience": 0, "factor": 0.5}
         moment, *_, events, _, parent = self.fork({"optimizer": "SGD", "weight_decay": 0.1, "schedule": schedule},
                                                   {"optimizer": "SGD", "schedule": schedule}, at=-1)
-        assert column(events, "applied_lr") == column(parent, "applied_lr")[moment.sealed:]
+        assert column(events, "applied_lr") == column(parent, "applied_lr")[moment.flushed_steps:]
         assert column(events, "applied_lr")[-1] < 0.05
 
     @pytest.mark.parametrize("optimizer", ["Adam", "Muon", "LBFGS", "Rprop"])
@@ -311,7 +311,7 @@ class TestForks:
         known = snapshot.decode(moment.payload)["model"]
         assert all(torch.equal(started[name], value) for name, value in known.items())
         assert events[-1].reason == "finished"
-        assert len(column(events)) == 12 - moment.sealed
+        assert len(column(events)) == 12 - moment.flushed_steps
 
     def test_its_gauge_measures_although_the_parent_had_none(self):
         race = make_race([{"optimizer": "LBFGS", "lr": 0.1}, {"optimizer": "SGD", "lr": 0.1}])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lrtui.core.protocol.events import Ended, Evaluated, Noted, Started
+from lrtui.core.protocol.events import Ended, Evaluated, LogMessage, Started
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
 
@@ -72,15 +72,15 @@ def test_a_budget_in_epochs_needs_a_length():
 
 def test_a_schedule_by_epochs_is_named_where_nobody_knows_how_long_one_is():
     _, events = trained("Bare", {"schedule": HALVES}, steps=5)
-    (note,) = [event for event in events if isinstance(event, Noted)]
+    (note,) = [event for event in events if isinstance(event, LogMessage)]
     assert (note.lane, note.text) == (0, "StepLR(step_size=1, gamma=0.5) steps at the end of each pass over the training data, "
                                          'whose length is not known: interval = "batch" counts steps')
-    assert not [event for event in trained("Sized", {"schedule": HALVES}, steps=5)[1] if isinstance(event, Noted)]
+    assert not [event for event in trained("Sized", {"schedule": HALVES}, steps=5)[1] if isinstance(event, LogMessage)]
 
 
 def test_a_length_that_is_wrong_is_noted_once_and_what_comes_is_trained_on():
     _, events = trained("Bucketed", epochs=3)
-    assert [event.text for event in events if isinstance(event, Noted)][1:] == [  # the first one is about batch_size
+    assert [event.text for event in events if isinstance(event, LogMessage)][1:] == [  # the first one is about batch_size
         "the training data said that an epoch has 5 batches, and gave 6: the steps of the budget are counted by what it said"]
     assert len(column(events)) == 18
 

@@ -15,11 +15,11 @@ from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.protocol.commands import Pause, Resume
-from lrtui.core.protocol.events import Alerted, Ended, Noted, Started
+from lrtui.core.protocol.events import Alerted, Ended, LogMessage, Started
 from lrtui.core.results.race_result import result
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.reader import Reader
-from lrtui.store.rundir import DATABASE, SUPERVISOR_LOG, Absence
+from lrtui.store.run_dir import DATABASE, SUPERVISOR_LOG, Absence
 from lrtui.store.writer import Writer
 
 from ..waiting import deleted, until  # noqa: TID252  # beside the folders that share it; there is no package to name
@@ -74,7 +74,7 @@ class Watcher:
         return self.see(lambda watcher: watcher.state.over, "the end of the race")
 
     def notes(self):
-        return [event.text for lane in self.lanes for event in lane if isinstance(event, Noted)]
+        return [event.text for lane in self.lanes for event in lane if isinstance(event, LogMessage)]
 
     def ends(self):
         return [lane.status for lane in self.state.lanes]
@@ -190,11 +190,11 @@ def test_an_option_that_depends_on_the_length_of_ones_own_task_is_not_refused_be
 def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends(tmp_path):
     lane = {"optimizer": "SGD", "lr": 0.01, "schedule": "CosineAnnealingLR(T_max=2)"}
     watcher = Watcher(start(make_race([CALM, lane], epochs=4), tmp_path)).see_the_end()
-    notes = [event for event in watcher.lanes[1] if isinstance(event, Noted)]
+    notes = [event for event in watcher.lanes[1] if isinstance(event, LogMessage)]
     assert [note.text for note in notes] == [
         'CosineAnnealingLR is at its lowest, 0, after 2 of 4 epochs and climbs again: the last epoch has 0.005; '
         'T_max = "auto" ends at the lowest.']
-    assert not any(isinstance(event, Noted) for event in watcher.lanes[0])
+    assert not any(isinstance(event, LogMessage) for event in watcher.lanes[0])
     assert watcher.state.lanes[1].plan.rates == pytest.approx([0.01, 0.005, 0.0, 0.005])
     assert any("climbs again" in text for _, lane, text in watcher.state.log if lane == 1)
 

@@ -154,9 +154,9 @@ def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading, tm
         for _ in range(after + offset if not offset else 1):
             turns[0].run(seconds=0.0)
         if not turns[0].over:
-            assert turns[0].obey(Pause(lane=0)) == "paused"
+            assert turns[0].execute(Pause(lane=0)) == "paused"
             turns[1].run(seconds=0.0)
-            assert turns[0].obey(Resume(lane=0)) == "running"
+            assert turns[0].execute(Resume(lane=0)) == "running"
     take_shortest_turns(turns)
     assert numbers(tape.of(0)) == numbers(train(race, 0, deferred=reading))
     assert numbers(tape.of(1)) == numbers(train(race, 1, deferred=reading))
@@ -168,14 +168,14 @@ def test_a_paused_lane_does_not_train_while_the_others_do(tmp_path):
     turns = turns_of(race, tape, tmp_path)
     for _ in range(5):
         turns[0].run(seconds=0.0)
-    turns[0].obey(Pause(lane=0))
+    turns[0].execute(Pause(lane=0))
     steps = turns[0].steps
     take_shortest_turns(turns)
     assert turns[1].over
     assert not turns[0].over
     assert turns[0].steps == steps
     assert [event.status for event in tape.of(0) if isinstance(event, StatusChanged)] == ["paused"]
-    turns[0].obey(Resume(lane=0))
+    turns[0].execute(Resume(lane=0))
     take_shortest_turns(turns)
     assert numbers(tape.of(0)) == numbers(train(race, 0))
 
@@ -185,7 +185,7 @@ def test_a_pause_tells_all_steps_done_by_then(tmp_path):
     turn = turns_of(race, tape, tmp_path)[0]
     while turn.steps < 2:
         turn.run(seconds=0.0)
-    turn.obey(Pause(lane=0))
+    turn.execute(Pause(lane=0))
     said = tape.events[-1]
     assert isinstance(said, StatusChanged)
     assert said.step == seen_whole(tape.events) == turn.steps == 2
@@ -194,11 +194,11 @@ def test_a_pause_tells_all_steps_done_by_then(tmp_path):
 def test_commands_that_come_too_late_or_twice_say_so(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
     turn = turns_of(race, tape, tmp_path)[0]
-    assert turn.obey(Resume(lane=0)) == "not paused"
-    assert turn.obey(Pause(lane=0)) == "paused"
-    assert turn.obey(Pause(lane=0)) == "already paused"
-    assert turn.obey(Stop(lane=0)) == "stopped"
-    assert turn.obey(Stop(lane=0)) == "refused: the lane has ended"
+    assert turn.execute(Resume(lane=0)) == "not paused"
+    assert turn.execute(Pause(lane=0)) == "paused"
+    assert turn.execute(Pause(lane=0)) == "already paused"
+    assert turn.execute(Stop(lane=0)) == "stopped"
+    assert turn.execute(Stop(lane=0)) == "refused: the lane has ended"
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["stopped"]
 
 
@@ -209,7 +209,7 @@ def test_stop_keeps_every_step_that_was_done(after, tmp_path):
     turn = turns_of(race, tape, tmp_path)[0]
     for _ in range(after):
         turn.run(seconds=0.0)
-    assert turn.obey(Stop(lane=0)) == "stopped"
+    assert turn.execute(Stop(lane=0)) == "stopped"
     assert isinstance(tape.events[-1], Ended)
     assert tape.events[-1].reason == "stopped"
     assert tape.events[-1].step == seen_whole(tape.events)
@@ -224,9 +224,9 @@ def test_a_lane_that_exploded_unseen_ends_as_nan_whatever_is_said_to_it(command,
     turn = turns_of(race, tape, tmp_path)[0]
     while turn.steps < 8 and not turn.over:
         turn.run(seconds=0.0)
-    turn.obey(command(lane=0))
+    turn.execute(command(lane=0))
     if not turn.over:
-        turn.obey(Resume(lane=0))
+        turn.execute(Resume(lane=0))
         take_shortest_turns([turn])
     expected = train(race)
     assert numbers(tape.events)[0][0][:-1] == numbers(expected)[0][0][:-1]

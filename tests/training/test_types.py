@@ -93,7 +93,7 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(name):
             steps += 1
             if steps == 4:
                 break
-    before += [loss for event in training.step_recorder.seal() if isinstance(event, Steps)
+    before += [loss for event in training.step_recorder.flush() if isinstance(event, Steps)
                for loss in event.values("loss").tolist()]
     state = snapshot.decode(snapshot.encode(training.state_dict()))
     again = Training(race, 0, CPU, snapshot=state)

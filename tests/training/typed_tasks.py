@@ -82,7 +82,7 @@ class HalfWeights(Base):
         return nn.functional.mse_loss(model(batch[0].to(torch.bfloat16)).float(), batch[1])
 
 
-class Doubles(Base):
+class Float64Array(Base):
     """float64 weights and loss."""
 
     def model(self):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lrtui.core.protocol.events import Spiked
+from lrtui.core.protocol.events import LossSpiked
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render.canvas import Canvas
 
@@ -17,7 +17,7 @@ def signs(tmp_path, clock, *kinds: str) -> str:
     with Viewer(run.parent, run, (100, 40)) as viewer:
         viewer.look(3)
         viewer.press("o")
-        return "\n".join(viewer.lines[2:viewer.screen._layout.stage.bottom])
+        return "\n".join(viewer.lines[2:viewer.screen._layout.panel.bottom])
 
 
 def test_a_lane_that_diverged_has_its_mark_in_the_overlay(tmp_path, clock):
@@ -35,6 +35,6 @@ def test_a_spike_has_its_mark_in_the_lanes_own_pane():
     for event in story(0, "steady", STEPS, over=False):
         apply(state, event)
     before = "\n".join(drawn(state, 0, Canvas(72, 22)))
-    apply(state, Spiked(lane=0, steps=[STEPS // 2]))
+    apply(state, LossSpiked(lane=0, steps=[STEPS // 2]))
     after = "\n".join(drawn(state, 0, Canvas(72, 22)))
     assert ("^" in before, after.count("^")) == (False, 1)

@@ -13,7 +13,7 @@ from textual.app import App
 from lrtui.terminal import settings
 from lrtui.terminal.palette import THEMES
 from lrtui.terminal.settings import Settings
-from lrtui.tui import keys, viewstate
+from lrtui.tui import keys, view_state
 from lrtui.tui.render.glyphs import CONSOLE
 from lrtui.tui.tiers import Look
 from lrtui.tui.view import RaceView
@@ -43,11 +43,11 @@ def segments(viewer: Viewer) -> Iterator[Segment]:
 def screens(viewer: Viewer) -> Iterator[str]:
     """Goes through all that there is to see of a race."""
     viewer.look(30)
-    for stage in STAGES:
-        viewer.screen.view.stage = stage  # type: ignore[attr-defined]
+    for panel in STAGES:
+        viewer.screen.view.panel = panel  # type: ignore[attr-defined]
         viewer.screen.redraw()  # type: ignore[attr-defined]
         viewer.settle()
-        yield stage
+        yield panel
     for key in ("question_mark", "f", "x", "q", "i", "ctrl+p"):
         viewer.press(key)
         yield key
@@ -88,9 +88,9 @@ def test_without_colours_there_is_no_colour_and_what_stands_out_still_does(run: 
 def test_the_picker_too(tmp_path: Path, look: Look) -> None:
     with Viewer(tmp_path, look=look) as viewer:
         viewer.until(lambda: "lr-dial" in viewer.text, "the list")
-        chosen = next(one for one in segments(viewer) if "lr-dial" in one.text)
-        assert chosen.style is not None
-        assert chosen.style.reverse or (chosen.style.bgcolor is not None and not chosen.style.bgcolor.is_default)
+        selected = next(one for one in segments(viewer) if "lr-dial" in one.text)
+        assert selected.style is not None
+        assert selected.style.reverse or (selected.style.bgcolor is not None and not selected.style.bgcolor.is_default)
         for key in ("down", "question_mark", "escape"):
             viewer.press(key)
             found = list(segments(viewer))
@@ -152,7 +152,7 @@ class TestOwnKeys:
             viewer.press("f5")
             assert [type(command).__name__ for command in commands(live)] == ["Pause"]
             viewer.press("question_mark")
-            assert type(viewer.screen).__name__ == "Form"
+            assert type(viewer.screen).__name__ == "FormDialog"
             viewer.press("escape", "f6")
             assert type(viewer.screen).__name__ == "Help"
 
@@ -192,25 +192,25 @@ class TestTheView:
             viewer.press("o", "y")
             viewer.press("q", "l")
         with Viewer(live.parent, live) as viewer:
-            assert viewer.screen.view.stage == "overlay"  # type: ignore[attr-defined]
-            assert not viewer.screen.view.log  # type: ignore[attr-defined]
+            assert viewer.screen.view.panel == "overlay"  # type: ignore[attr-defined]
+            assert not viewer.screen.view.y_log  # type: ignore[attr-defined]
             assert viewer.toasts == []
 
     def test_a_quantity_that_this_race_has_not_breaks_nothing(self, live: Path) -> None:
         view = RaceView()
         view.quantity, view.x_kind = "accuracy", "wall"
-        viewstate.keep(view, "fake")
+        view_state.keep(view, "fake")
         with Viewer(live.parent, live) as viewer:
             viewer.look(10)
-            for stage in STAGES:
-                viewer.screen.view.stage = stage  # type: ignore[attr-defined]
+            for panel in STAGES:
+                viewer.screen.view.panel = panel  # type: ignore[attr-defined]
                 viewer.do(viewer.screen.redraw)  # type: ignore[attr-defined]
             viewer.press("escape", "m")
             assert viewer.screen.view.quantity != "accuracy"  # type: ignore[attr-defined]
 
     def test_a_broken_file_is_said_once(self, live: Path) -> None:
-        viewstate.path().parent.mkdir(parents=True)
-        viewstate.path().write_text("{")
+        view_state.path().parent.mkdir(parents=True)
+        view_state.path().write_text("{")
         with Viewer(live.parent, live) as viewer:
             assert len(viewer.toasts) == 1
             assert "axes and layout begin as usual" in viewer.toasts[0]

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from lrtui.tui.rects import Rect
 from lrtui.tui.render.canvas import SPACE, Canvas
-from lrtui.tui.view import CHARTS
+from lrtui.tui.view import CHART_PANELS
 
 from .fake_run import KINDS, block, make_run, say
 from .viewer import Viewer, hold_the_time
@@ -38,12 +38,12 @@ def viewers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, View
         yield found
 
 
-def draw(viewer: Viewer, width: int, height: int, stage: str, chosen: int) -> tuple[Canvas, object]:
+def draw(viewer: Viewer, width: int, height: int, panel: str, selected: int) -> tuple[Canvas, object]:
     """The race screen of a viewer drawn anew for a size; its canvas and its layout."""
     screen = viewer.screen
     canvas = Canvas(width, height)
     screen._frame = SimpleNamespace(size=(width, height), canvas=canvas, commit=lambda: None)  # type: ignore[attr-defined]
-    screen.view.stage, screen.view.chosen = stage, chosen  # type: ignore[attr-defined]
+    screen.view.panel, screen.view.selected = panel, selected  # type: ignore[attr-defined]
     viewer.do(screen.redraw)  # type: ignore[attr-defined]
     return canvas, screen._layout  # type: ignore[attr-defined]
 
@@ -64,12 +64,12 @@ def inked(canvas: Canvas, rect: Rect) -> np.ndarray:
 @example(300, 90, 64, "panes", None)
 @settings(max_examples=500, deadline=None)
 def test_every_part_of_the_screen_has_something_to_say(viewers: dict[int, Viewer], width: int, height: int, lanes: int,
-                                                       stage: str, data: st.DataObject | None) -> None:
-    chosen = 0 if data is None else data.draw(st.integers(0, lanes - 1))
-    canvas, layout = draw(viewers[lanes], width, height, stage, chosen)
-    for name in ("header", "stage", "standings", "machine", "footer"):
+                                                       panel: str, data: st.DataObject | None) -> None:
+    selected = 0 if data is None else data.draw(st.integers(0, lanes - 1))
+    canvas, layout = draw(viewers[lanes], width, height, panel, selected)
+    for name in ("header", "panel", "standings", "machine", "footer"):
         assert inked(canvas, getattr(layout, name)).any(), f"nothing in the {name}"
-    if stage in ("panes", "enlarged"):
+    if panel in ("panes", "enlarged"):
         for index, rect in layout.panes.items():  # type: ignore[attr-defined]
             lane = viewers[lanes].screen.state.lanes[index]  # type: ignore[attr-defined]
             text = row(canvas, rect, 0)
@@ -99,13 +99,13 @@ def test_what_is_too_small_only_asks_for_more_room(viewers: dict[int, Viewer], w
 
 
 @pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize("stage", ["panes", "overlay", "filmstrip"])
-def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_would(tmp_path: Path, stage: str) -> None:
+@pytest.mark.parametrize("panel", ["panes", "overlay", "filmstrip"])
+def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_would(tmp_path: Path, panel: str) -> None:
     run = make_run(tmp_path, ("steady", "diverges", "paints"), done=60, live=True)
     sizes = [(80, 24), (59, 24), (200, 50), (60, 16), (10, 2), (1, 1), (120, 16), (119, 30), (100, 30)]
     with Viewer(tmp_path, run) as viewer:
         viewer.look(3)
-        viewer.do(lambda: viewer.screen.show(stage) if stage != "panes" else None)  # type: ignore[attr-defined]
+        viewer.do(lambda: viewer.screen.show(panel) if panel != "panes" else None)  # type: ignore[attr-defined]
         for step, size in enumerate(sizes):
             say(run, *[block(lane, kind, 60 + step, 61 + step) for lane, kind in enumerate(("steady", "diverges", "paints"))])
             viewer.do(viewer.screen.tick)  # type: ignore[attr-defined]
@@ -116,8 +116,8 @@ def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_w
         lived_through = viewer.lines
         assert all(len(line) >= 1 for line in lived_through)
     with Viewer(tmp_path, run) as viewer:
-        if stage not in CHARTS:
-            viewer.do(lambda: viewer.screen.show(stage))  # type: ignore[attr-defined]  # no race begins there
+        if panel not in CHART_PANELS:
+            viewer.do(lambda: viewer.screen.show(panel))  # type: ignore[attr-defined]  # no race begins there
         viewer.look(25)  # new pictures are looked for every now and then
-        assert viewer.screen.view.stage == stage  # type: ignore[attr-defined]
+        assert viewer.screen.view.panel == panel  # type: ignore[attr-defined]
         assert [line.rstrip() for line in viewer.lines] == [line.rstrip() for line in lived_through]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lrtui.core.diagnostics.verdicts import verdict
-from lrtui.core.protocol.events import Alerted, Column, Ended, Judged, Measured
+from lrtui.core.protocol.events import Alerted, Column, Ended, FindingsUpdated, Measured
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.protocol.thresholds import COLD, HOT
 from lrtui.core.state.race_state import RaceState, apply
@@ -29,8 +29,8 @@ def measured(lane: int = 0, steps: tuple[int, ...] = (0, 1), **changes: float) -
     return Measured(lane=lane, at=1.0, steps=list(steps), columns=columns, spent=0.05)
 
 
-def judged(found: Findings, lane: int = 0) -> Judged:
-    return Judged(lane=lane, at=1.0, step=60, findings=found)
+def judged(found: Findings, lane: int = 0) -> FindingsUpdated:
+    return FindingsUpdated(lane=lane, at=1.0, step=60, findings=found)
 
 
 def drawn(state: RaceState, width: int = 79, height: int = 7) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from lrtui.client.lr_finder import plan
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.errors import LaunchError
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.protocol.launch_protocol import Preview
@@ -242,7 +242,7 @@ def test_any_losses_can_be_drawn(losses, width, height, log):
     smooth = smoothed(np.array(losses)).tolist()
     sweep = drawing.Sweep(1e-7, 10.0, rates, losses, smooth, found, True)
     low, high = bounds(losses, smooth)
-    limits = Limits.around(low, high, log and low > 0)
+    limits = AxisLimits.around(low, high, log and low > 0)
     canvas = Canvas(width, height)
     drawing.curve(canvas, sweep, limits)
     drawing.marks(canvas, sweep)

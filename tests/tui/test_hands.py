@@ -11,10 +11,10 @@ import pytest
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, SetRate, Stop
-from lrtui.core.protocol.events import Joined, RateChanged, Rewound, Snapshotted, Started, StatusChanged
+from lrtui.core.protocol.events import LaneAdded, RateChanged, Rewound, Snapshotted, Started, StatusChanged
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.writer import Writer
-from lrtui.tui.screens.dialogs import Form, Question
+from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
 from lrtui.tui.screens.hands import undone
 from lrtui.tui.screens.race import RaceScreen
 
@@ -61,16 +61,16 @@ class TestTheDial:
     @pytest.mark.parametrize("sign", ["+", "-", ">", "<", "="])
     def test_the_signs_themselves_are_what_a_keyboard_sends(self, viewer, live, sign):
         viewer.press(sign)
-        assert len(commands(live)) == 1 or isinstance(viewer.screen, Form)
+        assert len(commands(live)) == 1 or isinstance(viewer.screen, FormDialog)
 
     def test_0_goes_back_to_the_schedule_and_chooses_no_lane(self, viewer, live):
         viewer.press("3", "0")
         assert commands(live) == [SetFactor(lane=2, factor=1.0)]
-        assert viewer.screen.view.chosen == 2
+        assert viewer.screen.view.selected == 2
 
     def test_a_rate_can_be_typed_over_the_next_one(self, viewer, live):
         viewer.press("equals_sign")
-        assert isinstance(viewer.screen, Form)
+        assert isinstance(viewer.screen, FormDialog)
         shown = viewer.screen.query_one("#field-rate").value
         assert float(shown) == pytest.approx(0.1 * 0.99 ** 60, rel=1e-5)
         type_in(viewer, "rate", "3e-4")
@@ -83,7 +83,7 @@ class TestTheDial:
         viewer.press("equals_sign")
         type_in(viewer, "rate", text)
         viewer.press("enter")
-        assert isinstance(viewer.screen, Form)
+        assert isinstance(viewer.screen, FormDialog)
         assert "expected a finite number above 0" in viewer.text or "is not a number" in viewer.text
         viewer.press("escape")
         assert commands(live) == []
@@ -210,23 +210,23 @@ class TestForms:
     def test_the_fork_is_chosen_when_it_joins_and_nobody_elses_is(self, viewer, live):
         viewer.press("2", "f", "enter")
         (sent,) = commands(live)
-        say(live, Joined(lane=3, at=at(60), child=sent.child, parent=1, step=60))
+        say(live, LaneAdded(lane=3, at=at(60), child=sent.child, parent=1, step=60))
         viewer.look()
-        assert viewer.screen.view.chosen == 3
+        assert viewer.screen.view.selected == 3
         viewer.press("1")
         other = msgspec.structs.replace(sent.child, letter="E", name="other")
-        say(live, Joined(lane=4, at=at(61), child=other, parent=1, step=60))
+        say(live, LaneAdded(lane=4, at=at(61), child=other, parent=1, step=60))
         viewer.look()
-        assert viewer.screen.view.chosen == 0
+        assert viewer.screen.view.selected == 0
 
     def test_a_fork_that_was_refused_does_not_choose_the_next_one(self, viewer, live):
         viewer.press("2", "f", "enter")
         (sent,) = commands(live)
         answer(live, REFUSED + "no")
         viewer.look()
-        say(live, Joined(lane=3, at=at(60), child=sent.child, parent=1, step=60))
+        say(live, LaneAdded(lane=3, at=at(60), child=sent.child, parent=1, step=60))
         viewer.look()
-        assert viewer.screen.view.chosen == 1
+        assert viewer.screen.view.selected == 1
 
     def test_f_forks_with_another_rate(self, viewer, live):
         viewer.press("f")
@@ -263,7 +263,7 @@ class TestForms:
     @pytest.mark.parametrize(("pressed", "expected"), [("y", [Rewind(lane=0, to=0)]), ("n", []), ("escape", [])])
     def test_capital_r_asks_before_it_restarts(self, viewer, live, pressed, expected):
         viewer.press("R")
-        assert isinstance(viewer.screen, Question)
+        assert isinstance(viewer.screen, ChoiceDialog)
         viewer.press(pressed)
         assert commands(live) == expected
 
@@ -318,7 +318,7 @@ class TestForms:
     @pytest.mark.parametrize("key", ["equals_sign", "f", "r", "C", "e", "a"])
     def test_escape_leaves_a_form_and_nothing_is_sent(self, viewer, live, key):
         viewer.press(key)
-        assert isinstance(viewer.screen, Form)
+        assert isinstance(viewer.screen, FormDialog)
         viewer.press("escape")
         assert isinstance(viewer.screen, RaceScreen)
         assert commands(live) == []
@@ -389,7 +389,7 @@ class TestARaceWithoutItsSupervisor:
     @pytest.fixture(autouse=True)
     def supervisor(self, monkeypatch: pytest.MonkeyPatch):
         Revived.started, Revived.fails = [], ""
-        monkeypatch.setattr("lrtui.tui.screens.handkeys.Launcher", Revived)
+        monkeypatch.setattr("lrtui.tui.screens.lane_actions.Launcher", Revived)
 
     @pytest.fixture
     def alone(self, tmp_path: Path) -> Path:
@@ -461,13 +461,13 @@ class TestWhatIsDrawn:
 
     def test_a_fork_has_a_pane_of_its_own_and_a_sign_where_it_left(self, viewer, live):
         child = msgspec.structs.replace(make_race().lanes[0], letter="D", name="steady fork")
-        say(live, Joined(lane=3, at=at(60), child=child, parent=0, step=40), block(3, "steady", 40, 60))
+        say(live, LaneAdded(lane=3, at=at(60), child=child, parent=0, step=40), block(3, "steady", 40, 60))
         viewer.look()
         assert "D steady fork" in viewer.text
         assert "from A@40" in viewer.text
         assert any("Y" in line for line in viewer.lines[4:20])
         viewer.press("4")
-        assert viewer.screen.view.chosen == 3
+        assert viewer.screen.view.selected == 3
 
     def test_what_was_abandoned_stays_faint_behind_the_curve(self, viewer, live):
         viewer.press("2", "enter")

@@ -29,10 +29,10 @@ def covered(width: int, height: int, rects: list[Rect]) -> np.ndarray:
 @given(WIDTHS, HEIGHTS, LANES, st.data())
 @settings(max_examples=500, deadline=None)
 def test_the_parts_cover_the_screen_exactly_once(width: int, height: int, lanes: int, data: st.DataObject) -> None:
-    chosen = data.draw(st.integers(0, lanes - 1))
-    big = data.draw(st.sampled_from([None, chosen]))
+    selected = data.draw(st.integers(0, lanes - 1))
+    big = data.draw(st.sampled_from([None, selected]))
     gpus = data.draw(st.integers(0, 16))
-    layout = arrange(width, height, range(lanes), big, chosen, gpus)
+    layout = arrange(width, height, range(lanes), big, selected, gpus)
     assert not layout.too_small
     panes = list(layout.panes.values())
     counts = covered(width, height, [layout.header, *panes, layout.standings, layout.log, layout.machine, layout.footer])
@@ -41,7 +41,7 @@ def test_the_parts_cover_the_screen_exactly_once(width: int, height: int, lanes:
     assert counts.max() == 1
     assert (counts[:, :used] == 1).all() or across * panes[0].width < used
     assert (counts[:, across * panes[0].width:] == 1).all() or width - across * panes[0].width < across
-    assert chosen in layout.panes
+    assert selected in layout.panes
     assert layout.standings.height >= 2
     assert layout.standings.width >= 44
     assert layout.machine.height == (1 if height < 40 else min(1 + gpus, height // 10))
@@ -53,11 +53,11 @@ def test_the_parts_cover_the_screen_exactly_once(width: int, height: int, lanes:
 @settings(max_examples=500, deadline=None)
 def test_panes_of_a_page_are_of_one_size_and_so_are_their_charts(
         width: int, height: int, lanes: int, wants: Wants, data: st.DataObject | None) -> None:
-    chosen = data.draw(st.integers(0, lanes - 1)) if data else 0
+    selected = data.draw(st.integers(0, lanes - 1)) if data else 0
     gpus = data.draw(st.integers(0, 16)) if data else 0
-    layout = arrange(width, height, range(lanes), chosen=chosen, gpus=gpus, wants=wants)
+    layout = arrange(width, height, range(lanes), selected=selected, gpus=gpus, wants=wants)
     panes = list(layout.panes.values())
-    assert chosen in layout.panes
+    assert selected in layout.panes
     assert sorted(layout.panes) == list(range(min(layout.panes), max(layout.panes) + 1))
     assert len({pane.width for pane in panes}) == 1
     assert max(pane.height for pane in panes) - min(pane.height for pane in panes) <= 1
@@ -87,7 +87,7 @@ def test_what_the_last_row_leaves_free_is_the_race_s(width: int, height: int, la
 @settings(max_examples=300, deadline=None)
 def test_every_lane_has_a_pane_where_panes_of_the_least_size_fit_above_the_strip(width: int, height: int, lanes: int) -> None:
     layout = arrange(width, height, range(lanes))
-    strip = arrange(width, height, range(lanes), whole=True).stage
+    strip = arrange(width, height, range(lanes), whole=True).panel
     assert len(layout.panes) >= min(lanes, (strip.width // PANE_LEAST[0]) * (strip.height // PANE_LEAST[1]))
 
 
@@ -96,7 +96,7 @@ def test_a_small_screen_only_asks_for_more_room(width: int, height: int) -> None
     layout = arrange(width, height, range(4))
     assert layout.too_small
     assert not layout.panes
-    assert not layout.stage.width
+    assert not layout.panel.width
     assert layout.header.width == width
     assert layout.header.height <= height
 
@@ -112,7 +112,7 @@ def test_four_lanes_at_80_by_24_show_everything() -> None:
 def test_standings_and_log_stand_side_by_side_below_the_panes_of_a_wide_screen() -> None:
     for width in (WIDE, 200, 300):
         layout = arrange(width, 50, range(8))
-        assert layout.standings.y == layout.log.y == layout.stage.bottom
+        assert layout.standings.y == layout.log.y == layout.panel.bottom
         assert layout.standings.right == layout.log.x
         assert layout.log.right == width
         assert 44 <= layout.standings.width <= 72
@@ -130,13 +130,13 @@ def test_seven_lanes_at_200_by_50_leave_a_pane_s_room_to_the_race() -> None:
 def test_the_large_view_leaves_the_leader_and_its_lane_in_the_standings() -> None:
     for size in ((80, 24), (100, 30), (200, 50)):
         layout = arrange(*size, range(8), big=3)
-        assert layout.panes == {3: layout.stage}
-        assert layout.stage.height == size[1] - 6
+        assert layout.panes == {3: layout.panel}
+        assert layout.panel.height == size[1] - 6
         assert layout.standings.height == 3
 
 
 def test_the_page_goes_with_the_chosen_lane() -> None:
-    first, last = arrange(80, 24, range(64), chosen=0), arrange(80, 24, range(64), chosen=63)
+    first, last = arrange(80, 24, range(64), selected=0), arrange(80, 24, range(64), selected=63)
     assert 0 in first.panes
     assert 63 in last.panes
     assert list(first.panes.values()) == list(last.panes.values())
@@ -230,7 +230,7 @@ def test_panes_stand_in_the_order_in_which_lanes_are_shown() -> None:
 def test_where_no_lane_is_shown_there_are_no_panes_and_everything_else_is_there() -> None:
     layout = arrange(80, 24, [])
     assert layout.panes == {}
-    assert layout.stage.height > 0
+    assert layout.panel.height > 0
     assert layout.standings.height >= 2
     assert layout.page == (1, 1)
 
@@ -239,7 +239,7 @@ def test_where_no_lane_is_shown_there_are_no_panes_and_everything_else_is_there(
 @settings(max_examples=100, deadline=None)
 def test_going_through_all_lanes_goes_through_all_pages(width: int, height: int, lanes: int, data: st.DataObject) -> None:
     shown = data.draw(st.permutations(range(lanes)))
-    layouts = [arrange(width, height, shown, chosen=lane) for lane in shown]
+    layouts = [arrange(width, height, shown, selected=lane) for lane in shown]
     assert all(lane in layout.panes for lane, layout in zip(shown, layouts, strict=True))
     pages = [layout.page[0] for layout in layouts]
     assert pages == sorted(pages)

@@ -19,7 +19,7 @@ from lrtui.store import identity
 from lrtui.store.identity import Process
 from lrtui.tui import machine
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Machine, cpu_percent, loads, memory_of, read
-from lrtui.tui.machinehistory import BASES, BINS, History, Ring, Shares
+from lrtui.tui.machine_history import BASES, BINS, History, Ring, Shares
 
 from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
 from .fake_run import make_race, started

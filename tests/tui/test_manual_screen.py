@@ -10,7 +10,7 @@ import pytest
 from textual.widgets import Markdown, OptionList
 
 from lrtui import manual
-from lrtui.tui.screens.dialogs import Help, Line
+from lrtui.tui.screens.dialogs import FilterBar, Help
 from lrtui.tui.screens.manual import ManualScreen, _passages
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
@@ -45,7 +45,7 @@ def shown(viewer: Viewer, topic: str) -> None:
 
 def search(viewer: Viewer, words: str) -> None:
     viewer.press("slash")
-    viewer.until(lambda: isinstance(viewer.screen, Line), "the line of the search")
+    viewer.until(lambda: isinstance(viewer.screen, FilterBar), "the line of the search")
     viewer.press(*words)
     viewer.press("enter")
     viewer.until(

@@ -13,7 +13,7 @@ from textual.content import Content
 
 from lrtui.core.protocol.events import Rewound
 from lrtui.terminal.settings import Settings
-from lrtui.tui import keynames, keys
+from lrtui.tui import key_names, keys
 
 from .fake_run import at, make_run, say, without_supervisor
 from .viewer import Viewer
@@ -143,7 +143,7 @@ class TestReading:
 
 SOURCES = sorted(Path(keys.__file__).parent.rglob("*.py"))
 KEYS = [key for table in (keys.RACE, keys.PICKER, keys.FINDER) for key in table]
-_USUAL = sorted({keynames.read(name) for key in KEYS for name in key.keys})
+_USUAL = sorted({key_names.read(name) for key in KEYS for name in key.keys})
 _WORDS = "|".join(re.escape(shown) for shown in reversed(_USUAL) if len(shown) > 1 and shown[-1] not in "←→↑↓")
 _SIGNS = re.escape("".join(shown for shown in _USUAL if len(shown) == 1 and (shown.isalpha() or shown in "0/[]")))
 _BEGINS = r"(?:^ *|[;:,.] *|\b(?:then|and) )"

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss
 from lrtui.core.state.race_state import RaceState, apply
@@ -26,7 +26,7 @@ def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
     lane = state.lanes[index]
     wants = Wants(index in view.moving, lane.sample is not None)
     pane.draw(canvas, lane, verdict(lane, state), view, state.race, pane_parts(canvas.width, canvas.height, wants),
-              chosen=False, figures=True)
+              selected=False, figures=True)
     return [canvas.strip(y).text for y in range(canvas.height)]
 
 
@@ -70,7 +70,7 @@ def test_a_lane_that_waits_has_a_pane_too():
 @pytest.mark.parametrize("high", [0.0002, 0.32, 123456.0, 1.5e-7, 3e20])
 @pytest.mark.parametrize("width", [6, 7, 8])
 def test_labels_of_an_axis_are_shortened_not_cut(high, width):
-    limits = Limits.around(high / 1000, high, log=True)
+    limits = AxisLimits.around(high / 1000, high, log=True)
     canvas = Canvas(width, 4)
     chart.y_labels(canvas, limits)
     values = [float(text.rstrip("┤")) for y in range(4) if (text := canvas.strip(y).text.strip())]

@@ -14,7 +14,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.terminal.settings import Settings
 from lrtui.tui import keys
-from lrtui.tui.screens.dialogs import Form, Help
+from lrtui.tui.screens.dialogs import FormDialog, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
@@ -258,7 +258,7 @@ class TestEditing:
 
     def test_the_lanes_are_edited_for_this_race_only(self, viewer, supervisor):
         viewer.press(*"lr-dial", "ctrl+e")
-        assert isinstance(viewer.screen, Form)
+        assert isinstance(viewer.screen, FormDialog)
         rates = ["0.001", "0.1", "1e-05", "0.01"]
         assert [field.value for field in viewer.screen.query(Input)] == [*(f"optimizer=Adam lr={rate}" for rate in rates), ""]
         for name, text in {"lane1": "optimizer=SGD lr=0.5 momentum=0.9", "lane2": "", "new": "lr=0.2"}.items():
@@ -339,7 +339,7 @@ def test_sentences_name_a_persons_own_keys(tmp_path):
         viewer.press("question_mark")
         assert viewer.screen.query_one(Input).value == "?", "it is no key for help any more"
         viewer.press("f3", "f7")
-        assert isinstance(viewer.screen, Form)
+        assert isinstance(viewer.screen, FormDialog)
         viewer.screen.query(Input).first().value = "optimizer=Adam lr=0.5"
         viewer.press("enter")
         assert "Ctrl+G races it as edited" in viewer.text

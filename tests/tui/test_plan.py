@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrtui.core.charts.axis_limits import Limits
-from lrtui.core.protocol.events import Column, Ended, Planned, Steps
+from lrtui.core.charts.axis_limits import AxisLimits
+from lrtui.core.protocol.events import Column, Ended, ScheduleForecast, Steps
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.canvas import Canvas
@@ -15,7 +15,7 @@ from lrtui.tui.view import RaceView
 from .fake_run import STEPS, at, make_race, started
 
 HALF = STEPS // 2
-LIMITS = Limits.around(0.001, 0.1, log=True)
+LIMITS = AxisLimits.around(0.001, 0.1, log=True)
 WIDTH, HEIGHT = 50, 4
 
 
@@ -28,7 +28,7 @@ def lane_with(*, done: int, known: int = STEPS, planned: bool = True) -> RaceSta
     state = RaceState(make_race(("steady",)))
     apply(state, started(0))
     if planned:
-        apply(state, Planned(lane=0, steps=[0, 60, 150], rates=[0.1, 0.01, 0.001], total=known))
+        apply(state, ScheduleForecast(lane=0, steps=[0, 60, 150], rates=[0.1, 0.01, 0.001], total=known))
     if done:
         columns = {"loss": Column.pack([1.0] * done), "seconds": Column.pack([0.1] * done)}
         for name, first in (("applied_lr", 0), ("next_lr", 1)):
@@ -114,7 +114,7 @@ def test_the_axis_has_room_for_the_plan_from_the_beginning():
 def test_a_plan_to_zero_keeps_the_decades_above_it():
     state = RaceState(make_race(("steady",)))
     apply(state, started(0))
-    apply(state, Planned(lane=0, steps=[0, 50, 100], rates=[0.1, 0.001, 0.0], total=STEPS))
+    apply(state, ScheduleForecast(lane=0, steps=[0, 50, 100], rates=[0.1, 0.001, 0.0], total=STEPS))
     view = RaceView()
     view.fit(state)
     assert view.rate_limits.log

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lrtui.core.protocol.commands import Pause, Resume, Stop
-from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Judged, StatusChanged
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, FindingsUpdated, StatusChanged
 from lrtui.core.protocol.findings import Findings
 from lrtui.tui import keys
 from lrtui.tui.layout import arrange
-from lrtui.tui.screens.dialogs import Help, Question
+from lrtui.tui.screens.dialogs import ChoiceDialog, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
@@ -34,7 +34,7 @@ def row_with(viewer: Viewer, text: str) -> str:
     return next(line for line in reversed(viewer.lines) if text in line)
 
 
-def chosen(viewer: Viewer) -> str:
+def selected(viewer: Viewer) -> str:
     """The letter of the lane that is marked in the table, which must be the one that is marked among the panes."""
     signs = [line.partition("▶")[2].split() for line in viewer.lines if "▶" in line]
     letters = {words[1] if words[0].isdigit() else words[0][0] for words in signs}
@@ -119,18 +119,18 @@ class TestKeys:
         (["2"], "B"), (["3"], "C"), (["9"], "A")])
     def test_a_lane_is_chosen(self, viewer, pressed, letter):
         viewer.press(*pressed)
-        assert chosen(viewer) == letter
+        assert selected(viewer) == letter
 
     def test_arrows_go_where_they_point_in_a_grid(self, over):
         with Viewer(over.parent, over) as viewer:  # A B C over D E F
             for pressed, letter in (("down", "D"), ("right", "E"), ("up", "B"), ("left", "A"), ("up", "F"), ("down", "A")):
                 viewer.press(pressed)
-                assert chosen(viewer) == letter
+                assert selected(viewer) == letter
 
     def test_a_click_chooses_the_pane_under_it(self, over):
         with Viewer(over.parent, over) as viewer:
             viewer.click(50, 15)
-            assert chosen(viewer) == "E"
+            assert selected(viewer) == "E"
 
     @pytest.mark.parametrize("back", ["enter", "escape"])
     def test_enter_enlarges_the_chosen_lane_and_back(self, viewer, back):
@@ -148,7 +148,7 @@ class TestKeys:
         before = viewer.text
         viewer.press("o")
         assert "A steady  B diverges  C paints" in viewer.lines[1]
-        chart = viewer.lines[2:viewer.screen._layout.stage.bottom - 1]
+        chart = viewer.lines[2:viewer.screen._layout.panel.bottom - 1]
         assert {sign for line in chart for sign in line if sign in "ABC"} == set("ABC")
         viewer.press(back)
         assert viewer.text == before
@@ -181,7 +181,7 @@ class TestKeys:
     @pytest.mark.parametrize(("answer", "expected"), [("y", [Stop(lane=2)]), ("n", []), ("escape", [])])
     def test_x_asks_before_it_stops_a_lane(self, viewer, live, answer, expected):
         viewer.press("3", "x")
-        assert isinstance(viewer.screen, Question)
+        assert isinstance(viewer.screen, ChoiceDialog)
         assert "Stop lane C paints for good?" in viewer.text
         assert commands(live) == []
         viewer.press(answer)
@@ -226,7 +226,7 @@ class TestKeys:
         viewer.press(*"one chart")
         viewer.until(lambda: "Overlay: all curves in one chart" in viewer.text, "the command in the palette")
         viewer.press("enter")
-        viewer.until(lambda: isinstance(viewer.screen, RaceScreen) and viewer.screen.view.stage == "overlay", "the overlay")
+        viewer.until(lambda: isinstance(viewer.screen, RaceScreen) and viewer.screen.view.panel == "overlay", "the overlay")
 
     def test_every_binding_of_the_table_has_an_action_on_the_screen(self, viewer):
         for key in keys.RACE:
@@ -237,7 +237,7 @@ class TestLeaving:
     @pytest.mark.parametrize("pressed", ["q", "ctrl+c", "ctrl+q"])
     def test_quitting_a_live_race_asks(self, viewer, pressed):
         viewer.press(pressed)
-        assert isinstance(viewer.screen, Question)
+        assert isinstance(viewer.screen, ChoiceDialog)
         assert "leave it running" in viewer.text
         assert not viewer.has_left
 
@@ -335,7 +335,7 @@ class TestNothingMovesInVain:
         assert refreshes
 
     def test_what_is_measured_beside_the_steps_waits_as_well(self, viewer, live, refreshes):
-        say(live, Judged(lane=1, at=1.0, step=60, findings=Findings(peak=2.0)),
+        say(live, FindingsUpdated(lane=1, at=1.0, step=60, findings=Findings(peak=2.0)),
             Evaluated(lane=1, at=1.0, epoch=3, step=60, loss=1.0, metrics={"val_loss": 123.0}))
         viewer.look()
         assert refreshes == []
@@ -395,8 +395,8 @@ def test_every_size_shows_header_footer_and_all_panes(crowds, width, height, lan
             assert "help" in viewer.lines[-1]
             assert "quit" in viewer.lines[-1]
             view = viewer.screen.view
-            if view.stage in ("panes", "enlarged"):
-                panes = arrange(width, height, range(lanes), view.chosen if view.stage == "enlarged" else None, view.chosen).panes
+            if view.panel in ("panes", "enlarged"):
+                panes = arrange(width, height, range(lanes), view.selected if view.panel == "enlarged" else None, view.selected).panes
                 for index, pane in panes.items():
                     lane = viewer.screen.state.lanes[index].lane
                     assert viewer.lines[pane.y][pane.x + 1:].startswith(f"{lane.letter} {lane.name}"[:pane.width - 20])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lrtui.core.protocol.commands import Pause, SetRate, Stop
-from lrtui.tui.screens.dialogs import Explain, Form, Help, Line, Question
+from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog, Help
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
@@ -28,8 +28,8 @@ def viewer(tmp_path, live, clock):
 
 
 @pytest.mark.parametrize(("keys", "front"), [
-    ("?x", RaceScreen), ("?xq", Question), ("??", RaceScreen), ("???", Help), ("ii?", Help), ("i?", RaceScreen), ("i?i", Explain),
-    ("qb?", Help), ("qq", Question), ("=3\x1b?", Help), ("/a\r?", Help), ("/a\x1bq", Question), ("=\x1b/", Line), ("?x=", Form),
+    ("?x", RaceScreen), ("?xq", ChoiceDialog), ("??", RaceScreen), ("???", Help), ("ii?", Help), ("i?", RaceScreen), ("i?i", Explain),
+    ("qb?", Help), ("qq", ChoiceDialog), ("=3\x1b?", Help), ("/a\r?", Help), ("/a\x1bq", ChoiceDialog), ("=\x1b/", FilterBar), ("?x=", FormDialog),
     ("f\x1bi", Explain), ("?x?x?x?x?x?x?", Help), ("xn?", Help), ("n", Picker), ("n?", Help), ("n?x", Picker),
 ])
 def test_the_screen_in_front_is_the_one_that_the_keys_lead_to(viewer, keys, front):
@@ -81,4 +81,4 @@ def test_the_finder_over_a_race_and_back(tmp_path, live, clock, monkeypatch):
         viewer.keys("ctrl+f", "?", "x", "?")
         assert [type(screen) for screen in viewer.app.screen_stack[-2:]] == [FinderScreen, Help]
         viewer.keys("x", "escape", "?", "x", "q")
-        assert type(viewer.screen) is Question
+        assert type(viewer.screen) is ChoiceDialog

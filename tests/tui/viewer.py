@@ -18,9 +18,9 @@ from textual.screen import Screen
 from lrtui.core.state.race_state import RaceState
 from lrtui.terminal.settings import Settings
 from lrtui.tui.app import LrtuiApp
-from lrtui.tui.frame import Frame
+from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads
-from lrtui.tui.machinehistory import History
+from lrtui.tui.machine_history import History
 from lrtui.tui.tiers import Look
 
 from .fake_run import BEGAN
@@ -192,9 +192,9 @@ class Viewer:
         return self.app.screen
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> CanvasWidget:
         """The canvas of the race screen."""
-        return self.app.screen.query_one(Frame)
+        return self.app.screen.query_one(CanvasWidget)
 
     def svg(self, title: str = "lrtui") -> str:
         """The screen as a picture."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.results.standings import FAILED
-from lrtui.core.series.array_buffer import Doubles
+from lrtui.core.series.array_buffer import Float64Array
 from lrtui.core.series.series import FiniteRange, Window
 from lrtui.core.state.race_state import LaneState, RaceState
 
@@ -77,12 +77,12 @@ def _parts(window: Window, full: bool, tail: bool) -> list[tuple[float, float, f
     return [middle, _bounds(lo[last:], hi[last:])] if tail else [middle]
 
 
-def _quantile(values: Doubles, share: float) -> float:
+def _quantile(values: Float64Array, share: float) -> float:
     """The next value outward: of less than twenty none is an outlier. A tenth of the time that `np.quantile` takes."""
     place = share * (len(values) - 1)
     return float(np.sort(values)[math.floor(place) if share < 0.5 else math.ceil(place)])
 
 
-def _bounds(lo: Doubles, hi: Doubles) -> tuple[float, float, float]:
+def _bounds(lo: Float64Array, hi: Float64Array) -> tuple[float, float, float]:
     positive = np.where(lo > 0, lo, hi)
     return float(lo.min()), float(hi.max()), float(positive[positive > 0].min(initial=math.inf)) if (hi > 0).any() else 0.0

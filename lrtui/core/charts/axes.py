@@ -15,7 +15,7 @@ import numpy as np
 
 from lrtui.core.results.batch_size import batch_size
 from lrtui.core.scenario.spec import Race
-from lrtui.core.series.array_buffer import Doubles, Places
+from lrtui.core.series.array_buffer import Float64Array, Int64Array
 from lrtui.core.series.series import linear_edges
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
@@ -35,7 +35,7 @@ class XAxis(NamedTuple):
     start: float
     stop: float
 
-    def edges(self, lane: LaneState, race: Race, width: int) -> Places:
+    def edges(self, lane: LaneState, race: Race, width: int) -> Int64Array:
         """Steps of the lane, (width + 1,), never falling: column c holds the steps [edges[c], edges[c + 1]).
 
         They go on beyond what the lane has done; for seconds, at its usual pace.
@@ -47,14 +47,14 @@ class XAxis(NamedTuple):
             return _log_edges(self.start, self.stop, per, width)
         return linear_edges(self.start * per, self.stop * per, width)
 
-    def columns(self, lane: LaneState, race: Race, steps: Places | Sequence[int], width: int) -> Places:
+    def columns(self, lane: LaneState, race: Race, steps: Int64Array | Sequence[int], width: int) -> Int64Array:
         """The column of each step; below 0 left of the range, `width` and more right of it."""
         return self.columns_between(self.edges(lane, race, width), lane, race, np.asarray(steps, np.int64))
 
-    def columns_between(self, edges: Places, lane: LaneState, race: Race, wanted: Places) -> Places:
+    def columns_between(self, edges: Int64Array, lane: LaneState, race: Race, wanted: Int64Array) -> Int64Array:
         """The same where the `edges` are known already."""
         width = len(edges) - 1
-        columns: Places = edges.searchsorted(wanted, "right") - 1
+        columns: Int64Array = edges.searchsorted(wanted, "right") - 1
         outside = (columns < 0) | (columns >= width)
         if outside.any():
             far = np.floor(self._shares(self._values(lane, race, wanted[outside])) * width).clip(-_FAR, _FAR).astype(np.int64)
@@ -110,23 +110,23 @@ class XAxis(NamedTuple):
         later = self._values(lane, race, found)[0] > value * (1 + 1e-6) + 1e-9
         return max(int(found[0]) - int(later), 0)
 
-    def _values(self, lane: LaneState, race: Race, steps: Places) -> Doubles:
+    def _values(self, lane: LaneState, race: Race, steps: Int64Array) -> Float64Array:
         if self.kind in CLOCKS:
             return lane.clock.wall(steps) if self.kind == "wall" else lane.clock.time(steps)
-        values: Doubles = steps / _per_unit(self.kind, lane, race)
+        values: Float64Array = steps / _per_unit(self.kind, lane, race)
         return values
 
-    def _shares(self, values: Doubles) -> Doubles:
+    def _shares(self, values: Float64Array) -> Float64Array:
         if not self.log:
             return (values - self.start) / (self.stop - self.start)
         low, high = _logs(self.start, self.stop)
         return (np.log1p(np.maximum(values, 0)) - low) / (high - low)
 
-    def _numbers(self, shares: Doubles) -> Doubles:
+    def _numbers(self, shares: Float64Array) -> Float64Array:
         if not self.log:
             return self.start + shares * (self.stop - self.start)
         low, high = _logs(self.start, self.stop)
-        numbers: Doubles = np.expm1(low + shares * (high - low))
+        numbers: Float64Array = np.expm1(low + shares * (high - low))
         return numbers
 
 
@@ -155,16 +155,16 @@ def _logs(start: float, stop: float) -> tuple[float, float]:
 
 
 @lru_cache(64)
-def _all_bounds(axis: XAxis, width: int) -> Doubles:
+def _all_bounds(axis: XAxis, width: int) -> Float64Array:
     return axis._numbers(np.arange(width + 1) / width)
 
 
 @lru_cache(256)
-def _log_edges(start: float, stop: float, per: float, width: int) -> Places:
+def _log_edges(start: float, stop: float, per: float, width: int) -> Int64Array:
     """Edges on an axis of log(1 + x): a guess, and then exactly what the place of a step says."""
     axis = XAxis("step", True, start, stop)
     columns = np.arange(width + 1)
     near = np.ceil((axis._numbers(columns / width) * per).clip(0, _FAR)) + np.array([[-1], [0], [1]])
     edges = near[0] + (np.floor(axis._shares(near / per) * width) < columns).sum(axis=0)
-    whole: Places = np.maximum.accumulate(edges).clip(0).astype(np.int64)
+    whole: Int64Array = np.maximum.accumulate(edges).clip(0).astype(np.int64)
     return whole

@@ -20,7 +20,7 @@ DEEPEST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AxisLimits:
     """The ends of a y axis; `low` < `high`, both positive when `log`."""
 
     low: float
@@ -28,7 +28,7 @@ class Limits:
     log: bool = False
 
     @classmethod
-    def around(cls, low: float, high: float, log: bool = False) -> Limits:
+    def around(cls, low: float, high: float, log: bool = False) -> AxisLimits:
         """Snapped to 1-2-5 steps (of decades when `log`) around data from `low` to `high`; 0..1 when not finite."""
         if not (math.isfinite(low) and math.isfinite(high)) or (log and high <= 0):
             return cls(0.1, 1.0, True) if log else cls(0.0, 1.0)
@@ -38,18 +38,18 @@ class Limits:
         ends = _snapped(*_spread(math.log10(low), math.log10(high), log), 2 * INTERVALS)
         return cls(min(low, 10.0 ** ends[0]), max(high, 10.0 ** ends[1]), True)
 
-    def fit(self, low: float, high: float) -> Limits:
+    def fit(self, low: float, high: float) -> AxisLimits:
         """These limits while data from `low` to `high` lie within them and fill enough of them, else new ones.
 
         On a logarithmic axis `low` is the smallest positive value. Limits that are not finite change nothing.
         """
         if not (math.isfinite(low) and math.isfinite(high)):
             return self
-        fresh = Limits.around(low, high, self.log)
+        fresh = AxisLimits.around(low, high, self.log)
         inside = self.low <= low and high <= self.high
         return self if inside and fresh._size() >= USED * self._size() else fresh
 
-    def with_log(self, log: bool) -> Limits:
+    def with_log(self, log: bool) -> AxisLimits:
         """The same axis in the other scale, to be fitted again."""
         return self if log == self.log else replace(self, low=self.low if self.low > 0 else TINY, log=log)
 

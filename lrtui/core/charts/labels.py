@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from lrtui.core.charts.axis_limits import INTERVALS, Limits
+from lrtui.core.charts.axis_limits import INTERVALS, AxisLimits
 from lrtui.core.charts.rounding import multiples, nice
 
 
-def y_labels(limits: Limits, most: int) -> list[tuple[float, str]]:
+def y_labels(limits: AxisLimits, most: int) -> list[tuple[float, str]]:
     """(value, label) from the bottom up, about `most` >= 1 of them, labels short and alike; at least the two ends."""
     values = list(_log_values(limits, most)) if limits.log else []
     if len(values) > 1:
@@ -57,7 +57,7 @@ def short_label(value: float) -> str:
     return _short(f"{value:.0e}")
 
 
-def _log_values(limits: Limits, most: int) -> Iterator[float]:
+def _log_values(limits: AxisLimits, most: int) -> Iterator[float]:
     """Powers of ten, every second or third where there are many, with 2 and 5 between where there are few."""
     first, last = math.ceil(math.log10(limits.low) - 1e-9), math.floor(math.log10(limits.high) + 1e-9)
     stride = max(1, math.ceil((last - first + 1) / most))

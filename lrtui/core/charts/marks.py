@@ -38,7 +38,7 @@ def lane_marks(lane: LaneState, forks: Iterable[LaneState]) -> list[Mark]:
     return [
         *(Mark(step, SNAPSHOT, "snapshot") for step in (lane.snapshots.kept if lane.snapshots else ())),
         *(Mark(first, REWOUND, "rewound to here") for first, _ in lane.abandoned),
-        *(Mark(fork.born, FORK, "fork", f"{fork.lane.called} was forked from it at step {fork.born}") for fork in forks),
+        *(Mark(fork.forked_at, FORK, "fork", f"{fork.lane.called} was forked from it at step {fork.forked_at}") for fork in forks),
         *(Mark(step, SPIKE, "spike") for step in lane.spikes[-MOST_SPIKES:]),
         *(Mark(turn.step, sign, f"rate ×{turn.factor:.3g}", f"rate {rate(turn.rate)} from step {turn.step} on")
           for turn, sign in turns(lane)),

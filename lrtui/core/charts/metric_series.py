@@ -14,9 +14,9 @@ import numpy as np
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.protocol.events import is_reserved
 from lrtui.core.scenario.spec import Race
-from lrtui.core.series.array_buffer import Growing
+from lrtui.core.series.array_buffer import ArrayBuffer
 from lrtui.core.series.ema import Ema
-from lrtui.core.series.series import Places, Series, Window
+from lrtui.core.series.series import Int64Array, Series, Window
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
@@ -39,10 +39,10 @@ class Quantity(NamedTuple):
     """Whether a logarithmic axis is its usual one."""
 
 
-class Track(NamedTuple):
+class MetricSeries(NamedTuple):
     """One quantity of one lane."""
 
-    steps: Places | None
+    steps: Int64Array | None
     """The step (counted from 0, rising) of each value; None: a value for each step from 0 on, NaN where there is none."""
     series: Series
 
@@ -57,7 +57,7 @@ class Track(NamedTuple):
             after = max(self._column(x, edges, lane, race, last), width)
         return self.series.window_at(points, before, after, key=(x, width))
 
-    def _column(self, x: XAxis, edges: Places, lane: LaneState, race: Race, place: int) -> int:
+    def _column(self, x: XAxis, edges: Int64Array, lane: LaneState, race: Race, place: int) -> int:
         step = place if self.steps is None else self.steps[place]
         return int(x.columns_between(edges, lane, race, np.array([step]))[0])
 
@@ -84,29 +84,29 @@ def quantities(state: RaceState) -> list[Quantity]:
     return [Quantity(name, _label(name), _usually_log(name)) for name in found]
 
 
-def track(lane: LaneState, name: str) -> Track | None:
+def track(lane: LaneState, name: str) -> MetricSeries | None:
     """A quantity of a lane; None where it has no value yet. `update_ratio` is a ratio here, not its logarithm."""
     if name in lane.columns and name not in SELDOM and is_reserved(name):
-        return Track(None, lane.columns[name]) if len(lane.columns[name]) else None
+        return MetricSeries(None, lane.columns[name]) if len(lane.columns[name]) else None
     gather = _seldom if name in lane.columns else _measured if name in lane.measured else _evaluated
     sparse = gather(lane, name)
-    return Track(sparse.steps.view(), sparse.series) if sparse.steps.size else None
+    return MetricSeries(sparse.steps.view(), sparse.series) if sparse.steps.size else None
 
 
-def smoothed(lane: LaneState, name: str, weight: float) -> Track | None:
+def smoothed(lane: LaneState, name: str, weight: float) -> MetricSeries | None:
     """The same smoothed as TensorBoard does, 0 < weight < 1; the quantity itself for a weight of 0."""
     raw = track(lane, name)
     if raw is None or weight <= 0:
         return raw
     key = "smoothed", name, weight
-    kept = lane.kept.pop(key, None)
+    kept = lane.derived_cache.pop(key, None)
     if kept is None or kept.source is not raw.series:
         kept = _Smoothed(raw.series, weight)
     kept.follow()
-    lane.kept[key] = kept
-    for old in [key for key in lane.kept if key[0] == "smoothed"][:-SMOOTHED]:
-        del lane.kept[old]
-    return Track(raw.steps, kept.series)
+    lane.derived_cache[key] = kept
+    for old in [key for key in lane.derived_cache if key[0] == "smoothed"][:-SMOOTHED]:
+        del lane.derived_cache[old]
+    return MetricSeries(raw.steps, kept.series)
 
 
 class _Sparse:
@@ -115,10 +115,10 @@ class _Sparse:
     def __init__(self, source: object, returns: int = 0) -> None:
         self.source, self.returns = source, returns
         self.read = 0
-        self.steps = Growing(np.int64)
+        self.steps = ArrayBuffer(np.int64)
         self.series = Series()
 
-    def add(self, steps: Sequence[int] | Places, values: Sequence[float] | np.ndarray) -> None:
+    def add(self, steps: Sequence[int] | Int64Array, values: Sequence[float] | np.ndarray) -> None:
         self.steps.append(np.array(steps, np.int64))
         self.series.extend(values)
 
@@ -139,9 +139,9 @@ class _Smoothed:
 def _seldom(lane: LaneState, name: str) -> _Sparse:
     """What a column holds at the steps at which it was measured."""
     column = lane.columns[name]
-    sparse: _Sparse | None = lane.kept.get(("sparse", name))
+    sparse: _Sparse | None = lane.derived_cache.get(("sparse", name))
     if sparse is None or sparse.source is not column:
-        sparse = lane.kept["sparse", name] = _Sparse(column)
+        sparse = lane.derived_cache["sparse", name] = _Sparse(column)
     fresh = column.part(sparse.read, len(column))
     there = np.flatnonzero(~np.isnan(fresh))
     if len(there):
@@ -152,9 +152,9 @@ def _seldom(lane: LaneState, name: str) -> _Sparse:
 
 def _measured(lane: LaneState, name: str) -> _Sparse:
     values = lane.measured[name]
-    sparse: _Sparse | None = lane.kept.get(("sparse", name))
+    sparse: _Sparse | None = lane.derived_cache.get(("sparse", name))
     if sparse is None or sparse.source is not values:  # a lane that goes back has new lists
-        sparse = lane.kept["sparse", name] = _Sparse(values)
+        sparse = lane.derived_cache["sparse", name] = _Sparse(values)
     fresh = np.array(values[sparse.read :], float)
     if len(fresh):
         with np.errstate(over="ignore"):
@@ -168,9 +168,9 @@ def _evaluated(lane: LaneState, name: str) -> _Sparse:
     """A metric by the last step before it was taken."""
     epochs = lane.evaluations
     own = name if name in epochs.metrics else name.removeprefix(METRIC)
-    sparse: _Sparse | None = lane.kept.get(("sparse", name))
+    sparse: _Sparse | None = lane.derived_cache.get(("sparse", name))
     if sparse is None or sparse.returns != epochs.returns:
-        sparse = lane.kept["sparse", name] = _Sparse(epochs, epochs.returns)
+        sparse = lane.derived_cache["sparse", name] = _Sparse(epochs, epochs.returns)
     steps, values = epochs.metric(own, sparse.read)
     if len(steps):
         sparse.add(np.maximum(steps - 1, 0), values)

@@ -87,7 +87,7 @@ class Divergence(Stateful):
             middle = median(self._first[:thresholds.START_STEPS])
             self.start = self._first[0] if middle > thresholds.START_TIMES * self._first[0] > 0 else middle
             self._noise = spread_of(self._first)
-            if self._noise > thresholds.NOISY:
+            if self._noise > thresholds.NOISY_START:
                 self.start = max(self.start, mean_of(self._first))
         known = baseline is not None and baseline.known and self._steps > self._early
         start = baseline.start if baseline is not None and known else self.start
@@ -95,8 +95,8 @@ class Divergence(Stateful):
         margin = baseline.margin(own) if baseline is not None and known else widened(self._noise, len(self._first), own)
         if not moved:
             return None
-        if fast > thresholds.FAR * start > 0:
-            return f"smoothed loss {fast:.4g} is above {thresholds.FAR:g} times its start"
+        if fast > thresholds.BLOWUP_RATIO * start > 0:
+            return f"smoothed loss {fast:.4g} is above {thresholds.BLOWUP_RATIO:g} times its start"
         if self._steps <= self._early:
             return None
         now = min(self.slow.value, self.fast.value)
@@ -188,13 +188,13 @@ class Plateau(Stateful):
         return self._since if flat else None
 
 
-class Shaking(Stateful):
+class Oscillation(Stateful):
     """How the loss jumps from step to step."""
 
     STATE = stored("_last")
 
     def __init__(self) -> None:
-        self._last: deque[float] = deque(maxlen=thresholds.SEISMIC_STEPS + 1)
+        self._last: deque[float] = deque(maxlen=thresholds.NOISY_STEPS + 1)
 
     def update(self, loss: float) -> None:
         """Takes the loss of one step."""
@@ -202,17 +202,17 @@ class Shaking(Stateful):
 
     def measure(self, smooth: float) -> tuple[float, float]:
         """(share of changes that turn back, median size of a change over the smoothed loss); NaN before there are enough."""
-        if len(self._last) <= thresholds.SEISMIC_STEPS or not smooth > 0:
+        if len(self._last) <= thresholds.NOISY_STEPS or not smooth > 0:
             return math.nan, math.nan
         with np.errstate(all="ignore"):  # losses near the largest number: what comes out is infinite, and no warning is printed
             changes = np.diff(np.array(self._last, dtype=float))
             if not np.isfinite(changes).all():
                 return math.nan, math.nan
-            turns = float(np.mean(np.sign(changes[1:]) * np.sign(changes[:-1]) < 0))
-            return turns, float(np.median(np.abs(changes))) / smooth
+            reversal_share = float(np.mean(np.sign(changes[1:]) * np.sign(changes[:-1]) < 0))
+            return reversal_share, float(np.median(np.abs(changes))) / smooth
 
 
-class Judge(Stateful):
+class LossMonitor(Stateful):
     """All rules over one lane of `total` steps. Each step costs the same; what they know is the same whatever the blocks."""
 
     STATE = stored("unmeasured", "_divergence", "_spikes", "_plateau", "_shaking", "_early", "_pending",
@@ -220,7 +220,7 @@ class Judge(Stateful):
                    "_gradient", "_count", "_best_before", "_steps")
 
     def __init__(self, total: int) -> None:
-        self._divergence, self._spikes, self._plateau, self._shaking = Divergence(total), Spikes(), Plateau(total), Shaking()
+        self._divergence, self._spikes, self._plateau, self._shaking = Divergence(total), Spikes(), Plateau(total), Oscillation()
         self._early = early_steps(total)
         self.unmeasured = ""
         """Why the step gain is not measured."""
@@ -291,10 +291,10 @@ class Judge(Stateful):
         self._take_measured()
         window = self._window if self._steps >= self._early else self._early_findings()
         gains = self._late if len(self._late) > 2 else self._gains
-        turns, jumps = self._shaking.measure(self._divergence.slow.value)
+        reversal_share, median_change = self._shaking.measure(self._divergence.slow.value)
         return msgspec.structs.replace(
             window, gain=median(gains) if gains else math.nan, flat_since=self._plateau.since, gradient=self._gradient,
-            turns=turns, jumps=jumps, spikes=self._count, recovered=self._divergence.best < self._best_before,
+            reversal_share=reversal_share, median_change=median_change, spikes=self._count, recovered=self._divergence.best < self._best_before,
             moved=self._reach.moved(self._steps), settled=self._settled, dead=self._dead, unmeasured=self.unmeasured)
 
     def _early_findings(self) -> Findings:

@@ -12,7 +12,7 @@ from lrtui.core.protocol.findings import GaugeWord
 from lrtui.core.protocol.thresholds import early_steps
 from lrtui.core.state.race_state import LaneState, RaceState
 
-Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "seismic", "none"]
+Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none"]
 """From the worst to nothing to be said: "none" while too few steps have been measured."""
 
 
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
 def verdict(lane: LaneState, state: RaceState) -> Verdict:
     """The verdict on a lane, the first that applies of: NaN, diverged, the gauge's word while its early window is open; then
-    stalled, seismic, and the gauge's word as it was when the window closed."""
+    stalled, noisy, and the gauge's word as it was when the window closed."""
     kinds = {alert.kind for alert in lane.alerts}
     found = lane.findings
     if "nan" in kinds:
@@ -45,7 +45,7 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
         if found.flat_since is not None:
             return Verdict("stalled", _why_stalled(lane, state))
         if _seismic(lane, state):
-            return Verdict("seismic")
+            return Verdict("noisy")
     return Verdict(gauge_word(lane))
 
 
@@ -58,7 +58,7 @@ def gauge_word(lane: LaneState) -> GaugeWord:
 
 def altered(lane: LaneState) -> bool:
     """Whether most of the early window was spent at another rate than the lane has now: by the dial, or as another lane."""
-    return lane.own_since > early_steps(lane.total_steps) // 2
+    return lane.rate_since > early_steps(lane.total_steps) // 2
 
 
 def warming(lane: LaneState) -> bool:
@@ -101,6 +101,6 @@ def _seismic(lane: LaneState, state: RaceState) -> bool:
     A loss that is a hundred times lower shakes more in proportion: lanes that are higher say nothing about this one.
     """
     own = lane.findings
-    calmest = min((other.findings.jumps for other in state.lanes
-                   if other.smooth.value < lane.smooth.value and math.isfinite(other.findings.jumps)), default=math.inf)
-    return own.turns >= thresholds.SEISMIC_TURNS and own.jumps > thresholds.SEISMIC_TIMES * calmest
+    calmest = min((other.findings.median_change for other in state.lanes
+                   if other.smooth.value < lane.smooth.value and math.isfinite(other.findings.median_change)), default=math.inf)
+    return own.reversal_share >= thresholds.NOISY_TURNS and own.median_change > thresholds.NOISY_TIMES * calmest

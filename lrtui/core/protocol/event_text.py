@@ -7,10 +7,10 @@ from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
     Ended,
-    Joined,
-    Noted,
+    LaneAdded,
+    LogMessage,
     RateChanged,
-    Return,
+    RewindReason,
     Rewound,
     Snapshotted,
     Started,
@@ -18,7 +18,7 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.scenario.spec import letter, number
 
-_RETURNS: dict[Return, str] = {"rewound": "rewound to", "restarted": "restarted from", "resumed": "taken up again at",
+_RETURNS: dict[RewindReason, str] = {"rewound": "rewound to", "restarted": "restarted from", "resumed": "taken up again at",
                                "recovered": "its process was lost: back at"}
 
 
@@ -38,12 +38,12 @@ def line(event: AnyEvent) -> str:
             return f"{event.kind}: {event.text}"
         case Snapshotted():
             return f"snapshot ({event.tag}) at step {event.step}, {size(event.size)}"
-        case Joined():
+        case LaneAdded():
             return f"forked from {letter(event.parent)} at step {event.step}" if event.parent >= 0 else "joins the race"
         case Rewound():
             return f"{_RETURNS[event.why]} step {event.step}"
         case Ended():
             return f"{event.reason} after {event.step} steps"
-        case Noted():
+        case LogMessage():
             return event.text
     return ""

@@ -12,18 +12,18 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import Lane
 
 Status = Literal["waiting", "running", "paused"]
-Reason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
+EndReason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
 """finished: the budget is used up. stopped: a person, or `on_divergence`, ended it. nan: loss or gradient norm not
 finite. error: an exception in the task or in torch. died: its process was lost too often. interrupted: its process was
 told to end; `lrtui resume` goes on from its last snapshot."""
 AlertKind = Literal["nan", "diverged", "error", "lost"]
 """lost: the lane's process was lost, and another one goes on from the last snapshot."""
-Tag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
+SnapshotTag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
 """Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed loss. good: the last one
 before an alert. The others: at an alert, a pause, a fork, an end."""
 SUPERVISOR_GONE = "the supervisor is gone"
 """The `error` of a lane that was interrupted because its supervisor had died."""
-Return = Literal["rewound", "restarted", "recovered", "resumed"]
+RewindReason = Literal["rewound", "restarted", "recovered", "resumed"]
 """Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its process was lost; its
 whole race was."""
 
@@ -155,20 +155,20 @@ class Measured(Event, frozen=True, kw_only=True):
         return self.columns[column].unpack(len(self.steps))
 
 
-class Judged(Event, frozen=True, kw_only=True):
+class FindingsUpdated(Event, frozen=True, kw_only=True, tag="Judged"):
     """What the rules know of the lane after so many steps."""
 
     step: Step
     findings: Findings
 
 
-class Spiked(Event, frozen=True, kw_only=True):
+class LossSpiked(Event, frozen=True, kw_only=True, tag="Spiked"):
     """Steps (counted from 0) whose loss stands far out of those before: marks on the curve, no alert."""
 
     steps: list[Step]
 
 
-class Planned(Event, frozen=True, kw_only=True):
+class ScheduleForecast(Event, frozen=True, kw_only=True, tag="Planned"):
     """The learning rates that the lane's schedule has in store: `rates[i]` from step `steps[i]` on."""
 
     steps: list[Step]
@@ -236,7 +236,7 @@ class Snapshotted(Event, frozen=True, kw_only=True):
     """A snapshot of the lane after `step` steps lies in the run's folder."""
 
     step: Step
-    tag: Tag
+    tag: SnapshotTag
     size: int
     """Bytes of this one."""
     kept: list[Step]
@@ -249,7 +249,7 @@ class Snapshotted(Event, frozen=True, kw_only=True):
     """Seconds that snapshots have taken from the lane since its process began."""
 
 
-class Joined(Event, frozen=True, kw_only=True):
+class LaneAdded(Event, frozen=True, kw_only=True, tag="Joined"):
     """A lane that was not there at the start: forked from `parent` after `step` steps, or added (parent -1, step 0)."""
 
     child: Lane
@@ -266,30 +266,35 @@ class Rewound(Event, frozen=True, kw_only=True):
     """
 
     step: Step
-    why: Return
+    why: RewindReason
 
 
 class Ended(Event, frozen=True, kw_only=True):
     """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a process that died."""
 
     step: Step
-    reason: Reason
+    reason: EndReason
     error: str = ""
 
 
-class Noted(Event, frozen=True, kw_only=True):
+class LogMessage(Event, frozen=True, kw_only=True, tag="Noted"):
     """A line for the log. `lane` is -1 where it concerns the whole run."""
 
     text: str
 
 
-AnyEvent = (Started | Planned | Steps | Measured | Judged | Spiked | Evaluated | Sampled | Alerted | StatusChanged | RateChanged
-            | Snapshotted | Joined | Rewound | Ended | Noted)
+AnyEvent = (Started | ScheduleForecast | Steps | Measured | FindingsUpdated | LossSpiked | Evaluated | Sampled | Alerted | StatusChanged | RateChanged
+            | Snapshotted | LaneAdded | Rewound | Ended | LogMessage)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
 encode = _encoder.encode
 decode = _decoder.decode
+
+
+def kind(event: AnyEvent) -> str:
+    """The name of an event's type as it is stored; it is older than some of the classes' names."""
+    return str(event.__struct_config__.tag)
 
 
 def alert_line(event: Alerted, letter: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the rules know of one lane after some step, as a lane's `Judged` events carry it. Pure."""
+"""What the rules know of one lane after some step, as a lane's `FindingsUpdated` events carry it. Pure."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Findings(msgspec.Struct, frozen=True):
     """Since which step the smoothed loss has hardly improved; None while it does."""
     gradient: float = math.nan
     """Gradient norm over what it was at the beginning."""
-    turns: float = math.nan
-    jumps: float = math.nan
+    reversal_share: float = msgspec.field(default=math.nan, name="turns")
+    median_change: float = msgspec.field(default=math.nan, name="jumps")
     """See Shaking.measure."""
     spikes: int = 0
     """Steps that stood out so far."""
@@ -64,11 +64,11 @@ class Findings(msgspec.Struct, frozen=True):
             return "none"
         if not self.moved:
             return "cold" if self.early_gain > thresholds.COLD else "none"
-        thrown = (self.peak > thresholds.THROWN_UP and not self.rise < thresholds.ROSE) or self.first_gain < thresholds.FIRST_GAIN
+        thrown = (self.peak > thresholds.PEAK_RATIO and not self.rise < thresholds.ROSE) or self.first_gain < thresholds.FIRST_GAIN
         overshot = (self.early_gain < thresholds.HOT_SO_FAR if self.early else
                     self.early_gain < thresholds.HOT and not self.progress <= thresholds.HALF)
         futile = not self.early and self.kept < thresholds.KEPT
-        if overshot or futile or (thrown and self.progress - self.progress_error > thresholds.NOT_BACK):
+        if overshot or futile or (thrown and self.progress - self.progress_error > thresholds.UNRECOVERED):
             return "hot"
         if self.early_gain > thresholds.COLD:
             return "cold"

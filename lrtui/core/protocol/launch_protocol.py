@@ -55,7 +55,7 @@ class LaunchRequest(msgspec.Struct, frozen=True):
     """Of a preview: the length of an epoch, so that no task is run to find it out."""
     run: str = ""
     """Of a resume: the run's folder; `race` has all lanes that ever joined."""
-    own_code: bool = False
+    user_code_files: bool = False
     """Of a preview: whether a person's own schedule may be run for it."""
 
 

@@ -28,7 +28,7 @@ AVERAGE_SHARE = (1 - SMOOTHING) / (1 + SMOOTHING)
 """The variance of the average with factor SMOOTHING over that of a single loss: about a hundredth."""
 SPREAD_OF_STEPS = 1.5
 """Where nothing was measured at the initial weights, the noise is so many times the median change from step to step."""
-NOISY = 0.25
+NOISY_START = 0.25
 """... and from this much of it on the start is at least the mean of the first BEST_FROM losses."""
 MOST_NOISE = 3.0
 """Of that estimate; a lane that is thrown about by its rate is not to look like one of small batches without bound."""
@@ -39,7 +39,7 @@ REACH = 0.05
 PATIENCE = 20
 """DIVERGED: for this many steps in a row, and after the early window. Adagrad and RMSprop throw the loss up in their first steps
 even at their best rates, and bring it down again: without the wait there were 12 false alarms in 708 tuned lanes, with it 2."""
-FAR = 1e6
+BLOWUP_RATIO = 1e6
 """DIVERGED, at once and in the early window too: the loss is above this many times its start. The highest peak that a tuned lane
 came back from was 6e4 times its start (Adagrad)."""
 EARLY_STEPS = 100
@@ -71,11 +71,11 @@ COLD = 0.965
 0.975 two in a hundred more of the lanes far below the best are missed, at 0.95 one in ten of the best is called cold (tuned)."""
 FIRST_GAIN = 0.2
 """HOT: the very first step gained less than this, or ..."""
-THROWN_UP = 3.0
+PEAK_RATIO = 3.0
 """... the loss was this many times its start within the window, and ..."""
 ROSE = 0.5
 """... and on the same batch was above that of the initial weights by this part of the start: else it is the batches' noise ..."""
-NOT_BACK = 0.4
+UNRECOVERED = 0.4
 """... at its end is still above this part of its start. Where a rate far too high has thrown a lane, the loss is flat and every
 step gains what it promises: without this rule such lanes are called cold, and 43 % are told instead of 93 % (tuned)."""
 KEPT = 0.006
@@ -118,11 +118,11 @@ HALF_WAY = 0.5
 """STALLED by the rate, where no leader with the same optimizer shows on which side of it the better rates are: hot below this
 step gain (beyond the lowest point of the parabola), cold above it."""
 
-SEISMIC_STEPS = 50
-"""SEISMIC looks at so many of the last steps."""
-SEISMIC_TURNS = 0.6
-"""SEISMIC: this share of the loss's changes goes the other way than the one before; white noise alone has two thirds, so ..."""
-SEISMIC_TIMES = 3.0
+NOISY_STEPS = 50
+"""NOISY looks at so many of the last steps."""
+NOISY_TURNS = 0.6
+"""NOISY: this share of the loss's changes goes the other way than the one before; white noise alone has two thirds, so ..."""
+NOISY_TIMES = 3.0
 """... the median change must be this many times that of the calmest lane that is lower. All see the same batches, whose noise is
 in both."""
 

@@ -54,7 +54,7 @@ def _settings(lane: LaneState) -> dict[str, Any]:
         table |= {f"schedule {_text(name)}": value for name, value in spec.schedule.options.items()}
         table[_EVERY] = spec.schedule.interval
     table["dial"] = f"×{number(lane.factor)}"
-    table["from"] = "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.born}"
+    table["from"] = "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.forked_at}"
     return table
 
 

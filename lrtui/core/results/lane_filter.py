@@ -16,7 +16,7 @@ from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import closest, one_line
 
 STATUSES = ("waiting", "running", "paused", "finished", "stopped", "nan", "error", "died", "interrupted")
-_VERDICTS = ("nan", "diverged", "hot", "ok", "cold", "stalled", "seismic", "none")
+_VERDICTS = ("nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none")
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, ">": operator.gt, "<": operator.lt,
     "=": operator.eq}

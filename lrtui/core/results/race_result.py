@@ -16,7 +16,7 @@ def result(state: RaceState) -> list[dict[str, Any]]:
     return [{
         "letter": lane.lane.letter, "name": lane.lane.name, "status": lane.status, **_verdict(lane, state),
         "factor": plain(lane.factor), "parent": None if lane.parent is None else state.lanes[lane.parent].lane.letter,
-        "first_step": lane.born, "steps": lane.steps,
+        "first_step": lane.forked_at, "steps": lane.steps,
         "smooth_loss": plain(lane.smooth.value), "first_loss": plain(lane.first_loss),
         "last_loss": plain(lane.last_loss), "best_loss": plain(lane.best_loss), "best_step": lane.best_step,
         "steps_per_second": plain(lane.steps_per_second),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from lrtui.core.diagnostics.verdicts import Verdict, altered, gauge_word, margin, verdict, warming
 from lrtui.core.numbers import loss, rate
-from lrtui.core.protocol.thresholds import FIRST_GAIN, HALF_WAY, HOT, THROWN_UP
+from lrtui.core.protocol.thresholds import FIRST_GAIN, HALF_WAY, HOT, PEAK_RATIO
 from lrtui.core.results.standings import FAILED, standings
 from lrtui.core.scenario.spec import Lane
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -90,15 +90,15 @@ def _about(lane: LaneState, said: Verdict) -> str:
             return f"too cold, the loss was a straight line along its steps ({gain}): a higher rate gains more"
         case "ok":
             return f"about right early on ({gain})"
-        case "seismic":
-            return f"shaking: {found.turns:.0%} of its changes turned back, each {found.jumps:.0%} of the loss"
+        case "noisy":
+            return f"shaking: {found.reversal_share:.0%} of its changes turned back, each {found.median_change:.0%} of the loss"
         case "stalled" if found.dead:
             return "it cannot learn: every gradient was exactly zero"
         case "stalled":
             too_short = said.reason == "cold" and not found.settled
             return f"less than 1 % gained since step {found.flat_since}, {_TOO_SHORT if too_short else _REASONS[said.reason]}"
     if altered(lane):
-        return f"no verdict on its rate, which it has had only since step {lane.own_since}"
+        return f"no verdict on its rate, which it has had only since step {lane.rate_since}"
     if warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     if found.unmeasured:
@@ -120,7 +120,7 @@ def _why_hot(lane: LaneState) -> str:
     found = lane.findings
     if found.early_gain < HOT:
         return f"its early steps overshot ({_gain(lane)})"
-    if found.peak > THROWN_UP:
+    if found.peak > PEAK_RATIO:
         return f"it was thrown up to {found.peak:.3g} times its start and did not come back in time"
     if found.first_gain < FIRST_GAIN:
         return f"its first step overshot (step gain {found.first_gain:.2f}) and it did not come back in time"
@@ -185,7 +185,7 @@ def _next_rate(winner: LaneState, state: RaceState) -> str:
     if verdict(winner, state) == Verdict("stalled", "floor"):
         return f"Next: {rate(own, 3)} is settled, it is at the floor; try other seeds, optimizers and schedules at it."
     if altered(winner):
-        return f"Next: race {rate(own, 3)} from the start; the winner came to it only at step {winner.own_since}."
+        return f"Next: race {rate(own, 3)} from the start; the winner came to it only at step {winner.rate_since}."
     if word in ("ok", "cold") and gain > HALF_WAY > late and winner.lane.schedule is None:
         return (f"Next: a schedule that begins at {rate(own, 3)} and comes down: its early steps had headroom "
                 f"(step gain {gain:.2f}), its last ones overshot ({late:.2f}).")
@@ -252,7 +252,7 @@ def _surprises(winner: LaneState, ranked: list[LaneState], state: RaceState) -> 
     """Where it came out otherwise than the scenario's lanes were expected to, as long as no hand was laid on them."""
     for lane in state.lanes:
         expected = lane.lane.expect
-        if not expected or lane.status in FAILED or lane.touched or (expected == "wins" and winner.touched):
+        if not expected or lane.status in FAILED or lane.modified or (expected == "wins" and winner.modified):
             continue
         if expected == "wins":
             if lane is not winner and not _level(lane, winner):

@@ -65,11 +65,11 @@ def ranked(lanes: Sequence[LaneState], every: Sequence[LaneState], order: Order 
     """
     step = common_step(lanes) if order == "budget" else None
     values = {lane.index: _value(lane, every, order, step) for lane in lanes}
-    placed = settled({lane.index: lane for lane in lanes}, values, previous)
+    with_source = settled({lane.index: lane for lane in lanes}, values, previous)
     ratio = all(value > 0 for value in values.values() if math.isfinite(value))
-    lead = values[placed[0].index] if placed else math.nan
+    lead = values[with_source[0].index] if with_source else math.nan
     rows = tuple(Standing(place, lane, values[lane.index], _gap(values[lane.index], lead, ratio), change(lane, every))
-                 for place, lane in enumerate(placed, 1))
+                 for place, lane in enumerate(with_source, 1))
     return Ranked(rows, order, step, ratio)
 
 
@@ -82,14 +82,14 @@ def settled(lanes: dict[int, LaneState], values: dict[int, float], previous: Seq
     ranks = {index: _rank(lane, values[index]) for index, lane in lanes.items()}
     known = [index for index in dict.fromkeys(previous) if index in lanes]
     fresh = sorted((index for index in lanes if index not in known), key=lambda index: ranks[index])
-    placed: list[int] = []
+    with_source: list[int] = []
     for index in known:
-        ahead = (at for at, other in enumerate(placed)
+        ahead = (at for at, other in enumerate(with_source)
                  if _beats(ranks[index], ranks[other], 0.0 if _still(lanes[index]) and _still(lanes[other]) else HYSTERESIS))
-        placed.insert(next(ahead, len(placed)), index)
+        with_source.insert(next(ahead, len(with_source)), index)
     for index in fresh:
-        placed.insert(next((at for at, other in enumerate(placed) if ranks[index] < ranks[other]), len(placed)), index)
-    return [lanes[index] for index in placed]
+        with_source.insert(next((at for at, other in enumerate(with_source) if ranks[index] < ranks[other]), len(with_source)), index)
+    return [lanes[index] for index in with_source]
 
 
 def value_of(lane: LaneState) -> float:
@@ -111,7 +111,7 @@ def common_step(lanes: Sequence[LaneState]) -> int | None:
 def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> float:
     """The smoothed loss as it was after so many steps; before a fork's own, that of the lane it comes from. NaN where
     there is none."""
-    while steps <= lane.born and lane.parent is not None:
+    while steps <= lane.forked_at and lane.parent is not None:
         lane = every[lane.parent]
     return lane.smooth.after(steps) if steps <= lane.steps else math.nan
 
@@ -119,7 +119,7 @@ def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> f
 def change(lane: LaneState, every: Sequence[LaneState]) -> float:
     """How much of itself the smoothed loss lost (below 0) or gained over the last tenth of the lane's own steps; NaN where
     there are fewer than ten, or the lane is NaN or failed."""
-    own = lane.steps - lane.born
+    own = lane.steps - lane.forked_at
     before = smoothed_after(lane, every, lane.steps - own // CHANGE_OVER) if own >= CHANGE_OVER else math.nan
     return (value_of(lane) - before) / abs(before) if before else math.nan
 

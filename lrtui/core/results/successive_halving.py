@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from lrtui.core.diagnostics.detectors import Smooth
-from lrtui.core.protocol.events import AnyEvent, Ended, Joined, Rewound, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import AnyEvent, Ended, LaneAdded, Rewound, Started, StatusChanged, Steps
 from lrtui.core.scenario.spec import Pruning
 from lrtui.core.state.lane_state import RANKING_FACTOR
 
@@ -62,7 +62,7 @@ class SuccessiveHalving:
             case Rewound(why="recovered" | "resumed"):  # the same steps come again: those that are known are passed over
                 self._out.discard(event.lane)
                 self._waiting.pop(event.lane, None)
-            case Joined() | Rewound():  # it has another past than the others: it is not compared
+            case LaneAdded() | Rewound():  # it has another past than the others: it is not compared
                 self._average.pop(event.lane, None)
                 self._waiting.pop(event.lane, None)
                 self._behind.pop(event.lane, None)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lrtui.core.series.array_buffer import Doubles
+from lrtui.core.series.array_buffer import Float64Array
 from lrtui.core.series.ema import Ema
 from lrtui.core.state.lane_state import RANKING_FACTOR, LaneState
 
@@ -34,7 +34,7 @@ class Descent:
         self._levels: list[float] = []
         """Falling; kept with their sign turned, so that bisect finds its way."""
 
-    def extend(self, losses: Doubles) -> None:
+    def extend(self, losses: Float64Array) -> None:
         """Takes in the losses of the next steps, shape (n,)."""
         places = np.flatnonzero(np.isfinite(losses))
         averages = self._average.extend(losses)[places]
@@ -55,7 +55,7 @@ class Descent:
         return self._steps[at] + 1 if at < len(self._steps) else None
 
 
-class Descents:
+class TimeToTarget:
     """The descents of a race's lanes, brought up to date a piece at each look."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Descents:
             descent, losses = self._of(lane), lane.columns.get("loss")
             if losses is None:
                 continue
-            first = lane.born + descent.count
+            first = lane.forked_at + descent.count
             piece = losses.part(first, min(first + room, len(losses)))
             descent.extend(piece.astype(float))
             room -= len(piece)
@@ -85,10 +85,10 @@ class Descents:
             return None
         if lane.parent is not None:
             inherited = self.reached(every[lane.parent], every, target)
-            if inherited is not None and inherited <= lane.born:
+            if inherited is not None and inherited <= lane.forked_at:
                 return inherited
         own = self._of(lane).reached(target)
-        return None if own is None else lane.born + own
+        return None if own is None else lane.forked_at + own
 
     def _of(self, lane: LaneState) -> Descent:
         """What is known of a lane; anew where it went back, for then its record is another one."""
@@ -100,7 +100,7 @@ class Descents:
         return descent
 
 
-def _level(values: Doubles) -> Doubles:
+def _level(values: Float64Array) -> Float64Array:
     """Whole numbers that rise with a value of any sign, one for each FINE of it."""
-    levels: Doubles = np.ceil(np.arcsinh(values / _SMALLEST) / FINE)
+    levels: Float64Array = np.ceil(np.arcsinh(values / _SMALLEST) / FINE)
     return levels

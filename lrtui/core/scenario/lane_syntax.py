@@ -17,7 +17,7 @@ from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import catalogue
 from lrtui.core.scenario.scenario_file import described, read_lane
 from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec, letter
-from lrtui.core.scenario.toml_source import placed
+from lrtui.core.scenario.toml_source import with_source
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import one_line
 from lrtui.core.toml import listed, toml_value
@@ -26,14 +26,14 @@ _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "\"'"
 _FORK = re.compile(r" fork( \d+)?$")
 
 
-def lane_words(lane: Lane) -> str:
-    """The lane as one line that `lane_from_words` reads again; its name is not in it."""
+def format_lane(lane: Lane) -> str:
+    """The lane as one line that `parse_lane` reads again; its name is not in it."""
     options = [f"{key}={toml_value(value)}" for key, value in lane.optimizer.options.items()]
     schedule = [f"schedule={_call(lane.schedule)}"] if lane.schedule else []
     return " ".join([f"optimizer={lane.optimizer.name}", f"lr={lane.lr!r}", *options, *schedule])
 
 
-def lane_from_words(lane: Lane, text: str) -> Lane:
+def parse_lane(lane: Lane, text: str) -> Lane:
     """The lane that a line of words describes: `key=value`, as in a scenario's [[lane]].
 
     Optimizer and rate are those of `lane` where the words name none; whatever else is not named is gone, as if the line
@@ -43,7 +43,7 @@ def lane_from_words(lane: Lane, text: str) -> Lane:
     source = f"lane {lane.letter}" if lane.letter else "the new lane"
     raw = _table(text, source)
     if "schedule" in raw:
-        raw["schedule"] = placed(raw["schedule"], "--schedule")  # relative files: from here, as with the flag of that name
+        raw["schedule"] = with_source(raw["schedule"], "--schedule")  # relative files: from here, as with the flag of that name
     raw = {"optimizer": lane.optimizer.name, "lr": lane.lr, **raw}
     table = Table(raw, source)
     if isinstance(raw["optimizer"], dict):
@@ -64,15 +64,15 @@ def joining(race: Race, lane: Lane, name: str = "", at: str = "the new lane") ->
     if wanted in taken:
         owner = next(other.letter for other in race.lanes if other.name == wanted)
         raise ScenarioError(f'{at}: "{wanted}" is also the name of lane {owner}', "expected a name of its own")
-    return msgspec.structs.replace(lane, letter=letter(len(race.lanes)), name=wanted or distinct(lane.name, taken))
+    return msgspec.structs.replace(lane, letter=letter(len(race.lanes)), name=wanted or unique_name(lane.name, taken))
 
 
 def forked_name(race: Race, parent: Lane) -> str:
     """What a fork of `parent` is called where nobody says otherwise."""
-    return distinct(_FORK.sub("", parent.name) + " fork", {lane.name for lane in race.lanes})
+    return unique_name(_FORK.sub("", parent.name) + " fork", {lane.name for lane in race.lanes})
 
 
-def distinct(name: str, taken: Iterable[str]) -> str:
+def unique_name(name: str, taken: Iterable[str]) -> str:
     """`name`, with a number where there is a lane of that name already."""
     known = set(taken)
     return next(one for number in range(1, len(known) + 2)

@@ -133,14 +133,14 @@ def _bound(name: str, given: list[ast.expr], keywords: list[ast.keyword],
     """The arguments by the names of the parameters, as Python binds them."""
     if len(given) > len(order):
         raise _Unclear(f"{name} has {len(given)} arguments without a name", f"at most {len(order)}: {', '.join(order)}")
-    placed = dict(zip(order, given, strict=False))
+    with_source = dict(zip(order, given, strict=False))
     for keyword in keywords:
         if keyword.arg is None:
             raise _Unclear(f'"**{ast.unparse(keyword.value)}" cannot be looked into', "each option by name, name=value")
-        if keyword.arg in placed:
+        if keyword.arg in with_source:
             raise _Unclear("given twice, once by its place", f"{keyword.arg} once", keyword.arg)
-        placed[keyword.arg] = keyword.value
-    yield from placed.items()
+        with_source[keyword.arg] = keyword.value
+    yield from with_source.items()
 
 
 def _options(arguments: dict[str, ast.expr], signature: Signature) -> dict[str, Any]:

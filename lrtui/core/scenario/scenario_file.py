@@ -17,7 +17,7 @@ from lrtui.core.scenario.pasted_python import optimizer_table, plain_name
 from lrtui.core.scenario.race_policies import read_pruning, read_snapshots
 from lrtui.core.scenario.schedule_spec import read_schedule
 from lrtui.core.scenario.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Race, letter, number
-from lrtui.core.scenario.toml_source import place_of, placed, with_places
+from lrtui.core.scenario.toml_source import source_of, with_places, with_source
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import closest, literal, one_line
 
@@ -130,7 +130,7 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
     if "lanes.lr" in changes or "lanes.optimizer" in changes:
         _sweep(merged, changes)
     if "lanes.schedule" in changes:
-        schedule = placed(changes["lanes.schedule"], "--schedule")
+        schedule = with_source(changes["lanes.schedule"], "--schedule")
         merged["defaults"] = {**_dict(merged.get("defaults")), "schedule": schedule}
         if isinstance(merged.get("sweep"), dict):
             merged["sweep"] = {key: value for key, value in merged["sweep"].items() if key != "schedule"}
@@ -147,7 +147,7 @@ def _assign(tables: dict[str, Any], key: str, value: Any, source: str) -> None:
             raise ScenarioError(f'{source}: --set {one_line(key)}: "{one_line(part)}" is no table',
                                 "expected key=value or defaults.key=value")
         tables[part] = tables = dict(inner or {})
-    tables[last] = placed(value, f"--set {one_line(key)}") if last == "schedule" else value
+    tables[last] = with_source(value, f"--set {one_line(key)}") if last == "schedule" else value
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def read_lane(table: Table, sign: str, folder: Path) -> Lane:
     if not (math.isfinite(lr) and lr > 0):
         raise table.error("lr", f"{lr} is no learning rate", "a finite number above 0")
     given = table.raw.get("schedule")
-    at = place_of(given)
+    at = source_of(given)
     folder = Path.cwd() if at.startswith("--") else folder  # a flag's files are relative to where one is
     schedule = None if given in (None, "none") else read_schedule(given, table, "schedule", folder)
     name = one_line(table.text("name", ""))

@@ -12,7 +12,7 @@ from lrtui.core.scenario.catalogue import Signature
 from lrtui.core.scenario.expression import is_reference
 from lrtui.core.scenario.pasted_python import plain_name, schedule_table
 from lrtui.core.scenario.spec import CodeRef, ScheduleSpec
-from lrtui.core.scenario.toml_source import place_of
+from lrtui.core.scenario.toml_source import source_of
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import closest, one_line
 
@@ -24,7 +24,7 @@ def read_schedule(given: Any, parent: Table, key: str, folder: Path, inside: boo
 
     Classes and functions of a person's own are sought relative to `folder`.
     """
-    parent = Table(parent.raw, _source(parent.source, place_of(given)), parent.path)
+    parent = Table(parent.raw, _source(parent.source, source_of(given)), parent.path)
     if isinstance(given, str):
         given = schedule_table(given, parent, key)
     table = Table(given, parent.source, parent.key(key))

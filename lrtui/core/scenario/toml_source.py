@@ -1,6 +1,6 @@
 """Where things stand in a scenario's file: tomllib forgets the lines, and a warning must name the one to change.
 
-Only for text that tomllib has accepted. Values carry their place with them: `PlacedText` and `PlacedTable` are equal to
+Only for text that tomllib has accepted. Values carry their place with them: `SourceStr` and `PlacedTable` are equal to
 what they were made of, wherever flags and sweeps move them.
 """
 
@@ -18,7 +18,7 @@ _TOKEN = re.compile(r'''
   | (?P<comment>\#[^\n]*) | (?P<newline>\n) | (?P<mark>[][{},=.]) | (?P<word>[^]\s[{},=.\#"']+)''', re.VERBOSE | re.DOTALL)
 
 
-class PlacedText(str):
+class SourceStr(str):
     """Text that knows where it was written."""
 
     at = ""
@@ -30,16 +30,16 @@ class PlacedTable(dict[str, Any]):
     at = ""
 
 
-def placed(value: Any, at: str) -> Any:
+def with_source(value: Any, at: str) -> Any:
     """`value` with its place, where it is text or a table; anything else as it is."""
     if not isinstance(value, (str, dict)):
         return value
-    made = PlacedText(value) if isinstance(value, str) else PlacedTable(value)
+    made = SourceStr(value) if isinstance(value, str) else PlacedTable(value)
     made.at = at
     return made
 
 
-def place_of(value: Any) -> str:
+def source_of(value: Any) -> str:
     """Where a value was written, "" where that is not known."""
     return str(getattr(value, "at", ""))
 
@@ -58,8 +58,8 @@ def with_places(raw: dict[str, Any], text: str, name: str) -> dict[str, Any]:
         path = (*path, "schedule")
         given = table["schedule"]
         if path[0] == "sweep" and isinstance(given, list):
-            return {**table, "schedule": [placed(item, at(*path, index)) for index, item in enumerate(given)]}
-        return {**table, "schedule": placed(given, at(*path))}
+            return {**table, "schedule": [with_source(item, at(*path, index)) for index, item in enumerate(given)]}
+        return {**table, "schedule": with_source(given, at(*path))}
 
     found = {key: placed_in(value, key) if key in ("defaults", "sweep") else value for key, value in raw.items()}
     if isinstance(raw.get("lane"), list):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lrtui.core.scenario.spec import CodeRef, Race, ScheduleSpec, TaskRef
 
 
-def own_code(race: Race) -> list[str]:
+def user_code_files(race: Race) -> list[str]:
     """The files (absolute paths) and modules of which the race's task and schedules are made; none where it is bundled."""
     return list(dict.fromkeys(_place(ref.kind, ref.target) for ref in code_refs(race)))
 

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Places = NDArray[np.int64]
+Int64Array = NDArray[np.int64]
 
 GROWTH = 1.06
 """Room is made for so much more than is needed: what is kept of a step is dominated by it, copying costs next to nothing."""
 
 
-class Growing:
+class ArrayBuffer:
     """An array that grows at its end, with the room for it."""
 
     def __init__(self, dtype: type) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.series.array_buffer import Doubles
+from lrtui.core.series.array_buffer import Float64Array
 from lrtui.core.series.series import Series
 
 ROW = 32
@@ -27,7 +27,7 @@ class Trailing:
     k = 0, over the finite ones of the last MEMORY values. It is computed when it is asked for, from the column alone."""
 
     def __init__(self, factor: float) -> None:
-        self._weights: Doubles = factor ** np.arange(MEMORY - 1, -1, -1.0)
+        self._weights: Float64Array = factor ** np.arange(MEMORY - 1, -1, -1.0)
         self._column = Series()
         self._begin = 0
         self._value: float | None = math.nan
@@ -67,14 +67,14 @@ class Ema:
         """Finite values so far."""
         self._carry = 0.0
         """The sum up to the last whole row."""
-        self._row: Doubles = np.empty(0)
+        self._row: Float64Array = np.empty(0)
         """The values since then."""
         self._only = math.nan
         """The value that all finite ones so far had; NaN once they differ."""
 
-    def extend(self, values: NDArray[np.floating[Any]]) -> Doubles:
+    def extend(self, values: NDArray[np.floating[Any]]) -> Float64Array:
         """The averages up to each of `values`, shape (n,), which come after those of the calls before."""
-        shown: Doubles = values.astype(np.float64)
+        shown: Float64Array = values.astype(np.float64)
         places = np.flatnonzero(np.isfinite(shown))
         taken = shown[places]
         if not len(taken):
@@ -95,7 +95,7 @@ class Ema:
         return shown
 
 
-def accumulated(values: Doubles, weight: float, start: float = 0.0) -> tuple[Doubles, list[float]]:
+def accumulated(values: Float64Array, weight: float, start: float = 0.0) -> tuple[Float64Array, list[float]]:
     """a[i] = weight * a[i - 1] + values[i] with a[-1] = `start`, for finite values of shape (n,): a, same shape, and the sum
     before each row of ROW values and after the last.
 
@@ -113,13 +113,13 @@ def accumulated(values: Doubles, weight: float, start: float = 0.0) -> tuple[Dou
         row_weight = weight**ROW
         carries = list(accumulate(rows[:, -1].tolist(), lambda before, own: row_weight * before + own, initial=start))
         rows += np.array(carries[:-1])[:, None] * _carried(weight)
-    flat: Doubles = rows.reshape(-1)[: len(values)]
+    flat: Float64Array = rows.reshape(-1)[: len(values)]
     return flat, carries
 
 
 @lru_cache(64)
-def _carried(weight: float) -> Doubles:
+def _carried(weight: float) -> Float64Array:
     """What the sum before a row is worth at each of its places."""
     with np.errstate(under="ignore"):
-        carried: Doubles = np.power(weight, np.arange(1, ROW + 1))
+        carried: Float64Array = np.power(weight, np.arange(1, ROW + 1))
         return carried

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.series.array_buffer import Floats, Growing, Places
+from lrtui.core.series.array_buffer import ArrayBuffer, Floats, Int64Array
 
 SHIFT = 4
 FACTOR = 1 << SHIFT
@@ -29,8 +29,8 @@ class Pyramid:
     """Float32 numbers, NaN and infinities among them, and the finite extremes of their buckets."""
 
     def __init__(self) -> None:
-        self._values = Growing(STORED)
-        self._levels: list[tuple[Growing, Growing]] = []
+        self._values = ArrayBuffer(STORED)
+        self._levels: list[tuple[ArrayBuffer, ArrayBuffer]] = []
         self._gone: list[int] = [0]
         """How many values are forgotten, how many buckets of each level; multiples of FACTOR, covered by the level above."""
 
@@ -79,7 +79,7 @@ class Pyramid:
         gone = [min(known, count >> SHIFT * (number + 1) << SHIFT) for number, known in enumerate(self._gone)]
         for number in range(len(self._levels), 0, -1):
             index = np.arange(gone[number], count >> SHIFT * number)
-            shorter._levels.insert(0, (Growing(STORED), Growing(STORED)))
+            shorter._levels.insert(0, (ArrayBuffer(STORED), ArrayBuffer(STORED)))
             for part, extremes in zip(shorter._levels[0], self.read(number, index), strict=True):
                 part.append(extremes)
         shorter._gone = gone
@@ -96,7 +96,7 @@ class Pyramid:
         """One number that is not forgotten."""
         return float(self._values.view()[place - self._gone[0]])
 
-    def pick(self, places: Places) -> Floats:
+    def pick(self, places: Int64Array) -> Floats:
         """The numbers at `places`, likewise; beyond the end: anything."""
         picked = _taken(self._values, places - self._gone[0])
         early = places < self._gone[0]
@@ -106,7 +106,7 @@ class Pyramid:
                 picked[early] = low / 2 + high / 2
         return picked
 
-    def read(self, number: int, index: Places) -> tuple[Floats, Floats]:
+    def read(self, number: int, index: Int64Array) -> tuple[Floats, Floats]:
         """Lows and highs of values (level 0) or of buckets; where forgotten, of what covers them; beyond the end: anything."""
         place = index - self._gone[number]
         if number == 0:
@@ -118,7 +118,7 @@ class Pyramid:
             lows[early], highs[early] = self.read(number + 1, index[early] >> SHIFT)
         return lows, highs
 
-    def extremes(self, a: Places, b: Places) -> tuple[Floats, Floats]:
+    def extremes(self, a: Int64Array, b: Int64Array) -> tuple[Floats, Floats]:
         """Lowest and highest finite value of each stretch [a, b); NaN where there is none. Neither falls along the rows.
 
         Ragged ends level by level, then whole buckets at once.
@@ -144,7 +144,7 @@ class Pyramid:
         lo[empty] = hi[empty] = np.nan
         return lo, hi
 
-    def _outward(self, a: Places, b: Places) -> tuple[Places, Places]:
+    def _outward(self, a: Int64Array, b: Int64Array) -> tuple[Int64Array, Int64Array]:
         """Stretches rounded to whole buckets where single values are forgotten; an empty one stays empty."""
         if not self._gone[0] or a[0] >= self._gone[0]:
             return a, b
@@ -158,7 +158,7 @@ class Pyramid:
     def _first_held(self, number: int) -> int:
         return self._gone[number] if number < len(self._gone) else 0
 
-    def _held(self, number: int) -> Growing:
+    def _held(self, number: int) -> ArrayBuffer:
         return self._levels[number - 1][0] if number else self._values
 
     def _build_levels(self) -> None:
@@ -171,7 +171,7 @@ class Pyramid:
             if not complete:
                 return
             if number == len(self._levels):
-                self._levels.append((Growing(STORED), Growing(STORED)))
+                self._levels.append((ArrayBuffer(STORED), ArrayBuffer(STORED)))
                 self._gone.append(0)
             lows, highs = self._levels[number]
             known = self._gone[number + 1] + lows.size
@@ -190,7 +190,7 @@ class Pyramid:
         return np.append(lows.view()[held], STORED(0)), np.append(highs.view()[held], STORED(0))
 
 
-def _taken(held: Growing, places: Places) -> Floats:
+def _taken(held: ArrayBuffer, places: Int64Array) -> Floats:
     """Numbers by place; outside anything."""
     taken: Floats = held.view().take(places, mode="clip") if held.size else np.zeros(places.shape, STORED)
     return taken

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrtui.core.series.array_buffer import Flags, Floats, Growing, Places
+from lrtui.core.series.array_buffer import ArrayBuffer, Flags, Floats, Int64Array
 from lrtui.core.series.pyramid import STORED, Pyramid
 
-__all__ = ["FiniteRange", "Flags", "Floats", "Places", "Series", "Window", "columns_of", "linear_edges", "window_of"]
+__all__ = ["FiniteRange", "Flags", "Floats", "Int64Array", "Series", "Window", "columns_of", "linear_edges", "window_of"]
 
 BATCH, BLOCKS = 1024, 64
 """What is appended is worked in when so many values have come, in so many blocks (each costs a hundred bytes until then), or
@@ -57,9 +57,9 @@ class Series:
         """Blocks that are not worked in yet."""
         self._count = 0
         self._pyramid = Pyramid()
-        self._bad_from, self._bad_to = Growing(np.uint32), Growing(np.uint32)
+        self._bad_from, self._bad_to = ArrayBuffer(np.uint32), ArrayBuffer(np.uint32)
         self._range = FiniteRange(math.nan, math.nan, math.nan)
-        self._windows: dict[Hashable, tuple[Places, Window]] = {}
+        self._windows: dict[Hashable, tuple[Int64Array, Window]] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -116,13 +116,13 @@ class Series:
         place = int(values.argmin()) if len(values) else 0
         return (start + place, float(values[place])) if len(values) and values[place] < np.inf else None
 
-    def before_gaps(self, edges: Places) -> Places:
+    def before_gaps(self, edges: Int64Array) -> Int64Array:
         """Where the last finite values before runs of NaN and infinities stand: of each column [edges[c], edges[c + 1]) the
         last one that there is. What comes before the first finite value is no gap."""
         self._settle()
         begins = self._bad_from.view()
         count = begins.searchsorted((edges + 1).astype(np.uint32))
-        places: Places = begins[count[1:][count[1:] > count[:-1]] - 1].astype(np.int64) - 1
+        places: Int64Array = begins[count[1:][count[1:] > count[:-1]] - 1].astype(np.int64) - 1
         return places[places >= 0]
 
     def extend(self, values: ArrayLike) -> None:
@@ -175,7 +175,7 @@ class Series:
         before, after = (math.floor((step - start) * width / (stop - start)) for step in (int(edges[0]) - 1, int(edges[-1])))
         return self.window_at(edges, min(before, -1), max(after, width), key=(start, stop, width))
 
-    def window_at(self, edges: Places, before: int = -1, after: int | None = None, key: Hashable = None) -> Window:
+    def window_at(self, edges: Int64Array, before: int = -1, after: int | None = None, key: Hashable = None) -> Window:
         """Columns of any size: column c holds the values [edges[c], edges[c + 1]), edges never fall and stay in 0..len.
 
         `before` and `after` are the columns, outside, of the values next to the first and the last edge. Asked again with a
@@ -201,14 +201,14 @@ class Series:
             del self._windows[next(iter(self._windows))]
         return known
 
-    def _inside(self, edges: Places) -> tuple[Floats, Floats, Floats, Floats, Flags, Flags]:
+    def _inside(self, edges: Int64Array) -> tuple[Floats, Floats, Floats, Floats, Flags, Flags]:
         first, last, gap, cut = self._ends(edges[:-1], edges[1:])
         lo, hi = self._pyramid.extremes(edges[:-1], edges[1:])
         if self.forgotten > edges[0]:  # rounded outward, a column may have come upon its neighbour's values
             lo, hi = (np.where(np.isnan(first), first, found) for found in (lo, hi))
         return lo, hi, first, last, gap, cut
 
-    def _outside(self, edges: Places, before: int, after: int) -> tuple[tuple[int, float] | None, tuple[int, float] | None]:
+    def _outside(self, edges: Int64Array, before: int, after: int) -> tuple[tuple[int, float] | None, tuple[int, float] | None]:
         left, inner, right = (self._finite_at(int(place)) for place in (edges[0] - 1, edges[-1] - 1, edges[-1]))
         return None if left is None else (before, left), None if right is None or inner is None else (after, right)
 
@@ -235,7 +235,7 @@ class Series:
         known = self._range
         self._range = FiniteRange(_least(known.low, low), -_least(-known.high, -high), _least(known.positive, positive))
 
-    def _ends(self, a: Places, b: Places) -> tuple[Floats, Floats, Flags, Flags]:
+    def _ends(self, a: Int64Array, b: Int64Array) -> tuple[Floats, Floats, Flags, Flags]:
         """First and last finite value of the columns [a, b), gap and cut, by the runs of what is not finite."""
         full = a < b
         first, last = a, b - 1
@@ -252,9 +252,9 @@ class Series:
             cut = full & (self._run(self._bad_to, ended) == first)
         return self._pick(first, full), self._pick(last, full), gap, cut
 
-    def _run(self, edge: Growing, number: Places) -> Places:
+    def _run(self, edge: ArrayBuffer, number: Int64Array) -> Int64Array:
         """Where the numbered runs begin or end; beyond the last run: beyond every step, before the first: -1."""
-        place: Places = edge.view().take(number, mode="clip").astype(np.int64)
+        place: Int64Array = edge.view().take(number, mode="clip").astype(np.int64)
         place[number < 0] = -1
         place[number >= edge.size] = 1 << 40
         return place
@@ -267,7 +267,7 @@ class Series:
         turns[(self._bad_to.view()[runs].astype(np.int64) - start).clip(max=stop - start)] -= 1
         return turns[:-1].cumsum(dtype=np.int8) > 0
 
-    def _pick(self, places: Places, full: Flags) -> Floats:
+    def _pick(self, places: Int64Array, full: Flags) -> Floats:
         if not len(self):
             return np.full(len(places), np.nan, STORED)
         return np.where(full, self._pyramid.pick(places), STORED(np.nan))
@@ -289,25 +289,25 @@ def window_of(x: ArrayLike, y: ArrayLike, start: float, stop: float, width: int)
     return series.window_at(edges, int(outside[0]), int(outside[-1]))
 
 
-def columns_of(x: NDArray[np.float64], start: float, stop: float, width: int) -> Places:
+def columns_of(x: NDArray[np.float64], start: float, stop: float, width: int) -> Int64Array:
     """The column of each x, rounded down; below 0 left of the range [start, stop), width and more right of it."""
-    columns: Places = np.floor((x - start) * width / (stop - start)).astype(np.int64)
+    columns: Int64Array = np.floor((x - start) * width / (stop - start)).astype(np.int64)
     columns[x < start] = columns[x < start].clip(max=-1)
     columns[x >= stop] = columns[x >= stop].clip(min=width)
     return columns
 
 
 @lru_cache(256)
-def linear_edges(start: float, stop: float, width: int) -> Places:
+def linear_edges(start: float, stop: float, width: int) -> Int64Array:
     """The edges of `Series.window`, of a series without end; a guess, then exactly what the formula for a step's column says."""
     columns = np.arange(width + 1)
     near = np.ceil(start + columns * ((stop - start) / width)) + np.array([[-1], [0], [1]])
     edges = near[0] + (np.floor((near - start) * width / (stop - start)) < columns).sum(axis=0)
-    whole: Places = edges.clip(max(math.ceil(start), 0), max(math.ceil(stop), 0)).astype(np.int64)
+    whole: Int64Array = edges.clip(max(math.ceil(start), 0), max(math.ceil(stop), 0)).astype(np.int64)
     return whole
 
 
-def _first_difference(one: Places, other: Places) -> int:
+def _first_difference(one: Int64Array, other: Int64Array) -> int:
     """The place from which on two rows of edges differ; their length where they do not; 0 where they are not as long."""
     if len(one) != len(other):
         return 0

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.series.array_buffer import Doubles, Growing, Places
+from lrtui.core.series.array_buffer import ArrayBuffer, Float64Array, Int64Array
 from lrtui.core.series.series import KEPT, Series
 
 STRIDE = 256
@@ -24,25 +24,25 @@ _FAR = 1 << 40
 class Clock:
     """Training time and wall time of a lane's steps; step s (counted from 0) lies where it ends.
 
-    Before `born` lie the steps that a fork inherited: all of them at `since`, the time with which it begins.
+    Before `forked_at` lie the steps that a fork inherited: all of them at `since`, the time with which it begins.
     """
 
-    def __init__(self, born: int = 0, since: float = 0.0) -> None:
+    def __init__(self, forked_at: int = 0, since: float = 0.0) -> None:
         self.origin = math.nan
         """The wall time (seconds since 1970) that counts as 0; NaN: when the lane began."""
-        self.steps, self.total = born, since
+        self.steps, self.total = forked_at, since
         """So many steps done, in so many seconds of training."""
-        self._born, self._since = born, since
-        self._strides = Growing(np.float64)
-        self._strides.append(np.full(born // STRIDE + 1, since))
-        self._done, self._spent, self._at = Growing(np.int64), Growing(np.float64), Growing(np.float64)
+        self._born, self._since = forked_at, since
+        self._strides = ArrayBuffer(np.float64)
+        self._strides.append(np.full(forked_at // STRIDE + 1, since))
+        self._done, self._spent, self._at = ArrayBuffer(np.int64), ArrayBuffer(np.float64), ArrayBuffer(np.float64)
         """Marks: so many steps were done, in so much training time, at this wall time. All three rise."""
         self._loose = False
         """Whether the last mark is but the end of a block, to be replaced by that of the next."""
         self._seconds = Series()
-        self._edges: dict[Hashable, tuple[float, Places]] = {}
+        self._edges: dict[Hashable, tuple[float, Int64Array]] = {}
         """Edges that were asked for, and up to which second they cannot change any more."""
-        self._fine, self._fine_total, self._fine_from = Growing(np.float32), since, 0
+        self._fine, self._fine_total, self._fine_from = ArrayBuffer(np.float32), since, 0
 
     @property
     def nbytes(self) -> int:
@@ -51,7 +51,7 @@ class Clock:
 
     @property
     def own(self) -> float:
-        """Seconds that the steps since `born` took."""
+        """Seconds that the steps since `forked_at` took."""
         return self.total - self._since
 
     def take(self, first: int, seconds: NDArray[np.floating], at: float, column: Series) -> None:
@@ -108,11 +108,11 @@ class Clock:
         begun = max(step // STRIDE * STRIDE, self._born)
         return float(self._strides.view()[step // STRIDE] + _counted(self._seconds.part(begun, step)).sum())
 
-    def time(self, steps: Places) -> Doubles:
+    def time(self, steps: Int64Array) -> Float64Array:
         """Seconds of training at the end of each step, float64 of the shape of `steps`; steps to come at the usual pace."""
         fine = self._column()
         place = steps - self._fine_from
-        known: Doubles = np.full(steps.shape, self._since)
+        known: Float64Array = np.full(steps.shape, self._since)
         if fine.size:
             known = fine.take(place.clip(0), mode="clip").astype(np.float64)
         early = place < 0
@@ -121,17 +121,17 @@ class Clock:
         known[steps < self._born] = self._since
         return known + (steps + 1 - self.steps).clip(0) * self._pace(self.total - self._since)
 
-    def wall(self, steps: Places) -> Doubles:
+    def wall(self, steps: Int64Array) -> Float64Array:
         """Seconds by the clock on the wall since `origin`, likewise."""
         if self._at.size < 2:
             return self._began() + (steps + 1 - self._born).clip(0).astype(np.float64)
         done, spent, at = self._done.view(), self._spent.view(), self._at.view()
         mark = (done.searchsorted(steps, "right") - 1).clip(0, len(done) - 2)
         share = self._share(self.time(steps) - spent[mark], steps + 1 - done[mark], mark)
-        known: Doubles = at[mark] + share * (at[mark + 1] - at[mark]) - self._zero()
+        known: Float64Array = at[mark] + share * (at[mark + 1] - at[mark]) - self._zero()
         return known + (steps + 1 - self.steps).clip(0) * self._pace(float(at[-1] - at[0]))
 
-    def edges(self, bounds: Doubles, wall: bool, key: Hashable) -> Places:
+    def edges(self, bounds: Float64Array, wall: bool, key: Hashable) -> Int64Array:
         """The first step that ends at or after each second of wall time since `origin`, or of training time; never falling.
 
         Beyond the last step at the usual pace. Asked again with a `key`, it only looks for what lies after what was settled.
@@ -149,7 +149,7 @@ class Clock:
             del self._edges[next(iter(self._edges))]
         return found
 
-    def first_at_time(self, seconds: Doubles) -> Places:
+    def first_at_time(self, seconds: Float64Array) -> Int64Array:
         """The first step that ends at or after each training time; beyond the last one, at the usual pace."""
         fine = self._column()
         found = fine.searchsorted(seconds.astype(np.float32)) + self._fine_from
@@ -160,7 +160,7 @@ class Clock:
             found[early] = np.ceil(place).clip(0)
         return self._ahead(found, seconds - self.total, self._pace(self.total - self._since))
 
-    def first_at_wall(self, seconds: Doubles) -> Places:
+    def first_at_wall(self, seconds: Float64Array) -> Int64Array:
         """The first step that ends at or after each wall time since `origin`, likewise."""
         if self._at.size < 2:
             return np.ceil(seconds - self._began() - 1 + self._born).clip(0, _FAR).astype(np.int64)
@@ -191,7 +191,7 @@ class Clock:
 
     def _begin_column(self, step: int) -> None:
         """Makes the times anew when next somebody looks, from a step on that is a multiple of STRIDE."""
-        self._fine, self._fine_from = Growing(np.float32), step
+        self._fine, self._fine_from = ArrayBuffer(np.float32), step
         self._fine_total = float(self._strides.view()[step // STRIDE])
 
     def _column(self) -> NDArray[np.float32]:
@@ -205,13 +205,13 @@ class Clock:
         fine: NDArray[np.float32] = self._fine.view()
         return fine
 
-    def _share(self, spent: Doubles, made: Places, mark: Places) -> Doubles:
+    def _share(self, spent: Float64Array, made: Int64Array, mark: Int64Array) -> Float64Array:
         """How much of the way from a mark to the next one is behind a step: by time, or by steps where that stood still."""
         whole, steps = np.diff(self._spent.view())[mark], np.diff(self._done.view())[mark]
         by_steps = made / np.maximum(steps, 1)
         return np.divide(spent, whole, out=by_steps, where=whole > 0).clip(0, 1)
 
-    def _ahead(self, found: Places, beyond: Doubles, pace: float) -> Places:
+    def _ahead(self, found: Int64Array, beyond: Float64Array, pace: float) -> Int64Array:
         """Steps found, where they are not made yet by how far beyond the end they lie."""
         ahead = self.steps - 1 + np.ceil((beyond / pace).clip(0, _FAR))
         return np.where(beyond > 0, np.maximum(ahead, self.steps), np.minimum(found, self.steps)).astype(np.int64)
@@ -232,7 +232,7 @@ class Clock:
             part.shorten(part.size - 1)
 
 
-def _counted(seconds: NDArray[np.floating]) -> Doubles:
+def _counted(seconds: NDArray[np.floating]) -> Float64Array:
     """Seconds of steps as they add up: what is not known, below zero, or longer than any step, counts as none."""
-    counted: Doubles = np.where((seconds > 0) & (seconds < ENDLESS_S), seconds, 0).astype(np.float64)
+    counted: Float64Array = np.where((seconds > 0) & (seconds < ENDLESS_S), seconds, 0).astype(np.float64)
     return counted

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lrtui.core.protocol.events import Evaluated
-from lrtui.core.series.array_buffer import Doubles, Growing, Places
+from lrtui.core.series.array_buffer import ArrayBuffer, Float64Array, Int64Array
 
 
 class Epochs:
@@ -18,8 +18,8 @@ class Epochs:
         """The newest one, as it was told."""
         self.returns = 0
         """How often some were forgotten: what was read of them before may not be so any more."""
-        self._epochs, self._steps, self._losses = Growing(np.int64), Growing(np.int64), Growing(np.float64)
-        self._metrics: dict[str, tuple[Growing, Growing]] = {}
+        self._epochs, self._steps, self._losses = ArrayBuffer(np.int64), ArrayBuffer(np.int64), ArrayBuffer(np.float64)
+        self._metrics: dict[str, tuple[ArrayBuffer, ArrayBuffer]] = {}
         """By name: the places at which it was measured, and its values."""
 
     def __len__(self) -> int:
@@ -36,12 +36,12 @@ class Epochs:
         return sum(column.nbytes for column in columns)
 
     @property
-    def steps(self) -> Places:
+    def steps(self) -> Int64Array:
         """Steps done at the end of each."""
         return self._steps.view()
 
     @property
-    def losses(self) -> Doubles:
+    def losses(self) -> Float64Array:
         """The mean training loss of each."""
         return self._losses.view()
 
@@ -50,7 +50,7 @@ class Epochs:
         """The names of all that was ever measured."""
         return list(self._metrics)
 
-    def metric(self, name: str, since: int = 0) -> tuple[Places, Doubles]:
+    def metric(self, name: str, since: int = 0) -> tuple[Int64Array, Float64Array]:
         """(steps done, values) of a metric from the place `since` on; empty where it was not measured."""
         if name not in self._metrics:
             return np.empty(0, np.int64), np.empty(0)
@@ -63,7 +63,7 @@ class Epochs:
         known = int(self._epochs.view().searchsorted(event.epoch))
         self._shorten(known)
         for name, value in event.metrics.items():
-            places, values = self._metrics.setdefault(name, (Growing(np.int64), Growing(np.float64)))
+            places, values = self._metrics.setdefault(name, (ArrayBuffer(np.int64), ArrayBuffer(np.float64)))
             places.append(np.array([len(self)]))
             values.append(np.array([value]))
         for column, number in ((self._epochs, event.epoch), (self._steps, event.step), (self._losses, event.loss)):

@@ -21,14 +21,14 @@ from lrtui.core.protocol.events import (
     AnyEvent,
     Ended,
     Evaluated,
-    Judged,
+    FindingsUpdated,
+    LossSpiked,
     Measured,
-    Planned,
     RateChanged,
     Rewound,
     Sampled,
+    ScheduleForecast,
     Snapshotted,
-    Spiked,
     Started,
     StatusChanged,
     Steps,
@@ -64,22 +64,22 @@ class Abandoned(NamedTuple):
 class LaneState:
     """One lane so far."""
 
-    def __init__(self, index: int, lane: Lane, parent: LaneState | None = None, born: int = 0) -> None:
+    def __init__(self, index: int, lane: Lane, parent: LaneState | None = None, forked_at: int = 0) -> None:
         self.index = index
         self.lane = lane
         self.parent = parent.index if parent else None
         """The index of the lane that it was forked from; None where it began by itself."""
-        self.born = born
+        self.forked_at = forked_at
         """The step with which its curve begins: that of the fork."""
         self.status = "waiting"
         """waiting, running or paused; at the end the reason: finished, stopped, nan, error, died, interrupted."""
         self.started: Started | None = None
-        self.roles: list[str] = []
+        self.process_roles: list[str] = []
         """The processes that have trained it, the present one last; none where an older version recorded the run."""
         self.ended: Ended | None = None
-        self.presumed = False
+        self.end_presumed = False
         """Whether its end is only a guess, because nobody is left to record one: what is recorded later undoes it."""
-        self.plan: Planned | None = None
+        self.plan: ScheduleForecast | None = None
         """The rates to come, at factor 1; None where they are constant, or depend on what happens."""
         self.plan_range = NO_RANGE
         """Their bounds, so that an axis need not move when they come."""
@@ -87,7 +87,7 @@ class LaneState:
         self.columns: dict[str, Series] = {}
         self.evaluations = Epochs()
         self.sample: Sampled | None = None
-        self.steps = born
+        self.steps = forked_at
         """Steps done, those that it inherited included."""
         self.first_loss = self.last_loss = self.best_loss = math.nan
         self.best_step: int | None = None
@@ -96,7 +96,7 @@ class LaneState:
         self.next_lr = math.nan
         self.rate_changes: list[RateChanged] = []
         """Where the dial was turned, rising by step: marks on the curve, and what an undo goes back to."""
-        self._inherited = parent.factor_at(born) if parent else 1.0
+        self._inherited = parent.factor_at(forked_at) if parent else 1.0
         self._other = parent is not None and msgspec.structs.replace(parent.lane, letter="", name="", expect="") != (
             msgspec.structs.replace(lane, letter="", name="", expect=""))
         self.snapshots: Snapshotted | None = None
@@ -111,18 +111,18 @@ class LaneState:
         """Seconds that measuring has taken."""
         self.spikes: list[int] = []
         self.smooth = Trailing(RANKING_FACTOR)
-        self.clock: Clock = Clock(born, parent.clock.spent(born) if parent else 0.0)
+        self.clock: Clock = Clock(forked_at, parent.clock.spent(forked_at) if parent else 0.0)
         """When it made its steps."""
-        self.kept: dict[tuple[Any, ...], Any] = {}
+        self.derived_cache: dict[tuple[Any, ...], Any] = {}
         """What `tracks` has worked out of its columns, to be brought up to date rather than made anew."""
-        self._marks: deque[tuple[float, int]] = deque([(math.nan, born)], maxlen=200)
+        self._marks: deque[tuple[float, int]] = deque([(math.nan, forked_at)], maxlen=200)
         self.version = 0
         """Counts the changes: what shows this lane draws again when it differs."""
 
     @property
     def last_words(self) -> str:
         """The last loss as text; a dash before the first step, which is not the same as NaN."""
-        return loss(self.last_loss) if self.steps > self.born else UNKNOWN
+        return loss(self.last_loss) if self.steps > self.forked_at else UNKNOWN
 
     @property
     def best_words(self) -> str:
@@ -157,14 +157,14 @@ class LaneState:
         return next((change.factor for change in reversed(self.rate_changes) if change.step <= step), self._inherited)
 
     @property
-    def touched(self) -> bool:
+    def modified(self) -> bool:
         """Whether it is no longer what the scenario said: a fork, or one whose dial was turned."""
         return self.parent is not None or bool(self.rate_changes)
 
     @property
-    def own_since(self) -> int:
+    def rate_since(self) -> int:
         """The step from which on it has had the rate that it has now, but for the schedule; 0: all the time."""
-        since, before = self.born if self._other else 0, self._inherited
+        since, before = self.forked_at if self._other else 0, self._inherited
         for change in self.rate_changes:
             if change.factor != before:
                 since, before = max(since, change.step), change.factor
@@ -178,7 +178,7 @@ class LaneState:
     @property
     def steps_per_second(self) -> float:
         """Of training, over all steps of its own; NaN before the first."""
-        return (self.steps - self.born) / self.training_seconds if self.training_seconds > 0 else math.nan
+        return (self.steps - self.forked_at) / self.training_seconds if self.training_seconds > 0 else math.nan
 
     @property
     def speed(self) -> float:
@@ -196,18 +196,18 @@ class LaneState:
         return next((step for step, value in zip(reversed(self.measured_steps), reversed(column), strict=False)
                      if math.isfinite(value)), None)
 
-    def take(self, event: AnyEvent) -> str:
+    def apply(self, event: AnyEvent) -> str:
         """Folds in an event of this lane; its line for the log, '' where it has none."""
         match event:
             case Steps():
                 self._take_steps(event)
             case Measured():
                 self._take_measured(event)
-            case Judged():
+            case FindingsUpdated():
                 self.findings = event.findings
-            case Spiked():
+            case LossSpiked():
                 self.spikes += event.steps
-            case Planned():
+            case ScheduleForecast():
                 self.plan, self.plan_range = event, _bounds(event.rates)
             case Evaluated():  # the epoch that a snapshot was taken at the end of may come twice
                 self.evaluations.take(event)
@@ -220,8 +220,8 @@ class LaneState:
                     return ""
             case Started():
                 self.started, self.status = event, "running"
-                if event.role and event.role not in self.roles[-1:]:
-                    self.roles.append(event.role)
+                if event.role and event.role not in self.process_roles[-1:]:
+                    self.process_roles.append(event.role)
                 self.clock.mark(event.at)
                 self._mark(event.at)
             case StatusChanged():
@@ -244,7 +244,7 @@ class LaneState:
 
     def revive(self) -> None:
         """Takes a presumed end back."""
-        self.ended, self.presumed = None, False
+        self.ended, self.end_presumed = None, False
         self.status = "running" if self.started else "waiting"
 
     def _take_measured(self, event: Measured) -> None:
@@ -278,9 +278,9 @@ class LaneState:
         lowest = int(finite.argmin())
         if math.isfinite(finite[lowest]) and not self.best_loss <= finite[lowest]:
             self.best_loss, self.best_step = float(finite[lowest]), event.first + lowest
-        if self.steps == self.born:
+        if self.steps == self.forked_at:
             self.first_loss = float(losses[0])
-        self.smooth.follow(self.columns["loss"], self.born)
+        self.smooth.follow(self.columns["loss"], self.forked_at)
         self.last_loss = float(losses[-1])
         self.applied_lr = float(blocks["applied_lr"][-1])
         self.next_lr = float(blocks["next_lr"][-1])
@@ -291,16 +291,16 @@ class LaneState:
     def _rewind(self, event: Rewound) -> None:
         """Forgets all from `event.step` on; what a person or a policy has thrown away stays in `abandoned`."""
         step, losses = event.step, self.columns.get("loss", Series())
-        began = max(step, self.born)
+        began = max(step, self.forked_at)
         if event.why in ("rewound", "restarted") and len(losses) > began:
             kept = Series()
             kept.extend(losses.part(began, len(losses)))
             self.abandoned = [*self.abandoned, Abandoned(began, kept)][-ABANDONED:]
         if event.why in ("rewound", "restarted") and self.sample and self.sample.step > step:
             self.sample = None
-        if step < self.born:  # it no longer goes on from its parent: it begins by itself
-            self.born, self._inherited = step, 1.0
-        self.columns = {name: series.cut(step) for name, series in self.columns.items()} if step > self.born else {}
+        if step < self.forked_at:  # it no longer goes on from its parent: it begins by itself
+            self.forked_at, self._inherited = step, 1.0
+        self.columns = {name: series.cut(step) for name, series in self.columns.items()} if step > self.forked_at else {}
         self.evaluations.cut(step)
         self.alerts = [one for one in self.alerts if one.step < step]
         self.rate_changes = [one for one in self.rate_changes if one.step <= step]
@@ -312,7 +312,7 @@ class LaneState:
             self.findings = Findings()
         elif self.findings.flat_since is not None and self.findings.flat_since > step:
             self.findings = msgspec.structs.replace(self.findings, flat_since=None)
-        self.ended, self.presumed, self.status, self.steps = None, False, "running", step
+        self.ended, self.end_presumed, self.status, self.steps = None, False, "running", step
         self.clock.cut(step, self.columns.get("seconds"))
         self._recount()
         self.clock.mark(event.at)
@@ -321,9 +321,9 @@ class LaneState:
     def _recount(self) -> None:
         """Makes first, last, best and smoothed loss and the rates anew, from the columns."""
         losses = self.columns.get("loss", Series())
-        self.first_loss, self.last_loss = (losses.at(self.born), losses.last) if len(losses) > self.born else (math.nan, math.nan)
-        self.best_step, self.best_loss = losses.lowest(self.born) or (None, math.nan)
-        self.smooth.follow(losses, self.born)
+        self.first_loss, self.last_loss = (losses.at(self.forked_at), losses.last) if len(losses) > self.forked_at else (math.nan, math.nan)
+        self.best_step, self.best_loss = losses.lowest(self.forked_at) or (None, math.nan)
+        self.smooth.follow(losses, self.forked_at)
         self.applied_lr, self.next_lr = (self.columns[name].last if name in self.columns else math.nan
                                          for name in ("applied_lr", "next_lr"))
 

@@ -48,5 +48,5 @@ def forget(lanes: Sequence[LaneState], memory: int) -> None:
 def all_series(lane: LaneState) -> Iterator[Series]:
     """Columns of steps, what was worked out of them, and what was abandoned."""
     yield from lane.columns.values()
-    yield from (kept.series for kept in lane.kept.values())
+    yield from (kept.series for kept in lane.derived_cache.values())
     yield from (one.losses for one in lane.abandoned)

@@ -11,7 +11,7 @@ from collections import deque
 import msgspec
 
 from lrtui.core.protocol import event_text
-from lrtui.core.protocol.events import HOLE, AnyEvent, Ended, Joined, Noted, Rewound, Snapshotted, Started, Steps
+from lrtui.core.protocol.events import HOLE, AnyEvent, Ended, LaneAdded, LogMessage, Rewound, Snapshotted, Started, Steps
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import RANKING_FACTOR, Abandoned, LaneState
 from lrtui.core.state.memory_budget import MEMORY, Limit
@@ -50,9 +50,9 @@ class RaceState:
     def _fits(self, event: AnyEvent) -> bool:
         """Whether an event goes with what is known: a damaged record may name lanes that never joined, or steps far beyond the
         last one, for which there is no room."""
-        if isinstance(event, Noted) and event.lane == -1:
+        if isinstance(event, LogMessage) and event.lane == -1:
             return True
-        if isinstance(event, Joined):
+        if isinstance(event, LaneAdded):
             done = self.lanes[event.parent].steps if 0 <= event.parent < len(self.lanes) else 0
             return 0 <= event.lane <= len(self.lanes) and -1 <= event.parent < event.lane and event.step <= done + HOLE
         if not 0 <= event.lane < len(self.lanes):
@@ -78,9 +78,9 @@ def apply(state: RaceState, event: AnyEvent) -> bool:
     if not state._fits(event):
         state._leave_out(event)
         return False
-    if isinstance(event, Noted) and event.lane < 0:
+    if isinstance(event, LogMessage) and event.lane < 0:
         state._note(event.at, -1, event.text)
-    elif isinstance(event, Joined):
+    elif isinstance(event, LaneAdded):
         _join(state, event)
     else:
         _tell_lane(state, event)
@@ -89,16 +89,16 @@ def apply(state: RaceState, event: AnyEvent) -> bool:
 
 def _tell_lane(state: RaceState, event: AnyEvent) -> None:
     lane = state.lanes[event.lane]
-    if lane.presumed and not isinstance(event, Noted):
+    if lane.end_presumed and not isinstance(event, LogMessage):
         lane.revive()
-    if lane.over and not isinstance(event, Rewound | Snapshotted | Noted):
+    if lane.over and not isinstance(event, Rewound | Snapshotted | LogMessage):
         return  # what a process said before it was found dead may arrive after its end was written
     if isinstance(event, Started) and math.isnan(state.began):
         state.began = event.at
         for each in state.lanes:
             each.clock.origin = event.at
     lane.version += 1
-    text = lane.take(event)
+    text = lane.apply(event)
     if isinstance(event, Steps):
         state._limit.watch(state.lanes, event.count * len(event.columns))
     if text:
@@ -109,10 +109,10 @@ def presume(state: RaceState, end: Ended) -> None:
     """Ends a lane that nobody is left to speak for; whatever the record says of it later counts more."""
     if not state.lanes[end.lane].over:
         apply(state, end)
-        state.lanes[end.lane].presumed = True
+        state.lanes[end.lane].end_presumed = True
 
 
-def _join(state: RaceState, event: Joined) -> None:
+def _join(state: RaceState, event: LaneAdded) -> None:
     """A new lane, behind the others; one that is known is not made twice."""
     if event.lane != len(state.lanes):
         return

@@ -7,7 +7,7 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import log_label, y_labels
 from lrtui.tui.render.raster import DOTS_Y, dot_row
 
@@ -25,7 +25,7 @@ class Tick(NamedTuple):
 
 
 @lru_cache(512)
-def y_ticks(limits: Limits, rows: int) -> tuple[Tick, ...]:
+def y_ticks(limits: AxisLimits, rows: int) -> tuple[Tick, ...]:
     """Ticks from the top down, with a row free between two of them."""
     ticks: list[Tick] = []
     for value, label in reversed(y_labels(limits, max(1, min((rows - 1) // 2, MOST_Y)))):

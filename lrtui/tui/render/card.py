@@ -7,7 +7,7 @@ from datetime import datetime
 
 from lrtui.client.follower import RESUMABLE
 from lrtui.core.charts.axes import XAxis
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.launch_protocol import Preview
@@ -16,7 +16,7 @@ from lrtui.core.text import literal, one_line
 from lrtui.store.reader import Summary
 from lrtui.tui import keys
 from lrtui.tui.rects import Rect
-from lrtui.tui.render import chart, raster, styles, xlabels
+from lrtui.tui.render import chart, raster, styles, x_labels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 
 CHART_ROWS = 12
@@ -113,7 +113,7 @@ def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
     rates = [value for preview in previews for value in preview.rates if value > 0]
     if not rates:
         return
-    limits = Limits.around(min(rates), max(rates), log=True)
+    limits = AxisLimits.around(min(rates), max(rates), log=True)
     total = max(2, *(preview.total for preview in previews))
     canvas.text(0, 0, "learning rate, as it will be applied", styles.DIM)
     place = canvas.view(Rect(8, 1, canvas.width - 8, canvas.height - 2))
@@ -125,4 +125,4 @@ def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
         place.codes[owned] = raster.codes(bits)[owned]
         place.styles[owned] = styles.lane(index)
     chart.y_labels(canvas.view(Rect(0, 1, 8, place.height)), limits)
-    canvas.put(8, canvas.height - 1, xlabels.row(XAxis("step", False, 0.0, total), 0, place.width), styles.DIM)
+    canvas.put(8, canvas.height - 1, x_labels.row(XAxis("step", False, 0.0, total), 0, place.width), styles.DIM)

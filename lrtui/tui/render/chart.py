@@ -9,16 +9,16 @@ from functools import lru_cache
 import numpy as np
 
 from lrtui.core.charts.axes import CLOCKS
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import short_label
-from lrtui.core.charts.metric_series import Track, smoothed, track
+from lrtui.core.charts.metric_series import MetricSeries, smoothed, track
 from lrtui.core.scenario.spec import Race
-from lrtui.core.series.array_buffer import Places
+from lrtui.core.series.array_buffer import Int64Array
 from lrtui.core.series.series import Window, window_of
 from lrtui.core.state.race_state import LaneState
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.axis import y_ticks
-from lrtui.tui.render.axiswords import in_rows
+from lrtui.tui.render.axis_text import in_rows
 from lrtui.tui.render.canvas import Canvas, Codes, text_width
 from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
@@ -57,7 +57,7 @@ def leaving(canvas: Canvas, drawn: raster.Raster, style: int) -> None:
             canvas.styles[y, flags] = style
 
 
-def crosses(canvas: Canvas, raw: Track, lane: LaneState, race: Race, view: RaceView) -> None:
+def crosses(canvas: Canvas, raw: MetricSeries, lane: LaneState, race: Race, view: RaceView) -> None:
     """A cross at the last finite point before each gap of NaN and infinities, wherever in the curve it lies."""
     if not len(raw.series.before_gaps(np.array([0, len(raw.series)]))):
         return
@@ -68,7 +68,7 @@ def crosses(canvas: Canvas, raw: Track, lane: LaneState, race: Race, view: RaceV
         canvas.text(column // 2, row_of(canvas, raw.series.at(place), view.limits), NAN_MARK, styles.ALERT)
 
 
-def row_of(canvas: Canvas, value: float, limits: Limits) -> int:
+def row_of(canvas: Canvas, value: float, limits: AxisLimits) -> int:
     """The row of cells in which a finite value lies."""
     return raster.dot_row(value, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
 
@@ -154,7 +154,7 @@ def raw_behind(lanes: list[LaneState], view: RaceView) -> set[int]:
     """The lanes whose raw curves lie behind smoothed ones: more than there are colours would be a carpet, in a chart of which
     the smoothed ones are to be told apart; then only the chosen lane's and those of pinned ones."""
     shown = {lane.index for lane in lanes}
-    return shown if len(shown) <= styles.LANES else shown & {view.chosen, *view.pinned}
+    return shown if len(shown) <= styles.LANES else shown & {view.selected, *view.pinned}
 
 
 def _put_lines(canvas: Canvas, lines: dict[int, raster.Bits], tint: Callable[[int], int]) -> None:
@@ -169,13 +169,13 @@ def _put_lines(canvas: Canvas, lines: dict[int, raster.Bits], tint: Callable[[in
     canvas.styles[bits > 0] = palette[owner][bits > 0]
 
 
-def y_labels(canvas: Canvas, limits: Limits, words: str = "") -> None:
+def y_labels(canvas: Canvas, limits: AxisLimits, words: str = "") -> None:
     """Labels of the y axis, right-aligned, with a tick; between them, where rows are free, what the axis shows."""
     canvas.put(0, 0, _y_labels(limits, words, canvas.width, canvas.height), styles.DIM)
 
 
 @lru_cache(64)
-def _y_labels(limits: Limits, words: str, width: int, height: int) -> Codes:
+def _y_labels(limits: AxisLimits, words: str, width: int, height: int) -> Codes:
     """The characters of that; most frames have the same as the one before."""
     canvas = Canvas(width, height)
     if not height:
@@ -191,7 +191,7 @@ def _y_labels(limits: Limits, words: str, width: int, height: int) -> Codes:
     return canvas.codes
 
 
-def steps_curve(canvas: Canvas, steps: list[int], values: list[float], limits: Limits, total: int,
+def steps_curve(canvas: Canvas, steps: list[int], values: list[float], limits: AxisLimits, total: int,
                 until: int | None = None) -> raster.Bits:
     """The dot bits of a piecewise constant curve: `values[i]` from `steps[i]` on, to the step `until` of `total`."""
     edges = np.array([*steps, total if until is None else until])
@@ -199,15 +199,15 @@ def steps_curve(canvas: Canvas, steps: list[int], values: list[float], limits: L
     return _stairs(canvas, columns, np.array(values, float), limits)
 
 
-def _stairs(canvas: Canvas, columns: Places, values: np.ndarray, limits: Limits) -> raster.Bits:
+def _stairs(canvas: Canvas, columns: Int64Array, values: np.ndarray, limits: AxisLimits) -> raster.Bits:
     """The dot bits of a curve that is level at `values[i]` from `columns[i]` to `columns[i + 1]`, dot columns of the canvas."""
     x, y = np.repeat(columns.astype(float), 2)[1:-1], np.repeat(values, 2)
     return _dots(canvas, window_of(x, y, 0, 2 * canvas.width, 2 * canvas.width), limits).bits
 
 
-def _raster(canvas: Canvas, found: Track, lane: LaneState, race: Race, view: RaceView) -> raster.Raster:
+def _raster(canvas: Canvas, found: MetricSeries, lane: LaneState, race: Race, view: RaceView) -> raster.Raster:
     return _dots(canvas, found.window(lane, race, view.x, 2 * canvas.width), view.limits)
 
 
-def _dots(canvas: Canvas, window: Window, limits: Limits) -> raster.Raster:
+def _dots(canvas: Canvas, window: Window, limits: AxisLimits) -> raster.Raster:
     return raster.draw(window, canvas.height, limits.low, limits.high, limits.log)

@@ -52,9 +52,9 @@ def reading(lane: LaneState, race: Race, view: RaceView) -> Reading:
     """What a lane has where the crosshair stands: the value of that very step, or of what is measured rarely the newest."""
     found = track(lane, view.quantity)
     nothing = Reading(lane, None, math.nan, math.nan)
-    if found is None or view.cursor is None or lane.steps <= lane.born:
+    if found is None or view.cursor is None or lane.steps <= lane.forked_at:
         return nothing
-    if not view.x.value(lane, race, lane.born) <= view.cursor < view.x.value(lane, race, lane.steps):
+    if not view.x.value(lane, race, lane.forked_at) <= view.cursor < view.x.value(lane, race, lane.steps):
         return nothing
     step = view.x.step(lane, race, view.cursor)
     at = found.at(step)
@@ -110,10 +110,10 @@ def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
 def box(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView, cell: int) -> None:
     """The list of values, best first, at the side of the chart where the crosshair at `cell` is not."""
     found = ranked(lanes, race, view)
-    chosen = next((lane for lane in lanes if lane.index == view.chosen), lanes[0] if lanes else None)
-    if chosen is None or canvas.height < 3:
+    selected = next((lane for lane in lanes if lane.index == view.selected), lanes[0] if lanes else None)
+    if selected is None or canvas.height < 3:
         return
-    head = f"{step_words(chosen, race, view)}, {'highest' if higher_is_better(view.quantity) else 'lowest'} first"
+    head = f"{step_words(selected, race, view)}, {'highest' if higher_is_better(view.quantity) else 'lowest'} first"
     rows = canvas.height - 1
     entries = _entries(found, named=len(found) <= rows and canvas.width >= 2 * BOX_LEAST)
     width = max(map(text_width, entries)) + 1
@@ -125,7 +125,7 @@ def box(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView, cell
     place.text(1, 0, head, styles.BAR)
     for number, (text, one) in enumerate(zip(entries[:down * across], found, strict=False)):
         index = one.lane.index
-        style = styles.lane_chosen(index) if index == view.chosen else styles.lane(index)
+        style = styles.lane_chosen(index) if index == view.selected else styles.lane(index)
         place.text(1 + number // down * width, 1 + number % down, text, style)
 
 

@@ -114,4 +114,4 @@ def _aligned(table: list[Row]) -> list[Row]:
 
 
 def _style(lane: LaneState, view: RaceView) -> int:
-    return styles.lane_chosen(lane.index) if lane.index == view.chosen else styles.lane_bold(lane.index)
+    return styles.lane_chosen(lane.index) if lane.index == view.selected else styles.lane_bold(lane.index)

@@ -11,7 +11,7 @@ from lrtui.core.protocol.thresholds import COLD, HOT
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.tui.machine import LaneLoad
-from lrtui.tui.render import machinestrip, styles
+from lrtui.tui.render import machine_strip, styles
 from lrtui.tui.render.canvas import Canvas, shortened
 
 CELL = 12
@@ -35,7 +35,7 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = mat
     _row(canvas, 1 + shown, ["per element", *quantiles, f"usual 10^{rate_report.USUAL_RATIO:g}"][:fits], styles.DIM)
     dial(canvas, 2 + shown, lane, said)
     notes = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
-    ours = [line for line in (cost(lane), machinestrip.load_words(load) if load else "", snapshots(lane, disk_share)) if line]
+    ours = [line for line in (cost(lane), machine_strip.load_words(load) if load else "", snapshots(lane, disk_share)) if line]
     for y, text in enumerate([*ours, *notes]):
         if 3 + shown + y < canvas.height:
             canvas.text(1, 3 + shown + y, one_line(text), styles.DIM if y < len(ours) else styles.WARN)

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from lrtui.core.numbers import loss
 from lrtui.core.state.race_state import RaceState
-from lrtui.store.lookback import Picture
+from lrtui.store.record_index import SampleRef
 from lrtui.tui import keys
-from lrtui.tui.film import Card, Film
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import sprite, styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.sprite import Pixels
+from lrtui.tui.sample_frames import Card, Film
 from lrtui.tui.view import RaceView
 
-Look = Callable[[Picture], Pixels | None]
+Look = Callable[[SampleRef], Pixels | None]
 """Fetches pictures from the record; None where it cannot be read just now."""
 CARD_LEAST = 18, 6
 """Columns and rows of the smallest card: name, step, and half-size sprites."""
@@ -53,15 +53,15 @@ def draw(canvas: Canvas, state: RaceState, strip: Film, look: Look, view: RaceVi
     both = any(card.now and card.best and card.best.step != card.now.step for card in strip.cards)
     grid = arrange(place.width, place.height, len(strip.cards), (shape[0] - first_picture, shape[1], shape[2]), both)
     fit = max(1, place.height // grid.height) * grid.across
-    index = next((number for number, card in enumerate(strip.cards) if card.lane == view.chosen), 0)
+    index = next((number for number, card in enumerate(strip.cards) if card.lane == view.selected), 0)
     first = min(index // fit * fit, max(0, len(strip.cards) - fit))
 
-    def from_there(picture: Picture) -> Pixels | None:
+    def from_there(picture: SampleRef) -> Pixels | None:
         found = look(picture)
         return None if found is None else found[first_picture:]
     for number, card in enumerate(strip.cards[first:first + fit]):
         x, y = number % grid.across * grid.width, number // grid.across * grid.height
-        _card(place.view(Rect(x, y, grid.width - 1, grid.height)), state, card, from_there, card.lane == view.chosen, grid.both)
+        _card(place.view(Rect(x, y, grid.width - 1, grid.height)), state, card, from_there, card.lane == view.selected, grid.both)
     _heading(canvas, strip, max(0, len(strip.cards) - fit), first_picture, shape[0])
     return first_picture
 
@@ -107,11 +107,11 @@ def _nothing(canvas: Canvas, for_ever: bool, shown: bool) -> None:
         canvas.text(1, 1 + y, text, styles.DIM if y else styles.BOLD)
 
 
-def _card(canvas: Canvas, state: RaceState, card: Card, look: Look, chosen: bool, both: bool) -> None:
+def _card(canvas: Canvas, state: RaceState, card: Card, look: Look, selected: bool, both: bool) -> None:
     lane = state.lanes[card.lane]
-    title = f"{'▶' if chosen else ' '}{lane.lane.called}"
-    style = styles.lane_chosen(card.lane) if chosen else styles.lane_bold(card.lane)
-    if chosen:
+    title = f"{'▶' if selected else ' '}{lane.lane.called}"
+    style = styles.lane_chosen(card.lane) if selected else styles.lane_bold(card.lane)
+    if selected:
         canvas.fill(style, rect=(0, 0, canvas.width, 1))
     canvas.text(0, 0, shortened(title, canvas.width), style)
     if card.now is None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss, rate
 from lrtui.core.results.finder_result import in_order
@@ -53,7 +53,7 @@ def header(canvas: Canvas, title: str, phase: str, trouble: str) -> None:
     canvas.text(canvas.width - text_width(right) - 1, 0, right, styles.ALERT_BAR if trouble else styles.TITLE)
 
 
-def curve(canvas: Canvas, sweep: Sweep, limits: Limits) -> None:
+def curve(canvas: Canvas, sweep: Sweep, limits: AxisLimits) -> None:
     """Each batch's loss faint, the average in colour where the rules look at it, a line at each rule's rate."""
     canvas.fill()
     if not canvas.width or not canvas.height:
@@ -75,7 +75,7 @@ def curve(canvas: Canvas, sweep: Sweep, limits: Limits) -> None:
         canvas.text(*raw.end, chart.NAN_MARK, styles.ALERT)
 
 
-def _drawn(canvas: Canvas, sweep: Sweep, values: list[float], limits: Limits) -> raster.Raster:
+def _drawn(canvas: Canvas, sweep: Sweep, values: list[float], limits: AxisLimits) -> raster.Raster:
     x = np.log(np.asarray(sweep.rates))
     window = window_of(x, values, math.log(sweep.low), math.log(sweep.high) + 1e-9, 2 * canvas.width)
     return raster.draw(window, canvas.height, limits.low, limits.high, limits.log)

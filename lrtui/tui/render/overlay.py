@@ -11,7 +11,7 @@ from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.rects import Rect
-from lrtui.tui.render import chart, crosshair, marks, names, raster, styles, unseen, xlabels
+from lrtui.tui.render import chart, crosshair, marks, names, raster, styles, unseen, x_labels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
@@ -40,10 +40,10 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     canvas.fill()
     race = state.race
     top = _heading(canvas, state, view)
-    lanes = sorted((state.lanes[index] for index in view.shown), key=lambda lane: lane.index == view.chosen)
+    lanes = sorted((state.lanes[index] for index in view.shown), key=lambda lane: lane.index == view.selected)
     place = _chart_rect(canvas.width, canvas.height, top, len(lanes))
     chart.y_labels(canvas.view(Rect(0, place.y, GUTTER, place.height)), view.limits, view.axis_words)
-    canvas.put(0, canvas.height - 1, xlabels.row(view.x, GUTTER, place.width), styles.DIM)
+    canvas.put(0, canvas.height - 1, x_labels.row(view.x, GUTTER, place.width), styles.DIM)
     area = canvas.view(place)
     ends = chart.overlay(area, lanes, race, view)
     if not ends:
@@ -57,7 +57,7 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
         crosshair.box(area, lanes, race, view, cell)
 
 
-def place_of(width: int, height: int, state: RaceState, view: RaceView) -> Rect:
+def source_of(width: int, height: int, state: RaceState, view: RaceView) -> Rect:
     """Where the curves are in an overlay of that size."""
     return _chart_rect(width, height, _heading(Canvas(width, height), state, view), len(view.shown))
 
@@ -71,7 +71,7 @@ def _chart_rect(width: int, height: int, top: int, lanes: int) -> Rect:
 def _marks(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> None:
     """All marks of the chosen lane, and the alerts of the others."""
     for lane in lanes:
-        marks.row(canvas, lane, race, view, only="" if lane.index == view.chosen else ALERT)
+        marks.row(canvas, lane, race, view, only="" if lane.index == view.selected else ALERT)
 
 
 def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, int]]) -> None:
@@ -182,7 +182,7 @@ def _across(canvas: Canvas, texts: list[str], sample: int) -> int:
 
 
 def _entry(canvas: Canvas, x: int, y: int, text: str, lane: LaneState, view: RaceView, width: int | None = None) -> int:
-    style = styles.lane_chosen(lane.index) if lane.index == view.chosen else styles.lane(lane.index)
+    style = styles.lane_chosen(lane.index) if lane.index == view.selected else styles.lane(lane.index)
     return canvas.text(x, y, text if width is None else shortened(text, max(1, width)), style)
 
 

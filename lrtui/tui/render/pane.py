@@ -14,7 +14,7 @@ from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import literal, one_line
 from lrtui.tui.pane_layout import PaneParts
 from lrtui.tui.rects import Rect
-from lrtui.tui.render import chart, crosshair, digits, facts, marks, names, rule, sprite, styles, unseen, xlabels
+from lrtui.tui.render import chart, crosshair, digits, facts, marks, names, rule, sprite, styles, unseen, x_labels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.view import RaceView
 
@@ -22,11 +22,11 @@ STATUS_WIDTH = 16
 
 
 def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: Race, parts: PaneParts, *,
-         chosen: bool, figures: bool) -> None:
+         selected: bool, figures: bool) -> None:
     """Draw a pane with these parts; `figures` False leaves all but the curve as it was."""
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
-        _title(canvas.view(parts.title), lane, said, chosen, lane.index in view.pinned)
+        _title(canvas.view(parts.title), lane, said, selected, lane.index in view.pinned)
         if view.cursor is not None:
             crosshair.words(canvas.view(parts.words), lane, race, view)
         else:
@@ -48,15 +48,15 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: R
         _sprite(canvas.view(parts.sprite), view.pictures.get(lane.index, lane.sample))
 
 
-def _title(canvas: Canvas, lane: LaneState, said: Verdict, chosen: bool, pinned: bool) -> None:
+def _title(canvas: Canvas, lane: LaneState, said: Verdict, selected: bool, pinned: bool) -> None:
     bad = said.word == "nan" or lane.status in FAILED
-    bar = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane_bold(lane.index)
-    sign = "▶" if chosen else " "
+    bar = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if selected else styles.lane_bold(lane.index)
+    sign = "▶" if selected else " "
     name = sign + names.named(lane, pinned=pinned)
     words = [status_words(lane, said), *short_status(lane, said)]
     status = next((text for text in words if text_width(name) + len(text) + 2 <= canvas.width), words[-1])
     rule.draw(canvas, name, bar, status, bar)
-    if bad or chosen:
+    if bad or selected:
         canvas.styles[...] = bar
 
 
@@ -82,7 +82,7 @@ def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
     if said is not None:
         canvas.text(1, 0, shortened(one_line(said.text), canvas.width - 1), styles.WARN if said.kind == "lost" else styles.ALERT)
         return
-    before = f"from {letter(lane.parent)}@{lane.born} " if lane.parent is not None else ""
+    before = f"from {letter(lane.parent)}@{lane.forked_at} " if lane.parent is not None else ""
     turned = f"×{lane.factor:.3g} " if lane.factor != 1 else ""
     schedule = spec.schedule or ("constant" if plain else "")
     text = one_line(f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {schedule}" if schedule else ""))
@@ -168,7 +168,7 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: 
         if lane.status == "nan" and drawn.end is not None:
             place.text(*drawn.end, chart.NAN_MARK, styles.ALERT)
     elif place.height:
-        text = lane.status if not lane.steps > lane.born else f"no {view.label}"
+        text = lane.status if not lane.steps > lane.forked_at else f"no {view.label}"
         place.text(max(0, (place.width - len(text)) // 2), place.height // 2, text, styles.DIM)
     crosshair.line(place, view)
     on_curve = parts.marks.y < parts.curve.bottom
@@ -201,7 +201,7 @@ def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: Ra
 
 def _x_labels(canvas: Canvas, rect: Rect, view: RaceView) -> None:
     """The x axis: what it counts, in the corner, and its labels."""
-    canvas.put(0, rect.y, xlabels.row(view.x, rect.x, rect.width), styles.DIM)
+    canvas.put(0, rect.y, x_labels.row(view.x, rect.x, rect.width), styles.DIM)
 
 
 def _sprite(canvas: Canvas, sample: Sampled | None) -> None:

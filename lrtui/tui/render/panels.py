@@ -129,7 +129,7 @@ def said(canvas: Canvas, text: str) -> None:
 
 def view_words(canvas: Canvas, view: RaceView) -> int:
     """What the curves show, at the right end of a row, where that is not the usual; returns the columns that it takes."""
-    if view.usual or view.stage not in ("panes", "enlarged"):
+    if view.usual or view.panel not in ("panes", "enlarged"):
         return 0
     words = shortened(view.said, max(0, canvas.width - 24))
     canvas.text(canvas.width - text_width(words) - 1, 0, words, styles.BOLD)

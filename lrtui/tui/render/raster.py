@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.series.array_buffer import Places
+from lrtui.core.series.array_buffer import Int64Array
 from lrtui.core.series.series import Window
 
 DOTS_X, DOTS_Y = 2, 4
@@ -153,7 +153,7 @@ def _filled(columns: _Columns, window: Window) -> _Columns:
     return columns
 
 
-def _between(columns: _Columns, places: Places, points: Places, empty: Places) -> Position:
+def _between(columns: _Columns, places: Int64Array, points: Int64Array, empty: Int64Array) -> Position:
     """Positions on the straight lines between points, at the columns `empty`; NaN where no line passes."""
     if len(points) < 2:
         return np.full(len(empty), np.nan)

@@ -54,12 +54,12 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     if not ranked.rows:
         canvas.text(1, 1, f"no lane matches; {keys.read('view.back')} shows all", styles.WARN)
         return
-    place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.chosen), 0)
+    place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.selected), 0)
     for y, row in enumerate([ranked.rows[at] for at in in_sight(len(ranked.rows), canvas.height - 1, place)], 1):
         cells = " ".join(f"{column.cell(row):>{WIDTHS[key]}}" for key, column in columns.items())
         text = f"{row.place:>2} {fitted(names.cut(called[row.place - 1], name_width), name_width)} {cells} "
         line = canvas.view(Rect(0, y, canvas.width, 1))
-        _lane(line, row.lane, verdict(row.lane, state), text, status_width, row.lane.index == view.chosen)
+        _lane(line, row.lane, verdict(row.lane, state), text, status_width, row.lane.index == view.selected)
 
 
 def in_sight(lanes: int, rows: int, place: int) -> list[int]:
@@ -76,7 +76,7 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
     """What stands in the place of the panes where the filter hides every lane."""
     canvas.fill()
     y = max(0, canvas.height // 2 - 1)
-    canvas.text(2, y, one_line(f"No lane matches {view.words}"), styles.WARN, canvas.width - 4)
+    canvas.text(2, y, one_line(f"No lane matches {view.filter_text}"), styles.WARN, canvas.width - 4)
     words = f"{keys.read('view.filter')} changes the filter, {keys.read('view.back')} shows all lanes again"
     canvas.text(2, y + 1, words, styles.TEXT, canvas.width - 4)
 
@@ -177,14 +177,14 @@ def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> Non
     canvas.text(x, 0, "status", styles.DIM)
 
 
-def _lane(canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_width: int, chosen: bool) -> None:
+def _lane(canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_width: int, selected: bool) -> None:
     bad = said.word == "nan" or lane.status in FAILED
-    style = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if chosen else styles.lane(lane.index)
-    if bad or chosen:
+    style = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if selected else styles.lane(lane.index)
+    if bad or selected:
         canvas.fill(style)
     words = [status_words(lane, said), *short_status(lane, said)]
     status = next((text for text in words if len(text) <= status_width), words[-1])
-    canvas.text(0, 0, "▶" if chosen else " ", style)
+    canvas.text(0, 0, "▶" if selected else " ", style)
     canvas.text(1, 0, cells + status, style)
 
 

@@ -23,7 +23,7 @@ from lrtui.core.state.race_state import RaceState
 from lrtui.tui import keys
 
 
-class Question(ModalScreen[str]):
+class ChoiceDialog(ModalScreen[str]):
     """Asks; gives back the answer that was chosen by its key. Escape is the last answer."""
 
     def __init__(self, question: str, answers: dict[str, tuple[str, str]]) -> None:
@@ -46,7 +46,7 @@ class Question(ModalScreen[str]):
             self.dismiss(list(self._answers.values())[-1][0])
 
 
-class Typed(ModalScreen[Any]):
+class TextPrompt(ModalScreen[Any]):
     """Has lines that are typed into, the first one to begin with."""
 
     AUTO_FOCUS = "Input"
@@ -56,7 +56,7 @@ class Typed(ModalScreen[Any]):
             field.cursor_blink = False  # a blink is bytes on the line, twice a second
 
 
-class Line(Typed):
+class FilterBar(TextPrompt):
     """A line at the bottom of the screen: what is typed counts at once. Enter keeps it; Escape empties it, and closes too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "clear", priority=True)]
@@ -103,7 +103,7 @@ class Line(Typed):
         self.query_one("#line-said", Static).update(Text(text, style=style, no_wrap=True, overflow="ellipsis"))
 
 
-class Form(Typed):
+class FormDialog(TextPrompt):
     """Asks for a few lines of text, and maybe for one thing of a list; gives back what `read` makes of them, None where not.
 
     What `read` refuses (LrtuiError) is said in the dialog, which stays: nothing of it has happened.
@@ -114,7 +114,7 @@ class Form(Typed):
         Binding("up", "cursor(-1)", priority=True), Binding("down", "cursor(1)", priority=True)]
 
     def __init__(self, title: str, fields: dict[str, tuple[str, str]], read: Callable[[dict[str, str]], Any], *,
-                 choices: Sequence[str] = (), chosen: int = 0, explain: str = "", edited: bool = False) -> None:
+                 choices: Sequence[str] = (), selected: int = 0, explain: str = "", edited: bool = False) -> None:
         """`fields`: name -> (label, text to begin with); `read` gets name -> text, and the number chosen under "choice".
 
         What is typed replaces the text of a field, unless it is there to be `edited`.
@@ -123,7 +123,7 @@ class Form(Typed):
         self._title, self._explain, self._edited = title, explain, edited
         self._fields = fields
         self._read = read
-        self._choices, self._chosen = choices, chosen
+        self._choices, self._chosen = choices, selected
         self._refused: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:

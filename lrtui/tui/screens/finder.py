@@ -11,15 +11,15 @@ from textual.message import Message
 from textual.screen import Screen
 
 from lrtui.client.launcher import Launcher
-from lrtui.client.lr_finder import Finder, Plan
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.client.lr_finder import FinderPlan, LrFinder
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.lr_suggestions import bounds
 from lrtui.core.text import one_line
 from lrtui.tui import keys
-from lrtui.tui.frame import Frame
+from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.layout import FinderLayout, arrange_finder
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, finder as drawing, overlay, panels
@@ -55,28 +55,28 @@ class FinderScreen(Screen[None]):
     class Quit(Message):
         """The person has had enough."""
 
-    def __init__(self, asked: Plan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
+    def __init__(self, asked: FinderPlan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
         super().__init__()
-        self.finder = Finder(asked, runs, launcher, race_after=True)
+        self.finder = LrFinder(asked, runs, launcher, race_after=True)
         self._race_after = race_after
         self._starting = False
         self._trouble = ""
         self._log = True
-        self._limits = Limits.around(math.nan, math.nan, log=True)
+        self._limits = AxisLimits.around(math.nan, math.nan, log=True)
         self._view = RaceView()
 
     def compose(self) -> ComposeResult:
-        yield Frame()
+        yield CanvasWidget()
 
     def on_mount(self) -> None:
-        self._frame = self.query_one(Frame)
+        self._frame = self.query_one(CanvasWidget)
         self.set_interval(PERIOD_S, self.tick)
         self.tick()
 
     def on_unmount(self) -> None:
         self.finder.stop()
 
-    def on_frame_resized(self, message: Frame.Resized) -> None:
+    def on_canvas_widget_resized(self, message: CanvasWidget.Resized) -> None:
         self.draw()
 
     def tick(self) -> None:
@@ -144,10 +144,10 @@ class FinderScreen(Screen[None]):
         if self.finder.check is None:
             return
         state = self.finder.check.state
-        self._view.log = self._log
+        self._view.y_log = self._log
         self._view.fit(state)
-        stage = Rect(0, layout.marks.y, layout.curve.right + 2, layout.x_labels.bottom - layout.marks.y)
-        overlay.draw(self._frame.canvas.view(stage), state, self._view)
+        panel = Rect(0, layout.marks.y, layout.curve.right + 2, layout.x_labels.bottom - layout.marks.y)
+        overlay.draw(self._frame.canvas.view(panel), state, self._view)
 
     def _title(self) -> str:
         asked, begun = self.finder.plan, self.finder.follower

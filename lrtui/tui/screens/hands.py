@@ -27,7 +27,7 @@ from lrtui.core.protocol.commands import (
     Stop,
     unfit,
 )
-from lrtui.core.protocol.events import AnyEvent, Joined, StatusChanged
+from lrtui.core.protocol.events import AnyEvent, LaneAdded, StatusChanged
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
@@ -80,14 +80,14 @@ class Hands:
         return (not self.reviving and any(isinstance(asked.command, REVIVES) for asked in self._asked.values())
                 and self._follower.supervisor_gone)
 
-    def meant(self, chosen: LaneState, *, everyone: bool = False) -> list[LaneState]:
+    def meant(self, selected: LaneState, *, everyone: bool = False) -> list[LaneState]:
         """The lanes that a key is about: the chosen one, or all that live. LrtuiError where they have ended."""
-        lanes = self._follower.state.lanes if everyone or self.all_lanes else [chosen]
+        lanes = self._follower.state.lanes if everyone or self.all_lanes else [selected]
         living = [lane for lane in lanes if not lane.over]
         if not living and self._follower.supervisor_gone and any(lane in self._follower.resumable() for lane in lanes):
             raise LrtuiError(f"the race was interrupted: {keys.read('race.resume')} goes on with it")
         if not living:
-            who = "the race" if self._follower.state.over and len(lanes) > 1 else chosen.lane.letter
+            who = "the race" if self._follower.state.over and len(lanes) > 1 else selected.lane.letter
             raise LrtuiError(f"{who} has ended: {what_revives()}")
         return living
 
@@ -137,7 +137,7 @@ class Hands:
         for event in events:
             if isinstance(event, StatusChanged):
                 self._wanted.pop(event.lane, None)
-            elif isinstance(event, Joined) and self._children:
+            elif isinstance(event, LaneAdded) and self._children:
                 self._children, child = self._children - 1, event.lane
         return child
 

@@ -21,7 +21,7 @@ from textual.widgets._markdown import MarkdownTable  # its tables have no public
 from textual.widgets.option_list import Option
 
 from lrtui import manual
-from lrtui.tui.screens.dialogs import Line
+from lrtui.tui.screens.dialogs import FilterBar
 
 WITH_TOPICS = 72
 """Columns from which on the list of topics stands beside the page."""
@@ -154,7 +154,7 @@ class ManualScreen(ModalScreen[None]):
     def action_search(self) -> None:
         """Asks for words; the first passage that has them is shown while they are typed."""
         self.app.push_screen(
-            Line("/", self._words, self._take, "words in all pages, such as  step gain")
+            FilterBar("/", self._words, self._take, "words in all pages, such as  step gain")
         )
 
     def action_hit(self, by: int) -> None:
@@ -171,7 +171,7 @@ class ManualScreen(ModalScreen[None]):
             self.dismiss()
 
     def _take(self, words: str, kept: bool) -> str:
-        """What `Line` hands over while a line is typed. Returns what came of it."""
+        """What `FilterBar` hands over while a line is typed. Returns what came of it."""
         words = " ".join(words.split())
         if words != self._words:
             self._words = words

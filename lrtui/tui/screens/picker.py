@@ -18,20 +18,20 @@ from textual.widgets.option_list import Option
 
 from lrtui.client.follower import RESUMABLE
 from lrtui.client.launcher import Launcher
-from lrtui.client.lr_finder import Plan, plan
+from lrtui.client.lr_finder import FinderPlan, plan
 from lrtui.core.errors import LaunchError, LrtuiError
 from lrtui.core.numbers import ago
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.store import rundir
+from lrtui.store import run_dir
 from lrtui.store.reader import Reader, Summary, summary
 from lrtui.tui import keys
-from lrtui.tui.frame import Frame
+from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.render import card, panels
 from lrtui.tui.render.canvas import fitted, shortened
-from lrtui.tui.screens import asking
+from lrtui.tui.screens import command_forms
 from lrtui.tui.screens.dialogs import Help
 
 RECENT_RUNS = 30
@@ -39,7 +39,7 @@ NAME = 15
 """Cells for the name of a run."""
 
 
-class Filter(Input):
+class FilterInput(Input):
     """Takes every character but one that asks for help."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
@@ -62,7 +62,7 @@ class Picker(Screen[None]):
     class Find(Message):
         """A rate is to be found, on a supervisor that is warm."""
 
-        def __init__(self, asked: Plan, launcher: Launcher) -> None:
+        def __init__(self, asked: FinderPlan, launcher: Launcher) -> None:
             super().__init__()
             self.asked = asked
             self.launcher = launcher
@@ -84,16 +84,16 @@ class Picker(Screen[None]):
     def compose(self) -> ComposeResult:
         with Horizontal():
             with Vertical(id="left"):
-                yield Filter(placeholder="type to filter", id="filter", compact=True)
+                yield FilterInput(placeholder="type to filter", id="filter", compact=True)
                 yield OptionList(id="list", markup=False)
             with Vertical():
-                yield Frame(id="card")
-        yield Frame(id="picker-footer")
+                yield CanvasWidget(id="card")
+        yield CanvasWidget(id="picker-footer")
 
     def on_mount(self) -> None:
-        self.query_one("#picker-footer", Frame).styles.height = 1
+        self.query_one("#picker-footer", CanvasWidget).styles.height = 1
         self.query_one("#list", OptionList).can_focus = False
-        self.query_one("#filter", Filter).cursor_blink = False  # a blink is bytes on the line, twice a second
+        self.query_one("#filter", FilterInput).cursor_blink = False  # a blink is bytes on the line, twice a second
         self._items = _items(self._runs)
         self._fill("")
         self.query_one(Input).focus()
@@ -112,7 +112,7 @@ class Picker(Screen[None]):
         if self._launcher is not None:
             self._launcher.close()
 
-    def on_frame_resized(self, message: Frame.Resized) -> None:
+    def on_canvas_widget_resized(self, message: CanvasWidget.Resized) -> None:
         if message.frame.id == "picker-footer":
             panels.footer(message.frame.canvas, keys.footer_words(keys.PICKER))
             message.frame.commit()
@@ -196,7 +196,7 @@ class Picker(Screen[None]):
                 self._previews.pop(path, None)
                 self._edited.add(path)
             self._show()
-        self.app.push_screen(asking.lanes(race), edited)
+        self.app.push_screen(command_forms.lanes(race), edited)
 
     def _item(self) -> tuple[str, Path, Summary | None] | None:
         options = self.query_one(OptionList)
@@ -221,7 +221,7 @@ class Picker(Screen[None]):
 
     def _show(self) -> None:
         """Draws what is known of the chosen item."""
-        frame, item = self.query_one("#card", Frame), self._item()
+        frame, item = self.query_one("#card", CanvasWidget), self._item()
         if not frame.canvas.width or not self._drawn_once:
             return
         frame.canvas.fill()
@@ -299,7 +299,7 @@ _HEADINGS = {"run": "── runs ──", "own": "── ./scenarios ──", "s
 def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
     """What there is to choose from, by an id: running races first, then the last run if it was cut off, then scenarios, then
     other runs, newest first."""
-    recent = [summary(run) for run in rundir.listing(runs)[:RECENT_RUNS]]
+    recent = [summary(run) for run in run_dir.listing(runs)[:RECENT_RUNS]]
     own = sorted(Path("scenarios").absolute().glob("*.toml"))
     own = [] if own and own[0].parent.samefile(scenario_file.BUNDLED) else own
     rest = [run for run in recent if run.state != "running"]

@@ -9,23 +9,23 @@ from textual import work
 from textual.events import Click
 from textual.message import Message
 
-from lrtui.client.lr_finder import Plan, plan
+from lrtui.client.lr_finder import FinderPlan, plan
 from lrtui.core.errors import LrtuiError
 from lrtui.core.files import absolute
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.text import one_line
 from lrtui.tui import keys
+from lrtui.tui.html_report import write_page
 from lrtui.tui.render import overlay
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens import watching
-from lrtui.tui.screens.curvekeys import CurveKeys
-from lrtui.tui.screens.dialogs import Explain, Form, Help, Question
-from lrtui.tui.screens.handkeys import HandKeys
-from lrtui.tui.screens.listkeys import ListKeys
-from lrtui.tui.screens.stagekeys import StageKeys
-from lrtui.tui.screens.watching import Stage
-from lrtui.tui.view import CHARTS, StageName
-from lrtui.tui.writing import write_page
+from lrtui.tui.screens.curve_actions import CurveKeys
+from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FormDialog, Help
+from lrtui.tui.screens.lane_actions import HandKeys
+from lrtui.tui.screens.lane_list_actions import ListKeys
+from lrtui.tui.screens.panel_actions import StageKeys
+from lrtui.tui.screens.watching import Panel
+from lrtui.tui.view import CHART_PANELS, PanelName
 
 
 class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
@@ -37,22 +37,22 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
     class Find(Message):
         """The person wants to find a rate for this race's task; the race goes on."""
 
-        def __init__(self, asked: Plan) -> None:
+        def __init__(self, asked: FinderPlan) -> None:
             super().__init__()
             self.asked = asked
 
     KEYS = keys.RACE
     BINDINGS = keys.bindings(KEYS)
 
-    def stages(self) -> dict[StageName, Stage]:
-        return super().stages() | {"overlay": Stage(self._draw_overlay, self._stamp_of_overlay)}
+    def panels_shown(self) -> dict[PanelName, Panel]:
+        return super().panels_shown() | {"overlay": Panel(self._draw_overlay, self._stamp_of_overlay)}
 
     def _draw_overlay(self, canvas: Canvas) -> None:
         overlay.draw(canvas, self.state, self.view)
 
     def _stamp_of_overlay(self) -> object:
         view = self.view
-        return tuple(lane.version for lane in self.state.lanes), view.limits, view.x, view.chosen
+        return tuple(lane.version for lane in self.state.lanes), view.limits, view.x, view.selected
 
     def on_click(self, event: Click) -> None:
         for index, rect in self._layout.panes.items():
@@ -63,8 +63,8 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
         """The lane whose pane lies nearest in a direction; at the edge of a page, the next or the one before."""
         if self.moved_within(dx, dy) or self.moved_crosshair(dx):
             return None
-        here = self._layout.panes.get(self.view.chosen)
-        if here is None or self.view.stage != "panes":
+        here = self._layout.panes.get(self.view.selected)
+        if here is None or self.view.panel != "panes":
             return self.action_next(1 if dx + dy > 0 else -1)
         middle = (here.x + here.width / 2, here.y + here.height / 2)
         there = [(abs(x - middle[0]) + abs(y - middle[1]) * 3, index) for index, rect in self._layout.panes.items()
@@ -84,9 +84,9 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
 
     def action_back(self) -> None:
         """The curves, then all panes; where they are shown already, no crosshair; where there is none, every lane."""
-        if self.view.stage not in CHARTS:
-            self.show(self.view.stage)
-        elif self.view.stage != "panes":
+        if self.view.panel not in CHART_PANELS:
+            self.show(self.view.panel)
+        elif self.view.panel != "panes":
             self.show("panes")
         elif self.view.cursor is not None:
             self.action_crosshair()
@@ -95,11 +95,11 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
 
     def action_explain(self) -> None:
         """The chosen lane's numbers, explained."""
-        self.app.push_screen(Explain(self.state, self.view.chosen))
+        self.app.push_screen(Explain(self.state, self.view.selected))
 
     def action_find(self) -> None:
         """The finder, for what the chosen lane trains with."""
-        self.post_message(self.Find(plan(self.state.race, self.chosen.lane.optimizer)))
+        self.post_message(self.Find(plan(self.state.race, self.selected.lane.optimizer)))
 
     def action_pick(self) -> None:
         """The picker; this race goes on."""
@@ -119,7 +119,7 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
                 self._write(path)
 
         usual = str(Path.cwd() / f"{self.follower.run.name}.html")
-        self.app.push_screen(Form("A page about this race, for a browser", {"file": ("write it to", usual)}, read, edited=True,
+        self.app.push_screen(FormDialog("A page about this race, for a browser", {"file": ("write it to", usual)}, read, edited=True,
                                   explain="Curves, standings, samples and settings in one file; it needs no network."), answered)
 
     @work(thread=True, group="page")
@@ -147,7 +147,7 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
             elif answer == "leave":
                 self.app.exit(self.follower)
         living = "still running" if self.state.training else "paused"
-        self.app.push_screen(Question(f"The race is {living}.", {
+        self.app.push_screen(ChoiceDialog(f"The race is {living}.", {
             "l": ("leave", "leave it running (lrtui watch shows it again)"), "s": ("stop", "stop it"),
             "b": ("back", "back")}), answered)
 

@@ -15,8 +15,8 @@ from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
     Ended,
-    Joined,
-    Noted,
+    LaneAdded,
+    LogMessage,
     RateChanged,
     Rewound,
     Sampled,
@@ -25,16 +25,16 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.store.lookback import Picture
-from lrtui.tui import fitting, keys, viewstate
-from lrtui.tui.frame import Frame
+from lrtui.store.record_index import SampleRef
+from lrtui.tui import axis_fit, keys, view_state
+from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.layout import Layout, arrange
 from lrtui.tui.machine import Machine
 from lrtui.tui.pane_layout import Wants
-from lrtui.tui.render import machinestrip, pane, panels, standings
+from lrtui.tui.render import machine_strip, pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.hands import Hands
-from lrtui.tui.view import RaceView, StageName, seen
+from lrtui.tui.view import PanelName, RaceView, seen
 
 PERIOD_S = 0.1
 USUAL_FPS = 10
@@ -42,7 +42,7 @@ USUAL_FPS = 10
 FIGURES_EVERY = 5
 """Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes. Curves are
 drawn in between where they have grown by a dot, and all of it at once when there is news."""
-NEWS = (Started, Alerted, StatusChanged, RateChanged, Joined, Rewound, Ended, Noted)
+NEWS = (Started, Alerted, StatusChanged, RateChanged, LaneAdded, Rewound, Ended, LogMessage)
 """What a person sees at once."""
 MACHINE_EVERY = 10
 STRANDED_EVERY = 10
@@ -55,7 +55,7 @@ PIECES = 5  # of a long record are read before the next look at them
 COMPLAINT_S = 5.0
 
 
-class Stage(NamedTuple):
+class Panel(NamedTuple):
     """What can take the place of the panes."""
 
     draw: Callable[[Canvas], None]
@@ -74,11 +74,11 @@ class Watching(Screen[None]):
         self._slower = USUAL_FPS / fps
         self.state = follower.state
         self.view = RaceView()
-        self._unread = viewstate.restore(self.view, self.state.race.scenario)
-        self._kept = viewstate.chosen(self.view)
+        self._unread = view_state.restore(self.view, self.state.race.scenario)
+        self._kept = view_state.stored(self.view)
         """What is on record of it for the next race of this scenario."""
         self._layout = arrange(0, 0, [])
-        self._stages = self.stages()
+        self._panels = self.panels_shown()
         self._machine = Machine()
         self._ticks = 0
         """Looks so far."""
@@ -96,17 +96,17 @@ class Watching(Screen[None]):
         self._since = time.time()
         self._owed = False
         """Whether figures are to be drawn with the next frame."""
-        self.hands, self._complained = Hands(follower), dict[str, float]()
+        self.hands, self._warned = Hands(follower), dict[str, float]()
 
-    def stages(self) -> dict[StageName, Stage]:
-        """What can take the place of the panes, by the name that `RaceView.stage` has; a subclass adds its own."""
+    def panels_shown(self) -> dict[PanelName, Panel]:
+        """What can take the place of the panes, by the name that `RaceView.panel` has; a subclass adds its own."""
         return {}
 
     def compose(self) -> ComposeResult:
-        yield Frame()
+        yield CanvasWidget()
 
     def on_mount(self) -> None:
-        self._frame = self.query_one(Frame)
+        self._frame = self.query_one(CanvasWidget)
         self.set_interval(PERIOD_S * self._slower, self._beat)
         if self._unread:
             self.notify(self._unread, severity="warning", markup=False)
@@ -115,11 +115,11 @@ class Watching(Screen[None]):
         self._keep_view()
 
     def _keep_view(self) -> None:
-        if (now := viewstate.chosen(self.view)) != self._kept:
+        if (now := view_state.stored(self.view)) != self._kept:
             self._kept = now
-            viewstate.keep(self.view, self.state.race.scenario)
+            view_state.keep(self.view, self.state.race.scenario)
 
-    def on_frame_resized(self, message: Frame.Resized) -> None:
+    def on_canvas_widget_resized(self, message: CanvasWidget.Resized) -> None:
         self.redraw()
 
     def _beat(self) -> None:
@@ -169,13 +169,13 @@ class Watching(Screen[None]):
         events = self.follower.poll(POLL_BUDGET_S)
         self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
         if (child := self.hands.heard(events)) is not None:
-            self.view.chosen = child
+            self.view.selected = child
         another, complaints = self.hands.look()
         for text in complaints:
-            self.complain(text)
+            self.warn(text)
         return events, another or any(isinstance(event, NEWS) for event in events)
 
-    def expect_answer(self) -> None:
+    def watch_for_reply(self) -> None:
         """A command has been sent: it is shown, and its answer is looked for."""
         self._pressed = time.monotonic()
         self.draw()
@@ -208,7 +208,7 @@ class Watching(Screen[None]):
         self._fit_pictures()
         self._ended_at = self._curve_ends()
         panels.header(canvas.view(layout.header), self.state, self._trouble, seen(self.state, self.view, layout.page))
-        self._draw_stage(layout, figures)
+        self._draw_panel(layout, figures)
         if figures:
             standings.draw(canvas.view(layout.standings), self.state, self.view)
             panels.log(canvas.view(layout.log), self.state)
@@ -217,7 +217,7 @@ class Watching(Screen[None]):
         machine.fill()
         room = machine.width - panels.view_words(machine, self.view)
         machine = machine.view((0, 0, room, machine.height))
-        machinestrip.draw(machine, self.state, reading, self._machine.history, self.view.base)
+        machine_strip.draw(machine, self.state, reading, self._machine.history, self.view.time_base)
         if line := self.hands.line:
             panels.said(canvas.view(layout.machine._replace(height=1)), line)
         every = [(keys.read("race.all"), "ALL LANES")] if self.hands.all_lanes else []
@@ -226,9 +226,9 @@ class Watching(Screen[None]):
 
     def _shape(self) -> tuple[tuple[int, ...], Wants, int]:
         """Which lanes have panes, what these have to have room for, and how many GPUs rows: none where the race is over."""
-        lanes = [self.state.lanes[index] for index in fitting.charted(self.view)]
+        lanes = [self.state.lanes[index] for index in axis_fit.charted(self.view)]
         wants = Wants(any(lane.index in self.view.moving for lane in lanes), any(lane.sample is not None for lane in lanes),
-                      facts=self.view.stage == "enlarged")
+                      facts=self.view.panel == "enlarged")
         return tuple(self.view.shown), wants, 0 if self.state.over else len(self._machine.gpus)
 
     def redraw(self) -> None:
@@ -240,37 +240,37 @@ class Watching(Screen[None]):
         """Finds a place for what is shown now, and draws all of it."""
         width, height = self._frame.size
         self._shaped = self._shape()
-        big = self.view.chosen if self.view.stage == "enlarged" and self.view.shown else None
+        big = self.view.selected if self.view.panel == "enlarged" and self.view.shown else None
         shown, wants, gpus = self._shaped
-        self._layout = arrange(width, height, shown, big, self.view.chosen, gpus, wants, whole=self.view.stage in self._stages)
+        self._layout = arrange(width, height, shown, big, self.view.selected, gpus, wants, whole=self.view.panel in self._panels)
         self._drawn.clear()
         self._frame.canvas.fill()
         if width and height:
             self._paint(figures=True)
 
-    def _draw_stage(self, layout: Layout, figures: bool) -> None:
-        if not self.view.shown and self.view.stage not in ("log", "console"):
-            return standings.nothing_shown(self._frame.canvas.view(layout.stage), self.view)
-        if stage := self._stages.get(self.view.stage):
-            now = stage.stamp()
+    def _draw_panel(self, layout: Layout, figures: bool) -> None:
+        if not self.view.shown and self.view.panel not in ("log", "console"):
+            return standings.nothing_shown(self._frame.canvas.view(layout.panel), self.view)
+        if panel := self._panels.get(self.view.panel):
+            now = panel.stamp()
             if self._drawn.get(-1) != now:
                 self._drawn[-1] = now
-                stage.draw(self._frame.canvas.view(layout.stage))
+                panel.draw(self._frame.canvas.view(layout.panel))
             return None
         for index, rect in layout.panes.items():
             lane = self.state.lanes[index]
             now = (self._ended_at[index], self.view.limits, self.view.rate_limits, self.view.x)
             if self._drawn.get(index) != now or figures:
                 self._drawn[index] = now
-                place, chosen = self._frame.canvas.view(rect), index == self.view.chosen
+                place, selected = self._frame.canvas.view(rect), index == self.view.selected
                 pane.draw(place, lane, verdict(lane, self.state), self.view, self.state.race, layout.parts,
-                          chosen=chosen, figures=figures)
+                          selected=selected, figures=figures)
         return None
 
     def _curve_ends(self) -> dict[int, int]:
         """At which dot the curve of each lane that is shown ends, by the lane's index: what comes before it does not change."""
         view, race = self.view, self.state.race
-        wide = self._layout.stage.width if view.stage in self._stages else self._layout.parts.curve.width
+        wide = self._layout.panel.width if view.panel in self._panels else self._layout.parts.curve.width
         return {index: min(max(view.x.place(view.x.value(lane, race, lane.steps - 1), 2 * wide), -1), 2 * wide)
                 for index in view.shown for lane in (self.state.lanes[index],)}
 
@@ -284,13 +284,13 @@ class Watching(Screen[None]):
                         severity="warning" if event.kind in ("diverged", "lost") else "error", timeout=4)
 
     @property
-    def chosen(self) -> LaneState:
+    def selected(self) -> LaneState:
         """The lane that keys are about."""
-        return self.state.lanes[self.view.chosen]
+        return self.state.lanes[self.view.selected]
 
-    def show(self, stage: StageName) -> None:
+    def show(self, panel: PanelName) -> None:
         """What takes the place of the panes; asked for again, what was there before."""
-        self.view.show(stage)
+        self.view.show(panel)
         self.redraw()
 
     def step_at_cursor(self, lane: int) -> int | None:
@@ -299,7 +299,7 @@ class Watching(Screen[None]):
             return None
         return self.view.x.step(self.state.lanes[lane], self.state.race, self.view.cursor)
 
-    def sample_of(self, picture: Picture) -> Sampled | None:
+    def sample_of(self, picture: SampleRef) -> Sampled | None:
         """A sample, read again from the record; None where that cannot be done."""
         event = self.follower.reader.event(picture.row)
         return event if isinstance(event, Sampled) else None
@@ -310,14 +310,14 @@ class Watching(Screen[None]):
         for lane in self.view.shown:
             step = self.step_at_cursor(lane)
             if step is not None:
-                picture = self.follower.pictures.at(lane, step)
+                picture = self.follower.samples.at(lane, step)
                 self.view.pictures[lane] = self.sample_of(picture) if picture else None
 
-    def complain(self, text: str) -> None:
+    def warn(self, text: str) -> None:
         """Says what is wrong, but not the same twice in a few seconds."""
         now = time.monotonic()
-        if now - self._complained.get(text, -COMPLAINT_S) >= COMPLAINT_S:  # else it stands there already
-            self._complained = {text: now}
+        if now - self._warned.get(text, -COMPLAINT_S) >= COMPLAINT_S:  # else it stands there already
+            self._warned = {text: now}
             self.notify(one_line(text), severity="warning", markup=False, timeout=COMPLAINT_S)
 
     @property

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lrtui.core.charts.axes import XAxis
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.tui.render.axis import y_ticks
 from lrtui.tui.render.raster import dot_row
-from lrtui.tui.render.xlabels import ticks as x_ticks
+from lrtui.tui.render.x_labels import ticks as x_ticks
 
 VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 
@@ -19,7 +19,7 @@ VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 @given(VALUES, VALUES, st.booleans(), st.integers(1, 60))
 def test_y_ticks_stand_where_the_raster_puts_them_and_never_touch(one: float, other: float, log: bool, rows: int) -> None:
     low, high = sorted((one, other))
-    limits = Limits.around(low, high, log)
+    limits = AxisLimits.around(low, high, log)
     ticks = y_ticks(limits, rows)
     assert 1 <= len(ticks) <= 11
     for tick in ticks:
@@ -33,15 +33,15 @@ def test_y_ticks_stand_where_the_raster_puts_them_and_never_touch(one: float, ot
 @pytest.mark.parametrize(
     ("limits", "rows", "labels"),
     [
-        (Limits(0, 3), 8, ["3", "2", "1", "0"]),
-        (Limits(0.01, 10, True), 16, ["10", "1", "0.1", "0.01"]),
-        (Limits(0.01, 10, True), 4, ["10", "0.01"]),
-        (Limits(0.3, 0.34), 8, ["0.34", "0.32", "0.30"]),
-        (Limits(1e-6, 1e4, True), 8, ["1e4", "1", "1e-4"]),
-        (Limits(0, 3e8), 8, ["3e8", "2e8", "1e8", "0"]),
+        (AxisLimits(0, 3), 8, ["3", "2", "1", "0"]),
+        (AxisLimits(0.01, 10, True), 16, ["10", "1", "0.1", "0.01"]),
+        (AxisLimits(0.01, 10, True), 4, ["10", "0.01"]),
+        (AxisLimits(0.3, 0.34), 8, ["0.34", "0.32", "0.30"]),
+        (AxisLimits(1e-6, 1e4, True), 8, ["1e4", "1", "1e-4"]),
+        (AxisLimits(0, 3e8), 8, ["3e8", "2e8", "1e8", "0"]),
     ],
 )
-def test_y_labels_are_short_and_alike(limits: Limits, rows: int, labels: list[str]) -> None:
+def test_y_labels_are_short_and_alike(limits: AxisLimits, rows: int, labels: list[str]) -> None:
     assert [tick.label for tick in y_ticks(limits, rows)] == labels
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lrtui.core.charts.axes import CLOCKS, KINDS, XAxis, XKind, whole
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.metric_series import smoothed, track
 from lrtui.core.protocol.events import Column, Evaluated, Measured, Started, Steps
 from lrtui.core.state.lane_state import LaneState
@@ -77,7 +77,7 @@ def zoomed(state: RaceState, kind: XKind, log: bool, zoom: tuple[float, float]) 
     return full._replace(start=full.value_at(zoom[0] * 1000, 1000), stop=full.value_at(zoom[1] * 1000, 1000))
 
 
-def compare(state: RaceState, name: str, x: XAxis, size: tuple[int, int], limits: Limits, weight: float = 0.0) -> None:
+def compare(state: RaceState, name: str, x: XAxis, size: tuple[int, int], limits: AxisLimits, weight: float = 0.0) -> None:
     """The dots of a quantity against those of all its points."""
     lane, (width, height) = state.lanes[0], size
     found = smoothed(lane, name, weight)
@@ -101,7 +101,7 @@ def races() -> dict[str, RaceState]:
 @pytest.mark.parametrize("zoom", ZOOMS, ids=["all", "a part"])
 @pytest.mark.parametrize("kind", ["walk", "spikes", "gaps", "sparse"])
 def test_dot_for_dot_all_points_on_every_axis(races, kind, zoom, size, log_y):
-    limits = Limits.around(0.05, 3.0, log_y)
+    limits = AxisLimits.around(0.05, 3.0, log_y)
     for x_kind in KINDS:
         for x_log in (False, True):
             x = zoomed(races[kind], x_kind, x_log, zoom)
@@ -112,7 +112,7 @@ def test_dot_for_dot_all_points_on_every_axis(races, kind, zoom, size, log_y):
 @pytest.mark.parametrize("zoom", ZOOMS, ids=["all", "a part"])
 def test_the_same_of_a_smoothed_curve(races, zoom, size):
     for kind in ("spikes", "gaps"):
-        compare(races[kind], "loss", zoomed(races[kind], "step", False, zoom), size, Limits.around(0.05, 3.0, True), weight=0.97)
+        compare(races[kind], "loss", zoomed(races[kind], "step", False, zoom), size, AxisLimits.around(0.05, 3.0, True), weight=0.97)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -127,7 +127,7 @@ def test_the_same_of_what_is_measured_now_and_then(zoom, size, x_kind):
     apply(state, Measured(lane=0, steps=steps, columns={"gain": Column.pack(random.normal(size=200))}, spent=0.0))
     for name in ("val_loss", "gain"):
         for x_log in (False, True):
-            compare(state, name, zoomed(state, x_kind, x_log, zoom), size, Limits.around(-1.0, 2.0))
+            compare(state, name, zoomed(state, x_kind, x_log, zoom), size, AxisLimits.around(-1.0, 2.0))
 
 
 def test_a_lane_that_grows_is_drawn_as_if_it_had_always_been_so_long():
@@ -139,8 +139,8 @@ def test_a_lane_that_grows_is_drawn_as_if_it_had_always_been_so_long():
             columns = {name: Column.pack(losses[last - BLOCK:last] if name == "loss" else [0.1] * BLOCK, "f4")
                        for name in ("loss", "seconds", "applied_lr", "next_lr")}
             apply(state, Steps(lane=0, at=BEGAN + last, first=last - BLOCK, count=BLOCK, columns=columns))
-        compare(state, "loss", x, (60, 12), Limits.around(0.05, 3.0, True))
-        compare(state, "loss", x, (60, 12), Limits.around(0.05, 3.0, True), weight=0.9)
+        compare(state, "loss", x, (60, 12), AxisLimits.around(0.05, 3.0, True))
+        compare(state, "loss", x, (60, 12), AxisLimits.around(0.05, 3.0, True), weight=0.9)
 
 
 def shown(state: RaceState, width: int = 60, height: int = 12, **wanted: object) -> tuple[list[str], RaceView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrtui.core.charts.axis_limits import Limits
+from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.protocol.events import Alerted, Column, Ended, Steps
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui import keys
@@ -14,7 +14,7 @@ from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
 from tests.tui.fake_run import make_race, started
 
-LONG = Limits(1.0, 1000.0, log=True)
+LONG = AxisLimits(1.0, 1000.0, log=True)
 
 
 def shown(losses, limits=LONG, size=(24, 4), *, over="nan", **choices) -> list[str]:
@@ -88,7 +88,7 @@ def test_a_curve_that_is_there_is_left_alone():
 
 
 def test_the_full_range_has_nothing_above_it():
-    rows = shown([5e3, 4.2e16, np.nan], Limits(1e3, 1e17, log=True), full_range=True)
+    rows = shown([5e3, 4.2e16, np.nan], AxisLimits(1e3, 1e17, log=True), full_range=True)
     assert all(sign in "✗" or ord(sign) > 0x2800 for row in rows for sign in row.strip())
 
 
