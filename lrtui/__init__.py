@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["Lane", "OptimizerSpec", "Race", "ScheduleSpec", "Task", "__version__", "batch_order"]
 
 _HOMES = {
-    "Lane": "lrtui.core.scenario.spec", "OptimizerSpec": "lrtui.core.scenario.spec", "Race": "lrtui.core.scenario.spec",
-    "ScheduleSpec": "lrtui.core.scenario.spec", "Task": "lrtui.training.task", "batch_order": "lrtui.training.order",
+    "Lane": "lrtui.core.scenario.spec",
+    "OptimizerSpec": "lrtui.core.scenario.spec",
+    "Race": "lrtui.core.scenario.spec",
+    "ScheduleSpec": "lrtui.core.scenario.spec",
+    "Task": "lrtui.training.task",
+    "batch_order": "lrtui.training.order",
 }
 
 

@@ -2,7 +2,8 @@
 
 import sys
 
-if not sys.flags.safe_path:  # `-m` has put the working directory first: a random.py there is not the standard library's
+# `-m` has put the working directory first: a random.py there is not the standard library's
+if not sys.flags.safe_path:
     del sys.path[0]
 
 from lrtui.cli import main

@@ -1,4 +1,5 @@
-"""A race as lines on stdout: for people without a terminal (`--plain`) and for programs (`--json`). Knows no screen."""
+"""A race as lines on stdout: for people without a terminal (`--plain`) and for programs (`--json`).
+Knows no screen."""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ class Lines(Protocol):
 
 
 def play(follower: Follower, lines: Lines, leave: Callable[[], bool] = lambda: False) -> bool:
-    """Tells a run, following it while it is live; True at its end, False when `leave()`, between two rounds, said so."""
+    """Tells a run, following it while it is live; True at its end, False when `leave()`, between
+    two rounds, said so."""
     ticked = time.monotonic()
     while True:
         for event in follower.poll(1.0):
@@ -75,34 +77,49 @@ def play(follower: Follower, lines: Lines, leave: Callable[[], bool] = lambda: F
 
 
 class PlainLines:
-    """Text for people: a line per lane and second, alerts as they come, standings and chart at the end."""
+    """Text for people: a line per lane and second, alerts as they come, standings and chart at the
+    end."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self._told: dict[int, int] = {}
         self._factors: dict[int, float] = {}
-        """What each lane's dial was last told to say; one that goes on from a snapshot says it again."""
+        """What each lane's dial was last told to say; one that goes on from a snapshot says it
+        again."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """Alerts, ends and notes have a line each; steps wait for the next second."""
         match event:
             case Started(first=0):
                 order = f"batches {event.batch_checksum}, " if event.batch_checksum else ""
-                self._say(state, event, f"starts on {event.device}: {event.total_steps} steps, weights {event.init_checksum}, "
-                                        f"{order}{event.intra_op_threads} thread(s)")
+                self._say(
+                    state,
+                    event,
+                    f"starts on {event.device}: {event.total_steps} steps, weights"
+                    f" {event.init_checksum}, {order}{event.intra_op_threads} thread(s)",
+                )
             case Alerted():
                 self._say(state, event, f"! {event.kind}: {event.text}")
             case StatusChanged():
                 self._say(state, event, event.status)
             case LaneAdded():
                 self._factors[event.lane] = self._factors.get(event.parent, 1.0)
-                self._say(state, event, f"{event_text.line(event)}: {event.child.optimizer}, rate {rate(event.child.lr)}")
+                self._say(
+                    state,
+                    event,
+                    f"{event_text.line(event)}: {event.child.optimizer}, rate"
+                    f" {rate(event.child.lr)}",
+                )
             case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
                 self._factors[event.lane] = event.factor
                 self._say(state, event, event_text.line(event))
             case Ended():
                 lane = state.lanes[event.lane]
-                self._say(state, event, f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}")
+                self._say(
+                    state,
+                    event,
+                    f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}",
+                )
                 for line in literal(event.error).splitlines():
                     print(f"    {line}", file=self._out)
             case Snapshotted() if event.tag in UNTOLD:
@@ -126,17 +143,24 @@ class PlainLines:
         print_report(Console(file=self._out, highlight=False), follower.state, follower.run)
 
     def _say(self, state: RaceState, event: AnyEvent, text: str) -> None:
-        print((f"{state.lanes[event.lane].lane.called}: " if event.lane >= 0 else "") + one_line(text), file=self._out)
+        print(
+            (f"{state.lanes[event.lane].lane.called}: " if event.lane >= 0 else "")
+            + one_line(text),
+            file=self._out,
+        )
 
 
 def _progress(lane: LaneState) -> str:
     speed = "" if math.isnan(lane.speed) else f"  {count(lane.speed)} steps/s"
-    return (f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
-            f"loss {lane.last_words}  best {lane.best_words}  lr {rate(lane.applied_lr)}{speed}")
+    return (
+        f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
+        f"loss {lane.last_words}  best {lane.best_words}  lr {rate(lane.applied_lr)}{speed}"
+    )
 
 
 class JsonLines:
-    """JSON Lines for programs: one object a line, each with "event"; nothing else goes to stdout."""
+    """JSON Lines for programs: one object a line, each with "event"; nothing else goes to
+    stdout."""
 
     def __init__(self, follower: Follower, out: TextIO | None = None) -> None:
         self._run = str(follower.run)
@@ -145,13 +169,14 @@ class JsonLines:
         self._begun: set[int] = set()
         """Lanes whose first start has come by: it is in the first line."""
         self._held: list[AnyEvent] | None = []
-        """What came before every lane had started: the line `race`, with all checksums, is the first one."""
+        """What came before every lane had started: the line `race`, with all checksums, is the
+        first one."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """One line for each event that programs are told of."""
         if self._held is not None:
             self._held.append(event)
-            if not all(lane.started or lane.over for lane in state.lanes[:len(self._race.lanes)]):
+            if not all(lane.started or lane.over for lane in state.lanes[: len(self._race.lanes)]):
                 return
             held, self._held = self._held, None
             self._write(_race(state, self._race, self._run))
@@ -161,7 +186,11 @@ class JsonLines:
         self._tell(state, event)
 
     def _tell(self, state: RaceState, event: AnyEvent) -> None:
-        if isinstance(event, Started) and event.lane < len(self._race.lanes) and event.lane not in self._begun:
+        if (
+            isinstance(event, Started)
+            and event.lane < len(self._race.lanes)
+            and event.lane not in self._begun
+        ):
             self._begun.add(event.lane)
         else:
             self._write(_line(state, event))
@@ -171,8 +200,14 @@ class JsonLines:
 
     def finish(self, follower: Follower) -> None:
         """The result, best lane first."""
-        self._write({"event": "result", "lanes": result(follower.state), "sentences": race_sentences(follower.state),
-                     "run": self._run})
+        self._write(
+            {
+                "event": "result",
+                "lanes": result(follower.state),
+                "sentences": race_sentences(follower.state),
+                "run": self._run,
+            }
+        )
 
     def _write(self, line: dict[str, Any] | None) -> None:
         if line is not None:
@@ -182,18 +217,33 @@ class JsonLines:
 
 def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
     """What was asked for at first, and how it began; lanes that join have lines of their own."""
-    started = [lane.started for lane in state.lanes[:len(race.lanes)]]
+    started = [lane.started for lane in state.lanes[: len(race.lanes)]]
     return {
-        "event": "race", "run": run, "title": race.title, "task": str(race.task), "seed": race.seed,
-        "device": race.device, "epochs": race.epochs, "steps": race.steps, "batch_size": batch_size(state.lanes, race),
+        "event": "race",
+        "run": run,
+        "title": race.title,
+        "task": str(race.task),
+        "seed": race.seed,
+        "device": race.device,
+        "epochs": race.epochs,
+        "steps": race.steps,
+        "batch_size": batch_size(state.lanes, race),
         "intra_op_threads": next((start.intra_op_threads for start in started if start), None),
-        "lanes": [{
-            "letter": lane.letter, "name": lane.name, "optimizer": str(lane.optimizer), "lr": lane.lr,
-            "schedule": str(lane.schedule) if lane.schedule else None,
-            "device": start.device if start else None, "steps": start.total_steps if start else None,
-            "init_checksum": start.init_checksum if start else None,
-            "batch_checksum": (start.batch_checksum or None) if start else None,  # null: not known before the batches come
-        } for lane, start in zip(race.lanes, started, strict=True)],
+        "lanes": [
+            {
+                "letter": lane.letter,
+                "name": lane.name,
+                "optimizer": str(lane.optimizer),
+                "lr": lane.lr,
+                "schedule": str(lane.schedule) if lane.schedule else None,
+                "device": start.device if start else None,
+                "steps": start.total_steps if start else None,
+                "init_checksum": start.init_checksum if start else None,
+                # null: not known before the batches come
+                "batch_checksum": (start.batch_checksum or None) if start else None,
+            }
+            for lane, start in zip(race.lanes, started, strict=True)
+        ],
     }
 
 
@@ -203,37 +253,82 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
         case Steps():
             names = sorted(event.columns.keys() - {"seconds"})
             columns: dict[str, list[float | str | None]] = {
-                name: [plain(value) for value in event.values(name).tolist()] for name in names}
+                name: [plain(value) for value in event.values(name).tolist()] for name in names
+            }
             norms = columns.get("grad_norm", [])
-            columns["grad_norm"] = [None if norm == "NaN" else norm for norm in norms]  # not measured at this step
+            # not measured at this step
+            columns["grad_norm"] = [None if norm == "NaN" else norm for norm in norms]
             return {"event": "steps", "lane": lane, "first": event.first, **columns}
         case Measured():
-            measured = {name: [None if math.isnan(value) else plain(value) for value in event.values(name).tolist()]
-                        for name in sorted(event.columns)}  # null: not measured at this step
+            measured = {
+                name: [
+                    None if math.isnan(value) else plain(value)
+                    for value in event.values(name).tolist()
+                ]
+                for name in sorted(event.columns)
+            }  # null: not measured at this step
             return {"event": "measured", "lane": lane, "steps": event.steps, **measured}
         case Evaluated():
             metrics = {name: plain(value) for name, value in event.metrics.items()}
-            return {"event": "epoch", "lane": lane, "epoch": event.epoch, "step": event.step, "loss": plain(event.loss),
-                    "metrics": metrics}
+            return {
+                "event": "epoch",
+                "lane": lane,
+                "epoch": event.epoch,
+                "step": event.step,
+                "loss": plain(event.loss),
+                "metrics": metrics,
+            }
         case Started():
-            return {"event": "start", "lane": lane, "step": event.first, "device": event.device, "steps": event.total_steps,
-                    "init_checksum": event.init_checksum, "batch_checksum": event.batch_checksum or None}
+            return {
+                "event": "start",
+                "lane": lane,
+                "step": event.first,
+                "device": event.device,
+                "steps": event.total_steps,
+                "init_checksum": event.init_checksum,
+                "batch_checksum": event.batch_checksum or None,
+            }
         case LaneAdded():
             child = event.child
-            return {"event": "joined", "lane": lane, "name": child.name, "optimizer": str(child.optimizer), "lr": child.lr,
-                    "schedule": str(child.schedule) if child.schedule else None, "step": event.step,
-                    "parent": state.lanes[event.parent].lane.letter if event.parent >= 0 else None}
+            return {
+                "event": "joined",
+                "lane": lane,
+                "name": child.name,
+                "optimizer": str(child.optimizer),
+                "lr": child.lr,
+                "schedule": str(child.schedule) if child.schedule else None,
+                "step": event.step,
+                "parent": state.lanes[event.parent].lane.letter if event.parent >= 0 else None,
+            }
         case RateChanged():
-            return {"event": "rate", "lane": lane, "step": event.step, "factor": plain(event.factor), "lr": plain(event.rate)}
+            return {
+                "event": "rate",
+                "lane": lane,
+                "step": event.step,
+                "factor": plain(event.factor),
+                "lr": plain(event.rate),
+            }
         case Snapshotted() if event.tag not in UNTOLD:
-            return {"event": "snapshot", "lane": lane, "step": event.step, "tag": event.tag, "bytes": event.size}
+            return {
+                "event": "snapshot",
+                "lane": lane,
+                "step": event.step,
+                "tag": event.tag,
+                "bytes": event.size,
+            }
         case Rewound():
             return {"event": "rewound", "lane": lane, "step": event.step, "why": event.why}
         case Alerted():
             return alert_line(event, lane or "")
         case Ended():
             error = {"error": event.error} if event.error else {}
-            return {"event": "end", "lane": lane, "step": event.step, "reason": event.reason, **error}
+            return {
+                "event": "end",
+                "lane": lane,
+                "step": event.step,
+                "reason": event.reason,
+                **error,
+            }
         case StatusChanged():
             return {"event": "status", "lane": lane, "step": event.step, "status": event.status}
         case LogMessage():

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-# Under nohup a hang-up is ignored, by children too: the tests that send one ask for what a terminal's shell gives.
+# Under nohup a hang-up is ignored, by children too: the tests that send one ask for what a
+# terminal's shell gives.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _homes = itertools.count()
@@ -13,7 +14,8 @@ _homes = itertools.count()
 
 @pytest.fixture(autouse=True)
 def _nobodys_interrupts():
-    """A command that was interrupted in this process takes no heed of further interrupts: the next test does."""
+    """A command that was interrupted in this process takes no heed of further interrupts: the next
+    test does."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():

@@ -1,4 +1,5 @@
-"""A supervisor that trains nothing: a finder's sweep is one that was recorded, its check and the full race are made up."""
+"""A supervisor that trains nothing: a finder's sweep is one that was recorded, its check and the
+full race are made up."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ LOSSES = {"valley / 3": 0.05, "valley": 0.02, "valley x 3": 0.01, "valley x 10":
 
 
 class FakeLauncher:
-    """Says of each race that it has started it, and writes what it would have said; `hold` keeps the lanes from ending."""
+    """Says of each race that it has started it, and writes what it would have said; `hold` keeps
+    the lanes from ending."""
 
     made: list[FakeLauncher]
     sweep = "lr-dial Adam"
@@ -64,24 +66,38 @@ class FakeLauncher:
     def _events(self, race: Race) -> list[AnyEvent]:
         if race.lanes[0].schedule and race.lanes[0].schedule.name == "range-test":
             return self._sweep(race)
-        return [event for index, lane in enumerate(race.lanes) for event in self._lane(race, index, LOSSES.get(lane.name, 0.03))]
+        return [
+            event
+            for index, lane in enumerate(race.lanes)
+            for event in self._lane(race, index, LOSSES.get(lane.name, 0.03))
+        ]
 
     def _sweep(self, race: Race) -> list[AnyEvent]:
         schedule, count = race.lanes[0].schedule, race.steps
         assert schedule is not None
         assert count is not None
         recorded = SWEEPS[self.sweep]
-        losses = [float(value) for value in recorded["losses"]][:6 if self.lost else 50 if self.hold else None]
+        losses = [float(value) for value in recorded["losses"]][
+            : 6 if self.lost else 50 if self.hold else None
+        ]
         ratio = schedule.options["to"] / race.lanes[0].lr
         rates = [race.lanes[0].lr * ratio ** (step / (count - 1)) for step in range(len(losses))]
-        ends: list[AnyEvent] = [] if self.hold else [Ended(lane=0, at=BEGAN + 3, step=len(losses), reason="finished")]
+        ends: list[AnyEvent] = (
+            [] if self.hold else [Ended(lane=0, at=BEGAN + 3, step=len(losses), reason="finished")]
+        )
         if self.lost:
-            ends = [Alerted(lane=0, at=BEGAN + 3, step=6, kind="error", text=self.lost),
-                    Ended(lane=0, at=BEGAN + 3, step=6, reason="error", error=f"Traceback\n{self.lost}")]
+            ends = [
+                Alerted(lane=0, at=BEGAN + 3, step=6, kind="error", text=self.lost),
+                Ended(
+                    lane=0, at=BEGAN + 3, step=6, reason="error", error=f"Traceback\n{self.lost}"
+                ),
+            ]
         elif recorded["bad"] is not None and not self.hold:
             rates[recorded["bad"]] = math.nan
-            ends = [Alerted(lane=0, at=BEGAN + 3, step=recorded["bad"], kind="nan", text="not finite"),
-                    Ended(lane=0, at=BEGAN + 3, step=recorded["bad"], reason="nan")]
+            ends = [
+                Alerted(lane=0, at=BEGAN + 3, step=recorded["bad"], kind="nan", text="not finite"),
+                Ended(lane=0, at=BEGAN + 3, step=recorded["bad"], reason="nan"),
+            ]
         return [self._started(race, 0, count), _steps(0, losses, rates), *ends]
 
     def _lane(self, race: Race, index: int, last: float) -> list[AnyEvent]:
@@ -89,22 +105,43 @@ class FakeLauncher:
         bad = math.isnan(last)
         losses = np.linspace(0.15, 0.2 if bad else last, count)
         losses[-1:] = last
-        ends: list[AnyEvent] = [Ended(lane=index, at=BEGAN + 9, step=count, reason="nan" if bad else "finished")]
+        ends: list[AnyEvent] = [
+            Ended(lane=index, at=BEGAN + 9, step=count, reason="nan" if bad else "finished")
+        ]
         if bad:
-            ends.insert(0, Alerted(lane=index, at=BEGAN + 9, step=count - 1, kind="nan", text="not finite"))
-        done = losses[:count // 2] if self.hold else losses
-        told = [self._started(race, index, count), _steps(index, done.tolist(), [race.lanes[index].lr] * len(done))]
+            ends.insert(
+                0, Alerted(lane=index, at=BEGAN + 9, step=count - 1, kind="nan", text="not finite")
+            )
+        done = losses[: count // 2] if self.hold else losses
+        told = [
+            self._started(race, index, count),
+            _steps(index, done.tolist(), [race.lanes[index].lr] * len(done)),
+        ]
         return told if self.hold else told + ends
 
     def _started(self, race: Race, index: int, steps: int) -> Started:
-        return Started(lane=index, at=BEGAN, device="cpu", steps_per_epoch=self.steps_per_epoch, total_steps=steps, parameters=12,
-                       init_checksum="d4bb1f00", batch_checksum="57259b00", intra_op_threads=1, validated=False,
-                       length_known=self.length_known)
+        return Started(
+            lane=index,
+            at=BEGAN,
+            device="cpu",
+            steps_per_epoch=self.steps_per_epoch,
+            total_steps=steps,
+            parameters=12,
+            init_checksum="d4bb1f00",
+            batch_checksum="57259b00",
+            intra_op_threads=1,
+            validated=False,
+            length_known=self.length_known,
+        )
 
 
 def _steps(lane: int, losses: list[float], rates: list[float]) -> Steps:
-    columns = {"loss": Column.pack(losses), "applied_lr": Column.pack(rates), "next_lr": Column.pack(rates),
-               "seconds": Column.pack([0.01] * len(losses))}
+    columns = {
+        "loss": Column.pack(losses),
+        "applied_lr": Column.pack(rates),
+        "next_lr": Column.pack(rates),
+        "seconds": Column.pack([0.01] * len(losses)),
+    }
     return Steps(lane=lane, at=BEGAN + 2, first=0, count=len(losses), columns=columns)
 
 

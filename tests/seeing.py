@@ -1,4 +1,5 @@
-"""How colours look to people: simulated colour vision, differences in lightness and hue, contrast. Written from the papers."""
+"""How colours look to people: simulated colour vision, differences in lightness and hue, contrast.
+Written from the papers."""
 
 from __future__ import annotations
 
@@ -6,12 +7,34 @@ import numpy as np
 
 VISIONS = {
     "usual": np.eye(3),
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
-    "tritanopia": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
 }
 """Machado, Oliveira and Fernandes (2009), severity 1.0: matrices on linear RGB."""
-_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) / [[0.95047], [1.0], [1.08883]]
+_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) / [
+    [0.95047],
+    [1.0],
+    [1.08883],
+]
 
 
 def linear(rgb):
@@ -37,7 +60,7 @@ def difference(one, other):
     l1, a1, b1 = one
     l2, a2, b2 = other
     mean = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
-    g = 0.5 * (1 - np.sqrt(mean ** 7 / (mean ** 7 + 25.0 ** 7)))
+    g = 0.5 * (1 - np.sqrt(mean**7 / (mean**7 + 25.0**7)))
     a1, a2 = (1 + g) * a1, (1 + g) * a2
     c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
     h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
@@ -46,16 +69,27 @@ def difference(one, other):
     d_h = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2))
     level, c = (l1 + l2) / 2, (c1 + c2) / 2
     h = h1 + h2 if grey else (h1 + h2) / 2 if abs(h1 - h2) <= 180 else ((h1 + h2) / 2 + 180) % 360
-    t = (1 - 0.17 * np.cos(np.radians(h - 30)) + 0.24 * np.cos(np.radians(2 * h)) + 0.32 * np.cos(np.radians(3 * h + 6))
-         - 0.20 * np.cos(np.radians(4 * h - 63)))
+    t = (
+        1
+        - 0.17 * np.cos(np.radians(h - 30))
+        + 0.24 * np.cos(np.radians(2 * h))
+        + 0.32 * np.cos(np.radians(3 * h + 6))
+        - 0.20 * np.cos(np.radians(4 * h - 63))
+    )
     s_l = 1 + 0.015 * (level - 50) ** 2 / np.sqrt(20 + (level - 50) ** 2)
     s_c, s_h = 1 + 0.045 * c, 1 + 0.015 * c * t
-    r = -2 * np.sqrt(c ** 7 / (c ** 7 + 25.0 ** 7)) * np.sin(np.radians(60 * np.exp(-(((h - 275) / 25) ** 2))))
+    r = (
+        -2
+        * np.sqrt(c**7 / (c**7 + 25.0**7))
+        * np.sin(np.radians(60 * np.exp(-(((h - 275) / 25) ** 2))))
+    )
     parts = (l2 - l1) / s_l, (c2 - c1) / s_c, d_h / s_h
-    return float(np.sqrt(sum(part ** 2 for part in parts) + r * parts[1] * parts[2]))
+    return float(np.sqrt(sum(part**2 for part in parts) + r * parts[1] * parts[2]))
 
 
 def contrast(rgb, ground):
     """WCAG's contrast of two colours, 1 to 21."""
-    one, other = (float(linear(colour) @ [0.2126, 0.7152, 0.0722]) + 0.05 for colour in (rgb, ground))
+    one, other = (
+        float(linear(colour) @ [0.2126, 0.7152, 0.0722]) + 0.05 for colour in (rgb, ground)
+    )
     return max(one, other) / min(one, other)

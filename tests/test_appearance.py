@@ -1,4 +1,5 @@
-"""Flags, settings and the terminal, in this order; and what is printed where the encoding has not all characters."""
+"""Flags, settings and the terminal, in this order; and what is printed where the encoding has not
+all characters."""
 
 import os
 import subprocess
@@ -28,22 +29,51 @@ def command():
 
 
 def look(*args, env=None):
-    done = CliRunner().invoke(program, args, env={"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "COLORTERM": None,
-                                                  "NO_COLOR": None, "COLORFGBG": None, "TMUX": None, **(env or {})})
+    done = CliRunner().invoke(
+        program,
+        args,
+        env={
+            "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8",
+            "COLORTERM": None,
+            "NO_COLOR": None,
+            "COLORFGBG": None,
+            "TMUX": None,
+            **(env or {}),
+        },
+    )
     return done.output.strip()
 
 
 def test_flags_go_before_settings_and_settings_before_the_terminal(tmp_path, monkeypatch):
     assert look("command") == "('256', 'dark', 'braille', 10)"
-    assert look("command", env={"NO_COLOR": "1", "COLORFGBG": "0;15", "LC_ALL": "C"}) == "('none', 'light', 'ascii', 10)"
+    assert (
+        look("command", env={"NO_COLOR": "1", "COLORFGBG": "0;15", "LC_ALL": "C"})
+        == "('none', 'light', 'ascii', 10)"
+    )
     monkeypatch.setenv("LRTUI_CONFIG", str(tmp_path / "mine.toml"))
-    (tmp_path / "mine.toml").write_text('theme = "light"\ncolors = "16"\nglyphs = "blocks"\nfps = 3\n')
+    (tmp_path / "mine.toml").write_text(
+        'theme = "light"\ncolors = "16"\nglyphs = "blocks"\nfps = 3\n'
+    )
     assert look("command", env={"NO_COLOR": "1"}) == "('16', 'light', 'blocks', 3)"
-    assert look("--theme", "contrast", "command", "--fps", "20") == "('16', 'contrast', 'blocks', 20)"
-    assert look("--theme", "contrast", "command", "--theme", "dark") == "('16', 'dark', 'blocks', 3)"
+    assert (
+        look("--theme", "contrast", "command", "--fps", "20") == "('16', 'contrast', 'blocks', 20)"
+    )
+    assert (
+        look("--theme", "contrast", "command", "--theme", "dark") == "('16', 'dark', 'blocks', 3)"
+    )
 
 
-@pytest.mark.parametrize("args", [("--theme", "pink"), ("--colors", "8"), ("--glyphs", "emoji"), ("--fps", "0"), ("--fps", "31")])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--theme", "pink"),
+        ("--colors", "8"),
+        ("--glyphs", "emoji"),
+        ("--fps", "0"),
+        ("--fps", "31"),
+    ],
+)
 def test_what_there_is_not_is_refused_with_what_there_is(args):
     done = CliRunner().invoke(cli, ["watch", *args])
     assert done.exit_code == 2
@@ -65,8 +95,11 @@ def test_where_nobody_looks_print_is_as_rich_has_it(capsys):
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_what_an_encoding_has_not_becomes_ascii_instead_of_a_traceback(tmp_path, encoding):
     make_run(tmp_path, ("steady", "explodes"), title="Über 日本")
-    done = subprocess.run([sys.executable, "-m", "lrtui", "watch", "--plain", "--runs", str(tmp_path)], capture_output=True,
-                          env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
+    done = subprocess.run(
+        [sys.executable, "-m", "lrtui", "watch", "--plain", "--runs", str(tmp_path)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+    )
     assert done.returncode == 0, done.stderr.decode()
     said = done.stdout.decode(encoding)
     assert ("Uber ????" if encoding == "ascii" else "Über ????") in said
@@ -78,7 +111,14 @@ def test_a_broken_settings_file_is_said_once_on_stderr_where_there_is_no_screen(
     make_run(tmp_path, ("steady",))
     file = tmp_path / "mine.toml"
     file.write_text("fps = 99\n")
-    done = subprocess.run([sys.executable, "-m", "lrtui", "watch", "--plain", "--runs", str(tmp_path)], capture_output=True,
-                          text=True, env={**os.environ, "LRTUI_CONFIG": str(file)})
+    done = subprocess.run(
+        [sys.executable, "-m", "lrtui", "watch", "--plain", "--runs", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LRTUI_CONFIG": str(file)},
+    )
     assert done.returncode == 0
-    assert done.stderr == f"lrtui: {file}:1: fps: expected a whole number from 1 to 30 (frames a second)\n"
+    assert (
+        done.stderr
+        == f"lrtui: {file}:1: fps: expected a whole number from 1 to 30 (frames a second)\n"
+    )

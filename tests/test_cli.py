@@ -1,4 +1,5 @@
-"""The command line: exit codes, one short message for what a person can mend, and what stands on stdout."""
+"""The command line: exit codes, one short message for what a person can mend, and what stands on
+stdout."""
 
 from __future__ import annotations
 
@@ -29,9 +30,30 @@ from .waiting import until
 
 LRTUI = [sys.executable, "-m", "lrtui"]
 EVENTS = {
-    "race": {"run", "title", "task", "seed", "device", "epochs", "steps", "batch_size", "intra_op_threads", "lanes"},
+    "race": {
+        "run",
+        "title",
+        "task",
+        "seed",
+        "device",
+        "epochs",
+        "steps",
+        "batch_size",
+        "intra_op_threads",
+        "lanes",
+    },
     "steps": {"lane", "first", "loss", "applied_lr", "next_lr"},
-    "measured": {"lane", "steps", "gain", "step_size", "rate_p10", "rate_p50", "rate_p90", "realised", "update_ratio"},
+    "measured": {
+        "lane",
+        "steps",
+        "gain",
+        "step_size",
+        "rate_p10",
+        "rate_p50",
+        "rate_p90",
+        "realised",
+        "update_ratio",
+    },
     "epoch": {"lane", "epoch", "step", "loss", "metrics"},
     "alert": {"lane", "step", "kind", "text"},
     "start": {"lane", "step", "device", "steps", "init_checksum", "batch_checksum"},
@@ -45,8 +67,26 @@ EVENTS = {
     "result": {"lanes", "sentences", "run"},
 }
 IN_LANE = {"letter", "name", "optimizer", "lr", "schedule", "init_checksum", "batch_checksum"}
-IN_RESULT = {"letter", "name", "status", "verdict", "reason", "steps", "smooth_loss", "first_loss", "last_loss", "best_loss",
-             "best_step", "steps_per_second", "factor", "parent", "first_step", "step_gain", "measuring_s", "sentence"}
+IN_RESULT = {
+    "letter",
+    "name",
+    "status",
+    "verdict",
+    "reason",
+    "steps",
+    "smooth_loss",
+    "first_loss",
+    "last_loss",
+    "best_loss",
+    "best_step",
+    "steps_per_second",
+    "factor",
+    "parent",
+    "first_step",
+    "step_gain",
+    "measuring_s",
+    "sentence",
+}
 
 
 class Said(NamedTuple):
@@ -74,18 +114,26 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def lrtui(here: Path, capfd: pytest.CaptureFixture[str]):
     """Runs a command in this process (whose trainers, if any, are others)."""
+
     def run(*args: str) -> Said:
         capfd.readouterr()
         with pytest.raises(SystemExit) as left:
             main(list(args))
         out, err = capfd.readouterr()
         return Said(int(left.value.code or 0), out, err)
+
     return run
 
 
 def race(*args: str, runs: Path, **keys: Any) -> Said:
     """Runs `lrtui race` as another process."""
-    done = subprocess.run([*LRTUI, "race", *args, "--runs", str(runs)], capture_output=True, text=True, check=False, **keys)
+    done = subprocess.run(
+        [*LRTUI, "race", *args, "--runs", str(runs)],
+        capture_output=True,
+        text=True,
+        check=False,
+        **keys,
+    )
     return Said(done.returncode, done.stdout, done.stderr)
 
 
@@ -132,20 +180,51 @@ BAD_FILES = {
 }
 """A str is one lane of an otherwise good scenario."""
 BAD_ARGS = [
-    ["race"], ["race", "nosuch"], ["race", "lost.toml"], ["race", "./"], ["race", "../scenarios"], ["race", ""],
-    ["race", "explode", "--lr", "0"], ["race", "explode", "--lr", "abc"], ["race", "explode", "--lr", "-1"],
-    ["race", "explode", "--lr", "nan"], ["race", "explode", "--lr", "inf"], ["race", "explode", "--optimizer", "Nope"],
-    ["race", "explode", "--schedule", "Nope"], ["race", "explode", "--schedule", "StepLR("], ["race", "explode", "--epochs", "0"],
-    ["race", "explode", "--steps", "0"], ["race", "explode", "--steps", "1.5"],
+    ["race"],
+    ["race", "nosuch"],
+    ["race", "lost.toml"],
+    ["race", "./"],
+    ["race", "../scenarios"],
+    ["race", ""],
+    ["race", "explode", "--lr", "0"],
+    ["race", "explode", "--lr", "abc"],
+    ["race", "explode", "--lr", "-1"],
+    ["race", "explode", "--lr", "nan"],
+    ["race", "explode", "--lr", "inf"],
+    ["race", "explode", "--optimizer", "Nope"],
+    ["race", "explode", "--schedule", "Nope"],
+    ["race", "explode", "--schedule", "StepLR("],
+    ["race", "explode", "--epochs", "0"],
+    ["race", "explode", "--steps", "0"],
+    ["race", "explode", "--steps", "1.5"],
     ["race", "explode", "--epochs", "1", "--steps", "1"],
-    ["race", "explode", "--batch-size", "0"], ["race", "explode", "--seed", "-1"], ["race", "explode", "--device", "tpu"],
-    ["race", "explode", "--set", "nonsense"], ["race", "explode", "--set", "=1"], ["race", "explode", "--set", "lane.lr=1"],
-    ["race", "explode", "--set", "x.y.z=1"], ["race", "explode", "--set", "pace=-1"], ["race", "explode", "--set", "title=3"],
-    ["race", "explode", "--on-divergence", "pause", "--plain"], ["race", "explode", "--on-nan", "pause"],
-    ["race", "explode", "--trainers", "0"], ["race", "explode", "--task", "nope"], ["race", "explode", "--task", "nope.py:Nope"],
-    ["race", "explode", "--task", "json:Nope"], ["race", "--task", "nope"], ["race", "explode", "--frobnicate"],
-    ["race", "explode", "--set", "\x1b[31mred"], ["race", "explode", "\x1b]0;owned\x07"], ["frobnicate"], ["--frobnicate"],
-    ["watch"], ["watch", "nosuch"], ["watch", "/"], ["scenarios", "nosuch"], ["scenarios", "./nosuch.toml"], [],
+    ["race", "explode", "--batch-size", "0"],
+    ["race", "explode", "--seed", "-1"],
+    ["race", "explode", "--device", "tpu"],
+    ["race", "explode", "--set", "nonsense"],
+    ["race", "explode", "--set", "=1"],
+    ["race", "explode", "--set", "lane.lr=1"],
+    ["race", "explode", "--set", "x.y.z=1"],
+    ["race", "explode", "--set", "pace=-1"],
+    ["race", "explode", "--set", "title=3"],
+    ["race", "explode", "--on-divergence", "pause", "--plain"],
+    ["race", "explode", "--on-nan", "pause"],
+    ["race", "explode", "--trainers", "0"],
+    ["race", "explode", "--task", "nope"],
+    ["race", "explode", "--task", "nope.py:Nope"],
+    ["race", "explode", "--task", "json:Nope"],
+    ["race", "--task", "nope"],
+    ["race", "explode", "--frobnicate"],
+    ["race", "explode", "--set", "\x1b[31mred"],
+    ["race", "explode", "\x1b]0;owned\x07"],
+    ["frobnicate"],
+    ["--frobnicate"],
+    ["watch"],
+    ["watch", "nosuch"],
+    ["watch", "/"],
+    ["scenarios", "nosuch"],
+    ["scenarios", "./nosuch.toml"],
+    [],
 ]
 
 
@@ -165,23 +244,31 @@ class TestBadInput:
     def test_a_bad_file_is_refused_by_name(self, lrtui, here, name):
         content = BAD_FILES[name]
         good = 'task = "straight-line"\nsteps = 3\n[[lane]]\n'
-        (here / name).write_bytes(content if isinstance(content, bytes) else (good + content).encode())
+        (here / name).write_bytes(
+            content if isinstance(content, bytes) else (good + content).encode()
+        )
         said = lrtui("race", name, "--plain")
         self.check(said, here)
         assert name in said.err
 
-    @pytest.mark.parametrize("args", BAD_ARGS, ids=lambda args: " ".join(args).replace("\x1b", "ESC"))
+    @pytest.mark.parametrize(
+        "args", BAD_ARGS, ids=lambda args: " ".join(args).replace("\x1b", "ESC")
+    )
     def test_bad_words_are_refused(self, lrtui, here, args):
         self.check(lrtui(*args), here)
 
-    @pytest.mark.parametrize(("args", "words"), [
-        (["race", "lr-dail"], 'did you mean "lr-dial"'),
-        (["race", "explode", "--optimizer", "adamm"], 'did you mean "Adam"'),
-        (["race", "explode", "--lr", "abc"], "'abc' is not a valid float"),
-        (["race", "explode", "--epochs", "1", "--steps", "1"], "exclude each other"),
-        (["race", "explode", "--device", "tpu"], '"auto", "cpu"'),
-        (["race", "explode", "--set", "nonsense"], "KEY=VALUE"),
-        ([], "lrtui race lr-dial")])
+    @pytest.mark.parametrize(
+        ("args", "words"),
+        [
+            (["race", "lr-dail"], 'did you mean "lr-dial"'),
+            (["race", "explode", "--optimizer", "adamm"], 'did you mean "Adam"'),
+            (["race", "explode", "--lr", "abc"], "'abc' is not a valid float"),
+            (["race", "explode", "--epochs", "1", "--steps", "1"], "exclude each other"),
+            (["race", "explode", "--device", "tpu"], '"auto", "cpu"'),
+            (["race", "explode", "--set", "nonsense"], "KEY=VALUE"),
+            ([], "lrtui race lr-dial"),
+        ],
+    )
     def test_the_message_says_what_would_do(self, lrtui, args, words):
         assert words in lrtui(*args).err
 
@@ -221,7 +308,9 @@ class TestScenarios:
     def test_they_are_listed_with_titles_lanes_and_budgets(self, lrtui):
         said = lrtui("scenarios")
         assert said.code == 0
-        assert [line.split()[0] for line in said.out.splitlines()[1:]] == [path.stem for path in scenario_file.bundled()]
+        assert [line.split()[0] for line in said.out.splitlines()[1:]] == [
+            path.stem for path in scenario_file.bundled()
+        ]
         assert "The dial: one net, four learning rates" in said.out
         assert "100 epochs" in said.out
 
@@ -250,13 +339,19 @@ class TestRuns:
         assert said.out.replace("\n", "") == f"no runs in {here / 'runs'}"
 
     @pytest.mark.parametrize("columns", ["60", "80", "200"])
-    def test_names_are_printed_whole_at_any_width_to_be_copied(self, lrtui, here, monkeypatch, columns):
+    def test_names_are_printed_whole_at_any_width_to_be_copied(
+        self, lrtui, here, monkeypatch, columns
+    ):
         monkeypatch.setenv("COLUMNS", columns)
-        ended = make_run(here / "runs", ("steady",), title="A title that is as long as titles can get [bold]")
+        ended = make_run(
+            here / "runs", ("steady",), title="A title that is as long as titles can get [bold]"
+        )
         going = make_run(here / "runs", ("steady",), done=60, live=True)
         cut = make_run(here / "runs", ("steady",), done=60)
         said = lrtui("runs")
-        state = {line.split()[0]: line.rstrip().split("  ")[-1] for line in said.out.splitlines()[1:]}
+        state = {
+            line.split()[0]: line.rstrip().split("  ")[-1] for line in said.out.splitlines()[1:]
+        }
         assert state == {ended.name: "ended", going.name: "running", cut.name: "cut off"}
 
     def test_a_broken_one_does_not_hide_the_others(self, lrtui, here):
@@ -277,8 +372,18 @@ class TestVersionAndHelp:
     def test_the_version_is_told(self, lrtui):
         assert lrtui("--version").out.startswith("lrtui, version ")
 
-    @pytest.mark.parametrize("args", [["--help"], ["-h"], ["race", "-h"], ["watch", "-h"], ["runs", "-h"], ["scenarios", "-h"],
-                                      ["schedule", "-h"]])
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ["--help"],
+            ["-h"],
+            ["race", "-h"],
+            ["watch", "-h"],
+            ["runs", "-h"],
+            ["scenarios", "-h"],
+            ["schedule", "-h"],
+        ],
+    )
     def test_there_is_help_for_every_command(self, lrtui, args):
         said = lrtui(*args)
         assert said.code == 0
@@ -308,7 +413,14 @@ class TestJson:
     def test_every_line_has_the_keys_that_its_event_promises(self, recorded):
         for line in recorded[0].lines:
             assert EVENTS[line["event"]] <= line.keys()
-        assert {line["event"] for line in recorded[0].lines} >= {"race", "steps", "epoch", "alert", "end", "result"}
+        assert {line["event"] for line in recorded[0].lines} >= {
+            "race",
+            "steps",
+            "epoch",
+            "alert",
+            "end",
+            "result",
+        }
 
     def test_all_lanes_began_alike(self, recorded):
         lanes = recorded[0].lines[0]["lanes"]
@@ -323,7 +435,12 @@ class TestJson:
     def test_steps_have_columns_of_one_length_without_holes(self, recorded):
         found = curves(recorded[0].lines)
         assert {lane for lane, _ in found} == set("ABCD")
-        assert len(found["D", "loss"]) == len(found["D", "applied_lr"]) == len(found["D", "next_lr"]) == 30
+        assert (
+            len(found["D", "loss"])
+            == len(found["D", "applied_lr"])
+            == len(found["D", "next_lr"])
+            == 30
+        )
         assert found["D", "applied_lr"] == [1e-5] * 30
 
     def test_what_was_measured_stands_by_step_and_null_where_it_was_not(self, recorded):
@@ -332,7 +449,11 @@ class TestJson:
         for line in measured:
             columns = EVENTS["measured"] - {"lane", "steps"}
             assert all(len(line[name]) == len(line["steps"]) for name in columns)
-            assert all(isinstance(value, float) or value in (None, "-Infinity") for name in columns for value in line[name])
+            assert all(
+                isinstance(value, float) or value in (None, "-Infinity")
+                for name in columns
+                for value in line[name]
+            )
             assert line["steps"] == sorted(line["steps"])
         first = next(line for line in measured if line["lane"] == "D")
         assert first["steps"][0] == 0
@@ -342,7 +463,9 @@ class TestJson:
 
     def test_the_result_has_a_sentence_for_each_lane_and_some_for_the_race(self, recorded):
         result = recorded[0].lines[-1]
-        assert [lane["sentence"][0] for lane in result["lanes"]] == [lane["letter"] for lane in result["lanes"]]
+        assert [lane["sentence"][0] for lane in result["lanes"]] == [
+            lane["letter"] for lane in result["lanes"]
+        ]
         assert "not finite at step" in result["lanes"][-1]["sentence"]
         assert any(" won: " in sentence for sentence in result["sentences"])
         assert all(lane["measuring_s"] > 0 for lane in result["lanes"])
@@ -354,9 +477,16 @@ class TestJson:
 
     def test_the_nan_lane_says_where(self, recorded):
         last = len(curves(recorded[0].lines)["A", "loss"]) - 1
-        assert [(line["step"], line["kind"]) for line in recorded[0].lines
-                if line["event"] == "alert" and line["lane"] == "A" and line["kind"] == "nan"] == [(last, "nan")]
-        assert [line["reason"] for line in recorded[0].lines if line["event"] == "end" and line["lane"] == "A"] == ["nan"]
+        assert [
+            (line["step"], line["kind"])
+            for line in recorded[0].lines
+            if line["event"] == "alert" and line["lane"] == "A" and line["kind"] == "nan"
+        ] == [(last, "nan")]
+        assert [
+            line["reason"]
+            for line in recorded[0].lines
+            if line["event"] == "end" and line["lane"] == "A"
+        ] == ["nan"]
 
     def test_the_result_stands_in_the_order_of_the_standings(self, recorded):
         lanes = recorded[0].lines[-1]["lanes"]
@@ -371,16 +501,20 @@ class TestJson:
         assert again.code == 0
         assert again.err == ""
         assert curves(again.lines) == curves(said.lines)
-        assert [line for line in rest(again.lines) if line["event"] in ("race", "result")] == [said.lines[0], said.lines[-1]]
+        assert [line for line in rest(again.lines) if line["event"] in ("race", "result")] == [
+            said.lines[0],
+            said.lines[-1],
+        ]
         for letter in "ABCD":
-            assert ([line for line in rest(again.lines) if line.get("lane") == letter]
-                    == [line for line in rest(said.lines) if line.get("lane") == letter])
+            assert [line for line in rest(again.lines) if line.get("lane") == letter] == [
+                line for line in rest(said.lines) if line.get("lane") == letter
+            ]
 
     def test_watching_it_as_text_ends_with_standings_chart_and_place(self, recorded, lrtui):
         _, runs = recorded
         said = lrtui("watch", "--runs", str(runs), "--plain")
         assert said.code == 0
-        table = said.out[said.out.index("Explode: plain SGD"):].splitlines()
+        table = said.out[said.out.index("Explode: plain SGD") :].splitlines()
         assert [line.split()[1] for line in table[2:6]] == ["C", "D", "B", "A"]
         assert "loss by step (log)" in said.out
         assert any(0x2800 < ord(sign) < 0x2900 for sign in said.out)
@@ -407,24 +541,32 @@ def test_every_bundled_scenario_races(tmp_path, name):
     assert len({lane["init_checksum"] for lane in said.lines[0]["lanes"]}) == 1
 
 
-BROKEN = '''
+BROKEN = """
 import torch
 class Broken:
     def model(self): return torch.nn.Linear(1, 1)
     def dataset(self): return torch.utils.data.TensorDataset(torch.ones(8, 1))
     def loss(self, model, batch): raise ValueError("[bold]no \\x1b[31mred\\x1b[0m \\x1b]0;owned\\x07")
-'''
+"""
 
 
 class TestRaces:
     def test_every_lane_failed_is_exit_code_1_with_the_traceback_told(self, tmp_path):
         (tmp_path / "broken.py").write_text(BROKEN)
         task = f"{tmp_path}/broken.py:Broken"
-        said = race("--task", task, "--lr", "0.1", "--lr", "0.2", "--steps", "3", "--json", runs=tmp_path)
+        said = race(
+            "--task", task, "--lr", "0.1", "--lr", "0.2", "--steps", "3", "--json", runs=tmp_path
+        )
         assert said.code == 1
-        assert [line["reason"] for line in said.lines if line["event"] == "end"] == ["error", "error"]
+        assert [line["reason"] for line in said.lines if line["event"] == "end"] == [
+            "error",
+            "error",
+        ]
         assert all("[bold]no red" in line["error"] for line in said.lines if line["event"] == "end")
-        assert [line["kind"] for line in said.lines if line["event"] == "alert"] == ["error", "error"]
+        assert [line["kind"] for line in said.lines if line["event"] == "alert"] == [
+            "error",
+            "error",
+        ]
         assert "\x1b" not in said.out
         again = Said(*_run(["watch", "--runs", str(tmp_path), "--plain"]))
         assert again.code == 1
@@ -433,8 +575,10 @@ class TestRaces:
 
     def test_names_and_titles_never_carry_escape_sequences_to_stdout(self, tmp_path):
         (tmp_path / "evil.toml").write_text(
-            'title = "\\u001b]0;owned\\u0007\\u001b[31mred title"\nstory = "\\u001b[2J"\ntask = "straight-line"\nsteps = 3\n'
-            '[[lane]]\nname = "\\u001b[31m[bold]A\\u009b0m"\n[[lane]]\nname = "\\u202eB"\n')
+            'title = "\\u001b]0;owned\\u0007\\u001b[31mred title"\nstory = "\\u001b[2J"\ntask ='
+            ' "straight-line"\nsteps = 3\n[[lane]]\nname ='
+            ' "\\u001b[31m[bold]A\\u009b0m"\n[[lane]]\nname = "\\u202eB"\n'
+        )
         raced = race(f"{tmp_path}/evil.toml", "--json", runs=tmp_path)
         watched = Said(*_run(["watch", "--plain", "--runs", str(tmp_path)]))
         for said in (raced, watched):
@@ -456,8 +600,12 @@ class TestRaces:
     def test_an_interrupt_stops_the_race_and_tells_its_end(self, tmp_path, number):
         runs, errors = tmp_path / "runs", tmp_path / "errors"
         with errors.open("w") as file:
-            process = subprocess.Popen([*LRTUI, "race", "linear", "--json", "--runs", str(runs), "--set", "pace=50"],
-                                       stdout=subprocess.PIPE, stderr=file, text=True)
+            process = subprocess.Popen(
+                [*LRTUI, "race", "linear", "--json", "--runs", str(runs), "--set", "pace=50"],
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+            )
         assert process.stdout
         told, moving = [], set()
         for text in process.stdout:
@@ -477,24 +625,48 @@ class TestRaces:
         assert all(lane["steps"] == len(found[lane["letter"], "loss"]) > 0 for lane in lanes)
 
     def test_what_was_interrupted_is_resumed_to_its_end(self, tmp_path):
-        process = subprocess.Popen([*LRTUI, "race", "linear", "--json", "--runs", str(tmp_path), "--steps", "150", "--set",
-                                    "pace=50"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            [
+                *LRTUI,
+                "race",
+                "linear",
+                "--json",
+                "--runs",
+                str(tmp_path),
+                "--steps",
+                "150",
+                "--set",
+                "pace=50",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         assert process.stdout
-        moving = (line for line in map(json.loads, process.stdout) if line["event"] == "steps" and line["first"] > 20)
+        moving = (
+            line
+            for line in map(json.loads, process.stdout)
+            if line["event"] == "steps" and line["first"] > 20
+        )
         next(moving)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=120)
         said = Said(*_run(["resume", "--json", "--runs", str(tmp_path)]))
         assert said.code == 0
-        assert {(lane["status"], lane["steps"]) for lane in said.lines[-1]["lanes"]} == {("finished", 150)}
+        assert {(lane["status"], lane["steps"]) for lane in said.lines[-1]["lanes"]} == {
+            ("finished", 150)
+        }
         assert {line["why"] for line in said.lines if line["event"] == "rewound"} == {"resumed"}
         again = Said(*_run(["resume", "--json", "--runs", str(tmp_path)]))
         assert again.code == 2
         assert "nothing to resume" in again.err
 
     def test_a_hang_up_leaves_the_race_running_and_any_terminal_can_speak_to_it(self, tmp_path):
-        process = subprocess.Popen([*LRTUI, "race", "linear", "--plain", "--runs", str(tmp_path), "--set", "pace=20"],
-                                   stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [*LRTUI, "race", "linear", "--plain", "--runs", str(tmp_path), "--set", "pace=20"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert process.stdout
         next(line for line in process.stdout if "step" in line and "loss" in line)
         process.send_signal(signal.SIGHUP)
@@ -508,30 +680,48 @@ class TestRaces:
         assert (stopped.code, len(stopped.out.splitlines())) == (0, 4)
         until(lambda: summary(run).state == "ended", "the end of the race")
 
-    def test_pruned_lanes_wait_and_a_race_without_a_screen_ends_when_nobody_else_is_left(self, tmp_path):
+    def test_pruned_lanes_wait_and_a_race_without_a_screen_ends_when_nobody_else_is_left(
+        self, tmp_path
+    ):
         rules = ("pace=150", "pruning.rungs=[0.2]", "pruning.keep=0.5")
         flags = [flag for rule in rules for flag in ("--set", rule)]
         said = race("linear", "--json", "--steps", "200", *flags, runs=tmp_path)
         assert said.code == 0
-        assert sorted(lane["status"] for lane in said.lines[-1]["lanes"]) == ["finished"] * 2 + ["stopped"] * 2
-        paused = {line["lane"] for line in said.lines if line["event"] == "status" and line["status"] == "paused"}
+        assert (
+            sorted(lane["status"] for lane in said.lines[-1]["lanes"])
+            == ["finished"] * 2 + ["stopped"] * 2
+        )
+        paused = {
+            line["lane"]
+            for line in said.lines
+            if line["event"] == "status" and line["status"] == "paused"
+        }
         losses = curves(said.lines)
-        at_the_rung = {lane["letter"]: losses[lane["letter"], "loss"][39] for lane in said.lines[-1]["lanes"]}
+        at_the_rung = {
+            lane["letter"]: losses[lane["letter"], "loss"][39] for lane in said.lines[-1]["lanes"]
+        }
         assert len(paused) == 2
         assert max(at_the_rung, key=at_the_rung.get) in paused
 
     def test_an_interrupt_before_the_race_began_leaves_nothing_running(self, tmp_path):
-        process = subprocess.Popen([*LRTUI, "race", "linear", "--runs", str(tmp_path)], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*LRTUI, "race", "linear", "--runs", str(tmp_path)], stdout=subprocess.DEVNULL
+        )
         viewer = psutil.Process(process.pid)
         (supervisor,) = until(viewer.children, "the supervisor's process")
         process.send_signal(signal.SIGINT)
         assert process.wait(120) == 130
-        until(lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE, "the end of the supervisor")
+        until(
+            lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE,
+            "the end of the supervisor",
+        )
         assert all(summary(run).state == "ended" for run in tmp_path.iterdir())
 
     def test_a_reader_that_has_seen_enough_is_no_error(self, recorded_fake):
         text = f"{sys.executable} -m lrtui watch {recorded_fake} --json | head -n 1"
-        done = subprocess.run(["bash", "-o", "pipefail", "-c", text], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", text], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0
         assert done.stderr == ""
         assert json.loads(done.stdout)["event"] == "race"
@@ -556,11 +746,21 @@ class TestARecordByOthers:
     def run(self, here):
         race = make_race(("steady",))
         lane = msgspec.structs.replace(race.lanes[0], name=self.EVIL)
-        run = create_run(here / "runs", msgspec.structs.replace(race, title=self.EVIL, lanes=(lane,)))
+        run = create_run(
+            here / "runs", msgspec.structs.replace(race, title=self.EVIL, lanes=(lane,))
+        )
         writer = Writer(run, "crew")
-        writer.append([row(event) for event in (
-            started(0), block(0, "steady", 0, 20), Alerted(lane=0, at=1.0, step=3, kind="error", text=self.EVIL),
-            Ended(lane=0, at=2.0, step=20, reason="error", error=f"line\n{self.EVIL}"))])
+        writer.append(
+            [
+                row(event)
+                for event in (
+                    started(0),
+                    block(0, "steady", 0, 20),
+                    Alerted(lane=0, at=1.0, step=3, kind="error", text=self.EVIL),
+                    Ended(lane=0, at=2.0, step=20, reason="error", error=f"line\n{self.EVIL}"),
+                )
+            ]
+        )
         writer.close()
         return run
 
@@ -580,23 +780,36 @@ class TestPlainLines:
             main(["watch", "--plain"])
         assert left.value.code == 0
         lines = [line for line in capsys.readouterr().out.splitlines() if ": step " in line]
-        assert lines.pop(2).startswith("C rests: step 60/200")  # which then says nothing, as it makes no step
+        # which then says nothing, as it makes no step
+        assert lines.pop(2).startswith("C rests: step 60/200")
         assert [line[0] for line in lines] == ["A", "B"] * (len(lines) // 2)
         assert clock.now // 1.0 - 1 <= len(lines) // 2 <= clock.now // 1.0 + 1
-        assert re.fullmatch(r"A steady: step \d+/200  epoch \d+  loss [\d.]+  best [\d.]+  lr [\d.e-]+  \d+ steps/s", lines[0])
+        assert re.fullmatch(
+            r"A steady: step \d+/200  epoch \d+  loss [\d.]+  best [\d.]+  lr [\d.e-]+  \d+"
+            r" steps/s",
+            lines[0],
+        )
 
     def test_alerts_pauses_and_ends_have_lines_of_their_own(self, lrtui, here):
         make_run(here / "runs", ("steady", "explodes", "diverges", "breaks"))
         said = lrtui("watch", "--plain")
-        for words in ("B explodes: ! nan: loss is NaN at step 37", "B explodes: nan after 38 steps, last loss NaN",
-                      "C diverges: ! diverged: smoothed loss", "D breaks: ! error: ValueError: [bold]no[/bold]",
-                      '        raise ValueError("[bold]no[/bold]")', "A steady: finished after 200 steps, last loss 0.05307"):
-            assert words in said.out.splitlines() or any(line.startswith(words) for line in said.out.splitlines())
+        for words in (
+            "B explodes: ! nan: loss is NaN at step 37",
+            "B explodes: nan after 38 steps, last loss NaN",
+            "C diverges: ! diverged: smoothed loss",
+            "D breaks: ! error: ValueError: [bold]no[/bold]",
+            '        raise ValueError("[bold]no[/bold]")',
+            "A steady: finished after 200 steps, last loss 0.05307",
+        ):
+            assert words in said.out.splitlines() or any(
+                line.startswith(words) for line in said.out.splitlines()
+            )
 
     def test_a_run_whose_supervisor_was_lost_comes_to_an_end(self, lrtui, here):
         run = make_run(here / "runs", ("steady",), done=60, live=True)
         with sqlite3.connect(run / "run.db") as db:
-            db.execute("UPDATE processes SET started = 1.0")  # that process is long gone, its number another's
+            # that process is long gone, its number another's
+            db.execute("UPDATE processes SET started = 1.0")
         db.close()
         said = lrtui("watch", "--json")
         assert said.code == 1
@@ -607,7 +820,8 @@ class TestPlainLines:
 
 
 class FakeSleep:
-    """A clock that only sleeping moves on; meanwhile two lanes make ten steps, and after 14 naps all is over."""
+    """A clock that only sleeping moves on; meanwhile two lanes make ten steps, and after 14 naps
+    all is over."""
 
     def __init__(self, run: Path) -> None:
         self.now = 0.0
@@ -623,15 +837,27 @@ class FakeSleep:
             say(self._run, *(block(lane, "steady", self._done, self._done + 10) for lane in (0, 1)))
             self._done += 10
         else:
-            say(self._run, *(Ended(lane=lane, at=1.0, step=self._done, reason="finished") for lane in range(3)))
+            say(
+                self._run,
+                *(
+                    Ended(lane=lane, at=1.0, step=self._done, reason="finished")
+                    for lane in range(3)
+                ),
+            )
 
 
 class TestTerminals:
     """What a pseudo-terminal gets where no screen can be drawn."""
 
     def spawn(self, *args: str, runs: Path, **env: str) -> str:
-        terminal = pexpect.spawn(sys.executable, ["-m", "lrtui", *args], encoding="utf-8", timeout=120, dimensions=(24, 80),
-                                 env={**os.environ, "LRTUI_RUNS": str(runs), "COLUMNS": "80", **env})
+        terminal = pexpect.spawn(
+            sys.executable,
+            ["-m", "lrtui", *args],
+            encoding="utf-8",
+            timeout=120,
+            dimensions=(24, 80),
+            env={**os.environ, "LRTUI_RUNS": str(runs), "COLUMNS": "80", **env},
+        )
         out = terminal.read()
         terminal.close()
         return out

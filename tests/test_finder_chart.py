@@ -1,6 +1,8 @@
-"""The finder's printed chart: no losses can make plotext abort on it, and what is drawn is what was found.
+"""The finder's printed chart: no losses can make plotext abort on it, and what is drawn is what was
+found.
 
-It is drawn in this very process: were a NaN or a far spike to reach plotext, the test run itself would die.
+It is drawn in this very process: were a NaN or a far spike to reach plotext, the test run itself
+would die.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from lrtui.report.text import finder_chart, print_outcome
 
 from .fake_sweep import SWEEPS
 
-LOSSES = st.lists(st.one_of(st.floats(), st.sampled_from([0.0, -1.0, 1e308, -1e308, 1e-320, math.nan, math.inf])), max_size=80)
+LOSSES = st.lists(
+    st.one_of(st.floats(), st.sampled_from([0.0, -1.0, 1e308, -1e308, 1e-320, math.nan, math.inf])),
+    max_size=80,
+)
 
 
 def rates(count: int) -> list[float]:

@@ -1,4 +1,5 @@
-"""Following a run whose supervisor is gone, and one that hands were laid on. What is recorded outweighs a guess."""
+"""Following a run whose supervisor is gone, and one that hands were laid on. What is recorded
+outweighs a guess."""
 
 import io
 import json
@@ -53,11 +54,22 @@ class TestASupervisorThatIsGone:
             first, *log, last = lane.ended.error.splitlines()
             assert (first, log[0]) == ("the supervisor died", "first")
             assert last == f"go on from the last snapshots with: lrtui resume {run.name}"
-        assert follower.trouble == f"the supervisor died: lrtui resume {run.name} goes on; see crew.log"
+        assert (
+            follower.trouble
+            == f"the supervisor died: lrtui resume {run.name} goes on; see crew.log"
+        )
         assert [lane.index for lane in follower.resumable()] == [0, 1]
 
-    def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(self, run):
-        say(run, *(Ended(lane=lane, step=60, reason="interrupted", error=SUPERVISOR_GONE) for lane in (0, 1)))
+    def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(
+        self, run
+    ):
+        say(
+            run,
+            *(
+                Ended(lane=lane, step=60, reason="interrupted", error=SUPERVISOR_GONE)
+                for lane in (0, 1)
+            ),
+        )
         follower = Follower(run)
         words = [event.text for event in follower.poll(10.0) if isinstance(event, LogMessage)]
         assert words[:2] == ["the supervisor died", "first"]
@@ -74,9 +86,15 @@ class TestASupervisorThatIsGone:
         follower.poll(10.0)
         assert not follower.state.over
         assert "supervisor died" in follower.trouble
-        say(run, Ended(lane=0, step=60, reason="interrupted"), Ended(lane=1, step=60, reason="interrupted"))
+        say(
+            run,
+            Ended(lane=0, step=60, reason="interrupted"),
+            Ended(lane=1, step=60, reason="interrupted"),
+        )
         follower.poll(10.0)
-        assert [(lane.end_presumed, lane.ended.error) for lane in follower.state.lanes] == [(False, "")] * 2
+        assert [(lane.end_presumed, lane.ended.error) for lane in follower.state.lanes] == [
+            (False, "")
+        ] * 2
 
     def test_but_not_for_ever(self, run):
         Writer(run, "trainer 0").beat()
@@ -91,7 +109,10 @@ class TestASupervisorThatIsGone:
         follower.poll(10.0)
         say(run, block(0, "steady", 60, 70), Ended(lane=0, step=70, reason="interrupted"))
         follower.poll(10.0)
-        assert [(lane.steps, lane.end_presumed) for lane in follower.state.lanes] == [(70, False), (60, True)]
+        assert [(lane.steps, lane.end_presumed) for lane in follower.state.lanes] == [
+            (70, False),
+            (60, True),
+        ]
 
     def test_a_run_that_is_taken_up_again_goes_on_before_the_eyes(self, run):
         follower = Follower(run)
@@ -99,7 +120,11 @@ class TestASupervisorThatIsGone:
         Writer(run, "crew").beat()
         say(run, Rewound(lane=0, step=50, why="resumed"), block(0, "steady", 50, 55))
         follower.poll(10.0)
-        assert (follower.state.lanes[0].status, follower.state.lanes[0].steps, follower.trouble) == ("running", 55, "")
+        assert (
+            follower.state.lanes[0].status,
+            follower.state.lanes[0].steps,
+            follower.trouble,
+        ) == ("running", 55, "")
         assert not follower.supervisor_gone
 
 
@@ -128,16 +153,19 @@ class TestLines:
         out = io.StringIO()
         play(Follower(handled), PlainLines(out))
         lines = out.getvalue().splitlines()
-        for line in ("A steady: rate 0.05 from step 60 on, 0.5 times the schedule's",
-                     "A steady: snapshot (fork) at step 60, 2.5 MB",
-                     "C paints: forked from A at step 60: Adam, rate 0.001",
-                     "C paints: paused",
-                     "B diverges: rewound to step 40",
-                     "C paints: interrupted after 60 steps, last loss –",
-                     "The race was interrupted, and can be resumed."):
+        for line in (
+            "A steady: rate 0.05 from step 60 on, 0.5 times the schedule's",
+            "A steady: snapshot (fork) at step 60, 2.5 MB",
+            "C paints: forked from A at step 60: Adam, rate 0.001",
+            "C paints: paused",
+            "B diverges: rewound to step 40",
+            "C paints: interrupted after 60 steps, last loss –",
+            "The race was interrupted, and can be resumed.",
+        ):
             assert line in lines
         assert not any("ring" in line for line in lines)
-        assert not any(line.startswith("B diverges: rate") for line in lines)  # it was told only to be sure
+        # it was told only to be sure
+        assert not any(line.startswith("B diverges: rate") for line in lines)
 
     def test_programs_too(self, handled):
         out = io.StringIO()
@@ -145,10 +173,28 @@ class TestLines:
         play(follower, JsonLines(follower, out))
         lines = [json.loads(line) for line in out.getvalue().splitlines()]
         assert {"event": "rate", "lane": "A", "step": 60, "factor": 0.5, "lr": 0.05} in lines
-        assert {"event": "snapshot", "lane": "A", "step": 60, "tag": "fork", "bytes": 2_500_000} in lines
-        assert {"event": "joined", "lane": "C", "name": "paints", "optimizer": "Adam", "lr": 0.001, "schedule": None, "step": 60,
-                "parent": "A"} in lines
+        assert {
+            "event": "snapshot",
+            "lane": "A",
+            "step": 60,
+            "tag": "fork",
+            "bytes": 2_500_000,
+        } in lines
+        assert {
+            "event": "joined",
+            "lane": "C",
+            "name": "paints",
+            "optimizer": "Adam",
+            "lr": 0.001,
+            "schedule": None,
+            "step": 60,
+            "parent": "A",
+        } in lines
         assert {"event": "rewound", "lane": "B", "step": 40, "why": "rewound"} in lines
         assert [line["lane"] for line in lines if line["event"] == "start"] == ["C"]
         assert len([line for line in lines if line["event"] == "snapshot"]) == 1
-        assert {lane["letter"]: lane["parent"] for lane in lines[-1]["lanes"]} == {"A": None, "B": None, "C": "A"}
+        assert {lane["letter"]: lane["parent"] for lane in lines[-1]["lanes"]} == {
+            "A": None,
+            "B": None,
+            "C": "A",
+        }

@@ -1,4 +1,5 @@
-"""What becomes of a race that is told in lines when its front is interrupted, at whichever moment, or cannot write them."""
+"""What becomes of a race that is told in lines when its front is interrupted, at whichever moment,
+or cannot write them."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ FIND = ("linear", "--points", "1000", "--set", "pace=20")
 
 @pytest.fixture
 def half_taken_up(tmp_path):
-    """An interrupted race of three lanes, of which a new supervisor (this process) has taken up the first so far."""
+    """An interrupted race of three lanes, of which a new supervisor (this process) has taken up the
+    first so far."""
     run = make_run(tmp_path, ("steady", "steady", "paints"), done=60, live=True)
     say(run, *[Ended(lane=lane, at=BEGAN + 9, step=60, reason="interrupted") for lane in range(3)])
     say(run, Rewound(lane=0, at=BEGAN + 10, step=60, why="resumed"))
@@ -92,6 +94,7 @@ class TestSignals:
 
             def interrupt(self):
                 self.ended += 1
+
         work = Work()
         with Signals() as signals:
             with signals.waiting_for(work):
@@ -101,15 +104,24 @@ class TestSignals:
 
 
 class Front:
-    """`lrtui` with its output in files, or wherever `out` and `err` lead; no race of it is left running."""
+    """`lrtui` with its output in files, or wherever `out` and `err` lead; no race of it is left
+    running."""
 
     def __init__(self, folder, *args, out=None, err=None):
         self.runs = folder / "runs"
         self._out, self._err = folder / "out", folder / "err"
         with contextlib.ExitStack() as stack:
-            streams = [stack.enter_context(open(given or own, "w")) for given, own in ((out, self._out), (err, self._err))]
-            self.process = subprocess.Popen([*LRTUI, *args], stdin=subprocess.DEVNULL, stdout=streams[0], stderr=streams[1],
-                                            env={**os.environ, "LRTUI_RUNS": str(self.runs)})
+            streams = [
+                stack.enter_context(open(given or own, "w"))
+                for given, own in ((out, self._out), (err, self._err))
+            ]
+            self.process = subprocess.Popen(
+                [*LRTUI, *args],
+                stdin=subprocess.DEVNULL,
+                stdout=streams[0],
+                stderr=streams[1],
+                env={**os.environ, "LRTUI_RUNS": str(self.runs)},
+            )
 
     def __enter__(self):
         return self
@@ -138,8 +150,16 @@ class Front:
 
     def trains(self):
         """Waits until steps have been told."""
-        until(lambda: "\"steps\"" in self._out.read_text() or " loss " in self._out.read_text()
-              or "\"point\"" in self._out.read_text() or self.process.poll() is not None, "the first steps", 240)
+        until(
+            lambda: (
+                '"steps"' in self._out.read_text()
+                or " loss " in self._out.read_text()
+                or '"point"' in self._out.read_text()
+                or self.process.poll() is not None
+            ),
+            "the first steps",
+            240,
+        )
         assert self.process.poll() is None, self.said
 
     def signalled(self, *numbers):
@@ -153,8 +173,13 @@ class Front:
 
     def ends(self, *states):
         """Waits until each of its runs is in one of `states`, and nobody works on them."""
-        until(lambda: {summary(run).state for run in run_dir.listing(self.runs)} <= set(states)
-              and not self._supervisors(), states)
+        until(
+            lambda: (
+                {summary(run).state for run in run_dir.listing(self.runs)} <= set(states)
+                and not self._supervisors()
+            ),
+            states,
+        )
 
     @property
     def run(self):
@@ -205,10 +230,17 @@ def test_interrupts_that_come_when_the_first_is_being_heeded_are_told_what_is_wa
 @pytest.mark.parametrize("args", [("race", *RACE), ("find", *FIND)], ids=["race", "find"])
 def test_while_torch_is_loaded_nothing_begins(tmp_path, burst, args):
     with Front(tmp_path, *args) as front:
-        supervisor = until(psutil.Process(front.process.pid).children, "the supervisor's process")[0]
+        supervisor = until(psutil.Process(front.process.pid).children, "the supervisor's process")[
+            0
+        ]
         front.signalled(*BURSTS[burst])
         assert front.leaves() == 130
-        until(lambda: not psutil.pid_exists(supervisor.pid) or supervisor.status() == psutil.STATUS_ZOMBIE, "its end")
+        until(
+            lambda: (
+                not psutil.pid_exists(supervisor.pid) or supervisor.status() == psutil.STATUS_ZOMBIE
+            ),
+            "its end",
+        )
         front.ends("interrupted", "ended")
 
 
@@ -224,16 +256,24 @@ def test_a_search_that_is_interrupted_is_stopped(tmp_path, burst):
 
 
 @pytest.mark.xdist_group("crew")
-@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="a pipe can only be made small on Linux")
+@pytest.mark.skipif(
+    not hasattr(fcntl, "F_SETPIPE_SZ"), reason="a pipe can only be made small on Linux"
+)
 def test_a_front_whose_reader_stands_still_leaves_when_it_is_interrupted_again_and_again(tmp_path):
     here, there = os.pipe()
     fcntl.fcntl(there, fcntl.F_SETPIPE_SZ, 4096)
     with Front(tmp_path, "race", *RACE, "--json", out=f"/proc/self/fd/{there}") as front:
         os.close(there)
         follower = Follower(until(lambda: run_dir.listing(front.runs), "the run", 240)[0])
-        until(lambda: follower.poll() and follower.state.lanes[0].steps > 100, "more steps than the pipe has room for")
+        until(
+            lambda: follower.poll() and follower.state.lanes[0].steps > 100,
+            "more steps than the pipe has room for",
+        )
         follower.close()
-        until(lambda: front.signalled(signal.SIGINT) or front.process.poll() is not None, "the end of lrtui")
+        until(
+            lambda: front.signalled(signal.SIGINT) or front.process.poll() is not None,
+            "the end of lrtui",
+        )
         assert front.leaves() == 130
         assert front.said.startswith("lrtui: interrupted; ")
         assert front.run.name in front.said
@@ -248,11 +288,22 @@ def test_a_race_whose_folder_is_deleted_is_ended_by_an_interrupt_too(tmp_path, h
         front.trains()
         (supervisor,) = front._supervisors()
         deleted(front.run)
-        until(lambda: "the run's folder is gone: unless it is back within 60 s, the race ends" in front.said, "a word about it")
+        until(
+            lambda: (
+                "the run's folder is gone: unless it is back within 60 s, the race ends"
+                in front.said
+            ),
+            "a word about it",
+        )
         front.signalled(*BURSTS["int int"])
         assert front.leaves() == 130
-        assert front.said.endswith("lrtui: interrupted; the run's folder is gone: the race has ended\n")
-        until(lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE, "the end of the supervisor")
+        assert front.said.endswith(
+            "lrtui: interrupted; the run's folder is gone: the race has ended\n"
+        )
+        until(
+            lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE,
+            "the end of the supervisor",
+        )
 
 
 @pytest.mark.xdist_group("crew")
@@ -260,12 +311,19 @@ class TestOutputThatFails:
     def test_a_full_disk_leaves_the_race_running_and_says_so(self, tmp_path):
         with Front(tmp_path, "race", *RACE, "--plain", out="/dev/full") as front:
             assert front.leaves() == 74
-            assert "No space left on device; the race goes on; back to it with: lrtui watch " + front.run.name in front.said
+            assert (
+                "No space left on device; the race goes on; back to it with: lrtui watch "
+                + front.run.name
+                in front.said
+            )
             assert f"lrtui send --all {front.run.name} stop" in front.said
             assert summary(front.run).state == "running"
             with Front(tmp_path, "watch", "--json", out="/dev/full") as watching:
                 assert watching.leaves() == 74
-                assert "the race goes on; back to it with: lrtui watch " + front.run.name in watching.said
+                assert (
+                    "the race goes on; back to it with: lrtui watch " + front.run.name
+                    in watching.said
+                )
                 assert summary(front.run).state == "running"
 
     @pytest.mark.parametrize("how", ["--json", "--plain"])
@@ -284,8 +342,13 @@ class TestOutputThatFails:
 
     def test_a_reader_that_has_gone_does_not_take_the_race_with_it_unsaid(self, tmp_path):
         text = f"{' '.join(LRTUI)} race {' '.join(RACE)} --json | head -n 1"
-        done = subprocess.run(["bash", "-o", "pipefail", "-c", text], capture_output=True, text=True, check=False,
-                              env={**os.environ, "LRTUI_RUNS": str(tmp_path / "runs")})
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", text],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LRTUI_RUNS": str(tmp_path / "runs")},
+        )
         (run,) = run_dir.listing(tmp_path / "runs")
         with Front(tmp_path, "send", "--all", run.name, "stop") as front:
             assert done.returncode == 74
@@ -295,26 +358,58 @@ class TestOutputThatFails:
     def test_a_search_is_stopped(self, tmp_path):
         with Front(tmp_path, "find", *FIND, "--json", out="/dev/full") as front:
             assert front.leaves() == 74
-            assert front.said == "lrtui: standard output: No space left on device; the search has been stopped\n"
+            assert (
+                front.said
+                == "lrtui: standard output: No space left on device; the search has been stopped\n"
+            )
             front.ends("interrupted", "ended")
 
-    @pytest.mark.parametrize("args", ["scenarios", "scenarios linear", "runs", "settings", "report", "watch --plain", "--help",
-                                      "schedule StepLR(step_size=3)", "--version"])
+    @pytest.mark.parametrize(
+        "args",
+        [
+            "scenarios",
+            "scenarios linear",
+            "runs",
+            "settings",
+            "report",
+            "watch --plain",
+            "--help",
+            "schedule StepLR(step_size=3)",
+            "--version",
+        ],
+    )
     @pytest.mark.parametrize("err", [None, "/dev/full"])
     def test_whatever_is_printed_is_not_lost_without_a_word(self, tmp_path, args, err):
         make_run(tmp_path / "runs", ("steady",))
         with Front(tmp_path, *args.split(), out="/dev/full", err=err) as front:
             assert front.leaves() == 74
-            assert front.said.startswith("" if err else "lrtui: standard output: No space left on device")
+            assert front.said.startswith(
+                "" if err else "lrtui: standard output: No space left on device"
+            )
 
-    @pytest.mark.parametrize("args", ["runs", "scenarios linear", "watch --plain", "--help", "schedule StepLR(step_size=3)",
-                                      "--version", "race --json --steps 3 lr-dial"])
+    @pytest.mark.parametrize(
+        "args",
+        [
+            "runs",
+            "scenarios linear",
+            "watch --plain",
+            "--help",
+            "schedule StepLR(step_size=3)",
+            "--version",
+            "race --json --steps 3 lr-dial",
+        ],
+    )
     def test_a_closed_output_is_one_that_cannot_be_written(self, tmp_path, args):
         runs = tmp_path / "runs"
         make_run(runs, ("steady",))
         text = f"{' '.join(LRTUI)} {' '.join(map(shlex.quote, args.split()))} >&-"
-        done = subprocess.run(["bash", "-c", text], stderr=subprocess.PIPE, text=True, check=False,
-                              env={**os.environ, "LRTUI_RUNS": str(runs)})
+        done = subprocess.run(
+            ["bash", "-c", text],
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "LRTUI_RUNS": str(runs)},
+        )
         assert done.returncode == 74
         assert done.stderr.startswith("lrtui: ")
         assert "standard output: Bad file descriptor" in done.stderr

@@ -22,6 +22,7 @@ def test_closing_a_supervisor_ends_it_at_once_and_frees_whoever_waits_for_its_an
         with pytest.raises(LaunchError) as error:
             supervisor.preview(race)
         said.append(error.value)
+
     asking = threading.Thread(target=ask)
     asking.start()
     until(supervisor._lock.locked, "the question")

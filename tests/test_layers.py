@@ -1,4 +1,5 @@
-"""Imports only point down: no module of a layer loads more than it may, seen in an interpreter of the layer's own."""
+"""Imports only point down: no module of a layer loads more than it may, seen in an interpreter of
+the layer's own."""
 
 import json
 import subprocess
@@ -14,7 +15,16 @@ MODULES = sorted(
     ".".join(["lrtui", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
 )
-SCREEN = ["textual", "rich", "plotext", "click", "lrtui.tui", "lrtui.cli", "lrtui.plain", "lrtui.report"]
+SCREEN = [
+    "textual",
+    "rich",
+    "plotext",
+    "click",
+    "lrtui.tui",
+    "lrtui.cli",
+    "lrtui.plain",
+    "lrtui.report",
+]
 TORCH = ["torch", "lrtui.training"]
 ABOVE = {
     # what a layer must not load
@@ -25,7 +35,14 @@ ABOVE = {
     "lrtui.plain": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli"],
     "lrtui.report": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli", "lrtui.plain"],
     "lrtui.client": [*SCREEN, *TORCH],
-    "lrtui.manual": [*SCREEN, *TORCH, "lrtui.core", "lrtui.store", "lrtui.client", "lrtui.terminal"],
+    "lrtui.manual": [
+        *SCREEN,
+        *TORCH,
+        "lrtui.core",
+        "lrtui.store",
+        "lrtui.client",
+        "lrtui.terminal",
+    ],
     "lrtui.terminal": [*SCREEN, *TORCH, "lrtui.client"],
     "lrtui": TORCH,
 }
@@ -37,7 +54,8 @@ def layer(module):
 
 
 def loaded_by(*modules):
-    """The names in sys.modules after each of the modules was imported in turn, in one interpreter of their own.
+    """The names in sys.modules after each of the modules was imported in turn, in one interpreter
+    of their own.
 
     `python -m lrtui.training` is what __main__ is for: importing it must do nothing.
     """
@@ -53,14 +71,23 @@ for module in {modules!r}:
 
 
 def test_all_modules_are_found():
-    assert {"lrtui", "lrtui.core.scenario.spec", "lrtui.store.reader", "lrtui.training.loop"} <= set(MODULES)
+    assert {
+        "lrtui",
+        "lrtui.core.scenario.spec",
+        "lrtui.store.reader",
+        "lrtui.training.loop",
+    } <= set(MODULES)
 
 
 @pytest.mark.parametrize("name", ABOVE)
 def test_no_module_of_a_layer_loads_anything_from_above_it(name):
     modules = [module for module in MODULES if layer(module) == name]
     for module, loaded in loaded_by(*modules).items():
-        bad = [one for one in loaded if any(one == above or one.startswith(above + ".") for above in ABOVE[name])]
+        bad = [
+            one
+            for one in loaded
+            if any(one == above or one.startswith(above + ".") for above in ABOVE[name])
+        ]
         assert bad == [], module
 
 

@@ -89,7 +89,11 @@ class TestPages:
         if words and words[0] not in ("TOPIC", "--help"):
             assert words[0] in cli.commands
             names = [name for given in cli.commands[words[0]].params for name in given.opts]
-            assert [word for word in words[1:] if word.startswith("--") and word not in [*names, "--help"]] == []
+            assert [
+                word
+                for word in words[1:]
+                if word.startswith("--") and word not in [*names, "--help"]
+            ] == []
 
     def test_toml_on_the_page_of_settings_is_a_settings_file(self, tmp_path, monkeypatch):
         file = tmp_path / "settings.toml"
@@ -233,8 +237,10 @@ class TestHelp:
         [
             (
                 ["glosary"],
-                'lrtui: no page of the manual has "glosary"; did you mean "glossary"? '
-                "See: glossary\n",
+                (
+                    'lrtui: no page of the manual has "glosary"; did you mean "glossary"? '
+                    "See: glossary\n"
+                ),
             ),
             (
                 ["qwxyz"],

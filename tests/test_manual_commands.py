@@ -90,7 +90,9 @@ def interrupted(anywhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             say(run, *(Ended(lane=lane, step=60, reason="finished") for lane in range(2)))
             return run
 
-    without_supervisor(make_run(anywhere, ("steady", "paints"), done=60, live=True, title="lr-dial"))
+    without_supervisor(
+        make_run(anywhere, ("steady", "paints"), done=60, live=True, title="lr-dial")
+    )
     monkeypatch.setattr("lrtui.cli.race.Launcher", Launcher)
 
 
@@ -158,7 +160,8 @@ def test_it_runs(command, ready, anywhere, capfd):
         assert ready is not None
         assert ready() == 0
         return
-    for earlier in map(shlex.split, COMMANDS):  # what another test may have written in another process
+    # what another test may have written in another process
+    for earlier in map(shlex.split, COMMANDS):
         if ">" in earlier and earlier[-1] in words and not Path(earlier[-1]).exists():
             run(earlier[1:], capfd)
     run(words, capfd)

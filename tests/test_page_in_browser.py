@@ -1,4 +1,5 @@
-"""The page in a real browser: nothing leaves it, what is pointed at says its own numbers, hands and keys do what they say."""
+"""The page in a real browser: nothing leaves it, what is pointed at says its own numbers, hands and
+keys do what they say."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ from .browser import MISSING, Browser, browser
 from .tui.fake_run import KINDS, at, losses, make_run, say
 
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("browser")]
-PLACE = "const box = document.getElementById('chart').getBoundingClientRect(); return [box.left, box.top, box.width, box.height]"
+PLACE = (
+    "const box = document.getElementById('chart').getBoundingClientRect(); return [box.left,"
+    " box.top, box.width, box.height]"
+)
 ROWS = """return [...document.querySelectorAll('#values tr')].map(
   row => [row.dataset.lane, [...row.cells].slice(1).map(cell => cell.textContent)])"""
 HEAD = "return document.querySelector('#values .at').textContent"
@@ -25,7 +29,9 @@ HEAD = "return document.querySelector('#values .at').textContent"
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("page")
-    follower = Follower(make_run(folder / "runs", KINDS, title="</script><img src=x onerror=alert(1)>"))
+    follower = Follower(
+        make_run(folder / "runs", KINDS, title="</script><img src=x onerror=alert(1)>")
+    )
     follower.catch_up()
     (folder / "page.html").write_text(page(follower), encoding="utf-8")
     follower.close()
@@ -65,8 +71,17 @@ def test_no_request_leaves_it_and_nothing_is_complained_of(fresh):
     addresses = [one for one in fresh.requests() if not one.startswith("data:image/png;base64,")]
     assert set(addresses) == {fresh.page.as_uri()}
     assert fresh.complaints() == []
-    assert fresh.run("return performance.getEntriesByType('resource').filter(one => !one.name.startsWith('data:')).length") == 0
-    assert fresh.run("return document.querySelector('h1').textContent") == "</script><img src=x onerror=alert(1)>"
+    assert (
+        fresh.run(
+            "return performance.getEntriesByType('resource').filter(one =>"
+            " !one.name.startsWith('data:')).length"
+        )
+        == 0
+    )
+    assert (
+        fresh.run("return document.querySelector('h1').textContent")
+        == "</script><img src=x onerror=alert(1)>"
+    )
 
 
 @pytest.mark.parametrize("step", [0, 7, 36, 100, 199])
@@ -74,15 +89,21 @@ def test_a_step_that_is_pointed_at_says_the_loss_of_each_lane(fresh, step):
     fresh.hover(*x_of(fresh, step))
     assert fresh.run(HEAD) == f"step {step}"
     rows = said(fresh)
-    expected = {letter: words(float(np.float32(losses(kind)[step]))) for letter, kind in zip("ABCDEF", KINDS, strict=True)
-                if step < {"explodes": 37, "breaks": 10, "rests": 60}.get(kind, 200)}
+    expected = {
+        letter: words(float(np.float32(losses(kind)[step])))
+        for letter, kind in zip("ABCDEF", KINDS, strict=True)
+        if step < {"explodes": 37, "breaks": 10, "rests": 60}.get(kind, 200)
+    }
     assert {letter: cells[0] for letter, cells in rows.items() if cells[0] != "–"} == expected
     shown = [float(cells[0]) for cells in rows.values() if cells[0] != "–"]
     assert shown == sorted(shown)
 
 
 def test_smoothing_shows_tensorboards_numbers(fresh):
-    slider = "const one = document.getElementById('smooth'); one.value = 0.9; one.dispatchEvent(new Event('input'))"
+    slider = (
+        "const one = document.getElementById('smooth'); one.value = 0.9; one.dispatchEvent(new"
+        " Event('input'))"
+    )
     fresh.run(slider)
     fresh.hover(*x_of(fresh, 150))
     average = Ema(0.9).extend(losses("steady").astype("f4"))[150]
@@ -94,7 +115,12 @@ def test_the_legend_hides_a_lane_and_shows_it_again(fresh):
         fresh.click("#legend button[data-lane='2']")
         fresh.hover(*x_of(fresh, 100))
         assert ("C" in said(fresh)) == there
-        assert fresh.run("return document.querySelector('[data-lane=\"2\"]').getAttribute('aria-pressed')") == str(there).lower()
+        assert (
+            fresh.run(
+                "return document.querySelector('[data-lane=\"2\"]').getAttribute('aria-pressed')"
+            )
+            == str(there).lower()
+        )
 
 
 def test_dragging_zooms_in_and_a_double_click_shows_all_of_it(fresh):
@@ -112,7 +138,10 @@ def test_two_fingers_zoom_on_a_phone_and_the_values_stand_below(fresh):
     fresh.resize(390, 844)
     fresh.run("document.getElementById('chart').scrollIntoView({block: 'center'})")
     left, top, width, height = fresh.run(PLACE)
-    assert fresh.run("return document.getElementById('values').getBoundingClientRect().top") >= top + height
+    assert (
+        fresh.run("return document.getElementById('values').getBoundingClientRect().top")
+        >= top + height
+    )
     (near, y), (far, _) = x_of(fresh, 80), x_of(fresh, 120)
     fresh.pinch((near, far), (left + 64, left + width - 12), y)
     fresh.run("document.getElementById('chart').focus()")
@@ -145,7 +174,10 @@ def test_the_keyboard_does_it_all(fresh):
 
 
 def test_validation_and_other_axes_have_their_numbers(fresh):
-    choose = "const one = document.getElementById(arguments[0]); one.value = arguments[1]; one.dispatchEvent(new Event('change'))"
+    choose = (
+        "const one = document.getElementById(arguments[0]); one.value = arguments[1];"
+        " one.dispatchEvent(new Event('change'))"
+    )
     fresh.run(choose, "quantity", "1")
     fresh.hover(*x_of(fresh, 99))
     assert said(fresh)["A"][0] == words(float(np.float32(1.5 * float(losses("steady")[99]))))
@@ -177,12 +209,24 @@ def test_it_is_as_wide_as_the_window(fresh, width):
 def test_a_dark_system_gets_a_dark_page(window, tmp_path):
     with browser(tmp_path / "profile", dark=True) as dark:
         dark.open(window.page)
-        assert dark.run("return getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+        assert (
+            dark.run("return getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+        )
 
 
 def test_metrics_may_be_called_like_what_every_object_has(window, tmp_path):
     run = make_run(tmp_path / "runs", ("steady", "x" * 2000), over=False)
-    say(run, Evaluated(lane=1, at=at(200), epoch=10, step=200, loss=1.0, metrics={"constructor": 0.25, "__proto__": 0.5}))
+    say(
+        run,
+        Evaluated(
+            lane=1,
+            at=at(200),
+            epoch=10,
+            step=200,
+            loss=1.0,
+            metrics={"constructor": 0.25, "__proto__": 0.5},
+        ),
+    )
     follower = Follower(run)
     follower.catch_up()
     (tmp_path / "page.html").write_text(page(follower), encoding="utf-8")
@@ -192,9 +236,15 @@ def test_metrics_may_be_called_like_what_every_object_has(window, tmp_path):
     wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert window.run(wide) <= 0
     for name, value in (("constructor", "0.2500"), ("__proto__", "0.5000")):
-        window.run("const one = document.getElementById('quantity'), places = [...one.options].map(option => option.text); "
-                   "one.selectedIndex = places.indexOf(arguments[0]); one.dispatchEvent(new Event('change'))", name)
+        window.run(
+            "const one = document.getElementById('quantity'), places = [...one.options].map(option"
+            " => option.text); one.selectedIndex = places.indexOf(arguments[0]);"
+            " one.dispatchEvent(new Event('change'))",
+            name,
+        )
         window.run("document.getElementById('chart').scrollIntoView({block: 'center'})")
         window.hover(*x_of(window, 199))
-        assert {letter: cells[0] for letter, cells in said(window).items() if cells[0] != "–"} == {"B": value}
+        assert {letter: cells[0] for letter, cells in said(window).items() if cells[0] != "–"} == {
+            "B": value
+        }
     assert window.complaints() == []

@@ -1,4 +1,5 @@
-"""Eight lanes are told apart by people of any colour vision, on any usual background; letters say which is which all the same."""
+"""Eight lanes are told apart by people of any colour vision, on any usual background; letters say
+which is which all the same."""
 
 import itertools
 
@@ -10,8 +11,9 @@ from lrtui.terminal.palette import COLORS, LANES, THEMES, lane_color, lane_color
 from .seeing import VISIONS, contrast, difference, lab, seen
 
 APART = 10.0
-"""CIEDE2000 between any two lanes, in any vision. Differences of 1 are just seen side by side, 2 to 3 at a glance; for categories
-of thin marks 8 and more is asked (the terminal-tensorboard palette keeps neighbours 8 apart); all pairs are neighbours here."""
+"""CIEDE2000 between any two lanes, in any vision. Differences of 1 are just seen side by side, 2 to
+3 at a glance; for categories of thin marks 8 and more is asked (the terminal-tensorboard palette
+keeps neighbours 8 apart); all pairs are neighbours here."""
 LEGIBLE = 3.0
 """WCAG 2.1, 1.4.11: graphical objects."""
 GROUNDS = {"dark": [(0, 0, 0), (30, 30, 30)], "light": [(255, 255, 255), (253, 246, 227)]}
@@ -26,7 +28,10 @@ def rgb(name):
 @pytest.mark.parametrize("colors", ["truecolor", "256"])
 def test_any_two_lanes_are_told_apart(colors, theme, vision):
     looks = {name: lab(seen(rgb(name), vision)) for name in lane_colors(colors, theme)}
-    near = {pair: round(difference(looks[pair[0]], looks[pair[1]]), 1) for pair in itertools.combinations(looks, 2)}
+    near = {
+        pair: round(difference(looks[pair[0]], looks[pair[1]]), 1)
+        for pair in itertools.combinations(looks, 2)
+    }
     assert {pair: apart for pair, apart in near.items() if apart < APART} == {}
 
 
@@ -44,7 +49,8 @@ def test_no_two_lanes_have_the_same_colour_and_none_has_one_where_there_are_none
     assert len(set(found)) == (0 if colors == "none" else 8)
     numbers = [Color.parse(name).number for name in found]
     if colors == "256":
-        assert all(number >= 16 for number in numbers)  # how the first 16 look is the terminal's affair
+        # how the first 16 look is the terminal's affair
+        assert all(number >= 16 for number in numbers)
     if colors == "16":
         assert all(number < 16 for number in numbers)
 

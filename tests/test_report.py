@@ -1,6 +1,8 @@
-"""What is left in the scrollback: the standings at any width, and a chart that no losses can make plotext abort on.
+"""What is left in the scrollback: the standings at any width, and a chart that no losses can make
+plotext abort on.
 
-The chart is drawn in this very process: were a NaN or a far spike to reach plotext, the test run itself would die.
+The chart is drawn in this very process: were a NaN or a far spike to reach plotext, the test run
+itself would die.
 """
 
 from __future__ import annotations
@@ -26,8 +28,15 @@ from lrtui.report.text import chart, endings, print_report, standings_table
 from .tui.fake_run import KINDS, make_race, make_run, started
 
 SPIKES = [0.0, -1.0, 1.0, 1e-38, 1e38, -1e38, 1e-300, math.nan, math.inf, -math.inf]
-LOSSES = st.lists(st.one_of(st.sampled_from(SPIKES), st.floats(allow_nan=True, allow_infinity=True),
-                            st.floats(0.01, 10.0)), min_size=0, max_size=60)
+LOSSES = st.lists(
+    st.one_of(
+        st.sampled_from(SPIKES),
+        st.floats(allow_nan=True, allow_infinity=True),
+        st.floats(0.01, 10.0),
+    ),
+    min_size=0,
+    max_size=60,
+)
 
 
 def raced(*lanes: list[float], total: int | None = None) -> RaceState:
@@ -37,8 +46,21 @@ def raced(*lanes: list[float], total: int | None = None) -> RaceState:
         apply(state, started(index))
         if losses:
             flat = Column.pack(np.full(len(losses), 0.1))
-            apply(state, Steps(lane=index, at=1.0, first=0, count=len(losses), columns={
-                "loss": Column.pack(losses), "applied_lr": flat, "next_lr": flat, "seconds": flat}))
+            apply(
+                state,
+                Steps(
+                    lane=index,
+                    at=1.0,
+                    first=0,
+                    count=len(losses),
+                    columns={
+                        "loss": Column.pack(losses),
+                        "applied_lr": flat,
+                        "next_lr": flat,
+                        "seconds": flat,
+                    },
+                ),
+            )
     return state
 
 
@@ -61,7 +83,9 @@ class TestTheChart:
     @example([[-1e38], [1e38]], 80, False)
     @example([[]], 80, False)
     @settings(max_examples=150, deadline=None)
-    def test_no_losses_abort_it_or_leave_its_frame(self, lanes: list[list[float]], width: int, color: bool) -> None:
+    def test_no_losses_abort_it_or_leave_its_frame(
+        self, lanes: list[list[float]], width: int, color: bool
+    ) -> None:
         drawn = chart(raced(*lanes), width, 20, color=color)
         with np.errstate(over="ignore"):  # curves are kept in single precision
             finite = any(np.isfinite(np.float32(value)) for losses in lanes for value in losses)
@@ -72,7 +96,9 @@ class TestTheChart:
     @settings(max_examples=10, deadline=None)
     def test_long_races_are_thinned_out(self, steps: int, width: int) -> None:
         noise = np.random.default_rng(0).standard_normal(steps) ** 9
-        assert len(rows(chart(raced(noise.tolist()), width, 20, color=False))) in ((21,) if steps else (0,))
+        assert len(rows(chart(raced(noise.tolist()), width, 20, color=False))) in (
+            (21,) if steps else (0,)
+        )
 
     def test_a_lane_that_explodes_does_not_flatten_the_others(self):
         state = raced([1.0, 0.5, 0.25, 0.125], [1.0, 1e3, 1e30, math.nan])
@@ -85,7 +111,9 @@ class TestTheChart:
 
     def test_a_gap_is_not_drawn_over(self):
         whole = "".join(rows(chart(raced([1.0] * 30), 80, 20, color=False)))
-        torn = "".join(rows(chart(raced([1.0] * 10 + [math.nan] * 10 + [1.0] * 10), 80, 20, color=False)))
+        torn = "".join(
+            rows(chart(raced([1.0] * 10 + [math.nan] * 10 + [1.0] * 10), 80, 20, color=False))
+        )
         assert 0 < dots(torn) < dots(whole)
 
     def test_each_lane_has_its_colour_in_curve_and_legend(self):
@@ -120,19 +148,35 @@ class TestTheStandings:
     def test_a_lane_is_one_line_at_any_width_and_its_numbers_are_whole(self, follower, width):
         def fitted(name: str) -> str:
             return name if width >= 80 else f"{name[:6]}…"
+
         lines = printed(standings_table(follower.state, width), width)
         assert len(lines) == 2 + len(KINDS)
         assert [line.split()[:3] for line in lines[2:]] == [
-            ["1", "F", "paints"], ["2", "A", "steady"], ["3", "E", "rests"], ["4", "C", fitted("diverges")],
-            ["5", "D", "breaks"], ["6", "B", fitted("explodes")]]
-        for line, state in zip(lines[2:], [follower.state.lanes["ABCDEF".index(line.split()[1])] for line in lines[2:]],
-                               strict=True):
-            assert {rate(state.lane.lr), state.status, loss(state.last_loss), loss(state.best_loss)} <= set(line.split())
+            ["1", "F", "paints"],
+            ["2", "A", "steady"],
+            ["3", "E", "rests"],
+            ["4", "C", fitted("diverges")],
+            ["5", "D", "breaks"],
+            ["6", "B", fitted("explodes")],
+        ]
+        for line, state in zip(
+            lines[2:],
+            [follower.state.lanes["ABCDEF".index(line.split()[1])] for line in lines[2:]],
+            strict=True,
+        ):
+            assert {
+                rate(state.lane.lr),
+                state.status,
+                loss(state.last_loss),
+                loss(state.best_loss),
+            } <= set(line.split())
         assert "DIVERGED" in lines[5]
         assert "NaN" in lines[7]
 
     def test_long_names_are_cut_and_nothing_else(self, follower):
-        state = RaceState(make_race(("a name that is much longer than a table of eighty columns has room for",)))
+        state = RaceState(
+            make_race(("a name that is much longer than a table of eighty columns has room for",))
+        )
         (line,) = printed(standings_table(state, 80), 80)[2:]
         assert "…" in line
         assert "waiting" in line
@@ -144,8 +188,10 @@ class TestTheStandings:
 
 def test_alerts_are_said_in_words_after_the_standings(follower):
     assert [text.plain for text in endings(follower.state)] == [
-        "B nan: loss is NaN at step 37", "C diverged: smoothed loss 9.9 is above 4 times its best, 2.1",
-        "D error: ValueError: [bold]no[/bold]"]
+        "B nan: loss is NaN at step 37",
+        "C diverged: smoothed loss 9.9 is above 4 times its best, 2.1",
+        "D error: ValueError: [bold]no[/bold]",
+    ]
 
 
 def test_the_report_ends_with_where_the_run_is_on_one_line(follower):

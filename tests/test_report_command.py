@@ -1,4 +1,5 @@
-"""`lrtui report` and `lrtui export` as commands: what they print, what they write, what they refuse."""
+"""`lrtui report` and `lrtui export` as commands: what they print, what they write, what they
+refuse."""
 
 from __future__ import annotations
 
@@ -31,17 +32,23 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LRTUI_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("COLUMNS", "100")
-    return make_run(tmp_path / "runs", tuple(kind for kind in KINDS if kind != "rests"), title="[bold]A race[/bold]")
+    return make_run(
+        tmp_path / "runs",
+        tuple(kind for kind in KINDS if kind != "rests"),
+        title="[bold]A race[/bold]",
+    )
 
 
 @pytest.fixture
 def lrtui(run: Path, capfd: pytest.CaptureFixture[str]):
     """Runs a command in this process."""
+
     def command(*args: str) -> Said:
         capfd.readouterr()
         with pytest.raises(SystemExit) as left:
             main(list(args))
         return Said(int(left.value.code or 0), *capfd.readouterr())
+
     return command
 
 
@@ -54,7 +61,10 @@ class TestReport:
             assert words in said.out
         assert os.listdir(tmp_path) == ["runs"]
 
-    @pytest.mark.parametrize(("live", "way"), [(True, "to watch it: lrtui watch"), (False, "to go on with it: lrtui resume")])
+    @pytest.mark.parametrize(
+        ("live", "way"),
+        [(True, "to watch it: lrtui watch"), (False, "to go on with it: lrtui resume")],
+    )
     def test_it_says_the_way_back_to_a_race_that_is_not_over(self, lrtui, tmp_path, live, way):
         run = make_run(tmp_path / "runs", ("steady",), done=40, over=False, live=live)
         said = lrtui("report", run.name)
@@ -118,7 +128,9 @@ def test_the_lanes_of_a_supervisor_that_died_count_as_interrupted_at_once(lrtui,
     assert said.out.count("interrupted") >= 3
     assert f"the race is not over; to go on with it: lrtui resume {run.name}" in said.out
     assert "The race was interrupted, and can be resumed." in said.out
-    assert "The race was interrupted, and can be resumed." in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The race was interrupted, and can be resumed." in (tmp_path / "page.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_file_without_a_name_is_not_taken_for_none(lrtui, tmp_path):
@@ -132,7 +144,12 @@ def test_page_and_chart_need_a_file_each(lrtui, tmp_path):
     (tmp_path / "link").symlink_to("there")
     (tmp_path / "other").symlink_to("there/x")
     before = sorted(os.listdir(tmp_path))
-    for one, other in (("x", "./x"), ("x", str(tmp_path / "x")), ("there/x", "link/x"), ("there/x", "other")):
+    for one, other in (
+        ("x", "./x"),
+        ("x", str(tmp_path / "x")),
+        ("there/x", "link/x"),
+        ("there/x", "other"),
+    ):
         said = lrtui("report", "--html", one, "--svg", other)
         assert (said.code, said.out) == (2, "")
         assert "one file for both" in said.err
@@ -158,7 +175,9 @@ def test_a_link_stays_one_and_any_name_will_do(lrtui, tmp_path):
     assert lrtui("report", "--html", "page.html", "--svg", "~nobody-is-called-so").code == 0
     assert lrtui("export", "--csv", "out", "--jsonl", long).code == 0
     assert (tmp_path / "page.html").is_symlink()
-    assert (tmp_path / "there" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (
+        (tmp_path / "there" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    )
     assert (tmp_path / "out").is_symlink()
     assert (tmp_path / "there" / "csv" / "race.json").is_file()
     assert (tmp_path / long / "race.json").is_file()

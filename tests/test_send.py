@@ -1,4 +1,5 @@
-"""`lrtui send` and `lrtui resume` over runs that nobody trains: what is sent, what is printed, what is refused and how."""
+"""`lrtui send` and `lrtui resume` over runs that nobody trains: what is sent, what is printed, what
+is refused and how."""
 
 from __future__ import annotations
 
@@ -56,6 +57,7 @@ def trainer(run: Path, text: str = "done") -> Iterator[list[AnyCommand]]:
                 taken.append(command)
                 writer.acknowledge([(number, text)])
         writer.close()
+
     thread = threading.Thread(target=answer)
     thread.start()
     try:
@@ -66,14 +68,24 @@ def trainer(run: Path, text: str = "done") -> Iterator[list[AnyCommand]]:
 
 
 class TestWhatIsSent:
-    @pytest.mark.parametrize(("words", "expected"), [
-        (["A", "pause"], Pause(lane=0)), (["b", "resume"], Resume(lane=1)), (["paints", "stop"], Stop(lane=2)),
-        (["A", "rate", "3e-4"], SetRate(lane=0, rate=3e-4)), (["A", "scale", "0.5"], ScaleRate(lane=0, by=0.5)),
-        (["A", "schedule"], SetFactor(lane=0, factor=1.0)), (["A", "snapshot"], TakeSnapshot(lane=0)),
-        (["D", "rewind"], Rewind(lane=3)),
-        (["A", "rewind", "--to", "40", "--scale", "0.5"], Rewind(lane=0, to=40, by=0.5)),
-        (["D", "restart"], Rewind(lane=3, to=0))])
-    def test_a_word_becomes_a_command_and_its_answer_is_printed(self, live, capsys, words, expected):
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (["A", "pause"], Pause(lane=0)),
+            (["b", "resume"], Resume(lane=1)),
+            (["paints", "stop"], Stop(lane=2)),
+            (["A", "rate", "3e-4"], SetRate(lane=0, rate=3e-4)),
+            (["A", "scale", "0.5"], ScaleRate(lane=0, by=0.5)),
+            (["A", "schedule"], SetFactor(lane=0, factor=1.0)),
+            (["A", "snapshot"], TakeSnapshot(lane=0)),
+            (["D", "rewind"], Rewind(lane=3)),
+            (["A", "rewind", "--to", "40", "--scale", "0.5"], Rewind(lane=0, to=40, by=0.5)),
+            (["D", "restart"], Rewind(lane=3, to=0)),
+        ],
+    )
+    def test_a_word_becomes_a_command_and_its_answer_is_printed(
+        self, live, capsys, words, expected
+    ):
         with trainer(live, "rate 0.0003 from step 120") as taken:
             assert run_cli("send", str(live), *words) == 0
         assert taken == [expected]
@@ -94,7 +106,11 @@ class TestWhatIsSent:
         with trainer(live, "paused") as taken:
             assert run_cli("send", str(live), "pause", "--all") == 0
         assert taken == [Pause(lane=0), Pause(lane=1), Pause(lane=2)]
-        assert sorted(capsys.readouterr().out.splitlines()) == ["A: paused", "B: paused", "C: paused"]
+        assert sorted(capsys.readouterr().out.splitlines()) == [
+            "A: paused",
+            "B: paused",
+            "C: paused",
+        ]
 
     def test_the_run_is_named_as_for_watch(self, live):
         with trainer(live) as taken:
@@ -103,19 +119,38 @@ class TestWhatIsSent:
 
 
 class TestWhatIsRefused:
-    @pytest.mark.parametrize(("words", "said"), [
-        (["Z", "pause"], 'no lane "Z"'), (["paint", "pause"], 'did you mean "paints"?'), (["D", "pause"], "D has ended (nan)"),
-        (["A", "rate", "0"], "0 is no learning rate"), (["A", "rate", "-1"], "-1 is no learning rate"),
-        (["A", "rate", "nan"], "nan is no learning rate"), (["A", "scale", "inf"], "inf is no factor"),
-        (["A", "rate", "fast"], '"fast" is not a number'), (["A", "rate"], "its number is missing"),
-        (["A", "rate", "1", "2"], '"2" is too much'), (["A", "pause", "now"], '"now" is too much'),
-        (["A", "jump"], '"jump" is nothing to say to a lane'), (["A", "pauze"], 'did you mean "pause"?'),
-        (["A"], "what is to be said"), ([], "which lane?"), (["pause"], "which lane?"),
-        (["A", "pause", "--lr", "1"], "--lr means nothing to pause"), (["A", "fork", "--to", "3"], "--to means nothing to fork"),
-        (["A", "fork", "--lr", "0"], "0 is no learning rate"), (["A", "fork", "--name", "paints"], "also the name of lane C"),
-        (["A", "rewind", "--to", "-3"], "--to"), (["A", "rewind", "--scale", "0"], "--scale: 0 is no factor"),
-        (["fork", "--all", "--name", "x"], "all forks would have one name"), (["A", "pause", "--nonsense"], "--nonsense")])
-    def test_what_will_not_do_is_said_in_a_line_and_nothing_is_sent(self, live, capsys, words, said):
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["Z", "pause"], 'no lane "Z"'),
+            (["paint", "pause"], 'did you mean "paints"?'),
+            (["D", "pause"], "D has ended (nan)"),
+            (["A", "rate", "0"], "0 is no learning rate"),
+            (["A", "rate", "-1"], "-1 is no learning rate"),
+            (["A", "rate", "nan"], "nan is no learning rate"),
+            (["A", "scale", "inf"], "inf is no factor"),
+            (["A", "rate", "fast"], '"fast" is not a number'),
+            (["A", "rate"], "its number is missing"),
+            (["A", "rate", "1", "2"], '"2" is too much'),
+            (["A", "pause", "now"], '"now" is too much'),
+            (["A", "jump"], '"jump" is nothing to say to a lane'),
+            (["A", "pauze"], 'did you mean "pause"?'),
+            (["A"], "what is to be said"),
+            ([], "which lane?"),
+            (["pause"], "which lane?"),
+            (["A", "pause", "--lr", "1"], "--lr means nothing to pause"),
+            (["A", "fork", "--to", "3"], "--to means nothing to fork"),
+            (["A", "fork", "--lr", "0"], "0 is no learning rate"),
+            (["A", "fork", "--name", "paints"], "also the name of lane C"),
+            (["A", "rewind", "--to", "-3"], "--to"),
+            (["A", "rewind", "--scale", "0"], "--scale: 0 is no factor"),
+            (["fork", "--all", "--name", "x"], "all forks would have one name"),
+            (["A", "pause", "--nonsense"], "--nonsense"),
+        ],
+    )
+    def test_what_will_not_do_is_said_in_a_line_and_nothing_is_sent(
+        self, live, capsys, words, said
+    ):
         assert run_cli("send", str(live), *words) == 2
         out, err = capsys.readouterr()
         assert said in err
@@ -137,8 +172,10 @@ class TestWhatIsRefused:
         assert "A: no answer in 0.05 s" in capsys.readouterr().err
         assert commands(live) == [Pause(lane=0)]  # it waits for the lane, as the hint says
 
-    @pytest.mark.parametrize(("words", "said"), [
-        (["A", "pause"], "A has ended (nan)"), (["stop", "--all"], "every lane has ended")])
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [(["A", "pause"], "A has ended (nan)"), (["stop", "--all"], "every lane has ended")],
+    )
     def test_a_race_that_is_over_is_not_to_be_resumed(self, tmp_path, capsys, words, said):
         run = without_supervisor(make_run(tmp_path, ("explodes",), live=True))
         assert run_cli("send", str(run), *words) == 2
@@ -194,7 +231,9 @@ class TestARaceWithoutItsSupervisor:
         assert supervisors.started == [run]
         assert "B: back at step 20" in capsys.readouterr().out
 
-    def test_where_none_can_be_started_the_command_is_taken_back(self, tmp_path, capsys, supervisors):
+    def test_where_none_can_be_started_the_command_is_taken_back(
+        self, tmp_path, capsys, supervisors
+    ):
         run = without_supervisor(make_run(tmp_path, ("steady", "explodes"), live=True))
         supervisors.fails = "the supervisor did not start"
         assert run_cli("send", str(run), "B", "fork") == 2
@@ -202,9 +241,12 @@ class TestARaceWithoutItsSupervisor:
         assert commands(run) == []
 
     def test_resume_takes_the_newest_run_that_was_cut_off(self, tmp_path, capsys, supervisors):
-        wanted = without_supervisor(make_run(tmp_path, ("steady",), done=60, live=True, over=False, title="cut"))
+        wanted = without_supervisor(
+            make_run(tmp_path, ("steady",), done=60, live=True, over=False, title="cut")
+        )
         make_run(tmp_path, ("steady",), title="whole")
-        assert run_cli("resume", "--plain", "--runs", str(tmp_path)) == 1  # the supervisor that was started is none
+        # the supervisor that was started is none
+        assert run_cli("resume", "--plain", "--runs", str(tmp_path)) == 1
         assert supervisors.started == [wanted]
 
     @pytest.mark.parametrize("kinds", [("steady", "explodes")])
@@ -229,7 +271,17 @@ class TestARaceWithoutItsSupervisor:
 
     def test_the_file_whose_code_runs_is_named_before_it_does(self, tmp_path, capsys, supervisors):
         (tmp_path / "mine.py").write_text("class Mine:\n    def model(self): ...\n")
-        run = make_run(tmp_path, ("steady",), done=60, live=True, over=False, task=f"{tmp_path / 'mine.py'}:Mine")
+        run = make_run(
+            tmp_path,
+            ("steady",),
+            done=60,
+            live=True,
+            over=False,
+            task=f"{tmp_path / 'mine.py'}:Mine",
+        )
         supervisors.fails = "enough"
         assert run_cli("resume", str(without_supervisor(run)), "--plain") == 2
-        assert capsys.readouterr().err.splitlines()[0] == f"lrtui: runs the code of {tmp_path / 'mine.py'}"
+        assert (
+            capsys.readouterr().err.splitlines()[0]
+            == f"lrtui: runs the code of {tmp_path / 'mine.py'}"
+        )

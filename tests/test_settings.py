@@ -1,4 +1,5 @@
-"""The settings file: what is right in it counts, what is wrong is said in a line each, and a change leaves the rest alone."""
+"""The settings file: what is right in it counts, what is wrong is said in a line each, and a change
+leaves the rest alone."""
 
 import os
 import re
@@ -25,10 +26,14 @@ def file(tmp_path, monkeypatch):
 
 def test_without_a_file_all_is_as_usual(file):
     assert settings.load() == (Settings(), [])
-    assert Settings() == Settings(theme=None, colors=None, glyphs=None, fps=10, memory=1000, bell=True, keys={})
+    assert Settings() == Settings(
+        theme=None, colors=None, glyphs=None, fps=10, memory=1000, bell=True, keys={}
+    )
 
 
-def test_the_file_lies_in_the_platforms_folder_unless_the_environment_says_where(monkeypatch, tmp_path):
+def test_the_file_lies_in_the_platforms_folder_unless_the_environment_says_where(
+    monkeypatch, tmp_path
+):
     monkeypatch.delenv("LRTUI_CONFIG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert settings.path() == tmp_path / "lrtui" / "settings.toml"
@@ -38,43 +43,74 @@ def test_the_file_lies_in_the_platforms_folder_unless_the_environment_says_where
 
 
 def test_everything_can_be_set(file):
-    file.write_text('theme = "light"\ncolors = "16"\nglyphs = "ascii"\nfps = 4\nmemory = 200\nbell = false\n'
-                    '[keys]\n"lane.stop" = "f6"\nlane.fork = ["ctrl+f5", "f5"]\n')
+    file.write_text(
+        'theme = "light"\ncolors = "16"\nglyphs = "ascii"\nfps = 4\nmemory = 200\nbell = false\n'
+        '[keys]\n"lane.stop" = "f6"\nlane.fork = ["ctrl+f5", "f5"]\n'
+    )
     found, wrong = settings.load(faults)
     assert wrong == []
-    assert found == Settings(theme="light", colors="16", glyphs="ascii", fps=4, memory=200, bell=False,
-                             keys={"lane.stop": ("f6",), "lane.fork": ("ctrl+f5", "f5")})
+    assert found == Settings(
+        theme="light",
+        colors="16",
+        glyphs="ascii",
+        fps=4,
+        memory=200,
+        bell=False,
+        keys={"lane.stop": ("f6",), "lane.fork": ("ctrl+f5", "f5")},
+    )
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ('theme = "pink"', 'theme: expected one of "dark", "light", "contrast"'),
-    ("colors = 256", 'colors: expected one of "truecolor", "256", "16", "none"'),
-    ('glyphs = ["ascii"]', 'glyphs: expected one of "braille", "blocks", "halves", "ascii"'),
-    ("fps = 0", "fps: expected a whole number from 1 to 30"),
-    ("fps = true", "fps: expected a whole number"),
-    ("memory = 1.5", "memory: expected a whole number from 16 to 1000000 (megabytes)"),
-    ('bell = "no"', "bell: expected true or false"),
-    ("them = 1", 'them: no such setting; did you mean "theme"?'),
-    ("keys = 3", "keys: expected a table"),
-    ("keys.lane.stop = 3", 'keys.lane.stop: expected a key, such as "ctrl+e", or a list of keys'),
-    ("keys.lane.stop = []", "keys.lane.stop: expected a key"),
-    ('keys.lane.stopp = "x"', 'keys.lane.stopp: no key has this id; did you mean "lane.stop"?'),
-    ('keys.lane.stop = "hyperspace"', 'keys.lane.stop: "hyperspace" is no key; expected one such as'),
-    ('keys.lane.stop = "r"', "keys.lane.stop: r is the key of lane.rewind too; expected one for each"),
-    ('keys.lane.stop = "ctrl+p"', "keys.lane.stop: ctrl+p is taken: it shows every command by name"),
-    ('keys.picker.edit = "e"', "keys.picker.edit: expected a key that types nothing"),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('theme = "pink"', 'theme: expected one of "dark", "light", "contrast"'),
+        ("colors = 256", 'colors: expected one of "truecolor", "256", "16", "none"'),
+        ('glyphs = ["ascii"]', 'glyphs: expected one of "braille", "blocks", "halves", "ascii"'),
+        ("fps = 0", "fps: expected a whole number from 1 to 30"),
+        ("fps = true", "fps: expected a whole number"),
+        ("memory = 1.5", "memory: expected a whole number from 16 to 1000000 (megabytes)"),
+        ('bell = "no"', "bell: expected true or false"),
+        ("them = 1", 'them: no such setting; did you mean "theme"?'),
+        ("keys = 3", "keys: expected a table"),
+        (
+            "keys.lane.stop = 3",
+            'keys.lane.stop: expected a key, such as "ctrl+e", or a list of keys',
+        ),
+        ("keys.lane.stop = []", "keys.lane.stop: expected a key"),
+        ('keys.lane.stopp = "x"', 'keys.lane.stopp: no key has this id; did you mean "lane.stop"?'),
+        (
+            'keys.lane.stop = "hyperspace"',
+            'keys.lane.stop: "hyperspace" is no key; expected one such as',
+        ),
+        (
+            'keys.lane.stop = "r"',
+            "keys.lane.stop: r is the key of lane.rewind too; expected one for each",
+        ),
+        (
+            'keys.lane.stop = "ctrl+p"',
+            "keys.lane.stop: ctrl+p is taken: it shows every command by name",
+        ),
+        ('keys.picker.edit = "e"', "keys.picker.edit: expected a key that types nothing"),
+    ],
+)
 def test_what_is_wrong_is_said_with_its_line_and_the_rest_counts(file, line, expected):
-    file.write_text(f"# mine\nfps = 7\n{line}\n" if not line.startswith("fps") else f"# mine\n\n{line}\n")
+    file.write_text(
+        f"# mine\nfps = 7\n{line}\n" if not line.startswith("fps") else f"# mine\n\n{line}\n"
+    )
     found, wrong = settings.load(faults)
     assert len(wrong) == 1
     assert wrong[0].startswith(f"{file}:3: {expected}")
     assert found == Settings(fps=10 if line.startswith("fps") else 7)
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    (b"fps = 7\ntheme = \n", ":2: "), (b"fps = 7\xff", ": not UTF-8"), (b"fps = 7\n[keys\n", ":2: "),
-])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"fps = 7\ntheme = \n", ":2: "),
+        (b"fps = 7\xff", ": not UTF-8"),
+        (b"fps = 7\n[keys\n", ":2: "),
+    ],
+)
 def test_a_broken_file_is_said_once_and_not_used(file, content, expected):
     file.write_bytes(content)
     found, wrong = settings.load(faults)
@@ -102,13 +138,20 @@ def test_no_file_whatever_is_in_it_keeps_anything_from_working(tmp_path_factory,
 
 
 def test_a_change_leaves_all_else_as_it_is(file):
-    file.write_text('# my settings\ntheme = "dark"  # for now\nfps = 7\n\n[keys]\n"lane.stop" = "X"\n')
+    file.write_text(
+        '# my settings\ntheme = "dark"  # for now\nfps = 7\n\n[keys]\n"lane.stop" = "X"\n'
+    )
     settings.write("theme", "light")
-    assert file.read_text() == '# my settings\ntheme = "light"\nfps = 7\n\n[keys]\n"lane.stop" = "X"\n'
+    assert (
+        file.read_text() == '# my settings\ntheme = "light"\nfps = 7\n\n[keys]\n"lane.stop" = "X"\n'
+    )
     settings.write("glyphs", "ascii")
     assert file.read_text().startswith('glyphs = "ascii"\n# my settings\n')
-    assert settings.load()[0] == Settings(theme="light", glyphs="ascii", fps=7, keys={"lane.stop": ("X",)})
-    assert [path.name for path in file.parent.iterdir()] == ["mine.toml"]  # nothing half-written stays
+    assert settings.load()[0] == Settings(
+        theme="light", glyphs="ascii", fps=7, keys={"lane.stop": ("X",)}
+    )
+    # nothing half-written stays
+    assert [path.name for path in file.parent.iterdir()] == ["mine.toml"]
 
 
 def test_a_change_makes_the_file_and_its_folder_where_there_is_none(monkeypatch, tmp_path):
@@ -146,12 +189,22 @@ def test_the_command_prints_what_goes_and_where_it_can_be_changed(file, monkeypa
     monkeypatch.delenv("COLORTERM", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     file.write_text('theme = "light"\nfps = 7\n[keys]\n"lane.stop" = "\\""\n')
-    done = CliRunner().invoke(cli, ["--fps", "9", "settings", "--glyphs", "blocks"], standalone_mode=False)
+    done = CliRunner().invoke(
+        cli, ["--fps", "9", "settings", "--glyphs", "blocks"], standalone_mode=False
+    )
     assert done.return_value == 0
     assert [line for line in done.stdout.splitlines() if not line.startswith('# "')] == [
-        f"# {file}", 'theme = "light"', 'colors = "256"  # by the terminal or a flag',
-        'glyphs = "blocks"  # by the terminal or a flag', "fps = 9", "memory = 1000  # megabytes of history", "bell = true", "",
-        "[keys]", '"lane.stop" = ["\\""]']
+        f"# {file}",
+        'theme = "light"',
+        'colors = "256"  # by the terminal or a flag',
+        'glyphs = "blocks"  # by the terminal or a flag',
+        "fps = 9",
+        "memory = 1000  # megabytes of history",
+        "bell = true",
+        "",
+        "[keys]",
+        '"lane.stop" = ["\\""]',
+    ]
     assert '# "lane.pause" = ["space"] # Pause or resume the chosen lane' in done.stdout
 
 
@@ -167,15 +220,22 @@ def test_the_command_says_what_is_wrong(file):
     file.write_text("fps = 99\n")
     done = CliRunner().invoke(cli, ["settings"], standalone_mode=False)
     assert done.return_value == 2
-    assert done.stderr == f"lrtui: {file}:1: fps: expected a whole number from 1 to 30 (frames a second)\n"
+    assert (
+        done.stderr
+        == f"lrtui: {file}:1: fps: expected a whole number from 1 to 30 (frames a second)\n"
+    )
     assert "fps = 10" in done.stdout
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    (b"a = " + b"[" * 5000, ": nested too deeply: "),
-    (b"[keys]\n" + b".".join([b"a"] * 3000) + b' = "x"', ": nested too deeply: "),
-    (b"fps = " + b"9" * 5000, ": Exceeds the limit"), (b"# mine\n" * 100_000, ": larger than 256 kB: "),
-])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"a = " + b"[" * 5000, ": nested too deeply: "),
+        (b"[keys]\n" + b".".join([b"a"] * 3000) + b' = "x"', ": nested too deeply: "),
+        (b"fps = " + b"9" * 5000, ": Exceeds the limit"),
+        (b"# mine\n" * 100_000, ": larger than 256 kB: "),
+    ],
+)
 def test_no_file_is_too_much_to_be_refused_in_a_line(file, content, expected):
     file.write_bytes(content)
     found, (wrong,) = settings.load(faults)
@@ -197,7 +257,9 @@ def test_nobody_waits_for_a_pipe_and_a_device_is_never_replaced(file):
 
 def test_links_that_lead_nowhere_are_said(file):
     file.symlink_to(file)
-    assert settings.load()[1] == [f"{file}: Too many levels of symbolic links: the settings are not used"]
+    assert settings.load()[1] == [
+        f"{file}: Too many levels of symbolic links: the settings are not used"
+    ]
     settings.write("theme", "light")
     assert settings.load() == (Settings(theme="light"), [])
 
@@ -220,7 +282,10 @@ def test_a_key_that_stands_there_twice_is_said(file):
     file.write_text('[keys]\n"lane.stop" = "f6"\nlane.stop = "f7"\n')
     found, wrong = settings.load(faults)
     assert found.keys == {"lane.stop": ("f6",)}
-    assert wrong == [f"{file}:2: keys.lane.stop: stands there twice, with and without quotes; the first one counts"]
+    assert wrong == [
+        f"{file}:2: keys.lane.stop: stands there twice, with and without quotes; the first one"
+        " counts"
+    ]
 
 
 def test_a_file_with_carriage_returns_keeps_them(file):

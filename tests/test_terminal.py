@@ -1,4 +1,5 @@
-"""A real terminal, as over SSH: 256 colours, no mouse, a pty whose other end is read by a terminal in memory."""
+"""A real terminal, as over SSH: 256 colours, no mouse, a pty whose other end is read by a terminal
+in memory."""
 
 from __future__ import annotations
 
@@ -36,16 +37,34 @@ PATIENCE_S = 120
 class Terminal:
     """`lrtui` with some arguments in a terminal of its own."""
 
-    def __init__(self, *args: str, runs: Path, size: tuple[int, int] = (100, 30),
-                 program: tuple[str, ...] = ("-m", "lrtui"), env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *args: str,
+        runs: Path,
+        size: tuple[int, int] = (100, 30),
+        program: tuple[str, ...] = ("-m", "lrtui"),
+        env: dict[str, str] | None = None,
+    ) -> None:
         width, height = size
         self.sent = b""
         """All that the program wrote."""
         self._screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self._screen)
-        kept = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES")}
-        env = {**kept, "TERM": "xterm-256color", "TEXTUAL_DISABLE_KITTY_KEY": "1", "LRTUI_RUNS": str(runs), **(env or {})}
-        self._process = pexpect.spawn(sys.executable, [*program, *args], dimensions=(height, width), env=env)
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES")
+        }
+        env = {
+            **kept,
+            "TERM": "xterm-256color",
+            "TEXTUAL_DISABLE_KITTY_KEY": "1",
+            "LRTUI_RUNS": str(runs),
+            **(env or {}),
+        }
+        self._process = pexpect.spawn(
+            sys.executable, [*program, *args], dimensions=(height, width), env=env
+        )
 
     def __enter__(self) -> Terminal:
         return self
@@ -75,7 +94,11 @@ class Terminal:
         """Reads to the end of the program; its exit code."""
         self.until(lambda: not self._read(), "the end of the program")
         self._process.close()
-        return int(self._process.exitstatus if self._process.exitstatus is not None else -self._process.signalstatus)
+        return int(
+            self._process.exitstatus
+            if self._process.exitstatus is not None
+            else -self._process.signalstatus
+        )
 
     def ends(self) -> int:
         """Waits for the end of the program without reading, and reads only then; its exit code."""
@@ -102,7 +125,8 @@ class Terminal:
         os.kill(self._process.pid, number)
 
     def resize(self, width: int, height: int) -> None:
-        """Gives the terminal another size, which has the program write all of it anew; what it writes is not read."""
+        """Gives the terminal another size, which has the program write all of it anew; what it
+        writes is not read."""
         self._process.setwinsize(height, width)
 
     @property
@@ -147,7 +171,9 @@ def test_from_the_picker_to_the_standings(tmp_path):
     with Terminal(runs=tmp_path) as terminal:
         terminal.sees("type to filter", "lr-dial", "Enter races it")
         terminal.press(*"lr-dial")
-        terminal.sees("The dial: one net, four learning rates", "learning rate, as it will be applied")
+        terminal.sees(
+            "The dial: one net, four learning rates", "learning rate, as it will be applied"
+        )
         terminal.press("enter")
         terminal.sees("A standard", "B high", "C low", "D bold", "fair: weights", "loss")
         terminal.until(lambda: dots(terminal.text) > 40, "curves")
@@ -158,7 +184,14 @@ def test_from_the_picker_to_the_standings(tmp_path):
         assert b"38;2;" not in terminal.sent  # a terminal of 256 colours gets no others
         after = terminal.scrollback
         (run,) = listing(tmp_path)
-        for words in ("The dial: one net, four", "last loss", "A standard", "stopped", "loss by step", f"run: {run}"):
+        for words in (
+            "The dial: one net, four",
+            "last loss",
+            "A standard",
+            "stopped",
+            "loss by step",
+            f"run: {run}",
+        ):
             assert words in after
         assert summary(run).state == "ended"
     with Terminal("watch", runs=tmp_path) as again:
@@ -171,11 +204,15 @@ def test_from_the_picker_to_the_standings(tmp_path):
 
 def test_when_the_line_drops_the_race_goes_on_and_can_be_watched_again(tmp_path):
     with Terminal("race", "explode", "--set", "pace=20", runs=tmp_path) as terminal:
-        terminal.until(lambda: "fair: weights" in terminal.text and dots(terminal.text) > 5, "curves")
+        terminal.until(
+            lambda: "fair: weights" in terminal.text and dots(terminal.text) > 5, "curves"
+        )
         terminal.hang_up()
     (run,) = listing(tmp_path)
     follower = Follower(run)
-    until(lambda: follower.poll() and follower.state.lanes[3].steps > 40, "steps that nobody watches")
+    until(
+        lambda: follower.poll() and follower.state.lanes[3].steps > 40, "steps that nobody watches"
+    )
     with Terminal("watch", runs=tmp_path) as terminal:
         terminal.sees("NaN at step", "running", "C SGD 0.003")
         terminal.press("q")
@@ -192,7 +229,13 @@ def test_a_finished_run_is_shown_at_any_size_and_left_with_one_key(tmp_path, siz
         terminal.sees("A steady", "NaN at step 37", "quit")
         terminal.press("q")
         assert terminal.leaves() == 0
-        for words in ("A fake race", "last loss", "B nan: loss is NaN at step 37", "loss by step", "run: "):
+        for words in (
+            "A fake race",
+            "last loss",
+            "B nan: loss is NaN at step 37",
+            "loss by step",
+            "run: ",
+        ):
             assert words in terminal.scrollback
 
 
@@ -201,11 +244,18 @@ SGR = re.compile(rb"\x1b\[([\d;]*)m")
 
 def colour_codes(sent: bytes) -> list[bytes]:
     """What sets a colour, or the terminal's default one."""
-    return [found for found in SGR.findall(sent)
-            if any(30 <= int(code) <= 49 or 90 <= int(code) <= 107 for code in found.split(b";") if code)]
+    return [
+        found
+        for found in SGR.findall(sent)
+        if any(
+            30 <= int(code) <= 49 or 90 <= int(code) <= 107 for code in found.split(b";") if code
+        )
+    ]
 
 
-@pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LANG": "de_DE.ISO-8859-1", "PYTHONIOENCODING": "latin-1"}])
+@pytest.mark.parametrize(
+    "env", [{"LC_ALL": "C"}, {"LANG": "de_DE.ISO-8859-1", "PYTHONIOENCODING": "latin-1"}]
+)
 def test_where_there_is_no_utf8_only_ascii_is_sent(tmp_path, env):
     make_run(tmp_path, ("steady", "explodes", "paints"), title="Über 日本")
     with Terminal("watch", runs=tmp_path, env=env) as terminal:
@@ -220,7 +270,9 @@ def test_where_there_is_no_utf8_only_ascii_is_sent(tmp_path, env):
 
 def test_no_color_means_no_colour_and_no_grey(tmp_path):
     make_run(tmp_path, ("steady", "explodes", "paints"))
-    with Terminal("watch", runs=tmp_path, env={"NO_COLOR": "1", "COLORTERM": "truecolor"}) as terminal:
+    with Terminal(
+        "watch", runs=tmp_path, env={"NO_COLOR": "1", "COLORTERM": "truecolor"}
+    ) as terminal:
         terminal.sees("A steady", "NaN at step 37")
         terminal.press("?")
         terminal.sees("any other key closes")
@@ -230,24 +282,41 @@ def test_no_color_means_no_colour_and_no_grey(tmp_path):
     assert {b"1", b"7"} & set(SGR.findall(terminal.sent)), "nothing stands out"
 
 
-@pytest.mark.parametrize(("flags", "term", "least"), [
-    (("--colors", "16"), "xterm-256color", 16), ((), "xterm", 16), (("--colors", "truecolor"), "xterm", 1 << 24),
-    (("--theme", "light"), "screen-256color", 256)])
-def test_a_terminal_gets_the_colours_that_it_has_or_that_were_asked_for(tmp_path, flags, term, least):
+@pytest.mark.parametrize(
+    ("flags", "term", "least"),
+    [
+        (("--colors", "16"), "xterm-256color", 16),
+        ((), "xterm", 16),
+        (("--colors", "truecolor"), "xterm", 1 << 24),
+        (("--theme", "light"), "screen-256color", 256),
+    ],
+)
+def test_a_terminal_gets_the_colours_that_it_has_or_that_were_asked_for(
+    tmp_path, flags, term, least
+):
     make_run(tmp_path, ("steady", "explodes", "paints"))
     with Terminal(*flags, "watch", runs=tmp_path, env={"TERM": term}) as terminal:
         terminal.sees("A steady", "NaN at step 37")
         terminal.press("q")
         assert terminal.leaves() == 0
     codes = colour_codes(terminal.sent)
-    used = 1 << 24 if any(b"8;2;" in code for code in codes) else 256 if any(b"8;5;" in code for code in codes) else 16
+    used = (
+        1 << 24
+        if any(b"8;2;" in code for code in codes)
+        else 256
+        if any(b"8;5;" in code for code in codes)
+        else 16
+    )
     assert codes
     assert used == least
 
 
 def test_two_viewers_of_one_race_see_the_same_and_either_may_leave(tmp_path):
     run = make_run(tmp_path, ("steady", "paints"), done=60, live=True)
-    with Terminal("watch", runs=tmp_path) as one, Terminal("watch", run.name, runs=tmp_path, size=(80, 24)) as other:
+    with (
+        Terminal("watch", runs=tmp_path) as one,
+        Terminal("watch", run.name, runs=tmp_path, size=(80, 24)) as other,
+    ):
         for terminal in (one, other):
             terminal.sees("A steady", "2 of 2 lanes racing")
         say(run, block(0, "steady", 60, 200), Ended(lane=0, at=1.0, step=200, reason="finished"))
@@ -295,9 +364,18 @@ def test_a_signal_leaves_the_terminal_as_it_was_and_the_race_alone(tmp_path, num
     assert commands(run) == []
 
 
-@pytest.mark.parametrize(("live", "keys"), [
-    (False, "?xq"), (False, "ixq"), (True, "?xql"), (True, "f\x1bql"), (True, "/paints\r?xql"),
-    (True, "=9\x1b\x1b[Bqbql"), (True, "i\x1b[B\x1b[6~xqbql")])
+@pytest.mark.parametrize(
+    ("live", "keys"),
+    [
+        (False, "?xq"),
+        (False, "ixq"),
+        (True, "?xql"),
+        (True, "f\x1bql"),
+        (True, "/paints\r?xql"),
+        (True, "=9\x1b\x1b[Bqbql"),
+        (True, "i\x1b[B\x1b[6~xqbql"),
+    ],
+)
 def test_keys_in_one_write_reach_the_screen_that_the_ones_before_lead_to(tmp_path, live, keys):
     run = make_run(tmp_path, ("steady", "paints"), **({"done": 60, "live": True} if live else {}))
     with Terminal("watch", runs=tmp_path) as terminal:
@@ -311,12 +389,18 @@ def test_keys_in_one_write_reach_the_screen_that_the_ones_before_lead_to(tmp_pat
 def test_a_screen_that_breaks_says_so_in_a_last_line(tmp_path):
     run = make_run(tmp_path, ("steady",), done=60, live=True)
     broken = tmp_path / "broken.py"
-    broken.write_text("import sys\nfrom lrtui.tui.screens.race import RaceScreen\n"
-                      "def tick(self):\n    raise RuntimeError('a [b]timer[/b] broke')\n"
-                      "RaceScreen.tick = tick\nfrom lrtui.cli import main\nmain(sys.argv[1:])\n")
+    broken.write_text(
+        "import sys\nfrom lrtui.tui.screens.race import RaceScreen\n"
+        "def tick(self):\n    raise RuntimeError('a [b]timer[/b] broke')\n"
+        "RaceScreen.tick = tick\nfrom lrtui.cli import main\nmain(sys.argv[1:])\n"
+    )
     with Terminal("watch", runs=tmp_path, program=(str(broken),)) as terminal:
         assert terminal.leaves() == 1
-        last = " ".join(terminal.scrollback.rsplit("lrtui: ", 1)[1].split()) if "lrtui: " in terminal.scrollback else ""
+        last = (
+            " ".join(terminal.scrollback.rsplit("lrtui: ", 1)[1].split())
+            if "lrtui: " in terminal.scrollback
+            else ""
+        )
         assert "RuntimeError: a [b]timer[/b] broke; the race goes on, back to it with:" in last
         assert run.name in last
 
@@ -330,7 +414,10 @@ class TestATerminalThatNobodyReads:
             terminal.sees("A steady", "2 of 2 lanes racing")
             self.before = terminal.memory
             times = itertools.count()
-            until(lambda: (terminal.resize(100 + next(times) % 7, 30), next(times) > 600)[1], "600 sizes")
+            until(
+                lambda: (terminal.resize(100 + next(times) % 7, 30), next(times) > 600)[1],
+                "600 sizes",
+            )
             terminal.resize(100, 30)
             yield terminal
 
@@ -344,11 +431,18 @@ class TestATerminalThatNobodyReads:
         assert frozen.leaves() == 0
 
     def test_a_signal_ends_it_all_the_same_and_the_keyboard_is_as_before(self, frozen):
-        """The words that restore the screen are sent, too; behind what nobody has read, they may be lost."""
+        """The words that restore the screen are sent, too; behind what nobody has read, they may be
+        lost."""
         fd = frozen._process.child_fd
         assert not termios.tcgetattr(fd)[3] & termios.ICANON
         frozen.kill(signal.SIGTERM)
-        until(lambda: termios.tcgetattr(fd)[3] & termios.ICANON and termios.tcgetattr(fd)[3] & termios.ECHO, "a sane keyboard")
+        until(
+            lambda: (
+                termios.tcgetattr(fd)[3] & termios.ICANON
+                and termios.tcgetattr(fd)[3] & termios.ECHO
+            ),
+            "a sane keyboard",
+        )
         assert frozen.ends() == 128 + signal.SIGTERM
 
 
@@ -357,9 +451,18 @@ def test_what_a_key_changes_is_all_that_is_sent(tmp_path):
     with Terminal("watch", runs=tmp_path, size=(200, 50)) as terminal:
         terminal.sees("A steady", "NaN at step 37", "quit")
         terminal.falls_silent()
-        for keys, most in (("tab", 1_000), ("c", 4_000), ("h", 3_000), ("l", 3_000), ("v", 1_000), ("y", 12_000)):
+        for keys, most in (
+            ("tab", 1_000),
+            ("c", 4_000),
+            ("h", 3_000),
+            ("l", 3_000),
+            ("v", 1_000),
+            ("y", 12_000),
+        ):
             before = len(terminal.sent)
             terminal.press(keys)
-            terminal.until(lambda before=before: len(terminal.sent) > before, f"an answer to {keys}")
+            terminal.until(
+                lambda before=before: len(terminal.sent) > before, f"an answer to {keys}"
+            )
             terminal.falls_silent()
             assert len(terminal.sent) - before < most, keys

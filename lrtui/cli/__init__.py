@@ -1,4 +1,5 @@
-"""The commands. The only package that knows everyone; what it does itself is to read flags and to choose a front."""
+"""The commands. The only package that knows everyone; what it does itself is to read flags and to
+choose a front."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from lrtui.core.streams import OutputLost
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The console script: runs a command, turns what a person can mend into one short message on stderr."""
+    """The console script: runs a command, turns what a person can mend into one short message on
+    stderr."""
     if not os.environ.get("TERM"):
         os.environ["TERM"] = "dumb"  # so that Rich sees it as we do
     with opened():
@@ -52,17 +54,33 @@ def _run(args: Sequence[str] | None) -> int:
 @look_options
 @click.pass_context
 def cli(context: click.Context, runs: str | None) -> int:
-    """Race learning rates and watch the race. Without a command: pick a scenario with the arrow keys.
+    """Race learning rates and watch the race. Without a command: pick a scenario with the arrow
+    keys.
 
     `lrtui help` is the manual.
     """
     if context.invoked_subcommand is not None:
         return ExitCode.RACED
     if not has_screen():
-        raise ScenarioError("no terminal to pick a scenario in", "name one: `lrtui race lr-dial`, or see `lrtui scenarios`")
+        raise ScenarioError(
+            "no terminal to pick a scenario in",
+            "name one: `lrtui race lr-dial`, or see `lrtui scenarios`",
+        )
     return show(runs_folder(runs))
 
 
-for command in (race.race, race.watch, race.resume, send.send, find.find, schedule.schedule, report.report, report.export,
-                runs.list_runs, runs.scenarios, settings_cmd.show_settings, manual.show_help):
+for command in (
+    race.race,
+    race.watch,
+    race.resume,
+    send.send,
+    find.find,
+    schedule.schedule,
+    report.report,
+    report.export,
+    runs.list_runs,
+    runs.scenarios,
+    settings_cmd.show_settings,
+    manual.show_help,
+):
     cli.add_command(command)

@@ -1,4 +1,5 @@
-"""How the screen and what is printed look: flags before settings, settings before what the terminal is found to be."""
+"""How the screen and what is printed look: flags before settings, settings before what the terminal
+is found to be."""
 
 from __future__ import annotations
 
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
     from lrtui.tui.tiers import Look
 
 _OPTIONS = (
-    ("theme", click.Choice(THEMES), "Colours for a dark or a light background, or of high contrast."),
+    (
+        "theme",
+        click.Choice(THEMES),
+        "Colours for a dark or a light background, or of high contrast.",
+    ),
     ("colors", click.Choice(COLORS), "How many colours the terminal has."),
-    ("glyphs", click.Choice(GLYPHS), "What curves are drawn with; ascii: nothing else on the whole screen."),
+    (
+        "glyphs",
+        click.Choice(GLYPHS),
+        "What curves are drawn with; ascii: nothing else on the whole screen.",
+    ),
     ("fps", click.IntRange(*FPS), "Frames a second at most."),
 )
 _FLAGS = "lrtui.look"
@@ -31,7 +40,9 @@ _FLAGS = "lrtui.look"
 def look_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --theme, --colors, --glyphs and --fps, which `chosen` finds wherever they were given."""
     for name, kind, words in reversed(_OPTIONS):
-        command = click.option(f"--{name}", type=kind, expose_value=False, callback=_note, help=words)(command)
+        command = click.option(
+            f"--{name}", type=kind, expose_value=False, callback=_note, help=words
+        )(command)
     return command
 
 
@@ -53,6 +64,7 @@ class Chosen(NamedTuple):
 def chosen() -> Chosen:
     """The look, the settings, and what is wrong with them."""
     from lrtui.tui.keys import faults
+
     wanted, wrong = settings.load(faults)
     return Chosen(_look(wanted), wanted, wrong)
 
@@ -67,10 +79,13 @@ def wanted() -> Settings:
 
 def _look(wanted: Settings) -> Look:
     from lrtui.tui.tiers import detect  # knows Textual, which takes its time to load
+
     given = click.get_current_context().meta.get(_FLAGS, {})
     encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"  # where Textual writes
     look = detect(os.environ, encoding)
-    said = {name: getattr(wanted, name) for name, _, _ in _OPTIONS if getattr(wanted, name) is not None}
+    said = {
+        name: getattr(wanted, name) for name, _, _ in _OPTIONS if getattr(wanted, name) is not None
+    }
     return look._replace(**{**said, **given})
 
 
@@ -79,6 +94,7 @@ class _Folding:
 
     def __init__(self, file: IO[str], glyphs: Glyphs) -> None:
         from lrtui.tui.render.glyphs import fold
+
         self._file = file
         self._fold = partial(fold, tier=glyphs)
 
@@ -90,7 +106,8 @@ class _Folding:
 
 
 def paper(*, stderr: bool = False) -> Console:
-    """Where a person at a terminal reads what is printed: in the colours and characters that the screen would have."""
+    """Where a person at a terminal reads what is printed: in the colours and characters that the
+    screen would have."""
     file = sys.stderr if stderr else sys.stdout
     if not file.isatty():
         return Console(highlight=False, stderr=stderr)

@@ -31,26 +31,57 @@ _MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
 
 @click.command()
 @click.argument("name", metavar="[SCENARIO]", required=False)
-@click.option("--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name.")
-@click.option("--optimizer", metavar="NAME", help="Default: that of the scenario's first lane, with its options.")
-@click.option("--from", "low", type=float, help=f"The lowest rate of the sweep.  [default: {LOW:g}]")
+@click.option(
+    "--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name."
+)
+@click.option(
+    "--optimizer",
+    metavar="NAME",
+    help="Default: that of the scenario's first lane, with its options.",
+)
+@click.option(
+    "--from", "low", type=float, help=f"The lowest rate of the sweep.  [default: {LOW:g}]"
+)
 @click.option("--to", "high", type=float, help=f"The highest one.  [default: {HIGH:g}]")
-@click.option("--points", type=int, help=f"How many rates, a training step each.  [default: {POINTS}]")
-@click.option("--mode", type=click.Choice(list(_MODES)), default="sweep", show_default=True,
-              help="sweep, then a check; or race: an epoch at each of some rates, and no sweep.")
-@click.option("--lr", "rates", multiple=True, type=float, help="A rate of --mode race; default: 1e-5, 1e-4, ... 1.")
-@click.option("--race", "race_after", is_flag=True, help="Then start the full race with the winner in it.")
+@click.option(
+    "--points", type=int, help=f"How many rates, a training step each.  [default: {POINTS}]"
+)
+@click.option(
+    "--mode",
+    type=click.Choice(list(_MODES)),
+    default="sweep",
+    show_default=True,
+    help="sweep, then a check; or race: an epoch at each of some rates, and no sweep.",
+)
+@click.option(
+    "--lr",
+    "rates",
+    multiple=True,
+    type=float,
+    help="A rate of --mode race; default: 1e-5, 1e-4, ... 1.",
+)
+@click.option(
+    "--race", "race_after", is_flag=True, help="Then start the full race with the winner in it."
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Samples per batch.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators."
+)
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9",
+)
 @runs_option
 @look_options
 @plain_option
 @json_option
 def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
-    """Find a learning rate for a SCENARIO (a name or a .toml file), or for a task of your own with --task."""
+    """Find a learning rate for a SCENARIO (a name or a .toml file), or for a task of your own with
+    --task."""
     asked = read_plan(flags)
     folder = runs_folder(runs)
     if not (plain or as_json or not has_screen(say=True)):
@@ -94,23 +125,41 @@ def _stopped(finder: LrFinder) -> int:
 def read_plan(flags: dict[str, Any]) -> FinderPlan:
     """What the command line asks for."""
     flags = dict(flags)
-    name, mode, rates, optimizer = (flags.pop(key) for key in ("name", "mode", "rates", "optimizer"))
+    name, mode, rates, optimizer = (
+        flags.pop(key) for key in ("name", "mode", "rates", "optimizer")
+    )
     sweep = {key: flags.pop(key) for key in ("low", "high", "points")}
     given = {key: value for key, value in sweep.items() if value is not None}
     if (rates and mode == "sweep") or (given and mode == "race"):
-        raise ScenarioError(f"--mode {mode} does not go with {_MODES['race' if rates else 'sweep']}",
-                            f"expected {_MODES[mode]} with it")
+        raise ScenarioError(
+            f"--mode {mode} does not go with {_MODES['race' if rates else 'sweep']}",
+            f"expected {_MODES[mode]} with it",
+        )
     if not name and not flags["task"]:
-        raise ScenarioError("a rate for what?", "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name")
+        raise ScenarioError(
+            "a rate for what?",
+            "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
+        )
     common = {"rates": (), "schedule": None, "epochs": None, "steps": None}
     race = read_race(name, {**flags, **common, "optimizers": ()})
-    wanted = read_race(name, {**flags, **common, "optimizers": (optimizer,)}).lanes[0].optimizer if optimizer else None
-    return plan(race, wanted, **given, rates=(rates or DECADES) if mode == "race" else (), own_lanes=bool(name))
+    wanted = (
+        read_race(name, {**flags, **common, "optimizers": (optimizer,)}).lanes[0].optimizer
+        if optimizer
+        else None
+    )
+    return plan(
+        race,
+        wanted,
+        **given,
+        rates=(rates or DECADES) if mode == "race" else (),
+        own_lanes=bool(name),
+    )
 
 
 def _play(finder: LrFinder, lines: _JsonPoints | _PlainPoints, signals: Signals) -> bool:
     """Tells a finder from its beginning to its end; False where it was interrupted."""
     from lrtui.plain import POLL_S
+
     while not finder.over:
         if finder.due:
             with signals.waiting_for(finder):  # it waits for torch: an interrupt need not
@@ -141,6 +190,7 @@ class _JsonPoints:
         """One event; of the sweep, alerts alone: its steps are the points."""
         if follower is finder.check:
             from lrtui.plain import JsonLines
+
             self._check = self._check or JsonLines(follower)
             self._check.tell(follower.state, event)
         elif isinstance(event, Alerted):
@@ -150,7 +200,9 @@ class _JsonPoints:
     def tick(self, finder: LrFinder) -> None:
         """The points that are new."""
         for step in range(self._told, len(finder.losses)):
-            self._write(point_line(step, finder.rates[step], finder.losses[step], finder.smooth[step]))
+            self._write(
+                point_line(step, finder.rates[step], finder.losses[step], finder.smooth[step])
+            )
         self._told = len(finder.losses)
 
     def finish(self, finder: LrFinder) -> None:
@@ -163,10 +215,12 @@ class _JsonPoints:
 
 
 class _PlainPoints:
-    """Text for people: a line a second, then the chart, the check's standings and what follows from them."""
+    """Text for people: a line a second, then the chart, the check's standings and what follows from
+    them."""
 
     def __init__(self) -> None:
         from lrtui.plain import PlainLines
+
         self._check = PlainLines()
         self._ticked = time.monotonic()
         self._said = ""
@@ -184,14 +238,22 @@ class _PlainPoints:
         if finder.check is not None:
             self._check.tick(finder.check.state)
         elif finder.losses:
-            place = f"step {len(finder.losses)}/{finder.plan.points}  lr {rate(finder.rates[-1], 3)}"
-            print(f"{place}  loss {loss(finder.losses[-1])}  average {loss(finder.smooth[-1])}", flush=True)
+            place = (
+                f"step {len(finder.losses)}/{finder.plan.points}  lr {rate(finder.rates[-1], 3)}"
+            )
+            print(
+                f"{place}  loss {loss(finder.losses[-1])}  average {loss(finder.smooth[-1])}",
+                flush=True,
+            )
 
     def finish(self, finder: LrFinder) -> None:
         """What there is to see and to read."""
         from lrtui.report.text import print_outcome
+
         assert finder.outcome is not None
-        print_outcome(paper(), finder.found, finder.outcome, finder.check.state if finder.check else None)
+        print_outcome(
+            paper(), finder.found, finder.outcome, finder.check.state if finder.check else None
+        )
         for follower in (finder.sweep, finder.check):
             if follower is not None:
                 print(f"run: {follower.run}")

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 Begun = TypeVar("Begun")
 
-runs_option = click.option("--runs", metavar="DIR",
-                     help="Folder that keeps the runs (default: $LRTUI_RUNS, else the platform's state folder).")
+runs_option = click.option(
+    "--runs",
+    metavar="DIR",
+    help="Folder that keeps the runs (default: $LRTUI_RUNS, else the platform's state folder).",
+)
 plain_option = click.option("--plain", is_flag=True, help="Lines of text instead of the screen.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 
@@ -50,13 +53,15 @@ def has_screen(say: bool = False) -> bool:
 
 
 def loading() -> AbstractContextManager[object]:
-    """A word on stderr, where a person sees it, for the seconds that torch takes to be loaded; nothing of it stays."""
+    """A word on stderr, where a person sees it, for the seconds that torch takes to be loaded;
+    nothing of it stays."""
     console = paper(stderr=True)
     return console.status("loading torch ...", spinner="line")
 
 
 def begun(signals: Signals, launcher: Launcher, begin: Callable[[], Begun]) -> Begun | None:
-    """What `begin` gives when `supervisor` has begun a race, or gone on with one; None where an interrupt came before."""
+    """What `begin` gives when `supervisor` has begun a race, or gone on with one; None where an
+    interrupt came before."""
     try:
         with loading(), signals.waiting_for(launcher):
             return begin()
@@ -73,14 +78,24 @@ def say_own_code(race: Race) -> None:
         complain(f"runs the code of {place}")
 
 
-def show(runs: Path, run: Path | None = None, asked: FinderPlan | None = None, *, race_after: bool = False,
-         signals: Signals | None = None, resumed: bool = False) -> int:
-    """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is no success.
+def show(
+    runs: Path,
+    run: Path | None = None,
+    asked: FinderPlan | None = None,
+    *,
+    race_after: bool = False,
+    signals: Signals | None = None,
+    resumed: bool = False,
+) -> int:
+    """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is
+    no success.
 
-    `signals`: those of a front that has started `run`, or had it `resumed`; one that came before there is a screen stops it.
+    `signals`: those of a front that has started `run`, or had it `resumed`; one that came before
+    there is a screen stops it.
     """
     from lrtui.tui.app import LrtuiApp
     from lrtui.tui.textual_patches.signals import signals_kept
+
     look, settings, faults = chosen()
     app = LrtuiApp(runs, run, asked, race_after=race_after, look=look, wanted=settings, said=faults)
     with nullcontext(signals) if signals else Signals() as kept:
@@ -97,6 +112,7 @@ def _left(app: LrtuiApp, follower: Follower | None) -> int:
     """What is said when the screen is gone."""
     if app.finder is not None and app.finder.outcome is not None:
         from lrtui.report.text import print_outcome
+
         check = app.finder.check.state if app.finder.check else None
         print_outcome(paper(), app.finder.found, app.finder.outcome, check)
     if app.broke:
@@ -106,7 +122,11 @@ def _left(app: LrtuiApp, follower: Follower | None) -> int:
 
 def _broke(why: str, watched: Follower | None) -> int:
     """The last line under the traceback of a screen that broke: the race does not depend on it."""
-    goes_on = f"; the race goes on, back to it with: lrtui watch {watched.run.name}" if watched and not watched.state.over else ""
+    goes_on = (
+        f"; the race goes on, back to it with: lrtui watch {watched.run.name}"
+        if watched and not watched.state.over
+        else ""
+    )
     complain(f"the screen broke: {why}{goes_on}")
     return ExitCode.ALL_FAILED
 
@@ -116,9 +136,13 @@ def _leave(follower: Follower | None) -> int:
     if follower is None:
         return ExitCode.RACED
     from lrtui.report.text import print_report
+
     console = paper()
     print_report(console, follower.state, follower.run)
     if not follower.state.over:
-        console.print(Text(f"the race goes on; back to it with: lrtui watch {follower.run.name}"), soft_wrap=True)
+        console.print(
+            Text(f"the race goes on; back to it with: lrtui watch {follower.run.name}"),
+            soft_wrap=True,
+        )
         return ExitCode.RACED
     return outcome(follower)

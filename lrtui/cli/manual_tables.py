@@ -48,7 +48,17 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results import finder_result
 from lrtui.core.scenario import catalogue, scenario_file
-from lrtui.core.scenario.spec import Expected, Lane, OnDivergence, OnNan, OptimizerSpec, Pruning, Race, Snapshots, TaskRef
+from lrtui.core.scenario.spec import (
+    Expected,
+    Lane,
+    OnDivergence,
+    OnNan,
+    OptimizerSpec,
+    Pruning,
+    Race,
+    Snapshots,
+    TaskRef,
+)
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.terminal import settings
 from lrtui.tui import key_names, keys
@@ -86,9 +96,11 @@ SETTINGS = {
         "The characters that curves are drawn with; `ascii`: nothing else on the whole screen"
     ),
     "fps": "Frames per second, at most",
-    "memory": "History that a viewer holds; beyond it the oldest steps are kept as the lowest and "
-    "the highest value of "
-    "each 16, 256, ...",
+    "memory": (
+        "History that a viewer holds; beyond it the oldest steps are kept as the lowest and "
+        "the highest value of "
+        "each 16, 256, ..."
+    ),
     "bell": "Ring the terminal's bell at an alert",
     "keys": "A key, or a list of keys, for each id; see [keys](keys.md#ids)",
 }
@@ -111,12 +123,13 @@ RACE_KEYS = {
         "full speed"
     ),
     "gauge": (
-        "Measure the step gain at a few steps; computes the loss of their batches a second "
-        "time"
+        "Measure the step gain at a few steps; computes the loss of their batches a second time"
     ),
-    "on_nan": "A lane with a NaN or infinite loss or gradient: end it, or go back to the last "
-    "good snapshot with half the rate, "
-    "three times at most",
+    "on_nan": (
+        "A lane with a NaN or infinite loss or gradient: end it, or go back to the last "
+        "good snapshot with half the rate, "
+        "three times at most"
+    ),
     "on_divergence": (
         "A lane that diverges: alert only, pause it, end it, or rewind it as above; `pause` "
         "needs a screen"
@@ -129,22 +142,28 @@ RACE_KEYS = {
 }
 LANE_KEYS = {
     "name": "Unique; by default made of optimizer, rate and schedule",
-    "optimizer": "A class of `torch.optim`, a call as in Python, or a table `{ name = ..., option "
-    "= ... }`; its options may also "
-    "stand beside it",
+    "optimizer": (
+        "A class of `torch.optim`, a call as in Python, or a table `{ name = ..., option "
+        "= ... }`; its options may also "
+        "stand beside it"
+    ),
     "lr": "Initial learning rate; by default the optimizer's own, 0.01 for SGD",
-    "schedule": "A scheduler by name, a call as in Python, or a table `{ name = ..., option = ... "
-    "}`; see "
-    "[schedules](schedules.md)",
+    "schedule": (
+        "A scheduler by name, a call as in Python, or a table `{ name = ..., option = ... "
+        "}`; see "
+        "[schedules](schedules.md)"
+    ),
     "expect": (
         "The outcome that is commonly told of such a lane; the end of the race says where it "
         "turns out otherwise"
     ),
 }
 SNAPSHOT_KEYS = {
-    "seconds": "Seconds between two snapshots of a lane; longer if they would take more than 1 % "
-    "of the time. If a policy may "
-    "rewind, they come after fixed numbers of steps instead",
+    "seconds": (
+        "Seconds between two snapshots of a lane; longer if they would take more than 1 % "
+        "of the time. If a policy may "
+        "rewind, they come after fixed numbers of steps instead"
+    ),
     "steps": "Also after every this many steps; 0: off",
     "last": "How many of the newest are kept, besides those with a reason of their own",
     "megabytes": "Disk space for all snapshots of the run; each lane has an equal share",
@@ -204,8 +223,7 @@ FIELDS = {
     "first": "number of the block's first step, from 0",
     "loss": "training loss of each step",
     "applied_lr": (
-        "learning rate that the optimizer applied; `applied_lr/1`, ... for further param "
-        "groups"
+        "learning rate that the optimizer applied; `applied_lr/1`, ... for further param groups"
     ),
     "next_lr": "learning rate of the following step",
     "grad_norm": "norm of the gradient; null: not measured",
@@ -310,7 +328,7 @@ def commands() -> str:
     listed = "\n\n".join(_command(name, rows[name], common) for name in rows)
     return (
         f"### lrtui\n\n{_sentence(cli)}\n\n{listed}\n\n### Common options\n\n"
-        f"Each command names those that it takes.\n\n" + table(("option", "meaning"), common)
+        "Each command names those that it takes.\n\n" + table(("option", "meaning"), common)
     )
 
 
@@ -549,7 +567,10 @@ def default_rates() -> str:
 def folders() -> str:
     """The packages and modules of lrtui with the first sentence of each one's docstring."""
     home = Path(__file__).parents[1]
-    packages = [(f"lrtui/{path.parent.relative_to(home).as_posix()}/", path) for path in sorted(home.glob("*/**/__init__.py"))]
+    packages = [
+        (f"lrtui/{path.parent.relative_to(home).as_posix()}/", path)
+        for path in sorted(home.glob("*/**/__init__.py"))
+    ]
     modules = [
         (f"lrtui/{path.name}", path)
         for path in sorted(home.glob("*.py"))

@@ -1,4 +1,5 @@
-"""What the commands print to: characters that it has, and one rule for the case that it cannot be written."""
+"""What the commands print to: characters that it has, and one rule for the case that it cannot be
+written."""
 
 from __future__ import annotations
 
@@ -28,11 +29,13 @@ class ExitCode(enum.IntEnum):
 
 @contextmanager
 def opened() -> Iterator[None]:
-    """Within, a write to standard output that fails raises OutputLost, one to standard error only loses its text; characters
-    that a stream cannot encode become ASCII."""
+    """Within, a write to standard output that fails raises OutputLost, one to standard error only
+    loses its text; characters that a stream cannot encode become ASCII."""
     codecs.register_error("lrtui.fold", _folded)
     while (spare := os.open(os.devnull, os.O_RDONLY)) <= 2:
-        pass  # a stream that was closed: else the next file that is opened, such as a database, would be printed into. No
+        # a stream that was closed: else the next file that is opened, such as a database, would be
+        # printed into. No
+        pass
         # write to it succeeds, so that what is printed there counts as lost
     os.close(spare)
     before = sys.stdout, sys.stderr
@@ -62,7 +65,8 @@ def let_go() -> None:
 
 
 def reader_gone(lost: OutputLost) -> bool:
-    """Whether whoever read the output has seen enough (`| head`): of nothing but a look this is the usual end."""
+    """Whether whoever read the output has seen enough (`| head`): of nothing but a look this is the
+    usual end."""
     return lost.why.errno == errno.EPIPE
 
 
@@ -92,4 +96,5 @@ def _folded(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     from lrtui.tui.render.glyphs import fold
-    return fold(error.object[error.start:error.end], "ascii") or "?", error.end
+
+    return fold(error.object[error.start : error.end], "ascii") or "?", error.end

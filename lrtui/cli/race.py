@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from lrtui.cli.appearance import look_options
-from lrtui.cli.fronts import begun, has_screen, json_option, plain_option, runs_folder, runs_option, say_own_code, show
+from lrtui.cli.fronts import (
+    begun,
+    has_screen,
+    json_option,
+    plain_option,
+    runs_folder,
+    runs_option,
+    say_own_code,
+    show,
+)
 from lrtui.cli.output import ExitCode
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import tell
@@ -29,34 +38,78 @@ from lrtui.store.reader import summary
 
 @click.command()
 @click.argument("name", metavar="[SCENARIO]", required=False)
-@click.option("--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name.")
-@click.option("--lr", "rates", multiple=True, type=float, help="A learning rate; each one makes lanes.")
-@click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", help="An optimizer; each one makes lanes.")
-@click.option("--schedule", metavar="SPEC", help="For every lane: a name, 'StepLR(step_size=10)', or none.")
+@click.option(
+    "--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name."
+)
+@click.option(
+    "--lr", "rates", multiple=True, type=float, help="A learning rate; each one makes lanes."
+)
+@click.option(
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    metavar="NAME",
+    help="An optimizer; each one makes lanes.",
+)
+@click.option(
+    "--schedule", metavar="SPEC", help="For every lane: a name, 'StepLR(step_size=10)', or none."
+)
 @click.option("--epochs", type=click.IntRange(1), help="The budget in epochs.")
 @click.option("--steps", type=click.IntRange(1), help="The budget in steps instead.")
 @click.option("--batch-size", type=click.IntRange(1), help="Samples per batch.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators."
+)
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--on-nan", metavar="POLICY", help="What becomes of a lane that goes NaN: stop or rewind.")
-@click.option("--on-divergence", metavar="POLICY", help="What becomes of a lane that diverges: warn, pause, stop or rewind.")
-@click.option("--on-alert", metavar="COMMAND", default="",
-              help="A shell command to run at each alert, with the alert as JSON on its stdin.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9")
-@click.option("--trainers", type=click.IntRange(1, 256), default=TRAINERS, show_default=True,
-              help="Processes; more lanes take turns.")
+@click.option(
+    "--on-nan", metavar="POLICY", help="What becomes of a lane that goes NaN: stop or rewind."
+)
+@click.option(
+    "--on-divergence",
+    metavar="POLICY",
+    help="What becomes of a lane that diverges: warn, pause, stop or rewind.",
+)
+@click.option(
+    "--on-alert",
+    metavar="COMMAND",
+    default="",
+    help="A shell command to run at each alert, with the alert as JSON on its stdin.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any key of the scenario, as in TOML: --set defaults.momentum=0.9",
+)
+@click.option(
+    "--trainers",
+    type=click.IntRange(1, 256),
+    default=TRAINERS,
+    show_default=True,
+    help="Processes; more lanes take turns.",
+)
 @runs_option
 @look_options
 @plain_option
 @json_option
-def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool, **flags: Any) -> int:
+def race(
+    name: str | None,
+    trainers: int,
+    on_alert: str,
+    runs: str | None,
+    plain: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     """Race a SCENARIO (a name or a .toml file), or a task of your own with --task."""
     asked = read_race(name, flags)
     plain = plain or as_json or not has_screen(say=True)
     if plain and asked.on_divergence == "pause":
-        raise ScenarioError('on_divergence = "pause" needs a screen: without one nobody could resume the lane',
-                            'expected "warn" or "stop" with --plain and --json')
+        raise ScenarioError(
+            'on_divergence = "pause" needs a screen: without one nobody could resume the lane',
+            'expected "warn" or "stop" with --plain and --json',
+        )
     say_own_code(asked)
     folder = runs_folder(runs)
     with Signals() as signals:
@@ -74,27 +127,43 @@ def race(name: str | None, trainers: int, on_alert: str, runs: str | None, plain
 @plain_option
 @json_option
 def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
-    """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by default."""
+    """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by
+    default."""
     path = run_dir.find(run, runs_folder(runs))
-    return tell(path, as_json) if plain or as_json or not has_screen(say=True) else show(path.parent, path)
+    return (
+        tell(path, as_json)
+        if plain or as_json or not has_screen(say=True)
+        else show(path.parent, path)
+    )
 
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--trainers", type=click.IntRange(1, 256), default=TRAINERS, show_default=True,
-              help="Processes; more lanes take turns.")
+@click.option(
+    "--trainers",
+    type=click.IntRange(1, 256),
+    default=TRAINERS,
+    show_default=True,
+    help="Processes; more lanes take turns.",
+)
 @click.option("--on-alert", metavar="COMMAND", default="", help="As in `lrtui race`.")
 @runs_option
 @look_options
 @plain_option
 @json_option
-def resume(run: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool) -> int:
-    """Go on with a RUN that was interrupted, or whose supervisor died, from its last snapshots; by default the newest one."""
+def resume(
+    run: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool
+) -> int:
+    """Go on with a RUN that was interrupted, or whose supervisor died, from its last snapshots; by
+    default the newest one."""
     folder = runs_folder(runs)
     path = run_dir.find(run, folder) if run else _newest_resumable(folder)
     race = resumable(path)
     if not any(lane.unfinished for lane in lane_summaries(path)):
-        raise RunError(f"every lane of {path.name} has ended", f"to go back with one: `lrtui send {path.name} A rewind`")
+        raise RunError(
+            f"every lane of {path.name} has ended",
+            f"to go back with one: `lrtui send {path.name} A rewind`",
+        )
     plain = plain or as_json or not has_screen(say=True)
     say_own_code(race)
     with Signals() as signals:
@@ -111,14 +180,20 @@ def _newest_resumable(folder: Path) -> Path:
     known = run_dir.listing(folder)
     found = next((run for run in known if summary(run).state in RESUMABLE), None)
     if found is None:
-        raise RunError(f"nothing to resume among the {len(known)} runs in {folder}", "see `lrtui runs`")
+        raise RunError(
+            f"nothing to resume among the {len(known)} runs in {folder}", "see `lrtui runs`"
+        )
     return found
 
 
 def read_race(name: str | None, flags: dict[str, Any]) -> Race:
     """The race that the command line asks for."""
-    changes: dict[str, Any] = {key: value for item in flags.pop("settings") for key, value in [_setting(item)]}
-    rates, optimizers, schedule, task = (flags.pop(key) for key in ("rates", "optimizers", "schedule", "task"))
+    changes: dict[str, Any] = {
+        key: value for item in flags.pop("settings") for key, value in [_setting(item)]
+    }
+    rates, optimizers, schedule, task = (
+        flags.pop(key) for key in ("rates", "optimizers", "schedule", "task")
+    )
     changes |= {key: value for key, value in flags.items() if value is not None}
     if flags["epochs"] is not None and flags["steps"] is not None:
         raise ScenarioError("--epochs and --steps exclude each other", "expected one budget")
@@ -126,7 +201,9 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
         changes["task"] = _from_here(task)
     for rate in rates:
         if not (math.isfinite(rate) and rate > 0):
-            raise ScenarioError(f"--lr: {rate:g} is no learning rate", "expected a finite number above 0")
+            raise ScenarioError(
+                f"--lr: {rate:g} is no learning rate", "expected a finite number above 0"
+            )
     if rates:
         changes["lanes.lr"] = list(rates)
     if optimizers:
@@ -136,10 +213,15 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
     if name:
         return scenario_file.load(name, changes)
     if not task:
-        raise ScenarioError("what is to be raced?", "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name")
+        raise ScenarioError(
+            "what is to be raced?",
+            "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
+        )
     own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
     raw = scenario_file.overlay(own, changes, "flags")
-    return scenario_file.parse(raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2])
+    return scenario_file.parse(
+        raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2]
+    )
 
 
 def _from_here(task: str) -> str:
@@ -152,7 +234,9 @@ def _setting(item: str) -> tuple[str, Any]:
     key, sign, value = item.partition("=")
     key = key.strip()
     if not sign or not key:
-        raise ScenarioError(f'--set "{one_line(item)}" is no setting', "expected KEY=VALUE, such as sample_every=2")
+        raise ScenarioError(
+            f'--set "{one_line(item)}" is no setting', "expected KEY=VALUE, such as sample_every=2"
+        )
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

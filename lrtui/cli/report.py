@@ -24,14 +24,23 @@ from lrtui.store.reader import summary
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--html", metavar="FILE", help="Also write one page: curves to look into, standings, samples, settings.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    help="Also write one page: curves to look into, standings, samples, settings.",
+)
 @click.option("--svg", metavar="FILE", help="Also write the chart alone.")
 @runs_option
 def report(run: str | None, html: str | None, svg: str | None, runs: str | None) -> int:
-    """Print the end of a RUN, or how it stands: a path, a name or the beginning of one; the newest by default."""
+    """Print the end of a RUN, or how it stands: a path, a name or the beginning of one; the newest
+    by default."""
     from lrtui.report.text import print_report
+
     if html is not None and svg is not None and _same(html, svg):
-        raise ScenarioError(f"{one_line(svg)}: one file for both", "expected a file for each: --html FILE --svg ANOTHER")
+        raise ScenarioError(
+            f"{one_line(svg)}: one file for both",
+            "expected a file for each: --html FILE --svg ANOTHER",
+        )
     follower = Follower(run_dir.find(run, runs_folder(runs)))
     try:
         follower.finish()
@@ -40,12 +49,16 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
         cut_off = summary(follower.run).state in RESUMABLE
         if cut_off or not follower.state.over:
             way = "to go on with it: lrtui resume" if cut_off else "to watch it: lrtui watch"
-            console.print(Text(f"the race is not over; {way} {one_line(follower.run.name)}"), soft_wrap=True)
+            console.print(
+                Text(f"the race is not over; {way} {one_line(follower.run.name)}"), soft_wrap=True
+            )
         if html is not None:
             from lrtui.report.page import page
+
             _written(console, "page", Path(html), page(follower))
         if svg is not None:
             from lrtui.report.svg import chart_svg
+
             _written(console, "chart", Path(svg), chart_svg(follower.state))
     finally:
         follower.close()
@@ -54,17 +67,26 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--csv", "as_csv", metavar="DIR", help="Write comma-separated values into this folder.")
+@click.option(
+    "--csv", "as_csv", metavar="DIR", help="Write comma-separated values into this folder."
+)
 @click.option("--jsonl", "as_jsonl", metavar="DIR", help="Write JSON Lines into this folder.")
 @click.option("--force", is_flag=True, help="Replace what an earlier export left in the folder.")
 @runs_option
-def export(run: str | None, as_csv: str | None, as_jsonl: str | None, force: bool, runs: str | None) -> int:
-    """Write all that a RUN recorded into files: steps, evaluations, events of each lane, and race.json."""
+def export(
+    run: str | None, as_csv: str | None, as_jsonl: str | None, force: bool, runs: str | None
+) -> int:
+    """Write all that a RUN recorded into files: steps, evaluations, events of each lane, and
+    race.json."""
     from lrtui.report import export as exporting
+
     if as_csv is None and as_jsonl is None:
         raise ScenarioError("into which files?", "expected --csv DIR or --jsonl DIR")
     if as_csv is not None and as_jsonl is not None and _same(as_csv, as_jsonl):
-        raise ScenarioError(f"{as_jsonl}: one folder for both", "expected a folder for each form: --csv DIR --jsonl ANOTHER")
+        raise ScenarioError(
+            f"{as_jsonl}: one folder for both",
+            "expected a folder for each form: --csv DIR --jsonl ANOTHER",
+        )
     found = run_dir.find(run, runs_folder(runs))
     for folder, form in ((as_csv, "csv"), (as_jsonl, "jsonl")):
         if folder is not None:
@@ -74,7 +96,8 @@ def export(run: str | None, as_csv: str | None, as_jsonl: str | None, force: boo
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two names lead to one place, through links or on a disk that does not tell capitals apart."""
+    """Whether two names lead to one place, through links or on a disk that does not tell capitals
+    apart."""
     first, second = (Path(os.path.realpath(absolute(name))) for name in (one, other))
     return first == second or (first.exists() and second.exists() and first.samefile(second))
 

@@ -25,7 +25,8 @@ def list_runs(runs: str | None) -> int:
     folder = runs_folder(runs)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("run", "scenario", "lanes", "started", "state"):
-        table.add_column(name, no_wrap=name != "scenario")  # the run's name is there to be copied: only the title is cut
+        # the run's name is there to be copied: only the title is cut
+        table.add_column(name, no_wrap=name != "scenario")
     for run in map(summary, run_dir.listing(folder)):
         started = f"{datetime.fromtimestamp(run.created):%Y-%m-%d %H:%M}" if run.created else ""
         title = Text(one_line(run.title), no_wrap=True, overflow="ellipsis")
@@ -41,7 +42,9 @@ def scenarios(name: str | None) -> int:
     if name:
         sys.stdout.write(literal(scenario_file.find(name).read_text(encoding="utf-8")))
         return ExitCode.RACED
-    table = Table("scenario", "title", "lanes", "budget", box=None, pad_edge=False, header_style="dim")
+    table = Table(
+        "scenario", "title", "lanes", "budget", box=None, pad_edge=False, header_style="dim"
+    )
     for path in scenario_file.bundled():
         found = scenario_file.load(str(path))
         table.add_row(Text(path.stem), Text(found.title), str(len(found.lanes)), found.budget)

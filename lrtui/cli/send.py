@@ -1,4 +1,5 @@
-"""`lrtui send`: one command to a lane of a run, or to all of them, from any terminal; says what became of it."""
+"""`lrtui send`: one command to a lane of a run, or to all of them, from any terminal; says what
+became of it."""
 
 from __future__ import annotations
 
@@ -64,40 +65,81 @@ class _Verb(NamedTuple):
 
 def _fork(state: RaceState, lane: LaneState, _: float, flags: _Flags) -> AnyCommand:
     name = flags.name if flags.name is not None else forked_name(state.race, lane.lane)
-    return Fork(lane=lane.index, child=joining(state.race, lane.lane, name, "--name"), rate=flags.lr)
+    return Fork(
+        lane=lane.index, child=joining(state.race, lane.lane, name, "--name"), rate=flags.lr
+    )
 
 
 VERBS = {
     "pause": _Verb(lambda race, lane, number, flags: Pause(lane=lane.index)),
     "resume": _Verb(lambda race, lane, number, flags: Resume(lane=lane.index)),
     "stop": _Verb(lambda race, lane, number, flags: Stop(lane=lane.index)),
-    "rate": _Verb(lambda race, lane, number, flags: SetRate(lane=lane.index, rate=number), number="a rate, such as 3e-4"),
-    "scale": _Verb(lambda race, lane, number, flags: ScaleRate(lane=lane.index, by=number), number="a factor, such as 0.5"),
+    "rate": _Verb(
+        lambda race, lane, number, flags: SetRate(lane=lane.index, rate=number),
+        number="a rate, such as 3e-4",
+    ),
+    "scale": _Verb(
+        lambda race, lane, number, flags: ScaleRate(lane=lane.index, by=number),
+        number="a factor, such as 0.5",
+    ),
     "schedule": _Verb(lambda race, lane, number, flags: SetFactor(lane=lane.index, factor=1.0)),
     "snapshot": _Verb(lambda race, lane, number, flags: TakeSnapshot(lane=lane.index)),
     "fork": _Verb(_fork, ("lr", "name"), revives=True),
-    "rewind": _Verb(lambda race, lane, number, flags: Rewind(lane=lane.index, to=flags.to, by=flags.scale or 1.0),
-                    ("to", "scale"), revives=True),
-    "restart": _Verb(lambda race, lane, number, flags: Rewind(lane=lane.index, to=0, by=flags.scale or 1.0), ("scale",),
-                     revives=True),
+    "rewind": _Verb(
+        lambda race, lane, number, flags: Rewind(
+            lane=lane.index, to=flags.to, by=flags.scale or 1.0
+        ),
+        ("to", "scale"),
+        revives=True,
+    ),
+    "restart": _Verb(
+        lambda race, lane, number, flags: Rewind(lane=lane.index, to=0, by=flags.scale or 1.0),
+        ("scale",),
+        revives=True,
+    ),
 }
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("run")
 @click.argument("words", nargs=-1, metavar="[LANE] VERB [NUMBER]")
-@click.option("--all", "everyone", is_flag=True, help="To all living lanes, in the place of a LANE.")
-@click.option("--lr", type=float, help="fork: the rate of the fork's next step (default: unchanged).")
+@click.option(
+    "--all", "everyone", is_flag=True, help="To all living lanes, in the place of a LANE."
+)
+@click.option(
+    "--lr", type=float, help="fork: the rate of the fork's next step (default: unchanged)."
+)
 @click.option("--name", help="fork: what it is called.")
-@click.option("--to", type=click.IntRange(0), metavar="STEP", help="rewind: the newest snapshot at or before this step "
-                                                                   "(default: the last good one).")
-@click.option("--scale", type=float, help="rewind, restart: what the rate is multiplied by from there on.")
-@click.option("--timeout", type=click.FloatRange(0), default=ANSWER_S, show_default=True, help="Seconds to wait for an answer.")
+@click.option(
+    "--to",
+    type=click.IntRange(0),
+    metavar="STEP",
+    help="rewind: the newest snapshot at or before this step (default: the last good one).",
+)
+@click.option(
+    "--scale", type=float, help="rewind, restart: what the rate is multiplied by from there on."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=ANSWER_S,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
 @runs_option
-def send(run: str, words: tuple[str, ...], everyone: bool, timeout: float, runs: str | None, lr: float | None, name: str | None,
-         to: int | None, scale: float | None) -> int:
-    """Say something to a LANE (its letter or name) of a RUN: pause, resume, stop, rate 3e-4, scale 0.5, schedule (back to
-    its own rates), fork, rewind, restart, snapshot."""
+def send(
+    run: str,
+    words: tuple[str, ...],
+    everyone: bool,
+    timeout: float,
+    runs: str | None,
+    lr: float | None,
+    name: str | None,
+    to: int | None,
+    scale: float | None,
+) -> int:
+    """Say something to a LANE (its letter or name) of a RUN: pause, resume, stop, rate 3e-4, scale
+    0.5, schedule (back to its own rates), fork, rewind, restart, snapshot."""
     path = run_dir.find(run, runs_folder(runs))
     follower = Follower(path)
     try:
@@ -108,20 +150,31 @@ def send(run: str, words: tuple[str, ...], everyone: bool, timeout: float, runs:
         follower.close()
 
 
-def _commands(follower: Follower, words: tuple[str, ...], everyone: bool, flags: _Flags) -> tuple[list[AnyCommand], bool]:
-    """What is to be sent, all of it checked, and whether a new supervisor may do it; LrtuiError where any of it will not do."""
+def _commands(
+    follower: Follower, words: tuple[str, ...], everyone: bool, flags: _Flags
+) -> tuple[list[AnyCommand], bool]:
+    """What is to be sent, all of it checked, and whether a new supervisor may do it; LrtuiError
+    where any of it will not do."""
     state = follower.state
     sign, rest = (None, list(words)) if everyone else (words[0] if words else "", list(words[1:]))
     if sign == "" or (sign in VERBS and not rest):
         raise LrtuiError("which lane?", f"name one, or say --all: {_lanes(state)}")
     verb, number = _verb(rest, flags)
-    lanes = [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
+    lanes = (
+        [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
+    )
     gone = follower.supervisor_gone
     if gone and not verb.revives and follower.resumable():
-        raise RunError(f"the supervisor of {follower.run.name} is gone", f"go on with `lrtui resume {follower.run.name}`")
+        raise RunError(
+            f"the supervisor of {follower.run.name} is gone",
+            f"go on with `lrtui resume {follower.run.name}`",
+        )
     for lane in lanes:
         if lane.over and not verb.revives:
-            raise LrtuiError(f"{lane.lane.letter} has ended ({lane.status})", "it can be rewound, restarted or forked")
+            raise LrtuiError(
+                f"{lane.lane.letter} has ended ({lane.status})",
+                "it can be rewound, restarted or forked",
+            )
     if not lanes:
         raise LrtuiError("every lane has ended", "name one, to rewind, restart or fork it")
     commands = [verb.make(state, lane, number, flags) for lane in lanes]
@@ -138,21 +191,33 @@ def _verb(words: list[str], flags: _Flags) -> tuple[_Verb, float]:
     name, *rest = words or [""]
     verb = VERBS.get(name)
     if verb is None:
-        what = f'"{one_line(name)}" is nothing to say to a lane{closest(name, VERBS)}' if name else "what is to be said to it?"
+        what = (
+            f'"{one_line(name)}" is nothing to say to a lane{closest(name, VERBS)}'
+            if name
+            else "what is to be said to it?"
+        )
         raise LrtuiError(what, "one of " + ", ".join(VERBS))
     for flag, value in zip(flags._fields, flags, strict=True):
         if value is not None and flag not in verb.flags:
-            raise LrtuiError(f"--{flag} means nothing to {name}", f"{name} takes {_flag_words(verb)}")
+            raise LrtuiError(
+                f"--{flag} means nothing to {name}", f"{name} takes {_flag_words(verb)}"
+            )
     if flags.scale is not None and not (math.isfinite(flags.scale) and flags.scale > 0):
-        raise LrtuiError(f"--scale: {flags.scale:g} is no factor", "expected a finite number above 0")
+        raise LrtuiError(
+            f"--scale: {flags.scale:g} is no factor", "expected a finite number above 0"
+        )
     if len(rest) != (1 if verb.number else 0):
         extra = rest[1:] if verb.number else rest
-        raise LrtuiError(f'"{one_line(extra[0])}" is too much' if extra else f"{name}: its number is missing",
-                         f"{name} takes {verb.number or _flag_words(verb)}")
+        raise LrtuiError(
+            f'"{one_line(extra[0])}" is too much' if extra else f"{name}: its number is missing",
+            f"{name} takes {verb.number or _flag_words(verb)}",
+        )
     try:
         return verb, float(rest[0]) if verb.number else 1.0
     except ValueError as error:
-        raise LrtuiError(f'{name}: "{one_line(rest[0])}" is not a number', f"expected {verb.number}") from error
+        raise LrtuiError(
+            f'{name}: "{one_line(rest[0])}" is not a number', f"expected {verb.number}"
+        ) from error
 
 
 def _flag_words(verb: _Verb) -> str:
@@ -162,7 +227,11 @@ def _flag_words(verb: _Verb) -> str:
 def _lane(state: RaceState, sign: str) -> LaneState:
     """The lane of that letter or name."""
     specs = [lane.lane for lane in state.lanes]
-    for known in ([spec.letter for spec in specs], [spec.name for spec in specs], [spec.letter.lower() for spec in specs]):
+    for known in (
+        [spec.letter for spec in specs],
+        [spec.name for spec in specs],
+        [spec.letter.lower() for spec in specs],
+    ):
         if sign in known:
             return state.lanes[known.index(sign)]
     near = closest(sign, [spec.name for spec in specs])
@@ -174,33 +243,45 @@ def _lanes(state: RaceState) -> str:
 
 
 def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive: bool) -> int:
-    """Sends commands, prints each answer as it comes; those that were refused, or not answered in time, are no success."""
+    """Sends commands, prints each answer as it comes; those that were refused, or not answered in
+    time, are no success."""
     numbers = follower.send(commands)
     if revive:
         _revive(follower, numbers)
-    waiting = {number: follower.state.lanes[command.lane].lane.letter for number, command in zip(numbers, commands, strict=True)}
+    waiting = {
+        number: follower.state.lanes[command.lane].lane.letter
+        for number, command in zip(numbers, commands, strict=True)
+    }
     code, until = ExitCode.RACED, time.monotonic() + timeout
     while waiting:
         for number, text in sorted(follower.results(list(waiting)).items()):
             letter = waiting.pop(number)
             if text.startswith(REFUSED):
                 code = ExitCode.BAD_INPUT
-                complain(f"{letter}: {text[len(REFUSED):]}")
+                complain(f"{letter}: {text[len(REFUSED) :]}")
             else:
                 kept = _SNAPSHOT.match(text)
-                print(f"{letter}: " + (f"snapshot at step {int(kept[1])}" if kept else one_line(text)), flush=True)
+                print(
+                    f"{letter}: "
+                    + (f"snapshot at step {int(kept[1])}" if kept else one_line(text)),
+                    flush=True,
+                )
         if waiting and time.monotonic() > until:
-            raise RunError(f"{', '.join(waiting.values())}: no answer in {timeout:g} s",
-                           f"it is done when the lane gets to it: see `lrtui watch {follower.run.name}`")
+            raise RunError(
+                f"{', '.join(waiting.values())}: no answer in {timeout:g} s",
+                f"it is done when the lane gets to it: see `lrtui watch {follower.run.name}`",
+            )
         if waiting:
             time.sleep(POLL_S)
     return code
 
 
 def _revive(follower: Follower, numbers: list[int]) -> None:
-    """A new supervisor for the run, which carries out what was sent; where none can be started, nothing was sent."""
+    """A new supervisor for the run, which carries out what was sent; where none can be started,
+    nothing was sent."""
     from lrtui.cli.fronts import loading
     from lrtui.client.launcher import Launcher
+
     say_own_code(follower.state.race)
     launcher = Launcher()
     try:

@@ -1,4 +1,5 @@
-"""`lrtui settings`: where the settings file lies, what it says, and what is found out where it is silent."""
+"""`lrtui settings`: where the settings file lies, what it says, and what is found out where it is
+silent."""
 
 from __future__ import annotations
 
@@ -17,15 +18,20 @@ from lrtui.terminal import settings
 @click.command("settings")
 @look_options
 def show_settings() -> int:
-    """Print the settings, as they go for this terminal, in the form of the file that they can be changed in."""
+    """Print the settings, as they go for this terminal, in the form of the file that they can be
+    changed in."""
     found = chosen()
     file = settings.path()
-    print(literal(f"# {file}{'' if os.path.exists(file) else ' (does not exist: all is as usual)'}"))
+    print(
+        literal(f"# {file}{'' if os.path.exists(file) else ' (does not exist: all is as usual)'}")
+    )
     for name in ("theme", "colors", "glyphs"):
         note = "" if getattr(found.settings, name) else "  # by the terminal or a flag"
         print(f'{name} = "{getattr(found.look, name)}"{note}')
-    print(f"fps = {found.look.fps}\nmemory = {found.settings.memory}  # megabytes of history\n"
-          f"bell = {str(found.settings.bell).lower()}")
+    print(
+        f"fps = {found.look.fps}\nmemory = {found.settings.memory}  # megabytes of history\n"
+        f"bell = {str(found.settings.bell).lower()}"
+    )
     print("\n[keys]")
     for line in _keys(found.settings.keys):
         print(one_line(line))
@@ -35,10 +41,14 @@ def show_settings() -> int:
 
 
 def _keys(own: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Each key that there is by its id: as the file has it, else as a comment that says how it could."""
+    """Each key that there is by its id: as the file has it, else as a comment that says how it
+    could."""
     from lrtui.tui import key_names, keys
+
     for key in (*keys.RACE, *keys.PICKER, *keys.FINDER):
         signs = ((key_names.read(name), name) for name in key.keys)
-        written = own.get(key.id) or tuple(sign if len(sign) == 1 and sign.isascii() else name for sign, name in signs)
+        written = own.get(key.id) or tuple(
+            sign if len(sign) == 1 and sign.isascii() else name for sign, name in signs
+        )
         line = f"{toml_key(key.id)} = {toml_value(written)}"
         yield line if key.id in own else f"# {line} # {key.name}"

@@ -1,4 +1,5 @@
-"""Ctrl-C, and SIGTERM, which means the same: counted, so that it never comes where something is half done."""
+"""Ctrl-C, and SIGTERM, which means the same: counted, so that it never comes where something is
+half done."""
 
 from __future__ import annotations
 
@@ -14,15 +15,17 @@ ENOUGH = 3
 
 
 class Interruptible(Protocol):
-    """What an interrupt ends at once: a supervisor, or a finder with the supervisors that it starts."""
+    """What an interrupt ends at once: a supervisor, or a finder with the supervisors that it
+    starts."""
 
     def interrupt(self) -> None:
         """Ends what is waited for; may be called from a signal handler."""
 
 
 class Signals:
-    """Within, interrupts are counted for whoever looks; after the first one, those that come later stay without effect when
-    this is left: what was asked for has been done, and what is said last must not be cut off."""
+    """Within, interrupts are counted for whoever looks; after the first one, those that come later
+    stay without effect when this is left: what was asked for has been done, and what is said last
+    must not be cut off."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -30,7 +33,9 @@ class Signals:
         self._impatient = False
 
     def __enter__(self) -> Signals:
-        self._old = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._old = {
+            number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -54,7 +59,8 @@ class Signals:
 
     @contextmanager
     def impatient(self) -> Iterator[None]:
-        """Within, interrupt number ENOUGH and each later one raise KeyboardInterrupt, even where a write never returns."""
+        """Within, interrupt number ENOUGH and each later one raise KeyboardInterrupt, even where a
+        write never returns."""
         self._impatient = True
         try:
             yield
@@ -72,11 +78,13 @@ class Signals:
 
 
 def settle() -> None:
-    """Has the end of an interrupted process be what it says it is: Python's own end would let a late signal kill it."""
+    """Has the end of an interrupted process be what it says it is: Python's own end would let a
+    late signal kill it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is _too_late:
             signal.signal(number, signal.SIG_IGN)
 
 
 def _too_late(*_: object) -> None:
-    """What was asked for is done. (A signal that is ignored would be so in child processes, too.)"""
+    """What was asked for is done. (A signal that is ignored would be so in child processes,
+    too.)"""

@@ -1,4 +1,5 @@
-"""A race told in lines until it has ended, and what becomes of it where its front has to leave before."""
+"""A race told in lines until it has ended, and what becomes of it where its front has to leave
+before."""
 
 from __future__ import annotations
 
@@ -27,12 +28,15 @@ TAKEN_UP_S = 30.0
 
 
 def tell(run: Path, as_json: bool, signals: Signals | None = None, *, resumed: bool = False) -> int:
-    """Lines until the run has ended. With `signals` the race is this front's own: an interrupt stops it, and the end of it is
-    still told; where the lines cannot be written, it goes on if that can be said on stderr, and is stopped if not.
+    """Lines until the run has ended. With `signals` the race is this front's own: an interrupt
+    stops it, and the end of it is still told; where the lines cannot be written, it goes on if that
+    can be said on stderr, and is stopped if not.
 
-    `resumed`: a supervisor is about to take it up again; the ends that are on record are not its end.
+    `resumed`: a supervisor is about to take it up again; the ends that are on record are not its
+    end.
     """
     from lrtui.plain import JsonLines, PlainLines
+
     try:
         follower = Follower(run, wanted().memory * 1_000_000)
     except LrtuiError as error:
@@ -65,10 +69,13 @@ class _Front:
     def tell(self, lines: Lines) -> int:
         """All of it; the exit code."""
         from lrtui.plain import play
+
         with self._impatient():
             if self._resumed:
                 _until_taken_up(self._follower.run, self._came)
-            told = play(self._follower, lines, lambda: self._look() or self._came() or self._only_pruned())
+            told = play(
+                self._follower, lines, lambda: self._look() or self._came() or self._only_pruned()
+            )
         if not told:
             numbers = self._stop(for_good=not self._came())
             with self._impatient():
@@ -99,7 +106,8 @@ class _Front:
         complain(self._fate())
 
     def leave(self) -> int:
-        """The end of a front that was interrupted so often that it no longer waits for the race's."""
+        """The end of a front that was interrupted so often that it no longer waits for the
+        race's."""
         self._stop()
         complain(f"interrupted; {self._fate()}")
         return ExitCode.INTERRUPTED
@@ -111,29 +119,41 @@ class _Front:
         """Says once that the run's folder is gone; False: what there is to tell is still told."""
         if self._follower.reader.gone != self._missed:
             self._missed = not self._missed
-            complain(self._follower.reader.trouble() if self._missed else "the run's folder is back: the race goes on")
+            complain(
+                self._follower.reader.trouble()
+                if self._missed
+                else "the run's folder is back: the race goes on"
+            )
         return False
 
     def _impatient(self) -> AbstractContextManager[None]:
         return self._signals.impatient() if self._signals else nullcontext()
 
     def _only_pruned(self) -> bool:
-        """Whether nothing is left but lanes that the race itself has paused: without a screen nobody would resume them."""
+        """Whether nothing is left but lanes that the race itself has paused: without a screen
+        nobody would resume them."""
         state = self._follower.state
         prunes = self._signals is not None and state.race.pruning is not None
         return prunes and self._follower.caught_up and not state.training
 
     def _stop(self, *, for_good: bool = False) -> list[int]:
-        """Tells every lane to stop; the commands' numbers. Of a race that is being taken up, also those whose new beginning is
-        not on record yet. LrtuiError, with what becomes of the race, where that is not possible."""
+        """Tells every lane to stop; the commands' numbers. Of a race that is being taken up, also
+        those whose new beginning is not on record yet. LrtuiError, with what becomes of the race,
+        where that is not possible."""
         follower = self._follower
-        lanes = [lane for lane in follower.state.lanes if not lane.over or (self._resumed and lane.status in UNFINISHED)]
+        lanes = [
+            lane
+            for lane in follower.state.lanes
+            if not lane.over or (self._resumed and lane.status in UNFINISHED)
+        ]
         try:
             numbers = follower.send(Stop(lane=lane.index, for_good=for_good) for lane in lanes)
         except StoreUnavailable as error:
             supervisor = follower.reader.supervisor()
             if supervisor is None or not supervisor.terminate():
-                raise LrtuiError("the race could not be told to stop: " + error.message, self._fate()) from error
+                raise LrtuiError(
+                    "the race could not be told to stop: " + error.message, self._fate()
+                ) from error
             numbers = []  # its supervisor ends it, as by Ctrl-C
         self._stopping = True
         return numbers
@@ -142,12 +162,17 @@ class _Front:
         """Waits until each lane has answered: its end is on record then."""
         until = time.monotonic() + TAKEN_UP_S
         follower = self._follower
-        while len(follower.results(numbers)) < len(numbers) and not follower.supervisor_gone and time.monotonic() < until:
+        while (
+            len(follower.results(numbers)) < len(numbers)
+            and not follower.supervisor_gone
+            and time.monotonic() < until
+        ):
             self._hint()
             time.sleep(0.02)
 
     def _hint(self) -> bool:
-        """Says once, to whoever interrupts again, what is waited for; False: the end is still told."""
+        """Says once, to whoever interrupts again, what is waited for; False: the end is still
+        told."""
         if self._signals and self._signals.count > 1 and not self._hinted:
             self._hinted = True
             complain("its lanes are ending; interrupt again to leave at once")
@@ -164,8 +189,15 @@ class _Front:
             pass  # what is known so far has to do
         if not self._follower.state.over:
             if self._stopping:
-                return f"its lanes have been told to end; see whether they have with: lrtui watch {name}"
-            return _goes_on(self._follower.run) if self._signals else f"the race goes on; back to it with: lrtui watch {name}"
+                return (
+                    "its lanes have been told to end; see whether they have with: lrtui watch"
+                    f" {name}"
+                )
+            return (
+                _goes_on(self._follower.run)
+                if self._signals
+                else f"the race goes on; back to it with: lrtui watch {name}"
+            )
         if any(lane.status in UNFINISHED for lane in self._follower.state.lanes):
             return f"to go on: lrtui resume {name}"
         return f"the race has ended; see it with: lrtui report {name}"
@@ -174,7 +206,10 @@ class _Front:
 def _goes_on(run: Path) -> str:
     """That a race of one's own goes on without a front, and how to reach it."""
     name = one_line(run.name)
-    return f"the race goes on; back to it with: lrtui watch {name}; to end it: lrtui send --all {name} stop"
+    return (
+        f"the race goes on; back to it with: lrtui watch {name}; to end it: lrtui send --all {name}"
+        " stop"
+    )
 
 
 def outcome(follower: Follower) -> int:

@@ -1,6 +1,8 @@
-"""Following a run, live or finished: polls its record, folds it, notices a supervisor that is gone. Knows no screen.
+"""Following a run, live or finished: polls its record, folds it, notices a supervisor that is gone.
+Knows no screen.
 
-The plain lines and the screen both look at a run through this; replay, watching and racing are the same to them.
+The plain lines and the screen both look at a run through this; replay, watching and racing are the
+same to them.
 """
 
 from __future__ import annotations
@@ -23,13 +25,15 @@ from lrtui.store.writer import Writer
 LOOK_S = 1.0
 """How often the supervisor is looked for."""
 LAST_WORDS_S = 10.0
-"""How long trainers whose supervisor is gone may take to put down their lanes' ends, before those are made up here."""
+"""How long trainers whose supervisor is gone may take to put down their lanes' ends, before those
+are made up here."""
 LAST_LINES = 5
 """Of the log of a supervisor that died, so many are shown."""
 _GONE = (SUPERVISOR_GONE, "the crew is gone")
 """... the second in runs of older versions."""
 RESUMABLE = ("cut off", "interrupted")
-"""States of a run (`store.reader.Summary`) whose supervisor is gone before its lanes had ended for good."""
+"""States of a run (`store.reader.Summary`) whose supervisor is gone before its lanes had ended for
+good."""
 
 
 class Follower:
@@ -43,13 +47,15 @@ class Follower:
         self.samples, self.log_index = SampleIndex(), LogIndex()
         """Where samples and lines of the log lie in the record: `reader.event` reads them again."""
         self.trouble = ""
-        """Why the record may be behind the training, or ended too early; '' where nothing is wrong."""
+        """Why the record may be behind the training, or ended too early; '' where nothing is
+        wrong."""
         self._writer: Writer | None = None
         self._looked = time.monotonic()
         self._gone_since: float | None = None
         """When the supervisor was first found to be gone."""
         self._death_reported = False
-        """Whether it has been said that the supervisor died, which the lanes know and the record does not."""
+        """Whether it has been said that the supervisor died, which the lanes know and the record
+        does not."""
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
         """The events since the last call (as many as fit the budget), which `state` now holds."""
@@ -65,15 +71,23 @@ class Follower:
             self._death_reported = False
         elif self.reader.caught_up and not self._death_reported:
             self._death_reported = True
-            if any(lane.ended and lane.ended.error in _GONE for lane in self.state.lanes) and self._abandoned():
+            if (
+                any(lane.ended and lane.ended.error in _GONE for lane in self.state.lanes)
+                and self._abandoned()
+            ):
                 events += self._report_supervisor_death()
-        if self.reader.caught_up and not self.state.over and time.monotonic() - self._looked > LOOK_S:
+        if (
+            self.reader.caught_up
+            and not self.state.over
+            and time.monotonic() - self._looked > LOOK_S
+        ):
             self._looked = time.monotonic()
             events += self._look()
         return events
 
     def _fold(self, events: list[AnyEvent]) -> None:
-        """Events that were just read come into the state; where lines and pictures lie is noted. Those that do not fit go."""
+        """Events that were just read come into the state; where lines and pictures lie is noted.
+        Those that do not fit go."""
         rows = iter(self.reader.rows)
         fit = []
         for event in events:
@@ -99,13 +113,15 @@ class Follower:
                 raise RunError(self.trouble, "try again")
 
     def finish(self) -> None:
-        """The same, and ends the lanes for which nobody is left to speak, at once; RunError likewise."""
+        """The same, and ends the lanes for which nobody is left to speak, at once; RunError
+        likewise."""
         self.catch_up()
         if not self.state.over:
             self._look()
 
     def _look(self) -> list[AnyEvent]:
-        """Looks whether the supervisor lives. One that is gone may have ended since the record was read: it is read again."""
+        """Looks whether the supervisor lives. One that is gone may have ended since the record was
+        read: it is read again."""
         silent, trouble = self._no_writer_left(), self.reader.trouble()
         try:
             events = self.reader.poll() if trouble else []
@@ -127,28 +143,36 @@ class Follower:
 
     @property
     def supervisor_gone(self) -> bool:
-        """Whether the supervisor that there was has ended or died: nobody reads commands any more."""
+        """Whether the supervisor that there was has ended or died: nobody reads commands any
+        more."""
         return self._abandoned()
 
     def resumable(self) -> list[LaneState]:
-        """The lanes that `lrtui resume` goes on with, once the supervisor is gone: those that did not end by themselves. None
-        where the run's folder is gone."""
-        return [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED] if not self.reader.gone else []
+        """The lanes that `lrtui resume` goes on with, once the supervisor is gone: those that did
+        not end by themselves. None where the run's folder is gone."""
+        return (
+            [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED]
+            if not self.reader.gone
+            else []
+        )
 
     def send(self, commands: Iterable[AnyCommand]) -> list[int]:
-        """Files commands for the run's trainers and its supervisor; their numbers. StoreUnavailable where that cannot be now."""
+        """Files commands for the run's trainers and its supervisor; their numbers. StoreUnavailable
+        where that cannot be now."""
         self._writer = self._writer or Writer(self.run, "viewer")
         return [self._writer.send(command) for command in commands]
 
     def results(self, numbers: list[int]) -> dict[int, str]:
-        """What became of commands, for those that are answered; nothing where that cannot be read just now."""
+        """What became of commands, for those that are answered; nothing where that cannot be read
+        just now."""
         try:
             return self.reader.results(numbers) if numbers else {}
         except StoreUnavailable:
             return {}
 
     def withdraw(self, numbers: list[int], why: str) -> None:
-        """Takes back commands that nobody has read; StoreUnavailable where that is not possible now."""
+        """Takes back commands that nobody has read; StoreUnavailable where that is not possible
+        now."""
         self._writer = self._writer or Writer(self.run, "viewer")
         self._writer.acknowledge([(number, REFUSED + why) for number in numbers])
 
@@ -164,7 +188,9 @@ class Follower:
             self._gone_since = None
             return False
         self._gone_since = self._gone_since or time.monotonic()
-        return not self.reader.trainers_alive() or time.monotonic() - self._gone_since > LAST_WORDS_S
+        return (
+            not self.reader.trainers_alive() or time.monotonic() - self._gone_since > LAST_WORDS_S
+        )
 
     def _abandoned(self) -> bool:
         supervisor = self.reader.supervisor()
@@ -174,12 +200,17 @@ class Follower:
         """That the supervisor died, the last lines of its log, and how to go on."""
         if self.reader.gone:
             return [self.reader.trouble()]
-        way_back = f"go on from the last snapshots with: lrtui resume {self.run.name}" if self.reader.version > 1 else ""
+        way_back = (
+            f"go on from the last snapshots with: lrtui resume {self.run.name}"
+            if self.reader.version > 1
+            else ""
+        )
         last = tail(self.run / SUPERVISOR_LOG).splitlines()[-LAST_LINES:]
         return list(filter(None, ("the supervisor died", *last, way_back)))
 
     def _report_supervisor_death(self) -> list[AnyEvent]:
-        """Lines for the log about a supervisor that died while its trainers could still end in good order."""
+        """Lines for the log about a supervisor that died while its trainers could still end in good
+        order."""
         notes = [LogMessage(lane=-1, at=time.time(), text=line) for line in self._last_words()]
         for note in notes:
             apply(self.state, note)
@@ -190,5 +221,10 @@ class Follower:
     def _ends(self) -> list[Ended]:
         """The ends that nobody was left to record."""
         said = "\n".join(self._last_words())
-        return [Ended(lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=said)
-                for lane in self.state.lanes if not lane.over]
+        return [
+            Ended(
+                lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=said
+            )
+            for lane in self.state.lanes
+            if not lane.over
+        ]

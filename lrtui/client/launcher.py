@@ -1,4 +1,5 @@
-"""Starts supervisors and speaks with them until their race runs. Never imports torch: a supervisor is started as a command."""
+"""Starts supervisors and speaks with them until their race runs. Never imports torch: a supervisor
+is started as a command."""
 
 from __future__ import annotations
 
@@ -23,40 +24,59 @@ SNAPSHOTS_SINCE = 2
 
 
 def resumable(run: Path) -> Race:
-    """The race of a run that may be taken up again, with all lanes that ever joined; RunError where it may not."""
+    """The race of a run that may be taken up again, with all lanes that ever joined; RunError where
+    it may not."""
     reader = Reader(run)
     try:
         supervisor = reader.supervisor()
         if supervisor is not None and supervisor.alive():
             raise RunError(f"{run.name} is still running", f"see it with `lrtui watch {run.name}`")
         if reader.version < SNAPSHOTS_SINCE:
-            raise RunError(f"{run.name} was recorded by a version of lrtui that kept no snapshots", "start the race anew")
-        return msgspec.structs.replace(reader.race, lanes=tuple(one.lane for one in lane_summaries(run)))
+            raise RunError(
+                f"{run.name} was recorded by a version of lrtui that kept no snapshots",
+                "start the race anew",
+            )
+        return msgspec.structs.replace(
+            reader.race, lanes=tuple(one.lane for one in lane_summaries(run))
+        )
     finally:
         reader.close()
 
 
 class Launcher:
-    """A supervisor that is warming up: answers previews, starts one race. Calls from several threads wait for each other."""
+    """A supervisor that is warming up: answers previews, starts one race. Calls from several
+    threads wait for each other."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the supervisor does
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lrtui.training"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-            start_new_session=True)
+            [sys.executable, "-P", "-m", "lrtui.training"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+        )
 
-    def preview(self, race: Race, steps_per_epoch: int | None = None, user_code_files: bool = False) -> list[Preview]:
+    def preview(
+        self, race: Race, steps_per_epoch: int | None = None, user_code_files: bool = False
+    ) -> list[Preview]:
         """The rates that each lane will apply; LrtuiError where torch refuses a lane.
 
-        With `steps_per_epoch` no task is run to find it out; with `user_code_files` a person's own schedules are run.
+        With `steps_per_epoch` no task is run to find it out; with `user_code_files` a person's own
+        schedules are run.
         """
-        return self._ask(LaunchRequest("preview", race, steps_per_epoch=steps_per_epoch, user_code_files=user_code_files)).previews
+        return self._ask(
+            LaunchRequest(
+                "preview", race, steps_per_epoch=steps_per_epoch, user_code_files=user_code_files
+            )
+        ).previews
 
     def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Starts the race and returns its run directory; nothing is written where it cannot start.
 
-        `on_alert` is a shell command that the supervisor runs at each alert, whether anybody watches or not.
+        `on_alert` is a shell command that the supervisor runs at each alert, whether anybody
+        watches or not.
 
         From then on the supervisor needs nobody: this object has nothing left to do.
         """
@@ -65,20 +85,26 @@ class Launcher:
         return Path(reply.run)
 
     def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
-        """Takes up a run whose supervisor is gone: lanes that were cut off or interrupted go on from their last snapshots, and
-        commands that wait (a rewind, a fork) are carried out; the run. RunError where it has a supervisor, or no snapshots."""
+        """Takes up a run whose supervisor is gone: lanes that were cut off or interrupted go on
+        from their last snapshots, and commands that wait (a rewind, a fork) are carried out; the
+        run. RunError where it has a supervisor, or no snapshots."""
         race = resumable(run)
-        self._ask(LaunchRequest("resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())))
+        self._ask(
+            LaunchRequest(
+                "resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())
+            )
+        )
         self._let_go()
         return run
 
     def interrupt(self) -> None:
-        """Ends the supervisor: whoever waits for its answer gets a LaunchError, and lanes that race already are interrupted,
-        which is recorded. May be called from a signal handler."""
+        """Ends the supervisor: whoever waits for its answer gets a LaunchError, and lanes that race
+        already are interrupted, which is recorded. May be called from a signal handler."""
         self._process.terminate()
 
     def close(self) -> None:
-        """Ends a supervisor that has started nothing, at once: whoever waits for an answer of it need wait no longer."""
+        """Ends a supervisor that has started nothing, at once: whoever waits for an answer of it
+        need wait no longer."""
         self.interrupt()
         self._let_go()
 
@@ -86,7 +112,8 @@ class Launcher:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
-        threading.Thread(target=self._process.wait, daemon=True).start()  # so that no zombie is left
+        # so that no zombie is left
+        threading.Thread(target=self._process.wait, daemon=True).start()
 
     def _ask(self, request: LaunchRequest) -> LaunchReply:
         assert self._process.stdin
@@ -103,7 +130,9 @@ class Launcher:
             raise LaunchError("the supervisor did not start", self._last_words())
         answer = msgspec.json.decode(line, type=LaunchReply)
         if answer.error:
-            raise (ScenarioError if request.kind != "preview" else LrtuiError)(answer.error, answer.hint)
+            raise (ScenarioError if request.kind != "preview" else LrtuiError)(
+                answer.error, answer.hint
+            )
         return answer
 
     def _last_words(self) -> str:

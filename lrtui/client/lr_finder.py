@@ -1,7 +1,8 @@
-"""Finds a learning rate: a sweep, what the rules make of it, and a short race that checks it. Knows no torch and no screen.
+"""Finds a learning rate: a sweep, what the rules make of it, and a short race that checks it. Knows
+no torch and no screen.
 
-Both are ordinary races on supervisors of their own, in the runs folder like any other; nothing of the model, its optimizer or
-the random state that they used is left when they end.
+Both are ordinary races on supervisors of their own, in the runs folder like any other; nothing of
+the model, its optimizer or the random state that they used is left when they end.
 """
 
 from __future__ import annotations
@@ -21,24 +22,34 @@ from lrtui.core.numbers import rate as rate_in_words
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.protocol.events import Alerted, AnyEvent, Rewound, Steps
 from lrtui.core.results.finder_result import Outcome, conclude, result_line
-from lrtui.core.results.lr_suggestions import FEWEST_POINTS, HEAD, LEAST_USABLE, TAIL, Found, Rise, find
+from lrtui.core.results.lr_suggestions import (
+    FEWEST_POINTS,
+    HEAD,
+    LEAST_USABLE,
+    TAIL,
+    Found,
+    Rise,
+    find,
+)
 from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.scenario_file import MAX_LANES
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, ScheduleSpec, letter
 
 LOW, HIGH, POINTS = 1e-7, 10.0, 100
 MOST_POINTS = 10_000
-DECADES = tuple(10.0 ** power for power in range(-5, 1))
+DECADES = tuple(10.0**power for power in range(-5, 1))
 """The rates of a race without a sweep, where none are given."""
 FACTORS = {"valley / 3": 1 / 3, "valley": 1.0, "valley x 3": 3.0, "valley x 10": 10.0}
 """What the check races."""
 SHORT_EPOCH, CHECK_STEPS = 20, 50
-"""Of an epoch with fewer steps than the first the check takes several: at least as many as make the second."""
+"""Of an epoch with fewer steps than the first the check takes several: at least as many as make the
+second."""
 NEVER = 10**12
 
 
 class FinderPlan(msgspec.Struct, frozen=True):
-    """What is to be found: a rate for `optimizer` on the race's task, with its seed, batch size and device."""
+    """What is to be found: a rate for `optimizer` on the race's task, with its seed, batch size and
+    device."""
 
     race: Race
     optimizer: OptimizerSpec
@@ -55,44 +66,81 @@ class FinderPlan(msgspec.Struct, frozen=True):
         return float(self.low * (self.high / self.low) ** (step / (self.points - 1)))
 
 
-def plan(race: Race, optimizer: OptimizerSpec | None = None, *, low: float = LOW, high: float = HIGH, points: int = POINTS,
-         rates: Sequence[float] = (), own_lanes: bool = True) -> FinderPlan:
+def plan(
+    race: Race,
+    optimizer: OptimizerSpec | None = None,
+    *,
+    low: float = LOW,
+    high: float = HIGH,
+    points: int = POINTS,
+    rates: Sequence[float] = (),
+    own_lanes: bool = True,
+) -> FinderPlan:
     """A checked plan; ScenarioError, in the words of the flags, for what cannot be swept."""
     for flag, value in (("--from", low), ("--to", high), *(("--lr", rate) for rate in rates)):
         if not (math.isfinite(value) and value > 0):
-            raise ScenarioError(f"{flag}: {value:g} is no learning rate", "expected a finite number above 0")
+            raise ScenarioError(
+                f"{flag}: {value:g} is no learning rate", "expected a finite number above 0"
+            )
     if not low < high:
-        raise ScenarioError(f"--from {low:g} is not below --to {high:g}", "expected a range that rises, such as 1e-7 to 10")
+        raise ScenarioError(
+            f"--from {low:g} is not below --to {high:g}",
+            "expected a range that rises, such as 1e-7 to 10",
+        )
     if not FEWEST_POINTS <= points <= MOST_POINTS:
         raise ScenarioError(
-            f"--points: {points} will not do", f"expected {FEWEST_POINTS} to {MOST_POINTS}: the rules need {LEAST_USABLE} "
-            f"points, and leave out one in {HEAD} at the beginning and {TAIL} at the end")
+            f"--points: {points} will not do",
+            f"expected {FEWEST_POINTS} to {MOST_POINTS}: the rules need {LEAST_USABLE} "
+            f"points, and leave out one in {HEAD} at the beginning and {TAIL} at the end",
+        )
     if len(rates) > MAX_LANES:
-        raise ScenarioError(f"--lr: {len(rates)} lanes are too many", f"expected at most {MAX_LANES}")
-    return FinderPlan(race, optimizer or race.lanes[0].optimizer, low, high, points, tuple(dict.fromkeys(rates)), own_lanes)
+        raise ScenarioError(
+            f"--lr: {len(rates)} lanes are too many", f"expected at most {MAX_LANES}"
+        )
+    return FinderPlan(
+        race,
+        optimizer or race.lanes[0].optimizer,
+        low,
+        high,
+        points,
+        tuple(dict.fromkeys(rates)),
+        own_lanes,
+    )
 
 
 def sweep_race(asked: FinderPlan) -> Race:
-    """One lane whose rate rises by the same factor at each step; whoever follows it stops it where it has diverged."""
+    """One lane whose rate rises by the same factor at each step; whoever follows it stops it where
+    it has diverged."""
     schedule = ScheduleSpec("range-test", "batch", {"to": asked.high})
     lane = Lane("A", f"{asked.optimizer.name} sweep", asked.optimizer, asked.low, schedule)
-    return _short(asked.race, "finder", "find", (lane,), steps=asked.points, gauge=False, validate=False)
+    return _short(
+        asked.race, "finder", "find", (lane,), steps=asked.points, gauge=False, validate=False
+    )
 
 
 def check_race(asked: FinderPlan, rates: dict[str, float], **budget: int) -> Race:
-    """A lane for each of the named rates, from the lowest to the highest; `budget`: epochs or steps."""
+    """A lane for each of the named rates, from the lowest to the highest; `budget`: epochs or
+    steps."""
     pairs = sorted(rates.items(), key=lambda pair: pair[1])
-    lanes = tuple(Lane(letter(index), name, asked.optimizer, lr) for index, (name, lr) in enumerate(pairs))
-    return _short(asked.race, "one-epoch race" if asked.rates else "finder's check", "check", lanes, **budget)
+    lanes = tuple(
+        Lane(letter(index), name, asked.optimizer, lr) for index, (name, lr) in enumerate(pairs)
+    )
+    return _short(
+        asked.race, "one-epoch race" if asked.rates else "finder's check", "check", lanes, **budget
+    )
 
 
 def full_race(asked: FinderPlan, winner: float) -> Race:
-    """The race that was meant all along: its own lanes and one at the rate that was found; or that rate, a third, three times."""
+    """The race that was meant all along: its own lanes and one at the rate that was found; or that
+    rate, a third, three times."""
     race = asked.race
     found = {f"found {rate_in_words(winner, 3)}": winner}
     if not asked.own_lanes:
-        found |= {f"{rate_in_words(winner * factor, 3)}, {words}": winner * factor
-                  for words, factor in (("a third", 1 / 3), ("three times", 3.0)) if math.isfinite(winner * factor)}
+        found |= {
+            f"{rate_in_words(winner * factor, 3)}, {words}": winner * factor
+            for words, factor in (("a third", 1 / 3), ("three times", 3.0))
+            if math.isfinite(winner * factor)
+        }
     lanes = list(race.lanes if asked.own_lanes else ())
     taken = {lane.name for lane in lanes}
     for name, lr in found.items():
@@ -102,16 +150,33 @@ def full_race(asked: FinderPlan, winner: float) -> Race:
 
 
 def _short(race: Race, words: str, suffix: str, lanes: tuple[Lane, ...], **budget: Any) -> Race:
-    """A race of the same task, seed, batches and device that is not watched for its pictures nor slowed down for the eye."""
+    """A race of the same task, seed, batches and device that is not watched for its pictures nor
+    slowed down for the eye."""
     changes = {"epochs": None, "steps": None, "on_divergence": "warn", **budget}
-    return msgspec.structs.replace(race, title=f"{race.title} ({words})", scenario=f"{race.scenario or race.task.name}-{suffix}",
-                                   story="", lanes=lanes, pace=0, sample_every=NEVER, **changes)
+    return msgspec.structs.replace(
+        race,
+        title=f"{race.title} ({words})",
+        scenario=f"{race.scenario or race.task.name}-{suffix}",
+        story="",
+        lanes=lanes,
+        pace=0,
+        sample_every=NEVER,
+        **changes,
+    )
 
 
 class LrFinder:
-    """A plan on its way: call `advance` (it waits) whenever it is `due`, `poll` all the time, until it is `over`."""
+    """A plan on its way: call `advance` (it waits) whenever it is `due`, `poll` all the time, until
+    it is `over`."""
 
-    def __init__(self, asked: FinderPlan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
+    def __init__(
+        self,
+        asked: FinderPlan,
+        runs: Path,
+        launcher: Launcher | None = None,
+        *,
+        race_after: bool = False,
+    ) -> None:
         """`supervisor`: one that is warm already. `race_after`: keep one warm for the full race."""
         self.plan = asked
         self.runs = runs
@@ -127,7 +192,8 @@ class LrFinder:
         self._average, self._rise = Smooth(), Rise(asked.points)
         self._bad: int | None = None
         self._risen = False
-        """Whether the sweep has risen far above its best: what comes after that does not count, however long it went on."""
+        """Whether the sweep has risen far above its best: what comes after that does not count,
+        however long it went on."""
         self._launcher: Launcher | None = launcher
         self._starting: Launcher | None = None
         self._race_after = race_after
@@ -149,7 +215,8 @@ class LrFinder:
         return self.check or self.sweep
 
     def advance(self) -> None:
-        """Starts the sweep, or the check: waits until torch is loaded. LrtuiError where that cannot start."""
+        """Starts the sweep, or the check: waits until torch is loaded. LrtuiError where that cannot
+        start."""
         if self.found is None and not self.plan.rates:
             self.sweep = self._start(sweep_race(self.plan), more=True)
         else:
@@ -174,7 +241,8 @@ class LrFinder:
         return events
 
     def start_full_race(self) -> Path:
-        """Starts the race that was meant, with the winner in it: waits until torch is loaded; returns its run."""
+        """Starts the race that was meant, with the winner in it: waits until torch is loaded;
+        returns its run."""
         assert self.outcome is not None
         assert self.outcome.winner is not None
         follower = self._start(full_race(self.plan, self.outcome.winner.lane.lr), more=False)
@@ -202,7 +270,8 @@ class LrFinder:
             pass  # a sweep and a check are short: they end by themselves
 
     def interrupt(self) -> None:
-        """Ends the supervisors that have started nothing, or are about to; may be called from a signal handler."""
+        """Ends the supervisors that have started nothing, or are about to; may be called from a
+        signal handler."""
         for launcher in (self._launcher, self._starting):
             if launcher is not None:
                 launcher.interrupt()
@@ -226,13 +295,18 @@ class LrFinder:
             raise
 
     def _to_check(self) -> tuple[dict[str, float], dict[str, int]]:
-        """The rates to check by name, and for how many epochs; or steps, where the data has no length."""
+        """The rates to check by name, and for how many epochs; or steps, where the data has no
+        length."""
         if self.plan.rates:
             return {rate_in_words(rate): rate for rate in self.plan.rates}, {"epochs": 1}
         assert self.found is not None
         assert self.sweep is not None
         headline = self.found.suggestions["valley"]
-        rates = {name: headline * factor for name, factor in FACTORS.items() if math.isfinite(headline * factor)}
+        rates = {
+            name: headline * factor
+            for name, factor in FACTORS.items()
+            if math.isfinite(headline * factor)
+        }
         started = self.sweep.state.lanes[0].started
         steps = started.steps_per_epoch if started else CHECK_STEPS
         if started and not started.length_known:
@@ -244,15 +318,23 @@ class LrFinder:
             if isinstance(event, Alerted) and event.kind == "nan":
                 self._bad = event.step
             elif isinstance(event, Rewound):  # its process was lost: the same steps come again
-                del self.rates[event.step:], self.losses[event.step:], self.smooth[event.step:]
-                self._average, self._rise, self._bad, self._risen = Smooth(), Rise(self.plan.points), None, False
+                del self.rates[event.step :], self.losses[event.step :], self.smooth[event.step :]
+                self._average, self._rise, self._bad, self._risen = (
+                    Smooth(),
+                    Rise(self.plan.points),
+                    None,
+                    False,
+                )
                 for loss in self.losses:
                     self._risen = self._rise.over(loss, self._average.update(loss))
             elif isinstance(event, Steps):
-                for lr, loss in zip(event.values("applied_lr").tolist(), event.values("loss").tolist(), strict=True):
+                for lr, loss in zip(
+                    event.values("applied_lr").tolist(), event.values("loss").tolist(), strict=True
+                ):
                     if self._risen:
                         return
-                    # the lane's own: nothing was applied at a step whose update was refused, and the first of a task's
+                    # the lane's own: nothing was applied at a step whose update was refused, and
+                    # the first of a task's
                     # param groups may have a rate of its own, or a multiple of the lane's
                     lanes = self.plan.rate(len(self.rates))
                     self.rates.append(lr if math.isclose(lr, lanes, rel_tol=1e-6) else lanes)
@@ -263,8 +345,14 @@ class LrFinder:
     def _conclude(self, follower: Follower) -> None:
         if follower is self.sweep:
             lane = follower.state.lanes[0]
-            self.found = find(self.rates, self.losses, self._bad, self.plan.points, dead=lane.findings.dead)
+            self.found = find(
+                self.rates, self.losses, self._bad, self.plan.points, dead=lane.findings.dead
+            )
             cut_off = lane.status == "interrupted" and not self._risen
             if self.found.suggestions and lane.status not in FAILED and not cut_off:
                 return
-        self.outcome = conclude(self.found, self.sweep.state if self.sweep else None, self.check.state if self.check else None)
+        self.outcome = conclude(
+            self.found,
+            self.sweep.state if self.sweep else None,
+            self.check.state if self.check else None,
+        )

@@ -4,7 +4,7 @@ Rooms, from top to bottom; each imports only from those below it:
 
     charts       where a curve's points stand on the screen: axes, limits, labels, marks
     results      what came of a race: standings, sentences, filters, suggestions of the lr finder
-    diagnostics  the rules that watch a lane's losses and step gains, and the verdict that they lead to
+    diagnostics  the rules that watch a lane's losses and step gains, and its verdict
     state        the fold: events applied to the state of a race and of its lanes
     protocol     what crosses processes: events, commands, findings, the launch protocol
     scenario     what was asked for: TOML files, lanes, optimizers, schedules

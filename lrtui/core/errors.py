@@ -1,4 +1,5 @@
-"""Errors that a person can do something about: one root, a leaf per cause. Knows nothing of how they are shown."""
+"""Errors that a person can do something about: one root, a leaf per cause. Knows nothing of how
+they are shown."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from lrtui.core.text import one_line
 
 
 class LrtuiError(Exception):
-    """Something a person can mend: `message` says what is wrong and where, `hint` what to do about it.
+    """Something a person can mend: `message` says what is wrong and where, `hint` what to do about
+    it.
 
-    Both are one line each, fit for a terminal, whatever file name or library said what is quoted in them.
+    Both are one line each, fit for a terminal, whatever file name or library said what is quoted in
+    them.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -37,7 +40,8 @@ class RunError(LrtuiError):
 
 
 class StoreUnavailable(LrtuiError):
-    """The run store cannot be written or read just now (full disk, vanished folder, lock): worth another try."""
+    """The run store cannot be written or read just now (full disk, vanished folder, lock): worth
+    another try."""
 
 
 class Superseded(LrtuiError):

@@ -1,4 +1,5 @@
-"""Files that a person names, or may have put there: where they are, read with care, written as a whole or not at all.
+"""Files that a person names, or may have put there: where they are, read with care, written as a
+whole or not at all.
 
 Knows nothing of what is in them.
 """
@@ -17,12 +18,14 @@ LARGEST = 256_000
 
 
 def absolute(given: str | Path) -> Path:
-    """The path that a person means: `~` and `~name` are the folders of users that there are, else names like any other."""
+    """The path that a person means: `~` and `~name` are the folders of users that there are, else
+    names like any other."""
     return Path(os.path.expanduser(given)).absolute()
 
 
 def read_small(file: Path) -> bytes:
-    """What a file holds, never waiting for it; OSError where it cannot be read, or is larger than LARGEST."""
+    """What a file holds, never waiting for it; OSError where it cannot be read, or is larger than
+    LARGEST."""
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
         body = opened.read(LARGEST + 1) or b""  # None: a pipe into which nobody has written yet
     if len(body) > LARGEST:
@@ -31,10 +34,11 @@ def read_small(file: Path) -> bytes:
 
 
 def replace(file: Path, text: str, *, private: bool = True, durable: bool = True) -> None:
-    """Writes a file anew so that whoever reads it sees the old one or the new one, whole; OSError where it cannot.
+    """Writes a file anew so that whoever reads it sees the old one or the new one, whole; OSError
+    where it cannot.
 
-    Not `private`, it may be read by whoever may read the folder. Without `durable` nobody waits for the disk: a loss of
-    power may leave the old one, or none.
+    Not `private`, it may be read by whoever may read the folder. Without `durable` nobody waits for
+    the disk: a loss of power may leave the old one, or none.
     """
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}.")
     try:

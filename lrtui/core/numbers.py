@@ -15,7 +15,8 @@ RATE_WIDTH = 8
 
 
 def rate(value: float, digits: int = 4) -> str:
-    """A learning rate in at most `digits` significant digits: 0.001, 1e-5, 1.235e-4; noise behind them is dropped."""
+    """A learning rate in at most `digits` significant digits: 0.001, 1e-5, 1.235e-4; noise behind
+    them is dropped."""
     if not math.isfinite(value):
         return _special(value)
     text = f"{value:.{digits}g}"
@@ -29,7 +30,8 @@ def rate(value: float, digits: int = 4) -> str:
 
 
 def loss(value: float) -> str:
-    """A loss in four significant digits: 0.01234, 12.34; 1.23e-5 and 1.2e+7 where those would be long; NaN, inf."""
+    """A loss in four significant digits: 0.01234, 12.34; 1.23e-5 and 1.2e+7 where those would be
+    long; NaN, inf."""
     if not math.isfinite(value):
         return _special(value)
     size = abs(value)
@@ -54,7 +56,8 @@ def count(value: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes >= 0 in three digits, at most SIZE_WIDTH cells: 12 B, 870 kB, 2.5 MB, 1.24 GB; a dash where it is not known."""
+    """Bytes >= 0 in three digits, at most SIZE_WIDTH cells: 12 B, 870 kB, 2.5 MB, 1.24 GB; a dash
+    where it is not known."""
     if not math.isfinite(count):
         return UNKNOWN
     count = float(f"{count:.2e}")

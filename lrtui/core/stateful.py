@@ -28,7 +28,8 @@ class Stateful:
         return {name: _plain(getattr(self, attribute)) for name, attribute in self.STATE.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned. A name that an older version did not store keeps its initial value."""
+        """Restore what `state_dict` returned. A name that an older version did not store keeps its
+        initial value."""
         for name, attribute in self.STATE.items():
             if name in state:
                 value, now = state[name], getattr(self, attribute)

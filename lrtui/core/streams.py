@@ -1,4 +1,5 @@
-"""Standard output and error whose failures are known: a full disk, a reader that is gone. Knows nothing of what is written."""
+"""Standard output and error whose failures are known: a full disk, a reader that is gone. Knows
+nothing of what is written."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from typing import Any, TextIO
 
 
 class OutputLost(Exception):
-    """A stream can no longer be written: `why` is the error of the system. Neither an OSError nor an LrtuiError, so that
-    nothing on the way to the front (click, Rich, a handler of the store's errors) takes it for its own."""
+    """A stream can no longer be written: `why` is the error of the system. Neither an OSError nor
+    an LrtuiError, so that nothing on the way to the front (click, Rich, a handler of the store's
+    errors) takes it for its own."""
 
     def __init__(self, why: OSError) -> None:
         self.why = why
@@ -18,8 +20,8 @@ class OutputLost(Exception):
 
 
 class Outlet(io.RawIOBase):
-    """A file descriptor; what cannot be written to it is dropped. Where it is not patient, the first failure raises
-    OutputLost, and nothing is written after it."""
+    """A file descriptor; what cannot be written to it is dropped. Where it is not patient, the
+    first failure raises OutputLost, and nothing is written after it."""
 
     def __init__(self, number: int, *, patient: bool) -> None:
         self.lost: OSError | None = None
@@ -37,7 +39,8 @@ class Outlet(io.RawIOBase):
         return os.isatty(self._number)
 
     def abandon(self) -> None:
-        """Nothing more is written, neither what waits in a buffer: whoever should read it stands still."""
+        """Nothing more is written, neither what waits in a buffer: whoever should read it stands
+        still."""
         self.lost, self._patient = OSError("given up"), False
 
     def write(self, content: Any) -> int:
@@ -61,9 +64,14 @@ class Outlet(io.RawIOBase):
 
 
 class Stream(io.TextIOWrapper):
-    """Text into an outlet; encoding, errors and buffering are those of the stream in whose place it stands."""
+    """Text into an outlet; encoding, errors and buffering are those of the stream in whose place it
+    stands."""
 
     def __init__(self, outlet: Outlet, like: TextIO) -> None:
         self.outlet = outlet
-        super().__init__(io.BufferedWriter(outlet), encoding=like.encoding, errors=like.errors,
-                         line_buffering=getattr(like, "line_buffering", False))
+        super().__init__(
+            io.BufferedWriter(outlet),
+            encoding=like.encoding,
+            errors=like.errors,
+            line_buffering=getattr(like, "line_buffering", False),
+        )

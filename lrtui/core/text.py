@@ -1,4 +1,5 @@
-"""Text that came from files, tasks or terminals, made safe to show and to search. Knows no widget and no markup."""
+"""Text that came from files, tasks or terminals, made safe to show and to search. Knows no widget
+and no markup."""
 
 from __future__ import annotations
 
@@ -6,26 +7,34 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x1b\\|\x07|$)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]", re.DOTALL)
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x1b\\|\x07|$)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]",
+    re.DOTALL,
+)
 _ERASES = re.compile(r"\x1b\[[0-2]?K")
-# C0 but tab and newline, DEL, C1, the marks that turn the direction of what follows, and what XML does not take.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+# C0 but tab and newline, DEL, C1, the marks that turn the direction of what follows, and what XML
+# does not take.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+)
 
 
 def literal(text: str) -> str:
-    """`text` without escape sequences, control characters or direction marks; tabs become spaces, newlines stay."""
+    """`text` without escape sequences, control characters or direction marks; tabs become spaces,
+    newlines stay."""
     text = text.replace("\r\n", "\n").expandtabs(4)
     text = _CONTROLS.sub("", _ESCAPES.sub("", text))
-    return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be written to a terminal
+    # a lone surrogate cannot be written to a terminal
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def overwritten(line: str) -> str:
-    """What one line of output leaves on a screen: after a carriage return what follows is written over it, as progress bars
-    mean it, and an erase sequence clears the rest; `literal` as it is."""
+    """What one line of output leaves on a screen: after a carriage return what follows is written
+    over it, as progress bars mean it, and an erase sequence clears the rest; `literal` as it is."""
     shown = ""
     for piece in line.rstrip("\r\n").split("\r"):
         text = literal(piece)
-        shown = text if _ERASES.search(piece) else text + shown[len(text):]
+        shown = text if _ERASES.search(piece) else text + shown[len(text) :]
     return shown
 
 

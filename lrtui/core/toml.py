@@ -1,4 +1,5 @@
-"""Keys and values as a scenario or the settings have them, each on one line. Writes TOML; tomllib reads it."""
+"""Keys and values as a scenario or the settings have them, each on one line. Writes TOML; tomllib
+reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ def toml_value(value: Any) -> str:
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case dict():
-            return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(one)}" for key, one in value.items()) + " }"
+            return (
+                "{ "
+                + ", ".join(f"{toml_key(key)} = {toml_value(one)}" for key, one in value.items())
+                + " }"
+            )
         case list() | tuple():
             return "[" + ", ".join(map(toml_value, value)) + "]"
     return repr(value)
@@ -28,4 +33,6 @@ def toml_key(key: str) -> str:
 
 def listed(options: dict[str, Any]) -> dict[str, Any]:
     """The same with a list for each tuple: what TOML has."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in options.items()
+    }

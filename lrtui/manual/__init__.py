@@ -2,8 +2,8 @@
 
 Knows no command and no screen. The pages are the `.md` files beside this module. What a page lists
 from the code (commands, keys, settings, scenario keys, JSON events) stands between two comments,
-`<!-- generated: NAME -->` and `<!-- end -->`, and `python -m lrtui.cli.manual_tables --write` writes
-it. Begin to read at `page`.
+`<!-- generated: NAME -->` and `<!-- end -->`, and `python -m lrtui.cli.manual_tables --write`
+writes it. Begin to read at `page`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The curves of a race, thinned out to columns in which no spike and no gap is lost: what page and charts draw. Pure."""
+"""The curves of a race, thinned out to columns in which no spike and no gap is lost: what page and
+charts draw. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.charts.autoscale import COLUMNS as OUTLIERS, ends_well, visible_range, with_beginnings
+from lrtui.core.charts.autoscale import (
+    COLUMNS as OUTLIERS,
+    ends_well,
+    visible_range,
+    with_beginnings,
+)
 from lrtui.core.charts.axes import whole
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.marks import SNAPSHOT, Mark, lane_marks
@@ -24,7 +30,8 @@ MARKS = 500
 
 
 class Curve(NamedTuple):
-    """A quantity of one lane in columns from the left; each array has one entry for each column, values are float32.
+    """A quantity of one lane in columns from the left; each array has one entry for each column,
+    values are float32.
 
     `lo`, `hi`, `last` and `mean` are over the finite values of a column, NaN where it has none.
     """
@@ -46,33 +53,47 @@ class Curve(NamedTuple):
 
 
 def lane_curve(lane: LaneState, name: str, columns: int = COLUMNS) -> Curve | None:
-    """A lane's curve of one of `core.tracks.quantities`, from where its own record begins; None where it has no value."""
+    """A lane's curve of one of `core.tracks.quantities`, from where its own record begins; None
+    where it has no value."""
     found = track(lane, name)
     return None if found is None else curve_of(found, lane.forked_at, columns)
 
 
 def curve_of(found: MetricSeries, forked_at: int, columns: int = COLUMNS) -> Curve | None:
-    """A track's curve from step `forked_at` on, in at most so many columns, each of as many values, but for one."""
+    """A track's curve from step `forked_at` on, in at most so many columns, each of as many values,
+    but for one."""
     first = forked_at if found.steps is None else int(found.steps.searchsorted(forked_at))
     count = len(found.series) - first
     if count < 1:
         return None
     width = min(columns, count)
-    edges: Int64Array = first - (-np.arange(width + 1, dtype=np.int64) * count // width)  # rounded up
+    # rounded up
+    edges: Int64Array = first - (-np.arange(width + 1, dtype=np.int64) * count // width)
     window = found.series.window_at(edges)
     values = found.series.part(first, len(found.series))
     good = np.isfinite(values)
     sums = np.add.reduceat(np.where(good, values, np.float32(0)), edges[:-1] - first, dtype=float)
     finite = np.add.reduceat(good, edges[:-1] - first, dtype=np.int64)
     with np.errstate(invalid="ignore", over="ignore"):
-        mean = np.divide(sums, finite, out=np.full(width, np.nan), where=finite > 0).astype(np.float32)
-    steps, ends = (edges[:-1], edges[1:] - 1) if found.steps is None else (found.steps[edges[:-1]], found.steps[edges[1:] - 1])
-    return Curve(steps, ends, window.lo, window.hi, window.last, mean, finite, window.gap, window.cut)
+        mean = np.divide(sums, finite, out=np.full(width, np.nan), where=finite > 0).astype(
+            np.float32
+        )
+    steps, ends = (
+        (edges[:-1], edges[1:] - 1)
+        if found.steps is None
+        else (found.steps[edges[:-1]], found.steps[edges[1:] - 1])
+    )
+    return Curve(
+        steps, ends, window.lo, window.hi, window.last, mean, finite, window.gap, window.cut
+    )
 
 
 def abandoned(lane: LaneState, columns: int = COLUMNS) -> list[Curve]:
     """The losses of what a lane did and went back on, as far as they are kept."""
-    tracks = (MetricSeries(np.arange(first, first + len(losses)), losses) for first, losses in lane.abandoned)
+    tracks = (
+        MetricSeries(np.arange(first, first + len(losses)), losses)
+        for first, losses in lane.abandoned
+    )
     return [curve for found in tracks if (curve := curve_of(found, 0, columns)) is not None]
 
 
@@ -82,11 +103,16 @@ def loss_limits(state: RaceState) -> AxisLimits | None:
     windows = [found.window(lane, state.race, whole(state), OUTLIERS) for lane, found in known]
     shown = visible_range(windows, [ends_well(lane, state) for lane, _ in known])
     shown = with_beginnings(shown, windows)
-    return AxisLimits.around(shown.low, shown.high, shown.low > 0) if math.isfinite(shown.low) else None
+    return (
+        AxisLimits.around(shown.low, shown.high, shown.low > 0)
+        if math.isfinite(shown.low)
+        else None
+    )
 
 
 def marks(lane: LaneState, lanes: Sequence[LaneState]) -> list[Mark]:
-    """What is marked on a lane's curve: all but its snapshots; of very many alike those that lie apart."""
+    """What is marked on a lane's curve: all but its snapshots; of very many alike those that lie
+    apart."""
     found = lane_marks(lane, [other for other in lanes if other.parent == lane.index])
     found = [mark for mark in found if mark.sign != SNAPSHOT]
     if len(found) <= MARKS:

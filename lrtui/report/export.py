@@ -1,7 +1,9 @@
-"""A run as files for other programs: steps, evaluations, measured steps and events of each lane, and the race. Streamed.
+"""A run as files for other programs: steps, evaluations, measured steps and events of each lane,
+and the race. Streamed.
 
-A lane's steps, evaluations and measured steps are those of the final record: where it was rewound, what it gave up stands in
-a file of its own. Its events are all that it said, in the order in which it was written down.
+A lane's steps, evaluations and measured steps are those of the final record: where it was rewound,
+what it gave up stands in a file of its own. Its events are all that it said, in the order in which
+it was written down.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from lrtui.report.tables import Form, Table, sound
 from lrtui.store.record_stream import LaneColumns, RecordedEvent, RecordStream
 
 RACE = "race.json"
-_OURS = re.compile(r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|events)|run-events)\.(?:csv|jsonl)")
+_OURS = re.compile(
+    r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|events)|run-events)\.(?:csv|jsonl)"
+)
 _EPOCH_COLUMNS = ("epoch", "step", "at", "train_loss")
 _EVENT_COLUMNS = ("row", "at", "kind", "step", "text", "more")
 
@@ -42,23 +46,31 @@ class Written(NamedTuple):
 def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Written:
     """Writes a run's record into `folder`, which is there as a whole or not at all.
 
-    A folder that holds something is refused, unless `force`: then its files of the same names are replaced one by one, those
-    that an earlier export left are removed, and everything else stays. Into an empty folder that must stay what it is (a
-    mounted disk) they come one by one too. What an export that was killed left on its way there is cleared away. LrtuiError
-    where it is refused, or cannot be written.
+    A folder that holds something is refused, unless `force`: then its files of the same names are
+    replaced one by one, those that an earlier export left are removed, and everything else stays.
+    Into an empty folder that must stay what it is (a mounted disk) they come one by one too. What
+    an export that was killed left on its way there is cleared away. LrtuiError where it is refused,
+    or cannot be written.
     """
     folder = absolute(folder)
     place = Path(os.path.realpath(folder))  # a link to a folder stays one
     try:
         if place.exists() and not place.is_dir():
-            raise LrtuiError(f"{folder}: is a file", "expected the name of a folder that is made, or is empty")
+            raise LrtuiError(
+                f"{folder}: is a file", "expected the name of a folder that is made, or is empty"
+            )
         for where in (place, place.parent):
             clear(where, place.name, _ours)
         held = place.is_dir() and any(place.iterdir())
         if held and not force:
-            raise LrtuiError(f"{folder}: there is something in it", "expected a new or empty folder; --force replaces its files")
+            raise LrtuiError(
+                f"{folder}: there is something in it",
+                "expected a new or empty folder; --force replaces its files",
+            )
         place.parent.mkdir(parents=True, exist_ok=True)
-        stays = held or (place.exists() and (os.path.ismount(place) or not os.access(place.parent, os.W_OK)))
+        stays = held or (
+            place.exists() and (os.path.ismount(place) or not os.access(place.parent, os.W_OK))
+        )
         with staging(place if stays else place.parent, place.name) as made:
             _write(run, made, form)
             sizes = [path.stat().st_size for path in made.iterdir()]
@@ -69,15 +81,21 @@ def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Writt
                 os.rename(made, place)  # an empty folder gives way
         return Written(folder, len(sizes), sum(sizes))
     except OSError as error:
-        raise LrtuiError(f"{folder}: {error.strerror or error}", "expected a folder that can be written") from error
+        raise LrtuiError(
+            f"{folder}: {error.strerror or error}", "expected a folder that can be written"
+        ) from error
 
 
 def _replace(made: Path, folder: Path) -> None:
-    """Moves files into `folder`, and removes those that only an earlier export had; nothing where a folder is in the way."""
+    """Moves files into `folder`, and removes those that only an earlier export had; nothing where a
+    folder is in the way."""
     names = {path.name for path in made.iterdir()}
     for name in sorted(names):
         if (folder / name).is_dir():
-            raise LrtuiError(f"{folder / name}: is a folder", "expected to write a file of that name: move it out of the way")
+            raise LrtuiError(
+                f"{folder / name}: is a folder",
+                "expected to write a file of that name: move it out of the way",
+            )
     for name in names:
         os.replace(made / name, folder / name)
     for path in folder.iterdir():
@@ -101,18 +119,28 @@ def _write(run: Path, folder: Path, form: Form) -> None:
         files: dict[int, _LaneFiles] = {-1: _LaneFiles(folder, "run", LaneColumns(), form)}
         lanes = list(record.race.lanes)
         for index in range(len(lanes)):
-            files[index] = _LaneFiles(folder, letter(index), record.lane_columns.get(index, LaneColumns()), form)
+            files[index] = _LaneFiles(
+                folder, letter(index), record.lane_columns.get(index, LaneColumns()), form
+            )
         for told in record.events():
             event = told.event
             if isinstance(event, LaneAdded) and event.lane == len(lanes):
                 lanes.append(event.child)
             if event.lane not in files:
-                files[event.lane] = _LaneFiles(folder, letter(event.lane), record.lane_columns.get(event.lane, LaneColumns()), form)
+                files[event.lane] = _LaneFiles(
+                    folder,
+                    letter(event.lane),
+                    record.lane_columns.get(event.lane, LaneColumns()),
+                    form,
+                )
             files[event.lane].take(told)
         for one in files.values():
             one.finish()
         about = _about(run, record, lanes, files)
-        (folder / RACE).write_text(json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        (folder / RACE).write_text(
+            json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+            encoding="utf-8",
+        )
     finally:
         record.close()
 
@@ -124,7 +152,8 @@ class _LaneFiles:
         self._folder, self._sign, self._course, self._form = folder, sign, columns_of_lane, form
         self._metrics = _metric_columns(columns_of_lane.metrics)
         self._held: Evaluated | None = None
-        """An epoch may be told twice, by a process that went on from a snapshot at its end: the later word counts."""
+        """An epoch may be told twice, by a process that went on from a snapshot at its end: the
+        later word counts."""
         self.tables: dict[str, Table] = {}
 
     def take(self, told: RecordedEvent) -> None:
@@ -135,7 +164,12 @@ class _LaneFiles:
         match event:
             case Steps():
                 self._steps("steps", event, 0, min(max(told.cut - event.first, 0), event.count))
-                self._steps("abandoned", event, min(max(told.cut - event.first, 0), event.count), event.count)
+                self._steps(
+                    "abandoned",
+                    event,
+                    min(max(told.cut - event.first, 0), event.count),
+                    event.count,
+                )
             case Measured():
                 self._measured(event, told.cut)
             case Evaluated() if event.step <= told.cut:
@@ -151,20 +185,28 @@ class _LaneFiles:
 
     def _table(self, name: str, columns: tuple[str, ...]) -> Table:
         if name not in self.tables:
-            self.tables[name] = Table(self._folder / f"{self._sign}-{name}.{self._form}", columns, self._form)
+            self.tables[name] = Table(
+                self._folder / f"{self._sign}-{name}.{self._form}", columns, self._form
+            )
         return self.tables[name]
 
     def _steps(self, name: str, event: Steps, start: int, stop: int) -> None:
         if start < stop:
             table = self._table(name, ("step", *self._course.columns))
-            values = [event.values(column)[start:stop] if column in event.columns else None for column in self._course.columns]
+            values = [
+                event.values(column)[start:stop] if column in event.columns else None
+                for column in self._course.columns
+            ]
             table.numbers([range(event.first + start, event.first + stop), *values])
 
     def _measured(self, event: Measured, cut: int) -> None:
         kept = np.flatnonzero(np.array(event.steps) < cut)
         if len(kept):
             table = self._table("measured", ("step", *self._course.measured))
-            values = [event.values(name)[kept] if name in event.columns else None for name in self._course.measured]
+            values = [
+                event.values(name)[kept] if name in event.columns else None
+                for name in self._course.measured
+            ]
             table.numbers([[event.steps[place] for place in kept], *values])
 
     def _evaluated(self, event: Evaluated) -> None:
@@ -187,34 +229,63 @@ def _metric_columns(metrics: Iterable[str]) -> dict[str, str]:
 
 
 def _event_row(row: int, event: AnyEvent) -> dict[str, Any]:
-    """An event as a row of words; the numbers of steps, which have files of their own, and pixels are only counted."""
+    """An event as a row of words; the numbers of steps, which have files of their own, and pixels
+    are only counted."""
     fields: dict[str, Any] = msgspec.structs.asdict(event)
     match event:
         case Steps():
             fields |= {"step": event.first, "columns": list(event.columns)}
         case Measured():
-            fields |= {"step": event.steps[0] if event.steps else None, "columns": list(event.columns)}
+            fields |= {
+                "step": event.steps[0] if event.steps else None,
+                "columns": list(event.columns),
+            }
         case Sampled():
             fields["pixels"] = len(event.pixels)
-    known = {"row": row, "kind": type(event).__name__, **{name: fields.pop(name, None) for name in ("at", "step", "text")}}
+    known = {
+        "row": row,
+        "kind": type(event).__name__,
+        **{name: fields.pop(name, None) for name in ("at", "step", "text")},
+    }
     fields.pop("lane")
     return {**known, "more": sound(msgspec.to_builtins(fields))}
 
 
-def _about(run: Path, record: RecordStream, lanes: list[Lane], files: Mapping[int, _LaneFiles]) -> dict[str, Any]:
+def _about(
+    run: Path, record: RecordStream, lanes: list[Lane], files: Mapping[int, _LaneFiles]
+) -> dict[str, Any]:
     """The race as it was asked for, what became of each lane, and which file holds what."""
     stand = {lane.index: lane for lane in record.lanes()}
     entries = []
     for index, lane in enumerate(lanes):
         known = stand.get(index)
-        entries.append({
-            "letter": letter(index), "lane": msgspec.to_builtins(lane),
-            "parent": letter(known.parent) if known and known.parent >= 0 else None, "first_step": known.forked_at if known else 0,
-            "ended": known.end if known else None, "device": known.device if known else "",
-            "intra_op_threads": known.threads if known else 0,
-            "files": {name: {"file": table.path.name, "rows": table.rows} for name, table in files[index].tables.items()}
-            if index in files else {}})
+        entries.append(
+            {
+                "letter": letter(index),
+                "lane": msgspec.to_builtins(lane),
+                "parent": letter(known.parent) if known and known.parent >= 0 else None,
+                "first_step": known.forked_at if known else 0,
+                "ended": known.end if known else None,
+                "device": known.device if known else "",
+                "intra_op_threads": known.threads if known else 0,
+                "files": (
+                    {
+                        name: {"file": table.path.name, "rows": table.rows}
+                        for name, table in files[index].tables.items()
+                    }
+                    if index in files
+                    else {}
+                ),
+            }
+        )
     name = os.fsencode(run.name).decode("utf-8", "replace")
-    race = msgspec.structs.replace(record.race, environment={})  # it is the machine's affair, and files are passed on
-    return {"run": name, "created": record.created, "lrtui": record.version, "race": sound(msgspec.to_builtins(race)),
-            "scenario": scenario_text(record.race), "lanes": sound(entries)}
+    # it is the machine's affair, and files are passed on
+    race = msgspec.structs.replace(record.race, environment={})
+    return {
+        "run": name,
+        "created": record.created,
+        "lrtui": record.version,
+        "race": sound(msgspec.to_builtins(race)),
+        "scenario": scenario_text(record.race),
+        "lanes": sound(entries),
+    }

@@ -11,13 +11,16 @@ from lrtui.core.text import one_line
 
 
 def write(path: Path, text: str) -> int:
-    """Writes text, which whoever may read the folder may read, as a whole or not at all; its bytes. LrtuiError where that is
-    not possible."""
+    """Writes text, which whoever may read the folder may read, as a whole or not at all; its bytes.
+    LrtuiError where that is not possible."""
     path = absolute(path)
     try:
         if path.exists() and not path.is_file():
             raise LrtuiError(f"{one_line(str(path))}: is no file", "expected the name of a file")
         replace(Path(os.path.realpath(path)), text, private=False, durable=False)
     except OSError as error:
-        raise LrtuiError(f"{one_line(str(path))}: {error.strerror or error}", "expected a file that can be written") from error
+        raise LrtuiError(
+            f"{one_line(str(path))}: {error.strerror or error}",
+            "expected a file that can be written",
+        ) from error
     return len(text.encode("utf-8"))

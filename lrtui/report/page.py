@@ -1,4 +1,5 @@
-"""One page about a race, whole in one file: it asks nothing of any network, and runs no script but its own."""
+"""One page about a race, whole in one file: it asks nothing of any network, and runs no script but
+its own."""
 
 from __future__ import annotations
 
@@ -31,14 +32,23 @@ from lrtui.report.sample_strip import Film, SamplePng, film
 from lrtui.report.svg import DARK, LIGHT, SHADES, chart_svg, dash_of
 
 Thing = TypeVar("Thing")
-KEYS = (("← →", "move the line, with Shift ten times as far"), ("+ −", "zoom in and out"), ("0", "all again"),
-        ("y", "logarithmic or linear"), ("s S", "smoothing more, less"), ("t", "steps, epochs, samples, time"),
-        ("m", "next quantity"), ("g", "full range"), ("Esc", "hide the line"))
+KEYS = (
+    ("← →", "move the line, with Shift ten times as far"),
+    ("+ −", "zoom in and out"),
+    ("0", "all again"),
+    ("y", "logarithmic or linear"),
+    ("s S", "smoothing more, less"),
+    ("t", "steps, epochs, samples, time"),
+    ("m", "next quantity"),
+    ("g", "full range"),
+    ("Esc", "hide the line"),
+)
 """The keys of the chart in the page, where they mean the same as on the screen."""
 SCRIPTS = ("numbers.js", "drawing.js", "hands.js")
 """The page's script: one function made of these, in this order."""
 ROWS = 300
-"""Of a list of what happened, so many rows about all lanes together: a task that goes mad has no end of alerts."""
+"""Of a list of what happened, so many rows about all lanes together: a task that goes mad has no
+end of alerts."""
 _RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdfb\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
 _TURNED = re.compile(f"[{_RIGHT_TO_LEFT}]+(?:[\\W_]*[{_RIGHT_TO_LEFT}]+)*")
 MANY = 12
@@ -52,15 +62,26 @@ def page(follower: Follower) -> str:
     script = '"use strict";\n(() => {\n' + "\n".join(map(_file, SCRIPTS)) + "})();\n"
     data = page_data(state)
     words = {
-        "title": _plain(state.race.title), "heading": _text(state.race.title), "style": style, "script": script,
+        "title": _plain(state.race.title),
+        "heading": _text(state.race.title),
+        "style": style,
+        "script": script,
         "facts": _facts(follower),
-        "style_hash": _hash(style), "script_hash": _hash(script), "outcome": _outcome(state),
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+        "outcome": _outcome(state),
         "quantities": _options(quantity["label"] for quantity in data["quantities"]),
-        "legend": "".join(map(_legend, state.lanes)), "still": chart_svg(state, alone=False),
+        "legend": "".join(map(_legend, state.lanes)),
+        "still": chart_svg(state, alone=False),
         "keys": "".join(f"<li><kbd>{key}</kbd> {text}</li>" for key, text in KEYS),
-        "standings": _standings(state), "alerts": _alerts(state), "samples": _samples(film(follower), state),
-        "settings": _settings(state), "repeat": _repeat(follower), "data": script_json(data),
-        "version": _text(__version__), "run": _text(follower.run.name),
+        "standings": _standings(state),
+        "alerts": _alerts(state),
+        "samples": _samples(film(follower), state),
+        "settings": _settings(state),
+        "repeat": _repeat(follower),
+        "data": script_json(data),
+        "version": _text(__version__),
+        "run": _text(follower.run.name),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: words[found[1]], _file("page.html"))
 
@@ -71,90 +92,162 @@ def _file(name: str) -> str:
 
 def _hash(text: str) -> str:
     """How a page's policy names the one script, or style, that it lets in."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode(
+        "ascii"
+    )
 
 
 def _plain(text: str) -> str:
-    """Text of one line that cannot be taken for anything else, for where there can be no elements."""
+    """Text of one line that cannot be taken for anything else, for where there can be no
+    elements."""
     return escape(one_line(text))
 
 
 def _text(text: str) -> str:
-    """The same where there can: words that are written from right to left turn nothing around that stands beside them."""
+    """The same where there can: words that are written from right to left turn nothing around that
+    stands beside them."""
     return _TURNED.sub(r"<bdi>\g<0></bdi>", _plain(text))
 
 
 def _options(labels: Iterable[str]) -> str:
-    return "".join(f'<option value="{place}" dir="auto">{_plain(label)}</option>' for place, label in enumerate(labels))
+    return "".join(
+        f'<option value="{place}" dir="auto">{_plain(label)}</option>'
+        for place, label in enumerate(labels)
+    )
 
 
 def _name(lane: LaneState) -> str:
     """A lane's sign and name, its colour beside them."""
-    return f'<span class="lane l{lane.index % 8}">{_line(lane)}<b>{_text(lane.lane.letter)}</b></span> {_text(lane.lane.name)}'
+    return (
+        f'<span class="lane l{lane.index % 8}">{_line(lane)}<b>{_text(lane.lane.letter)}</b></span>'
+        f" {_text(lane.lane.name)}"
+    )
 
 
 def _line(lane: LaneState) -> str:
     dash = f' stroke-dasharray="{dash_of(lane.index)}"' if dash_of(lane.index) else ""
-    return ('<svg class="line" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true">'
-            f'<path d="M1 4h24" stroke="currentColor" stroke-width="2.5" fill="none"{dash}/></svg>')
+    return (
+        '<svg class="line" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true">'
+        f'<path d="M1 4h24" stroke="currentColor" stroke-width="2.5" fill="none"{dash}/></svg>'
+    )
 
 
 def _legend(lane: LaneState) -> str:
-    return f'<button type="button" aria-pressed="true" data-lane="{lane.index}">{_name(lane)}</button>'
+    return (
+        f'<button type="button" aria-pressed="true" data-lane="{lane.index}">{_name(lane)}</button>'
+    )
 
 
 def _facts(follower: Follower) -> str:
     race, created = follower.reader.race, datetime.fromtimestamp(follower.reader.created)
     lanes = follower.state.lanes
-    words = [str(race.task), f"{len(lanes)} lanes", race.budget, batch_words(lanes, race), f"seed {race.seed}",
-             f"{created:%Y-%m-%d %H:%M}"]
+    words = [
+        str(race.task),
+        f"{len(lanes)} lanes",
+        race.budget,
+        batch_words(lanes, race),
+        f"seed {race.seed}",
+        f"{created:%Y-%m-%d %H:%M}",
+    ]
     return " · ".join(map(_text, words))
 
 
 def _outcome(state: RaceState) -> str:
     """The sentences about the race, the first one large; those about its lanes below."""
     if not state.over:
-        return '<p class="lead">The race was not over when this page was written: this is how it stood.</p>'
+        return (
+            '<p class="lead">The race was not over when this page was written: this is how it'
+            " stood.</p>"
+        )
     first, *others = race_sentences(state)
     about = "".join(f"<li>{_text(lane_sentence(lane, state))}</li>" for lane in standings(state))
     lanes = f'<ul class="about">{about}</ul>'
     if len(state.lanes) > MANY:
         lanes = f"<details><summary>Each of the {len(state.lanes)} lanes</summary>{lanes}</details>"
-    return f'<p class="lead">{_text(first)}</p>{"".join(f"<p>{_text(one)}</p>" for one in others)}{lanes}'
+    rest = "".join(f"<p>{_text(one)}</p>" for one in others)
+    return f'<p class="lead">{_text(first)}</p>{rest}{lanes}'
 
 
 def _table(headings: list[str], rows: Iterable[list[str]], right: Iterable[str] = ()) -> str:
     """A table of cells that are HTML; on a phone each row is a card, its cells named."""
     side = [' class="right"' if name in right else "" for name in headings]
-    head = "".join(f'<th scope="col"{css}>{_text(name)}</th>' for name, css in zip(headings, side, strict=True))
-    body = "".join("<tr>" + "".join(f'<td data-label="{_plain(name)}"{css}>{cell}</td>' for name, css, cell in
-                                    zip(headings, side, row, strict=True)) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    head = "".join(
+        f'<th scope="col"{css}>{_text(name)}</th>' for name, css in zip(headings, side, strict=True)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{_plain(name)}"{css}>{cell}</td>'
+            for name, css, cell in zip(headings, side, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        "<div"
+        f' class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _standings(state: RaceState) -> str:
-    headings = ["place", "lane", "optimizer", "rate", "verdict", "end", "last loss", "best", "at step", "steps", "time"]
-    return _table(headings, (_standing(place, lane, state) for place, lane in enumerate(standings(state), 1)),
-                  {"last loss", "best", "at step", "steps", "time"})
+    headings = [
+        "place",
+        "lane",
+        "optimizer",
+        "rate",
+        "verdict",
+        "end",
+        "last loss",
+        "best",
+        "at step",
+        "steps",
+        "time",
+    ]
+    return _table(
+        headings,
+        (_standing(place, lane, state) for place, lane in enumerate(standings(state), 1)),
+        {"last loss", "best", "at step", "steps", "time"},
+    )
 
 
 def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
     said = verdict(lane, state)
     dial = "" if lane.factor == 1 else f" ×{number(lane.factor)}"
     word = f'<span class="verdict v-{said.word}">{_text(str(said)) or "–"}</span>'
-    end = f'<span class="{"bad" if lane.status in ("nan", *FAILED) else ""}">{_text(lane.status)}</span>'
+    end = (
+        "<span"
+        f' class="{"bad" if lane.status in ("nan", *FAILED) else ""}">{_text(lane.status)}</span>'
+    )
     best = "–" if lane.best_step is None else str(lane.best_step)
-    return [str(place), _name(lane), _text(str(lane.lane.optimizer)), rate(lane.lane.lr) + dial, word, end,
-            lane.last_words, lane.best_words, best, count(lane.steps), duration(lane.training_seconds)]
+    return [
+        str(place),
+        _name(lane),
+        _text(str(lane.lane.optimizer)),
+        rate(lane.lane.lr) + dial,
+        word,
+        end,
+        lane.last_words,
+        lane.best_words,
+        best,
+        count(lane.steps),
+        duration(lane.training_seconds),
+    ]
 
 
 def _alerts(state: RaceState) -> str:
     """What people had to hear of, and what a task said when it broke."""
     share = _share(sum(bool(lane.alerts) for lane in state.lanes))
-    rows = [f"<li>{_name(lane)}: {one}</li>" for lane in state.lanes for one in _ends(lane.alerts, share, "alerts", _alert)]
-    rows += [f"<li>{_name(lane)}: {_text(lane.status)}<details><summary>what it said</summary>"
-             f'<pre tabindex="0">{escape(literal(lane.ended.error))}</pre></details></li>'
-             for lane in state.lanes if lane.ended and lane.ended.error]
+    rows = [
+        f"<li>{_name(lane)}: {one}</li>"
+        for lane in state.lanes
+        for one in _ends(lane.alerts, share, "alerts", _alert)
+    ]
+    rows += [
+        f"<li>{_name(lane)}: {_text(lane.status)}<details><summary>what it said</summary>"
+        f'<pre tabindex="0">{escape(literal(lane.ended.error))}</pre></details></li>'
+        for lane in state.lanes
+        if lane.ended and lane.ended.error
+    ]
     return _section("alerts", "Alerts", f'<ul class="plain">{"".join(rows)}</ul>') if rows else ""
 
 
@@ -167,35 +260,59 @@ def _share(lanes: int) -> int:
     return max(2, ROWS // max(lanes, 1))
 
 
-def _ends(things: Sequence[Thing], most: int, what: str, words: Callable[[Thing], str]) -> Iterator[str]:
-    """The first and the last of them in words, `most` (2 or more) of them at most, and between them how many are left out."""
+def _ends(
+    things: Sequence[Thing], most: int, what: str, words: Callable[[Thing], str]
+) -> Iterator[str]:
+    """The first and the last of them in words, `most` (2 or more) of them at most, and between them
+    how many are left out."""
     gone = max(len(things) - most, 0)
     yield from map(words, things[: most // 2] if gone else things)
     if gone:
-        yield f"{gone} more {what} are left out here: <code>lrtui export</code> writes down all of them"
+        yield (
+            f"{gone} more {what} are left out here: <code>lrtui export</code> writes down all of"
+            " them"
+        )
         yield from map(words, things[most // 2 - most :])
 
 
 def _samples(frames: Film, state: RaceState) -> str:
     if not frames:
         return ""
-    rows = [f'<div class="film"><h3>{_name(lane)}</h3><div class="frames">{"".join(_pictures(frames[lane.index]))}</div></div>'
-            for lane in standings(state) if lane.index in frames]
-    return _section("samples", "Samples", f"<p>What each lane drew, from its first to its last.</p>{''.join(rows)}")
+    rows = [
+        f'<div class="film"><h3>{_name(lane)}</h3><div'
+        f' class="frames">{"".join(_pictures(frames[lane.index]))}</div></div>'
+        for lane in standings(state)
+        if lane.index in frames
+    ]
+    return _section(
+        "samples",
+        "Samples",
+        f"<p>What each lane drew, from its first to its last.</p>{''.join(rows)}",
+    )
 
 
 def _pictures(frames: list[SamplePng]) -> Iterator[str]:
     for frame in frames:
         scale = max(1, 34 // frame.height)
-        yield (f'<figure><img src="{address(frame.picture)}" width="{scale * frame.width}" height="{scale * frame.height}" '
-               f'alt="samples after step {frame.step}"><figcaption>step {count(frame.step)}</figcaption></figure>')
+        yield (
+            f'<figure><img src="{address(frame.picture)}" width="{scale * frame.width}"'
+            f' height="{scale * frame.height}" alt="samples after step'
+            f' {frame.step}"><figcaption>step {count(frame.step)}</figcaption></figure>'
+        )
 
 
 def _settings(state: RaceState) -> str:
     """What differs among the lanes, and what they have in common."""
     found = differences(state.lanes, state.race)
-    rows = ([_name(lane), *(_text(cells[place]) for cells in found.cells)] for place, lane in enumerate(state.lanes))
-    table = _table(["lane", *found.settings], rows) if found.settings else "<p>The lanes do not differ in their settings.</p>"
+    rows = (
+        [_name(lane), *(_text(cells[place]) for cells in found.cells)]
+        for place, lane in enumerate(state.lanes)
+    )
+    table = (
+        _table(["lane", *found.settings], rows)
+        if found.settings
+        else "<p>The lanes do not differ in their settings.</p>"
+    )
     return f"{table}<p>All lanes: {_text(found.common)}.</p>"
 
 
@@ -203,15 +320,25 @@ def _repeat(follower: Follower) -> str:
     """Commands, the scenario, and what was done by hand."""
     race, state = follower.reader.race, follower.state
     ways = commands(race)
-    other = f"<p>It comes with lrtui as it is, so this does the same:</p>{_pre(ways[1])}" if len(ways) > 1 else ""
+    other = (
+        f"<p>It comes with lrtui as it is, so this does the same:</p>{_pre(ways[1])}"
+        if len(ways) > 1
+        else ""
+    )
     done = {lane.index: list(by_hand(lane, state, len(race.lanes))) for lane in state.lanes}
     share = _share(sum(map(bool, done.values())))
-    hands = [f"<li>{_name(lane)}: {'; '.join(_ends(done[lane.index], share, 'changes', _text))}</li>"
-             for lane in state.lanes if done[lane.index]]
+    hands = [
+        f"<li>{_name(lane)}: {'; '.join(_ends(done[lane.index], share, 'changes', _text))}</li>"
+        for lane in state.lanes
+        if done[lane.index]
+    ]
     modified = "<p>Done while it ran, which the scenario does not repeat:</p>" if hands else ""
     modified += f'<ul class="plain">{"".join(hands)}</ul>' if hands else ""
-    return (f"<p>Save this as <code>{FILE}</code> and run</p>{_pre(ways[0])}{other}{modified}<p>{_text(proof(state))}</p>"
-            f"<details open><summary>{FILE}</summary>{_pre(scenario_text(race))}</details>")
+    return (
+        f"<p>Save this as <code>{FILE}</code> and"
+        f" run</p>{_pre(ways[0])}{other}{modified}<p>{_text(proof(state))}</p><details"
+        f" open><summary>{FILE}</summary>{_pre(scenario_text(race))}</details>"
+    )
 
 
 def _pre(text: str) -> str:
@@ -223,13 +350,20 @@ def _section(name: str, title: str, inner: str) -> str:
 
 
 def _colors() -> str:
-    """The colours of page and lanes: by what the reader's system says, unless the button says otherwise."""
-    light, dark = (_variables(SHADES[theme], lanes) for theme, lanes in (("light", LIGHT), ("dark", DARK)))
+    """The colours of page and lanes: by what the reader's system says, unless the button says
+    otherwise."""
+    light, dark = (
+        _variables(SHADES[theme], lanes) for theme, lanes in (("light", LIGHT), ("dark", DARK))
+    )
     classes = "".join(f".l{place}{{color:var(--l{place})}}" for place in range(len(LIGHT)))
-    return (f":root{{color-scheme:light;{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light])"
-            f"{{color-scheme:dark;{dark}}}}}:root[data-theme=dark]{{color-scheme:dark;{dark}}}{classes}")
+    return (
+        f":root{{color-scheme:light;{light}}}@media"
+        " (prefers-color-scheme:dark){:root:not([data-theme=light])"
+        f"{{color-scheme:dark;{dark}}}}}:root[data-theme=dark]{{color-scheme:dark;{dark}}}{classes}"
+    )
 
 
 def _variables(shades: dict[str, str], lanes: tuple[str, ...]) -> str:
     return "".join(f"--{name}:{color};" for name, color in shades.items()) + "".join(
-        f"--l{place}:{color};" for place, color in enumerate(lanes))
+        f"--l{place}:{color};" for place, color in enumerate(lanes)
+    )

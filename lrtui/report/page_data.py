@@ -1,4 +1,5 @@
-"""What the page's script draws, as one JSON value: curves in columns, packed as base64 of little-endian numbers. Pure."""
+"""What the page's script draws, as one JSON value: curves in columns, packed as base64 of
+little-endian numbers. Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +18,18 @@ from lrtui.report.curves import COLUMNS, Curve, abandoned, lane_curve, length, m
 from lrtui.report.svg import dash_of
 
 ROOM = 3_000_000
-"""Bytes that all curves together may take, about: of a race of very many lanes or metrics each curve has fewer columns."""
+"""Bytes that all curves together may take, about: of a race of very many lanes or metrics each
+curve has fewer columns."""
 PER_COLUMN = 28
 """Bytes that a column of a curve takes, packed: five numbers of four bytes as base64."""
 LEAST_COLUMNS = 100
-LABELS = {"loss": "training loss", "val_loss": "validation loss", "grad_norm": "gradient norm", "gain": "step gain",
-          "applied_lr": "applied rate"}
+LABELS = {
+    "loss": "training loss",
+    "val_loss": "validation loss",
+    "grad_norm": "gradient norm",
+    "gain": "step gain",
+    "applied_lr": "applied rate",
+}
 """What quantities are called where there is more room than on the screen."""
 
 
@@ -30,12 +37,27 @@ def page_data(state: RaceState) -> dict[str, Any]:
     """Axes, lanes, curves and marks; see `_packed` for how numbers are written."""
     found = quantities(state)
     known = (track(lane, quantity.name) for quantity in found for lane in state.lanes)
-    long = sum(one is not None and len(one.series) > LEAST_COLUMNS for one in known) + len(state.lanes)  # these have times too
+    # these have times too
+    long = sum(one is not None and len(one.series) > LEAST_COLUMNS for one in known) + len(
+        state.lanes
+    )
     columns = max(LEAST_COLUMNS, min(COLUMNS, ROOM // (PER_COLUMN * max(long, 1))))
-    return {"total": length(state), "batch": batch_size(state.lanes, state.race) or 1,
-            "quantities": [{"name": quantity.name, "label": LABELS.get(quantity.name, one_line(quantity.label)),
-                            "log": quantity.log} for quantity in found],
-            "lanes": [_lane(lane, state, [quantity.name for quantity in found], columns) for lane in state.lanes]}
+    return {
+        "total": length(state),
+        "batch": batch_size(state.lanes, state.race) or 1,
+        "quantities": [
+            {
+                "name": quantity.name,
+                "label": LABELS.get(quantity.name, one_line(quantity.label)),
+                "log": quantity.log,
+            }
+            for quantity in found
+        ],
+        "lanes": [
+            _lane(lane, state, [quantity.name for quantity in found], columns)
+            for lane in state.lanes
+        ],
+    }
 
 
 def script_json(value: Any) -> str:
@@ -45,36 +67,59 @@ def script_json(value: Any) -> str:
 
 
 def _lane(lane: LaneState, state: RaceState, names: list[str], columns: int) -> dict[str, Any]:
-    curves = {name: curve for name in names if (curve := lane_curve(lane, name, columns)) is not None}
-    ends = np.concatenate(([lane.forked_at - 1], curves["loss"].ends)) if "loss" in curves else np.zeros(0, np.int64)
-    return {"letter": lane.lane.letter, "name": one_line(lane.lane.name), "color": lane.index % 8,
-            "dash": [int(part) for part in dash_of(lane.index).split()], "born": lane.forked_at,
-            "perEpoch": lane.started.steps_per_epoch if lane.started else 0,
-            "well": ends_well(lane, state),
-            "time": _packed(lane.clock.time(ends), "<f4"), "wall": _packed(lane.clock.wall(ends), "<f4"),
-            "marks": [[mark.step, mark.sign] for mark in marks(lane, state.lanes)],
-            "curves": {name: _curve(curve) for name, curve in curves.items()},
-            "abandoned": [_curve(curve) for curve in abandoned(lane, columns)]}
+    curves = {
+        name: curve for name in names if (curve := lane_curve(lane, name, columns)) is not None
+    }
+    ends = (
+        np.concatenate(([lane.forked_at - 1], curves["loss"].ends))
+        if "loss" in curves
+        else np.zeros(0, np.int64)
+    )
+    return {
+        "letter": lane.lane.letter,
+        "name": one_line(lane.lane.name),
+        "color": lane.index % 8,
+        "dash": [int(part) for part in dash_of(lane.index).split()],
+        "born": lane.forked_at,
+        "perEpoch": lane.started.steps_per_epoch if lane.started else 0,
+        "well": ends_well(lane, state),
+        "time": _packed(lane.clock.time(ends), "<f4"),
+        "wall": _packed(lane.clock.wall(ends), "<f4"),
+        "marks": [[mark.step, mark.sign] for mark in marks(lane, state.lanes)],
+        "curves": {name: _curve(curve) for name, curve in curves.items()},
+        "abandoned": [_curve(curve) for curve in abandoned(lane, columns)],
+    }
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
-    """Columns of single values have `last` only; steps are told only where they are not one after the other."""
+    """Columns of single values have `last` only; steps are told only where they are not one after
+    the other."""
     single = bool((curve.steps == curve.ends).all() and (curve.finite <= 1).all())
     consecutive = bool((curve.steps[1:] == curve.ends[:-1] + 1).all())
-    packed: dict[str, Any] = {"columns": len(curve.steps), "first": int(curve.steps[0]), "end": int(curve.ends[-1]) + 1,
-                              "last": _packed(curve.last, "<f4")}
+    packed: dict[str, Any] = {
+        "columns": len(curve.steps),
+        "first": int(curve.steps[0]),
+        "end": int(curve.ends[-1]) + 1,
+        "last": _packed(curve.last, "<f4"),
+    }
     if not consecutive:
         packed |= {"steps": _packed(curve.steps, "<f8"), "ends": _packed(curve.ends, "<f8")}
     if not single:
-        packed |= {"lo": _packed(curve.lo, "<f4"), "hi": _packed(curve.hi, "<f4"), "mean": _packed(curve.mean, "<f4")}
+        packed |= {
+            "lo": _packed(curve.lo, "<f4"),
+            "hi": _packed(curve.hi, "<f4"),
+            "mean": _packed(curve.mean, "<f4"),
+        }
     if not single or curve.gap.any():
         packed["finite"] = _packed(curve.finite, "<u4")
     if curve.gap.any():
-        packed |= {"gap": np.flatnonzero(curve.gap).tolist(), "cut": np.flatnonzero(curve.cut).tolist()}
+        packed |= {
+            "gap": np.flatnonzero(curve.gap).tolist(),
+            "cut": np.flatnonzero(curve.cut).tolist(),
+        }
     return packed
 
 
 def _packed(values: np.ndarray, dtype: str) -> str:
     """Numbers, NaN included, as base64 of their little-endian bytes."""
     return base64.b64encode(np.asarray(values).astype(dtype).tobytes()).decode("ascii")
-

@@ -1,4 +1,5 @@
-"""Pictures as PNG, and as text that a page can hold: enough of the format for small ones. Knows no file."""
+"""Pictures as PNG, and as text that a page can hold: enough of the format for small ones. Knows no
+file."""
 
 from __future__ import annotations
 
@@ -16,17 +17,24 @@ RGBA = 6
 
 
 def png(pixels: Pixels) -> bytes:
-    """A picture of shape (H, W, 4), red, green, blue and opacity, 0..255, as the bytes of a PNG file."""
+    """A picture of shape (H, W, 4), red, green, blue and opacity, 0..255, as the bytes of a PNG
+    file."""
     height, width, _ = pixels.shape
     rows = np.zeros((height, 1 + 4 * width), np.uint8)  # before each row stands its filter: 0, none
     rows[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, RGBA, 0, 0, 0)
-    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)) + _chunk(b"IEND", b"")
+    return (
+        SIGNATURE
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9))
+        + _chunk(b"IEND", b"")
+    )
 
 
 def strip(images: Pixels, edge: int) -> Pixels:
-    """Pictures of shape (N, H, W, 3) side by side with a clear column between two, shape (H, .., 4); those with an edge
-    longer than `edge` lose rows and columns. There is one, and each has a pixel at least."""
+    """Pictures of shape (N, H, W, 3) side by side with a clear column between two, shape (H, ..,
+    4); those with an edge longer than `edge` lose rows and columns. There is one, and each has a
+    pixel at least."""
     stride = max(1, -(-max(images.shape[1:3]) // edge))
     images = images[:, ::stride, ::stride]
     count, height, width, _ = images.shape

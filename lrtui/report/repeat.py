@@ -1,4 +1,5 @@
-"""How to repeat a race: its scenario, the commands, what a repeat must agree with, and what was done by hand meanwhile. Pure."""
+"""How to repeat a race: its scenario, the commands, what a repeat must agree with, and what was
+done by hand meanwhile. Pure."""
 
 from __future__ import annotations
 
@@ -26,17 +27,23 @@ def proof(state: RaceState) -> str:
     started = next((lane.started for lane in state.lanes if lane.started), None)
     if started is None:
         return ""
-    alike = f"weights {one_line(started.init_checksum)} and batches {one_line(started.batch_checksum)} say"
+    alike = (
+        f"weights {one_line(started.init_checksum)} and batches"
+        f" {one_line(started.batch_checksum)} say"
+    )
     if not started.batch_checksum:  # of a stream it is not known beforehand
         alike = f"weights {one_line(started.init_checksum)} say"
-    return (f"Raced on {one_line(started.device)} with {started.intra_op_threads} intra-op "
-            f"thread{'' if started.intra_op_threads == 1 else 's'} a lane. With the same version of torch and as many threads, a "
-            f"repeat on a CPU is equal to the last bit; {alike} that it began alike.")
+    return (
+        f"Raced on {one_line(started.device)} with {started.intra_op_threads} intra-op"
+        f" thread{'' if started.intra_op_threads == 1 else 's'} a lane. With the same version of"
+        f" torch and as many threads, a repeat on a CPU is equal to the last bit; {alike} that it"
+        " began alike."
+    )
 
 
 def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
-    """What a person or a policy did to a lane, in the order of steps, where `asked` lanes were asked for at first: what the
-    scenario alone does not repeat."""
+    """What a person or a policy did to a lane, in the order of steps, where `asked` lanes were
+    asked for at first: what the scenario alone does not repeat."""
     if lane.parent is not None:
         yield f"forked from {state.lanes[lane.parent].lane.letter} at step {lane.forked_at}"
     elif lane.index >= asked:

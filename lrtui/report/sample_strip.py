@@ -1,4 +1,5 @@
-"""Some samples of each lane, from its first to its last, read again from the record. Knows no page."""
+"""Some samples of each lane, from its first to its last, read again from the record. Knows no
+page."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from lrtui.report.png import png, strip
 MOST_IMAGES = 8
 """Of a sample, so many pictures are shown."""
 ROOM = 1_000_000
-"""Bytes that all pictures of a page may take, as long as there is a way to have fewer or smaller ones."""
+"""Bytes that all pictures of a page may take, as long as there is a way to have fewer or smaller
+ones."""
 WAYS = ((6, 64), (3, 64), (1, 64), (1, 32), (1, 16))
 """Samples of a lane, and pixels along an edge of a picture: the first that has room is taken."""
 
@@ -35,7 +37,11 @@ def film(follower: Follower) -> Film:
     """The samples that a page has room for; {} where the task draws none."""
     found: Film = {}
     for most, edge in WAYS:
-        found = {lane.index: frames for lane in follower.state.lanes if (frames := _frames(follower, lane.index, most, edge))}
+        found = {
+            lane.index: frames
+            for lane in follower.state.lanes
+            if (frames := _frames(follower, lane.index, most, edge))
+        }
         if sum(len(frame.picture) for frames in found.values() for frame in frames) <= ROOM:
             break
     return found
@@ -45,7 +51,9 @@ def _frames(follower: Follower, lane: int, most: int, edge: int) -> list[SampleP
     """`most` samples of a lane, alike far apart, the last one among them."""
     known = follower.samples.of(lane)
     frames = []
-    for place in np.linspace(len(known) - 1, 0, min(most, len(known))).round().astype(int)[::-1].tolist():
+    for place in (
+        np.linspace(len(known) - 1, 0, min(most, len(known))).round().astype(int)[::-1].tolist()
+    ):
         picture = known[place]
         event = follower.reader.event(picture.row)
         if isinstance(event, Sampled) and all(event.shape):

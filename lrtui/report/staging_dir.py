@@ -1,6 +1,8 @@
-"""The folder in which an export is made before it gets its name. What a process that was killed left of one is cleared away.
+"""The folder in which an export is made before it gets its name. What a process that was killed
+left of one is cleared away.
 
-Its name says which process makes it: only of one that is gone, on this very machine, may it be removed.
+Its name says which process makes it: only of one that is gone, on this very machine, may it be
+removed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from lrtui.store.identity import exists, started
 
 @contextmanager
 def staging(where: Path, name: str) -> Iterator[Path]:
-    """A folder in `where` for what is to be called `name`; it is gone afterwards, unless it has been renamed."""
+    """A folder in `where` for what is to be called `name`; it is gone afterwards, unless it has
+    been renamed."""
     pid = os.getpid()
     made = Path(tempfile.mkdtemp(prefix=f"{_beginning(name)}{pid}-{started(pid)!r}.", dir=where))
     try:
@@ -32,7 +35,8 @@ def staging(where: Path, name: str) -> Iterator[Path]:
 def clear(where: Path, name: str, ours: Callable[[str], bool]) -> None:
     """Removes the folders that processes which are gone have left in `where` on the way to `name`.
 
-    One that holds anything but files whose names are `ours` stays as it is, and so does one that cannot be removed.
+    One that holds anything but files whose names are `ours` stays as it is, and so does one that
+    cannot be removed.
     """
     form = re.compile(re.escape(_beginning(name)) + r"(\d+)-(\d+\.\d+)\.\w+")
     with suppress(OSError):
@@ -54,7 +58,8 @@ def _remove(folder: Path, ours: Callable[[str], bool]) -> None:
 
 
 def _beginning(name: str) -> str:
-    """Hidden, of `name`, and of the place where the numbers of processes mean what they mean here."""
+    """Hidden, of `name`, and of the place where the numbers of processes mean what they mean
+    here."""
     try:
         space = os.readlink("/proc/self/ns/pid")
     except OSError:  # not on Linux

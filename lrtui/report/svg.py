@@ -1,4 +1,5 @@
-"""The losses of a race as one SVG picture, alone in a file or within the page: no script, no font of its own, light and dark."""
+"""The losses of a race as one SVG picture, alone in a file or within the page: no script, no font
+of its own, light and dark."""
 
 from __future__ import annotations
 
@@ -29,15 +30,31 @@ MOST_Y, MOST_X = 9, 10
 COLUMNS = 900
 """A curve has about a column for each of the picture's units."""
 LIGHT, DARK = lane_colors("truecolor", "light"), lane_colors("truecolor", "dark")
-"""The colours of eight lanes, on a light and on a dark ground; lane i has the i-th of them, counted round."""
+"""The colours of eight lanes, on a light and on a dark ground; lane i has the i-th of them, counted
+round."""
 DASHES = ("", "8 4", "2 3", "10 3 2 3")
 """Line styles, for lanes beyond eight."""
-SHADES = {"light": {"ground": "#ffffff", "text": "#1b1f24", "dim": "#59636e", "grid": "#e6e9ed", "alert": "#c5221f"},
-          "dark": {"ground": "#14181d", "text": "#e8eaed", "dim": "#9aa4af", "grid": "#2a3037", "alert": "#ff8078"}}
+SHADES = {
+    "light": {
+        "ground": "#ffffff",
+        "text": "#1b1f24",
+        "dim": "#59636e",
+        "grid": "#e6e9ed",
+        "alert": "#c5221f",
+    },
+    "dark": {
+        "ground": "#14181d",
+        "text": "#e8eaed",
+        "dim": "#9aa4af",
+        "grid": "#2a3037",
+        "alert": "#ff8078",
+    },
+}
 
 
 class Scales:
-    """Where steps and losses lie in the picture: the x axis is `total` steps long, the curves begin at height `top`."""
+    """Where steps and losses lie in the picture: the x axis is `total` steps long, the curves begin
+    at height `top`."""
 
     def __init__(self, total: int, limits: AxisLimits, top: float) -> None:
         self.total, self.limits, self.top, self.bottom = total, limits, top, HEIGHT - BOTTOM
@@ -47,25 +64,44 @@ class Scales:
 
     def y(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Of losses; what is beyond the limits lies on them, NaN stays NaN."""
-        heights: NDArray[np.floating] = self.bottom - self.limits.shares(values) * (self.bottom - self.top)
+        heights: NDArray[np.floating] = self.bottom - self.limits.shares(values) * (
+            self.bottom - self.top
+        )
         return heights
 
 
 def chart_svg(state: RaceState, *, alone: bool = True) -> str:
-    """The chart as an SVG document; within a page (not `alone`) the page's own style colours it. It may hold no curve at all."""
+    """The chart as an SVG document; within a page (not `alone`) the page's own style colours it. It
+    may hold no curve at all."""
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
     limits = loss_limits(state)
     names, rows = _names(state.lanes)
-    scales = Scales(length(state), limits or AxisLimits.around(math.nan, math.nan, log=True), 46 + rows * ROW)
+    scales = Scales(
+        length(state), limits or AxisLimits.around(math.nan, math.nan, log=True), 46 + rows * ROW
+    )
     title = escape(one_line(state.race.title))
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" class="still">',
-             f"<title>{title}: training loss by step</title>", f"<style>{_style()}</style>" if alone else "",
-             f'<rect class="ground" width="{WIDTH:g}" height="{HEIGHT:g}"/>' if alone else "",
-             f'<text class="head" x="16" y="28">{title}</text>', *names, *_axes(scales)]
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img"'
+            ' class="still">'
+        ),
+        f"<title>{title}: training loss by step</title>",
+        f"<style>{_style()}</style>" if alone else "",
+        f'<rect class="ground" width="{WIDTH:g}" height="{HEIGHT:g}"/>' if alone else "",
+        f'<text class="head" x="16" y="28">{title}</text>',
+        *names,
+        *_axes(scales),
+    ]
     if limits is None:
-        parts.append(f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle">no finite loss on record</text>')
+        parts.append(
+            f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle">no finite loss on'
+            " record</text>"
+        )
     for lane in lanes if limits else ():
-        parts += [f'<path {_stroke(lane)} opacity=".5" d="{path(gone, scales)}"/>' for gone in abandoned(lane, COLUMNS)]
+        parts += [
+            f'<path {_stroke(lane)} opacity=".5" d="{path(gone, scales)}"/>'
+            for gone in abandoned(lane, COLUMNS)
+        ]
         curve = lane_curve(lane, "loss", COLUMNS)
         if curve is not None:
             if (curve.lo < curve.hi).any():  # all that was recorded, faint behind the means
@@ -87,7 +123,9 @@ def path(curve: Curve, scales: Scales) -> str:
             at = None
             continue
         x = scales.x((int(curve.steps[column]) + int(curve.ends[column])) / 2)
-        first, last = (low, high) if at is not None and abs(at - low) < abs(at - high) else (high, low)
+        first, last = (
+            (low, high) if at is not None and abs(at - low) < abs(at - high) else (high, low)
+        )
         words.append(f"{'M' if at is None or curve.cut[column] else 'L'}{x:.1f} {first:.1f}")
         if at is None and first == last:
             words.append("h.1")  # a value between two gaps is a dot
@@ -101,16 +139,22 @@ def gap_columns(curve: Curve) -> list[int]:
     """The columns with the last finite values before each gap; -1 where there is none before it."""
     begins = np.flatnonzero(curve.gap & ~np.concatenate(([False], curve.gap[:-1])))
     known = np.flatnonzero(np.isfinite(curve.last))
-    return [int(known[place - 1]) if (place := int(known.searchsorted(column, "right"))) else -1 for column in begins.tolist()]
+    return [
+        int(known[place - 1]) if (place := int(known.searchsorted(column, "right"))) else -1
+        for column in begins.tolist()
+    ]
 
 
 def _gaps(curve: Curve, scales: Scales) -> Iterator[str]:
     """A cross where a curve stops being finite."""
     for column in gap_columns(curve):
         if column >= 0:
-            y = float(scales.y(curve.mean[column:column + 1].astype(float))[0])
+            y = float(scales.y(curve.mean[column : column + 1].astype(float))[0])
             x = scales.x(int(curve.ends[column]))
-            yield f'<text class="alert" x="{x:.1f}" y="{y + 5:.1f}" text-anchor="middle">{LOST}</text>'
+            yield (
+                f'<text class="alert" x="{x:.1f}" y="{y + 5:.1f}"'
+                f' text-anchor="middle">{LOST}</text>'
+            )
 
 
 def _signs(lane: LaneState, state: RaceState, curve: Curve, scales: Scales) -> Iterator[str]:
@@ -119,17 +163,27 @@ def _signs(lane: LaneState, state: RaceState, curve: Curve, scales: Scales) -> I
     for mark in marks(lane, state.lanes):
         column = min(int(curve.steps.searchsorted(mark.step, "right")) - 1, len(curve.steps) - 1)
         if column >= 0 and math.isfinite(curve.last[column]):
-            y = float(scales.y(curve.mean[column:column + 1].astype(float))[0])
-            standing[mark.step] = standing.get(mark.step, 0) + 1  # marks of one step stand on each other
-            kind = 'class="alert"' if mark.sign == ALERT else f'class="l{lane.index % 8}" fill="currentColor"'
+            y = float(scales.y(curve.mean[column : column + 1].astype(float))[0])
+            # marks of one step stand on each other
+            standing[mark.step] = standing.get(mark.step, 0) + 1
+            kind = (
+                'class="alert"'
+                if mark.sign == ALERT
+                else f'class="l{lane.index % 8}" fill="currentColor"'
+            )
             y += 9 - 13 * standing[mark.step]
-            yield (f'<text {kind} x="{scales.x(mark.step):.1f}" y="{y:.1f}" text-anchor="middle">{mark.sign}'
-                   f"<title>{escape(mark.sentence)}</title></text>")
-    beyond = curve.hi.astype(float) > scales.limits.high  # a limit may be more than float32 can hold
+            yield (
+                f'<text {kind} x="{scales.x(mark.step):.1f}" y="{y:.1f}"'
+                f' text-anchor="middle">{mark.sign}<title>{escape(mark.sentence)}</title></text>'
+            )
+    # a limit may be more than float32 can hold
+    beyond = curve.hi.astype(float) > scales.limits.high
     if beyond.any():
         x = scales.x(int(curve.steps[int(beyond.argmax())]))
-        yield (f'<text class="l{lane.index % 8}" fill="currentColor" x="{x:.1f}" y="{scales.top - 2:.1f}" '
-               'text-anchor="middle">↑</text>')
+        yield (
+            f'<text class="l{lane.index % 8}" fill="currentColor" x="{x:.1f}"'
+            f' y="{scales.top - 2:.1f}" text-anchor="middle">↑</text>'
+        )
 
 
 def _axes(scales: Scales) -> Iterator[str]:
@@ -139,11 +193,20 @@ def _axes(scales: Scales) -> Iterator[str]:
         yield f'<path class="grid" d="M{LEFT:g} {y:.1f}H{WIDTH - RIGHT:g}"/>'
         yield f'<text x="{LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
     for step, label in step_labels(scales.total, MOST_X):
-        yield (f'<path class="grid" d="M{scales.x(step):.1f} {scales.bottom:g}v5"/>'
-               f'<text x="{scales.x(step):.1f}" y="{scales.bottom + 19:.1f}" text-anchor="middle">{label}</text>')
-    yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{HEIGHT - 10:g}" text-anchor="middle">step</text>'
+        yield (
+            f'<path class="grid" d="M{scales.x(step):.1f} {scales.bottom:g}v5"/><text'
+            f' x="{scales.x(step):.1f}" y="{scales.bottom + 19:.1f}"'
+            f' text-anchor="middle">{label}</text>'
+        )
+    yield (
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{HEIGHT - 10:g}"'
+        ' text-anchor="middle">step</text>'
+    )
     scale = "training loss, logarithmic" if limits.log else "training loss"
-    yield f'<text transform="translate(22 {(scales.top + scales.bottom) / 2:g}) rotate(-90)" text-anchor="middle">{scale}</text>'
+    yield (
+        f'<text transform="translate(22 {(scales.top + scales.bottom) / 2:g}) rotate(-90)"'
+        f' text-anchor="middle">{scale}</text>'
+    )
 
 
 def _names(lanes: list[LaneState]) -> tuple[list[str], int]:
@@ -156,15 +219,19 @@ def _names(lanes: list[LaneState]) -> tuple[list[str], int]:
         if x + wide > WIDTH and x > 16:
             x, row = 16.0, row + 1
         y = 52 + row * ROW
-        parts.append(f'<path {_stroke(lane)} d="M{x:g} {y - 4:g}h26"/>'
-                     f'<text class="name" x="{x + 33:g}" y="{y:g}">{escape(name)}</text>')
+        parts.append(
+            f'<path {_stroke(lane)} d="M{x:g} {y - 4:g}h26"/>'
+            f'<text class="name" x="{x + 33:g}" y="{y:g}">{escape(name)}</text>'
+        )
         x += wide
     return parts, row + 1
 
 
 def _stroke(lane: LaneState) -> str:
     dash = dash_of(lane.index)
-    return f'class="curve l{lane.index % 8}" stroke="currentColor"' + (f' stroke-dasharray="{dash}"' if dash else "")
+    return f'class="curve l{lane.index % 8}" stroke="currentColor"' + (
+        f' stroke-dasharray="{dash}"' if dash else ""
+    )
 
 
 def dash_of(index: int) -> str:
@@ -174,14 +241,24 @@ def dash_of(index: int) -> str:
 
 def rules(shades: dict[str, str], lanes: tuple[str, ...]) -> str:
     """The colours of the chart as CSS."""
-    return "".join([f".ground{{fill:{shades['ground']}}}text{{fill:{shades['dim']}}}.head,.name{{fill:{shades['text']}}}",
-                    f".grid{{stroke:{shades['grid']}}}.alert{{fill:{shades['alert']}}}",
-                    *(f".l{index}{{color:{color}}}" for index, color in enumerate(lanes))])
+    return "".join(
+        [
+            f".ground{{fill:{shades['ground']}}}text{{fill:{shades['dim']}}}.head,.name{{fill:{shades['text']}}}",
+            f".grid{{stroke:{shades['grid']}}}.alert{{fill:{shades['alert']}}}",
+            *(f".l{index}{{color:{color}}}" for index, color in enumerate(lanes)),
+        ]
+    )
 
 
 def _style() -> str:
-    fixed = ('text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif}.head{font-size:17px;font-weight:600}'
-             "text[fill]{fill:currentColor}.curve{fill:none;stroke-width:1.75;stroke-linejoin:round;stroke-linecap:round}"
-             ".alert{font-weight:700}")
+    fixed = (
+        'text{font:13px system-ui,-apple-system,"Segoe'
+        ' UI",sans-serif}.head{font-size:17px;font-weight:600}'
+        "text[fill]{fill:currentColor}.curve{fill:none;stroke-width:1.75;stroke-linejoin:round;stroke-linecap:round}"
+        ".alert{font-weight:700}"
+    )
     dark = rules(SHADES["dark"], DARK)
-    return f"{rules(SHADES['light'], LIGHT)}{fixed}@media (prefers-color-scheme:dark){{{dark}text[fill]{{fill:currentColor}}}}"
+    return (
+        f"{rules(SHADES['light'], LIGHT)}{fixed}@media"
+        f" (prefers-color-scheme:dark){{{dark}text[fill]{{fill:currentColor}}}}"
+    )

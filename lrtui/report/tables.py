@@ -1,4 +1,5 @@
-"""Tables of numbers and words in a file, CSV or JSON Lines: every float in full, what is not finite by name."""
+"""Tables of numbers and words in a file, CSV or JSON Lines: every float in full, what is not finite
+by name."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from lrtui.core.protocol.events import plain
 
 Form = Literal["csv", "jsonl"]
 HELD = 1 << 16
-"""Characters of a table that are held before they go to its file, which is open only then: a race may have 256 lanes."""
+"""Characters of a table that are held before they go to its file, which is open only then: a race
+may have 256 lanes."""
 
 
 class Table:
@@ -31,7 +33,9 @@ class Table:
         self._held: list[str] = []
         self._size = 0
         # A row of JSON, into which the numbers go as they are.
-        self._pattern = "{" + ", ".join(json.dumps(name).replace("%", "%%") + ": %s" for name in columns) + "}"
+        self._pattern = (
+            "{" + ", ".join(json.dumps(name).replace("%", "%%") + ": %s" for name in columns) + "}"
+        )
         path.touch()
         if form == "csv":
             self._put(_csv_line(columns))
@@ -40,8 +44,11 @@ class Table:
         """Rows of numbers, column by column; None for a column that is not known here."""
         count = next(len(column) for column in columns if isinstance(column, Sequence | np.ndarray))
         words = [self._words(column, count) for column in columns]
-        made = map(",".join, zip(*words, strict=True)) if self._form == "csv" else (
-            self._pattern % row for row in zip(*words, strict=True))
+        made = (
+            map(",".join, zip(*words, strict=True))
+            if self._form == "csv"
+            else (self._pattern % row for row in zip(*words, strict=True))
+        )
         self._put("\n".join(made) + "\n")
         self.rows += count
 
@@ -50,7 +57,12 @@ class Table:
         if self._form == "csv":
             self._put(_csv_line([_cell(values.get(name)) for name in self.columns]))
         else:
-            self._put(json.dumps({name: sound(values.get(name)) for name in self.columns}, allow_nan=False) + "\n")
+            self._put(
+                json.dumps(
+                    {name: sound(values.get(name)) for name in self.columns}, allow_nan=False
+                )
+                + "\n"
+            )
         self.rows += 1
 
     def finish(self) -> None:
@@ -65,19 +77,29 @@ class Table:
         if self._size > HELD:
             self.finish()
 
-    def _words(self, column: Iterable[int] | NDArray[np.floating[Any]] | None, count: int) -> list[str]:
+    def _words(
+        self, column: Iterable[int] | NDArray[np.floating[Any]] | None, count: int
+    ) -> list[str]:
         if column is None:
             return ["" if self._form == "csv" else "null"] * count
         if not isinstance(column, np.ndarray):
             return list(map(str, column))
         if count > 1 and (column == column[0]).all():
-            return [repr(float(column[0]))] * count if math.isfinite(column[0]) else [self._word(float(column[0]))] * count
+            return (
+                [repr(float(column[0]))] * count
+                if math.isfinite(column[0])
+                else [self._word(float(column[0]))] * count
+            )
         values = column.tolist()
-        return list(map(repr, values)) if np.isfinite(column).all() else list(map(self._word, values))
+        return (
+            list(map(repr, values)) if np.isfinite(column).all() else list(map(self._word, values))
+        )
 
     def _word(self, value: float) -> str:
         word = plain(value)
-        return repr(word) if isinstance(word, float) else word if self._form == "csv" else f'"{word}"'
+        return (
+            repr(word) if isinstance(word, float) else word if self._form == "csv" else f'"{word}"'
+        )
 
 
 def sound(value: Any) -> Any:

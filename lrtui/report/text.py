@@ -1,7 +1,8 @@
-"""What is left after a race, for the scrollback: the standings (rich) and the chart (plotext). Knows no screen.
+"""What is left after a race, for the scrollback: the standings (rich) and the chart (plotext).
+Knows no screen.
 
-Only this module imports plotext, and only finite, clipped, decimated points reach it: a NaN in a line, or a spike far
-beyond its limits, aborts the process (notes on Textual, 1.1).
+Only this module imports plotext, and only finite, clipped, decimated points reach it: a NaN in a
+line, or a spike far beyond its limits, aborts the process (notes on Textual, 1.1).
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
         console.print(text)
     if state.over:
         console.print()
-        for sentence in [*race_sentences(state), *(lane_sentence(lane, state) for lane in standings(state))]:
+        for sentence in [
+            *race_sentences(state),
+            *(lane_sentence(lane, state) for lane in standings(state)),
+        ]:
             console.print(Text(one_line(sentence)), soft_wrap=False)
     drawn = chart(state, min(console.width, 120), 20, color=console.color_system is not None)
     if drawn:
@@ -56,18 +60,38 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     console.print(Text(one_line(f"run: {run}")), soft_wrap=True)
 
 
-_COLUMNS = {"": 0, "lane": 0, "optimizer": 110, "lr": 0, "status": 0, "verdict": 0, "last loss": 0, "best": 0,
-            "at step": 80, "steps": 80, "steps/s": 110}
+_COLUMNS = {
+    "": 0,
+    "lane": 0,
+    "optimizer": 110,
+    "lr": 0,
+    "status": 0,
+    "verdict": 0,
+    "last loss": 0,
+    "best": 0,
+    "at step": 80,
+    "steps": 80,
+    "steps/s": 110,
+}
 """The columns of the standings, and from how many columns of the terminal on each is there."""
 _RIGHT = {"last loss", "best", "at step", "steps", "steps/s"}
 
 
 def standings_table(state: RaceState, width: int, ranked: list[LaneState] | None = None) -> Table:
-    """The lanes, best first, with as much about each as `width` has room for; only a lane's name is ever cut."""
-    table = Table(title=Text(one_line(state.race.title)), title_justify="left", box=None, pad_edge=False, header_style="dim")
+    """The lanes, best first, with as much about each as `width` has room for; only a lane's name is
+    ever cut."""
+    table = Table(
+        title=Text(one_line(state.race.title)),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+    )
     shown = [name for name, least in _COLUMNS.items() if width >= least]
     for name in shown:
-        table.add_column(name, no_wrap=name != "lane", justify="right" if name in _RIGHT else "left")
+        table.add_column(
+            name, no_wrap=name != "lane", justify="right" if name in _RIGHT else "left"
+        )
     for place, lane in enumerate(standings(state) if ranked is None else ranked, 1):
         cells = _cells(place, lane, verdict(lane, state))
         table.add_row(*(cells[name] for name in shown))
@@ -92,14 +116,16 @@ def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
 
 
 def endings(state: RaceState) -> Iterator[Text]:
-    """A line or more for each lane that a person must hear about: NaN, divergence, an error with its last line."""
+    """A line or more for each lane that a person must hear about: NaN, divergence, an error with
+    its last line."""
     for lane in state.lanes:
         for alert in lane.alerts:
             yield Text(one_line(f"{lane.lane.letter} {alert.kind}: {alert.text}"), style="red")
 
 
 def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
-    """The losses of all lanes over the steps as text with SGR codes, '' where there is nothing finite to draw."""
+    """The losses of all lanes over the steps as text with SGR codes, '' where there is nothing
+    finite to draw."""
     import plotext
 
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
@@ -112,18 +138,34 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
     for lane in lanes:
         _draw_lane(plotext, lane, total, limits, width)
     _rulers(figure, limits, total, width)
-    return str(figure.build().string(colorless=not color)).rstrip("\n") + "\n" + _legend(lanes, width, color)
+    return (
+        str(figure.build().string(colorless=not color)).rstrip("\n")
+        + "\n"
+        + _legend(lanes, width, color)
+    )
 
 
-def print_outcome(console: Console, found: Found | None, outcome: Outcome, check: RaceState | None) -> None:
-    """Prints a finder's chart with the rules' marks, the standings of its check, and what follows."""
-    drawn = finder_chart(found, min(console.width, 120), 16, color=console.color_system is not None) if found else ""
+def print_outcome(
+    console: Console, found: Found | None, outcome: Outcome, check: RaceState | None
+) -> None:
+    """Prints a finder's chart with the rules' marks, the standings of its check, and what
+    follows."""
+    drawn = (
+        finder_chart(found, min(console.width, 120), 16, color=console.color_system is not None)
+        if found
+        else ""
+    )
     if drawn:
         console.print()
         console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
     if found is not None and found.suggestions:
         marks = sorted(found.suggestions.items(), key=lambda item: item[1])
-        console.print(Text("lines, from the left: " + ", ".join(f"{name} {rate(value, 3)}" for name, value in marks)))
+        console.print(
+            Text(
+                "lines, from the left: "
+                + ", ".join(f"{name} {rate(value, 3)}" for name, value in marks)
+            )
+        )
     if check is not None:
         console.print()
         console.print(standings_table(check, console.width, outcome.ranked))
@@ -135,7 +177,8 @@ def print_outcome(console: Console, found: Found | None, outcome: Outcome, check
 
 
 def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
-    """The losses of a sweep over the logarithm of the rate, a line at each rule's rate; '' where there is nothing to draw."""
+    """The losses of a sweep over the logarithm of the rate, a line at each rule's rate; '' where
+    there is nothing to draw."""
     import plotext
 
     x = np.log10(found.rates, where=found.rates > 0, out=np.full(len(found.rates), np.nan))
@@ -144,27 +187,37 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
         return ""
     limits = AxisLimits.around(low, high, low > 0)
     figure = _empty_figure(plotext, width, height, color)
-    figure.title("loss by learning rate: each batch grey, their average green" + (", log" if limits.log else ""))
+    figure.title(
+        "loss by learning rate: each batch grey, their average green"
+        + (", log" if limits.log else "")
+    )
     for value in found.suggestions.values():
         at = math.log10(value)
         if x[0] <= at <= x[-1]:
-            figure.draw(figure.signal([at, at], [0.0, 1.0], marker=plotext.marker("┊", _MARK)).lines(True))
+            figure.draw(
+                figure.signal([at, at], [0.0, 1.0], marker=plotext.marker("┊", _MARK)).lines(True)
+            )
     for losses, tint in ((found.losses, _RAW), (found.smooth, _AVERAGE)):
         window = window_of(x, losses, float(x[0]), float(x[-1]) + 1e-9, 2 * width)
         _draw_window(plotext, window, (float(x[0]), float(x[-1])), limits, tint)
     _y_ruler(figure, limits)
     powers = list(range(math.ceil(x[0] - 1e-9), math.floor(x[-1] + 1e-9) + 1))
     figure.ruler("x").lim(float(x[0]), float(x[-1]))
-    figure.ruler("x").ticks([float(power) for power in powers], [rate(10.0 ** power) for power in powers])
+    figure.ruler("x").ticks(
+        [float(power) for power in powers], [rate(10.0**power) for power in powers]
+    )
     return str(figure.build().string(colorless=not color)).rstrip("\n")
 
 
 def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: bool) -> str:
-    """The previewed learning rates of lanes over their steps, as far as they are known; '' where none is."""
+    """The previewed learning rates of lanes over their steps, as far as they are known; '' where
+    none is."""
     import plotext
 
     total = max((one.total for one in previews), default=0)
-    windows = {index: _stairs(one, total, 2 * width) for index, one in enumerate(previews) if one.steps}
+    windows = {
+        index: _stairs(one, total, 2 * width) for index, one in enumerate(previews) if one.steps
+    }
     shown = [values[np.isfinite(values)] for one in windows.values() for values in (one.lo, one.hi)]
     if not any(len(values) for values in shown):
         return ""
@@ -179,7 +232,8 @@ def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: 
 
 def _stairs(preview: Preview, total: int, columns: int) -> Window:
     """A preview as a curve of level stretches, to where it is known."""
-    end = preview.known * (1 - 1e-9)  # within the last column, so that a rate that never changes is a line and not a dot
+    # within the last column, so that a rate that never changes is a line and not a dot
+    end = preview.known * (1 - 1e-9)
     x = np.repeat(np.array([*preview.steps, end], float), 2)[1:-1]
     return window_of(x, np.repeat(np.array(preview.rates), 2), 0, max(total, 1), columns)
 
@@ -224,12 +278,18 @@ def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: AxisLimits, wi
     _draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
 
 
-def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits: AxisLimits, tint: int) -> None:
-    """Draws one signal for each unbroken stretch, at most two points for each of the window's columns."""
+def _draw_window(
+    plotext: Any, window: Window, span: tuple[float, float], limits: AxisLimits, tint: int
+) -> None:
+    """Draws one signal for each unbroken stretch, at most two points for each of the window's
+    columns."""
     columns = len(window.lo)
     x = np.repeat(span[0] + (np.arange(columns) + 0.5) * (span[1] - span[0]) / columns, 2)
-    up = (window.last > window.first)[:, None]  # where a curve climbs within a column, its lowest value comes first
-    pairs = np.where(up, np.stack([window.lo, window.hi], axis=1), np.stack([window.hi, window.lo], axis=1))
+    # where a curve climbs within a column, its lowest value comes first
+    up = (window.last > window.first)[:, None]
+    pairs = np.where(
+        up, np.stack([window.lo, window.hi], axis=1), np.stack([window.hi, window.lo], axis=1)
+    )
     y = limits.shares(pairs.reshape(-1).astype(float))
     keep = np.isfinite(y)
     breaks = np.flatnonzero(np.repeat(window.gap, 2)[:-1] & ~np.repeat(window.gap, 2)[1:]) + 1
@@ -237,11 +297,14 @@ def _draw_window(plotext: Any, window: Window, span: tuple[float, float], limits
         if good.any():
             figure = plotext.figure
             marker = plotext.marker("braille", tint)
-            figure.draw(figure.signal(xs[good].tolist(), ys[good].tolist(), marker=marker).lines(True))
+            figure.draw(
+                figure.signal(xs[good].tolist(), ys[good].tolist(), marker=marker).lines(True)
+            )
 
 
 def _legend(lanes: list[LaneState], width: int, color: bool) -> str:
-    """A line under the chart that says which colour is which lane; plotext's own legend would hide the curves."""
+    """A line under the chart that says which colour is which lane; plotext's own legend would hide
+    the curves."""
     parts: list[str] = []
     used = 0
     for lane in lanes:

@@ -1,7 +1,8 @@
-"""Which process a row of run.db means: its number, and when it started by a clock that nobody can set.
+"""Which process a row of run.db means: its number, and when it started by a clock that nobody can
+set.
 
-Linux counts the ticks from the machine's start to the process's own. Elsewhere, and in runs of schema version 1, it is
-the time of day, which may be off by what the clock has been set since.
+Linux counts the ticks from the machine's start to the process's own. Elsewhere, and in runs of
+schema version 1, it is the time of day, which may be off by what the clock has been set since.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import psutil
 LATE_S = 5.0
 """A beat older than this is late."""
 EPOCH = 1e9
-"""A start time above this is one by the time of day, in seconds since 1970; below, it is seconds since the machine started."""
+"""A start time above this is one by the time of day, in seconds since 1970; below, it is seconds
+since the machine started."""
 CLOCK_S, TICK_S = 2.0, 0.005
 """How far two readings of the same start may be apart; the kernel's ticks are exact."""
 
@@ -35,7 +37,8 @@ class Process(msgspec.Struct, frozen=True):
     beat: float
 
     def alive(self) -> bool:
-        """Whether that very process exists (a reused pid is another); on another host, whether its beat is fresh."""
+        """Whether that very process exists (a reused pid is another); on another host, whether its
+        beat is fresh."""
         if self.host != socket.gethostname():
             return abs(time.time() - self.beat) < 2 * LATE_S
         return exists(self.pid, self.started)
@@ -53,7 +56,9 @@ class Process(msgspec.Struct, frozen=True):
 
 def processes(db: sqlite3.Connection) -> list[Process]:
     """All who work on a run, or have worked on it last."""
-    return [Process(*row) for row in db.execute("SELECT role, pid, started, host, beat FROM processes")]
+    return [
+        Process(*row) for row in db.execute("SELECT role, pid, started, host, beat FROM processes")
+    ]
 
 
 def started(pid: int) -> float:
@@ -67,10 +72,13 @@ def started(pid: int) -> float:
 
 
 def exists(pid: int, at: float) -> bool:
-    """Whether the process that started `at` is there, and no zombie: one that only has its number is another."""
+    """Whether the process that started `at` is there, and no zombie: one that only has its number
+    is another."""
     try:
         process = psutil.Process(pid)
-        now, apart = (started(pid), TICK_S) if at < EPOCH else (float(process.create_time()), CLOCK_S)
+        now, apart = (
+            (started(pid), TICK_S) if at < EPOCH else (float(process.create_time()), CLOCK_S)
+        )
         return abs(now - at) < apart and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError, ValueError):
         return False

@@ -1,6 +1,8 @@
-"""Where each lane of a run stands, without reading its history: what a supervisor must know that takes it up, and a list of runs.
+"""Where each lane of a run stands, without reading its history: what a supervisor must know that
+takes it up, and a list of runs.
 
-Only the events that say it are read, by an index of their own; a run of an older version is searched instead.
+Only the events that say it are read, by an index of their own; a run of an older version is
+searched instead.
 """
 
 from __future__ import annotations
@@ -14,14 +16,25 @@ import msgspec
 
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol import events
-from lrtui.core.protocol.events import AnyEvent, Ended, EndReason, LaneAdded, RateChanged, Rewound, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import (
+    AnyEvent,
+    Ended,
+    EndReason,
+    LaneAdded,
+    RateChanged,
+    Rewound,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.results.standings import UNFINISHED
 from lrtui.core.scenario.spec import Lane, Race
 from lrtui.store import database
 from lrtui.store.run_dir import DATABASE
 
 TURNS = "kind IN ('Joined', 'Started', 'StatusChanged', 'RateChanged', 'Rewound', 'Ended')"
-"""The condition of the index `turns`, word for word: with another one SQLite would read all that there is."""
+"""The condition of the index `turns`, word for word: with another one SQLite would read all that
+there is."""
 
 
 class LaneSummary(msgspec.Struct, frozen=True):
@@ -45,7 +58,8 @@ class LaneSummary(msgspec.Struct, frozen=True):
     """torch's intra-op threads, on which results depend; 0: it never started."""
     device: str = ""
     changes: tuple[RateChanged, ...] = ()
-    """Turns of the dial that hold, rising by step: those that a person or a policy went back on are not among them."""
+    """Turns of the dial that hold, rising by step: those that a person or a policy went back on are
+    not among them."""
     restarts: int = 0
     """How often its process was lost and another one went on."""
 
@@ -56,7 +70,8 @@ class LaneSummary(msgspec.Struct, frozen=True):
 
 
 def lane_summaries(run: Path) -> list[LaneSummary]:
-    """Every lane of a run, those that joined included; RunError where it is none, StoreUnavailable where it cannot be read."""
+    """Every lane of a run, those that joined included; RunError where it is none, StoreUnavailable
+    where it cannot be read."""
     db = database.connect(run, readonly=True)
     try:
         database.check_version(db, run)
@@ -65,7 +80,9 @@ def lane_summaries(run: Path) -> list[LaneSummary]:
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
-        raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
+        raise RunError(
+            f"{run / DATABASE}: {error}", "expected a run store made by lrtui"
+        ) from error
     finally:
         db.close()
 
@@ -77,7 +94,11 @@ def lanes(db: sqlite3.Connection, race: Race) -> list[LaneSummary]:
     """The row after which a lane's blocks count."""
     for number, event in _turns(db):
         if isinstance(event, LaneAdded) and event.lane == len(found) and event.parent < event.lane:
-            found.append(LaneSummary(event.lane, event.child, event.parent, event.step, event.rate, steps=event.step))
+            found.append(
+                LaneSummary(
+                    event.lane, event.child, event.parent, event.step, event.rate, steps=event.step
+                )
+            )
         elif 0 <= event.lane < len(found):
             found[event.lane] = _after(found[event.lane], event)
             if isinstance(event, Rewound):
@@ -98,7 +119,9 @@ def reasons(db: sqlite3.Connection) -> dict[int, EndReason]:
     """Why each lane ended that has an end."""
     found = {}
     for lane, number in ends(db).items():
-        event = events.decode(db.execute("SELECT body FROM events WHERE id = ?", (number,)).fetchone()[0])
+        event = events.decode(
+            db.execute("SELECT body FROM events WHERE id = ?", (number,)).fetchone()[0]
+        )
         if isinstance(event, Ended):
             found[lane] = event.reason
     return found
@@ -112,19 +135,29 @@ def joined(db: sqlite3.Connection) -> int:
 
 def reached(db: sqlite3.Connection, lane: int, after: int = 0) -> int:
     """How many steps are done by a lane's last block behind row `after`; 0 where there is none."""
-    query = "SELECT body FROM events WHERE lane = ? AND kind = 'Steps' AND id > ? ORDER BY id DESC LIMIT 1"
+    query = (
+        "SELECT body FROM events WHERE lane = ? AND kind = 'Steps' AND id > ? ORDER BY id DESC"
+        " LIMIT 1"
+    )
     blocks = [events.decode(body) for (body,) in db.execute(query, (lane, after))]
-    return max((block.first + block.count for block in blocks if isinstance(block, Steps)), default=0)
+    return max(
+        (block.first + block.count for block in blocks if isinstance(block, Steps)), default=0
+    )
 
 
 def answers(db: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:
     """What became of commands, for those that are answered."""
     marks = ",".join("?" * len(numbers))
-    return dict(db.execute(f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL", numbers))
+    return dict(
+        db.execute(
+            f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL", numbers
+        )
+    )
 
 
 def _turns(db: sqlite3.Connection) -> Iterator[tuple[int, AnyEvent]]:
-    """The events that say where lanes stand, with their rows, in the order in which they were written."""
+    """The events that say where lanes stand, with their rows, in the order in which they were
+    written."""
     rows = db.execute(f"SELECT id, body FROM events WHERE {TURNS}").fetchall()
     return ((number, events.decode(body)) for number, body in sorted(rows))
 
@@ -140,15 +173,28 @@ def _after(lane: LaneSummary, event: AnyEvent) -> LaneSummary:
         case RateChanged():
             kept = _until(lane.changes, event.step)
             stands = kept[-1].factor if kept else None if lane.forked_at else 1.0
-            if event.factor == stands:  # told again by a process that goes on: what was to come is still to come
+            # told again by a process that goes on: what was to come is still to come
+            if event.factor == stands:
                 return change(lane, rate=None)
             return change(lane, rate=None, changes=(*kept, event))
         case Rewound(why="recovered" | "resumed"):
-            return change(lane, end=None, steps=event.step, restarts=lane.restarts + (event.why == "recovered"))
+            return change(
+                lane,
+                end=None,
+                steps=event.step,
+                restarts=lane.restarts + (event.why == "recovered"),
+            )
         case Rewound():
             kept = _until(lane.changes, event.step)
-            return change(lane, end=None, steps=event.step, paused=False, changes=kept, rate=None,
-                          forked_at=0 if event.why == "restarted" else lane.forked_at)
+            return change(
+                lane,
+                end=None,
+                steps=event.step,
+                paused=False,
+                changes=kept,
+                rate=None,
+                forked_at=0 if event.why == "restarted" else lane.forked_at,
+            )
         case Ended():
             return change(lane, end=event.reason, steps=event.step)
     return lane
@@ -156,11 +202,12 @@ def _after(lane: LaneSummary, event: AnyEvent) -> LaneSummary:
 
 def _until(changes: tuple[RateChanged, ...], step: int) -> tuple[RateChanged, ...]:
     """The turns of the dial at a step and before it."""
-    return changes[:bisect_right(changes, step, key=lambda change: change.step)]
+    return changes[: bisect_right(changes, step, key=lambda change: change.step)]
 
 
 def _with_steps(db: sqlite3.Connection, lane: LaneSummary, after: int) -> LaneSummary:
-    """The steps of a lane that has ended, is paused or never began are known; those of another one are in its last block."""
+    """The steps of a lane that has ended, is paused or never began are known; those of another one
+    are in its last block."""
     if lane.end is not None or lane.paused or not lane.threads:
         return lane
     return msgspec.structs.replace(lane, steps=max(lane.steps, reached(db, lane.index, after)))

@@ -1,4 +1,5 @@
-"""Reading run.db while others write it: whole flushes only, in order, under a budget. Writes nothing."""
+"""Reading run.db while others write it: whole flushes only, in order, under a budget. Writes
+nothing."""
 
 from __future__ import annotations
 
@@ -29,8 +30,9 @@ KEPT_BYTES = 16 * 1024 * 1024
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be resumed); "cut off" (the
-    supervisor is gone before its lanes ended, which can be resumed too); "unreadable"."""
+    """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be
+    resumed); "cut off" (the supervisor is gone before its lanes ended, which can be resumed too);
+    "unreadable"."""
 
     path: Path
     title: str
@@ -60,7 +62,8 @@ def summary(run: Path) -> Summary:
 
 
 class Reader:
-    """A run as a viewer sees it. `poll` raises StoreUnavailable where the database cannot be read just now."""
+    """A run as a viewer sees it. `poll` raises StoreUnavailable where the database cannot be read
+    just now."""
 
     def __init__(self, run: Path) -> None:
         self.run = run
@@ -69,23 +72,31 @@ class Reader:
         self.version = database.version(self._db)
         """The schema version that the run was written with."""
         try:
-            self.created, _, body = self._db.execute("SELECT created, version, race FROM run").fetchone()
+            self.created, _, body = self._db.execute(
+                "SELECT created, version, race FROM run"
+            ).fetchone()
             self.race: Race = msgspec.json.decode(body, type=Race)
         except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
-            raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
+            raise RunError(
+                f"{run / DATABASE}: {error}", "expected a run store made by lrtui"
+            ) from error
         self.rows: list[int] = []
-        """Of the events of the last `poll` that are no blocks of steps, in their order: for `event`."""
+        """Of the events of the last `poll` that are no blocks of steps, in their order: for
+        `event`."""
         self._again: OrderedDict[int, tuple[AnyEvent, int]] = OrderedDict()
-        """Events that were read again, with their sizes; the one that was wanted last at the end."""
+        """Events that were read again, with their sizes; the one that was wanted last at the
+        end."""
         self._again_bytes = 0
         self._last = 0
         self._beat, self._beat_at = 0.0, time.monotonic()
-        """The supervisor's last beat, and when it was first seen here: what the clock says does not count."""
+        """The supervisor's last beat, and when it was first seen here: what the clock says does not
+        count."""
         self.caught_up = False
         """Whether the last `poll` saw the end of the record."""
 
     def poll(self, budget_s: float = 0.05, rows: int = ROWS) -> list[AnyEvent]:
-        """The next events in the order in which they were written; neighbouring blocks of a lane come as one.
+        """The next events in the order in which they were written; neighbouring blocks of a lane
+        come as one.
 
         At most `rows` rows; nothing further is fetched once `budget_s` seconds are over.
         """
@@ -104,13 +115,17 @@ class Reader:
             else:
                 self.caught_up = len(found) < rows
         except (sqlite3.Error, msgspec.DecodeError) as error:
-            if not found:  # else what came before it counts, and the next look meets the trouble again
-                where = f" behind row {self._last}" if isinstance(error, msgspec.DecodeError) else ""
+            # else what came before it counts, and the next look meets the trouble again
+            if not found:
+                where = (
+                    f" behind row {self._last}" if isinstance(error, msgspec.DecodeError) else ""
+                )
                 raise StoreUnavailable(f"{self.run / DATABASE}{where}: {error}") from error
         return list(merge(found))
 
     def event(self, row: int) -> AnyEvent | None:
-        """One event again, by its row; None where it cannot be read just now. The last ones that were asked for are kept."""
+        """One event again, by its row; None where it cannot be read just now. The last ones that
+        were asked for are kept."""
         if row in self._again:
             self._again.move_to_end(row)
             return self._again[row][0]
@@ -142,7 +157,8 @@ class Reader:
             return set()
 
     def outcome(self) -> tuple[bool, bool, int]:
-        """Whether all lanes have ended, whether any of them was interrupted, and how many there are."""
+        """Whether all lanes have ended, whether any of them was interrupted, and how many there
+        are."""
         try:
             why, lanes = reasons(self._db), len(self.race.lanes) + joined(self._db)
             return len(why) == lanes, "interrupted" in why.values(), lanes
@@ -151,14 +167,21 @@ class Reader:
 
     def supervisor(self) -> Process | None:
         """The supervisor's row, None before its first beat."""
-        return next((process for process in self._processes() if process.role == SUPERVISOR_ROLE), None)
+        return next(
+            (process for process in self._processes() if process.role == SUPERVISOR_ROLE), None
+        )
 
     def trainers(self) -> dict[str, Process]:
         """The trainers that are known to have worked on the run, by role."""
-        return {process.role: process for process in self._processes() if process.role.startswith("trainer")}
+        return {
+            process.role: process
+            for process in self._processes()
+            if process.role.startswith("trainer")
+        }
 
     def trainers_alive(self) -> bool:
-        """Whether any trainer of the run still exists: it may have something to say though the supervisor is gone."""
+        """Whether any trainer of the run still exists: it may have something to say though the
+        supervisor is gone."""
         return any(process.alive() for process in self.trainers().values())
 
     def _processes(self) -> list[Process]:
@@ -169,7 +192,8 @@ class Reader:
 
     @property
     def gone(self) -> bool:
-        """Whether the run's folder is no longer where it was; what was read of it is still known."""
+        """Whether the run's folder is no longer where it was; what was read of it is still
+        known."""
         return is_gone(self.run)
 
     def trouble(self) -> str:
@@ -177,7 +201,11 @@ class Reader:
         supervisor = self.supervisor()
         if self.gone:
             living = supervisor is not None and supervisor.alive()
-            return FOLDER_GONE + (f"unless it is back within {GONE_S:g} s, the race ends" if living else "the race has ended")
+            return FOLDER_GONE + (
+                f"unless it is back within {GONE_S:g} s, the race ends"
+                if living
+                else "the race has ended"
+            )
         if supervisor is None:
             return ""
         if not supervisor.alive():
@@ -187,7 +215,11 @@ class Reader:
             self._beat, self._beat_at = supervisor.beat, time.monotonic()
         if time.monotonic() - self._beat_at > LATE_S:
             full = shutil.disk_usage(self.run).free < 1_000_000
-            return "the disk is full: training goes on, the record waits" if full else "the record is late: training goes on"
+            return (
+                "the disk is full: training goes on, the record waits"
+                if full
+                else "the record is late: training goes on"
+            )
         return ""
 
     def close(self) -> None:
@@ -196,7 +228,8 @@ class Reader:
 
 
 def merge(found: list[AnyEvent]) -> Iterator[AnyEvent]:
-    """The same events, with the blocks of steps of a lane joined as long as nothing else of that lane lies between."""
+    """The same events, with the blocks of steps of a lane joined as long as nothing else of that
+    lane lies between."""
     open_blocks: dict[int, list[Steps]] = {}
     for event in found:
         if isinstance(event, Steps):
@@ -220,7 +253,14 @@ def _adjoin(one: Steps, other: Steps) -> bool:
 def _joined(blocks: list[Steps]) -> Steps:
     if len(blocks) == 1:
         return blocks[0]
-    columns = {name: Column.pack(np.concatenate([block.values(name) for block in blocks]), column.dtype)
-               for name, column in blocks[0].columns.items()}
-    return Steps(lane=blocks[0].lane, at=blocks[-1].at, first=blocks[0].first,
-                 count=sum(block.count for block in blocks), columns=columns)
+    columns = {
+        name: Column.pack(np.concatenate([block.values(name) for block in blocks]), column.dtype)
+        for name, column in blocks[0].columns.items()
+    }
+    return Steps(
+        lane=blocks[0].lane,
+        at=blocks[-1].at,
+        first=blocks[0].first,
+        count=sum(block.count for block in blocks),
+        columns=columns,
+    )

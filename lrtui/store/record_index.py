@@ -1,4 +1,5 @@
-"""Where in the record those things lie that are read again when somebody looks back: pictures and lines of the log. Pure."""
+"""Where in the record those things lie that are read again when somebody looks back: pictures and
+lines of the log. Pure."""
 
 from __future__ import annotations
 
@@ -29,9 +30,12 @@ class SampleIndex:
 
     def add(self, row: int, event: AnyEvent) -> None:
         """Notes a sample that lies in a row, or forgets those that are to come anew."""
-        known = self._lanes.setdefault(event.lane, []) if isinstance(event, Sampled | Rewound) else []
+        known = (
+            self._lanes.setdefault(event.lane, []) if isinstance(event, Sampled | Rewound) else []
+        )
         if isinstance(event, Sampled):
-            self._keep(known, event.step - 1)  # an end that was NaN draws again what may be drawn already
+            # an end that was NaN draws again what may be drawn already
+            self._keep(known, event.step - 1)
             known.append(SampleRef(event.step, event.epoch, row))
         elif isinstance(event, Rewound):
             self._keep(known, event.step)
@@ -58,7 +62,8 @@ class SampleIndex:
 
 
 class LogIndex:
-    """The row and the lane of each line of the log: 12 bytes a line, so that all of them can be found again."""
+    """The row and the lane of each line of the log: 12 bytes a line, so that all of them can be
+    found again."""
 
     def __init__(self) -> None:
         self._rows = array("q")
@@ -68,7 +73,8 @@ class LogIndex:
         return len(self._rows)
 
     def add(self, row: int, lane: int) -> None:
-        """Notes the next line; row 0 where the record does not hold it. `lane` is -1 for the whole run."""
+        """Notes the next line; row 0 where the record does not hold it. `lane` is -1 for the whole
+        run."""
         self._rows.append(row)
         self._lanes.append(lane)
 

@@ -1,4 +1,5 @@
-"""The final record of a run, streamed: what each lane's steps are once the ways back have cut them. Holds one block at a time."""
+"""The final record of a run, streamed: what each lane's steps are once the ways back have cut them.
+Holds one block at a time."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class LaneColumns(msgspec.Struct):
     """For each way back the lowest step that it or a later one went back to."""
 
     def cut(self, row: int) -> int:
-        """The step from which on what stands in `row` was given up later; NEVER where nothing of it was."""
+        """The step from which on what stands in `row` was given up later; NEVER where nothing of it
+        was."""
         place = bisect_right(self.rows, row)
         return self.cuts[place] if place < len(self.rows) else NEVER
 
@@ -46,14 +48,15 @@ class RecordedEvent(NamedTuple):
     row: int
     event: AnyEvent
     counts: bool
-    """False where its lane had ended before: what a process still said then is no part of the race. Nor is what concerns no
-    lane."""
+    """False where its lane had ended before: what a process still said then is no part of the race.
+    Nor is what concerns no lane."""
     cut: int
     """Steps from here on were given up later."""
 
 
 class RecordStream:
-    """A run as it stands at one moment, whoever writes to it meanwhile. Every method may raise StoreUnavailable."""
+    """A run as it stands at one moment, whoever writes to it meanwhile. Every method may raise
+    StoreUnavailable."""
 
     def __init__(self, run: Path) -> None:
         self.run = run
@@ -61,13 +64,17 @@ class RecordStream:
         try:
             database.check_version(self._db, run)
             self._db.execute("BEGIN")  # all that is read from here on is of one moment
-            self.created, self.version, body = self._db.execute("SELECT created, version, race FROM run").fetchone()
+            self.created, self.version, body = self._db.execute(
+                "SELECT created, version, race FROM run"
+            ).fetchone()
             self.race: Race = msgspec.json.decode(body, type=Race)
             self.lane_columns = self._survey()
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
         except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
-            raise RunError(f"{run / DATABASE}: {error}", "expected a run store made by lrtui") from error
+            raise RunError(
+                f"{run / DATABASE}: {error}", "expected a run store made by lrtui"
+            ) from error
 
     def events(self) -> Iterator[RecordedEvent]:
         """Every event in the order in which it was written."""
@@ -76,11 +83,15 @@ class RecordStream:
             for row, body in self._db.execute("SELECT id, body FROM events ORDER BY id"):
                 event = events.decode(body)
                 counts = event.lane >= 0 and (
-                    not over.get(event.lane, False) or isinstance(event, Rewound | Snapshotted | LogMessage))
+                    not over.get(event.lane, False)
+                    or isinstance(event, Rewound | Snapshotted | LogMessage)
+                )
                 if isinstance(event, Ended | Rewound):
                     over[event.lane] = isinstance(event, Ended)
                 columns_of_lane = self.lane_columns.get(event.lane)
-                yield RecordedEvent(row, event, counts, columns_of_lane.cut(row) if columns_of_lane else NEVER)
+                yield RecordedEvent(
+                    row, event, counts, columns_of_lane.cut(row) if columns_of_lane else NEVER
+                )
         except (sqlite3.Error, msgspec.DecodeError) as error:
             raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
 
@@ -96,10 +107,14 @@ class RecordStream:
         self._db.close()
 
     def _survey(self) -> dict[int, LaneColumns]:
-        """Looks through the record once: which columns there are, which must be known before the first line is written."""
+        """Looks through the record once: which columns there are, which must be known before the
+        first line is written."""
         found: dict[int, LaneColumns] = {}
         decode = msgspec.msgpack.Decoder(_Names).decode
-        query = "SELECT id, lane, kind, body FROM events WHERE kind IN ('Steps', 'Evaluated', 'Measured', 'Rewound') ORDER BY id"
+        query = (
+            "SELECT id, lane, kind, body FROM events WHERE kind IN ('Steps', 'Evaluated',"
+            " 'Measured', 'Rewound') ORDER BY id"
+        )
         for row, lane, kind, body in self._db.execute(query):
             names, columns_of_lane = decode(body), found.setdefault(lane, LaneColumns())
             match kind:

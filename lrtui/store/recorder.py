@@ -1,8 +1,10 @@
-"""Keeps the training thread and the disk apart: a thread that writes events and fetches commands at its own pace.
+"""Keeps the training thread and the disk apart: a thread that writes events and fetches commands at
+its own pace.
 
-Training only ever appends to a queue. When the store cannot be written, events wait in memory, up to a bound, and
-are written when it can be; steps beyond the bound are counted and the record says how many are missing. What became of
-a command is written together with the events that it led to, or not at all.
+Training only ever appends to a queue. When the store cannot be written, events wait in memory, up
+to a bound, and are written when it can be; steps beyond the bound are counted and the record says
+how many are missing. What became of a command is written together with the events that it led to,
+or not at all.
 """
 
 from __future__ import annotations
@@ -31,17 +33,19 @@ _Item = AnyEvent | threading.Event | tuple[int, str]
 
 
 class Recorder:
-    """The inbox and outbox of one trainer. `put`, `commands` and `acknowledge` never wait for the disk."""
+    """The inbox and outbox of one trainer. `put`, `commands` and `acknowledge` never wait for the
+    disk."""
 
     def __init__(self, run: Path, role: str, lanes: set[int], keep_bytes: int = KEEP_BYTES) -> None:
         self.superseded = False
-        """Whether another process has this one's place: then nothing is written any more, and training is in vain."""
+        """Whether another process has this one's place: then nothing is written any more, and
+        training is in vain."""
         self._writer = Writer(run, role)
         self._lanes = lanes
         self._keep_bytes = keep_bytes
         self._outbox: deque[_Item | list[_Item]] = deque()
-        """Events, and between them what became of commands, and what is to be set when all before it is written; a list is
-        written in one transaction."""
+        """Events, and between them what became of commands, and what is to be set when all before
+        it is written; a list is written in one transaction."""
         self._held: list[_Item] | None = None
         self._holder = 0
         """The thread whose things are held together."""
@@ -63,14 +67,16 @@ class Recorder:
         self._thread.start()
 
     def put(self, event: AnyEvent) -> None:
-        """Hands over an event to be written with the next flush; a lane's start is signed with this process's role."""
+        """Hands over an event to be written with the next flush; a lane's start is signed with this
+        process's role."""
         if isinstance(event, Started):
             event = msgspec.structs.replace(event, role=self._writer.role)
         if not self.superseded:
             self._hand_over(event)
 
     def commands(self) -> list[tuple[int, AnyCommand]]:
-        """The commands that have come for this trainer's lanes since the last call, each with its number."""
+        """The commands that have come for this trainer's lanes since the last call, each with its
+        number."""
         self._arrived.clear()
         return [self._inbox.popleft() for _ in range(len(self._inbox))]
 
@@ -81,8 +87,9 @@ class Recorder:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """What this thread puts within, and what it says is done, is written as a whole or not at all: a command that was
-        carried out and is not known to be would be carried out again by whoever takes the lanes up."""
+        """What this thread puts within, and what it says is done, is written as a whole or not at
+        all: a command that was carried out and is not known to be would be carried out again by
+        whoever takes the lanes up."""
         self._holder = threading.get_ident()
         try:
             yield
@@ -99,25 +106,29 @@ class Recorder:
             self._arrived.wait(seconds)
 
     def wake(self) -> None:
-        """Ends the wait of the thread that waits for commands. Not to be called from a signal handler."""
+        """Ends the wait of the thread that waits for commands. Not to be called from a signal
+        handler."""
         self._arrived.set()
 
     def wait_flushed(self, seconds: float) -> bool:
-        """Waits, at most so long, until everything that was put before is written; whether it is."""
+        """Waits, at most so long, until everything that was put before is written; whether it
+        is."""
         written = threading.Event()
         self._hand_over(written)
         self._hurry.set()
         return written.wait(seconds) and not self.superseded
 
     def close(self, patience_s: float = 10.0) -> bool:
-        """Writes what is left, trying for `patience_s` seconds, and ends the thread; whether it has ended."""
+        """Writes what is left, trying for `patience_s` seconds, and ends the thread; whether it has
+        ended."""
         self._closing.set()
         self._hurry.set()
         self._thread.join(patience_s)
         return not self._thread.is_alive()
 
     def _hand_over(self, item: _Item) -> None:
-        """Queues something; from the first thing on that is to be held together, all threads' things wait for its end."""
+        """Queues something; from the first thing on that is to be held together, all threads'
+        things wait for its end."""
         with self._order:
             if self._held is None and self._holder == threading.get_ident():
                 self._held = []
@@ -130,7 +141,8 @@ class Recorder:
             self._hurry.clear()
             began = time.monotonic()
             ok = self._round()
-            # Where a flush is slow (a rollback journal on a network disk) it is done less often, not all the time.
+            # Where a flush is slow (a rollback journal on a network disk) it is done less often,
+            # not all the time.
             period = max(FLUSH_S, 10 * (time.monotonic() - began)) if ok else RETRY_S
             if ok:
                 self._beat()
@@ -164,7 +176,8 @@ class Recorder:
             return True
 
     def _beat(self) -> None:
-        """Says once a second that this process is there. A disk that is slow to confirm it holds up nothing else."""
+        """Says once a second that this process is there. A disk that is slow to confirm it holds up
+        nothing else."""
         if self.superseded or time.monotonic() - self._beat_at < BEAT_S:
             return
         try:
@@ -206,7 +219,8 @@ class Recorder:
         self._waiting.clear()
 
     def _drop(self) -> None:
-        """Lets go of the oldest block of steps; other events are few and are kept for as long as there are blocks."""
+        """Lets go of the oldest block of steps; other events are few and are kept for as long as
+        there are blocks."""
         index = next((i for i, (_, steps) in enumerate(self._kept) if steps), 0)
         packed, steps = self._kept[index]
         del self._kept[index]
@@ -214,9 +228,17 @@ class Recorder:
         self._lost += steps
 
     def _recovered(self) -> None:
-        text = f"the run store could not be written for {time.monotonic() - self._failed_at:.0f} s; "
-        text += f"{self._lost} steps are missing from the record" if self._lost else "nothing is missing"
-        self._writer.append([row(LogMessage(lane=min(self._lanes, default=-1), at=time.time(), text=text))])
+        text = (
+            f"the run store could not be written for {time.monotonic() - self._failed_at:.0f} s; "
+        )
+        text += (
+            f"{self._lost} steps are missing from the record"
+            if self._lost
+            else "nothing is missing"
+        )
+        self._writer.append(
+            [row(LogMessage(lane=min(self._lanes, default=-1), at=time.time(), text=text))]
+        )
         self._failed_at, self._lost = 0.0, 0
 
     def _fetch(self) -> None:

@@ -1,4 +1,5 @@
-"""Where runs lie: names, makes, lists and finds run directories. Knows nothing of what is in a database but its title."""
+"""Where runs lie: names, makes, lists and finds run directories. Knows nothing of what is in a
+database but its title."""
 
 from __future__ import annotations
 
@@ -42,13 +43,16 @@ def create(runs: Path, scenario: str) -> Path:
             except FileExistsError:
                 continue
     except OSError as error:
-        raise RunError(f"{runs}: {error.strerror or error}", "choose another folder with --runs or LRTUI_RUNS") from error
+        raise RunError(
+            f"{runs}: {error.strerror or error}", "choose another folder with --runs or LRTUI_RUNS"
+        ) from error
 
 
 def listing(runs: Path) -> list[Path]:
     """The run directories in `runs`, newest first."""
     try:
-        found = [path for path in runs.iterdir() if os.path.isfile(path / DATABASE)]  # unlike Path's, it never raises
+        # unlike Path's, it never raises
+        found = [path for path in runs.iterdir() if os.path.isfile(path / DATABASE)]
     except OSError:
         return []
     return sorted(found, key=_begun, reverse=True)
@@ -58,18 +62,23 @@ def _begun(path: Path) -> tuple[str, str]:
     """When a run began, by the stamp in its name; a renamed run goes by its folder's age."""
     stamp = re.search(r"\d{8}-\d{6}", path.name)
     try:
-        return stamp[0] if stamp else f"{datetime.fromtimestamp(path.stat().st_mtime):%Y%m%d-%H%M%S}", path.name
+        return (
+            stamp[0] if stamp else f"{datetime.fromtimestamp(path.stat().st_mtime):%Y%m%d-%H%M%S}"
+        ), path.name
     except OSError:
         return "", path.name
 
 
 def find(name: str | None, runs: Path) -> Path:
-    """The run that a person means: a path, a name or the beginning of one; the newest where nothing is said."""
+    """The run that a person means: a path, a name or the beginning of one; the newest where nothing
+    is said."""
     known = listing(runs)
     if name is None:
         if known:
             return known[0]
-        raise RunError(f"no runs in {runs}", "start one with `lrtui race`, or name a folder with --runs")
+        raise RunError(
+            f"no runs in {runs}", "start one with `lrtui race`, or name a folder with --runs"
+        )
     path = absolute(name)
     if os.path.isfile(path / DATABASE):
         return path
@@ -77,11 +86,15 @@ def find(name: str | None, runs: Path) -> Path:
     exact = [run for run in matches if run.name == name]
     if exact or matches:
         return (exact or matches)[0]
-    raise RunError(f'no run "{one_line(name)}" in {runs}{closest(name, (run.name for run in known))}', "see `lrtui runs`")
+    raise RunError(
+        f'no run "{one_line(name)}" in {runs}{closest(name, (run.name for run in known))}',
+        "see `lrtui runs`",
+    )
 
 
 def is_gone(run: Path) -> bool:
-    """Whether a run's folder was deleted or moved, or its database was; one that cannot be looked at just now is not gone."""
+    """Whether a run's folder was deleted or moved, or its database was; one that cannot be looked
+    at just now is not gone."""
     try:
         os.stat(run / DATABASE)
     except (FileNotFoundError, NotADirectoryError):

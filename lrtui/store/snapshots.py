@@ -1,7 +1,8 @@
-"""The files of snapshots: written whole or not at all, checked when read, pruned under a budget. Knows no torch.
+"""The files of snapshots: written whole or not at all, checked when read, pruned under a budget.
+Knows no torch.
 
-A file is a line of JSON, the header, and then the payload, which means nothing here. Its name says step and tag, so
-that a lane's folder can be listed quickly: run/snapshots/A/000001200-ring.snap.
+A file is a line of JSON, the header, and then the payload, which means nothing here. Its name says
+step and tag, so that a lane's folder can be listed quickly: run/snapshots/A/000001200-ring.snap.
 """
 
 from __future__ import annotations
@@ -60,10 +61,29 @@ class SnapshotFile(NamedTuple):
     smooth: float
 
 
-def write(run: Path, letter: str, index: int, step: int, tag: SnapshotTag, smooth: float, spec: Lane, payload: bytes) -> SnapshotFile:
-    """Puts a snapshot of lane `index` after `step` steps on disk, durably (mode 0600, folders 0700); OSError where that fails."""
-    header = msgspec.json.encode(Header(
-        FORMAT, index, step, smooth if math.isfinite(smooth) else None, len(payload), hashlib.sha256(payload).hexdigest(), spec))
+def write(
+    run: Path,
+    letter: str,
+    index: int,
+    step: int,
+    tag: SnapshotTag,
+    smooth: float,
+    spec: Lane,
+    payload: bytes,
+) -> SnapshotFile:
+    """Puts a snapshot of lane `index` after `step` steps on disk, durably (mode 0600, folders
+    0700); OSError where that fails."""
+    header = msgspec.json.encode(
+        Header(
+            FORMAT,
+            index,
+            step,
+            smooth if math.isfinite(smooth) else None,
+            len(payload),
+            hashlib.sha256(payload).hexdigest(),
+            spec,
+        )
+    )
     folder = _folder(run, letter)
     for left in folder.glob(".*.part"):  # of a process that was killed: nobody else writes here
         left.unlink(missing_ok=True)
@@ -83,7 +103,8 @@ def lanes(run: Path) -> int:
 
 
 def listing(run: Path, letter: str) -> list[SnapshotFile]:
-    """A lane's snapshots, rising by step; names and headers are read, payloads are not. What is none of ours is left out."""
+    """A lane's snapshots, rising by step; names and headers are read, payloads are not. What is
+    none of ours is left out."""
     try:
         entries = list(os.scandir(run / FOLDER / letter))
     except OSError:
@@ -93,7 +114,8 @@ def listing(run: Path, letter: str) -> list[SnapshotFile]:
 
 
 def load(path: Path) -> tuple[Header, bytes]:
-    """Header and payload; SnapshotDamaged where the file is not what was written, or cannot be read."""
+    """Header and payload; SnapshotDamaged where the file is not what was written, or cannot be
+    read."""
     try:
         with path.open("rb") as file:
             header = _header(file)
@@ -101,7 +123,9 @@ def load(path: Path) -> tuple[Header, bytes]:
                 raise SnapshotDamaged(f"{path}: not a snapshot that this version of lrtui knows")
             there = os.fstat(file.fileno()).st_size - file.tell()
             if there != header.size:
-                raise SnapshotDamaged(f"{path}: {there} bytes where its header tells of {header.size}")
+                raise SnapshotDamaged(
+                    f"{path}: {there} bytes where its header tells of {header.size}"
+                )
             payload = file.read()
     except OSError as error:
         raise SnapshotDamaged(f"{path}: {error.strerror or error}") from error
@@ -126,14 +150,16 @@ def remove(kept: SnapshotFile) -> None:
 
 
 def clear(run: Path, letter: str, after: int = -1) -> None:
-    """Deletes the snapshots of a lane that were taken after more than `after` steps; all of them where nothing is said."""
+    """Deletes the snapshots of a lane that were taken after more than `after` steps; all of them
+    where nothing is said."""
     for kept in listing(run, letter):
         if kept.step > after:
             remove(kept)
 
 
 def link_into(kept: SnapshotFile, run: Path, letter: str, tag: SnapshotTag) -> SnapshotFile:
-    """The same snapshot in another lane's folder: no room is taken where the file system knows hard links. May raise OSError."""
+    """The same snapshot in another lane's folder: no room is taken where the file system knows hard
+    links. May raise OSError."""
     path = _folder(run, letter) / f"{kept.step:09d}-{tag}.snap"
     path.unlink(missing_ok=True)
     try:
@@ -147,28 +173,34 @@ def link_into(kept: SnapshotFile, run: Path, letter: str, tag: SnapshotTag) -> S
 
 
 def last_good(known: Sequence[SnapshotFile], before: int | None) -> SnapshotFile | None:
-    """The newest snapshot, at or before step `before`, whose smoothed loss is finite and not far above the lowest of all.
+    """The newest snapshot, at or before step `before`, whose smoothed loss is finite and not far
+    above the lowest of all.
 
     The initial state is good though nothing is smoothed yet.
     """
     lowest = min((kept.smooth for kept in known if math.isfinite(kept.smooth)), default=math.nan)
     most = lowest + (GOOD_TIMES - 1) * abs(lowest)
-    good = [kept for kept in known if (before is None or kept.step <= before)
-            and (kept.smooth <= most or (kept.step == 0 and math.isnan(kept.smooth)))]
+    good = [
+        kept
+        for kept in known
+        if (before is None or kept.step <= before)
+        and (kept.smooth <= most or (kept.step == 0 and math.isnan(kept.smooth)))
+    ]
     return max(good, key=lambda kept: kept.step, default=None)
 
 
 def prune(known: Sequence[SnapshotFile], last: int, budget_bytes: int) -> list[SnapshotFile]:
     """Which ones are to go, of those that `listing` found.
 
-    Ring: all but the `last` newest. Best: all but the newest. Other tags: all but the three newest of each. Then, while
-    the rest takes up more than `budget_bytes`, the oldest; the newest of all stays whatever it takes.
+    Ring: all but the `last` newest. Best: all but the newest. Other tags: all but the three newest
+    of each. Then, while the rest takes up more than `budget_bytes`, the oldest; the newest of all
+    stays whatever it takes.
     """
     rising = sorted(known, key=lambda kept: kept.step)
     room = {"ring": max(last, 1), "best": 1}
     gone: list[SnapshotFile] = []
     for tag in {kept.tag for kept in rising}:
-        gone += [kept for kept in rising if kept.tag == tag][:-room.get(tag, PER_TAG)]
+        gone += [kept for kept in rising if kept.tag == tag][: -room.get(tag, PER_TAG)]
     left = [kept for kept in rising if kept not in gone]
     total = sum(kept.size for kept in left)
     for kept in left[:-1]:
@@ -180,7 +212,8 @@ def prune(known: Sequence[SnapshotFile], last: int, budget_bytes: int) -> list[S
 
 
 def _folder(run: Path, letter: str) -> Path:
-    """The lane's folder, made where it is not there. The run's own folder is never made: it may have been deleted."""
+    """The lane's folder, made where it is not there. The run's own folder is never made: it may
+    have been deleted."""
     for folder in (run / FOLDER, run / FOLDER / letter):
         folder.mkdir(mode=0o700, exist_ok=True)
     return run / FOLDER / letter
@@ -188,7 +221,8 @@ def _folder(run: Path, letter: str) -> Path:
 
 @contextmanager
 def _fresh(path: Path) -> Iterator[BinaryIO]:
-    """A new file that bears the name `path` only when all of it is on disk; after any error nothing is left of it."""
+    """A new file that bears the name `path` only when all of it is on disk; after any error nothing
+    is left of it."""
     part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -203,7 +237,8 @@ def _fresh(path: Path) -> Iterator[BinaryIO]:
 
 
 def _known(path: Path) -> SnapshotFile | None:
-    """What a file's name and header say; None where it is no snapshot, or one of which a part is missing."""
+    """What a file's name and header say; None where it is no snapshot, or one of which a part is
+    missing."""
     name = _NAME.fullmatch(path.name)
     if name is None:
         return None

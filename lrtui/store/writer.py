@@ -1,4 +1,5 @@
-"""Writing run.db: a flush is one transaction. Whoever calls waits for SQLite; who must not wait has a Recorder."""
+"""Writing run.db: a flush is one transaction. Whoever calls waits for SQLite; who must not wait has
+a Recorder."""
 
 from __future__ import annotations
 
@@ -30,13 +31,27 @@ def create_run(runs: Path, race: Race) -> Path:
     """A new run directory with its database, holding what was asked for."""
     run = run_dir.create(runs, race.scenario or race.task.name)
     asked = (time.time(), __version__, msgspec.json.encode(race))
-    connection = database.create(run, lambda db: db.execute("INSERT INTO run VALUES (1, ?, ?, ?)", asked))
+    connection = database.create(
+        run, lambda db: db.execute("INSERT INTO run VALUES (1, ?, ?, ?)", asked)
+    )
     wal = database.is_wal(connection)
     connection.close()
     if not wal:
         writer = Writer(run, run_dir.SUPERVISOR_ROLE)
-        writer.append([row(LogMessage(lane=-1, at=time.time(), text="no write-ahead log on this file system: "
-                                 "the record is kept with a rollback journal, and a flush may take longer"))])
+        writer.append(
+            [
+                row(
+                    LogMessage(
+                        lane=-1,
+                        at=time.time(),
+                        text=(
+                            "no write-ahead log on this file system: the record is kept with a"
+                            " rollback journal, and a flush may take longer"
+                        ),
+                    )
+                )
+            ]
+        )
         writer.close()
     return run
 
@@ -47,10 +62,11 @@ def row(event: AnyEvent) -> Row:
 
 
 class Writer:
-    """One process's way into a run's database. Every method may raise StoreUnavailable; then nothing was written.
+    """One process's way into a run's database. Every method may raise StoreUnavailable; then
+    nothing was written.
 
-    Once it has claimed its role, every write may also raise Superseded: another process has the role now, or it was
-    dismissed, and nothing was written or ever will be.
+    Once it has claimed its role, every write may also raise Superseded: another process has the
+    role now, or it was dismissed, and nothing was written or ever will be.
     """
 
     def __init__(self, run: Path, role: str) -> None:
@@ -67,12 +83,15 @@ class Writer:
         self._claimed = True
 
     def flush(self, rows: Sequence[Row], results: Sequence[tuple[int, str]] = ()) -> None:
-        """Adds events and writes what became of commands, (number, a line for people), in one transaction."""
+        """Adds events and writes what became of commands, (number, a line for people), in one
+        transaction."""
         with self._transaction() as db:
             self._check_claim(db)
             db.executemany("INSERT INTO events (lane, kind, body) VALUES (?, ?, ?)", rows)
-            db.executemany("UPDATE commands SET result = ? WHERE id = ? AND result IS NULL",
-                           [(text, number) for number, text in results])
+            db.executemany(
+                "UPDATE commands SET result = ? WHERE id = ? AND result IS NULL",
+                [(text, number) for number, text in results],
+            )
 
     def append(self, rows: Sequence[Row]) -> None:
         """Adds events in one transaction."""
@@ -83,19 +102,25 @@ class Writer:
         self.flush((), results)
 
     def beat(self) -> None:
-        """Says that this process is alive. All that was written so far outlasts a power loss from then on."""
+        """Says that this process is alive. All that was written so far outlasts a power loss from
+        then on."""
         with self._durably():
             self._sign()
 
     def _sign(self) -> None:
         with self._transaction() as db:
             self._check_claim(db)
-            db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?)", (self.role, *self._me, time.time()))
+            db.execute(
+                "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?)",
+                (self.role, *self._me, time.time()),
+            )
 
     def trainers_alive(self) -> bool:
         """Whether any trainer of the run still exists."""
         with self._guard() as db:
-            return any(process.alive() for process in processes(db) if process.role.startswith("trainer"))
+            return any(
+                process.alive() for process in processes(db) if process.role.startswith("trainer")
+            )
 
     def revoke_trainers(self) -> None:
         """Takes their roles from all trainers: those that are still there cannot write any more."""
@@ -106,7 +131,10 @@ class Writer:
         """Files a command, returns its number."""
         with self._transaction() as db:
             body = commands.encode(command)
-            cursor = db.execute("INSERT INTO commands (lane, at, body) VALUES (?, ?, ?)", (command.lane, time.time(), body))
+            cursor = db.execute(
+                "INSERT INTO commands (lane, at, body) VALUES (?, ?, ?)",
+                (command.lane, time.time(), body),
+            )
             return int(cursor.lastrowid or 0)
 
     def pending(self, after: int) -> list[tuple[int, AnyCommand]]:
@@ -143,7 +171,9 @@ class Writer:
         """The alerts recorded after row `after`, and the number of the last row there is."""
         with self._guard() as db:
             (last,) = db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
-            query = "SELECT body FROM events WHERE id > ? AND id <= ? AND kind = 'Alerted' ORDER BY id"
+            query = (
+                "SELECT body FROM events WHERE id > ? AND id <= ? AND kind = 'Alerted' ORDER BY id"
+            )
             found = [events.decode(body) for (body,) in db.execute(query, (after, last))]
         return max(last, after), [event for event in found if isinstance(event, Alerted)]
 
@@ -176,7 +206,8 @@ class Writer:
 
     @contextmanager
     def _durably(self) -> Iterator[None]:
-        """Within, a commit returns when the disk has it, and with it all that was committed before."""
+        """Within, a commit returns when the disk has it, and with it all that was committed
+        before."""
         with self._guard() as db:
             db.execute("PRAGMA synchronous = FULL")
         try:
@@ -188,7 +219,8 @@ class Writer:
 
     @contextmanager
     def _guard(self) -> Iterator[sqlite3.Connection]:
-        """The open connection; any error of SQLite closes it (after an I/O error it may be unusable) and is passed on."""
+        """The open connection; any error of SQLite closes it (after an I/O error it may be
+        unusable) and is passed on."""
         try:
             if self._connection is None:
                 self._connection = database.connect(self.run)
@@ -200,7 +232,8 @@ class Writer:
             raise StoreUnavailable(f"{self.run / run_dir.DATABASE}: {error}") from error
 
     def _check_place(self) -> None:
-        """A deleted database can be written for ever without an error: its name must still lead to the same file."""
+        """A deleted database can be written for ever without an error: its name must still lead to
+        the same file."""
         try:
             same = os.stat(self.run / run_dir.DATABASE).st_ino == self._inode
         except OSError:

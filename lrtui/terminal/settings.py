@@ -1,6 +1,8 @@
-"""The settings file: what a person wants of every race's screen. Reads it, says what is wrong with it, writes one value of it.
+"""The settings file: what a person wants of every race's screen. Reads it, says what is wrong with
+it, writes one value of it.
 
-A broken file, or a broken line of it, never keeps anything from working: it is said once, and the rest counts.
+A broken file, or a broken line of it, never keeps anything from working: it is said once, and the
+rest counts.
 """
 
 from __future__ import annotations
@@ -48,13 +50,17 @@ Check = Callable[[Keys], Mapping[str, str]]
 
 
 def path() -> Path:
-    """Where the file is or would be: $LRTUI_CONFIG, else settings.toml in the platform's config folder."""
+    """Where the file is or would be: $LRTUI_CONFIG, else settings.toml in the platform's config
+    folder."""
     given = os.environ.get("LRTUI_CONFIG")
-    return absolute(given) if given else Path(platformdirs.user_config_dir("lrtui")) / "settings.toml"
+    return (
+        absolute(given) if given else Path(platformdirs.user_config_dir("lrtui")) / "settings.toml"
+    )
 
 
 def load(check_keys: Check | None = None) -> tuple[Settings, list[str]]:
-    """What the file says, and what is wrong with it: one line for each fault (file:line: key, what was expected)."""
+    """What the file says, and what is wrong with it: one line for each fault (file:line: key, what
+    was expected)."""
     file = path()
     try:
         text = read_small(file).decode("utf-8")
@@ -71,7 +77,12 @@ def load(check_keys: Check | None = None) -> tuple[Settings, list[str]]:
         at = lines.get(key) or lines.get(tuple(part for name in key for part in name.split(".")))
         line = f":{at}" if at else ""
         wrong.append(one_line(f"{file}{line}: {'.'.join(key)}: {words}"))
-    values = {key: value for key, value in raw.items() if key != "keys" and _is_right(key, value, complain)}
+
+    values = {
+        key: value
+        for key, value in raw.items()
+        if key != "keys" and _is_right(key, value, complain)
+    }
     keys = _keys(own, complain)
     if not isinstance(raw.get("keys", {}), dict):
         complain('expected a table: [keys], and lines such as "lane.stop" = "X"', "keys")
@@ -106,7 +117,10 @@ def _expected(key: str, value: Any) -> str:
     words: dict[str, tuple[str, ...]] = {"theme": THEMES, "colors": COLORS, "glyphs": GLYPHS}
     ranges = {"fps": (*FPS, "frames a second"), "memory": (*MEMORY, "megabytes")}
     if key in words:
-        right, expected = value in words[key], "one of " + ", ".join(f'"{word}"' for word in words[key])
+        right, expected = (
+            value in words[key],
+            "one of " + ", ".join(f'"{word}"' for word in words[key]),
+        )
     elif key in ranges:
         low, high, unit = ranges[key]
         right = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
@@ -124,7 +138,9 @@ def _keys(own: list[tuple[str, Any]], complain: Callable[..., None]) -> Keys:
     found: Keys = {}
     for name, value in own:
         if name in found:
-            complain("stands there twice, with and without quotes; the first one counts", "keys", name)
+            complain(
+                "stands there twice, with and without quotes; the first one counts", "keys", name
+            )
             continue
         given = [value] if isinstance(value, str) else value
         if isinstance(given, list) and given and all(isinstance(key, str) and key for key in given):
@@ -135,13 +151,20 @@ def _keys(own: list[tuple[str, Any]], complain: Callable[..., None]) -> Keys:
 
 
 def _flat(table: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    """Ids with dots may be quoted or not: `lane.stop = "X"` without quotes is a table in a table."""
-    return [pair for key, value in table.items()
-            for pair in (_flat(value, f"{before}{key}.") if isinstance(value, dict) else [(before + key, value)])]
+    """Ids with dots may be quoted or not: `lane.stop = "X"` without quotes is a table in a
+    table."""
+    return [
+        pair
+        for key, value in table.items()
+        for pair in (
+            _flat(value, f"{before}{key}.") if isinstance(value, dict) else [(before + key, value)]
+        )
+    ]
 
 
 def write(key: str, value: str) -> None:
-    """Changes one of the settings that are text, and leaves all else in the file as it is; LrtuiError where it cannot.
+    """Changes one of the settings that are text, and leaves all else in the file as it is;
+    LrtuiError where it cannot.
 
     The file is there whole at any moment: as it was before, or as it is after.
     """
@@ -149,13 +172,20 @@ def write(key: str, value: str) -> None:
     line = f"{toml_key(key)} = {toml_value(value)}"
     try:
         if file.exists() and not file.is_file():
-            raise LrtuiError(f"{file}: is no file: {key} is not kept", "expected the name of a file in LRTUI_CONFIG")
+            raise LrtuiError(
+                f"{file}: is no file: {key} is not kept",
+                "expected the name of a file in LRTUI_CONFIG",
+            )
         text = read_small(file).decode("utf-8") if file.exists() else ""
         head, tables = _split(text)
         pattern = re.compile(rf"^[ \t]*{key}[ \t]*=[^\r\n]*", re.MULTILINE)
-        changed = (pattern.sub(line, head, count=1) if pattern.search(head) else f"{line}\n{head}") + tables
+        changed = (
+            pattern.sub(line, head, count=1) if pattern.search(head) else f"{line}\n{head}"
+        ) + tables
         if tomllib.loads(changed) != {**tomllib.loads(text), key: value}:
-            raise LrtuiError(f"{file}: {key} could not be changed there", f"write {line} into it by hand")
+            raise LrtuiError(
+                f"{file}: {key} could not be changed there", f"write {line} into it by hand"
+            )
         file.parent.mkdir(parents=True, exist_ok=True)
         replace(file, changed)
     except (OSError, ValueError, RecursionError) as error:
@@ -165,4 +195,4 @@ def write(key: str, value: str) -> None:
 def _split(text: str) -> tuple[str, str]:
     """What stands before the first table, and the rest."""
     found = re.search(r"^[ \t]*\[", text, re.MULTILINE)
-    return (text[:found.start()], text[found.start():]) if found else (text, "")
+    return (text[: found.start()], text[found.start() :]) if found else (text, "")

@@ -1,4 +1,5 @@
-"""`python -m lrtui.training` is the supervisor; a viewer starts it (see lrtui/client/launcher.py)."""
+"""`python -m lrtui.training` is the supervisor; a viewer starts it (see
+lrtui/client/launcher.py)."""
 
 from lrtui.training.supervisor_main import main
 

@@ -1,4 +1,5 @@
-"""Runs a person's command for each alert of a run (`--on-alert`), beside the training and never in its way. Knows no torch.
+"""Runs a person's command for each alert of a run (`--on-alert`), beside the training and never in
+its way. Knows no torch.
 
 It belongs to the supervisor, so that it works when every screen is gone.
 """
@@ -26,9 +27,17 @@ AT_ONCE = 3
 
 
 class AlertHook:
-    """Looks for new alerts when it is asked to, and tells the command of each; what goes wrong becomes a line of the log."""
+    """Looks for new alerts when it is asked to, and tells the command of each; what goes wrong
+    becomes a line of the log."""
 
-    def __init__(self, command: str, race: Race, writer: Writer, limit_s: float = LIMIT_S, folder: str | None = None) -> None:
+    def __init__(
+        self,
+        command: str,
+        race: Race,
+        writer: Writer,
+        limit_s: float = LIMIT_S,
+        folder: str | None = None,
+    ) -> None:
         """`folder`: the working directory of the command; None: that of this process."""
         self.race = race
         """With all lanes that have joined."""
@@ -47,12 +56,14 @@ class AlertHook:
         return bool(self._waiting or self._running or self._notes)
 
     def skip_existing(self) -> None:
-        """What is on record already was told by the supervisor before this one. May raise StoreUnavailable."""
+        """What is on record already was told by the supervisor before this one. May raise
+        StoreUnavailable."""
         if self._command:
             self._seen, _ = self._writer.alerts(self._seen)
 
     def look(self) -> None:
-        """Fetches new alerts, starts commands where there is room, notes what went wrong. Never waits for a command."""
+        """Fetches new alerts, starts commands where there is room, notes what went wrong. Never
+        waits for a command."""
         if not self._command:
             return
         try:
@@ -79,13 +90,20 @@ class AlertHook:
         lane = self.race.lanes[event.lane]
         line = {**alert_line(event, lane.letter), "name": lane.name, "run": str(self._writer.run)}
         try:
-            process = subprocess.Popen(self._command, shell=True, stdin=subprocess.PIPE, cwd=self._folder,
-                                       start_new_session=True)
+            process = subprocess.Popen(
+                self._command,
+                shell=True,
+                stdin=subprocess.PIPE,
+                cwd=self._folder,
+                start_new_session=True,
+            )
         except OSError as error:
             self._note(event.lane, str(error))
             return
         told = json.dumps(line, allow_nan=False).encode() + b"\n"
-        thread = threading.Thread(target=self._see_through, args=(process, event.lane, told), daemon=True)
+        thread = threading.Thread(
+            target=self._see_through, args=(process, event.lane, told), daemon=True
+        )
         self._running[thread] = process
         thread.start()
 

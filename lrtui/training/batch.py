@@ -1,4 +1,5 @@
-"""A batch, of whatever a dataset or a DataLoader makes it: how many samples it has, and how it comes to a device."""
+"""A batch, of whatever a dataset or a DataLoader makes it: how many samples it has, and how it
+comes to a device."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ _DEEPEST = 8
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """`batch` with every tensor in it on `device`; so is whatever has a `to` of its own. Collated batches are on the CPU: for it
-    nothing is to be done."""
+    """`batch` with every tensor in it on `device`; so is whatever has a `to` of its own. Collated
+    batches are on the CPU: for it nothing is to be done."""
     if device.type == "cpu":
         return batch
     if isinstance(batch, Tensor):
@@ -42,7 +43,8 @@ def to_device(batch: Any, device: torch.device) -> Any:
     if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
         same = copy.copy(batch)
         for field in dataclasses.fields(batch):
-            object.__setattr__(same, field.name, to_device(getattr(batch, field.name), device))  # it may be a frozen one
+            # it may be a frozen one
+            object.__setattr__(same, field.name, to_device(getattr(batch, field.name), device))
         return same
     return batch
 
@@ -50,8 +52,9 @@ def to_device(batch: Any, device: torch.device) -> Any:
 def batch_length(batch: Any) -> int:
     """The number of samples in a batch.
 
-    What the batch itself says; the first dimension of its tensors where they agree; else the length of a list of samples, or
-    of the lists that their parts were gathered in; at last the first dimension of the first tensor.
+    What the batch itself says; the first dimension of its tensors where they agree; else the length
+    of a list of samples, or of the lists that their parts were gathered in; at last the first
+    dimension of the first tensor.
     """
     if stated := _stated(batch):
         return stated
@@ -61,20 +64,32 @@ def batch_length(batch: Any) -> int:
 
 
 def one_sample(error: ValueError, batch: Any, race: Race, *, own: bool) -> TaskError | None:
-    """What to tell where batch normalization refused a batch because it is a single sample; None where that is not the reason.
+    """What to tell where batch normalization refused a batch because it is a single sample; None
+    where that is not the reason.
 
     `own`: the batch came from a DataLoader of the task's own.
     """
-    if "more than 1 value per channel" not in str(error) or batch is None or batch_length(batch) != 1:
+    if (
+        "more than 1 value per channel" not in str(error)
+        or batch is None
+        or batch_length(batch) != 1
+    ):
         return None
     needs = "and batch normalization needs more than one in training"
     if own:
-        return TaskError(f"a batch of the task's DataLoader has 1 sample, {needs}",
-                         "expected DataLoader(..., drop_last=True), or another batch_size")
+        return TaskError(
+            f"a batch of the task's DataLoader has 1 sample, {needs}",
+            "expected DataLoader(..., drop_last=True), or another batch_size",
+        )
     if race.batch_size == 1:
-        return TaskError(f"batch_size = 1 makes batches of 1 sample, {needs}", "expected a larger batch_size")
-    return TaskError(f"the last batch of the epoch has 1 sample with batch_size = {race.batch_size}, {needs}",
-                     "drop_last = true in the scenario (or --set drop_last=true) leaves it out; or another batch_size")
+        return TaskError(
+            f"batch_size = 1 makes batches of 1 sample, {needs}", "expected a larger batch_size"
+        )
+    return TaskError(
+        f"the last batch of the epoch has 1 sample with batch_size = {race.batch_size}, {needs}",
+        "drop_last = true in the scenario (or --set drop_last=true) leaves it out; or another"
+        " batch_size",
+    )
 
 
 def _stated(batch: Any) -> int | None:
@@ -85,8 +100,9 @@ def _stated(batch: Any) -> int | None:
 
 
 def _gathered(batch: Any, *, agree: bool) -> int | None:
-    """The length of `batch` where it is a list of tensors that differ in length alone, or of its parts where they are lists of
-    equal length, as zip(*samples) makes them; `agree`: all tensors in it have the same first dimension."""
+    """The length of `batch` where it is a list of tensors that differ in length alone, or of its
+    parts where they are lists of equal length, as zip(*samples) makes them; `agree`: all tensors in
+    it have the same first dimension."""
     if not isinstance(batch, (list, tuple)) or not batch:
         return None
     if all(isinstance(part, Tensor) and part.dim() for part in batch):
@@ -113,9 +129,12 @@ def _rows(batch: Any, depth: int = 0) -> Iterator[int]:
 
 
 def _entries(batch: Any, depth: int = 0) -> int | None:
-    """The length of the first list in a batch; numbers count only in a list, for a tuple of them may be a shape."""
+    """The length of the first list in a batch; numbers count only in a list, for a tuple of them
+    may be a shape."""
     if isinstance(batch, (list, tuple)) and batch and not any(map(_parts, batch)):
-        return None if isinstance(batch, tuple) and isinstance(batch[0], (int, float)) else len(batch)
+        return (
+            None if isinstance(batch, tuple) and isinstance(batch[0], (int, float)) else len(batch)
+        )
     parts = _parts(batch) if depth < _DEEPEST else []
     return next((found for part in parts if (found := _entries(part, depth + 1)) is not None), None)
 

@@ -25,19 +25,30 @@ CHECKED = 10_000
 class Batches:
     """Epochs of batches, on the CPU, in an order that is the same in every lane.
 
-    Of a Dataset with indices, the order is a function of seed and epoch, and an epoch that begins in its middle fetches
-    nothing of what was before. A stream is cut into batches as it comes, and a task's own DataLoader is used as it is; there
-    an epoch is one pass, as long as it really is, and what was before is drawn again and thrown away, from the random state
-    that the epoch began with.
+    Of a Dataset with indices, the order is a function of seed and epoch, and an epoch that begins
+    in its middle fetches nothing of what was before. A stream is cut into batches as it comes, and
+    a task's own DataLoader is used as it is; there an epoch is one pass, as long as it really is,
+    and what was before is drawn again and thrown away, from the random state that the epoch began
+    with.
     """
 
-    def __init__(self, data: Any, race: Race, device: torch.device, held: Sequence[rng.Source]) -> None:
+    def __init__(
+        self, data: Any, race: Race, device: torch.device, held: Sequence[rng.Source]
+    ) -> None:
         """`held`: the generators that are the task's own, which an own DataLoader may draw from."""
         self.own = isinstance(data, DataLoader)
         """Whether the task brings a DataLoader of its own."""
         streamed = self.own or isinstance(data, IterableDataset)
-        self._order = None if streamed else BatchOrder(race.seed, len(data), race.batch_size, drop_last=race.drop_last)
-        cut = {"batch_size": race.batch_size, "drop_last": race.drop_last} if streamed else {"batch_sampler": self._order}
+        self._order = (
+            None
+            if streamed
+            else BatchOrder(race.seed, len(data), race.batch_size, drop_last=race.drop_last)
+        )
+        cut = (
+            {"batch_size": race.batch_size, "drop_last": race.drop_last}
+            if streamed
+            else {"batch_sampler": self._order}
+        )
         self._loader = loader(data, **cut)
         self._seed, self._device, self._held = race.seed, device, held
         self._pass: Generator[Any] | None = None
@@ -46,17 +57,21 @@ class Batches:
         self.length = length(self._loader)
         """Batches of an epoch, as the data says; None where it does not."""
         if self.length == 0:
-            raise TaskError(f"{len(data)} samples make no batch of {race.batch_size} with drop_last = true",
-                            "expected a smaller batch_size, or drop_last = false")
+            raise TaskError(
+                f"{len(data)} samples make no batch of {race.batch_size} with drop_last = true",
+                "expected a smaller batch_size, or drop_last = false",
+            )
 
     @property
     def exact(self) -> bool:
-        """Whether every epoch is sure to have `length` batches; else its end is seen when it comes."""
+        """Whether every epoch is sure to have `length` batches; else its end is seen when it
+        comes."""
         return self._order is not None
 
     @property
     def batch_size(self) -> int | None:
-        """Samples of a batch (the last one may be short); None where that varies or is not known."""
+        """Samples of a batch (the last one may be short); None where that varies or is not
+        known."""
         sampler = self._loader.batch_sampler
         if self._order is None and self._loader.batch_size is None:
             return sampler.batch_size if type(sampler) is BatchSampler else None
@@ -64,8 +79,11 @@ class Batches:
 
     @property
     def checksum(self) -> str:
-        """Stands for the order of the first epoch's batches; "" where that is not known before they come."""
-        return order_checksum(self._order) if self._order else _own_checksum(self._loader, self._seed)
+        """Stands for the order of the first epoch's batches; "" where that is not known before they
+        come."""
+        return (
+            order_checksum(self._order) if self._order else _own_checksum(self._loader, self._seed)
+        )
 
     def epoch(self, epoch: int, done: int) -> Iterator[Any]:
         """The batches of `epoch` (counted from 0) but for the first `done` of them."""
@@ -86,7 +104,8 @@ class Batches:
         fetching.end_workers(self._loader)
 
     def state_dict(self) -> Any:
-        """What the batches of the present epoch are drawn from, as plain values; None where nothing is drawn."""
+        """What the batches of the present epoch are drawn from, as plain values; None where nothing
+        is drawn."""
         return None if self._began is None else rng.packed(self._began)
 
     def load_state_dict(self, kept: Any) -> None:
@@ -100,42 +119,54 @@ class Batches:
         batches = fetching.one_pass(self._loader)
         found = sum(1 for _ in islice(batches, done))
         if found < done:
-            raise TaskError(f"the training data gives {found} batches, and {done} of this epoch were seen before",
-                            "expected the same data as when the race began")
+            raise TaskError(
+                f"the training data gives {found} batches, and {done} of this epoch were seen"
+                " before",
+                "expected the same data as when the race began",
+            )
         rng.restore(now, self._device, self._held)
         return batches
 
 
 def loader(data: Any, **batching: Any) -> DataLoader[Any]:
-    """A DataLoader over `data`, unless it is one. It seeds itself from a generator of its own: each pass over a loader
-    draws a number, which must not come out of the lane's random state."""
+    """A DataLoader over `data`, unless it is one. It seeds itself from a generator of its own: each
+    pass over a loader draws a number, which must not come out of the lane's random state."""
     if isinstance(data, DataLoader):
         return data
     return DataLoader(data, generator=torch.Generator().manual_seed(0), **batching)
 
 
 def _own_checksum(data: DataLoader[Any], seed: int) -> str:
-    """Stands for the first batches that a task's own loader will make under `seed`; "" where it has no indices, or no end.
+    """Stands for the first batches that a task's own loader will make under `seed`; "" where it has
+    no indices, or no end.
 
-    They are made by a copy of its sampler, which may count its passes or hold generators. What the copy shares with it, such
-    as the data set and its generators or a counter of its class, is put back; where that is not possible they are not made.
+    They are made by a copy of its sampler, which may count its passes or hold generators. What the
+    copy shares with it, such as the data set and its generators or a counter of its class, is put
+    back; where that is not possible they are not made.
     """
     sampler = data.sampler if data.batch_sampler is None else data.batch_sampler
     count = length(data)
     if isinstance(data.dataset, IterableDataset) or count is None:
         return ""
-    with suppress(Exception), rng.preserved(torch.device("cpu")), _without_trace(sampler):  # a failing one's lane will say so
-        copied, generator = copy.deepcopy((sampler, data.generator), {id(data.dataset): data.dataset})
+    # a failing one's lane will say so
+    with suppress(Exception), rng.preserved(torch.device("cpu")), _without_trace(sampler):
+        copied, generator = copy.deepcopy(
+            (sampler, data.generator), {id(data.dataset): data.dataset}
+        )
         rng.seed_all(seed)
-        torch.empty((), dtype=torch.int64).random_(generator=generator)  # as each pass does for its workers
+        # as each pass does for its workers
+        torch.empty((), dtype=torch.int64).random_(generator=generator)
         batches = islice(copied, min(count, CHECKED))
-        return order_checksum(batch if isinstance(batch, (list, tuple)) else [batch] for batch in batches)
+        return order_checksum(
+            batch if isinstance(batch, (list, tuple)) else [batch] for batch in batches
+        )
     return ""
 
 
 @contextmanager
 def _without_trace(sampler: Any) -> Iterator[None]:
-    """Puts back what passes over copies of `sampler` change beside them; ValueError where that has a position."""
+    """Puts back what passes over copies of `sampler` change beside them; ValueError where that has
+    a position."""
     if _is_torchs(sampler):  # a walk through all of its data would be in vain
         yield
         return
@@ -149,6 +180,7 @@ def _without_trace(sampler: Any) -> Iterator[None]:
 
 
 def _is_torchs(sampler: Any) -> bool:
-    """Whether a sampler, and the one that it takes its indices from, are torch's own: these change nothing but themselves."""
+    """Whether a sampler, and the one that it takes its indices from, are torch's own: these change
+    nothing but themselves."""
     inner = getattr(sampler, "sampler", None)
     return type(sampler).__module__.startswith("torch.") and (inner is None or _is_torchs(inner))

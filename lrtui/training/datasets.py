@@ -1,4 +1,5 @@
-"""What a task's dataset() gives, told apart: training data, validation data, and what is not used."""
+"""What a task's dataset() gives, told apart: training data, validation data, and what is not
+used."""
 
 from __future__ import annotations
 
@@ -13,16 +14,20 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from lrtui.core.errors import TaskError
 from lrtui.training.task import Task
 
-EXPECTED = ("expected a Dataset or DataLoader, a pair of them (training, validation), a dict of them (train, validation), "
-            "or tensors (X, y)")
+EXPECTED = (
+    "expected a Dataset or DataLoader, a pair of them (training, validation), a dict of them"
+    " (train, validation), or tensors (X, y)"
+)
 _TRAINING = ("train", "training")
 _VALIDATION = ("validation", "valid", "val", "dev", "eval", "test")
 _MOST_ARRAYS = 3
-"""As many tensors side by side are columns of samples; four are what train_test_split gives, and more are a list of samples."""
+"""As many tensors side by side are columns of samples; four are what train_test_split gives, and
+more are a list of samples."""
 
 
 class Datasets(NamedTuple):
-    """The data of a task: each a Dataset with indices and a length, an IterableDataset, or a DataLoader."""
+    """The data of a task: each a Dataset with indices and a length, an IterableDataset, or a
+    DataLoader."""
 
     training: Any
     validation: Any | None
@@ -35,7 +40,11 @@ def datasets(task: Task) -> Datasets:
     found = _told_apart(task.dataset())
     if length(found.training) == 0:
         raise TaskError("dataset() gave no training samples", _no_batch(found.training))
-    return found if found.validation is None or length(found.validation) != 0 else found._replace(validation=None)
+    return (
+        found
+        if found.validation is None or length(found.validation) != 0
+        else found._replace(validation=None)
+    )
 
 
 def length(data: Any) -> int | None:
@@ -51,7 +60,10 @@ def _told_apart(made: Any) -> Datasets:
         return _splits(made)
     if isinstance(made, (tuple, list)):
         if arrays := _arrays(made):
-            words = f"dataset() gave {len(arrays)} arrays of {len(arrays[0])} rows: they are taken as the columns of samples"
+            words = (
+                f"dataset() gave {len(arrays)} arrays of {len(arrays[0])} rows: they are taken as"
+                " the columns of samples"
+            )
             return Datasets(_one(made), None, (words,))
         if _are_datasets(made):
             return _in_order(made)
@@ -60,20 +72,30 @@ def _told_apart(made: Any) -> Datasets:
 
 def _splits(made: Mapping[Any, Any]) -> Datasets:
     """A dict of datasets by the names of splits."""
-    training, validation = (next((key for key in names if key in made), None) for names in (_TRAINING, _VALIDATION))
+    training, validation = (
+        next((key for key in names if key in made), None) for names in (_TRAINING, _VALIDATION)
+    )
     if training is None:
         keys = ", ".join(f'"{key}"' for key in list(made)[:8])
-        raise TaskError(f'dataset() gave a dict with the keys {keys}: none of them is "train"', EXPECTED)
+        raise TaskError(
+            f'dataset() gave a dict with the keys {keys}: none of them is "train"', EXPECTED
+        )
     unused = [f'"{key}"' for key in made if key not in (training, validation)]
     notes = (_unused(unused),) if unused else ()
-    return Datasets(_one(made[training]), None if validation is None else _one(made[validation]), notes)
+    return Datasets(
+        _one(made[training]), None if validation is None else _one(made[validation]), notes
+    )
 
 
 def _in_order(made: Sequence[Any]) -> Datasets:
     """Training and validation data, one behind the other, and more."""
     unused = [f"number {number}" for number in range(3, len(made) + 1)]
     validation = made[1] if len(made) > 1 else None
-    return Datasets(_one(made[0]), None if validation is None else _one(validation), (_unused(unused),) if unused else ())
+    return Datasets(
+        _one(made[0]),
+        None if validation is None else _one(validation),
+        (_unused(unused),) if unused else (),
+    )
 
 
 def _unused(which: Sequence[str]) -> str:
@@ -93,8 +115,14 @@ def _are_datasets(parts: Sequence[Any]) -> bool:
 
 
 def _may_be_dataset(part: Any) -> bool:
-    """Whether half of a pair is rather a dataset than a sample, or something that was meant to be one."""
-    return isinstance(part, (list, Tensor, np.ndarray)) or bool(_arrays(part)) or _framed(part) or _once(part)
+    """Whether half of a pair is rather a dataset than a sample, or something that was meant to be
+    one."""
+    return (
+        isinstance(part, (list, Tensor, np.ndarray))
+        or bool(_arrays(part))
+        or _framed(part)
+        or _once(part)
+    )
 
 
 def _lists_samples(part: Any) -> bool:
@@ -102,11 +130,17 @@ def _lists_samples(part: Any) -> bool:
 
 
 def _is_dataset(part: Any) -> bool:
-    """Whether it can be nothing else than a dataset: a sample may be a tuple, a list, a dict, a tensor."""
+    """Whether it can be nothing else than a dataset: a sample may be a tuple, a list, a dict, a
+    tensor."""
     if isinstance(part, (Dataset, DataLoader)):
         return True
     a_sample = isinstance(part, (tuple, list, Mapping, str, bytes, Tensor, np.ndarray, np.generic))
-    return not a_sample and not _framed(part) and hasattr(part, "__getitem__") and hasattr(part, "__len__")
+    return (
+        not a_sample
+        and not _framed(part)
+        and hasattr(part, "__getitem__")
+        and hasattr(part, "__len__")
+    )
 
 
 def _one(data: Any) -> Any:
@@ -114,38 +148,64 @@ def _one(data: Any) -> Any:
     if arrays := _arrays(data):
         return TensorDataset(*map(torch.as_tensor, arrays))
     if isinstance(data, type):
-        raise TaskError(f"dataset() gave the class {data.__name__}", f"expected one of its objects: {data.__name__}(...)")
+        raise TaskError(
+            f"dataset() gave the class {data.__name__}",
+            f"expected one of its objects: {data.__name__}(...)",
+        )
     if _framed(data):
-        raise TaskError(f"dataset() gave a {type(data).__name__}, which is indexed by its columns",
-                        "expected tensors, such as TensorDataset(torch.tensor(frame.to_numpy()), ...)")
+        raise TaskError(
+            f"dataset() gave a {type(data).__name__}, which is indexed by its columns",
+            "expected tensors, such as TensorDataset(torch.tensor(frame.to_numpy()), ...)",
+        )
     if _once(data):
-        raise TaskError(f"dataset() gave a {type(data).__name__}, which can be gone through only once",
-                        "expected an IterableDataset whose __iter__ begins anew each time")
+        raise TaskError(
+            f"dataset() gave a {type(data).__name__}, which can be gone through only once",
+            "expected an IterableDataset whose __iter__ begins anew each time",
+        )
     if isinstance(data, (DataLoader, IterableDataset)):
         return data
     if isinstance(data, (list, tuple)) and len(data) == 4 and all(map(_is_array, data)):
-        raise TaskError(f"dataset() gave four arrays of {', '.join(str(len(part)) for part in data)} rows",
-                        "expected TensorDataset(X_train, y_train), TensorDataset(X_test, y_test): train_test_split gives "
-                        "X_train, X_test, y_train, y_test")
+        raise TaskError(
+            f"dataset() gave four arrays of {', '.join(str(len(part)) for part in data)} rows",
+            "expected TensorDataset(X_train, y_train), TensorDataset(X_test, y_test):"
+            " train_test_split gives X_train, X_test, y_train, y_test",
+        )
     if isinstance(data, (list, tuple)) and len(data) == 2 and _columns(*data):
-        raise TaskError(f"dataset() gave {len(data[0])} inputs and as many targets as lists",
-                        "expected tensors (X, y), or TensorDataset(torch.tensor(X), torch.tensor(y))")
+        raise TaskError(
+            f"dataset() gave {len(data[0])} inputs and as many targets as lists",
+            "expected tensors (X, y), or TensorDataset(torch.tensor(X), torch.tensor(y))",
+        )
     if hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
-        raise TaskError(f"dataset() gave a {type(data).__name__}, which has no indices",
-                        "expected an IterableDataset of samples, or one of batches in a DataLoader with batch_size=None")
+        raise TaskError(
+            f"dataset() gave a {type(data).__name__}, which has no indices",
+            "expected an IterableDataset of samples, or one of batches in a DataLoader with"
+            " batch_size=None",
+        )
     if isinstance(data, (str, bytes, Mapping)) or not hasattr(data, "__getitem__"):
-        raise TaskError(f"dataset() gave {'None' if data is None else f'a {type(data).__name__}'}", EXPECTED)
+        raise TaskError(
+            f"dataset() gave {'None' if data is None else f'a {type(data).__name__}'}", EXPECTED
+        )
     if (count := length(data)) is None:
-        raise TaskError(f"dataset() gave a {type(data).__name__} without a length",
-                        "expected a Dataset with __len__, or an IterableDataset")
+        raise TaskError(
+            f"dataset() gave a {type(data).__name__} without a length",
+            "expected a Dataset with __len__, or an IterableDataset",
+        )
     if not isinstance(count, int) or count < 0:
-        raise TaskError(f"the length of the {type(data).__name__} that dataset() gave is {count!r}", "expected a whole number")
+        raise TaskError(
+            f"the length of the {type(data).__name__} that dataset() gave is {count!r}",
+            "expected a whole number",
+        )
     return data
 
 
 def _arrays(data: Any) -> Sequence[Any]:
-    """`data` where it is tensors or arrays with equally many rows, side by side as in (X, y); else nothing."""
-    if not isinstance(data, (tuple, list)) or not 2 <= len(data) <= _MOST_ARRAYS or not all(map(_is_array, data)):
+    """`data` where it is tensors or arrays with equally many rows, side by side as in (X, y); else
+    nothing."""
+    if (
+        not isinstance(data, (tuple, list))
+        or not 2 <= len(data) <= _MOST_ARRAYS
+        or not all(map(_is_array, data))
+    ):
         return ()
     return data if len({len(part) for part in data}) == 1 else ()
 
@@ -156,8 +216,15 @@ def _is_array(part: Any) -> bool:
 
 def _columns(inputs: Any, targets: Any) -> bool:
     """Whether they are inputs and targets: as many numbers or names as there are rows."""
-    return (isinstance(inputs, list) or _is_array(inputs)) and isinstance(targets, list) and 0 < len(targets) == len(inputs) and (
-        isinstance(targets[0], (int, float, str)) and not isinstance(inputs[0], (int, float, str)))
+    return (
+        (isinstance(inputs, list) or _is_array(inputs))
+        and isinstance(targets, list)
+        and 0 < len(targets) == len(inputs)
+        and (
+            isinstance(targets[0], (int, float, str))
+            and not isinstance(inputs[0], (int, float, str))
+        )
+    )
 
 
 def _framed(data: Any) -> bool:

@@ -1,4 +1,5 @@
-"""Which devices a race gets: resolves "auto", "cuda", ... on this machine and deals the lanes out."""
+"""Which devices a race gets: resolves "auto", "cuda", ... on this machine and deals the lanes
+out."""
 
 from __future__ import annotations
 
@@ -14,10 +15,16 @@ def present() -> list[str]:
 
 
 def deal(wanted: str, lanes: int) -> list[str]:
-    """A device for each lane, in turn over those that `wanted` allows; DeviceError where there is none."""
+    """A device for each lane, in turn over those that `wanted` allows; DeviceError where there is
+    none."""
     there = present()
     gpus = [device for device in there if device.startswith("cuda")]
-    allowed = {"auto": gpus or there[:1], "cuda": gpus}.get(wanted, [wanted] if wanted in there else [])
+    allowed = {"auto": gpus or there[:1], "cuda": gpus}.get(
+        wanted, [wanted] if wanted in there else []
+    )
     if not allowed:
-        raise DeviceError(f'no device "{wanted}" on this machine', "expected one of " + ", ".join(["auto", *there]))
+        raise DeviceError(
+            f'no device "{wanted}" on this machine',
+            "expected one of " + ", ".join(["auto", *there]),
+        )
     return [allowed[index % len(allowed)] for index in range(lanes)]

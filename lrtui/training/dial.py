@@ -1,4 +1,5 @@
-"""The dial: what the schedule says, times a factor that a person may change at any time. The scheduler never learns of it."""
+"""The dial: what the schedule says, times a factor that a person may change at any time. The
+scheduler never learns of it."""
 
 from __future__ import annotations
 
@@ -14,8 +15,9 @@ from lrtui.core.protocol.commands import ScaleRate, SetFactor, SetRate
 class Dial:
     """Multiplies the rates of `optimizer` for the time of its step.
 
-    Before the step every param group is given its rate times `factor`; after it, the very objects that were there. A factor
-    of 1 touches nothing. Hooks that are to see what is really applied must be registered after it is made.
+    Before the step every param group is given its rate times `factor`; after it, the very objects
+    that were there. A factor of 1 touches nothing. Hooks that are to see what is really applied
+    must be registered after it is made.
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0) -> None:
@@ -23,7 +25,8 @@ class Dial:
         """Finite and above 0; may be changed at any time between two steps."""
         self._optimizer = optimizer
         self._scheduled: list[Any] = []
-        """The groups' own rates while a step is under way; empty else, and where the factor is 1."""
+        """The groups' own rates while a step is under way; empty else, and where the factor is
+        1."""
         optimizer.register_step_pre_hook(self._apply)
         optimizer.register_step_post_hook(self._restore)
 
@@ -33,12 +36,15 @@ class Dial:
         return [float(self._times(rate)) for rate in scheduled]
 
     def factor_for(self, command: SetRate | ScaleRate | SetFactor) -> float:
-        """The factor that a command asks for; ValueError, with the reason, where there is none or where it changes nothing."""
+        """The factor that a command asks for; ValueError, with the reason, where there is none or
+        where it changes nothing."""
         scheduled = self.rates()[0] / self.factor
         match command:
             case SetRate(rate=rate):
                 if scheduled <= 0:
-                    raise ValueError(f"the schedule is at {scheduled:g} now, which no factor makes {rate:g}")
+                    raise ValueError(
+                        f"the schedule is at {scheduled:g} now, which no factor makes {rate:g}"
+                    )
                 factor = rate / scheduled
             case ScaleRate(by=by):
                 factor = self.factor * by
@@ -51,14 +57,22 @@ class Dial:
         return factor
 
     def no_effect(self, factor: float) -> str:
-        """Why putting it at `factor` before the next step would change nothing; "" where it would."""
+        """Why putting it at `factor` before the next step would change nothing; "" where it
+        would."""
         if isinstance(self._optimizer, torch.optim.Rprop) and self._optimizer.state:
             return "Rprop sizes its own steps: the rate only sets the first one"
         if isinstance(self._optimizer, torch.optim.Adafactor):
-            cap = 1 / math.sqrt(1 + max((int(state["step"]) for state in self._optimizer.state.values()), default=0))
-            if all(float(group["lr"]) * min(self.factor, factor) >= cap and not group["weight_decay"]
-                   for group in self._optimizer.param_groups):
-                return f"Adafactor takes no rate above 1 / sqrt(t), {cap:.2g} now: the old one and the new one are both above it"
+            cap = 1 / math.sqrt(
+                1 + max((int(state["step"]) for state in self._optimizer.state.values()), default=0)
+            )
+            if all(
+                float(group["lr"]) * min(self.factor, factor) >= cap and not group["weight_decay"]
+                for group in self._optimizer.param_groups
+            ):
+                return (
+                    f"Adafactor takes no rate above 1 / sqrt(t), {cap:.2g} now: the old one and the"
+                    " new one are both above it"
+                )
         return ""
 
     def _times(self, rate: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Turns of the dial that a lane made before its process was lost: each is made again at its own step."""
+"""Turns of the dial that a lane made before its process was lost: each is made again at its own
+step."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from collections.abc import Sequence
 
 
 class DialReplay:
-    """Changes of the dial that are still to be made again, as pairs of step and factor, rising by step."""
+    """Changes of the dial that are still to be made again, as pairs of step and factor, rising by
+    step."""
 
     def __init__(self, changes: Sequence[tuple[int, float]] = ()) -> None:
         self._changes = list(changes)
@@ -21,7 +23,7 @@ class DialReplay:
     def due(self, step: int) -> float | None:
         """The factor that the dial is to have after `step` steps; None where nothing changes."""
         due = [factor for at, factor in self._changes if at <= step]
-        del self._changes[:len(due)]
+        del self._changes[: len(due)]
         return due[-1] if due else None
 
     def clear(self) -> None:

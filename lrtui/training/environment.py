@@ -1,4 +1,5 @@
-"""Puts a process that runs a task's code where the race was started: working directory and environment variables."""
+"""Puts a process that runs a task's code where the race was started: working directory and
+environment variables."""
 
 from __future__ import annotations
 
@@ -15,15 +16,16 @@ from lrtui.training.imports import keep_on_path
 
 @contextmanager
 def entered(race: Race) -> Iterator[None]:
-    """In the race's place, a lane is built: what its code says when it exits is told. The place is entered anew for each lane:
-    the code of another one may have changed the directory."""
+    """In the race's place, a lane is built: what its code says when it exits is told. The place is
+    entered anew for each lane: the code of another one may have changed the directory."""
     enter(race)
     with exits_told(race.task.short):
         yield
 
 
 def enter(race: Race) -> None:
-    """Enters the race's working directory and sets its variables; TaskError where the directory is not there any more."""
+    """Enters the race's working directory and sets its variables; TaskError where the directory is
+    not there any more."""
     os.environ.update(race.environment)
     for entry in race.environment.get("PYTHONPATH", "").split(os.pathsep):
         if entry:
@@ -33,5 +35,7 @@ def enter(race: Race) -> None:
     try:
         os.chdir(race.folder)
     except OSError as error:
-        raise TaskError(f"{race.folder}, the folder in which the race was started: {error.strerror or error}",
-                        "expected the folder as it was: relative paths of the task start from it") from error
+        raise TaskError(
+            f"{race.folder}, the folder in which the race was started: {error.strerror or error}",
+            "expected the folder as it was: relative paths of the task start from it",
+        ) from error

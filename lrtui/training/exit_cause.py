@@ -1,4 +1,5 @@
-"""How a trainer's process ended, and why as far as its log tells: what the lanes that it has left behind say of it."""
+"""How a trainer's process ended, and why as far as its log tells: what the lanes that it has left
+behind say of it."""
 
 from __future__ import annotations
 
@@ -12,15 +13,29 @@ from lrtui.core.text import literal, one_line
 LONGEST = 200
 """Characters of what a log says that are told."""
 _FATAL = re.compile(r"^Fatal Python error: (?P<what>.+)$", re.MULTILINE)
-_FRAME = re.compile(r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+) in (?P<function>.+)$', re.MULTILINE)
-_THROWN = re.compile(r"^terminate called after throwing an instance of '(?P<kind>[^'\n]+)'(?:\n\s+what\(\):\s*(?P<what>.+))?",
-                     re.MULTILINE)
-_RAISED = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+(?P<what>[A-Za-z_][\w.]*(?:: .*)?)", re.MULTILINE)
-_NOT_THEIRS = tuple({str(Path(__file__).parents[1]), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))})
+_FRAME = re.compile(
+    r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+) in (?P<function>.+)$', re.MULTILINE
+)
+_THROWN = re.compile(
+    r"^terminate called after throwing an instance of"
+    r" '(?P<kind>[^'\n]+)'(?:\n\s+what\(\):\s*(?P<what>.+))?",
+    re.MULTILINE,
+)
+_RAISED = re.compile(
+    r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+(?P<what>[A-Za-z_][\w.]*(?:: .*)?)",
+    re.MULTILINE,
+)
+_NOT_THEIRS = tuple(
+    {
+        str(Path(__file__).parents[1]),
+        *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    }
+)
 
 
 def end_of(exitcode: int, log: str) -> str:
-    """How a process ended with `exitcode`, below 0 by a signal, and what the end of its `log` says of the cause."""
+    """How a process ended with `exitcode`, below 0 by a signal, and what the end of its `log` says
+    of the cause."""
     if exitcode >= 0:
         how, why = f"ended with exit code {exitcode}", _raised(log) or _printed(log)
     elif exitcode == -signal.SIGKILL:
@@ -39,7 +54,10 @@ def _crashed(log: str) -> str:
     if not fatal:
         return ""
     frames = list(_FRAME.finditer(log, fatal[-1].end()))  # the innermost one comes first
-    own = next((frame for frame in frames if not frame["file"].startswith(_NOT_THEIRS)), next(iter(frames), None))
+    own = next(
+        (frame for frame in frames if not frame["file"].startswith(_NOT_THEIRS)),
+        next(iter(frames), None),
+    )
     where = f" in {own['function']} ({Path(own['file']).name}:{own['line']})" if own else ""
     return _short(fatal[-1]["what"] + where)
 
@@ -48,7 +66,7 @@ def _raised(log: str) -> str:
     """The exception of the traceback with which a log ends."""
     raised = list(_RAISED.finditer(log))
     last = raised[-1] if raised else None
-    return _short(last["what"]) if last and len(log[last.end():].strip().splitlines()) <= 1 else ""
+    return _short(last["what"]) if last and len(log[last.end() :].strip().splitlines()) <= 1 else ""
 
 
 def _printed(log: str) -> str:

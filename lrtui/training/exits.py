@@ -1,4 +1,5 @@
-"""What a task says when it calls sys.exit(): argparse and its like print what is wrong and leave only a number to catch."""
+"""What a task says when it calls sys.exit(): argparse and its like print what is wrong and leave
+only a number to catch."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ class _Heard:
 
     def write(self, text: Any) -> Any:
         written = self._stream.write(text)
-        self._pieces.append((text if isinstance(text, str) else bytes(text).decode("utf-8", "replace"))[-1000:])
+        self._pieces.append(
+            (text if isinstance(text, str) else bytes(text).decode("utf-8", "replace"))[-1000:]
+        )
         return written
 
     @property
@@ -44,7 +47,8 @@ class _Heard:
 
 @contextmanager
 def exits_told(what: str) -> Iterator[None]:
-    """A sys.exit() within is raised as a TaskError that tells the last line which was printed on standard error."""
+    """A sys.exit() within is raised as a TaskError that tells the last line which was printed on
+    standard error."""
     heard = _Heard(sys.stderr, deque(maxlen=MEMORY))
     sys.stderr = heard
     try:
@@ -53,9 +57,13 @@ def exits_told(what: str) -> Iterator[None]:
         said = error.code if isinstance(error.code, str) else heard.last_line.rstrip(".")
         call = f"sys.exit({error.code})" if isinstance(error.code, int) else "sys.exit()"
         where = place(error)
-        raise TaskError(f"{what} called {call}" + (f" ({where})" if where else "") + (f": {said}" if said else ""),
-                        "expected code that can be imported: give its options defaults, or parse them under "
-                        '`if __name__ == "__main__":`') from error
+        raise TaskError(
+            f"{what} called {call}"
+            + (f" ({where})" if where else "")
+            + (f": {said}" if said else ""),
+            "expected code that can be imported: give its options defaults, or parse them under "
+            '`if __name__ == "__main__":`',
+        ) from error
     finally:
         if sys.stderr is heard:
             sys.stderr = heard._stream

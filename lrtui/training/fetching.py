@@ -18,15 +18,18 @@ from lrtui.core.errors import TaskError
 _COLLATE = "/torch/utils/data/_utils/collate.py"
 ENDING_S = 1.0
 """How long the end of a worker is waited for whose connection is broken."""
-_HINTS = {signal.SIGKILL: "often the memory has run out: try fewer workers, or smaller batches",
-          signal.SIGBUS: "often the shared memory is full: try a larger /dev/shm, or fewer workers"}
+_HINTS = {
+    signal.SIGKILL: "often the memory has run out: try fewer workers, or smaller batches",
+    signal.SIGBUS: "often the shared memory is full: try a larger /dev/shm, or fewer workers",
+}
 
 
 def one_pass(loader: DataLoader[Any]) -> Generator[Any]:
-    """The batches of one pass, which begins at once; its workers end with it, unless they are persistent.
+    """The batches of one pass, which begins at once; its workers end with it, unless they are
+    persistent.
 
-    torch lets a handler of SIGCHLD raise the death of a worker wherever the main thread is, which may be within another lane;
-    without the handler the pass finds it out itself.
+    torch lets a handler of SIGCHLD raise the death of a worker wherever the main thread is, which
+    may be within another lane; without the handler the pass finds it out itself.
     """
     if threading.current_thread() is not threading.main_thread():
         return _told(iter(loader))
@@ -59,40 +62,75 @@ def _told(batches: Iterator[Any]) -> Generator[Any]:
 
 
 def _cause(error: Exception, batches: Iterator[Any]) -> tuple[str, str] | None:
-    """What to tell of a pass that failed, and what to do about it; None where the error says it all."""
+    """What to tell of a pass that failed, and what to do about it; None where the error says it
+    all."""
     text = str(error)
     lost = "exited unexpectedly" in text or "is killed by signal" in text
-    if (lost or isinstance(error, (OSError, EOFError))) and (ended := _ended(batches)) and (lost or ended.exitcode):
+    if (
+        (lost or isinstance(error, (OSError, EOFError)))
+        and (ended := _ended(batches))
+        and (lost or ended.exitcode)
+    ):
         return _end_of(ended)
     place, line = "", traceback.format_exception_only(error)[0].strip()
     if raised := re.match(r"Caught (\w+) in (DataLoader worker process \d+)\.", text):
         frames = re.findall(r'^ *File "(.+)", line (\d+)', text, re.MULTILINE)
-        own = [f"{Path(file).name}:{number}, " for file, number in frames if "site-packages" not in file]
+        own = [
+            f"{Path(file).name}:{number}, "
+            for file, number in frames
+            if "site-packages" not in file
+        ]
         place = f" ({''.join(own[-1:])}in {raised[2]})"
         line = [line, *re.findall(rf"^(?:\w+\.)*{raised[1]}\b.*", text, re.MULTILINE)][-1]
-    if _COLLATE in text or any(frame.filename.endswith(_COLLATE) for frame in traceback.extract_tb(error.__traceback__)):
-        return (f"the samples of a batch cannot be put together: {line.partition(': ')[2] or line}{place}",
-                "expected samples of equal shapes and of tensors, numbers, lists or dicts, or dataset() to give a DataLoader "
-                "with a collate_fn of its own")
+    if _COLLATE in text or any(
+        frame.filename.endswith(_COLLATE) for frame in traceback.extract_tb(error.__traceback__)
+    ):
+        return (
+            (
+                "the samples of a batch cannot be put together:"
+                f" {line.partition(': ')[2] or line}{place}"
+            ),
+            (
+                "expected samples of equal shapes and of tensors, numbers, lists or dicts, or"
+                " dataset() to give a DataLoader with a collate_fn of its own"
+            ),
+        )
     return (f"{line}{place}", "num_workers=0 makes it easier to look into") if place else None
 
 
 def _ended(batches: Iterator[Any]) -> Any | None:
-    """A worker that has ended, one that did not end well above all; it may just be about to: its connections break first."""
+    """A worker that has ended, one that did not end well above all; it may just be about to: its
+    connections break first."""
     workers = getattr(batches, "_workers", ())
     if all(worker.exitcode in (None, 0) for worker in workers):
-        ending = connection.wait([worker.sentinel for worker in workers if worker.is_alive()], ENDING_S)
+        ending = connection.wait(
+            [worker.sentinel for worker in workers if worker.is_alive()], ENDING_S
+        )
         for worker in workers:
             if worker.sentinel in ending:
                 worker.join(ENDING_S)  # until its exit code is known
-    return max((worker for worker in workers if not worker.is_alive()), key=lambda worker: worker.exitcode != 0, default=None)
+    return max(
+        (worker for worker in workers if not worker.is_alive()),
+        key=lambda worker: worker.exitcode != 0,
+        default=None,
+    )
 
 
 def _end_of(worker: Any) -> tuple[str, str]:
     code = worker.exitcode
     if code >= 0:
-        return (f"a DataLoader worker (process {worker.pid}) ended with exit code {code} before its work was done",
-                "what it printed is in the log of the lane's trainer; num_workers=0 makes it easier to look into")
+        return (
+            (
+                f"a DataLoader worker (process {worker.pid}) ended with exit code {code} before its"
+                " work was done"
+            ),
+            (
+                "what it printed is in the log of the lane's trainer; num_workers=0 makes it easier"
+                " to look into"
+            ),
+        )
     number = signal.Signals(-code)
-    return (f"a DataLoader worker (process {worker.pid}) was killed by {number.name}",
-            _HINTS.get(number, "num_workers=0 makes it easier to look into"))
+    return (
+        f"a DataLoader worker (process {worker.pid}) was killed by {number.name}",
+        _HINTS.get(number, "num_workers=0 makes it easier to look into"),
+    )

@@ -1,8 +1,10 @@
-"""Measures, at sampled steps, the step gain, the loss at the initial weights, and what the optimizer makes of its rate.
+"""Measures, at sampled steps, the step gain, the loss at the initial weights, and what the
+optimizer makes of its rate.
 
-A sampled step is an ordinary step with three things around it: its state is remembered before its forward pass, the weights
-are copied before the update, and after the update the same batch is put through the model once more, and once with the
-initial weights. All that this changes is put back (training/recompute.py), so training is the same bit for bit.
+A sampled step is an ordinary step with three things around it: its state is remembered before its
+forward pass, the weights are copied before the update, and after the update the same batch is put
+through the model once more, and once with the initial weights. All that this changes is put back
+(training/recompute.py), so training is the same bit for bit.
 """
 
 from __future__ import annotations
@@ -23,13 +25,16 @@ from lrtui.training.recompute import Recompute
 from lrtui.training.tensors import dense, norm, real
 
 ELEMENTS = 1024
-"""Elements of each param group whose own rates are looked at, evenly spread over it; always the same ones."""
+"""Elements of each param group whose own rates are looked at, evenly spread over it; always the
+same ones."""
 RATES_EVERY = 4
-"""Step size and single elements' rates are computed at every fourth sample: they take as long as all the rest."""
+"""Step size and single elements' rates are computed at every fourth sample: they take as long as
+all the rest."""
 QUANTILES = {"rate_p10": 0.1, "rate_p50": 0.5, "rate_p90": 0.9}
 _NO_RATES = dict.fromkeys(["step_size", *QUANTILES], math.nan)
 ROUNDING = 8
-"""A loss is a sum of many numbers: it is uncertain by about so many units of its type's precision."""
+"""A loss is a sum of many numbers: it is uncertain by about so many units of its type's
+precision."""
 
 
 class _Place(NamedTuple):
@@ -46,7 +51,8 @@ class Sample(NamedTuple):
     predicted: float
     """The drop of the loss that the gradient predicts for the step."""
     change: float
-    """By how much of itself the loss was changed, or was predicted to be, whichever is more; infinite where it is not known."""
+    """By how much of itself the loss was changed, or was predicted to be, whichever is more;
+    infinite where it is not known."""
     loss: float
     initial: float
     """The loss of the same batch at the initial weights; NaN where it was not computed."""
@@ -55,7 +61,14 @@ class Sample(NamedTuple):
 class Gauge:
     """The measuring of one lane. Every call but those around a sampled step returns at once."""
 
-    def __init__(self, lane: int, model: nn.Module, optimizer: Optimizer, sampling: Sampling, recompute: Recompute) -> None:
+    def __init__(
+        self,
+        lane: int,
+        model: nn.Module,
+        optimizer: Optimizer,
+        sampling: Sampling,
+        recompute: Recompute,
+    ) -> None:
         self.lane = lane
         self.spent = 0.0
         """Seconds that measuring has taken."""
@@ -94,7 +107,8 @@ class Gauge:
             self.spent += time.perf_counter() - began
 
     def after_step(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> Sample | None:
-        """The weights are updated; `again` computes the loss of the batch once more. What was measured, if this step was."""
+        """The weights are updated; `again` computes the loss of the batch once more. What was
+        measured, if this step was."""
         if not self._due:
             return None
         began = time.perf_counter()
@@ -113,18 +127,28 @@ class Gauge:
         count = sum(step < before for step in self._steps)
         if not count:
             return None
-        columns = {name: Column.pack([row[name] for row in self._rows[:count]]) for name in self._rows[0]}
+        columns = {
+            name: Column.pack([row[name] for row in self._rows[:count]]) for name in self._rows[0]
+        }
         steps = self._steps[:count]
         del self._steps[:count], self._rows[:count]
-        return Measured(lane=self.lane, at=time.time(), steps=steps, columns=columns, spent=self.spent)
+        return Measured(
+            lane=self.lane, at=time.time(), steps=steps, columns=columns, spent=self.spent
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """What was measured and not yet taken, between two steps, as plain values."""
-        return {"spent": self.spent, "samples": self._samples, "recompute": self._recompute.state_dict(),
-                "steps": list(self._steps), "rows": [dict(row) for row in self._rows]}
+        return {
+            "spent": self.spent,
+            "samples": self._samples,
+            "recompute": self._recompute.state_dict(),
+            "steps": list(self._steps),
+            "rows": [dict(row) for row in self._rows],
+        }
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave, or an older version's, which planned its steps by the clock."""
+        """Takes what `state_dict` gave, or an older version's, which planned its steps by the
+        clock."""
         self.spent = kept.get("spent", 0.0)
         self._samples = kept["samples"]
         self._recompute.load_state_dict(kept.get("recompute", {}))
@@ -135,14 +159,20 @@ class Gauge:
             return
         began = time.perf_counter()
         try:
-            self._before = [[p.detach().clone() for p in group["params"]] for _, group in self._parts]
+            self._before = [
+                [p.detach().clone() for p in group["params"]] for _, group in self._parts
+            ]
         except RuntimeError:  # no memory for a copy
             self._before = []
-        self._etas = [update_rules.eta(part, group["params"][0], group) for part, group in self._parts]
+        self._etas = [
+            update_rules.eta(part, group["params"][0], group) for part, group in self._parts
+        ]
         self._lrs = [float(group["lr"]) for _, group in self._parts]
         self.spent += time.perf_counter() - began
 
-    def _measure(self, loss: Tensor, again: Callable[[], Tensor]) -> tuple[dict[str, float], Sample]:
+    def _measure(
+        self, loss: Tensor, again: Callable[[], Tensor]
+    ) -> tuple[dict[str, float], Sample]:
         predicted = 0.0
         row: dict[str, float] = {}
         for index, (part, group) in enumerate(self._parts):
@@ -154,24 +184,51 @@ class Gauge:
         before = float(loss)
         after, initial = self._recompute.losses(again, self._initial)
         row["gain"] = gain(before, after, predicted, torch.finfo(loss.dtype).eps)
-        change = max(abs(predicted), abs(before - after)) / abs(before) if before and math.isfinite(after) else math.inf
+        change = (
+            max(abs(predicted), abs(before - after)) / abs(before)
+            if before and math.isfinite(after)
+            else math.inf
+        )
         return row, Sample(row["gain"], predicted, change, before, initial)
 
-    def _numbers(self, index: int, part: Optimizer, group: dict[str, Any]) -> tuple[dict[str, float], float]:
-        """The numbers of a param group, and the drop that its gradient predicts; NaN for what cannot be measured."""
+    def _numbers(
+        self, index: int, part: Optimizer, group: dict[str, Any]
+    ) -> tuple[dict[str, float], float]:
+        """The numbers of a param group, and the drop that its gradient predicts; NaN for what
+        cannot be measured."""
         try:
             numbers, drop = self._group(index, group)
-            return numbers | (self._rates(index, part, group) if self._samples % RATES_EVERY == 0 else _NO_RATES), drop
-        except (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError, NotImplementedError):
+            return (
+                numbers
+                | (
+                    self._rates(index, part, group)
+                    if self._samples % RATES_EVERY == 0
+                    else _NO_RATES
+                ),
+                drop,
+            )
+        except (
+            RuntimeError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            NotImplementedError,
+        ):
             return {"realised": math.nan, "update_ratio": math.nan, **_NO_RATES}, math.nan
 
     def _group(self, index: int, group: dict[str, Any]) -> tuple[dict[str, float], float]:
-        """The numbers of a param group, and the drop of the loss that its gradient predicts for its step.
+        """The numbers of a param group, and the drop of the loss that its gradient predicts for its
+        step.
 
-        Of complex parameters real and imaginary parts count as elements; a sparse gradient is taken as a dense one.
+        Of complex parameters real and imaginary parts count as elements; a sparse gradient is taken
+        as a dense one.
         """
-        moved = [(real(p.detach()), real(before), dense(p.grad))
-                 for p, before in zip(group["params"], self._before[index], strict=True) if p.grad is not None]
+        moved = [
+            (real(p.detach()), real(before), dense(p.grad))
+            for p, before in zip(group["params"], self._before[index], strict=True)
+            if p.grad is not None
+        ]
         if not moved:
             return {"realised": math.nan, "update_ratio": math.nan}, 0.0
         before, grads = [before for _, before, _ in moved], [grad for _, _, grad in moved]
@@ -186,7 +243,8 @@ class Gauge:
         return numbers, drop
 
     def _rates(self, index: int, part: Optimizer, group: dict[str, Any]) -> dict[str, float]:
-        """Step size (mean over tensors, weighted by their elements) and quantiles of the elementwise rates."""
+        """Step size (mean over tensors, weighted by their elements) and quantiles of the
+        elementwise rates."""
         law = self._laws[index]
         if law is None:
             return {**_NO_RATES, "step_size": self._lrs[index]}
@@ -196,24 +254,35 @@ class Gauge:
             parameter = place.parameter
             if parameter.grad is None or parameter.grad.layout != torch.strided:
                 continue
-            one = update_rules.StepContext(applied, part.state.get(parameter, {}), before, parameter.grad, self._etas[index])
+            one = update_rules.StepContext(
+                applied, part.state.get(parameter, {}), before, parameter.grad, self._etas[index]
+            )
             sizes.append(law.step_size(one))
             counts.append(parameter.numel())
             if law.elementwise is not None and not parameter.is_complex():
                 rates.append(law.elementwise(one, place.chosen).double())
-        size = sum(s * n for s, n in zip(sizes, counts, strict=True)) / sum(counts) if counts else math.nan
+        size = (
+            sum(s * n for s, n in zip(sizes, counts, strict=True)) / sum(counts)
+            if counts
+            else math.nan
+        )
         if not rates:
             return {**_NO_RATES, "step_size": size}
         wanted = torch.tensor(list(QUANTILES.values()), dtype=torch.float64, device=rates[0].device)
-        return {"step_size": size, **dict(zip(QUANTILES, torch.quantile(torch.cat(rates), wanted).tolist(), strict=True))}
+        return {
+            "step_size": size,
+            **dict(zip(QUANTILES, torch.quantile(torch.cat(rates), wanted).tolist(), strict=True)),
+        }
 
 
 def gain(before: float, after: float, predicted: float, precision: float) -> float:
-    """The step gain: how much of the predicted drop of the loss really came about, NaN where nothing can be said.
+    """The step gain: how much of the predicted drop of the loss really came about, NaN where
+    nothing can be said.
 
-    1 is a step so short that the loss is a straight line along it; 1/2 the lowest point of a parabola, where the rate is as
-    high as helps; below 0 the loss rose: the rate is above the stability threshold 2 / curvature. `predicted` is
-    -gradient * change; where momentum carries uphill it is negative, and what is lost to curvature counts against its size.
+    1 is a step so short that the loss is a straight line along it; 1/2 the lowest point of a
+    parabola, where the rate is as high as helps; below 0 the loss rose: the rate is above the
+    stability threshold 2 / curvature. `predicted` is minus gradient times change; where momentum
+    carries uphill it is negative, and what is lost to curvature counts against its size.
     A difference within the rounding of the loss (`precision` of its type) counts as none.
     """
     lost = predicted - (before - after)
@@ -225,7 +294,12 @@ def gain(before: float, after: float, predicted: float, precision: float) -> flo
 def _spread(parameters: list[nn.Parameter]) -> list[_Place]:
     """The fixed sample of a group: ELEMENTS of its elements, evenly spread over all its tensors."""
     total = sum(p.numel() for p in parameters)
-    chosen = torch.linspace(0, max(total - 1, 0), min(total, ELEMENTS), dtype=torch.float64).round().long().unique()
+    chosen = (
+        torch.linspace(0, max(total - 1, 0), min(total, ELEMENTS), dtype=torch.float64)
+        .round()
+        .long()
+        .unique()
+    )
     places, first = [], 0
     for parameter in parameters:
         stop = first + parameter.numel()

@@ -1,5 +1,5 @@
-"""The `greedy` schedule of transformers (GreedyLR, arXiv 2512.14527): raises the rate while a metric improves, lowers it
-where that stops."""
+"""The `greedy` schedule of transformers (GreedyLR, arXiv 2512.14527): raises the rate while a
+metric improves, lowers it where that stops."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from torch.optim import Optimizer
 
 
 class GreedyLR:
-    """Divides the rates by `factor` after more than `patience` better metrics in a row, multiplies them after as many worse.
+    """Divides the rates by `factor` after more than `patience` better metrics in a row, multiplies
+    them after as many worse.
 
-    After a reduction `cooldown` metrics are passed over, after an increase `warmup`. Where reductions have left all rates at
-    `min_lr`, `reset_start` of them in a row, everything begins anew at the initial rates. `smooth`: the metric is the mean of
-    the last `window_size`.
+    After a reduction `cooldown` metrics are passed over, after an increase `warmup`. Where
+    reductions have left all rates at `min_lr`, `reset_start` of them in a row, everything begins
+    anew at the initial rates. `smooth`: the metric is the mean of the last `window_size`.
     """
 
     _best: float
@@ -30,10 +31,23 @@ class GreedyLR:
     _values: deque[float]
     _sum: float
 
-    def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.95, patience: int = 10,
-                 threshold: float = 1e-6, threshold_mode: str = "abs", cooldown: int = 0, warmup: int = 0,
-                 min_lr: float | list[float] = 1e-3, max_lr: float | list[float] = 1.0, eps: float = 1e-8,
-                 smooth: bool = False, window_size: int = 50, reset_start: int = 500) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.95,
+        patience: int = 10,
+        threshold: float = 1e-6,
+        threshold_mode: str = "abs",
+        cooldown: int = 0,
+        warmup: int = 0,
+        min_lr: float | list[float] = 1e-3,
+        max_lr: float | list[float] = 1.0,
+        eps: float = 1e-8,
+        smooth: bool = False,
+        window_size: int = 50,
+        reset_start: int = 500,
+    ) -> None:
         self.optimizer = optimizer
         self._sign = 1.0 if mode == "min" else -1.0
         self._factor, self._patience = factor, patience
@@ -66,14 +80,27 @@ class GreedyLR:
 
     def state_dict(self) -> dict[str, Any]:
         """What it remembers, as plain values; options and rates are not part of it."""
-        return {"best": self._best, "good": self._good, "bad": self._bad, "cooldown": self._cooldown, "warmup": self._warmup,
-                "left": self._left, "values": list(self._values), "sum": self._sum, "initial": list(self._initial)}
+        return {
+            "best": self._best,
+            "good": self._good,
+            "bad": self._bad,
+            "cooldown": self._cooldown,
+            "warmup": self._warmup,
+            "left": self._left,
+            "values": list(self._values),
+            "sum": self._sum,
+            "initial": list(self._initial),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes what `state_dict` gave."""
         self._best, self._good, self._bad = state["best"], state["good"], state["bad"]
         self._cooldown, self._warmup, self._left = state["cooldown"], state["warmup"], state["left"]
-        self._values, self._sum, self._initial = deque(state["values"]), state["sum"], list(state["initial"])
+        self._values, self._sum, self._initial = (
+            deque(state["values"]),
+            state["sum"],
+            list(state["initial"]),
+        )
 
     def _begin(self) -> None:
         self._best = math.inf * self._sign
@@ -87,7 +114,9 @@ class GreedyLR:
         groups = len(self.optimizer.param_groups)
         values = value if isinstance(value, list) else [value] * groups
         if len(values) != groups:
-            raise ValueError(f"{name} has {len(values)} values, and the optimizer has {groups} param groups")
+            raise ValueError(
+                f"{name} has {len(values)} values, and the optimizer has {groups} param groups"
+            )
         return values
 
     def _averaged(self, metric: float) -> float:

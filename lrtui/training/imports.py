@@ -1,9 +1,10 @@
-"""Imports the code of the user's own, from a file or a module, as Python does when it runs that file as a script.
+"""Imports the code of the user's own, from a file or a module, as Python does when it runs that
+file as a script.
 
-Order of sys.path: while the code is imported, its folder comes first, as for a script. Afterwards the folder stands behind
-the standard library and before installed packages: methods still find the modules beside the file, and what torch imports
-late is never a file of the user's with the name of a standard module. Only processes that run the code have the folder on
-their path.
+Order of sys.path: while the code is imported, its folder comes first, as for a script. Afterwards
+the folder stands behind the standard library and before installed packages: methods still find the
+modules beside the file, and what torch imports late is never a file of the user's with the name of
+a standard module. Only processes that run the code have the folder on their path.
 """
 
 from __future__ import annotations
@@ -41,19 +42,27 @@ entries: list[str] = []
 
 
 def import_code(ref: TaskRef | CodeRef) -> ModuleType:
-    """The module that `ref` names. A file is imported anew each time, a module once for each lane (lane_modules.py)."""
+    """The module that `ref` names. A file is imported anew each time, a module once for each lane
+    (lane_modules.py)."""
     if ref.kind == "module":
         path = module_path(ref.target, ref.found_in)
         if path is None:
             where = f" in {ref.found_in}" if ref.found_in else ""
-            raise TaskError(f"{ref.target}: no such module{where}", "expected it where it was when the race was started")
+            raise TaskError(
+                f"{ref.target}: no such module{where}",
+                "expected it where it was when the race was started",
+            )
         with _as_script(path, [ref.found_in or str(Path.cwd())]):
             module = importlib.import_module(ref.target)
         if (found := getattr(module, "__file__", None)) is None or not path.samefile(found):
-            raise TaskError(f"{path} has the name of another module, {found or 'a built-in one'}, which is imported already",
-                            "rename it")
+            raise TaskError(
+                f"{path} has the name of another module, {found or 'a built-in one'}, which is"
+                " imported already",
+                "rename it",
+            )
         return module
-    path = bundled_file(ref.name)[0] if ref.kind == "bundled" else Path(ref.target)  # lrtui may have been moved since
+    # lrtui may have been moved since
+    path = bundled_file(ref.name)[0] if ref.kind == "bundled" else Path(ref.target)
     if not path.is_file():
         raise TaskError(f"{path}: no such file", "expected a Python file")
     package = _package(path)
@@ -68,8 +77,11 @@ def _execute(path: Path, name: str) -> ModuleType:
     if parent := name.rpartition(".")[0]:
         found = importlib.import_module(parent)
         if str(path.parent) not in map(str, getattr(found, "__path__", ())):
-            raise TaskError(f"{path} uses relative imports, and its package {parent} has the name of another one, "
-                            f"{getattr(found, '__file__', None) or 'a built-in one'}", "rename the folder")
+            raise TaskError(
+                f"{path} uses relative imports, and its package {parent} has the name of another"
+                f" one, {getattr(found, '__file__', None) or 'a built-in one'}",
+                "rename the folder",
+            )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickled data sets look their module up
     spec.loader.exec_module(module)
@@ -78,29 +90,40 @@ def _execute(path: Path, name: str) -> ModuleType:
 
 def _private_name(path: Path) -> str:
     """A module name that no other file has; two tasks may be called train.py."""
-    return f"lrtui_task_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{zlib.crc32(str(path).encode()):08x}"
+    stem = re.sub(r"[^0-9a-zA-Z_]", "_", path.stem)
+    return f"lrtui_task_{stem}_{zlib.crc32(str(path).encode()):08x}"
 
 
 def _package(path: Path) -> tuple[str, Path] | None:
-    """Name and root folder of a file that is written as a part of a package, which shows in its relative imports; None for a
-    file that stands alone."""
+    """Name and root folder of a file that is written as a part of a package, which shows in its
+    relative imports; None for a file that stands alone."""
     try:
-        levels = [node.level for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ImportFrom)]
+        levels = [
+            node.level
+            for node in ast.walk(ast.parse(path.read_bytes()))
+            if isinstance(node, ast.ImportFrom)
+        ]
     except (OSError, SyntaxError, ValueError, RecursionError):
         return None
     folders = [path.parent, *path.parent.parents]
     depth = max(levels, default=0)
     while 0 < depth < len(folders) and (folders[depth] / "__init__.py").is_file():
         depth += 1
-    if not 0 < depth < len(folders) or not all(folder.name.isidentifier() for folder in folders[:depth]):
+    if not 0 < depth < len(folders) or not all(
+        folder.name.isidentifier() for folder in folders[:depth]
+    ):
         return None
-    return ".".join([*(folder.name for folder in reversed(folders[:depth])), path.stem]), folders[depth]
+    return (
+        ".".join([*(folder.name for folder in reversed(folders[:depth])), path.stem]),
+        folders[depth],
+    )
 
 
 @contextmanager
 def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
-    """The process as a script finds it: its own path in sys.argv, its folder first on sys.path, torch's usual types, no start
-    method of processes chosen yet. The handlers of signals that lrtui listens to are put back."""
+    """The process as a script finds it: its own path in sys.argv, its folder first on sys.path,
+    torch's usual types, no start method of processes chosen yet. The handlers of signals that lrtui
+    listens to are put back."""
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     method = multiprocessing.get_start_method(allow_none=True)
     multiprocessing.set_start_method(None, force=True)
@@ -131,17 +154,30 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
 
 
 def _of_equal_name(folders: list[str]) -> dict[str, ModuleType]:
-    """The modules that were imported from beside other code of the user's and that `folders` have, too: the helpers.py of a
-    task is not that of a schedule in another folder."""
+    """The modules that were imported from beside other code of the user's and that `folders` have,
+    too: the helpers.py of a task is not that of a schedule in another folder."""
     elsewhere = tuple(folder + os.sep for folder in entries if folder not in folders)
-    loaded = {name: module for name, module in list(sys.modules.items())
-              if (file := getattr(module, "__file__", None)) and file.startswith(elsewhere) and is_users(file)}
-    return {name: module for name, module in loaded.items() if any(
-        Path(folder, name.partition(".")[0] + end).exists() for folder in folders for end in (".py", "/__init__.py"))}
+    loaded = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if (file := getattr(module, "__file__", None))
+        and file.startswith(elsewhere)
+        and is_users(file)
+    }
+    return {
+        name: module
+        for name, module in loaded.items()
+        if any(
+            Path(folder, name.partition(".")[0] + end).exists()
+            for folder in folders
+            for end in (".py", "/__init__.py")
+        )
+    }
 
 
 def _set_interop_threads(count: int) -> None:
-    """torch's function, which a process may call once: a later lane's import asks for what is set already."""
+    """torch's function, which a process may call once: a later lane's import asks for what is set
+    already."""
     if count != torch.get_num_interop_threads():
         _INTEROP(count)
 
@@ -149,13 +185,17 @@ def _set_interop_threads(count: int) -> None:
 def keep_on_path(folder: str) -> None:
     """Puts a folder on sys.path behind the standard library, unless it is there."""
     if folder not in sys.path:
-        last = max((index for index, entry in enumerate(sys.path) if _is_standard(entry)), default=-1)
+        last = max(
+            (index for index, entry in enumerate(sys.path) if _is_standard(entry)), default=-1
+        )
         sys.path.insert(last + 1, folder)
     if folder not in entries:
         entries.append(folder)
 
 
 def _is_standard(entry: str) -> bool:
-    return entry in _STANDARD or Path(entry).name == "lib-dynload" or bool(re.fullmatch(r"python\d+\.zip", Path(entry).name))
-
-
+    return (
+        entry in _STANDARD
+        or Path(entry).name == "lib-dynload"
+        or bool(re.fullmatch(r"python\d+\.zip", Path(entry).name))
+    )

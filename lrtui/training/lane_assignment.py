@@ -15,13 +15,16 @@ class LaneAssignment(msgspec.Struct, frozen=True):
     index: int
     device: str
     start: Literal["new", "last", "asleep"] = "new"
-    """new: from step 0. last: from its newest snapshot. asleep: it has ended, and waits for the command that wakes it."""
+    """new: from step 0. last: from its newest snapshot. asleep: it has ended, and waits for the
+    command that wakes it."""
     why: RewindReason | None = None
     """Why it goes on from a snapshot; None where it is a fork, which begins there."""
     rate: float | None = None
     """The rate to apply first; None: what the snapshot says."""
     paused: bool = False
     forked_at: int = 0
-    """The step at which it was forked: there is no way back to before it, but to the initial weights."""
+    """The step at which it was forked: there is no way back to before it, but to the initial
+    weights."""
     changes: tuple[tuple[int, float], ...] = ()
-    """(step, factor): turns of the dial that are on record and are to be made again at the same step."""
+    """(step, factor): turns of the dial that are on record and are to be made again at the same
+    step."""

@@ -1,9 +1,10 @@
 """The modules of the user's own that a lane's code has imported.
 
-State that a plain script keeps in a module beside it (a counter, a cache, weights drawn while it is imported) is one
-process's, and lanes may share one. So each lane imports these modules anew, and lanes that take turns in a process take turns
-in sys.modules, too: what a method imports late is its own lane's. Modules of installed packages and of the standard library
-are one for all, and so are extension modules, most of which cannot be imported twice.
+State that a plain script keeps in a module beside it (a counter, a cache, weights drawn while it is
+imported) is one process's, and lanes may share one. So each lane imports these modules anew, and
+lanes that take turns in a process take turns in sys.modules, too: what a method imports late is its
+own lane's. Modules of installed packages and of the standard library are one for all, and so are
+extension modules, most of which cannot be imported twice.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class LaneModules:
 def imported_anew(task: str, load: Callable[[], ModuleType]) -> ModuleType:
     """What `load` gives, which imports the code of a lane that begins.
 
-    Some code can be imported once in a process, such as that which gives a name to a registry of a library: then the lane
-    shares the modules of the first one that began with this `task`.
+    Some code can be imported once in a process, such as that which gives a name to a registry of a
+    library: then the lane shares the modules of the first one that began with this `task`.
     """
     _taken_out()
     began = rng.capture(torch.device("cpu"))
@@ -60,7 +61,11 @@ def imported_anew(task: str, load: Callable[[], ModuleType]) -> ModuleType:
         sys.modules.update(_first[task])
         rng.restore(began, torch.device("cpu"))
         module = load()
-        print(f"{task} cannot be imported twice in a process ({error}): lanes share its modules", file=sys.stderr, flush=True)
+        print(
+            f"{task} cannot be imported twice in a process ({error}): lanes share its modules",
+            file=sys.stderr,
+            flush=True,
+        )
     _first.setdefault(task, _own())
     return module
 
@@ -70,7 +75,8 @@ _present = LaneModules()
 _first: dict[str, dict[str, ModuleType]] = {}
 """By task, those of the first lane that began with it."""
 _shared: set[str] = set()
-"""Names of modules that are no lane's: they were there before any lane's code, or are not the user's own."""
+"""Names of modules that are no lane's: they were there before any lane's code, or are not the
+user's own."""
 
 
 def _taken_out() -> dict[str, ModuleType]:
@@ -96,4 +102,6 @@ def _is_lanes(name: str, module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if file is None:  # a folder without an __init__.py, or a builtin
         return any(is_users(str(place)) for place in getattr(module, "__path__", ()))
-    return (name.startswith(TASK_MODULE) or is_own(module)) and not file.endswith(tuple(EXTENSION_SUFFIXES))
+    return (name.startswith(TASK_MODULE) or is_own(module)) and not file.endswith(
+        tuple(EXTENSION_SUFFIXES)
+    )

@@ -1,4 +1,5 @@
-"""Runs one lane inside a trainer process: builds it, trains it in time slices, executes its commands."""
+"""Runs one lane inside a trainer process: builds it, trains it in time slices, executes its
+commands."""
 
 from __future__ import annotations
 
@@ -58,22 +59,31 @@ from lrtui.training.session import Training
 from lrtui.training.snapshot_writer import SnapshotWriter
 
 TURN_S = 0.03
-"""How long a lane trains before it is the next one's turn. Each turn begins with another lane's weights in the cache and a
-change of random state (80 us) and modules (200 us): with 10 ms, eight middle-sized lanes lose 5 % more than with 30."""
+"""How long a lane trains before it is the next one's turn. Each turn begins with another lane's
+weights in the cache and a change of random state (80 us) and modules (200 us): with 10 ms, eight
+middle-sized lanes lose 5 % more than with 30."""
 ACT_EVERY = 16
-"""Steps between two at which a policy acts on a lane whose losses stay on an accelerator for a while."""
+"""Steps between two at which a policy acts on a lane whose losses stay on an accelerator for a
+while."""
 MAKE_UP_S = 0.2
 """A lane that fell behind its pace (validation, a busy machine) hurries for at most this long."""
 
 
 class LaneRunner:
-    """A lane in a trainer: its generator of events, its random state and modules between turns, whether it is paused.
+    """A lane in a trainer: its generator of events, its random state and modules between turns,
+    whether it is paused.
 
     It takes a break only where the loop says None: there its state is whole and may be copied.
     """
 
-    def __init__(self, race: Race, assignment: LaneAssignment, run: Path, recorder: Recorder,
-                 snapshot_writer: SnapshotWriter) -> None:
+    def __init__(
+        self,
+        race: Race,
+        assignment: LaneAssignment,
+        run: Path,
+        recorder: Recorder,
+        snapshot_writer: SnapshotWriter,
+    ) -> None:
         self.index = assignment.index
         self.paused = assignment.paused
         self.over = assignment.start == "asleep"
@@ -107,11 +117,13 @@ class LaneRunner:
         return self._training.step_recorder.step if self._training else self._last_step
 
     def wait_s(self) -> float:
-        """Seconds until the lane may go on: above 0 only where the race has a pace and the lane is ahead of it."""
+        """Seconds until the lane may go on: above 0 only where the race has a pace and the lane is
+        ahead of it."""
         return self._due - time.monotonic() if self._race.pace else 0.0
 
     def run(self, seconds: float = TURN_S) -> None:
-        """Trains for `seconds`, or to the next possible break after it; where the race has a pace, for one step."""
+        """Trains for `seconds`, or to the next possible break after it; where the race has a pace,
+        for one step."""
         if self.over:
             return
         self._take_the_process()
@@ -136,19 +148,22 @@ class LaneRunner:
             self._trained_s += time.perf_counter() - began
             if not self.over and self._snapshots.due(self._lasted_s(), self.steps):
                 self._keep()
-        except BaseException as error:  # a task's mistake, its exit() or KeyboardInterrupt, ends its lane and no other
+        # a task's mistake, its exit() or KeyboardInterrupt, ends its lane and no other
+        except BaseException as error:
             self._fail(error)
         self._random = rng.capture(self._device)
         if self.over or self._acts():
             self._follow_policy()
 
     def _take_the_process(self) -> None:
-        """Gives the process the lane's random state and its modules, in the place of another lane's."""
+        """Gives the process the lane's random state and its modules, in the place of another
+        lane's."""
         self._modules.enter()
         rng.restore(self._random, self._device)
 
     def _after_step(self) -> bool:
-        """Does what belongs to the number of steps done, so that it does not depend on the clock. False: the lane has ended."""
+        """Does what belongs to the number of steps done, so that it does not depend on the clock.
+        False: the lane has ended."""
         assert self._training
         steps, step_recorder = self.steps, self._training.step_recorder
         if self._dial:
@@ -162,19 +177,22 @@ class LaneRunner:
             self._keep()
         if self._rungs and steps >= self._rungs[0]:
             self._flush()
-            if step_recorder.flushed_steps >= self._rungs[0]:  # a step that ends an epoch is told after it
+            # a step that ends an epoch is told after it
+            if step_recorder.flushed_steps >= self._rungs[0]:
                 self._rungs = [rung for rung in self._rungs if rung > step_recorder.flushed_steps]
                 self.waits = not self.over
                 self._note("at a rung of the pruning: waits for the others")
         return not self.over
 
     def _acts(self) -> bool:
-        """True where a policy has something to do now: on an accelerator, where alerts are found late, at fixed steps only."""
+        """True where a policy has something to do now: on an accelerator, where alerts are found
+        late, at fixed steps only."""
         due = bool(self._policy.due or self._policy.snapshot_due)
         return due and (not self._acts_late or self.steps % ACT_EVERY == 0)
 
     def execute(self, command: AnyCommand, number: int = 0) -> str | None:
-        """Carries out a command between two steps; says what became of it. None: the answer comes when the disk has it."""
+        """Carries out a command between two steps; says what became of it. None: the answer comes
+        when the disk has it."""
         if why := unfit(command):
             return REFUSED + why
         if isinstance(command, Rewind):
@@ -189,7 +207,10 @@ class LaneRunner:
             return REFUSED + "the lane has ended"
         match command:
             case Stop():
-                return self._in_lane_rng(partial(self._stop, "stopped" if command.for_good else "interrupted"), ready=False)
+                return self._in_lane_rng(
+                    partial(self._stop, "stopped" if command.for_good else "interrupted"),
+                    ready=False,
+                )
             case Pause() | Resume():
                 return self._in_lane_rng(partial(self._pause, isinstance(command, Pause)))
             case SetRate() | ScaleRate() | SetFactor():
@@ -209,7 +230,8 @@ class LaneRunner:
             self._in_lane_rng(partial(self._stop, "interrupted", why), ready=False)
 
     def _in_lane_rng(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
-        """Does something to the lane as it stands, which is built first where it is not; its random state stays its own."""
+        """Does something to the lane as it stands, which is built first where it is not; its random
+        state stays its own."""
         self._take_the_process()
         try:
             if ready:
@@ -230,10 +252,14 @@ class LaneRunner:
             return
         state = self._snapshots.newest()
         if state is None and (self._assignment.why is None or self._born):
-            raise SnapshotDamaged(f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew")
+            raise SnapshotDamaged(
+                f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew"
+            )
         self._begin(state)
         self._snapshots.forget(after=self.steps)  # those that are damaged
-        if self._assignment.rate is not None and (why := self._aim(SetRate(lane=self.index, rate=self._assignment.rate))):
+        if self._assignment.rate is not None and (
+            why := self._aim(SetRate(lane=self.index, rate=self._assignment.rate))
+        ):
             self._note(f"the fork's rate stays as it was: {why}")
         self._dial.begin_at(self.steps)
         self._replay(told=False)
@@ -256,15 +282,19 @@ class LaneRunner:
         self.over = False
 
     def _rewind(self, command: Rewind, halved: Callable[[float], float] | None = None) -> str:
-        """Back to a snapshot, or to the initial weights; nothing is changed where there is no way back.
+        """Back to a snapshot, or to the initial weights; nothing is changed where there is no way
+        back.
 
-        The dial is put at what the snapshot says, times the command's factor, or where `halved` says.
+        The dial is put at what the snapshot says, times the command's factor, or where `halved`
+        says.
         """
         if not self._snapshots.settle():
             return REFUSED + "a snapshot is on its way, and the disk does not answer"
         state = self._snapshots.for_rewind(command)
         if state is None and command.to != 0 and self._born:
-            return f"{REFUSED}no sound snapshot is that old; the lane was forked at step {self._born}"
+            return (
+                f"{REFUSED}no sound snapshot is that old; the lane was forked at step {self._born}"
+            )
         self._flush(last=True)
         self._close()
         self._policy.take()
@@ -281,27 +311,45 @@ class LaneRunner:
             self._born = self._born if state else 0
             self._went_back("rewound" if state else "restarted")
             return f"back at step {self.steps}, rate {rate_words(self._training.next_rate)}"
+
         return self._in_lane_rng(act, ready=False) or ""
 
     def _went_back(self, why: RewindReason) -> None:
         assert self._training
         step_recorder = self._training.step_recorder
-        self._recorder.put(Rewound(lane=self.index, at=time.time(), step=step_recorder.flushed_steps, why=why))
-        self._recorder.put(FindingsUpdated(lane=self.index, at=time.time(), step=step_recorder.flushed_steps, findings=step_recorder.findings))
+        self._recorder.put(
+            Rewound(lane=self.index, at=time.time(), step=step_recorder.flushed_steps, why=why)
+        )
+        self._recorder.put(
+            FindingsUpdated(
+                lane=self.index,
+                at=time.time(),
+                step=step_recorder.flushed_steps,
+                findings=step_recorder.findings,
+            )
+        )
         self._tell_rate()
 
     def _tell_rate(self) -> None:
         """Where the dial stands."""
         assert self._training
-        self._recorder.put(RateChanged(lane=self.index, at=time.time(), step=self.steps, factor=self._training.dial.factor,
-                                       rate=self._training.next_rate))
+        self._recorder.put(
+            RateChanged(
+                lane=self.index,
+                at=time.time(),
+                step=self.steps,
+                factor=self._training.dial.factor,
+                rate=self._training.next_rate,
+            )
+        )
 
     def _turn(self, command: SetRate | ScaleRate | SetFactor) -> str:
         """Turns the dial; it counts from the next step on."""
         if why := self._aim(command):
             return REFUSED + why
         assert self._training
-        self._dial.clear()  # whoever turns it now knows nothing of turns that are still to be made again
+        # whoever turns it now knows nothing of turns that are still to be made again
+        self._dial.clear()
         self._tell_rate()
         return f"rate {rate_words(self._training.next_rate)} from step {self.steps}"
 
@@ -315,7 +363,8 @@ class LaneRunner:
         return ""
 
     def _replay(self, *, told: bool = True) -> None:
-        """Turns the dial as it was turned before the process was lost, at the same step: where it stood in the end."""
+        """Turns the dial as it was turned before the process was lost, at the same step: where it
+        stood in the end."""
         assert self._training
         if (factor := self._dial.due(self.steps)) is not None:
             self._training.set_factor(factor)
@@ -337,28 +386,47 @@ class LaneRunner:
         return self._tell_status("paused" if pause else "running")
 
     def _tell_status(self, status: Literal["paused", "running"]) -> str:
-        self._recorder.put(StatusChanged(lane=self.index, at=time.time(), step=self.steps, status=status))
+        self._recorder.put(
+            StatusChanged(lane=self.index, at=time.time(), step=self.steps, status=status)
+        )
         return status
 
     def _lasted_s(self) -> float:
-        """For how long it has trained; what a pace makes it wait counts, for then a snapshot keeps nobody waiting."""
+        """For how long it has trained; what a pace makes it wait counts, for then a snapshot keeps
+        nobody waiting."""
         pace = self._race.pace
-        return max(self._trained_s, (self.steps - self._begun_at) / pace) if pace else self._trained_s
+        return (
+            max(self._trained_s, (self.steps - self._begun_at) / pace) if pace else self._trained_s
+        )
 
     def _keep_for(self, number: int) -> None:
         """A snapshot that somebody waits for: the answer is its file's name."""
+
         def done(kept: SnapshotFile | None, why: str) -> None:
             self._recorder.acknowledge(number, kept.path.name if kept else REFUSED + why)
+
         if not self._keep("fork", done):
-            done(None, "the lane has ended" if self.over else "no snapshot can be taken of it: see the log")
+            done(
+                None,
+                (
+                    "the lane has ended"
+                    if self.over
+                    else "no snapshot can be taken of it: see the log"
+                ),
+            )
 
     def _keep_now(self, tag: SnapshotTag) -> None:
         """A snapshot of the lane as it stands, unless it has ended or has not begun."""
         if self._training:
             self._in_lane_rng(lambda: str(self._keep(tag)))
 
-    def _keep(self, tag: SnapshotTag | None = None, done: Callable[[SnapshotFile | None, str], None] = lambda kept, why: None) -> bool:
-        """Copies the lane's state and hands it on to be written; False where there is none to be had."""
+    def _keep(
+        self,
+        tag: SnapshotTag | None = None,
+        done: Callable[[SnapshotFile | None, str], None] = lambda kept, why: None,
+    ) -> bool:
+        """Copies the lane's state and hands it on to be written; False where there is none to be
+        had."""
         training = self._training
         if training is None or not self._snapshots.is_new(tag, self.steps):
             return False
@@ -371,12 +439,14 @@ class LaneRunner:
 
     def _tell(self, event: AnyEvent) -> None:
         if isinstance(event, Alerted) and self._policy.alerted(event):
-            self._snapshots.alerted(event.step)  # the weights after `step` steps are those that the alert is about
+            # the weights after `step` steps are those that the alert is about
+            self._snapshots.alerted(event.step)
         if not (isinstance(event, Ended) and event.reason == "nan" and self._policy.revives):
             self._recorder.put(event)
 
     def _follow_policy(self) -> None:
-        """Does what the race wants done about an alert; what follows the alert in the loop has been told."""
+        """Does what the race wants done about an alert; what follows the alert in the loop has been
+        told."""
         if self._policy.snapshot_due:
             self._keep_now("alert")
         command, words = self._policy.take()
@@ -384,7 +454,11 @@ class LaneRunner:
             return
         self._note(words)
         step, ended = self.steps, self.over
-        said = (self._rewind(command, self._policy.halved) if isinstance(command, Rewind) else self.execute(command)) or ""
+        said = (
+            self._rewind(command, self._policy.halved)
+            if isinstance(command, Rewind)
+            else self.execute(command)
+        ) or ""
         if said.startswith(REFUSED):
             self._note(said)
             if ended:
@@ -413,14 +487,19 @@ class LaneRunner:
         if self.over and not self._policy.revives:
             return REFUSED + "the lane has ended"
         self._policy.take()
-        self._recorder.put(Ended(lane=self.index, at=time.time(), step=self.steps, reason=reason, error=why))
+        self._recorder.put(
+            Ended(lane=self.index, at=time.time(), step=self.steps, reason=reason, error=why)
+        )
         self._close()
         return reason
 
     def _fail(self, error: BaseException) -> None:
-        with suppress(Exception):  # the device may be lost with its numbers: the error itself is what must be told
+        # the device may be lost with its numbers: the error itself is what must be told
+        with suppress(Exception):
             self._flush(last=True)
-        for event in (not_taken_up if self._assignment.why else failure)(self.index, self.steps, error):
+        for event in (not_taken_up if self._assignment.why else failure)(
+            self.index, self.steps, error
+        ):
             self._recorder.put(event)
         error.__traceback__ = None  # its frames hold the model
         self._close()
@@ -433,6 +512,7 @@ class LaneRunner:
         if training:
             training.close()
         self._modules.forget()
-        if self._device.type == "cuda":  # elsewhere the next collection will do; this one takes a tenth of a second
+        # elsewhere the next collection will do; this one takes a tenth of a second
+        if self._device.type == "cuda":
             gc.collect()
             torch.cuda.empty_cache()

@@ -1,10 +1,12 @@
-"""The training loop: one generator of events, for every lane there is. Knows no store, no process and no screen.
+"""The training loop: one generator of events, for every lane there is. Knows no store, no process
+and no screen.
 
-What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `model = task.model()` (no copy: hooks and closures do not
-survive one); lazy layers materialised by the first batch; optimizer and scheduler built on it; `torch.manual_seed(seed)` again;
-then for each epoch the samples in the order of `lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with
-`default_collate`, and the five steps. Of a DataLoader of the task's own, or of a stream, each epoch is one pass instead, as
-`for batch in loader` makes it.
+What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `model = task.model()` (no copy:
+hooks and closures do not survive one); lazy layers materialised by the first batch; optimizer and
+scheduler built on it; `torch.manual_seed(seed)` again; then for each epoch the samples in the order
+of `lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with `default_collate`, and
+the five steps. Of a DataLoader of the task's own, or of a stream, each epoch is one pass instead,
+as `for batch in loader` makes it.
 """
 
 from __future__ import annotations
@@ -27,14 +29,21 @@ from lrtui.training.session import Training
 from lrtui.training.step_recorder import NonFinite
 
 Events = Iterator[AnyEvent | None]
-"""None stands for a step (or a batch of validation) that was done: whoever drives may take a break there."""
+"""None stands for a step (or a batch of validation) that was done: whoever drives may take a break
+there."""
 MAX_IMAGES = 16
 MAX_SIDE = 64
 
 
 def train_lane(training: Training) -> Events:
-    """Trains one lane to the end of its budget: yields events as they happen, and None after each step."""
-    task, model, optimizer, step_recorder = training.task, training.model, training.optimizer, training.step_recorder
+    """Trains one lane to the end of its budget: yields events as they happen, and None after each
+    step."""
+    task, model, optimizer, step_recorder = (
+        training.task,
+        training.model,
+        training.optimizer,
+        training.step_recorder,
+    )
     yield training.started()
     yield from training.planned()
     yield from training.noted()
@@ -49,13 +58,15 @@ def train_lane(training: Training) -> Events:
             for batch in training.batches():
                 if training.closure:
                     beside: list[dict[str, float | Tensor]] = []
-                    loss = optimizer.step(_closure(training, batch, beside))  # LBFGS returns the first one's loss
+                    # LBFGS returns the first one's loss
+                    loss = optimizer.step(_closure(training, batch, beside))
                     step_recorder.check_after(loss, beside[0])
                 else:
                     again = partial(_loss, training, batch)
                     step_recorder.before_forward(batch, again)
                     optimizer.zero_grad()
-                    loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)  # forward, loss
+                    # forward, loss
+                    loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)
                     loss.backward()
                     step_recorder.check(loss, numbers)  # raises NonFinite: then there is no update
                     optimizer.step()
@@ -80,13 +91,18 @@ def train_lane(training: Training) -> Events:
 
 
 def _closure(training: Training, batch: Any, beside: list[dict[str, float | Tensor]]) -> Any:
-    """What LBFGS calls, several times a step; the numbers beside each loss are added to `beside`."""
+    """What LBFGS calls, several times a step; the numbers beside each loss are added to
+    `beside`."""
+
     def closure() -> Tensor:
         training.optimizer.zero_grad()
-        loss, numbers = losses.of_step(training.task.loss(training.model, batch), training.race.task)
+        loss, numbers = losses.of_step(
+            training.task.loss(training.model, batch), training.race.task
+        )
         loss.backward()
         beside.append(numbers)
         return loss
+
     return closure
 
 
@@ -104,7 +120,15 @@ def _end_epoch(training: Training) -> Events:
     if training.epoch_is_whole:
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
     step_recorder.close_epoch(
-        Evaluated(lane=training.index, at=time.time(), epoch=epoch, step=step_recorder.step, loss=loss, metrics=metrics))
+        Evaluated(
+            lane=training.index,
+            at=time.time(),
+            epoch=epoch,
+            step=step_recorder.step,
+            loss=loss,
+            metrics=metrics,
+        )
+    )
     training.epochs_ended, training.epoch_began = epoch, step_recorder.step
     last = training.over
     yield from training.noted()
@@ -117,7 +141,8 @@ def _end_epoch(training: Training) -> Events:
 
 
 def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
-    """Mean loss and metrics over the validation samples, in eval mode; the random state stays as it was."""
+    """Mean loss and metrics over the validation samples, in eval mode; the random state stays as it
+    was."""
     if training.validation is None:
         return {}
     training.before_validation = rng.capture(training.device, training.generators)
@@ -139,12 +164,15 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
 
 
 def _measured(training: Training, batch: Any) -> dict[str, Any]:
-    """Validation loss and metrics of a batch, without gradients unless the loss itself asks for some (a gradient penalty)."""
+    """Validation loss and metrics of a batch, without gradients unless the loss itself asks for
+    some (a gradient penalty)."""
     try:
         with torch.set_grad_enabled(training.validates_with_gradients):
             measured: dict[str, Any] = {"val_loss": _loss(training, batch).detach()}
             if hasattr(training.task, "metrics"):
-                measured |= losses.metrics(training.task.metrics(training.model, batch), training.race.task)
+                measured |= losses.metrics(
+                    training.task.metrics(training.model, batch), training.race.task
+                )
             return measured
     except RuntimeError as error:
         if training.validates_with_gradients or "grad" not in str(error):
@@ -154,27 +182,45 @@ def _measured(training: Training, batch: Any) -> dict[str, Any]:
 
 
 def _sample(training: Training, epoch: int) -> Events:
-    """What the task draws with the model as it is, if it draws; the random state stays as it was."""
+    """What the task draws with the model as it is, if it draws; the random state stays as it
+    was."""
     if not hasattr(training.task, "sample"):
         return
     training.model.eval()
-    with torch.no_grad(), rng.preserved(training.device), training.recompute.without_trace("a sample"):
+    with (
+        torch.no_grad(),
+        rng.preserved(training.device),
+        training.recompute.without_trace("a sample"),
+    ):
         pixels = as_pixels(training.task.sample(training.model))
     training.step_recorder.restart_clock()
-    yield Sampled(lane=training.index, at=time.time(), epoch=epoch, step=training.step_recorder.step,
-                  shape=pixels.shape, pixels=pixels.tobytes())
+    yield Sampled(
+        lane=training.index,
+        at=time.time(),
+        epoch=epoch,
+        step=training.step_recorder.step,
+        shape=pixels.shape,
+        pixels=pixels.tobytes(),
+    )
 
 
 def _end_nan(training: Training, bad: NonFinite) -> Events:
     """The end of a lane whose update was refused; its sample shows the weights from before it."""
     yield from training.step_recorder.flush(last=True)
-    yield Alerted(lane=training.index, at=time.time(), step=bad.step, kind="nan", text=f"{bad} at step {bad.step}")
+    yield Alerted(
+        lane=training.index,
+        at=time.time(),
+        step=bad.step,
+        kind="nan",
+        text=f"{bad} at step {bad.step}",
+    )
     yield from _sample(training, epoch=training.epochs_ended)
     yield Ended(lane=training.index, at=time.time(), step=bad.step, reason="nan")
 
 
 def as_pixels(images: Tensor) -> np.ndarray:
-    """Images N x C x H x W in 0..1 as uint8, shape (N, H, W, 3): at most MAX_IMAGES, no side above MAX_SIDE."""
+    """Images N x C x H x W in 0..1 as uint8, shape (N, H, W, 3): at most MAX_IMAGES, no side above
+    MAX_SIDE."""
     if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] not in (1, 3):
         shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise TaskError(f"sample() gave {shape}", "expected a tensor N x C x H x W with C = 1 or 3")

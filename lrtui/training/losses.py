@@ -1,4 +1,5 @@
-"""What a task's loss() and metrics() may give, and what is made of it: the scalar to minimise, and numbers to record."""
+"""What a task's loss() and metrics() may give, and what is made of it: the scalar to minimise, and
+numbers to record."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ MOST = 64
 
 
 def scalar(given: Any, task: TaskRef) -> Tensor:
-    """The scalar in what loss() gave: a tensor, or a dict's "loss"; TaskError where there is none."""
+    """The scalar in what loss() gave: a tensor, or a dict's "loss"; TaskError where there is
+    none."""
     loss = given.get("loss", _MISSING) if isinstance(given, Mapping) else given
     if isinstance(loss, Tensor) and loss.numel() == 1 and loss.is_floating_point():
         return loss
@@ -27,22 +29,31 @@ def scalar(given: Any, task: TaskRef) -> Tensor:
 
 
 def of_step(given: Any, task: TaskRef) -> tuple[Tensor, dict[str, float | Tensor]]:
-    """The scalar of a training step, through which gradients lead to the weights, and the numbers to record beside it."""
+    """The scalar of a training step, through which gradients lead to the weights, and the numbers
+    to record beside it."""
     loss = scalar(given, task)
     if not loss.requires_grad:
-        raise TaskError(f"loss() of {task.short} gave a scalar without a gradient",
-                        "expected a tensor computed from the model's trainable weights, not detached nor made of a number")
+        raise TaskError(
+            f"loss() of {task.short} gave a scalar without a gradient",
+            "expected a tensor computed from the model's trainable weights, not detached nor made"
+            " of a number",
+        )
     return loss, _numbers(given, task) if isinstance(given, Mapping) else {}
 
 
 def metrics(given: Any, task: TaskRef) -> dict[str, Any]:
     """What metrics() gave, each a number or a scalar tensor; TaskError where it is not."""
     if not isinstance(given, Mapping):
-        raise TaskError(f"metrics() of {task.short} gave {described(given)}", "expected a dict of numbers and scalar tensors")
+        raise TaskError(
+            f"metrics() of {task.short} gave {described(given)}",
+            "expected a dict of numbers and scalar tensors",
+        )
     for key, value in given.items():
         if not _is_number(value):
-            raise TaskError(f'metrics() of {task.short} gave {described(value)} as "{one_line(str(key))}"',
-                            "expected a number or a scalar tensor")
+            raise TaskError(
+                f'metrics() of {task.short} gave {described(value)} as "{one_line(str(key))}"',
+                "expected a number or a scalar tensor",
+            )
     return {str(key): value for key, value in given.items()}
 
 
@@ -54,10 +65,15 @@ def described(value: Any) -> str:
         case Tensor():
             return f"a {_inner(value)}"
         case tuple() | list():
-            inner = ", ".join(_inner(part) for part in value[:4]) + (", ..." if len(value) > 4 else "")
+            inner = ", ".join(_inner(part) for part in value[:4]) + (
+                ", ..." if len(value) > 4 else ""
+            )
             return f"a {type(value).__name__} ({inner})"
         case Mapping():
-            return f"a {type(value).__name__} with {', '.join(one_line(repr(key))[:40] for key in list(value)[:6]) or 'no keys'}"
+            return (
+                f"a {type(value).__name__} with"
+                f" {', '.join(one_line(repr(key))[:40] for key in list(value)[:6]) or 'no keys'}"
+            )
         case bool() | int() | float():
             return f"the {type(value).__name__} {value:g}"
     return f"a {type(value).__name__}"
@@ -84,7 +100,9 @@ def _refused(given: Any, loss: Any, task: TaskRef) -> TaskError:
         case None:
             hint = "expected a scalar tensor: does it return what it computes?"
         case tuple() | list():
-            hint = 'expected the scalar to minimise alone, or a dict {"loss": scalar, other numbers}'
+            hint = (
+                'expected the scalar to minimise alone, or a dict {"loss": scalar, other numbers}'
+            )
         case _ if isinstance(getattr(loss, "loss", None), Tensor):
             hint = "expected a scalar tensor: return its .loss"
         case _:
@@ -93,18 +111,24 @@ def _refused(given: Any, loss: Any, task: TaskRef) -> TaskError:
 
 
 def _numbers(given: Mapping[Any, Any], task: TaskRef) -> dict[str, float | Tensor]:
-    """The numbers beside "loss", tensors detached and left where they are; what is no number is left out."""
+    """The numbers beside "loss", tensors detached and left where they are; what is no number is
+    left out."""
     found: dict[str, float | Tensor] = {}
     for key, value in given.items():
         if key == "loss" or not _is_number(value):
             continue
         name = str(key)
         if is_reserved(name) or name != one_line(name):
-            raise TaskError(f'loss() of {task.short} gave a number called "{one_line(name)}"',
-                            "expected another name, of one line: lrtui has a column of that name")
+            raise TaskError(
+                f'loss() of {task.short} gave a number called "{one_line(name)}"',
+                "expected another name, of one line: lrtui has a column of that name",
+            )
         found[name] = value.detach() if isinstance(value, Tensor) else float(value)
     if len(found) > MOST:
-        raise TaskError(f"loss() of {task.short} gave {len(found)} numbers beside the loss", f"expected at most {MOST}")
+        raise TaskError(
+            f"loss() of {task.short} gave {len(found)} numbers beside the loss",
+            f"expected at most {MOST}",
+        )
     return found
 
 

@@ -1,4 +1,5 @@
-"""Builds the optimizer of a lane on a model. Knows every class of torch.optim by name, none of them by heart."""
+"""Builds the optimizer of a lane on a model. Knows every class of torch.optim by name, none of them
+by heart."""
 
 from __future__ import annotations
 
@@ -21,18 +22,23 @@ OWN_RATE = "own_lr"
 class MuonWithAdamW(Optimizer):
     """Muon for the matrices, AdamW at the same rate for everything else, as one optimizer.
 
-    `param_groups` are those of both, so that a scheduler moves both and the pre-hook sees both. A group of parameters is
-    split in two; options go to the part that knows them.
+    `param_groups` are those of both, so that a scheduler moves both and the pre-hook sees both. A
+    group of parameters is split in two; options go to the part that knows them.
     """
 
     def __init__(self, params: Iterable[Any], lr: float, **options: Any) -> None:
         groups = _groups(params)
         self.parts: list[Optimizer] = []
-        for kind, fits, given in ((torch.optim.Muon, _is_matrix, options),
-                                  (torch.optim.AdamW, lambda p: not _is_matrix(p), {})):
+        for kind, fits, given in (
+            (torch.optim.Muon, _is_matrix, options),
+            (torch.optim.AdamW, lambda p: not _is_matrix(p), {}),
+        ):
             known = {"name", "lr", OWN_RATE} | inspect.signature(kind).parameters.keys()
-            split = [{key: value for key, value in group.items() if key in known}
-                     | {"params": list(filter(fits, group["params"]))} for group in groups]
+            split = [
+                {key: value for key, value in group.items() if key in known}
+                | {"params": list(filter(fits, group["params"]))}
+                for group in groups
+            ]
             if some := [group for group in split if group["params"]]:
                 self.parts.append(kind(some, lr=lr, **given))
         super().__init__([p for group in groups for p in group["params"]], {"lr": lr})
@@ -48,18 +54,23 @@ class MuonWithAdamW(Optimizer):
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave; the groups are made anew, so schedulers must be built after it."""
+        """Takes what `state_dict` gave; the groups are made anew, so schedulers must be built after
+        it."""
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
 
 def build(spec: OptimizerSpec, params: Iterable[Any], lr: float) -> Optimizer:
-    """The optimizer that `spec` names on `params`, parameters or param groups; ValueError or TypeError as torch raises them.
+    """The optimizer that `spec` names on `params`, parameters or param groups; ValueError or
+    TypeError as torch raises them.
 
     Parameters that are frozen now are part of it, as in torch: what is unfrozen later is trained.
     """
-    options = {key: tuple(value) if isinstance(value, list) else value for key, value in spec.options.items()}
+    options = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in spec.options.items()
+    }
     optimizer: Optimizer = _class(spec)(params, lr=lr, **options)
     if spec.name == "SparseAdam":
         optimizer.register_step_pre_hook(_refuse_dense)
@@ -99,12 +110,25 @@ def _is_matrix(parameter: Tensor) -> bool:
 
 
 def _refuse_dense(optimizer: Optimizer, args: object, kwargs: object) -> None:
-    """Raise TaskError before a step of SparseAdam on dense gradients: torch does not say which ones it met."""
-    grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    """Raise TaskError before a step of SparseAdam on dense gradients: torch does not say which ones
+    it met."""
+    grads = [
+        p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None
+    ]
     dense = [grad for grad in grads if not grad.is_sparse]
     if dense:
-        shapes = ", ".join(dict.fromkeys(" x ".join(map(str, grad.shape)) or "scalar" for grad in dense[:4]))
+        shapes = ", ".join(
+            dict.fromkeys(" x ".join(map(str, grad.shape)) or "scalar" for grad in dense[:4])
+        )
         raise TaskError(
-            f"SparseAdam takes sparse gradients only, and {len(dense)} of {len(grads)} parameters have dense ones ({shapes})",
-            "expected SGD or Adagrad, which take both kinds" if len(dense) < len(grads) else
-            "expected Adam; SparseAdam is made for layers such as nn.Embedding(..., sparse=True)")
+            f"SparseAdam takes sparse gradients only, and {len(dense)} of {len(grads)} parameters"
+            f" have dense ones ({shapes})",
+            (
+                "expected SGD or Adagrad, which take both kinds"
+                if len(dense) < len(grads)
+                else (
+                    "expected Adam; SparseAdam is made for layers such as nn.Embedding(...,"
+                    " sparse=True)"
+                )
+            ),
+        )

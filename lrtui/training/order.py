@@ -16,17 +16,21 @@ from lrtui.training import tensors
 def batch_order(seed: int, epoch: int, n: int) -> list[int]:
     """The order in which the `n` training samples are seen in `epoch` (counted from 0).
 
-    A `torch.randperm` of its own generator, seeded with seed * 1_000_003 + epoch (modulo 2**63); cut it into
-    consecutive batches, the last one short, or left out where the race says `drop_last = true`.
+    A `torch.randperm` of its own generator, seeded with seed * 1_000_003 + epoch (modulo 2**63);
+    cut it into consecutive batches, the last one short, or left out where the race says `drop_last
+    = true`.
     """
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
     return torch.randperm(n, generator=generator).tolist()
 
 
 class BatchOrder(Sampler[list[int]]):
-    """The batches of sample indices of one epoch, that of `epoch`, as a DataLoader's batch_sampler."""
+    """The batches of sample indices of one epoch, that of `epoch`, as a DataLoader's
+    batch_sampler."""
 
-    def __init__(self, seed: int, samples: int, batch_size: int, *, drop_last: bool = False) -> None:
+    def __init__(
+        self, seed: int, samples: int, batch_size: int, *, drop_last: bool = False
+    ) -> None:
         """`drop_last`: a last batch that is short is left out."""
         self.epoch = 0
         self.first = 0
@@ -38,8 +42,10 @@ class BatchOrder(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         order = batch_order(self._seed, self.epoch, self._samples)
-        return (order[start:start + self.batch_size]
-                for start in range(self.first * self.batch_size, self._used, self.batch_size))
+        return (
+            order[start : start + self.batch_size]
+            for start in range(self.first * self.batch_size, self._used, self.batch_size)
+        )
 
     def __len__(self) -> int:
         return math.ceil(self._used / self.batch_size)
@@ -54,13 +60,15 @@ def order_checksum(batches: Iterable[Iterable[int]]) -> str:
 
 
 def weights_checksum(model: nn.Module) -> str:
-    """Twelve hex digits that stand for the names, shapes and exact values of a model's parameters and buffers, of any layout."""
+    """Twelve hex digits that stand for the names, shapes and exact values of a model's parameters
+    and buffers, of any layout."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} ".encode())
         if isinstance(tensor, torch.Tensor):
             digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
             for piece in tensors.pieces(tensor.detach()):
-                own = piece.to("cpu", copy=True)  # numpy() makes memory that it shares unfit for resize_() for ever
+                # numpy() makes memory that it shares unfit for resize_() for ever
+                own = piece.to("cpu", copy=True)
                 digest.update(tensors.raw(own).numpy().tobytes())
     return digest.hexdigest()[:12]

@@ -1,4 +1,5 @@
-"""What a process of a run prints goes to its log, and is lost where the disk is full: nobody stops training for it."""
+"""What a process of a run prints goes to its log, and is lost where the disk is full: nobody stops
+training for it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from lrtui.core.streams import Outlet
 
 
 def to_log(path: Path) -> None:
-    """From now on all that is printed here, by a task or a C++ library too, goes into `path`; printing never raises."""
+    """From now on all that is printed here, by a task or a C++ library too, goes into `path`;
+    printing never raises."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     os.dup2(file, 1)
@@ -19,5 +21,10 @@ def to_log(path: Path) -> None:
     os.close(file)
     for name, number in (("stdout", 1), ("stderr", 2)):
         buffered = io.BufferedWriter(Outlet(number, patient=True))
-        setattr(sys, name, io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True))
-
+        setattr(
+            sys,
+            name,
+            io.TextIOWrapper(
+                buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True
+            ),
+        )

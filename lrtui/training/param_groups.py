@@ -1,4 +1,5 @@
-"""The param groups that a task asks for: rates and options of single layers, checked before torch sees them."""
+"""The param groups that a task asks for: rates and options of single layers, checked before torch
+sees them."""
 
 from __future__ import annotations
 
@@ -13,14 +14,20 @@ from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.core.text import closest, one_line
 from lrtui.training.optimizers import OWN_RATE, Group, known_options
 
-_EXPECTED = 'expected a list of dicts as torch.optim takes them, such as [{"params": model.head.parameters(), "lr_scale": 10}]'
+_EXPECTED = (
+    'expected a list of dicts as torch.optim takes them, such as [{"params":'
+    ' model.head.parameters(), "lr_scale": 10}]'
+)
 
 
-def of_task(task: Any, model: nn.Module, spec: OptimizerSpec, lr: float) -> list[Group] | list[nn.Parameter]:
-    """Return the groups of the task's `param_groups(model)`, else all parameters of the model: the optimizer's first argument.
+def of_task(
+    task: Any, model: nn.Module, spec: OptimizerSpec, lr: float
+) -> list[Group] | list[nn.Parameter]:
+    """Return the groups of the task's `param_groups(model)`, else all parameters of the model: the
+    optimizer's first argument.
 
-    In a group `lr` is a rate of its own, `lr_scale` a factor on the lane's rate. TaskError where torch could make nothing of
-    the groups, or something else than is meant.
+    In a group `lr` is a rate of its own, `lr_scale` a factor on the lane's rate. TaskError where
+    torch could make nothing of the groups, or something else than is meant.
     """
     if not callable(getattr(task, "param_groups", None)):
         return list(model.parameters())
@@ -31,49 +38,74 @@ def of_task(task: Any, model: nn.Module, spec: OptimizerSpec, lr: float) -> list
     if not listed:
         raise TaskError("param_groups() gave no group", _EXPECTED)
     if spec.name == "LBFGS":
-        raise TaskError("LBFGS takes no param groups, and the task has param_groups()", "expected another optimizer")
+        raise TaskError(
+            "LBFGS takes no param groups, and the task has param_groups()",
+            "expected another optimizer",
+        )
     groups = [_group(number, group, spec, lr) for number, group in enumerate(listed, 1)]
     _refuse_strangers(groups, model)
     return groups
 
 
 def left_out(groups: Iterable[Group], model: nn.Module) -> str:
-    """A sentence about the parameters that could be trained and are in none of the groups; '' where there are none."""
+    """A sentence about the parameters that could be trained and are in none of the groups; '' where
+    there are none."""
     held = {id(p) for group in groups for p in group["params"]}
     names = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in held]
     if not names:
         return ""
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    return one_line(f"param_groups() leaves out {shown}: {len(names)} of the model's parameters will not be trained")
+    return one_line(
+        f"param_groups() leaves out {shown}: {len(names)} of the model's parameters will not be"
+        " trained"
+    )
 
 
 def _group(number: int, given: Any, spec: OptimizerSpec, lr: float) -> Group:
     """One group as torch takes it, with its rate."""
     if not isinstance(given, dict):
-        raise TaskError(f"param_groups() gave a {type(given).__name__} as group {number}", _EXPECTED)
-    called = f"param_groups(): group {number}" + (f' "{one_line(str(given["name"]))[:40]}"' if "name" in given else "")
+        raise TaskError(
+            f"param_groups() gave a {type(given).__name__} as group {number}", _EXPECTED
+        )
+    called = f"param_groups(): group {number}" + (
+        f' "{one_line(str(given["name"]))[:40]}"' if "name" in given else ""
+    )
     if "params" not in given:
         raise TaskError(f'{called} has no "params"', _EXPECTED)
     known = known_options(spec)
     for key in given:
         if key not in known | {"params", "name", "lr", "lr_scale"}:
             near = closest(str(key), [*known, "lr_scale"])
-            raise TaskError(f'{called}: {spec.name} has no option "{one_line(str(key))}"{near}',
-                            "expected params, name, lr or lr_scale, and options of the optimizer: " + ", ".join(sorted(known)))
+            raise TaskError(
+                f'{called}: {spec.name} has no option "{one_line(str(key))}"{near}',
+                "expected params, name, lr or lr_scale, and options of the optimizer: "
+                + ", ".join(sorted(known)),
+            )
     if "lr" in given and "lr_scale" in given:
-        raise TaskError(f"{called} has both lr and lr_scale",
-                        "expected lr, a rate of its own, or lr_scale, a factor on the lane's rate")
+        raise TaskError(
+            f"{called} has both lr and lr_scale",
+            "expected lr, a rate of its own, or lr_scale, a factor on the lane's rate",
+        )
     key = "lr" if "lr" in given else "lr_scale"
     value = _number(given.get(key, 1.0), called, key)
     rate = {"lr": value, OWN_RATE: True} if key == "lr" else {"lr": lr * value}
-    options = {name: option for name, option in given.items() if name not in ("params", "lr", "lr_scale")}
+    options = {
+        name: option for name, option in given.items() if name not in ("params", "lr", "lr_scale")
+    }
     return {"params": _parameters(given["params"], called), **options, **rate}
 
 
 def _number(value: Any, called: str, key: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and value >= 0
+    ):
         return float(value)
-    raise TaskError(f"{called}: {key} = {one_line(repr(value))[:40]}", "expected a finite number, 0 or more")
+    raise TaskError(
+        f"{called}: {key} = {one_line(repr(value))[:40]}", "expected a finite number, 0 or more"
+    )
 
 
 def _parameters(given: Any, called: str) -> list[Tensor]:
@@ -81,13 +113,21 @@ def _parameters(given: Any, called: str) -> list[Tensor]:
     if isinstance(given, Tensor):
         given = [given]
     if not isinstance(given, Iterable):
-        raise TaskError(f"{called}: params is a {type(given).__name__}", "expected a parameter, or an iterable of them")
+        raise TaskError(
+            f"{called}: params is a {type(given).__name__}",
+            "expected a parameter, or an iterable of them",
+        )
     found = [item[1] if isinstance(item, tuple) and len(item) == 2 else item for item in given]
     strange = next((item for item in found if not isinstance(item, Tensor)), None)
     if strange is not None:
-        raise TaskError(f"{called}: a {type(strange).__name__} among params", "expected parameters of the model")
+        raise TaskError(
+            f"{called}: a {type(strange).__name__} among params", "expected parameters of the model"
+        )
     if not found:
-        raise TaskError(f"{called} has no parameters", "expected at least one: the iterator is used up, or a filter too narrow")
+        raise TaskError(
+            f"{called} has no parameters",
+            "expected at least one: the iterator is used up, or a filter too narrow",
+        )
     return found
 
 
@@ -99,9 +139,15 @@ def _refuse_strangers(groups: list[Group], model: nn.Module) -> None:
         for parameter in group["params"]:
             name = names.get(id(parameter))
             if name is None:
-                raise TaskError(f"param_groups(): group {number} has a tensor of shape {tuple(parameter.shape)} that is not "
-                                "a parameter of the model", "expected parameters of the model that param_groups() was given")
+                raise TaskError(
+                    f"param_groups(): group {number} has a tensor of shape {tuple(parameter.shape)}"
+                    " that is not a parameter of the model",
+                    "expected parameters of the model that param_groups() was given",
+                )
             if id(parameter) in seen:
-                raise TaskError(f"param_groups(): {one_line(name)} is in group {seen[id(parameter)]} and in group {number}",
-                                "expected each parameter once")
+                raise TaskError(
+                    f"param_groups(): {one_line(name)} is in group {seen[id(parameter)]} and in"
+                    f" group {number}",
+                    "expected each parameter once",
+                )
             seen[id(parameter)] = number

@@ -1,4 +1,5 @@
-"""How a lane joins a race that is under way: its parent is asked for a snapshot, and the new lane begins with it. No torch."""
+"""How a lane joins a race that is under way: its parent is asked for a snapshot, and the new lane
+begins with it. No torch."""
 
 from __future__ import annotations
 
@@ -42,8 +43,11 @@ class PendingLane:
         """The rate that it is to apply first."""
         return self._command.rate if isinstance(self._command, Fork) else None
 
-    def advance(self, writer: Writer, run: Path, race: Race, at_work: Callable[[int], bool]) -> LaneDecision | None:
-        """One move further; None while it is not settled. May raise StoreUnavailable: then it has not moved."""
+    def advance(
+        self, writer: Writer, run: Path, race: Race, at_work: Callable[[int], bool]
+    ) -> LaneDecision | None:
+        """One move further; None while it is not settled. May raise StoreUnavailable: then it has
+        not moved."""
         if len(race.lanes) >= MAX_LANES:
             return LaneDecision(f"a race has at most {MAX_LANES} lanes")
         if isinstance(self._command, Add):
@@ -55,7 +59,11 @@ class PendingLane:
         parent = race.lanes[self._command.lane]
         if not self._asked and at_work(self._command.lane):
             self._asked = writer.send(TakeSnapshot(lane=self._command.lane))
-        said = writer.results([self._asked]).get(self._asked) if self._asked else REFUSED + "the lane has ended"
+        said = (
+            writer.results([self._asked]).get(self._asked)
+            if self._asked
+            else REFUSED + "the lane has ended"
+        )
         if said is None:
             return None
         known = snapshots.listing(run, parent.letter)
@@ -75,13 +83,25 @@ class PendingLane:
         name = child.name if child.name not in names else f"{child.name} {sign}"
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")
         step = source.step if source else 0
-        snapshots.clear(run, sign)  # of a lane that was to join when the supervisor was lost, and is not on record
+        # of a lane that was to join when the supervisor was lost, and is not on record
+        snapshots.clear(run, sign)
         if source is not None:
             try:
                 snapshots.link_into(source, run, sign, "fork")
             except (OSError, LrtuiError) as error:
                 return LaneDecision(f"its first snapshot could not be put in place: {error}")
-        event = LaneAdded(lane=len(race.lanes), at=time.time(), child=child, parent=self._command.lane, step=step, rate=self.rate)
+        event = LaneAdded(
+            lane=len(race.lanes),
+            at=time.time(),
+            child=child,
+            parent=self._command.lane,
+            step=step,
+            rate=self.rate,
+        )
         parent = race.lanes[self._command.lane].letter if source else ""
-        words = f"lane {sign} {name} forked from {parent} at step {step}" if source else f"lane {sign} {name} added"
+        words = (
+            f"lane {sign} {name} forked from {parent} at step {step}"
+            if source
+            else f"lane {sign} {name} added"
+        )
         return LaneDecision("", child, event, words)

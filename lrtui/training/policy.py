@@ -50,7 +50,7 @@ class Policy:
         return command, f'on_divergence = "{self._race.on_divergence}"'
 
     def halved(self, factor: float) -> float:
-        """Where the dial is to stand after the way back that was taken: half of what the snapshot says, or of what it was
-        put at the time before, if that is less."""
+        """Where the dial is to stand after the way back that was taken: half of what the snapshot
+        says, or of what it was put at the time before, if that is less."""
         self._factor = min(self._factor, factor) / 2
         return self._factor

@@ -1,6 +1,8 @@
-"""Answers questions about a race before it is run: what its schedules will do, whether torch accepts its lanes.
+"""Answers questions about a race before it is run: what its schedules will do, whether torch
+accepts its lanes.
 
-It runs in a process of its own, forked from the warm forkserver, so that the supervisor needs no torch.
+It runs in a process of its own, forked from the warm forkserver, so that the supervisor needs no
+torch.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ def answer(request: LaunchRequest) -> LaunchReply:
 
 
 def serve(connection: Connection) -> None:
-    """Answers questions until the other end is closed, or whoever holds it is gone: a person's code may never return."""
+    """Answers questions until the other end is closed, or whoever holds it is gone: a person's code
+    may never return."""
     threading.Thread(target=_end_with_the_supervisor, daemon=True).start()
     while True:
         try:
@@ -86,15 +89,22 @@ def _end_with_the_supervisor() -> None:
 
 
 def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
-    """A lane's preview with its warnings. A person's own schedule is built where the race is to start, not run."""
+    """A lane's preview with its warnings. A person's own schedule is built where the race is to
+    start, not run."""
     race, spec = request.race, lane.schedule
     long = horizon(race, shape.steps_per_epoch)
     try:
         if spec and spec.runs_code and not request.user_code_files:
             if request.kind != "preview":
                 Schedule(spec, dummy(lane, _groups(race)), lane.lr, long)
-            found = Preview([], [], long.steps, steps_per_epoch=shape.steps_per_epoch, nominal=shape.nominal,
-                            unknown=f"{_own_name(spec)} is your own code: its rates are known when it runs")
+            found = Preview(
+                [],
+                [],
+                long.steps,
+                steps_per_epoch=shape.steps_per_epoch,
+                nominal=shape.nominal,
+                unknown=f"{_own_name(spec)} is your own code: its rates are known when it runs",
+            )
         else:
             seconds = min(PREVIEW_S, ALL_PREVIEWS_S / len(race.lanes))
             found = preview(lane, long, shape.steps_per_epoch, seconds, _groups(race))
@@ -102,21 +112,30 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
     except LrtuiError as error:
         raise ScenarioError(f"{_place(race, lane)}: {error.message}", error.hint) from error
     except (Exception, SystemExit) as error:
-        if not isinstance(error, (ValueError, TypeError, ArithmeticError, RuntimeError)) and not (spec and spec.runs_code):
+        if not isinstance(error, (ValueError, TypeError, ArithmeticError, RuntimeError)) and not (
+            spec and spec.runs_code
+        ):
             raise
         what = f"{lane.optimizer}, {spec}" if spec else str(lane.optimizer)
         if spec and spec.runs_code:
-            raise ScenarioError(f"{_place(race, lane)} ({what}): {line(error)}",
-                                f"expected {_own_name(spec)} to take what the scenario gives it") from error
-        raise ScenarioError(f"{_place(race, lane)} ({what}): {one_line(str(error))}",
-                            "expected options that torch accepts") from error
+            raise ScenarioError(
+                f"{_place(race, lane)} ({what}): {line(error)}",
+                f"expected {_own_name(spec)} to take what the scenario gives it",
+            ) from error
+        raise ScenarioError(
+            f"{_place(race, lane)} ({what}): {one_line(str(error))}",
+            "expected options that torch accepts",
+        ) from error
     certain = not shape.nominal or schedule_check.is_certain(spec, race.epochs is not None)
     return msgspec.structs.replace(
-        found, warnings=schedule_check.warnings(lane, found, certain=certain, validated=shape.validated))
+        found,
+        warnings=schedule_check.warnings(lane, found, certain=certain, validated=shape.validated),
+    )
 
 
 def _groups(race: Race) -> list[Group]:
-    """The settings of a task's param groups, as far as they are known before its code runs: bundled tasks have one group."""
+    """The settings of a task's param groups, as far as they are known before its code runs: bundled
+    tasks have one group."""
     return [{}] if race.task.kind == "bundled" else []
 
 
@@ -137,17 +156,23 @@ def _check_metric(race: Race, lane: Lane, shape: Shape) -> None:
     if spec is None or not (spec.own or spec.name in WANTS_METRIC):
         return
     if spec.own:
-        if not Schedule(spec, dummy(lane, _groups(race)), lane.lr, TrainingLength(1, 1)).wants_metric:
+        if not Schedule(
+            spec, dummy(lane, _groups(race)), lane.lr, TrainingLength(1, 1)
+        ).wants_metric:
             return
         shape = _tried(race) or shape
     if shape.validated is False:
         raise ScenarioError(
-            f"{_place(race, lane)}: {spec.name} looks at the validation loss, and {race.task} has no validation data",
-            "expected a task whose dataset() gives a pair (training, validation), or another schedule")
+            f"{_place(race, lane)}: {spec.name} looks at the validation loss, and {race.task} has"
+            " no validation data",
+            "expected a task whose dataset() gives a pair (training, validation), or another"
+            " schedule",
+        )
 
 
 def _shape(request: LaunchRequest) -> Shape:
-    """What can be known of the task's data. A person's own task is run only at the start, and where a schedule needs it."""
+    """What can be known of the task's data. A person's own task is run only at the start, and where
+    a schedule needs it."""
     race = request.race
     if request.steps_per_epoch is not None:
         return Shape(request.steps_per_epoch)
@@ -165,11 +190,13 @@ def _needs_shape(spec: ScheduleSpec | None, race: Race) -> bool:
     if spec is None:
         return False
     return spec.name in WANTS_METRIC or (
-        schedule_check.counts(spec) and not schedule_check.is_certain(spec, race.epochs is not None))
+        schedule_check.counts(spec) and not schedule_check.is_certain(spec, race.epochs is not None)
+    )
 
 
 def _tried(race: Race) -> Shape | None:
-    """The shape of a task whose code may fail: then the lanes will fail over it too, and their record says how."""
+    """The shape of a task whose code may fail: then the lanes will fail over it too, and their
+    record says how."""
     try:
         return _measured(race)
     except (Exception, SystemExit):
@@ -181,8 +208,14 @@ def _measured(race: Race) -> Shape:
     if isinstance(training, (DataLoader, IterableDataset)):
         batches = length(loader(training, batch_size=race.batch_size, drop_last=race.drop_last))
     else:
-        batches = len(BatchOrder(race.seed, len(training), race.batch_size, drop_last=race.drop_last))
-    return Shape(batches or NOMINAL_STEPS_PER_EPOCH, nominal=batches is None, validated=validation is not None)
+        batches = len(
+            BatchOrder(race.seed, len(training), race.batch_size, drop_last=race.drop_last)
+        )
+    return Shape(
+        batches or NOMINAL_STEPS_PER_EPOCH,
+        nominal=batches is None,
+        validated=validation is not None,
+    )
 
 
 _known: dict[Any, Shape] = {}

@@ -1,4 +1,5 @@
-"""Previews the learning rates of a lane without its model: runs the real scheduler on an optimizer with nothing to train.
+"""Previews the learning rates of a lane without its model: runs the real scheduler on an optimizer
+with nothing to train.
 
 It neither draws random numbers nor touches the lane's own optimizer and scheduler.
 """
@@ -55,7 +56,11 @@ class _Trace:
         """Takes what will be applied from `step` on; raises _NoRate where that cannot be."""
         rate = float(self._group["lr"])
         if step < budget and not math.isfinite(rate):
-            raise _NoRate("it gives a rate that is not a number" if math.isnan(rate) else f"it gives a rate of {rate:g}")
+            raise _NoRate(
+                "it gives a rate that is not a number"
+                if math.isnan(rate)
+                else f"it gives a rate of {rate:g}"
+            )
         if step < budget and (not self.rates or rate != self.rates[-1]):
             self.steps.append(step)
             self.rates.append(rate)
@@ -67,46 +72,74 @@ class _Trace:
         return float(group["betas"][0] if "betas" in group else group.get("momentum", math.nan))
 
 
-def preview(lane: Lane, horizon: TrainingLength, steps_per_epoch: int, seconds: float = PREVIEW_S,
-            groups: Sequence[Group] = ()) -> Preview:
-    """The rates that the lane will apply over its whole budget, or as far as it gets in `seconds`; a person's own code is run.
+def preview(
+    lane: Lane,
+    horizon: TrainingLength,
+    steps_per_epoch: int,
+    seconds: float = PREVIEW_S,
+    groups: Sequence[Group] = (),
+) -> Preview:
+    """The rates that the lane will apply over its whole budget, or as far as it gets in `seconds`;
+    a person's own code is run.
 
-    They are those of the first param group; `groups` are the settings of all groups, where they are known.
-    What a metric scheduler will do depends on the metric: it is shown as if that went on improving. Raises what torch
-    raises for options that it refuses at once or at the scheduler's first step; a later failure cuts the preview.
+    They are those of the first param group; `groups` are the settings of all groups, where they are
+    known. What a metric scheduler will do depends on the metric: it is shown as if that went on
+    improving. Raises what torch raises for options that it refuses at once or at the scheduler's
+    first step; a later failure cuts the preview.
     """
     optimizer = dummy(lane, groups)
     trace = _Trace(optimizer)
     cut, failure = None, ""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "scheduler stepped before the optimizer": there is nothing to step
+        # "scheduler stepped before the optimizer": there is nothing to step
+        warnings.simplefilter("ignore")
         schedule = Schedule(lane.schedule, optimizer, lane.lr, horizon)
         trace.look(0, horizon.steps)
         each = steps_per_epoch if lane.schedule and lane.schedule.interval == "epoch" else 1
         if lane.schedule:
             cut, failure = _follow(_Steps(lane, schedule), trace, horizon.steps, each, seconds)
-    return Preview(trace.steps, trace.rates, horizon.steps, cut, failure, trace.momentum, steps_per_epoch)
+    return Preview(
+        trace.steps, trace.rates, horizon.steps, cut, failure, trace.momentum, steps_per_epoch
+    )
 
 
 def thinned(found: Preview) -> Preview:
-    """The preview with at most MOST changes, the highest and the lowest of every stretch among them."""
+    """The preview with at most MOST changes, the highest and the lowest of every stretch among
+    them."""
     if len(found.steps) <= MOST:
         return found
     rates = np.array(found.rates)
     edges = np.linspace(0, len(rates), MOST // 4 + 1).astype(int).tolist()
-    kept = sorted({index for first, stop in pairwise(edges) for index in (
-        first, first + int(rates[first:stop].argmin()), first + int(rates[first:stop].argmax()), stop - 1)})
-    return msgspec.structs.replace(found, steps=[found.steps[i] for i in kept], rates=[found.rates[i] for i in kept])
+    kept = sorted(
+        {
+            index
+            for first, stop in pairwise(edges)
+            for index in (
+                first,
+                first + int(rates[first:stop].argmin()),
+                first + int(rates[first:stop].argmax()),
+                stop - 1,
+            )
+        }
+    )
+    return msgspec.structs.replace(
+        found, steps=[found.steps[i] for i in kept], rates=[found.rates[i] for i in kept]
+    )
 
 
 def dummy(lane: Lane, groups: Sequence[Group] = ()) -> Optimizer:
-    """The lane's optimizer on one parameter that nobody trains for each of `groups`, param groups without their parameters.
+    """The lane's optimizer on one parameter that nobody trains for each of `groups`, param groups
+    without their parameters.
 
     Where there are none it has as many groups as the schedule's options have numbers for.
     """
     if not groups:
-        lists = [value for spec in _specs(lane.schedule) for key, value in spec.options.items()
-                 if key in PER_GROUP and isinstance(value, list)]
+        lists = [
+            value
+            for spec in _specs(lane.schedule)
+            for key, value in spec.options.items()
+            if key in PER_GROUP and isinstance(value, list)
+        ]
         groups = [{}] * max([1, *map(len, lists)])
     made = [{**group, "params": [nn.Parameter(torch.zeros(1, 1))]} for group in groups]
     return optimizers.build(lane.optimizer, made, lane.lr)
@@ -138,11 +171,18 @@ class _Steps:
             self._schedule.after_epoch(self._better * number)
 
 
-def _follow(schedule: _Steps, trace: _Trace, budget: int, each: int, seconds: float) -> tuple[int | None, str]:
-    """Looks at every step of the scheduler, each of which is `each` of the lane's: where that ended early, and what failed."""
+def _follow(
+    schedule: _Steps, trace: _Trace, budget: int, each: int, seconds: float
+) -> tuple[int | None, str]:
+    """Looks at every step of the scheduler, each of which is `each` of the lane's: where that ended
+    early, and what failed."""
     count = budget // each  # as often as the training calls it, the last time after the last step
     stride = max(1, math.ceil(count / EXACT)) if schedule.can_jump else 1
-    numbers = range(1, count + 1) if stride == 1 else sorted({*range(stride, count, stride), (budget - 1) // each, count})
+    numbers = (
+        range(1, count + 1)
+        if stride == 1
+        else sorted({*range(stride, count, stride), (budget - 1) // each, count})
+    )
     until = time.perf_counter() + seconds
     done = 0
     for number in numbers:

@@ -1,4 +1,5 @@
-"""Watches a run for the rungs of its pruning, for the supervisor: reads the record as any viewer does. Knows no torch."""
+"""Watches a run for the rungs of its pruning, for the supervisor: reads the record as any viewer
+does. Knows no torch."""
 
 from __future__ import annotations
 
@@ -25,9 +26,11 @@ class PruningMonitor:
         self._said: set[Decision] = set()
 
     def look(self) -> list[tuple[AnyCommand, str]]:
-        """The commands that are due, each with a line for the log ('' for none); nothing where the race has no pruning.
+        """The commands that are due, each with a line for the log ('' for none); nothing where the
+        race has no pruning.
 
-        What is on record of a race that is taken up again is read first: decisions that were carried out then are not repeated.
+        What is on record of a race that is taken up again is read first: decisions that were
+        carried out then are not repeated.
         """
         if self._rungs is None or time.monotonic() - self._looked < LOOK_S:
             return []
@@ -42,5 +45,11 @@ class PruningMonitor:
             return []
         now = set(self._rungs.decisions())
         fresh, self._said = now - self._said, now
-        return [(Resume(lane=one.lane), "") if one.stays else
-                (Pause(lane=one.lane), "behind at a rung of the pruning: paused") for one in sorted(fresh)]
+        return [
+            (
+                (Resume(lane=one.lane), "")
+                if one.stays
+                else (Pause(lane=one.lane), "behind at a rung of the pruning: paused")
+            )
+            for one in sorted(fresh)
+        ]

@@ -1,16 +1,17 @@
 """State that a task's code can reach: saved, compared and put back exactly.
 
-Measuring calls the user's loss once more than the plain loop does. Everything that this call may change (a counter, a
-buffer assigned anew, a critic and its optimizer, a cache, a generator in a list, a global variable) is found by
-following references from the task and the model, not by a list of what tasks may hold. One walk saves it, a second
-look compares and puts back.
+Measuring calls the user's loss once more than the plain loop does. Everything that this call may
+change (a counter, a buffer assigned anew, a critic and its optimizer, a cache, a generator in a
+list, a global variable) is found by following references from the task and the model, not by a list
+of what tasks may hold. One walk saves it, a second look compares and puts back.
 
-Followed are containers, instances (of the standard library, too, such as argparse.Namespace), closures, cached results
-of functions, classes, functions and modules of the user's own code, and the globals that this code names. Not followed:
-code of installed packages and the standard library, elements of containers with more than LARGE entries, and tensors
-of more than BULKY bytes once a first comparison found them unchanged (their version counter is still looked at). An
-iterator has a position that nothing can put back: where one is reachable, `fixed` names it. State that a walk cannot
-see (in C extensions, threads, shared memory) is left to the rehearsal in recompute.py.
+Followed are containers, instances (of the standard library, too, such as argparse.Namespace),
+closures, cached results of functions, classes, functions and modules of the user's own code, and
+the globals that this code names. Not followed: code of installed packages and the standard library,
+elements of containers with more than LARGE entries, and tensors of more than BULKY bytes once a
+first comparison found them unchanged (their version counter is still looked at). An iterator has a
+position that nothing can put back: where one is reachable, `fixed` names it. State that a walk
+cannot see (in C extensions, threads, shared memory) is left to the rehearsal in recompute.py.
 """
 
 from __future__ import annotations
@@ -64,11 +65,13 @@ from lrtui.training.state_kinds import (
 )
 
 LARGE = 1000
-"""Entries of a container beyond which its elements count as data: which ones it holds is compared, not what is in them."""
+"""Entries of a container beyond which its elements count as data: which ones it holds is compared,
+not what is in them."""
 BULKY = 1 << 24
 """Bytes of a tensor or array beyond which it counts as data once it was seen to stay the same."""
 MOST = 50_000
-"""Objects that one walk may follow; a task that holds more cannot be compared in a sensible time."""
+"""Objects that one walk may follow; a task that holds more cannot be compared in a sensible
+time."""
 
 
 class TooLarge(Exception):
@@ -86,7 +89,8 @@ class Record(NamedTuple):
 
 
 class Reachable:
-    """Follows references from `roots`, a mapping of names to objects; keeps what it learns between two walks."""
+    """Follows references from `roots`, a mapping of names to objects; keeps what it learns between
+    two walks."""
 
     def __init__(self, roots: Mapping[str, Any]) -> None:
         self._roots = dict(roots)
@@ -98,17 +102,20 @@ class Reachable:
         return _Walk({**self._roots, **more}, self._data).saved()
 
     def generators(self) -> list[rng.Source]:
-        """The random generators that are reachable, each once, in an order that depends on the code alone."""
+        """The random generators that are reachable, each once, in an order that depends on the code
+        alone."""
         walk = _Walk(self._roots, None)
         with suppress(TooLarge):  # the nearest ones come first
             walk.saved()
         return [record.thing for record in walk.records if record.kind is GENERATOR]
 
     def settle(self, saved: Saved) -> None:
-        """Takes no copies of the bulky tensors of `saved` any more, which was compared and found unchanged."""
+        """Takes no copies of the bulky tensors of `saved` any more, which was compared and found
+        unchanged."""
         for record in saved.records:
-            if (record.kind is TENSOR and record.thing.numel() * record.thing.element_size() > BULKY) or (
-                    record.kind is ARRAY and record.thing.nbytes > BULKY):
+            if (
+                record.kind is TENSOR and record.thing.numel() * record.thing.element_size() > BULKY
+            ) or (record.kind is ARRAY and record.thing.nbytes > BULKY):
                 self._data[id(record.thing)] = record.thing
 
 
@@ -122,7 +129,9 @@ class PutBack(NamedTuple):
 class Saved:
     """What was reachable at one moment."""
 
-    def __init__(self, records: list[Record], names: list[tuple[int, str]], fixed: list[int]) -> None:
+    def __init__(
+        self, records: list[Record], names: list[tuple[int, str]], fixed: list[int]
+    ) -> None:
         self.records = records
         self._names, self._fixed = names, fixed
 
@@ -133,11 +142,15 @@ class Saved:
 
     def changed(self) -> list[Record]:
         """The records whose objects are no longer what they were."""
-        return [record for record in self.records if not record.kind.same(record.thing, record.content)]
+        return [
+            record for record in self.records if not record.kind.same(record.thing, record.content)
+        ]
 
-    def put_back(self, *, keep: frozenset[int] = frozenset(), unnamed: frozenset[int] = frozenset()) -> PutBack:
-        """Makes every object what it was, but for those whose id is in `keep`; random generators, which are expected to move, and
-        those in `unnamed` are not named."""
+    def put_back(
+        self, *, keep: frozenset[int] = frozenset(), unnamed: frozenset[int] = frozenset()
+    ) -> PutBack:
+        """Makes every object what it was, but for those whose id is in `keep`; random generators,
+        which are expected to move, and those in `unnamed` are not named."""
         result = PutBack([], [])
         for record in self.changed():
             if id(record.thing) in keep:
@@ -156,14 +169,27 @@ class Saved:
         return result
 
     def name(self, record: Record) -> str:
-        """Where the object was found, such as `task.critic.weight`; of an instance also the attributes that differ now."""
+        """Where the object was found, such as `task.critic.weight`; of an instance also the
+        attributes that differ now."""
         if record.kind is not DICT:
             return self._name(record.parent) + record.label
-        before = dict(zip(map(_word, record.content), (value for _, value in record.content), strict=True))
+        before = dict(
+            zip(map(_word, record.content), (value for _, value in record.content), strict=True)
+        )
         now = dict(zip(map(_word, record.thing.items()), record.thing.values(), strict=True))
-        differ = [key for key in {**before, **now} if not alike(now.get(key, ABSENT), before.get(key, ABSENT))]
+        differ = [
+            key
+            for key in {**before, **now}
+            if not alike(now.get(key, ABSENT), before.get(key, ABSENT))
+        ]
         path = self._name(record.parent)
-        return " and ".join(f"{path}.{key}" if record.label else _plainer(f"{path}[{key!r}]") for key in differ[:3]) or path
+        return (
+            " and ".join(
+                f"{path}.{key}" if record.label else _plainer(f"{path}[{key!r}]")
+                for key in differ[:3]
+            )
+            or path
+        )
 
     def _name(self, index: int) -> str:
         parts: list[str] = []
@@ -184,7 +210,8 @@ def _plainer(path: str) -> str:
 
 
 class _Walk:
-    """One walk over everything reachable, nearest first, in an order that depends on the code alone."""
+    """One walk over everything reachable, nearest first, in an order that depends on the code
+    alone."""
 
     def __init__(self, roots: Mapping[str, Any], data: dict[int, Any] | None) -> None:
         """`data`: tensors and arrays of which no copy is taken; None: of none at all."""
@@ -198,8 +225,11 @@ class _Walk:
         """Modules of user code that were met, by id."""
         self._variables: set[tuple[int, str]] = set()
         """Globals that were visited, by the id of their module's table."""
-        self._waiting: list[tuple[Any, int, str]] = [(thing, -1, name) for name, thing in roots.items() if thing is not None]
-        """All that was found so far; being in it keeps temporary objects alive, so that no id is used twice."""
+        self._waiting: list[tuple[Any, int, str]] = [
+            (thing, -1, name) for name, thing in roots.items() if thing is not None
+        ]
+        """All that was found so far; being in it keeps temporary objects alive, so that no id is
+        used twice."""
 
     def saved(self) -> Saved:
         """Follows everything, then hands out what was found."""
@@ -219,19 +249,24 @@ class _Walk:
         return content
 
     def _follow(self, place: int, parts: Any) -> None:
-        """Queues parts, pairs of label and object. Empty containers, of which modules have many, are recorded at once."""
+        """Queues parts, pairs of label and object. Empty containers, of which modules have many,
+        are recorded at once."""
         for label, part in parts:
             kind = type(part)
             if kind in _CONTAINERS and not part:
                 if kind not in _FROZEN:
                     self.records.append(Record(part, EMPTY, None, place, label))
-            elif kind not in ATOMS and not (kind in _FROZEN and all(type(one) in ATOMS for one in part)):
+            elif kind not in ATOMS and not (
+                kind in _FROZEN and all(type(one) in ATOMS for one in part)
+            ):
                 self._waiting.append((part, place, label))
 
     def _tensor(self, thing: Tensor, place: int) -> None:
         if torch.nn.parameter.is_lazy(thing):  # it has no shape yet
             return
-        self._record(thing, VERSION if self._data is None or id(thing) in self._data else TENSOR, place)
+        self._record(
+            thing, VERSION if self._data is None or id(thing) in self._data else TENSOR, place
+        )
         if vars(thing):
             self._attributes(thing, place)
         if thing.is_leaf and thing.grad is not None:
@@ -241,7 +276,9 @@ class _Walk:
         if thing.flags.writeable and self._data is not None and id(thing) not in self._data:
             self._record(thing, ARRAY, place)
         if thing.dtype.hasobject and thing.size <= LARGE:
-            self._follow(place, [(f"[{index}]", part) for index, part in enumerate(thing.ravel().tolist())])
+            self._follow(
+                place, [(f"[{index}]", part) for index, part in enumerate(thing.ravel().tolist())]
+            )
 
     def _generator(self, thing: rng.Source, place: int) -> None:
         self._record(thing, GENERATOR, place)
@@ -253,7 +290,9 @@ class _Walk:
         self._follow(place, (("", thing.__self__), ("", thing.__func__)))
 
     def _partial(self, thing: Any, place: int) -> None:
-        self._follow(place, ((".func", thing.func), (".args", thing.args), (".keywords", thing.keywords)))
+        self._follow(
+            place, ((".func", thing.func), (".args", thing.args), (".keywords", thing.keywords))
+        )
 
     def _wrapped(self, thing: Any, place: int) -> None:
         self._follow(place, (("", thing.__func__),))
@@ -271,10 +310,17 @@ class _Walk:
         self._follow(place, ((f".{name}", getattr(thing, name, None)) for name in parts))
 
     def _script(self, thing: Any, place: int) -> None:
-        self._follow(place, [(f".{name}", part) for name, part in (*thing.named_parameters(), *thing.named_buffers())])
+        self._follow(
+            place,
+            [
+                (f".{name}", part)
+                for name, part in (*thing.named_parameters(), *thing.named_buffers())
+            ],
+        )
 
     def _shared(self, thing: Any, place: int) -> None:
-        """A multiprocessing.Value or Array: a fork shares its memory, too, so that a rehearsal would change it."""
+        """A multiprocessing.Value or Array: a fork shares its memory, too, so that a rehearsal
+        would change it."""
         self._follow(place, (("", thing.get_obj()),))
 
     def _memory(self, thing: Any, place: int) -> None:
@@ -283,13 +329,22 @@ class _Walk:
     def _cached(self, thing: Any, place: int) -> None:
         """A function with functools.cache: what it wraps, and the results that it holds."""
         if user_code.is_own(thing.__wrapped__):
-            self._follow(place, ((", cached", part) for part in gc.get_referents(thing) if type(part) in (dict, list)))
+            self._follow(
+                place,
+                (
+                    (", cached", part)
+                    for part in gc.get_referents(thing)
+                    if type(part) in (dict, list)
+                ),
+            )
             self._follow(place, (("", thing.__wrapped__),))
 
     def _module(self, thing: types.ModuleType, place: int) -> None:
         """A module of user code that is held as a value: all its variables."""
         if user_code.is_own(thing):
-            self._globals(vars(thing), tuple(name for name in vars(thing) if not name.startswith("__")))
+            self._globals(
+                vars(thing), tuple(name for name in vars(thing) if not name.startswith("__"))
+            )
 
     def _position(self, thing: Any, place: int) -> None:
         self._fixed.append(place)
@@ -300,7 +355,10 @@ class _Walk:
     def _dict(self, thing: dict[Any, Any], place: int) -> None:
         items = self._record(thing, DICT, place)
         if len(items) <= LARGE:
-            self._follow(place, [(f"[{key!r}]" if type(key) in ATOMS else "[...]", value) for key, value in items])
+            self._follow(
+                place,
+                [(f"[{key!r}]" if type(key) in ATOMS else "[...]", value) for key, value in items],
+            )
             self._follow(place, [("", key) for key, _ in items if type(key) is not str])
         if type(thing) not in _CONTAINERS:
             self._attributes(thing, place)
@@ -314,8 +372,9 @@ class _Walk:
             self._attributes(thing, place)
 
     def _instance(self, thing: Any, place: int) -> None:
-        """An object of any other class: its attributes, and the class. One of a library that holds a lock, a thread or a process
-        is a service beside the training, such as a writer of logs: other threads change it, and it is left alone."""
+        """An object of any other class: its attributes, and the class. One of a library that holds
+        a lock, a thread or a process is a service beside the training, such as a writer of logs:
+        other threads change it, and it is left alone."""
         parts = getattr(thing, "__dict__", {}).values()
         if not user_code.is_own(type(thing)) and any(isinstance(part, _SERVICES) for part in parts):
             return
@@ -334,13 +393,16 @@ class _Walk:
             self._follow(place, ((f".{name}", getattr(thing, name, None)),))
 
     def _function(self, thing: types.FunctionType, place: int) -> None:
-        """A function's attributes, defaults and closure, and the globals that its code names; only of user code."""
+        """A function's attributes, defaults and closure, and the globals that its code names; only
+        of user code."""
         if not user_code.is_own(thing):
             return
         names = user_code.names(thing.__code__)
         own = thing.__globals__
         self._globals(own, tuple(own) if "globals" in names else names)
-        for name in names:  # modules at any depth, as in package.state.step, and those that are imported where they are used
+        # modules at any depth, as in package.state.step, and those that are imported where they are
+        # used
+        for name in names:
             met = [getattr(module, name, None) for module in self._modules.values()]
             for module in (own.get(name), sys.modules.get(name), *met):
                 if isinstance(module, types.ModuleType) and user_code.is_own(module):
@@ -364,7 +426,10 @@ class _Walk:
         if not user_code.is_own(thing):
             return
         self._record(thing, CLASS, place)
-        self._follow(place, [(f".{name}", part) for name, part in vars(thing).items() if name not in _CLASS_KEYS])
+        self._follow(
+            place,
+            [(f".{name}", part) for name, part in vars(thing).items() if name not in _CLASS_KEYS],
+        )
         self._follow(-1, ((base.__name__, base) for base in thing.__bases__))
 
     def _file(self, thing: io.IOBase, place: int) -> None:
@@ -375,25 +440,61 @@ class _Walk:
                 self._record(thing, FILE, place)
             elif readable:
                 self._fixed.append(place)
-        except (OSError, ValueError):  # such as one that is being iterated over: it does not tell its position
+        # such as one that is being iterated over: it does not tell its position
+        except (OSError, ValueError):
             self._fixed.append(place)
 
 
-_CONTAINERS = frozenset({dict, list, set, tuple, frozenset, collections.OrderedDict, collections.deque})
+_CONTAINERS = frozenset(
+    {dict, list, set, tuple, frozenset, collections.OrderedDict, collections.deque}
+)
 _FROZEN = frozenset({tuple, frozenset})
-_CLASS_KEYS = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__slots__", "_abc_impl"})
-_SERVICES = (type(threading.Lock()), type(threading.RLock()), threading.Thread, threading.Condition, threading.Event,
-             multiprocessing.process.BaseProcess, subprocess.Popen, socket.socket, queue.Queue)
+_CLASS_KEYS = frozenset(
+    {
+        "__dict__",
+        "__weakref__",
+        "__doc__",
+        "__module__",
+        "__annotations__",
+        "__slots__",
+        "_abc_impl",
+    }
+)
+_SERVICES = (
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Thread,
+    threading.Condition,
+    threading.Event,
+    multiprocessing.process.BaseProcess,
+    subprocess.Popen,
+    socket.socket,
+    queue.Queue,
+)
 
 
 _VISITORS: tuple[tuple[Any, str], ...] = (
-    (Tensor, "_tensor"), (np.ndarray, "_array"), (rng.Source, "_generator"), (dict, "_dict"),
-    ((list, tuple, set, frozenset, collections.deque), "_sequence"), ((bytearray, array), "_bytes"),
-    (types.FunctionType, "_function"), (types.MethodType, "_bound"),
-    ((functools.partial, functools.partialmethod), "_partial"), ((staticmethod, classmethod), "_wrapped"),
-    (property, "_property"), (types.CellType, "_closure_cell"), (type, "_class"), (io.IOBase, "_file"),
-    (DataLoader, "_loader"), (torch.jit.ScriptModule, "_script"), (types.ModuleType, "_module"),
-    (functools._lru_cache_wrapper, "_cached"), (SynchronizedBase, "_shared"), (ctypes._SimpleCData.__base__, "_memory"))
+    (Tensor, "_tensor"),
+    (np.ndarray, "_array"),
+    (rng.Source, "_generator"),
+    (dict, "_dict"),
+    ((list, tuple, set, frozenset, collections.deque), "_sequence"),
+    ((bytearray, array), "_bytes"),
+    (types.FunctionType, "_function"),
+    (types.MethodType, "_bound"),
+    ((functools.partial, functools.partialmethod), "_partial"),
+    ((staticmethod, classmethod), "_wrapped"),
+    (property, "_property"),
+    (types.CellType, "_closure_cell"),
+    (type, "_class"),
+    (io.IOBase, "_file"),
+    (DataLoader, "_loader"),
+    (torch.jit.ScriptModule, "_script"),
+    (types.ModuleType, "_module"),
+    (functools._lru_cache_wrapper, "_cached"),
+    (SynchronizedBase, "_shared"),
+    (ctypes._SimpleCData.__base__, "_memory"),
+)
 
 
 @functools.lru_cache(4096)
@@ -408,8 +509,13 @@ def _visitor(kind: type) -> str:
 
 @functools.lru_cache(4096)
 def _slots(kind: type) -> tuple[str, ...]:
-    """The names of an instance's slots, those of its bases included, where the class is no builtin."""
-    found = [_mangled(base, name) for base in kind.__mro__ for name in _as_names(vars(base).get("__slots__", ()))]
+    """The names of an instance's slots, those of its bases included, where the class is no
+    builtin."""
+    found = [
+        _mangled(base, name)
+        for base in kind.__mro__
+        for name in _as_names(vars(base).get("__slots__", ()))
+    ]
     return tuple(name for name in found if not name.startswith("__"))
 
 

@@ -1,9 +1,11 @@
-"""Calls of the user's code that the plain loop does not make: a second loss, a validation, a sample. They leave no trace.
+"""Calls of the user's code that the plain loop does not make: a second loss, a validation, a
+sample. They leave no trace.
 
-Before such a call all state that the code can reach is saved, after it everything is put back (training/reachable.py). Where
-something has a state that cannot be put back the second loss is not computed, and `reason` says why. Before the first one the
-loss is rehearsed in a forked process: where it gives another value though everything was put back, there is state that no walk
-can see, and it is not computed either.
+Before such a call all state that the code can reach is saved, after it everything is put back
+(training/reachable.py). Where something has a state that cannot be put back the second loss is not
+computed, and `reason` says why. Before the first one the loss is rehearsed in a forked process:
+where it gives another value though everything was put back, there is state that no walk can see,
+and it is not computed either.
 """
 
 from __future__ import annotations
@@ -27,16 +29,25 @@ from lrtui.training.reachable import Reachable, Saved
 NAMED = 3
 """Names that a sentence lists."""
 REHEARSALS = 3
-"""Losses that a rehearsal computes; the first one may differ, because what is lazy is made by it."""
+"""Losses that a rehearsal computes; the first one may differ, because what is lazy is made by
+it."""
 REHEARSAL_S = 10
-"""A rehearsal that takes longer (a lock that was held when the process forked, a very slow loss) is ended and says nothing."""
+"""A rehearsal that takes longer (a lock that was held when the process forked, a very slow loss) is
+ended and says nothing."""
 
 
 class Recompute:
-    """The extra calls of one lane's task. `generators`: those of the task's own, which a step's loss may draw from."""
+    """The extra calls of one lane's task. `generators`: those of the task's own, which a step's
+    loss may draw from."""
 
-    def __init__(self, task: Any, model: nn.Module, device: torch.device, generators: Sequence[rng.Source] = (),
-                 data: Any = None) -> None:
+    def __init__(
+        self,
+        task: Any,
+        model: nn.Module,
+        device: torch.device,
+        generators: Sequence[rng.Source] = (),
+        data: Any = None,
+    ) -> None:
         """`data`: what a validation reads; it belongs to the state that is put back after one."""
         self.reason = ""
         """Why the loss of a step cannot be computed a second time; '' while it can."""
@@ -57,7 +68,8 @@ class Recompute:
         """What the loss changes outside of the model, by name: snapshots do not hold it."""
 
     def begin(self, batch: Any, again: Callable[[], Tensor]) -> None:
-        """Remembers the state before the forward pass of a step on `batch`, whose loss `again` is to compute with the same."""
+        """Remembers the state before the forward pass of a step on `batch`, whose loss `again` is
+        to compute with the same."""
         self._random = rng.capture(self._device, self._generators)
         self._batch = batch
         if self._stateful is not False and not self.reason:
@@ -65,13 +77,18 @@ class Recompute:
         if self._began is not None and not self._rehearsed:
             self._rehearsed = True
             if not self._repeats(again, self._began):
-                self._refuse("it gives another value each time, and what it depends on cannot be found")
+                self._refuse(
+                    "it gives another value each time, and what it depends on cannot be found"
+                )
 
-    def losses(self, again: Callable[[], Tensor], initial: Sequence[Tensor] | None = None) -> tuple[float, float]:
-        """What `again`, the loss of the step that `begin` preceded, gives with the weights as they are now, and with `initial`
-        ones, one for each parameter of the model.
+    def losses(
+        self, again: Callable[[], Tensor], initial: Sequence[Tensor] | None = None
+    ) -> tuple[float, float]:
+        """What `again`, the loss of the step that `begin` preceded, gives with the weights as they
+        are now, and with `initial` ones, one for each parameter of the model.
 
-        NaN where the task cannot compute it, or where it was not asked for: a lane never ends because it is measured.
+        NaN where the task cannot compute it, or where it was not asked for: a lane never ends
+        because it is measured.
         """
         assert self._random is not None
         after, began = rng.capture(self._device, self._generators), self._began
@@ -102,17 +119,20 @@ class Recompute:
             self._return_to(began)
         rng.restore(self._random, self._device, self._generators)
         try:
-            # a loss that changes state may do it only where there are gradients, as a critic's step does
+            # a loss that changes state may do it only where there are gradients, as a critic's step
+            # does
             with torch.set_grad_enabled(self._graph or self._stateful is not False):
                 return float(again().item())
         except (Exception, SystemExit) as error:
             if self._graph:
                 self._refuse(f"it fails when it is computed a second time ({_words(error)})")
-            self._graph = True  # the loss may itself ask for gradients: then the next one gives it what it needs
+            # the loss may itself ask for gradients: then the next one gives it what it needs
+            self._graph = True
             return math.nan
 
     def _repeats(self, again: Callable[[], Tensor], began: Saved) -> bool:
-        """Compute the loss several times from the same state in a forked process; False where its values differ.
+        """Compute the loss several times from the same state in a forked process; False where its
+        values differ.
 
         Only on a CPU: a context of an accelerator does not live on in a fork.
         """
@@ -120,10 +140,12 @@ class Recompute:
             return True
         here, there = os.pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # other threads may hold locks: then the alarm ends the child
+            # other threads may hold locks: then the alarm ends the child
+            warnings.simplefilter("ignore")
             try:
                 pid = os.fork()
-            except OSError:  # no memory or no process to be had: a lane never ends because it is measured
+            # no memory or no process to be had: a lane never ends because it is measured
+            except OSError:
                 os.close(here)
                 os.close(there)
                 return True
@@ -148,7 +170,8 @@ class Recompute:
 
     @contextmanager
     def without_trace(self, what: str) -> Iterator[None]:
-        """Puts back what a validation or a sample (`what`, for the log) changes; the random state is the caller's affair."""
+        """Puts back what a validation or a sample (`what`, for the log) changes; the random state
+        is the caller's affair."""
         try:
             saved = self._whole_state.save()
         except Exception as error:  # as in _save
@@ -175,13 +198,17 @@ class Recompute:
         self._graph, self.reason = kept["graph"], kept.get("reason", "")
         if outside := kept.get("outside"):
             self._outside |= set(outside)
-            self.notes.append(f"{_list(outside)} began anew: the loss changes it, and snapshots do not hold it")
+            self.notes.append(
+                f"{_list(outside)} began anew: the loss changes it, and snapshots do not hold it"
+            )
 
     def _save(self) -> Saved | None:
-        """The state as it is; None, with the reason, where the loss cannot be computed again without a trace."""
+        """The state as it is; None, with the reason, where the loss cannot be computed again
+        without a trace."""
         try:
             saved = self._loss_state.save(batch=self._batch)
-        except Exception as error:  # no memory for a copy, a class that refuses to be looked at, too many objects
+        # no memory for a copy, a class that refuses to be looked at, too many objects
+        except Exception as error:
             self._refuse(_words(error))
         else:
             if not saved.fixed:
@@ -192,16 +219,22 @@ class Recompute:
     def _refuse(self, why: str) -> None:
         """Computes no further second loss, and says why."""
         self.reason = why
-        self._tell(f"the step gain is not measured: the loss cannot be computed a second time, {why}")
+        self._tell(
+            f"the step gain is not measured: the loss cannot be computed a second time, {why}"
+        )
 
     def _return_to(self, began: Saved) -> None:
-        """Makes the state what it was before the step's loss, all but the lane's own weights, which have moved on."""
+        """Makes the state what it was before the step's loss, all but the lane's own weights, which
+        have moved on."""
         moved = began.put_back(keep=self._weights()).changed
         outside = [name for name in moved if not name.startswith(("model", "batch"))]
         self._outside |= set(outside)
         if moved and not self._stateful:
             kept = "; snapshots do not hold it" if outside else ""
-            self._tell(f"the loss changes {_list(outside or moved)}: put back whenever it is computed a second time{kept}")
+            self._tell(
+                f"the loss changes {_list(outside or moved)}: put back whenever it is computed a"
+                f" second time{kept}"
+            )
         self._stateful = bool(moved) or bool(self._stateful)
 
     def _put_back(self, saved: Saved) -> None:
@@ -209,17 +242,23 @@ class Recompute:
         result = saved.put_back(unnamed=self._weights())
         if result.failed:
             self.reason = f"it changes {_list(result.failed)}, which cannot be put back"
-            self._tell(f"the step gain is not measured any more: a second computation of the loss changed "
-                       f"{_list(result.failed)}, which cannot be put back")
+            self._tell(
+                "the step gain is not measured any more: a second computation of the loss changed "
+                f"{_list(result.failed)}, which cannot be put back"
+            )
         elif result.changed:
             if not self._stateful:  # else it has been said
-                self._tell(f"a second computation of the loss changes {_list(result.changed)}: put back")
+                self._tell(
+                    f"a second computation of the loss changes {_list(result.changed)}: put back"
+                )
         else:
             self._loss_state.settle(saved)
 
     def _weights(self) -> frozenset[int]:
         """The ids of the lane's own weights and buffers, which are expected to change."""
-        return frozenset(id(tensor) for tensor in (*self._model.parameters(), *self._model.buffers()))
+        return frozenset(
+            id(tensor) for tensor in (*self._model.parameters(), *self._model.buffers())
+        )
 
     def _tell(self, text: str) -> None:
         if text not in self._told:

@@ -1,4 +1,5 @@
-"""Random state, taken out and put back: what keeps lanes that share a process, and measuring, out of each other's way."""
+"""Random state, taken out and put back: what keeps lanes that share a process, and measuring, out
+of each other's way."""
 
 from __future__ import annotations
 
@@ -22,7 +23,13 @@ class RandomState(NamedTuple):
     """States, as plain values and tensors, of generators that are not global."""
 
 
-Source = torch.Generator | np.random.Generator | np.random.RandomState | np.random.BitGenerator | random.Random
+Source = (
+    torch.Generator
+    | np.random.Generator
+    | np.random.RandomState
+    | np.random.BitGenerator
+    | random.Random
+)
 """A generator that is not global: somebody holds it."""
 
 
@@ -35,8 +42,13 @@ def seed_all(seed: int) -> None:
 
 def capture(device: torch.device, held: Sequence[Source] = ()) -> RandomState:
     """The state of all global generators, that of `device` among them, and of those in `held`."""
-    return RandomState(torch.get_rng_state(), _device_state(device), random.getstate(), np.random.get_state(),
-                       tuple(map(state_of, held)))
+    return RandomState(
+        torch.get_rng_state(),
+        _device_state(device),
+        random.getstate(),
+        np.random.get_state(),
+        tuple(map(state_of, held)),
+    )
 
 
 def restore(state: RandomState, device: torch.device, held: Sequence[Source] = ()) -> None:
@@ -45,7 +57,9 @@ def restore(state: RandomState, device: torch.device, held: Sequence[Source] = (
         put_back(source, own)
     torch.set_rng_state(state.cpu)
     if state.device is not None:
-        getattr(torch, device.type).set_rng_state(state.device, *([device] if device.type == "cuda" else []))
+        getattr(torch, device.type).set_rng_state(
+            state.device, *([device] if device.type == "cuda" else [])
+        )
     random.setstate(state.python)
     np.random.set_state(state.numpy)
 
@@ -68,15 +82,27 @@ def _device_state(device: torch.device) -> torch.Tensor | None:
 
 def packed(state: RandomState) -> dict[str, Any]:
     """The state as plain values and tensors."""
-    return {"cpu": state.cpu, "device": state.device, "python": _listed(state.python), "numpy": _listed(state.numpy),
-            "held": list(state.held)}
+    return {
+        "cpu": state.cpu,
+        "device": state.device,
+        "python": _listed(state.python),
+        "numpy": _listed(state.numpy),
+        "held": list(state.held),
+    }
 
 
 def unpacked(kept: dict[str, Any], device: torch.device) -> RandomState:
-    """What `packed` was given, as far as it is of use where `device` is the lane's: a GPU's state is for its like."""
+    """What `packed` was given, as far as it is of use where `device` is the lane's: a GPU's state
+    is for its like."""
     own, other = _device_state(device), kept["device"]
     fits = own is not None and other is not None and own.shape == other.shape
-    return RandomState(kept["cpu"], other if fits else None, _python(kept["python"]), _numpy(kept["numpy"]), tuple(kept["held"]))
+    return RandomState(
+        kept["cpu"],
+        other if fits else None,
+        _python(kept["python"]),
+        _numpy(kept["numpy"]),
+        tuple(kept["held"]),
+    )
 
 
 def state_of(source: Source) -> Any:
@@ -120,7 +146,8 @@ def _unpacked_arrays(state: Any) -> Any:
 
 
 def _listed(state: Any) -> list[Any]:
-    """(name or version, 32-bit words, ...) with the words as bytes: as numbers they would take ten times as long."""
+    """(name or version, 32-bit words, ...) with the words as bytes: as numbers they would take ten
+    times as long."""
     first, words, *rest = state
     return [first, np.asarray(words, dtype="<u4").tobytes(), *rest]
 

@@ -31,37 +31,51 @@ class TrainingLength(NamedTuple):
 class Schedule:
     """A scheduler with its interval. Without one, nothing happens."""
 
-    def __init__(self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: TrainingLength) -> None:
+    def __init__(
+        self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: TrainingLength
+    ) -> None:
         self._spec = spec
         self._interval = spec.interval if spec else None
         self.by_epoch = self._interval == "epoch"
         """True where it changes the rate at an epoch's end."""
         rates = [group["lr"] for group in optimizer.param_groups]
-        self._scheduler: Any = _build(spec, optimizer, lr, rates, horizon.length(spec.interval)) if spec else None
+        self._scheduler: Any = (
+            _build(spec, optimizer, lr, rates, horizon.length(spec.interval)) if spec else None
+        )
         self.wants_metric = isinstance(self._scheduler, (lr_scheduler.ReduceLROnPlateau, GreedyLR))
         if self.wants_metric and self._interval == "batch":
             raise ScenarioError(f"{spec} looks at an epoch's loss", 'expected interval = "epoch"')
-        self.can_jump = spec is not None and not spec.runs_code and type(self._scheduler) in _JUMPERS
+        self.can_jump = (
+            spec is not None and not spec.runs_code and type(self._scheduler) in _JUMPERS
+        )
         """Whether the rate depends on the number of steps alone: `jump` then works."""
 
     def jump(self, step: int) -> None:
-        """Goes straight to the scheduler's own step `step`; equal to going there one by one but for rounding."""
+        """Goes straight to the scheduler's own step `step`; equal to going there one by one but for
+        rounding."""
         self._scheduler.step(step)
 
     def catch_up(self, steps: int, epochs: int) -> None:
-        """Goes to where it would be after so many steps and ended epochs. One that looks at a metric stays at its beginning."""
+        """Goes to where it would be after so many steps and ended epochs. One that looks at a
+        metric stays at its beginning."""
         if self._scheduler is None or self.wants_metric:
             return
         for _ in range(steps if self._interval == "batch" else epochs):
             self._scheduler.step()
 
     def state_dict(self) -> dict[str, Any] | None:
-        """The scheduler's state; None without one. LrtuiError where a person's own scheduler does not tell it."""
+        """The scheduler's state; None without one. LrtuiError where a person's own scheduler does
+        not tell it."""
         if self._scheduler is None:
             return None
-        if not all(callable(getattr(self._scheduler, name, None)) for name in ("state_dict", "load_state_dict")):
-            raise LrtuiError(f"{self._spec} does not tell its state: its lane has no snapshots",
-                             "expected a scheduler with state_dict() and load_state_dict(), as torch's are")
+        if not all(
+            callable(getattr(self._scheduler, name, None))
+            for name in ("state_dict", "load_state_dict")
+        ):
+            raise LrtuiError(
+                f"{self._spec} does not tell its state: its lane has no snapshots",
+                "expected a scheduler with state_dict() and load_state_dict(), as torch's are",
+            )
         state: dict[str, Any] = self._scheduler.state_dict()
         return state
 
@@ -76,7 +90,8 @@ class Schedule:
             self._scheduler.step()
 
     def after_epoch(self, metric: float) -> None:
-        """To be called at an epoch's end; a metric that is not finite is kept from schedulers that want one."""
+        """To be called at an epoch's end; a metric that is not finite is kept from schedulers that
+        want one."""
         if self._interval != "epoch" or self._scheduler is None:
             return
         if not self.wants_metric:
@@ -85,14 +100,30 @@ class Schedule:
             self._scheduler.step(metric)
 
 
-_JUMPERS = {getattr(lr_scheduler, name) for name in (
-    "LambdaLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")}
+_JUMPERS = {
+    getattr(lr_scheduler, name)
+    for name in (
+        "LambdaLR",
+        "StepLR",
+        "MultiStepLR",
+        "ConstantLR",
+        "LinearLR",
+        "ExponentialLR",
+        "PolynomialLR",
+        "CosineAnnealingLR",
+        "CosineAnnealingWarmRestarts",
+        "CyclicLR",
+        "OneCycleLR",
+    )
+}
 """Whose `step(number)` gives the rate at that step. The others go on from the rate before."""
 
 
-def _build(spec: ScheduleSpec, optimizer: Optimizer, lr: float, rates: list[float], length: int) -> Any:
-    """The scheduler itself; `rates` are those of the groups without it, `length` is the budget in its own interval."""
+def _build(
+    spec: ScheduleSpec, optimizer: Optimizer, lr: float, rates: list[float], length: int
+) -> Any:
+    """The scheduler itself; `rates` are those of the groups without it, `length` is the budget in
+    its own interval."""
     if spec.own:
         return _own(spec, optimizer)
     options = {key: length if value == "auto" else value for key, value in spec.options.items()}
@@ -107,37 +138,54 @@ def _build(spec: ScheduleSpec, optimizer: Optimizer, lr: float, rates: list[floa
     elif "lr_lambda" in options:
         options["lr_lambda"] = _function(str(options["lr_lambda"]), length)
     if spec.children:
-        options["schedulers"] = [_build(child, optimizer, lr, rates, length) for child in spec.children]
+        options["schedulers"] = [
+            _build(child, optimizer, lr, rates, length) for child in spec.children
+        ]
     if spec.name == "CosineAnnealingLR":
         options.setdefault("T_max", length)
     if spec.name == "OneCycleLR" and "epochs" not in options:
         options.setdefault("total_steps", length)
     if spec.name in ("OneCycleLR", "CyclicLR"):
         _complete_cycle(spec.name, options, optimizer, rates)
-    return getattr(swa_utils if spec.name == "SWALR" else lr_scheduler, spec.name)(optimizer=optimizer, **options)
+    return getattr(swa_utils if spec.name == "SWALR" else lr_scheduler, spec.name)(
+        optimizer=optimizer, **options
+    )
 
 
-def _factors(name: str, optimizer: Optimizer, lr: float, options: dict[str, Any], length: int) -> list[formulas.Factor]:
-    """The factor on the initial rate of each param group: the same for all, but a range test leaves rates of their own alone."""
+def _factors(
+    name: str, optimizer: Optimizer, lr: float, options: dict[str, Any], length: int
+) -> list[formulas.Factor]:
+    """The factor on the initial rate of each param group: the same for all, but a range test leaves
+    rates of their own alone."""
     if name == "polynomial" and options.get("lr_end", formulas.LR_END) >= lr:
-        raise ScenarioError(f"polynomial: lr_end = {options.get('lr_end', formulas.LR_END):g} is not below lr = {lr:g}",
-                            "expected lr_end below the lane's rate")
+        raise ScenarioError(
+            f"polynomial: lr_end = {options.get('lr_end', formulas.LR_END):g} is not below lr ="
+            f" {lr:g}",
+            "expected lr_end below the lane's rate",
+        )
     factor = formulas.factor(name, length, lr, options)
     stays = [name == "range-test" and has_own_rate(group) for group in optimizer.param_groups]
     return [(lambda step: 1.0) if own else factor for own in stays]
 
 
-def _complete_cycle(name: str, options: dict[str, Any], optimizer: Optimizer, rates: list[float]) -> None:
-    """Fills in what OneCycleLR and CyclicLR need, and refuses the one rise over which torch divides by zero."""
+def _complete_cycle(
+    name: str, options: dict[str, Any], optimizer: Optimizer, rates: list[float]
+) -> None:
+    """Fills in what OneCycleLR and CyclicLR need, and refuses the one rise over which torch divides
+    by zero."""
     options.setdefault("max_lr", rates)
     if not {"momentum", "betas"} & optimizer.defaults.keys():
         options.setdefault("cycle_momentum", False)  # torch refuses to cycle what is not there
     if name == "OneCycleLR":
-        options["pct_start"] = share = float(options.get("pct_start", 0.3))  # torch takes no whole number
+        # torch takes no whole number
+        options["pct_start"] = share = float(options.get("pct_start", 0.3))
         steps = options.get("total_steps") or options["epochs"] * options["steps_per_epoch"]
         if share * steps == 1:
-            raise ScenarioError(f"OneCycleLR would rise for no step: pct_start = {share:g} of {steps} steps is one step, and "
-                                "torch counts one fewer and divides by it", "expected another pct_start or another budget")
+            raise ScenarioError(
+                f"OneCycleLR would rise for no step: pct_start = {share:g} of {steps} steps is one"
+                " step, and torch counts one fewer and divides by it",
+                "expected another pct_start or another budget",
+            )
 
 
 def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
@@ -145,8 +193,10 @@ def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
     assert spec.code
     scheduler = tasks.user_code_files(spec.code)(optimizer, **spec.options)
     if not callable(getattr(scheduler, "step", None)):
-        raise ScenarioError(f"{spec.name} made a {type(scheduler).__name__} that has no step()",
-                            "expected a scheduler with a method step()")
+        raise ScenarioError(
+            f"{spec.name} made a {type(scheduler).__name__} that has no step()",
+            "expected a scheduler with a method step()",
+        )
     return scheduler
 
 

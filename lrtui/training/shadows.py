@@ -1,5 +1,5 @@
-"""Files of the user's that have the name of a module which the standard library or an installed package has, too: whoever
-imports that name gets the wrong one."""
+"""Files of the user's that have the name of a module which the standard library or an installed
+package has, too: whoever imports that name gets the wrong one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from lrtui.training import imports
 
 
 def hidden_by(error: BaseException) -> str:
-    """The sentence that names the file, where an exception comes of such a file; "" where it does not."""
+    """The sentence that names the file, where an exception comes of such a file; "" where it does
+    not."""
     suspects = []
     if isinstance(error, ImportError) and error.name:
         suspects.append(error.name)
@@ -29,8 +30,16 @@ def hidden_by(error: BaseException) -> str:
 
 
 def _sentence(name: str, folder: str) -> str:
-    """What a file of that name in `folder` hides, or what hides it; "" where there is none, or nothing to hide."""
-    own = next((path for path in (Path(folder, f"{name}.py"), Path(folder, name, "__init__.py")) if path.is_file()), None)
+    """What a file of that name in `folder` hides, or what hides it; "" where there is none, or
+    nothing to hide."""
+    own = next(
+        (
+            path
+            for path in (Path(folder, f"{name}.py"), Path(folder, name, "__init__.py"))
+            if path.is_file()
+        ),
+        None,
+    )
     if own is None:
         return ""
     shown = own.name if own.stem == name else f"{name}/"

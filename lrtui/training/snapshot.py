@@ -1,7 +1,9 @@
-"""Parts of a lane's state as plain values and tensors on the CPU, and back: what comes after is the same bit for bit.
+"""Parts of a lane's state as plain values and tensors on the CPU, and back: what comes after is the
+same bit for bit.
 
-The whole is `Training.state_dict` (session.py). Not part of it: what a task, a dataset or a model remembers in attributes that
-are neither parameters, buffers nor generators, and the random numbers of a DataLoader's persistent workers.
+The whole is `Training.state_dict` (session.py). Not part of it: what a task, a dataset or a model
+remembers in attributes that are neither parameters, buffers nor generators, and the random numbers
+of a DataLoader's persistent workers.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partia
 
 
 def size(model: nn.Module) -> int:
-    """Bytes, about: what the lane's weights, and an optimizer that keeps two numbers for each, take up."""
+    """Bytes, about: what the lane's weights, and an optimizer that keeps two numbers for each, take
+    up."""
     return 3 * sum(p.numel() * p.element_size() for p in model.parameters())
 
 
@@ -36,11 +39,14 @@ def encode(state: dict[str, Any]) -> bytes:
 
 
 def decode(payload: bytes) -> dict[str, Any]:
-    """What `encode` was given; SnapshotDamaged where that cannot be. Runs no code of whoever wrote it."""
+    """What `encode` was given; SnapshotDamaged where that cannot be. Runs no code of whoever wrote
+    it."""
     try:
         state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its reader met
-        raise SnapshotDamaged("the snapshot cannot be read", "expected one that lrtui has written") from error
+        raise SnapshotDamaged(
+            "the snapshot cannot be read", "expected one that lrtui has written"
+        ) from error
     found = state.get("format") if isinstance(state, dict) else None
     if found != FORMAT:
         raise SnapshotDamaged(f"the snapshot is of format {found}", f"expected format {FORMAT}")
@@ -64,7 +70,8 @@ def restore_model(model: nn.Module, state: dict[str, Any]) -> None:
 
 
 def restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, Any]]:
-    """Puts the state of the parameters back, in the types that it had, for torch's own way casts it; the groups as kept.
+    """Puts the state of the parameters back, in the types that it had, for torch's own way casts
+    it; the groups as kept.
 
     The optimizer's own groups stay the objects that they are: a scheduler may hold them.
     """
@@ -77,7 +84,11 @@ def restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, A
         for key, value in values.items():
             there = state[key].device if isinstance(value, Tensor) else torch.device("cpu")
             if kept["host"] is not None:
-                there = torch.device("cpu") if [index, key] in kept["host"] else parameters[index].device
+                there = (
+                    torch.device("cpu")
+                    if [index, key] in kept["host"]
+                    else parameters[index].device
+                )
             state[key] = _placed(value, there)
     return loaded
 
@@ -89,13 +100,22 @@ def _placed(value: Any, device: torch.device) -> Any:
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
-    """`host`: (parameter, key) of what lies on the CPU although the parameters do not; None where they do."""
+    """`host`: (parameter, key) of what lies on the CPU although the parameters do not; None where
+    they do."""
     state = optimizer.state_dict()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    host = [[index, key] for index, values in state["state"].items() for key, value in values.items()
-            if isinstance(value, Tensor) and value.device.type == "cpu"]
+    host = [
+        [index, key]
+        for index, values in state["state"].items()
+        for key, value in values.items()
+        if isinstance(value, Tensor) and value.device.type == "cpu"
+    ]
     elsewhere = any(p.device.type != "cpu" for p in parameters)
-    return {"state": state["state"], "groups": state["param_groups"], "host": host if elsewhere else None}
+    return {
+        "state": state["state"],
+        "groups": state["param_groups"],
+        "host": host if elsewhere else None,
+    }
 
 
 def parts(optimizer: Optimizer) -> list[Optimizer]:
@@ -106,26 +126,39 @@ def parts(optimizer: Optimizer) -> list[Optimizer]:
 def unlisted(model: nn.Module) -> dict[str, Tensor]:
     """The buffers that a state_dict leaves out."""
     listed = model.state_dict().keys()
-    return {name: buffer for name, buffer in model.named_buffers(remove_duplicate=False) if name not in listed}
+    return {
+        name: buffer
+        for name, buffer in model.named_buffers(remove_duplicate=False)
+        if name not in listed
+    }
 
 
 def plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
-    """A copy of `value` that can be written, and read without running code; functions in a dict are left out of it.
+    """A copy of `value` that can be written, and read without running code; functions in a dict are
+    left out of it.
 
-    What a scheduler was given as a function is given to it again when it is built. `seen`: the copies of tensors so far, so
-    that weights which two layers share are kept once.
+    What a scheduler was given as a function is given to it again when it is built. `seen`: the
+    copies of tensors so far, so that weights which two layers share are kept once.
     """
     if value is None or type(value) in (bool, int, float, str, bytes):
         return value
     if isinstance(value, Tensor):
         strided = value.layout == torch.strided and not value.is_nested
-        place = (value.data_ptr(), value.shape, value.stride(), value.dtype) if strided else id(value)
+        place = (
+            (value.data_ptr(), value.shape, value.stride(), value.dtype) if strided else id(value)
+        )
         if place not in seen:
             seen[place] = value.detach().resolve_conj().resolve_neg().to("cpu", copy=True)
         return seen[place]
     if isinstance(value, dict):
         kind = Counter if isinstance(value, Counter) else dict
-        return kind({key: plain(item, f"{where}, {key}", seen) for key, item in value.items() if not isinstance(item, _CODE)})
+        return kind(
+            {
+                key: plain(item, f"{where}, {key}", seen)
+                for key, item in value.items()
+                if not isinstance(item, _CODE)
+            }
+        )
     if isinstance(value, (list, tuple)):
         items = [plain(item, where, seen) for item in value]
         return items if isinstance(value, list) else tuple(items)
@@ -133,5 +166,7 @@ def plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
         return value.item()
     if isinstance(value, (int, float)):  # an enumeration, say
         return float(value) if isinstance(value, float) else int(value)
-    raise LrtuiError(f"{where}: a {type(value).__name__} cannot be kept: the lane has no snapshots",
-                     "expected numbers, text, tensors, and lists and dicts of them")
+    raise LrtuiError(
+        f"{where}: a {type(value).__name__} cannot be kept: the lane has no snapshots",
+        "expected numbers, text, tensors, and lists and dicts of them",
+    )

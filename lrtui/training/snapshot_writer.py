@@ -1,7 +1,8 @@
-"""Puts snapshots on disk beside the training, and decides how often: a lane copies its state, a thread does the rest.
+"""Puts snapshots on disk beside the training, and decides how often: a lane copies its state, a
+thread does the rest.
 
-What snapshots take of the time (the copy, and what the thread computes) stays below a hundredth: where they take longer,
-they become rarer. A lane never waits for the disk.
+What snapshots take of the time (the copy, and what the thread computes) stays below a hundredth:
+where they take longer, they become rarer. A lane never waits for the disk.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from lrtui.training import snapshot
 SHARE = 0.01
 """Of the time that a lane trains, at most so much goes into its periodic snapshots."""
 FIRST_S = 0.5
-"""Training time before the first one; the next ones come at twice the time each, up to the race's own period."""
+"""Training time before the first one; the next ones come at twice the time each, up to the race's
+own period."""
 GUESS_S, GUESS_BYTES = 2e-3, 2e8
 """What a first snapshot is expected to take: so many seconds, and one more for so many bytes."""
 SETTLE_S = 10.0
@@ -41,19 +43,21 @@ DONE = Callable[[SnapshotFile | None, str], None]
 
 
 PARTS, PART_LEAST = 25, 10
-"""A lane that a policy may send back has a snapshot after each of so many parts of its budget, of so many steps at least."""
+"""A lane that a policy may send back has a snapshot after each of so many parts of its budget, of
+so many steps at least."""
 
 
 class SnapshotSchedule:
-    """When a lane's next periodic snapshot is due. Seconds are those that it trains: pauses do not count.
+    """When a lane's next periodic snapshot is due. Seconds are those that it trains: pauses do not
+    count.
 
-    Where a policy may send the lane back, snapshots come after fixed numbers of steps only: to which one it goes back must
-    not depend on the clock.
+    Where a policy may send the lane back, snapshots come after fixed numbers of steps only: to
+    which one it goes back must not depend on the clock.
     """
 
     def __init__(self, spec: Snapshots, size: int, every: int = 0) -> None:
-        """`size`: bytes of the lane's weights and optimizer, as a first guess of what a snapshot costs. `every`: steps between
-        two, where they must not depend on the clock."""
+        """`size`: bytes of the lane's weights and optimizer, as a first guess of what a snapshot
+        costs. `every`: steps between two, where they must not depend on the clock."""
         self.spent = 0.0
         self._every = every
         self._spec = spec
@@ -102,7 +106,8 @@ class SnapshotWriter:
     """One thread that writes the snapshots of a trainer's lanes. Every call returns at once."""
 
     def __init__(self, run: Path, recorder: Recorder, spec: Snapshots, lanes: int) -> None:
-        """`lanes`: how many lanes of the run share the disk space, unless more have joined since."""
+        """`lanes`: how many lanes of the run share the disk space, unless more have joined
+        since."""
         self._run = run
         self._recorder = recorder
         self._spec = spec
@@ -123,18 +128,31 @@ class SnapshotWriter:
         """Whether a snapshot of a lane is on its way; a periodic one does not queue behind it."""
         return index in self._busy
 
-    def keep(self, index: int, lane: Lane, step: int, tag: SnapshotTag, smooth: float, state: dict[str, Any], copied_s: float,
-             cadence: SnapshotSchedule, done: DONE = lambda kept, why: None) -> None:
-        """Takes the state of a lane after `step` steps, as `snapshot.capture` gave it, to be written."""
+    def keep(
+        self,
+        index: int,
+        lane: Lane,
+        step: int,
+        tag: SnapshotTag,
+        smooth: float,
+        state: dict[str, Any],
+        copied_s: float,
+        cadence: SnapshotSchedule,
+        done: DONE = lambda kept, why: None,
+    ) -> None:
+        """Takes the state of a lane after `step` steps, as `snapshot.capture` gave it, to be
+        written."""
         self._busy.add(index)
         self._orders.put(_Order(index, lane, step, tag, smooth, state, copied_s, cadence, done))
 
     def pin(self, letter: str, step: int) -> None:
-        """Marks a lane's last good snapshot before an alert at `step`, so that it is kept, when all before is written."""
+        """Marks a lane's last good snapshot before an alert at `step`, so that it is kept, when all
+        before is written."""
         self._orders.put(partial(self._pin, letter, step))
 
     def settle(self, patience_s: float = SETTLE_S) -> bool:
-        """Waits until everything that was asked for is done; for the rare moments when a lane goes back. Whether it is."""
+        """Waits until everything that was asked for is done; for the rare moments when a lane goes
+        back. Whether it is."""
         done = threading.Event()
         self._orders.put(done.set)
         return done.wait(patience_s)
@@ -164,27 +182,49 @@ class SnapshotWriter:
             order.state.clear()
             budget = self.budget
             if len(payload) > budget:
-                raise OSError(f"{numbers.size(len(payload))} are more than the lane's share of the disk, "
-                              f"{numbers.size(budget)} (snapshots.megabytes)")
+                raise OSError(
+                    f"{numbers.size(len(payload))} are more than the lane's share of the disk, "
+                    f"{numbers.size(budget)} (snapshots.megabytes)"
+                )
             self._recorder.wait_flushed(RECORD_FIRST_S)
             if self._recorder.superseded:
                 return None, "another process has this lane now"
             kept = snapshots.write(
-                self._run, order.lane.letter, order.index, order.step, order.tag, order.smooth, order.lane, payload)
+                self._run,
+                order.lane.letter,
+                order.index,
+                order.step,
+                order.tag,
+                order.smooth,
+                order.lane,
+                payload,
+            )
             left = self._prune(order.lane.letter, budget)
-        except Exception as error:  # whatever torch or the disk says: this thread must live, for others wait for it
+        # whatever torch or the disk says: this thread must live, for others wait for it
+        except Exception as error:
             order.cadence.cost(order.copied_s + time.thread_time() - began)
             self._failed(order.index, str(error))
             return None, str(error)
         self._failing.discard(order.index)
         order.cadence.cost(order.copied_s + time.thread_time() - began)
-        self._recorder.put(Snapshotted(
-            lane=order.index, at=time.time(), step=order.step, tag=order.tag, size=kept.size, smooth=order.smooth,
-            kept=[one.step for one in left], total=sum(one.size for one in left), spent=order.cadence.spent))
+        self._recorder.put(
+            Snapshotted(
+                lane=order.index,
+                at=time.time(),
+                step=order.step,
+                tag=order.tag,
+                size=kept.size,
+                smooth=order.smooth,
+                kept=[one.step for one in left],
+                total=sum(one.size for one in left),
+                spent=order.cadence.spent,
+            )
+        )
         return kept, ""
 
     def _prune(self, letter: str, budget: int) -> list[SnapshotFile]:
-        """Removes what there is no room for; what is left. What was best once is one of the last few from then on."""
+        """Removes what there is no room for; what is left. What was best once is one of the last
+        few from then on."""
         known = snapshots.listing(self._run, letter)
         once_best = [one for one in known if one.tag == "best"][:-1]
         known = [snapshots.retag(one, "ring") if one in once_best else one for one in known]
@@ -197,11 +237,18 @@ class SnapshotWriter:
         good = snapshots.last_good(snapshots.listing(self._run, letter), step)
         if good is not None and good.tag in ("ring", "best"):
             snapshots.retag(good, "good")
-        elif good is not None and good.tag != "good":  # it keeps its own name, too: a fork may be waiting for it
+        # it keeps its own name, too: a fork may be waiting for it
+        elif good is not None and good.tag != "good":
             snapshots.link_into(good, self._run, letter, "good")
 
     def _failed(self, index: int, why: str) -> None:
         print(f"no snapshot of lane {index}: {why}", file=sys.stderr, flush=True)
         if index not in self._failing:
             self._failing.add(index)
-            self._recorder.put(LogMessage(lane=index, at=time.time(), text=one_line(f"no snapshot could be taken: {why}")[:300]))
+            self._recorder.put(
+                LogMessage(
+                    lane=index,
+                    at=time.time(),
+                    text=one_line(f"no snapshot could be taken: {why}")[:300],
+                )
+            )

@@ -1,4 +1,5 @@
-"""How the content of each kind of object is saved, compared and put back: containers, attributes, tensors, generators, files."""
+"""How the content of each kind of object is saved, compared and put back: containers, attributes,
+tensors, generators, files."""
 
 from __future__ import annotations
 
@@ -23,11 +24,36 @@ class Kind(NamedTuple):
     put: Callable[[Any, Any], None]
 
 
-ATOMS = frozenset({
-    type(None), bool, int, float, complex, str, bytes, range, slice, type(...), type(NotImplemented), torch.dtype, torch.device,
-    torch.Size, torch.layout, torch.memory_format, types.BuiltinFunctionType, types.WrapperDescriptorType,
-    types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, np.dtype, np.float64, np.float32,
-    np.int64, np.bool_})
+ATOMS = frozenset(
+    {
+        type(None),
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        range,
+        slice,
+        type(...),
+        type(NotImplemented),
+        torch.dtype,
+        torch.device,
+        torch.Size,
+        torch.layout,
+        torch.memory_format,
+        types.BuiltinFunctionType,
+        types.WrapperDescriptorType,
+        types.MethodDescriptorType,
+        types.GetSetDescriptorType,
+        types.MemberDescriptorType,
+        np.dtype,
+        np.float64,
+        np.float32,
+        np.int64,
+        np.bool_,
+    }
+)
 """Types whose objects never change and lead nowhere."""
 
 
@@ -51,8 +77,10 @@ def _take_dict(thing: dict[Any, Any]) -> list[tuple[Any, Any]]:
 def _same_dict(thing: dict[Any, Any], content: list[tuple[Any, Any]]) -> bool:
     if len(thing) != len(content):
         return False
-    return all(now[0] is before[0] and (now[1] is before[1] or alike(now[1], before[1]))
-               for now, before in zip(thing.items(), content, strict=True))
+    return all(
+        now[0] is before[0] and (now[1] is before[1] or alike(now[1], before[1]))
+        for now, before in zip(thing.items(), content, strict=True)
+    )
 
 
 def _put_dict(thing: dict[Any, Any], content: list[tuple[Any, Any]]) -> None:
@@ -141,7 +169,9 @@ def _version(thing: Tensor) -> int:
 
 
 def _take_version(thing: Tensor) -> _Content:
-    return _Content(None, thing.grad if thing.is_leaf else None, thing.requires_grad, _version(thing))
+    return _Content(
+        None, thing.grad if thing.is_leaf else None, thing.requires_grad, _version(thing)
+    )
 
 
 def _take_tensor(thing: Tensor) -> _Content:
@@ -153,9 +183,15 @@ def _take_tensor(thing: Tensor) -> _Content:
 
 
 def _same_tensor(thing: Tensor, content: _Content) -> bool:
-    if thing.requires_grad != content.requires_grad or (thing.is_leaf and thing.grad is not content.grad):
+    if thing.requires_grad != content.requires_grad or (
+        thing.is_leaf and thing.grad is not content.grad
+    ):
         return False
-    return _version(thing) == content.version if content.values is None else tensors.same_values(thing.detach(), content.values)
+    return (
+        _version(thing) == content.version
+        if content.values is None
+        else tensors.same_values(thing.detach(), content.values)
+    )
 
 
 def _put_tensor(thing: Tensor, content: _Content) -> None:
@@ -170,7 +206,11 @@ def _put_tensor(thing: Tensor, content: _Content) -> None:
 def _same_array(thing: np.ndarray, content: np.ndarray) -> bool:
     if thing.shape != content.shape or thing.dtype != content.dtype:
         return False
-    return _all_alike(thing.ravel(), content.ravel()) if thing.dtype.hasobject else thing.tobytes() == content.tobytes()
+    return (
+        _all_alike(thing.ravel(), content.ravel())
+        if thing.dtype.hasobject
+        else thing.tobytes() == content.tobytes()
+    )
 
 
 def _put_array(thing: np.ndarray, content: np.ndarray) -> None:
@@ -189,16 +229,32 @@ EMPTY = Kind(lambda thing: None, lambda thing, content: not thing, _put_empty)
 DICT = Kind(_take_dict, _same_dict, _put_dict)
 LIST = Kind(list, _all_alike, _put_list)
 SET = Kind(set, lambda thing, content: thing == content, _put_set)
-BYTES = Kind(lambda thing: thing[:], lambda thing, content: thing == content, lambda thing, content: thing.__setitem__(
-    slice(None), content))
-CELL = Kind(lambda thing: list(cell(thing)), lambda thing, content: _all_alike(list(cell(thing)), content), _put_cell)
-CLASS = Kind(_take_class, lambda thing, content: _same_dict(_take_class(thing), list(content.items())), _put_class)
+BYTES = Kind(
+    lambda thing: thing[:],
+    lambda thing, content: thing == content,
+    lambda thing, content: thing.__setitem__(slice(None), content),
+)
+CELL = Kind(
+    lambda thing: list(cell(thing)),
+    lambda thing, content: _all_alike(list(cell(thing)), content),
+    _put_cell,
+)
+CLASS = Kind(
+    _take_class,
+    lambda thing, content: _same_dict(_take_class(thing), list(content.items())),
+    _put_class,
+)
 SLOT = Kind(_take_slot, lambda place, content: alike(_take_slot(place), content), _put_slot)
 GLOBAL = Kind(_take_global, lambda place, content: alike(_take_global(place), content), _put_global)
-GENERATOR = Kind(rng.state_of, lambda thing, content: rng.same_state(rng.state_of(thing), content), rng.put_back)
+GENERATOR = Kind(
+    rng.state_of, lambda thing, content: rng.same_state(rng.state_of(thing), content), rng.put_back
+)
 MEMORY = Kind(bytes, lambda thing, content: bytes(thing) == content, _put_memory)
-FILE = Kind(lambda thing: thing.tell(), lambda thing, content: thing.tell() == content,
-            lambda thing, content: thing.seek(content))
+FILE = Kind(
+    lambda thing: thing.tell(),
+    lambda thing, content: thing.tell() == content,
+    lambda thing, content: thing.seek(content),
+)
 TENSOR = Kind(_take_tensor, _same_tensor, _put_tensor)
 VERSION = Kind(_take_version, _same_tensor, _put_tensor)
 ARRAY = Kind(np.copy, _same_array, _put_array)

@@ -1,4 +1,5 @@
-"""The supervisor of a run: starts its trainers, watches over them, and takes care of the lanes that join or are lost.
+"""The supervisor of a run: starts its trainers, watches over them, and takes care of the lanes that
+join or are lost.
 
 It outlives every screen, and imports no torch. Its only channel is the run's database.
 """
@@ -38,15 +39,19 @@ RESTARTS = 3
 LEAVE_S = 8.0
 """What trainers may take to end when they are told to; then they are killed."""
 CAUSE_BYTES = 64_000
-"""Of a lost trainer's log, so much is searched for the cause: a crash is followed by a list of all modules."""
+"""Of a lost trainer's log, so much is searched for the cause: a crash is followed by a list of all
+modules."""
 OLD_S = 10.0
-"""How long a supervisor that takes up a run waits for the trainers of the one before it: they are on their way out."""
+"""How long a supervisor that takes up a run waits for the trainers of the one before it: they are
+on their way out."""
 
 
 class Supervisor:
     """A race that has been started: its trainers, and the record of what becomes of them."""
 
-    def __init__(self, run: Path, race: Race, on_alert: str = "", folder: str | None = None) -> None:
+    def __init__(
+        self, run: Path, race: Race, on_alert: str = "", folder: str | None = None
+    ) -> None:
         """`folder`: the working directory of `on_alert`; None: that of this process."""
         self.run = run
         self.race = race
@@ -84,55 +89,88 @@ class Supervisor:
             self._send_out(assignments[number::count])
 
     def resume(self, devices: Sequence[str], trainers: int) -> None:
-        """Takes up the lanes that were cut off or interrupted, from their last snapshots; each on the device it was on, where
-        that is there. Commands that wait for the supervisor are carried out then. May raise StoreUnavailable."""
+        """Takes up the lanes that were cut off or interrupted, from their last snapshots; each on
+        the device it was on, where that is there. Commands that wait for the supervisor are carried
+        out then. May raise StoreUnavailable."""
         self._devices = list(devices)
         self._pruning = PruningMonitor(self.run, self.race)
         self._wait_for_the_old()
         self._alert_hook.skip_existing()
         known = lane_summaries(self.run)
         going_on = [self._taken_up(one, "resumed") for one in known if one.unfinished]
-        self._threads = max((one.threads for one in known), default=0) or max(1, _cores() // max(1, len(going_on)))
+        self._threads = max((one.threads for one in known), default=0) or max(
+            1, _cores() // max(1, len(going_on))
+        )
         count = min(trainers, len(going_on))
         lanes = f"{len(going_on)} lane{'' if len(going_on) == 1 else 's'}"
-        self._say([LogMessage(lane=-1, at=time.time(), text=f"taken up again: {lanes} from the last snapshots")])
+        self._say(
+            [
+                LogMessage(
+                    lane=-1, at=time.time(), text=f"taken up again: {lanes} from the last snapshots"
+                )
+            ]
+        )
         for number in range(count):
             self._send_out(going_on[number::count])
 
     def _wait_for_the_old(self) -> None:
-        """Trainers of a supervisor that is gone are on their way out; what one of them writes after this counts for nothing."""
+        """Trainers of a supervisor that is gone are on their way out; what one of them writes after
+        this counts for nothing."""
         until = time.monotonic() + OLD_S
         while self._writer.trainers_alive() and time.monotonic() < until:
             time.sleep(LOOK_S)
         self._writer.revoke_trainers()
 
     def note(self, previews: Sequence[Preview]) -> None:
-        """Writes what is to be said of the lanes' schedules into the run's log, where it can be written."""
-        self._say([LogMessage(lane=index, at=time.time(), text=text)
-                   for index, preview in enumerate(previews) for text in preview.warnings])
+        """Writes what is to be said of the lanes' schedules into the run's log, where it can be
+        written."""
+        self._say(
+            [
+                LogMessage(lane=index, at=time.time(), text=text)
+                for index, preview in enumerate(previews)
+                for text in preview.warnings
+            ]
+        )
 
     def see_through(self) -> None:
-        """Beats, does what is asked of it, and takes care of every trainer that has ended, until there is nothing left to do."""
+        """Beats, does what is asked of it, and takes care of every trainer that has ended, until
+        there is nothing left to do."""
         try:
             self._see_through()
-        except Superseded as error:  # this one was frozen, and given up; its trainers are dismissed, too
+        # this one was frozen, and given up; its trainers are dismissed, too
+        except Superseded as error:
             print(error.message, file=sys.stderr, flush=True)
             for trainer in self._trainers.values():
                 trainer.send_signal(signal.SIGKILL)
 
     def _see_through(self) -> None:
         heard = False
-        while self._trainers or self._pending or not heard or (
-                self._alert_hook.busy and not self._stop and not is_gone(self.run)):
-            # one that is dead already, its end not yet recorded (a full disk), must not make this a busy loop
-            connection.wait([mark for trainer in self._trainers.values() if (mark := trainer.sentinel) is not None], LOOK_S)
+        while (
+            self._trainers
+            or self._pending
+            or not heard
+            or (self._alert_hook.busy and not self._stop and not is_gone(self.run))
+        ):
+            # one that is dead already, its end not yet recorded (a full disk), must not make this a
+            # busy loop
+            connection.wait(
+                [
+                    mark
+                    for trainer in self._trainers.values()
+                    if (mark := trainer.sentinel) is not None
+                ],
+                LOOK_S,
+            )
             self._beat()
             for number, trainer in list(self._trainers.items()):
                 code = trainer.exitcode
-                if code is not None and (self._took_leave(number, code) or is_gone(self.run) or self._out_of_time()):
+                if code is not None and (
+                    self._took_leave(number, code) or is_gone(self.run) or self._out_of_time()
+                ):
                     del self._trainers[number]
             self._alert_hook.look()
-            if self._absence.seconds() > GONE_S:  # no command reaches the race any more, and nothing of it would be left
+            # no command reaches the race any more, and nothing of it would be left
+            if self._absence.seconds() > GONE_S:
                 self._stop = self._stop or f"{self.run} has been gone for {GONE_S:g} s"
             if self._stop:
                 self._end_all()
@@ -148,22 +186,37 @@ class Supervisor:
     def _send_out(self, assignments: list[LaneAssignment]) -> None:
         """Starts a trainer for these lanes."""
         self._next += 1
-        self._trainers[self._next] = TrainerProcess(str(self.run), self._next, self.race, assignments, self._threads)
+        self._trainers[self._next] = TrainerProcess(
+            str(self.run), self._next, self.race, assignments, self._threads
+        )
 
     def _taken_up(self, lane: LaneSummary, why: RewindReason) -> LaneAssignment:
         """Where and how a lane goes on from its last snapshot."""
         dealt = self._devices[lane.index % len(self._devices)]
         same_kind = lane.device.partition(":")[0] == dealt.partition(":")[0]
-        return LaneAssignment(lane.index, lane.device if same_kind else dealt, "last", why, rate=lane.rate, paused=lane.paused,
-                     forked_at=lane.forked_at, changes=tuple((change.step, change.factor) for change in lane.changes))
+        return LaneAssignment(
+            lane.index,
+            lane.device if same_kind else dealt,
+            "last",
+            why,
+            rate=lane.rate,
+            paused=lane.paused,
+            forked_at=lane.forked_at,
+            changes=tuple((change.step, change.factor) for change in lane.changes),
+        )
 
     def _took_leave(self, number: int, exitcode: int) -> bool:
-        """Sees to the lanes that a trainer left behind: they are started again, or ended. False: not possible just now."""
+        """Sees to the lanes that a trainer left behind: they are started again, or ended. False:
+        not possible just now."""
         mine = {assignment.index for assignment in self._trainers[number].assignments}
         try:
-            left = [lane for lane in lane_summaries(self.run) if lane.index in mine and lane.end is None]
+            left = [
+                lane for lane in lane_summaries(self.run) if lane.index in mine and lane.end is None
+            ]
             path = self.run / f"trainer-{number}.log"
-            log, said = (tail(path), end_of(exitcode, tail(path, CAUSE_BYTES))) if left else ("", "")
+            log, said = (
+                (tail(path), end_of(exitcode, tail(path, CAUSE_BYTES))) if left else ("", "")
+            )
             told: list[AnyEvent] = []
             again: list[LaneAssignment] = []
             for lane in left:
@@ -173,28 +226,64 @@ class Supervisor:
         except StoreUnavailable:
             return False
         self._restarts.update(assignment.index for assignment in again)
-        apart = any(self._restarts[assignment.index] > 1 for assignment in again)  # one of them may be the others' death
-        for assignments in [[assignment] for assignment in again] if apart else [again] if again else []:
+        # one of them may be the others' death
+        apart = any(self._restarts[assignment.index] > 1 for assignment in again)
+        for assignments in (
+            [[assignment] for assignment in again] if apart else [again] if again else []
+        ):
             self._send_out(assignments)
         return True
 
-    def _lost(self, lane: LaneSummary, number: int, said: str, log: str, again: list[LaneAssignment] | None) -> list[AnyEvent]:
-        """What is told of a lane whose process is gone. It joins `again` where it may start once more."""
+    def _lost(
+        self,
+        lane: LaneSummary,
+        number: int,
+        said: str,
+        log: str,
+        again: list[LaneAssignment] | None,
+    ) -> list[AnyEvent]:
+        """What is told of a lane whose process is gone. It joins `again` where it may start once
+        more."""
         now = time.time()
         if self._stop:
-            return [Ended(lane=lane.index, at=now, step=lane.steps, reason="interrupted", error=f"trainer {number} {said}")]
+            return [
+                Ended(
+                    lane=lane.index,
+                    at=now,
+                    step=lane.steps,
+                    reason="interrupted",
+                    error=f"trainer {number} {said}",
+                )
+            ]
         count = self._restarts[lane.index] + 1
         if again is not None and count <= RESTARTS:
             again.append(self._taken_up(lane, "recovered"))
-            text = f"its process was lost ({said}): it goes on from its last snapshot, restart {count} of {RESTARTS}"
+            text = (
+                f"its process was lost ({said}): it goes on from its last snapshot, restart {count}"
+                f" of {RESTARTS}"
+            )
             return [Alerted(lane=lane.index, at=now, step=lane.steps, kind="lost", text=text)]
         often = f", {RESTARTS + 1} times" if again is not None else ""
-        return [Alerted(lane=lane.index, at=now, step=lane.steps, kind="error", text=f"its process was lost: {said}{often}"),
-                Ended(lane=lane.index, at=now, step=lane.steps, reason="died", error=f"trainer {number} {said}\n{log}")]
+        return [
+            Alerted(
+                lane=lane.index,
+                at=now,
+                step=lane.steps,
+                kind="error",
+                text=f"its process was lost: {said}{often}",
+            ),
+            Ended(
+                lane=lane.index,
+                at=now,
+                step=lane.steps,
+                reason="died",
+                error=f"trainer {number} {said}\n{log}",
+            ),
+        ]
 
     def _hear(self) -> bool:
-        """Commands that no trainer can carry out: lanes that are to join, and those that must be woken first. False: they
-        cannot be read just now."""
+        """Commands that no trainer can carry out: lanes that are to join, and those that must be
+        woken first. False: they cannot be read just now."""
         try:
             for number, command in self._writer.pending(0):
                 if isinstance(command, (Fork, Add)):
@@ -221,12 +310,22 @@ class Supervisor:
             return f"its process was lost {self._wakes[number]} times over it"
         lane = next(one for one in lane_summaries(self.run) if one.index == command.lane)
         self._wakes[number] += 1
-        self._send_out([msgspec.structs.replace(self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=())])
+        self._send_out(
+            [
+                msgspec.structs.replace(
+                    self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=()
+                )
+            ]
+        )
         return ""
 
     def _at_work(self, lane: int) -> bool:
         """Whether a lane has a trainer; one that is dead and not yet seen to counts."""
-        return any(assignment.index == lane for trainer in self._trainers.values() for assignment in trainer.assignments)
+        return any(
+            assignment.index == lane
+            for trainer in self._trainers.values()
+            for assignment in trainer.assignments
+        )
 
     def _joined(self, joining: PendingLane) -> bool:
         """Brings a lane that is to join one move further; whether that is settled."""
@@ -239,12 +338,25 @@ class Supervisor:
         assert said.lane
         assert said.event
         parent = said.event.parent
-        device = self._devices[(parent if parent >= 0 else len(self.race.lanes)) % len(self._devices)]
+        device = self._devices[
+            (parent if parent >= 0 else len(self.race.lanes)) % len(self._devices)
+        ]
         self._writer.flush([row(said.event)], [(joining.number, said.words)])
-        self.race = self._alert_hook.race = msgspec.structs.replace(self.race, lanes=(*self.race.lanes, said.lane))
+        self.race = self._alert_hook.race = msgspec.structs.replace(
+            self.race, lanes=(*self.race.lanes, said.lane)
+        )
         index = said.event.lane
-        self._send_out([LaneAssignment(index, device, "last", forked_at=said.event.step, rate=joining.rate) if parent >= 0
-                        else LaneAssignment(index, device)])
+        self._send_out(
+            [
+                (
+                    LaneAssignment(
+                        index, device, "last", forked_at=said.event.step, rate=joining.rate
+                    )
+                    if parent >= 0
+                    else LaneAssignment(index, device)
+                )
+            ]
+        )
         return True
 
     def _prune(self) -> None:
@@ -272,7 +384,8 @@ class Supervisor:
                 trainer.send_signal(signal.SIGKILL)
 
     def _out_of_time(self) -> bool:
-        """Whether the trainers were told to end long ago: what cannot be recorded by then (a full disk) is not waited for."""
+        """Whether the trainers were told to end long ago: what cannot be recorded by then (a full
+        disk) is not waited for."""
         return self._told_to_end > 0 and time.monotonic() - self._told_to_end > LEAVE_S
 
     def _asked_to_stop(self, number: int, frame: object) -> None:
@@ -297,4 +410,3 @@ class Supervisor:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-

@@ -1,8 +1,8 @@
-"""The supervisor's process: answers questions about races until it is told to start one, or to take one up again; then sees it
-through. Imports no torch itself.
+"""The supervisor's process: answers questions about races until it is told to start one, or to take
+one up again; then sees it through. Imports no torch itself.
 
-Whoever starts it (lrtui/client/launcher.py) talks to it in lines of JSON. Once a race runs it is on its own: its only channel is
-the run's database.
+Whoever starts it (lrtui/client/launcher.py) talks to it in lines of JSON. Once a race runs it is on
+its own: its only channel is the run's database.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ class PreflightProcess:
             self._here.send_bytes(msgspec.msgpack.encode(request))
             return msgspec.msgpack.decode(self._here.recv_bytes(), type=LaunchReply)
         except (EOFError, OSError) as error:
-            raise LrtuiError("torch could not be loaded, or the check of the race crashed",
-                             "try `python -c 'import torch'`") from error
+            raise LrtuiError(
+                "torch could not be loaded, or the check of the race crashed",
+                "try `python -c 'import torch'`",
+            ) from error
 
     def close(self) -> None:
         """Ends the process."""
@@ -53,7 +55,8 @@ class PreflightProcess:
 
 
 def main() -> None:
-    """Answers requests until one starts a race; then sees it through. Ends when whoever asked is gone before that."""
+    """Answers requests until one starts a race; then sees it through. Ends when whoever asked is
+    gone before that."""
     context.set_forkserver_preload(PRELOAD)
     requests, replies = _private_pipes()
     folder = _leave_folder()
@@ -63,7 +66,11 @@ def main() -> None:
         request = msgspec.json.decode(line, type=LaunchRequest)
         try:
             answer = preflight.ask(request)
-            started = _begin(request, answer, folder) if request.kind != "preview" and not answer.error else None
+            started = (
+                _begin(request, answer, folder)
+                if request.kind != "preview" and not answer.error
+                else None
+            )
             answer = msgspec.structs.replace(answer, run=str(started.run) if started else "")
         except LrtuiError as error:
             started, answer = None, LaunchReply(error=error.message, hint=error.hint)
@@ -82,7 +89,11 @@ def main() -> None:
 
 def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> Supervisor:
     """A supervisor at work on a new run, or on one that is taken up again."""
-    run = Path(request.run) if request.kind == "resume" else create_run(Path(request.runs), request.race)
+    run = (
+        Path(request.run)
+        if request.kind == "resume"
+        else create_run(Path(request.runs), request.race)
+    )
     to_log(run / SUPERVISOR_LOG)
     supervisor = Supervisor(run, request.race, request.on_alert, folder)
     if request.kind == "resume":
@@ -94,8 +105,9 @@ def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> Supervis
 
 
 def _leave_folder() -> str:
-    """Leaves the folder in which this process was started, and returns it: it may be deleted or unmounted while the race goes
-    on, and processes can no longer be started in it then. Trainers go to the race's own folder (training/environment.py)."""
+    """Leaves the folder in which this process was started, and returns it: it may be deleted or
+    unmounted while the race goes on, and processes can no longer be started in it then. Trainers go
+    to the race's own folder (training/environment.py)."""
     try:
         folder = os.getcwd()
     except OSError:
@@ -107,7 +119,8 @@ def _leave_folder() -> str:
 
 
 def _private_pipes() -> tuple[Any, Any]:
-    """Standard input and output under other numbers, so that nothing a library prints gets between the lines."""
+    """Standard input and output under other numbers, so that nothing a library prints gets between
+    the lines."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -118,4 +131,5 @@ def _private_pipes() -> tuple[Any, Any]:
 
 def _preflight(pipe: Any) -> None:
     from lrtui.training.preflight import serve
+
     serve(pipe)

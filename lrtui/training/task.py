@@ -19,28 +19,33 @@ from lrtui.training.imports import import_code
 class Task(Protocol):
     """What is trained: any class with these three methods, built with no arguments.
 
-    More are optional: `metrics(model, batch)` returns {name: number or scalar tensor}, called in eval mode
-    without gradients and averaged over the validation samples; `sample(model)` returns images, shape
-    (N, C, H, W) with C = 1 or 3 and values in 0..1, called in eval mode without gradients.
+    More are optional: `metrics(model, batch)` returns {name: number or scalar tensor}, called in
+    eval mode without gradients and averaged over the validation samples; `sample(model)` returns
+    images, shape (N, C, H, W) with C = 1 or 3 and values in 0..1, called in eval mode without
+    gradients.
 
-    So is `param_groups(model)`, for layers with rates or options of their own: a list of dicts as torch.optim takes them, with
-    "params", options of the optimizer, a "name" if you like, and either "lr_scale", a factor on the lane's rate, or "lr", a
-    rate of the group's own. Without it the optimizer gets all of `model.parameters()`.
+    So is `param_groups(model)`, for layers with rates or options of their own: a list of dicts as
+    torch.optim takes them, with "params", options of the optimizer, a "name" if you like, and
+    either "lr_scale", a factor on the lane's rate, or "lr", a rate of the group's own. Without it
+    the optimizer gets all of `model.parameters()`.
     """
 
     def model(self) -> nn.Module:
         """A new model, its weights drawn from torch's global generator."""
 
     def dataset(self) -> Any:
-        """The training data, a pair (training, validation), or a dict {"train": ..., "validation": ...}.
+        """The training data, a pair (training, validation), or a dict {"train": ..., "validation":
+        ...}.
 
-        Each is a Dataset, which is cut into batches of the race's `batch_size`, collated by default_collate: one with
-        indices in the order of `lrtui.batch_order`, an IterableDataset as it comes. Tensors or arrays (X, y) of equal length
-        are taken as a TensorDataset. A DataLoader is used as it is, with its own batch size, collation, sampler and workers.
+        Each is a Dataset, which is cut into batches of the race's `batch_size`, collated by
+        default_collate: one with indices in the order of `lrtui.batch_order`, an IterableDataset as
+        it comes. Tensors or arrays (X, y) of equal length are taken as a TensorDataset. A
+        DataLoader is used as it is, with its own batch size, collation, sampler and workers.
         """
 
     def loss(self, model: nn.Module, batch: Any) -> Tensor:
-        """The scalar to minimise; `batch` is what default_collate (or an own DataLoader) made, on the lane's device."""
+        """The scalar to minimise; `batch` is what default_collate (or an own DataLoader) made, on
+        the lane's device."""
 
 
 def load(ref: TaskRef) -> Task:
@@ -48,26 +53,40 @@ def load(ref: TaskRef) -> Task:
     module = lane_modules.imported_anew(str(ref), partial(import_code, ref))
     made = getattr(module, _class_name(ref), None)
     if not callable(made):
-        raise TaskError(f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}")
+        raise TaskError(
+            f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}"
+        )
     try:
         task = made()
     except TypeError as error:
-        if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # not raised within it
-            raise TaskError(f"{ref.short} cannot be built: {error}", "expected a class built without arguments") from error
+        # not raised within it
+        if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+            raise TaskError(
+                f"{ref.short} cannot be built: {error}", "expected a class built without arguments"
+            ) from error
         raise
-    missing = [name for name in ("model", "dataset", "loss") if not callable(getattr(task, name, None))]
+    missing = [
+        name for name in ("model", "dataset", "loss") if not callable(getattr(task, name, None))
+    ]
     if missing:
-        raise TaskError(f'"{ref}" is no task: it has no {", ".join(missing)}', "expected the methods model, dataset and loss")
+        raise TaskError(
+            f'"{ref}" is no task: it has no {", ".join(missing)}',
+            "expected the methods model, dataset and loss",
+        )
     return task  # type: ignore[no-any-return]  # looked at above
 
 
 def new_model(task: Task) -> nn.Module:
-    """What `task.model()` builds; TaskError where it is a model that another lane of this process was given before."""
+    """What `task.model()` builds; TaskError where it is a model that another lane of this process
+    was given before."""
     model = task.model()
     if not isinstance(model, nn.Module):
         raise TaskError(f"model() gave a {type(model).__name__}", "expected a new torch.nn.Module")
     if model in _models:
-        raise TaskError("model() gave the same model twice", "expected a new one each time: build it inside of model()")
+        raise TaskError(
+            "model() gave the same model twice",
+            "expected a new one each time: build it inside of model()",
+        )
     _models.add(model)
     return model
 
@@ -80,7 +99,9 @@ def user_code_files(ref: CodeRef) -> Any:
     """The class or function that `ref` names, of a person's own."""
     found = getattr(import_code(ref), ref.name, None)
     if not callable(found):
-        raise TaskError(f'"{ref}" is not there', f"expected a class or function {ref.name} in {ref.target}")
+        raise TaskError(
+            f'"{ref}" is not there', f"expected a class or function {ref.name} in {ref.target}"
+        )
     return found
 
 

@@ -1,4 +1,5 @@
-"""Tensors of every type and layout: copied, compared, hashed and measured, without an assumption that they are dense floats."""
+"""Tensors of every type and layout: copied, compared, hashed and measured, without an assumption
+that they are dense floats."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 
 
 def pieces(tensor: Tensor) -> tuple[Tensor, ...]:
-    """The dense tensors of which `tensor` is made; itself where it is dense, nothing where it has no values (meta, lazy)."""
+    """The dense tensors of which `tensor` is made; itself where it is dense, nothing where it has
+    no values (meta, lazy)."""
     if tensor.is_meta or torch.nn.parameter.is_lazy(tensor):
         return ()
     if tensor.is_nested:
@@ -39,7 +41,12 @@ def copied(tensor: Tensor) -> Tensor | None:
 
 def same_values(one: Tensor, other: Tensor) -> bool:
     """True where two tensors hold the same values bit for bit (NaN equals NaN)."""
-    if (one.dtype, one.layout, one.device, one.is_nested) != (other.dtype, other.layout, other.device, other.is_nested):
+    if (one.dtype, one.layout, one.device, one.is_nested) != (
+        other.dtype,
+        other.layout,
+        other.device,
+        other.is_nested,
+    ):
         return False
     if one.layout == torch.strided and not one.is_quantized and not one.is_nested:
         return one.shape == other.shape and torch.equal(_bits(one), _bits(other))
@@ -57,7 +64,8 @@ _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def put(tensor: Tensor, values: Tensor) -> None:
-    """Gives `tensor` the values of a copy; whoever shares it goes on sharing it where shape and layout allow that."""
+    """Gives `tensor` the values of a copy; whoever shares it goes on sharing it where shape and
+    layout allow that."""
     if tensor.shape == values.shape and tensor.layout == torch.strided and not tensor.is_nested:
         tensor.detach().copy_(values)
     else:
@@ -65,7 +73,8 @@ def put(tensor: Tensor, values: Tensor) -> None:
 
 
 def real(tensor: Tensor) -> Tensor:
-    """`tensor` itself, or a view of a complex one as pairs of real and imaginary parts, shape (..., 2)."""
+    """`tensor` itself, or a view of a complex one as pairs of real and imaginary parts, shape (...,
+    2)."""
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
@@ -75,21 +84,26 @@ def dense(gradient: Tensor) -> Tensor:
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor | None:
-    """The 2-norm of all gradients together, a scalar on their device; None where it cannot be computed.
+    """The 2-norm of all gradients together, a scalar on their device; None where it cannot be
+    computed.
 
-    Of a sparse gradient the entries of one element are summed first. A complex gradient counts with its modulus.
+    Of a sparse gradient the entries of one element are summed first. A complex gradient counts with
+    its modulus.
     """
     grads = [p.grad for p in parameters if p.grad is not None]
     if not grads:
         return torch.zeros(())
     try:
-        return norm([grad.coalesce()._values() if grad.is_sparse else pieces(grad)[-1] for grad in grads])
+        return norm(
+            [grad.coalesce()._values() if grad.is_sparse else pieces(grad)[-1] for grad in grads]
+        )
     except (RuntimeError, NotImplementedError, IndexError):  # a type without a norm
         return None
 
 
 def norm(tensors: Sequence[Tensor]) -> Tensor:
-    """The 2-norm of tensors together, a scalar on the device of the first one; they may differ in type and device."""
+    """The 2-norm of tensors together, a scalar on the device of the first one; they may differ in
+    type and device."""
     norms = list(torch._foreach_norm(list(tensors)))
     if any(one.device != norms[0].device for one in norms):
         norms = [one.to(norms[0].device) for one in norms]

@@ -1,4 +1,5 @@
-"""Where in the user's code an exception was raised, and what caused it, in one line. Knows no lane."""
+"""Where in the user's code an exception was raised, and what caused it, in one line. Knows no
+lane."""
 
 from __future__ import annotations
 
@@ -13,15 +14,17 @@ from lrtui.core.text import one_line
 
 MAX_MESSAGE = 300
 _OURS = str(Path(__file__).parents[1])
-_INSTALLED = tuple({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_INSTALLED = tuple(
+    {str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 _IN_WORKER = "Original Traceback (most recent call last):"
 """What torch puts into the message of an exception that it brings from a worker of a DataLoader."""
 _FRAME = re.compile(r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE)
 
 
 def line(error: BaseException) -> str:
-    """The exception in one line: message and hint of lrtui's own; of any other the class, the message, where in the user's
-    code it was raised, and the first cause of its chain."""
+    """The exception in one line: message and hint of lrtui's own; of any other the class, the
+    message, where in the user's code it was raised, and the first cause of its chain."""
     if isinstance(error, LrtuiError):
         return one_line(f"{error.message}; {error.hint}" if error.hint else error.message)
     error = _leaf(error)
@@ -37,12 +40,14 @@ def place(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    return next((f"{Path(file).name}:{number}" for file, number in reversed(frames) if is_users(file)), "")
+    return next(
+        (f"{Path(file).name}:{number}" for file, number in reversed(frames) if is_users(file)), ""
+    )
 
 
 def is_users(file: str) -> bool:
-    """Whether a source file is neither lrtui's, nor the standard library's, nor an installed package's. Tasks that come with
-    lrtui are like the user's."""
+    """Whether a source file is neither lrtui's, nor the standard library's, nor an installed
+    package's. Tasks that come with lrtui are like the user's."""
     if file.startswith("<") or "site-packages" in file or "dist-packages" in file:
         return False
     return file.startswith(str(BUNDLED)) or not file.startswith((_OURS, *_INSTALLED))

@@ -21,9 +21,13 @@ UNKNOWN = 255
 class TrainerProcess:
     """A trainer that has been started, with the lanes that are its own."""
 
-    def __init__(self, run: str, number: int, race: Race, assignments: Sequence[LaneAssignment], threads: int) -> None:
+    def __init__(
+        self, run: str, number: int, race: Race, assignments: Sequence[LaneAssignment], threads: int
+    ) -> None:
         self.assignments = list(assignments)
-        self._process = context.Process(target=_trainer, args=(run, number, race, self.assignments, threads), daemon=False)
+        self._process = context.Process(
+            target=_trainer, args=(run, number, race, self.assignments, threads), daemon=False
+        )
         self._process.start()
         assert self._process.pid is not None
         self._pid = self._process.pid
@@ -34,7 +38,8 @@ class TrainerProcess:
 
     @property
     def exitcode(self) -> int | None:
-        """None while it lives. A machine that shuts down ends the forkserver, too, from which the code would be known."""
+        """None while it lives. A machine that shuts down ends the forkserver, too, from which the
+        code would be known."""
         code = self._process.exitcode
         return None if code == UNKNOWN and identity.exists(self._pid, self._started) else code
 
@@ -54,4 +59,5 @@ class TrainerProcess:
 
 def _trainer(*args: Any) -> None:
     from lrtui.training.trainer import run
+
     run(*args)

@@ -1,8 +1,10 @@
-"""What each optimizer makes of its learning rate: the size of its step, and the rate of single parameters.
+"""What each optimizer makes of its learning rate: the size of its step, and the rate of single
+parameters.
 
-`step_size` is one number for a param group: what multiplies the optimizer's direction. `elementwise` are the rates of
-single elements: what multiplies their gradient (or its running average, where the optimizer steps along that).
-The formulas are those of the classes in torch.optim, read from their state right after the step.
+`step_size` is one number for a param group: what multiplies the optimizer's direction.
+`elementwise` are the rates of single elements: what multiplies their gradient (or its running
+average, where the optimizer steps along that). The formulas are those of the classes in
+torch.optim, read from their state right after the step.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ class StepContext(NamedTuple):
     """The weights before the step."""
     grad: Tensor
     eta: float
-    """ASGD's own rate as it was before the step (afterwards the state holds the next one); elsewhere NaN."""
+    """ASGD's own rate as it was before the step (afterwards the state holds the next one);
+    elsewhere NaN."""
 
     @property
     def lr(self) -> float:
@@ -62,13 +65,21 @@ class Law(NamedTuple):
 
     step_size: Callable[[StepContext], float]
     elementwise: Callable[[StepContext, Tensor], Tensor] | None = None
-    """Rates at some flat indices; None where single elements have no rate of their own (NaN is recorded)."""
+    """Rates at some flat indices; None where single elements have no rate of their own (NaN is
+    recorded)."""
 
 
 def law(optimizer: Optimizer) -> Law | None:
-    """The law of an optimizer by its class or the nearest parent that torch.optim has; None for one of another kind."""
-    return next((_LAWS[kind.__name__] for kind in type(optimizer).__mro__
-                 if kind.__name__ in _LAWS and kind is getattr(torch.optim, kind.__name__, None)), None)
+    """The law of an optimizer by its class or the nearest parent that torch.optim has; None for one
+    of another kind."""
+    return next(
+        (
+            _LAWS[kind.__name__]
+            for kind in type(optimizer).__mro__
+            if kind.__name__ in _LAWS and kind is getattr(torch.optim, kind.__name__, None)
+        ),
+        None,
+    )
 
 
 def eta(optimizer: Optimizer, parameter: nn.Parameter, group: Group) -> float:
@@ -108,7 +119,8 @@ def _adam_rates(one: StepContext, index: Tensor) -> Tensor:
 
 
 def _nadam_factor(one: StepContext) -> float:
-    """The sum of what multiplies the gradient and its average (Dozat 2016): the factor where the two are equal."""
+    """The sum of what multiplies the gradient and its average (Dozat 2016): the factor where the
+    two are equal."""
     beta1, decay = float(one.group["betas"][0]), one.option("momentum_decay")
     mu, following = (beta1 * (1 - 0.5 * 0.96 ** ((one.t + ahead) * decay)) for ahead in (0, 1))
     product = float(one.state["mu_product"])
@@ -122,17 +134,22 @@ def _nadam_size(one: StepContext) -> float:
 
 def _nadam_rates(one: StepContext, index: Tensor) -> Tensor:
     second = _corrections(one)[1]
-    return _nadam_factor(one) / (one.at("exp_avg_sq", index).double().div(second).sqrt() + one.option("eps"))
+    return _nadam_factor(one) / (
+        one.at("exp_avg_sq", index).double().div(second).sqrt() + one.option("eps")
+    )
 
 
 def _radam_rectified(one: StepContext) -> float | None:
-    """The rectification of Liu et al. 2020, None in the first steps, where the second moment is not used."""
+    """The rectification of Liu et al. 2020, None in the first steps, where the second moment is not
+    used."""
     beta2, second = float(one.group["betas"][1]), _corrections(one)[1]
     longest = 2 / (1 - beta2) - 1
     length = longest - 2 * one.t * beta2**one.t / second
     if length <= 5:
         return None
-    return math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+    return math.sqrt(
+        (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    )
 
 
 def _radam_size(one: StepContext) -> float:
@@ -156,7 +173,8 @@ def _adamax_rates(one: StepContext, index: Tensor) -> Tensor:
 
 
 def _rmsprop_rates(one: StepContext, index: Tensor) -> Tensor:
-    """lr / (sqrt(v) + eps), of the centered v where asked for; no bias correction, so the first steps are large."""
+    """lr / (sqrt(v) + eps), of the centered v where asked for; no bias correction, so the first
+    steps are large."""
     squares = one.at("square_avg", index).double()
     if one.group["centered"]:
         squares = (squares - one.at("grad_avg", index).double() ** 2).clamp(min=0)
@@ -173,7 +191,8 @@ def _adagrad_rates(one: StepContext, index: Tensor) -> Tensor:
 
 
 def _adadelta_rates(one: StepContext, index: Tensor) -> Tensor:
-    """lr * sqrt(u + eps) / sqrt(v + eps), u as it was before the step: found back from its value after it."""
+    """lr * sqrt(u + eps) / sqrt(v + eps), u as it was before the step: found back from its value
+    after it."""
     rho, eps = one.option("rho"), one.option("eps")
     squares = one.at("square_avg", index).double() + eps
     share = (1 - rho) * one.decayed_grad(index).double() ** 2 / squares
@@ -196,7 +215,9 @@ def _adafactor_rates(one: StepContext, index: Tensor) -> Tensor:
     else:
         squares = one.state["variance"].double()
     roots = squares.clamp(min=eps * eps).rsqrt()
-    clipping = max(1.0, ((roots * one.grad).norm() / math.sqrt(roots.numel()) / one.option("d")).item())
+    clipping = max(
+        1.0, ((roots * one.grad).norm() / math.sqrt(roots.numel()) / one.option("d")).item()
+    )
     rates: Tensor = roots.reshape(-1)[index] * (_adafactor_size(one) / clipping)
     return rates
 
@@ -207,7 +228,8 @@ def _rprop_size(one: StepContext) -> float:
 
 
 def _muon_size(one: StepContext) -> float:
-    """lr times what Muon makes of the matrix's shape, A x B: sqrt(max(1, A/B)), or 0.2 * sqrt(max(A, B))."""
+    """lr times what Muon makes of the matrix's shape, A x B: sqrt(max(1, A/B)), or 0.2 *
+    sqrt(max(A, B))."""
     rows, columns = one.before.shape[:2]
     if one.group.get("adjust_lr_fn") == "match_rms_adamw":
         return one.lr * 0.2 * math.sqrt(max(rows, columns))
@@ -217,11 +239,17 @@ def _muon_size(one: StepContext) -> float:
 _ADAM = Law(_adam_size, _adam_rates)
 _LAWS = {
     "SGD": Law(_lr, _same(_lr)),
-    "Adam": _ADAM, "AdamW": _ADAM, "NAdam": Law(_nadam_size, _nadam_rates), "RAdam": Law(_radam_size, _radam_rates),
+    "Adam": _ADAM,
+    "AdamW": _ADAM,
+    "NAdam": Law(_nadam_size, _nadam_rates),
+    "RAdam": Law(_radam_size, _radam_rates),
     "Adamax": Law(_adamax_size, _adamax_rates),
-    "RMSprop": Law(_lr, _rmsprop_rates), "Adagrad": Law(_adagrad_size, _adagrad_rates),
-    "Adadelta": Law(_lr, _adadelta_rates), "Adafactor": Law(_adafactor_size, _adafactor_rates),
+    "RMSprop": Law(_lr, _rmsprop_rates),
+    "Adagrad": Law(_adagrad_size, _adagrad_rates),
+    "Adadelta": Law(_lr, _adadelta_rates),
+    "Adafactor": Law(_adafactor_size, _adafactor_rates),
     "ASGD": Law(lambda one: one.eta, _same(lambda one: one.eta)),
     "Rprop": Law(_rprop_size, lambda one, index: one.at("step_size", index).double()),
-    "Muon": Law(_muon_size), "SparseAdam": _ADAM,
+    "Muon": Law(_muon_size),
+    "SparseAdam": _ADAM,
 }

@@ -1,4 +1,5 @@
-"""Which code is the user's own: outside of the standard library, the installed packages and lrtui itself."""
+"""Which code is the user's own: outside of the standard library, the installed packages and lrtui
+itself."""
 
 from __future__ import annotations
 
@@ -12,17 +13,21 @@ from pathlib import Path
 
 import torch
 
-_PLACES: list[str] = [str(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+_PLACES: list[str] = [
+    str(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+]
 _PLACES += [*site.getsitepackages(), site.getusersitepackages()]
 _PLACES += [str(Path(torch.__file__).parents[1]), str(Path(__file__).parents[1])]
 _INSTALLED = tuple(dict.fromkeys(os.path.realpath(place) + os.sep for place in _PLACES))
 _HOLDERS = frozenset({"argparse", "collections", "configparser", "optparse", "types", "weakref"})
-"""Modules of the standard library whose instances hold what the user puts there, such as argparse.Namespace."""
+"""Modules of the standard library whose instances hold what the user puts there, such as
+argparse.Namespace."""
 _adopted: set[str] = set()
 
 
 def adopt(module: str) -> None:
-    """Counts the installed top-level package of `module` as the user's own: the task comes from it."""
+    """Counts the installed top-level package of `module` as the user's own: the task comes from
+    it."""
     _adopted.add(module.partition(".")[0])
 
 
@@ -38,7 +43,8 @@ def is_own(thing: types.FunctionType | types.ModuleType | type) -> bool:
 
 @functools.lru_cache(4096)
 def is_system(kind: type) -> bool:
-    """Test that a class is a builtin, from the standard library or lrtui's, and its instances hold no state of the user's."""
+    """Test that a class is a builtin, from the standard library or lrtui's, and its instances hold
+    no state of the user's."""
     package = _package(kind.__module__)
     return (package in sys.stdlib_module_names and package not in _HOLDERS) or package == "lrtui"
 
@@ -46,7 +52,9 @@ def is_system(kind: type) -> bool:
 @functools.lru_cache(4096)
 def names(code: types.CodeType) -> tuple[str, ...]:
     """The names of globals and attributes that a code object and those nested in it mention."""
-    inner = (name for part in code.co_consts if isinstance(part, types.CodeType) for name in names(part))
+    inner = (
+        name for part in code.co_consts if isinstance(part, types.CodeType) for name in names(part)
+    )
     return tuple(dict.fromkeys((*code.co_names, *inner)))
 
 

@@ -1,5 +1,5 @@
-"""The processes that a task's code starts in a trainer, DataLoader workers above all: forked, as from a plain script, and
-never left behind."""
+"""The processes that a task's code starts in a trainer, DataLoader workers above all: forked, as
+from a plain script, and never left behind."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ TASK_MODULE = "lrtui_task_"
 
 
 def as_in_a_script() -> None:
-    """Fork the processes that this one will start, and let them die with it. To be called once, by the main thread.
+    """Fork the processes that this one will start, and let them die with it. To be called once, by
+    the main thread.
 
-    A trainer comes from a forkserver, and multiprocessing would start its children in the same way: they would have to
-    import the task's file as a module and could take nothing that does not pickle, such as a lambda as `collate_fn`.
+    A trainer comes from a forkserver, and multiprocessing would start its children in the same way:
+    they would have to import the task's file as a module and could take nothing that does not
+    pickle, such as a lambda as `collate_fn`.
     """
     if "fork" in multiprocessing.get_all_start_methods():
         multiprocessing.set_start_method("fork", force=True)
@@ -35,8 +37,9 @@ def as_in_a_script() -> None:
 
 
 def from_file(module: str, path: str, name: str) -> Any:
-    """What stands under `name` in a file, which is imported as `module` once a process: what a process that a task has asked to
-    be spawned, not forked, finds where pickle names a class or function of the task's file."""
+    """What stands under `name` in a file, which is imported as `module` once a process: what a
+    process that a task has asked to be spawned, not forked, finds where pickle names a class or
+    function of the task's file."""
     if module not in sys.modules:
         spec = importlib.util.spec_from_file_location(module, path)
         assert spec is not None, path
@@ -56,8 +59,9 @@ def _by_file(pickler: ForkingPickler, thing: Any) -> Any:
 
 
 class _Fork:
-    """What happens around each fork. Children keep none of the trainer's ways to end, and on Linux the kernel kills them with
-    the thread that made them, however that ends; elsewhere DataLoader workers look for their parent every few seconds."""
+    """What happens around each fork. Children keep none of the trainer's ways to end, and on Linux
+    the kernel kills them with the thread that made them, however that ends; elsewhere DataLoader
+    workers look for their parent every few seconds."""
 
     def __init__(self, libc: ctypes.CDLL | None) -> None:
         self._libc = libc
@@ -72,7 +76,8 @@ class _Fork:
     def _in_child(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self._libc is not None and self._by_main_thread:  # another thread may end long before its process
+        # another thread may end long before its process
+        if self._libc is not None and self._by_main_thread:
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != self._parent:  # it was gone before the kernel was asked
                 os._exit(1)

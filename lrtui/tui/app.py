@@ -1,4 +1,5 @@
-"""The Textual app: composes the screens and routes between them. Whatever has an `if` about training lies below it."""
+"""The Textual app: composes the screens and routes between them. Whatever has an `if` about
+training lies below it."""
 
 from __future__ import annotations
 
@@ -33,16 +34,27 @@ SAID_S = 12.0
 
 
 class LrtuiApp(App[Follower]):
-    """Begins with the picker, or with a run. Gives back the run that was watched last, for what stays in the scrollback."""
+    """Begins with the picker, or with a run. Gives back the run that was watched last, for what
+    stays in the scrollback."""
 
     CSS_PATH = "lrtui.tcss"
     TITLE = "lrtui"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # as in Textual
 
-    def __init__(self, runs: Path, run: Path | None = None, asked: FinderPlan | None = None, *, race_after: bool = False,
-                 look: Look = Look(), wanted: Settings = Settings(), said: Sequence[str] = ()) -> None:  # noqa: B008  # frozen
-        """`asked`: begin with a finder; `race_after`: with the full race after it, unasked; `said`: to be read on the screen."""
+    def __init__(
+        self,
+        runs: Path,
+        run: Path | None = None,
+        asked: FinderPlan | None = None,
+        *,
+        race_after: bool = False,
+        look: Look = Look(),  # noqa: B008  # frozen
+        wanted: Settings = Settings(),  # noqa: B008  # frozen
+        said: Sequence[str] = (),
+    ) -> None:
+        """`asked`: begin with a finder; `race_after`: with the full race after it, unasked; `said`:
+        to be read on the screen."""
         super().__init__()
         compositor.install()
         self.look = look
@@ -51,7 +63,9 @@ class LrtuiApp(App[Follower]):
         self._said = said
         look.use()
         keys.choose(wanted.keys)
-        if not any(key.startswith("alt+") for own in keys.keymap().values() for key in own.split(",")):
+        if not any(
+            key.startswith("alt+") for own in keys.keymap().values() for key in own.split(",")
+        ):
             escape_key.install()
         self.no_color = look.colors == "none"
         self.console._color_system = look.color_system
@@ -96,8 +110,8 @@ class LrtuiApp(App[Follower]):
         return self._watched
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What is done to the lines of all widgets but frames: no others of Textual's, which would make colours of NO_COLOR's
-        greys and of the terminal's own background."""
+        """What is done to the lines of all widgets but frames: no others of Textual's, which would
+        make colours of NO_COLOR's greys and of the terminal's own background."""
         return self.look.filters
 
     def bell(self) -> None:
@@ -139,7 +153,9 @@ class LrtuiApp(App[Follower]):
         else:
             self.push_screen(screen)
 
-    def find(self, asked: FinderPlan, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
+    def find(
+        self, asked: FinderPlan, launcher: Launcher | None = None, *, race_after: bool = False
+    ) -> None:
         """Shows a finder over whatever is shown."""
         screen = FinderScreen(asked, self._runs, launcher, race_after=race_after)
         self.finder = screen.finder
@@ -161,15 +177,26 @@ class LrtuiApp(App[Follower]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: all that the keys of this screen do, by name."""
-        for key in keys.selected(screen.KEYS) if isinstance(screen, (RaceScreen, Picker, FinderScreen)) else ():
-            by = "key " + " ".join(map(key_names.read, key.keys)).replace("[", "\\[")  # the palette reads markup
+        for key in (
+            keys.selected(screen.KEYS)
+            if isinstance(screen, (RaceScreen, Picker, FinderScreen))
+            else ()
+        ):
+            # the palette reads markup
+            by = "key " + " ".join(map(key_names.read, key.keys)).replace("[", "\\[")
             yield SystemCommand(key.name, by, partial(self.run_action, key.action, screen))
-        yield SystemCommand("Manual", "every page of `lrtui help`, with a search over all of them", self.show_manual)
-        yield SystemCommand("Theme: next", f"{', '.join(THEMES)}; now {self.look.theme}", self.next_theme)
+        yield SystemCommand(
+            "Manual", "every page of `lrtui help`, with a search over all of them", self.show_manual
+        )
+        yield SystemCommand(
+            "Theme: next", f"{', '.join(THEMES)}; now {self.look.theme}", self.next_theme
+        )
 
     def show_manual(self) -> None:
         """Shows the manual over whatever is shown."""
-        from lrtui.tui.screens.manual import ManualScreen  # Textual's Markdown takes its time to load
+        # Textual's Markdown takes its time to load
+        from lrtui.tui.screens.manual import ManualScreen
+
         self.push_screen(ManualScreen("screen"))
 
     async def action_quit(self) -> None:

@@ -1,4 +1,5 @@
-"""Fits what the charts of a race show to what there is: the range of x, the limits of y. Pure; knows no screen."""
+"""Fits what the charts of a race show to what there is: the range of x, the limits of y. Pure;
+knows no screen."""
 
 from __future__ import annotations
 
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
     from lrtui.tui.view import RaceView
 
 PART = 0.25
-"""A range that follows the newest step moves by so much of its size at once: all of the chart is sent again when it moves."""
+"""A range that follows the newest step moves by so much of its size at once: all of the chart is
+sent again when it moves."""
 LEAST_STEPS = 4
 """A range of x is not zoomed to fewer steps."""
 LEAST_SECONDS = 0.01
 
 
 def shown(view: RaceView, state: RaceState) -> XAxis:
-    """The x axis that the charts share: all of it, or the last zoom, which moves with the newest step where it follows."""
+    """The x axis that the charts share: all of it, or the last zoom, which moves with the newest
+    step where it follows."""
     full = whole(state, view.x_kind, view.x_log)
     if not view.zooms:
         return full
@@ -39,7 +42,9 @@ def newest(view: RaceView, state: RaceState) -> float:
     """Where the newest step of the lanes that are shown lies on the axis."""
     axis = XAxis(view.x_kind, view.x_log, 0.0, 1.0)
     lanes = [state.lanes[index] for index in view.shown or range(len(state.lanes))]
-    return max((axis.value(lane, state.race, max(lane.steps - 1, 0)) for lane in lanes), default=0.0)
+    return max(
+        (axis.value(lane, state.race, max(lane.steps - 1, 0)) for lane in lanes), default=0.0
+    )
 
 
 def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
@@ -50,12 +55,17 @@ def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
 
 
 def fitted(view: RaceView, state: RaceState) -> AxisLimits:
-    """The y axis of the quantity: outliers left out unless the full range is asked for, linear where values are <= 0."""
+    """The y axis of the quantity: outliers left out unless the full range is asked for, linear
+    where values are <= 0."""
     lanes = [state.lanes[index] for index in charted(view)]
     tracks = [(lane, one) for lane in lanes if (one := track(lane, view.quantity)) is not None]
     windows = [one.window(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
     well = [ends_well(lane, state) for lane, _ in tracks]
-    begun = [window for window, ended_well in zip(windows, well, strict=True) if view.y_log or not ended_well]
+    begun = [
+        window
+        for window, ended_well in zip(windows, well, strict=True)
+        if view.y_log or not ended_well
+    ]
     found = with_beginnings(visible_range(windows, well, view.full_range), begun)
     kept = is_fitted(view)
     if not math.isfinite(found.low):
@@ -63,21 +73,35 @@ def fitted(view: RaceView, state: RaceState) -> AxisLimits:
         return view.limits.with_log(view.y_log)
     view.fitted_for = _what(view)
     log = view.y_log and found.low > 0
-    return view.limits.with_log(log).fit(found.low, found.high) if kept else AxisLimits.around(found.low, found.high, log)
+    return (
+        view.limits.with_log(log).fit(found.low, found.high)
+        if kept
+        else AxisLimits.around(found.low, found.high, log)
+    )
 
 
 def charted(view: RaceView) -> list[int]:
-    """The lanes whose curves are to be seen: one that is enlarged has the axis for itself, all others share one."""
+    """The lanes whose curves are to be seen: one that is enlarged has the axis for itself, all
+    others share one."""
     return [view.selected] if view.panel == "enlarged" and view.shown else view.shown
 
 
 def is_fitted(view: RaceView) -> bool:
-    """Whether the y axis was made for what is shown now, and not for another quantity, scale or part."""
+    """Whether the y axis was made for what is shown now, and not for another quantity, scale or
+    part."""
     return view.fitted_for == _what(view)
 
 
 def _what(view: RaceView) -> tuple[object, ...]:
-    return view.quantity, view.y_log, view.full_range, tuple(view.zooms), view.x_kind, view.x_log, tuple(charted(view))
+    return (
+        view.quantity,
+        view.y_log,
+        view.full_range,
+        tuple(view.zooms),
+        view.x_kind,
+        view.x_log,
+        tuple(charted(view)),
+    )
 
 
 def rate_moves(lane: LaneState) -> bool:
@@ -93,12 +117,14 @@ def _rate_ranges(lane: LaneState) -> list[FiniteRange]:
 
 
 def fitted_rates(view: RaceView, state: RaceState) -> AxisLimits:
-    """The y axis of the rates, of those that schedules have in store too; logarithmic, unless all of them are zero."""
+    """The y axis of the rates, of those that schedules have in store too; logarithmic, unless all
+    of them are zero."""
     ranges = [one for index in charted(view) for one in _rate_ranges(state.lanes[index])]
     if not ranges:
         return view.rate_limits.with_log(True)
     low, high = min(one.low for one in ranges), max(one.high for one in ranges)
     positive = [one.positive for one in ranges if math.isfinite(one.positive)]
     if low <= 0 and positive:
-        low = min(positive)  # a rate of zero is the bottom of a warmup, not a reason to lose the decades
+        # a rate of zero is the bottom of a warmup, not a reason to lose the decades
+        low = min(positive)
     return view.rate_limits.with_log(low > 0).fit(low, high)

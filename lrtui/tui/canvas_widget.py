@@ -1,4 +1,5 @@
-"""A widget that is one canvas: whoever owns it draws, it sends the terminal only the cells that changed."""
+"""A widget that is one canvas: whoever owns it draws, it sends the terminal only the cells that
+changed."""
 
 from __future__ import annotations
 
@@ -12,12 +13,14 @@ from textual.widget import Widget
 from lrtui.tui.render.canvas import Canvas
 
 QUEUED = 2
-"""With more writes than this still waiting for the terminal, nothing is added to them: frames come as fast as the line
-takes them, each with all that changed since the last one, and a key's answer never stands behind a queue of old frames."""
+"""With more writes than this still waiting for the terminal, nothing is added to them: frames come
+as fast as the line takes them, each with all that changed since the last one, and a key's answer
+never stands behind a queue of old frames."""
 LATER_S = 0.05
 FIRST_REST_S, LONGEST_REST_S, CALMER = 0.25, 2.0, 0.8
-"""A line that was too slow gets rest between two frames that nobody asked for: what lies in its buffers drains, so that a key's
-answer is soon seen. It doubles each time the line is found too slow, and shrinks by this factor with each frame that was not."""
+"""A line that was too slow gets rest between two frames that nobody asked for: what lies in its
+buffers drains, so that a key's answer is soon seen. It doubles each time the line is found too
+slow, and shrinks by this factor with each frame that was not."""
 
 
 class FrameBackoff:
@@ -41,7 +44,8 @@ class FrameBackoff:
 
 
 class CanvasWidget(Widget):
-    """Draw in `canvas`, then `commit()`. After a change of size there is a new, empty canvas and a `Resized` message."""
+    """Draw in `canvas`, then `commit()`. After a change of size there is a new, empty canvas and a
+    `Resized` message."""
 
     DEFAULT_CSS = "CanvasWidget { width: 1fr; height: 1fr; background: ansi_default; }"
 
@@ -69,11 +73,13 @@ class CanvasWidget(Widget):
 
     @property
     def resting(self) -> bool:
-        """Whether the line is slow and has had a frame just now: what nobody waits for should not be drawn yet."""
+        """Whether the line is slow and has had a frame just now: what nobody waits for should not
+        be drawn yet."""
         return not self._rest.over(time.monotonic())
 
     def commit(self) -> None:
-        """Shows what has been drawn since the last time: only rows, and of rows only spans, that are different."""
+        """Shows what has been drawn since the last time: only rows, and of rows only spans, that
+        are different."""
         spans = self.canvas.changed(self._shown)
         if not spans or self._late:
             return
@@ -103,7 +109,12 @@ class CanvasWidget(Widget):
         return writer._queue.qsize() if writer is not None else 0
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Straight from the strips: there is no border and no padding for Textual's style cache to see to."""
-        strips = self._strips[crop.y:crop.bottom]
+        """Straight from the strips: there is no border and no padding for Textual's style cache to
+        see to."""
+        strips = self._strips[crop.y : crop.bottom]
         strips += [Strip.blank(self.size.width)] * (crop.height - len(strips))
-        return strips if crop.width >= self.size.width else [strip.crop(crop.x, crop.right) for strip in strips]
+        return (
+            strips
+            if crop.width >= self.size.width
+            else [strip.crop(crop.x, crop.right) for strip in strips]
+        )

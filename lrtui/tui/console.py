@@ -1,4 +1,5 @@
-"""What a task has printed: the end of the logs of the processes that trained a lane. Knows no widget and no style."""
+"""What a task has printed: the end of the logs of the processes that trained a lane. Knows no
+widget and no style."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ class Console:
 
     def stamp(self, state: RaceState, lane: LaneState) -> object:
         """Something that differs when there is something new."""
-        return tuple((name, _size(self._run / name)) for name in _logs(self._run, lane)), _title(self._run, state, lane)
+        return tuple((name, _size(self._run / name)) for name in _logs(self._run, lane)), _title(
+            self._run, state, lane
+        )
 
     def printed(self, state: RaceState, lane: LaneState) -> Printed:
         """All there is of a lane; of a lane without a process, what the supervisor has printed."""
@@ -68,7 +71,11 @@ def _logs(run: Path, lane: LaneState) -> list[str]:
     if not lane.started:
         return [SUPERVISOR_LOG]
     if not numbers:  # an older run
-        return sorted(path.name for path in run.glob("trainer-*.log"))[:1] if _alone(run) else [SUPERVISOR_LOG]
+        return (
+            sorted(path.name for path in run.glob("trainer-*.log"))[:1]
+            if _alone(run)
+            else [SUPERVISOR_LOG]
+        )
     return [f"trainer-{number}.log" for number in dict.fromkeys(numbers)]
 
 
@@ -83,11 +90,19 @@ def _title(run: Path, state: RaceState, lane: LaneState) -> str:
         return f"{SUPERVISOR_LOG}: the lane has not started"
     if not lane.process_roles and names == [SUPERVISOR_LOG]:
         return f"{SUPERVISOR_LOG}: this run does not say which of its logs is the lane's"
-    others = [one.lane.letter for one in state.lanes if one is not lane and one.process_roles and one.process_roles[-1:] == lane.process_roles[-1:]]
+    others = [
+        one.lane.letter
+        for one in state.lanes
+        if one is not lane
+        and one.process_roles
+        and one.process_roles[-1:] == lane.process_roles[-1:]
+    ]
     if not others:
         return names[-1]
     more = " ..." if len(others) > 12 else ""
-    return f"{names[-1]}, shared with {', '.join(others[:12])}{more}: they take turns in one process"
+    return (
+        f"{names[-1]}, shared with {', '.join(others[:12])}{more}: they take turns in one process"
+    )
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -100,7 +115,8 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _tail(path: Path, size: int) -> list[tuple[int, str]]:
-    """The last lines of a log of so many bytes, each with the place where it ends; the first one may be cut."""
+    """The last lines of a log of so many bytes, each with the place where it ends; the first one
+    may be cut."""
     first = max(0, size - TAIL_BYTES)
     try:
         with path.open("rb") as file:

@@ -1,4 +1,5 @@
-"""Writes a run's page beside the screen: a process of its own reads the record, so that the screen neither waits nor shares."""
+"""Writes a run's page beside the screen: a process of its own reads the record, so that the screen
+neither waits nor shares."""
 
 from __future__ import annotations
 
@@ -12,11 +13,25 @@ from lrtui.core.text import one_line
 
 
 def write_page(run: Path, path: Path) -> str:
-    """What was written, in words, once it is there; LrtuiError with what `lrtui report` says where it could not be."""
+    """What was written, in words, once it is there; LrtuiError with what `lrtui report` says where
+    it could not be."""
     command = [sys.executable, "-P", "-m", "lrtui", "report", str(run), "--html", str(path)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if done.returncode or not path.is_file():
         why = [line for line in done.stderr.splitlines() if line.strip()]
-        raise LrtuiError(one_line(why[0].removeprefix("lrtui: ") if why else f"lrtui report ended with {done.returncode}"),
-                         one_line(why[1]) if len(why) > 1 else "")
+        raise LrtuiError(
+            one_line(
+                why[0].removeprefix("lrtui: ")
+                if why
+                else f"lrtui report ended with {done.returncode}"
+            ),
+            one_line(why[1]) if len(why) > 1 else "",
+        )
     return f"page written: {path} ({size(path.stat().st_size)})"

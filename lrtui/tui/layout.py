@@ -77,8 +77,17 @@ class Grid(NamedTuple):
         return len(self.panes), shaped, width * height
 
 
-def arrange(width: int, height: int, shown: Sequence[int], big: int | None = None, selected: int = 0,
-            gpus: int = 0, wants: Wants = USUAL, *, whole: bool = False) -> Layout:
+def arrange(
+    width: int,
+    height: int,
+    shown: Sequence[int],
+    big: int | None = None,
+    selected: int = 0,
+    gpus: int = 0,
+    wants: Wants = USUAL,
+    *,
+    whole: bool = False,
+) -> Layout:
     """The screen of `width` x `height` cells for lanes of the indices `shown`, in this order.
 
     All panes show, or the page with the lane `selected` where not all fit, or the lane `big` alone
@@ -100,7 +109,7 @@ def arrange(width: int, height: int, shown: Sequence[int], big: int | None = Non
         cells, panel, standings, log = _best_grid(body, len(shown))
         place = shown.index(selected) if selected in shown else 0
         first = min(place // len(cells) * len(cells), len(shown) - len(cells))
-        panes = dict(zip(shown[first:first + len(cells)], cells, strict=True))
+        panes = dict(zip(shown[first : first + len(cells)], cells, strict=True))
         page = place // len(cells) + 1, -(-len(shown) // len(cells))
     parts = _parts(panes.values(), wants)
     return Layout(width, height, header, panel, panes, standings, log, machine, footer, parts, page)
@@ -150,8 +159,11 @@ def _room(first: Rect, panel: Rect) -> Rect:
 def _cells(panel: Rect, rows: int, across: int) -> list[Rect]:
     """Cells row by row, equally wide; what is left of the width stays free."""
     width = panel.width // across
-    return [Rect(panel.x + column * width, panel.y + y, width, height)
-            for y, height in _cut(panel.height, rows) for column in range(across)]
+    return [
+        Rect(panel.x + column * width, panel.y + y, width, height)
+        for y, height in _cut(panel.height, rows)
+        for column in range(across)
+    ]
 
 
 def _cut(length: int, parts: int) -> list[tuple[int, int]]:
@@ -160,8 +172,9 @@ def _cut(length: int, parts: int) -> list[tuple[int, int]]:
     return [(start, stop - start) for start, stop in pairwise(edges)]
 
 
-def _with_strip(body: Rect, lanes: int, rows: int = 1, *, with_log: bool = True,
-                alone: bool = False) -> tuple[Rect, Rect, Rect]:
+def _with_strip(
+    body: Rect, lanes: int, rows: int = 1, *, with_log: bool = True, alone: bool = False
+) -> tuple[Rect, Rect, Rect]:
     """(stage, standings, log), the stage in `rows` of equal height above the two others.
 
     `alone`: below the large view of one lane, which is to be as large as it can, only the leader
@@ -211,10 +224,13 @@ class FinderLayout:
 
 
 def arrange_finder(width: int, height: int, lanes: int) -> FinderLayout:
-    """The screen of a finder whose check has so many lanes: the chart, and beside or under it what follows from it."""
+    """The screen of a finder whose check has so many lanes: the chart, and beside or under it what
+    follows from it."""
     header = Rect(0, 0, width, min(1, height))
     if width < LEAST[0] or height < LEAST[1]:
-        return FinderLayout(header, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, too_small=True)
+        return FinderLayout(
+            header, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, too_small=True
+        )
     body, footer = Rect(0, 1, width, height - 2), Rect(0, height - 1, width, 1)
     rows = min(lanes + 1, max(2, height // 3))
     if width >= FINDER_WIDE:
@@ -229,5 +245,13 @@ def arrange_finder(width: int, height: int, lanes: int) -> FinderLayout:
         words = Rect(0, standings.bottom, width, lines)
     top = 1 if height < 20 else 2 if height < 30 else 4
     curve = Rect(8, panel.y + top, panel.width - 10, panel.height - top - 1)
-    return FinderLayout(header, Rect(curve.x, panel.y, curve.width, top), Rect(0, curve.y, 8, curve.height), curve,
-                        Rect(curve.x, curve.bottom, curve.width, 1), standings, words, footer)
+    return FinderLayout(
+        header,
+        Rect(curve.x, panel.y, curve.width, top),
+        Rect(0, curve.y, 8, curve.height),
+        curve,
+        Rect(curve.x, curve.bottom, curve.width, 1),
+        standings,
+        words,
+        footer,
+    )

@@ -1,6 +1,8 @@
-"""What the machine is doing: CPU, memory, GPUs, and what each trainer takes of them. Knows no widget.
+"""What the machine is doing: CPU, memory, GPUs, and what each trainer takes of them. Knows no
+widget.
 
-It is read in a thread of its own: a driver that takes its time, or a process with much memory, keeps no key waiting.
+It is read in a thread of its own: a driver that takes its time, or a process with much memory,
+keeps no key waiting.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from lrtui.tui.machine_history import History, Shares
 
 NAN = math.nan
 MEMORY_S = 10.0
-"""How long what a process takes counts as known: to tell it the kernel walks all its pages, and keeps it from new ones."""
+"""How long what a process takes counts as known: to tell it the kernel walks all its pages, and
+keeps it from new ones."""
 LATELY_S = 10.0
 """A mean of the CPU's load over more than this says nothing about now."""
 
@@ -43,7 +46,8 @@ class Footprint(NamedTuple):
     """What a process takes, in bytes; NaN where that cannot be told."""
 
     memory: float
-    """Its own, and its part of what it shares with others (PSS); where the system does not tell that, all of it (RSS)."""
+    """Its own, and its part of what it shares with others (PSS); where the system does not tell
+    that, all of it (RSS)."""
     gpu_memory: float = NAN
 
 
@@ -92,13 +96,16 @@ class Machine:
         """By process: when its memory was last asked for, and what it was."""
         self._thread: threading.Thread | None = None
         self._before = time.monotonic(), psutil.cpu_times()
-        """When the reading before was taken, and the CPU's times then: psutil itself remembers them by thread, and the thread
-        of each reading is another one."""
+        """When the reading before was taken, and the CPU's times then: psutil itself remembers them
+        by thread, and the thread of each reading is another one."""
 
     def look(self, trainers: Mapping[str, Process]) -> None:
-        """Takes a reading, unless the one before is still under way; `news` has it when it is there."""
+        """Takes a reading, unless the one before is still under way; `news` has it when it is
+        there."""
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._read, args=(dict(trainers),), name="machine", daemon=True)
+            self._thread = threading.Thread(
+                target=self._read, args=(dict(trainers),), name="machine", daemon=True
+            )
             self._thread.start()
 
     def _read(self, trainers: dict[str, Process]) -> None:
@@ -107,7 +114,9 @@ class Machine:
         cpu = cpu_percent(before, now) if self._before[0] - at < LATELY_S else NAN
         try:
             self._fresh = read(self.gpus, trainers, cpu, self._memory)
-        except Exception:  # what the system does not tell is not shown; a thread's traceback would stand in the picture
+        # what the system does not tell is not shown; a thread's traceback would stand in the
+        # picture
+        except Exception:
             return
 
     def _memory(self, pid: int) -> float:
@@ -122,18 +131,29 @@ class Machine:
         if found is None:
             return False
         self.reading = found
-        self.history.take(found.at, {"cpu": found.cpu, "memory": 100 * found.used / found.total,
-                                     **{f"gpu {gpu.number}": gpu.busy for gpu in found.gpus}})
+        self.history.take(
+            found.at,
+            {
+                "cpu": found.cpu,
+                "memory": 100 * found.used / found.total,
+                **{f"gpu {gpu.number}": gpu.busy for gpu in found.gpus},
+            },
+        )
         return True
 
     def loads(self, state: RaceState) -> dict[int, LaneLoad]:
         """What each living lane costs; by index."""
-        shares = self._shares.of({lane.index: lane.training_seconds for lane in state.lanes}, time.monotonic())
+        shares = self._shares.of(
+            {lane.index: lane.training_seconds for lane in state.lanes}, time.monotonic()
+        )
         return loads(state, self.reading.trainers if self.reading else {}, shares)
 
 
-def loads(state: RaceState, trainers: Mapping[str, Footprint], shares: Mapping[int, float]) -> dict[int, LaneLoad]:
-    """What each lane that is not over costs: its process's footprint, who shares it, its share of the time."""
+def loads(
+    state: RaceState, trainers: Mapping[str, Footprint], shares: Mapping[int, float]
+) -> dict[int, LaneLoad]:
+    """What each lane that is not over costs: its process's footprint, who shares it, its share of
+    the time."""
     living = [lane for lane in state.lanes if lane.started and not lane.over]
     crowd: dict[str, int] = {}
     for lane in living:
@@ -143,27 +163,54 @@ def loads(state: RaceState, trainers: Mapping[str, Footprint], shares: Mapping[i
     for lane in living:
         role = lane.process_roles[-1] if lane.process_roles else ""
         mine = trainers.get(role, Footprint(NAN))
-        found[lane.index] = LaneLoad(mine.memory, mine.gpu_memory, crowd.get(role, 1), shares.get(lane.index, NAN))
+        found[lane.index] = LaneLoad(
+            mine.memory, mine.gpu_memory, crowd.get(role, 1), shares.get(lane.index, NAN)
+        )
     return found
 
 
 def cpu_percent(before: Any, now: Any) -> float:
-    """How busy all cores were between two of psutil's `cpu_times`, 0 to 100; NaN where no time has passed."""
+    """How busy all cores were between two of psutil's `cpu_times`, 0 to 100; NaN where no time has
+    passed."""
+
     def spent(times: Any) -> tuple[float, float]:
-        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)  # part of user's and nice's
+        # part of user's and nice's
+        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         return total, total - times.idle - getattr(times, "iowait", 0.0)
+
     (total, busy), (total_before, busy_before) = spent(now), spent(before)
-    return min(max(100 * (busy - busy_before) / (total - total_before), 0.0), 100.0) if total > total_before else NAN
+    return (
+        min(max(100 * (busy - busy_before) / (total - total_before), 0.0), 100.0)
+        if total > total_before
+        else NAN
+    )
 
 
-def read(gpus: list[Any], trainers: Mapping[str, Process], cpu: float, memory_by: Callable[[int], float]) -> Reading:
-    """The machine now, which was `cpu` percent busy lately; `memory_by` tells the bytes of a process."""
+def read(
+    gpus: list[Any], trainers: Mapping[str, Process], cpu: float, memory_by: Callable[[int], float]
+) -> Reading:
+    """The machine now, which was `cpu` percent busy lately; `memory_by` tells the bytes of a
+    process."""
     memory = psutil.virtual_memory()
-    here = {role: process for role, process in trainers.items() if process.host == socket.gethostname() and process.alive()}
+    here = {
+        role: process
+        for role, process in trainers.items()
+        if process.host == socket.gethostname() and process.alive()
+    }
     on_gpus = _gpu_memory(gpus)
-    footprints = {role: Footprint(memory_by(process.pid), on_gpus.get(process.pid, NAN)) for role, process in here.items()}
-    return Reading(time.monotonic(), cpu, psutil.cpu_count() or 1, memory.total - memory.available, memory.total,
-                   tuple(_gpu(number, handle) for number, handle in enumerate(gpus)), footprints)
+    footprints = {
+        role: Footprint(memory_by(process.pid), on_gpus.get(process.pid, NAN))
+        for role, process in here.items()
+    }
+    return Reading(
+        time.monotonic(),
+        cpu,
+        psutil.cpu_count() or 1,
+        memory.total - memory.available,
+        memory.total,
+        tuple(_gpu(number, handle) for number, handle in enumerate(gpus)),
+        footprints,
+    )
 
 
 def memory_of(pid: int) -> float:
@@ -184,8 +231,11 @@ def _gpus() -> list[Any]:
     """NVML's handles; empty where there is no driver or no GPU. NVML needs no CUDA context."""
     try:
         import pynvml
+
         pynvml.nvmlInit()
-        return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+        ]
     except Exception:  # NVML raises its own errors for every way of not being there
         return []
 
@@ -196,13 +246,22 @@ def _gpu(number: int, handle: Any) -> Gpu:
     def ask(what: str, *args: Any) -> Any:
         try:
             return getattr(pynvml, what)(handle, *args)
-        except Exception:  # a GPU that cannot say one thing must not take the others with it, nor the screen
+        # a GPU that cannot say one thing must not take the others with it, nor the screen
+        except Exception:
             return None
+
     busy, memory = ask("nvmlDeviceGetUtilizationRates"), ask("nvmlDeviceGetMemoryInfo")
-    power, heat = ask("nvmlDeviceGetPowerUsage"), ask("nvmlDeviceGetTemperature", 0)  # 0: of the chip
+    # 0: of the chip
+    power, heat = ask("nvmlDeviceGetPowerUsage"), ask("nvmlDeviceGetTemperature", 0)
     used, total = (float(memory.used), float(memory.total)) if memory else (NAN, NAN)
-    return Gpu(number, float(busy.gpu) if busy else NAN, used, total,
-               NAN if power is None else power / 1000, NAN if heat is None else float(heat))
+    return Gpu(
+        number,
+        float(busy.gpu) if busy else NAN,
+        used,
+        total,
+        NAN if power is None else power / 1000,
+        NAN if heat is None else float(heat),
+    )
 
 
 def _gpu_memory(gpus: list[Any]) -> dict[int, float]:
@@ -211,6 +270,7 @@ def _gpu_memory(gpus: list[Any]) -> dict[int, float]:
     for handle in gpus:
         try:
             import pynvml
+
             for one in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
                 if one.usedGpuMemory:
                     found[one.pid] = found.get(one.pid, 0.0) + one.usedGpuMemory

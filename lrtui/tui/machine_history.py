@@ -1,4 +1,5 @@
-"""The recent past of the machine in rings of fixed size, and how lanes shared the time. Pure; told the time."""
+"""The recent past of the machine in rings of fixed size, and how lanes shared the time. Pure; told
+the time."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ WINDOW_S = 10.0
 
 
 class Ring:
-    """Means of a quantity over the last `BINS` spans of time; NaN for a span in which it was not read."""
+    """Means of a quantity over the last `BINS` spans of time; NaN for a span in which it was not
+    read."""
 
     def __init__(self, seconds: float) -> None:
         self._span = seconds / BINS
@@ -23,7 +25,8 @@ class Ring:
         self._sum, self._count = 0.0, 0
 
     def take(self, at: float, value: float) -> None:
-        """One value at a time in seconds, which does not go back; a value that is not finite counts as not read."""
+        """One value at a time in seconds, which does not go back; a value that is not finite counts
+        as not read."""
         now = int(at // self._span)
         if self._bin is not None and now > self._bin:
             self._done.append(self._mean)
@@ -62,18 +65,22 @@ class History:
 
 
 class Shares:
-    """How lanes share the time: of the seconds that all of them trained over the last `WINDOW_S`, each one's part."""
+    """How lanes share the time: of the seconds that all of them trained over the last `WINDOW_S`,
+    each one's part."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, dict[int, float]]] = deque()
 
     def of(self, trained: dict[int, float], at: float) -> dict[int, float]:
-        """Takes the seconds that lanes have trained by a time; their shares since the window's beginning, 0 to 1."""
+        """Takes the seconds that lanes have trained by a time; their shares since the window's
+        beginning, 0 to 1."""
         self._seen.append((at, trained))
         while len(self._seen) > 2 and self._seen[1][0] <= at - WINDOW_S:
             self._seen.popleft()
         before = self._seen[0][1]
         # what a way back takes from a lane's seconds counts for nothing
-        gained = {lane: max(0.0, seconds - before.get(lane, seconds)) for lane, seconds in trained.items()}
+        gained = {
+            lane: max(0.0, seconds - before.get(lane, seconds)) for lane, seconds in trained.items()
+        }
         total = sum(gained.values())
         return {lane: seconds / total for lane, seconds in gained.items()} if total > 0 else {}

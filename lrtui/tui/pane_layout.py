@@ -178,9 +178,11 @@ def _sprite_width(width: int, height: int) -> int:
 
     A third of a large pane, or room for two sprites, for one, or for one of half size.
     """
+
     def fits(columns: int) -> bool:
         left = width - 2 - columns
         return left >= SMALL_RATE + LOSS and left - _gutter(left) >= width / 2
+
     if width > 120 and height >= 18:
         return min(width // 3, 70)
     return next((columns for columns, rows in SPRITES if height - 2 >= rows and fits(columns)), 0)

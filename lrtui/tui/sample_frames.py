@@ -1,4 +1,5 @@
-"""Which pictures the filmstrip shows: of each lane the one at a step, and the best until then. Pure; reads no store."""
+"""Which pictures the filmstrip shows: of each lane the one at a step, and the best until then.
+Pure; reads no store."""
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ class Card(NamedTuple):
     now: SampleRef | None
     """The newest at the step or before; None where it had drawn nothing by then."""
     best: SampleRef | None
-    """Of those until `now`, the one whose epoch had the lowest loss; None where no epoch's loss is known."""
+    """Of those until `now`, the one whose epoch had the lowest loss; None where no epoch's loss is
+    known."""
     value: float
-    """That loss: of validation where there is one, else the epoch's mean; NaN where there is no `best`."""
+    """That loss: of validation where there is one, else the epoch's mean; NaN where there is no
+    `best`."""
 
 
 class Film(NamedTuple):
@@ -36,7 +39,8 @@ class Film(NamedTuple):
 
 
 def film(state: RaceState, pictures: SampleIndex, shown: list[int], step: int | None) -> Film:
-    """The lanes `shown` after `step` steps, or at the newest step that all living ones among them have drawn (None)."""
+    """The lanes `shown` after `step` steps, or at the newest step that all living ones among them
+    have drawn (None)."""
     steps = pictures.steps(shown)
     if not steps:
         return Film(None, 0, 0, True, tuple(Card(lane, None, None, math.nan) for lane in shown))
@@ -48,14 +52,18 @@ def film(state: RaceState, pictures: SampleIndex, shown: list[int], step: int | 
 
 
 def newest(state: RaceState, pictures: SampleIndex, shown: list[int]) -> int:
-    """The newest step at which every lane has drawn that is still racing; where none is, the newest of all; 0 without any."""
+    """The newest step at which every lane has drawn that is still racing; where none is, the newest
+    of all; 0 without any."""
     last = {lane: pictures.of(lane)[-1].step for lane in shown if pictures.of(lane)}
     racing = [step for lane, step in last.items() if state.lanes[lane].status == "running"]
     return min(racing, default=max(last.values(), default=0))
 
 
-def beside(state: RaceState, pictures: SampleIndex, shown: list[int], step: int | None, by: int) -> int | None:
-    """So many samples before (below 0) or after the one at `step`; None from the newest one on: the filmstrip goes along."""
+def beside(
+    state: RaceState, pictures: SampleIndex, shown: list[int], step: int | None, by: int
+) -> int | None:
+    """So many samples before (below 0) or after the one at `step`; None from the newest one on: the
+    filmstrip goes along."""
     steps = pictures.steps(shown)
     if not steps:
         return None
@@ -72,7 +80,10 @@ def _card(lane: LaneState, pictures: SampleIndex, step: int) -> Card:
     epochs = lane.evaluations
     losses = dict(zip(epochs.steps.tolist(), epochs.losses.tolist(), strict=True))
     losses |= dict(zip(*(part.tolist() for part in epochs.metric("val_loss")), strict=True))
-    drawn = [(losses[picture.step], picture) for picture in pictures.of(lane.index)
-             if picture.step <= step and math.isfinite(losses.get(picture.step, math.nan))]
+    drawn = [
+        (losses[picture.step], picture)
+        for picture in pictures.of(lane.index)
+        if picture.step <= step and math.isfinite(losses.get(picture.step, math.nan))
+    ]
     value, best = min(drawn, default=(math.nan, None), key=lambda found: found[0])
     return Card(lane.index, now, best, value)

@@ -1,5 +1,5 @@
-"""What the terminal can show, as far as its environment tells, and what a person has said of it. Asks the terminal nothing:
-one that does not answer would hold everything up."""
+"""What the terminal can show, as far as its environment tells, and what a person has said of it.
+Asks the terminal nothing: one that does not answer would hold everything up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from lrtui.terminal.palette import Colors, Glyphs, Theme
 from lrtui.tui.render import glyphs, styles
 
 _OF_256 = re.compile(r"256|kitty|alacritty|ghostty|wezterm|foot|contour|iterm")
-_TRUECOLOR_TERMS = re.compile(r"-direct|truecolor|24bit|kitty|alacritty|ghostty|wezterm|foot|contour")
+_TRUECOLOR_TERMS = re.compile(
+    r"-direct|truecolor|24bit|kitty|alacritty|ghostty|wezterm|foot|contour"
+)
 _WITHOUT = re.compile(r"^vt\d|-m$|-mono$")
 _LIGHT_GROUNDS = ("7", "11", "14", "15")
 """COLORFGBG ends with the number of the background among the 16 colours; these are light ones."""
@@ -40,27 +42,38 @@ class Look(NamedTuple):
 
     @property
     def color_system(self) -> ColorSystem:
-        """What Rich calls it; without colours, in which nothing has any, the one with the shortest codes."""
-        return {"truecolor": ColorSystem.TRUECOLOR, "256": ColorSystem.EIGHT_BIT}.get(self.colors, ColorSystem.STANDARD)
+        """What Rich calls it; without colours, in which nothing has any, the one with the shortest
+        codes."""
+        return {"truecolor": ColorSystem.TRUECOLOR, "256": ColorSystem.EIGHT_BIT}.get(
+            self.colors, ColorSystem.STANDARD
+        )
 
     @property
     def textual_theme(self) -> str:
-        """The theme of Textual's own widgets that goes with it: of 16 colours and fewer, one that names no others."""
+        """The theme of Textual's own widgets that goes with it: of 16 colours and fewer, one that
+        names no others."""
         ground = "light" if self.theme == "light" else "dark"
         return f"textual-{ground}" if self.colors in ("truecolor", "256") else f"ansi-{ground}"
 
     @property
     def filters(self) -> tuple[LineFilter, ...]:
         """What makes the lines of Textual's own widgets ones that the terminal can show."""
-        return (*((_COLOURLESS,) if self.colors == "none" else ()), *((_FOLDED,) if self.glyphs != "braille" else ()))
+        return (
+            *((_COLOURLESS,) if self.colors == "none" else ()),
+            *((_FOLDED,) if self.glyphs != "braille" else ()),
+        )
 
 
 class Colourless(LineFilter):
-    """No colours at all, not even the terminal's default ones: what has a ground of its own is in reverse."""
+    """No colours at all, not even the terminal's default ones: what has a ground of its own is in
+    reverse."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments with what is left of their styles: bold, dim, underlined, reverse."""
-        return [Segment(text, None if style is None else _colourless(style), control) for text, style, control in segments]
+        return [
+            Segment(text, None if style is None else _colourless(style), control)
+            for text, style, control in segments
+        ]
 
 
 @lru_cache(1024)
@@ -79,16 +92,21 @@ def detect(environ: Mapping[str, str], encoding: str = "utf-8") -> Look:
 
 
 def _colors(environ: Mapping[str, str]) -> Colors:
-    """NO_COLOR (not empty) before all; then what the terminal's name says, and COLORTERM, which SSH rarely brings along.
+    """NO_COLOR (not empty) before all; then what the terminal's name says, and COLORTERM, which SSH
+    rarely brings along.
 
-    tmux and screen make of truecolor what their own terminal has, so COLORTERM counts in them too; in screen it does not:
-    it knows no truecolor and drops the codes.
+    tmux and screen make of truecolor what their own terminal has, so COLORTERM counts in them too;
+    in screen it does not: it knows no truecolor and drops the codes.
     """
     term = environ.get("TERM", "").lower()
     if environ.get("NO_COLOR") or term in ("", "dumb") or _WITHOUT.search(term):
         return "none"
     in_screen = term.startswith("screen") and "TMUX" not in environ
-    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not in_screen and term != "linux":
+    if (
+        environ.get("COLORTERM", "").lower() in ("truecolor", "24bit")
+        and not in_screen
+        and term != "linux"
+    ):
         return "truecolor"
     if _TRUECOLOR_TERMS.search(term):
         return "truecolor"
@@ -96,13 +114,16 @@ def _colors(environ: Mapping[str, str]) -> Colors:
 
 
 def _theme(environ: Mapping[str, str]) -> Theme:
-    """Light where COLORFGBG says so: "0;15", or "0;default;15". It need not be right: the settings are there for that."""
+    """Light where COLORFGBG says so: "0;15", or "0;default;15". It need not be right: the settings
+    are there for that."""
     return "light" if environ.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_GROUNDS else "dark"
 
 
 def _glyphs(environ: Mapping[str, str], encoding: str) -> Glyphs:
     """Braille wherever there is UTF-8, but on the console, whose font has none."""
-    locale = next((said for name in ("LC_ALL", "LC_CTYPE", "LANG") if (said := environ.get(name))), "utf-8")
+    locale = next(
+        (said for name in ("LC_ALL", "LC_CTYPE", "LANG") if (said := environ.get(name))), "utf-8"
+    )
     if not all("utf8" in said.lower().replace("-", "") for said in (locale, encoding)):
         return "ascii"
     return "halves" if environ.get("TERM") == "linux" else "braille"

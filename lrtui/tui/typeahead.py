@@ -1,7 +1,9 @@
-"""Keys that come faster than they are handled: each one waits until all that the one before it has set off is done.
+"""Keys that come faster than they are handled: each one waits until all that the one before it has
+set off is done.
 
-Textual hands every key on at once, to the screen that is in front when it comes. Of keys that come in one piece (quick
-fingers, a slow line, a paste), those behind one that opens or closes a dialog or changes the screen would reach the wrong one.
+Textual hands every key on at once, to the screen that is in front when it comes. Of keys that come
+in one piece (quick fingers, a slow line, a paste), those behind one that opens or closes a dialog
+or changes the screen would reach the wrong one.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 
 ROUNDS = 4
-"""How often all queues on the way are waited for. A key goes from the focused widget up to the app; what it posts there goes
-the same way once more (a line that was submitted, then a screen that asks for another one); the new screen comes up; what
-was to be called after all that is called."""
+"""How often all queues on the way are waited for. A key goes from the focused widget up to the app;
+what it posts there goes the same way once more (a line that was submitted, then a screen that asks
+for another one); the new screen comes up; what was to be called after all that is called."""
 PATIENCE_S = 1.0
 """A queue that has got no further by then holds up no key any longer."""
 
@@ -55,7 +57,8 @@ class TypeAhead:
                     await _handled(pump)
 
     def _way(self) -> Iterator[MessagePump]:
-        """What a key goes through: the app, the focused widget or the screen, and all above it, the app again."""
+        """What a key goes through: the app, the focused widget or the screen, and all above it, the
+        app again."""
         yield self._app
         yield from (self._app.focused or self._app.screen).ancestors_with_self
 

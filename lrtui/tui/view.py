@@ -1,4 +1,5 @@
-"""What a person has chosen to see of a race, and the axes that all panes share. Pure; knows no widget."""
+"""What a person has chosen to see of a race, and the axes that all panes share. Pure; knows no
+widget."""
 
 from __future__ import annotations
 
@@ -19,13 +20,31 @@ from lrtui.tui import axis_fit, keys
 from lrtui.tui.machine import LaneLoad
 
 PanelName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
-"""What the room in the middle shows: all lanes' panes, the chosen lane's alone, or one thing about all of them."""
+"""What the room in the middle shows: all lanes' panes, the chosen lane's alone, or one thing about
+all of them."""
 CHART_PANELS: tuple[PanelName, ...] = ("panes", "enlarged", "overlay")
-"""The stages with curves: log, console, samples and differences are looked at and left, and lead back to one of these."""
-CURVES = ("quantity", "y_log", "x_kind", "x_log", "smoothing", "full_range", "zooms", "follow", "cursor", "cursor_label")
+"""The stages with curves: log, console, samples and differences are looked at and left, and lead
+back to one of these."""
+CURVES = (
+    "quantity",
+    "y_log",
+    "x_kind",
+    "x_log",
+    "smoothing",
+    "full_range",
+    "zooms",
+    "follow",
+    "cursor",
+    "cursor_label",
+)
 """The fields of a view that say what the curves show and how."""
-X_WORDS: dict[XKind, str] = {"step": "steps", "epoch": "epochs", "samples": "samples", "wall": "wall time",
-                             "time": "training time"}
+X_WORDS: dict[XKind, str] = {
+    "step": "steps",
+    "epoch": "epochs",
+    "samples": "samples",
+    "wall": "wall time",
+    "time": "training time",
+}
 
 
 @dataclass
@@ -40,15 +59,18 @@ class RaceView:
     quantity: str = "loss"
     """What the curves show: a name of `core.tracks.quantities`."""
     y_log: bool = True
-    """Whether the person wants a logarithmic axis for it; it is linear all the same where a value is zero or below."""
+    """Whether the person wants a logarithmic axis for it; it is linear all the same where a value
+    is zero or below."""
     x_kind: XKind = "step"
     x_log: bool = False
     smoothing: float = 0.0
     """Weight of the debiased EMA; 0: none."""
     full_range: bool = False
-    """Whether the y axis shows every value; else it leaves outliers out, but never the tail of a living lane."""
+    """Whether the y axis shows every value; else it leaves outliers out, but never the tail of a
+    living lane."""
     zooms: list[tuple[float, float]] = field(default_factory=list)
-    """Ranges of x in units of `x_kind`: the last one is shown, those before it are what Backspace goes back to; empty: all."""
+    """Ranges of x in units of `x_kind`: the last one is shown, those before it are what Backspace
+    goes back to; empty: all."""
     follow: bool = False
     """Whether a zoomed range moves with the newest step."""
     cursor: float | None = None
@@ -75,26 +97,33 @@ class RaceView:
     scroll: int = 0
     """Lines by which what is longer than the screen is scrolled."""
     scroll_end: int | None = None
-    """Of log and console, which grow: the place of the last line to be seen; None: the newest, whatever it is."""
+    """Of log and console, which grow: the place of the last line to be seen; None: the newest,
+    whatever it is."""
     sample_step: int | None = None
     """The filmstrip's step; None: the newest, whatever it is."""
     pictures: dict[int, Sampled | None] = field(default_factory=dict)
-    """By a lane's index, while there is a crosshair: what had been drawn last by then; without, panes show the newest."""
+    """By a lane's index, while there is a crosshair: what had been drawn last by then; without,
+    panes show the newest."""
     time_base: int = 0
     """Of the machine's bars: a place in `machinehistory.BASES`."""
     loads: dict[int, LaneLoad] = field(default_factory=dict)
     """By a lane's index: what it costs; empty while nothing trains."""
     x: XAxis = field(default_factory=lambda: XAxis("step", False, 0.0, 1.0))
     """What all charts show of it, of all lanes alike."""
-    limits: AxisLimits = field(default_factory=lambda: AxisLimits.around(math.nan, math.nan, log=True))
+    limits: AxisLimits = field(
+        default_factory=lambda: AxisLimits.around(math.nan, math.nan, log=True)
+    )
     """The y axis of the quantity."""
-    rate_limits: AxisLimits = field(default_factory=lambda: AxisLimits.around(math.nan, math.nan, log=True))
+    rate_limits: AxisLimits = field(
+        default_factory=lambda: AxisLimits.around(math.nan, math.nan, log=True)
+    )
     moving: set[int] = field(default_factory=set)
     """The lanes whose rate moves, behind or before them: those of others are no chart."""
     label: str = "loss"
     """What the quantity is called beside an axis."""
     fitted_for: object = None
-    """What `limits` were made for: when it is something else they are made anew, else they move rarely."""
+    """What `limits` were made for: when it is something else they are made anew, else they move
+    rarely."""
 
     forks: dict[int, list[LaneState]] = field(default_factory=dict)
     """By a lane's index: those that were forked from it."""
@@ -102,14 +131,18 @@ class RaceView:
     """Bytes that the snapshots of one lane may take up."""
 
     def show(self, panel: PanelName) -> None:
-        """What takes the place of the panes, from its newest on; asked for again, what was there before: panes, or a chart."""
+        """What takes the place of the panes, from its newest on; asked for again, what was there
+        before: panes, or a chart."""
         if self.panel in CHART_PANELS:
             self.charts = self.panel
-        self.panel = panel if self.panel != panel else "panes" if panel in CHART_PANELS else self.charts
+        self.panel = (
+            panel if self.panel != panel else "panes" if panel in CHART_PANELS else self.charts
+        )
         self.scroll, self.scroll_end = 0, None
 
     def fit(self, state: RaceState, *, figures: bool = True) -> None:
-        """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the room on disk.
+        """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the
+        room on disk.
 
         `figures` False leaves the y axes as they are while what they show is the same.
         """
@@ -119,7 +152,9 @@ class RaceView:
             if lane.parent is not None:
                 self.forks.setdefault(lane.parent, []).append(lane)
         self.disk_share = state.race.snapshots.megabytes * 1e6 / len(state.lanes)
-        self.label = next((one.label for one in quantities(state) if one.name == self.quantity), self.quantity)
+        self.label = next(
+            (one.label for one in quantities(state) if one.name == self.quantity), self.quantity
+        )
         self.x = axis_fit.shown(self, state)
         if figures or not axis_fit.is_fitted(self):
             self.limits = axis_fit.fitted(self, state)
@@ -127,23 +162,33 @@ class RaceView:
             self.moving = {index for index in self.shown if axis_fit.rate_moves(state.lanes[index])}
 
     def _hide(self, state: RaceState) -> None:
-        """Finds which lanes are shown; keys are never about one that is not, as long as there is another."""
+        """Finds which lanes are shown; keys are never about one that is not, as long as there is
+        another."""
         self.listed = visible(state, self.filter, self.pinned)
         self.shown = self.listed if self.solo is None else [self.solo]
         if self.shown and self.selected not in self.shown:
             self.selected = min(self.shown, key=lambda index: abs(index - self.selected))
 
     def rank(self, state: RaceState) -> Ranked:
-        """The standings of the lanes that are shown; neighbours keep their places until one is clearly better."""
-        found = ranked([state.lanes[index] for index in self.shown], state.lanes, self.order, self.last_order)
+        """The standings of the lanes that are shown; neighbours keep their places until one is
+        clearly better."""
+        found = ranked(
+            [state.lanes[index] for index in self.shown], state.lanes, self.order, self.last_order
+        )
         self.last_order = [row.lane.index for row in found.rows]
         return found
 
     def reach(self, state: RaceState) -> tuple[float, dict[int, int]]:
-        """The target of the standings (NaN: none yet), and by a lane's index after how many steps it was reached."""
+        """The target of the standings (NaN: none yet), and by a lane's index after how many steps
+        it was reached."""
         self.time_to_target.look(state.lanes)
-        target = self.time_to_target.usual_target(state.lanes) if self.target is None else self.target
-        steps = ((lane.index, self.time_to_target.reached(lane, state.lanes, target)) for lane in state.lanes)
+        target = (
+            self.time_to_target.usual_target(state.lanes) if self.target is None else self.target
+        )
+        steps = (
+            (lane.index, self.time_to_target.reached(lane, state.lanes, target))
+            for lane in state.lanes
+        )
         return target, {index: step for index, step in steps if step is not None}
 
     @property
@@ -173,16 +218,29 @@ class RaceView:
     @property
     def usual(self) -> bool:
         """Whether the charts show what they show when nobody has chosen anything."""
-        return (self.quantity, self.smoothing, self.x_kind, self.x_log, self.full_range, self.zooms, self.cursor) == (
-            "loss", 0.0, "step", False, False, [], None)
+        return (
+            self.quantity,
+            self.smoothing,
+            self.x_kind,
+            self.x_log,
+            self.full_range,
+            self.zooms,
+            self.cursor,
+        ) == ("loss", 0.0, "step", False, False, [], None)
 
 
 def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> str:
-    """Which part of the race is on the screen: "page 2 of 8 (PgDn) · 30 of 64 shown: adam !nan"; '' where it is all of
-    it."""
+    """Which part of the race is on the screen: "page 2 of 8 (PgDn) · 30 of 64 shown: adam !nan"; ''
+    where it is all of it."""
     why = "" if view.solo is None else f": only {state.lanes[view.solo].lane.letter}"
     why = why or (f": {one_line(view.filter_text)}" if view.filter_text else "")
-    hidden = [f"{len(view.shown)} of {len(state.lanes)} shown{why}"] if len(view.shown) < len(state.lanes) else []
+    hidden = (
+        [f"{len(view.shown)} of {len(state.lanes)} shown{why}"]
+        if len(view.shown) < len(state.lanes)
+        else []
+    )
     turns = keys.read("view.page_up" if page[0] == page[1] else "view.page_down")
-    paged = [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.panel == "panes" else []
+    paged = (
+        [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.panel == "panes" else []
+    )
     return " · ".join(paged + hidden)

@@ -1,6 +1,8 @@
-"""What a person last chose to see of a scenario's races: kept by the scenario's name, in one file in the state folder.
+"""What a person last chose to see of a scenario's races: kept by the scenario's name, in one file
+in the state folder.
 
-It is a convenience and no record: a file that cannot be read or written is said once and passed over.
+It is a convenience and no record: a file that cannot be read or written is said once and passed
+over.
 """
 
 from __future__ import annotations
@@ -20,10 +22,19 @@ from lrtui.core.files import read_small, replace
 from lrtui.tui.machine_history import BASES
 from lrtui.tui.view import CHART_PANELS, RaceView
 
-STORED = {"stage": "panel", "quantity": "quantity", "log": "y_log", "x_kind": "x_kind", "x_log": "x_log", "smoothing": "smoothing",
-          "full_range": "full_range", "order": "order", "base": "time_base"}
-"""Stored key to field of `RaceView`: the choices that the next race of a scenario starts with. Selected lane, zoom, filter and
-crosshair belong to one race and are not stored."""
+STORED = {
+    "stage": "panel",
+    "quantity": "quantity",
+    "log": "y_log",
+    "x_kind": "x_kind",
+    "x_log": "x_log",
+    "smoothing": "smoothing",
+    "full_range": "full_range",
+    "order": "order",
+    "base": "time_base",
+}
+"""Stored key to field of `RaceView`: the choices that the next race of a scenario starts with.
+Selected lane, zoom, filter and crosshair belong to one race and are not stored."""
 MOST = 200
 """Of so many scenarios, those looked at last."""
 
@@ -34,7 +45,8 @@ def path() -> Path:
 
 
 def restore(view: RaceView, scenario: str) -> str:
-    """Gives a view what was kept for a scenario; what is wrong with the file in a line, '' where nothing is."""
+    """Gives a view what was kept for a scenario; what is wrong with the file in a line, '' where
+    nothing is."""
     known, wrong = _read()
     for name, value in known.get(scenario, {}).items():
         if name in STORED and (fit := _fitting(STORED[name], value)) is not None:
@@ -59,7 +71,8 @@ def keep(view: RaceView, scenario: str) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Within, no other viewer changes the file: a terminal that is closed may end several of them at one moment."""
+    """Within, no other viewer changes the file: a terminal that is closed may end several of them
+    at one moment."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # a file system without locks: the last one counts
@@ -72,7 +85,8 @@ def _alone(folder: Path) -> Iterator[None]:
 def stored(view: RaceView) -> dict[str, Any]:
     """What is kept of a view."""
     found = {name: getattr(view, field) for name, field in STORED.items()}
-    return found | {"stage": view.panel if view.panel in CHART_PANELS else view.charts}  # who begins in a log is lost
+    # who begins in a log is lost
+    return found | {"stage": view.panel if view.panel in CHART_PANELS else view.charts}
 
 
 def _fitting(name: str, value: Any) -> Any:
@@ -81,8 +95,11 @@ def _fitting(name: str, value: Any) -> Any:
         found = msgspec.convert(value, get_type_hints(RaceView)[name])
     except (KeyError, msgspec.ValidationError):
         return None
-    if (name == "smoothing" and not 0 <= found < 1) or (name == "time_base" and not 0 <= found < len(BASES)) \
-            or (name == "panel" and found not in CHART_PANELS):
+    if (
+        (name == "smoothing" and not 0 <= found < 1)
+        or (name == "time_base" and not 0 <= found < len(BASES))
+        or (name == "panel" and found not in CHART_PANELS)
+    ):
         return None
     return found
 
@@ -94,4 +111,10 @@ def _read() -> tuple[dict[str, dict[str, Any]], str]:
     except FileNotFoundError:
         return {}, ""
     except (OSError, msgspec.DecodeError, RecursionError) as error:
-        return {}, f"{path()}: {getattr(error, 'strerror', None) or 'not what lrtui wrote'}: axes and layout begin as usual"
+        return (
+            {},
+            (
+                f"{path()}: {getattr(error, 'strerror', None) or 'not what lrtui wrote'}: axes and"
+                " layout begin as usual"
+            ),
+        )

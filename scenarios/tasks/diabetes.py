@@ -1,8 +1,9 @@
-"""Predicts how far diabetes goes in a year from ten measurements of a patient: a small ReLU net; loss is MSE.
+"""Predicts how far diabetes goes in a year from ten measurements of a patient: a small ReLU net;
+loss is MSE.
 
-Real data: the 442 patients of Efron, Hastie, Johnstone and Tibshirani, "Least Angle Regression", Annals of
-Statistics 32 (2004), 407-499, in raw units in `diabetes.csv`. The loss is in standardised units: to guess
-the mean every time costs 1.0.
+Real data: the 442 patients of Efron, Hastie, Johnstone and Tibshirani, "Least Angle Regression",
+Annals of Statistics 32 (2004), 407-499, in raw units in `diabetes.csv`. The loss is in standardised
+units: to guess the mean every time costs 1.0.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from torch.utils.data import Dataset, TensorDataset
 
 CSV = Path(__file__).with_name("diabetes.csv")
 VALIDATION_SHARE = 0.2
-WINDOW = AxisLimits(left=25.0, right=350.0, bottom=25.0, top=350.0)  # progression, the measured and the predicted
+# progression, the measured and the predicted
+WINDOW = AxisLimits(left=25.0, right=350.0, bottom=25.0, top=350.0)
 
 
 class Diabetes:
-    """A 10-32-32-1 net; inputs and target are standardised by the training patients' mean and deviation."""
+    """A 10-32-32-1 net; inputs and target are standardised by the training patients' mean and
+    deviation."""
 
     def __init__(self) -> None:
         patients = _read(CSV)
@@ -34,9 +37,7 @@ class Diabetes:
 
     def model(self) -> nn.Module:
         return nn.Sequential(
-            *(nn.Linear(10, 32), nn.ReLU()),
-            *(nn.Linear(32, 32), nn.ReLU()),
-            nn.Linear(32, 1),
+            *(nn.Linear(10, 32), nn.ReLU()), *(nn.Linear(32, 32), nn.ReLU()), nn.Linear(32, 1)
         )
 
     def dataset(self) -> tuple[Dataset[tuple[Tensor, ...]], Dataset[tuple[Tensor, ...]]]:
@@ -47,13 +48,15 @@ class Diabetes:
         return nn.functional.mse_loss(model(measurements), progression)
 
     def metrics(self, model: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:
-        """`error`: how far off a prediction is on average, in points of progression (from 25 to 346)."""
+        """`error`: how far off a prediction is on average, in points of progression (from 25 to
+        346)."""
         measurements, progression = batch
         off = (model(measurements) - progression).abs().mean()
         return {"error": off * self._deviation[-1].item()}
 
     def sample(self, model: nn.Module) -> Tensor:
-        """Held-out patients, measured across and predicted upwards; a perfect net puts them on the line."""
+        """Held-out patients, measured across and predicted upwards; a perfect net puts them on the
+        line."""
         measurements, progression = self._validation
         predicted = model(measurements.to(next(model.parameters()).device)).cpu()
         picture = blank()
@@ -71,7 +74,8 @@ class Diabetes:
 
 
 def _read(path: Path) -> Tensor:
-    """All patients, one a row, progression last; lines that start with # say where the data come from."""
+    """All patients, one a row, progression last; lines that start with # say where the data come
+    from."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(line for line in file if not line.startswith("#")))
     return torch.tensor([[float(cell) for cell in row] for row in rows[1:]])

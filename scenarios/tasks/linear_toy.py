@@ -1,4 +1,5 @@
-"""A single linear layer on sixteen points: just enough to step an optimizer and watch its learning rate."""
+"""A single linear layer on sixteen points: just enough to step an optimizer and watch its learning
+rate."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ class LinearToy:
         return nn.Linear(10, 1)
 
     def dataset(self) -> Dataset[tuple[Tensor, ...]]:
-        """Inputs stay within -1..1, so that plain SGD at a rate of 1.0 converges and does not explode."""
+        """Inputs stay within -1..1, so that plain SGD at a rate of 1.0 converges and does not
+        explode."""
         rng = torch.Generator().manual_seed(0)
         x = 2 * torch.rand(16, 10, generator=rng) - 1
         return TensorDataset(x, x.sum(dim=1, keepdim=True))

@@ -1,4 +1,5 @@
-"""Draws points and a curve as a 16 x 16 picture, for tasks that fit numbers; knows nothing of models.
+"""Draws points and a curve as a 16 x 16 picture, for tasks that fit numbers; knows nothing of
+models.
 
 Points outside the limits or not finite are left out: the picture of a net that blew up is empty.
 """
@@ -31,7 +32,9 @@ def blank() -> Tensor:
     return torch.tensor(BACKGROUND).view(3, 1, 1).repeat(1, SIZE, SIZE)
 
 
-def dot(picture: Tensor, x: Tensor, y: Tensor, limits: AxisLimits, colour: tuple[float, float, float]) -> None:
+def dot(
+    picture: Tensor, x: Tensor, y: Tensor, limits: AxisLimits, colour: tuple[float, float, float]
+) -> None:
     """Colours the pixels under the points (x, y)."""
     column = (x - limits.left) / (limits.right - limits.left) * SIZE
     row = (limits.top - y) / (limits.top - limits.bottom) * SIZE

@@ -1,4 +1,5 @@
-"""Names the kind of a sprite, one of eight: a small CNN, batch norm, dropout; loss is CrossEntropyLoss."""
+"""Names the kind of a sprite, one of eight: a small CNN, batch norm, dropout; loss is
+CrossEntropyLoss."""
 
 from __future__ import annotations
 
@@ -12,17 +13,22 @@ VALIDATION = 256
 
 
 class SpriteCategories:
-    """A picture in, eight scores out. Batch norm and dropout make train() and eval() two different nets."""
+    """A picture in, eight scores out. Batch norm and dropout make train() and eval() two different
+    nets."""
 
     def model(self) -> nn.Module:
         return nn.Sequential(
-            *(nn.Conv2d(3, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2)),  # 8 x 8
-            *(nn.Conv2d(12, 24, 3, padding=1), nn.BatchNorm2d(24), nn.ReLU(), nn.MaxPool2d(2)),  # 4 x 4
+            # 8 x 8
+            *(nn.Conv2d(3, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2)),
+            # 4 x 4
+            *(nn.Conv2d(12, 24, 3, padding=1), nn.BatchNorm2d(24), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Flatten(), nn.Dropout(0.3), nn.Linear(24 * 4 * 4, len(KINDS))),
         )
 
     def dataset(self) -> tuple[Dataset[tuple[Tensor, ...]], Dataset[tuple[Tensor, ...]]]:
-        return TensorDataset(*_sprites(TRAINING, seed=1)), TensorDataset(*_sprites(VALIDATION, seed=2))
+        return TensorDataset(*_sprites(TRAINING, seed=1)), TensorDataset(
+            *_sprites(VALIDATION, seed=2)
+        )
 
     def loss(self, model: nn.Module, batch: list[Tensor]) -> Tensor:
         pictures, kinds = batch
@@ -33,7 +39,8 @@ class SpriteCategories:
         return {"accuracy": _right(model, pictures, kinds).float().mean()}
 
     def sample(self, model: nn.Module) -> Tensor:
-        """A sprite of each kind that training never saw: framed if the net is right, crossed out if wrong."""
+        """A sprite of each kind that training never saw: framed if the net is right, crossed out if
+        wrong."""
         pictures, kinds = _sprites(8, seed=3)
         device = next(model.parameters()).device
         return judged(pictures, _right(model, pictures.to(device), kinds.to(device)).cpu())

@@ -1,4 +1,5 @@
-"""Cleans noisy sprites: noisy picture in, clean picture out, by a small convolutional net; loss is L1Loss."""
+"""Cleans noisy sprites: noisy picture in, clean picture out, by a small convolutional net; loss is
+L1Loss."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ WIDTH = 16
 
 
 class SpriteDenoiser:
-    """The net sees a neighbourhood of 9 x 9 pixels round each one, enough to know an outline from a speck."""
+    """The net sees a neighbourhood of 9 x 9 pixels round each one, enough to know an outline from a
+    speck."""
 
     def model(self) -> nn.Module:
         layers: list[nn.Module] = []
@@ -32,7 +34,8 @@ class SpriteDenoiser:
         return nn.functional.l1_loss(model(before), target)
 
     def sample(self, model: nn.Module) -> Tensor:
-        """Two sprites that training never saw, each as after, before, target: where one picture has room it is what came out."""
+        """Two sprites that training never saw, each as after, before, target: where one picture has
+        room it is what came out."""
         before, target = _pairs(2, seed=3)
         after = model(before.to(next(model.parameters()).device)).cpu().nan_to_num(0.0).clamp(0, 1)
         return torch.stack([after, before, target], dim=1).flatten(0, 1)

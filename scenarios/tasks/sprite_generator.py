@@ -1,8 +1,9 @@
-"""Learns to paint sprites: a code goes in (kind and colour), a 16 x 16 picture comes out; loss is MSE.
+"""Learns to paint sprites: a code goes in (kind and colour), a 16 x 16 picture comes out; loss is
+MSE.
 
-The net is a deep stack of sigmoids on purpose. A sigmoid that is pushed too far is flat, a flat one passes
-hardly any gradient back, and then no later step can repair it. That is how steps that are too large leave a
-net painting one and the same picture, whatever the code.
+The net is a deep stack of sigmoids on purpose. A sigmoid that is pushed too far is flat, a flat one
+passes hardly any gradient back, and then no later step can repair it. That is how steps that are
+too large leave a net painting one and the same picture, whatever the code.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ VALIDATION = 64
 
 
 class SpriteGenerator:
-    """Code in, sprite out. Eight numbers of a code name the kind (one is 3, the rest 0), two the colour."""
+    """Code in, sprite out. Eight numbers of a code name the kind (one is 3, the rest 0), two the
+    colour."""
 
     def model(self) -> nn.Module:
         layers: list[nn.Module] = []
@@ -55,9 +57,9 @@ class SpriteGenerator:
 def _centred(inputs: int, outputs: int, gain: float, mean_input: float) -> nn.Linear:
     """A layer whose outputs spread about 0, where a sigmoid is steep.
 
-    A sigmoid's slope is at most 1/4, so with PyTorch's own initial weights each layer passes on a small part
-    of the signal, and four layers nearly nothing; a gain above 4 makes up for that. A sigmoid's output
-    lies about 1/2, not 0; the bias takes this `mean_input` off again.
+    A sigmoid's slope is at most 1/4, so with PyTorch's own initial weights each layer passes on a
+    small part of the signal, and four layers nearly nothing; a gain above 4 makes up for that. A
+    sigmoid's output lies about 1/2, not 0; the bias takes this `mean_input` off again.
     """
     layer = nn.Linear(inputs, outputs)
     nn.init.xavier_uniform_(layer.weight, gain)
@@ -67,7 +69,8 @@ def _centred(inputs: int, outputs: int, gain: float, mean_input: float) -> nn.Li
 
 
 def _painted(count: int, seed: int) -> TensorDataset:
-    """`count` codes with their pictures; the kinds take turns, the colours are drawn from `seed`."""
+    """`count` codes with their pictures; the kinds take turns, the colours are drawn from
+    `seed`."""
     rng = torch.Generator().manual_seed(seed)
     codes, pictures = [], []
     for number in range(count):

@@ -1,7 +1,8 @@
 """Draws 16 x 16 pixel-art sprites of ten kinds, with seeded variations; knows nothing of models.
 
-A sprite is a float tensor of 3 x 16 x 16 in 0..1. Eight kinds are drawn from text, a letter a pixel; `circle`
-and `square` come from a formula, because they vary in size. Tasks beside this file import it as `sprites`.
+A sprite is a float tensor of 3 x 16 x 16 in 0..1. Eight kinds are drawn from text, a letter a
+pixel; `circle` and `square` come from a formula, because they vary in size. Tasks beside this file
+import it as `sprites`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ FIXED = {
     "x": (0.93, 0.76, 0.52),  # wood, cork, skin
     "y": (0.60, 0.40, 0.22),  # its shade
 }
-# ... and the body takes the sprite's hue, so that one drawing serves for every colour: (saturation, value).
+# ... and the body takes the sprite's hue, so that one drawing serves for every colour: (saturation,
+# value).
 BODY = {
     "m": (0.75, 0.95),
     "l": (0.30, 1.00),  # light
@@ -210,7 +212,8 @@ class Look:
     brightness: float = 1.0
     dx: int = 0
     dy: int = 0
-    """Pixels to the right and down; what leaves the picture is gone, nothing comes in from the other side."""
+    """Pixels to the right and down; what leaves the picture is gone, nothing comes in from the
+    other side."""
     flip: bool = False
     """Mirrored, left for right."""
     radius: float = 6.0
@@ -238,8 +241,11 @@ def random_look(rng: torch.Generator, hue: float, shift: int) -> Look:
     return Look(hue * (2 * turn - 1), 0.75 + 0.25 * light, dx, dy, flip, 4.8 + 2.0 * size)
 
 
-def draw_many(kinds: Sequence[str], count: int, seed: int, hue: float, shift: int) -> tuple[Tensor, Tensor]:
-    """`count` sprites (count x 3 x 16 x 16) with looks drawn from `seed`, and each one's index in `kinds`."""
+def draw_many(
+    kinds: Sequence[str], count: int, seed: int, hue: float, shift: int
+) -> tuple[Tensor, Tensor]:
+    """`count` sprites (count x 3 x 16 x 16) with looks drawn from `seed`, and each one's index in
+    `kinds`."""
     rng = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % len(kinds)
     pictures = [draw(kinds[label], random_look(rng, hue, shift)) for label in labels.tolist()]
@@ -253,7 +259,8 @@ def noisy(pictures: Tensor, strength: float, seed: int) -> Tensor:
 
 
 def judged(pictures: Tensor, right: Tensor) -> Tensor:
-    """`pictures` with a blue frame where `right` is true, and an orange cross over them where it is not."""
+    """`pictures` with a blue frame where `right` is true, and an orange cross over them where it is
+    not."""
     marked = pictures.clone()
     place = torch.arange(SIZE)
     frame, cross = torch.tensor([[0.25, 0.60, 1.00], [1.00, 0.45, 0.10]]).unsqueeze(2)
@@ -286,7 +293,10 @@ def _shape(kind: str, radius: float) -> Tensor:
 
 def _palette(hue: float, brightness: float) -> Tensor:
     """The colour of each letter in `LETTERS`, for a body of this hue."""
-    bodies = [colorsys.hsv_to_rgb(hue, saturation, value * brightness) for saturation, value in BODY.values()]
+    bodies = [
+        colorsys.hsv_to_rgb(hue, saturation, value * brightness)
+        for saturation, value in BODY.values()
+    ]
     return torch.tensor([*FIXED.values(), *bodies])
 
 

@@ -1,7 +1,8 @@
-"""Fits y = 3x + 7 + noise with a small ReLU net: 100 points, one number in, one number out; loss is MSE.
+"""Fits y = 3x + 7 + noise with a small ReLU net: 100 points, one number in, one number out; loss is
+MSE.
 
-The set-up is the usual first example for Keras: 10 hidden units, Glorot weights, zero biases. The noise has a
-standard deviation of 2, so its variance 4 is about what the loss comes down to.
+The set-up is the usual first example for Keras: 10 hidden units, Glorot weights, zero biases. The
+noise has a standard deviation of 2, so its variance 4 is about what the loss comes down to.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ WINDOW = AxisLimits(left=-10.0, right=10.0, bottom=-32.0, top=46.0)
 
 
 class StraightLine:
-    """A 1-10-1 net on a noisy straight line, without a validation set: all that matters is how it fits."""
+    """A 1-10-1 net on a noisy straight line, without a validation set: all that matters is how it
+    fits."""
 
     def model(self) -> nn.Module:
         net = nn.Sequential(nn.Linear(1, 10), nn.ReLU(), nn.Linear(10, 1))

@@ -1,8 +1,9 @@
 """What a viewer takes from the training: `python tests/benchmarks/attached.py [ROUNDS]`.
 
-Eight lanes train on all cores, without a screen. In turns of four seconds a viewer in a pty (200x50, everything it sends is
-read) watches them, or waits stopped (SIGSTOP): steps a second with it by those without, the mean of the rounds and its standard
-error; and, which is steadier, how much of one core the viewer takes.
+Eight lanes train on all cores, without a screen. In turns of four seconds a viewer in a pty
+(200x50, everything it sends is read) watches them, or waits stopped (SIGSTOP): steps a second with
+it by those without, the mean of the rounds and its standard error; and, which is steadier, how much
+of one core the viewer takes.
 """
 
 from __future__ import annotations
@@ -44,10 +45,18 @@ def speed(contest: Contest, terminal: Terminal) -> float:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    raw = {"task": "models.py:Middle", "epochs": 10_000_000, "batch_size": 32, "sample_every": 1000,
-           "lane": [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]}
+    raw = {
+        "task": "models.py:Middle",
+        "epochs": 10_000_000,
+        "batch_size": 32,
+        "sample_every": 1000,
+        "lane": [{"lr": 1e-4 * (index + 1)} for index in range(LANES)],
+    }
     race = scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="attached")
-    with tempfile.TemporaryDirectory() as runs, Contest(Launcher().start(race, Path(runs))) as contest:
+    with (
+        tempfile.TemporaryDirectory() as runs,
+        Contest(Launcher().start(race, Path(runs))) as contest,
+    ):
         contest.goes_on(by=10)
         terminal, ratios, shares = Terminal("watch", runs=runs), [], []
         viewer = psutil.Process(terminal.process.pid)
@@ -61,11 +70,13 @@ def main() -> None:
             terminal.process.send_signal(signal.SIGCONT)
             ratios.append(watched / alone)
         terminal.close()
-    error = statistics.stdev(ratios) / rounds ** 0.5
-    print(f"steps a second with a viewer / without, {LANES} lanes: {statistics.geometric_mean(ratios):.3f} +- {error:.3f} "
-          f"({rounds} rounds of {SECONDS:.0f} s each)   (>= 0.97)\n"
-          f"of one core the viewer takes {statistics.median(shares):.1%} ({min(shares):.1%}-{max(shares):.1%}), "
-          f"of {psutil.cpu_count()} that train")
+    error = statistics.stdev(ratios) / rounds**0.5
+    print(
+        f"steps a second with a viewer / without, {LANES} lanes:"
+        f" {statistics.geometric_mean(ratios):.3f} +- {error:.3f} ({rounds} rounds of {SECONDS:.0f}"
+        f" s each)   (>= 0.97)\nof one core the viewer takes {statistics.median(shares):.1%}"
+        f" ({min(shares):.1%}-{max(shares):.1%}), of {psutil.cpu_count()} that train"
+    )
 
 
 if __name__ == "__main__":

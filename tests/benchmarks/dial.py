@@ -1,8 +1,9 @@
-"""Hands on a race, through a real pty: how long a turn of the dial, coming back and going on take. By hand:
-`python tests/benchmarks/dial.py [keys attach resume]`.
+"""Hands on a race, through a real pty: how long a turn of the dial, coming back and going on take.
+By hand: `python tests/benchmarks/dial.py [keys attach resume]`.
 
-keys: '+' or '-' until its acknowledgement stands on the screen, while four lanes train. attach: `lrtui watch` of a race that is
-under way until all of its long history is drawn. resume: a race whose supervisor was told to end, until a step is recorded again.
+keys: '+' or '-' until its acknowledgement stands on the screen, while four lanes train. attach:
+`lrtui watch` of a race that is under way until all of its long history is drawn. resume: a race
+whose supervisor was told to end, until a step is recorded again.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ class Watched(Terminal):
             self.first = self.first or (self.at if got else 0.0)
             self._stream.feed(got)
             if self.at - began > limit:
-                raise TimeoutError(f"never stood there: {pattern}\n" + "\n".join(self._screen.display))
+                raise TimeoutError(
+                    f"never stood there: {pattern}\n" + "\n".join(self._screen.display)
+                )
         return found
 
     def rest(self, seconds: float) -> None:
@@ -76,7 +79,11 @@ class Watched(Terminal):
 
 def busy_race(task: str, lanes: int) -> Race:
     """Lanes that keep the machine busy for as long as it takes."""
-    raw = {"task": f"models.py:{task}", "epochs": 100_000, "lane": [{"lr": 1e-4 * (index + 1)} for index in range(lanes)]}
+    raw = {
+        "task": f"models.py:{task}",
+        "epochs": 100_000,
+        "lane": [{"lr": 1e-4 * (index + 1)} for index in range(lanes)],
+    }
     return scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
 
 
@@ -97,12 +104,15 @@ def keys(folder: str) -> str:
                 took.append(terminal.at - began)
     took.sort()
     p50, p95, worst = (took[int(len(took) * part) - 1] * 1e3 for part in (0.5, 0.95, 1.0))
-    return (f"dial to acknowledgement, 4 busy lanes, {PRESSES} presses: median {p50:.0f} ms, p95 {p95:.0f} ms, "
-            f"max {worst:.0f} ms   (median <= 150 ms)")
+    return (
+        f"dial to acknowledgement, 4 busy lanes, {PRESSES} presses: median {p50:.0f} ms, p95"
+        f" {p95:.0f} ms, max {worst:.0f} ms   (median <= 150 ms)"
+    )
 
 
 def attach(folder: str) -> str:
-    """`lrtui watch` until every lane's last step stands on the screen; and reading the same alone, in a fresh interpreter."""
+    """`lrtui watch` until every lane's last step stands on the screen; and reading the same alone,
+    in a fresh interpreter."""
     run = long_run(Path(folder))
     whole, drawn, read = [], [], []
     last = re.escape(f"step {count(HISTORY)}") + "|" + f"step {HISTORY}"
@@ -111,34 +121,72 @@ def attach(folder: str) -> str:
             terminal.sees(".*".join([f"(?:{last})"] * LANES))
             whole.append(terminal.at - terminal.began)
             drawn.append(terminal.at - terminal.first)
-        done = subprocess.run([sys.executable, "-c", FRESH, str(run)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", FRESH, str(run)], capture_output=True, text=True, check=True
+        )
         read.append(float(done.stdout))
-    return (f"lrtui watch of {LANES} lanes x {HISTORY:,} steps, live: all of it drawn {seconds(whole)} after Enter, "
-            f"{seconds(drawn)} after its first byte; reading it: {seconds(read)}   (<= 0.5 s without the interpreter's start)")
+    return (
+        f"lrtui watch of {LANES} lanes x {HISTORY:,} steps, live: all of it drawn {seconds(whole)}"
+        f" after Enter, {seconds(drawn)} after its first byte; reading it: {seconds(read)}   (<="
+        " 0.5 s without the interpreter's start)"
+    )
 
 
 def long_run(folder: Path) -> Path:
     """A race with a long history that is under way: we are its supervisor."""
-    raw = {"task": "linear-toy", "steps": 10 * HISTORY, "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
+    raw = {
+        "task": "linear-toy",
+        "steps": 10 * HISTORY,
+        "lane": [{"lr": 10.0**-index} for index in range(LANES)],
+    }
     run = create_run(folder, scenario_file.parse(raw, source="benchmark", folder=folder))
     writer = Writer(run, "crew")
-    writer.append([row(Started(lane=lane, at=1.0, device="cpu", steps_per_epoch=100, total_steps=10 * HISTORY, parameters=11,
-                               init_checksum="a", batch_checksum="b", intra_op_threads=1, validated=False))
-                   for lane in range(LANES)])
+    writer.append(
+        [
+            row(
+                Started(
+                    lane=lane,
+                    at=1.0,
+                    device="cpu",
+                    steps_per_epoch=100,
+                    total_steps=10 * HISTORY,
+                    parameters=11,
+                    init_checksum="a",
+                    batch_checksum="b",
+                    intra_op_threads=1,
+                    validated=False,
+                )
+            )
+            for lane in range(LANES)
+        ]
+    )
     for first in range(0, HISTORY, BLOCK):
         losses = [1 / (1 + step) for step in range(first, first + BLOCK)]
-        columns = {"loss": Column.pack(losses, "f4"), "grad_norm": Column.pack(losses, "f4"),
-                   "seconds": Column.pack([1e-3] * BLOCK, "f4"), "applied_lr": Column.pack([0.1] * BLOCK),
-                   "next_lr": Column.pack([0.1] * BLOCK)}
-        writer.append([row(Steps(lane=lane, at=1.0 + first / 2000, first=first, count=BLOCK, columns=columns))
-                       for lane in range(LANES)])
+        columns = {
+            "loss": Column.pack(losses, "f4"),
+            "grad_norm": Column.pack(losses, "f4"),
+            "seconds": Column.pack([1e-3] * BLOCK, "f4"),
+            "applied_lr": Column.pack([0.1] * BLOCK),
+            "next_lr": Column.pack([0.1] * BLOCK),
+        }
+        writer.append(
+            [
+                row(
+                    Steps(
+                        lane=lane, at=1.0 + first / 2000, first=first, count=BLOCK, columns=columns
+                    )
+                )
+                for lane in range(LANES)
+            ]
+        )
     writer.beat()
     writer.close()
     return run
 
 
 def resume(folder: str) -> str:
-    """`lrtui resume` as typed, and a supervisor that has torch loaded already, each until a step is recorded again."""
+    """`lrtui resume` as typed, and a supervisor that has torch loaded already, each until a step is
+    recorded again."""
     cold, warm = [], []
     with Contest(Launcher().start(busy_race("Middle", 4), Path(folder))) as contest:
         for number in range(2 * 3):
@@ -155,17 +203,29 @@ def resume(folder: str) -> str:
             else:
                 launcher.close()
                 began = time.time()
-                front = subprocess.Popen([*LRTUI, "resume", contest.run.name, "--json"], stdout=subprocess.DEVNULL,
-                                         stderr=subprocess.DEVNULL, env={**os.environ, "LRTUI_RUNS": folder})
+                front = subprocess.Popen(
+                    [*LRTUI, "resume", contest.run.name, "--json"],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, "LRTUI_RUNS": folder},
+                )
                 cold.append(first_step(contest, began))
                 front.kill()
                 front.wait()
-    return f"resume of 4 lanes to the first new step: lrtui resume {seconds(cold)}, with torch loaded {seconds(warm)}"
+    return (
+        f"resume of 4 lanes to the first new step: lrtui resume {seconds(cold)}, with torch loaded"
+        f" {seconds(warm)}"
+    )
 
 
 def first_step(contest: Contest, began: float) -> float:
     """Seconds until a step is recorded that was made after `began`."""
-    blocks = contest.sees(lambda: [event.at for event in contest.told if isinstance(event, Steps) and event.at > began], "a step")
+    blocks = contest.sees(
+        lambda: [
+            event.at for event in contest.told if isinstance(event, Steps) and event.at > began
+        ],
+        "a step",
+    )
     return float(min(blocks) - began)
 
 

@@ -1,9 +1,11 @@
-"""What the finder's sweep costs beside the same number of steps of a bare loop. By hand: `python tests/benchmarks/finder.py`.
+"""What the finder's sweep costs beside the same number of steps of a bare loop. By hand: `python
+tests/benchmarks/finder.py`.
 
-`sweep / bare`: a sweep in this process, from building the task to its last event, against a bare loop of as many steps
-that reads its loss at each (its building included as well). `sweep / by hand`: against a bare loop whose rate is swept by
-a LambdaLR. All with one intra-op thread, in CPU time; ratios within one round, the median of the rounds counts.
-`to a winner`: `lrtui find` on a bundled scenario, from nothing to the rate that won the check, in seconds.
+`sweep / bare`: a sweep in this process, from building the task to its last event, against a bare
+loop of as many steps that reads its loss at each (its building included as well). `sweep / by
+hand`: against a bare loop whose rate is swept by a LambdaLR. All with one intra-op thread, in CPU
+time; ratios within one round, the median of the rounds counts. `to a winner`: `lrtui find` on a
+bundled scenario, from nothing to the rate that won the check, in seconds.
 """
 
 from __future__ import annotations
@@ -57,10 +59,20 @@ def bare_seconds(asked: FinderPlan, epochs: int, swept: bool) -> float:
     ratio = asked.high / asked.low
 
     def schedule(optimizer):
-        return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: ratio ** (step / (asked.points - 1)))
+        return torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: ratio ** (step / (asked.points - 1))
+        )
+
     began = time.process_time()
-    losses, _ = bare_loop(tasks.load(asked.race.task), lambda params: torch.optim.Adam(params, lr=asked.low),
-                          schedule if swept else None, seed=0, epochs=epochs, batch_size=asked.race.batch_size, per_batch=True)
+    losses, _ = bare_loop(
+        tasks.load(asked.race.task),
+        lambda params: torch.optim.Adam(params, lr=asked.low),
+        schedule if swept else None,
+        seed=0,
+        epochs=epochs,
+        batch_size=asked.race.batch_size,
+        per_batch=True,
+    )
     took = time.process_time() - began
     assert len(losses) == asked.points
     return took
@@ -89,13 +101,23 @@ def main() -> None:
             bare_seconds(asked, epochs, True), sweep_seconds(asked)  # warm
             over_bare, over_hand, bares = [], [], []
             for _ in range(ROUNDS):
-                bare, sweep, hand = bare_seconds(asked, epochs, False), sweep_seconds(asked), bare_seconds(asked, epochs, True)
+                bare, sweep, hand = (
+                    bare_seconds(asked, epochs, False),
+                    sweep_seconds(asked),
+                    bare_seconds(asked, epochs, True),
+                )
                 bares.append(bare)
                 over_bare.append(sweep / bare)
                 over_hand.append(sweep / hand)
             step = statistics.median(bares) / points * 1e6
-            print(f"{name:8} {points:6} {step:8.0f} {_words(over_bare):>20} {_words(over_hand):>20}", flush=True)
-    print("to a winner:", ", ".join(f"{name} {find_seconds(name):.1f} s" for name in ("linear", "lr-dial")))
+            print(
+                f"{name:8} {points:6} {step:8.0f} {_words(over_bare):>20} {_words(over_hand):>20}",
+                flush=True,
+            )
+    print(
+        "to a winner:",
+        ", ".join(f"{name} {find_seconds(name):.1f} s" for name in ("linear", "lr-dial")),
+    )
 
 
 def _words(ratios: list[float]) -> str:

@@ -1,9 +1,11 @@
-"""One frame of the race screen: 8 lanes at 200x50, fitted, drawn, compared, made into strips; beside plotext and textual-plot.
+"""One frame of the race screen: 8 lanes at 200x50, fitted, drawn, compared, made into strips;
+beside plotext and textual-plot.
 
-Run by hand: python tests/benchmarks/frame.py. What is drawn is what the screen draws: all panes after 20 new steps a lane, and
-at every fifth frame all figures, standings and log. CPU time of the thread, the mean of many frames. The compositor is not in it:
-tests/benchmarks/terminal.py measures the whole program. The other two draw one pane's loss curve, every point given to them;
-textual-plot where it is installed (`pip install textual-plot`, or PYTHONPATH).
+Run by hand: python tests/benchmarks/frame.py. What is drawn is what the screen draws: all panes
+after 20 new steps a lane, and at every fifth frame all figures, standings and log. CPU time of the
+thread, the mean of many frames. The compositor is not in it: tests/benchmarks/terminal.py measures
+the whole program. The other two draw one pane's loss curve, every point given to them; textual-plot
+where it is installed (`pip install textual-plot`, or PYTHONPATH).
 """
 
 from __future__ import annotations
@@ -39,11 +41,28 @@ FIGURES_EVERY = 5
 
 def make_state(points: int) -> RaceState:
     """A race of lanes that have made so many of 1.2 times as many steps."""
-    raw = {"task": "linear-toy", "steps": int(points * 1.2), "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
+    raw = {
+        "task": "linear-toy",
+        "steps": int(points * 1.2),
+        "lane": [{"lr": 10.0**-index} for index in range(LANES)],
+    }
     state = RaceState(scenario_file.parse(raw, source="benchmark", folder=Path()))
     for index in range(LANES):
-        apply(state, Started(lane=index, at=0.0, device="cpu", steps_per_epoch=100, total_steps=int(points * 1.2), parameters=11,
-                             init_checksum="a", batch_checksum="b", intra_op_threads=1, validated=False))
+        apply(
+            state,
+            Started(
+                lane=index,
+                at=0.0,
+                device="cpu",
+                steps_per_epoch=100,
+                total_steps=int(points * 1.2),
+                parameters=11,
+                init_checksum="a",
+                batch_checksum="b",
+                intra_op_threads=1,
+                validated=False,
+            ),
+        )
         for first in range(0, points, 10_000):
             apply(state, block(index, first, 10_000, points))
     return state
@@ -53,10 +72,14 @@ def block(lane: int, first: int, count: int, points: int) -> Steps:
     """Losses that fall, with noise, and a rate that falls like a cosine."""
     steps = np.arange(first, first + count) / points
     noise = 0.1 * np.random.default_rng([lane, first]).exponential(size=count) * np.exp(-2 * steps)
-    rates = 10.0 ** -lane * (1 + np.cos(math.pi * np.minimum(steps / 1.2, 1))) / 2
-    columns = {"loss": Column.pack(np.exp(-4 * steps) + 0.02 + noise, "f4"), "grad_norm": Column.pack(noise, "f4"),
-               "seconds": Column.pack(np.full(count, 5e-4), "f4"), "applied_lr": Column.pack(rates),
-               "next_lr": Column.pack(rates)}
+    rates = 10.0**-lane * (1 + np.cos(math.pi * np.minimum(steps / 1.2, 1))) / 2
+    columns = {
+        "loss": Column.pack(np.exp(-4 * steps) + 0.02 + noise, "f4"),
+        "grad_norm": Column.pack(noise, "f4"),
+        "seconds": Column.pack(np.full(count, 5e-4), "f4"),
+        "applied_lr": Column.pack(rates),
+        "next_lr": Column.pack(rates),
+    }
     return Steps(lane=lane, at=first * 5e-4, first=first, count=count, columns=columns)
 
 
@@ -83,8 +106,16 @@ class Screen:
         panels.header(self.canvas.view(self.layout.header), self.state, "")
         for index, rect in self.layout.panes.items():
             lane = self.state.lanes[index]
-            pane.draw(self.canvas.view(rect), lane, verdict(lane, self.state), self.view, self.state.race,
-                      self.layout.parts, selected=index == 0, figures=figures)
+            pane.draw(
+                self.canvas.view(rect),
+                lane,
+                verdict(lane, self.state),
+                self.view,
+                self.state.race,
+                self.layout.parts,
+                selected=index == 0,
+                figures=figures,
+            )
         if figures:
             standings.draw(self.canvas.view(self.layout.standings), self.state, self.view)
             panels.log(self.canvas.view(self.layout.log), self.state)
@@ -110,12 +141,17 @@ def _curve_of(points: int) -> tuple[np.ndarray, int, int]:
     """A lane's losses, and the width and height of the curve in its pane."""
     screen = Screen(points)
     parts = screen.layout.parts
-    return screen.state.lanes[0].columns["loss"].values[:points].astype(float), parts.curve.width, parts.curve.height
+    return (
+        screen.state.lanes[0].columns["loss"].values[:points].astype(float),
+        parts.curve.width,
+        parts.curve.height,
+    )
 
 
 def plotext(points: int) -> float:
     """Milliseconds of one pane's loss curve drawn by plotext."""
     import plotext as plt
+
     losses, width, height = _curve_of(points)
     x, y = np.arange(points).tolist(), losses.tolist()
 
@@ -132,7 +168,8 @@ def plotext(points: int) -> float:
 
 
 def textual_plot(points: int) -> float:
-    """Milliseconds of one pane's loss curve drawn by textual-plot; NaN where it is not installed."""
+    """Milliseconds of one pane's loss curve drawn by textual-plot; NaN where it is not
+    installed."""
     try:
         from textual.app import App, ComposeResult
         from textual_plot import HiResMode, PlotWidget
@@ -153,6 +190,7 @@ def textual_plot(points: int) -> float:
                 plot.clear()
                 plot.plot(x, losses, hires_mode=HiResMode.BRAILLE)
                 plot._render_plot()
+
             await pilot.pause()
             return min(_milliseconds(chart) for _ in range(2))
 
@@ -167,16 +205,36 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     console = Console()
-    shown = Table(title=f"a frame of {LANES} panes at {WIDTH}x{HEIGHT}: CPU ms (<= 4; <= 1.3 times the first row)")
-    for heading in ("points", "8 panes", "x first", "plotext, 1 curve", "/ our pane", "textual-plot", "/ our pane"):
+    shown = Table(
+        title=(
+            f"a frame of {LANES} panes at {WIDTH}x{HEIGHT}: CPU ms (<= 4; <= 1.3 times the first"
+            " row)"
+        )
+    )
+    for heading in (
+        "points",
+        "8 panes",
+        "x first",
+        "plotext, 1 curve",
+        "/ our pane",
+        "textual-plot",
+        "/ our pane",
+    ):
         shown.add_column(heading, justify="right")
     first = math.nan
     for points in POINTS:
         frame = min(ours(points) for _ in range(3))
         first = frame if math.isnan(first) else first
-        theirs = [rival(points) if points <= 100_000 else math.nan for rival in (plotext, textual_plot)]
-        beside = [cell for one in theirs
-                  for cell in ([f"{one:.1f}", f"{one / (frame / LANES):.0f} x"] if one == one else ["-", "-"])]
+        theirs = [
+            rival(points) if points <= 100_000 else math.nan for rival in (plotext, textual_plot)
+        ]
+        beside = [
+            cell
+            for one in theirs
+            for cell in (
+                [f"{one:.1f}", f"{one / (frame / LANES):.0f} x"] if one == one else ["-", "-"]
+            )
+        ]
         shown.add_row(f"{points:,}", f"{frame:.2f}", f"{frame / first:.2f}", *beside)
     console.print(shown)
 

@@ -1,8 +1,9 @@
-"""What a step takes up in a viewer: 8 columns of a million steps, folded as they come; and beside it what windows of it cost.
+"""What a step takes up in a viewer: 8 columns of a million steps, folded as they come; and beside
+it what windows of it cost.
 
-Run by hand: python tests/benchmarks/memory.py [STEPS]. Bytes held are counted with their room to grow, at the worst moment
-of the last tenth; resident memory is that of the process. Times are of the thread's CPU, a window of 200 columns after 20 new
-steps, the best of several.
+Run by hand: python tests/benchmarks/memory.py [STEPS]. Bytes held are counted with their room to
+grow, at the worst moment of the last tenth; resident memory is that of the process. Times are of
+the thread's CPU, a window of 200 columns after 20 new steps, the best of several.
 """
 
 from __future__ import annotations
@@ -26,7 +27,16 @@ from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
 from lrtui.core.state.memory_budget import all_series
 from lrtui.core.state.race_state import RaceState, apply
 
-COLUMNS = ("loss", "applied_lr", "next_lr", "grad_norm", "seconds", "applied_lr/1", "next_lr/1", "applied_lr/2")
+COLUMNS = (
+    "loss",
+    "applied_lr",
+    "next_lr",
+    "grad_norm",
+    "seconds",
+    "applied_lr/1",
+    "next_lr/1",
+    "applied_lr/2",
+)
 BLOCK, WIDTH = 1000, 200
 LIMITS = None, 10_000_000, 2_000_000
 
@@ -39,14 +49,34 @@ class Run:
         race = Race("a race", TaskRef("bundled", "sprite-generator", ""), (lane,), steps=2 * steps)
         self.state = RaceState(race, memory) if memory else RaceState(race, 1 << 60)
         self.random, self.total = np.random.default_rng(0), 2 * steps
-        apply(self.state, Started(lane=0, at=1e9, device="cpu", steps_per_epoch=100, total_steps=self.total, parameters=1,
-                                  init_checksum="", batch_checksum="", intra_op_threads=1, validated=False))
+        apply(
+            self.state,
+            Started(
+                lane=0,
+                at=1e9,
+                device="cpu",
+                steps_per_epoch=100,
+                total_steps=self.total,
+                parameters=1,
+                init_checksum="",
+                batch_checksum="",
+                intra_op_threads=1,
+                validated=False,
+            ),
+        )
 
     def train(self, count: int = BLOCK) -> None:
         first = self.state.lanes[0].steps
         values = {name: Column.pack(self.random.normal(size=count) + 5) for name in COLUMNS}
-        values["seconds"] = Column.pack(np.full(count, 1e-3) + self.random.normal(size=count) * 1e-5)
-        apply(self.state, Steps(lane=0, at=1e9 + (first + count) * 1.1e-3, first=first, count=count, columns=values))
+        values["seconds"] = Column.pack(
+            np.full(count, 1e-3) + self.random.normal(size=count) * 1e-5
+        )
+        apply(
+            self.state,
+            Steps(
+                lane=0, at=1e9 + (first + count) * 1.1e-3, first=first, count=count, columns=values
+            ),
+        )
 
     @property
     def held(self) -> int:
@@ -55,7 +85,8 @@ class Run:
 
 
 def memory(steps: int, limit: int | None) -> tuple[Run, float, float]:
-    """A run of so many steps, the most bytes a step that it held in its last tenth, and the resident bytes a step it added."""
+    """A run of so many steps, the most bytes a step that it held in its last tenth, and the
+    resident bytes a step it added."""
     before, run, most = psutil.Process().memory_info().rss, Run(steps, limit), 0.0
     for first in range(0, steps, BLOCK):
         run.train()
@@ -74,7 +105,9 @@ def windows(run: Run) -> dict[str, float]:
             loss = lambda x=x: track(lane, "loss").window(lane, race, x, WIDTH)  # noqa: E731
             found[f"{kind}{', log' if log else ''}"] = _best(loss, run)
     x = whole(run.state)
-    found["step, smoothed"] = _best(lambda: smoothed(lane, "loss", 0.9).window(lane, race, x, WIDTH), run)
+    found["step, smoothed"] = _best(
+        lambda: smoothed(lane, "loss", 0.9).window(lane, race, x, WIDTH), run
+    )
     return found
 
 
@@ -100,11 +133,19 @@ def main() -> None:
     for limit in LIMITS:
         run, most, resident = memory(steps, limit)
         left = steps - run.state.lanes[0].columns["loss"].forgotten
-        table.add_row(f"{limit / 1e6:.0f} MB" if limit else "none", f"{most:.1f}", f"{resident:.1f}", f"{left:,}")
+        table.add_row(
+            f"{limit / 1e6:.0f} MB" if limit else "none",
+            f"{most:.1f}",
+            f"{resident:.1f}",
+            f"{left:,}",
+        )
         runs.append(run)
     console.print(table)
     times = Table(title=f"a window of {WIDTH} columns after 20 new steps: CPU ms")
-    for heading in ("axis", *(f"{limit / 1e6:.0f} MB" if limit else "no limit" for limit in LIMITS)):
+    for heading in (
+        "axis",
+        *(f"{limit / 1e6:.0f} MB" if limit else "no limit" for limit in LIMITS),
+    ):
         times.add_column(heading, justify="left" if heading == "axis" else "right")
     for name, *row in zip(windows(runs[0]), *(windows(run).values() for run in runs), strict=True):
         times.add_row(name, *(f"{value:.3f}" for value in row))

@@ -1,4 +1,5 @@
-"""Three tasks for the benchmarks: small, middle and convolutional, as in notes on threads. Loaded by file, as a person's own."""
+"""Three tasks for the benchmarks: small, middle and convolutional, as in notes on threads. Loaded
+by file, as a person's own."""
 
 import torch
 from torch import nn
@@ -27,7 +28,9 @@ class Middle(Small):
     """16-128-128-768 MLP, batch 32."""
 
     def model(self):
-        return nn.Sequential(nn.Linear(16, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 768))
+        return nn.Sequential(
+            nn.Linear(16, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 768)
+        )
 
     def dataset(self):
         return TensorDataset(_noise(512, 16), _noise(512, 768))
@@ -38,8 +41,13 @@ class Conv(Small):
 
     def model(self):
         return nn.Sequential(
-            nn.Linear(16, 64 * 16), nn.Unflatten(1, (64, 4, 4)), nn.ReLU(), nn.ConvTranspose2d(64, 32, 4, 2, 1),
-            nn.ReLU(), nn.ConvTranspose2d(32, 3, 4, 2, 1))
+            nn.Linear(16, 64 * 16),
+            nn.Unflatten(1, (64, 4, 4)),
+            nn.ReLU(),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(32, 3, 4, 2, 1),
+        )
 
     def dataset(self):
         return TensorDataset(_noise(512, 16), _noise(512, 3, 16, 16))

@@ -1,7 +1,9 @@
-"""Opening a finished run of 8 lanes, 10 million steps in all. By hand: `python tests/benchmarks/open_run.py`.
+"""Opening a finished run of 8 lanes, 10 million steps in all. By hand: `python
+tests/benchmarks/open_run.py`.
 
-The record is written as a trainer would have: blocks of 100 steps (2,000 steps a second, 20 flushes a second). A fresh
-process then does what the screen does, without a terminal: poll under its budget, fit the axes, draw all panes.
+The record is written as a trainer would have: blocks of 100 steps (2,000 steps a second, 20 flushes
+a second). A fresh process then does what the screen does, without a terminal: poll under its
+budget, fit the axes, draw all panes.
 """
 
 from __future__ import annotations
@@ -47,21 +49,51 @@ print(f"{first:.2f} {time.perf_counter() - began:.2f} {resource.getrusage(resour
 
 def make_run(folder: Path) -> Path:
     """The finished run."""
-    raw = {"task": "linear-toy", "steps": STEPS, "lane": [{"lr": 10.0 ** -index} for index in range(LANES)]}
+    raw = {
+        "task": "linear-toy",
+        "steps": STEPS,
+        "lane": [{"lr": 10.0**-index} for index in range(LANES)],
+    }
     run = create_run(folder, scenario_file.parse(raw, source="benchmark", folder=folder))
     writer, random = Writer(run, "crew"), np.random.default_rng(0)
     for lane in range(LANES):
-        writer.append([row(Started(lane=lane, at=1.0, device="cpu", steps_per_epoch=100, total_steps=STEPS, parameters=11,
-                                   init_checksum="a", batch_checksum="b", intra_op_threads=1, validated=False))])
+        writer.append(
+            [
+                row(
+                    Started(
+                        lane=lane,
+                        at=1.0,
+                        device="cpu",
+                        steps_per_epoch=100,
+                        total_steps=STEPS,
+                        parameters=11,
+                        init_checksum="a",
+                        batch_checksum="b",
+                        intra_op_threads=1,
+                        validated=False,
+                    )
+                )
+            ]
+        )
     for first in range(0, STEPS, BLOCK):
         rows = []
         for lane in range(LANES):
             loss = np.exp(-first / STEPS) + 0.1 * random.random(BLOCK)
             norms = np.where(np.arange(BLOCK) % 10, np.nan, loss)
-            columns = {"loss": Column.pack(loss, "f4"), "grad_norm": Column.pack(norms, "f4"),
-                       "seconds": Column.pack(loss / 2000, "f4"),
-                       "applied_lr": Column.pack(np.full(BLOCK, 0.1)), "next_lr": Column.pack(np.full(BLOCK, 0.1))}
-            rows.append(row(Steps(lane=lane, at=1.0 + first / 2000, first=first, count=BLOCK, columns=columns)))
+            columns = {
+                "loss": Column.pack(loss, "f4"),
+                "grad_norm": Column.pack(norms, "f4"),
+                "seconds": Column.pack(loss / 2000, "f4"),
+                "applied_lr": Column.pack(np.full(BLOCK, 0.1)),
+                "next_lr": Column.pack(np.full(BLOCK, 0.1)),
+            }
+            rows.append(
+                row(
+                    Steps(
+                        lane=lane, at=1.0 + first / 2000, first=first, count=BLOCK, columns=columns
+                    )
+                )
+            )
         writer.append(rows)
     for lane in range(LANES):
         writer.append([row(Ended(lane=lane, at=600.0, step=STEPS, reason="finished"))])
@@ -74,11 +106,18 @@ def main() -> None:
         began = time.perf_counter()
         run = make_run(Path(folder))
         size = sum(file.stat().st_size for file in run.iterdir()) / 1e6
-        print(f"made {LANES} x {STEPS:,} steps, {size:.0f} MB, in {time.perf_counter() - began:.0f} s")
+        print(
+            f"made {LANES} x {STEPS:,} steps, {size:.0f} MB, in {time.perf_counter() - began:.0f} s"
+        )
         for _ in range(3):
-            done = subprocess.run([sys.executable, "-c", VIEWER, str(run)], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", VIEWER, str(run)], capture_output=True, text=True, check=True
+            )
             first, whole, memory = done.stdout.split()
-            print(f"first curves {first} s, whole run {whole} s, {memory} MB   (<= 0.5 s, -, <= 400 MB)")
+            print(
+                f"first curves {first} s, whole run {whole} s, {memory} MB   (<= 0.5 s, -, <="
+                " 400 MB)"
+            )
 
 
 if __name__ == "__main__":

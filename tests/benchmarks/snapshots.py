@@ -1,9 +1,11 @@
 """What snapshots cost a lane. By hand: `python tests/benchmarks/snapshots.py [Small Middle Conv]`.
 
-Ratio: two lanes that are the same but for their snapshots train in turns in this process, with one thread, each recorded in a
-run store of its own; time per step of the one by that of the other, median of the rounds. While a snapshot is written the turn
-goes on, so that what its thread takes from the training counts. "said" is the share of the time that the lane itself records.
-Then what one snapshot takes: the copy (the lane waits for it), the encoding and the write with its fsync (a thread does both).
+Ratio: two lanes that are the same but for their snapshots train in turns in this process, with one
+thread, each recorded in a run store of its own; time per step of the one by that of the other,
+median of the rounds. While a snapshot is written the turn goes on, so that what its thread takes
+from the training counts. "said" is the share of the time that the lane itself records. Then what
+one snapshot takes: the copy (the lane waits for it), the encoding and the write with its fsync (a
+thread does both).
 """
 
 from __future__ import annotations
@@ -39,7 +41,13 @@ SIZES = {"Small": 100, "Middle": 32, "Conv": 32}
 
 def make_race(name: str) -> Race:
     """One lane, Adam."""
-    raw = {"task": f"models.py:{name}", "batch_size": SIZES[name], "steps": 10**7, "sample_every": 10**6, "lane": [{"lr": 1e-3}]}
+    raw = {
+        "task": f"models.py:{name}",
+        "batch_size": SIZES[name],
+        "steps": 10**7,
+        "sample_every": 10**6,
+        "lane": [{"lr": 1e-3}],
+    }
     return scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
 
 
@@ -50,7 +58,9 @@ class Alone:
         self._run = create_run(folder, race)
         self._recorder = Recorder(self._run, "trainer 0", {0})
         self._snapshot_writer = SnapshotWriter(self._run, self._recorder, race.snapshots, 1)
-        self._turn = LaneRunner(race, LaneAssignment(0, "cpu"), self._run, self._recorder, self._snapshot_writer)
+        self._turn = LaneRunner(
+            race, LaneAssignment(0, "cpu"), self._run, self._recorder, self._snapshot_writer
+        )
         self._turn._can_keep = kept
         self._turn.run(0.0)
         self._first, self.seconds = self._turn.steps, 0.0
@@ -69,7 +79,8 @@ class Alone:
         return self.seconds / (self._turn.steps - self._first)
 
     def said(self) -> tuple[float, int]:
-        """The share of its time that it records as spent on snapshots, and how many there were. It is over then."""
+        """The share of its time that it records as spent on snapshots, and how many there were. It
+        is over then."""
         self._snapshot_writer.close(10.0)
         self._recorder.close()
         reader, told = Reader(self._run), []
@@ -80,7 +91,8 @@ class Alone:
 
 
 def pieces(race: Race, folder: Path, rounds: int = 20) -> tuple[list[float], int]:
-    """Median seconds of copy, encoding and write of one snapshot, in the middle of training; its bytes."""
+    """Median seconds of copy, encoding and write of one snapshot, in the middle of training; its
+    bytes."""
     training = Training(race, 0, torch.device("cpu"))
     told, run, took = train_lane(training), create_run(folder, race), [[], [], []]
     while training.step_recorder.step < 20:
@@ -94,7 +106,9 @@ def pieces(race: Race, folder: Path, rounds: int = 20) -> tuple[list[float], int
         marks.append(time.perf_counter())
         payload = snapshot.encode(state)
         marks.append(time.perf_counter())
-        kept = files.write(run, "A", 0, training.step_recorder.step, "ring", 1.0, race.lanes[0], payload)
+        kept = files.write(
+            run, "A", 0, training.step_recorder.step, "ring", 1.0, race.lanes[0], payload
+        )
         marks.append(time.perf_counter())
         files.remove(kept)
         for column, start, stop in zip(took, marks, marks[1:], strict=False):
@@ -104,8 +118,14 @@ def pieces(race: Race, folder: Path, rounds: int = 20) -> tuple[list[float], int
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, Adam, one thread, median of {ROUNDS} rounds (range) of {SECONDS:g} s a lane")
-    print(f"{'model':8} {'us/step':>8} {'with / without snapshots':>26} {'said':>7} {'taken':>6}", end=" ")
+    print(
+        f"torch {torch.__version__}, Adam, one thread, median of {ROUNDS} rounds (range) of"
+        f" {SECONDS:g} s a lane"
+    )
+    print(
+        f"{'model':8} {'us/step':>8} {'with / without snapshots':>26} {'said':>7} {'taken':>6}",
+        end=" ",
+    )
     print(f"{'copy ms':>8} {'encode':>7} {'write':>7} {'kB':>6}   (<= 1.01)")
     with tempfile.TemporaryDirectory() as name:
         for task in sys.argv[1:] or SIZES:
@@ -122,9 +142,12 @@ def main() -> None:
                 counts.append(count)
             words = f"{statistics.median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f})"
             (copy, encode, write), size = pieces(race, folder)
-            print(f"{task:8} {statistics.median(bare) * 1e6:8.0f} {words:>26} {statistics.median(shares):7.2%} "
-                  f"{statistics.median(counts):6.0f} {copy * 1e3:8.2f} {encode * 1e3:7.2f} {write * 1e3:7.2f} {size / 1e3:6.0f}",
-                  flush=True)
+            print(
+                f"{task:8} {statistics.median(bare) * 1e6:8.0f} {words:>26}"
+                f" {statistics.median(shares):7.2%} {statistics.median(counts):6.0f}"
+                f" {copy * 1e3:8.2f} {encode * 1e3:7.2f} {write * 1e3:7.2f} {size / 1e3:6.0f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What a person feels, through a real pty: first frame, Enter to the first curve, keys, bytes. By hand:
-`python tests/benchmarks/terminal.py [first-frame start keys bytes tmux slow]`.
+"""What a person feels, through a real pty: first frame, Enter to the first curve, keys, bytes. By
+hand: `python tests/benchmarks/terminal.py [first-frame start keys bytes tmux slow]`.
 
-The terminal is 200x50 with 256 colours and no COLORTERM, as over SSH. Every figure is the median of a few rounds.
+The terminal is 200x50 with 256 colours and no COLORTERM, as over SSH. Every figure is the median of
+a few rounds.
 """
 
 from __future__ import annotations
@@ -38,13 +39,24 @@ class Terminal:
     def __init__(self, *args: str, runs: str, command: Sequence[str] = LRTUI) -> None:
         self.pace = math.inf
         """Bytes a second that are read at most."""
-        env = {**os.environ, "TERM": "xterm-256color", "LRTUI_RUNS": runs, "TEXTUAL_DISABLE_KITTY_KEY": "1"}
+        env = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "LRTUI_RUNS": runs,
+            "TEXTUAL_DISABLE_KITTY_KEY": "1",
+        }
         env.pop("COLORTERM", None)
         self.began = time.perf_counter()
         self._master, slave = pty.openpty()
         ioctl(slave, TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-        self.process = subprocess.Popen([*command, *args], stdin=slave, stdout=slave, stderr=slave, env=env,
-                                        start_new_session=True)
+        self.process = subprocess.Popen(
+            [*command, *args],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=env,
+            start_new_session=True,
+        )
         os.close(slave)
 
     def read(self, seconds: float) -> bytes:
@@ -85,7 +97,8 @@ class Terminal:
 
 
 def first_frame(runs: str) -> str:
-    """`lrtui` to the first frame with the list of scenarios in it, and whether torch is in the process."""
+    """`lrtui` to the first frame with the list of scenarios in it, and whether torch is in the
+    process."""
     took = []
     for _ in range(7):
         terminal = Terminal(runs=runs)
@@ -94,11 +107,15 @@ def first_frame(runs: str) -> str:
         maps = Path(f"/proc/{terminal.process.pid}/maps").read_text()
         terminal.close()
         _quiet(runs)  # the supervisor that was warming up must not slow the next round
-    return f"first frame of lrtui: {_ms(took)}; torch in the process: {'libtorch' in maps}   (<= 350 ms, False)"
+    return (
+        f"first frame of lrtui: {_ms(took)}; torch in the process: {'libtorch' in maps}   (<= 350"
+        " ms, False)"
+    )
 
 
 def start(runs: str) -> str:
-    """Enter on lr-dial to the first curve, the picker open for 3 s; and `lrtui race lr-dial` cold."""
+    """Enter on lr-dial to the first curve, the picker open for 3 s; and `lrtui race lr-dial`
+    cold."""
     warm, cold = [], []
     for _ in range(3):
         terminal = Terminal(runs=runs)
@@ -116,7 +133,10 @@ def start(runs: str) -> str:
         cold.append(time.perf_counter() - terminal.began)
         terminal.close()
         _quiet(runs)
-    return f"Enter to the first curve, warm: {_ms(warm)} (<= 1000 ms); `lrtui race lr-dial` cold: {_ms(cold)} (<= 3000 ms)"
+    return (
+        f"Enter to the first curve, warm: {_ms(warm)} (<= 1000 ms); `lrtui race lr-dial` cold:"
+        f" {_ms(cold)} (<= 3000 ms)"
+    )
 
 
 def _first_curve(terminal: Terminal) -> float:
@@ -124,7 +144,10 @@ def _first_curve(terminal: Terminal) -> float:
 
 
 def _ms(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds) * 1e3:.0f} ms ({min(seconds) * 1e3:.0f}-{max(seconds) * 1e3:.0f})"
+    return (
+        f"{statistics.median(seconds) * 1e3:.0f} ms"
+        f" ({min(seconds) * 1e3:.0f}-{max(seconds) * 1e3:.0f})"
+    )
 
 
 def _quiet(runs: str) -> None:
@@ -172,7 +195,10 @@ def keys(runs: str) -> str:
     _quiet(runs)
     took.sort()
     p50, p95, worst = (took[index] * 1e3 for index in (30, 56, -1))
-    return f"key to pixel, 8 busy lanes: p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {worst:.0f} ms   (p95 <= 40 ms)"
+    return (
+        f"key to pixel, 8 busy lanes: p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {worst:.0f} ms   (p95"
+        " <= 40 ms)"
+    )
 
 
 def bytes_sent(runs: str) -> str:
@@ -188,10 +214,13 @@ def bytes_sent(runs: str) -> str:
 
 
 def tmux(runs: str) -> str:
-    """Bytes a second that tmux sends to its client, which is what an SSH line carries: 8 lanes live."""
+    """Bytes a second that tmux sends to its client, which is what an SSH line carries: 8 lanes
+    live."""
     with tempfile.TemporaryDirectory() as folder:
         socket, command = f"{folder}/socket", " ".join([*LRTUI, *_eight_lanes()])
-        terminal = Terminal(runs=runs, command=["tmux", "-S", socket, "-f", "/dev/null", "new-session", command])
+        terminal = Terminal(
+            runs=runs, command=["tmux", "-S", socket, "-f", "/dev/null", "new-session", command]
+        )
         _first_curve(terminal)
         terminal.collect(4.0)
         live = len(terminal.collect(10.0)) / 10
@@ -202,7 +231,8 @@ def tmux(runs: str) -> str:
 
 
 def slow(runs: str) -> str:
-    """A line that carries 4 kB/s: what is sent, and how long a key takes to be seen; then the line is quick again."""
+    """A line that carries 4 kB/s: what is sent, and how long a key takes to be seen; then the line
+    is quick again."""
     terminal = _busy_race(runs)
     terminal.pace = SLOW
     slowly = len(terminal.collect(10.0)) / 10
@@ -212,11 +242,20 @@ def slow(runs: str) -> str:
     after = len(terminal.collect(5.0)) / 5
     terminal.close()
     _quiet(runs)
-    return (f"a line of {SLOW / 1e3:.0f} kB/s: {slowly / 1e3:.1f} kB/s sent, key to pixel {_ms(took)}; "
-            f"quick again: {after / 1e3:.1f} kB/s")
+    return (
+        f"a line of {SLOW / 1e3:.0f} kB/s: {slowly / 1e3:.1f} kB/s sent, key to pixel {_ms(took)}; "
+        f"quick again: {after / 1e3:.1f} kB/s"
+    )
 
 
-BENCHMARKS = {"first-frame": first_frame, "start": start, "keys": keys, "bytes": bytes_sent, "tmux": tmux, "slow": slow}
+BENCHMARKS = {
+    "first-frame": first_frame,
+    "start": start,
+    "keys": keys,
+    "bytes": bytes_sent,
+    "tmux": tmux,
+    "slow": slow,
+}
 
 
 def main() -> None:

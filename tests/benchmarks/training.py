@@ -1,10 +1,11 @@
-"""What racing costs beside training the same lanes one after another. By hand: `python tests/benchmarks/training.py`.
+"""What racing costs beside training the same lanes one after another. By hand: `python
+tests/benchmarks/training.py`.
 
-`turns`: 8 lanes in one trainer (recorder and store included) against 8 bare loops, same intra-op threads.
-`two bare processes`: half of the bare loops in each of two processes, the most that two cores can give.
-`race`: 8 lanes as a person starts them (8 niced processes) against 8 bare loops with torch's default threads, start-up
-left out: from the first lane's Started to the last one's Ended. Each ratio is from one run; the median of the rounds
-counts, machines are noisy.
+`turns`: 8 lanes in one trainer (recorder and store included) against 8 bare loops, same intra-op
+threads. `two bare processes`: half of the bare loops in each of two processes, the most that two
+cores can give. `race`: 8 lanes as a person starts them (8 niced processes) against 8 bare loops
+with torch's default threads, start-up left out: from the first lane's Started to the last one's
+Ended. Each ratio is from one run; the median of the rounds counts, machines are noisy.
 """
 
 from __future__ import annotations
@@ -50,7 +51,12 @@ class Staying:
 def make_race(name: str, epochs: int):
     """Eight lanes, Adam at eight rates."""
     lanes = [{"lr": 1e-4 * (index + 1)} for index in range(LANES)]
-    raw = {"task": f"models.py:{name}", "batch_size": SIZES[name][0], "epochs": epochs, "lane": lanes}
+    raw = {
+        "task": f"models.py:{name}",
+        "batch_size": SIZES[name][0],
+        "epochs": epochs,
+        "lane": lanes,
+    }
     return scenario_file.parse(raw, source="benchmark", folder=HERE, scenario="benchmark")
 
 
@@ -58,8 +64,13 @@ def bare_seconds(race) -> float:
     """All lanes of a race as bare loops, one after another."""
     began = time.perf_counter()
     for lane in race.lanes:
-        bare_loop(tasks.load(race.task), lambda params, lr=lane.lr: torch.optim.Adam(params, lr=lr), seed=0,
-                  epochs=race.epochs, batch_size=race.batch_size)
+        bare_loop(
+            tasks.load(race.task),
+            lambda params, lr=lane.lr: torch.optim.Adam(params, lr=lr),
+            seed=0,
+            epochs=race.epochs,
+            batch_size=race.batch_size,
+        )
     return time.perf_counter() - began
 
 
@@ -69,7 +80,10 @@ def turns_seconds(race, folder: Path) -> float:
     recorder = Recorder(run, "trainer 0", set(range(LANES)))
     snapshot_writer = SnapshotWriter(run, recorder, race.snapshots, LANES)
     began = time.perf_counter()
-    runners = {index: LaneRunner(race, LaneAssignment(index, "cpu"), run, recorder, snapshot_writer) for index in range(LANES)}
+    runners = {
+        index: LaneRunner(race, LaneAssignment(index, "cpu"), run, recorder, snapshot_writer)
+        for index in range(LANES)
+    }
     run_round_robin(runners, recorder, Staying())
     took = time.perf_counter() - began
     recorder.close()
@@ -88,9 +102,17 @@ def race_seconds(race, folder: Path) -> float:
 
 
 def bound_seconds(name: str, epochs: int) -> float:
-    """Half of the lanes in each of two processes with bare loops and nothing else: what two cores can give."""
-    halves = [subprocess.Popen([sys.executable, __file__, name, str(epochs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               text=True) for _ in range(2)]
+    """Half of the lanes in each of two processes with bare loops and nothing else: what two cores
+    can give."""
+    halves = [
+        subprocess.Popen(
+            [sys.executable, __file__, name, str(epochs)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
     for half in halves:
         half.stdout.readline()  # torch is loaded
     for half in halves:
@@ -106,14 +128,17 @@ def half(name: str, epochs: int) -> None:
     bare_seconds(msgspec.structs.replace(race, lanes=race.lanes[:1], epochs=1))
     print("ready", flush=True)
     sys.stdin.readline()
-    print(bare_seconds(msgspec.structs.replace(race, lanes=race.lanes[:LANES // 2])))
+    print(bare_seconds(msgspec.structs.replace(race, lanes=race.lanes[: LANES // 2])))
 
 
 def main() -> None:
     if sys.argv[1:]:
         half(sys.argv[1], int(sys.argv[2]))
         return
-    print(f"{os.cpu_count()} cores, torch {torch.__version__}, {LANES} lanes, Adam, median of {ROUNDS} rounds (range)")
+    print(
+        f"{os.cpu_count()} cores, torch {torch.__version__}, {LANES} lanes, Adam, median of"
+        f" {ROUNDS} rounds (range)"
+    )
     print(f"{'model':8} {'us/step':>8} {'turns / bare, 1 thread':>24}", end=" ")
     print(f"{'race / bare, default threads':>30} {'two bare processes':>22}")
     threads = torch.get_num_threads()
@@ -131,7 +156,10 @@ def main() -> None:
                 races.append(race_seconds(longer, Path(folder)) / alone)
                 bounds.append(bound_seconds(name, epochs * 2) / alone)
             steps = LANES * epochs * len(tasks.load(race.task).dataset()) / race.batch_size
-            print(f"{name:8} {bare / steps * 1e6:8.0f} {_words(turns):>24} {_words(races):>30} {_words(bounds):>22}")
+            print(
+                f"{name:8} {bare / steps * 1e6:8.0f} {_words(turns):>24} {_words(races):>30}"
+                f" {_words(bounds):>22}"
+            )
 
 
 def _words(ratios: list[float]) -> str:

@@ -1,4 +1,5 @@
-"""The held-out tasks of verdicts.py: four kinds of net that no threshold was chosen on. Loaded by file, as a person's own.
+"""The held-out tasks of verdicts.py: four kinds of net that no threshold was chosen on. Loaded by
+file, as a person's own.
 
 Their data are made here from a fixed seed, so that nothing has to be fetched.
 """
@@ -33,9 +34,17 @@ class CNN:
 
     def model(self):
         return nn.Sequential(
-            nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
-            nn.Linear(64, 4))
+            nn.Conv2d(1, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 3, padding=1),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64, 4),
+        )
 
     def dataset(self):
         return _strokes(512, 12, seed=1)
@@ -48,8 +57,15 @@ class Dropped:
     """A deep MLP with dropout; a smooth function of twelve numbers."""
 
     def model(self):
-        return nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.2),
-                             nn.Linear(64, 1))
+        return nn.Sequential(
+            nn.Linear(12, 64),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(64, 64),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(64, 1),
+        )
 
     def dataset(self):
         made = _generator(2)
@@ -86,7 +102,11 @@ class _Attention(nn.Module):
     def forward(self, text):
         length = text.shape[1]
         mask = nn.Transformer.generate_square_subsequent_mask(length)
-        return self.out(self.layers(self.symbol(text) + self.place(torch.arange(length)), mask=mask, is_causal=True))
+        return self.out(
+            self.layers(
+                self.symbol(text) + self.place(torch.arange(length)), mask=mask, is_causal=True
+            )
+        )
 
 
 class Transformer:
@@ -123,7 +143,9 @@ class Recurrent:
     def dataset(self):
         made = _generator(4)
         start, length = (torch.rand(512, 1, generator=made) * scale for scale in (2 * math.pi, 0.6))
-        wave = torch.sin(start + (0.3 + length) * torch.arange(20.0)) + 0.05 * torch.randn(512, 20, generator=made)
+        wave = torch.sin(start + (0.3 + length) * torch.arange(20.0)) + 0.05 * torch.randn(
+            512, 20, generator=made
+        )
         return TensorDataset(wave[:, :, None])
 
     def loss(self, model, batch):
@@ -142,7 +164,12 @@ class _Noisy:
     def dataset(self):
         made = _generator(5)
         x = torch.randn(512, self.inputs, generator=made)
-        y = x[:, 0] - 2.0 * x[:, 1] + torch.sin(2.0 * x[:, 2]) + self.noise * torch.randn(512, generator=made)
+        y = (
+            x[:, 0]
+            - 2.0 * x[:, 1]
+            + torch.sin(2.0 * x[:, 2])
+            + self.noise * torch.randn(512, generator=made)
+        )
         return TensorDataset(x, y[:, None])
 
     def loss(self, model, batch):
@@ -168,7 +195,9 @@ class NoisyTails(_Noisy):
     def dataset(self):
         x, y = super().dataset().tensors
         off = torch.rand(len(y), 1, generator=_generator(6)) < 0.05
-        return TensorDataset(x, torch.where(off, y + 10.0 * torch.randn(len(y), 1, generator=_generator(7)), y))
+        return TensorDataset(
+            x, torch.where(off, y + 10.0 * torch.randn(len(y), 1, generator=_generator(7)), y)
+        )
 
 
 class NoisyClasses:
@@ -189,10 +218,13 @@ class NoisyClasses:
 
 
 class Unscaled(_Noisy):
-    """Inputs of very different scales, so that the losses of single samples differ by orders of magnitude."""
+    """Inputs of very different scales, so that the losses of single samples differ by orders of
+    magnitude."""
 
     noise = 1.0
 
     def dataset(self):
         x, y = super().dataset().tensors
-        return TensorDataset(x * torch.tensor([4.0, 1.0, 0.25, 1.0]), y * (1.0 + x[:, 3:].abs() ** 2))
+        return TensorDataset(
+            x * torch.tensor([4.0, 1.0, 0.25, 1.0]), y * (1.0 + x[:, 3:].abs() ** 2)
+        )

@@ -35,7 +35,10 @@ def test_a_spike_does_not_flatten_the_others():
 def test_a_full_range_holds_everything_finite():
     values = falling()
     values[[300, 400, 500]] = 1e6, math.nan, -2.0
-    assert visible_range([window(values), window(falling())], [True, False], full=True)[:2] == (-2.0, 1e6)
+    assert visible_range([window(values), window(falling())], [True, False], full=True)[:2] == (
+        -2.0,
+        1e6,
+    )
 
 
 def test_an_explosion_flattens_the_others_only_while_it_lives():

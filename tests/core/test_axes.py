@@ -11,7 +11,17 @@ from hypothesis import given, settings, strategies as st
 
 from lrtui.core.charts.axes import KINDS, XAxis, whole
 from lrtui.core.charts.metric_series import MetricSeries, track
-from lrtui.core.protocol.events import Column, Ended, Evaluated, LaneAdded, Measured, Rewound, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import (
+    Column,
+    Ended,
+    Evaluated,
+    LaneAdded,
+    Measured,
+    Rewound,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.series.series import Window
 from lrtui.core.state.race_state import RaceState, apply
 
@@ -22,19 +32,36 @@ NAN = math.nan
 
 
 def block(first, losses, seconds, at, lane=0):
-    columns = {name: Column.pack(np.full(len(losses), 1.0)) for name in ("applied_lr", "next_lr", "grad_norm")}
-    return Steps(lane=lane, at=at, first=first, count=len(losses),
-                 columns={"loss": Column.pack(losses), "seconds": Column.pack(seconds, "f4"), **columns})
+    columns = {
+        name: Column.pack(np.full(len(losses), 1.0))
+        for name in ("applied_lr", "next_lr", "grad_norm")
+    }
+    return Steps(
+        lane=lane,
+        at=at,
+        first=first,
+        count=len(losses),
+        columns={"loss": Column.pack(losses), "seconds": Column.pack(seconds, "f4"), **columns},
+    )
 
 
 @st.composite
 def stories(draw):
-    """What a lane says: blocks of steps, pauses, evaluations, ways back, now and then a hole; in a random wall time."""
+    """What a lane says: blocks of steps, pauses, evaluations, ways back, now and then a hole; in a
+    random wall time."""
     random = np.random.default_rng(draw(st.integers(0, 999)))
     at, done, epoch = 1000.0, 0, 0
     events = [started(0, 3000)]
-    events[0] = Started(**{name: getattr(events[0], name) for name in events[0].__struct_fields__} | {"at": at})
-    for kind in draw(st.lists(st.sampled_from(["block"] * 6 + ["pause", "epoch", "back", "hole"]), min_size=1, max_size=14)):
+    events[0] = Started(
+        **{name: getattr(events[0], name) for name in events[0].__struct_fields__} | {"at": at}
+    )
+    for kind in draw(
+        st.lists(
+            st.sampled_from(["block"] * 6 + ["pause", "epoch", "back", "hole"]),
+            min_size=1,
+            max_size=14,
+        )
+    ):
         match kind:
             case "pause":
                 events.append(StatusChanged(lane=0, at=at, step=done, status="paused"))
@@ -43,7 +70,16 @@ def stories(draw):
             case "epoch" if done:
                 at += float(random.uniform(0, 2))
                 epoch += 1
-                events.append(Evaluated(lane=0, at=at, epoch=epoch, step=done, loss=1.0, metrics={"acc": float(random.normal())}))
+                events.append(
+                    Evaluated(
+                        lane=0,
+                        at=at,
+                        epoch=epoch,
+                        step=done,
+                        loss=1.0,
+                        metrics={"acc": float(random.normal())},
+                    )
+                )
             case "back" if done:
                 done = int(random.integers(0, done + 1))
                 epoch = sum(isinstance(one, Evaluated) and one.step <= done for one in events)
@@ -59,8 +95,15 @@ def stories(draw):
                 at += float(np.nansum(seconds)) + float(random.choice([0.0, 0.2]))
                 events.append(block(done, losses, seconds, at))
                 done += count
-                events.append(Measured(lane=0, at=at, steps=[done - 1], columns={"gain": Column.pack([float(random.normal())])},
-                                       spent=0.0))
+                events.append(
+                    Measured(
+                        lane=0,
+                        at=at,
+                        steps=[done - 1],
+                        columns={"gain": Column.pack([float(random.normal())])},
+                        spent=0.0,
+                    )
+                )
     return events
 
 
@@ -94,17 +137,32 @@ def slow_window(track: MetricSeries, x: XAxis, lane, race, width) -> Window:
                 cut[column] = number > 0 and not math.isfinite(values[number - 1])
             last[column] = value
             lo[column], hi[column] = min(lo[column], value), max(hi[column], value)
-    left = [pair for pair in zip(columns.tolist(), values.tolist(), strict=True) if pair[0] < 0][-1:]
-    inner = [pair for pair in zip(columns.tolist(), values.tolist(), strict=True) if pair[0] < width][-1:]
-    right = [pair for pair in zip(columns.tolist(), values.tolist(), strict=True) if pair[0] >= width][:1]
+    left = [pair for pair in zip(columns.tolist(), values.tolist(), strict=True) if pair[0] < 0][
+        -1:
+    ]
+    inner = [
+        pair for pair in zip(columns.tolist(), values.tolist(), strict=True) if pair[0] < width
+    ][-1:]
+    right = [
+        pair for pair in zip(columns.tolist(), values.tolist(), strict=True) if pair[0] >= width
+    ][:1]
     before = left[0] if left and math.isfinite(left[0][1]) else None
     after = right[0] if right and inner and math.isfinite(right[0][1] + inner[0][1]) else None
     return Window(lo, hi, first, last, gap, cut, before, after)
 
 
-@given(stories(), st.sampled_from(KINDS), st.booleans(), st.floats(0, 0.8), st.floats(0.001, 1.2), st.integers(1, 90))
+@given(
+    stories(),
+    st.sampled_from(KINDS),
+    st.booleans(),
+    st.floats(0, 0.8),
+    st.floats(0.001, 1.2),
+    st.integers(1, 90),
+)
 @settings(max_examples=200, deadline=None)
-def test_a_window_equals_reading_every_point_on_every_axis_while_the_lane_grows(events, kind, log, start, span, width):
+def test_a_window_equals_reading_every_point_on_every_axis_while_the_lane_grows(
+    events, kind, log, start, span, width
+):
     state, x = told(events), None
     x = axis(start, span, kind, log, state)
     state = RaceState(make_race(2))
@@ -124,7 +182,14 @@ def test_a_window_equals_reading_every_point_on_every_axis_while_the_lane_grows(
             assert_same(window, expected)
 
 
-@given(stories(), st.sampled_from(KINDS), st.booleans(), st.floats(0, 0.8), st.floats(0.001, 1.2), st.integers(1, 90))
+@given(
+    stories(),
+    st.sampled_from(KINDS),
+    st.booleans(),
+    st.floats(0, 0.8),
+    st.floats(0.001, 1.2),
+    st.integers(1, 90),
+)
 @settings(max_examples=200, deadline=None)
 def test_columns_are_where_the_axis_says(events, kind, log, start, span, width):
     state = told(events)
@@ -138,7 +203,8 @@ def test_columns_are_where_the_axis_says(events, kind, log, start, span, width):
     assert (np.diff(columns) >= 0).all()
     for step in steps[:: max(1, lane.steps // 50)].tolist():
         value, column = x.value(lane, race, step), int(columns[step])
-        slack = 1e-4 * (x.stop - x.start) / width + 1e-4 * abs(value) + 1e-6  # times are kept as float32
+        # times are kept as float32
+        slack = 1e-4 * (x.stop - x.start) / width + 1e-4 * abs(value) + 1e-6
         assert x.value_at(min(column, 10**6), width) <= value + slack or column < 0
         assert value - slack <= x.value_at(column + 1, width) or column >= width
         if x.start < value - slack and value + slack < x.stop:
@@ -155,13 +221,20 @@ def test_values_rise_with_the_steps_and_lead_back(events, kind):
     assert all(one <= other * (1 + 1e-6) + 1e-9 for one, other in itertools.pairwise(values))
     for step in range(0, lane.steps, 11):
         back = x.step(lane, race, x.value(lane, race, step))
-        assert abs(x.value(lane, race, back) - x.value(lane, race, step)) <= 1e-5 * (1 + x.value(lane, race, step))
+        assert abs(x.value(lane, race, back) - x.value(lane, race, step)) <= 1e-5 * (
+            1 + x.value(lane, race, step)
+        )
 
 
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_of_an_axis_holds_all_steps(kind, log):
-    state = told([started(0, 100), *(block(first, [1.0] * 20, [0.5] * 20, first + 20.0) for first in (0, 20))])
+    state = told(
+        [
+            started(0, 100),
+            *(block(first, [1.0] * 20, [0.5] * 20, first + 20.0) for first in (0, 20)),
+        ]
+    )
     lane, x = state.lanes[0], whole(state, kind, log)
     columns = x.columns(lane, state.race, np.arange(40), 50)
     assert columns.min() >= 0
@@ -184,12 +257,23 @@ def test_axes_of_the_budget_do_not_move_and_those_of_time_move_rarely():
 
 
 def test_a_pause_is_in_the_wall_time_and_not_in_the_training_time():
-    state = told([started(0, 100), block(0, [1.0] * 10, [0.5] * 10, 15.0),
-                  StatusChanged(lane=0, at=15.0, step=10, status="paused"),
-                  StatusChanged(lane=0, at=75.0, step=10, status="running"), block(10, [1.0] * 10, [0.5] * 10, 80.0)])
+    state = told(
+        [
+            started(0, 100),
+            block(0, [1.0] * 10, [0.5] * 10, 15.0),
+            StatusChanged(lane=0, at=15.0, step=10, status="paused"),
+            StatusChanged(lane=0, at=75.0, step=10, status="running"),
+            block(10, [1.0] * 10, [0.5] * 10, 80.0),
+        ]
+    )
     lane, race = state.lanes[0], state.race
     began = lane.started.at
-    assert [XAxis("time", False, 0, 1).value(lane, race, step) for step in (0, 9, 10, 19)] == [0.5, 5.0, 5.5, 10.0]
+    assert [XAxis("time", False, 0, 1).value(lane, race, step) for step in (0, 9, 10, 19)] == [
+        0.5,
+        5.0,
+        5.5,
+        10.0,
+    ]
     ends = [XAxis("wall", False, 0, 1).value(lane, race, step) + began for step in (9, 10, 19)]
     assert ends == pytest.approx([15.0, 75.5, 80.0])
 
@@ -201,7 +285,12 @@ def test_a_fork_begins_at_the_time_of_its_parent():
     apply(state, started(2, 100))
     apply(state, block(6, [1.0] * 2, [0.25] * 2, 20.0, lane=2))
     lane = state.lanes[2]
-    assert [XAxis("time", False, 0, 1).value(lane, state.race, step) for step in (0, 5, 6, 7)] == [3.0, 3.0, 3.25, 3.5]
+    assert [XAxis("time", False, 0, 1).value(lane, state.race, step) for step in (0, 5, 6, 7)] == [
+        3.0,
+        3.0,
+        3.25,
+        3.5,
+    ]
     assert lane.training_seconds == 0.5
 
 
@@ -235,7 +324,16 @@ def test_a_number_that_no_step_can_take_leaves_every_axis_whole(odd, at, log):
     state = RaceState(make_race(1))
     apply(state, started(0))
     told = block(0, [3.0, 2.0, 1.0], [1.0] * 3, at)
-    apply(state, Steps(lane=0, at=at, first=0, count=3, columns={**told.columns, "seconds": Column.pack([odd, 1.0, odd])}))
+    apply(
+        state,
+        Steps(
+            lane=0,
+            at=at,
+            first=0,
+            count=3,
+            columns={**told.columns, "seconds": Column.pack([odd, 1.0, odd])},
+        ),
+    )
     lane = state.lanes[0]
     assert lane.training_seconds == 1.0
     for kind in KINDS:

@@ -39,7 +39,12 @@ def test_limits_that_fit_are_kept(one: float, other: float, log: bool) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "log", "expected"),
-    [(0.013, 2.7, False, (0, 3)), (0.013, 2.7, True, (0.01, 10**0.5)), (5, 5, False, (4.5, 5.5)), (0, 0.98, False, (0, 1))],
+    [
+        (0.013, 2.7, False, (0, 3)),
+        (0.013, 2.7, True, (0.01, 10**0.5)),
+        (5, 5, False, (4.5, 5.5)),
+        (0, 0.98, False, (0, 1)),
+    ],
 )
 def test_limits_snap(low: float, high: float, log: bool, expected: tuple[float, float]) -> None:
     limits = AxisLimits.around(low, high, log)
@@ -61,7 +66,9 @@ def test_an_axis_changes_its_scale() -> None:
 
 
 @given(POSITIVE, POSITIVE, st.floats(width=32), st.booleans())
-def test_shares_lie_between_the_ends_and_rise_with_the_values(one: float, other: float, value: float, log: bool) -> None:
+def test_shares_lie_between_the_ends_and_rise_with_the_values(
+    one: float, other: float, value: float, log: bool
+) -> None:
     limits = AxisLimits.around(*sorted((one, other)), log)
     low, at, high = limits.shares(np.array([limits.low, value, limits.high])).tolist()
     assert (low, high) == (0, 1)

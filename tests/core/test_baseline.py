@@ -1,4 +1,5 @@
-"""Lanes that stand still, whose losses are nothing but noise of their batches, are never called diverged, hot or at the floor."""
+"""Lanes that stand still, whose losses are nothing but noise of their batches, are never called
+diverged, hot or at the floor."""
 
 import math
 
@@ -6,19 +7,30 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.diagnostics.baseline import Baseline, Promise, Reach, deviation_of, mean_of, spread_of, widened
+from lrtui.core.diagnostics.baseline import (
+    Baseline,
+    Promise,
+    Reach,
+    deviation_of,
+    mean_of,
+    spread_of,
+    widened,
+)
 from lrtui.core.diagnostics.detectors import LossMonitor
 from lrtui.core.protocol import thresholds
 
 NOISES = {
     "squares": lambda draw, size: draw.normal(size=size) ** 2,
     "exponential": lambda draw, size: draw.exponential(size=size),
-    "outliers": lambda draw, size: draw.normal(size=size) ** 2 * np.where(draw.random(size) < 0.05, 100.0, 1.0),
+    "outliers": lambda draw, size: (
+        draw.normal(size=size) ** 2 * np.where(draw.random(size) < 0.05, 100.0, 1.0)
+    ),
 }
 
 
 def judged(losses, gain=1.0, change=1e-7, still=True):
-    """What is said of a lane whose every eighth step is measured, and whether it is alarmed; `still`: it never moves."""
+    """What is said of a lane whose every eighth step is measured, and whether it is alarmed;
+    `still`: it never moves."""
     judge, alarms = LossMonitor(len(losses)), []
     for step, loss in enumerate(losses):
         if still and step % 8 == 0:
@@ -58,7 +70,13 @@ def test_a_lane_that_really_rises_is_told_in_spite_of_the_noise():
     judge, alarms = LossMonitor(300), []
     for step, loss in enumerate(rising):
         if step % 8 == 0:
-            judge.measured(step, 0.3, 0.5, 0.5 * loss, (loss, float(noise[step])) if step < 100 else (loss, math.nan))
+            judge.measured(
+                step,
+                0.3,
+                0.5,
+                0.5 * loss,
+                (loss, float(noise[step])) if step < 100 else (loss, math.nan),
+            )
         said, _ = judge.update(loss)
         alarms += [said] if said else []
     assert alarms
@@ -66,7 +84,8 @@ def test_a_lane_that_really_rises_is_told_in_spite_of_the_noise():
 
 class TestFloor:
     def flat(self, change, seed=0, fallen=1.0):
-        """Findings on a lane whose every step promises to change the loss by `change` of itself; None: nothing is measured."""
+        """Findings on a lane whose every step promises to change the loss by `change` of itself;
+        None: nothing is measured."""
         losses = NOISES["squares"](np.random.default_rng(seed), (400, 16)).mean(1)
         losses[50:] *= fallen
         return judged(losses.tolist(), change=change or 0.0, still=change is not None)[0]
@@ -144,7 +163,8 @@ def test_a_promise_of_less_than_the_loss_says_nothing():
 def test_thresholds_are_widened_by_noise_and_not_without_it():
     assert widened(0.0, 12, 50.0) == 1.0
     assert widened(0.5, 12, 0.0) == pytest.approx(
-        1 + thresholds.NOISE_SIGMAS * 0.5 * math.sqrt(1 / 12 + thresholds.AVERAGE_SHARE))
+        1 + thresholds.NOISE_SIGMAS * 0.5 * math.sqrt(1 / 12 + thresholds.AVERAGE_SHARE)
+    )
     assert widened(0.5, 12, 1e9) == widened(0.5, 12, thresholds.RARE * 0.5)
 
 

@@ -19,10 +19,23 @@ from lrtui.report.repeat import proof
 from lrtui.tui.render.pane import number_lines
 from lrtui.tui.render.panels import fairness
 
-RACE = scenario_file.parse({"task": "straight-line", "steps": 40, "batch_size": 8, "lane": [{"lr": 0.1}, {"lr": 0.2}]},
-                           source="test", folder=Path("/nowhere"))
-BEGUN = Started(lane=0, at=1.0, device="cpu", steps_per_epoch=10, total_steps=40, parameters=3, init_checksum="abcdef",
-                batch_checksum="123456", intra_op_threads=1, validated=False)
+RACE = scenario_file.parse(
+    {"task": "straight-line", "steps": 40, "batch_size": 8, "lane": [{"lr": 0.1}, {"lr": 0.2}]},
+    source="test",
+    folder=Path("/nowhere"),
+)
+BEGUN = Started(
+    lane=0,
+    at=1.0,
+    device="cpu",
+    steps_per_epoch=10,
+    total_steps=40,
+    parameters=3,
+    init_checksum="abcdef",
+    batch_checksum="123456",
+    intra_op_threads=1,
+    validated=False,
+)
 
 
 def state(race=RACE, **told):
@@ -31,8 +44,15 @@ def state(race=RACE, **told):
     return made
 
 
-@pytest.mark.parametrize(("told", "size", "words", "samples"), [
-    (4, 4, "batch 4", 160), (8, 8, "batch 8", 320), (0, None, "batches of their own size", 40), (None, 8, "batch 8", 320)])
+@pytest.mark.parametrize(
+    ("told", "size", "words", "samples"),
+    [
+        (4, 4, "batch 4", 160),
+        (8, 8, "batch 8", 320),
+        (0, None, "batches of their own size", 40),
+        (None, 8, "batch 8", 320),
+    ],
+)
 def test_is_told_by_the_lanes(told, size, words, samples):
     known = state(batch_size=told)
     assert batch_size(known.lanes, RACE) == size
@@ -65,7 +85,9 @@ def test_an_order_that_nobody_knows_beforehand_is_not_made_up():
 
 def test_a_lane_that_went_further_than_its_data_said_is_done():
     known = state(total_steps=2)
-    columns = {name: Column.pack([0.1] * 3) for name in ("loss", "applied_lr", "next_lr", "seconds")}
+    columns = {
+        name: Column.pack([0.1] * 3) for name in ("loss", "applied_lr", "next_lr", "seconds")
+    }
     apply(known, Steps(lane=0, at=2.0, first=0, count=3, columns=columns))
     words = " ".join(number_lines(known.lanes[0], [40, 40, 40, 40]))
     assert "step 3/2" in words

@@ -9,7 +9,16 @@ from torch.optim import lr_scheduler, swa_utils
 from lrtui.core.scenario import catalogue
 from lrtui.core.scenario.catalogue import Option
 
-HIDDEN = {"self", "params", "optimizer", "lr", "last_epoch", "schedulers", "scale_fn", "differentiable"}
+HIDDEN = {
+    "self",
+    "params",
+    "optimizer",
+    "lr",
+    "last_epoch",
+    "schedulers",
+    "scale_fn",
+    "differentiable",
+}
 OURS = {own.name for own in catalogue._OWN}
 
 
@@ -17,7 +26,10 @@ def subclasses(module, root):
     return {
         name: kind
         for name, kind in vars(module).items()
-        if inspect.isclass(kind) and issubclass(kind, root) and kind is not root and not name.startswith("_")
+        if inspect.isclass(kind)
+        and issubclass(kind, root)
+        and kind is not root
+        and not name.startswith("_")
     }
 
 
@@ -26,7 +38,9 @@ def test_the_optimizers_are_torchs():
 
 
 def test_the_schedules_are_torchs_and_ours():
-    found = subclasses(lr_scheduler, lr_scheduler.LRScheduler) | subclasses(swa_utils, lr_scheduler.LRScheduler)
+    found = subclasses(lr_scheduler, lr_scheduler.LRScheduler) | subclasses(
+        swa_utils, lr_scheduler.LRScheduler
+    )
     assert found.keys() | OURS == catalogue.schedules().keys()
     assert {"ReduceLROnPlateau", "SWALR"} <= catalogue.schedules().keys()
 
@@ -36,7 +50,10 @@ def test_every_other_name_of_a_schedule_leads_to_one():
     assert not catalogue.ALIASES.keys() & catalogue.schedules().keys()
 
 
-TORCHS = [(name, getattr(torch.optim, name), signature) for name, signature in catalogue.optimizers().items()]
+TORCHS = [
+    (name, getattr(torch.optim, name), signature)
+    for name, signature in catalogue.optimizers().items()
+]
 TORCHS += [
     (name, getattr(swa_utils if name == "SWALR" else lr_scheduler, name), signature)
     for name, signature in catalogue.schedules().items()
@@ -46,9 +63,15 @@ TORCHS += [
 
 @pytest.mark.parametrize(("name", "kind", "signature"), TORCHS, ids=[name for name, *_ in TORCHS])
 def test_options_are_those_of_the_signature_but_for_the_hidden_ones(name, kind, signature):
-    parameters = {key: parameter for key, parameter in inspect.signature(kind.__init__).parameters.items() if key not in HIDDEN}
+    parameters = {
+        key: parameter
+        for key, parameter in inspect.signature(kind.__init__).parameters.items()
+        if key not in HIDDEN
+    }
     assert signature.options.keys() == parameters.keys()
-    required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
+    required = {
+        key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty
+    }
     assert {
         key for key, option in signature.options.items() if option.required
     } == required - catalogue.AUTO - catalogue.FROM_RATE
@@ -56,7 +79,11 @@ def test_options_are_those_of_the_signature_but_for_the_hidden_ones(name, kind, 
 
 @pytest.mark.parametrize(("name", "kind", "signature"), TORCHS, ids=[name for name, *_ in TORCHS])
 def test_positional_arguments_are_in_torchs_order(name, kind, signature):
-    parameters = [key for key in inspect.signature(kind.__init__).parameters if key not in ("self", "params", "optimizer")]
+    parameters = [
+        key
+        for key in inspect.signature(kind.__init__).parameters
+        if key not in ("self", "params", "optimizer")
+    ]
     assert list(signature.order) == parameters
 
 
@@ -66,7 +93,11 @@ def test_torchs_own_default_of_each_option_is_accepted(name, kind, signature):
     for key, option in signature.options.items():
         default = inspect.signature(kind.__init__).parameters[key].default
         if default is not None and default is not inspect.Parameter.empty:
-            plain = [0.1 if value is None else value for value in default] if isinstance(default, tuple) else default
+            plain = (
+                [0.1 if value is None else value for value in default]
+                if isinstance(default, tuple)
+                else default
+            )
             assert option.expected(plain) == "", key
 
 
@@ -77,7 +108,9 @@ def test_a_table_is_no_option_of_anything(name, kind, signature):
 
 
 def test_schedules_that_their_documentation_steps_after_every_batch_are_stepped_so():
-    by_batch = {name for name, signature in catalogue.schedules().items() if signature.interval == "batch"}
+    by_batch = {
+        name for name, signature in catalogue.schedules().items() if signature.interval == "batch"
+    }
     assert by_batch == {"CyclicLR", "OneCycleLR"} | OURS - {"greedy"}
 
 
@@ -106,8 +139,10 @@ def test_schedules_that_their_documentation_steps_after_every_batch_are_stepped_
         (
             set(),
             {"a": 1},
-            "a whole number or a finite number or true or false or a string or a list of whole numbers or a list of numbers "
-            'or an expression such as "0.95 ** epoch"',
+            (
+                "a whole number or a finite number or true or false or a string or a list of whole"
+                ' numbers or a list of numbers or an expression such as "0.95 ** epoch"'
+            ),
         ),
     ],
 )
@@ -117,5 +152,8 @@ def test_an_option_says_what_it_wants(types, value, expected):
 
 def test_auto_is_for_those_that_know_it():
     assert Option("T_max", types=frozenset({"int"})).expected("auto") == ""
-    assert Option("T_max", types=frozenset({"int"})).expected("atuo") == 'a whole number; "auto" is the budget'
+    assert (
+        Option("T_max", types=frozenset({"int"})).expected("atuo")
+        == 'a whole number; "auto" is the budget'
+    )
     assert Option("step_size", types=frozenset({"int"})).expected("auto") == "a whole number"

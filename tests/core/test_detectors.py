@@ -7,13 +7,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.diagnostics.detectors import Divergence, LossMonitor, Oscillation, Plateau, Smooth, Spikes
+from lrtui.core.diagnostics.detectors import (
+    Divergence,
+    LossMonitor,
+    Oscillation,
+    Plateau,
+    Smooth,
+    Spikes,
+)
 from lrtui.core.protocol import thresholds
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.protocol.thresholds import early_steps
 
-ANY = st.lists(st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, -1.7e308, 0.0, 5e-324]), max_size=60)
-TAME = st.lists(st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf]), max_size=60)
+ANY = st.lists(
+    st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, -1.7e308, 0.0, 5e-324]),
+    max_size=60,
+)
+TAME = st.lists(
+    st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf]), max_size=60
+)
 TOTAL = 1000
 """Steps of the lanes here, unless they say otherwise: the early window has 100."""
 EARLY = 100
@@ -23,7 +35,11 @@ def by_hand(values, factor):
     """Sum of factor^k * value over sum of factor^k, the newest with k = 0."""
     finite = [value for value in values if math.isfinite(value)]
     weights = [factor ** (len(finite) - 1 - index) for index in range(len(finite))]
-    return math.fsum(w * v for w, v in zip(weights, finite, strict=True)) / math.fsum(weights) if finite else math.nan
+    return (
+        math.fsum(w * v for w, v in zip(weights, finite, strict=True)) / math.fsum(weights)
+        if finite
+        else math.nan
+    )
 
 
 def fed(values, factor):
@@ -35,7 +51,10 @@ def fed(values, factor):
 
 def lower_average(losses):
     """At each step the lower of both averages, by hand."""
-    return [min(by_hand(losses[: step + 1], 0.98), by_hand(losses[: step + 1], 0.9)) for step in range(len(losses))]
+    return [
+        min(by_hand(losses[: step + 1], 0.98), by_hand(losses[: step + 1], 0.9))
+        for step in range(len(losses))
+    ]
 
 
 def said_at(losses, total=TOTAL, hot=False):
@@ -45,7 +64,8 @@ def said_at(losses, total=TOTAL, hot=False):
 
 
 def first_after(holds, patience=thresholds.PATIENCE, early=EARLY):
-    """The first step from which something has held for so many steps in a row, none of them in the early window."""
+    """The first step from which something has held for so many steps in a row, none of them in the
+    early window."""
     lasted = 0
     for step, held in enumerate(holds):
         lasted = lasted + 1 if held and step >= early else 0
@@ -80,17 +100,24 @@ class TestSmooth:
 
     @given(TAME, st.sampled_from([0.5, 0.9, 0.98]))
     def test_the_average_is_the_one_computed_by_hand(self, values, factor):
-        assert fed(values, factor).value == pytest.approx(by_hand(values, factor), nan_ok=True, rel=1e-6, abs=1e-6)
+        assert fed(values, factor).value == pytest.approx(
+            by_hand(values, factor), nan_ok=True, rel=1e-6, abs=1e-6
+        )
 
     def test_a_value_that_is_not_finite_is_skipped(self):
-        assert fed([1.0, math.nan, 2.0, math.inf, -math.inf], 0.9).value == fed([1.0, 2.0], 0.9).value
+        assert (
+            fed([1.0, math.nan, 2.0, math.inf, -math.inf], 0.9).value == fed([1.0, 2.0], 0.9).value
+        )
 
     @given(ANY)
     def test_no_numbers_make_it_fail(self, values):
         fed(values, 0.98)
 
 
-@pytest.mark.parametrize(("total", "steps"), [(1, 20), (50, 20), (60, 24), (100, 40), (249, 100), (250, 100), (10**6, 100)])
+@pytest.mark.parametrize(
+    ("total", "steps"),
+    [(1, 20), (50, 20), (60, 24), (100, 40), (249, 100), (250, 100), (10**6, 100)],
+)
 def test_the_early_window_is_two_fifths_of_the_budget_from_20_to_100_steps(total, steps):
     assert early_steps(total) == steps
 
@@ -101,7 +128,12 @@ class TestDivergence:
 
     def test_noise_raises_no_alarm(self):
         noise = np.random.default_rng(0).lognormal(sigma=0.4, size=3000)
-        assert said_at([float(n) * (0.2 + math.exp(-step / 300)) for step, n in enumerate(noise)], 3000) == []
+        assert (
+            said_at(
+                [float(n) * (0.2 + math.exp(-step / 300)) for step, n in enumerate(noise)], 3000
+            )
+            == []
+        )
 
     def test_a_single_spike_raises_no_alarm(self):
         losses = [1.0] * 400
@@ -112,18 +144,27 @@ class TestDivergence:
         assert said_at(falling) == []
 
     def test_twenty_steps_above_four_times_the_best_are_divergence(self):
-        losses = [10.0] * 5 + [1.0] * 145 + [min(1.1**k, 7.0) for k in range(100)]  # below 1.2 times its start all the while
-        slow, now = [by_hand(losses[: step + 1], 0.98) for step in range(len(losses))], lower_average(losses)
+        # below 1.2 times its start all the while
+        losses = [10.0] * 5 + [1.0] * 145 + [min(1.1**k, 7.0) for k in range(100)]
+        slow, now = (
+            [by_hand(losses[: step + 1], 0.98) for step in range(len(losses))],
+            lower_average(losses),
+        )
         step, words = said_at(losses)[0]
-        assert step == first_after([value > 4 * min(slow[: index + 1]) for index, value in enumerate(now)])
+        assert step == first_after(
+            [value > 4 * min(slow[: index + 1]) for index, value in enumerate(now)]
+        )
         assert words == f"smoothed loss {now[step]:.4g} is above 4 times its best"
 
     def test_twenty_steps_above_its_start_after_the_early_window_are_divergence(self):
-        losses = [1.0] * 5 + [1.5] * 300  # never four times the best, always above 1.2 times the start
+        # never four times the best, always above 1.2 times the start
+        losses = [1.0] * 5 + [1.5] * 300
         assert all(value > 1.2 for value in lower_average(losses)[EARLY:])
         step, words = said_at(losses)[0]
         assert step == EARLY + thresholds.PATIENCE - 1
-        assert words == f"smoothed loss {lower_average(losses)[step]:.4g} is above 1.2 times its start"
+        assert (
+            words == f"smoothed loss {lower_average(losses)[step]:.4g} is above 1.2 times its start"
+        )
 
     def test_a_loss_at_exactly_the_threshold_is_no_divergence(self):
         assert said_at([1.0] * 5 + [1.2] * 600) == []
@@ -131,10 +172,14 @@ class TestDivergence:
 
     @pytest.mark.parametrize("total", [50, 250, 10**6])
     def test_the_wait_is_as_long_as_the_early_window(self, total):
-        assert said_at([1.0] * 5 + [3.0] * 300, total)[0][0] == early_steps(total) + thresholds.PATIENCE - 1
+        assert (
+            said_at([1.0] * 5 + [3.0] * 300, total)[0][0]
+            == early_steps(total) + thresholds.PATIENCE - 1
+        )
 
     def test_a_while_above_its_start_that_ends_in_time_is_none(self):
-        losses = [1.0] * 120 + [8.0] * 4  # both averages are above 1.2 for as long as the faster takes to sink again
+        # both averages are above 1.2 for as long as the faster takes to sink again
+        losses = [1.0] * 120 + [8.0] * 4
         rule = Divergence(TOTAL)
         assert [rule.update(loss) for loss in losses] == [None] * len(losses)
         above = 0
@@ -144,7 +189,9 @@ class TestDivergence:
         assert 0 < above < thresholds.PATIENCE
         assert [rule.update(1.0) for _ in range(100)] == [None] * 100
 
-    def test_what_it_has_recovered_from_does_not_count_although_the_slow_average_still_shows_it(self):
+    def test_what_it_has_recovered_from_does_not_count_although_the_slow_average_still_shows_it(
+        self,
+    ):
         losses = [1.0] * 120 + [45.0] + [0.5] * 200
         slow = [by_hand(losses[: step + 1], 0.98) for step in range(len(losses))]
         assert sum(value > 1.2 for value in slow[121:]) > thresholds.PATIENCE
@@ -162,7 +209,10 @@ class TestDivergence:
         losses = [1.0] * 10 + [1e6 * 8.0, 1e6 * 80.0]
         fast = [by_hand(losses[: step + 1], 0.9) for step in range(len(losses))]
         first = next(step for step, value in enumerate(fast) if value > 1e6)
-        assert said_at(losses)[0] == (first, f"smoothed loss {fast[first]:.4g} is above 1e+06 times its start")
+        assert said_at(losses)[0] == (
+            first,
+            f"smoothed loss {fast[first]:.4g} is above 1e+06 times its start",
+        )
         assert first < 12
 
     def test_a_hot_lane_that_is_not_below_its_start_is_divergence(self):
@@ -170,7 +220,11 @@ class TestDivergence:
         assert said_at(losses) == []
         step, words = said_at(losses, hot=True)[0]
         assert step == EARLY + thresholds.PATIENCE - 1
-        assert words == f"smoothed loss {lower_average(losses)[step]:.4g} is not below its start, and the rate is too hot"
+        assert (
+            words
+            == f"smoothed loss {lower_average(losses)[step]:.4g} is not below its start, and the"
+            " rate is too hot"
+        )
 
     def test_a_hot_lane_that_is_below_its_start_is_none(self):
         assert said_at([1.0] * 5 + [0.99] * 600, hot=True) == []
@@ -191,7 +245,11 @@ class TestDivergence:
     def test_nan_is_skipped_by_the_rules(self):
         losses = [1.0] * 5 + [1.5] * 300
         with_nan = [value for loss in losses for value in (loss, math.nan)]
-        assert [step // 2 for step, _ in said_at(with_nan)] == [step for step, _ in said_at(losses)] != []
+        assert (
+            [step // 2 for step, _ in said_at(with_nan)]
+            == [step for step, _ in said_at(losses)]
+            != []
+        )
         assert said_at([math.nan] * 100) == []
 
     def test_a_start_or_a_best_below_zero_has_no_multiples(self):
@@ -297,7 +355,9 @@ class TestShaking:
     def test_only_the_last_fifty_changes_count(self):
         assert self.measured([1.0, 9.0] * 50 + [5.0 - 0.01 * step for step in range(51)])[0] == 0.0
 
-    @pytest.mark.parametrize("losses", [[], [1.0, 2.0] * 25, [1.0, math.nan] * 40, [1.7e308, -1.7e308] * 40])
+    @pytest.mark.parametrize(
+        "losses", [[], [1.0, 2.0] * 25, [1.0, math.nan] * 40, [1.7e308, -1.7e308] * 40]
+    )
     def test_there_is_nothing_to_say_with_too_few_losses_or_unusable_ones(self, losses):
         assert all(map(math.isnan, self.measured(losses)))
 
@@ -312,7 +372,9 @@ class TestTheWord:
     OK = Findings(early=False, early_gain=0.7, samples=18, first_gain=0.5, peak=1.5, progress=0.3)
 
     def word(self, **changes):
-        return Findings(**{name: getattr(self.OK, name) for name in self.OK.__struct_fields__} | changes).word
+        return Findings(
+            **{name: getattr(self.OK, name) for name in self.OK.__struct_fields__} | changes
+        ).word
 
     def test_a_lane_that_goes_well_is_ok(self):
         assert self.OK.word == "ok"
@@ -324,35 +386,64 @@ class TestTheWord:
     def test_without_a_median_there_is_none(self):
         assert self.word(early_gain=math.nan) == "none"
 
-    @pytest.mark.parametrize(("gain", "word"), [
-        (-5.0, "hot"), (0.499, "hot"), (thresholds.HOT, "ok"), (thresholds.COLD, "ok"), (0.966, "cold"), (1.5, "cold")])
+    @pytest.mark.parametrize(
+        ("gain", "word"),
+        [
+            (-5.0, "hot"),
+            (0.499, "hot"),
+            (thresholds.HOT, "ok"),
+            (thresholds.COLD, "ok"),
+            (0.966, "cold"),
+            (1.5, "cold"),
+        ],
+    )
     def test_the_median_gain_decides(self, gain, word):
         assert self.word(early_gain=gain, progress=0.6) == word
 
-    @pytest.mark.parametrize(("progress", "word"), [(0.51, "hot"), (0.5, "ok"), (0.01, "ok"), (math.nan, "hot")])
+    @pytest.mark.parametrize(
+        ("progress", "word"), [(0.51, "hot"), (0.5, "ok"), (0.01, "ok"), (math.nan, "hot")]
+    )
     def test_a_lane_that_has_halved_its_loss_is_not_hot(self, progress, word):
         assert self.word(early_gain=-1.0, progress=progress) == word
 
-    @pytest.mark.parametrize(("gain", "word"), [(0.249, "hot"), (0.25, "ok"), (0.4, "ok"), (0.966, "cold")])
+    @pytest.mark.parametrize(
+        ("gain", "word"), [(0.249, "hot"), (0.25, "ok"), (0.4, "ok"), (0.966, "cold")]
+    )
     def test_while_the_window_is_open_only_a_very_low_gain_is_hot(self, gain, word):
         assert self.word(early=True, early_gain=gain, progress=1.0) == word
 
-    @pytest.mark.parametrize(("peak", "first", "progress", "word"), [
-        (3.1, 0.5, 0.41, "hot"),  # thrown up and not back
-        (3.1, 0.5, 0.4, "cold"),  # thrown up, and back
-        (3.0, 0.5, 0.9, "cold"),  # not high enough
-        (1.0, 0.19, 0.41, "hot"),  # a first step that lost what it should have gained, and not back
-        (1.0, 0.19, 0.4, "cold"),
-        (1.0, 0.2, 0.9, "cold"),
-        (math.nan, math.nan, math.nan, "cold")])  # nothing is known of a start at or below zero
+    @pytest.mark.parametrize(
+        ("peak", "first", "progress", "word"),
+        [
+            (3.1, 0.5, 0.41, "hot"),  # thrown up and not back
+            (3.1, 0.5, 0.4, "cold"),  # thrown up, and back
+            (3.0, 0.5, 0.9, "cold"),  # not high enough
+            (
+                1.0,
+                0.19,
+                0.41,
+                "hot",
+            ),  # a first step that lost what it should have gained, and not back
+            (1.0, 0.19, 0.4, "cold"),
+            (1.0, 0.2, 0.9, "cold"),
+            (math.nan, math.nan, math.nan, "cold"),
+        ],
+    )  # nothing is known of a start at or below zero
     def test_a_lane_that_was_thrown_up_is_hot_whatever_its_gain(self, peak, first, progress, word):
         assert self.word(early_gain=0.999, peak=peak, first_gain=first, progress=progress) == word
 
-    @pytest.mark.parametrize(("long", "progress", "word"), [(True, 0.981, "hot"), (True, 0.98, "ok"), (False, 1.5, "ok")])
-    def test_long_steps_that_lead_nowhere_are_hot_when_a_window_long_enough_closes(self, long, progress, word):
+    @pytest.mark.parametrize(
+        ("long", "progress", "word"), [(True, 0.981, "hot"), (True, 0.98, "ok"), (False, 1.5, "ok")]
+    )
+    def test_long_steps_that_lead_nowhere_are_hot_when_a_window_long_enough_closes(
+        self, long, progress, word
+    ):
         assert self.word(long=long, progress=progress) == word
 
-    @pytest.mark.parametrize(("total", "steps", "long"), [(400, 99, False), (400, 100, True), (100, 60, False), (125, 50, True)])
+    @pytest.mark.parametrize(
+        ("total", "steps", "long"),
+        [(400, 99, False), (400, 100, True), (100, 60, False), (125, 50, True)],
+    )
     def test_a_window_of_fifty_steps_is_long_enough(self, total, steps, long):
         judge = LossMonitor(total)
         for _ in range(steps):
@@ -362,22 +453,33 @@ class TestTheWord:
 
 class TestJudge:
     def test_the_window_closes_after_its_last_step_and_what_it_knows_stays(self):
-        open_one, closed = judged([1.0] * 99, some_gains(0.9)).findings(), judged([1.0] * 100, some_gains(0.9)).findings()
+        open_one, closed = (
+            judged([1.0] * 99, some_gains(0.9)).findings(),
+            judged([1.0] * 100, some_gains(0.9)).findings(),
+        )
         assert (open_one.early, closed.early) == (True, False)
-        late = judged([1.0] * 300, [*some_gains(0.9), (150, -3.0), (175, -3.0), (200, -3.0)]).findings()
+        late = judged(
+            [1.0] * 300, [*some_gains(0.9), (150, -3.0), (175, -3.0), (200, -3.0)]
+        ).findings()
         assert (late.early_gain, late.samples, late.first_gain) == (0.9, 18, 0.9)
         assert late.gain == -3.0
         assert late.word == closed.word
 
     def test_the_gain_is_that_of_the_early_window_until_there_are_three_later_ones(self):
-        assert judged([1.0] * 200, [*some_gains(0.9), (120, 0.1), (150, 0.1)]).findings().gain == 0.9
+        assert (
+            judged([1.0] * 200, [*some_gains(0.9), (120, 0.1), (150, 0.1)]).findings().gain == 0.9
+        )
 
     def test_the_late_gain_forgets(self):
-        gains = [(step, 0.1) for step in range(100, 120)] + [(step, 0.8) for step in range(200, 215)]
+        gains = [(step, 0.1) for step in range(100, 120)] + [
+            (step, 0.8) for step in range(200, 215)
+        ]
         assert judged([1.0] * 300, gains).findings().gain == 0.8
 
     def test_gains_that_are_not_finite_do_not_count(self):
-        found = judged([1.0] * 50, [(0, math.nan), (1, 0.5), (2, -math.inf), (8, math.inf)]).findings()
+        found = judged(
+            [1.0] * 50, [(0, math.nan), (1, 0.5), (2, -math.inf), (8, math.inf)]
+        ).findings()
         assert (found.samples, found.early_gain) == (1, 0.5)
 
     def test_the_first_gain_is_that_of_the_first_sample(self):
@@ -403,7 +505,10 @@ class TestJudge:
                 if at == step:
                     judge.measured(at, gain)
             said.append(judge.update(loss)[0])
-        assert next(step for step, words in enumerate(said) if words) == EARLY + thresholds.PATIENCE - 1
+        assert (
+            next(step for step, words in enumerate(said) if words)
+            == EARLY + thresholds.PATIENCE - 1
+        )
 
     def test_the_gradient_is_over_what_it_was_at_the_beginning(self):
         norms = [10.0, 20.0, None, 30.0, 40.0, math.nan, 50.0, None, 0.3]
@@ -414,7 +519,8 @@ class TestJudge:
     def test_recovered_is_lower_than_ever_before_the_first_alarm(self):
         worse = [1.0] * 200 + [9.0] * 100
         assert not judged(worse).findings().recovered
-        assert not judged([*worse, *[1.0] * 600]).findings().recovered  # as low as before is not lower
+        # as low as before is not lower
+        assert not judged([*worse, *[1.0] * 600]).findings().recovered
         assert judged([*worse, *[0.5] * 600]).findings().recovered
         assert not judged([1.0] * 200 + [0.1] * 200).findings().recovered  # there was no alarm
 
@@ -431,8 +537,15 @@ class TestJudge:
         assert found.median_change == pytest.approx(1.0, rel=0.05)
 
 
-STEPS = st.lists(st.tuples(st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, -1.7e308]),
-                           st.none() | st.floats(), st.none() | st.floats()), min_size=1, max_size=25)
+STEPS = st.lists(
+    st.tuples(
+        st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, -1.7e308]),
+        st.none() | st.floats(),
+        st.none() | st.floats(),
+    ),
+    min_size=1,
+    max_size=25,
+)
 
 
 @given(STEPS, st.sampled_from([1, 20, 60, 1000]))
@@ -450,8 +563,14 @@ def test_no_numbers_make_the_judge_fail_or_warn(steps, total):
             assert judge.findings().word in ("hot", "ok", "cold", "none")
 
 
-@given(st.lists(st.tuples(st.floats(0, 99), st.none() | st.floats(0, 9), st.none() | st.floats(-3, 3)), min_size=60, max_size=99),
-       st.lists(st.integers(1, 30), min_size=1, max_size=20))
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 99), st.none() | st.floats(0, 9), st.none() | st.floats(-3, 3)),
+        min_size=60,
+        max_size=99,
+    ),
+    st.lists(st.integers(1, 30), min_size=1, max_size=20),
+)
 @settings(deadline=None, max_examples=100)
 def test_what_is_known_does_not_depend_on_when_it_is_asked_for_nor_on_blocks(steps, sizes):
     one_by_one, in_blocks, total = LossMonitor(len(steps)), LossMonitor(len(steps)), len(steps)

@@ -11,8 +11,14 @@ from lrtui.core.state.race_state import RaceState, apply
 
 
 def race(*lanes: dict[str, object], **keys: object) -> RaceState:
-    raw = {"title": "a race", "task": "sprite-generator", "steps": 100, "seed": 7, **keys, "lane": [
-        {"name": f"lane {number}", **lane} for number, lane in enumerate(lanes)]}
+    raw = {
+        "title": "a race",
+        "task": "sprite-generator",
+        "steps": 100,
+        "seed": 7,
+        **keys,
+        "lane": [{"name": f"lane {number}", **lane} for number, lane in enumerate(lanes)],
+    }
     return RaceState(scenario_file.parse(raw, source="test", folder=Path(), scenario="test"))
 
 
@@ -41,12 +47,18 @@ def test_schedules_are_compared_with_their_options():
     schedules = ("StepLR(step_size=10)", "StepLR(step_size=20, gamma=0.5)", "none")
     state = race(*({"lr": 0.1, "schedule": schedule} for schedule in schedules))
     assert found(state) == {
-        "schedule": ("StepLR", "StepLR", "none"), "schedule step_size": ("10", "20", "–"),
-        "schedule gamma": ("usual", "0.5", "–"), "stepped every": ("epoch", "epoch", "–")}
+        "schedule": ("StepLR", "StepLR", "none"),
+        "schedule step_size": ("10", "20", "–"),
+        "schedule gamma": ("usual", "0.5", "–"),
+        "stepped every": ("epoch", "epoch", "–"),
+    }
 
 
 def test_lists_and_switches_are_text():
-    state = race({"lr": 0.1, "optimizer": {"name": "Adam", "betas": [0.9, 0.99], "amsgrad": True}}, {"lr": 0.1})
+    state = race(
+        {"lr": 0.1, "optimizer": {"name": "Adam", "betas": [0.9, 0.99], "amsgrad": True}},
+        {"lr": 0.1},
+    )
     assert found(state) == {"betas": ("[0.9, 0.99]", "usual"), "amsgrad": ("true", "usual")}
 
 
@@ -54,11 +66,16 @@ def test_the_dial_and_the_parent_are_settings_too():
     state = race({"lr": 0.1}, {"lr": 0.1})
     apply(state, RateChanged(lane=1, step=5, rate=1.0, factor=10.0))
     apply(state, LaneAdded(lane=2, parent=0, step=40, child=state.race.lanes[0]))
-    assert found(state) == {"dial": ("×1", "×10", "×1"), "from": ("the start", "the start", "A at 40")}
+    assert found(state) == {
+        "dial": ("×1", "×10", "×1"),
+        "from": ("the start", "the start", "A at 40"),
+    }
 
 
 def test_text_of_a_scenario_is_one_plain_line():
-    state = race({"lr": 0.1, "schedule": {"name": "LambdaLR", "lr_lambda": "0.95   ** epoch"}}, {"lr": 0.1})
+    state = race(
+        {"lr": 0.1, "schedule": {"name": "LambdaLR", "lr_lambda": "0.95   ** epoch"}}, {"lr": 0.1}
+    )
     assert found(state)["schedule lr_lambda"] == ("0.95 ** epoch", "–")
 
 

@@ -14,7 +14,10 @@ from lrtui.core.series.ema import MEMORY, ROW, Ema, Trailing, accumulated
 from lrtui.core.series.series import Series
 
 WEIGHTS = [1e-9, 0.01, 0.3, 0.6, 0.97, 0.999, 0.9999, 0.999999]
-VALUES = st.lists(st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 3e38])), max_size=120)
+VALUES = st.lists(
+    st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 3e38])),
+    max_size=120,
+)
 
 
 def tensorboard(values, weight):
@@ -48,7 +51,12 @@ def in_blocks(values, weight, sizes):
 @settings(max_examples=300, deadline=None)
 def test_the_numbers_are_tensorboards(values, weight):
     found = Ema(weight).extend(np.array(values, np.float64))
-    np.testing.assert_allclose(found, tensorboard(values, weight), rtol=1e-9, atol=1e-9 * max([1, *map(abs, _finite(values))]))
+    np.testing.assert_allclose(
+        found,
+        tensorboard(values, weight),
+        rtol=1e-9,
+        atol=1e-9 * max([1, *map(abs, _finite(values))]),
+    )
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
@@ -88,7 +96,7 @@ def test_sums_of_many_rows_are_those_of_one_after_another(weight):
         expected.append(last)
     sums, carries = accumulated(values, weight, 5.0)
     np.testing.assert_allclose(sums, expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(carries[1:-1], expected[ROW - 1::ROW], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(carries[1:-1], expected[ROW - 1 :: ROW], rtol=1e-9, atol=1e-9)
 
 
 @given(VALUES, st.lists(st.integers(0, 40), max_size=6), st.integers(0, 30))
@@ -99,11 +107,16 @@ def test_a_trailing_average_depends_on_the_numbers_alone(values, sizes, begin):
         column.extend(array[at : at + size])
         at += size
         trailing.follow(column, begin)
-        assert math.isnan(trailing.value) or math.isfinite(trailing.value)  # a look in between changes nothing
+        # a look in between changes nothing
+        assert math.isnan(trailing.value) or math.isfinite(trailing.value)
     whole, once = Series(), Trailing(0.9)
     whole.extend(array)
     once.follow(whole, begin)
-    assert struct.pack("d", trailing.value) == struct.pack("d", once.value) == struct.pack("d", once.after(len(values)))
+    assert (
+        struct.pack("d", trailing.value)
+        == struct.pack("d", once.value)
+        == struct.pack("d", once.after(len(values)))
+    )
 
 
 @pytest.mark.parametrize(("count", "holes"), [(1, 0), (40, 3), (MEMORY, 0), (5 * MEMORY, 700)])

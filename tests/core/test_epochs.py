@@ -1,4 +1,5 @@
-"""The ends of epochs in columns: what was told can be read again, whatever came again or was taken back."""
+"""The ends of epochs in columns: what was told can be read again, whatever came again or was taken
+back."""
 
 from __future__ import annotations
 
@@ -10,8 +11,12 @@ from hypothesis import given, strategies as st
 from lrtui.core.protocol.events import Evaluated
 from lrtui.core.state.epochs import Epochs
 
-METRICS = st.dictionaries(st.sampled_from(["val_loss", "acc"]), st.sampled_from([0.25, 1e300, math.nan, math.inf]))
-MOVES = st.lists(st.tuples(st.sampled_from(["next", "again", "cut"]), st.integers(0, 60), METRICS), max_size=30)
+METRICS = st.dictionaries(
+    st.sampled_from(["val_loss", "acc"]), st.sampled_from([0.25, 1e300, math.nan, math.inf])
+)
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["next", "again", "cut"]), st.integers(0, 60), METRICS), max_size=30
+)
 
 
 def same(one: float, other: float) -> bool:
@@ -35,8 +40,13 @@ def test_it_holds_what_a_list_of_events_would(moves):
     assert epochs.losses.tolist() == [one.loss for one in told]
     assert (epochs.last is None) == (not told)
     if epochs.last is not None:
-        assert (epochs.last.epoch, epochs.last.metrics.keys()) == (told[-1].epoch, told[-1].metrics.keys())
-        assert all(same(value, told[-1].metrics[name]) for name, value in epochs.last.metrics.items())
+        assert (epochs.last.epoch, epochs.last.metrics.keys()) == (
+            told[-1].epoch,
+            told[-1].metrics.keys(),
+        )
+        assert all(
+            same(value, told[-1].metrics[name]) for name, value in epochs.last.metrics.items()
+        )
     for name in ("val_loss", "acc"):
         for since in (0, len(told) // 2):
             steps, values = epochs.metric(name, since)
@@ -61,5 +71,7 @@ def test_a_count_tells_that_some_were_forgotten():
 def test_an_epoch_takes_little():
     epochs = Epochs()
     for epoch in range(1, 10_001):
-        epochs.take(Evaluated(lane=0, epoch=epoch, step=epoch * 5, loss=1.0, metrics={"val_loss": 1.0}))
+        epochs.take(
+            Evaluated(lane=0, epoch=epoch, step=epoch * 5, loss=1.0, metrics={"val_loss": 1.0})
+        )
     assert 400_000 <= epochs.nbytes < 440_000

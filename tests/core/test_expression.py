@@ -106,17 +106,39 @@ def test_what_is_no_arithmetic_is_refused_or_has_no_value(text):
         parse(text)(AT)
 
 
-@pytest.mark.parametrize(("text", "is_one"), [
-    ("my.py:function", True), ("package.module:function", True), ("my folder/my.py:f", True), ("step", False),
-    ("lambda step: 0.5 ** step", False), (":f", False), ("my.py:", False), ("my.py:9f", False)])
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("my.py:function", True),
+        ("package.module:function", True),
+        ("my folder/my.py:f", True),
+        ("step", False),
+        ("lambda step: 0.5 ** step", False),
+        (":f", False),
+        ("my.py:", False),
+        ("my.py:9f", False),
+    ],
+)
 def test_a_reference_is_told_from_arithmetic(text, is_one):
     assert is_reference(text) is is_one
 
 
 @pytest.mark.parametrize(
     "text",
-    ["9**9**9", "9**9**9**9**9", "(9**9)**(9**9)", "exp(9**9)", "floor(1e308) * floor(1e308)", "1 / 0", "0 ** -1", "5 % 0",
-     "pow(9, pow(9, 9))", "pow(0, -1)", "round(2, 1e400)", "exp(1e308)"],
+    [
+        "9**9**9",
+        "9**9**9**9**9",
+        "(9**9)**(9**9)",
+        "exp(9**9)",
+        "floor(1e308) * floor(1e308)",
+        "1 / 0",
+        "0 ** -1",
+        "5 % 0",
+        "pow(9, pow(9, 9))",
+        "pow(0, -1)",
+        "round(2, 1e400)",
+        "exp(1e308)",
+    ],
 )
 def test_what_has_no_number_for_a_value_fails_at_once_in_arithmetic(text):
     compute = parse(text)
@@ -188,16 +210,18 @@ WORDS = st.sampled_from(
     | st.recursive(
         st.sampled_from(["step", "9", "0", "1e308", "-1", "0.5"]),
         lambda inner: (
-            st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "<", "and"]), inner).map(
-                lambda t: f"({t[0]} {t[1]} {t[2]})"
-            )
+            st.tuples(
+                inner, st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "<", "and"]), inner
+            ).map(lambda t: f"({t[0]} {t[1]} {t[2]})")
             | inner.map(lambda x: f"floor({x})")
             | inner.map(lambda x: f"exp({x})")
         ),
         max_leaves=12,
     )
 )
-def test_any_text_gives_a_function_or_is_refused_and_a_function_gives_a_float_or_an_arithmetic_error(text):
+def test_any_text_gives_a_function_or_is_refused_and_a_function_gives_a_float_or_an_arithmetic_error(
+    text,
+):
     try:
         compute = parse(text)
     except ExpressionError:

@@ -1,4 +1,5 @@
-"""Labels of an axis are round, lie on it, are about as many as there is room for, and say what they stand for."""
+"""Labels of an axis are round, lie on it, are about as many as there is room for, and say what they
+stand for."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
 @given(VALUES, VALUES, st.booleans(), st.integers(1, 12))
-def test_y_labels_lie_on_the_axis_and_say_their_values(one: float, other: float, log: bool, most: int) -> None:
+def test_y_labels_lie_on_the_axis_and_say_their_values(
+    one: float, other: float, log: bool, most: int
+) -> None:
     limits = AxisLimits.around(*sorted((one, other)), log)
     found = y_labels(limits, most)
     room = (limits.high - limits.low) * 1e-5
@@ -22,13 +25,24 @@ def test_y_labels_lie_on_the_axis_and_say_their_values(one: float, other: float,
     for value, label in found:
         assert limits.low - room <= value <= limits.high + room
         assert len(label) <= 14
-        assert float(label) == pytest.approx(value, rel=0.06, abs=max(room, 1e-9 * abs(limits.high)))
+        assert float(label) == pytest.approx(
+            value, rel=0.06, abs=max(room, 1e-9 * abs(limits.high))
+        )
 
 
-@pytest.mark.parametrize(("limits", "most", "labels"), [
-    (AxisLimits(0, 3), 3, "0 1 2 3"), (AxisLimits(0, 3), 9, "0.0 0.5 1.0 1.5 2.0 2.5 3.0"), (AxisLimits(0.01, 10, True), 6, "0.01 0.1 1 10"),
-    (AxisLimits(0.02, 2, True), 3, "0.1 1"), (AxisLimits(0.02, 2, True), 9, "0.02 0.05 0.1 0.2 0.5 1 2"), (AxisLimits(0.3, 0.34), 3,
-    "0.30 0.32 0.34"), (AxisLimits(1e-6, 1e4, True), 3, "1e-4 1 1e4"), (AxisLimits(0.3, 5, True), 1, "0.3 5")])
+@pytest.mark.parametrize(
+    ("limits", "most", "labels"),
+    [
+        (AxisLimits(0, 3), 3, "0 1 2 3"),
+        (AxisLimits(0, 3), 9, "0.0 0.5 1.0 1.5 2.0 2.5 3.0"),
+        (AxisLimits(0.01, 10, True), 6, "0.01 0.1 1 10"),
+        (AxisLimits(0.02, 2, True), 3, "0.1 1"),
+        (AxisLimits(0.02, 2, True), 9, "0.02 0.05 0.1 0.2 0.5 1 2"),
+        (AxisLimits(0.3, 0.34), 3, "0.30 0.32 0.34"),
+        (AxisLimits(1e-6, 1e4, True), 3, "1e-4 1 1e4"),
+        (AxisLimits(0.3, 5, True), 1, "0.3 5"),
+    ],
+)
 def test_y_labels_are_short_and_alike(limits: AxisLimits, most: int, labels: str) -> None:
     assert [label for _, label in y_labels(limits, most)] == labels.split()
 
@@ -43,7 +57,15 @@ def test_steps_are_whole_and_within_the_budget(total: int, most: int) -> None:
 
 
 def test_steps_are_labelled_in_the_unit_of_the_largest() -> None:
-    assert [label for _, label in step_labels(12_500, 8)] == ["0", "2k", "4k", "6k", "8k", "10k", "12k"]
+    assert [label for _, label in step_labels(12_500, 8)] == [
+        "0",
+        "2k",
+        "4k",
+        "6k",
+        "8k",
+        "10k",
+        "12k",
+    ]
     assert step_labels(200, 4) == [(0, "0"), (50, "50"), (100, "100"), (150, "150")]
 
 

@@ -1,4 +1,5 @@
-"""The finder's rules against hand computation, against recorded sweeps, and against any floats at all."""
+"""The finder's rules against hand computation, against recorded sweeps, and against any floats at
+all."""
 
 import json
 import math
@@ -22,7 +23,8 @@ from lrtui.core.results.lr_suggestions import (
 )
 
 SWEEPS = json.loads(Path(__file__).with_name("sweeps.json").read_text())
-"""Real sweeps of the bundled scenarios from 1e-7 to 10 in 100 points: their losses, and the step that was not finite."""
+"""Real sweeps of the bundled scenarios from 1e-7 to 10 in 100 points: their losses, and the step
+that was not finite."""
 SUGGESTED = {
     "linear SGD": (5.214e-4, 1.353e-6, 1.233e-3, 6.428e-7),
     "linear Adam": (4.535e-2, 1.353e-6, 2.257e-1, 6.428e-7),
@@ -33,7 +35,11 @@ SUGGESTED = {
 }
 """valley, steep, minimum, slide of each."""
 FLOATS = st.lists(
-    st.one_of(st.floats(), st.sampled_from([0.0, 1.0, -1.0, math.nan, math.inf, 1e308, -1e308, 1e-320])), max_size=80)
+    st.one_of(
+        st.floats(), st.sampled_from([0.0, 1.0, -1.0, math.nan, math.inf, 1e308, -1e308, 1e-320])
+    ),
+    max_size=80,
+)
 
 
 def rates(count, low=1e-7, high=10.0):
@@ -42,11 +48,16 @@ def rates(count, low=1e-7, high=10.0):
 
 def recorded(name):
     entry = SWEEPS[name]
-    return rates(100)[:len(entry["losses"])], [float(value) for value in entry["losses"]], entry["bad"]
+    return (
+        rates(100)[: len(entry["losses"])],
+        [float(value) for value in entry["losses"]],
+        entry["bad"],
+    )
 
 
 def valley_as_written_down(lr, s):
-    """The rule word for word, in O(n^2): the longest strictly falling subsequence, by the table of lengths."""
+    """The rule word for word, in O(n^2): the longest strictly falling subsequence, by the table of
+    lengths."""
     lengths = [1] * len(s)
     for i in range(len(s)):
         for j in range(i):
@@ -59,7 +70,8 @@ def valley_as_written_down(lr, s):
 
 class TestTheRules:
     def test_valley_lies_half_way_down_the_longest_fall(self):
-        s = np.array([5.0, 5, 4, 3, 6, 2, 1, 0, 7, 8])  # 5 4 3 2 1 0, ending at 7: b = 1, the rate at 1 + 2 + 1
+        # 5 4 3 2 1 0, ending at 7: b = 1, the rate at 1 + 2 + 1
+        s = np.array([5.0, 5, 4, 3, 6, 2, 1, 0, 7, 8])
         assert valley(np.arange(10.0), s) == 4.0
 
     def test_valley_of_a_fall_from_beginning_to_end(self):
@@ -69,7 +81,8 @@ class TestTheRules:
         assert valley(np.arange(1.0, 31.0), np.arange(30.0)) == 1.0
 
     def test_steep_divides_by_the_logarithm_of_the_rate(self):
-        lr, s = np.array([1.0, 10, 1000, 1e4]), np.array([9.0, 8, 6.5, 6])  # per factor e: -0.43, -0.33, -0.22
+        # per factor e: -0.43, -0.33, -0.22
+        lr, s = np.array([1.0, 10, 1000, 1e4]), np.array([9.0, 8, 6.5, 6])
         assert steep(lr, s) == 1.0
         assert steep(lr, np.array([9.0, 8, 4, 3.5])) == 10.0
 
@@ -77,7 +90,7 @@ class TestTheRules:
         assert minimum(np.array([1.0, 2, 4]), np.array([3.0, 1, 2])) == 0.2
 
     def test_slide_stops_where_two_slopes_fifteen_points_apart_are_alike(self):
-        s = np.concatenate([np.zeros(20), -np.arange(20.0) ** 2 / 10])  # level, then ever steeper
+        s = np.concatenate([np.zeros(20), -(np.arange(20.0) ** 2) / 10])  # level, then ever steeper
         lr = np.arange(40.0)
         slopes = np.gradient(s)
         right, left = 39, 24
@@ -91,7 +104,9 @@ class TestTheRules:
     def test_the_average_is_debiased(self):
         assert smoothed(np.full(5, 3.0)) == pytest.approx([3.0] * 5)
         weights = 0.02 * 0.98 ** np.arange(2, -1, -1)
-        assert smoothed(np.array([1.0, 2.0, 4.0]))[-1] == pytest.approx(weights @ [1, 2, 4] / (1 - 0.98**3))
+        assert smoothed(np.array([1.0, 2.0, 4.0]))[-1] == pytest.approx(
+            weights @ [1, 2, 4] / (1 - 0.98**3)
+        )
 
     @given(st.lists(st.floats(0.0, 1.0), min_size=30, max_size=120), st.integers(1, 8))
     def test_valley_is_the_rule_as_written_down(self, values, levels):
@@ -106,18 +121,24 @@ class TestRecordedSweeps:
         lr, losses, bad = recorded(name)
         found = find(lr, losses, bad, 100)
         assert found.reason == ""
-        assert [found.suggestions[rule] for rule in RULES] == pytest.approx(SUGGESTED[name], rel=1e-3)
+        assert [found.suggestions[rule] for rule in RULES] == pytest.approx(
+            SUGGESTED[name], rel=1e-3
+        )
         assert list(found.suggestions) == ["valley", "steep", "minimum", "slide"]
         assert found.end == SWEEPS[name]["end"]
         assert (found.first, found.last) == (10, found.end - 5)
-        assert found.disagreement == pytest.approx(max(SUGGESTED[name]) / min(SUGGESTED[name]), rel=2e-3)
+        assert found.disagreement == pytest.approx(
+            max(SUGGESTED[name]) / min(SUGGESTED[name]), rel=2e-3
+        )
 
     @pytest.mark.parametrize("name", SWEEPS)
     def test_a_valley_of_a_real_sweep_is_the_rule_as_written_down(self, name):
         lr, losses, bad = recorded(name)
         found = find(lr, losses, bad, 100)
         used = slice(found.first, found.last)
-        assert found.suggestions["valley"] == valley_as_written_down(lr[used].tolist(), found.smooth[used].tolist())
+        assert found.suggestions["valley"] == valley_as_written_down(
+            lr[used].tolist(), found.smooth[used].tolist()
+        )
 
     def test_a_thousand_points_and_ten_thousand_are_no_trouble(self):
         lr = rates(10_000)
@@ -146,7 +167,10 @@ class TestWhereASweepEnds:
 
     def test_not_at_all(self):
         assert find(rates(100), np.linspace(2, 1, 100)).ending == "it ran to its end"
-        assert "before all of its 200" in find(rates(200)[:100], np.linspace(2, 1, 100), asked=200).ending
+        assert (
+            "before all of its 200"
+            in find(rates(200)[:100], np.linspace(2, 1, 100), asked=200).ending
+        )
 
 
 class TestNothingIsSuggested:
@@ -154,7 +178,9 @@ class TestNothingIsSuggested:
         found = find([1e-7], [math.nan], 0, 100)
         assert found.suggestions == {}
         assert found.reason.startswith("the loss is NaN from the first step: ")
-        assert find([1e-7], [math.inf], 0, 100).reason.startswith("the loss is infinite from the first step")
+        assert find([1e-7], [math.inf], 0, 100).reason.startswith(
+            "the loss is infinite from the first step"
+        )
 
     def test_from_fewer_than_thirty_usable_points(self):
         falling = np.linspace(2, 1, 100)
@@ -177,12 +203,14 @@ class TestNothingIsSuggested:
 
 
 class TestAnyFloats:
-    @given(FLOATS, st.one_of(st.none(), st.integers(0, 90)), st.one_of(st.none(), st.integers(1, 200)))
+    @given(
+        FLOATS, st.one_of(st.none(), st.integers(0, 90)), st.one_of(st.none(), st.integers(1, 200))
+    )
     @example([math.nan] * 50, None, None)
     @example([1e308, -1e308] * 30, None, None)
     @settings(max_examples=300)
     def test_a_sweep_of_any_losses_ends_in_suggestions_or_a_reason(self, losses, bad, asked):
-        found = find(rates(max(2, len(losses)))[:len(losses)], losses, bad, asked)
+        found = find(rates(max(2, len(losses)))[: len(losses)], losses, bad, asked)
         assert bool(found.suggestions) != bool(found.reason)
         assert all(math.isfinite(value) and value > 0 for value in found.suggestions.values())
         assert 0 <= found.end <= len(losses)
@@ -191,11 +219,17 @@ class TestAnyFloats:
     @given(FLOATS)
     def test_the_bounds_of_a_chart_are_finite_and_in_order(self, losses):
         low, high = bounds(losses, smoothed(np.array(losses, float)))
-        assert (math.isnan(low) and math.isnan(high)) or (math.isfinite(low) and math.isfinite(high) and low <= high)
+        assert (math.isnan(low) and math.isnan(high)) or (
+            math.isfinite(low) and math.isfinite(high) and low <= high
+        )
 
     @given(st.lists(st.floats(0.01, 100.0), min_size=60, max_size=60), st.floats(1e-3, 1e3))
     def test_what_is_suggested_does_not_hang_on_the_losses_scale_but_for_slide(self, losses, scale):
         lr = rates(60)
-        one, other = find(lr, losses), find(lr, [loss * 2.0 ** round(math.log2(scale)) for loss in losses])
+        one, other = (
+            find(lr, losses),
+            find(lr, [loss * 2.0 ** round(math.log2(scale)) for loss in losses]),
+        )
         assert {k: v for k, v in one.suggestions.items() if k != "slide"} == {
-            k: v for k, v in other.suggestions.items() if k != "slide"}
+            k: v for k, v in other.suggestions.items() if k != "slide"
+        }

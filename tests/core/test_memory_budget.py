@@ -1,4 +1,5 @@
-"""Series whose oldest values are forgotten: what their windows still promise, and how much memory a race's curves take up."""
+"""Series whose oldest values are forgotten: what their windows still promise, and how much memory a
+race's curves take up."""
 
 from __future__ import annotations
 
@@ -35,14 +36,24 @@ def assert_around(thin: Window, full: Window) -> None:
     np.testing.assert_array_equal(thin.cut, full.cut)
 
 
-@given(walks(), AGAIN, st.integers(0, 99), st.integers(1, 130), st.floats(0, 0.9), st.floats(0.01, 1),
-       st.sampled_from([1, 40, 9999]))
+@given(
+    walks(),
+    AGAIN,
+    st.integers(0, 99),
+    st.integers(1, 130),
+    st.floats(0, 0.9),
+    st.floats(0.01, 1),
+    st.sampled_from([1, 40, 9999]),
+)
 @settings(max_examples=300, deadline=None)
 def test_a_window_of_what_is_forgotten_is_around_the_full_one_and_equal_where_nothing_is(
     walk, deeds, seed, width, start, span, at_once
 ):
     random = np.random.default_rng(seed)
-    with patch("lrtui.core.series.pyramid.LEAST", 32), patch("lrtui.core.series.pyramid.AT_ONCE", at_once):
+    with (
+        patch("lrtui.core.series.pyramid.LEAST", 32),
+        patch("lrtui.core.series.pyramid.AT_ONCE", at_once),
+    ):
         thin, full, rough = series_of(walk, 77), walk, 0
         for deed in deeds:
             match deed:
@@ -60,12 +71,16 @@ def test_a_window_of_what_is_forgotten_is_around_the_full_one_and_equal_where_no
                         full[count // 16 * 16 :] = thin.values[count // 16 * 16 :]
                     rough = min(rough, count)
         whole_series = series_of(full)
-        edges = np.linspace(start * len(full), min(start + span, 1) * len(full), width + 1).astype(np.int64)
+        edges = np.linspace(start * len(full), min(start + span, 1) * len(full), width + 1).astype(
+            np.int64
+        )
         window, expected = thin.window_at(edges), whole_series.window_at(edges)
         assert_around(window, expected)
         known = int(edges.searchsorted(rough))
         for name in Window._fields[:6]:
-            np.testing.assert_array_equal(getattr(window, name)[known:], getattr(expected, name)[known:])
+            np.testing.assert_array_equal(
+                getattr(window, name)[known:], getattr(expected, name)[known:]
+            )
         assert len(thin) == len(full)
         values = thin.values
         np.testing.assert_array_equal(values[rough:], full[rough:])
@@ -84,7 +99,12 @@ def test_a_spike_in_what_is_forgotten_is_in_every_window_that_covers_it():
     while series.thin():
         pass
     assert series.forgotten > 990_000
-    for start, stop, width in [(0, 1_000_000, 90), (0, 1_000_000, 7), (100_000, 200_001, 400), (123_456, 123_457, 3)]:
+    for start, stop, width in [
+        (0, 1_000_000, 90),
+        (0, 1_000_000, 7),
+        (100_000, 200_001, 400),
+        (123_456, 123_457, 3),
+    ]:
         window = series.window(start, stop, width)
         assert np.nanmax(window.hi) == np.float32(1e30)
         assert 1 <= np.sum(window.hi > 1) <= 2
@@ -115,7 +135,10 @@ def long_race(memory, steps=60_000, blocks=500):
 def test_the_curves_of_a_race_take_up_no_more_than_they_may(memory):
     with patch("lrtui.core.series.pyramid.LEAST", 512):
         state = long_race(memory)
-    held = sum(lane.clock.nbytes + sum(series.nbytes for series in all_series(lane)) for lane in state.lanes)
+    held = sum(
+        lane.clock.nbytes + sum(series.nbytes for series in all_series(lane))
+        for lane in state.lanes
+    )
     assert held < memory * 1.05
     assert held > memory * 0.3
     full = long_race(10**9)
@@ -129,7 +152,9 @@ def test_the_curves_of_a_race_take_up_no_more_than_they_may(memory):
             assert np.nanmin(window.lo) == np.nanmin(exact.lo)
             assert np.nanmax(window.hi) == np.nanmax(exact.hi)
             assert lane.best_loss == other.best_loss
-            assert x.value(lane, state.race, 12_345) == pytest.approx(x.value(other, full.race, 12_345), rel=1e-3)
+            assert x.value(lane, state.race, 12_345) == pytest.approx(
+                x.value(other, full.race, 12_345), rel=1e-3
+            )
 
 
 def test_a_lane_that_goes_back_into_what_is_forgotten_goes_on():
@@ -141,8 +166,12 @@ def test_a_lane_that_goes_back_into_what_is_forgotten_goes_on():
     assert lane.training_seconds == pytest.approx(0.01 * step, rel=1e-2)
     apply(state, block(step, [0.5] * 50, [0.01] * 50, 9e4))
     assert lane.columns["loss"].last == 0.5
-    assert_same(lane.columns["loss"].window(step, step + 50, 7), series_of(np.full(step + 50, 0.5)).window(step, step + 50, 7)
-                ._replace(before=lane.columns["loss"].window(step, step + 50, 7).before))
+    assert_same(
+        lane.columns["loss"].window(step, step + 50, 7),
+        series_of(np.full(step + 50, 0.5))
+        .window(step, step + 50, 7)
+        ._replace(before=lane.columns["loss"].window(step, step + 50, 7).before),
+    )
 
 
 def rewound_to(step):

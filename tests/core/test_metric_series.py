@@ -1,4 +1,5 @@
-"""The quantities of a lane: which there are, where their values lie, and that they follow a lane forward and back."""
+"""The quantities of a lane: which there are, where their values lie, and that they follow a lane
+forward and back."""
 
 from __future__ import annotations
 
@@ -18,8 +19,13 @@ from .test_state import make_race, started
 
 
 def measured(steps, lane=0, **columns):
-    return Measured(lane=lane, at=1.0, steps=steps, columns={name: Column.pack(values) for name, values in columns.items()},
-                    spent=0.0)
+    return Measured(
+        lane=lane,
+        at=1.0,
+        steps=steps,
+        columns={name: Column.pack(values) for name, values in columns.items()},
+        spent=0.0,
+    )
 
 
 def evaluated(epoch, step, **metrics):
@@ -36,12 +42,37 @@ def raced(*events):
 def test_quantities_are_those_that_any_lane_has_in_a_fixed_order():
     assert [each.name for each in quantities(raced())] == ["loss"]
     steps = block(0, [1.0], [0.1], 11.0)
-    steps = Steps(lane=0, at=11.0, first=0, count=1, columns={**steps.columns, "applied_lr/1": Column.pack([1.0])})
-    state = raced(steps, evaluated(1, 1, acc=0.5, val_loss=2.0), measured([0], gain=[0.5], update_ratio=[-3.0], step_size=[1.0]))
+    steps = Steps(
+        lane=0,
+        at=11.0,
+        first=0,
+        count=1,
+        columns={**steps.columns, "applied_lr/1": Column.pack([1.0])},
+    )
+    state = raced(
+        steps,
+        evaluated(1, 1, acc=0.5, val_loss=2.0),
+        measured([0], gain=[0.5], update_ratio=[-3.0], step_size=[1.0]),
+    )
     assert [each.name for each in quantities(state)] == [
-        "loss", "val_loss", "acc", "grad_norm", "update_ratio", "gain", "applied_lr", "applied_lr/1"]
+        "loss",
+        "val_loss",
+        "acc",
+        "grad_norm",
+        "update_ratio",
+        "gain",
+        "applied_lr",
+        "applied_lr/1",
+    ]
     assert quantities(state)[1] == Quantity("val_loss", "val loss", True)
-    assert {each.label for each in quantities(state)} >= {"loss", "acc", "grad norm", "update ratio", "rate", "rate/1"}
+    assert {each.label for each in quantities(state)} >= {
+        "loss",
+        "acc",
+        "grad norm",
+        "update ratio",
+        "rate",
+        "rate/1",
+    }
     assert [each.log for each in quantities(state)][:3] == [True, True, False]
 
 
@@ -53,42 +84,77 @@ def test_a_quantity_that_a_lane_has_not_is_none():
 
 
 def test_values_lie_at_their_steps():
-    state = raced(block(0, [3.0, math.nan, 1.0], [0.1] * 3, 11.0), evaluated(1, 2, acc=0.5), evaluated(2, 3, acc=0.75),
-                  measured([0, 2], gain=[0.5, math.nan], update_ratio=[-3.0, -2.0]))
+    state = raced(
+        block(0, [3.0, math.nan, 1.0], [0.1] * 3, 11.0),
+        evaluated(1, 2, acc=0.5),
+        evaluated(2, 3, acc=0.75),
+        measured([0, 2], gain=[0.5, math.nan], update_ratio=[-3.0, -2.0]),
+    )
     lane = state.lanes[0]
-    assert [track(lane, "loss").at(step) for step in (-1, 0, 2, 9)] == [None, (0, 3.0), (2, 1.0), (2, 1.0)]
+    assert [track(lane, "loss").at(step) for step in (-1, 0, 2, 9)] == [
+        None,
+        (0, 3.0),
+        (2, 1.0),
+        (2, 1.0),
+    ]
     assert math.isnan(track(lane, "loss").at(1)[1])
-    assert [track(lane, "acc").at(step) for step in (0, 1, 2, 9)] == [None, (1, 0.5), (2, 0.75), (2, 0.75)]
+    assert [track(lane, "acc").at(step) for step in (0, 1, 2, 9)] == [
+        None,
+        (1, 0.5),
+        (2, 0.75),
+        (2, 0.75),
+    ]
     assert track(lane, "gain").steps.tolist() == [0, 2]
     assert track(lane, "update_ratio").series.values == pytest.approx([1e-3, 1e-2])
 
 
 def test_a_track_grows_with_its_lane_and_is_not_made_anew():
-    state = raced(block(0, [1.0] * 5, [0.1] * 5, 11.0), evaluated(1, 5, acc=0.5), measured([1], gain=[0.5]))
+    state = raced(
+        block(0, [1.0] * 5, [0.1] * 5, 11.0), evaluated(1, 5, acc=0.5), measured([1], gain=[0.5])
+    )
     lane = state.lanes[0]
-    before = [track(lane, name).series for name in ("loss", "acc", "gain")] + [smoothed(lane, "loss", 0.9).series]
-    for event in (block(5, [2.0] * 5, [0.1] * 5, 12.0), evaluated(2, 10, acc=0.75), measured([7], gain=[0.25])):
+    before = [track(lane, name).series for name in ("loss", "acc", "gain")] + [
+        smoothed(lane, "loss", 0.9).series
+    ]
+    for event in (
+        block(5, [2.0] * 5, [0.1] * 5, 12.0),
+        evaluated(2, 10, acc=0.75),
+        measured([7], gain=[0.25]),
+    ):
         apply(state, event)
-    after = [track(lane, name).series for name in ("loss", "acc", "gain")] + [smoothed(lane, "loss", 0.9).series]
+    after = [track(lane, name).series for name in ("loss", "acc", "gain")] + [
+        smoothed(lane, "loss", 0.9).series
+    ]
     assert all(one is other for one, other in zip(before, after, strict=True))
     assert [len(one) for one in after] == [10, 2, 2, 10]
 
 
 def test_a_way_back_cuts_all_tracks():
-    state = raced(block(0, [1.0, 2.0, 3.0, 4.0], [0.1] * 4, 11.0), evaluated(1, 2, acc=0.5), evaluated(2, 4, acc=0.75),
-                  measured([0, 3], gain=[0.5, 0.25]))
+    state = raced(
+        block(0, [1.0, 2.0, 3.0, 4.0], [0.1] * 4, 11.0),
+        evaluated(1, 2, acc=0.5),
+        evaluated(2, 4, acc=0.75),
+        measured([0, 3], gain=[0.5, 0.25]),
+    )
     lane = state.lanes[0]
     for name in ("loss", "acc", "gain"):
         smoothed(lane, name, 0.9)
     apply(state, Rewound(lane=0, at=20.0, step=2, why="rewound"))
     assert [len(track(lane, name).series) for name in ("loss", "acc", "gain")] == [2, 1, 1]
-    for event in (block(2, [9.0, 8.0], [0.1] * 2, 21.0), evaluated(2, 4, acc=0.25), measured([3], gain=[0.125])):
+    for event in (
+        block(2, [9.0, 8.0], [0.1] * 2, 21.0),
+        evaluated(2, 4, acc=0.25),
+        measured([3], gain=[0.125]),
+    ):
         apply(state, event)
     assert track(lane, "acc").series.values.tolist() == [0.5, 0.25]
     assert track(lane, "gain").series.values.tolist() == [0.5, 0.125]
     for name in ("loss", "acc", "gain"):
-        np.testing.assert_allclose(smoothed(lane, name, 0.9).series.values,
-                                   tensorboard(track(lane, name).series.values.tolist(), 0.9), rtol=1e-6)
+        np.testing.assert_allclose(
+            smoothed(lane, name, 0.9).series.values,
+            tensorboard(track(lane, name).series.values.tolist(), 0.9),
+            rtol=1e-6,
+        )
 
 
 def test_a_smoothed_track_follows_every_block_and_only_a_few_are_kept():
@@ -98,7 +164,12 @@ def test_a_smoothed_track_follows_every_block_and_only_a_few_are_kept():
     for first in range(0, 600, 30):
         apply(state, block(first, losses[first : first + 30], [0.1] * 30, 11.0 + first))
         found = smoothed(lane, "loss", 0.97)
-        np.testing.assert_allclose(found.series.values, tensorboard(losses[: first + 30].tolist(), 0.97), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(
+            found.series.values,
+            tensorboard(losses[: first + 30].tolist(), 0.97),
+            rtol=1e-5,
+            atol=1e-7,
+        )
     for weight in (0.1, 0.2, 0.3, 0.4, 0.5):
         smoothed(lane, "loss", weight)
     assert len([key for key in lane.derived_cache if key[0] == "smoothed"]) == 3

@@ -7,7 +7,17 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.numbers import LOSS_WIDTH, RATE_WIDTH, SIZE_WIDTH, ago, count, duration, loss, rate, size
+from lrtui.core.numbers import (
+    LOSS_WIDTH,
+    RATE_WIDTH,
+    SIZE_WIDTH,
+    ago,
+    count,
+    duration,
+    loss,
+    rate,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,29 +57,67 @@ def test_a_rate_fits_its_width_and_is_right_to_four_digits(value: float) -> None
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (9999, "9999"), (12345, "12.3k"), (99_950, "100k"), (999_999, "1M"), (1234567, "1.23M"), (math.nan, "NaN")],
+    [
+        (0, "0"),
+        (9999, "9999"),
+        (12345, "12.3k"),
+        (99_950, "100k"),
+        (999_999, "1M"),
+        (1234567, "1.23M"),
+        (math.nan, "NaN"),
+    ],
 )
 def test_counts_have_three_digits_and_a_letter(value: float, text: str) -> None:
     assert count(value) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(5, "0:05"), (75, "1:15"), (3675, "1:01:15"), (200_000, "2d 07h"), (-1, "0:00"), (math.nan, "–")]
+    ("seconds", "text"),
+    [
+        (5, "0:05"),
+        (75, "1:15"),
+        (3675, "1:01:15"),
+        (200_000, "2d 07h"),
+        (-1, "0:00"),
+        (math.nan, "–"),
+    ],
 )
 def test_durations_read_like_a_clock(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [
-    (-1, "0 s ago"), (42.9, "42 s ago"), (91, "1 min ago"), (1272, "21 min ago"), (5401, "1 h ago"), (86_400, "24 h ago"),
-    (200_000, "2 days ago")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s ago"),
+        (42.9, "42 s ago"),
+        (91, "1 min ago"),
+        (1272, "21 min ago"),
+        (5401, "1 h ago"),
+        (86_400, "24 h ago"),
+        (200_000, "2 days ago"),
+    ],
+)
 def test_how_long_ago_has_one_unit(seconds: float, text: str) -> None:
     assert ago(seconds) == text
 
 
-@pytest.mark.parametrize(("count", "text"), [
-    (0, "0 B"), (999, "999 B"), (870_400, "870 kB"), (999_600, "1 MB"), (2_500_000, "2.5 MB"), (312e6, "312 MB"),
-    (1.24e9, "1.24 GB"), (12.4e9, "12.4 GB"), (1.5e12, "1.5 TB"), (math.nan, "–"), (math.inf, "–")])
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (870_400, "870 kB"),
+        (999_600, "1 MB"),
+        (2_500_000, "2.5 MB"),
+        (312e6, "312 MB"),
+        (1.24e9, "1.24 GB"),
+        (12.4e9, "12.4 GB"),
+        (1.5e12, "1.5 TB"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+    ],
+)
 def test_bytes_have_the_unit_in_which_they_are_short(count: float, text: str) -> None:
     assert size(count) == text
 
@@ -78,4 +126,6 @@ def test_bytes_have_the_unit_in_which_they_are_short(count: float, text: str) ->
 def test_bytes_fit_their_width_and_are_right_to_half_a_percent(count: int) -> None:
     text, unit = size(count).split()
     assert len(f"{text} {unit}") <= SIZE_WIDTH
-    assert float(text) * 1000 ** ["B", "kB", "MB", "GB", "TB", "PB"].index(unit) == pytest.approx(count, rel=0.0051)
+    assert float(text) * 1000 ** ["B", "kB", "MB", "GB", "TB", "PB"].index(unit) == pytest.approx(
+        count, rel=0.0051
+    )

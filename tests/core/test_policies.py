@@ -30,10 +30,16 @@ def test_either_may_rewind(key):
     assert getattr(parsed(**{key: "rewind"}), key) == "rewind"
 
 
-@pytest.mark.parametrize(("key", "value", "expected"), [
-    ("on_nan", "pause", 'expected "stop"'), ("on_nan", True, "expected a string"),
-    ("on_divergence", "explode", '"pause" or "stop"'), ("on_divergence", 3, "expected a string"),
-    ("on_divergence", "", '"warn" or')])
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("on_nan", "pause", 'expected "stop"'),
+        ("on_nan", True, "expected a string"),
+        ("on_divergence", "explode", '"pause" or "stop"'),
+        ("on_divergence", 3, "expected a string"),
+        ("on_divergence", "", '"warn" or'),
+    ],
+)
 def test_what_else_is_refused_says_what_would_do(key, value, expected):
     with pytest.raises(ScenarioError) as refused:
         parsed(**{key: value})
@@ -47,10 +53,16 @@ def test_a_command_is_no_key_of_a_scenario():
 
 
 def test_a_run_of_before_there_were_policies_can_still_be_read():
-    old = {key: value for key, value in msgspec.to_builtins(parsed()).items() if not key.startswith("on_")}
+    old = {
+        key: value
+        for key, value in msgspec.to_builtins(parsed()).items()
+        if not key.startswith("on_")
+    }
     assert msgspec.json.decode(msgspec.json.encode(old), type=Race).on_divergence == "warn"
 
 
 def test_a_flag_goes_before_the_file():
-    merged = scenario_file.overlay({**RAW, "on_divergence": "warn"}, {"on_divergence": "stop"}, "flags")
+    merged = scenario_file.overlay(
+        {**RAW, "on_divergence": "warn"}, {"on_divergence": "stop"}, "flags"
+    )
     assert scenario_file.parse(merged, source="x", folder=Path()).on_divergence == "stop"

@@ -1,4 +1,5 @@
-"""What is said of the five numbers, and of optimizers and schedules whose rate is not what people think."""
+"""What is said of the five numbers, and of optimizers and schedules whose rate is not what people
+think."""
 
 import math
 import re
@@ -12,17 +13,32 @@ from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import make_race, measured, started, steps
 
-NUMBERS = {"step_size": 0.0123, "rate_p10": 0.00111, "rate_p50": 0.00222, "rate_p90": 0.00333, "realised": 0.0456,
-           "update_ratio": -2.7}
+NUMBERS = {
+    "step_size": 0.0123,
+    "rate_p10": 0.00111,
+    "rate_p50": 0.00222,
+    "rate_p90": 0.00333,
+    "realised": 0.0456,
+    "update_ratio": -2.7,
+}
 
 
 def lane_with(optimizer="Adam", options=(), numbers=NUMBERS, **columns):
     race = make_race(1)
     spec = OptimizerSpec(optimizer, dict(options))
-    state = RaceState(msgspec.structs.replace(race, lanes=(msgspec.structs.replace(race.lanes[0], optimizer=spec),)))
+    state = RaceState(
+        msgspec.structs.replace(
+            race, lanes=(msgspec.structs.replace(race.lanes[0], optimizer=spec),)
+        )
+    )
     apply(state, started())
     apply(state, steps([2.0, 1.0], rates=[0.2, 0.125]))
-    apply(state, measured([0], gain=[0.5], **{name: [value] for name, value in {**numbers, **columns}.items()}))
+    apply(
+        state,
+        measured(
+            [0], gain=[0.5], **{name: [value] for name, value in {**numbers, **columns}.items()}
+        ),
+    )
     apply(state, measured([1], gain=[0.5], **{name: [math.nan] for name in {**numbers, **columns}}))
     return state.lanes[0]
 
@@ -33,7 +49,9 @@ def rows(lane):
 
 def test_rates_are_those_of_the_last_step_and_of_the_last_sample_that_has_them():
     found = rate_report.rates(lane_with())
-    assert found == rate_report.Rates(0.125, 0.0625, 0.0123, 0.00111, 0.00222, 0.00333, 0.0456, -2.7)
+    assert found == rate_report.Rates(
+        0.125, 0.0625, 0.0123, 0.00111, 0.00222, 0.00333, 0.0456, -2.7
+    )
 
 
 def test_further_groups_have_their_own():
@@ -52,12 +70,21 @@ def test_before_the_first_step_nothing_is_known_and_said_to_be():
 
 def test_each_number_stands_in_its_line_with_those_that_it_is_made_of():
     found = rows(lane_with())
-    assert list(found) == ["applied", "next", "step size", "per element", "realised", "change/weight"]
+    assert list(found) == [
+        "applied",
+        "next",
+        "step size",
+        "per element",
+        "realised",
+        "change/weight",
+    ]
     assert found["applied"][0] == "0.125"
     assert "change = -rate x what Adam makes of the gradient" in found["applied"][1]
     assert found["next"][0] == "0.0625"
     assert found["step size"][0] == "0.0123"
-    assert found["step size"][1].startswith("rate x sqrt(1 - beta2^t) / (1 - beta1^t): 0.0123 (measured at step ")
+    assert found["step size"][1].startswith(
+        "rate x sqrt(1 - beta2^t) / (1 - beta1^t): 0.0123 (measured at step "
+    )
     assert found["per element"][0] == "0.00222"
     for number in ("0.00111", "0.00222", "0.00333"):
         assert number in found["per element"][1]
@@ -71,21 +98,38 @@ def test_each_number_stands_in_its_line_with_those_that_it_is_made_of():
 def test_plain_sgd_is_the_formula_itself():
     assert "each weight moves by 0.125 times its gradient" in rows(lane_with("SGD"))["applied"][1]
     assert "each weight" not in rows(lane_with("SGD", {"momentum": 0.9}))["applied"][1]
-    assert rows(lane_with("SGD"))["step size"][1].startswith("the rate itself: 0.0123 (measured at step ")
+    assert rows(lane_with("SGD"))["step size"][1].startswith(
+        "the rate itself: 0.0123 (measured at step "
+    )
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("Adam", "sqrt(1 - beta2^t)"), ("AdamW", "sqrt(1 - beta2^t)"), ("NAdam", "momentum of the next step"),
-    ("RAdam", "rectification"), ("Adamax", "rate / (1 - beta1^t)"), ("RMSprop", "no correction"), ("Adagrad", "lr_decay"),
-    ("Adadelta", "Adadelta sizes"), ("Adafactor", "1 / sqrt(t)"), ("ASGD", "lambd"), ("Rprop", "keeps for each weight"),
-    ("Muon", "shape"), ("Own", "multiplies")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Adam", "sqrt(1 - beta2^t)"),
+        ("AdamW", "sqrt(1 - beta2^t)"),
+        ("NAdam", "momentum of the next step"),
+        ("RAdam", "rectification"),
+        ("Adamax", "rate / (1 - beta1^t)"),
+        ("RMSprop", "no correction"),
+        ("Adagrad", "lr_decay"),
+        ("Adadelta", "Adadelta sizes"),
+        ("Adafactor", "1 / sqrt(t)"),
+        ("ASGD", "lambd"),
+        ("Rprop", "keeps for each weight"),
+        ("Muon", "shape"),
+        ("Own", "multiplies"),
+    ],
+)
 def test_every_optimizer_has_its_own_formula(name, words):
     assert words in rows(lane_with(name))["step size"][1]
     assert "0.0123" in rows(lane_with(name))["step size"][1]
 
 
-@pytest.mark.parametrize(("ratio", "words"), [
-    (-3.0, "0.1 %"), (-0.5, "32 %"), (0.0, "1 times"), (1.0, "10 times"), (math.nan, "by –")])
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(-3.0, "0.1 %"), (-0.5, "32 %"), (0.0, "1 times"), (1.0, "10 times"), (math.nan, "by –")],
+)
 def test_a_ratio_is_a_share_of_the_weights(ratio, words):
     assert words in rows(lane_with(numbers={**NUMBERS, "update_ratio": ratio}))["change/weight"][1]
 
@@ -103,14 +147,24 @@ class TestCaveats:
     def said(self, optimizer="Adam", plan=None, **options):
         return rate_report.caveats(OptimizerSpec(optimizer, options), plan)
 
-    @pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "NAdam", "RAdam", "Adamax", "Adagrad", "ASGD"])
+    @pytest.mark.parametrize(
+        "name", ["Adam", "AdamW", "SGD", "NAdam", "RAdam", "Adamax", "Adagrad", "ASGD"]
+    )
     def test_most_have_none(self, name):
         assert self.said(name) == []
         assert self.said(name, schedule("CosineAnnealingLR", T_max=3)) == []
 
-    @pytest.mark.parametrize(("name", "words"), [
-        ("Rprop", "later rates change nothing"), ("Adafactor", "1 / sqrt(t)"), ("Adadelta", "sizes its own steps"),
-        ("RMSprop", "ten times as long"), ("Muon", "shape"), ("LBFGS", "nothing else is measured")])
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("Rprop", "later rates change nothing"),
+            ("Adafactor", "1 / sqrt(t)"),
+            ("Adadelta", "sizes its own steps"),
+            ("RMSprop", "ten times as long"),
+            ("Muon", "shape"),
+            ("LBFGS", "nothing else is measured"),
+        ],
+    )
     def test_those_whose_rate_is_not_what_people_think_say_so(self, name, words):
         (line,) = self.said(name)
         assert line.startswith(name)
@@ -121,19 +175,45 @@ class TestCaveats:
         words = f"{name} also moves momentum (or beta1) against the rate"
         one = schedule(name)
         assert self.said(plan=one) == [words]
-        assert self.said(plan=schedule("SequentialLR", schedule("ConstantLR"), one, milestones=[3])) == [words]
-        assert self.said(plan=schedule("ChainedScheduler", schedule("SequentialLR", one, one))) == [words]
+        assert self.said(
+            plan=schedule("SequentialLR", schedule("ConstantLR"), one, milestones=[3])
+        ) == [words]
+        assert self.said(plan=schedule("ChainedScheduler", schedule("SequentialLR", one, one))) == [
+            words
+        ]
         assert self.said(plan=schedule(name, cycle_momentum=False)) == []
-        assert self.said(plan=schedule("SequentialLR", schedule(name, cycle_momentum=False), schedule("StepLR"))) == []
+        assert (
+            self.said(
+                plan=schedule(
+                    "SequentialLR", schedule(name, cycle_momentum=False), schedule("StepLR")
+                )
+            )
+            == []
+        )
 
     def test_both_together(self):
         both = schedule("SequentialLR", schedule("OneCycleLR"), schedule("CyclicLR"))
-        assert self.said(plan=both) == ["CyclicLR and OneCycleLR also move momentum (or beta1) against the rate"]
+        assert self.said(plan=both) == [
+            "CyclicLR and OneCycleLR also move momentum (or beta1) against the rate"
+        ]
 
-    @pytest.mark.parametrize(("momentum", "words"), [
-        (0.9, "momentum 0.9: a steady gradient moves the weights 10 times as far as the rate says"),
-        (0.5, "momentum 0.5: a steady gradient moves the weights 2 times as far as the rate says"),
-        (1.0, "momentum 1: a steady gradient moves the weights further and further")])
+    @pytest.mark.parametrize(
+        ("momentum", "words"),
+        [
+            (
+                0.9,
+                (
+                    "momentum 0.9: a steady gradient moves the weights 10 times as far as the rate"
+                    " says"
+                ),
+            ),
+            (
+                0.5,
+                "momentum 0.5: a steady gradient moves the weights 2 times as far as the rate says",
+            ),
+            (1.0, "momentum 1: a steady gradient moves the weights further and further"),
+        ],
+    )
     def test_momentum_makes_steps_longer(self, momentum, words):
         assert self.said("SGD", momentum=momentum) == [words]
 

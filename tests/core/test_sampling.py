@@ -34,7 +34,9 @@ def test_later_ones_lie_a_fixed_number_of_steps_apart(total):
 @given(TOTALS, st.permutations(range(0, 5000, 7)))
 def test_the_order_of_questions_makes_no_difference(total, order):
     sampling = Sampling(total)
-    assert {step for step in order if sampling.due(step)} == {step for step in range(0, 5000, 7) if Sampling(total).due(step)}
+    assert {step for step in order if sampling.due(step)} == {
+        step for step in range(0, 5000, 7) if Sampling(total).due(step)
+    }
 
 
 @pytest.mark.parametrize("total", [100, 250, 400, 1000, 20_000])
@@ -44,4 +46,6 @@ def test_a_lane_is_measured_at_a_small_share_of_its_steps(total):
 
 def test_only_early_steps_are_compared_with_the_initial_weights():
     sampling = Sampling(1000)
-    assert [step for step in measured(1000) if sampling.compared(step)] == [step for step in measured(1000) if step < 100]
+    assert [step for step in measured(1000) if sampling.compared(step)] == [
+        step for step in measured(1000) if step < 100
+    ]

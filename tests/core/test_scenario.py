@@ -1,4 +1,5 @@
-"""A scenario is a race, or a message of at most three lines that says where it is wrong and what was expected."""
+"""A scenario is a race, or a message of at most three lines that says where it is wrong and what
+was expected."""
 
 import re
 import shutil
@@ -60,24 +61,48 @@ BAD = {
     "unknown table": (HEAD + "[lanes]\nlr = 1\n", ["lanes: unknown key", 'did you mean "lane"?']),
     "no task": ("steps = 3\n[[lane]]\n", ["task: missing"]),
     "task is a number": ("task = 3\nsteps = 3\n[[lane]]\n", ["task: 3 is not a string"]),
-    "unknown bundled task": ('task = "linear-toi"\nsteps = 3\n[[lane]]\n', ["task", "linear-toi", 'did you mean "linear-toy"?']),
+    "unknown bundled task": (
+        'task = "linear-toi"\nsteps = 3\n[[lane]]\n',
+        ["task", "linear-toi", 'did you mean "linear-toy"?'],
+    ),
     "empty task": ('task = ""\nsteps = 3\n[[lane]]\n', ["task", "unknown task"]),
     "file without that class": (
         'task = "task.py:Mein"\nsteps = 3\n[[lane]]\n',
         ['task.py has no "Mein"', 'did you mean "Mine"?', "Other"],
     ),
-    "missing file": ('task = "nowhere.py:Mine"\nsteps = 3\n[[lane]]\n', ["task", "nowhere.py: No such file"]),
-    "folder for a file": ('task = "folder.py:Mine"\nsteps = 3\n[[lane]]\n', ["task", "folder.py: Is a directory"]),
-    "file that is no Python": ('task = "broken.py:Mine"\nsteps = 3\n[[lane]]\n', ["task", "broken.py: line 1"]),
-    "file that is no text": ('task = "binary.py:Mine"\nsteps = 3\n[[lane]]\n', ["task", "binary.py"]),
+    "missing file": (
+        'task = "nowhere.py:Mine"\nsteps = 3\n[[lane]]\n',
+        ["task", "nowhere.py: No such file"],
+    ),
+    "folder for a file": (
+        'task = "folder.py:Mine"\nsteps = 3\n[[lane]]\n',
+        ["task", "folder.py: Is a directory"],
+    ),
+    "file that is no Python": (
+        'task = "broken.py:Mine"\nsteps = 3\n[[lane]]\n',
+        ["task", "broken.py: line 1"],
+    ),
+    "file that is no text": (
+        'task = "binary.py:Mine"\nsteps = 3\n[[lane]]\n',
+        ["task", "binary.py"],
+    ),
     "class with no name": ('task = "task.py:"\nsteps = 3\n[[lane]]\n', ["task", "names no class"]),
-    "class that cannot be a name": ('task = "task.py:a b"\nsteps = 3\n[[lane]]\n', ["task", "names no class"]),
-    "missing module": ('task = "no.such.module:Mine"\nsteps = 3\n[[lane]]\n', ["task", 'no module "no.such.module"']),
+    "class that cannot be a name": (
+        'task = "task.py:a b"\nsteps = 3\n[[lane]]\n',
+        ["task", "names no class"],
+    ),
+    "missing module": (
+        'task = "no.such.module:Mine"\nsteps = 3\n[[lane]]\n',
+        ["task", 'no module "no.such.module"'],
+    ),
     "module without that class": (
         'task = "json.decoder:JSONDecode"\nsteps = 3\n[[lane]]\n',
         ["task", 'did you mean "JSONDecoder"?'],
     ),
-    "module that is no Python": ('task = "_struct:Struct"\nsteps = 3\n[[lane]]\n', ["task", "_struct"]),
+    "module that is no Python": (
+        'task = "_struct:Struct"\nsteps = 3\n[[lane]]\n',
+        ["task", "_struct"],
+    ),
     "nobody's home": ('task = "~nobody-by-that-name/x.py:Mine"\nsteps = 3\n[[lane]]\n', ["task"]),
     "a NUL in a path": ('task = "x\\u0000.py:Mine"\nsteps = 3\n[[lane]]\n', ["task"]),
     "a path without end": (f'task = "{"x" * 5000}.py:Mine"\nsteps = 3\n[[lane]]\n', ["task"]),
@@ -94,8 +119,14 @@ BAD = {
     "lr too large for a float": (LANE + f"lr = 1{'0' * 400}\n", ["lane 1.lr", "is not a number"]),
     "lr in the second lane": (LANE + "lr = 1\n[[lane]]\nlr = 0\n", ["lane 2.lr"]),
     "lr in a sweep": (HEAD + "[sweep]\nlr = [0.1, -1]\n", ["sweep.lr: -1"]),
-    "lr in the defaults": (HEAD + "[defaults]\nlr = 0\n[[lane]]\n", ["lr: 0.0 is no learning rate"]),
-    "names twice": (LANE + 'name = "x"\n[[lane]]\nname = "x"\n', ['lane 2.name: "x" is also the name of lane 1']),
+    "lr in the defaults": (
+        HEAD + "[defaults]\nlr = 0\n[[lane]]\n",
+        ["lr: 0.0 is no learning rate"],
+    ),
+    "names twice": (
+        LANE + 'name = "x"\n[[lane]]\nname = "x"\n',
+        ['lane 2.name: "x" is also the name of lane 1'],
+    ),
     "names that look the same": (
         LANE + 'name = "x y"\n[[lane]]\nname = "x\\u001b[31m  y"\n',
         ["lane 2.name", "is also the name of lane 1"],
@@ -103,17 +134,32 @@ BAD = {
     "a name that cannot be seen": (LANE + 'name = "\\u001b[2J"\n', ["lane 1.name: empty"]),
     "a name for all": (HEAD + '[defaults]\nname = "x"\n[[lane]]\n', ["defaults.name"]),
     "a name that is a number": (LANE + "name = 3\n", ["lane 1.name: 3 is not a string"]),
-    "no budget": ('task = "linear-toy"\n[[lane]]\n', ["epochs: a race has a budget of either epochs or steps"]),
+    "no budget": (
+        'task = "linear-toy"\n[[lane]]\n',
+        ["epochs: a race has a budget of either epochs or steps"],
+    ),
     "both budgets": (HEAD + "epochs = 1\n[[lane]]\n", ["epochs", "exactly one"]),
-    "no epochs": ('task = "linear-toy"\nepochs = 0\n[[lane]]\n', ["epochs: 0 will not do", "1 or more"]),
+    "no epochs": (
+        'task = "linear-toy"\nepochs = 0\n[[lane]]\n',
+        ["epochs: 0 will not do", "1 or more"],
+    ),
     "negative steps": ('task = "linear-toy"\nsteps = -5\n[[lane]]\n', ["steps: -5 will not do"]),
-    "half an epoch": ('task = "linear-toy"\nepochs = 0.5\n[[lane]]\n', ["epochs: 0.5 will not do", "a whole number"]),
+    "half an epoch": (
+        'task = "linear-toy"\nepochs = 0.5\n[[lane]]\n',
+        ["epochs: 0.5 will not do", "a whole number"],
+    ),
     "epochs true": ('task = "linear-toy"\nepochs = true\n[[lane]]\n', ["epochs: true will not do"]),
-    "epochs beyond measure": (f'task = "linear-toy"\nepochs = 1{"0" * 40}\n[[lane]]\n', ["epochs", "will not do"]),
+    "epochs beyond measure": (
+        f'task = "linear-toy"\nepochs = 1{"0" * 40}\n[[lane]]\n',
+        ["epochs", "will not do"],
+    ),
     "seed negative": ("seed = -1\n" + LANE, ["seed: -1 will not do"]),
     "seed beyond 64 bits": (f"seed = {2**63}\n" + LANE, ["seed"]),
     "batch size 0": ("batch_size = 0\n" + LANE, ["batch_size: 0 will not do"]),
-    "sample_every a string": ("sample_every = 'often'\n" + LANE, ["sample_every: 'often' will not do"]),
+    "sample_every a string": (
+        "sample_every = 'often'\n" + LANE,
+        ["sample_every: 'often' will not do"],
+    ),
     "bad device": ('device = "gpu"\n' + LANE, ['device: unknown device "gpu"', '"cpu"']),
     "bad device number": ('device = "cuda:x"\n' + LANE, ["device: unknown device"]),
     "device a number": ("device = 0\n" + LANE, ["device: 0 is not a string"]),
@@ -122,10 +168,22 @@ BAD = {
         ['lane 1.optimizer: unknown optimizer "Adm"', 'did you mean "Adam"?', "SGD"],
     ),
     "optimizer a number": (LANE + "optimizer = 3\n", ["lane 1.optimizer: 3 is not a string"]),
-    "optimizer table without a name": (LANE + "optimizer = { momentum = 0.9 }\n", ["lane 1.optimizer.name: missing"]),
-    "unknown option": (LANE + 'optimizer = "SGD"\nmomentun = 0.9\n', ["lane 1.momentun", 'did you mean "momentum"?', "nesterov"]),
-    "another optimizer's option": (LANE + 'optimizer = "SGD"\namsgrad = true\n', ["lane 1.amsgrad: SGD has no such option"]),
-    "option in a table": (LANE + 'optimizer = { name = "SGD", momentun = 0.9 }\n', ["lane 1.optimizer.momentun"]),
+    "optimizer table without a name": (
+        LANE + "optimizer = { momentum = 0.9 }\n",
+        ["lane 1.optimizer.name: missing"],
+    ),
+    "unknown option": (
+        LANE + 'optimizer = "SGD"\nmomentun = 0.9\n',
+        ["lane 1.momentun", 'did you mean "momentum"?', "nesterov"],
+    ),
+    "another optimizer's option": (
+        LANE + 'optimizer = "SGD"\namsgrad = true\n',
+        ["lane 1.amsgrad: SGD has no such option"],
+    ),
+    "option in a table": (
+        LANE + 'optimizer = { name = "SGD", momentun = 0.9 }\n',
+        ["lane 1.optimizer.momentun"],
+    ),
     "option of the wrong type": (
         LANE + 'optimizer = "SGD"\nmomentum = "much"\n',
         ["lane 1.momentum: 'much' will not do for SGD", "a finite number"],
@@ -135,20 +193,44 @@ BAD = {
         ["lane 1.momentum: nan will not do", "a finite number"],
     ),
     "option without end": (LANE + "weight_decay = inf\n", ["lane 1.weight_decay: inf will not do"]),
-    "option beyond 64 bits": (LANE + f"optimizer = 'Muon'\nns_steps = {2**70}\n", ["lane 1.ns_steps"]),
-    "flag that is a number": (LANE + 'optimizer = "SGD"\nnesterov = 1\n', ["lane 1.nesterov: 1 will not do", "true or false"]),
-    "betas a number": (LANE + "betas = 0.9\n", ["lane 1.betas: 0.9 will not do for Adam", "a list of numbers"]),
-    "betas of strings": (LANE + 'betas = ["a", "b"]\n', ["lane 1.betas: a list will not do", "a list of numbers"]),
-    "defaults with a wrong option": (HEAD + "[defaults]\nmomentun = 0.9\n[[lane]]\n", ["momentun: Adam has no such option"]),
+    "option beyond 64 bits": (
+        LANE + f"optimizer = 'Muon'\nns_steps = {2**70}\n",
+        ["lane 1.ns_steps"],
+    ),
+    "flag that is a number": (
+        LANE + 'optimizer = "SGD"\nnesterov = 1\n',
+        ["lane 1.nesterov: 1 will not do", "true or false"],
+    ),
+    "betas a number": (
+        LANE + "betas = 0.9\n",
+        ["lane 1.betas: 0.9 will not do for Adam", "a list of numbers"],
+    ),
+    "betas of strings": (
+        LANE + 'betas = ["a", "b"]\n',
+        ["lane 1.betas: a list will not do", "a list of numbers"],
+    ),
+    "defaults with a wrong option": (
+        HEAD + "[defaults]\nmomentun = 0.9\n[[lane]]\n",
+        ["momentun: Adam has no such option"],
+    ),
     "defaults a list": ("defaults = [1]\n" + LANE, ["defaults: a list is not a table"]),
     "unknown schedule": (
         LANE + 'schedule = { name = "StepLr2" }\n',
         ["lane 1.schedule.name: unknown schedule", 'did you mean "StepLR"?', "cosine"],
     ),
-    "unknown schedule by name": (LANE + 'schedule = "cosin"\n', ["lane 1.schedule.name", 'did you mean "cosine"?']),
+    "unknown schedule by name": (
+        LANE + 'schedule = "cosin"\n',
+        ["lane 1.schedule.name", 'did you mean "cosine"?'],
+    ),
     "schedule a number": (LANE + "schedule = 3\n", ["lane 1.schedule: 3 is not a table"]),
-    "schedule without a name": (LANE + "schedule = { gamma = 0.1 }\n", ["lane 1.schedule.name: missing"]),
-    "schedule without what it needs": (LANE + 'schedule = "StepLR"\n', ["lane 1.schedule.step_size: missing; StepLR needs it"]),
+    "schedule without a name": (
+        LANE + "schedule = { gamma = 0.1 }\n",
+        ["lane 1.schedule.name: missing"],
+    ),
+    "schedule without what it needs": (
+        LANE + 'schedule = "StepLR"\n',
+        ["lane 1.schedule.step_size: missing; StepLR needs it"],
+    ),
     "schedule's unknown option": (
         LANE + 'schedule = { name = "StepLR", step_sice = 3 }\n',
         ["lane 1.schedule.step_sice: StepLR has no such option", 'did you mean "step_size"?'],
@@ -193,7 +275,10 @@ BAD = {
         LANE + 'schedule = "StepLR(step_size=print(1))"\n',
         ["lane 1.schedule.step_size", '"print(1)" is not a value'],
     ),
-    "call cut off": (LANE + 'schedule = "StepLR(step_size=3"\n', ["lane 1.schedule", "is no call that is understood"]),
+    "call cut off": (
+        LANE + 'schedule = "StepLR(step_size=3"\n',
+        ["lane 1.schedule", "is no call that is understood"],
+    ),
     "a bad expression": (
         LANE + 'schedule = { name = "LambdaLR", lr_lambda = "__import__(\'os\')" }\n',
         ["lane 1.schedule.lr_lambda", "arithmetic"],
@@ -211,7 +296,8 @@ BAD = {
         ["lane 1.schedule.schedulers", "a list of schedule tables"],
     ),
     "too few milestones": (
-        LANE + 'schedule = { name = "SequentialLR", milestones = [], schedulers = ["constant", "linear"] }\n',
+        LANE + 'schedule = { name = "SequentialLR", milestones = [], schedulers = ["constant",'
+        ' "linear"] }\n',
         ["lane 1.schedule.milestones: 0 for 2 schedulers", "one fewer"],
     ),
     "milestones missing": (
@@ -223,7 +309,9 @@ BAD = {
         ["cannot hold ReduceLROnPlateau"],
     ),
     "an interval inside": (
-        LANE + 'schedule = { name = "ChainedScheduler", schedulers = [{ name = "constant", interval = "batch" }] }\n',
+        LANE
+        + 'schedule = { name = "ChainedScheduler", schedulers = [{ name = "constant", interval ='
+        ' "batch" }] }\n',
         ["lane 1.schedule.schedulers 1.interval", "outermost"],
     ),
     "an unknown one inside": (
@@ -236,20 +324,33 @@ BAD = {
     ),
     "a sweep over a number": (HEAD + "[sweep]\nlr = 0.1\n", ["sweep.lr: a sweep goes over a list"]),
     "a sweep over nothing": (HEAD + "[sweep]\nlr = []\n", ["sweep.lr: a sweep goes over a list"]),
-    "a sweep over what cannot be swept": (HEAD + "[sweep]\nmomentum = [0.1]\n", ["sweep.momentum: unknown key", "optimizer"]),
+    "a sweep over what cannot be swept": (
+        HEAD + "[sweep]\nmomentum = [0.1]\n",
+        ["sweep.momentum: unknown key", "optimizer"],
+    ),
     "a sweep that is a list": ("sweep = [1]\n" + LANE, ["sweep: a list is not a table"]),
-    "too many lanes": (HEAD + f"[sweep]\nlr = {[0.1] * 300}\n", ["sweep.lr: 300 lanes are too many", "256"]),
-    "too many of both kinds": (LANE + f"[sweep]\nlr = {[0.1] * 256}\n", ["lane: 257 lanes are too many", "256"]),
+    "too many lanes": (
+        HEAD + f"[sweep]\nlr = {[0.1] * 300}\n",
+        ["sweep.lr: 300 lanes are too many", "256"],
+    ),
+    "too many of both kinds": (
+        LANE + f"[sweep]\nlr = {[0.1] * 256}\n",
+        ["lane: 257 lanes are too many", "256"],
+    ),
     "a product too large": (
         HEAD + f"[sweep]\nlr = {[0.1] * 100}\noptimizer = ['SGD', 'Adam', 'AdamW']\n",
         ["sweep", "300 lanes are too many"],
     ),
     "far too many lanes": (
-        HEAD + f"[sweep]\nlr = {[0.1] * 5000}\noptimizer = {['SGD'] * 5000}\nschedule = {['none'] * 5000}\n",
+        HEAD + f"[sweep]\nlr = {[0.1] * 5000}\noptimizer = {['SGD'] * 5000}\nschedule ="
+        f" {['none'] * 5000}\n",
         ["sweep", "too many"],
     ),
     "a key with an escape sequence": ('"\\u001b[31mred" = 1\n' + LANE, ["red: unknown key"]),
-    "a value with an escape sequence": ('device = "\\u001b]0;title\\u0007gpu"\n' + LANE, ['unknown device "gpu"']),
+    "a value with an escape sequence": (
+        'device = "\\u001b]0;title\\u0007gpu"\n' + LANE,
+        ['unknown device "gpu"'],
+    ),
     "a key of several lines": ('"a\\nb\\nc\\nd" = 1\n' + LANE, ["a b c d: unknown key"]),
     "not TOML": ("this is no TOML\n", ["race.toml: "]),
     "a key twice": ("seed = 1\nseed = 2\n" + LANE, ["race.toml: "]),
@@ -294,9 +395,18 @@ def test_a_scenario_that_is_not_there_is_refused(name):
     assert_fit_to_be_shown(refused.value)
 
 
-@pytest.mark.parametrize("word", ["\udcff", "\ud800", "\udcff.py:X", "\ud800.py:X", "\ud800:X", "x\udcff.y:X", "x.py:\ud800"])  # noqa: PT014
+@pytest.mark.parametrize(
+    "word",
+    ["\udcff", "\ud800", "\udcff.py:X", "\ud800.py:X", "\ud800:X", "x\udcff.y:X", "x.py:\ud800"],  # noqa: PT014
+)
 def test_what_a_shell_hands_over_that_is_no_text_is_refused(word, folder):
-    for changes in ({"task": word}, {"device": word}, {"lanes.optimizer": [word]}, {"lanes.schedule": word}, {word: 1}):
+    for changes in (
+        {"task": word},
+        {"device": word},
+        {"lanes.optimizer": [word]},
+        {"lanes.schedule": word},
+        {word: 1},
+    ):
         with pytest.raises(LrtuiError) as refused:
             race(folder, LANE, changes)
         assert_fit_to_be_shown(refused.value)
@@ -325,7 +435,8 @@ def test_the_name_of_a_file_is_shown_without_escape_sequences(folder):
 def test_text_from_a_file_is_kept_without_what_a_terminal_would_obey(folder):
     made = race(
         folder,
-        'title = "a\\u001b[31m [bold]title[/bold]\\u0007\\nin two lines"\nstory = "one\\u001b]8;;http://x\\u001b\\\\\\ntwo\\u202e"\n'
+        'title = "a\\u001b[31m [bold]title[/bold]\\u0007\\nin two lines"\nstory ='
+        ' "one\\u001b]8;;http://x\\u001b\\\\\\ntwo\\u202e"\n'
         + LANE
         + 'name = "tab\\there \\u009b1mnow"\n',
     )
@@ -334,12 +445,16 @@ def test_text_from_a_file_is_kept_without_what_a_terminal_would_obey(folder):
     assert made.lanes[0].name == "tab here now"
 
 
-# --- good ones ---------------------------------------------------------------------------------------------------------
+# --- good ones
+#
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_not_said_has_its_default(folder):
     made = race(folder, 'task = "linear-toy"\nepochs = 3\n[[lane]]\n')
-    assert made == Race(title="linear-toy", task=made.task, lanes=made.lanes, epochs=3, scenario="race")
+    assert made == Race(
+        title="linear-toy", task=made.task, lanes=made.lanes, epochs=3, scenario="race"
+    )
     assert (made.seed, made.batch_size, made.device, made.sample_every) == (0, 32, "auto", 1)
     (lane,) = made.lanes
     assert (lane.letter, lane.name, lane.optimizer, lane.lr, lane.schedule) == (
@@ -352,7 +467,8 @@ def test_what_is_not_said_has_its_default(folder):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "lr"), [("SGD", 0.01), ("Adam", 0.001), ("Adadelta", 1.0), ("Muon", 0.001), ("NAdam", 0.002)]
+    ("optimizer", "lr"),
+    [("SGD", 0.01), ("Adam", 0.001), ("Adadelta", 1.0), ("Muon", 0.001), ("NAdam", 0.002)],
 )
 def test_an_optimizer_without_a_rate_has_its_own(optimizer, lr, folder):
     assert race(folder, LANE + f'optimizer = "{optimizer}"\n').lanes[0].lr == lr
@@ -380,14 +496,14 @@ schedule = { name = "steplr", step_size = 3, gamma = 0.5, interval = "batch" }
 """,
     )
     assert made.title, made.story == ("T", "S")
-    assert (made.seed, made.epochs, made.steps, made.batch_size, made.device, made.sample_every) == (
-        2**63 - 1,
-        4,
-        None,
-        7,
-        "cuda:3",
-        2,
-    )
+    assert (
+        made.seed,
+        made.epochs,
+        made.steps,
+        made.batch_size,
+        made.device,
+        made.sample_every,
+    ) == (2**63 - 1, 4, None, 7, "cuda:3", 2)
     assert made.task == TaskRef("file", str(folder / "task.py"), "Mine")
     assert made.lanes[0].optimizer == OptimizerSpec("AdamW", {"betas": [0.8, 0.9], "amsgrad": True})
     assert made.lanes[0].lr == 1.0
@@ -397,7 +513,8 @@ schedule = { name = "steplr", step_size = 3, gamma = 0.5, interval = "batch" }
 def test_a_race_survives_being_stored(folder):
     made = race(
         folder,
-        LANE + 'schedule = { name = "SequentialLR", milestones = [2], schedulers = ["ConstantLR", "linear(warmup_steps=3)"] }\n',
+        LANE + 'schedule = { name = "SequentialLR", milestones = [2], schedulers = ["ConstantLR",'
+        ' "linear(warmup_steps=3)"] }\n',
     )
     assert msgspec.json.decode(msgspec.json.encode(made), type=Race) == made
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=Race) == made
@@ -406,11 +523,16 @@ def test_a_race_survives_being_stored(folder):
 def test_a_sweep_is_the_product_of_its_lists(folder):
     made = race(
         folder,
-        HEAD
-        + '[sweep]\nlr = [0.1, 0.01]\noptimizer = ["SGD", { name = "SGD", momentum = 0.9 }]\nschedule = ["none", "cosine"]\n',
+        HEAD + '[sweep]\nlr = [0.1, 0.01]\noptimizer = ["SGD", { name = "SGD", momentum = 0.9'
+        ' }]\nschedule = ["none", "cosine"]\n',
     )
-    assert [(lane.lr, lane.optimizer.options, lane.schedule is not None) for lane in made.lanes] == [
-        (lr, options, scheduled) for lr in (0.1, 0.01) for options in ({}, {"momentum": 0.9}) for scheduled in (False, True)
+    assert [
+        (lane.lr, lane.optimizer.options, lane.schedule is not None) for lane in made.lanes
+    ] == [
+        (lr, options, scheduled)
+        for lr in (0.1, 0.01)
+        for options in ({}, {"momentum": 0.9})
+        for scheduled in (False, True)
     ]
     assert "".join(lane.letter for lane in made.lanes) == "ABCDEFGH"
     assert len({lane.name for lane in made.lanes}) == 8
@@ -441,16 +563,31 @@ optimizer = "Adam"
 """,
     )
     one, other, adam = made.lanes
-    assert (one.optimizer, one.lr, one.schedule.name) == (OptimizerSpec("SGD", {"momentum": 0.9}), 0.5, "linear")
-    assert (other.optimizer, other.lr, other.schedule) == (OptimizerSpec("SGD", {"momentum": 0.8}), 0.25, None)
-    assert (adam.optimizer, adam.lr, adam.schedule.name) == (OptimizerSpec("Adam"), 0.5, "linear")  # SGD's momentum is not Adam's
+    assert (one.optimizer, one.lr, one.schedule.name) == (
+        OptimizerSpec("SGD", {"momentum": 0.9}),
+        0.5,
+        "linear",
+    )
+    assert (other.optimizer, other.lr, other.schedule) == (
+        OptimizerSpec("SGD", {"momentum": 0.8}),
+        0.25,
+        None,
+    )
+    # SGD's momentum is not Adam's
+    assert (adam.optimizer, adam.lr, adam.schedule.name) == (OptimizerSpec("Adam"), 0.5, "linear")
 
 
 def test_defaults_hold_in_a_sweep_too(folder):
     made = race(
-        folder, HEAD + '[defaults]\noptimizer = "SGD"\nmomentum = 0.9\n[sweep]\nlr = [0.1]\noptimizer = ["SGD", "Adam"]\n'
+        folder,
+        HEAD
+        + '[defaults]\noptimizer = "SGD"\nmomentum = 0.9\n[sweep]\nlr = [0.1]\noptimizer = ["SGD",'
+        ' "Adam"]\n',
     )
-    assert [lane.optimizer for lane in made.lanes] == [OptimizerSpec("SGD", {"momentum": 0.9}), OptimizerSpec("Adam")]
+    assert [lane.optimizer for lane in made.lanes] == [
+        OptimizerSpec("SGD", {"momentum": 0.9}),
+        OptimizerSpec("Adam"),
+    ]
 
 
 def test_lanes_that_say_the_same_are_told_apart_by_their_letters(folder):
@@ -492,7 +629,9 @@ def test_a_sequence_of_batch_schedules_goes_by_the_batch(folder):
 
 def test_a_file_task_is_sought_beside_the_scenario_not_in_the_working_folder(folder, monkeypatch):
     monkeypatch.chdir("/")
-    assert race(folder, 'task = "task.py:Other"\nsteps = 1\n[[lane]]\n').task == TaskRef("file", str(folder / "task.py"), "Other")
+    assert race(folder, 'task = "task.py:Other"\nsteps = 1\n[[lane]]\n').task == TaskRef(
+        "file", str(folder / "task.py"), "Other"
+    )
     (folder / "deeper").mkdir()
     path = written(folder / "deeper", 'task = "../task.py:Other"\nsteps = 1\n[[lane]]\n')
     assert scenario_file.load(str(path)).task == TaskRef("file", str(folder / "task.py"), "Other")
@@ -506,7 +645,8 @@ def test_a_module_task_is_sought_in_the_working_folder_and_never_run(folder, mon
     (folder / "pack" / "mod.py").write_text("raise SystemExit('run')\nclass Mine: ...\n")
     monkeypatch.chdir(folder)
     assert race(folder, 'task = "pack.mod:Mine"\nsteps = 1\n[[lane]]\n').task == TaskRef(
-        "module", "pack.mod", "Mine", str(folder))
+        "module", "pack.mod", "Mine", str(folder)
+    )
     assert "pack" not in sys.modules
 
 
@@ -546,7 +686,9 @@ def test_a_scenario_in_the_working_folder_comes_before_a_bundled_one(tmp_path, m
     assert scenario_file.load("lr-dial").title == "mine"
 
 
-# --- flags -------------------------------------------------------------------------------------------------------------
+# --- flags
+#
+# -------------------------------------------------------------------------------------------------------------
 
 THREE = (
     HEAD
@@ -588,7 +730,10 @@ def test_without_flags_a_scenario_is_as_it_is_written(folder):
 def test_lr_flags_sweep_over_the_optimizers_and_schedules_that_the_lanes_had(folder):
     adam, sgd = "Adam(weight_decay=0.1)", "SGD(momentum=0.9)"
     assert lanes(folder, {"lanes.lr": [1.0, 2.0]}) == [
-        (optimizer, lr, schedule) for lr in (1.0, 2.0) for optimizer in (adam, sgd) for schedule in (None, "linear")
+        (optimizer, lr, schedule)
+        for lr in (1.0, 2.0)
+        for optimizer in (adam, sgd)
+        for schedule in (None, "linear")
     ]
 
 
@@ -604,7 +749,9 @@ def test_a_rate_of_the_defaults_is_one_that_a_lane_had(folder):
 
 
 def test_the_defaults_options_go_with_their_optimizer_however_it_is_written(folder):
-    text = HEAD + """
+    text = (
+        HEAD
+        + """
 [defaults]
 optimizer = "SGD"
 momentum = 0.9
@@ -613,7 +760,11 @@ optimizer = "sgd"
 [[lane]]
 optimizer = { name = "SGD", nesterov = true }
 """
-    assert [lane[0] for lane in lanes(folder, {}, text)] == ["SGD(momentum=0.9)", "SGD(momentum=0.9, nesterov=True)"]
+    )
+    assert [lane[0] for lane in lanes(folder, {}, text)] == [
+        "SGD(momentum=0.9)",
+        "SGD(momentum=0.9, nesterov=True)",
+    ]
     assert [lane[0] for lane in lanes(folder, {"lanes.lr": [1.0]}, text)] == [
         "SGD(momentum=0.9)",
         "SGD(momentum=0.9, nesterov=True)",
@@ -621,7 +772,10 @@ optimizer = { name = "SGD", nesterov = true }
 
 
 def test_an_optimizer_flag_without_any_rate_has_the_optimizers_own(folder):
-    assert lanes(folder, {"lanes.optimizer": ["SGD", "Adam"]}, LANE) == [("SGD", 0.01, None), ("Adam", 0.001, None)]
+    assert lanes(folder, {"lanes.optimizer": ["SGD", "Adam"]}, LANE) == [
+        ("SGD", 0.01, None),
+        ("Adam", 0.001, None),
+    ]
 
 
 def test_both_flags_make_the_product(folder):
@@ -632,9 +786,14 @@ def test_both_flags_make_the_product(folder):
 def test_a_schedule_flag_goes_to_every_lane(folder):
     assert [lane[2] for lane in lanes(folder, {"lanes.schedule": "cosine"})] == ["cosine"] * 3
     assert [lane[2] for lane in lanes(folder, {"lanes.schedule": "none"})] == [None] * 3
-    assert [lane[2] for lane in lanes(folder, {"lanes.schedule": "cosine", "lanes.lr": [1.0]})] == ["cosine"] * 2
+    assert [lane[2] for lane in lanes(folder, {"lanes.schedule": "cosine", "lanes.lr": [1.0]})] == [
+        "cosine"
+    ] * 2
     swept = HEAD + '[sweep]\nlr = [0.1, 0.2]\nschedule = ["linear", "none"]\n'
-    assert lanes(folder, {"lanes.schedule": "cosine"}, swept) == [("Adam", 0.1, "cosine"), ("Adam", 0.2, "cosine")]
+    assert lanes(folder, {"lanes.schedule": "cosine"}, swept) == [
+        ("Adam", 0.1, "cosine"),
+        ("Adam", 0.2, "cosine"),
+    ]
 
 
 def test_a_flag_sweeps_what_the_scenario_swept(folder):
@@ -689,7 +848,13 @@ def test_a_bad_flag_is_refused_like_a_bad_file(changes, folder):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"lanes.lr": [0.1]}, {"lanes.optimizer": ["SGD"]}, {"lanes.schedule": "linear"}, {"defaults.lr": 0.1}]
+    "changes",
+    [
+        {"lanes.lr": [0.1]},
+        {"lanes.optimizer": ["SGD"]},
+        {"lanes.schedule": "linear"},
+        {"defaults.lr": 0.1},
+    ],
 )
 @pytest.mark.parametrize(
     "text",
@@ -711,7 +876,9 @@ def test_a_flag_over_a_bad_file_makes_a_message_not_a_traceback(changes, text, f
         assert_fit_to_be_shown(refused)
 
 
-# --- anything at all ---------------------------------------------------------------------------------------------------
+# --- anything at all
+#
+# ---------------------------------------------------------------------------------------------------
 
 KEYS = [
     "title",
@@ -784,10 +951,14 @@ VALUES = st.one_of(
 )
 NAMES = st.one_of(st.sampled_from(KEYS), st.text(max_size=8))
 NESTED = st.recursive(
-    VALUES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=20
+    VALUES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=20,
 )
 LANES = st.dictionaries(
-    st.sampled_from(["name", "optimizer", "lr", "schedule", "momentum", "betas", "weight_decay"]), NESTED, max_size=4
+    st.sampled_from(["name", "optimizer", "lr", "schedule", "momentum", "betas", "weight_decay"]),
+    NESTED,
+    max_size=4,
 )
 SCHEDULES = st.builds(
     lambda name, rest: {**rest, "name": name},
@@ -798,9 +969,13 @@ SCHEDULES = st.builds(
 NEARLY = st.fixed_dictionaries(
     {"task": st.sampled_from(["linear-toy", "task.py:Mine"]), "steps": st.just(5)},
     optional={
-        "lane": st.lists(LANES | SCHEDULES.map(lambda schedule: {"schedule": schedule}), max_size=3),
+        "lane": st.lists(
+            LANES | SCHEDULES.map(lambda schedule: {"schedule": schedule}), max_size=3
+        ),
         "sweep": st.dictionaries(
-            st.sampled_from(["lr", "optimizer", "schedule"]), st.lists(VALUES | SCHEDULES, max_size=3), max_size=3
+            st.sampled_from(["lr", "optimizer", "schedule"]),
+            st.lists(VALUES | SCHEDULES, max_size=3),
+            max_size=3,
         ),
         "defaults": LANES,
         "seed": NESTED,
@@ -813,9 +988,20 @@ ANYTHING = st.dictionaries(NAMES, NESTED, max_size=8) | NEARLY
 
 def test_what_is_drawn_has_every_type_that_toml_has():
     everything = tomllib.loads(
-        'a = ""\nb = 1\nc = 1.0\nd = true\ne = 1979-05-27\nf = 07:32:00\ng = 1979-05-27T07:32:00\nh = []\n[i]\n'
+        'a = ""\nb = 1\nc = 1.0\nd = true\ne = 1979-05-27\nf = 07:32:00\ng = 1979-05-27T07:32:00\nh'
+        " = []\n[i]\n"
     )
-    assert [type(value) for value in everything.values()] == [str, int, float, bool, date, time, datetime, list, dict]
+    assert [type(value) for value in everything.values()] == [
+        str,
+        int,
+        float,
+        bool,
+        date,
+        time,
+        datetime,
+        list,
+        dict,
+    ]
 
 
 @settings(max_examples=600, deadline=None)
@@ -833,7 +1019,18 @@ def test_no_tables_make_anything_but_a_race_or_a_message(raw, tmp_path_factory):
 
 
 CHANGES = st.dictionaries(
-    st.sampled_from(["lanes.lr", "lanes.optimizer", "lanes.schedule", "epochs", "seed", "defaults.lr", "sweep.lr", "lane"])
+    st.sampled_from(
+        [
+            "lanes.lr",
+            "lanes.optimizer",
+            "lanes.schedule",
+            "epochs",
+            "seed",
+            "defaults.lr",
+            "sweep.lr",
+            "lane",
+        ]
+    )
     | NAMES,
     NESTED | st.lists(VALUES, min_size=1, max_size=3),
     max_size=3,
@@ -844,7 +1041,9 @@ CHANGES = st.dictionaries(
 @given(raw=ANYTHING, changes=CHANGES)
 def test_no_flags_over_any_tables_make_anything_but_a_race_or_a_message(raw, changes):
     try:
-        assert isinstance(parse(overlay(raw, changes, "race.toml"), source="race.toml", folder=Path("/")), Race)
+        assert isinstance(
+            parse(overlay(raw, changes, "race.toml"), source="race.toml", folder=Path("/")), Race
+        )
     except LrtuiError as refused:
         assert_fit_to_be_shown(refused)
 
@@ -853,7 +1052,9 @@ def test_no_flags_over_any_tables_make_anything_but_a_race_or_a_message(raw, cha
 @given(
     raw=st.binary(max_size=200)
     | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
-    | st.tuples(st.binary(max_size=5), st.sampled_from([THREE, LANE])).map(lambda parts: parts[1].encode() + parts[0])
+    | st.tuples(st.binary(max_size=5), st.sampled_from([THREE, LANE])).map(
+        lambda parts: parts[1].encode() + parts[0]
+    )
 )
 def test_no_bytes_make_anything_but_tables_or_a_message(raw, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "any.toml"
@@ -877,7 +1078,9 @@ except LrtuiError as refused:
     print(refused.message)
 print(sorted(name for name in sys.modules if name.partition(".")[0] in ("torch", "textual", "rich", "plotext")))
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert 'did you mean "Adam"' in out[0]
     assert out[1] == "[]"
     assert BUNDLED.is_dir()
@@ -885,25 +1088,44 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in ("torch",
 
 @pytest.mark.parametrize("expect", ["wins", "ok", "hot", "cold", "diverged", "nan"])
 def test_a_lane_may_say_what_is_commonly_told_of_it(expect):
-    raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1, "expect": expect}, {"lr": 0.2}]}
+    raw = {
+        "task": "straight-line",
+        "steps": 3,
+        "lane": [{"lr": 0.1, "expect": expect}, {"lr": 0.2}],
+    }
     race = scenario_file.parse(raw, source="my.toml", folder=Path())
     assert [lane.expect for lane in race.lanes] == [expect, ""]
 
 
-@pytest.mark.parametrize(("expect", "words"), [
-    ("fast", '"fast" will not do'), ("WINS", '"WINS" will not do'), (3, "3 is not a string"),
-    ("\x1b[31mhot", '"hot" will not do')])
+@pytest.mark.parametrize(
+    ("expect", "words"),
+    [
+        ("fast", '"fast" will not do'),
+        ("WINS", '"WINS" will not do'),
+        (3, "3 is not a string"),
+        ("\x1b[31mhot", '"hot" will not do'),
+    ],
+)
 def test_anything_else_is_refused_by_file_and_key(expect, words):
-    raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}, {"lr": 0.1, "expect": expect}]}
+    raw = {
+        "task": "straight-line",
+        "steps": 3,
+        "lane": [{"lr": 0.1}, {"lr": 0.1, "expect": expect}],
+    }
     with pytest.raises(LrtuiError) as refused:
         scenario_file.parse(raw, source="my.toml", folder=Path())
     assert refused.value.message.startswith("my.toml: lane 2.expect: ")
     assert words in refused.value.message
     if isinstance(expect, str):
-        assert refused.value.hint == 'expected "wins" or "ok" or "hot" or "cold" or "diverged" or "nan"'
+        assert (
+            refused.value.hint
+            == 'expected "wins" or "ok" or "hot" or "cold" or "diverged" or "nan"'
+        )
 
 
-@pytest.mark.parametrize(("raw", "gauge"), [({}, True), ({"gauge": False}, False), ({"gauge": True}, True)])
+@pytest.mark.parametrize(
+    ("raw", "gauge"), [({}, True), ({"gauge": False}, False), ({"gauge": True}, True)]
+)
 def test_a_race_is_measured_unless_it_says_otherwise(raw, gauge):
     raw = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}], **raw}
     assert scenario_file.parse(raw, source="my.toml", folder=Path()).gauge is gauge

@@ -15,14 +15,38 @@ from lrtui.core.scenario.spec import Race
 
 LANE = {"optimizer": "SGD", "lr": 0.1}
 RICH = {
-    "title": 'a "race" \\ of two', "task": "straight-line", "steps": 7, "seed": 2**60, "device": "cuda:1", "gauge": False,
-    "on_nan": "rewind", "on_divergence": "stop", "snapshots": {"seconds": 0.5, "steps": 3}, "pruning": {"rungs": [0.2, 0.5]},
+    "title": 'a "race" \\ of two',
+    "task": "straight-line",
+    "steps": 7,
+    "seed": 2**60,
+    "device": "cuda:1",
+    "gauge": False,
+    "on_nan": "rewind",
+    "on_divergence": "stop",
+    "snapshots": {"seconds": 0.5, "steps": 3},
+    "pruning": {"rungs": [0.2, 0.5]},
     "lane": [
-        {"name": "one = 1", "optimizer": {"name": "adamw", "betas": [0.8, 0.99], "amsgrad": True, "eps": 1e-22}, "lr": 1e-7},
+        {
+            "name": "one = 1",
+            "optimizer": {"name": "adamw", "betas": [0.8, 0.99], "amsgrad": True, "eps": 1e-22},
+            "lr": 1e-7,
+        },
         {"name": "two", "lr": 1, "schedule": "StepLR(step_size=10)", "expect": "cold"},
-        {"lr": 3e-4, "schedule": {"name": "LambdaLR", "lr_lambda": "0.95 ** epoch", "interval": "batch"}},
-        {"lr": 0.02, "schedule": {"name": "SequentialLR", "milestones": [3], "schedulers": [
-            {"name": "LinearLR", "total_iters": 3}, {"name": "CosineAnnealingLR", "T_max": "auto"}]}},
+        {
+            "lr": 3e-4,
+            "schedule": {"name": "LambdaLR", "lr_lambda": "0.95 ** epoch", "interval": "batch"},
+        },
+        {
+            "lr": 0.02,
+            "schedule": {
+                "name": "SequentialLR",
+                "milestones": [3],
+                "schedulers": [
+                    {"name": "LinearLR", "total_iters": 3},
+                    {"name": "CosineAnnealingLR", "T_max": "auto"},
+                ],
+            },
+        },
     ],
 }
 
@@ -32,7 +56,8 @@ def parsed(raw: dict[str, object], name: str = "x") -> Race:
 
 
 def bare(race: Race) -> Race:
-    """Without the places at which schedules stand in a file; the text of a scenario always gives the batch size."""
+    """Without the places at which schedules stand in a file; the text of a scenario always gives
+    the batch size."""
     lanes = tuple(msgspec.structs.replace(lane, schedule_at="") for lane in race.lanes)
     return msgspec.structs.replace(race, batch_size_given=True, lanes=lanes)
 
@@ -50,8 +75,15 @@ def test_everything_that_a_scenario_can_say_comes_back():
 
 def test_a_schedule_of_ones_own_is_named_by_its_full_path(tmp_path):
     (tmp_path / "own.py").write_text("class Mine:\n    def step(self): ...\n")
-    race = scenario_file.parse({"task": "straight-line", "steps": 1, "lane": [{"schedule": {"name": "own.py:Mine", "gamma": 2}}]},
-                          source="test", folder=tmp_path)
+    race = scenario_file.parse(
+        {
+            "task": "straight-line",
+            "steps": 1,
+            "lane": [{"schedule": {"name": "own.py:Mine", "gamma": 2}}],
+        },
+        source="test",
+        folder=tmp_path,
+    )
     text = scenario_text(race)
     assert f'name = "{tmp_path}/own.py:Mine"' in text
     assert parsed(tomllib.loads(text)).lanes[0].schedule.code == race.lanes[0].schedule.code
@@ -65,7 +97,9 @@ WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
 @example("back\\slash \\n \\", "\\")
 @example("word " * 60 + "  two  spaces " * 20 + "\n\n last", "\x7f")
 def test_any_words_come_back(story, title):
-    race = parsed({"task": "straight-line", "steps": 1, "story": story, "title": title, "lane": [LANE]})
+    race = parsed(
+        {"task": "straight-line", "steps": 1, "story": story, "title": title, "lane": [LANE]}
+    )
     again = parsed(tomllib.loads(scenario_text(race)))
     assert (again.story, again.title) == (race.story, race.title)
 

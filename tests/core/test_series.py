@@ -24,20 +24,29 @@ def tenths(low: int, high: int) -> st.SearchStrategy[float]:
 def walks(draw: st.DrawFn) -> NDArray[np.float32]:
     """A random walk with spikes, lone NaNs and infinities, and stretches of NaN."""
     length = draw(st.integers(0, 1500))
-    walk = np.random.default_rng(draw(st.integers(0, 99))).normal(size=length).cumsum().astype(np.float32)
+    walk = (
+        np.random.default_rng(draw(st.integers(0, 99)))
+        .normal(size=length)
+        .cumsum()
+        .astype(np.float32)
+    )
     for _ in range(draw(st.integers(0, 8)) if length else 0):
         at = draw(st.integers(0, length - 1))
         walk[at : at + draw(st.sampled_from([1, 1, 2, 20, 300]))] = draw(ODD)
     return walk
 
 
-def slow_window(x: NDArray[np.float64], y: NDArray[np.float32], start: float, stop: float, width: int) -> Window:
+def slow_window(
+    x: NDArray[np.float64], y: NDArray[np.float32], start: float, stop: float, width: int
+) -> Window:
     """Every point looked at, one after another."""
     nan = [np.full(width, np.nan, np.float32) for _ in range(4)]
     lo, hi, first, last = nan
     gap, cut = np.zeros(width, bool), np.zeros(width, bool)
     exact = [math.floor((at - start) * width / (stop - start)) for at in x]
-    place = [max(column, width) if at >= stop else column for at, column in zip(x, exact, strict=True)]
+    place = [
+        max(column, width) if at >= stop else column for at, column in zip(x, exact, strict=True)
+    ]
     for number, (column, value) in enumerate(zip(place, y, strict=True)):
         if not 0 <= column < width:
             continue
@@ -71,7 +80,14 @@ def series_of(values: NDArray[np.float32], block: int = 10**9) -> Series:
     return series
 
 
-@given(walks(), st.integers(1, 400), tenths(-50, 1600), tenths(1, 2000), st.integers(1, 130), st.sampled_from([1, 40, 9999]))
+@given(
+    walks(),
+    st.integers(1, 400),
+    tenths(-50, 1600),
+    tenths(1, 2000),
+    st.integers(1, 130),
+    st.sampled_from([1, 40, 9999]),
+)
 @settings(max_examples=300, deadline=None)
 def test_window_equals_reading_every_point(
     walk: NDArray[np.float32], block: int, start: float, span: float, width: int, at_once: int
@@ -81,7 +97,13 @@ def test_window_equals_reading_every_point(
     assert_same(window, slow_window(np.arange(len(walk)) * 1.0, walk, start, start + span, width))
 
 
-@given(walks(), st.lists(st.integers(1, 300), max_size=8), tenths(-50, 900), tenths(1, 2000), st.integers(1, 130))
+@given(
+    walks(),
+    st.lists(st.integers(1, 300), max_size=8),
+    tenths(-50, 900),
+    tenths(1, 2000),
+    st.integers(1, 130),
+)
 @settings(max_examples=200, deadline=None)
 def test_a_window_brought_up_to_date_equals_a_new_one(
     walk: NDArray[np.float32], blocks: list[int], start: float, span: float, width: int
@@ -102,7 +124,9 @@ def test_window_of_sparse_points_equals_reading_every_point(
 ) -> None:
     y = walk[:40]
     x = np.random.default_rng(seed).uniform(0.01, 5, len(y)).cumsum()
-    assert_same(window_of(x, y, start, start + span, width), slow_window(x, y, start, start + span, width))
+    assert_same(
+        window_of(x, y, start, start + span, width), slow_window(x, y, start, start + span, width)
+    )
 
 
 @given(walks(), st.integers(1, 400))
@@ -117,9 +141,27 @@ def test_range_and_values_follow_every_block(walk: NDArray[np.float32], block: i
 
 
 DEEDS = st.tuples(
-    st.sampled_from(["extend", "extend", "cut", "thin", "window", "window_at", "at", "last", "lowest", "finite_range", "part",
-                     "before_gaps", "nbytes"]),
-    st.integers(0, 99), st.integers(0, 99), st.integers(1, 40))
+    st.sampled_from(
+        [
+            "extend",
+            "extend",
+            "cut",
+            "thin",
+            "window",
+            "window_at",
+            "at",
+            "last",
+            "lowest",
+            "finite_range",
+            "part",
+            "before_gaps",
+            "nbytes",
+        ]
+    ),
+    st.integers(0, 99),
+    st.integers(0, 99),
+    st.integers(1, 40),
+)
 
 
 def asked(series: Series, deed: str, start: int, stop: int, width: int) -> Any:
@@ -149,7 +191,8 @@ def asked(series: Series, deed: str, start: int, stop: int, width: int) -> Any:
 def test_asked_anything_in_any_order_it_says_what_one_that_was_made_at_once_says(
     walk: NDArray[np.float32], deeds: list[tuple[str, int, int, int]]
 ) -> None:
-    """Whatever was not worked in yet is by the time that somebody asks; nobody has asked the other one before."""
+    """Whatever was not worked in yet is by the time that somebody asks; nobody has asked the other
+    one before."""
     series, known, ahead = Series(), walk[:0], 0
     for deed, start, stop, width in deeds:
         if deed == "extend":
@@ -189,7 +232,12 @@ def test_a_spike_of_one_step_in_a_million_is_in_every_window_that_covers_it() ->
     values = np.ones(1_000_000, np.float32)
     values[654_321] = 1e30
     series = series_of(values, 9973)
-    for start, stop, width in [(0, 1_000_000, 90), (0, 1_000_000, 7), (600_000, 700_001, 400), (654_321, 654_322, 3)]:
+    for start, stop, width in [
+        (0, 1_000_000, 90),
+        (0, 1_000_000, 7),
+        (600_000, 700_001, 400),
+        (654_321, 654_322, 3),
+    ]:
         window = series.window(start, stop, width)
         assert np.nanmax(window.hi) == np.float32(1e30)
         assert np.sum(window.hi > 1) == 1

@@ -11,7 +11,16 @@ from lrtui.core.protocol.events import Alerted, Ended, FindingsUpdated, LaneAdde
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.race_result import result
 from lrtui.core.results.sentences import lane_sentence
-from lrtui.core.results.standings import HYSTERESIS, ORDERS, change, common_step, ranked, settled, smoothed_after, standings
+from lrtui.core.results.standings import (
+    HYSTERESIS,
+    ORDERS,
+    change,
+    common_step,
+    ranked,
+    settled,
+    smoothed_after,
+    standings,
+)
 from lrtui.core.state.race_state import RaceState, apply
 
 from .test_state import make_race, measured, started, steps
@@ -48,7 +57,12 @@ def test_nan_comes_last_whatever_it_had_reached():
 
 
 def test_lanes_that_failed_come_after_those_without_a_loss_and_before_nan():
-    assert order(([0.1, math.nan], "nan"), ([0.1], "error"), ([], None), ([0.1], "died"), ([7.0], None)) == "ECBDA"
+    assert (
+        order(
+            ([0.1, math.nan], "nan"), ([0.1], "error"), ([], None), ([0.1], "died"), ([7.0], None)
+        )
+        == "ECBDA"
+    )
 
 
 def test_of_the_failed_the_one_that_lasted_longest_comes_first():
@@ -96,10 +110,22 @@ def test_the_result_is_in_standings_order_and_fit_for_json():
 
 def test_the_result_has_what_was_measured_and_the_reason_of_a_stall():
     state = race_of(([1.0] * 5, "finished"), ([1.0] * 5, None))
-    apply(state, FindingsUpdated(lane=1, step=5, findings=Findings(early=False, samples=18, early_gain=0.75, flat_since=2)))
+    apply(
+        state,
+        FindingsUpdated(
+            lane=1,
+            step=5,
+            findings=Findings(early=False, samples=18, early_gain=0.75, flat_since=2),
+        ),
+    )
     apply(state, measured([0], lane=1, spent=0.125, gain=[0.75]))
     entry = result(state)[1]
-    assert (entry["verdict"], entry["reason"], entry["step_gain"], entry["measuring_s"]) == ("stalled", "floor", 0.75, 0.125)
+    assert (entry["verdict"], entry["reason"], entry["step_gain"], entry["measuring_s"]) == (
+        "stalled",
+        "floor",
+        0.75,
+        0.125,
+    )
     assert entry["sentence"] == lane_sentence(state.lanes[1], state)
 
 
@@ -111,7 +137,10 @@ def test_a_race_that_has_not_begun_has_standings(lanes):
 class TestOrders:
     def test_by_the_best_loss_one_lucky_step_leads(self):
         state = race_of(([1.0] * 50, None), ([2.0] * 49 + [0.5], None))
-        assert [row.lane.lane.letter for row in ranked(state.lanes, state.lanes, "best").rows] == ["B", "A"]
+        assert [row.lane.lane.letter for row in ranked(state.lanes, state.lanes, "best").rows] == [
+            "B",
+            "A",
+        ]
 
     def test_at_equal_budget_the_slower_lane_is_compared_with_what_the_other_one_was(self):
         fast, slow = [5.0 - 0.04 * step for step in range(100)], [3.0] * 20
@@ -124,7 +153,13 @@ class TestOrders:
         assert table.rows[1].value == pytest.approx(smoothed(fast[:20]))
 
     def test_the_budget_is_what_those_have_made_that_neither_failed_nor_are_nan_nor_wait(self):
-        state = race_of(([1.0] * 30, None), ([1.0] * 20, "stopped"), ([1.0] * 3, "nan"), ([1.0] * 2, "error"), ([], None))
+        state = race_of(
+            ([1.0] * 30, None),
+            ([1.0] * 20, "stopped"),
+            ([1.0] * 3, "nan"),
+            ([1.0] * 2, "error"),
+            ([], None),
+        )
         assert common_step(state.lanes) == 20
         assert common_step(state.lanes[2:]) is None
 
@@ -138,14 +173,27 @@ class TestOrders:
 
     @pytest.mark.parametrize("order", ORDERS)
     def test_nan_and_failed_come_last_in_every_order(self, order):
-        state = race_of(([0.1, 0.1, math.nan], "nan"), ([0.1], "error"), ([5.0], "finished"), ([9.0], None), ([], None))
-        assert "".join(row.lane.lane.letter for row in ranked(state.lanes, state.lanes, order).rows) == "CDEBA"
+        state = race_of(
+            ([0.1, 0.1, math.nan], "nan"),
+            ([0.1], "error"),
+            ([5.0], "finished"),
+            ([9.0], None),
+            ([], None),
+        )
+        assert (
+            "".join(row.lane.lane.letter for row in ranked(state.lanes, state.lanes, order).rows)
+            == "CDEBA"
+        )
 
     def test_the_smoothed_loss_after_all_steps_is_the_one_that_lanes_are_ranked_by(self):
         losses = [math.sin(step) + 2 for step in range(700)]
         losses[5] = losses[690] = math.nan
         lane = race_of((losses, None)).lanes[0]
-        assert smoothed_after(lane, [lane], 700) == lane.smooth.value == pytest.approx(smoothed(losses))
+        assert (
+            smoothed_after(lane, [lane], 700)
+            == lane.smooth.value
+            == pytest.approx(smoothed(losses))
+        )
 
 
 class TestGaps:
@@ -163,7 +211,9 @@ class TestGaps:
         assert [row.gap for row in table.rows] == [0.0, 5.0]
 
     def test_the_change_is_that_of_the_last_tenth(self):
-        state = race_of(([4.0] * 900 + [2.0] * 100, None), ([1.0] * 9, None), ([1.0] * 50 + [math.nan], "nan"))
+        state = race_of(
+            ([4.0] * 900 + [2.0] * 100, None), ([1.0] * 9, None), ([1.0] * 50 + [math.nan], "nan")
+        )
         assert change(state.lanes[0], state.lanes) == pytest.approx(-0.5, rel=1e-3)
         assert math.isnan(change(state.lanes[1], state.lanes))
         assert math.isnan(change(state.lanes[2], state.lanes))
@@ -193,7 +243,9 @@ class TestNoFlicker:
         assert order_of(lanes[:2], values, [2, 0, 1]) == [0, 1]
 
     @given(st.data())
-    def test_whatever_the_losses_no_order_is_wrong_by_more_than_a_little_and_none_moves_by_itself(self, data):
+    def test_whatever_the_losses_no_order_is_wrong_by_more_than_a_little_and_none_moves_by_itself(
+        self, data
+    ):
         count = data.draw(st.integers(1, 8))
         lanes = race_of(*[([1.0], None)] * count).lanes
         close = st.floats(0.98, 1.02) | st.floats(0, 10)
@@ -211,8 +263,10 @@ def order_of(lanes, values, previous):
 
 def assert_nobody_is_behind_one_that_it_clearly_beats(found, values):
     for at, before in enumerate(found):
-        for behind in found[at + 1:]:
-            assert values[behind] >= values[before] - 1.0001 * HYSTERESIS * max(values[behind], values[before])
+        for behind in found[at + 1 :]:
+            assert values[behind] >= values[before] - 1.0001 * HYSTERESIS * max(
+                values[behind], values[before]
+            )
 
 
 def smoothed(losses):

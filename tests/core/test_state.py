@@ -59,12 +59,23 @@ def steps(losses, first=0, lane=0, at=None, rates=None, seconds=None):
         "grad_norm": Column.pack([1.0] * len(losses), "f4"),
         "seconds": Column.pack([0.5] * len(losses) if seconds is None else seconds),
     }
-    return Steps(lane=lane, at=11.0 + first if at is None else at, first=first, count=len(losses), columns=columns)
+    return Steps(
+        lane=lane,
+        at=11.0 + first if at is None else at,
+        first=first,
+        count=len(losses),
+        columns=columns,
+    )
 
 
 def measured(steps, lane=0, spent=0.25, **columns):
-    return Measured(lane=lane, at=11.0, steps=steps, spent=spent, columns={
-        name: Column.pack(values) for name, values in columns.items()})
+    return Measured(
+        lane=lane,
+        at=11.0,
+        steps=steps,
+        spent=spent,
+        columns={name: Column.pack(values) for name, values in columns.items()},
+    )
 
 
 def fold(events, lanes=2):
@@ -103,12 +114,34 @@ def facts(state):
 def test_before_anything_happens_lanes_wait():
     state = RaceState(make_race())
     lane = state.lanes[0]
-    assert (lane.status, lane.steps, lane.total_steps, lane.epoch, lane.over) == ("waiting", 0, 0, 0, False)
-    assert (verdict(lane, state).word, lane.findings, list(lane.measured_steps), lane.measured, lane.spent, lane.spikes) == (
-        "none", Findings(), [], {}, 0.0, [])
+    assert (lane.status, lane.steps, lane.total_steps, lane.epoch, lane.over) == (
+        "waiting",
+        0,
+        0,
+        0,
+        False,
+    )
+    assert (
+        verdict(lane, state).word,
+        lane.findings,
+        list(lane.measured_steps),
+        lane.measured,
+        lane.spent,
+        lane.spikes,
+    ) == ("none", Findings(), [], {}, 0.0, [])
     assert math.isnan(lane.last_measured("gain"))
     assert all(
-        map(math.isnan, (lane.first_loss, lane.last_loss, lane.best_loss, lane.applied_lr, lane.steps_per_second, lane.speed))
+        map(
+            math.isnan,
+            (
+                lane.first_loss,
+                lane.last_loss,
+                lane.best_loss,
+                lane.applied_lr,
+                lane.steps_per_second,
+                lane.speed,
+            ),
+        )
     )
     assert lane.best_step is None
     assert state.training
@@ -118,7 +151,8 @@ def test_before_anything_happens_lanes_wait():
 def test_steps_tell_first_last_and_best_loss_and_the_rates():
     lane = fold([started(), steps([3.0, 1.0]), steps([1.0, 2.0], 2, rates=[0.1, 0.05])]).lanes[0]
     assert (lane.status, lane.steps, lane.total_steps) == ("running", 4, 100)
-    assert (lane.first_loss, lane.last_loss, lane.best_loss, lane.best_step) == (3.0, 2.0, 1.0, 1)  # the earliest of equals
+    # the earliest of equals
+    assert (lane.first_loss, lane.last_loss, lane.best_loss, lane.best_step) == (3.0, 2.0, 1.0, 1)
     assert (lane.applied_lr, lane.next_lr) == (0.05, 0.025)
     assert lane.steps_per_second == 2.0
     assert lane.columns["loss"].values.tolist() == [3.0, 1.0, 1.0, 2.0]
@@ -134,7 +168,9 @@ def test_a_loss_that_is_not_finite_is_the_last_but_never_the_best():
     assert lane.best_step is None
 
 
-LOSSES = st.lists(st.floats(0, 100, width=32) | st.sampled_from([math.nan, math.inf]), min_size=1, max_size=80)
+LOSSES = st.lists(
+    st.floats(0, 100, width=32) | st.sampled_from([math.nan, math.inf]), min_size=1, max_size=80
+)
 
 
 @given(LOSSES, st.lists(st.integers(1, 9), min_size=1, max_size=80))
@@ -152,8 +188,11 @@ def test_the_state_does_not_depend_on_how_steps_are_cut_into_blocks(losses, size
 
 @given(st.lists(st.floats(2.0**-20, 10), min_size=1, max_size=600), st.integers(1, 300))
 def test_the_training_time_does_not_either(seconds, size):
-    blocks = [steps([1.0] * len(part), start, seconds=part)
-              for start in range(0, len(seconds), size) for part in [seconds[start : start + size]]]
+    blocks = [
+        steps([1.0] * len(part), start, seconds=part)
+        for start in range(0, len(seconds), size)
+        for part in [seconds[start : start + size]]
+    ]
     assert fold(blocks).lanes[0].training_seconds == fold(merge(blocks)).lanes[0].training_seconds
 
 
@@ -162,14 +201,29 @@ def test_a_lane_that_went_back_and_came_again_has_the_bits_of_one_that_did_not(l
     back = data.draw(st.integers(0, len(losses)))
     straight = fold([steps(losses)]).lanes[0]
     again = [steps(losses[start : start + size], start) for start in range(back, len(losses), size)]
-    returned = fold([steps(losses), Rewound(lane=0, at=9.0, step=back, why="resumed"), *again]).lanes[0]
+    returned = fold(
+        [steps(losses), Rewound(lane=0, at=9.0, step=back, why="resumed"), *again]
+    ).lanes[0]
     assert repr(returned.smooth.value) == repr(straight.smooth.value)
 
 
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["steps", "steps", "steps", "alert", "sample", "epoch", "pause", "note", "measured", "judged", "spike", "end"]
+            [
+                "steps",
+                "steps",
+                "steps",
+                "alert",
+                "sample",
+                "epoch",
+                "pause",
+                "note",
+                "measured",
+                "judged",
+                "spike",
+                "end",
+            ]
         ),
         st.integers(0, 2),
         st.integers(1, 5),
@@ -184,14 +238,34 @@ def test_merging_what_a_reader_found_changes_nothing(script):
     for number, (kind, lane, size) in enumerate(script):
         match kind:
             case "steps":
-                events.append(steps([float(done[lane] + i) for i in range(size)], done[lane], lane, at=float(number)))
+                events.append(
+                    steps(
+                        [float(done[lane] + i) for i in range(size)],
+                        done[lane],
+                        lane,
+                        at=float(number),
+                    )
+                )
                 done[lane] += size
             case "alert":
-                events.append(Alerted(lane=lane, at=number, step=done[lane], kind="diverged", text="x"))
+                events.append(
+                    Alerted(lane=lane, at=number, step=done[lane], kind="diverged", text="x")
+                )
             case "sample":
-                events.append(Sampled(lane=lane, at=number, epoch=number, step=done[lane], shape=(1, 1, 1, 3), pixels=b"abc"))
+                events.append(
+                    Sampled(
+                        lane=lane,
+                        at=number,
+                        epoch=number,
+                        step=done[lane],
+                        shape=(1, 1, 1, 3),
+                        pixels=b"abc",
+                    )
+                )
             case "epoch":
-                events.append(Evaluated(lane=lane, at=number, epoch=number, step=done[lane], loss=1.0))
+                events.append(
+                    Evaluated(lane=lane, at=number, epoch=number, step=done[lane], loss=1.0)
+                )
             case "pause":
                 events.append(StatusChanged(lane=lane, at=number, step=done[lane], status="paused"))
             case "note":
@@ -199,7 +273,11 @@ def test_merging_what_a_reader_found_changes_nothing(script):
             case "measured":
                 events.append(measured([number], lane, gain=[0.5]))
             case "judged":
-                events.append(FindingsUpdated(lane=lane, at=number, step=done[lane], findings=Findings(samples=number)))
+                events.append(
+                    FindingsUpdated(
+                        lane=lane, at=number, step=done[lane], findings=Findings(samples=number)
+                    )
+                )
             case "spike":
                 events.append(LossSpiked(lane=lane, at=number, steps=[number]))
             case "end":
@@ -242,28 +320,49 @@ def test_a_race_whose_lanes_are_all_paused_is_not_training():
 
 
 def test_what_was_measured_is_kept_by_step():
-    lane = fold([
-        measured([0, 2], gain=[0.9, math.nan], step_size=[0.1, math.nan]),
-        measured([8], spent=0.5, gain=[0.7], step_size=[math.nan], **{"step_size/1": [0.3]}),
-    ]).lanes[0]
+    lane = fold(
+        [
+            measured([0, 2], gain=[0.9, math.nan], step_size=[0.1, math.nan]),
+            measured([8], spent=0.5, gain=[0.7], step_size=[math.nan], **{"step_size/1": [0.3]}),
+        ]
+    ).lanes[0]
     assert list(lane.measured_steps) == [0, 2, 8]
     assert repr(list(lane.measured["gain"])) == repr([0.9, math.nan, 0.7])
     assert lane.spent == 0.5
-    assert (lane.last_measured("gain"), lane.last_measured("step_size"), lane.last_measured("step_size/1")) == (0.7, 0.1, 0.3)
+    assert (
+        lane.last_measured("gain"),
+        lane.last_measured("step_size"),
+        lane.last_measured("step_size/1"),
+    ) == (0.7, 0.1, 0.3)
     assert math.isnan(lane.last_measured("realised"))
 
 
 def test_the_last_findings_count_and_spikes_add_up():
-    first, second = Findings(samples=3, early_gain=0.5), Findings(early=False, samples=18, early_gain=0.1)
-    lane = fold([FindingsUpdated(lane=0, step=5, findings=first), LossSpiked(lane=0, steps=[3, 4]), FindingsUpdated(lane=0, step=100, findings=second),
-                 LossSpiked(lane=0, steps=[90])]).lanes[0]
+    first, second = (
+        Findings(samples=3, early_gain=0.5),
+        Findings(early=False, samples=18, early_gain=0.1),
+    )
+    lane = fold(
+        [
+            FindingsUpdated(lane=0, step=5, findings=first),
+            LossSpiked(lane=0, steps=[3, 4]),
+            FindingsUpdated(lane=0, step=100, findings=second),
+            LossSpiked(lane=0, steps=[90]),
+        ]
+    ).lanes[0]
     assert lane.findings == second
     assert lane.spikes == [3, 4, 90]
 
 
 def test_what_is_measured_or_marked_is_no_line_in_the_log():
-    state = fold([measured([0], gain=[1.0]), FindingsUpdated(lane=0, step=1, findings=Findings()), LossSpiked(lane=0, steps=[1]),
-                  ScheduleForecast(lane=0, steps=[0, 1], rates=[0.1, 0.0], total=2)])
+    state = fold(
+        [
+            measured([0], gain=[1.0]),
+            FindingsUpdated(lane=0, step=1, findings=Findings()),
+            LossSpiked(lane=0, steps=[1]),
+            ScheduleForecast(lane=0, steps=[0, 1], rates=[0.1, 0.0], total=2),
+        ]
+    )
     assert state.log_count == 0
     assert state.lanes[0].plan.rates == [0.1, 0.0]
 
@@ -323,9 +422,14 @@ def test_what_changes_a_lane_is_seen_in_its_version_and_no_other():
 
 
 def test_speed_is_that_of_the_last_seconds():
-    lane = fold([started(), steps([1.0] * 10, 0, at=20.0), steps([1.0] * 10, 10, at=21.0), steps([1.0] * 30, 20, at=22.0)]).lanes[
-        0
-    ]
+    lane = fold(
+        [
+            started(),
+            steps([1.0] * 10, 0, at=20.0),
+            steps([1.0] * 10, 10, at=21.0),
+            steps([1.0] * 30, 20, at=22.0),
+        ]
+    ).lanes[0]
     assert lane.speed == pytest.approx(20.0)
     state = fold(
         [

@@ -1,4 +1,5 @@
-"""The state of the rules can be saved at any step and restored into fresh ones, which then know the same."""
+"""The state of the rules can be saved at any step and restored into fresh ones, which then know the
+same."""
 
 import json
 import math
@@ -16,9 +17,17 @@ def judged(judge, steps):
     for step in steps:
         if step % 7 == 0:
             judge.measured(step, 1 - step / 300)
-        loss = 10 * 0.99**step + random.Random(step).random() + 1e7 * (step > 330) + 90 * (step == 200)
+        loss = (
+            10 * 0.99**step + random.Random(step).random() + 1e7 * (step > 330) + 90 * (step == 200)
+        )
         loss = math.nan if step == 120 else loss
-        said.append((judge.update(loss, loss / 2 if step % 10 == 0 else None), repr(judge.findings()), repr(judge.smooth)))
+        said.append(
+            (
+                judge.update(loss, loss / 2 if step % 10 == 0 else None),
+                repr(judge.findings()),
+                repr(judge.smooth),
+            )
+        )
     return said
 
 
@@ -57,10 +66,12 @@ def test_a_name_that_an_older_version_did_not_store_keeps_its_initial_value():
 
 def test_every_attribute_is_stored():
     """One that is forgotten would come back as it was at step 0."""
+
     def check(thing):
         names = set(getattr(type(thing), "__slots__", ())) | set(getattr(thing, "__dict__", ()))
         assert set(type(thing).STATE.values()) == names
         for name in names:
             if isinstance(getattr(thing, name), Stateful):
                 check(getattr(thing, name))
+
     check(LossMonitor(100))

@@ -17,12 +17,23 @@ from lrtui.core.scenario.toml_table import Table
 
 
 def started(lane, total=90):
-    return Started(lane=lane, device="cpu", steps_per_epoch=10, total_steps=total, parameters=1, init_checksum="",
-                   batch_checksum="", intra_op_threads=1, validated=False)
+    return Started(
+        lane=lane,
+        device="cpu",
+        steps_per_epoch=10,
+        total_steps=total,
+        parameters=1,
+        init_checksum="",
+        batch_checksum="",
+        intra_op_threads=1,
+        validated=False,
+    )
 
 
 def steps(lane, first, losses):
-    return Steps(lane=lane, first=first, count=len(losses), columns={"loss": Column.pack(losses, "f4")})
+    return Steps(
+        lane=lane, first=first, count=len(losses), columns={"loss": Column.pack(losses, "f4")}
+    )
 
 
 def fed(rungs, *events):
@@ -31,7 +42,11 @@ def fed(rungs, *events):
     behind = []
     for event in events:
         rungs.take(event)
-        behind += [one.lane for one in rungs.decisions() if not one.stays and one.lane not in (*before, *behind)]
+        behind += [
+            one.lane
+            for one in rungs.decisions()
+            if not one.stays and one.lane not in (*before, *behind)
+        ]
     return behind
 
 
@@ -68,7 +83,12 @@ def test_lanes_that_wait_at_a_rung_go_on_when_it_is_settled_and_when_they_come_t
 
 def test_a_lane_that_is_not_compared_is_not_held_up():
     rungs = of(2, rungs=(1 / 9,), keep=0.5)
-    fed(rungs, steps(0, 0, [1.0] * 4), Rewound(lane=0, step=2, why="rewound"), steps(0, 2, [1.0] * 8))
+    fed(
+        rungs,
+        steps(0, 0, [1.0] * 4),
+        Rewound(lane=0, step=2, why="rewound"),
+        steps(0, 2, [1.0] * 8),
+    )
     assert going_on(rungs) == [(0, 0)]
 
 
@@ -82,9 +102,15 @@ def test_each_further_rung_keeps_the_fraction_of_what_was_left():
 
 def test_nan_ranks_last_and_nobody_waits_for_a_lane_that_has_ended_or_is_paused():
     rungs = of(4, rungs=(1 / 9,), keep=0.5)
-    fed(rungs, steps(0, 0, [1.0] * 9 + [math.nan]), steps(1, 0, [5.0] * 5), Ended(lane=1, step=5, reason="nan"))
+    fed(
+        rungs,
+        steps(0, 0, [1.0] * 9 + [math.nan]),
+        steps(1, 0, [5.0] * 5),
+        Ended(lane=1, step=5, reason="nan"),
+    )
     fed(rungs, StatusChanged(lane=3, step=0, status="paused"))
-    assert fed(rungs, steps(2, 0, [7.0] * 10)) == []  # lanes 2 and then 0 or 1 or 3 lead; of those that race, all are kept
+    # lanes 2 and then 0 or 1 or 3 lead; of those that race, all are kept
+    assert fed(rungs, steps(2, 0, [7.0] * 10)) == []
     rungs = of(2, rungs=(1 / 9,), keep=0.5)
     assert fed(rungs, steps(0, 0, [1.0] * 9 + [math.nan]), steps(1, 0, [5.0] * 10)) == [0]
 
@@ -98,18 +124,31 @@ def test_a_lane_with_another_past_is_not_compared():
 def test_the_tables_of_a_scenario():
     def table(**raw):
         return Table(raw, "mine.toml", "x")
+
     assert read_pruning(table()) == Pruning()
     assert read_pruning(table(rungs=[0.25, 0.5], keep=0.5)) == Pruning((0.25, 0.5), 0.5)
-    assert read_snapshots(table(seconds=2, last=5, megabytes=10, steps=100)) == Snapshots(2.0, 100, 5, 10)
+    assert read_snapshots(table(seconds=2, last=5, megabytes=10, steps=100)) == Snapshots(
+        2.0, 100, 5, 10
+    )
 
 
-@pytest.mark.parametrize(("read", "raw", "key"), [
-    (read_pruning, {"rungs": []}, "rungs"), (read_pruning, {"rungs": [0.5, 0.2]}, "rungs"),
-    (read_pruning, {"rungs": [0.5, 1.0]}, "rungs"), (read_pruning, {"rungs": ["a"]}, "rungs"),
-    (read_pruning, {"keep": 0}, "keep"), (read_pruning, {"keep": math.nan}, "keep"), (read_pruning, {"x": 1}, "x"),
-    (read_snapshots, {"seconds": 0}, "seconds"), (read_snapshots, {"seconds": math.inf}, "seconds"),
-    (read_snapshots, {"last": 0}, "last"), (read_snapshots, {"megabytes": 0.5}, "megabytes"), (read_snapshots, {"y": 1}, "y"),
-])
+@pytest.mark.parametrize(
+    ("read", "raw", "key"),
+    [
+        (read_pruning, {"rungs": []}, "rungs"),
+        (read_pruning, {"rungs": [0.5, 0.2]}, "rungs"),
+        (read_pruning, {"rungs": [0.5, 1.0]}, "rungs"),
+        (read_pruning, {"rungs": ["a"]}, "rungs"),
+        (read_pruning, {"keep": 0}, "keep"),
+        (read_pruning, {"keep": math.nan}, "keep"),
+        (read_pruning, {"x": 1}, "x"),
+        (read_snapshots, {"seconds": 0}, "seconds"),
+        (read_snapshots, {"seconds": math.inf}, "seconds"),
+        (read_snapshots, {"last": 0}, "last"),
+        (read_snapshots, {"megabytes": 0.5}, "megabytes"),
+        (read_snapshots, {"y": 1}, "y"),
+    ],
+)
 def test_what_makes_no_sense_is_refused_by_its_key(read, raw, key):
     with pytest.raises(ScenarioError, match=rf"mine.toml: x\.{key}: "):
         read(Table(raw, "mine.toml", "x"))
@@ -117,7 +156,9 @@ def test_what_makes_no_sense_is_refused_by_its_key(read, raw, key):
 
 def test_the_old_name_of_the_table_is_refused_with_the_new_one():
     raw = {"task": "linear-toy", "steps": 5, "lane": [{"lr": 0.1}], "relegation": {"rungs": [0.5]}}
-    with pytest.raises(ScenarioError, match=r"mine.toml: relegation: the table is called \[pruning\] now"):
+    with pytest.raises(
+        ScenarioError, match=r"mine.toml: relegation: the table is called \[pruning\] now"
+    ):
         scenario_file.parse(raw, source="mine.toml", folder=Path("/nowhere"))
 
 

@@ -81,7 +81,11 @@ TURNS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\
 @given(ANY)
 def test_no_control_character_but_the_newline_survives(text):
     shown = literal(text)
-    assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in TURNS for char in shown if char != "\n")
+    assert not any(
+        unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in TURNS
+        for char in shown
+        if char != "\n"
+    )
     shown.encode("utf-8")
 
 
@@ -121,18 +125,21 @@ def test_where_nothing_is_known_nothing_is_near():
     assert closest("x", []) == ""
 
 
-@pytest.mark.parametrize(("line", "shown"), [
-    ("plain", "plain"),
-    ("  0%\r 50%\r100%\n", "100%"),
-    ("longer text\rshort", "shortr text"),
-    ("longer text\r\x1b[Kshort", "short"),
-    ("longer text\r\x1b[2Kshort\x1b[0m", "short"),
-    ("epoch 3\r\n", "epoch 3"),
-    ("\x1b[32m 10%\x1b[0m\r\x1b[32m100%\x1b[0m", "100%"),
-    ("done\r", "done"),
-    ("\r\r", ""),
-    ("a\x07b\rX", "Xb"),
-])
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("plain", "plain"),
+        ("  0%\r 50%\r100%\n", "100%"),
+        ("longer text\rshort", "shortr text"),
+        ("longer text\r\x1b[Kshort", "short"),
+        ("longer text\r\x1b[2Kshort\x1b[0m", "short"),
+        ("epoch 3\r\n", "epoch 3"),
+        ("\x1b[32m 10%\x1b[0m\r\x1b[32m100%\x1b[0m", "100%"),
+        ("done\r", "done"),
+        ("\r\r", ""),
+        ("a\x07b\rX", "Xb"),
+    ],
+)
 def test_progress_bars_are_what_they_end_with(line, shown):
     assert overwritten(line) == shown
 

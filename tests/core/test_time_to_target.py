@@ -1,4 +1,5 @@
-"""When a lane's smoothed loss came down to a value: as a lane that is looked at step by step says it, in any blocks."""
+"""When a lane's smoothed loss came down to a value: as a lane that is looked at step by step says
+it, in any blocks."""
 
 from __future__ import annotations
 
@@ -23,7 +24,11 @@ def averages(losses):
     return np.array([average.update(loss) for loss in losses])
 
 
-LOSSES = st.lists(st.floats(-5, 50) | st.sampled_from([math.nan, math.inf]) | st.floats(1e-6, 1e6), min_size=1, max_size=300)
+LOSSES = st.lists(
+    st.floats(-5, 50) | st.sampled_from([math.nan, math.inf]) | st.floats(1e-6, 1e6),
+    min_size=1,
+    max_size=300,
+)
 
 
 @given(LOSSES, st.lists(st.integers(1, 80), max_size=8), st.floats(-5, 60))
@@ -41,7 +46,9 @@ def test_it_says_what_looking_at_each_step_says(losses, cuts, target):
     possible = np.flatnonzero(finite & (values <= target + 1.01 * FINE * abs(target) + rounding))
     found = descent.reached(target)
     assert found is not None or not len(certain)
-    assert found is None or possible[0] + 1 <= found <= (certain[0] + 1 if len(certain) else len(losses))
+    assert found is None or possible[0] + 1 <= found <= (
+        certain[0] + 1 if len(certain) else len(losses)
+    )
 
 
 def test_a_million_steps_cost_a_few_thousand_numbers():
@@ -65,7 +72,11 @@ def test_the_usual_target_is_a_tenth_above_the_lowest_of_any_lane():
     assert math.isnan(time_to_target.usual_target(state.lanes))
     time_to_target.look(state.lanes)
     assert time_to_target.usual_target(state.lanes) == pytest.approx(2.2)
-    assert [time_to_target.reached(lane, state.lanes, 2.2) for lane in state.lanes] == [None, 1, None]
+    assert [time_to_target.reached(lane, state.lanes, 2.2) for lane in state.lanes] == [
+        None,
+        1,
+        None,
+    ]
 
 
 def test_where_losses_are_below_zero_a_tenth_above_is_still_above():
@@ -88,7 +99,13 @@ def test_a_lane_that_goes_back_has_not_been_there():
 def test_a_fork_has_been_where_its_parent_was_before_it():
     state = race_of(([4.0] * 10 + [1.0] * 40, None))
     for step in (5, 50):
-        apply(state, LaneAdded(lane=len(state.lanes), parent=0, step=step, child=state.race.lanes[0]))
+        apply(
+            state, LaneAdded(lane=len(state.lanes), parent=0, step=step, child=state.race.lanes[0])
+        )
     time_to_target = TimeToTarget()
     time_to_target.look(state.lanes)
-    assert [time_to_target.reached(lane, state.lanes, 1.5) for lane in state.lanes] == [24, None, 24]
+    assert [time_to_target.reached(lane, state.lanes, 1.5) for lane in state.lanes] == [
+        24,
+        None,
+        24,
+    ]

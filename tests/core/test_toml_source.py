@@ -40,7 +40,13 @@ schedule = [
 
 def leaves(value, path=()):
     """The paths of all values that are neither tables nor lists."""
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    parts = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     if not isinstance(value, (dict, list)):
         yield path
     for key, part in parts:
@@ -59,7 +65,10 @@ def test_each_key_has_the_line_where_it_stands():
     assert found["sweep", "schedule", 1, "name"] == 27
 
 
-@pytest.mark.parametrize("text", [TRICKY, TRICKY.replace("\n", "\r\n"), *(p.read_text() for p in scenario_file.bundled())])
+@pytest.mark.parametrize(
+    "text",
+    [TRICKY, TRICKY.replace("\n", "\r\n"), *(p.read_text() for p in scenario_file.bundled())],
+)
 def test_whatever_tomllib_reads_has_a_line_and_nothing_else_has(text):
     tables = tomllib.loads(text)
     found = lines(text)
@@ -89,13 +98,23 @@ PLACES = {
     "a key of the lane": ('[[lane]]\nschedule = "linear"\n', ["race.toml:4"]),
     "a table below the lane": ('[[lane]]\n[lane.schedule]\nname = "linear"\n', ["race.toml:4"]),
     "a dotted key": ('[[lane]]\nlr = 1\nschedule.name = "linear"\n', ["race.toml:5"]),
-    "the defaults, for a lane without one": ('[defaults]\nschedule = "linear"\n[[lane]]\n[[lane]]\nschedule = "cosine"\n',
-                                             ["race.toml:4", "race.toml:7"]),
-    "an item of a sweep": ('[sweep]\nschedule = ["none",\n\n"linear",\n"cosine"]\n', ["", "race.toml:6", "race.toml:7"]),
+    "the defaults, for a lane without one": (
+        '[defaults]\nschedule = "linear"\n[[lane]]\n[[lane]]\nschedule = "cosine"\n',
+        ["race.toml:4", "race.toml:7"],
+    ),
+    "an item of a sweep": (
+        '[sweep]\nschedule = ["none",\n\n"linear",\n"cosine"]\n',
+        ["", "race.toml:6", "race.toml:7"],
+    ),
     "none": ('[[lane]]\n[[lane]]\nschedule = "none"\n', ["", ""]),
     "after a story that looks like a scenario": (
-        'story = """\n[[lane]]\nschedule = "linear"\n"""\n[[lane]]\nschedule = "cosine"\n', ["race.toml:8"]),
-    "an inline list of lanes": ('lane = [{lr = 1.0},\n{schedule = "cosine"}]\n', ["", "race.toml:4"]),
+        'story = """\n[[lane]]\nschedule = "linear"\n"""\n[[lane]]\nschedule = "cosine"\n',
+        ["race.toml:8"],
+    ),
+    "an inline list of lanes": (
+        'lane = [{lr = 1.0},\n{schedule = "cosine"}]\n',
+        ["", "race.toml:4"],
+    ),
 }
 
 
@@ -103,14 +122,21 @@ PLACES = {
 def test_a_lane_knows_where_its_schedule_stands(name, tmp_path):
     text, places = PLACES[name]
     (tmp_path / "race.toml").write_text(HEAD + text)
-    assert [lane.schedule_at for lane in scenario_file.load(str(tmp_path / "race.toml")).lanes] == places
+    assert [
+        lane.schedule_at for lane in scenario_file.load(str(tmp_path / "race.toml")).lanes
+    ] == places
 
 
-@pytest.mark.parametrize(("changes", "places"), [
-    ({"lanes.schedule": "StepLR(step_size=3)"}, ["--schedule", "--schedule"]),
-    ({"defaults.schedule": "cosine"}, ["race.toml:4", "--set defaults.schedule"]),
-    ({"lanes.lr": [0.1, 0.2]}, ["race.toml:4", "", "race.toml:4", ""]),
-])
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"lanes.schedule": "StepLR(step_size=3)"}, ["--schedule", "--schedule"]),
+        ({"defaults.schedule": "cosine"}, ["race.toml:4", "--set defaults.schedule"]),
+        ({"lanes.lr": [0.1, 0.2]}, ["race.toml:4", "", "race.toml:4", ""]),
+    ],
+)
 def test_a_flag_is_a_place_too_and_a_sweep_by_flags_keeps_the_lines(changes, places, tmp_path):
     (tmp_path / "race.toml").write_text(HEAD + '[[lane]]\nschedule = "linear"\n[[lane]]\n')
-    assert [lane.schedule_at for lane in scenario_file.load(str(tmp_path / "race.toml"), changes).lanes] == places
+    assert [
+        lane.schedule_at for lane in scenario_file.load(str(tmp_path / "race.toml"), changes).lanes
+    ] == places

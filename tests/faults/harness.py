@@ -1,4 +1,5 @@
-"""Races in real processes, to which things happen; whatever happens, nothing of them is left running.
+"""Races in real processes, to which things happen; whatever happens, nothing of them is left
+running.
 
 Chance decides the moments. LRTUI_FAULTS_SEED repeats a run: the seed is printed.
 """
@@ -32,7 +33,7 @@ from lrtui.store import run_dir
 from lrtui.store.reader import summary
 from lrtui.store.run_dir import DATABASE
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .record import Record
 
 CLONE_NEWNS = 0x20000
@@ -80,7 +81,8 @@ def chance(name: str) -> random.Random:
 
 
 def write_scenario(folder: Path, *, task: str = "Slow", epochs: int = 60) -> Path:
-    """The scenario, with its task beside it, in a folder where both may be changed. An epoch has 7 steps of about 6 ms."""
+    """The scenario, with its task beside it, in a folder where both may be changed. An epoch has 7
+    steps of about 6 ms."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "tasks.py", folder)
     path = folder / "mishaps.toml"
@@ -94,7 +96,8 @@ def make_race(folder: Path, **keys: Any) -> Race:
 
 
 class Contest:
-    """A run and the processes that work on it. `with Contest.start(...) as contest:` leaves none of them behind."""
+    """A run and the processes that work on it. `with Contest.start(...) as contest:` leaves none of
+    them behind."""
 
     def __init__(self, run: Path) -> None:
         self.run = run
@@ -104,14 +107,19 @@ class Contest:
         self.sees(lambda: self._sessions, "the supervisor")
 
     @classmethod
-    def start(cls, folder: Path, trainers: int = LANES, runs: Path | None = None, **keys: Any) -> Contest:
+    def start(
+        cls, folder: Path, trainers: int = LANES, runs: Path | None = None, **keys: Any
+    ) -> Contest:
         """Starts a race as a viewer would; its lanes are on their way."""
         return cls(Launcher().start(make_race(folder, **keys), runs or folder / "runs", trainers))
 
     @classmethod
     def of(cls, runs: Path) -> Contest:
         """The only run in a folder, which somebody else has started or is starting."""
-        until(lambda: run_dir.listing(runs) and summary(run_dir.listing(runs)[0]).state == "running", "a run")
+        until(
+            lambda: run_dir.listing(runs) and summary(run_dir.listing(runs)[0]).state == "running",
+            "a run",
+        )
         return cls(run_dir.listing(runs)[0])
 
     def __enter__(self) -> Contest:
@@ -140,9 +148,16 @@ class Contest:
 
     def goes_on(self, *lanes: int, by: int = 1) -> None:
         """Sees that these lanes (all without any) record `by` more steps, or come to their end."""
-        states = [self.follower.state.lanes[index] for index in lanes] if lanes else self.follower.state.lanes
+        states = (
+            [self.follower.state.lanes[index] for index in lanes]
+            if lanes
+            else self.follower.state.lanes
+        )
         goals = [(state, self.look() and state.steps + by) for state in states]
-        self.sees(lambda: all(state.steps >= goal or state.over for state, goal in goals), f"{by} more steps")
+        self.sees(
+            lambda: all(state.steps >= goal or state.over for state, goal in goals),
+            f"{by} more steps",
+        )
 
     def sees_the_end(self) -> Record:
         """Sees the race end, and all its processes with it; its record, which is sound."""
@@ -151,7 +166,8 @@ class Contest:
         return Record(self.run)
 
     def ends_it(self, number: int = signal.SIGTERM) -> Record:
-        """Tells the supervisor to end, and sees that it does; what is recorded so far is as if nothing had happened."""
+        """Tells the supervisor to end, and sees that it does; what is recorded so far is as if
+        nothing had happened."""
         kill(self.supervisor(), number)
         record = self.sees_the_end()
         record.assert_undisturbed()
@@ -174,8 +190,12 @@ class Contest:
 
     def trainers(self) -> dict[int, psutil.Process]:
         """The trainers that are alive, by number."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.run / DATABASE}?mode=ro", uri=True)) as db:
-            rows = db.execute("SELECT role, pid, started FROM processes WHERE role LIKE 'trainer %'").fetchall()
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.run / DATABASE}?mode=ro", uri=True)
+        ) as db:
+            rows = db.execute(
+                "SELECT role, pid, started FROM processes WHERE role LIKE 'trainer %'"
+            ).fetchall()
         found = {}
         for role, pid, _ in rows:
             with contextlib.suppress(psutil.Error):
@@ -186,12 +206,15 @@ class Contest:
 
     def silence(self, pid: int) -> float:
         """Seconds since a process of the run last said that it lives."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.run / DATABASE}?mode=ro", uri=True)) as db:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.run / DATABASE}?mode=ro", uri=True)
+        ) as db:
             (beat,) = db.execute("SELECT max(beat) FROM processes WHERE pid = ?", (pid,)).fetchone()
         return time.time() - beat
 
     def at_work(self) -> list[psutil.Process]:
-        """Every process that a supervisor of this run has started, itself included: they share its session."""
+        """Every process that a supervisor of this run has started, itself included: they share its
+        session."""
         found = []
         for pid in psutil.pids():
             with contextlib.suppress(psutil.Error, ProcessLookupError):
@@ -203,7 +226,9 @@ class Contest:
     def send(self, *commands: AnyCommand) -> list[str]:
         """Says something to the lanes; what became of it."""
         numbers = self.follower.send(commands)
-        self.sees(lambda: len(self.follower.results(numbers)) == len(numbers), f"answers to {commands}")
+        self.sees(
+            lambda: len(self.follower.results(numbers)) == len(numbers), f"answers to {commands}"
+        )
         return [self.follower.results(numbers)[number] for number in numbers]
 
     def freeze(self) -> None:
@@ -218,14 +243,21 @@ class Contest:
 
 
 class Front:
-    """`lrtui` without a terminal, in a process of its own; its output goes to files, so that it never waits for us."""
+    """`lrtui` without a terminal, in a process of its own; its output goes to files, so that it
+    never waits for us."""
 
     def __init__(self, *args: str, runs: Path, within: Path) -> None:
         within.mkdir(parents=True, exist_ok=True)
         self._out, self._err = within / f"{time.time_ns()}.out", within / f"{time.time_ns()}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen([sys.executable, "-m", "lrtui", *args], stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=err, env={**os.environ, "LRTUI_RUNS": str(runs)}, start_new_session=True)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "lrtui", *args],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, "LRTUI_RUNS": str(runs)},
+                start_new_session=True,
+            )
 
     def __enter__(self) -> Front:
         return self
@@ -246,8 +278,10 @@ class Front:
 
     def says(self, *words: str) -> None:
         """Waits until it has said all of them, on stdout or stderr."""
+
         def said() -> bool:
             return all(word in self.text + self.complaints for word in words)
+
         until(lambda: said() or self.process.poll() is not None, f"{words}")
         assert said(), f"not said: {words}\n{self.text}{self.complaints}"
 
@@ -266,7 +300,8 @@ def alive(process: psutil.Process) -> bool:
 
 
 def crash(folder: Path, how: str) -> None:
-    """The next step ends its process. Whole at once: a trainer that read an empty file would take it away and go on."""
+    """The next step ends its process. Whole at once: a trainer that read an empty file would take
+    it away and go on."""
     (folder / "crash.part").write_text(how)
     (folder / "crash.part").replace(folder / "crash")
 
@@ -283,19 +318,30 @@ def ended(process: psutil.Process) -> None:
 
 
 def on_a_small_disk(folder: Path, kilobytes: int, act: Callable[[Path | None], None]) -> None:
-    """Does something where `folder` is a file system of its own that holds so much; `act` gets None where we may mount none.
+    """Does something where `folder` is a file system of its own that holds so much; `act` gets None
+    where we may mount none.
 
-    A thread of its own sees that file system, and the processes that it starts; it is gone with the last of them.
+    A thread of its own sees that file system, and the processes that it starts; it is gone with the
+    last of them.
     """
     folder.mkdir()
 
     def within() -> None:
         try:
-            alone = sys.platform == "linux" and ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0 and not any(
-                subprocess.call(["mount", *how], stderr=subprocess.DEVNULL)
-                for how in (["--make-rprivate", "/"], ["-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]))
+            alone = (
+                sys.platform == "linux"
+                and ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0
+                and not any(
+                    subprocess.call(["mount", *how], stderr=subprocess.DEVNULL)
+                    for how in (
+                        ["--make-rprivate", "/"],
+                        ["-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)],
+                    )
+                )
+            )
         except OSError:
             alone = False
         act(folder if alone else None)
+
     with ThreadPoolExecutor(1) as thread:
         thread.submit(within).result()

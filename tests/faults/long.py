@@ -1,8 +1,10 @@
-"""The kills, many times over: `python tests/faults/long.py --rounds 20`; `--seed S --first N --rounds 1` repeats round N.
+"""The kills, many times over: `python tests/faults/long.py --rounds 20`; `--seed S --first N
+--rounds 1` repeats round N.
 
-A round is a race of four lanes. Trainers are killed at random moments, viewers too; then its supervisor is killed or told to end,
-some newest snapshots are damaged, the race is resumed, perhaps more than once, and runs to its end. After each round the
-database is checked, every lane is compared bit for bit with one that nothing happened to, and nobody may be left.
+A round is a race of four lanes. Trainers are killed at random moments, viewers too; then its
+supervisor is killed or told to end, some newest snapshots are damaged, the race is resumed, perhaps
+more than once, and runs to its end. After each round the database is checked, every lane is
+compared bit for bit with one that nothing happened to, and nobody may be left.
 """
 
 from __future__ import annotations
@@ -29,23 +31,31 @@ from tests.waiting import until
 MISHAPS = ("kill -9", "kill -9", "segmentation fault", "exit", "viewer")
 ENDS = ("supervisor killed", "supervisor told", "all told")
 AIMS = {
-    "unrecorded before a trainer's kill": 0.1, "trainer killed: its lane records again": None,
-    "supervisor killed: the last trainer has ended": 5.0, "supervisor killed: a viewer knows": 2.0,
+    "unrecorded before a trainer's kill": 0.1,
+    "trainer killed: its lane records again": None,
+    "supervisor killed: the last trainer has ended": 5.0,
+    "supervisor killed: a viewer knows": 2.0,
     "supervisor told to end: all have ended": 10.0,
-    "all told to end: all have ended": 10.0, "resume: until a lane records again": None}
+    "all told to end: all have ended": 10.0,
+    "resume: until a lane records again": None,
+}
 
 
 class Round:
     """One race and what happens to it."""
 
-    def __init__(self, number: int, seed: int, figures: dict[str, list[float]], counts: dict[str, int]) -> None:
+    def __init__(
+        self, number: int, seed: int, figures: dict[str, list[float]], counts: dict[str, int]
+    ) -> None:
         self._luck = random.Random(f"{seed} {number}")
         self._figures, self._counts = figures, counts
         self._folder = Path(tempfile.mkdtemp(prefix="lrtui-faults-"))
 
     def run(self) -> None:
         luck, trainers = self._luck, self._luck.randint(1, LANES)
-        with Contest.start(self._folder, trainers=trainers, epochs=luck.randint(120, 240)) as contest:
+        with Contest.start(
+            self._folder, trainers=trainers, epochs=luck.randint(120, 240)
+        ) as contest:
             contest.goes_on()
             for mishap in luck.sample(MISHAPS, luck.randint(1, 3)):
                 contest.goes_on(luck.randrange(LANES), by=luck.randint(1, 40))
@@ -63,9 +73,13 @@ class Round:
     def _happens(self, contest: Contest, mishap: str) -> None:
         self._counts[mishap] += 1
         if mishap == "viewer":
-            with Front("watch", contest.run.name, "--json", runs=contest.run.parent, within=self._folder) as viewer:
+            with Front(
+                "watch", contest.run.name, "--json", runs=contest.run.parent, within=self._folder
+            ) as viewer:
                 viewer.says('"event": "race"')
-                viewer.process.send_signal(self._luck.choice([signal.SIGKILL, signal.SIGHUP, signal.SIGTERM]))
+                viewer.process.send_signal(
+                    self._luck.choice([signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
+                )
                 viewer.leaves()
             return
         before = contest.trainers()
@@ -75,18 +89,29 @@ class Round:
             at = kill(victim)
         else:
             crash(self._folder, mishap.split()[0].replace("segmentation", "segfault"))
-            victim = until(lambda: next((one for one in before.values() if not alive(one)), None), "a crash")
+            victim = until(
+                lambda: next((one for one in before.values() if not alive(one)), None), "a crash"
+            )
             at = time.time()
         ended(victim)
         record = Record(contest.run)
-        contest.sees(lambda: len(told(contest, Alerted, "lost")) > lost or contest.follower.state.over, "a restart")
+        contest.sees(
+            lambda: len(told(contest, Alerted, "lost")) > lost or contest.follower.state.over,
+            "a restart",
+        )
         gone = {event.lane for event in told(contest, Alerted, "lost")[lost:]}
         self._counts["restarts"] += len(gone)
         for lane in gone:
             if mishap == "kill -9":  # of a crash we do not know the moment
-                self._figures["unrecorded before a trainer's kill"].append(at - record.recorded(lane))
-            contest.sees(lambda lane=lane: recorded_since(contest, lane, at), f"lane {lane} to go on")
-            again = min(block.at for block in Record(contest.run).lanes[lane].blocks if block.at > at)
+                self._figures["unrecorded before a trainer's kill"].append(
+                    at - record.recorded(lane)
+                )
+            contest.sees(
+                lambda lane=lane: recorded_since(contest, lane, at), f"lane {lane} to go on"
+            )
+            again = min(
+                block.at for block in Record(contest.run).lanes[lane].blocks if block.at > at
+            )
             self._figures["trainer killed: its lane records again"].append(again - at)
 
     def _ends(self, contest: Contest, end: str) -> None:
@@ -96,18 +121,34 @@ class Round:
             for process in contest.at_work():
                 process.send_signal(signal.SIGTERM)
         else:
-            numbers = {"supervisor killed": [signal.SIGKILL], "supervisor told": [signal.SIGTERM, signal.SIGINT]}[end]
+            numbers = {
+                "supervisor killed": [signal.SIGKILL],
+                "supervisor told": [signal.SIGTERM, signal.SIGINT],
+            }[end]
             at = kill(contest.supervisor(), self._luck.choice(numbers))
         said = 0.0
         while contest.at_work():
-            contest.sees_nobody(20.0) if said else contest.sees(
-                lambda: contest.follower.state.over or contest.follower.trouble or not contest.at_work(), "a word", 20.0)
+            (
+                contest.sees_nobody(20.0)
+                if said
+                else contest.sees(
+                    lambda: (
+                        contest.follower.state.over
+                        or contest.follower.trouble
+                        or not contest.at_work()
+                    ),
+                    "a word",
+                    20.0,
+                )
+            )
             said = said or time.time() - at
         took = time.time() - at
         if end == "supervisor killed":
             self._figures["supervisor killed: a viewer knows"].append(said)
-        names = {"supervisor killed": "supervisor killed: the last trainer has ended",
-                 "supervisor told": "supervisor told to end: all have ended"}
+        names = {
+            "supervisor killed": "supervisor killed: the last trainer has ended",
+            "supervisor told": "supervisor told to end: all have ended",
+        }
         self._figures[names.get(end, "all told to end: all have ended")].append(took)
         record = contest.sees_the_end()
         assert set(record.ends) <= {"interrupted", "finished"}, record.ends
@@ -127,15 +168,24 @@ class Round:
             return
         contest.resume()
         self._counts["resumes"] += 1
-        contest.sees(lambda: len(told(contest, Rewound, "resumed")) >= before + unfinished, "all lanes to be taken up")
-        contest.sees(lambda: any(recorded_since(contest, lane, at) for lane in range(LANES)), "steps")
+        contest.sees(
+            lambda: len(told(contest, Rewound, "resumed")) >= before + unfinished,
+            "all lanes to be taken up",
+        )
+        contest.sees(
+            lambda: any(recorded_since(contest, lane, at) for lane in range(LANES)), "steps"
+        )
         self._figures["resume: until a lane records again"].append(time.time() - at)
 
 
 def told(contest: Contest, kind: type, which: str) -> list:
     """The events of a kind and of a reason, so far."""
-    return [event for event in contest.look().told if isinstance(event, kind) and which in (
-        getattr(event, "kind", ""), getattr(event, "why", ""))]
+    return [
+        event
+        for event in contest.look().told
+        if isinstance(event, kind)
+        and which in (getattr(event, "kind", ""), getattr(event, "why", ""))
+    ]
 
 
 def recorded_since(contest: Contest, lane: int, at: float) -> bool:
@@ -170,11 +220,17 @@ def main() -> None:
             traceback.print_exc(limit=-6)
             said = "FAILED"
         print(f"round {number}: {said}, {time.monotonic() - began:.0f} s", flush=True)
-    print(f"{asked.rounds} rounds, {failed} failed; " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+    print(
+        f"{asked.rounds} rounds, {failed} failed; "
+        + ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    )
     print(f"{'seconds':45} {'median':>8} {'worst':>8} {'aim':>6} {'times':>6}")
     for name, aim in AIMS.items():
         if took := figures[name]:
-            print(f"{name:45} {statistics.median(took):8.2f} {max(took):8.2f} {aim or '-':>6} {len(took):6}")
+            print(
+                f"{name:45} {statistics.median(took):8.2f} {max(took):8.2f} {aim or '-':>6}"
+                f" {len(took):6}"
+            )
     sys.exit(bool(failed))
 
 

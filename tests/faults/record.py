@@ -1,4 +1,5 @@
-"""What a run's record says in the end, folded here anew and by other code than the program's; and what it should say."""
+"""What a run's record says in the end, folded here anew and by other code than the program's; and
+what it should say."""
 
 from __future__ import annotations
 
@@ -11,7 +12,15 @@ import msgspec
 import torch
 
 from lrtui.core.protocol import events
-from lrtui.core.protocol.events import Ended, Evaluated, LaneAdded, RateChanged, Rewound, Started, Steps
+from lrtui.core.protocol.events import (
+    Ended,
+    Evaluated,
+    LaneAdded,
+    RateChanged,
+    Rewound,
+    Started,
+    Steps,
+)
 from lrtui.core.scenario.spec import Race
 from lrtui.store.run_dir import DATABASE
 from lrtui.training.loop import train_lane
@@ -21,7 +30,8 @@ COLUMNS = ("loss", "applied_lr", "next_lr")
 
 
 class Lane:
-    """One lane: its columns as they stand after everything that happened; steps that came twice must have come the same."""
+    """One lane: its columns as they stand after everything that happened; steps that came twice
+    must have come the same."""
 
     def __init__(self) -> None:
         self.columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
@@ -44,7 +54,9 @@ class Lane:
                 self._take_steps(event)
             case Evaluated():
                 said = (event.step, event.loss, event.metrics)
-                assert same(self.evaluations.get(event.epoch, said), said), f"epoch {event.epoch} came again with other numbers"
+                assert same(self.evaluations.get(event.epoch, said), said), (
+                    f"epoch {event.epoch} came again with other numbers"
+                )
                 self.evaluations[event.epoch] = said
             case RateChanged() if event.factor != (self.turns[-1][1] if self.turns else 1.0):
                 self.turns.append((event.step, event.factor))
@@ -56,14 +68,19 @@ class Lane:
             assert not isinstance(event, Steps), "steps after the end"
 
     def _take_steps(self, block: Steps) -> None:
-        assert block.first == len(self.columns["loss"]), f"steps {len(self.columns['loss'])} to {block.first} are missing"
+        assert block.first == len(self.columns["loss"]), (
+            f"steps {len(self.columns['loss'])} to {block.first} are missing"
+        )
         self.blocks.append(block)
         for name, column in self.columns.items():
             fresh = block.values(name).tolist()
             assert len(fresh) == block.count
-            before = self._before[name][block.first:block.first + block.count]
-            if name != "next_lr":  # the last one before a stop was told without the dial's turn after it
-                assert same(before, fresh[:len(before)]), f"{name} of steps {block.first}... came again with other numbers"
+            before = self._before[name][block.first : block.first + block.count]
+            # the last one before a stop was told without the dial's turn after it
+            if name != "next_lr":
+                assert same(before, fresh[: len(before)]), (
+                    f"{name} of steps {block.first}... came again with other numbers"
+                )
             self.replaced += len(before) if name == "loss" else 0
             column += fresh
 
@@ -72,9 +89,11 @@ class Lane:
         again = event.why in ("recovered", "resumed")
         for name, before in self._before.items():
             recorded = self.columns[name]
-            self._before[name] = recorded + before[len(recorded):] if again else []
-            del recorded[event.step:]
-        self.evaluations = {epoch: said for epoch, said in self.evaluations.items() if said[0] <= event.step}
+            self._before[name] = recorded + before[len(recorded) :] if again else []
+            del recorded[event.step :]
+        self.evaluations = {
+            epoch: said for epoch, said in self.evaluations.items() if said[0] <= event.step
+        }
         self.turns = [turn for turn in self.turns if turn[0] <= event.step]
         self.returns.append(event)
         self.end = None
@@ -87,7 +106,9 @@ class Record:
         with sqlite3.connect(f"file:{run / DATABASE}?mode=ro", uri=True) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             bodies = db.execute("SELECT body FROM events ORDER BY id").fetchall()
-            self.race: Race = msgspec.json.decode(db.execute("SELECT race FROM run").fetchone()[0], type=Race)
+            self.race: Race = msgspec.json.decode(
+                db.execute("SELECT race FROM run").fetchone()[0], type=Race
+            )
         db.close()
         self.lanes = [Lane() for _ in self.race.lanes]
         self.notes: list[str] = []
@@ -110,7 +131,8 @@ class Record:
         return max((block.at for block in self.lanes[index].blocks), default=math.nan)
 
     def assert_whole(self) -> None:
-        """Every lane has come to the end of its budget, with the numbers of a lane that nothing ever happened to."""
+        """Every lane has come to the end of its budget, with the numbers of a lane that nothing
+        ever happened to."""
         assert self.ends == ["finished"] * len(self.lanes)
         self.assert_undisturbed()
         for lane in self.lanes:
@@ -125,21 +147,30 @@ class Record:
         lane = self.lanes[index]
         done = len(lane.columns["loss"])
         threads = lane.starts[0].intra_op_threads
-        expected = undisturbed(msgspec.json.encode(self.race), index, threads, tuple(lane.turns), done)
-        told_before = {step - 1 for step, _ in lane.turns} | {done - 1}  # a next rate may be told before the dial is turned
+        expected = undisturbed(
+            msgspec.json.encode(self.race), index, threads, tuple(lane.turns), done
+        )
+        # a next rate may be told before the dial is turned
+        told_before = {step - 1 for step, _ in lane.turns} | {done - 1}
         for name in COLUMNS:
             for step in told_before if name == "next_lr" else ():
                 lane.columns[name][step] = expected.columns[name][step]
-            assert same(lane.columns[name], expected.columns[name][:done]), f"{name} of lane {index}"
+            assert same(lane.columns[name], expected.columns[name][:done]), (
+                f"{name} of lane {index}"
+            )
         for epoch, said in lane.evaluations.items():
             assert same(said, expected.evaluations[epoch]), f"epoch {epoch} of lane {index}"
-        assert lane.evaluations.keys() >= {epoch for epoch, said in expected.evaluations.items() if said[0] < done}, "an epoch"
+        assert lane.evaluations.keys() >= {
+            epoch for epoch, said in expected.evaluations.items() if said[0] < done
+        }, "an epoch"
 
 
 @cache
-def undisturbed(asked: bytes, index: int, threads: int, turns: tuple[tuple[int, float], ...], steps: int) -> Lane:
-    """A lane trained alone, in this process, with no store, for so many steps and what is told with them; its dial is turned
-    at the same steps. A step needs no time."""
+def undisturbed(
+    asked: bytes, index: int, threads: int, turns: tuple[tuple[int, float], ...], steps: int
+) -> Lane:
+    """A lane trained alone, in this process, with no store, for so many steps and what is told with
+    them; its dial is turned at the same steps. A step needs no time."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -150,7 +181,8 @@ def undisturbed(asked: bytes, index: int, threads: int, turns: tuple[tuple[int, 
         for event in train_lane(training):
             if event is not None:
                 lane.take(event)
-            elif len(lane.columns["loss"]) > steps + training.steps_per_epoch:  # and all that is told with them
+            # and all that is told with them
+            elif len(lane.columns["loss"]) > steps + training.steps_per_epoch:
                 break
             while left and left[0][0] <= training.step_recorder.step:
                 training.set_factor(left.pop(0)[1])

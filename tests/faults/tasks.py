@@ -1,6 +1,8 @@
-"""What the fault suite trains: a tiny net with dropout and batch norm, whose steps take a while, and which can be made to crash.
+"""What the fault suite trains: a tiny net with dropout and batch norm, whose steps take a while,
+and which can be made to crash.
 
-A test copies this file into a folder of its own; a file `crash` beside it says that the next step is to end its process, and how.
+A test copies this file into a folder of its own; a file `crash` beside it says that the next step
+is to end its process, and how.
 """
 
 import ctypes
@@ -25,10 +27,13 @@ def _points(n, seed):
 
 
 class Tiny:
-    """Seven steps an epoch at a batch size of 8; random numbers are drawn, buffers move, there is a validation."""
+    """Seven steps an epoch at a batch size of 8; random numbers are drawn, buffers move, there is a
+    validation."""
 
     def model(self):
-        return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 1))
+        return nn.Sequential(
+            nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 1)
+        )
 
     def dataset(self):
         return _points(53, 0), _points(20, 1)
@@ -41,7 +46,8 @@ class Tiny:
 
 
 class Slow(Tiny):
-    """The same numbers, but a step takes 5 ms as on a larger model, so that a race lasts; and it crashes when it is told to."""
+    """The same numbers, but a step takes 5 ms as on a larger model, so that a race lasts; and it
+    crashes when it is told to."""
 
     def loss(self, model, batch):
         time.sleep(0.005)
@@ -51,7 +57,8 @@ class Slow(Tiny):
 
 
 class Doomed(Tiny):
-    """Each process that trains it is killed at its fifth step, as by the kernel when memory is out."""
+    """Each process that trains it is killed at its fifth step, as by the kernel when memory is
+    out."""
 
     left = 5
 

@@ -1,4 +1,5 @@
-"""A disk that is full, a database that is locked or deleted, a machine without power: training goes on, what can be kept is."""
+"""A disk that is full, a database that is locked or deleted, a machine without power: training goes
+on, what can be kept is."""
 
 import contextlib
 import os
@@ -13,7 +14,7 @@ import pytest
 
 from lrtui.store.run_dir import DATABASE
 
-from ..waiting import deleted  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import deleted  # beside the folders that share it; there is no package to name
 from .harness import LANES, Contest, Record, chance, kill, on_a_small_disk
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -21,7 +22,9 @@ pytestmark = pytest.mark.xdist_group("faults")
 DISK_KB = 6000
 
 
-def test_training_goes_on_without_its_disk_and_what_was_held_back_is_written_in_the_end(tmp_path, monkeypatch):
+def test_training_goes_on_without_its_disk_and_what_was_held_back_is_written_in_the_end(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr("lrtui.store.reader.LATE_S", 2.0)
     on_a_small_disk(tmp_path / "disk", DISK_KB, lambda disk: _without_its_disk(tmp_path, disk))
 
@@ -29,8 +32,11 @@ def test_training_goes_on_without_its_disk_and_what_was_held_back_is_written_in_
 def _without_its_disk(folder, disk):
     luck = chance("disk")
     with Contest.start(folder, trainers=3, runs=disk, epochs=4000) as contest:
-        troubles = [locked(contest), *([limited(contest)] if sys.platform == "linux" else []),
-                    *([full(contest, disk)] if disk else [])]
+        troubles = [
+            locked(contest),
+            *([limited(contest)] if sys.platform == "linux" else []),
+            *([full(contest, disk)] if disk else []),
+        ]
         gaps = [endured(contest, trouble, luck) for trouble in luck.sample(troubles, len(troubles))]
         record = Record(contest.run)
         record.assert_undisturbed()
@@ -38,13 +44,19 @@ def _without_its_disk(folder, disk):
             assert not lane.returns
             for began, over in gaps:  # it went on training all the time
                 assert any(began + 0.2 < block.at < over for block in lane.blocks)
-        assert sum(note.startswith("the run store could not be written for") for note in record.notes) >= len(gaps)
+        assert sum(
+            note.startswith("the run store could not be written for") for note in record.notes
+        ) >= len(gaps)
         assert not any("missing from the record" in note for note in record.notes)
 
         everybody = contest.at_work()
         deleted(contest.run)
-        contest.sees(lambda: "folder is gone" in contest.follower.reader.trouble(), "that the folder is gone")
-        assert {process.pid for process in contest.at_work()} == {process.pid for process in everybody}
+        contest.sees(
+            lambda: "folder is gone" in contest.follower.reader.trouble(), "that the folder is gone"
+        )
+        assert {process.pid for process in contest.at_work()} == {
+            process.pid for process in everybody
+        }
         kill(contest.supervisor(), signal.SIGTERM)
         contest.sees_nobody()
 
@@ -77,7 +89,7 @@ def test_after_a_power_cut_the_record_is_sound_and_whole_up_to_the_last_moments(
         record = Record(image)
         for index, lane in enumerate(record.lanes):
             there = lane.columns["loss"]
-            assert there == whole.lanes[index].columns["loss"][:len(there)]
+            assert there == whole.lanes[index].columns["loss"][: len(there)]
 
 
 def cut(run, image, luck):
@@ -103,13 +115,16 @@ def locked(contest):
 
 @contextlib.contextmanager
 def limited(contest):
-    """No process of the run may make any file longer than it is: every write fails as on a full disk."""
+    """No process of the run may make any file longer than it is: every write fails as on a full
+    disk."""
     workers = contest.at_work()
     for process in workers:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     yield "the record is late: training goes on"
     for process in workers:
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.prlimit(
+            process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
 
 
 @contextlib.contextmanager

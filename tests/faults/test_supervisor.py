@@ -1,5 +1,5 @@
-"""A supervisor that is killed, told to end, or ended with its race from the command line: the race can be taken up, as if nothing
-had happened."""
+"""A supervisor that is killed, told to end, or ended with its race from the command line: the race
+can be taken up, as if nothing had happened."""
 
 import os
 import signal
@@ -13,7 +13,9 @@ from .harness import LANES, Contest, Front, Record, chance, kill, write_scenario
 pytestmark = pytest.mark.xdist_group("faults")
 
 
-def test_when_the_supervisor_is_killed_its_trainers_save_themselves_and_the_race_is_taken_up_from_sound_snapshots(tmp_path):
+def test_when_the_supervisor_is_killed_its_trainers_save_themselves_and_the_race_is_taken_up_from_sound_snapshots(
+    tmp_path,
+):
     luck, runs = chance("crew"), tmp_path / "runs"
     asked = ["race", str(write_scenario(tmp_path, epochs=130)), "--plain", "--trainers", "3"]
     with Front(*asked, runs=runs, within=tmp_path) as front, Contest.of(runs) as contest:
@@ -35,16 +37,26 @@ def test_when_the_supervisor_is_killed_its_trainers_save_themselves_and_the_race
     assert sum("damaged" in note for note in after.notes) == 3  # two of lane A, one of lane B
     back = [lane.returns[-1].step for lane in after.lanes]
     done = [len(lane.columns["loss"]) for lane in record.lanes]
-    # a lane that was interrupted at an epoch's end tells its last step again, when its next rate is known
-    assert [steps - step > 1 for step, steps in zip(back, done, strict=True)] == [True, True, False, False]
+    # a lane that was interrupted at an epoch's end tells its last step again, when its next rate is
+    # known
+    assert [steps - step > 1 for step, steps in zip(back, done, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     front.says("the supervisor", f"lrtui resume {contest.run.name}")
     assert code in (1, 130)  # no success: the race is not over
 
 
 def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_it(tmp_path):
     luck, runs = chance("signals"), tmp_path / "runs"
-    with Front("race", str(write_scenario(tmp_path, epochs=6000)), "--json", runs=runs, within=tmp_path) as front, \
-            Contest.of(runs) as contest:
+    with (
+        Front(
+            "race", str(write_scenario(tmp_path, epochs=6000)), "--json", runs=runs, within=tmp_path
+        ) as front,
+        Contest.of(runs) as contest,
+    ):
         contest.goes_on(by=luck.randrange(5, 30))
         front.process.send_signal(signal.SIGHUP)
         front.leaves()
@@ -52,7 +64,13 @@ def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_i
         kill(contest.supervisor(), luck.choice([signal.SIGTERM, signal.SIGINT]))
         assert_saved(contest)
         for number in luck.sample([signal.SIGINT, signal.SIGTERM], 2):
-            with Front("resume", contest.run.name, luck.choice(["--plain", "--json"]), runs=runs, within=tmp_path) as front:
+            with Front(
+                "resume",
+                contest.run.name,
+                luck.choice(["--plain", "--json"]),
+                runs=runs,
+                within=tmp_path,
+            ) as front:
                 goes_on_again(contest, luck)
                 front.process.send_signal(number)
                 assert front.leaves() == 130
@@ -62,7 +80,9 @@ def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_i
         goes_on_again(contest, luck)
         kill(contest.supervisor(), signal.SIGTERM)
         record = assert_saved(contest)
-    assert [[event.why for event in lane.returns] for lane in record.lanes] == [["resumed"] * 3] * LANES
+    assert [[event.why for event in lane.returns] for lane in record.lanes] == [
+        ["resumed"] * 3
+    ] * LANES
 
 
 def test_a_machine_that_is_shut_down_tells_everybody_at_once(tmp_path):
@@ -95,7 +115,8 @@ def newest(run, index):
 
 
 def damage(run, luck):
-    """The two newest snapshots of lane A lose a byte's worth of truth, the newest one of lane B its end."""
+    """The two newest snapshots of lane A lose a byte's worth of truth, the newest one of lane B its
+    end."""
     for kept in snapshots.listing(run, "A")[-2:]:
         content = bytearray(kept.path.read_bytes())
         content[luck.randrange(len(content) // 2, len(content))] ^= 1 << luck.randrange(8)

@@ -1,4 +1,5 @@
-"""Trainers that are killed, crash, or stand still: the other lanes go on, and the lane's steps are the same in the end."""
+"""Trainers that are killed, crash, or stand still: the other lanes go on, and the lane's steps are
+the same in the end."""
 
 import pytest
 
@@ -10,7 +11,9 @@ from .harness import LANES, Contest, chance, crash, ended, kill
 pytestmark = pytest.mark.xdist_group("faults")
 
 
-def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_others_never_stop(tmp_path):
+def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_others_never_stop(
+    tmp_path,
+):
     luck = chance("trainers")
     with Contest.start(tmp_path, trainers=3, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 40))
@@ -33,7 +36,12 @@ def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_oth
     assert [len(turns) for turns in (lane.turns for lane in record.lanes)] == [0, 1, 0, 0]
     assert {event.why for lane in record.lanes for event in lane.returns} == {"recovered"}
     said = " ".join(event.text for event in lost(contest))
-    for words in ("SIGKILL: by somebody", "SIGSEGV: Segmentation fault in _crash (tasks.py:", "exit code 3", "restart 1 of 3"):
+    for words in (
+        "SIGKILL: by somebody",
+        "SIGSEGV: Segmentation fault in _crash (tasks.py:",
+        "exit code 3",
+        "restart 1 of 3",
+    ):
         assert words in said
 
 
@@ -43,7 +51,10 @@ def test_nobody_is_declared_dead_who_only_stands_still(tmp_path, monkeypatch):
     with Contest.start(tmp_path, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 40))
         supervisor, trainer = contest.supervisor(), luck.choice(list(contest.trainers().values()))
-        for stop, go_on in ((contest.freeze, contest.thaw), (supervisor.suspend, supervisor.resume)):
+        for stop, go_on in (
+            (contest.freeze, contest.thaw),
+            (supervisor.suspend, supervisor.resume),
+        ):
             stop()
             contest.sees(contest.follower.reader.trouble, "a beat that is late")
             assert contest.follower.reader.trouble() == "the record is late: training goes on"
@@ -60,9 +71,13 @@ def test_nobody_is_declared_dead_who_only_stands_still(tmp_path, monkeypatch):
 
 def sees_the_return(contest, count):
     """So many lanes were lost so far, and all of them are back."""
+
     def back():
         gone = lost(contest)
-        return len(gone) >= count and all(contest.follower.state.lanes[event.lane].steps > 0 for event in gone)
+        return len(gone) >= count and all(
+            contest.follower.state.lanes[event.lane].steps > 0 for event in gone
+        )
+
     contest.sees(back, f"{count} lost lanes to come back")
     contest.goes_on()
 

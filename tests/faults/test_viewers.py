@@ -1,4 +1,5 @@
-"""Viewers that lose their line, are killed, or are not read: the race does not notice, and can be seen again."""
+"""Viewers that lose their line, are killed, or are not read: the race does not notice, and can be
+seen again."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ..test_terminal import LEFT, Terminal, dots  # noqa: TID252  # beside the folders that share it
-from ..waiting import until  # noqa: TID252
+from ..test_terminal import LEFT, Terminal, dots  # beside the folders that share it
+from ..waiting import until
 from .harness import LANES, Contest, alive, chance, kill, write_scenario
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -43,7 +44,8 @@ class Line(Terminal):
         until(lambda: not alive(viewer), "the viewer to end with its terminal")
 
     def leaves_it_sane(self, words: str, code: int = 0) -> None:
-        """Reads to the end of the program, which leaves the terminal as a shell wants it, with some words on it."""
+        """Reads to the end of the program, which leaves the terminal as a shell wants it, with some
+        words on it."""
         assert self.leaves() == code
         flags = termios.tcgetattr(self._again)[3]
         assert flags & termios.ECHO
@@ -53,12 +55,20 @@ class Line(Terminal):
         assert words in " ".join(self.scrollback.split())
 
     def sees_curves(self) -> None:
-        self.until(lambda: f"{LANES} of {LANES} lanes racing" in self.text and dots(self.text) > 40, "curves")
+        self.until(
+            lambda: f"{LANES} of {LANES} lanes racing" in self.text and dots(self.text) > 40,
+            "curves",
+        )
 
 
-def test_a_race_does_not_notice_what_becomes_of_its_viewers_and_is_offered_first_afterwards(tmp_path):
+def test_a_race_does_not_notice_what_becomes_of_its_viewers_and_is_offered_first_afterwards(
+    tmp_path,
+):
     luck, runs = chance("viewers"), tmp_path / "runs"
-    with Line("race", str(write_scenario(tmp_path, epochs=2000)), runs=runs) as first, Contest.of(runs) as contest:
+    with (
+        Line("race", str(write_scenario(tmp_path, epochs=2000)), runs=runs) as first,
+        Contest.of(runs) as contest,
+    ):
         first.sees_curves()
         contest.goes_on(by=luck.randrange(5, 30))
         first.drops()
@@ -72,7 +82,8 @@ def test_a_race_does_not_notice_what_becomes_of_its_viewers_and_is_offered_first
         contest.goes_on(by=20)
         with Line("watch", runs=runs) as frozen:
             frozen.sees_curves()
-            contest.goes_on(by=luck.randrange(120, 180))  # nobody reads: the terminal is full long before
+            # nobody reads: the terminal is full long before
+            contest.goes_on(by=luck.randrange(120, 180))
             now = contest.follower.state.lanes[0].steps
             frozen.sees_curves()
             frozen.until(lambda: contest.look() and frozen.text, "what is new")

@@ -1,8 +1,9 @@
 """Draws the pictures in this folder from the real screens over real, recorded races.
 
-    python tests/pictures/make_pictures.py             draws them anew (a test compares them with what it draws itself)
-    python tests/pictures/make_pictures.py --record    first races lr-dial and explode again, finds a rate for lr-dial, and
-                                                       keeps the records of all that
+python tests/pictures/make_pictures.py             draws them anew (a test compares them with what
+it draws itself) python tests/pictures/make_pictures.py --record    first races lr-dial and explode
+again, finds a rate for lr-dial, and
+                                                   keeps the records of all that
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from lrtui.tui.tiers import Look  # noqa: E402
 from tests.tui.viewer import NEVER, Viewer, hold_the_time  # noqa: E402
 
 RECORDS = {"lr-dial": ["--set", "sample_every=3"], "explode": ["--steps", "120"]}
-"""What the machine did when the races were recorded; a picture must not change with the machine that draws it."""
+"""What the machine did when the races were recorded; a picture must not change with the machine
+that draws it."""
 
 
 class ConstantRates:
@@ -47,7 +49,8 @@ class ConstantRates:
 
 
 class RecordedLauncher:
-    """In the place of the supervisors of a finder: "starts" the sweep and the check that were recorded."""
+    """In the place of the supervisors of a finder: "starts" the sweep and the check that were
+    recorded."""
 
     def start(self, race: Race, runs: Path) -> Path:
         return _copied(race.scenario, runs)
@@ -92,8 +95,12 @@ PICTURES: dict[str, tuple[str, float, tuple[int, int], Callable[[Viewer], None]]
 }
 """By name: record, how much of it has happened, size of the terminal, what is done there."""
 NAMES = [*PICTURES, "picker", "finder"]
-TIERS = {"truecolor": Look("truecolor", "dark", "braille"), "256": Look("256", "light", "braille"),
-         "16": Look("16", "dark", "blocks"), "none": Look("none", "dark", "ascii")}
+TIERS = {
+    "truecolor": Look("truecolor", "dark", "braille"),
+    "256": Look("256", "light", "braille"),
+    "16": Look("16", "dark", "blocks"),
+    "none": Look("none", "dark", "ascii"),
+}
 SIZES = (60, 16), (80, 24), (200, 50)
 TERMINALS = [f"{tier}-{width}x{height}" for tier in TIERS for width, height in SIZES]
 """The race as terminals of each kind are sent it, to be seen with `cat`: terminals/NAME.ans."""
@@ -104,7 +111,11 @@ def draw(name: str) -> str:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         _alone(patch, folder)
         others = {"picker": _picker, "finder": _finder}
-        return _plain_ids(others[name](patch, Path(folder)) if name in others else _race(*PICTURES[name], Path(folder)))
+        return _plain_ids(
+            others[name](patch, Path(folder))
+            if name in others
+            else _race(*PICTURES[name], Path(folder))
+        )
 
 
 def draw_terminal(name: str) -> str:
@@ -115,7 +126,8 @@ def draw_terminal(name: str) -> str:
         _alone(patch, folder)
         run = _run("lr-dial", 0.7, Path(folder))
         for number in range(style_count()):
-            style(number)._ansi = None  # Rich keeps the codes for the first kind of terminal that it wrote to
+            # Rich keeps the codes for the first kind of terminal that it wrote to
+            style(number)._ansi = None
         with Viewer(Path(folder), run, (width, height), look=TIERS[tier]) as viewer:
             viewer.look(5)
             strips = viewer.screen._compositor.render_strips(viewer.screen.size)
@@ -131,7 +143,9 @@ def _copied(record: str, folder: Path) -> Path:
     return run
 
 
-def _race(record: str, share: float, size: tuple[int, int], act: Callable[[Viewer], None], folder: Path) -> str:
+def _race(
+    record: str, share: float, size: tuple[int, int], act: Callable[[Viewer], None], folder: Path
+) -> str:
     with Viewer(folder, _run(record, share, folder), size) as viewer:
         viewer.look(5)
         act(viewer)
@@ -167,22 +181,28 @@ def _finder(patch: pytest.MonkeyPatch, folder: Path) -> str:
     viewer = Viewer(folder, size=(110, 32))
     viewer.app = LrtuiApp(folder, asked=plan(scenarios.load("lr-dial")))
     with viewer:
+
         def over() -> bool:
             viewer.look()
             return viewer.app.finder is not None and viewer.app.finder.over
+
         viewer.until(over, "the end of the check")
         return viewer.svg("lrtui find lr-dial")
 
 
 def _plain_ids(svg: str) -> str:
-    """Rich numbers its styles by a checksum of the content; a change of one cell should change few lines."""
+    """Rich numbers its styles by a checksum of the content; a change of one cell should change few
+    lines."""
     return re.sub(r"terminal-\d+", "terminal", svg)
 
 
 def record(scenario: str, *flags: str) -> None:
     """Races a scenario and keeps its record here, without its supervisor's rows."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "lrtui", "race", scenario, *flags, "--plain", "--runs", folder], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "lrtui", "race", scenario, *flags, "--plain", "--runs", folder],
+            check=True,
+        )
         (run,) = Path(folder).iterdir()
         _keep(run, scenario)
 
@@ -190,7 +210,10 @@ def record(scenario: str, *flags: str) -> None:
 def record_finder(scenario: str) -> None:
     """Finds a rate for a scenario and keeps the records of the sweep and of the check."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "lrtui", "find", scenario, "--plain", "--runs", folder], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "lrtui", "find", scenario, "--plain", "--runs", folder],
+            check=True,
+        )
         for name in (f"{scenario}-find", f"{scenario}-check"):
             (run,) = Path(folder).glob(f"{name}-*")
             _keep(run, name)

@@ -1,4 +1,5 @@
-"""The bundled scenario files ask for the races that they are known for; read as plain TOML, without lrtui."""
+"""The bundled scenario files ask for the races that they are known for; read as plain TOML, without
+lrtui."""
 
 from __future__ import annotations
 
@@ -87,10 +88,18 @@ def test_schedules_has_the_numbers_of_the_tutorials() -> None:
     assert read("schedules")["epochs"] == 100
     assert found["step"] == {"name": "StepLR", "step_size": 10, "gamma": 0.1}
     assert found["cosine"] == {"name": "CosineAnnealingLR", "T_max": 50, "eta_min": 1e-4}
-    assert found["plateau"] == {"name": "ReduceLROnPlateau", "mode": "min", "patience": 5, "factor": 0.1}
+    assert found["plateau"] == {
+        "name": "ReduceLROnPlateau",
+        "mode": "min",
+        "patience": 5,
+        "factor": 0.1,
+    }
     named = {schedule["name"] for schedule in found.values() if schedule}
     assert {"ExponentialLR", "MultiStepLR", "LambdaLR", "cosine"} <= named
-    assert [name for name, schedule in found.items() if schedule is None] == ["fixed high", "fixed low"]
+    assert [name for name, schedule in found.items() if schedule is None] == [
+        "fixed high",
+        "fixed low",
+    ]
     assert all(lane["lr"] == 0.01 for lane in lanes("schedules") if lane["name"] != "fixed low")
 
 

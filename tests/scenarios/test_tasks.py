@@ -1,4 +1,5 @@
-"""Every bundled task keeps the contract of a task: builds alone, has the same data each time, trains."""
+"""Every bundled task keeps the contract of a task: builds alone, has the same data each time,
+trains."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ every_task = pytest.mark.parametrize("name", TASKS)
 
 @pytest.fixture(autouse=True)
 def task_folder_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tasks import the modules beside them, so their folder goes on sys.path, as lrtui's loader has it."""
+    """Tasks import the modules beside them, so their folder goes on sys.path, as lrtui's loader has
+    it."""
     monkeypatch.syspath_prepend(str(SCENARIOS / "tasks"))
 
 
@@ -87,7 +89,9 @@ def train(task: Any, model: nn.Module, lr: float, epochs: int) -> float:
         shuffled = torch.randperm(len(dataset), generator=order).tolist()
         for start in range(0, len(dataset), 16):
             optimizer.zero_grad()
-            loss = task.loss(model, default_collate([dataset[i] for i in shuffled[start : start + 16]]))
+            loss = task.loss(
+                model, default_collate([dataset[i] for i in shuffled[start : start + 16]])
+            )
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
@@ -175,7 +179,9 @@ def test_metrics_are_finite_numbers_of_the_validation_set(name: str) -> None:
     with torch.no_grad():
         metrics = task.metrics(model, first_batch(parts(task)[1]))
     assert metrics
-    assert all(isinstance(key, str) and math.isfinite(float(value)) for key, value in metrics.items())
+    assert all(
+        isinstance(key, str) and math.isfinite(float(value)) for key, value in metrics.items()
+    )
 
 
 @every_task
@@ -299,14 +305,18 @@ def test_diabetes_has_442_patients_of_ten_measurements_a_fifth_of_them_held_out(
     diabetes = module("diabetes")
     patients = diabetes._read(diabetes.CSV)
     assert patients.shape == (442, 11)
-    assert patients[0].tolist() == pytest.approx([59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87, 151])
+    assert patients[0].tolist() == pytest.approx(
+        [59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87, 151]
+    )
     training, validation = parts(build("diabetes"))
     assert (len(training), len(validation)) == (354, 88)
     measurements, progression = training.tensors
     assert measurements.mean(dim=0).abs().max() < 1e-4
     assert progression.mean().abs() < 1e-4
     assert torch.allclose(measurements.std(dim=0), torch.ones(10), atol=1e-4)
-    patients_seen = {tuple(row) for part in (training, validation) for row in part.tensors[0].tolist()}
+    patients_seen = {
+        tuple(row) for part in (training, validation) for row in part.tensors[0].tolist()
+    }
     assert len(patients_seen) == 442, "no patient is in both parts"
 
 

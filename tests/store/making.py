@@ -5,12 +5,20 @@ from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
 
 
 def make_race(lanes=2, **keys):
-    made = tuple(Lane("ABCDEFGH"[i], f"lane {i}", OptimizerSpec("SGD"), 0.1 * (i + 1)) for i in range(lanes))
-    return Race("a race", TaskRef("bundled", "/nowhere.py", "nothing"), made, **{"steps": 1000, "scenario": "test", **keys})
+    made = tuple(
+        Lane("ABCDEFGH"[i], f"lane {i}", OptimizerSpec("SGD"), 0.1 * (i + 1)) for i in range(lanes)
+    )
+    return Race(
+        "a race",
+        TaskRef("bundled", "/nowhere.py", "nothing"),
+        made,
+        **{"steps": 1000, "scenario": "test", **keys},
+    )
 
 
 def block(first, count=10, lane=0, loss=None):
-    """A block of steps whose losses are the numbers of the steps, so that a lost or torn one is seen."""
+    """A block of steps whose losses are the numbers of the steps, so that a lost or torn one is
+    seen."""
     numbers = [float(step) for step in range(first, first + count)]
     columns = {
         "loss": Column.pack(numbers if loss is None else loss),
@@ -23,7 +31,8 @@ def block(first, count=10, lane=0, loss=None):
 
 
 def losses(events, lane=0):
-    """The losses of a lane's blocks, held to be whole and to follow each other; `block` made them count."""
+    """The losses of a lane's blocks, held to be whole and to follow each other; `block` made them
+    count."""
     found = []
     for event in events:
         if isinstance(event, Steps) and event.lane == lane:

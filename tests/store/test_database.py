@@ -1,4 +1,5 @@
-"""run.db: who may read it, where it does without a write-ahead log, and what is refused in words."""
+"""run.db: who may read it, where it does without a write-ahead log, and what is refused in
+words."""
 
 import os
 import sqlite3
@@ -44,7 +45,9 @@ def test_a_run_is_kept_with_a_write_ahead_log(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["nfs", "cifs", "lustre", "fuse.sshfs"])
-def test_on_a_network_file_system_there_is_a_rollback_journal_and_a_word_about_it(kind, tmp_path, monkeypatch):
+def test_on_a_network_file_system_there_is_a_rollback_journal_and_a_word_about_it(
+    kind, tmp_path, monkeypatch
+):
     monkeypatch.setattr(database, "file_system", lambda path: kind)
     run = create_run(tmp_path, make_race())
     assert not database.is_wal(database.connect(run))
@@ -54,14 +57,16 @@ def test_on_a_network_file_system_there_is_a_rollback_journal_and_a_word_about_i
     writer.close()
     events = read_all(Reader(run))
     assert [event.text for event in events if isinstance(event, LogMessage)] == [
-        "no write-ahead log on this file system: the record is kept with a rollback journal, and a flush may take longer"
+        "no write-ahead log on this file system: the record is kept with a rollback journal, and a"
+        " flush may take longer"
     ]
     assert losses(events) == list(range(50))
     assert {path.name for path in run.iterdir()} == {DATABASE}
 
 
 def test_a_file_system_that_refuses_the_log_gets_the_rollback_journal_too(tmp_path, monkeypatch):
-    """SQLite answers with the journal mode that it could set; here: it was in another one all along."""
+    """SQLite answers with the journal mode that it could set; here: it was in another one all
+    along."""
     monkeypatch.setattr(database, "NETWORK_FILE_SYSTEMS", {database.file_system(tmp_path)})
     run = create_run(tmp_path, make_race())
     assert not database.is_wal(database.connect(run))
@@ -108,7 +113,13 @@ def test_another_programs_database_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["DROP TABLE run", "DELETE FROM run", "UPDATE run SET race = '{}'", "UPDATE run SET race = x'ff'"]
+    "damage",
+    [
+        "DROP TABLE run",
+        "DELETE FROM run",
+        "UPDATE run SET race = '{}'",
+        "UPDATE run SET race = x'ff'",
+    ],
 )
 def test_a_run_without_its_race_is_refused(damage, tmp_path):
     run = create_run(tmp_path, make_race())

@@ -1,4 +1,5 @@
-"""A process is known by its number and its start: no clock that is set, and no beat that is late, makes it another one."""
+"""A process is known by its number and its start: no clock that is set, and no beat that is late,
+makes it another one."""
 
 import os
 import subprocess
@@ -12,7 +13,7 @@ from lrtui.store import identity, reader as readers
 from lrtui.store.reader import Reader, summary
 from lrtui.store.writer import Writer, create_run
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .making import make_race
 
 
@@ -70,7 +71,9 @@ def test_a_process_that_is_gone_is_gone_and_its_zombie_too():
 def test_a_name_with_brackets_and_spaces_hides_no_start():
     name = "x) S 1 (y"
     code = f"import sys; open('/proc/self/comm', 'w').write({name!r}); print(flush=True); input()"
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     process.stdout.readline()
     try:
         assert abs(identity.started(process.pid) - identity.started(os.getpid())) < 24 * 3600 * 365
@@ -93,7 +96,9 @@ def test_on_another_host_the_beat_counts(run):
     writer.beat()
     supervisor = Reader(run).supervisor()
     assert supervisor.alive()
-    late = identity.Process(supervisor.role, supervisor.pid, supervisor.started, supervisor.host, supervisor.beat - 60)
+    late = identity.Process(
+        supervisor.role, supervisor.pid, supervisor.started, supervisor.host, supervisor.beat - 60
+    )
     assert not late.alive()
 
 

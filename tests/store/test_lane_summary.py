@@ -1,4 +1,5 @@
-"""What a supervisor is told of a run that it takes up: from the few events that say it, however long the run is."""
+"""What a supervisor is told of a run that it takes up: from the few events that say it, however
+long the run is."""
 
 import random
 import sqlite3
@@ -7,7 +8,16 @@ import msgspec
 import pytest
 
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.protocol.events import Ended, LaneAdded, LogMessage, RateChanged, Rewound, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import (
+    Ended,
+    LaneAdded,
+    LogMessage,
+    RateChanged,
+    Rewound,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import lane_summary
 from lrtui.store.lane_summary import LaneSummary, lane_summaries
@@ -30,8 +40,18 @@ def say(run, *events):
 
 
 def started(lane=0, first=0, device="cpu", threads=2):
-    return Started(lane=lane, device=device, steps_per_epoch=10, total_steps=1000, parameters=3, init_checksum="a",
-                   batch_checksum="b", intra_op_threads=threads, validated=False, first=first)
+    return Started(
+        lane=lane,
+        device=device,
+        steps_per_epoch=10,
+        total_steps=1000,
+        parameters=3,
+        init_checksum="a",
+        batch_checksum="b",
+        intra_op_threads=threads,
+        validated=False,
+        first=first,
+    )
 
 
 def turned(step, factor, lane=0):
@@ -56,17 +76,40 @@ class TestALane:
         assert lane_summaries(run) == [LaneSummary(0, race.lanes[0]), LaneSummary(1, race.lanes[1])]
 
     def test_while_it_runs(self, run):
-        say(run, started(device="cuda:1", threads=3), block(0), block(10), block(0, 3, lane=1), LogMessage(lane=0, text="x"))
+        say(
+            run,
+            started(device="cuda:1", threads=3),
+            block(0),
+            block(10),
+            block(0, 3, lane=1),
+            LogMessage(lane=0, text="x"),
+        )
         lane = first(run)
-        assert (lane.steps, lane.device, lane.threads, lane.end, lane.paused, lane.restarts) == (20, "cuda:1", 3, None, False, 0)
+        assert (lane.steps, lane.device, lane.threads, lane.end, lane.paused, lane.restarts) == (
+            20,
+            "cuda:1",
+            3,
+            None,
+            False,
+            0,
+        )
 
-    @pytest.mark.parametrize("reason", ["finished", "stopped", "nan", "error", "died", "interrupted"])
+    @pytest.mark.parametrize(
+        "reason", ["finished", "stopped", "nan", "error", "died", "interrupted"]
+    )
     def test_when_it_has_ended(self, run, reason):
         say(run, started(), block(0), Ended(lane=0, step=10, reason=reason))
         assert (first(run).end, first(run).steps) == (reason, 10)
 
     def test_a_way_back_undoes_its_end_and_its_steps(self, run):
-        say(run, started(), block(0), block(10), Ended(lane=0, step=20, reason="nan"), rewound(5, "rewound"))
+        say(
+            run,
+            started(),
+            block(0),
+            block(10),
+            Ended(lane=0, step=20, reason="nan"),
+            rewound(5, "rewound"),
+        )
         assert (first(run).end, first(run).steps) == (None, 5)
         say(run, block(5, 3))
         assert first(run).steps == 8
@@ -74,7 +117,12 @@ class TestALane:
     def test_a_pause_lasts_until_somebody_ends_it_and_not_only_as_long_as_its_process(self, run):
         say(run, started(), block(0), paused(10))
         assert (first(run).paused, first(run).steps) == (True, 10)
-        say(run, Ended(lane=0, step=10, reason="interrupted"), rewound(10, "resumed"), started(first=10))
+        say(
+            run,
+            Ended(lane=0, step=10, reason="interrupted"),
+            rewound(10, "resumed"),
+            started(first=10),
+        )
         assert first(run).paused
         say(run, rewound(5, "rewound"))
         assert not first(run).paused
@@ -82,7 +130,12 @@ class TestALane:
         assert not first(run).paused
 
     def test_lost_processes_are_counted(self, run):
-        say(run, started(), block(0), *(rewound(5, why) for why in ("recovered", "recovered", "resumed", "rewound")))
+        say(
+            run,
+            started(),
+            block(0),
+            *(rewound(5, why) for why in ("recovered", "recovered", "resumed", "rewound")),
+        )
         assert first(run).restarts == 2
 
 
@@ -90,49 +143,97 @@ class TestTurnsOfTheDial:
     def steps(self, run):
         return [(change.step, change.factor) for change in first(run).changes]
 
-    def test_those_after_the_snapshot_are_to_be_made_again_as_often_as_the_process_is_lost(self, run):
-        say(run, started(), turned(10, 0.5), block(0, 100), turned(90, 2.0), rewound(80, "recovered"), block(80, 5))
+    def test_those_after_the_snapshot_are_to_be_made_again_as_often_as_the_process_is_lost(
+        self, run
+    ):
+        say(
+            run,
+            started(),
+            turned(10, 0.5),
+            block(0, 100),
+            turned(90, 2.0),
+            rewound(80, "recovered"),
+            block(80, 5),
+        )
         assert self.steps(run) == [(10, 0.5), (90, 2.0)]
         say(run, rewound(80, "recovered"), block(80, 20), turned(90, 2.0))
         assert self.steps(run) == [(10, 0.5), (90, 2.0)]
 
     def test_those_that_were_gone_back_on_are_not(self, run):
-        say(run, started(), turned(10, 0.5), turned(90, 2.0), rewound(80, "rewound"), turned(80, 0.25))
+        say(
+            run,
+            started(),
+            turned(10, 0.5),
+            turned(90, 2.0),
+            rewound(80, "rewound"),
+            turned(80, 0.25),
+        )
         assert self.steps(run) == [(10, 0.5), (80, 0.25)]
 
     def test_they_rise_by_step_and_stay_in_order_at_the_same_one(self, run):
-        say(run, turned(10, 0.5), turned(10, 2.0), turned(90, 1.0), rewound(20, "recovered"), turned(20, 2.0))
+        say(
+            run,
+            turned(10, 0.5),
+            turned(10, 2.0),
+            turned(90, 1.0),
+            rewound(20, "recovered"),
+            turned(20, 2.0),
+        )
         assert self.steps(run) == [(10, 0.5), (10, 2.0), (90, 1.0)]
 
     def test_a_new_one_counts_more_than_those_that_were_to_be_made_again_after_it(self, run):
-        say(run, turned(10, 0.5), turned(90, 1.0), rewound(20, "recovered"), turned(20, 0.5), turned(30, 4.0))
+        say(
+            run,
+            turned(10, 0.5),
+            turned(90, 1.0),
+            rewound(20, "recovered"),
+            turned(20, 0.5),
+            turned(30, 4.0),
+        )
         assert self.steps(run) == [(10, 0.5), (30, 4.0)]
 
 
 class TestLanesThatJoined:
     def test_they_stand_behind_the_others_with_their_parents(self, run):
         child = make_race(3).lanes[2]
-        say(run, block(0), LaneAdded(lane=2, child=child, parent=0, step=7), LaneAdded(lane=3, child=child))
-        assert [(lane.index, lane.parent, lane.forked_at, lane.steps) for lane in lane_summaries(run)] == [
-            (0, -1, 0, 0), (1, -1, 0, 0), (2, 0, 7, 7), (3, -1, 0, 0)]
+        say(
+            run,
+            block(0),
+            LaneAdded(lane=2, child=child, parent=0, step=7),
+            LaneAdded(lane=3, child=child),
+        )
+        assert [
+            (lane.index, lane.parent, lane.forked_at, lane.steps) for lane in lane_summaries(run)
+        ] == [(0, -1, 0, 0), (1, -1, 0, 0), (2, 0, 7, 7), (3, -1, 0, 0)]
         say(run, started(2, first=7), block(7, 4, lane=2))
         assert lane_summaries(run)[2].steps == 11
         assert lane_summaries(run)[2].lane == child
 
     def test_a_list_of_runs_counts_them(self, run):
         writer = Writer(run, "crew")
-        writer.append([row(LaneAdded(lane=2, child=make_race(3).lanes[2], parent=0, step=7)),
-                       row(Ended(lane=0, step=1, reason="finished")), row(Ended(lane=1, step=1, reason="finished"))])
+        writer.append(
+            [
+                row(LaneAdded(lane=2, child=make_race(3).lanes[2], parent=0, step=7)),
+                row(Ended(lane=0, step=1, reason="finished")),
+                row(Ended(lane=1, step=1, reason="finished")),
+            ]
+        )
         assert (summary(run).lanes, summary(run).state) == (3, "cut off")
         writer.append([row(Ended(lane=2, step=9, reason="stopped"))])
         assert summary(run).state == "ended"
 
 
 class TestAListOfRuns:
-    def test_a_run_whose_lanes_were_interrupted_can_be_resumed_once_its_supervisor_is_gone(self, run):
+    def test_a_run_whose_lanes_were_interrupted_can_be_resumed_once_its_supervisor_is_gone(
+        self, run
+    ):
         supervisor = Writer(run, "crew")
         supervisor.beat()
-        say(run, Ended(lane=0, step=1, reason="finished"), Ended(lane=1, step=1, reason="interrupted"))
+        say(
+            run,
+            Ended(lane=0, step=1, reason="finished"),
+            Ended(lane=1, step=1, reason="interrupted"),
+        )
         assert summary(run).state == "running"  # its supervisor is about to leave
         supervisor._me = (supervisor._me[0], supervisor._me[1] - 5, supervisor._me[2])
         supervisor.beat()
@@ -151,7 +252,9 @@ def test_it_agrees_with_the_whole_history_whatever_happens(tmp_path):
         writer.append([row(started())])
         state = RaceState(make_race(1))
         for _ in range(30):
-            kind = chance.choice(["steps", "steps", "steps", "pause", "dial", "back", "lost", "end"])
+            kind = chance.choice(
+                ["steps", "steps", "steps", "pause", "dial", "back", "lost", "end"]
+            )
             match kind:
                 case "steps":
                     events = [block(done, 5)]
@@ -169,12 +272,21 @@ def test_it_agrees_with_the_whole_history_whatever_happens(tmp_path):
         writer.close()
         for event in read_all(Reader(run)):
             apply(state, event)
-        assert (first(run).steps, first(run).end is not None) == (state.lanes[0].steps, state.lanes[0].over)
+        assert (first(run).steps, first(run).end is not None) == (
+            state.lanes[0].steps,
+            state.lanes[0].over,
+        )
 
 
 class TestCost:
     def test_of_the_blocks_only_the_last_one_of_a_lane_is_looked_at(self, run, monkeypatch):
-        say(run, started(), started(1), *(block(start) for start in range(0, 5000, 10)), block(0, 10, lane=1))
+        say(
+            run,
+            started(),
+            started(1),
+            *(block(start) for start in range(0, 5000, 10)),
+            block(0, 10, lane=1),
+        )
         decoded = []
         real = lane_summary.events.decode
 
@@ -191,7 +303,9 @@ class TestCost:
     def test_the_events_that_say_where_lanes_stand_are_found_by_their_index(self, run, columns):
         say(run, *(block(start) for start in range(0, 500, 10)))
         with sqlite3.connect(run / DATABASE) as db:
-            plan = db.execute(f"EXPLAIN QUERY PLAN SELECT {columns} FROM events WHERE {lane_summary.TURNS}").fetchall()
+            plan = db.execute(
+                f"EXPLAIN QUERY PLAN SELECT {columns} FROM events WHERE {lane_summary.TURNS}"
+            ).fetchall()
         assert "INDEX turns" in str(plan)
 
     def test_so_are_the_commands_that_wait(self, run):
@@ -206,8 +320,14 @@ class TestWhatCannotBeRead:
         with pytest.raises(StoreUnavailable):
             lane_summaries(tmp_path / "nowhere")
 
-    @pytest.mark.parametrize("damage", ["DELETE FROM run", "UPDATE run SET race = x'ff'",
-                                        "UPDATE events SET body = x'ff' WHERE kind = 'Started'"])
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "DELETE FROM run",
+            "UPDATE run SET race = x'ff'",
+            "UPDATE events SET body = x'ff' WHERE kind = 'Started'",
+        ],
+    )
     def test_a_damaged_one(self, run, damage):
         say(run, started())
         with sqlite3.connect(run / DATABASE) as db:
@@ -218,4 +338,6 @@ class TestWhatCannotBeRead:
 
 def test_a_lane_is_a_plain_value(run):
     say(run, started(), turned(1, 0.5))
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(first(run)), type=LaneSummary) == first(run)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(first(run)), type=LaneSummary) == first(
+        run
+    )

@@ -1,4 +1,5 @@
-"""A machine that loses power: the log of the database may be cut anywhere behind what the disk has confirmed."""
+"""A machine that loses power: the log of the database may be cut anywhere behind what the disk has
+confirmed."""
 
 import random
 import shutil

@@ -5,7 +5,15 @@ import pytest
 
 from lrtui.client.follower import Follower
 from lrtui.core.protocol import event_text
-from lrtui.core.protocol.events import Ended, LogMessage, RateChanged, Rewound, Sampled, Started, StatusChanged
+from lrtui.core.protocol.events import (
+    Ended,
+    LogMessage,
+    RateChanged,
+    Rewound,
+    Sampled,
+    Started,
+    StatusChanged,
+)
 from lrtui.core.state.race_state import LOG_LINES
 from lrtui.store import reader as reading
 from lrtui.store.reader import Reader
@@ -17,7 +25,14 @@ from .making import block, make_race
 
 def drawn(step, lane=0, red=0):
     pixels = np.full((1, 2, 2, 3), red, np.uint8)
-    return Sampled(lane=lane, at=float(step), epoch=step // 10, step=step, shape=pixels.shape, pixels=pixels.tobytes())
+    return Sampled(
+        lane=lane,
+        at=float(step),
+        epoch=step // 10,
+        step=step,
+        shape=pixels.shape,
+        pixels=pixels.tobytes(),
+    )
 
 
 @pytest.fixture
@@ -40,7 +55,15 @@ def write(writer, *events):
 
 class TestPictures:
     def test_the_newest_until_a_step_is_found_in_the_record(self, writer, follower):
-        write(writer, drawn(0, red=1), block(0), drawn(10, red=2), drawn(10, lane=1, red=3), block(10), drawn(20, red=4))
+        write(
+            writer,
+            drawn(0, red=1),
+            block(0),
+            drawn(10, red=2),
+            drawn(10, lane=1, red=3),
+            block(10),
+            drawn(20, red=4),
+        )
         follower.catch_up()
         for step, red in ((0, 1), (9, 1), (10, 2), (19, 2), (20, 4), (999, 4)):
             picture = follower.samples.at(0, step)
@@ -83,18 +106,36 @@ class TestReadingAgain:
 
 class TestLines:
     def test_each_line_of_the_log_has_its_row(self, writer, follower):
-        write(writer, block(0), LogMessage(lane=-1, text="one"), block(10), block(0, lane=1), LogMessage(lane=1, text="two"),
-              RateChanged(lane=0, step=5, factor=2.0, rate=0.2), RateChanged(lane=0, step=6, factor=2.0, rate=0.2),
-              StatusChanged(lane=0, step=7, status="paused"), Ended(lane=1, step=10, reason="stopped"))
+        write(
+            writer,
+            block(0),
+            LogMessage(lane=-1, text="one"),
+            block(10),
+            block(0, lane=1),
+            LogMessage(lane=1, text="two"),
+            RateChanged(lane=0, step=5, factor=2.0, rate=0.2),
+            RateChanged(lane=0, step=6, factor=2.0, rate=0.2),
+            StatusChanged(lane=0, step=7, status="paused"),
+            Ended(lane=1, step=10, reason="stopped"),
+        )
         follower.catch_up()
         told = [text for _, _, text in follower.state.log]
         assert len(follower.log_index) == follower.state.log_count == len(told) == 5
-        again = [event_text.line(follower.reader.event(follower.log_index.row(number))) for number in range(5)]
+        again = [
+            event_text.line(follower.reader.event(follower.log_index.row(number)))
+            for number in range(5)
+        ]
         assert again[:4] == told[:4]
         assert told[4].startswith(again[4])
 
     def test_lines_that_memory_has_let_go_of_are_still_known(self, writer, follower):
-        write(writer, *[LogMessage(lane=number % 2, text=f"line {number}") for number in range(LOG_LINES + 50)])
+        write(
+            writer,
+            *[
+                LogMessage(lane=number % 2, text=f"line {number}")
+                for number in range(LOG_LINES + 50)
+            ],
+        )
         follower.catch_up()
         assert len(follower.state.log) == LOG_LINES
         assert follower.reader.event(follower.log_index.row(7)).text == "line 7"
@@ -117,8 +158,16 @@ class TestLines:
 
 
 def test_a_lane_knows_the_processes_that_trained_it(writer, follower):
-    begun = {"device": "cpu", "steps_per_epoch": 10, "total_steps": 100, "parameters": 1, "init_checksum": "",
-             "batch_checksum": "", "intra_op_threads": 1, "validated": False}
+    begun = {
+        "device": "cpu",
+        "steps_per_epoch": 10,
+        "total_steps": 100,
+        "parameters": 1,
+        "init_checksum": "",
+        "batch_checksum": "",
+        "intra_op_threads": 1,
+        "validated": False,
+    }
     for role in ("trainer 0", "trainer 0", "trainer 3"):
         write(writer, Started(lane=0, role=role, **begun))
     write(writer, Started(lane=1, **begun))

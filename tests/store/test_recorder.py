@@ -1,4 +1,5 @@
-"""Training never waits for the disk: what cannot be written is kept, up to a bound, and the record says what is missing."""
+"""Training never waits for the disk: what cannot be written is kept, up to a bound, and the record
+says what is missing."""
 
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .making import block, losses, make_race, read_all
 
 
@@ -47,7 +48,9 @@ def disk(monkeypatch):
 
     real = Writer.flush
     Disk.held.set()
-    monkeypatch.setattr(Writer, "flush", lambda writer, rows, results=(): Disk.flush(Disk, writer, rows, results))
+    monkeypatch.setattr(
+        Writer, "flush", lambda writer, rows, results=(): Disk.flush(Disk, writer, rows, results)
+    )
     return Disk
 
 
@@ -72,8 +75,19 @@ def test_what_is_put_is_written(run):
 
 def test_a_lanes_start_is_signed_with_the_process_that_trains_it(run):
     recorder = Recorder(run, "trainer 7", {0})
-    recorder.put(Started(lane=0, device="cpu", steps_per_epoch=10, total_steps=100, parameters=1, init_checksum="a",
-                         batch_checksum="b", intra_op_threads=1, validated=False))
+    recorder.put(
+        Started(
+            lane=0,
+            device="cpu",
+            steps_per_epoch=10,
+            total_steps=100,
+            parameters=1,
+            init_checksum="a",
+            batch_checksum="b",
+            intra_op_threads=1,
+            validated=False,
+        )
+    )
     recorder.close()
     assert told(run)[0].role == "trainer 7"
 
@@ -114,7 +128,10 @@ def test_beyond_the_bound_the_oldest_steps_go_and_the_record_says_how_many(run, 
         recorder.put(block(first))
         if first % 1000 == 0:
             recorder.put(Ended(lane=1, step=first, reason="finished"))
-    until(lambda: not recorder._outbox and 0 < recorder._kept_bytes <= 20_000, "all of it to be taken in, and the oldest to go")
+    until(
+        lambda: not recorder._outbox and 0 < recorder._kept_bytes <= 20_000,
+        "all of it to be taken in, and the oldest to go",
+    )
     disk.full = False
     until(lambda: notes(run), "the recovery")
     recorder.close()
@@ -122,11 +139,13 @@ def test_beyond_the_bound_the_oldest_steps_go_and_the_record_says_how_many(run, 
     assert kept == list(range(5000 - len(kept), 5000))
     assert 0 < len(kept) < 5000
     assert notes(run)[0].endswith(f"{5000 - len(kept)} steps are missing from the record")
-    assert len([event for event in told(run) if isinstance(event, Ended)]) == 5  # what is not steps is kept
+    # what is not steps is kept
+    assert len([event for event in told(run) if isinstance(event, Ended)]) == 5
 
 
 def test_a_disk_that_takes_a_beat_but_no_events_is_still_full(run, disk):
-    """Small writes may go on for long: the record must not claim each time that all is well again."""
+    """Small writes may go on for long: the record must not claim each time that all is well
+    again."""
     disk.full = True
     recorder = Recorder(run, "trainer 0", {0})
     recorder.put(block(0))
@@ -193,7 +212,10 @@ def test_each_command_is_handed_over_once(run):
     got = []
     for number in range(1, 30):
         assert writer.send(Pause(lane=0)) == number
-        until(lambda number=number: got.extend(recorder.commands()) or len(got) >= number, "the command")
+        until(
+            lambda number=number: got.extend(recorder.commands()) or len(got) >= number,
+            "the command",
+        )
     recorder.close()
     assert [number for number, _ in got] == list(range(1, 30))
 
@@ -246,11 +268,15 @@ def test_what_the_supervisor_carries_out_is_not_taken_by_a_trainer(run):
     recorder.close()
     assert got == [(number, TakeSnapshot(lane=0))]
     assert [command for _, command in viewer.pending(0)] == [
-        Fork(lane=0, child=child), Add(lane=0, child=child), TakeSnapshot(lane=0)]
+        Fork(lane=0, child=child),
+        Add(lane=0, child=child),
+        TakeSnapshot(lane=0),
+    ]
 
 
 def test_an_answer_is_written_with_what_it_led_to_or_not_at_all(run):
     """The transaction breaks between the two: neither is there, and the command still waits."""
+
     class Broken:
         def __init__(self, real):
             self.real = real
@@ -277,7 +303,8 @@ def test_an_answer_is_written_with_what_it_led_to_or_not_at_all(run):
 
 
 def test_nothing_that_an_answer_rests_on_comes_after_it(run, monkeypatch):
-    """Whenever the recorder looks: in the flush of an answer, or before, is all that was put before it."""
+    """Whenever the recorder looks: in the flush of an answer, or before, is all that was put before
+    it."""
     recorder = Recorder(run, "trainer 0", {0})
     real, flushes = Writer.flush, []
 
@@ -323,7 +350,8 @@ def test_waiting_for_what_was_put_ends_without_it_where_the_disk_is_full(run, di
 
 
 def test_a_locked_database_loses_nothing(run):
-    """Another program holds it for itself alone; what is put meanwhile is written when it lets go."""
+    """Another program holds it for itself alone; what is put meanwhile is written when it lets
+    go."""
     recorder = Recorder(run, "trainer 0", {0})
     recorder.put(block(0))
     assert recorder.wait_flushed(60.0)
@@ -373,9 +401,12 @@ print("done", flush=True)
 
 
 def test_a_disk_that_is_really_full_is_survived(run):
-    """No file may grow beyond four kilobytes for a while: SQLite meets the error that a full disk gives."""
+    """No file may grow beyond four kilobytes for a while: SQLite meets the error that a full disk
+    gives."""
     code = FULL.format(tests=str(Path(__file__).parent), run=str(run))
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "failed\n"
     assert losses(told(run)) == list(range(1000))
     out, _ = process.communicate("\n", timeout=120)

@@ -16,7 +16,9 @@ def make(runs, name):
     return run.rename(run.with_name(name))
 
 
-def test_the_folder_of_runs_is_the_one_given_then_the_variables_then_the_platforms(tmp_path, monkeypatch):
+def test_the_folder_of_runs_is_the_one_given_then_the_variables_then_the_platforms(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("LRTUI_RUNS", str(tmp_path / "variable"))
     assert run_dir.runs_folder(str(tmp_path / "given")) == tmp_path / "given"
     assert run_dir.runs_folder() == tmp_path / "variable"
@@ -79,8 +81,13 @@ def test_a_folder_that_is_not_there_has_no_runs(tmp_path):
     assert run_dir.listing(tmp_path / "nowhere") == []
 
 
-def test_a_run_is_found_by_path_by_name_by_its_beginning_or_because_it_is_the_newest(tmp_path, monkeypatch):
-    old, new = make(tmp_path, "decades-20260101-120000-aaaa"), make(tmp_path, "decades-20260102-120000-bbbb")
+def test_a_run_is_found_by_path_by_name_by_its_beginning_or_because_it_is_the_newest(
+    tmp_path, monkeypatch
+):
+    old, new = (
+        make(tmp_path, "decades-20260101-120000-aaaa"),
+        make(tmp_path, "decades-20260102-120000-bbbb"),
+    )
     other = make(tmp_path, "linear-20250101-000000-cccc")
     assert run_dir.find(None, tmp_path) == new
     assert run_dir.find("decades", tmp_path) == new
@@ -107,12 +114,16 @@ def test_a_name_that_no_file_can_have_is_no_run(name, tmp_path):
 
 
 def test_a_folder_that_may_not_be_looked_into_hides_no_run(tmp_path, monkeypatch):
-    run, other = make(tmp_path, "mine-20260101-000000-aaaa"), make(tmp_path, "yours-20260101-000000-bbbb")
+    run, other = (
+        make(tmp_path, "mine-20260101-000000-aaaa"),
+        make(tmp_path, "yours-20260101-000000-bbbb"),
+    )
     look = os.stat
 
     def refused(path, **keys):
         if str(path).startswith(str(other)):
             raise PermissionError
         return look(path, **keys)
+
     monkeypatch.setattr(os, "stat", refused)
     assert run_dir.listing(tmp_path) == [run]

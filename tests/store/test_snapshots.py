@@ -1,4 +1,5 @@
-"""The files of snapshots: whole or not there, what is damaged is told apart, and the disk they take is bounded."""
+"""The files of snapshots: whole or not there, what is damaged is told apart, and the disk they take
+is bounded."""
 
 import errno
 import math
@@ -38,10 +39,22 @@ def mode(path):
 class TestWriting:
     def test_what_is_written_is_what_is_loaded(self, run):
         kept = keep(run, 1200, "best", 0.25)
-        assert kept == SnapshotFile(1200, "best", run / "snapshots" / "A" / "000001200-best.snap", kept.path.stat().st_size, 0.25)
+        assert kept == SnapshotFile(
+            1200,
+            "best",
+            run / "snapshots" / "A" / "000001200-best.snap",
+            kept.path.stat().st_size,
+            0.25,
+        )
         header, payload = snapshots.load(kept.path)
         assert payload == PAYLOAD
-        assert (header.lane, header.step, header.smooth, header.size, header.spec) == (0, 1200, 0.25, len(PAYLOAD), LANE)
+        assert (header.lane, header.step, header.smooth, header.size, header.spec) == (
+            0,
+            1200,
+            0.25,
+            len(PAYLOAD),
+            LANE,
+        )
         assert snapshots.listing(run, "A") == [kept]
 
     @pytest.mark.parametrize("smooth", [math.nan, math.inf, -math.inf])
@@ -58,7 +71,9 @@ class TestWriting:
         finally:
             os.umask(old)
         assert {mode(path) for path in (kept.path, other.path)} == {0o600}
-        assert {mode(path) for path in (run / "snapshots", kept.path.parent, other.path.parent)} == {0o700}
+        assert {
+            mode(path) for path in (run / "snapshots", kept.path.parent, other.path.parent)
+        } == {0o700}
 
     @pytest.mark.parametrize("failing", ["fsync", "replace"])
     def test_of_one_that_cannot_be_written_nothing_is_left(self, run, failing, monkeypatch):
@@ -70,7 +85,9 @@ class TestWriting:
         monkeypatch.setattr(os, failing, full)
         with pytest.raises(OSError, match="No space"):
             keep(run, 2)
-        assert [path.name for path in (run / "snapshots" / "A").iterdir()] == ["000000001-ring.snap"]
+        assert [path.name for path in (run / "snapshots" / "A").iterdir()] == [
+            "000000001-ring.snap"
+        ]
 
     def test_what_a_killed_process_left_half_written_is_cleared_away_by_the_next_one(self, run):
         keep(run, 1)
@@ -96,7 +113,12 @@ class TestListing:
     def test_it_rises_by_step_however_long_the_number_is(self, run):
         for step in (10**10, 7, 999_999_999, 0):
             keep(run, step)
-        assert steps(snapshots.listing(run, "A")) == [(0, "ring"), (7, "ring"), (999_999_999, "ring"), (10**10, "ring")]
+        assert steps(snapshots.listing(run, "A")) == [
+            (0, "ring"),
+            (7, "ring"),
+            (999_999_999, "ring"),
+            (10**10, "ring"),
+        ]
 
     def test_a_lane_without_a_folder_has_none(self, run):
         assert snapshots.listing(run, "Z") == []
@@ -112,8 +134,11 @@ class TestListing:
         (folder / "000000004-ring.snap").write_bytes(b"\x80\x04pickle" + PAYLOAD)
         (folder / "000000005-ring.snap").write_bytes(b'{"format": 1}\n')
         (folder / "000000006-ring.snap").write_bytes(b"[" * 100_000 + b"\n")
-        (folder / "000000007-strange.snap").write_bytes((folder / "000000001-ring.snap").read_bytes())
-        (folder / "000000008-ring.snap").write_bytes((folder / "000000001-ring.snap").read_bytes())  # another step inside
+        (folder / "000000007-strange.snap").write_bytes(
+            (folder / "000000001-ring.snap").read_bytes()
+        )
+        # another step inside
+        (folder / "000000008-ring.snap").write_bytes((folder / "000000001-ring.snap").read_bytes())
         (folder / "notes.txt").write_text("mine")
         (folder / "000000009-ring.snap").mkdir()
         (folder / "000000010-ring.snap").symlink_to(folder / "000000001-ring.snap")
@@ -145,13 +170,26 @@ class TestDamage:
         kept = keep(run, 1)
         whole = kept.path.read_bytes()
         start, chance = whole.index(b"\n") + 1, random.Random(3)
-        for place in [start, len(whole) - 1, *(chance.randrange(start, len(whole)) for _ in range(50))]:
-            kept.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1:])
+        for place in [
+            start,
+            len(whole) - 1,
+            *(chance.randrange(start, len(whole)) for _ in range(50)),
+        ]:
+            kept.path.write_bytes(
+                whole[:place]
+                + bytes([whole[place] ^ 1 << chance.randrange(8)])
+                + whole[place + 1 :]
+            )
             with pytest.raises(SnapshotDamaged, match="not what was written"):
                 snapshots.load(kept.path)
 
-    @pytest.mark.parametrize("change", [lambda whole: whole + b"x",
-                                        lambda whole: whole.replace(b'"size":10240', b'"size":9' + b"9" * 17)])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda whole: whole + b"x",
+            lambda whole: whole.replace(b'"size":10240', b'"size":9' + b"9" * 17),
+        ],
+    )
     def test_sizes_that_do_not_fit_are_refused_before_anything_is_read(self, run, change):
         kept = keep(run, 1)
         kept.path.write_bytes(change(kept.path.read_bytes()))
@@ -197,10 +235,19 @@ def some(*entries, size=10):
 
 
 class TestTheLastGoodOne:
-    KNOWN = some((0, "ring", math.nan), (10, "ring", 4.0), (20, "best", 2.0), (30, "ring", 3.9), (40, "ring", 4.1),
-                 (50, "ring", math.nan), (60, "ring", math.inf))
+    KNOWN = some(
+        (0, "ring", math.nan),
+        (10, "ring", 4.0),
+        (20, "best", 2.0),
+        (30, "ring", 3.9),
+        (40, "ring", 4.1),
+        (50, "ring", math.nan),
+        (60, "ring", math.inf),
+    )
 
-    @pytest.mark.parametrize(("before", "step"), [(None, 30), (60, 30), (30, 30), (29, 20), (19, 10), (9, 0), (0, 0)])
+    @pytest.mark.parametrize(
+        ("before", "step"), [(None, 30), (60, 30), (30, 30), (29, 20), (19, 10), (9, 0), (0, 0)]
+    )
     def test_it_is_the_newest_that_is_not_far_above_the_lowest(self, before, step):
         assert snapshots.last_good(self.KNOWN, before).step == step
 
@@ -217,11 +264,23 @@ class TestTheLastGoodOne:
 
 class TestPruning:
     def test_of_each_tag_only_the_newest_stay(self):
-        known = some(*((step, tag, 1.0) for tag in ("ring", "best", "alert", "pause") for step in range(0, 50, 10)))
+        known = some(
+            *(
+                (step, tag, 1.0)
+                for tag in ("ring", "best", "alert", "pause")
+                for step in range(0, 50, 10)
+            )
+        )
         gone = snapshots.prune(known, 2, 10**9)
         left = sorted(steps(kept for kept in known if kept not in gone))
-        assert left == sorted([(30, "ring"), (40, "ring"), (40, "best"), *((step, tag) for tag in ("alert", "pause")
-                                                                        for step in (20, 30, 40))])
+        assert left == sorted(
+            [
+                (30, "ring"),
+                (40, "ring"),
+                (40, "best"),
+                *((step, tag) for tag in ("alert", "pause") for step in (20, 30, 40)),
+            ]
+        )
 
     def test_beyond_the_budget_the_oldest_go_whatever_their_reason(self):
         known = some((1, "stop", 1.0), (2, "ring", 1.0), (3, "alert", 1.0), (4, "ring", 1.0))
@@ -232,7 +291,9 @@ class TestPruning:
     @pytest.mark.parametrize("budget", [0, 1, 10])
     def test_the_newest_stays_whatever_it_takes(self, budget):
         known = some((1, "ring", 1.0), (2, "ring", 1.0), (3, "best", 1.0))
-        assert steps(kept for kept in known if kept not in snapshots.prune(known, 0, budget)) == [(3, "best")]
+        assert steps(kept for kept in known if kept not in snapshots.prune(known, 0, budget)) == [
+            (3, "best")
+        ]
 
     def test_nothing_to_prune(self):
         assert snapshots.prune([], 3, 0) == []

@@ -1,4 +1,5 @@
-"""What is written is what is read: every event, in order, whole flushes only, by any number of readers, whoever dies."""
+"""What is written is what is read: every event, in order, whole flushes only, by any number of
+readers, whoever dies."""
 
 import math
 import random
@@ -56,17 +57,49 @@ ONE_OF_EACH = [
     ),
     ScheduleForecast(lane=0, at=1.5, steps=[0, 6], rates=[0.1, 0.0], total=12),
     block(0, 3, loss=[0.5, math.nan, math.inf]),
-    Measured(lane=0, at=1.6, steps=[0, 2], spent=0.01, columns={
-        "gain": Column.pack([0.5, -math.inf]),
-        "step_size": Column.pack([0.1, math.nan]), "step_size/1": Column.pack([0.1, 0.1])}),
-    FindingsUpdated(lane=0, at=1.7, step=3, findings=Findings(early=False, early_gain=-math.inf, samples=3, flat_since=1, recovered=True)),
+    Measured(
+        lane=0,
+        at=1.6,
+        steps=[0, 2],
+        spent=0.01,
+        columns={
+            "gain": Column.pack([0.5, -math.inf]),
+            "step_size": Column.pack([0.1, math.nan]),
+            "step_size/1": Column.pack([0.1, 0.1]),
+        },
+    ),
+    FindingsUpdated(
+        lane=0,
+        at=1.7,
+        step=3,
+        findings=Findings(
+            early=False, early_gain=-math.inf, samples=3, flat_since=1, recovered=True
+        ),
+    ),
     LossSpiked(lane=0, at=1.8, steps=[2]),
-    Evaluated(lane=0, at=2.0, epoch=1, step=3, loss=math.nan, metrics={"val_loss": 0.25, "größe": math.inf}),
+    Evaluated(
+        lane=0,
+        at=2.0,
+        epoch=1,
+        step=3,
+        loss=math.nan,
+        metrics={"val_loss": 0.25, "größe": math.inf},
+    ),
     Sampled(lane=0, at=3.0, epoch=1, step=3, shape=(1, 2, 2, 3), pixels=bytes(range(12))),
     Alerted(lane=1, at=4.0, step=7, kind="diverged", text="[bold]too hot[/bold]"),
     StatusChanged(lane=1, at=5.0, step=7, status="paused"),
     RateChanged(lane=1, at=5.1, step=7, factor=0.5, rate=0.05),
-    Snapshotted(lane=1, at=5.2, step=7, tag="pause", size=1000, kept=[0, 7], total=2000, smooth=math.inf, spent=0.25),
+    Snapshotted(
+        lane=1,
+        at=5.2,
+        step=7,
+        tag="pause",
+        size=1000,
+        kept=[0, 7],
+        total=2000,
+        smooth=math.inf,
+        spent=0.25,
+    ),
     LaneAdded(lane=2, at=5.3, child=make_race(3).lanes[2], parent=1, step=7),
     Rewound(lane=1, at=5.4, step=0, why="restarted"),
     Ended(lane=1, at=6.0, step=7, reason="error", error="Traceback\n  line\n"),
@@ -93,12 +126,20 @@ def test_every_event_comes_back_as_it_was_written(run):
 
 
 def test_the_race_comes_back_as_it_was_asked_for(tmp_path):
-    schedule = ScheduleSpec("SequentialLR", "epoch", {"milestones": [2]}, (ScheduleSpec("ConstantLR", "epoch", {"factor": 0.1}),))
+    schedule = ScheduleSpec(
+        "SequentialLR",
+        "epoch",
+        {"milestones": [2]},
+        (ScheduleSpec("ConstantLR", "epoch", {"factor": 0.1}),),
+    )
     race = make_race(3, story="once\nupon a time", seed=2**63 - 1, epochs=5, steps=None)
     race = type(race)(
         **{
             **{name: getattr(race, name) for name in race.__struct_fields__},
-            "lanes": tuple(type(lane)(lane.letter, lane.name, lane.optimizer, lane.lr, schedule) for lane in race.lanes),
+            "lanes": tuple(
+                type(lane)(lane.letter, lane.name, lane.optimizer, lane.lr, schedule)
+                for lane in race.lanes
+            ),
         }
     )
     assert Reader(create_run(tmp_path, race)).race == race
@@ -152,6 +193,7 @@ def test_what_was_read_before_the_record_could_not_be_read_counts(run, monkeypat
     def torn():
         yield from rows[:2]
         raise sqlite3.OperationalError("disk I/O error")
+
     monkeypatch.setattr(reader, "_db", SimpleNamespace(execute=lambda *_: torn()))
     assert losses(reader.poll(60.0)) == list(range(20))
     assert not reader.caught_up
@@ -162,7 +204,10 @@ def test_what_was_read_before_the_record_could_not_be_read_counts(run, monkeypat
 def test_a_flush_that_is_not_committed_is_not_seen(run):
     writer, reader = Writer(run, "trainer 0"), Reader(run)
     with writer._transaction() as db:
-        db.execute("INSERT INTO events (lane, kind, body) VALUES (0, 'Steps', ?)", (events.encode(block(0)),))
+        db.execute(
+            "INSERT INTO events (lane, kind, body) VALUES (0, 'Steps', ?)",
+            (events.encode(block(0)),),
+        )
         assert reader.poll() == []
     assert losses(read_all(reader)) == list(range(10))
 
@@ -180,7 +225,10 @@ def test_blocks_with_something_between_them_stay_apart():
 
 
 def test_blocks_with_steps_missing_between_them_stay_apart():
-    assert [(event.first, event.count) for event in merge([block(0), block(20), block(30)])] == [(0, 10), (20, 20)]
+    assert [(event.first, event.count) for event in merge([block(0), block(20), block(30)])] == [
+        (0, 10),
+        (20, 20),
+    ]
 
 
 def test_commands_are_pending_until_they_are_acknowledged(run):
@@ -199,7 +247,10 @@ def test_a_command_that_this_version_does_not_know_hides_no_other(run):
     viewer, trainer, reader = Writer(run, "viewer"), Writer(run, "trainer 0"), Reader(run)
     with viewer._transaction() as db:
         strange = [commands.encode({"type": "Fork", "lane": 0}), b"\xff\xff"]
-        db.executemany("INSERT INTO commands (lane, at, body) VALUES (0, 0.0, ?)", [(body,) for body in strange])
+        db.executemany(
+            "INSERT INTO commands (lane, at, body) VALUES (0, 0.0, ?)",
+            [(body,) for body in strange],
+        )
     number = viewer.send(Stop(lane=0))
     assert trainer.pending(0) == [(number, Stop(lane=0))]
     assert reader.results([1, 2, 3]) == {
@@ -218,7 +269,9 @@ def test_a_lane_has_ended_once_its_end_is_recorded(run):
 def test_a_lane_has_reached_the_end_of_its_last_block(run):
     writer = Writer(run, "trainer 0")
     assert writer.reached(0) == 0
-    writer.append([row(block(0)), row(block(10)), row(block(0, 3, lane=1)), row(LogMessage(lane=0, text=""))])
+    writer.append(
+        [row(block(0)), row(block(10)), row(block(0, 3, lane=1)), row(LogMessage(lane=0, text=""))]
+    )
     assert (writer.reached(0), writer.reached(1), writer.reached(7)) == (20, 3, 0)
 
 
@@ -242,14 +295,18 @@ def test_two_readers_see_the_same_while_it_is_being_written(run):
     writer, readers, seen = Writer(run, "trainer 0"), [Reader(run), Reader(run)], ([], [])
     chance = random.Random(5)
     for first in range(0, 2000, 10):
-        writer.append([row(block(first)), row(Evaluated(lane=0, epoch=first, step=first, loss=1.0))])
+        writer.append(
+            [row(block(first)), row(Evaluated(lane=0, epoch=first, step=first, loss=1.0))]
+        )
         for reader, found in zip(readers, seen, strict=True):
             if chance.random() < 0.5:
                 found += reader.poll(rows=chance.randrange(1, 9))
     for reader, found in zip(readers, seen, strict=True):
         found += read_all(reader)
         assert losses(found) == list(range(2000))
-        assert [event.epoch for event in found if isinstance(event, Evaluated)] == list(range(0, 2000, 10))
+        assert [event.epoch for event in found if isinstance(event, Evaluated)] == list(
+            range(0, 2000, 10)
+        )
 
 
 def test_a_reader_writes_nothing(run):

@@ -1,4 +1,5 @@
-"""A process whose place in a run another one has taken must never write again: nothing may be recorded twice."""
+"""A process whose place in a run another one has taken must never write again: nothing may be
+recorded twice."""
 
 import threading
 
@@ -11,7 +12,7 @@ from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .making import block, losses, make_race, read_all
 
 
@@ -39,7 +40,11 @@ def test_every_way_to_write_is_closed_to_who_has_lost_its_role(run):
     number = Writer(run, "viewer").send(Pause(lane=0))
     new = another(run, "crew")
     new.claim()
-    for write in (lambda: old.append([row(block(10))]), lambda: old.acknowledge([(number, "paused")]), old.beat):
+    for write in (
+        lambda: old.append([row(block(10))]),
+        lambda: old.acknowledge([(number, "paused")]),
+        old.beat,
+    ):
         with pytest.raises(Superseded, match="another process is the supervisor now"):
             write()
     assert losses(told(run)) == list(range(10))

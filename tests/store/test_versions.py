@@ -1,4 +1,5 @@
-"""Runs of other versions: those of an older one can be watched and listed for ever; those of a newer one are refused in words."""
+"""Runs of other versions: those of an older one can be watched and listed for ever; those of a
+newer one are refused in words."""
 
 import shutil
 import socket
@@ -22,7 +23,8 @@ from lrtui.store.writer import Writer, create_run
 from .making import make_race, read_all
 
 FIRST = Path(__file__).with_name("version-1.db")
-"""A race that was really run by the first version that kept runs: four lanes, two of them to NaN."""
+"""A race that was really run by the first version that kept runs: four lanes, two of them to
+NaN."""
 
 
 @pytest.fixture
@@ -61,8 +63,14 @@ def test_where_its_lanes_stand_is_known_without_the_index_that_it_lacks(old):
 
 def test_its_processes_are_known_by_the_time_of_day(old):
     me = psutil.Process()
-    sql(old, ("INSERT INTO processes VALUES ('crew', ?, ?, ?, 0.0)", (me.pid, me.create_time(), socket.gethostname())),
-        "DELETE FROM events WHERE kind = 'Ended' AND lane = 0")
+    sql(
+        old,
+        (
+            "INSERT INTO processes VALUES ('crew', ?, ?, ?, 0.0)",
+            (me.pid, me.create_time(), socket.gethostname()),
+        ),
+        "DELETE FROM events WHERE kind = 'Ended' AND lane = 0",
+    )
     assert Reader(old).supervisor().alive()
     assert summary(old).state == "running"
     sql(old, "UPDATE processes SET started = started - 100")
@@ -71,8 +79,11 @@ def test_its_processes_are_known_by_the_time_of_day(old):
 
 
 def test_nobody_is_told_to_resume_what_has_no_snapshots(old):
-    sql(old, ("INSERT INTO processes VALUES ('crew', 1, 1.5e9, ?, 0.0)", (socket.gethostname(),)),
-        "DELETE FROM events WHERE kind = 'Ended' AND lane = 0")
+    sql(
+        old,
+        ("INSERT INTO processes VALUES ('crew', 1, 1.5e9, ?, 0.0)", (socket.gethostname(),)),
+        "DELETE FROM events WHERE kind = 'Ended' AND lane = 0",
+    )
     follower = Follower(old)
     follower.poll(10.0)
     follower._looked -= 10
@@ -97,5 +108,7 @@ def test_a_new_run_has_this_version(tmp_path):
 def test_a_run_of_a_newer_version_is_refused_by_whoever_opens_it(tmp_path, open_it):
     run = create_run(tmp_path, make_race())
     sql(run, "PRAGMA user_version = 3")
-    with pytest.raises(RunError, match=r"written by a newer lrtui \(schema 3; this one reads up to 2\)"):
+    with pytest.raises(
+        RunError, match=r"written by a newer lrtui \(schema 3; this one reads up to 2\)"
+    ):
         open_it(run)

@@ -1,4 +1,5 @@
-"""The twenty lines that a lane must equal, bit for bit. It uses torch and `lrtui.batch_order`, nothing else of lrtui."""
+"""The twenty lines that a lane must equal, bit for bit. It uses torch and `lrtui.batch_order`,
+nothing else of lrtui."""
 
 import torch
 from torch.utils.data import default_collate
@@ -6,7 +7,9 @@ from torch.utils.data import default_collate
 import lrtui
 
 
-def bare_loop(task, make_optimizer, make_scheduler=None, *, seed, epochs, batch_size, per_batch=False):
+def bare_loop(
+    task, make_optimizer, make_scheduler=None, *, seed, epochs, batch_size, per_batch=False
+):
     """Losses and applied rates of each step."""
     torch.manual_seed(seed)
     model = task.model()
@@ -20,7 +23,7 @@ def bare_loop(task, make_optimizer, make_scheduler=None, *, seed, epochs, batch_
         model.train()
         order = lrtui.batch_order(seed, epoch, len(data))
         for start in range(0, len(data), batch_size):
-            batch = default_collate([data[i] for i in order[start:start + batch_size]])
+            batch = default_collate([data[i] for i in order[start : start + batch_size]])
             optimizer.zero_grad()
             loss = task.loss(model, batch)
             loss.backward()

@@ -1,4 +1,5 @@
-"""Lanes that are interrupted: a snapshot at each break that the loop offers, and a new lane from any of them."""
+"""Lanes that are interrupted: a snapshot at each break that the loop offers, and a new lane from
+any of them."""
 
 from typing import NamedTuple
 
@@ -45,15 +46,25 @@ def breaks(race, index=0, *, factor=1.0, deferred=None):
             continue
         told += training.step_recorder.flush()
         payload = snapshot.encode(training.state_dict())
-        found.append(Break(payload, list(told), training.step_recorder.flushed_steps, training.step_recorder.step,
-                           training.before_validation is not None))
+        found.append(
+            Break(
+                payload,
+                list(told),
+                training.step_recorder.flushed_steps,
+                training.step_recorder.step,
+                training.before_validation is not None,
+            )
+        )
     return found
 
 
 def resumed(race, moment, index=0, *, deferred=None):
-    """(training at its end, all events): a new lane from the snapshot of a break, in a process that has drawn other numbers."""
+    """(training at its end, all events): a new lane from the snapshot of a break, in a process that
+    has drawn other numbers."""
     torch.manual_seed(12345)
-    training = Training(race, index, CPU, deferred=deferred, snapshot=snapshot.decode(moment.payload))
+    training = Training(
+        race, index, CPU, deferred=deferred, snapshot=snapshot.decode(moment.payload)
+    )
     assert training.step_recorder.step == moment.step
     return training, moment.told + [event for event in train_lane(training) if event is not None]
 
@@ -64,23 +75,36 @@ def record(training, events):
     ends = [(event.reason, event.step, event.error) for event in events if isinstance(event, Ended)]
     return {
         **{name: repr(column(events, name)) for name in COLUMNS},  # NaN equals itself in a text
-        "evaluated": [(event.epoch, event.step, repr(event.loss), repr(event.metrics)) for event in events
-                      if isinstance(event, Evaluated)],
-        "sampled": [(event.epoch, event.step, event.pixels) for event in events if isinstance(event, Sampled)],
+        "evaluated": [
+            (event.epoch, event.step, repr(event.loss), repr(event.metrics))
+            for event in events
+            if isinstance(event, Evaluated)
+        ],
+        "sampled": [
+            (event.epoch, event.step, event.pixels)
+            for event in events
+            if isinstance(event, Sampled)
+        ],
         "judged": repr(judged[-1].findings),
         "ended": ends,
-        "weights": [(name, value.dtype, value.numpy().tobytes()) for name, value in weights(training).items()],
+        "weights": [
+            (name, value.dtype, value.numpy().tobytes())
+            for name, value in weights(training).items()
+        ],
     }
 
 
 def weights(training):
     """Parameters and buffers by name, those that are not persistent too."""
     model = training.model
-    return {name: value.detach() for name, value in [*model.named_parameters(), *model.named_buffers()]}
+    return {
+        name: value.detach() for name, value in [*model.named_parameters(), *model.named_buffers()]
+    }
 
 
 def unequal(race, moments, index=0, *, factor=1.0, deferred=None):
-    """What differs between the lane that nobody interrupts and those that were resumed at `moments`: (step, what)."""
+    """What differs between the lane that nobody interrupts and those that were resumed at
+    `moments`: (step, what)."""
     expected = record(*whole(race, index, factor=factor, deferred=deferred))
     found = []
     for moment in moments:

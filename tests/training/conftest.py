@@ -20,17 +20,23 @@ def _one_thread():
 
 
 def make_race(lanes, task="Dropped", **keys):
-    """A race over a task in tasks_for_tests.py, or "bundled:NAME"; `lanes` as in a scenario's [[lane]] tables."""
+    """A race over a task in tasks_for_tests.py, or "bundled:NAME"; `lanes` as in a scenario's
+    [[lane]] tables."""
     keys = {"epochs": 3, **keys}
     if "steps" in keys:
         del keys["epochs"]
-    place = task.removeprefix("bundled:") if task.startswith("bundled:") else f"tasks_for_tests.py:{task}"
+    place = (
+        task.removeprefix("bundled:")
+        if task.startswith("bundled:")
+        else f"tasks_for_tests.py:{task}"
+    )
     raw = {"task": place, "seed": 11, "batch_size": 16, "lane": lanes, **keys}
     return scenario_file.parse(raw, source="test", folder=HERE, scenario="test")
 
 
 def task_for(optimizer, usual="Dropped"):
-    """The task in tasks_for_tests.py that an optimizer can train: SparseAdam takes sparse gradients only."""
+    """The task in tasks_for_tests.py that an optimizer can train: SparseAdam takes sparse gradients
+    only."""
     return "Sparse" if optimizer == "SparseAdam" else usual
 
 
@@ -48,5 +54,11 @@ def column(events, name="loss"):
 
 def other_race(task, *lanes, **keys):
     """A race over a task in tasks_of_other_data.py."""
-    raw = {"task": f"tasks_of_other_data.py:{task}", "seed": 11, "batch_size": 16, "lane": list(lanes), **keys}
+    raw = {
+        "task": f"tasks_of_other_data.py:{task}",
+        "seed": 11,
+        "batch_size": 16,
+        "lane": list(lanes),
+        **keys,
+    }
     return scenario_file.parse(raw, source="test", folder=HERE, scenario="test")

@@ -1,4 +1,5 @@
-"""Tasks whose state lies where one does not look for it first; all count their losses, somewhere."""
+"""Tasks whose state lies where one does not look for it first; all count their losses,
+somewhere."""
 
 import argparse
 import collections
@@ -97,10 +98,15 @@ class PrivateSlots(Base):
 
 
 class Odd(Base):
-    """Attributes of a tensor, lists in an array of objects, a generator without its front, memory that processes share."""
+    """Attributes of a tensor, lists in an array of objects, a generator without its front, memory
+    that processes share."""
 
     def __init__(self):
-        self.tensor, self.lists, self.bits = torch.zeros(1), np.array([[0], [0, 1]], dtype=object), np.random.PCG64(3)
+        self.tensor, self.lists, self.bits = (
+            torch.zeros(1),
+            np.array([[0], [0, 1]], dtype=object),
+            np.random.PCG64(3),
+        )
         self.tensor.n = 0
         self.value = multiprocessing.Value("i", 0)
 
@@ -108,7 +114,12 @@ class Odd(Base):
         self.tensor.n += 1
         self.lists[0][0] += 1
         self.value.value += 1
-        return (self.tensor.n + self.lists[0][0] + self.value.value + np.random.Generator(self.bits).random()) / 300
+        return (
+            self.tensor.n
+            + self.lists[0][0]
+            + self.value.value
+            + np.random.Generator(self.bits).random()
+        ) / 300
 
 
 class Lean:
@@ -215,8 +226,10 @@ class SharedCollate(Base):
 
     def dataset(self):
         collate = _Noisy()
-        return (DataLoader(_points(48), batch_size=16, collate_fn=collate),
-                DataLoader(_points(16, seed=1), batch_size=16, collate_fn=collate))
+        return (
+            DataLoader(_points(48), batch_size=16, collate_fn=collate),
+            DataLoader(_points(16, seed=1), batch_size=16, collate_fn=collate),
+        )
 
 
 class GuardedCritic(Lean):
@@ -244,6 +257,18 @@ class SlopeInValidation(Base):
         return nn.functional.mse_loss(made, batch[1]) + 0.01 * slope.square().sum()
 
 
-PUT_BACK = [SlopeInValidation, Namespace, Wrapped, Cached, ByName, OwnModule, PrivateSlots, Odd, InPlace, Popped, SharedCollate,
-            GuardedCritic]
+PUT_BACK = [
+    SlopeInValidation,
+    Namespace,
+    Wrapped,
+    Cached,
+    ByName,
+    OwnModule,
+    PrivateSlots,
+    Odd,
+    InPlace,
+    Popped,
+    SharedCollate,
+    GuardedCritic,
+]
 UNSEEN = [Thread, Context, Environment, ManyLists]

@@ -1,4 +1,5 @@
-"""Loads tasks as a trainer does, each in a process forked from this one, and prints what became of it: a name and a line."""
+"""Loads tasks as a trainer does, each in a process forked from this one, and prints what became of
+it: a name and a line."""
 
 import json
 import os
@@ -15,14 +16,21 @@ from lrtui.training.failure import line
 def load(path):
     """What went wrong, in a line; "" where nothing did."""
     target, _, name = path.rpartition(":")
-    ref = TaskRef("file", target, name) if target.endswith(".py") else TaskRef(
-        "module", Path(target).name, name, str(Path(target).parent))
+    ref = (
+        TaskRef("file", target, name)
+        if target.endswith(".py")
+        else TaskRef("module", Path(target).name, name, str(Path(target).parent))
+    )
     try:
         with exits_told(ref.short):
             tasks.load(ref).model()
     except (Exception, SystemExit) as error:
         return line(error)
-    return "" if signal.getsignal(signal.SIGTERM) is handler else "the handler of SIGTERM is another one"
+    return (
+        ""
+        if signal.getsignal(signal.SIGTERM) is handler
+        else "the handler of SIGTERM is another one"
+    )
 
 
 def handler(number, frame):

@@ -1,4 +1,5 @@
-"""Schedulers and functions of a person's own, as tests want them: honest ones, and ones that go wrong."""
+"""Schedulers and functions of a person's own, as tests want them: honest ones, and ones that go
+wrong."""
 
 import random
 
@@ -62,7 +63,7 @@ class Waits(ReduceLROnPlateau):
 
 def halves(step):
     calls.append(step)
-    return 0.5 ** step
+    return 0.5**step
 
 
 NUMBER = 3

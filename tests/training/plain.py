@@ -1,4 +1,5 @@
-"""The plain loop over data that is not cut into batches by lrtui: one pass after the other, each as long as it is."""
+"""The plain loop over data that is not cut into batches by lrtui: one pass after the other, each as
+long as it is."""
 
 import torch
 from torch.utils.data import DataLoader

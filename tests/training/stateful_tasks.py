@@ -1,4 +1,5 @@
-"""Tasks whose loss, metrics or samples change something beside the weights: each must train as in a plain loop."""
+"""Tasks whose loss, metrics or samples change something beside the weights: each must train as in a
+plain loop."""
 
 import collections
 import dataclasses
@@ -22,7 +23,8 @@ def _points(n, seed=0):
 
 
 class Base:
-    """A small net with validation, metrics and samples, which all come through `loss` or `touch`."""
+    """A small net with validation, metrics and samples, which all come through `loss` or
+    `touch`."""
 
     def model(self):
         return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
@@ -92,6 +94,7 @@ class Closure(Base):
             nonlocal count
             count += 1
             return count / 100
+
         self.touch = touch
 
 
@@ -191,7 +194,10 @@ class Teacher(Base):
         with torch.no_grad():
             for slow, fast in zip(self.teacher.parameters(), model.parameters(), strict=True):
                 slow.data.mul_(0.9).add_(fast.data, alpha=0.1)
-        return super().loss(model, batch) + 0.1 * (model(batch[0]) - self.teacher(batch[0]).detach()).square().mean()
+        return (
+            super().loss(model, batch)
+            + 0.1 * (model(batch[0]) - self.teacher(batch[0]).detach()).square().mean()
+        )
 
 
 class Critic(Base):
@@ -207,7 +213,9 @@ class Critic(Base):
         made = model(batch[0])
         if torch.is_grad_enabled():
             self.own.zero_grad()
-            wrong = nn.functional.softplus(-self.critic(batch[1])) + nn.functional.softplus(self.critic(made.detach()))
+            wrong = nn.functional.softplus(-self.critic(batch[1])) + nn.functional.softplus(
+                self.critic(made.detach())
+            )
             wrong.mean().backward()
             self.own.step()
             self.schedule.step()
@@ -268,7 +276,9 @@ class Hooked(Base):
 
     def model(self):
         model = super().model()
-        model[1].register_forward_hook(lambda module, given, made: self.kept.append(made.detach().mean()))
+        model[1].register_forward_hook(
+            lambda module, given, made: self.kept.append(made.detach().mean())
+        )
         return model
 
     def loss(self, model, batch):
@@ -294,7 +304,10 @@ class Penalised(Counter):
         x = batch[0].clone().requires_grad_(True)
         made = model(x)
         (slope,) = torch.autograd.grad(made.sum(), x, create_graph=True)
-        return nn.functional.mse_loss(made, batch[1]) * (1 + self.touch()) + 0.01 * slope.square().sum()
+        return (
+            nn.functional.mse_loss(made, batch[1]) * (1 + self.touch())
+            + 0.01 * slope.square().sum()
+        )
 
     def metrics(self, model, batch):
         return {}
@@ -336,6 +349,24 @@ class PythonGenerator(Iterator):
         return Base.loss(self, model, batch) * (1 + next(self.streams[0]))
 
 
-PUT_BACK = [Counter, ClassCounter, GlobalCounter, GlobalList, Closure, FunctionAttribute, Nested, InSlots, Containers, Cache,
-            Teacher, Critic, Metric, NewBuffer, Hooked, Clamped, Penalised, Toggles]
+PUT_BACK = [
+    Counter,
+    ClassCounter,
+    GlobalCounter,
+    GlobalList,
+    Closure,
+    FunctionAttribute,
+    Nested,
+    InSlots,
+    Containers,
+    Cache,
+    Teacher,
+    Critic,
+    Metric,
+    NewBuffer,
+    Hooked,
+    Clamped,
+    Penalised,
+    Toggles,
+]
 FIXED = [Iterator, PythonGenerator]

@@ -1,4 +1,5 @@
-"""Small tasks that the tests train: dropout, batch norm, a class-labelled one, and ones that go wrong."""
+"""Small tasks that the tests train: dropout, batch norm, a class-labelled one, and ones that go
+wrong."""
 
 import os
 import random
@@ -20,7 +21,9 @@ class Dropped:
     """Dropout and batch norm: random numbers are drawn, buffers move."""
 
     def model(self):
-        return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 1))
+        return nn.Sequential(
+            nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 1)
+        )
 
     def dataset(self):
         return _points(50), _points(20, seed=1)
@@ -54,19 +57,26 @@ class Validated(Plain):
 
 
 class Grouped(Dropped):
-    """Param groups: the first layer slower than the lane, without weight decay; the last one faster; the norm at its own rate."""
+    """Param groups: the first layer slower than the lane, without weight decay; the last one
+    faster; the norm at its own rate."""
 
     def param_groups(self, model):
         first, norm, _, _, last = model
-        return [{"params": first.parameters(), "lr_scale": 0.1, "weight_decay": 0.0, "name": "first"},
-                {"params": [last.weight, last.bias], "lr_scale": 2}, {"params": norm.parameters(), "lr": 0.003}]
+        return [
+            {"params": first.parameters(), "lr_scale": 0.1, "weight_decay": 0.0, "name": "first"},
+            {"params": [last.weight, last.bias], "lr_scale": 2},
+            {"params": norm.parameters(), "lr": 0.003},
+        ]
 
 
 class OwnRateFirst(Dropped):
     """The first of its param groups has a rate of its own, the second one the lane's."""
 
     def param_groups(self, model):
-        return [{"params": model[0].parameters(), "lr": 0.001}, {"params": [*model[1].parameters(), *model[4].parameters()]}]
+        return [
+            {"params": model[0].parameters(), "lr": 0.001},
+            {"params": [*model[1].parameters(), *model[4].parameters()]},
+        ]
 
 
 class HeadOnly(Dropped):
@@ -120,7 +130,9 @@ class OwnLoader(Plain):
     """Brings its own DataLoader, shuffled by its own generator."""
 
     def dataset(self):
-        return DataLoader(_points(40), batch_size=8, shuffle=True, generator=torch.Generator().manual_seed(5))
+        return DataLoader(
+            _points(40), batch_size=8, shuffle=True, generator=torch.Generator().manual_seed(5)
+        )
 
 
 class InfiniteGradient(Plain):
@@ -203,7 +215,9 @@ class DrawsEverywhere(Plain):
     """Its loss is scaled by numbers from every global generator."""
 
     def loss(self, model, batch):
-        return super().loss(model, batch) * (1 + random.random() + np.random.rand() + torch.rand(()))
+        return super().loss(model, batch) * (
+            1 + random.random() + np.random.rand() + torch.rand(())
+        )
 
 
 class Slow(Plain):
@@ -214,14 +228,18 @@ class Slow(Plain):
 
 
 class GlobalLoader(Dropped):
-    """Brings a loader of its own that is shuffled by the global generator; the last batch is short."""
+    """Brings a loader of its own that is shuffled by the global generator; the last batch is
+    short."""
 
     def dataset(self):
-        return DataLoader(_points(44), batch_size=8, shuffle=True), DataLoader(_points(20, seed=1), batch_size=8, shuffle=True)
+        return DataLoader(_points(44), batch_size=8, shuffle=True), DataLoader(
+            _points(20, seed=1), batch_size=8, shuffle=True
+        )
 
 
 class Augmented(Dropped):
-    """Its samples are changed at random, by every kind of generator, each time that they are fetched."""
+    """Its samples are changed at random, by every kind of generator, each time that they are
+    fetched."""
 
     fetched = 0
 
@@ -235,7 +253,9 @@ class AugmentedLoader(Dropped):
     def dataset(self):
         data, generator = _Shaken(_points(40)), torch.Generator().manual_seed(5)
         sampler = RandomSampler(data, replacement=True, generator=generator)
-        return DataLoader(data, batch_size=8, sampler=sampler, generator=generator), _Shaken(_points(20, seed=1))
+        return DataLoader(data, batch_size=8, sampler=sampler, generator=generator), _Shaken(
+            _points(20, seed=1)
+        )
 
 
 class _Shaken(Dataset):

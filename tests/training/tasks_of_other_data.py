@@ -1,4 +1,5 @@
-"""Tasks whose data is not a Dataset of indices that lrtui batches: workers, streams, loaders of their own, ragged batches."""
+"""Tasks whose data is not a Dataset of indices that lrtui batches: workers, streams, loaders of
+their own, ragged batches."""
 
 import dataclasses
 import os
@@ -63,15 +64,24 @@ class Counting(Sampler):
 
     def __iter__(self):
         self.passes += 1
-        return iter(torch.randperm(len(self.data), generator=torch.Generator().manual_seed(self.passes)).tolist())
+        return iter(
+            torch.randperm(
+                len(self.data), generator=torch.Generator().manual_seed(self.passes)
+            ).tolist()
+        )
 
 
 class Workers(Linear):
     """Two workers, a dataset of this file and a lambda; shuffled by the global generator."""
 
     def dataset(self):
-        return DataLoader(Noisy(), batch_size=8, shuffle=True, num_workers=2,
-                          collate_fn=lambda rows: [torch.stack(column) for column in zip(*rows, strict=True)])
+        return DataLoader(
+            Noisy(),
+            batch_size=8,
+            shuffle=True,
+            num_workers=2,
+            collate_fn=lambda rows: [torch.stack(column) for column in zip(*rows, strict=True)],
+        )
 
 
 class Persistent(Linear):
@@ -82,8 +92,15 @@ class Persistent(Linear):
             get_worker_info().dataset.x.mul_(1 + number)
 
         data = Noisy()
-        return DataLoader(data, batch_size=8, sampler=Counting(data), num_workers=1, persistent_workers=True, prefetch_factor=3,
-                          worker_init_fn=set_up)
+        return DataLoader(
+            data,
+            batch_size=8,
+            sampler=Counting(data),
+            num_workers=1,
+            persistent_workers=True,
+            prefetch_factor=3,
+            worker_init_fn=set_up,
+        )
 
 
 class Shared(IterableDataset):
@@ -109,11 +126,14 @@ class StreamOfWorkers(Linear):
     """Two workers that share a stream; validated by a loader with a worker, too. No length."""
 
     def dataset(self):
-        return DataLoader(Shared(), batch_size=8, num_workers=2), DataLoader(Noisy(20, 1), batch_size=8, num_workers=1)
+        return DataLoader(Shared(), batch_size=8, num_workers=2), DataLoader(
+            Noisy(20, 1), batch_size=8, num_workers=1
+        )
 
 
 class RoundedUp(Linear):
-    """A sized stream that two workers cut into more batches than its length says: 26 samples each are 4 batches, not 7 in all."""
+    """A sized stream that two workers cut into more batches than its length says: 26 samples each
+    are 4 batches, not 7 in all."""
 
     def dataset(self):
         return DataLoader(SizedShared(), batch_size=8, num_workers=2)
@@ -172,6 +192,7 @@ class OnlyOnce(Linear):
 
             def __iter__(self):
                 return self.rows
+
         return Rows()
 
 
@@ -184,7 +205,17 @@ class Bucketed(Linear):
                 return 5
 
             def __iter__(self):
-                return iter([[0, 1], [2, 3, 4], list(range(5, 15)), [15], list(range(16, 40)), [40, 41, 42, 43, 44, 45, 46, 47]])
+                return iter(
+                    [
+                        [0, 1],
+                        [2, 3, 4],
+                        list(range(5, 15)),
+                        [15],
+                        list(range(16, 40)),
+                        [40, 41, 42, 43, 44, 45, 46, 47],
+                    ]
+                )
+
         return DataLoader(TensorDataset(*table()), batch_sampler=Buckets())
 
 
@@ -209,6 +240,7 @@ class DrawsFromItsData(Linear):
 
             def __iter__(self):
                 return iter(torch.randperm(len(self.data), generator=self.data.generator).tolist())
+
         data = TensorDataset(*table())
         data.generator = torch.Generator().manual_seed(5)
         return DataLoader(data, batch_size=8, sampler=Order(data))
@@ -226,7 +258,12 @@ class CountsOnItsClass(Linear):
 
             def __iter__(self):
                 Passes.made += 1
-                return iter(torch.randperm(48, generator=torch.Generator().manual_seed(Passes.made)).tolist())
+                return iter(
+                    torch.randperm(
+                        48, generator=torch.Generator().manual_seed(Passes.made)
+                    ).tolist()
+                )
+
         return DataLoader(TensorDataset(*table()), batch_size=8, sampler=Passes())
 
 
@@ -244,6 +281,7 @@ class TakesFromAStream(Linear):
             def __iter__(self):
                 first = next(self.data.starts)
                 return iter([*range(first, 48), *range(first)])
+
         data = TensorDataset(*table())
         data.starts = iter(range(5, 48))
         return DataLoader(data, batch_size=8, sampler=Turning(data))
@@ -301,7 +339,9 @@ class Named(Linear):
 
     def dataset(self):
         x, y = table()
-        return [{"name": f"row {index}", "point": Point(x[index], y[index])} for index in range(len(x))]
+        return [
+            {"name": f"row {index}", "point": Point(x[index], y[index])} for index in range(len(x))
+        ]
 
     def loss(self, model, batch):
         return nn.functional.mse_loss(model(batch["point"].x), batch["point"].y)
@@ -341,7 +381,9 @@ class Left(Failing):
 
 class RaggedInWorkers(Linear):
     def dataset(self):
-        return DataLoader([torch.ones(1 + index % 3) for index in range(16)], batch_size=8, num_workers=1)
+        return DataLoader(
+            [torch.ones(1 + index % 3) for index in range(16)], batch_size=8, num_workers=1
+        )
 
 
 class Patient(Linear):
@@ -353,10 +395,17 @@ class Patient(Linear):
 
 
 class Spawned(Linear):
-    """A worker that is spawned, as those must be that use CUDA: dataset and function of this file come to it by pickle."""
+    """A worker that is spawned, as those must be that use CUDA: dataset and function of this file
+    come to it by pickle."""
 
     def dataset(self):
-        return DataLoader(Noisy(), batch_size=8, num_workers=1, multiprocessing_context="spawn", collate_fn=stacked)
+        return DataLoader(
+            Noisy(),
+            batch_size=8,
+            num_workers=1,
+            multiprocessing_context="spawn",
+            collate_fn=stacked,
+        )
 
 
 def stacked(rows):
@@ -371,7 +420,8 @@ class Whole(Linear):
             def __iter__(self):
                 x, y = table()
                 for first in range(0, 48, 12):
-                    yield x[first:first + 5 + first // 12], y[first:first + 5 + first // 12]
+                    yield x[first : first + 5 + first // 12], y[first : first + 5 + first // 12]
+
         return DataLoader(Batches(), batch_size=None)
 
 
@@ -380,4 +430,6 @@ class ByBatchSampler(Linear):
 
     def dataset(self):
         data = TensorDataset(*table())
-        return DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 6, drop_last=False))
+        return DataLoader(
+            data, batch_sampler=BatchSampler(SequentialSampler(data), 6, drop_last=False)
+        )

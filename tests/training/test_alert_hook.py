@@ -1,4 +1,5 @@
-"""`--on-alert`: a person's command is told of every alert, whatever it does, and nobody waits for it."""
+"""`--on-alert`: a person's command is told of every alert, whatever it does, and nobody waits for
+it."""
 
 import json
 import sys
@@ -15,7 +16,7 @@ from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import alert_hook
 from lrtui.training.alert_hook import AlertHook
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .conftest import make_race
 
 
@@ -59,8 +60,15 @@ def test_the_alert_comes_as_one_line_of_json(race, writer, tmp_path):
     alert(writer, lane=1, text='"quoted" é $(nothing) `is` run')
     see_through(alert_hook)
     (line,) = told.read_text().splitlines()
-    assert json.loads(line) == {"event": "alert", "lane": "B", "step": 3, "kind": "diverged", "name": "cold",
-                                "text": '"quoted" é $(nothing) `is` run', "run": str(writer.run)}
+    assert json.loads(line) == {
+        "event": "alert",
+        "lane": "B",
+        "step": 3,
+        "kind": "diverged",
+        "name": "cold",
+        "text": '"quoted" é $(nothing) `is` run',
+        "run": str(writer.run),
+    }
     assert notes(writer) == []
 
 
@@ -75,7 +83,9 @@ def test_each_alert_is_told_once_and_none_is_left_out(race, writer, tmp_path):
         alert(writer, step=step)
     see_through(alert_hook)
     alert_hook.look()
-    assert sorted(json.loads(file.read_text())["step"] for file in folder.iterdir()) == list(range(12))
+    assert sorted(json.loads(file.read_text())["step"] for file in folder.iterdir()) == list(
+        range(12)
+    )
 
 
 def test_no_more_than_a_few_run_at_a_time(race, writer, monkeypatch):
@@ -102,11 +112,14 @@ def test_no_more_than_a_few_run_at_a_time(race, writer, monkeypatch):
     assert len(begun) == 10
 
 
-@pytest.mark.parametrize(("command", "words"), [
-    (python("raise SystemExit(7)"), "ended with exit code 7"),
-    ("/no/such/command", "ended with exit code 127"),
-    ("exec <&-; exit 1", "ended with exit code 1"),
-])
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (python("raise SystemExit(7)"), "ended with exit code 7"),
+        ("/no/such/command", "ended with exit code 127"),
+        ("exec <&-; exit 1", "ended with exit code 1"),
+    ],
+)
 def test_a_failure_becomes_a_line_of_the_log(race, writer, command, words):
     alert_hook = AlertHook(command, race, writer)
     alert(writer)
@@ -117,7 +130,9 @@ def test_a_failure_becomes_a_line_of_the_log(race, writer, command, words):
 
 def test_one_that_takes_too_long_is_killed_with_all_that_it_started(race, writer, tmp_path):
     pids = tmp_path / "pids"
-    alert_hook = AlertHook(f"sleep 600 & echo $! >> {pids}; echo $$ >> {pids}; wait", race, writer, limit_s=1.0)
+    alert_hook = AlertHook(
+        f"sleep 600 & echo $! >> {pids}; echo $$ >> {pids}; wait", race, writer, limit_s=1.0
+    )
     alert(writer)
     see_through(alert_hook)
     (said,) = notes(writer)
@@ -133,11 +148,15 @@ def gone(pid):
         return True
 
 
-def test_a_store_that_cannot_be_read_just_now_is_looked_at_again(race, writer, tmp_path, monkeypatch):
+def test_a_store_that_cannot_be_read_just_now_is_looked_at_again(
+    race, writer, tmp_path, monkeypatch
+):
     alert_hook = AlertHook(f"cat >> {tmp_path}/told", race, writer)
     alert(writer)
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "alerts", lambda after: (_ for _ in ()).throw(StoreUnavailable("full")))
+        patch.setattr(
+            writer, "alerts", lambda after: (_ for _ in ()).throw(StoreUnavailable("full"))
+        )
         alert_hook.look()
         assert not alert_hook.busy
     see_through(alert_hook)
@@ -153,7 +172,11 @@ def test_without_a_command_nothing_is_looked_for(race, writer):
 
 @pytest.mark.xdist_group("crew")
 def test_a_supervisor_tells_it_when_nobody_watches(tmp_path):
-    too_high = make_race([{"optimizer": "SGD", "lr": 3.0}, {"optimizer": "SGD", "lr": 0.01}], task="Plain", epochs=100)
+    too_high = make_race(
+        [{"optimizer": "SGD", "lr": 3.0}, {"optimizer": "SGD", "lr": 0.01}],
+        task="Plain",
+        epochs=100,
+    )
     told = tmp_path / "told"
     run = Launcher().start(too_high, tmp_path / "runs", on_alert=f"cat >> {told}")
     until(lambda: told.exists() and '"nan"' in told.read_text(), "the alert")

@@ -1,4 +1,5 @@
-"""The dial multiplies what is applied and nothing else: every scheduler goes on as if nobody had touched it."""
+"""The dial multiplies what is applied and nothing else: every scheduler goes on as if nobody had
+touched it."""
 
 import math
 
@@ -23,7 +24,8 @@ def race_with(optimizer="SGD", schedule=None, lr=0.01, **keys):
 
 
 def turned(race, turns, seal_at=()):
-    """(training, events) of a lane whose dial is put at `turns[step]` before that step; sealed before the steps `seal_at`."""
+    """(training, events) of a lane whose dial is put at `turns[step]` before that step; sealed
+    before the steps `seal_at`."""
     training = Training(race, 0, CPU)
     training.set_factor(turns.get(0, 1.0))
     told = []
@@ -38,20 +40,27 @@ def turned(race, turns, seal_at=()):
     return training, told
 
 
-@pytest.mark.parametrize(("name", "interval"), [pair for pair in INTERVALS if pair[0] not in catalogue.WANTS_METRIC])
+@pytest.mark.parametrize(
+    ("name", "interval"), [pair for pair in INTERVALS if pair[0] not in catalogue.WANTS_METRIC]
+)
 def test_with_every_schedule_the_rate_applied_is_the_schedules_own_times_the_factor(name, interval):
     schedule = {"name": name, "interval": interval, **BY_HAND[name][0]}
     lr = 0.03 if name == "polynomial" else 0.01  # above where it ends
     own = column(whole(race_with(schedule=schedule, lr=lr))[1], "applied_lr")
     _, events = turned(race_with(schedule=schedule, lr=lr), {3: 0.3, 9: 7.0, 14: 1.0})
     factors = [1.0] * 3 + [0.3] * 6 + [7.0] * 5 + [1.0] * 6
-    assert column(events, "applied_lr") == [rate * factor for rate, factor in zip(own, factors, strict=True)]
+    assert column(events, "applied_lr") == [
+        rate * factor for rate, factor in zip(own, factors, strict=True)
+    ]
 
 
 def test_a_schedule_that_looks_at_the_loss_sees_its_own_rate():
-    schedule = {"name": "ReduceLROnPlateau", "mode": "max", "patience": 0, "factor": 0.5}  # a falling loss is never better
+    # a falling loss is never better
+    schedule = {"name": "ReduceLROnPlateau", "mode": "max", "patience": 0, "factor": 0.5}
     _, events = turned(race_with(schedule=schedule, lr=0.001, task="Validated"), {1: 0.5})
-    assert column(events, "applied_lr")[::3] == pytest.approx([0.001, 0.0005, 0.00025, 0.000125, 0.0000625])
+    assert column(events, "applied_lr")[::3] == pytest.approx(
+        [0.001, 0.0005, 0.00025, 0.000125, 0.0000625]
+    )
 
 
 @pytest.mark.parametrize("name", catalogue.optimizers())
@@ -71,9 +80,12 @@ def test_a_factor_of_one_changes_no_bit(name):
 @pytest.mark.parametrize("seal_at", [(), (5, 8)])
 @pytest.mark.parametrize("schedule", ["cosine", {"name": "StepLR", "step_size": 1}])
 def test_the_rate_that_is_told_as_next_is_the_one_that_is_applied(schedule, seal_at):
-    _, events = turned(race_with(schedule=schedule), {0: 0.5, 2: 3.0, 3: 0.1, 8: 2.0, 10: 1.0}, seal_at)
+    _, events = turned(
+        race_with(schedule=schedule), {0: 0.5, 2: 3.0, 3: 0.1, 8: 2.0, 10: 1.0}, seal_at
+    )
     applied, following = column(events, "applied_lr"), column(events, "next_lr")
-    sealed_too_early = {7} & {step - 1 for step in seal_at}  # step 8's rate, told before the dial was turned
+    # step 8's rate, told before the dial was turned
+    sealed_too_early = {7} & {step - 1 for step in seal_at}
     differing = {step for step in range(len(applied) - 1) if following[step] != applied[step + 1]}
     assert differing <= (sealed_too_early if schedule == "cosine" else set())
 
@@ -83,13 +95,16 @@ def test_every_group_is_turned_once_and_put_back():
     optimizer = optimizers.MuonWithAdamW([matrix, vector], lr=0.5)
     dial = Dial(optimizer)
     seen = []
-    optimizer.register_step_pre_hook(lambda *_: seen.append([group["lr"] for group in optimizer.param_groups]))
+    optimizer.register_step_pre_hook(
+        lambda *_: seen.append([group["lr"] for group in optimizer.param_groups])
+    )
     matrix.grad, vector.grad = torch.ones(2, 2), torch.ones(2)
     dial.factor = 0.5
     optimizer.step()
     assert seen == [[0.25, 0.25]]
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
-    assert float((1 - vector.detach()).abs().max()) == pytest.approx(0.25 * (1 + 0.01))  # AdamW's first step, and its decay
+    # AdamW's first step, and its decay
+    assert float((1 - vector.detach()).abs().max()) == pytest.approx(0.25 * (1 + 0.01))
 
 
 @pytest.mark.parametrize("as_tensor", [False, True])
@@ -117,6 +132,7 @@ def test_a_step_that_fails_leaves_the_rates_known():
 
     def fails():
         raise RuntimeError("no loss today")
+
     with pytest.raises(RuntimeError):
         optimizer.step(fails)
     assert dial.rates() == [2.0]
@@ -125,7 +141,13 @@ def test_a_step_that_fails_leaves_the_rates_known():
 def test_what_is_measured_is_the_step_with_the_rate_that_was_applied():
     race = make_race([{"optimizer": "SGD", "lr": 0.01}], epochs=5)
     _, events = turned(race, {0: 3.0})
-    sizes = [size for event in events if isinstance(event, Measured) for size in event.values("step_size") if math.isfinite(size)]
+    sizes = [
+        size
+        for event in events
+        if isinstance(event, Measured)
+        for size in event.values("step_size")
+        if math.isfinite(size)
+    ]
     assert sizes
     assert set(sizes) == {0.03}
 
@@ -154,8 +176,10 @@ class TestNoEffect:
         race = race_with("Rprop")
         assert record(*turned(race, {1: 50.0}))["weights"] == record(*whole(race))["weights"]
 
-    @pytest.mark.parametrize(("now", "then", "vain"), [
-        (1.0, 2.0, True), (1.0, 0.01, False), (0.01, 2.0, False), (0.01, 0.02, False)])
+    @pytest.mark.parametrize(
+        ("now", "then", "vain"),
+        [(1.0, 2.0, True), (1.0, 0.01, False), (0.01, 2.0, False), (0.01, 0.02, False)],
+    )
     def test_adafactor_hears_nothing_above_its_cap(self, now, then, vain):
         dial = self.after("Adafactor", 8, now, lr=0.5)  # its ninth step: at most 1 / 3
         assert bool(dial.no_effect(then)) is vain

@@ -1,4 +1,5 @@
-"""A race that is taken up from another folder, by another shell: its tasks find what they found where it was started."""
+"""A race that is taken up from another folder, by another shell: its tasks find what they found
+where it was started."""
 
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ from lrtui.core.scenario import scenario_file
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.writer import Writer
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .conftest import column
 from .test_supervisor import Watcher, _nobody_stays, pids  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.xdist_group("crew")
 
-TASK = '''
+TASK = """
 import os
 import torch
 from torch import nn
@@ -47,17 +48,20 @@ class Rows:
 
     def loss(self, model, batch):
         return nn.functional.mse_loss(model(batch[0]), batch[1])
-'''
+"""
 BUDGET = {"seed": 3, "batch_size": 8, "lane": [{"lr": 0.01}]}
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where a race is started, with what its task needs; the shell's variables are set."""
+    """The folder where a race is started, with what its task needs; the shell's variables are
+    set."""
     home = tmp_path / "home"
     for folder in ("data", "package", "lib", "tasks"):
         (home / folder).mkdir(parents=True)
-    torch.save(torch.randn(32, 4, generator=torch.Generator().manual_seed(0)), home / "data" / "rows.pt")
+    torch.save(
+        torch.randn(32, 4, generator=torch.Generator().manual_seed(0)), home / "data" / "rows.pt"
+    )
     for place in (home, home / "package", home / "tasks"):
         (place / "mine.py").write_text(TASK)
         (place / "beside.py").write_text("here = 1\n")
@@ -80,7 +84,9 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def race(ref: str, **keys: object):
-    return scenario_file.parse({"task": ref, **BUDGET, **keys}, source="test", folder=Path.cwd(), scenario="test")
+    return scenario_file.parse(
+        {"task": ref, **BUDGET, **keys}, source="test", folder=Path.cwd(), scenario="test"
+    )
 
 
 def interrupted(run: Path) -> Watcher:
@@ -98,7 +104,7 @@ def whole(events: list) -> list[float]:
     losses: list[float] = []
     for event in events:
         if isinstance(event, Rewound):
-            del losses[event.step:]
+            del losses[event.step :]
         losses += column([event])
     return losses
 
@@ -117,7 +123,9 @@ def test_it_goes_on_as_if_nothing_had_happened(ref, home, tmp_path, monkeypatch)
 
 
 def test_a_finished_race_is_rewound_and_forked_from_elsewhere(home, tmp_path, monkeypatch):
-    watcher = Watcher(Launcher().start(race("tasks/mine.py:Rows", steps=40), tmp_path / "runs")).see_the_end()
+    watcher = Watcher(
+        Launcher().start(race("tasks/mine.py:Rows", steps=40), tmp_path / "runs")
+    ).see_the_end()
     until(lambda: not watcher.reader.supervisor().alive(), "the supervisor's end")
     away(tmp_path, monkeypatch)
     first = column(watcher.lanes[0])
@@ -129,17 +137,30 @@ def test_a_finished_race_is_rewound_and_forked_from_elsewhere(home, tmp_path, mo
     watcher.lanes.append([])  # of the lane that joins
     watcher.see(lambda seen: seen.ends() == ["finished"] * 2, "both ends")
     assert whole(watcher.lanes[0]) == first
-    assert watcher.state.lanes[1].columns["loss"].values.tolist() == watcher.state.lanes[0].columns["loss"].values.tolist()
+    assert (
+        watcher.state.lanes[1].columns["loss"].values.tolist()
+        == watcher.state.lanes[0].columns["loss"].values.tolist()
+    )
     writer.close()
 
 
-@pytest.mark.parametrize(("lost", "said"), [
-    (".", "the folder in which the race was started: No such file or directory"),
-    ("mine.py", "mine.py: no such file; expected a Python file"),
-    ("data/rows.pt", "FileNotFoundError: [Errno 2] No such file or directory: 'data/rows.pt' (mine.py:17)"),
-])
-def test_what_is_missing_is_told_by_name_and_can_be_put_back(lost, said, home, tmp_path, monkeypatch):
-    watcher = interrupted(Launcher().start(race("mine.py:Rows", steps=60, pace=25), tmp_path / "runs"))
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (".", "the folder in which the race was started: No such file or directory"),
+        ("mine.py", "mine.py: no such file; expected a Python file"),
+        (
+            "data/rows.pt",
+            "FileNotFoundError: [Errno 2] No such file or directory: 'data/rows.pt' (mine.py:17)",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_by_name_and_can_be_put_back(
+    lost, said, home, tmp_path, monkeypatch
+):
+    watcher = interrupted(
+        Launcher().start(race("mine.py:Rows", steps=60, pace=25), tmp_path / "runs")
+    )
     away(tmp_path, monkeypatch)
     shutil.move(home / lost, tmp_path / "moved")
     if lost == ".":
@@ -148,7 +169,10 @@ def test_what_is_missing_is_told_by_name_and_can_be_put_back(lost, said, home, t
         assert error.value.message == f"{home}, {said}"
     else:
         Launcher().resume(watcher.reader.run)
-        watcher.see(lambda seen: any(said in text for _, _, text in seen.state.log), "the missing file's name")
+        watcher.see(
+            lambda seen: any(said in text for _, _, text in seen.state.log),
+            "the missing file's name",
+        )
         until(lambda: not watcher.reader.supervisor().alive(), "the supervisor's end")
     shutil.move(tmp_path / "moved", home / lost)
     assert [lane.unfinished for lane in lane_summaries(watcher.reader.run)] == [True]
@@ -160,13 +184,17 @@ def test_a_race_whose_starting_folder_is_deleted_goes_on_and_takes_lanes_in(tmp_
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
-    race = msgspec.structs.replace(scenario_file.load("linear"), epochs=None, steps=100_000, pace=50)
+    race = msgspec.structs.replace(
+        scenario_file.load("linear"), epochs=None, steps=100_000, pace=50
+    )
     run = Launcher().start(race, tmp_path / "runs")
     watcher = Watcher(run).see(lambda seen: seen.state.lanes[0].steps >= 5, "some steps")
     monkeypatch.chdir(tmp_path)
     gone.rmdir()
     writer = Writer(run, "viewer")
-    number = writer.send(Fork(lane=0, child=msgspec.structs.replace(watcher.reader.race.lanes[0], name="child")))
+    number = writer.send(
+        Fork(lane=0, child=msgspec.structs.replace(watcher.reader.race.lanes[0], name="child"))
+    )
     until(lambda: writer.results([number]), "the answer")
     assert "forked from A" in writer.results([number])[number]
     for process in psutil.Process(watcher.reader.supervisor().pid).children(recursive=True):

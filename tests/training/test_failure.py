@@ -46,19 +46,27 @@ def test_lrtuis_own_errors_are_sentences_without_class_names(made):
 
 
 def test_what_led_to_an_error_of_lrtuis_stands_before_it():
-    end = failure(0, 3, raised(TaskError("it quit", "expected more"), raised(ValueError("the reason"))))[1]
+    end = failure(
+        0, 3, raised(TaskError("it quit", "expected more"), raised(ValueError("the reason")))
+    )[1]
     assert "ValueError: the reason" in end.error
     assert end.error.endswith("\nit quit; expected more")
 
 
-@pytest.mark.parametrize(("error", "said"), [
-    (ValueError("no"), "ValueError: no (test_failure.py:"),
-    (KeyError("rows"), "KeyError: 'rows' (test_failure.py:"),
-    (AssertionError(), "AssertionError (test_failure.py:"),
-    (Unprintable(), "Unprintable: its message cannot be made: RuntimeError (test_failure.py:"),
-    (RuntimeError("x" * 1000), "RuntimeError: " + "x" * 300 + " (test_failure.py:"),
-    (OSError(2, "No such file or directory", "rows.pt"), "FileNotFoundError: [Errno 2] No such file or directory: 'rows.pt' ("),
-])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("no"), "ValueError: no (test_failure.py:"),
+        (KeyError("rows"), "KeyError: 'rows' (test_failure.py:"),
+        (AssertionError(), "AssertionError (test_failure.py:"),
+        (Unprintable(), "Unprintable: its message cannot be made: RuntimeError (test_failure.py:"),
+        (RuntimeError("x" * 1000), "RuntimeError: " + "x" * 300 + " (test_failure.py:"),
+        (
+            OSError(2, "No such file or directory", "rows.pt"),
+            "FileNotFoundError: [Errno 2] No such file or directory: 'rows.pt' (",
+        ),
+    ],
+)
 def test_the_users_keep_their_class_and_say_where(error, said):
     assert line(raised(error)).startswith(said)
 
@@ -68,7 +76,9 @@ def test_the_first_cause_of_a_chain_is_told_last():
     told = line(raised(ValueError("at last"), middle))
     assert told.startswith("ValueError: at last (test_failure.py:")
     assert "; caused by FileNotFoundError: rows.pt (test_failure.py:" in told
-    assert line(raised(ValueError("by lrtui"), raised(TaskError("not there", "look")))).endswith("; caused by not there; look")
+    assert line(raised(ValueError("by lrtui"), raised(TaskError("not there", "look")))).endswith(
+        "; caused by not there; look"
+    )
 
 
 def test_an_error_from_a_worker_is_the_one_that_the_data_set_raised():

@@ -1,11 +1,31 @@
-"""A lane that is handled while it trains: the dial, snapshots, ways back, forks. Without a supervisor, with real files."""
+"""A lane that is handled while it trains: the dial, snapshots, ways back, forks. Without a
+supervisor, with real files."""
 
 import math
 
 import pytest
 
-from lrtui.core.protocol.commands import REFUSED, Add, Pause, Resume, Rewind, ScaleRate, SetFactor, SetRate, Stop, TakeSnapshot
-from lrtui.core.protocol.events import Alerted, Ended, LogMessage, RateChanged, Rewound, Started, Steps
+from lrtui.core.protocol.commands import (
+    REFUSED,
+    Add,
+    Pause,
+    Resume,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    SetRate,
+    Stop,
+    TakeSnapshot,
+)
+from lrtui.core.protocol.events import (
+    Alerted,
+    Ended,
+    LogMessage,
+    RateChanged,
+    Rewound,
+    Started,
+    Steps,
+)
 from lrtui.core.scenario.spec import Snapshots
 from lrtui.store import snapshots
 from lrtui.training.lane_assignment import LaneAssignment
@@ -13,7 +33,12 @@ from lrtui.training.lane_assignment import LaneAssignment
 from .conftest import column, make_race, train
 from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
 
-LANE = {"optimizer": "SGD", "lr": 0.01, "momentum": 0.9, "schedule": {"name": "StepLR", "step_size": 1, "gamma": 0.5}}
+LANE = {
+    "optimizer": "SGD",
+    "lr": 0.01,
+    "momentum": 0.9,
+    "schedule": {"name": "StepLR", "step_size": 1, "gamma": 0.5},
+}
 HOT = {"optimizer": "SGD", "lr": 1e12}
 
 
@@ -43,7 +68,7 @@ def latest(events, name="loss"):
     told = []
     for event in events:
         if isinstance(event, Rewound):
-            del told[event.step:]
+            del told[event.step :]
         if isinstance(event, Steps):
             assert event.first == len(told)
             told += event.values(name).tolist()
@@ -67,16 +92,30 @@ def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tm
     scheduled = column(train(race), "applied_lr")
     applied = column(tape.events, "applied_lr")
     factors = [1.0] * 6 + [10.0] * 3 + [0.4] + [1.0] * 2
-    assert applied == pytest.approx([rate * factor for rate, factor in zip(scheduled, factors, strict=True)], rel=1e-12)
+    assert applied == pytest.approx(
+        [rate * factor for rate, factor in zip(scheduled, factors, strict=True)], rel=1e-12
+    )
     assert column(tape.events, "next_lr")[:-1] == applied[1:]
     assert applied[10:] == scheduled[10:]
     assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [
-        (6, 10.0), (9, pytest.approx(0.4)), (10, 1.0)]
+        (6, 10.0),
+        (9, pytest.approx(0.4)),
+        (10, 1.0),
+    ]
 
 
-@pytest.mark.parametrize("command", [
-    SetRate(lane=0, rate=0.0), SetRate(lane=0, rate=-1.0), SetRate(lane=0, rate=math.nan), ScaleRate(lane=0, by=math.inf),
-    SetFactor(lane=0, factor=-2.0), Rewind(lane=0, by=0.0), Add(lane=-1, child=None)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        SetRate(lane=0, rate=0.0),
+        SetRate(lane=0, rate=-1.0),
+        SetRate(lane=0, rate=math.nan),
+        ScaleRate(lane=0, by=math.inf),
+        SetFactor(lane=0, factor=-2.0),
+        Rewind(lane=0, by=0.0),
+        Add(lane=-1, child=None),
+    ],
+)
 def test_what_makes_no_sense_is_refused_and_changes_nothing(command, tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
@@ -94,8 +133,10 @@ def test_a_schedule_that_is_at_zero_can_be_scaled_but_not_be_set(tmp_path):
     assert "the schedule is at 0 now" in turn.execute(SetRate(lane=0, rate=0.1))
 
 
-@pytest.mark.parametrize(("optimizer", "lr", "words"), [
-    ("Rprop", 0.01, "Rprop sizes its own steps"), ("Adafactor", 5.0, "1 / sqrt(t)")])
+@pytest.mark.parametrize(
+    ("optimizer", "lr", "words"),
+    [("Rprop", 0.01, "Rprop sizes its own steps"), ("Adafactor", 5.0, "1 / sqrt(t)")],
+)
 def test_where_the_dial_has_no_effect_the_lane_says_so(optimizer, lr, words, tmp_path):
     race = make_race([{"optimizer": optimizer, "lr": lr}])
     turn, tape = turn_of(race, tmp_path)
@@ -107,7 +148,13 @@ def test_where_the_dial_has_no_effect_the_lane_says_so(optimizer, lr, words, tmp
 def test_what_comes_too_late_is_refused(tmp_path):
     turn, _ = turn_of(make_race([LANE]), tmp_path)
     finish(turn)
-    for command in (SetRate(lane=0, rate=1.0), Pause(lane=0), Resume(lane=0), Stop(lane=0), TakeSnapshot(lane=0)):
+    for command in (
+        SetRate(lane=0, rate=1.0),
+        Pause(lane=0),
+        Resume(lane=0),
+        Stop(lane=0),
+        TakeSnapshot(lane=0),
+    ):
         assert turn.execute(command) == REFUSED + "the lane has ended"
 
 
@@ -117,14 +164,19 @@ def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, step).execute(TakeSnapshot(lane=0), 7)
     run_to(turn, 12)
-    assert turn.execute(Rewind(lane=0, to=step)) == f"back at step {step}, rate {turn._training.next_rate:g}"
+    assert (
+        turn.execute(Rewind(lane=0, to=step))
+        == f"back at step {step}, rate {turn._training.next_rate:g}"
+    )
     finish(turn)
     assert latest(tape.events) == column(train(race))
     assert tape.results == {7: f"{step:09d}-fork.snap"}
     assert [event.reason for event in of_kind(tape, Ended)] == ["finished"]
 
 
-def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_with_a_lower_rate(tmp_path):
+def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_with_a_lower_rate(
+    tmp_path,
+):
     race = make_race([LANE], on_nan="stop")
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 3).execute(TakeSnapshot(lane=0))
@@ -176,11 +228,14 @@ def test_a_new_process_goes_on_as_if_nothing_had_happened(step, tmp_path):
     finish(expected)
 
     changes = tuple((event.step, event.factor) for event in of_kind(tape, RateChanged))
-    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
+    again, more = turn_of(
+        race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes)
+    )
     finish(again)
     assert latest(told + more.events) == column(whole.events)
     assert latest(told + more.events, "applied_lr") == column(whole.events, "applied_lr")
-    assert of_kind(more, Rewound)[0].step == 3  # at an epoch's end the last step is told when its next rate is known
+    # at an epoch's end the last step is told when its next rate is known
+    assert of_kind(more, Rewound)[0].step == 3
 
 
 def test_a_damaged_snapshot_is_passed_over_with_a_line_in_the_log(tmp_path):
@@ -239,7 +294,13 @@ def test_on_nan_may_send_a_lane_back_three_times(policy, rewinds, tmp_path):
 
 
 def test_on_divergence_rewind_lowers_the_rate_until_it_holds(tmp_path):
-    race = make_race([{"optimizer": "SGD", "lr": 0.01}], task="Plain", on_divergence="rewind", on_nan="rewind", epochs=20)
+    race = make_race(
+        [{"optimizer": "SGD", "lr": 0.01}],
+        task="Plain",
+        on_divergence="rewind",
+        on_nan="rewind",
+        epochs=20,
+    )
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 20).execute(TakeSnapshot(lane=0))
     turn.execute(ScaleRate(lane=0, by=1e6))
@@ -256,7 +317,10 @@ def test_a_pause_a_stop_and_every_so_many_steps_leave_a_snapshot(tmp_path):
     run_to(turn, 3).execute(Pause(lane=0))
     turn.execute(Resume(lane=0))
     run_to(turn, 7).execute(Stop(lane=0))
-    assert [(step, tag) for step, tag in kept(turn, tmp_path) if tag in ("pause", "stop")] == [(3, "pause"), (7, "stop")]
+    assert [(step, tag) for step, tag in kept(turn, tmp_path) if tag in ("pause", "stop")] == [
+        (3, "pause"),
+        (7, "stop"),
+    ]
     assert tape.snapshotted[0].tag == "pause"
 
 
@@ -285,7 +349,9 @@ def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path)
     assert latest(tape.events + more.events) == column(train(race))
 
 
-def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken_up_when_that_is_mended(tmp_path):
+def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken_up_when_that_is_mended(
+    tmp_path,
+):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 5).leave("SIGTERM")
@@ -295,7 +361,9 @@ def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken
     wrong, said = turn_of(other, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(wrong)
     assert [type(event) for event in said.events] == [LogMessage, Ended]
-    assert said.events[0].text.startswith("it cannot be taken up: lane A: the snapshot after step 5 does not fit")
+    assert said.events[0].text.startswith(
+        "it cannot be taken up: lane A: the snapshot after step 5 does not fit"
+    )
     assert said.events[1].reason == "interrupted"
     again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(again)

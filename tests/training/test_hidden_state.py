@@ -1,4 +1,5 @@
-"""State that lies where one does not look for it is put back, or the step gain is not measured: lanes are the plain loop."""
+"""State that lies where one does not look for it is put back, or the step gain is not measured:
+lanes are the plain loop."""
 
 import math
 import os
@@ -24,8 +25,14 @@ def _every_step(monkeypatch):
 
 
 def race_of(task, **keys):
-    raw = {"task": f"hidden_state_tasks.py:{task.__name__}", "seed": 11, "batch_size": 16, "epochs": 3,
-           "lane": [{"optimizer": "Adam", "lr": 0.01}], **keys}
+    raw = {
+        "task": f"hidden_state_tasks.py:{task.__name__}",
+        "seed": 11,
+        "batch_size": 16,
+        "epochs": 3,
+        "lane": [{"optimizer": "Adam", "lr": 0.01}],
+        **keys,
+    }
     return scenario_file.parse(raw, source="test", folder=HERE)
 
 
@@ -35,12 +42,19 @@ def plain(task):
     loaded = load(race_of(task).task)
     if task in (tasks.InPlace, tasks.SharedCollate):  # they cut their batches themselves
         return plain_loop(loaded, seed=11, epochs=3)[0]
-    losses, _ = bare_loop(loaded, lambda params: torch.optim.Adam(params, lr=0.01), seed=11, epochs=3, batch_size=16)
+    losses, _ = bare_loop(
+        loaded, lambda params: torch.optim.Adam(params, lr=0.01), seed=11, epochs=3, batch_size=16
+    )
     return losses
 
 
 def gains(events):
-    return [gain for event in events if isinstance(event, Measured) for gain in event.values("gain").tolist()]
+    return [
+        gain
+        for event in events
+        if isinstance(event, Measured)
+        for gain in event.values("gain").tolist()
+    ]
 
 
 @pytest.mark.parametrize("task", tasks.PUT_BACK)
@@ -57,5 +71,7 @@ def test_what_cannot_be_seen_is_found_by_a_rehearsal(task):
     assert column(events) == plain(task)
     assert all(map(math.isnan, gains(events)))
     notes = [event.text for event in events if isinstance(event, LogMessage)]
-    assert notes == ["the step gain is not measured: the loss cannot be computed a second time, it gives another value each "
-                     "time, and what it depends on cannot be found"]
+    assert notes == [
+        "the step gain is not measured: the loss cannot be computed a second time, it gives another"
+        " value each time, and what it depends on cannot be found"
+    ]

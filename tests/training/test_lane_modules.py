@@ -1,5 +1,5 @@
-"""State in modules of the user's own, beside the task's file or in a package of tasks: each lane has its own, as each run of a
-plain script has."""
+"""State in modules of the user's own, beside the task's file or in a package of tasks: each lane
+has its own, as each run of a plain script has."""
 
 import colorsys
 import json
@@ -78,8 +78,14 @@ class Kept(list):
     def count(self): type(self).calls += 1
 def kept(rows): return Kept(default_collate(rows))
 """
-FILES = {"tasks.py": TASKS, "helpers.py": HELPERS, "late.py": "calls = 0\n", "parts/__init__.py": "",
-         "parts/state.py": "calls = 0\n", "plainfolder/inner.py": "calls = 0\n"}
+FILES = {
+    "tasks.py": TASKS,
+    "helpers.py": HELPERS,
+    "late.py": "calls = 0\n",
+    "parts/__init__.py": "",
+    "parts/state.py": "calls = 0\n",
+    "plainfolder/inner.py": "calls = 0\n",
+}
 
 NAMES = ["Counter", "InAPackage", "InAFolder", "OfTheClass", "Late", "Drawn", "InAWorker"]
 SCRIPT = """
@@ -117,32 +123,52 @@ def plain(folder):
 
     def losses(name):
         if name not in known:
-            done = subprocess.run([sys.executable, "-c", SCRIPT, str(folder), name], cwd=HERE, capture_output=True, text=True,
-                                  check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", SCRIPT, str(folder), name],
+                cwd=HERE,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             known[name] = json.loads(done.stdout)
         return known[name]
+
     return losses
 
 
 def race_of(folder, name, place, lanes=3, **keys):
-    raw = {"task": f"{place}:{name}", "seed": 11, "batch_size": 16, "epochs": 3,
-           "lane": [{"optimizer": "Adam", "lr": 0.01}] * lanes, **keys}
+    raw = {
+        "task": f"{place}:{name}",
+        "seed": 11,
+        "batch_size": 16,
+        "epochs": 3,
+        "lane": [{"optimizer": "Adam", "lr": 0.01}] * lanes,
+        **keys,
+    }
     return scenario_file.parse(raw, source="test", folder=folder, scenario="test")
 
 
-@pytest.mark.parametrize(("place", "name"), [("tasks.py", name) for name in NAMES] + [("tasks", "OfTheClass"), ("tasks", "Late")])
-def test_lanes_that_take_turns_are_the_script_each(folder, plain, place, name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [("tasks.py", name) for name in NAMES] + [("tasks", "OfTheClass"), ("tasks", "Late")],
+)
+def test_lanes_that_take_turns_are_the_script_each(
+    folder, plain, place, name, tmp_path, monkeypatch
+):
     monkeypatch.syspath_prepend(str(folder))  # where a module is looked for
     race, tape, before = race_of(folder, name, place), Tape(), set(sys.modules)
     take_shortest_turns(turns_of(race, tape, tmp_path))
     for index in range(3):
         assert column(tape.of(index)) == plain(name)
-    assert not {"helpers", "late", "parts", "plainfolder", "tasks"} & (sys.modules.keys() - before)  # ended lanes let go
+    # ended lanes let go
+    assert not {"helpers", "late", "parts", "plainfolder", "tasks"} & (sys.modules.keys() - before)
 
 
 @pytest.mark.parametrize("name", ["Late", "InAWorker"])
 def test_in_a_real_trainer_too(folder, plain, name, tmp_path):
-    watcher = Watcher(start(race_of(folder, name, "tasks.py", 2), tmp_path, trainers=1)).see_the_end()
+    watcher = Watcher(
+        start(race_of(folder, name, "tasks.py", 2), tmp_path, trainers=1)
+    ).see_the_end()
     assert watcher.ends() == ["finished"] * 2, watcher.notes()
     assert [column(events) for events in watcher.lanes] == [plain(name)] * 2
 
@@ -154,11 +180,15 @@ def test_a_lane_that_is_built_again_begins_with_modules_as_new(folder):
 
 
 def test_a_task_and_a_schedule_of_one_lane_share_their_modules(folder):
-    (folder / "own.py").write_text("import helpers\n"
-                                   "import torch\n"
-                                   "def growing(optimizer):\n"
-                                   "    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 + helpers.calls)\n")
-    race = race_of(folder, "Counter", "tasks.py", 1, lane=[{"lr": 0.01, "schedule": "own.py:growing"}])
+    (folder / "own.py").write_text(
+        "import helpers\n"
+        "import torch\n"
+        "def growing(optimizer):\n"
+        "    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 + helpers.calls)\n"
+    )
+    race = race_of(
+        folder, "Counter", "tasks.py", 1, lane=[{"lr": 0.01, "schedule": "own.py:growing"}]
+    )
     training = Training(race, 0, torch.device("cpu"))
     training.task.touch()
     training.optimizer.step()
@@ -168,16 +198,26 @@ def test_a_task_and_a_schedule_of_one_lane_share_their_modules(folder):
 
 
 def test_code_that_can_be_imported_once_in_a_process_is_shared(folder, monkeypatch, capsys):
-    """A name in a registry of a library, for which an attribute of a standard module stands here."""
+    """A name in a registry of a library, for which an attribute of a standard module stands
+    here."""
     monkeypatch.setattr(colorsys, "registered", [], raising=False)
-    (folder / "registers.py").write_text("import colorsys\n"
-                                         "import torch\n"
-                                         "torch.randn(3)\n"
-                                         "assert 'mine' not in colorsys.registered, 'mine is taken'\n"
-                                         "colorsys.registered.append('mine')\n")
+    (folder / "registers.py").write_text(
+        "import colorsys\n"
+        "import torch\n"
+        "torch.randn(3)\n"
+        "assert 'mine' not in colorsys.registered, 'mine is taken'\n"
+        "colorsys.registered.append('mine')\n"
+    )
     (folder / "once.py").write_text("import registers\n" + TASKS)
-    trainings = [Training(race_of(folder, "Drawn", "once.py", 1), 0, torch.device("cpu")) for _ in range(2)]
+    trainings = [
+        Training(race_of(folder, "Drawn", "once.py", 1), 0, torch.device("cpu")) for _ in range(2)
+    ]
     first, second = (training.task for training in trainings)
     assert type(first) is not type(second)  # its file is its own
-    assert first.touch.__func__.__globals__["helpers"] is second.touch.__func__.__globals__["helpers"]
-    assert "cannot be imported twice in a process (mine is taken): lanes share its modules" in capsys.readouterr().err
+    assert (
+        first.touch.__func__.__globals__["helpers"] is second.touch.__func__.__globals__["helpers"]
+    )
+    assert (
+        "cannot be imported twice in a process (mine is taken): lanes share its modules"
+        in capsys.readouterr().err
+    )

@@ -17,10 +17,20 @@ from .tasks_for_tests import Classes, DoubleLoss, Dropped, Plain
 
 CASES = [
     (Dropped, "Adam", {}, None),
-    (Dropped, "SGD", {"momentum": 0.9, "nesterov": True}, ("StepLR", {"step_size": 1, "gamma": 0.5})),
+    (
+        Dropped,
+        "SGD",
+        {"momentum": 0.9, "nesterov": True},
+        ("StepLR", {"step_size": 1, "gamma": 0.5}),
+    ),
     (Dropped, "AdamW", {"weight_decay": 0.1}, ("OneCycleLR", {"max_lr": 0.05})),
     (Dropped, "RMSprop", {}, ("CosineAnnealingLR", {"T_max": 2})),
-    (Plain, "Adagrad", {}, ("CyclicLR", {"base_lr": 0.001, "max_lr": 0.1, "step_size_up": 3, "cycle_momentum": False})),
+    (
+        Plain,
+        "Adagrad",
+        {},
+        ("CyclicLR", {"base_lr": 0.001, "max_lr": 0.1, "step_size_up": 3, "cycle_momentum": False}),
+    ),
     (Classes, "NAdam", {}, ("ExponentialLR", {"gamma": 0.9})),
     (Classes, "Adadelta", {}, None),
     (Classes, "Rprop", {}, None),
@@ -42,9 +52,14 @@ def test_a_lane_equals_the_bare_loop_bit_for_bit(task, optimizer, options, sched
         return cls(opt, **schedule[1], **extra)
 
     losses, rates = bare_loop(
-        task(), lambda params: getattr(torch.optim, optimizer)(params, lr=0.01, **options), scheduler if schedule else None,
-        seed=race.seed, epochs=race.epochs, batch_size=race.batch_size,
-        per_batch=schedule is not None and "cl" in schedule[0].lower())
+        task(),
+        lambda params: getattr(torch.optim, optimizer)(params, lr=0.01, **options),
+        scheduler if schedule else None,
+        seed=race.seed,
+        epochs=race.epochs,
+        batch_size=race.batch_size,
+        per_batch=schedule is not None and "cl" in schedule[0].lower(),
+    )
     assert column(events) == losses
     assert column(events, "applied_lr") == rates
     assert column(events, "next_lr")[:-1] == rates[1:]
@@ -60,13 +75,14 @@ def test_lbfgs_equals_a_bare_closure_loop():
     for epoch in range(race.epochs):
         order = batch_order(race.seed, epoch, len(data))
         for start in range(0, len(data), 16):
-            batch = default_collate([data[i] for i in order[start:start + 16]])
+            batch = default_collate([data[i] for i in order[start : start + 16]])
 
             def closure(batch=batch):
                 optimizer.zero_grad()
                 loss = task.loss(model, batch)
                 loss.backward()
                 return loss
+
             losses.append(optimizer.step(closure).item())
     assert column(train(race)) == losses
 
@@ -78,14 +94,16 @@ def test_the_events_of_a_lane_come_in_a_sensible_order():
     assert events[-1].reason == "finished"
     assert [event.epoch for event in events if isinstance(event, Evaluated)] == [1, 2, 3]
     assert [event.epoch for event in events if isinstance(event, Sampled)] == [0, 1, 2, 3]
-    assert {"val_loss", "mae"} == events[-2 if isinstance(events[-2], Evaluated) else -3].metrics.keys()
+    assert {"val_loss", "mae"} == events[
+        -2 if isinstance(events[-2], Evaluated) else -3
+    ].metrics.keys()
 
 
 def test_an_epochs_loss_is_the_mean_of_its_batches():
     events = train(make_race([{"lr": 0.01}]))
     losses = column(events)
     means = [event.loss for event in events if isinstance(event, Evaluated)]
-    assert means == [math.fsum(losses[i:i + 4]) / 4 for i in (0, 4, 8)]
+    assert means == [math.fsum(losses[i : i + 4]) / 4 for i in (0, 4, 8)]
 
 
 def test_sampling_less_often_changes_no_number():
@@ -123,7 +141,9 @@ def test_a_lane_that_explodes_ends_at_the_first_step_that_is_not_finite(deferred
 
 @pytest.mark.parametrize("deferred", [False, True])
 def test_an_infinite_gradient_ends_a_lane_although_its_loss_is_finite(deferred):
-    events = train(make_race([{"optimizer": "SGD", "lr": 0.1}], task="InfiniteGradient"), deferred=deferred)
+    events = train(
+        make_race([{"optimizer": "SGD", "lr": 0.1}], task="InfiniteGradient"), deferred=deferred
+    )
     assert events[-1].reason == "nan"
     assert events[-1].step == 0
     assert math.isfinite(column(events)[0])
@@ -134,12 +154,18 @@ def test_an_infinite_gradient_ends_a_lane_although_its_loss_is_finite(deferred):
 def test_the_last_sample_shows_weights_from_before_the_bad_update(optimizer, deferred, monkeypatch):
     race = make_race([{"optimizer": optimizer, "lr": 1e12}], task="Plain", epochs=50)
     from lrtui.training import task as tasks
+
     real = tasks.load
 
     def load(ref):
         task = real(ref)
-        task.sample = lambda model: torch.stack([p.isfinite().all() for p in model.parameters()]).float().reshape(1, 1, 1, -1)
+        task.sample = lambda model: (
+            torch.stack([p.isfinite().all() for p in model.parameters()])
+            .float()
+            .reshape(1, 1, 1, -1)
+        )
         return task
+
     monkeypatch.setattr(tasks, "load", load)
     events = train(race, deferred=deferred and optimizer != "LBFGS")
     assert events[-1].reason == "nan"
@@ -161,12 +187,20 @@ def test_divergence_is_told_and_the_lane_goes_on():
 @pytest.mark.parametrize("deferred", [False, True])
 def test_a_loss_of_double_precision_is_recorded_in_double_precision(deferred):
     race = make_race([{"optimizer": "SGD", "lr": 0.01}], task="DoubleLoss")
-    losses, _ = bare_loop(DoubleLoss(), lambda params: torch.optim.SGD(params, lr=0.01), seed=race.seed, epochs=3, batch_size=16)
+    losses, _ = bare_loop(
+        DoubleLoss(),
+        lambda params: torch.optim.SGD(params, lr=0.01),
+        seed=race.seed,
+        epochs=3,
+        batch_size=16,
+    )
     assert column(train(race, deferred=deferred)) == losses
 
 
 def test_all_lanes_begin_with_equal_weights_and_equal_batches():
-    race = make_race([{"lr": 0.1}, {"optimizer": "SGD", "lr": 1.0}, {"optimizer": "Muon", "lr": 0.01}])
+    race = make_race(
+        [{"lr": 0.1}, {"optimizer": "SGD", "lr": 1.0}, {"optimizer": "Muon", "lr": 0.01}]
+    )
     starts = [train(race, index)[0] for index in range(3)]
     assert len({start.init_checksum for start in starts}) == 1
     assert len({start.batch_checksum for start in starts}) == 1

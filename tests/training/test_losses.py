@@ -1,4 +1,5 @@
-"""What loss() and metrics() may give: one line where it will not do, and a dict's numbers step by step."""
+"""What loss() and metrics() may give: one line where it will not do, and a dict's numbers step by
+step."""
 
 from __future__ import annotations
 
@@ -36,23 +37,34 @@ class Dict(dict):
     """As other libraries derive theirs."""
 
 
-@pytest.mark.parametrize(("given", "said", "hint"), [
-    ((WEIGHTS.sum(), WEIGHTS), "a tuple (tensor of shape [], float32, tensor of shape [3], float32)", "dict"),
-    ([WEIGHTS.sum()], "a list (tensor of shape [], float32)", "dict"),
-    (0.53, "the float 0.53", "before .item()"),
-    (None, "None", "return"),
-    (WEIGHTS * 2, "a tensor of shape [3], float32", "mean()"),
-    (torch.tensor(3), "a tensor of shape [], int64", "floating-point"),
-    (WEIGHTS.sum().to(torch.complex64), "a tensor of shape [], complex64", "real"),
-    ({"logits": WEIGHTS, "total": WEIGHTS.sum()}, "a dict with 'logits', 'total'", 'under the key "loss"'),
-    ({"loss": 0.5}, 'the float 0.5 as "loss"', ".item()"),
-    ({"loss": None, "logits": WEIGHTS}, 'None as "loss"', "return"),
-    ({"loss": WEIGHTS}, 'a tensor of shape [3], float32 as "loss"', "mean()"),
-    (Output(WEIGHTS.sum()), "a Output", "return its .loss"),
-    ("0.5", "a str", "scalar tensor"),
-    (WEIGHTS.sum().detach(), "a scalar without a gradient", "detached"),
-    ({"loss": WEIGHTS.sum().detach()}, "a scalar without a gradient", "detached"),
-])
+@pytest.mark.parametrize(
+    ("given", "said", "hint"),
+    [
+        (
+            (WEIGHTS.sum(), WEIGHTS),
+            "a tuple (tensor of shape [], float32, tensor of shape [3], float32)",
+            "dict",
+        ),
+        ([WEIGHTS.sum()], "a list (tensor of shape [], float32)", "dict"),
+        (0.53, "the float 0.53", "before .item()"),
+        (None, "None", "return"),
+        (WEIGHTS * 2, "a tensor of shape [3], float32", "mean()"),
+        (torch.tensor(3), "a tensor of shape [], int64", "floating-point"),
+        (WEIGHTS.sum().to(torch.complex64), "a tensor of shape [], complex64", "real"),
+        (
+            {"logits": WEIGHTS, "total": WEIGHTS.sum()},
+            "a dict with 'logits', 'total'",
+            'under the key "loss"',
+        ),
+        ({"loss": 0.5}, 'the float 0.5 as "loss"', ".item()"),
+        ({"loss": None, "logits": WEIGHTS}, 'None as "loss"', "return"),
+        ({"loss": WEIGHTS}, 'a tensor of shape [3], float32 as "loss"', "mean()"),
+        (Output(WEIGHTS.sum()), "a Output", "return its .loss"),
+        ("0.5", "a str", "scalar tensor"),
+        (WEIGHTS.sum().detach(), "a scalar without a gradient", "detached"),
+        ({"loss": WEIGHTS.sum().detach()}, "a scalar without a gradient", "detached"),
+    ],
+)
 def test_one_line_says_what_it_gave_and_what_is_expected(given, said, hint):
     with pytest.raises(TaskError) as error:
         losses.of_step(given, REF)
@@ -60,23 +72,40 @@ def test_one_line_says_what_it_gave_and_what_is_expected(given, said, hint):
     assert hint in error.value.hint
 
 
-@pytest.mark.parametrize("name", ["loss/1", "applied_lr", "grad_norm", "seconds", "val_loss", "applied_lr/1", "event", "a\nb"])
+@pytest.mark.parametrize(
+    "name",
+    ["loss/1", "applied_lr", "grad_norm", "seconds", "val_loss", "applied_lr/1", "event", "a\nb"],
+)
 def test_a_number_may_not_have_a_name_of_lrtuis_own(name):
     with pytest.raises(TaskError, match="expected another name"):
         losses.of_step({"loss": WEIGHTS.sum(), name: 1.0}, REF)
 
 
 def test_what_is_no_number_is_left_out_and_a_tensor_is_detached():
-    given = Dict(loss=WEIGHTS.sum(), kl=WEIGHTS.mean(), n=7, logits=WEIGHTS, words="x", flag=True, **{"loss/recon": 0.5})
+    given = Dict(
+        loss=WEIGHTS.sum(),
+        kl=WEIGHTS.mean(),
+        n=7,
+        logits=WEIGHTS,
+        words="x",
+        flag=True,
+        **{"loss/recon": 0.5},
+    )
     loss, numbers = losses.of_step(given, REF)
     assert loss is given["loss"]
     assert numbers == {"kl": 1.0, "n": 7.0, "flag": 1.0, "loss/recon": 0.5}
     assert not numbers["kl"].requires_grad
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    ([1.0], "gave a list (float)"), (None, "gave None"), ({"f1": torch.ones(2)}, 'tensor of shape [2], float32 as "f1"'),
-    ({"report": "good"}, 'a str as "report"')])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([1.0], "gave a list (float)"),
+        (None, "gave None"),
+        ({"f1": torch.ones(2)}, 'tensor of shape [2], float32 as "f1"'),
+        ({"report": "good"}, 'a str as "report"'),
+    ],
+)
 def test_metrics_that_are_no_numbers_are_told(given, said):
     with pytest.raises(TaskError) as error:
         losses.metrics(given, REF)
@@ -109,8 +138,10 @@ class PartsPlain(Plain):
 @pytest.fixture
 def given(monkeypatch):
     """Trains a class of this file in the place of the task that the race names."""
+
     def use(made):
         monkeypatch.setattr(tasks, "load", lambda ref: made())
+
     return use
 
 
@@ -122,12 +153,18 @@ def test_a_dicts_loss_is_trained_bit_for_bit_and_its_numbers_are_columns(given, 
     events = train(race, deferred=deferred)
     assert column(events) == column(plain)
     assert [event.metrics["val_loss"] for event in events if isinstance(event, Evaluated)] == [
-        event.metrics["val_loss"] for event in plain if isinstance(event, Evaluated)]
+        event.metrics["val_loss"] for event in plain if isinstance(event, Evaluated)
+    ]
     assert column(events, "kl") == [2 * loss for loss in column(plain)]
     assert column(events, "size") == [16.0, 16.0, 16.0, 2.0] * 3
     blocks = [event for event in events if isinstance(event, Steps)]
-    third = [value for event in blocks for value in (
-        event.values("third").tolist() if "third" in event.columns else [math.nan] * event.count)]
+    third = [
+        value
+        for event in blocks
+        for value in (
+            event.values("third").tolist() if "third" in event.columns else [math.nan] * event.count
+        )
+    ]
     assert [step for step, value in enumerate(third) if not math.isnan(value)] == [2, 5, 8, 11]
     assert "made" not in blocks[0].columns
 
@@ -173,9 +210,15 @@ def test_a_lane_that_goes_on_from_a_snapshot_keeps_its_columns(given):
     for event in train_lane(training):
         if event is not None:
             told.append(event)
-        elif training.step_recorder.step == 4:  # one step before the end of the epoch is told with what follows
+        # one step before the end of the epoch is told with what follows
+        elif training.step_recorder.step == 4:
             break
     told += training.step_recorder.flush()
-    again = Training(race, 0, torch.device("cpu"), snapshot=snapshot.decode(snapshot.encode(training.state_dict())))
+    again = Training(
+        race,
+        0,
+        torch.device("cpu"),
+        snapshot=snapshot.decode(snapshot.encode(training.state_dict())),
+    )
     told += [event for event in train_lane(again) if event is not None]
     assert column(told, "kl") == column(whole, "kl")

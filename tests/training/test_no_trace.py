@@ -1,4 +1,5 @@
-"""Measuring, validating and sampling leave no trace, whatever a task's code changes: lanes are the plain loop, bit for bit."""
+"""Measuring, validating and sampling leave no trace, whatever a task's code changes: lanes are the
+plain loop, bit for bit."""
 
 import math
 
@@ -27,40 +28,62 @@ def _every_step(monkeypatch):
 
 
 def race_of(task, **keys):
-    raw = {"task": f"stateful_tasks.py:{task.__name__}", "seed": 11, "batch_size": 16, "epochs": 4,
-           "lane": [{"optimizer": "Adam", "lr": 0.01}], **keys}
+    raw = {
+        "task": f"stateful_tasks.py:{task.__name__}",
+        "seed": 11,
+        "batch_size": 16,
+        "epochs": 4,
+        "lane": [{"optimizer": "Adam", "lr": 0.01}],
+        **keys,
+    }
     return scenario_file.parse(raw, source="test", folder=HERE)
 
 
 def plain(task):
     """The task is loaded anew, as for a lane: its file's globals and classes are its own."""
     loaded = load(race_of(task).task)
-    losses, _ = bare_loop(loaded, lambda params: torch.optim.Adam(params, lr=0.01), seed=11, epochs=4, batch_size=16)
+    losses, _ = bare_loop(
+        loaded, lambda params: torch.optim.Adam(params, lr=0.01), seed=11, epochs=4, batch_size=16
+    )
     return losses
 
 
 def gains(events):
-    return [gain for event in events if isinstance(event, Measured) for gain in event.values("gain").tolist()]
+    return [
+        gain
+        for event in events
+        if isinstance(event, Measured)
+        for gain in event.values("gain").tolist()
+    ]
 
 
 @pytest.mark.parametrize("deferred", [False, True])
 @pytest.mark.parametrize("task", [*tasks.PUT_BACK, *tasks.FIXED])
-def test_a_lane_that_is_measured_at_each_step_validated_and_sampled_is_the_plain_loop(task, deferred):
-    events = (_without_validation if task in tasks.FIXED else train)(race_of(task), deferred=deferred)
+def test_a_lane_that_is_measured_at_each_step_validated_and_sampled_is_the_plain_loop(
+    task, deferred
+):
+    events = (_without_validation if task in tasks.FIXED else train)(
+        race_of(task), deferred=deferred
+    )
     assert column(events) == plain(task)
 
 
 def _without_validation(race, deferred=False):
-    """A validation would move the iterator as well, in any loop: these lanes go without, and draw nothing."""
-    return train(msgspec.structs.replace(race, validate=False, sample_every=10**9), deferred=deferred)
+    """A validation would move the iterator as well, in any loop: these lanes go without, and draw
+    nothing."""
+    return train(
+        msgspec.structs.replace(race, validate=False, sample_every=10**9), deferred=deferred
+    )
 
 
 @pytest.mark.parametrize("task", tasks.PUT_BACK)
 def test_its_gain_is_measured_with_the_state_that_the_step_had(task):
     found = gains(train(race_of(task)))
-    assert sum(map(math.isfinite, found)) >= len(found) - 1  # the first may fail where the loss asks for gradients
+    # the first may fail where the loss asks for gradients
+    assert sum(map(math.isfinite, found)) >= len(found) - 1
     if task in (tasks.Counter, tasks.Closure, tasks.GlobalCounter, tasks.InSlots):
-        assert all(0.5 < gain < 1.2 for gain in found if math.isfinite(gain))  # with another factor it would be far off
+        # with another factor it would be far off
+        assert all(0.5 < gain < 1.2 for gain in found if math.isfinite(gain))
 
 
 @pytest.mark.parametrize("task", tasks.FIXED)
@@ -75,12 +98,19 @@ def test_where_a_position_cannot_be_put_back_the_gain_is_not_measured_and_the_lo
 def test_what_a_loss_changes_is_named_once():
     notes = [event.text for event in train(race_of(tasks.Counter)) if isinstance(event, LogMessage)]
     assert sorted(note.partition(":")[0] for note in notes) == [
-        "a sample changes task.calls", "the loss changes task.calls", "validation changes task.calls"]
+        "a sample changes task.calls",
+        "the loss changes task.calls",
+        "validation changes task.calls",
+    ]
     assert any(note.endswith("snapshots do not hold it") for note in notes)
 
 
 def test_validation_sees_the_same_state_each_time():
-    metrics = [event.metrics["touched"] for event in train(race_of(tasks.Counter)) if isinstance(event, Evaluated)]
+    metrics = [
+        event.metrics["touched"]
+        for event in train(race_of(tasks.Counter))
+        if isinstance(event, Evaluated)
+    ]
     # 3 losses an epoch, then one loss of the validation, then the metric's own call
     assert metrics == pytest.approx([(3 * epoch + 2) / 100 for epoch in (1, 2, 3, 4)])
 
@@ -158,6 +188,7 @@ def test_a_class_that_refuses_to_be_put_back_is_told():
 
     class Stubborn(dict):
         pass
+
     thing = Holder()
     thing.locked, thing.stubborn = Locked(), Stubborn(a=1)
     thing.locked.count = 0
@@ -170,6 +201,7 @@ def test_a_class_that_refuses_to_be_put_back_is_told():
 def test_services_of_libraries_and_their_threads_are_left_alone():
     import logging
     from concurrent.futures import ThreadPoolExecutor
+
     thing = Holder()
     thing.log, thing.pool, thing.calls = logging.getLogger("x"), ThreadPoolExecutor(1), 0
     before = saved(thing)
@@ -184,6 +216,7 @@ def test_a_model_whose_weights_have_no_memory_is_measured_no_further(monkeypatch
 
     def broken(self, **more):
         raise RuntimeError("out of memory")
+
     monkeypatch.setattr(Reachable, "save", broken)
     recompute.begin(None, lambda: model.weight.sum())
     assert math.isnan(recompute.losses(lambda: model.weight.sum())[0])

@@ -29,7 +29,9 @@ def test_every_optimizer_makes_the_loss_fall_at_its_default_rate(name, deferred)
 
 def test_muon_takes_the_matrices_and_adamw_the_rest():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3), nn.LayerNorm(3))
-    muon, adamw = optimizers.build(OptimizerSpec("Muon", {"momentum": 0.9}), model.parameters(), 0.02).parts
+    muon, adamw = optimizers.build(
+        OptimizerSpec("Muon", {"momentum": 0.9}), model.parameters(), 0.02
+    ).parts
     assert isinstance(muon, torch.optim.Muon)
     assert isinstance(adamw, torch.optim.AdamW)
     assert [p.dim() for p in muon.param_groups[0]["params"]] == [2]
@@ -45,11 +47,35 @@ def test_a_model_of_matrices_only_or_of_vectors_only_has_one_part(shape, kind):
 
 
 def test_both_parts_of_muon_are_recorded_and_scheduled():
-    lane = {"optimizer": "Muon", "lr": 0.02, "schedule": {"name": "StepLR", "step_size": 1, "gamma": 0.5}}
+    lane = {
+        "optimizer": "Muon",
+        "lr": 0.02,
+        "schedule": {"name": "StepLR", "step_size": 1, "gamma": 0.5},
+    }
     events = train(make_race([lane], task="Plain"))
     for suffix in ("", "/1"):
-        assert column(events, "applied_lr" + suffix) == [0.02, 0.02, 0.02, 0.01, 0.01, 0.01, 0.005, 0.005, 0.005]
-        assert column(events, "next_lr" + suffix) == [0.02, 0.02, 0.01, 0.01, 0.01, 0.005, 0.005, 0.005, 0.0025]
+        assert column(events, "applied_lr" + suffix) == [
+            0.02,
+            0.02,
+            0.02,
+            0.01,
+            0.01,
+            0.01,
+            0.005,
+            0.005,
+            0.005,
+        ]
+        assert column(events, "next_lr" + suffix) == [
+            0.02,
+            0.02,
+            0.01,
+            0.01,
+            0.01,
+            0.005,
+            0.005,
+            0.005,
+            0.0025,
+        ]
 
 
 def test_muon_with_adamw_equals_the_two_of_them_side_by_side():
@@ -57,7 +83,10 @@ def test_muon_with_adamw_equals_the_two_of_them_side_by_side():
     task = Plain()
     torch.manual_seed(race.seed)
     model = task.model()
-    parts = [torch.optim.Muon([model.weight], lr=0.02, weight_decay=0.05), torch.optim.AdamW([model.bias], lr=0.02)]
+    parts = [
+        torch.optim.Muon([model.weight], lr=0.02, weight_decay=0.05),
+        torch.optim.AdamW([model.bias], lr=0.02),
+    ]
     data, losses = task.dataset(), []
     for epoch in range(race.epochs):
         order = batch_order(race.seed, epoch, len(data))
@@ -108,6 +137,8 @@ def test_only_lbfgs_wants_a_closure():
     wanting = {
         name
         for name in catalogue.optimizers()
-        if optimizers.wants_closure(optimizers.build(OptimizerSpec(name), [nn.Parameter(torch.zeros(2, 2))], 0.1))
+        if optimizers.wants_closure(
+            optimizers.build(OptimizerSpec(name), [nn.Parameter(torch.zeros(2, 2))], 0.1)
+        )
     }
     assert wanting == {"LBFGS"}

@@ -1,4 +1,5 @@
-"""Param groups that a task asks for: they are torch's, at every rate and with every schedule, or they are refused in words."""
+"""Param groups that a task asks for: they are torch's, at every rate and with every schedule, or
+they are refused in words."""
 
 import copy
 
@@ -23,7 +24,8 @@ LR = 0.02
 
 
 def plain_torch(race, groups, make, schedule=None, per_epoch=False):
-    """(losses, rates of each group) of a loop that is written down here, with an optimizer made of `groups(model)`."""
+    """(losses, rates of each group) of a loop that is written down here, with an optimizer made of
+    `groups(model)`."""
     task = Dropped()
     torch.manual_seed(race.seed)
     model = copy.deepcopy(task.model())
@@ -51,8 +53,11 @@ def plain_torch(race, groups, make, schedule=None, per_epoch=False):
 def torchs_groups(model):
     """What Grouped asks for, in torch's words for a lane at LR."""
     first, norm, _, _, last = model
-    return [{"params": first.parameters(), "lr": LR * 0.1, "weight_decay": 0.0}, {"params": last.parameters(), "lr": LR * 2},
-            {"params": norm.parameters(), "lr": 0.003}]
+    return [
+        {"params": first.parameters(), "lr": LR * 0.1, "weight_decay": 0.0},
+        {"params": last.parameters(), "lr": LR * 2},
+        {"params": norm.parameters(), "lr": 0.003},
+    ]
 
 
 def of_lane(lane, **keys):
@@ -62,26 +67,60 @@ def of_lane(lane, **keys):
     return race, column(events), [column(events, "applied_lr" + group) for group in groups]
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("SGD", {"momentum": 0.9, "weight_decay": 0.1}), ("AdamW", {"weight_decay": 0.1}), ("RMSprop", {}), ("Adafactor", {})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"momentum": 0.9, "weight_decay": 0.1}),
+        ("AdamW", {"weight_decay": 0.1}),
+        ("RMSprop", {}),
+        ("Adafactor", {}),
+    ],
+)
 def test_a_lane_equals_plain_torch_with_the_same_groups(name, options):
     race, losses, rates = of_lane({"optimizer": name, **options})
     kind = getattr(torch.optim, name)
-    assert (losses, rates) == plain_torch(race, torchs_groups, lambda groups: kind(groups, lr=LR, **options))
+    assert (losses, rates) == plain_torch(
+        race, torchs_groups, lambda groups: kind(groups, lr=LR, **options)
+    )
 
 
 SCHEDULES = {
     "StepLR(step_size=1, gamma=0.5)": (lambda o: scheds.StepLR(o, 1, 0.5), True),
-    "CosineAnnealingLR(T_max=3, eta_min=1e-4)": (lambda o: scheds.CosineAnnealingLR(o, 3, 1e-4), True),
-    "OneCycleLR": (lambda o: scheds.OneCycleLR(o, [LR * 0.1, LR * 2, 0.003], total_steps=12), False),
-    "OneCycleLR(max_lr=[0.1, 0.2, 0.3])": (lambda o: scheds.OneCycleLR(o, [0.1, 0.2, 0.3], total_steps=12), False),
-    "CyclicLR(base_lr=0.001, step_size_up=3)": (lambda o: scheds.CyclicLR(o, 0.001, [LR * 0.1, LR * 2, 0.003], 3), False),
-    "SWALR(swa_lr=[0.1, 0.2, 0.3], anneal_epochs=2)": (lambda o: swa_utils.SWALR(o, [0.1, 0.2, 0.3], 2), True),
+    "CosineAnnealingLR(T_max=3, eta_min=1e-4)": (
+        lambda o: scheds.CosineAnnealingLR(o, 3, 1e-4),
+        True,
+    ),
+    "OneCycleLR": (
+        lambda o: scheds.OneCycleLR(o, [LR * 0.1, LR * 2, 0.003], total_steps=12),
+        False,
+    ),
+    "OneCycleLR(max_lr=[0.1, 0.2, 0.3])": (
+        lambda o: scheds.OneCycleLR(o, [0.1, 0.2, 0.3], total_steps=12),
+        False,
+    ),
+    "CyclicLR(base_lr=0.001, step_size_up=3)": (
+        lambda o: scheds.CyclicLR(o, 0.001, [LR * 0.1, LR * 2, 0.003], 3),
+        False,
+    ),
+    "SWALR(swa_lr=[0.1, 0.2, 0.3], anneal_epochs=2)": (
+        lambda o: swa_utils.SWALR(o, [0.1, 0.2, 0.3], 2),
+        True,
+    ),
     "polynomial(lr_end=0.01)": (
-        lambda o: scheds.LambdaLR(o, lambda t: ((LR - 0.01) * (1 - t / 12) ** 1.0 + 0.01) / LR), False),
+        lambda o: scheds.LambdaLR(o, lambda t: ((LR - 0.01) * (1 - t / 12) ** 1.0 + 0.01) / LR),
+        False,
+    ),
     "SequentialLR(schedulers=[LinearLR(total_iters=2), OneCycleLR(total_steps=10)], milestones=[2], interval='batch')": (
-        lambda o: scheds.SequentialLR(o, [scheds.LinearLR(o, total_iters=2), scheds.OneCycleLR(
-            o, [LR * 0.1, LR * 2, 0.003], total_steps=10)], [2]), False),
+        lambda o: scheds.SequentialLR(
+            o,
+            [
+                scheds.LinearLR(o, total_iters=2),
+                scheds.OneCycleLR(o, [LR * 0.1, LR * 2, 0.003], total_steps=10),
+            ],
+            [2],
+        ),
+        False,
+    ),
 }
 
 
@@ -89,8 +128,15 @@ SCHEDULES = {
 def test_a_schedule_moves_every_group_as_torch_does(schedule):
     make, per_epoch = SCHEDULES[schedule]
     race, losses, rates = of_lane({"optimizer": "SGD", "momentum": 0.9, "schedule": schedule})
-    expected = plain_torch(race, torchs_groups, lambda groups: torch.optim.SGD(groups, lr=LR, momentum=0.9), make, per_epoch)
-    if schedule.startswith("SequentialLR"):  # which cannot go on with a OneCycleLR that has changed what it began with
+    expected = plain_torch(
+        race,
+        torchs_groups,
+        lambda groups: torch.optim.SGD(groups, lr=LR, momentum=0.9),
+        make,
+        per_epoch,
+    )
+    # which cannot go on with a OneCycleLR that has changed what it began with
+    if schedule.startswith("SequentialLR"):
         assert rates == [pytest.approx(group) for group in expected[1]]
     else:
         assert (losses, rates) == expected
@@ -99,10 +145,21 @@ def test_a_schedule_moves_every_group_as_torch_does(schedule):
 def test_muon_takes_the_matrices_of_each_group_and_adamw_the_rest():
     race = make_race([{"optimizer": "Muon", "lr": LR, "momentum": 0.8}], task="Grouped")
     training = Training(race, 0, CPU)
-    kinds = [(type(part).__name__, [(group["lr"], len(group["params"])) for group in part.param_groups])
-             for part in training.optimizer.parts]
-    assert kinds == [("Muon", [(LR * 0.1, 1), (LR * 2, 1)]), ("AdamW", [(LR * 0.1, 1), (LR * 2, 1), (0.003, 2)])]
-    assert [group["weight_decay"] for group in training.optimizer.param_groups] == [0.0, 0.1, 0.0, 0.01, 0.01]
+    kinds = [
+        (type(part).__name__, [(group["lr"], len(group["params"])) for group in part.param_groups])
+        for part in training.optimizer.parts
+    ]
+    assert kinds == [
+        ("Muon", [(LR * 0.1, 1), (LR * 2, 1)]),
+        ("AdamW", [(LR * 0.1, 1), (LR * 2, 1), (0.003, 2)]),
+    ]
+    assert [group["weight_decay"] for group in training.optimizer.param_groups] == [
+        0.0,
+        0.1,
+        0.0,
+        0.01,
+        0.01,
+    ]
     assert [group["momentum"] for group in training.optimizer.param_groups[:2]] == [0.8, 0.8]
     assert train(race)[-1].reason == "finished"
 
@@ -111,7 +168,9 @@ class TestHandsOn:
     @pytest.mark.parametrize("optimizer", ["Adam", "SGD", "Muon"])
     @pytest.mark.parametrize("schedule", ["OneCycleLR", "StepLR(step_size=1)", "none"])
     def test_a_snapshot_brings_all_groups_back(self, optimizer, schedule):
-        race = make_race([{"optimizer": optimizer, "lr": LR, "schedule": schedule}], task="Grouped", gauge=False)
+        race = make_race(
+            [{"optimizer": optimizer, "lr": LR, "schedule": schedule}], task="Grouped", gauge=False
+        )
         found = breaks(race, factor=0.7)
         assert unequal(race, [found[0], found[5], found[-1]], factor=0.7) == []
 
@@ -122,7 +181,9 @@ class TestHandsOn:
         assert rates == [LR * 0.1 * 0.5, LR * 2 * 0.5, 0.003 * 0.5]
 
     @pytest.mark.parametrize("task", ["Grouped", "OwnRateFirst"])
-    @pytest.mark.parametrize("schedule", ["OneCycleLR", "cosine", "range-test(to=1.0)", "CosineAnnealingLR"])
+    @pytest.mark.parametrize(
+        "schedule", ["OneCycleLR", "cosine", "range-test(to=1.0)", "CosineAnnealingLR"]
+    )
     def test_what_is_planned_is_what_the_first_group_is_given(self, task, schedule):
         events = train(make_race([{"optimizer": "SGD", "lr": LR, "schedule": schedule}], task=task))
         applied = column(events, "applied_lr")
@@ -140,9 +201,17 @@ class TestHandsOn:
 
 
 def test_one_is_told_of_parameters_that_are_left_out_unless_they_are_frozen():
-    (note,) = (event for event in train(make_race([{}], task="HeadOnly")) if isinstance(event, LogMessage))
-    assert note.text == "param_groups() leaves out 1.weight, 1.bias: 2 of the model's parameters will not be trained"
-    assert not [event for event in train(make_race([{}], task="Grouped")) if isinstance(event, LogMessage)]
+    (note,) = (
+        event for event in train(make_race([{}], task="HeadOnly")) if isinstance(event, LogMessage)
+    )
+    assert (
+        note.text
+        == "param_groups() leaves out 1.weight, 1.bias: 2 of the model's parameters will not be"
+        " trained"
+    )
+    assert not [
+        event for event in train(make_race([{}], task="Grouped")) if isinstance(event, LogMessage)
+    ]
 
 
 class Asks:
@@ -162,20 +231,40 @@ BAD = {
     "no params": (lambda model: [{"lr": 0.1}], 'group 1 has no "params"'),
     "a used-up iterator": (lambda model: [{"params": iter([])}], "group 1 has no parameters"),
     "params a number": (lambda model: [{"params": 3}], "group 1: params is a int"),
-    "names for parameters": (lambda model: [{"params": ["0.weight"]}], "group 1: a str among params"),
+    "names for parameters": (
+        lambda model: [{"params": ["0.weight"]}],
+        "group 1: a str among params",
+    ),
     "both rates": (
         lambda model: [{"params": model.parameters(), "lr": 0.1, "lr_scale": 2, "name": "all"}],
-        'group 1 "all" has both lr and lr_scale'),
+        'group 1 "all" has both lr and lr_scale',
+    ),
     "an unknown option": (
         lambda model: [{"params": model.parameters(), "weigth_decay": 0}],
-        'SGD has no option "weigth_decay"; did you mean "weight_decay"?'),
-    "another optimizer's option": (lambda model: [{"params": model.parameters(), "betas": (0.9, 0.99)}], 'no option "betas"'),
+        'SGD has no option "weigth_decay"; did you mean "weight_decay"?',
+    ),
+    "another optimizer's option": (
+        lambda model: [{"params": model.parameters(), "betas": (0.9, 0.99)}],
+        'no option "betas"',
+    ),
     "a rate below zero": (lambda model: [{"params": model.parameters(), "lr": -1}], "lr = -1"),
-    "a rate that is none": (lambda model: [{"params": model.parameters(), "lr_scale": float("nan")}], "lr_scale = nan"),
-    "a rate in words": (lambda model: [{"params": model.parameters(), "lr": "high"}], "lr = 'high'"),
+    "a rate that is none": (
+        lambda model: [{"params": model.parameters(), "lr_scale": float("nan")}],
+        "lr_scale = nan",
+    ),
+    "a rate in words": (
+        lambda model: [{"params": model.parameters(), "lr": "high"}],
+        "lr = 'high'",
+    ),
     "twice": (lambda model: TWICE, "0.weight is in group 1 and in group 2"),
-    "twice in a group": (lambda model: [{"params": [model[0].bias, model[0].bias]}], "0.bias is in group 1 and in group 1"),
-    "a stranger": (lambda model: [{"params": [nn.Parameter(torch.zeros(7))]}], "shape (7,) that is not a parameter of the model"),
+    "twice in a group": (
+        lambda model: [{"params": [model[0].bias, model[0].bias]}],
+        "0.bias is in group 1 and in group 1",
+    ),
+    "a stranger": (
+        lambda model: [{"params": [nn.Parameter(torch.zeros(7))]}],
+        "shape (7,) that is not a parameter of the model",
+    ),
 }
 
 
@@ -197,10 +286,15 @@ def test_lbfgs_takes_no_groups():
 def test_options_of_either_part_of_muon_are_known():
     spec = OptimizerSpec("Muon")
     groups = [{"params": MODEL.parameters(), "betas": (0.8, 0.9), "ns_steps": 3}]
-    assert param_groups.of_task(Asks(lambda model: groups), MODEL, spec, 0.1)[0]["betas"] == (0.8, 0.9)
+    assert param_groups.of_task(Asks(lambda model: groups), MODEL, spec, 0.1)[0]["betas"] == (
+        0.8,
+        0.9,
+    )
 
 
 def test_without_the_method_the_optimizer_gets_every_parameter():
     model = nn.Linear(2, 2)
     model.bias.requires_grad_(False)
-    assert param_groups.of_task(Dropped(), model, OptimizerSpec("SGD"), 0.1) == list(model.parameters())
+    assert param_groups.of_task(Dropped(), model, OptimizerSpec("SGD"), 0.1) == list(
+        model.parameters()
+    )

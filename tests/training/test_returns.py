@@ -1,4 +1,5 @@
-"""What comes back: lanes and commands after a supervisor or a trainer was lost at an awkward moment."""
+"""What comes back: lanes and commands after a supervisor or a trainer was lost at an awkward
+moment."""
 
 import os
 import signal
@@ -11,8 +12,27 @@ import pytest
 from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import LrFinder, plan
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.protocol.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, TakeSnapshot
-from lrtui.core.protocol.events import Alerted, Column, Ended, LaneAdded, LogMessage, RateChanged, Rewound, Started, Steps
+from lrtui.core.protocol.commands import (
+    REFUSED,
+    Add,
+    Fork,
+    Pause,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    TakeSnapshot,
+)
+from lrtui.core.protocol.events import (
+    Alerted,
+    Column,
+    Ended,
+    LaneAdded,
+    LogMessage,
+    RateChanged,
+    Rewound,
+    Started,
+    Steps,
+)
 from lrtui.core.results.successive_halving import SuccessiveHalving
 from lrtui.core.scenario.scenario_file import load
 from lrtui.core.scenario.spec import Pruning
@@ -33,7 +53,7 @@ from lrtui.training.pending_lane import PendingLane
 from lrtui.training.session import Training
 from lrtui.training.supervisor import RESTARTS, Supervisor
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .conftest import column, make_race, train
 from .test_hands_on import LANE, finish, kept, latest, of_kind, run_to, turn_of
 from .test_supervisor import Watcher, pids, start
@@ -62,7 +82,9 @@ class TestTheDialOfALaneThatWasLost:
     def test_a_fork_that_had_not_begun_keeps_the_rate_that_it_was_asked_for(self, why, tmp_path):
         turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, why=why, rate=0.002)
         finish(turn)
-        applied = [value for event in of_kind(tape, Steps) for value in event.values("applied_lr").tolist()]
+        applied = [
+            value for event in of_kind(tape, Steps) for value in event.values("applied_lr").tolist()
+        ]
         assert applied[0] == pytest.approx(0.002)
 
     def test_the_record_knows_that_rate_until_the_lane_has_said_what_it_applies(self, tmp_path):
@@ -74,7 +96,8 @@ class TestTheDialOfALaneThatWasLost:
         writer.append([row(RateChanged(lane=1, step=5, factor=1.0, rate=0.002))])
         lane = lane_summaries(run)[1]
         assert lane.rate is None
-        assert [(change.step, change.factor) for change in lane.changes] == [(5, 1.0)]  # the snapshot may say another one
+        # the snapshot may say another one
+        assert [(change.step, change.factor) for change in lane.changes] == [(5, 1.0)]
         writer.close()
 
     def test_a_rate_that_a_fork_cannot_have_is_not_dropped_in_silence(self, tmp_path):
@@ -83,25 +106,39 @@ class TestTheDialOfALaneThatWasLost:
         finish(turn)
         assert any("Rprop sizes its own steps" in event.text for event in of_kind(tape, LogMessage))
 
-    def test_it_says_once_where_the_dial_stood_in_the_end_and_nothing_that_was_before(self, tmp_path):
+    def test_it_says_once_where_the_dial_stood_in_the_end_and_nothing_that_was_before(
+        self, tmp_path
+    ):
         race = make_race([LANE])
         turn, _ = turn_of(race, tmp_path)
         run_to(turn, 5).execute(TakeSnapshot(lane=0))
         kept(turn, tmp_path)
         changes = ((5, 2.0), (5, 3.0), (7, 4.0), (7, 5.0))
-        again, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
+        again, tape = turn_of(
+            race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes)
+        )
         run_to(again, 8)
-        assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [(5, 3.0), (7, 5.0)]
+        assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [
+            (5, 3.0),
+            (7, 5.0),
+        ]
 
-    def test_whoever_turns_it_then_is_not_overruled_by_what_was_done_before_the_loss(self, tmp_path):
+    def test_whoever_turns_it_then_is_not_overruled_by_what_was_done_before_the_loss(
+        self, tmp_path
+    ):
         race = make_race([LANE])
         turn, _ = turn_of(race, tmp_path)
         run_to(turn, 5).execute(TakeSnapshot(lane=0))
         kept(turn, tmp_path)
-        again, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=((8, 2.0),)))
+        again, tape = turn_of(
+            race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=((8, 2.0),))
+        )
         run_to(again, 6).execute(SetFactor(lane=0, factor=0.25))
         finish(again)
-        assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [(5, 1.0), (6, 0.25)]
+        assert [(event.step, event.factor) for event in of_kind(tape, RateChanged)] == [
+            (5, 1.0),
+            (6, 0.25),
+        ]
 
     def test_the_lower_rate_of_a_rewind_outlasts_the_process(self, tmp_path):
         race = make_race([LANE])
@@ -114,7 +151,9 @@ class TestTheDialOfALaneThatWasLost:
         writer.append([row(event) for event in tape.events])
         writer.close()
         changes = tuple((change.step, change.factor) for change in lane_summaries(run)[0].changes)
-        again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes))
+        again, more = turn_of(
+            race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes)
+        )
         finish(again)
         assert {event.factor for event in of_kind(more, RateChanged)} == {0.5}
         assert latest(tape.events + more.events, "applied_lr")[5:7] == [0.0025, 0.0025]
@@ -128,11 +167,18 @@ class TestForks:
         assert turn.execute(Rewind(lane=1, to=0)).startswith("back at step 0")
         run = create_run(tmp_path / "runs", make_race([LANE]))
         writer = Writer(run, "crew")
-        writer.append([row(LaneAdded(lane=1, child=race.lanes[1], parent=0, step=5)), *(row(event) for event in tape.events)])
+        writer.append(
+            [
+                row(LaneAdded(lane=1, child=race.lanes[1], parent=0, step=5)),
+                *(row(event) for event in tape.events),
+            ]
+        )
         writer.close()
         lane = lane_summaries(run)[1]
         assert (lane.forked_at, lane.steps, lane.changes) == (0, 0, ())
-        again, more = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", "recovered", forked_at=lane.forked_at))
+        again, more = turn_of(
+            race, tmp_path, LaneAssignment(1, "cpu", "last", "recovered", forked_at=lane.forked_at)
+        )
         finish(again)
         assert column(more.events) == column(train(race, 1))
 
@@ -144,7 +190,9 @@ class TestForks:
         assert "no sound snapshot" in tape.events[-1].error
         assert not of_kind(tape, Steps)
 
-    def test_what_a_supervisor_left_behind_that_was_killed_before_it_told_of_the_lane_is_not_taken_for_it(self, tmp_path):
+    def test_what_a_supervisor_left_behind_that_was_killed_before_it_told_of_the_lane_is_not_taken_for_it(
+        self, tmp_path
+    ):
         race = make_race([LANE])
         run = create_run(tmp_path, race)
         turn, _ = turn_of(race, run)
@@ -154,19 +202,33 @@ class TestForks:
         early, late = snapshots.listing(run, "A")
         snapshots.link_into(late, run, "B", "fork")  # and there it was killed
         writer = Writer(run, "crew")
-        joining = PendingLane(writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0]))
+        joining = PendingLane(
+            writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0])
+        )
         assert joining.move(writer, run, race, lambda lane: True) is None
-        asked = next(number for number, command in writer.pending(0) if isinstance(command, TakeSnapshot))
+        asked = next(
+            number for number, command in writer.pending(0) if isinstance(command, TakeSnapshot)
+        )
         writer.acknowledge([(asked, early.path.name)])
         assert joining.move(writer, run, race, lambda lane: True).event.step == 3
         assert [one.step for one in snapshots.listing(run, "B")] == [3]
         writer.close()
 
-    def test_a_supervisor_and_its_trainers_killed_right_after_it_joined_lose_neither_the_lane_nor_its_rate(self, tmp_path):
-        run = start(make_race([{"optimizer": "SGD", "lr": 0.01}], task="Slow", epochs=300), tmp_path)
+    def test_a_supervisor_and_its_trainers_killed_right_after_it_joined_lose_neither_the_lane_nor_its_rate(
+        self, tmp_path
+    ):
+        run = start(
+            make_race([{"optimizer": "SGD", "lr": 0.01}], task="Slow", epochs=300), tmp_path
+        )
         watcher = Watcher(run).see(lambda watcher: watcher.state.lanes[0].steps > 20, "some steps")
         writer = Writer(run, "viewer")
-        number = writer.send(Fork(lane=0, child=msgspec.structs.replace(watcher.state.race.lanes[0], name="child"), rate=0.004))
+        number = writer.send(
+            Fork(
+                lane=0,
+                child=msgspec.structs.replace(watcher.state.race.lanes[0], name="child"),
+                rate=0.004,
+            )
+        )
         supervisor = watcher.reader.supervisor()
         until(lambda: watcher.reader.results([number]), "the fork")
         os.kill(supervisor.pid, signal.SIGKILL)
@@ -175,7 +237,12 @@ class TestForks:
         until(lambda: not watcher.reader.supervisor().alive(), "the supervisor to be gone")
         Launcher().resume(run)
         watcher.lanes.append([])
-        watcher.see(lambda watcher: any(lane.steps > lane.forked_at + 5 for lane in watcher.state.lanes[1:]), "the fork to go on")
+        watcher.see(
+            lambda watcher: any(
+                lane.steps > lane.forked_at + 5 for lane in watcher.state.lanes[1:]
+            ),
+            "the fork to go on",
+        )
         child = watcher.state.lanes[1]
         assert (child.applied_lr, child.status) == (pytest.approx(0.004), "running")
         os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
@@ -186,7 +253,9 @@ class TestForks:
 
 class TestWaysBack:
     @pytest.mark.parametrize("command", [Pause(lane=0), TakeSnapshot(lane=0)])
-    def test_a_bad_update_that_a_command_brings_to_light_is_followed_by_what_the_race_wants(self, command, deferred, tmp_path):
+    def test_a_bad_update_that_a_command_brings_to_light_is_followed_by_what_the_race_wants(
+        self, command, deferred, tmp_path
+    ):
         race = make_race([HOT], on_nan="rewind")
         turn, tape = turn_of(race, tmp_path)
         while not turn.over and turn.steps < 3:
@@ -195,7 +264,9 @@ class TestWaysBack:
         assert of_kind(tape, Rewound) or not turn.over
         assert turn.over == bool(of_kind(tape, Ended))
 
-    def test_a_lane_that_is_to_leave_says_so_though_it_would_have_gone_back(self, deferred, tmp_path):
+    def test_a_lane_that_is_to_leave_says_so_though_it_would_have_gone_back(
+        self, deferred, tmp_path
+    ):
         race = make_race([HOT], on_nan="rewind")
         turn, tape = turn_of(race, tmp_path)
         while not turn.over and turn.steps < 3:
@@ -216,7 +287,9 @@ class TestWaysBack:
             assert turn._training.dial.factor == factor / 2
         assert [event.factor for event in of_kind(tape, RateChanged)] == [0.5, 0.25, 0.125]
 
-    def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(self, tmp_path):
+    def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(
+        self, tmp_path
+    ):
         race = make_race([LANE], epochs=20)
         turn, _ = turn_of(race, tmp_path)
         run_to(turn, 2).execute(TakeSnapshot(lane=0))
@@ -226,7 +299,9 @@ class TestWaysBack:
         turn._snapshots._writer.pin("A", 8)
         assert turn.execute(Rewind(lane=0)).startswith("back at step 6")
 
-    def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(self, tmp_path, monkeypatch):
+    def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(
+        self, tmp_path, monkeypatch
+    ):
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
         monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
@@ -235,11 +310,14 @@ class TestWaysBack:
 
 
 class TestWhatCannotBeKept:
-    def test_whatever_befalls_the_writing_everyone_is_answered_and_nobody_waits_for_ever(self, tmp_path, monkeypatch):
+    def test_whatever_befalls_the_writing_everyone_is_answered_and_nobody_waits_for_ever(
+        self, tmp_path, monkeypatch
+    ):
         turn, tape = turn_of(make_race([LANE]), tmp_path)
 
         def broken(state):
             raise RuntimeError("no memory for this")
+
         monkeypatch.setattr(keeper_module.snapshot, "encode", broken)
         run_to(turn, 3).execute(TakeSnapshot(lane=0), 7)
         assert turn._snapshots._writer.settle(60.0)
@@ -254,6 +332,7 @@ class TestWhatCannotBeKept:
 
         def broken(training):
             raise RuntimeError("no memory for this")
+
         monkeypatch.setattr(Training, "state_dict", broken)
         run_to(turn, 3).execute(Pause(lane=0))
         turn.paused = False
@@ -283,9 +362,18 @@ def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp
 
 def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_supervisor_for_ever(monkeypatch):
     exits, slept = [], []
-    monkeypatch.setattr(trainer_module, "signal", types.SimpleNamespace(
-        signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None))
-    monkeypatch.setattr(trainer_module.multiprocessing, "parent_process", lambda: types.SimpleNamespace(join=lambda: None))
+    monkeypatch.setattr(
+        trainer_module,
+        "signal",
+        types.SimpleNamespace(
+            signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None
+        ),
+    )
+    monkeypatch.setattr(
+        trainer_module.multiprocessing,
+        "parent_process",
+        lambda: types.SimpleNamespace(join=lambda: None),
+    )
     monkeypatch.setattr(trainer_module.time, "sleep", slept.append)
     monkeypatch.setattr(trainer_module.os, "_exit", exits.append)
     leave = trainer_module.ShutdownRequest(types.SimpleNamespace(wake=lambda: None))
@@ -295,16 +383,30 @@ def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_supervisor_for_ever
 
 def trainer_process(*lanes):
     """A trainer that has been killed, and not been seen to yet."""
-    return types.SimpleNamespace(assignments=[LaneAssignment(index, "cpu") for index in lanes], exitcode=-9, sentinel=None,
-                                 tell=lambda number: None)
+    return types.SimpleNamespace(
+        assignments=[LaneAssignment(index, "cpu") for index in lanes],
+        exitcode=-9,
+        sentinel=None,
+        tell=lambda number: None,
+    )
 
 
 class TestTheSupervisor:
     @pytest.fixture
     def supervisor(self, tmp_path, monkeypatch):
         """One whose trainers are only noted."""
-        monkeypatch.setattr(supervisor_module, "signal", types.SimpleNamespace(
-            signal=lambda number, act: None, SIGTERM=15, SIGINT=2, SIGHUP=1, SIG_IGN=None, Signals=signal.Signals))
+        monkeypatch.setattr(
+            supervisor_module,
+            "signal",
+            types.SimpleNamespace(
+                signal=lambda number, act: None,
+                SIGTERM=15,
+                SIGINT=2,
+                SIGHUP=1,
+                SIG_IGN=None,
+                Signals=signal.Signals,
+            ),
+        )
         race = make_race([LANE, LANE, LANE])
         made = Supervisor(create_run(tmp_path, race), race)
         made._devices = ["cpu"] * 3
@@ -322,7 +424,8 @@ class TestTheSupervisor:
         assert supervisor._pending
         supervisor._asked_to_stop(signal.SIGTERM, None)
         supervisor.see_through()
-        assert next(one for one, _ in supervisor._writer.pending(0)) == number  # for whoever takes the run up again
+        # for whoever takes the run up again
+        assert next(one for one, _ in supervisor._writer.pending(0)) == number
         supervisor._writer.close()
 
     def test_it_does_not_end_before_it_has_read_what_is_asked_of_it(self, supervisor, monkeypatch):
@@ -334,14 +437,19 @@ class TestTheSupervisor:
             if len(tries) < 3:
                 raise StoreUnavailable("locked")
             return real(after)
+
         monkeypatch.setattr(supervisor._writer, "pending", locked)
         supervisor.see_through()
         assert supervisor._writer.results([number]) == {number: REFUSED + "there is no such lane"}
         supervisor._writer.close()
 
-    def test_no_lane_joins_twice_where_the_record_fails_over_the_next_one(self, supervisor, monkeypatch):
+    def test_no_lane_joins_twice_where_the_record_fails_over_the_next_one(
+        self, supervisor, monkeypatch
+    ):
         for name in ("one", "two"):
-            supervisor._writer.send(Add(lane=-1, child=msgspec.structs.replace(supervisor.race.lanes[0], name=name)))
+            supervisor._writer.send(
+                Add(lane=-1, child=msgspec.structs.replace(supervisor.race.lanes[0], name=name))
+            )
         real, flushes = supervisor._writer.flush, []
 
         def full(rows, results=()):
@@ -349,11 +457,15 @@ class TestTheSupervisor:
             if len(flushes) == 2:
                 raise StoreUnavailable("full")
             real(rows, results)
+
         monkeypatch.setattr(supervisor._writer, "flush", full)
         assert not supervisor._hear()
         assert supervisor._hear()
         assert [lane.name for lane in supervisor.race.lanes[3:]] == ["one", "two"]
-        assert [one.lane.name for one in lane_summaries(supervisor._writer.run)[3:]] == ["one", "two"]
+        assert [one.lane.name for one in lane_summaries(supervisor._writer.run)[3:]] == [
+            "one",
+            "two",
+        ]
         assert len(supervisor.sent) == 2
 
     def test_a_way_back_that_kills_each_trainer_is_refused_in_the_end(self, supervisor):
@@ -365,13 +477,27 @@ class TestTheSupervisor:
         assert "its process was lost" in supervisor._writer.results([number])[number]
 
     def test_lanes_that_were_lost_together_twice_go_on_apart(self, supervisor):
-        started = [Started(lane=index, device="cpu", steps_per_epoch=4, total_steps=12, parameters=1, init_checksum="",
-                           batch_checksum="", intra_op_threads=1, validated=False) for index in range(3)]
+        started = [
+            Started(
+                lane=index,
+                device="cpu",
+                steps_per_epoch=4,
+                total_steps=12,
+                parameters=1,
+                init_checksum="",
+                batch_checksum="",
+                intra_op_threads=1,
+                validated=False,
+            )
+            for index in range(3)
+        ]
         self.say(supervisor, *started)
         for number, expected in enumerate([[[0, 1, 2]], [[0], [1], [2]]]):
             supervisor._trainers[number] = trainer_process(0, 1, 2)
             assert supervisor._took_leave(number, -9)
-            assert [[assignment.index for assignment in assignments] for assignments in supervisor.sent] == expected
+            assert [
+                [assignment.index for assignment in assignments] for assignments in supervisor.sent
+            ] == expected
             supervisor.sent.clear()
 
     def test_the_alerts_of_the_supervisor_before_it_are_not_announced_again(self, supervisor):
@@ -386,30 +512,55 @@ def test_pruning_goes_on_after_a_race_was_taken_up_again():
     rungs = SuccessiveHalving(Pruning(rungs=(0.1, 0.5), keep=0.5), 2)
 
     def started(lane, first=0):
-        return Started(lane=lane, device="cpu", steps_per_epoch=10, total_steps=20, parameters=1, init_checksum="",
-                       batch_checksum="", intra_op_threads=1, validated=False, first=first)
+        return Started(
+            lane=lane,
+            device="cpu",
+            steps_per_epoch=10,
+            total_steps=20,
+            parameters=1,
+            init_checksum="",
+            batch_checksum="",
+            intra_op_threads=1,
+            validated=False,
+            first=first,
+        )
 
     def steps(lane, first, count, loss):
-        return Steps(lane=lane, first=first, count=count, columns={"loss": Column.pack([loss] * count, "f4")})
+        return Steps(
+            lane=lane, first=first, count=count, columns={"loss": Column.pack([loss] * count, "f4")}
+        )
 
     def fed(*events):
         for event in events:
             rungs.take(event)
         return [one.lane for one in rungs.decisions() if not one.stays]
+
     assert fed(started(0), started(1), steps(0, 0, 8, 1.0), steps(1, 0, 1, 2.0)) == []
     assert fed(Ended(lane=0, step=8, reason="interrupted")) == []
-    again = [event for lane in range(2) for event in (Rewound(lane=lane, step=0, why="resumed"), started(lane))]
+    again = [
+        event
+        for lane in range(2)
+        for event in (Rewound(lane=lane, step=0, why="resumed"), started(lane))
+    ]
     assert fed(*again, steps(0, 0, 1, 1.0)) == []
     assert fed(steps(1, 0, 2, 2.0)) == [1]
 
 
 class TestASweepWhoseProcessWasLost:
     def swept(self, first, losses):
-        columns = {name: Column.pack(losses) for name in ("loss", "applied_lr", "next_lr", "seconds")}
+        columns = {
+            name: Column.pack(losses) for name in ("loss", "applied_lr", "next_lr", "seconds")
+        }
         return Steps(lane=0, first=first, count=len(losses), columns=columns)
 
     def test_has_each_point_once(self, tmp_path):
         one, other = (LrFinder(plan(load("linear")), tmp_path) for _ in range(2))
-        one._take([self.swept(0, [3.0, 2.0, 1.0, 9.0]), Rewound(lane=0, step=2, why="recovered"), self.swept(2, [1.0, 0.5])])
+        one._take(
+            [
+                self.swept(0, [3.0, 2.0, 1.0, 9.0]),
+                Rewound(lane=0, step=2, why="recovered"),
+                self.swept(2, [1.0, 0.5]),
+            ]
+        )
         other._take([self.swept(0, [3.0, 2.0, 1.0, 0.5])])
         assert (one.rates, one.losses, one.smooth) == (other.rates, other.losses, other.smooth)

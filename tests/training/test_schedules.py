@@ -1,4 +1,5 @@
-"""The rate that the loop applied at each step is the rate computed by hand, for every schedule there is."""
+"""The rate that the loop applied at each step is the rate computed by hand, for every schedule
+there is."""
 
 import math
 import warnings
@@ -42,7 +43,9 @@ def warm_restarts(t, n):
 
 def warmed(warmup, after):
     """The factor t / warmup during the warmup, `after(t, share of the rest, n)` from then on."""
-    return lambda t, n: LR * (t / warmup if t < warmup else after(t, (t - warmup) / (n - warmup), n))
+    return lambda t, n: (
+        LR * (t / warmup if t < warmup else after(t, (t - warmup) / (n - warmup), n))
+    )
 
 
 def stable_decay(t, n):
@@ -56,15 +59,24 @@ def stable_decay(t, n):
 # name: options, and the rate at the scheduler's step t out of n (both counted in its own interval)
 BY_HAND = {
     "StepLR": ({"step_size": 2, "gamma": 0.5}, lambda t, n: LR * 0.5 ** (t // 2)),
-    "MultiStepLR": ({"milestones": [1, 4], "gamma": 0.1}, lambda t, n: LR * 0.1 ** ((t >= 1) + (t >= 4))),
+    "MultiStepLR": (
+        {"milestones": [1, 4], "gamma": 0.1},
+        lambda t, n: LR * 0.1 ** ((t >= 1) + (t >= 4)),
+    ),
     "ConstantLR": ({"factor": 0.25, "total_iters": 2}, lambda t, n: LR * (0.25 if t < 2 else 1)),
-    "LinearLR": ({"start_factor": 0.5, "end_factor": 1.0, "total_iters": 4}, lambda t, n: LR * (0.5 + 0.5 * min(t, 4) / 4)),
+    "LinearLR": (
+        {"start_factor": 0.5, "end_factor": 1.0, "total_iters": 4},
+        lambda t, n: LR * (0.5 + 0.5 * min(t, 4) / 4),
+    ),
     "ExponentialLR": ({"gamma": 0.8}, lambda t, n: LR * 0.8**t),
     "LambdaLR": (
         {"lr_lambda": "1 / (1 + epoch) if step < 4 else 0.01 * total"},
         lambda t, n: LR / (1 + t) if t < 4 else LR * 0.01 * n,
     ),
-    "MultiplicativeLR": ({"lr_lambda": "1 - 0.02 * epoch"}, lambda t, n: LR * math.prod(1 - 0.02 * k for k in range(1, t + 1))),
+    "MultiplicativeLR": (
+        {"lr_lambda": "1 - 0.02 * epoch"},
+        lambda t, n: LR * math.prod(1 - 0.02 * k for k in range(1, t + 1)),
+    ),
     "CosineAnnealingLR": ({"T_max": 4, "eta_min": 0.01}, lambda t, n: between(LR, 0.01, t / 4)),
     "CosineAnnealingWarmRestarts": ({"T_0": 2, "T_mult": 2, "eta_min": 0.01}, warm_restarts),
     "PolynomialLR": ({"total_iters": 5, "power": 2.0}, lambda t, n: LR * (1 - min(t, 5) / 5) ** 2),
@@ -76,34 +88,61 @@ BY_HAND = {
     "SequentialLR": (
         {
             "milestones": [2],
-            "schedulers": [{"name": "ConstantLR", "factor": 0.1, "total_iters": 9}, {"name": "ExponentialLR", "gamma": 0.5}],
+            "schedulers": [
+                {"name": "ConstantLR", "factor": 0.1, "total_iters": 9},
+                {"name": "ExponentialLR", "gamma": 0.5},
+            ],
         },
         lambda t, n: LR * (0.1 if t < 2 else 0.5 ** (t - 2)),
     ),
     "ChainedScheduler": (
-        {"schedulers": [{"name": "ConstantLR", "factor": 0.1, "total_iters": 2}, {"name": "ExponentialLR", "gamma": 0.9}]},
+        {
+            "schedulers": [
+                {"name": "ConstantLR", "factor": 0.1, "total_iters": 2},
+                {"name": "ExponentialLR", "gamma": 0.9},
+            ]
+        },
         lambda t, n: LR * 0.9**t * (0.1 if t < 2 else 1),
     ),
-    # A falling loss, taken for one that should rise: bad from the second epoch's on, a tenth each time.
-    "ReduceLROnPlateau": ({"mode": "max", "patience": 0, "factor": 0.1}, lambda t, n: LR * 0.1 ** max(0, t - 1)),
+    # A falling loss, taken for one that should rise: bad from the second epoch's on, a tenth each
+    # time.
+    "ReduceLROnPlateau": (
+        {"mode": "max", "patience": 0, "factor": 0.1},
+        lambda t, n: LR * 0.1 ** max(0, t - 1),
+    ),
     "SWALR": ({"swa_lr": 0.02, "anneal_epochs": 4}, lambda t, n: between(LR, 0.02, min(t, 4) / 4)),
     # The first loss is the best so far, so the rate rises; as above from then on.
-    "greedy": ({"mode": "max", "patience": 0, "factor": 0.9, "min_lr": 0.0}, lambda t, n: LR * 0.9 ** (t - 2 if t else 0)),
+    "greedy": (
+        {"mode": "max", "patience": 0, "factor": 0.9, "min_lr": 0.0},
+        lambda t, n: LR * 0.9 ** (t - 2 if t else 0),
+    ),
     "inverse-time": ({"decay": 0.5}, lambda t, n: LR / (1 + 0.5 * t)),
     "range-test": ({"to": 10.0}, lambda t, n: LR * 100 ** (t / (n - 1))),
     "linear": ({"warmup_steps": 2}, warmed(2, lambda t, share, n: 1 - share)),
     "cosine": ({"warmup_steps": 2}, warmed(2, lambda t, share, n: between(1, 0, share))),
-    "cosine_with_restarts": ({"warmup_steps": 2, "num_cycles": 2}, warmed(2, lambda t, share, n: between(1, 0, 2 * share % 1))),
-    "polynomial": ({"power": 2.0, "lr_end": 0.02}, lambda t, n: 0.02 + (LR - 0.02) * (1 - t / n) ** 2),
+    "cosine_with_restarts": (
+        {"warmup_steps": 2, "num_cycles": 2},
+        warmed(2, lambda t, share, n: between(1, 0, 2 * share % 1)),
+    ),
+    "polynomial": (
+        {"power": 2.0, "lr_end": 0.02},
+        lambda t, n: 0.02 + (LR - 0.02) * (1 - t / n) ** 2,
+    ),
     "constant": ({}, lambda t, n: LR),
     "constant_with_warmup": ({"warmup_steps": 4}, warmed(4, lambda t, share, n: 1)),
     "inverse_sqrt": ({"warmup_steps": 3}, warmed(3, lambda t, share, n: math.sqrt(3 / t))),
-    "cosine_with_min_lr": ({"warmup_steps": 2, "min_lr": 0.03}, warmed(2, lambda t, share, n: between(1, 0.3, share))),
+    "cosine_with_min_lr": (
+        {"warmup_steps": 2, "min_lr": 0.03},
+        warmed(2, lambda t, share, n: between(1, 0.3, share)),
+    ),
     "cosine_warmup_with_min_lr": (
         {"warmup_steps": 3, "min_lr_rate": 0.2, "warmup_lr_rate": 0.5},
         lambda t, n: LR * (0.5 + 0.25 * t if t < 3 else between(1, 0.2, (t - 2) / (n - 3))),
     ),
-    "warmup_stable_decay": ({"warmup_steps": 2, "num_stable_steps": 1, "num_decay_steps": 2, "min_lr_ratio": 0.1}, stable_decay),
+    "warmup_stable_decay": (
+        {"warmup_steps": 2, "num_stable_steps": 1, "num_decay_steps": 2, "min_lr_ratio": 0.1},
+        stable_decay,
+    ),
 }
 INTERVALS = [
     (name, interval)
@@ -116,7 +155,10 @@ INTERVALS = [
 def race_with(schedule, **keys):
     """Of a task of 48 samples; a metric schedule needs one with validation, whose loss falls."""
     task = "Validated" if any(name in str(schedule) for name in catalogue.WANTS_METRIC) else "Plain"
-    return make_race([{"optimizer": "SGD", "lr": LR, "schedule": schedule}], **{"task": task, "epochs": EPOCHS, **keys})
+    return make_race(
+        [{"optimizer": "SGD", "lr": LR, "schedule": schedule}],
+        **{"task": task, "epochs": EPOCHS, **keys},
+    )
 
 
 def by_hand(name, interval, count=STEPS):
@@ -136,7 +178,9 @@ def test_every_schedule_there_is_has_its_rate_written_down_here():
 def test_the_rate_applied_is_the_one_computed_by_hand_at_the_schedules_own_interval(name):
     events = train(race_with({"name": name, **BY_HAND[name][0]}))
     assert events[-1].reason == "finished"
-    assert column(events, "applied_lr") == close_to(by_hand(name, catalogue.schedules()[name].interval))
+    assert column(events, "applied_lr") == close_to(
+        by_hand(name, catalogue.schedules()[name].interval)
+    )
     assert column(events, "next_lr")[:-1] == column(events, "applied_lr")[1:]
 
 
@@ -153,7 +197,10 @@ def test_a_preview_shows_what_the_loop_applies(name, interval):
         options = {**options, "mode": "min"}
     race = race_with({"name": name, "interval": interval, **options})
     shown = preview(race.lanes[0], horizon(race, STEPS_PER_EPOCH), STEPS_PER_EPOCH)
-    each = [shown.rates[np.searchsorted(shown.steps, step, side="right") - 1] for step in range(shown.total)]
+    each = [
+        shown.rates[np.searchsorted(shown.steps, step, side="right") - 1]
+        for step in range(shown.total)
+    ]
     assert each == column(train(race), "applied_lr")
 
 
@@ -181,7 +228,19 @@ def test_effective_lr_adam_with_step_lr_number_by_number():
 
 def test_effective_lr_sgd_with_inverse_time_number_by_number():
     applied, following = effective_lr(1)
-    trace = [1.0, 1 / 1.1, 1 / 1.2, 1 / 1.3, 1 / 1.4, 1 / 1.5, 0.625, 1 / 1.7, 1 / 1.8, 1 / 1.9, 0.5]
+    trace = [
+        1.0,
+        1 / 1.1,
+        1 / 1.2,
+        1 / 1.3,
+        1 / 1.4,
+        1 / 1.5,
+        0.625,
+        1 / 1.7,
+        1 / 1.8,
+        1 / 1.9,
+        0.5,
+    ]
     assert applied == close_to(trace[:10])
     assert following == close_to(trace[1:])
 
@@ -191,7 +250,9 @@ def test_effective_lr_sgd_at_a_fixed_rate_number_by_number():
 
 
 def test_reduce_on_plateau_waits_for_its_patience():
-    events = train(race_with({"name": "ReduceLROnPlateau", "mode": "max", "patience": 2, "factor": 0.5}))
+    events = train(
+        race_with({"name": "ReduceLROnPlateau", "mode": "max", "patience": 2, "factor": 0.5})
+    )
     losses = [event.metrics["val_loss"] for event in events if isinstance(event, Evaluated)]
     assert losses == sorted(losses, reverse=True)  # falling: none of them is better than the first
     # Epochs 2, 3 and 4 are bad, one more than its patience: epoch 5 has half the rate.
@@ -199,7 +260,11 @@ def test_reduce_on_plateau_waits_for_its_patience():
 
 
 def test_reduce_on_plateau_looks_at_the_validation_loss():
-    lane = {"optimizer": "SGD", "lr": LR, "schedule": {"name": "ReduceLROnPlateau", "patience": 0, "factor": 0.9}}
+    lane = {
+        "optimizer": "SGD",
+        "lr": LR,
+        "schedule": {"name": "ReduceLROnPlateau", "patience": 0, "factor": 0.9},
+    }
     events = train(make_race([lane], epochs=12))
     val = [event.metrics["val_loss"] for event in events if isinstance(event, Evaluated)]
     best, rate, rates = math.inf, LR, []
@@ -214,7 +279,9 @@ def test_reduce_on_plateau_looks_at_the_validation_loss():
 def test_a_metric_that_is_not_finite_is_not_fed_to_reduce_on_plateau():
     lane = {"optimizer": "SGD", "lr": LR, "schedule": {"name": "ReduceLROnPlateau", "patience": 0}}
     events = train(make_race([lane], task="BlindValidation", epochs=5))
-    assert all(math.isnan(event.metrics["val_loss"]) for event in events if isinstance(event, Evaluated))
+    assert all(
+        math.isnan(event.metrics["val_loss"]) for event in events if isinstance(event, Evaluated)
+    )
     assert set(column(events, "applied_lr")) == {LR}
 
 
@@ -234,7 +301,9 @@ def test_a_warmup_ratio_is_a_share_of_the_budget_rounded_up():
     by_ratio = train(race_with({"name": "linear", "warmup_ratio": 0.25}))
     by_steps = train(race_with({"name": "linear", "warmup_steps": 5}))  # 0.25 * 18 = 4.5
     assert column(by_ratio, "applied_lr") == column(by_steps, "applied_lr")
-    assert column(by_steps, "applied_lr")[:7] == close_to([LR * f for f in (0, 0.2, 0.4, 0.6, 0.8, 1, 12 / 13)])
+    assert column(by_steps, "applied_lr")[:7] == close_to(
+        [LR * f for f in (0, 0.2, 0.4, 0.6, 0.8, 1, 12 / 13)]
+    )
 
 
 def test_warmup_steps_win_over_a_warmup_ratio():
@@ -252,20 +321,30 @@ def test_warmup_steps_win_over_a_warmup_ratio():
 )
 def test_t_max_auto_is_the_budget_in_the_schedules_interval(schedule, interval):
     each, n = (1, STEPS) if interval == "batch" else (STEPS_PER_EPOCH, EPOCHS)
-    assert column(train(race_with(schedule)), "applied_lr") == close_to([between(LR, 0, s // each / n) for s in range(STEPS)])
+    assert column(train(race_with(schedule)), "applied_lr") == close_to(
+        [between(LR, 0, s // each / n) for s in range(STEPS)]
+    )
 
 
 def test_auto_follows_a_budget_in_steps():
-    rates = column(train(race_with({"name": "OneCycleLR", "total_steps": "auto"}, steps=10)), "applied_lr")
+    rates = column(
+        train(race_with({"name": "OneCycleLR", "total_steps": "auto"}, steps=10)), "applied_lr"
+    )
     assert rates == close_to([one_cycle(t, 10) for t in range(10)])
 
 
-@pytest.mark.parametrize("optimizer", ["Adadelta", "Adagrad", "Rprop", "LBFGS", "Muon", "SGD", "Adam"])
+@pytest.mark.parametrize(
+    "optimizer", ["Adadelta", "Adagrad", "Rprop", "LBFGS", "Muon", "SGD", "Adam"]
+)
 @pytest.mark.parametrize("schedule", ["OneCycleLR", "CyclicLR"])
 def test_a_cycle_works_with_and_without_a_momentum_to_cycle(optimizer, schedule):
     options = {"OneCycleLR": {}, "CyclicLR": {"base_lr": LR / 10, "step_size_up": 4}}[schedule]
     events = train(
-        make_race([{"optimizer": optimizer, "lr": LR, "schedule": {"name": schedule, **options}}], task="Plain", epochs=6)
+        make_race(
+            [{"optimizer": optimizer, "lr": LR, "schedule": {"name": schedule, **options}}],
+            task="Plain",
+            epochs=6,
+        )
     )
     assert events[-1].reason == "finished"
     assert column(events, "applied_lr") == close_to(by_hand(schedule, "batch"))

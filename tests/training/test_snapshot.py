@@ -1,4 +1,5 @@
-"""A lane that goes on from a snapshot is the lane that nobody interrupted, bit for bit, wherever the snapshot was taken."""
+"""A lane that goes on from a snapshot is the lane that nobody interrupted, bit for bit, wherever
+the snapshot was taken."""
 
 import io
 import pickle
@@ -22,18 +23,24 @@ from .breaks import CPU, Break, breaks, resumed, unequal, weights, whole
 from .conftest import column, make_race, task_for
 from .test_schedules import BY_HAND, INTERVALS
 
-SOME = {"SGD": {"momentum": 0.9, "nesterov": True}, "RMSprop": {"centered": True, "momentum": 0.5}, "Adam": {"amsgrad": True},
-        "LBFGS": {"max_iter": 3, "history_size": 3}}
+SOME = {
+    "SGD": {"momentum": 0.9, "nesterov": True},
+    "RMSprop": {"centered": True, "momentum": 0.5},
+    "Adam": {"amsgrad": True},
+    "LBFGS": {"max_iter": 3, "history_size": 3},
+}
 """Options that make an optimizer remember more."""
 
 
 def exact_race(lane, **keys):
-    """Of a lane whose gauge, which looks at the clock, is off; it measures, and so judges, otherwise after an interruption."""
+    """Of a lane whose gauge, which looks at the clock, is off; it measures, and so judges,
+    otherwise after an interruption."""
     return make_race([{"lr": 0.05, **lane}], gauge=False, **keys)
 
 
 def of_each_kind(found):
-    """Breaks within an epoch, at its last step, within its validation, in the next epoch, and the last one of all."""
+    """Breaks within an epoch, at its last step, within its validation, in the next epoch, and the
+    last one of all."""
     within = next(moment for moment in found if moment.step == 2)
     at_end = next(moment for moment in found if moment.flushed_steps < moment.step)
     validating = [moment for moment in found if moment.validating][:2]
@@ -41,8 +48,15 @@ def of_each_kind(found):
 
 
 class TestTheSameBitForBit:
-    @pytest.mark.parametrize(("name", "deferred"), [
-        (name, deferred) for name in catalogue.optimizers() for deferred in (False, True) if not (name == "LBFGS" and deferred)])
+    @pytest.mark.parametrize(
+        ("name", "deferred"),
+        [
+            (name, deferred)
+            for name in catalogue.optimizers()
+            for deferred in (False, True)
+            if not (name == "LBFGS" and deferred)
+        ],
+    )
     def test_with_every_optimizer_at_every_break(self, name, deferred):
         race = exact_race({"optimizer": name, **SOME.get(name, {})}, task=task_for(name))
         found = breaks(race, deferred=deferred)
@@ -51,7 +65,13 @@ class TestTheSameBitForBit:
 
     @pytest.mark.parametrize(("name", "interval"), INTERVALS)
     def test_with_every_schedule_at_either_interval(self, name, interval):
-        race = exact_race({"optimizer": "Adam", "schedule": {"name": name, "interval": interval, **BY_HAND[name][0]}}, epochs=5)
+        race = exact_race(
+            {
+                "optimizer": "Adam",
+                "schedule": {"name": name, "interval": interval, **BY_HAND[name][0]},
+            },
+            epochs=5,
+        )
         found = breaks(race, factor=0.7)
         assert unequal(race, of_each_kind(found), factor=0.7) == []
 
@@ -60,11 +80,24 @@ class TestTheSameBitForBit:
     def test_with_schedules_that_move_the_momentum(self, name, optimizer):
         options = {"OneCycleLR": {}, "CyclicLR": {"base_lr": 0.01, "step_size_up": 4}}[name]
         momentum = {"momentum": 0.9} if optimizer == "SGD" else {}
-        race = exact_race({"optimizer": optimizer, "schedule": {"name": name, **options}, **momentum})
+        race = exact_race(
+            {"optimizer": optimizer, "schedule": {"name": name, **options}, **momentum}
+        )
         assert unequal(race, of_each_kind(breaks(race))) == []
 
-    @pytest.mark.parametrize("task", [
-        "GlobalLoader", "AugmentedLoader", "Augmented", "DrawsEverywhere", "DoubleLoss", "OwnLoader", "Classes", "Odd"])
+    @pytest.mark.parametrize(
+        "task",
+        [
+            "GlobalLoader",
+            "AugmentedLoader",
+            "Augmented",
+            "DrawsEverywhere",
+            "DoubleLoss",
+            "OwnLoader",
+            "Classes",
+            "Odd",
+        ],
+    )
     @pytest.mark.parametrize("budget", [{"epochs": 3}, {"steps": 7}])
     def test_with_all_kinds_of_data_and_models(self, task, budget):
         race = exact_race({"optimizer": "NAdam"}, task=task, **budget)
@@ -76,7 +109,9 @@ class TestTheSameBitForBit:
         race = exact_race({"optimizer": optimizer}, task="Odd")
         assert unequal(race, breaks(race)) == []
 
-    @pytest.mark.parametrize(("task", "deferred"), [("Dropped", False), ("Dropped", True), ("Odd", False)])
+    @pytest.mark.parametrize(
+        ("task", "deferred"), [("Dropped", False), ("Dropped", True), ("Odd", False)]
+    )
     def test_although_the_gauge_measures_other_steps_then(self, task, deferred):
         race = make_race([{"lr": 0.05}], task=task)
         differing = unequal(race, breaks(race, deferred=deferred), deferred=deferred)
@@ -94,10 +129,15 @@ class TestTheSameBitForBit:
         assert unequal(race, breaks(race, deferred=deferred), deferred=deferred) == []
 
     def test_with_a_schedule_of_a_persons_own(self):
-        for schedule in ("torch.optim.swa_utils:SWALR(swa_lr=0.01, anneal_epochs=3)", "own_schedules.py:Waits(patience=0)"):
+        for schedule in (
+            "torch.optim.swa_utils:SWALR(swa_lr=0.01, anneal_epochs=3)",
+            "own_schedules.py:Waits(patience=0)",
+        ):
             race = exact_race({"schedule": schedule})
             assert unequal(race, of_each_kind(breaks(race))) == []
-        race = exact_race({"schedule": {"name": "LambdaLR", "lr_lambda": "own_schedules.py:halves"}})
+        race = exact_race(
+            {"schedule": {"name": "LambdaLR", "lr_lambda": "own_schedules.py:halves"}}
+        )
         assert unequal(race, of_each_kind(breaks(race))) == []
 
     def test_where_one_is_resumed_again_and_again(self):
@@ -146,7 +186,7 @@ class TestWhatIsTold:
         moment = next(moment for moment in breaks(race) if moment.step == 4)
         assert moment.flushed_steps == 3
         _, events = resumed(race, moment)
-        block = events[len(moment.told):]
+        block = events[len(moment.told) :]
         assert next(event for event in block if isinstance(event, Started)).first == 3
         assert next(event for event in block if isinstance(event, Steps)).first == 3
 
@@ -180,7 +220,10 @@ class TestTheBytes:
     def test_a_state_may_be_used_twice(self):
         race = exact_race({"optimizer": "LBFGS", "max_iter": 3}, task="Plain")
         state = snapshot.decode(breaks(race)[4].payload)
-        ends = [column([event for event in train_lane(Training(race, 0, CPU, snapshot=state)) if event]) for _ in range(2)]
+        ends = [
+            column([event for event in train_lane(Training(race, 0, CPU, snapshot=state)) if event])
+            for _ in range(2)
+        ]
         assert ends[0] == ends[1]
 
     def test_weights_that_are_shared_are_kept_once(self):
@@ -197,9 +240,17 @@ class TestTheBytes:
         assert training.model.mean.abs().sum() > 0
         assert weights(training).keys() == weights(self.state(task="Odd")).keys()
 
-    @pytest.mark.parametrize("spoil", [
-        lambda payload: payload[:-30], lambda payload: payload[:100], lambda payload: b"", lambda payload: b"\0" * len(payload),
-        lambda payload: payload[:400] + bytes(200) + payload[600:], lambda payload: b"not a snapshot"])
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda payload: payload[:-30],
+            lambda payload: payload[:100],
+            lambda payload: b"",
+            lambda payload: b"\0" * len(payload),
+            lambda payload: payload[:400] + bytes(200) + payload[600:],
+            lambda payload: b"not a snapshot",
+        ],
+    )
     def test_a_damaged_payload_is_refused(self, spoil):
         state, _ = self.captured(self.state())
         with pytest.raises(SnapshotDamaged):
@@ -210,6 +261,7 @@ class TestTheBytes:
         class Trap:
             def __reduce__(self):
                 return (open, (str(tmp_path / "sprung"), "w"))
+
         buffer = io.BytesIO()
         torch.save({"format": 1, "trap": Trap()}, buffer)
         for payload in (buffer.getvalue(), pickle.dumps(Trap())):
@@ -225,22 +277,35 @@ class TestTheBytes:
     def test_a_task_that_is_no_longer_the_same_is_named(self):
         state, _ = self.captured(self.state())
         for task in ("Plain", "Odd"):
-            with pytest.raises(SnapshotUnfit, match="lane A: the snapshot after step 3 does not fit"):
+            with pytest.raises(
+                SnapshotUnfit, match="lane A: the snapshot after step 3 does not fit"
+            ):
                 Training(exact_race({"optimizer": "Adam"}, task=task), 0, CPU, snapshot=state)
 
     def test_a_state_with_a_part_missing_does_not_fit(self):
         state, _ = self.captured(self.state())
-        for key in state.keys() - {"format", "step", "epoch_began"}:  # the last one is not in snapshots of older versions
+        # the last one is not in snapshots of older versions
+        for key in state.keys() - {"format", "step", "epoch_began"}:
             with pytest.raises(SnapshotUnfit):
-                Training(exact_race({"optimizer": "Adam"}), 0, CPU, snapshot={k: v for k, v in state.items() if k != key})
+                Training(
+                    exact_race({"optimizer": "Adam"}),
+                    0,
+                    CPU,
+                    snapshot={k: v for k, v in state.items() if k != key},
+                )
 
 
 class TestWhatCannotBeKept:
-    @pytest.mark.parametrize(("schedule", "message"), [
-        ("own_schedules.py:Gentle", "does not tell its state: its lane has no snapshots"),
-        ("own_schedules.py:Hoards", "a set cannot be kept: the lane has no snapshots"),
-    ])
-    def test_a_schedule_that_keeps_its_state_to_itself_leaves_the_lane_without_snapshots(self, schedule, message):
+    @pytest.mark.parametrize(
+        ("schedule", "message"),
+        [
+            ("own_schedules.py:Gentle", "does not tell its state: its lane has no snapshots"),
+            ("own_schedules.py:Hoards", "a set cannot be kept: the lane has no snapshots"),
+        ],
+    )
+    def test_a_schedule_that_keeps_its_state_to_itself_leaves_the_lane_without_snapshots(
+        self, schedule, message
+    ):
         training = Training(exact_race({"schedule": schedule}), 0, CPU)
         loop = train_lane(training)
         while training.step_recorder.step < 2:
@@ -256,7 +321,10 @@ class TestForks:
 
     def fork(self, child, parent=None, at=9, **keys):
         """(events of the child, all events of a lane like it from the start, of the parent)."""
-        lanes = [{"lr": 0.05, **(parent or {"optimizer": "SGD", "momentum": 0.9})}, {"lr": 0.05, **child}]
+        lanes = [
+            {"lr": 0.05, **(parent or {"optimizer": "SGD", "momentum": 0.9})},
+            {"lr": 0.05, **child},
+        ]
         race = make_race(lanes, gauge=False, **keys)
         moment = breaks(race)[at]
         training = Training(race, 1, CPU, snapshot=snapshot.decode(moment.payload))
@@ -266,12 +334,12 @@ class TestForks:
 
     def test_an_unchanged_fork_is_its_parent_continued(self):
         moment, _, _, events, _, parent = self.fork({"optimizer": "SGD", "momentum": 0.9})
-        assert column(events) == column(parent)[moment.flushed_steps:]
+        assert column(events) == column(parent)[moment.flushed_steps :]
         assert {event.lane for event in events} == {1}
 
     def test_another_option_holds_from_the_fork_on(self):
         moment, training, _, events, _, parent = self.fork({"optimizer": "SGD", "momentum": 0.5})
-        losses = column(parent)[moment.flushed_steps:]
+        losses = column(parent)[moment.flushed_steps :]
         assert training.optimizer.param_groups[0]["momentum"] == 0.5
         assert column(events)[0] == losses[0]
         assert column(events)[1:] != losses[1:]
@@ -280,34 +348,55 @@ class TestForks:
         _, training, *_ = self.fork({"optimizer": "SGD"})
         assert training.optimizer.param_groups[0]["momentum"] == 0
 
-    @pytest.mark.parametrize("schedule", ["cosine", {"name": "StepLR", "step_size": 1, "gamma": 0.5}, "OneCycleLR",
-                                          {"name": "CyclicLR", "base_lr": 0.01, "step_size_up": 3}, "LinearLR"])
+    @pytest.mark.parametrize(
+        "schedule",
+        [
+            "cosine",
+            {"name": "StepLR", "step_size": 1, "gamma": 0.5},
+            "OneCycleLR",
+            {"name": "CyclicLR", "base_lr": 0.01, "step_size_up": 3},
+            "LinearLR",
+        ],
+    )
     def test_another_schedule_is_as_far_on_as_if_it_had_been_so_from_the_start(self, schedule):
         for at in (4, 9, 10):  # within an epoch, at its last step, within its validation
-            moment, _, _, events, like_it, _ = self.fork({"optimizer": "SGD", "momentum": 0.9, "schedule": schedule}, at=at)
-            assert column(events, "applied_lr")[moment.step - moment.flushed_steps:] == column(like_it, "applied_lr")[moment.step:]
-            assert column(events, "next_lr") == column(like_it, "next_lr")[moment.flushed_steps:]
+            moment, _, _, events, like_it, _ = self.fork(
+                {"optimizer": "SGD", "momentum": 0.9, "schedule": schedule}, at=at
+            )
+            assert (
+                column(events, "applied_lr")[moment.step - moment.flushed_steps :]
+                == column(like_it, "applied_lr")[moment.step :]
+            )
+            assert column(events, "next_lr") == column(like_it, "next_lr")[moment.flushed_steps :]
 
     def test_another_initial_rate_too(self):
         child = {"optimizer": "SGD", "momentum": 0.9, "lr": 0.01, "schedule": "cosine"}
         moment, _, _, events, like_it, _ = self.fork(child, {**child, "lr": 0.05})
-        assert column(events, "applied_lr")[moment.step - moment.flushed_steps:] == column(like_it, "applied_lr")[moment.step:]
+        assert (
+            column(events, "applied_lr")[moment.step - moment.flushed_steps :]
+            == column(like_it, "applied_lr")[moment.step :]
+        )
 
     def test_another_option_under_a_schedule_that_moves_the_momentum(self):
         parent = {"optimizer": "Adam", "schedule": "OneCycleLR"}
         moment, _, _, events, like_it, _ = self.fork({**parent, "betas": [0.9, 0.95]}, parent)
-        assert column(events, "applied_lr") == column(like_it, "applied_lr")[moment.flushed_steps:]
+        assert column(events, "applied_lr") == column(like_it, "applied_lr")[moment.flushed_steps :]
 
     def test_a_schedule_that_looks_at_the_loss_keeps_what_it_has_seen(self):
         schedule = {"name": "ReduceLROnPlateau", "mode": "max", "patience": 0, "factor": 0.5}
-        moment, *_, events, _, parent = self.fork({"optimizer": "SGD", "weight_decay": 0.1, "schedule": schedule},
-                                                  {"optimizer": "SGD", "schedule": schedule}, at=-1)
-        assert column(events, "applied_lr") == column(parent, "applied_lr")[moment.flushed_steps:]
+        moment, *_, events, _, parent = self.fork(
+            {"optimizer": "SGD", "weight_decay": 0.1, "schedule": schedule},
+            {"optimizer": "SGD", "schedule": schedule},
+            at=-1,
+        )
+        assert column(events, "applied_lr") == column(parent, "applied_lr")[moment.flushed_steps :]
         assert column(events, "applied_lr")[-1] < 0.05
 
     @pytest.mark.parametrize("optimizer", ["Adam", "Muon", "LBFGS", "Rprop"])
     def test_another_optimizer_begins_with_the_weights_as_they_are(self, optimizer):
-        moment, _, started, events, _, _ = self.fork({"optimizer": optimizer, "schedule": "cosine"}, at=8)
+        moment, _, started, events, _, _ = self.fork(
+            {"optimizer": optimizer, "schedule": "cosine"}, at=8
+        )
         known = snapshot.decode(moment.payload)["model"]
         assert all(torch.equal(started[name], value) for name, value in known.items())
         assert events[-1].reason == "finished"
@@ -329,11 +418,14 @@ def test_an_epoch_that_begins_in_its_middle_fetches_nothing_of_what_was_before()
     moment = breaks(race)[2]
     training = Training(race, 0, CPU, snapshot=snapshot.decode(moment.payload))
     next(iter(training.batches()))
-    assert sys.modules[type(training.task).__module__].Augmented.fetched == 2  # the last batch is short
+    # the last batch is short
+    assert sys.modules[type(training.task).__module__].Augmented.fetched == 2
 
 
 def test_the_spec_of_the_lane_is_in_its_snapshot():
-    race = exact_race({"optimizer": "SGD", "momentum": 0.5, "schedule": {"name": "StepLR", "step_size": 2}})
+    race = exact_race(
+        {"optimizer": "SGD", "momentum": 0.5, "schedule": {"name": "StepLR", "step_size": 2}}
+    )
     state = snapshot.decode(breaks(race)[0].payload)
     lane = msgspec.json.decode(state["lane"], type=type(race.lanes[0]))
     assert lane == race.lanes[0]

@@ -1,4 +1,5 @@
-"""Streams and DataLoaders of a task's own are gone through as a plain loop does: as long as they are, whatever they say."""
+"""Streams and DataLoaders of a task's own are gone through as a plain loop does: as long as they
+are, whatever they say."""
 
 import pytest
 import torch
@@ -28,23 +29,38 @@ def epochs(events):
     return [(event.epoch, event.step) for event in events if isinstance(event, Evaluated)]
 
 
-@pytest.mark.parametrize(("task", "budget", "expected"), [
-    ("Bare", {"steps": 11}, [(1, 4), (2, 8), (3, 11)]),  # 52 samples in batches of 16
-    ("Sized", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
-    ("Sized", {"epochs": 2}, [(1, 4), (2, 8)]),
-    ("EndlessLoader", {"steps": 25}, [(1, 25)]),
-    ("HugeLength", {"steps": 25}, [(1, 25)]),
-    ("Bucketed", {"epochs": 2}, [(1, 6), (2, 12)]),
-    ("Bucketed", {"steps": 13}, [(1, 6), (2, 12), (3, 13)]),
-    ("Whole", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
-    ("ByBatchSampler", {"epochs": 2}, [(1, 8), (2, 16)]),
-    *((task, {"epochs": 3}, [(1, 6), (2, 12), (3, 18)]) for task in (
-        "CountedPasses", "DrawsFromItsData", "CountsOnItsClass", "TakesFromAStream")),
-])
+@pytest.mark.parametrize(
+    ("task", "budget", "expected"),
+    [
+        ("Bare", {"steps": 11}, [(1, 4), (2, 8), (3, 11)]),  # 52 samples in batches of 16
+        ("Sized", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
+        ("Sized", {"epochs": 2}, [(1, 4), (2, 8)]),
+        ("EndlessLoader", {"steps": 25}, [(1, 25)]),
+        ("HugeLength", {"steps": 25}, [(1, 25)]),
+        ("Bucketed", {"epochs": 2}, [(1, 6), (2, 12)]),
+        ("Bucketed", {"steps": 13}, [(1, 6), (2, 12), (3, 13)]),
+        ("Whole", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
+        ("ByBatchSampler", {"epochs": 2}, [(1, 8), (2, 16)]),
+        *(
+            (task, {"epochs": 3}, [(1, 6), (2, 12), (3, 18)])
+            for task in (
+                "CountedPasses",
+                "DrawsFromItsData",
+                "CountsOnItsClass",
+                "TakesFromAStream",
+            )
+        ),
+    ],
+)
 @pytest.mark.parametrize("schedule", [None, HALVES])
 def test_a_lane_equals_the_plain_loop_and_an_epoch_is_a_pass(task, budget, expected, schedule):
     race, events = trained(task, {"schedule": schedule} if schedule else None, **budget)
-    losses, rates = plain_loop(getattr(tasks, task)(), seed=race.seed, make_scheduler=halves if schedule else None, **budget)
+    losses, rates = plain_loop(
+        getattr(tasks, task)(),
+        seed=race.seed,
+        make_scheduler=halves if schedule else None,
+        **budget,
+    )
     assert column(events) == losses
     assert column(events, "applied_lr") == rates
     assert column(events, "next_lr")[:-1] == rates[1:]
@@ -73,15 +89,27 @@ def test_a_budget_in_epochs_needs_a_length():
 def test_a_schedule_by_epochs_is_named_where_nobody_knows_how_long_one_is():
     _, events = trained("Bare", {"schedule": HALVES}, steps=5)
     (note,) = [event for event in events if isinstance(event, LogMessage)]
-    assert (note.lane, note.text) == (0, "StepLR(step_size=1, gamma=0.5) steps at the end of each pass over the training data, "
-                                         'whose length is not known: interval = "batch" counts steps')
-    assert not [event for event in trained("Sized", {"schedule": HALVES}, steps=5)[1] if isinstance(event, LogMessage)]
+    assert (note.lane, note.text) == (
+        0,
+        (
+            "StepLR(step_size=1, gamma=0.5) steps at the end of each pass over the training data, "
+            'whose length is not known: interval = "batch" counts steps'
+        ),
+    )
+    assert not [
+        event
+        for event in trained("Sized", {"schedule": HALVES}, steps=5)[1]
+        if isinstance(event, LogMessage)
+    ]
 
 
 def test_a_length_that_is_wrong_is_noted_once_and_what_comes_is_trained_on():
     _, events = trained("Bucketed", epochs=3)
-    assert [event.text for event in events if isinstance(event, LogMessage)][1:] == [  # the first one is about batch_size
-        "the training data said that an epoch has 5 batches, and gave 6: the steps of the budget are counted by what it said"]
+    # the first one is about batch_size
+    assert [event.text for event in events if isinstance(event, LogMessage)][1:] == [
+        "the training data said that an epoch has 5 batches, and gave 6: the steps of the budget"
+        " are counted by what it said"
+    ]
     assert len(column(events)) == 18
 
 
@@ -94,7 +122,9 @@ def test_a_stream_that_does_not_begin_anew_is_named():
 @pytest.mark.parametrize("schedule", [None, HALVES])
 @pytest.mark.parametrize("deferred", [False, True])
 def test_a_lane_goes_on_from_any_break_bit_for_bit(task, schedule, deferred):
-    race = other_race(task, {"lr": 0.01, **({"schedule": schedule} if schedule else {})}, steps=11, gauge=False)
+    race = other_race(
+        task, {"lr": 0.01, **({"schedule": schedule} if schedule else {})}, steps=11, gauge=False
+    )
     found = breaks(race, deferred=deferred)
     assert unequal(race, found, deferred=deferred) == []
 
@@ -108,7 +138,10 @@ def test_what_a_loader_is_asked_for_its_checksum_leaves_its_sampler_alone():
     assert training.data._loader.sampler.passes == 1
 
 
-@pytest.mark.parametrize(("task", "known"), [("DrawsFromItsData", True), ("CountsOnItsClass", True), ("TakesFromAStream", False)])
+@pytest.mark.parametrize(
+    ("task", "known"),
+    [("DrawsFromItsData", True), ("CountsOnItsClass", True), ("TakesFromAStream", False)],
+)
 def test_a_checksum_is_taken_only_where_what_the_sampler_shares_can_be_put_back(task, known):
     race = other_race(task, {"lr": 0.01}, epochs=1)
     sums = {Training(race, 0, CPU).batch_checksum for _ in range(2)}

@@ -1,4 +1,5 @@
-"""Races in real processes: a supervisor, its trainers, the store between them and whoever watches."""
+"""Races in real processes: a supervisor, its trainers, the store between them and whoever
+watches."""
 
 import os
 import signal
@@ -22,7 +23,10 @@ from lrtui.store.reader import Reader
 from lrtui.store.run_dir import DATABASE, SUPERVISOR_LOG, Absence
 from lrtui.store.writer import Writer
 
-from ..waiting import deleted, until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import (  # beside the folders that share it; there is no package to name
+    deleted,
+    until,
+)
 from . import tasks_for_tests
 from .bare import bare_loop
 from .conftest import column, make_race
@@ -31,7 +35,12 @@ pytestmark = pytest.mark.xdist_group("crew")
 
 FOUR = [
     {"optimizer": "Adam", "lr": 0.01},
-    {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9, "schedule": {"name": "StepLR", "step_size": 2, "gamma": 0.5}},
+    {
+        "optimizer": "SGD",
+        "lr": 0.05,
+        "momentum": 0.9,
+        "schedule": {"name": "StepLR", "step_size": 2, "gamma": 0.5},
+    },
     {"optimizer": "AdamW", "lr": 0.003, "schedule": {"name": "ExponentialLR", "gamma": 0.9}},
     {"optimizer": "RMSprop", "lr": 0.002, "schedule": {"name": "CosineAnnealingLR", "T_max": 3}},
 ]
@@ -74,7 +83,9 @@ class Watcher:
         return self.see(lambda watcher: watcher.state.over, "the end of the race")
 
     def notes(self):
-        return [event.text for lane in self.lanes for event in lane if isinstance(event, LogMessage)]
+        return [
+            event.text for lane in self.lanes for event in lane if isinstance(event, LogMessage)
+        ]
 
     def ends(self):
         return [lane.status for lane in self.state.lanes]
@@ -94,10 +105,16 @@ def assert_equal_to_the_bare_loop(watcher):
     for lane, events in zip(race.lanes, watcher.lanes, strict=True):
         torch.set_num_threads(beginning(events).intra_op_threads)
         schedule = lane.schedule
-        made = (lambda opt, s=schedule: getattr(torch.optim.lr_scheduler, s.name)(opt, **s.options)) if schedule else None
+        made = (
+            (lambda opt, s=schedule: getattr(torch.optim.lr_scheduler, s.name)(opt, **s.options))
+            if schedule
+            else None
+        )
         losses, rates = bare_loop(
             getattr(tasks_for_tests, race.task.name)(),
-            lambda params, lane=lane: getattr(torch.optim, lane.optimizer.name)(params, lr=lane.lr, **lane.optimizer.options),
+            lambda params, lane=lane: getattr(torch.optim, lane.optimizer.name)(
+                params, lr=lane.lr, **lane.optimizer.options
+            ),
             made,
             seed=race.seed,
             epochs=race.epochs,
@@ -116,7 +133,9 @@ def test_a_race_of_four_equals_the_bare_loop_exactly(trainers, tmp_path):
     assert_equal_to_the_bare_loop(watcher)
 
 
-def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_loop_exactly(tmp_path):
+def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_loop_exactly(
+    tmp_path,
+):
     run = start(make_race(FOUR, task="Slow", epochs=8), tmp_path)
     one, other = Watcher(run), Watcher(run)
     one.see(lambda watcher: watcher.state.lanes[1].steps > 3, "the first steps of lane B")
@@ -124,7 +143,10 @@ def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_
     number = writer.send(Pause(lane=1))
     one.see(lambda watcher: watcher.state.lanes[1].status == "paused", "lane B to pause")
     steps = one.state.lanes[1].steps
-    one.see(lambda watcher: all(lane.over for lane in watcher.state.lanes if lane.index != 1), "the other lanes to end")
+    one.see(
+        lambda watcher: all(lane.over for lane in watcher.state.lanes if lane.index != 1),
+        "the other lanes to end",
+    )
     assert one.reader.results([number]) == {number: "paused"}
     assert one.state.lanes[1].steps == steps < one.state.lanes[1].total_steps
     writer.send(Resume(lane=1))
@@ -135,7 +157,9 @@ def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_
 
 
 def test_a_trainer_that_is_killed_is_recorded_with_its_last_words_and_the_others_finish(tmp_path):
-    watcher = Watcher(start(make_race([CALM, TOO_HIGH, CALM], task="Dies", epochs=10), tmp_path)).see_the_end()
+    watcher = Watcher(
+        start(make_race([CALM, TOO_HIGH, CALM], task="Dies", epochs=10), tmp_path)
+    ).see_the_end()
     assert watcher.ends() == ["finished", "died", "finished"]
     alert, end = watcher.lanes[1][-2:]
     assert isinstance(alert, Alerted)
@@ -147,7 +171,9 @@ def test_a_trainer_that_is_killed_is_recorded_with_its_last_words_and_the_others
 
 
 def test_when_every_lane_fails_the_race_ends_all_the_same(tmp_path):
-    watcher = Watcher(start(make_race([TOO_HIGH, TOO_HIGH], task="Raises", epochs=10), tmp_path)).see_the_end()
+    watcher = Watcher(
+        start(make_race([TOO_HIGH, TOO_HIGH], task="Raises", epochs=10), tmp_path)
+    ).see_the_end()
     assert watcher.ends() == ["error", "error"]
     assert [entry["status"] for entry in result(watcher.state)] == ["error", "error"]
     assert "the task broke" in watcher.lanes[0][-1].error
@@ -160,8 +186,14 @@ def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
     for race, words in [
         (make_race([CALM], device="cuda:77"), ["cuda:77", "auto", "cpu"]),
         (make_race([CALM, {"optimizer": "Adam", "betas": [2.0, 3.0]}]), ["lane B", "beta"]),
-        (make_race([{"schedule": "CyclicLR(base_lr=[0.1, 0.2, 0.3])"}], "bundled:linear-toy"), ["lane A", "CyclicLR"]),
-        (make_race([{"schedule": "CyclicLR(base_lr=[0.1, 0.2], max_lr=[1, 2, 3])"}]), ["lane A", "CyclicLR"]),
+        (
+            make_race([{"schedule": "CyclicLR(base_lr=[0.1, 0.2, 0.3])"}], "bundled:linear-toy"),
+            ["lane A", "CyclicLR"],
+        ),
+        (
+            make_race([{"schedule": "CyclicLR(base_lr=[0.1, 0.2], max_lr=[1, 2, 3])"}]),
+            ["lane A", "CyclicLR"],
+        ),
     ]:
         with pytest.raises(ScenarioError) as refused:
             launcher.start(race, runs)
@@ -173,7 +205,8 @@ def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
         assert not runs.exists()
     with pytest.raises(LrtuiError, match="beta"):
         launcher.preview(make_race([{"optimizer": "Adam", "betas": [2.0, 3.0]}]))
-    run = launcher.start(make_race([CALM]), runs)  # a refusal leaves the supervisor ready for the next race
+    # a refusal leaves the supervisor ready for the next race
+    run = launcher.start(make_race([CALM]), runs)
     assert Watcher(run).see_the_end().ends() == ["finished"]
     assert [path.name for path in runs.iterdir()] == [run.name]
 
@@ -192,8 +225,9 @@ def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends
     watcher = Watcher(start(make_race([CALM, lane], epochs=4), tmp_path)).see_the_end()
     notes = [event for event in watcher.lanes[1] if isinstance(event, LogMessage)]
     assert [note.text for note in notes] == [
-        'CosineAnnealingLR is at its lowest, 0, after 2 of 4 epochs and climbs again: the last epoch has 0.005; '
-        'T_max = "auto" ends at the lowest.']
+        "CosineAnnealingLR is at its lowest, 0, after 2 of 4 epochs and climbs again: the last"
+        ' epoch has 0.005; T_max = "auto" ends at the lowest.'
+    ]
     assert not any(isinstance(event, LogMessage) for event in watcher.lanes[0])
     assert watcher.state.lanes[1].plan.rates == pytest.approx([0.01, 0.005, 0.0, 0.005])
     assert any("climbs again" in text for _, lane, text in watcher.state.log if lane == 1)
@@ -202,14 +236,19 @@ def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends
 def test_a_supervisor_that_is_not_needed_goes_away_and_leaves_nothing(tmp_path):
     launcher = Launcher()
     assert launcher.preview(make_race([CALM]))[0].rates == [0.01]
-    family = [psutil.Process(launcher._process.pid), *psutil.Process(launcher._process.pid).children(recursive=True)]
+    family = [
+        psutil.Process(launcher._process.pid),
+        *psutil.Process(launcher._process.pid).children(recursive=True),
+    ]
     assert len(family) > 1
     launcher.close()
     until(lambda: all(map(gone, family)), "the supervisor and its helpers to end")
 
 
 def test_a_supervisor_that_is_asked_to_stop_interrupts_its_lanes(tmp_path):
-    watcher = Watcher(start(make_race([CALM, CALM], task="Slow", epochs=10_000), tmp_path, trainers=1))
+    watcher = Watcher(
+        start(make_race([CALM, CALM], task="Slow", epochs=10_000), tmp_path, trainers=1)
+    )
     watcher.see(all_have_steps, "the first steps")
     os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
     watcher.see_the_end()
@@ -253,7 +292,9 @@ main()
 def impatient(monkeypatch):
     """Supervisors that are started here and now do not wait long."""
     popen = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", lambda args, **how: popen([sys.executable, "-c", IMPATIENT], **how))
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda args, **how: popen([sys.executable, "-c", IMPATIENT], **how)
+    )
 
 
 def removed(run, aside):
@@ -280,13 +321,26 @@ def test_a_race_whose_folder_stays_away_ends(tmp_path, impatient, lose):
     follower = Follower(run)
     follower.catch_up()
     lose(run, tmp_path / "aside")
-    assert watcher.reader.trouble() == "the run's folder is gone: unless it is back within 60 s, the race ends"
+    assert (
+        watcher.reader.trouble()
+        == "the run's folder is gone: unless it is back within 60 s, the race ends"
+    )
     until(lambda: all(map(gone, everybody)), "the end of all processes")
-    until(lambda: follower.poll() is not None and follower.state.over, "the end that everybody sees")
+    until(
+        lambda: follower.poll() is not None and follower.state.over, "the end that everybody sees"
+    )
     assert {lane.status for lane in follower.state.lanes} == {"interrupted"}
-    assert follower.state.lanes[0].ended.error == follower.trouble == "the run's folder is gone: the race has ended"
+    assert (
+        follower.state.lanes[0].ended.error
+        == follower.trouble
+        == "the run's folder is gone: the race has ended"
+    )
     assert follower.resumable() == []
-    logs = [path.read_text() for path in (run / SUPERVISOR_LOG, tmp_path / "aside" / SUPERVISOR_LOG) if path.exists()]
+    logs = [
+        path.read_text()
+        for path in (run / SUPERVISOR_LOG, tmp_path / "aside" / SUPERVISOR_LOG)
+        if path.exists()
+    ]
     assert all(f"{run} has been gone for 2 s: all lanes are interrupted" in log for log in logs)
     assert len(logs) == (lose is not removed)
 
@@ -300,7 +354,9 @@ def test_a_folder_that_is_back_in_time_goes_on(tmp_path, impatient):
         until(lambda absence=absence: absence.seconds() > 0.8, "a while without it")
         (tmp_path / "aside").rename(run)
         before = watcher.look().state.lanes[0].steps
-        watcher.see(lambda watcher, before=before: watcher.state.lanes[0].steps > before, "more steps")
+        watcher.see(
+            lambda watcher, before=before: watcher.state.lanes[0].steps > before, "more steps"
+        )
     os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
     assert watcher.see_the_end().ends() == ["interrupted"]
     assert [note for note in watcher.notes() if "steps are missing" in note] == []
@@ -318,7 +374,12 @@ def all_have_steps(watcher):
 
 def pids(run, role):
     with sqlite3.connect(run / DATABASE) as db:
-        return [pid for (pid,) in db.execute("SELECT pid FROM processes WHERE role LIKE ? ORDER BY role", (role,))]
+        return [
+            pid
+            for (pid,) in db.execute(
+                "SELECT pid FROM processes WHERE role LIKE ? ORDER BY role", (role,)
+            )
+        ]
 
 
 def gone(process):

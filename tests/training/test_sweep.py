@@ -1,4 +1,5 @@
-"""The finder's sweep is a race of one lane in the one loop: the rates it applies, where it ends, and that it leaves nothing."""
+"""The finder's sweep is a race of one lane in the one loop: the rates it applies, where it ends,
+and that it leaves nothing."""
 
 import gc
 import random
@@ -36,12 +37,18 @@ def test_the_rates_are_a_geometric_row_from_end_to_end():
 
 def test_the_ratios_of_param_groups_are_kept():
     weights = [nn.Parameter(torch.zeros(1)) for _ in range(2)]
-    optimizer = torch.optim.SGD([{"params": [weights[0]], "lr": 0.1}, {"params": [weights[1]], "lr": 0.001}], lr=0.1)
-    schedule = Schedule(ScheduleSpec("range-test", "batch", {"to": 10.0}), optimizer, 0.1, TrainingLength(30, 1))
+    optimizer = torch.optim.SGD(
+        [{"params": [weights[0]], "lr": 0.1}, {"params": [weights[1]], "lr": 0.001}], lr=0.1
+    )
+    schedule = Schedule(
+        ScheduleSpec("range-test", "batch", {"to": 10.0}), optimizer, 0.1, TrainingLength(30, 1)
+    )
     for _ in range(29):
         optimizer.step()
         schedule.after_batch()
-        assert optimizer.param_groups[0]["lr"] / optimizer.param_groups[1]["lr"] == pytest.approx(100.0)
+        assert optimizer.param_groups[0]["lr"] / optimizer.param_groups[1]["lr"] == pytest.approx(
+            100.0
+        )
     assert optimizer.param_groups[0]["lr"] == pytest.approx(10.0)
 
 
@@ -53,7 +60,9 @@ def test_a_range_test_to_no_rate_at_all_is_refused(to):
 
 
 def test_a_sweep_draws_no_sample_between_its_ends():
-    samples = [event.step for event in train(sweep_of(make_race([LANE]))) if isinstance(event, Sampled)]
+    samples = [
+        event.step for event in train(sweep_of(make_race([LANE]))) if isinstance(event, Sampled)
+    ]
     assert samples == [0, 40]
 
 
@@ -64,16 +73,26 @@ def test_a_sweep_looks_at_no_validation_samples():
 
 
 def test_a_sweep_that_goes_nan_ends_before_the_update():
-    events = train(sweep_of(make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"), low=1.0, high=1e6, points=200))
+    events = train(
+        sweep_of(
+            make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"),
+            low=1.0,
+            high=1e6,
+            points=200,
+        )
+    )
     assert events[-1].reason == "nan"
     assert [event.kind for event in events if isinstance(event, Alerted)][-1] == "nan"
     assert not np.isfinite(column(events, "applied_lr")[-1])
 
 
 def test_a_sweep_is_meant_to_rise_so_that_no_alert_says_it_diverged(tmp_path):
-    """Whoever follows it knows where it rose, by its points; it goes on until it is told to stop, or is not finite."""
+    """Whoever follows it knows where it rose, by its points; it goes on until it is told to stop,
+    or is not finite."""
     tape = Tape()
-    race = sweep_of(make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"), low=1e-3, high=3.0, points=4000)
+    race = sweep_of(
+        make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"), low=1e-3, high=3.0, points=4000
+    )
     take_shortest_turns([turn := turns_of(race, tape, tmp_path)[0]])
     assert [event.kind for event in tape.events if isinstance(event, Alerted)] == ["nan"]
     assert tape.events[-1].reason == "nan"
@@ -92,7 +111,9 @@ class TestItLeavesNothingBehind:
     def test_a_lane_that_takes_turns_with_a_sweep_is_too(self, tmp_path):
         race = make_race([LANE])
         alone, tape = numbers(train(race)), Tape()
-        take_shortest_turns([turns_of(race, tape, tmp_path)[0], turns_of(sweep_of(race), Tape(), tmp_path)[0]])
+        take_shortest_turns(
+            [turns_of(race, tape, tmp_path)[0], turns_of(sweep_of(race), Tape(), tmp_path)[0]]
+        )
         assert numbers(tape.events) == alone
 
     def test_random_numbers_go_on_where_they_were(self, tmp_path):
@@ -108,12 +129,18 @@ class TestItLeavesNothingBehind:
     def test_the_batches_begin_like_the_races_own(self):
         race = make_race([LANE])
         own, sweep = train(race)[0], train(sweep_of(race))[0]
-        assert (own.init_checksum, own.batch_checksum) == (sweep.init_checksum, sweep.batch_checksum)
+        assert (own.init_checksum, own.batch_checksum) == (
+            sweep.init_checksum,
+            sweep.batch_checksum,
+        )
 
     def test_its_model_and_optimizer_are_let_go(self, tmp_path):
         turn = turns_of(sweep_of(make_race([LANE])), Tape(), tmp_path)[0]
         turn.run(seconds=0.0)
-        kept = [weakref.ref(thing) for thing in (turn._training.model, turn._training.optimizer, turn._training)]
+        kept = [
+            weakref.ref(thing)
+            for thing in (turn._training.model, turn._training.optimizer, turn._training)
+        ]
         take_shortest_turns([turn])
         gc.collect()
         assert turn._training is None
@@ -132,7 +159,9 @@ class TestPolicies:
         return turn, tape.events
 
     def alert(self, events):
-        return next(event for event in events if isinstance(event, Alerted) and event.kind == "diverged")
+        return next(
+            event for event in events if isinstance(event, Alerted) and event.kind == "diverged"
+        )
 
     def test_warn_lets_it_go_on(self, tmp_path):
         _, events = self.trained("warn", tmp_path)
@@ -168,15 +197,24 @@ class TestPolicies:
 
 
 def test_the_loop_knows_no_policy():
-    race = make_race([{"optimizer": "SGD", "lr": 0.9}], task="Plain", epochs=80, on_divergence="stop")
-    events = [event for event in train_lane(Training(race, 0, torch.device("cpu"))) if event is not None]
+    race = make_race(
+        [{"optimizer": "SGD", "lr": 0.9}], task="Plain", epochs=80, on_divergence="stop"
+    )
+    events = [
+        event for event in train_lane(Training(race, 0, torch.device("cpu"))) if event is not None
+    ]
     assert events[-1].reason in ("nan", "finished")
 
 
 @pytest.mark.parametrize("high", [1e-1, 1e6])
 def test_where_numbers_are_read_by_the_block_the_points_are_the_same(high):
-    """As on an accelerator: a step that must not be is found after later ones were done, which are then undone."""
-    race = sweep_of(make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"), low=1e-4, high=high, points=100)
+    """As on an accelerator: a step that must not be is found after later ones were done, which are
+    then undone."""
+    race = sweep_of(
+        make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"), low=1e-4, high=high, points=100
+    )
     at_once, deferred = train(race), train(race, deferred=True)
     assert np.array_equal(column(deferred), column(at_once), equal_nan=True)
-    assert np.array_equal(column(deferred, "applied_lr"), column(at_once, "applied_lr"), equal_nan=True)
+    assert np.array_equal(
+        column(deferred, "applied_lr"), column(at_once, "applied_lr"), equal_nan=True
+    )

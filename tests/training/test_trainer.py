@@ -1,4 +1,5 @@
-"""Lanes that take turns in one trainer are what they would be alone: to the bit, paused or not, whatever befalls the others."""
+"""Lanes that take turns in one trainer are what they would be alone: to the bit, paused or not,
+whatever befalls the others."""
 
 import math
 import re
@@ -8,7 +9,15 @@ import pytest
 import torch
 
 from lrtui.core.protocol.commands import Pause, Resume, Stop
-from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Snapshotted, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import (
+    Alerted,
+    Ended,
+    Evaluated,
+    Snapshotted,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import snapshots
 from lrtui.store.reader import Reader
@@ -61,14 +70,19 @@ class Tape:
 def turns_of(race, tape, folder, assignments=None):
     snapshot_writer = SnapshotWriter(folder, tape, race.snapshots, len(race.lanes))
     assignments = assignments or [LaneAssignment(index, "cpu") for index in range(len(race.lanes))]
-    return [LaneRunner(race, assignment, folder, tape, snapshot_writer) for assignment in assignments]
+    return [
+        LaneRunner(race, assignment, folder, tape, snapshot_writer) for assignment in assignments
+    ]
 
 
 def numbers(events):
-    """Everything measured in a lane but the time it took; None where it was not measured, which equals itself."""
+    """Everything measured in a lane but the time it took; None where it was not measured, which
+    equals itself."""
     evaluated = [(e.epoch, e.step, e.loss, e.metrics) for e in events if isinstance(e, Evaluated)]
     columns = [column(events, name) for name in ("loss", "applied_lr", "next_lr", "grad_norm")]
-    return [[None if math.isnan(value) else value for value in values] for values in columns], evaluated
+    return [
+        [None if math.isnan(value) else value for value in values] for values in columns
+    ], evaluated
 
 
 def seen_whole(events):
@@ -95,7 +109,8 @@ def take_shortest_turns(turns):
 
 
 def record(race, path, commands=()):
-    """Trains all lanes in one trainer, through a real store; the events of each lane, and the run."""
+    """Trains all lanes in one trainer, through a real store; the events of each lane, and the
+    run."""
     run = create_run(path, race)
     writer = Writer(run, "viewer")
     for command in commands:
@@ -111,7 +126,9 @@ def record(race, path, commands=()):
     assert reader.caught_up
     reader.close()
     events = [event for event in events if not isinstance(event, Snapshotted)]
-    return [[event for event in events if event.lane == index] for index in range(len(race.lanes))], run
+    return [
+        [event for event in events if event.lane == index] for index in range(len(race.lanes))
+    ], run
 
 
 def test_lanes_that_take_turns_are_bit_identical_to_lanes_alone(tmp_path):
@@ -145,7 +162,8 @@ def reading(request, monkeypatch):
     return deferred
 
 
-# A lane of three epochs of four steps with validation and samples yields some thirty items: a pause after each of them.
+# A lane of three epochs of four steps with validation and samples yields some thirty items: a pause
+# after each of them.
 @pytest.mark.parametrize("after", range(0, 36, 3))
 def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading, tmp_path):
     race, tape = make_race(LANES[:2]), Tape()
@@ -237,22 +255,41 @@ def test_a_lane_that_exploded_unseen_ends_as_nan_whatever_is_said_to_it(command,
 
 def test_commands_reach_their_lane_through_the_store_and_are_acknowledged(tmp_path):
     race = make_race(LANES, task="Slow", epochs=200)
-    lanes, run = record(race, tmp_path, [Stop(lane=1), Stop(lane=0), Pause(lane=2), Resume(lane=2), Stop(lane=2)])
+    lanes, run = record(
+        race, tmp_path, [Stop(lane=1), Stop(lane=0), Pause(lane=2), Resume(lane=2), Stop(lane=2)]
+    )
     assert [events[-1].reason for events in lanes] == ["stopped"] * 3
-    assert [event.status for event in lanes[2] if isinstance(event, StatusChanged)] == ["paused", "running"]
+    assert [event.status for event in lanes[2] if isinstance(event, StatusChanged)] == [
+        "paused",
+        "running",
+    ]
     reader = Reader(run)
-    assert reader.results([1, 2, 3, 4, 5]) == {1: "stopped", 2: "stopped", 3: "paused", 4: "running", 5: "stopped"}
+    assert reader.results([1, 2, 3, 4, 5]) == {
+        1: "stopped",
+        2: "stopped",
+        3: "paused",
+        4: "running",
+        5: "stopped",
+    }
     reader.close()
 
 
 @pytest.mark.parametrize(
-    ("task", "line"), [("Raises", "RuntimeError: [bold]the task broke[/bold]"), ("Quits", "SystemExit: enough"),
-                       ("Interrupts", "KeyboardInterrupt: enough")]
+    ("task", "line"),
+    [
+        ("Raises", "RuntimeError: [bold]the task broke[/bold]"),
+        ("Quits", "SystemExit: enough"),
+        ("Interrupts", "KeyboardInterrupt: enough"),
+    ],
 )
 def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, line, tmp_path):
-    race = make_race([{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task=task, epochs=20)
+    race = make_race(
+        [{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task=task, epochs=20
+    )
     lanes, _ = record(race, tmp_path)
-    plain = make_race([{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task="Plain", epochs=20)
+    plain = make_race(
+        [{"optimizer": "SGD", "lr": 0.01}, TOO_HIGH, {"lr": 0.02}], task="Plain", epochs=20
+    )
     assert [events[-1].reason for events in lanes] == ["finished", "error", "finished"]
     for index in (0, 2):
         assert numbers(lanes[index]) == numbers(train(plain, index))
@@ -304,7 +341,8 @@ def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
 
 
 def test_the_global_generators_are_each_lanes_own(tmp_path):
-    """A lane that draws from Python's and numpy's generators gets the same numbers alone and among others."""
+    """A lane that draws from Python's and numpy's generators gets the same numbers alone and among
+    others."""
     race = make_race([{"lr": 0.01}, {"lr": 0.02}], task="DrawsEverywhere")
     tape = Tape()
     take_shortest_turns(turns_of(race, tape, tmp_path))

@@ -1,4 +1,5 @@
-"""Models of every kind of parameter and buffer train as in a plain loop; nothing that is measured ever ends a lane."""
+"""Models of every kind of parameter and buffer train as in a plain loop; nothing that is measured
+ever ends a lane."""
 
 import math
 
@@ -25,10 +26,34 @@ from .bare import bare_loop
 from .conftest import HERE, column, train
 
 CPU = torch.device("cpu")
-NAMES = ["Complex", "ComplexOnly", "HalfWeights", "Doubles", "Mixed", "SparseBuffer", "CsrBuffer", "QuantisedBuffer", "Tied",
-         "ThawedLater", "FrozenByTask", "Closures", "HookedGradients", "OldWeightNorm", "Pruned", "Spectral", "Scripted",
-         "Traced", "Lazy", "LazyConv", "EmptyParameter", "BoolBuffer", "SparseEmbedding", "MetaBuilt", "Orthogonal",
-         "ResizedBuffer"]
+NAMES = [
+    "Complex",
+    "ComplexOnly",
+    "HalfWeights",
+    "Doubles",
+    "Mixed",
+    "SparseBuffer",
+    "CsrBuffer",
+    "QuantisedBuffer",
+    "Tied",
+    "ThawedLater",
+    "FrozenByTask",
+    "Closures",
+    "HookedGradients",
+    "OldWeightNorm",
+    "Pruned",
+    "Spectral",
+    "Scripted",
+    "Traced",
+    "Lazy",
+    "LazyConv",
+    "EmptyParameter",
+    "BoolBuffer",
+    "SparseEmbedding",
+    "MetaBuilt",
+    "Orthogonal",
+    "ResizedBuffer",
+]
 
 
 @pytest.fixture
@@ -37,8 +62,14 @@ def every_step(monkeypatch):
 
 
 def race_of(name, optimizer="SGD", **keys):
-    raw = {"task": f"typed_tasks.py:{name}", "seed": 11, "batch_size": 16, "epochs": 3,
-           "lane": [{"optimizer": optimizer, "lr": 0.01}], **keys}
+    raw = {
+        "task": f"typed_tasks.py:{name}",
+        "seed": 11,
+        "batch_size": 16,
+        "epochs": 3,
+        "lane": [{"optimizer": optimizer, "lr": 0.01}],
+        **keys,
+    }
     return scenario_file.parse(raw, source="test", folder=HERE)
 
 
@@ -49,7 +80,9 @@ def test_it_trains_as_in_a_plain_loop(name, deferred):
     race = race_of(name)
     events = train(race, deferred=deferred)
     task = _shaped(load(race.task))
-    losses, _ = bare_loop(task, lambda params: torch.optim.SGD(params, lr=0.01), seed=11, epochs=3, batch_size=16)
+    losses, _ = bare_loop(
+        task, lambda params: torch.optim.SGD(params, lr=0.01), seed=11, epochs=3, batch_size=16
+    )
     assert column(events) == losses
     assert events[-1].reason == "finished"
     assert all(map(math.isfinite, losses))
@@ -64,8 +97,11 @@ def _shaped(task):
         if any(map(torch.nn.parameter.is_lazy, made.parameters())):
             made.eval()
             with torch.no_grad():
-                task.loss(made, default_collate([data[i] for i in batch_order(11, 0, len(data))[:16]]))
+                task.loss(
+                    made, default_collate([data[i] for i in batch_order(11, 0, len(data))[:16]])
+                )
         return made
+
     task.model = model
     return task
 
@@ -74,9 +110,19 @@ def _shaped(task):
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("EmptyParameter",)])
 def test_its_step_gain_is_measured(name):
     events = train(race_of(name))
-    gains = [gain for event in events if isinstance(event, Measured) for gain in event.values("gain").tolist()]
+    gains = [
+        gain
+        for event in events
+        if isinstance(event, Measured)
+        for gain in event.values("gain").tolist()
+    ]
     assert sum(map(math.isfinite, gains)) >= len(gains) - 1
-    norms = [norm for event in events if isinstance(event, Steps) for norm in event.values("grad_norm").tolist()]
+    norms = [
+        norm
+        for event in events
+        if isinstance(event, Steps)
+        for norm in event.values("grad_norm").tolist()
+    ]
     assert math.isfinite(norms[0])
 
 
@@ -93,8 +139,12 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(name):
             steps += 1
             if steps == 4:
                 break
-    before += [loss for event in training.step_recorder.flush() if isinstance(event, Steps)
-               for loss in event.values("loss").tolist()]
+    before += [
+        loss
+        for event in training.step_recorder.flush()
+        if isinstance(event, Steps)
+        for loss in event.values("loss").tolist()
+    ]
     state = snapshot.decode(snapshot.encode(training.state_dict()))
     again = Training(race, 0, CPU, snapshot=state)
     after = column([event for event in train_lane(again) if event is not None])
@@ -105,7 +155,11 @@ def test_a_layer_that_the_task_thaws_later_is_trained_from_then_on():
     race = race_of("ThawedLater")
     training = Training(race, 0, CPU)
     frozen = training.model[0].weight.detach().clone()
-    moved = [not torch.equal(frozen, training.model[0].weight) for event in train_lane(training) if event is None]
+    moved = [
+        not torch.equal(frozen, training.model[0].weight)
+        for event in train_lane(training)
+        if event is None
+    ]
     assert moved[:3] == [False] * 3
     assert all(moved[4:])
 
@@ -115,7 +169,9 @@ def test_layers_behind_closures_are_the_ones_that_are_trained():
     before = [p.detach().clone() for p in training.model.parameters()]
     for _ in train_lane(training):
         pass
-    assert all(not torch.equal(a, b) for a, b in zip(before, training.model.parameters(), strict=True))
+    assert all(
+        not torch.equal(a, b) for a, b in zip(before, training.model.parameters(), strict=True)
+    )
 
 
 def test_a_model_that_is_given_out_twice_is_refused_in_one_sentence():
@@ -127,8 +183,20 @@ def test_a_model_that_is_given_out_twice_is_refused_in_one_sentence():
         new_model(task)
 
 
-DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.int8, torch.int64,
-          torch.uint8, torch.bool, torch.float8_e4m3fn, torch.float8_e5m2]
+DTYPES = [
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+    torch.complex64,
+    torch.complex128,
+    torch.int8,
+    torch.int64,
+    torch.uint8,
+    torch.bool,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+]
 
 
 @st.composite
@@ -137,7 +205,9 @@ def any_tensor(draw):
     dtype = draw(st.sampled_from(DTYPES))
     shape = draw(st.sampled_from([(), (1,), (3,), (0,), (2, 3), (3, 2, 2)]))
     seed = draw(st.integers(0, 2**31))
-    words = np.random.default_rng(seed).integers(0, 256, (*shape, torch.empty((), dtype=dtype).element_size()), dtype=np.uint8)
+    words = np.random.default_rng(seed).integers(
+        0, 256, (*shape, torch.empty((), dtype=dtype).element_size()), dtype=np.uint8
+    )
     if dtype == torch.bool:
         words = words % 2
     dense = torch.empty(shape, dtype=dtype)
@@ -165,16 +235,21 @@ def test_tensors_of_any_type_and_layout_are_hashed_compared_copied_and_snapshott
         module = nn.Module()
         module.register_buffer("held", tensor)
         return module
+
     copy = tensors.copied(one)
     assert tensors.same_values(one, copy)
     assert weights_checksum(holder(one)) == weights_checksum(holder(copy))
     if tensors.same_values(one, other):
         assert weights_checksum(holder(one)) == weights_checksum(holder(other))
-    kept = snapshot.decode(snapshot.encode({"format": snapshot.FORMAT, "held": snapshot.plain(one, "lane A", {})}))["held"]
+    kept = snapshot.decode(
+        snapshot.encode({"format": snapshot.FORMAT, "held": snapshot.plain(one, "lane A", {})})
+    )["held"]
     assert tensors.same_values(kept, copy.resolve_conj() if one.layout == torch.strided else copy)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64, torch.complex128])
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64, torch.complex128]
+)
 def test_a_zero_with_another_sign_is_another_value_and_a_nan_the_same(dtype):
     zero, nan = torch.zeros(2, dtype=dtype), torch.full((2,), math.nan, dtype=dtype)
     assert not tensors.same_values(zero, -zero)
@@ -191,7 +266,9 @@ def test_the_gradient_norm_of_mixed_types_is_that_of_all_elements(dtypes, seed):
         real = torch.randn(3, generator=generator, dtype=torch.float64)
         parameter.grad = (torch.complex(real, real) if dtype.is_complex else real).to(dtype)
         parameters.append(parameter)
-    expected = math.sqrt(sum(float(p.grad.to(torch.complex128).abs().square().sum()) for p in parameters))
+    expected = math.sqrt(
+        sum(float(p.grad.to(torch.complex128).abs().square().sum()) for p in parameters)
+    )
     assert float(tensors.gradient_norm(parameters)) == pytest.approx(expected, rel=2e-2)
 
 
@@ -209,13 +286,17 @@ def test_what_has_no_norm_is_not_measured():
         @classmethod
         def __torch_function__(cls, func, types, args=(), kwargs=None):
             raise NotImplementedError
+
     parameter.__dict__["_own"] = Refusing
     assert float(tensors.gradient_norm([parameter])) == 0.0
     assert tensors.gradient_norm([]) == 0
 
 
 def test_old_style_and_new_style_reparametrisations_are_known():
-    for make in (lambda: nn.utils.weight_norm(nn.Linear(2, 2)), lambda: parametrizations.weight_norm(nn.Linear(2, 2)),
-                 lambda: prune.random_unstructured(nn.Linear(2, 2), "weight", 0.5)):
+    for make in (
+        lambda: nn.utils.weight_norm(nn.Linear(2, 2)),
+        lambda: parametrizations.weight_norm(nn.Linear(2, 2)),
+        lambda: prune.random_unstructured(nn.Linear(2, 2), "weight", 0.5),
+    ):
         module = make()
         assert weights_checksum(module) == weights_checksum(module)

@@ -1,4 +1,5 @@
-"""What each optimizer makes of its rate, against the change of the weights that was measured and against closed forms."""
+"""What each optimizer makes of its rate, against the change of the weights that was measured and
+against closed forms."""
 
 import copy
 import math
@@ -27,7 +28,10 @@ class Step:
         self.t, self.lr, self.group = t, group["lr"], dict(group)
         self.state = copy.deepcopy(optimizer.state.get(weight, {}))
         self.change = weight.detach() - self.before
-        law, one = update_rules.law(optimizer), StepContext(self.group, self.state, self.before, self.grad, self.eta)
+        law, one = (
+            update_rules.law(optimizer),
+            StepContext(self.group, self.state, self.before, self.grad, self.eta),
+        )
         self.size = law.step_size(one)
         index = torch.arange(weight.numel())
         self.rates = law.elementwise(one, index).reshape(weight.shape) if law.elementwise else None
@@ -77,22 +81,46 @@ ALONG = [
     # optimizer, options, direction, change
     ("SGD", {"lr": 0.05}, plain, whole),
     ("SGD", {"lr": 0.05, "weight_decay": 0.2}, decayed, whole),
-    ("SGD", {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1}, lambda one: one.state["momentum_buffer"], whole),
-    ("SGD", {"lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
-     lambda one: one.decayed() + 0.9 * one.state["momentum_buffer"], whole),
+    (
+        "SGD",
+        {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1},
+        lambda one: one.state["momentum_buffer"],
+        whole,
+    ),
+    (
+        "SGD",
+        {"lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+        lambda one: one.decayed() + 0.9 * one.state["momentum_buffer"],
+        whole,
+    ),
     ("Adam", {"lr": 0.1}, average, whole),
-    ("Adam", {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1, "betas": (0.8, 0.95)}, average, whole),
+    (
+        "Adam",
+        {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1, "betas": (0.8, 0.95)},
+        average,
+        whole,
+    ),
     ("AdamW", {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-3}, average, apart_from_decay),
     ("RAdam", {"lr": 0.1, "betas": (0.9, 0.9)}, average, whole),
     ("RAdam", {"lr": 0.1}, average, whole),
     ("Adamax", {"lr": 0.1, "weight_decay": 0.1}, average, whole),
     ("RMSprop", {"lr": 0.01}, plain, whole),
     ("RMSprop", {"lr": 0.01, "centered": True, "weight_decay": 0.1, "alpha": 0.9}, decayed, whole),
-    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}, decayed, whole),
+    (
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5},
+        decayed,
+        whole,
+    ),
     ("Adadelta", {"lr": 1.0}, plain, whole),
     ("Adadelta", {"lr": 0.5, "weight_decay": 0.1, "rho": 0.8, "eps": 1e-4}, decayed, whole),
     ("Adafactor", {"lr": 0.05, "weight_decay": 0.1}, plain, apart_from_decay),
-    ("Adafactor", {"lr": 0.5, "weight_decay": 0.0, "d": 2.0, "beta2_decay": -0.3}, plain, apart_from_decay),
+    (
+        "Adafactor",
+        {"lr": 0.5, "weight_decay": 0.0, "d": 2.0, "beta2_decay": -0.3},
+        plain,
+        apart_from_decay,
+    ),
     ("Rprop", {"lr": 0.01}, lambda one: one.state["prev"].sign(), whole),
 ]
 
@@ -109,9 +137,14 @@ def test_nadam_moves_along_the_average_and_the_gradient():
     for one in steps("NAdam", lr=0.1, betas=(beta1, beta2)):
         mu, following = (beta1 * (1 - 0.5 * 0.96 ** (t * decay)) for t in (one.t, one.t + 1))
         product *= mu
-        own, ahead = one.lr * (1 - mu) / (1 - product), one.lr * following / (1 - product * following)
+        own, ahead = (
+            one.lr * (1 - mu) / (1 - product),
+            one.lr * following / (1 - product * following),
+        )
         denominator = (one.state["exp_avg_sq"] / (1 - beta2**one.t)).sqrt() + eps
-        torch.testing.assert_close(one.change, -(own * one.grad + ahead * one.state["exp_avg"]) / denominator)
+        torch.testing.assert_close(
+            one.change, -(own * one.grad + ahead * one.state["exp_avg"]) / denominator
+        )
         torch.testing.assert_close(one.rates, (own + ahead) / denominator)
         assert one.size == pytest.approx((own + ahead) * math.sqrt(1 - beta2**one.t))
 
@@ -123,7 +156,8 @@ def test_asgd_decays_the_weights_by_its_own_rate_and_moves_along_the_gradient():
         assert one.size == pytest.approx(expected)
         torch.testing.assert_close(one.rates, torch.full(MATRIX, expected, dtype=torch.float64))
         torch.testing.assert_close(one.change, -expected * (one.grad + lambd * one.before))
-        expected = one.lr / (1 + lambd * one.lr * one.t) ** alpha  # what it will use at the next step
+        # what it will use at the next step
+        expected = one.lr / (1 + lambd * one.lr * one.t) ** alpha
 
 
 ADAM = [(0.9, 0.999), (0.8, 0.95)]
@@ -134,7 +168,9 @@ ADAM = [(0.9, 0.999), (0.8, 0.95)]
 def test_the_step_size_of_adam(name, betas):
     for one in steps(name, lr=0.1, betas=betas):
         lr = 0.1 * (DROP if one.t > TURN else 1)
-        assert one.size == pytest.approx(lr * math.sqrt(1 - betas[1] ** one.t) / (1 - betas[0] ** one.t))
+        assert one.size == pytest.approx(
+            lr * math.sqrt(1 - betas[1] ** one.t) / (1 - betas[0] ** one.t)
+        )
 
 
 def test_the_first_step_of_adam_is_the_rate_in_each_element_whatever_its_size():
@@ -150,7 +186,9 @@ def test_the_step_size_of_radam(beta2):
         factor = 1.0
         if length > 5:
             rectified_from.append(one.t)
-            rectified = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+            rectified = (
+                (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+            )
             factor = math.sqrt(rectified * (1 - beta2**one.t))
         assert one.size == pytest.approx(one.lr / (1 - 0.9**one.t) * factor)
     assert 1 < rectified_from[0] < 10  # both branches were seen
@@ -161,9 +199,13 @@ def test_the_step_size_of_adamax():
         assert one.size == pytest.approx(one.lr / (1 - 0.9**one.t))
 
 
-@pytest.mark.parametrize(("name", "options"), [("SGD", {"momentum": 0.9}), ("RMSprop", {}), ("Adadelta", {})])
+@pytest.mark.parametrize(
+    ("name", "options"), [("SGD", {"momentum": 0.9}), ("RMSprop", {}), ("Adadelta", {})]
+)
 def test_the_step_size_of_those_that_do_not_correct_it_is_the_rate(name, options):
-    assert [one.size for one in steps(name, lr=0.1, **options)] == [0.1] * TURN + [0.1 * DROP] * (STEPS - TURN)
+    assert [one.size for one in steps(name, lr=0.1, **options)] == [0.1] * TURN + [0.1 * DROP] * (
+        STEPS - TURN
+    )
 
 
 def test_the_first_step_of_rmsprop_is_ten_times_the_rate():
@@ -185,7 +227,9 @@ def test_the_step_size_of_adafactor_is_the_size_of_the_weights_times_the_rate_or
 
 
 def test_a_rate_above_the_cap_of_adafactor_changes_nothing():
-    low, high = ([one.change for one in steps("Adafactor", lr=lr, weight_decay=0.0)] for lr in (4.0, 400.0))
+    low, high = (
+        [one.change for one in steps("Adafactor", lr=lr, weight_decay=0.0)] for lr in (4.0, 400.0)
+    )
     assert all(map(torch.equal, low, high))
 
 
@@ -205,13 +249,23 @@ def test_later_rates_change_nothing_for_rprop():
     optimizer = torch.optim.Rprop([weight], lr=0.01)
     for t, change in enumerate(found, 1):
         optimizer.zero_grad()
-        ((weight - goal) ** 2 * (1 + torch.rand(MATRIX, dtype=torch.float64, generator=generator))).sum().backward()
+        (
+            (weight - goal) ** 2
+            * (1 + torch.rand(MATRIX, dtype=torch.float64, generator=generator))
+        ).sum().backward()
         assert torch.equal(Step(optimizer, weight, t).change, change)
 
 
-@pytest.mark.parametrize(("shape", "adjust", "factor"), [
-    ((8, 2), "original", 2.0), ((2, 8), "original", 1.0), ((8, 2), "match_rms_adamw", 0.2 * math.sqrt(8)),
-    ((2, 8), "match_rms_adamw", 0.2 * math.sqrt(8)), ((8, 2), None, 2.0)])
+@pytest.mark.parametrize(
+    ("shape", "adjust", "factor"),
+    [
+        ((8, 2), "original", 2.0),
+        ((2, 8), "original", 1.0),
+        ((8, 2), "match_rms_adamw", 0.2 * math.sqrt(8)),
+        ((2, 8), "match_rms_adamw", 0.2 * math.sqrt(8)),
+        ((8, 2), None, 2.0),
+    ],
+)
 def test_the_step_size_of_muon_is_scaled_to_the_shape(shape, adjust, factor):
     for one in steps("Muon", shape, lr=0.05, weight_decay=0.0, adjust_lr_fn=adjust, count=4):
         assert one.rates is None
@@ -223,6 +277,7 @@ def test_the_step_size_of_muon_is_scaled_to_the_shape(shape, adjust, factor):
 def test_a_subclass_has_the_law_of_its_parent():
     class Mine(torch.optim.Adam):
         """One's own."""
+
     ours, theirs = (kind([nn.Parameter(torch.ones(1))]) for kind in (Mine, torch.optim.Adam))
     assert update_rules.law(ours) is update_rules.law(theirs)
 
@@ -230,13 +285,18 @@ def test_a_subclass_has_the_law_of_its_parent():
 def test_an_optimizer_of_another_kind_has_none_whatever_its_name():
     class Adam(torch.optim.Optimizer):
         """Not torch's, and with another state."""
+
     assert update_rules.law(Adam([nn.Parameter(torch.ones(1))], {"lr": 0.1})) is None
-    assert update_rules.law(MuonWithAdamW([nn.Parameter(torch.ones(2, 2))], lr=0.1)) is None  # its parts have theirs
+    # its parts have theirs
+    assert update_rules.law(MuonWithAdamW([nn.Parameter(torch.ones(2, 2))], lr=0.1)) is None
 
 
 def test_every_optimizer_that_a_lane_can_have_but_lbfgs_has_a_law():
     from lrtui.core.scenario import catalogue
+
     for name in catalogue.optimizers():
         if name != "LBFGS":
             shape = (3, 3) if name == "Muon" else (3,)
-            assert update_rules.law(getattr(torch.optim, name)([nn.Parameter(torch.ones(shape))], lr=0.1)), name
+            assert update_rules.law(
+                getattr(torch.optim, name)([nn.Parameter(torch.ones(shape))], lr=0.1)
+            ), name

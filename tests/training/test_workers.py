@@ -1,4 +1,5 @@
-"""Workers of DataLoaders in real trainers: forked as from a plain script, the same bit for bit, gone with what they work for."""
+"""Workers of DataLoaders in real trainers: forked as from a plain script, the same bit for bit,
+gone with what they work for."""
 
 import os
 import signal
@@ -11,7 +12,7 @@ from lrtui.core.protocol.commands import Rewind, Stop
 from lrtui.core.protocol.events import Alerted, Evaluated
 from lrtui.store.writer import Writer
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from . import tasks_of_other_data as tasks
 from .breaks import breaks, unequal
 from .conftest import column, other_race
@@ -33,9 +34,16 @@ def at_work(run, count):
     return until(lambda: len(found := workers_of(run)) == count and found, f"{count} workers")
 
 
-@pytest.mark.parametrize(("task", "budget"), [
-    ("Workers", {"epochs": 2}), ("Persistent", {"epochs": 3}), ("StreamOfWorkers", {"steps": 20}), ("RoundedUp", {"epochs": 2}),
-    ("Spawned", {"epochs": 2})])
+@pytest.mark.parametrize(
+    ("task", "budget"),
+    [
+        ("Workers", {"epochs": 2}),
+        ("Persistent", {"epochs": 3}),
+        ("StreamOfWorkers", {"steps": 20}),
+        ("RoundedUp", {"epochs": 2}),
+        ("Spawned", {"epochs": 2}),
+    ],
+)
 def test_lanes_equal_the_plain_loop_bit_for_bit_in_turns_too(task, budget, tmp_path):
     watcher = Watcher(start(other_race(task, *TWO, **budget), tmp_path, trainers=1)).see_the_end()
     assert watcher.ends() == ["finished"] * 2, watcher.lanes
@@ -45,18 +53,25 @@ def test_lanes_equal_the_plain_loop_bit_for_bit_in_turns_too(task, budget, tmp_p
         assert column(events) == losses
         assert column(events, "applied_lr") == rates
     if task == "StreamOfWorkers":  # 26 samples each: 8 batches a pass
-        evaluated = [(event.epoch, event.step) for event in watcher.lanes[0] if isinstance(event, Evaluated)]
+        evaluated = [
+            (event.epoch, event.step) for event in watcher.lanes[0] if isinstance(event, Evaluated)
+        ]
         assert evaluated == [(1, 8), (2, 16), (3, 20)]
 
 
-@pytest.mark.parametrize(("task", "told"), [
-    ("Failing", "ValueError: row 47 has no label (tasks_of_other_data.py:"),
-    ("Failing", "in DataLoader worker process "),
-    ("Killed", "was killed by SIGKILL"),
-    ("Left", "ended with exit code 7"),
-    ("RaggedInWorkers", "the samples of a batch cannot be put together"),
-])
-def test_the_alert_tells_in_one_line_what_a_worker_died_of_and_other_lanes_go_on(task, told, tmp_path):
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("Failing", "ValueError: row 47 has no label (tasks_of_other_data.py:"),
+        ("Failing", "in DataLoader worker process "),
+        ("Killed", "was killed by SIGKILL"),
+        ("Left", "ended with exit code 7"),
+        ("RaggedInWorkers", "the samples of a batch cannot be put together"),
+    ],
+)
+def test_the_alert_tells_in_one_line_what_a_worker_died_of_and_other_lanes_go_on(
+    task, told, tmp_path
+):
     watcher = Watcher(start(other_race(task, TWO[0], epochs=2), tmp_path, trainers=1)).see_the_end()
     assert watcher.ends() == ["error"]
     (alert,) = [event for event in watcher.lanes[0] if isinstance(event, Alerted)]
@@ -74,18 +89,32 @@ def test_workers_die_with_a_trainer_that_is_killed_and_the_lane_goes_on(tmp_path
     trainer.kill()
     for worker in found:
         until(lambda worker=worker: gone(worker), "the worker of a dead trainer to end", 20)
-    watcher.see(lambda watcher: "lost" in [event.kind for event in watcher.lanes[0] if isinstance(event, Alerted)], "the alert")
-    watcher.see(lambda watcher: watcher.state.lanes[0].status == "running" and len(pids(run, "trainer%")) == 2, "a new trainer")
+    watcher.see(
+        lambda watcher: (
+            "lost" in [event.kind for event in watcher.lanes[0] if isinstance(event, Alerted)]
+        ),
+        "the alert",
+    )
+    watcher.see(
+        lambda watcher: (
+            watcher.state.lanes[0].status == "running" and len(pids(run, "trainer%")) == 2
+        ),
+        "a new trainer",
+    )
     again = at_work(run, 3)
     os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
     watcher.see_the_end()
     for worker in again:
-        until(lambda worker=worker: gone(worker), "the workers of a race that is interrupted to end")
+        until(
+            lambda worker=worker: gone(worker), "the workers of a race that is interrupted to end"
+        )
 
 
 def test_workers_end_with_their_lane_while_others_train(tmp_path):
     run = start(other_race("Patient", *TWO, epochs=100_000), tmp_path, trainers=1)
-    watcher = Watcher(run).see(lambda watcher: all(lane.steps > 20 for lane in watcher.state.lanes), "steps")
+    watcher = Watcher(run).see(
+        lambda watcher: all(lane.steps > 20 for lane in watcher.state.lanes), "steps"
+    )
     found, writer = at_work(run, 6), Writer(run, "viewer")
     writer.send(Stop(lane=0))
     watcher.see(lambda watcher: watcher.state.lanes[0].over, "the end of lane A")

@@ -49,7 +49,8 @@ class ComplexOnly(Base):
 
 
 class _Observed(nn.Module):
-    """Knows the range of each channel once it has seen a batch, as the observers of quantisation-aware training do."""
+    """Knows the range of each channel once it has seen a batch, as the observers of
+    quantisation-aware training do."""
 
     def __init__(self):
         super().__init__()
@@ -95,7 +96,9 @@ class Float64Array(Base):
 class _Mixed(nn.Module):
     def __init__(self):
         super().__init__()
-        self.parts = nn.ModuleList([nn.Linear(4, 1, dtype=kind) for kind in (torch.float32, torch.float64, torch.bfloat16)])
+        self.parts = nn.ModuleList(
+            [nn.Linear(4, 1, dtype=kind) for kind in (torch.float32, torch.float64, torch.bfloat16)]
+        )
         self.turn = nn.Parameter(torch.ones(1, dtype=torch.complex64))
 
     def forward(self, x):
@@ -276,7 +279,13 @@ class LazyConv(Base):
     """The same with a convolution, and dropout, which draws."""
 
     def model(self):
-        return nn.Sequential(nn.Unflatten(1, (1, 4)), nn.LazyConv1d(3, 2), nn.Flatten(), nn.Dropout(0.1), nn.LazyLinear(1))
+        return nn.Sequential(
+            nn.Unflatten(1, (1, 4)),
+            nn.LazyConv1d(3, 2),
+            nn.Flatten(),
+            nn.Dropout(0.1),
+            nn.LazyLinear(1),
+        )
 
 
 class EmptyParameter(Base):

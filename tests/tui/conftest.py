@@ -23,8 +23,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def _usual_look() -> Iterator[None]:
-    """For tests that choose colours, a theme, glyphs or keys (`Look(...).use()`, `Viewer(look=..., wanted=...)`): afterwards
-    all is as it was."""
+    """For tests that choose colours, a theme, glyphs or keys (`Look(...).use()`, `Viewer(look=...,
+    wanted=...)`): afterwards all is as it was."""
     yield
     Look().use()
     keys.choose({})

@@ -1,4 +1,5 @@
-"""Runs on disk that nobody trained: hand-made events through the real writer, the same numbers and stamps each time."""
+"""Runs on disk that nobody trained: hand-made events through the real writer, the same numbers and
+stamps each time."""
 
 from __future__ import annotations
 
@@ -9,7 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from lrtui.core.protocol.commands import AnyCommand
-from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Ended, Evaluated, Sampled, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import (
+    Alerted,
+    AnyEvent,
+    Column,
+    Ended,
+    Evaluated,
+    Sampled,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.store.writer import Writer, create_run, row
@@ -19,13 +30,25 @@ BEGAN = 1_750_000_000.0
 STEPS, PER_EPOCH, STEP_S = 200, 20, 0.05
 KINDS = ("steady", "explodes", "diverges", "breaks", "rests", "paints")
 NAN_AT, DIVERGED_AT, BROKE_AT, RESTS_AT = 37, 120, 10, 60
-TRACEBACK = ('Traceback (most recent call last):\n  File "task.py", line 7, in loss\n    raise ValueError("[bold]no[/bold]")\n'
-             "ValueError: [bold]no[/bold] \x1b[31mred\x1b[0m \x1b]0;owned\x07end")
+TRACEBACK = (
+    'Traceback (most recent call last):\n  File "task.py", line 7, in loss\n    raise'
+    ' ValueError("[bold]no[/bold]")\nValueError: [bold]no[/bold] \x1b[31mred\x1b[0m'
+    " \x1b]0;owned\x07end"
+)
 
 
-def make_run(runs: Path, kinds: tuple[str, ...] = KINDS, *, done: int = STEPS, title: str = "A fake race", live: bool = False,
-             over: bool = True, **keys: object) -> Path:
-    """A run with a lane of each kind, each `done` steps far; `over` ends those that still race, `live` has a supervisor: us."""
+def make_run(
+    runs: Path,
+    kinds: tuple[str, ...] = KINDS,
+    *,
+    done: int = STEPS,
+    title: str = "A fake race",
+    live: bool = False,
+    over: bool = True,
+    **keys: object,
+) -> Path:
+    """A run with a lane of each kind, each `done` steps far; `over` ends those that still race,
+    `live` has a supervisor: us."""
     run = create_run(runs, make_race(kinds, title, **keys))
     writer = Writer(run, "crew")
     for index, kind in enumerate(kinds):
@@ -46,10 +69,22 @@ def without_supervisor(run: Path) -> Path:
 
 def make_race(kinds: tuple[str, ...] = KINDS, title: str = "A fake race", **keys: object) -> Race:
     """The race that a fake run says it is."""
-    names = [kind if kinds.index(kind) == index else f"{kind} {index + 1}" for index, kind in enumerate(kinds)]
+    names = [
+        kind if kinds.index(kind) == index else f"{kind} {index + 1}"
+        for index, kind in enumerate(kinds)
+    ]
     lanes = [{"name": name, "lr": 10.0 ** -(1 + index % 5)} for index, name in enumerate(names)]
-    raw = {"title": title, "task": "sprite-generator", "epochs": STEPS // PER_EPOCH, "seed": 7, "batch_size": 16, "lane": lanes}
-    return scenario_file.parse({**raw, **keys}, source="fake", folder=Path(), scenario="fake" if " " in title else title)
+    raw = {
+        "title": title,
+        "task": "sprite-generator",
+        "epochs": STEPS // PER_EPOCH,
+        "seed": 7,
+        "batch_size": 16,
+        "lane": lanes,
+    }
+    return scenario_file.parse(
+        {**raw, **keys}, source="fake", folder=Path(), scenario="fake" if " " in title else title
+    )
 
 
 def story(index: int, kind: str, done: int = STEPS, *, over: bool = True) -> list[AnyEvent]:
@@ -62,12 +97,28 @@ def story(index: int, kind: str, done: int = STEPS, *, over: bool = True) -> lis
         events.append(block(index, kind, first, last))
         if last % PER_EPOCH == 0:
             loss = float(losses(kind)[last - 1])
-            events.append(Evaluated(lane=index, at=at(last), epoch=epoch, step=last, loss=loss, metrics={"val_loss": 1.5 * loss}))
+            events.append(
+                Evaluated(
+                    lane=index,
+                    at=at(last),
+                    epoch=epoch,
+                    step=last,
+                    loss=loss,
+                    metrics={"val_loss": 1.5 * loss},
+                )
+            )
             if kind == "paints":
                 events.append(sample(index, epoch, last))
         if kind == "diverges" and first <= DIVERGED_AT < last:
-            events.append(Alerted(lane=index, at=at(DIVERGED_AT), step=DIVERGED_AT, kind="diverged",
-                                  text="smoothed loss 9.9 is above 4 times its best, 2.1"))
+            events.append(
+                Alerted(
+                    lane=index,
+                    at=at(DIVERGED_AT),
+                    step=DIVERGED_AT,
+                    kind="diverged",
+                    text="smoothed loss 9.9 is above 4 times its best, 2.1",
+                )
+            )
     return events + list(ending(index, kind, steps, over and done == STEPS, reached=steps == lasts))
 
 
@@ -75,11 +126,27 @@ def ending(index: int, kind: str, steps: int, over: bool, reached: bool) -> list
     """The last words of a lane; none while it races on."""
     match kind:
         case "explodes" if reached:
-            return [Alerted(lane=index, at=at(NAN_AT), step=NAN_AT, kind="nan", text=f"loss is NaN at step {NAN_AT}"),
-                    Ended(lane=index, at=at(NAN_AT), step=NAN_AT, reason="nan")]
+            return [
+                Alerted(
+                    lane=index,
+                    at=at(NAN_AT),
+                    step=NAN_AT,
+                    kind="nan",
+                    text=f"loss is NaN at step {NAN_AT}",
+                ),
+                Ended(lane=index, at=at(NAN_AT), step=NAN_AT, reason="nan"),
+            ]
         case "breaks" if reached:
-            return [Alerted(lane=index, at=at(steps), step=steps, kind="error", text="ValueError: [bold]no[/bold]"),
-                    Ended(lane=index, at=at(steps), step=steps, reason="error", error=TRACEBACK)]
+            return [
+                Alerted(
+                    lane=index,
+                    at=at(steps),
+                    step=steps,
+                    kind="error",
+                    text="ValueError: [bold]no[/bold]",
+                ),
+                Ended(lane=index, at=at(steps), step=steps, reason="error", error=TRACEBACK),
+            ]
         case "rests" if reached:
             return [StatusChanged(lane=index, at=at(steps), step=steps, status="paused")]
         case _ if over:
@@ -88,16 +155,30 @@ def ending(index: int, kind: str, steps: int, over: bool, reached: bool) -> list
 
 
 def started(index: int) -> Started:
-    return Started(lane=index, at=BEGAN, device="cpu", steps_per_epoch=PER_EPOCH, total_steps=STEPS, parameters=1234,
-                   init_checksum="d4bb1f00", batch_checksum="57259b00", intra_op_threads=1, validated=True)
+    return Started(
+        lane=index,
+        at=BEGAN,
+        device="cpu",
+        steps_per_epoch=PER_EPOCH,
+        total_steps=STEPS,
+        parameters=1234,
+        init_checksum="d4bb1f00",
+        batch_checksum="57259b00",
+        intra_op_threads=1,
+        validated=True,
+    )
 
 
 def block(index: int, kind: str, first: int, last: int) -> Steps:
     """Steps `first` to `last` (not included) of a lane."""
     count = last - first
     rates = 10.0 ** -(1 + index % 5) * 0.99 ** np.arange(first, last + 1)
-    columns = {"loss": Column.pack(losses(kind)[first:last], "f4"), "applied_lr": Column.pack(rates[:-1]),
-               "next_lr": Column.pack(rates[1:]), "seconds": Column.pack([STEP_S] * count)}
+    columns = {
+        "loss": Column.pack(losses(kind)[first:last], "f4"),
+        "applied_lr": Column.pack(rates[:-1]),
+        "next_lr": Column.pack(rates[1:]),
+        "seconds": Column.pack([STEP_S] * count),
+    }
     return Steps(lane=index, at=at(last), first=first, count=count, columns=columns)
 
 
@@ -106,9 +187,11 @@ def losses(kind: str) -> np.ndarray:
     step = np.arange(STEPS)
     steady = 0.02 + np.exp(-step / 60) * (1 + 0.1 * np.sin(step))
     curve = {
-        "explodes": np.where(step < NAN_AT, 1.05 * 1.2 ** step, math.nan),
+        "explodes": np.where(step < NAN_AT, 1.05 * 1.2**step, math.nan),
         "diverges": np.where(step < 90, 4 * steady, 2 + 0.05 * (step - 90)),
-        "breaks": 3 * steady, "rests": 2 * steady, "paints": 0.5 * steady,
+        "breaks": 3 * steady,
+        "rests": 2 * steady,
+        "paints": 0.5 * steady,
     }
     return curve.get(kind, steady)
 
@@ -118,7 +201,9 @@ def sample(index: int, epoch: int, step: int) -> Sampled:
     pixels = np.zeros((8, 16, 16, 3), np.uint8)
     pixels[..., 0] = min(255, 40 + 20 * epoch)
     pixels[:, range(16), range(16)] = 255
-    return Sampled(lane=index, at=at(step), epoch=epoch, step=step, shape=pixels.shape, pixels=pixels.tobytes())
+    return Sampled(
+        lane=index, at=at(step), epoch=epoch, step=step, shape=pixels.shape, pixels=pixels.tobytes()
+    )
 
 
 def at(step: int) -> float:

@@ -1,4 +1,5 @@
-"""Alerts on the curves that share one chart: a sign for each, at its place, whatever the lane's letter."""
+"""Alerts on the curves that share one chart: a sign for each, at its place, whatever the lane's
+letter."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ def signs(tmp_path, clock, *kinds: str) -> str:
     with Viewer(run.parent, run, (100, 40)) as viewer:
         viewer.look(3)
         viewer.press("o")
-        return "\n".join(viewer.lines[2:viewer.screen._layout.panel.bottom])
+        return "\n".join(viewer.lines[2 : viewer.screen._layout.panel.bottom])
 
 
 def test_a_lane_that_diverged_has_its_mark_in_the_overlay(tmp_path, clock):

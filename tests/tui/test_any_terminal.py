@@ -1,4 +1,5 @@
-"""The screens on terminals that have less: without colours there is no colour, in ASCII nothing else, and keys are one's own."""
+"""The screens on terminals that have less: without colours there is no colour, in ASCII nothing
+else, and keys are one's own."""
 
 from __future__ import annotations
 
@@ -31,7 +32,14 @@ NAMES = ("日本 steady", "Zürich", "🚀")
 def run(tmp_path: Path) -> Path:
     """A live run with lanes that have names in other scripts, pictures, an alert."""
     lanes = [{"name": name, "lr": 0.1} for name in NAMES]
-    return make_run(tmp_path, ("steady", "explodes", "paints"), done=60, live=True, title="Rennen für 日本", lane=lanes)
+    return make_run(
+        tmp_path,
+        ("steady", "explodes", "paints"),
+        done=60,
+        live=True,
+        title="Rennen für 日本",
+        lane=lanes,
+    )
 
 
 def segments(viewer: Viewer) -> Iterator[Segment]:
@@ -73,7 +81,9 @@ def test_on_a_console_nothing_is_drawn_that_its_font_has_not(run: Path) -> None:
     with Viewer(run.parent, run, look=Look("16", glyphs="halves")) as viewer:
         for place in screens(viewer):
             text = "".join(segment.text for segment in segments(viewer))
-            assert {sign for sign in text if not sign.isascii() and sign not in CONSOLE} == set(), place
+            assert {sign for sign in text if not sign.isascii() and sign not in CONSOLE} == set(), (
+                place
+            )
 
 
 def test_without_colours_there_is_no_colour_and_what_stands_out_still_does(run: Path) -> None:
@@ -81,7 +91,8 @@ def test_without_colours_there_is_no_colour_and_what_stands_out_still_does(run: 
         for place in screens(viewer):
             looks = [segment.style for segment in segments(viewer) if segment.style is not None]
             assert all(look.color is None and look.bgcolor is None for look in looks), place
-            assert any(look.reverse for look in looks), place  # the title, the chosen lane, a button, a cursor
+            # the title, the chosen lane, a button, a cursor
+            assert any(look.reverse for look in looks), place
 
 
 @pytest.mark.parametrize("look", [Look("none", glyphs="ascii"), Look("16", "light", "halves")])
@@ -90,14 +101,19 @@ def test_the_picker_too(tmp_path: Path, look: Look) -> None:
         viewer.until(lambda: "lr-dial" in viewer.text, "the list")
         selected = next(one for one in segments(viewer) if "lr-dial" in one.text)
         assert selected.style is not None
-        assert selected.style.reverse or (selected.style.bgcolor is not None and not selected.style.bgcolor.is_default)
+        assert selected.style.reverse or (
+            selected.style.bgcolor is not None and not selected.style.bgcolor.is_default
+        )
         for key in ("down", "question_mark", "escape"):
             viewer.press(key)
             found = list(segments(viewer))
             if look.glyphs == "ascii":
                 assert "".join(one.text for one in found).isascii()
             if look.colors == "none":
-                assert all(one.style is None or (one.style.color is None and one.style.bgcolor is None) for one in found)
+                assert all(
+                    one.style is None or (one.style.color is None and one.style.bgcolor is None)
+                    for one in found
+                )
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -105,21 +121,39 @@ def test_the_picker_too(tmp_path: Path, look: Look) -> None:
 def test_the_background_stays_the_terminals_own(run: Path, colors: str, theme: str) -> None:
     with Viewer(run.parent, run, look=Look(colors, theme)) as viewer:  # type: ignore[arg-type]
         viewer.look(10)
-        plain = [one.style for one in segments(viewer) if one.text.isspace() and one.style is not None and not one.style.reverse]
+        plain = [
+            one.style
+            for one in segments(viewer)
+            if one.text.isspace() and one.style is not None and not one.style.reverse
+        ]
         assert any(look.bgcolor is None or look.bgcolor.is_default for look in plain)
         viewer.press("question_mark")
         corner = next(iter(viewer.screen._compositor.render_strips(viewer.screen.size)[4]))
-        assert corner.style is None or corner.style.bgcolor is None or corner.style.bgcolor.is_default
+        assert (
+            corner.style is None or corner.style.bgcolor is None or corner.style.bgcolor.is_default
+        )
 
 
 def test_the_next_theme_is_drawn_at_once_and_kept(run: Path) -> None:
     with Viewer(run.parent, run) as viewer:
         viewer.look(10)
-        before = {one.style.color.name for one in segments(viewer) if one.style is not None and one.style.color is not None}
-        command = next(one for one in viewer.app.get_system_commands(viewer.screen) if one.title == "Theme: next")
+        before = {
+            one.style.color.name
+            for one in segments(viewer)
+            if one.style is not None and one.style.color is not None
+        }
+        command = next(
+            one
+            for one in viewer.app.get_system_commands(viewer.screen)
+            if one.title == "Theme: next"
+        )
         command.callback()
         viewer.settle()
-        after = {one.style.color.name for one in segments(viewer) if one.style is not None and one.style.color is not None}
+        after = {
+            one.style.color.name
+            for one in segments(viewer)
+            if one.style is not None and one.style.color is not None
+        }
         assert viewer.app.look.theme == "light"
         assert before != after
         assert "color(94)" in after
@@ -160,14 +194,19 @@ class TestOwnKeys:
         with Viewer(live.parent, live, (160, 40), wanted=Settings(keys=self.OWN)) as viewer:
             assert "F5 pause" in viewer.lines[-1]
             assert "Space" not in viewer.lines[-1]
-            said = {command.title: command.help for command in viewer.app.get_system_commands(viewer.screen)}
+            said = {
+                command.title: command.help
+                for command in viewer.app.get_system_commands(viewer.screen)
+            }
             assert said["Pause or resume the chosen lane"] == "key F5 Ctrl+Y"
             viewer.press("f6")
             assert "F5 Ctrl+Y" in viewer.text
 
     def test_a_line_of_the_help_that_stands_for_several_names_all_their_keys(self) -> None:
         keys.choose({"lane.down": ("f7",)})
-        assert ("← h F7 ↑ k → l", "Choose the lane beside, below, above") in keys.help_lines(keys.RACE)
+        assert ("← h F7 ↑ k → l", "Choose the lane beside, below, above") in keys.help_lines(
+            keys.RACE
+        )
         keys.choose({})
         assert ("←↓↑→ hjkl", "Choose the lane beside, below, above") in keys.help_lines(keys.RACE)
 
@@ -187,7 +226,9 @@ class TestOwnKeys:
 
 
 class TestTheView:
-    def test_it_is_as_it_was_left_when_a_race_of_that_scenario_is_shown_again(self, live: Path) -> None:
+    def test_it_is_as_it_was_left_when_a_race_of_that_scenario_is_shown_again(
+        self, live: Path
+    ) -> None:
         with Viewer(live.parent, live) as viewer:
             viewer.press("o", "y")
             viewer.press("q", "l")
@@ -221,11 +262,15 @@ def test_frames_come_as_often_as_is_wanted(clock: Clock, run: Path) -> None:
         with Viewer(run.parent, run, look=Look(fps=fps)) as viewer:
             screen = viewer.screen
             assert screen._slower == 10 / fps  # type: ignore[attr-defined]
-            figures = [look for look in range(1, 61) if setattr(screen, "_ticks", look) or screen._each(5)]  # type: ignore[attr-defined]
+            figures = [
+                look for look in range(1, 61) if setattr(screen, "_ticks", look) or screen._each(5)
+            ]  # type: ignore[attr-defined]
             assert len(figures) == (60 if fps == 1 else 4)
 
 
-def test_whoever_wants_few_looks_has_them_though_nothing_moves(clock: Clock, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_wants_few_looks_has_them_though_nothing_moves(
+    clock: Clock, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for fps, expected in ((2, 12), (10, 6), (30, 6)):
         with Viewer(run.parent, run, look=Look(fps=fps)) as viewer:
             viewer.look()
@@ -237,12 +282,17 @@ def test_whoever_wants_few_looks_has_them_though_nothing_moves(clock: Clock, run
             assert len(looks) == expected
 
 
-def test_without_colours_each_curve_over_the_others_has_a_line_style_that_the_legend_shows(run: Path) -> None:
+def test_without_colours_each_curve_over_the_others_has_a_line_style_that_the_legend_shows(
+    run: Path,
+) -> None:
     with Viewer(run.parent, run, (100, 30), look=Look("none")) as viewer:
         viewer.look(10)
         viewer.press("o")
         legend = next(line for line in viewer.lines if "C 🚀" in line)
-        pieces = ["".join(sign for sign in part if 0x2800 <= ord(sign) < 0x2900) for part in re.split(r" [ABC] ", legend)[:3]]
+        pieces = [
+            "".join(sign for sign in part if 0x2800 <= ord(sign) < 0x2900)
+            for part in re.split(r" [ABC] ", legend)[:3]
+        ]
         assert all(pieces)
         assert len(set(pieces)) == 3
     with Viewer(run.parent, run, (100, 30), look=Look("256")) as viewer:

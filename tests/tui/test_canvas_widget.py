@@ -36,7 +36,9 @@ def line(monkeypatch):
 def sent(monkeypatch, shown: CanvasWidget) -> list[int]:
     """The rows that are sent, from now on."""
     rows: list[int] = []
-    monkeypatch.setattr(shown, "refresh", lambda *regions: rows.extend(region.y for region in regions))
+    monkeypatch.setattr(
+        shown, "refresh", lambda *regions: rows.extend(region.y for region in regions)
+    )
     return rows
 
 
@@ -59,6 +61,7 @@ def test_a_quick_line_gets_each_change_at_once(line, monkeypatch):
             shown.canvas.text(0, row, "news")
             shown.commit()
         assert rows == [0, 1, 2]
+
     asyncio.run(run(line, monkeypatch, steps))
 
 
@@ -77,6 +80,7 @@ def test_a_slow_line_gets_what_changed_together_once_it_has_taken_what_was_there
         shown.canvas.text(0, 4, "more")
         shown.commit()
         assert rows == [0, 1, 2, 4]
+
     asyncio.run(run(line, monkeypatch, steps))
 
 
@@ -91,6 +95,7 @@ def test_what_was_taken_back_before_the_line_was_free_is_never_sent(line, monkey
         while not rows:
             await pilot.pause(0.001)
         assert rows == [3]
+
     asyncio.run(run(line, monkeypatch, steps))
 
 

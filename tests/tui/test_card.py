@@ -1,4 +1,5 @@
-"""The picker's card at any size: what is to be said of the schedules stands below their curves, never over them."""
+"""The picker's card at any size: what is to be said of the schedules stands below their curves,
+never over them."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ from lrtui.core.scenario import scenario_file
 from lrtui.tui.render import card, styles
 from lrtui.tui.render.canvas import Canvas
 
-WARNING = "schedules.toml:32: CosineAnnealingLR is at its lowest, 0.0001, after 50 of 100 epochs and climbs again."
+WARNING = (
+    "schedules.toml:32: CosineAnnealingLR is at its lowest, 0.0001, after 50 of 100 epochs and"
+    " climbs again."
+)
 
 
 def drawn(previews: list[Preview], width: int = 60, height: int = 30) -> tuple[list[str], Canvas]:
@@ -24,7 +28,9 @@ def previews(*first: Preview) -> list[Preview]:
 
 
 def test_a_warning_stands_below_the_curves_with_its_lane():
-    rows, canvas = drawn(previews(Preview([0], [0.1], 10), Preview([0, 5], [0.1, 0.01], 10, warnings=[WARNING])))
+    rows, canvas = drawn(
+        previews(Preview([0], [0.1], 10), Preview([0, 5], [0.1, 0.01], 10, warnings=[WARNING]))
+    )
     (top,) = (y for y, row in enumerate(rows) if "learning rate, as it will be applied" in row)
     (first,) = (y for y, row in enumerate(rows) if "B schedules.toml:32:" in row)
     assert top + 3 <= first
@@ -42,7 +48,13 @@ def test_many_warnings_are_cut_to_a_part_of_the_card(width, height):
 
 
 def test_own_code_is_not_run_and_that_is_said():
-    rows, canvas = drawn(previews(Preview([], [], 10, unknown="my.py:Own is your own code: its rates are known when it runs")))
+    rows, canvas = drawn(
+        previews(
+            Preview(
+                [], [], 10, unknown="my.py:Own is your own code: its rates are known when it runs"
+            )
+        )
+    )
     (y,) = (y for y, row in enumerate(rows) if "A my.py:Own is your own code" in row)
     assert canvas.styles[y, 1] == styles.DIM
 

@@ -1,4 +1,5 @@
-"""What tasks printed: the right log, its end, progress bars as they end, nothing that is an order."""
+"""What tasks printed: the right log, its end, progress bars as they end, nothing that is an
+order."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def race(*roles: str) -> RaceState:
     state = RaceState(make_race(("steady",) * len(roles)))
     for index, role in enumerate(roles):
         if role:
-            apply(state, msgspec.structs.replace(started(index), role=role if role != "older" else ""))
+            apply(
+                state, msgspec.structs.replace(started(index), role=role if role != "older" else "")
+            )
     return state
 
 
@@ -55,12 +58,18 @@ def test_after_a_loss_the_logs_of_both_processes_follow_each_other(tmp_path):
     (tmp_path / "trainer-0.log").write_text("before\n")
     (tmp_path / "trainer-4.log").write_text("after\n")
     found = Console(tmp_path).printed(state, state.lanes[0])
-    assert [text for _, text in found.lines] == ["before", "── the end of trainer-0.log: another process went on ──", "after"]
+    assert [text for _, text in found.lines] == [
+        "before",
+        "── the end of trainer-0.log: another process went on ──",
+        "after",
+    ]
     places = [place for place, _ in found.lines]
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("role", ["trainer ../../secret", "trainer 0/../../secret", "crew", "trainer -1", "trainer 1\n"])
+@pytest.mark.parametrize(
+    "role", ["trainer ../../secret", "trainer 0/../../secret", "crew", "trainer -1", "trainer 1\n"]
+)
 def test_a_record_cannot_name_another_file(tmp_path, role):
     run = tmp_path / "run"
     run.mkdir()
@@ -100,5 +109,7 @@ def test_places_of_lines_stay_the_same_while_a_log_grows(tmp_path):
 
 
 def test_what_is_printed_is_no_order_to_the_terminal(tmp_path):
-    (tmp_path / "trainer-0.log").write_bytes(b"\x1b]0;owned\x07title \x1b[31mred\x1b[0m \xff\xfe \x1b[2J[bold]x[/bold]\n")
+    (tmp_path / "trainer-0.log").write_bytes(
+        b"\x1b]0;owned\x07title \x1b[31mred\x1b[0m \xff\xfe \x1b[2J[bold]x[/bold]\n"
+    )
     assert texts(tmp_path, race("trainer 0")) == ["title red �� [bold]x[/bold]"]

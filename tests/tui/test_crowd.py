@@ -1,4 +1,5 @@
-"""More lanes in one chart than there are colours: what is drawn of them, how they are named, where their letters stand."""
+"""More lanes in one chart than there are colours: what is drawn of them, how they are named, where
+their letters stand."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ pytestmark = pytest.mark.usefixtures("clock")
 @pytest.fixture
 def crowd(tmp_path: Path):
     """Before twelve lanes that tremble, at 80 x 24, all in one chart."""
-    lanes = [{"name": f"Adam {lr}", "lr": lr} for lr in np.geomspace(0.0001, 0.2048, 12).round(4).tolist()]
+    lanes = [
+        {"name": f"Adam {lr}", "lr": lr}
+        for lr in np.geomspace(0.0001, 0.2048, 12).round(4).tolist()
+    ]
     run = make_run(tmp_path, ("steady",) * 12, done=160, live=True, lane=lanes)
     with Viewer(tmp_path, run, (80, 24)) as found:
         found.look()
@@ -50,17 +54,29 @@ def test_smoothed_has_the_raw_curves_of_the_chosen_and_pinned_lanes_only_and_say
 def test_names_without_what_all_have_in_common_rather_than_cut(crowd):
     legend = " ".join(crowd.lines[2:4])
     assert "…" not in legend
-    assert [f"{lane.lane.letter} {lane.lane.lr} " in legend + " " for lane in crowd.screen.state.lanes] == [True] * 12
+    assert [
+        f"{lane.lane.letter} {lane.lane.lr} " in legend + " " for lane in crowd.screen.state.lanes
+    ] == [True] * 12
     assert "Adam" not in legend
     crowd.resize(200, 50)
     assert "Adam 0.0001" in " ".join(crowd.lines[2:4])
 
 
-@pytest.mark.parametrize(("called", "shared"), [
-    (["Adam 0.1", "Adam 0.01"], 1), (["Adam 0.1", "SGD 0.1"], 0), (["Adam", "Adam 0.1"], 0), (["a b c", "a b d", "a b e f"], 2),
-    (["one"], 0), (["a b"], 1)])
+@pytest.mark.parametrize(
+    ("called", "shared"),
+    [
+        (["Adam 0.1", "Adam 0.01"], 1),
+        (["Adam 0.1", "SGD 0.1"], 0),
+        (["Adam", "Adam 0.1"], 0),
+        (["a b c", "a b d", "a b e f"], 2),
+        (["one"], 0),
+        (["a b"], 1),
+    ],
+)
 def test_the_first_words_that_names_share(called, shared):
-    state = RaceState(make_race(("steady",) * len(called), lane=[{"name": name, "lr": 0.1} for name in called]))
+    state = RaceState(
+        make_race(("steady",) * len(called), lane=[{"name": name, "lr": 0.1} for name in called])
+    )
     assert names.shared(state.lanes) == shared
 
 

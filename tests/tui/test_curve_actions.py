@@ -1,4 +1,5 @@
-"""Every key for curves, and the mouse, through real presses: what is drawn, on which axes, which part, and at which value."""
+"""Every key for curves, and the mouse, through real presses: what is drawn, on which axes, which
+part, and at which value."""
 
 from __future__ import annotations
 
@@ -24,8 +25,12 @@ SPIKE, TURN, KEPT = 45, 30, 50
 @pytest.fixture
 def viewer(live: Path):
     """Before the live run, with marks on lane A, at 100 x 30, everything drawn."""
-    say(live, LossSpiked(lane=0, steps=[SPIKE]), RateChanged(lane=0, at=at(TURN), step=TURN, factor=2.0, rate=0.2),
-        Snapshotted(lane=0, at=at(KEPT), step=KEPT, tag="ring", size=1000, kept=[KEPT], total=1000))
+    say(
+        live,
+        LossSpiked(lane=0, steps=[SPIKE]),
+        RateChanged(lane=0, at=at(TURN), step=TURN, factor=2.0, rate=0.2),
+        Snapshotted(lane=0, at=at(KEPT), step=KEPT, tag="ring", size=1000, kept=[KEPT], total=1000),
+    )
     with Viewer(live.parent, live) as found:
         found.look()
         yield found
@@ -38,7 +43,10 @@ def shown(viewer: Viewer) -> str:
 
 def curves(viewer: Viewer) -> str:
     """Where there are dots."""
-    return "\n".join("".join(sign if 0x2800 <= ord(sign) < 0x2900 else " " for sign in line) for line in viewer.lines)
+    return "\n".join(
+        "".join(sign if 0x2800 <= ord(sign) < 0x2900 else " " for sign in line)
+        for line in viewer.lines
+    )
 
 
 def step(viewer: Viewer) -> int:
@@ -89,7 +97,9 @@ class TestWhatIsDrawn:
 
     def test_a_lane_without_the_quantity_says_so(self, tmp_path):
         run = make_run(tmp_path, ("steady", "rests"), done=15, live=True)
-        say(run, Evaluated(lane=0, at=at(15), epoch=1, step=15, loss=1.0, metrics={"val_loss": 0.7}))
+        say(
+            run, Evaluated(lane=0, at=at(15), epoch=1, step=15, loss=1.0, metrics={"val_loss": 0.7})
+        )
         with Viewer(tmp_path, run) as viewer:
             viewer.look()
             viewer.press("m")
@@ -122,7 +132,7 @@ class TestWhatIsDrawn:
             assert "↑" in viewer.text
             viewer.press("g")
             assert "full range" in shown(viewer)
-            assert "↑" not in "".join(viewer.lines[1:viewer.screen._layout.panel.bottom])
+            assert "↑" not in "".join(viewer.lines[1 : viewer.screen._layout.panel.bottom])
 
 
 class TestWhichPart:
@@ -238,9 +248,16 @@ class TestCrosshair:
         assert viewer.screen.view.cursor is not None
         assert viewer.screen.view.selected != 0
 
-    @pytest.mark.parametrize(("pressed", "where", "what"), [
-        ("b", int(losses("steady")[:60].argmin()), "lowest loss"), ("circumflex_accent", SPIKE, "spike"),
-        ("tilde", TURN, "rate ×2"), ("full_stop", TURN, "rate ×2"), ("comma", KEPT, "snapshot")])
+    @pytest.mark.parametrize(
+        ("pressed", "where", "what"),
+        [
+            ("b", int(losses("steady")[:60].argmin()), "lowest loss"),
+            ("circumflex_accent", SPIKE, "spike"),
+            ("tilde", TURN, "rate ×2"),
+            ("full_stop", TURN, "rate ×2"),
+            ("comma", KEPT, "snapshot"),
+        ],
+    )
     def test_jumps_land_on_the_very_step_and_say_what_it_is(self, viewer, pressed, where, what):
         viewer.press(pressed)
         assert step(viewer) == where
@@ -255,7 +272,9 @@ class TestCrosshair:
         viewer.press("comma")
         assert step(viewer) == KEPT
 
-    @pytest.mark.parametrize(("lane", "where", "what"), [("2", NAN_AT, "NaN"), ("3", DIVERGED_AT, "diverged")])
+    @pytest.mark.parametrize(
+        ("lane", "where", "what"), [("2", NAN_AT, "NaN"), ("3", DIVERGED_AT, "diverged")]
+    )
     def test_alerts_and_nans_are_found(self, over, lane, where, what):
         with Viewer(over.parent, over) as viewer:
             viewer.look()
@@ -265,7 +284,11 @@ class TestCrosshair:
 
     def test_what_a_lane_has_not_is_said(self, viewer):
         viewer.press("2", "circumflex_accent", "tilde", "exclamation_mark")
-        assert viewer.toasts == ["B has no spike", "B has no change of its rate", "B has no alert and no NaN"]
+        assert viewer.toasts == [
+            "B has no spike",
+            "B has no change of its rate",
+            "B has no alert and no NaN",
+        ]
 
     def test_a_jump_brings_its_step_into_sight(self, viewer):
         viewer.press("z", "z", "z", "z", "tilde")
@@ -283,7 +306,7 @@ class TestCrosshair:
         viewer.press("c", *["shift+left"] * 2)
         where = step(viewer)
         columns = []
-        for line in viewer.lines[1:viewer.screen._layout.panel.bottom]:
+        for line in viewer.lines[1 : viewer.screen._layout.panel.bottom]:
             columns += [x for x, sign in enumerate(line) if sign in "⡇⢸"]
         for rect in viewer.screen._charts():
             expected = rect.x + viewer.screen.view.x.place(where, 2 * rect.width) // 2
@@ -296,9 +319,12 @@ class TestMouse:
         """The chart of lane A."""
         return viewer.screen._charts()[0]
 
-    def mouse(self, viewer: Viewer, kind: type, x: int, y: int, dx: int = 0, button: int = 0) -> None:
+    def mouse(
+        self, viewer: Viewer, kind: type, x: int, y: int, dx: int = 0, button: int = 0
+    ) -> None:
         async def happen() -> None:
             viewer.app.post_message(kind(None, x, y, dx, 0, button, False, False, False, x, y))
+
         viewer._runner.run(happen())
         viewer.settle()
 
@@ -320,7 +346,9 @@ class TestMouse:
         self.mouse(viewer, MouseMove, middle + 5, y, dx=5, button=1)
         self.mouse(viewer, MouseUp, middle + 5, y, button=1)
         after = viewer.screen.view.x
-        assert before.start - after.start == pytest.approx(5 / chart.width * (before.stop - before.start))
+        assert before.start - after.start == pytest.approx(
+            5 / chart.width * (before.stop - before.start)
+        )
         self.mouse(viewer, MouseMove, middle, y, dx=-5)
         assert viewer.screen.view.x == after
 
@@ -336,7 +364,7 @@ def test_nothing_overlaps_at_any_size(over, size):
             assert "quit" in viewer.lines[-1]
             if viewer.screen.view.panel == "overlay":
                 panel = viewer.screen._layout.panel
-                labels = viewer.lines[panel.bottom - 1][:panel.width]
+                labels = viewer.lines[panel.bottom - 1][: panel.width]
                 assert not any(raster.BLANK < ord(sign) < raster.BLANK + 256 for sign in labels)
 
 
@@ -350,8 +378,6 @@ def test_sixty_four_lanes_have_their_letters(tmp_path):
         assert [one for one in letters if one not in legend] == []
         viewer.press("c")
         assert "lowest first" in viewer.text
-
-
 
 
 def test_an_enlarged_lane_has_the_axis_for_itself_and_leaves_no_empty_chart(tmp_path):

@@ -1,4 +1,5 @@
-"""A race drawn for real at every size, with any number of lanes, in every stage: all parts have something to say, none breaks."""
+"""A race drawn for real at every size, with any number of lanes, in every stage: all parts have
+something to say, none breaks."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def viewers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, View
         yield found
 
 
-def draw(viewer: Viewer, width: int, height: int, panel: str, selected: int) -> tuple[Canvas, object]:
+def draw(
+    viewer: Viewer, width: int, height: int, panel: str, selected: int
+) -> tuple[Canvas, object]:
     """The race screen of a viewer drawn anew for a size; its canvas and its layout."""
     screen = viewer.screen
     canvas = Canvas(width, height)
@@ -54,7 +57,13 @@ def inked(canvas: Canvas, rect: Rect) -> np.ndarray:
     return (codes != SPACE) & (codes != 0x2800)
 
 
-@given(st.integers(60, 300), st.integers(16, 90), st.sampled_from(LANES), st.sampled_from(STAGES), st.data())
+@given(
+    st.integers(60, 300),
+    st.integers(16, 90),
+    st.sampled_from(LANES),
+    st.sampled_from(STAGES),
+    st.data(),
+)
 @example(60, 16, 64, "panes", None)
 @example(60, 16, 1, "enlarged", None)
 @example(60, 16, 8, "filmstrip", None)
@@ -63,8 +72,14 @@ def inked(canvas: Canvas, rect: Rect) -> np.ndarray:
 @example(120, 16, 64, "panes", None)
 @example(300, 90, 64, "panes", None)
 @settings(max_examples=500, deadline=None)
-def test_every_part_of_the_screen_has_something_to_say(viewers: dict[int, Viewer], width: int, height: int, lanes: int,
-                                                       panel: str, data: st.DataObject | None) -> None:
+def test_every_part_of_the_screen_has_something_to_say(
+    viewers: dict[int, Viewer],
+    width: int,
+    height: int,
+    lanes: int,
+    panel: str,
+    data: st.DataObject | None,
+) -> None:
     selected = 0 if data is None else data.draw(st.integers(0, lanes - 1))
     canvas, layout = draw(viewers[lanes], width, height, panel, selected)
     for name in ("header", "panel", "standings", "machine", "footer"):
@@ -73,14 +88,21 @@ def test_every_part_of_the_screen_has_something_to_say(viewers: dict[int, Viewer
         for index, rect in layout.panes.items():  # type: ignore[attr-defined]
             lane = viewers[lanes].screen.state.lanes[index]  # type: ignore[attr-defined]
             text = row(canvas, rect, 0)
-            assert lane.lane.letter in text.split()[0], f"pane {index} does not say which it is: {text!r}"
+            assert lane.lane.letter in text.split()[0], (
+                f"pane {index} does not say which it is: {text!r}"
+            )
             if lane.status == "error":  # its last words stand in the place of the curve
                 assert "ValueError" in "".join(row(canvas, rect, y) for y in range(rect.height))
                 continue
             codes = canvas.view(rect).codes
-            leaves = np.isin(codes, [ord("↑"), ord("↓")])  # one that is wholly outside of the axis says so
-            assert (((codes > 0x2800) & (codes < 0x2900)) | leaves).any(), f"no curve in the pane {index}"
-            assert "┤" in "".join(map(chr, codes.reshape(-1).tolist())), f"no y axis in the pane {index}"
+            # one that is wholly outside of the axis says so
+            leaves = np.isin(codes, [ord("↑"), ord("↓")])
+            assert (((codes > 0x2800) & (codes < 0x2900)) | leaves).any(), (
+                f"no curve in the pane {index}"
+            )
+            assert "┤" in "".join(map(chr, codes.reshape(-1).tolist())), (
+                f"no y axis in the pane {index}"
+            )
 
 
 def row(canvas: Canvas, rect: Rect, y: int) -> str:
@@ -91,7 +113,9 @@ def row(canvas: Canvas, rect: Rect, y: int) -> str:
 
 @given(st.integers(1, 59) | st.integers(60, 300), st.integers(1, 15), st.sampled_from(LANES))
 @settings(max_examples=40, deadline=None)
-def test_what_is_too_small_only_asks_for_more_room(viewers: dict[int, Viewer], width: int, height: int, lanes: int) -> None:
+def test_what_is_too_small_only_asks_for_more_room(
+    viewers: dict[int, Viewer], width: int, height: int, lanes: int
+) -> None:
     canvas, layout = draw(viewers[lanes], width, height, "panes", 0)
     assert layout.too_small  # type: ignore[attr-defined]
     assert inked(canvas, Rect(0, 0, width, 1)).any()
@@ -100,14 +124,32 @@ def test_what_is_too_small_only_asks_for_more_room(viewers: dict[int, Viewer], w
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("panel", ["panes", "overlay", "filmstrip"])
-def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_would(tmp_path: Path, panel: str) -> None:
+def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_would(
+    tmp_path: Path, panel: str
+) -> None:
     run = make_run(tmp_path, ("steady", "diverges", "paints"), done=60, live=True)
-    sizes = [(80, 24), (59, 24), (200, 50), (60, 16), (10, 2), (1, 1), (120, 16), (119, 30), (100, 30)]
+    sizes = [
+        (80, 24),
+        (59, 24),
+        (200, 50),
+        (60, 16),
+        (10, 2),
+        (1, 1),
+        (120, 16),
+        (119, 30),
+        (100, 30),
+    ]
     with Viewer(tmp_path, run) as viewer:
         viewer.look(3)
         viewer.do(lambda: viewer.screen.show(panel) if panel != "panes" else None)  # type: ignore[attr-defined]
         for step, size in enumerate(sizes):
-            say(run, *[block(lane, kind, 60 + step, 61 + step) for lane, kind in enumerate(("steady", "diverges", "paints"))])
+            say(
+                run,
+                *[
+                    block(lane, kind, 60 + step, 61 + step)
+                    for lane, kind in enumerate(("steady", "diverges", "paints"))
+                ],
+            )
             viewer.do(viewer.screen.tick)  # type: ignore[attr-defined]
             viewer.resize(*size)
             viewer.look()

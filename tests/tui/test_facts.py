@@ -1,4 +1,5 @@
-"""The large view's numbers and dial, and the page that explains them: from hand-made events, on the screen itself."""
+"""The large view's numbers and dial, and the page that explains them: from hand-made events, on the
+screen itself."""
 
 from __future__ import annotations
 
@@ -19,13 +20,22 @@ from lrtui.tui.screens.race import RaceScreen
 from .fake_run import block, make_race, make_run, say, started
 from .viewer import Viewer
 
-NUMBERS = {"gain": 0.71, "step_size": 0.0316, "rate_p10": 0.0021, "rate_p50": 0.0042, "rate_p90": 0.0084, "realised": 0.0512,
-           "update_ratio": -2.34}
+NUMBERS = {
+    "gain": 0.71,
+    "step_size": 0.0316,
+    "rate_p10": 0.0021,
+    "rate_p50": 0.0042,
+    "rate_p90": 0.0084,
+    "realised": 0.0512,
+    "update_ratio": -2.34,
+}
 OK = Findings(early=False, early_gain=0.71, samples=18, first_gain=0.6, peak=1.0, progress=0.9)
 
 
 def measured(lane: int = 0, steps: tuple[int, ...] = (0, 1), **changes: float) -> Measured:
-    columns = {name: Column.pack([value] * len(steps)) for name, value in {**NUMBERS, **changes}.items()}
+    columns = {
+        name: Column.pack([value] * len(steps)) for name, value in {**NUMBERS, **changes}.items()
+    }
     return Measured(lane=lane, at=1.0, steps=list(steps), columns=columns, spent=0.05)
 
 
@@ -54,27 +64,49 @@ def told(live: Path) -> Path:
 
 
 class TestTheDial:
-    @pytest.mark.parametrize(("gain", "word", "place"), [
-        (1.0, "cold", 0.0), (1.5, "cold", 0.0), ((1 + COLD) / 2, "cold", 1 / 6), (COLD, "ok", 1 / 3),
-        ((COLD + HOT) / 2, "ok", 0.5), (HOT, "hot", 2 / 3), ((HOT - 0.5) / 2, "hot", 5 / 6)])
+    @pytest.mark.parametrize(
+        ("gain", "word", "place"),
+        [
+            (1.0, "cold", 0.0),
+            (1.5, "cold", 0.0),
+            ((1 + COLD) / 2, "cold", 1 / 6),
+            (COLD, "ok", 1 / 3),
+            ((COLD + HOT) / 2, "ok", 0.5),
+            (HOT, "hot", 2 / 3),
+            ((HOT - 0.5) / 2, "hot", 5 / 6),
+        ],
+    )
     def test_each_word_has_its_third(self, gain, word, place):
         assert facts.position(gain, word) == pytest.approx(place)
 
-    @pytest.mark.parametrize(("gain", "word", "third"), [
-        (-1e9, "hot", 2), (0.99, "hot", 2), (0.1, "ok", 1), (0.999, "ok", 1), (0.0, "cold", 0), (1e9, "cold", 0)])
+    @pytest.mark.parametrize(
+        ("gain", "word", "third"),
+        [
+            (-1e9, "hot", 2),
+            (0.99, "hot", 2),
+            (0.1, "ok", 1),
+            (0.999, "ok", 1),
+            (0.0, "cold", 0),
+            (1e9, "cold", 0),
+        ],
+    )
     def test_the_word_decides_the_third_whatever_the_gain(self, gain, word, third):
         assert third / 3 <= facts.position(gain, word) < (third + 1) / 3
 
-    @pytest.mark.parametrize(("gain", "word"), [(0.5, "none"), (float("nan"), "ok"), (float("-inf"), "hot")])
+    @pytest.mark.parametrize(
+        ("gain", "word"), [(0.5, "none"), (float("nan"), "ok"), (float("-inf"), "hot")]
+    )
     def test_without_a_verdict_there_is_no_place(self, gain, word):
         assert facts.position(gain, word) is None
 
     @pytest.mark.parametrize(("gain", "third"), [(0.99, 0), (0.6, 1), (0.1, 2)])
     @pytest.mark.parametrize("width", [50, 61, 79, 143])
     def test_the_mark_stands_in_its_third(self, gain, third, width):
-        found = Findings(early=False, early_gain=gain, samples=18, first_gain=0.6, peak=1.0, progress=0.9)
+        found = Findings(
+            early=False, early_gain=gain, samples=18, first_gain=0.6, peak=1.0, progress=0.9
+        )
         row = drawn(state_with(judged(found)), width)[3]
-        scale = row[row.index("cold ") + 5:row.index(" hot")]
+        scale = row[row.index("cold ") + 5 : row.index(" hot")]
         assert scale.count("●") == 1
         assert len(scale) % 3 == 0
         assert scale.index("●") * 3 // len(scale) == third
@@ -82,14 +114,21 @@ class TestTheDial:
 
     def test_margin_and_window_are_said_where_there_is_room(self):
         assert "gain 0.71  margin 0.58 of 2  early on" in drawn(state_with(judged(OK)), 143)[3]
-        early = Findings(early=True, early_gain=0.71, samples=5, first_gain=0.6, peak=1.0, progress=0.5)
+        early = Findings(
+            early=True, early_gain=0.71, samples=5, first_gain=0.6, peak=1.0, progress=0.5
+        )
         assert "so far, 5 samples" in drawn(state_with(judged(early)), 143)[3]
 
-    @pytest.mark.parametrize(("events", "words"), [
-        ([], "no verdict yet"), ([judged(Findings(samples=2))], "no verdict yet"),
-        ([Ended(lane=0, at=1.0, step=60, reason="finished")], "too few steps for a verdict"),
-        ([judged(OK), Alerted(lane=0, at=1.0, step=3, kind="diverged", text="")], "DIVERGED"),
-        ([judged(OK), Alerted(lane=0, at=1.0, step=3, kind="nan", text="")], "NaN")])
+    @pytest.mark.parametrize(
+        ("events", "words"),
+        [
+            ([], "no verdict yet"),
+            ([judged(Findings(samples=2))], "no verdict yet"),
+            ([Ended(lane=0, at=1.0, step=60, reason="finished")], "too few steps for a verdict"),
+            ([judged(OK), Alerted(lane=0, at=1.0, step=3, kind="diverged", text="")], "DIVERGED"),
+            ([judged(OK), Alerted(lane=0, at=1.0, step=3, kind="nan", text="")], "NaN"),
+        ],
+    )
     def test_what_there_is_to_say_without_a_gain(self, events, words):
         row = drawn(state_with(*events))[3]
         assert words in row
@@ -100,11 +139,18 @@ class TestTheTable:
     def test_the_five_numbers_stand_under_their_names(self):
         rows = drawn(state_with(measured(), judged(OK)))
         heads, values = rows[0], rows[1]
-        for head, value in (("applied", "0.0553"), ("next", "0.0547"), ("step size", "0.0316"), ("realised", "0.0512"),
-                            ("change/wt", "10^-2.3")):
+        for head, value in (
+            ("applied", "0.0553"),
+            ("next", "0.0547"),
+            ("step size", "0.0316"),
+            ("realised", "0.0512"),
+            ("change/wt", "10^-2.3"),
+        ):
             place = heads.index(head)
             assert values[place:].startswith(value)
-        assert " ".join(rows[2].split()) == "per element 10% 0.0021 50% 0.0042 90% 0.0084 usual 10^-3"
+        assert (
+            " ".join(rows[2].split()) == "per element 10% 0.0021 50% 0.0042 90% 0.0084 usual 10^-3"
+        )
 
     def test_numbers_that_are_not_known_are_dashes(self):
         rows = drawn(state_with())
@@ -112,7 +158,10 @@ class TestTheTable:
         assert "nothing has been measured yet" in rows[4]
 
     def test_the_cost_is_shown(self):
-        assert drawn(state_with(measured()))[4].strip() == "measuring: 1.7% of the time, 2 steps of 60, last 1"
+        assert (
+            drawn(state_with(measured()))[4].strip()
+            == "measuring: 1.7% of the time, 2 steps of 60, last 1"
+        )
 
     def test_caveats_follow_where_there_is_room(self):
         lanes = [{"name": "steady", "lr": 0.1, "optimizer": "Rprop"}]
@@ -125,8 +174,20 @@ class TestTheTable:
         events = [measured(**second)]
         state = state_with(*events)
         steps = block(0, "steady", 60, 80)
-        apply(state, type(steps)(lane=0, at=2.0, first=60, count=20, columns={
-            **steps.columns, "applied_lr/1": Column.pack([0.5] * 20), "next_lr/1": Column.pack([0.25] * 20)}))
+        apply(
+            state,
+            type(steps)(
+                lane=0,
+                at=2.0,
+                first=60,
+                count=20,
+                columns={
+                    **steps.columns,
+                    "applied_lr/1": Column.pack([0.5] * 20),
+                    "next_lr/1": Column.pack([0.25] * 20),
+                },
+            ),
+        )
         rows = drawn(state)
         assert rows[2].split() == ["0.5", "0.25", "0.0158", "0.0256", "10^-1.2"]
 
@@ -137,7 +198,9 @@ class TestTheTable:
         assert all(len(row) == width for row in rows)
         assert set(rows[1].split()) <= {"0.0553", "0.0547", "0.0316", "0.0512", "10^-2.3"}
 
-    @pytest.mark.parametrize("value", [3.888e-4, 0.0015888, 0.00015888, 1.2345e-10, 0.99999, 12345.6, 1.2345e10, 3.4e38])
+    @pytest.mark.parametrize(
+        "value", [3.888e-4, 0.0015888, 0.00015888, 1.2345e-10, 0.99999, 12345.6, 1.2345e10, 3.4e38]
+    )
     def test_no_number_is_cut_to_another_one(self, value):
         names = ("step_size", "rate_p10", "rate_p50", "rate_p90", "realised")
         rows = drawn(state_with(measured(**dict.fromkeys(names, value))))
@@ -155,8 +218,24 @@ class TestOnTheScreen:
             viewer.look()
             assert "step size" not in viewer.text
             viewer.press("enter")
-            for words in ("applied", "next", "step size", "realised", "change/wt", "0.0316", "0.0512", "10^-2.3", "per element",
-                          "10% 0.0021", "90% 0.0084", "usual 10^-3", "cold ", "●", " hot", "gain 0.71"):
+            for words in (
+                "applied",
+                "next",
+                "step size",
+                "realised",
+                "change/wt",
+                "0.0316",
+                "0.0512",
+                "10^-2.3",
+                "per element",
+                "10% 0.0021",
+                "90% 0.0084",
+                "usual 10^-3",
+                "cold ",
+                "●",
+                " hot",
+                "gain 0.71",
+            ):
                 assert words in viewer.text
             assert any("┤" in line for line in viewer.lines[8:])  # and the curve has kept some room
             viewer.press("enter")
@@ -173,7 +252,16 @@ class TestOnTheScreen:
             viewer.press("i")
             assert isinstance(viewer.screen, Explain)
             words = " ".join(viewer.text.split())
-            for number in ("0.0553", "0.0547", "0.0316", "0.0021", "0.0042", "0.0084", "0.0512", "10^-2.3"):
+            for number in (
+                "0.0553",
+                "0.0547",
+                "0.0316",
+                "0.0021",
+                "0.0042",
+                "0.0084",
+                "0.0512",
+                "10^-2.3",
+            ):
                 assert number in words
             assert "about right early on (step gain 0.71" in words
             viewer.press("z")
@@ -222,8 +310,20 @@ async def _tick(race: RaceScreen, explain: object) -> None:
     explain._tell()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("found", "words"), [
-    (Findings(early=False, unmeasured="it may move task.stream, whose position cannot be put back"), "not measured: it may"),
-    (Findings(early=False, dead=True, samples=12, early_gain=1.0), "no gradient: it cannot learn")])
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            Findings(
+                early=False, unmeasured="it may move task.stream, whose position cannot be put back"
+            ),
+            "not measured: it may",
+        ),
+        (
+            Findings(early=False, dead=True, samples=12, early_gain=1.0),
+            "no gradient: it cannot learn",
+        ),
+    ],
+)
 def test_where_the_gauge_has_nothing_to_say_the_large_view_says_why(found, words):
     assert any(words in row for row in drawn(state_with(measured(), judged(found))))

@@ -1,4 +1,5 @@
-"""The finder's screen: what it shows of a sweep and a check, what its keys do, and how one comes there and away again."""
+"""The finder's screen: what it shows of a sweep and a check, what its keys do, and how one comes
+there and away again."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
-from ..fake_sweep import SWEEPS, FakeLauncher, told  # noqa: TID252  # beside the folders that share it
+from ..fake_sweep import SWEEPS, FakeLauncher, told  # beside the folders that share it
 from .fake_run import make_run
 from .viewer import NEVER, Clock, Viewer
 
@@ -40,8 +41,12 @@ def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) ->
     fake = FakeLauncher.fresh()
     for module in ("lrtui.client.lr_finder", "lrtui.tui.screens.picker"):
         monkeypatch.setattr(f"{module}.Launcher", fake)
-    monkeypatch.setattr(fake, "preview", lambda self, race, *_, **__: [Preview([0], [lane.lr], 100) for lane in race.lanes],
-                        raising=False)
+    monkeypatch.setattr(
+        fake,
+        "preview",
+        lambda self, race, *_, **__: [Preview([0], [lane.lr], 100) for lane in race.lanes],
+        raising=False,
+    )
     monkeypatch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)
     monkeypatch.chdir(tmp_path)
     return fake
@@ -54,15 +59,21 @@ class Finding(Viewer):
         super().__init__(runs, size=size)
         race_after = bool(asked.pop("race_after", False))
         wanted = Settings(keys=asked.pop("own", {}))  # type: ignore[arg-type]
-        self.app = LrtuiApp(runs, asked=plan(scenario_file.load("lr-dial"), **asked),  # type: ignore[arg-type]
-                            race_after=race_after, wanted=wanted)
+        self.app = LrtuiApp(
+            runs,
+            asked=plan(scenario_file.load("lr-dial"), **asked),  # type: ignore[arg-type]
+            race_after=race_after,
+            wanted=wanted,
+        )
 
     def advance(self, condition, what: str) -> None:
         """Looks at the runs until something holds: races are started in a thread."""
+
         def looked() -> bool:
             if isinstance(self.app.screen, FinderScreen):
                 self.look()
             return bool(condition())
+
         self.until(looked, what)
 
     def to_the_end(self) -> None:
@@ -72,8 +83,18 @@ class Finding(Viewer):
 def test_it_shows_the_sweep_its_marks_the_check_and_what_follows(tmp_path):
     with Finding(tmp_path) as viewer:
         viewer.to_the_end()
-        for words in ("found 0.0212: Enter races with it", "valley 0.00705", "steep 0.00486", "slide 0.242", "minimum 0.327",
-                      "▶ 1 0.0212  valley x 3", "NaN at 64", "The rules disagree by a factor of 67", "1e-7", "Enter race"):
+        for words in (
+            "found 0.0212: Enter races with it",
+            "valley 0.00705",
+            "steep 0.00486",
+            "slide 0.242",
+            "minimum 0.327",
+            "▶ 1 0.0212  valley x 3",
+            "NaN at 64",
+            "The rules disagree by a factor of 67",
+            "1e-7",
+            "Enter race",
+        ):
             assert words in viewer.text, words
         assert viewer.text.count("┊") > 8
 
@@ -118,7 +139,13 @@ def test_enter_starts_the_full_race_with_the_winner_in_it(tmp_path, supervisor):
         viewer.press("enter")
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race")
         race = supervisor.made[2].started[0]
-        assert [lane.name for lane in race.lanes] == ["standard", "high", "low", "bold", "found 0.0212"]
+        assert [lane.name for lane in race.lanes] == [
+            "standard",
+            "high",
+            "low",
+            "bold",
+            "found 0.0212",
+        ]
 
 
 def test_with_race_after_nobody_needs_to_press_enter(tmp_path, supervisor):
@@ -188,7 +215,9 @@ def test_from_the_picker_and_back(tmp_path, supervisor):
         viewer.press("ctrl+f")
         viewer.until(lambda: isinstance(viewer.screen, FinderScreen), "the finder")
         viewer.until(lambda: supervisor.made[0].started, "the sweep")
-        assert supervisor.made[0].started[0].scenario.endswith("-find"), "on the supervisor that was warm"
+        assert supervisor.made[0].started[0].scenario.endswith("-find"), (
+            "on the supervisor that was warm"
+        )
         viewer.press("escape")
         assert isinstance(viewer.screen, Picker)
         viewer.until(lambda: len(supervisor.made) > 2, "another warm supervisor")
@@ -210,14 +239,22 @@ def test_the_layout_covers_what_there_is_without_overlap():
         for lanes in (1, 4, 6, 40):
             layout = arrange_finder(width, height, lanes)
             cells = np.zeros((height, width), int)
-            for part in (layout.header, layout.marks, layout.y_labels, layout.curve, layout.x_labels, layout.standings,
-                         layout.sentences, layout.footer):
+            for part in (
+                layout.header,
+                layout.marks,
+                layout.y_labels,
+                layout.curve,
+                layout.x_labels,
+                layout.standings,
+                layout.sentences,
+                layout.footer,
+            ):
                 assert part.x >= 0
                 assert part.right <= width
                 assert part.bottom <= height
                 assert part.width > 0
                 assert part.height > 0
-                cells[part.y:part.bottom, part.x:part.right] += 1
+                cells[part.y : part.bottom, part.x : part.right] += 1
             assert cells.max() == 1
             assert layout.curve.height >= 3
 
@@ -231,7 +268,12 @@ def test_labels_of_a_logarithmic_axis_keep_apart_and_within_it(low, ratio, width
     assert all(tick.cell >= 0 and end <= width for tick, end in zip(ticks, ends, strict=True))
 
 
-@given(st.lists(st.floats(), min_size=1, max_size=120), st.integers(1, 90), st.integers(1, 20), st.booleans())
+@given(
+    st.lists(st.floats(), min_size=1, max_size=120),
+    st.integers(1, 90),
+    st.integers(1, 20),
+    st.booleans(),
+)
 @example([math.nan] * 60, 40, 5, True)
 @example([-5e-324], 1, 1, False)
 @example([math.inf, -math.inf, 1e308] * 30, 40, 5, False)
@@ -258,4 +300,6 @@ def test_a_mark_stands_over_its_rate():
     sweep = drawing.Sweep(1e-7, 10.0, rates, losses, found.smooth.tolist(), found)
     drawing.marks(canvas, sweep)
     (row,) = [y for y in range(3) if "valley" in canvas.strip(y).text]
-    assert canvas.strip(row).text.index("valley") == int((math.log10(found.suggestions["valley"]) + 7) / 8 * 80)
+    assert canvas.strip(row).text.index("valley") == int(
+        (math.log10(found.suggestions["valley"]) + 7) / 8 * 80
+    )

@@ -1,4 +1,5 @@
-"""A person's hands on a race, through real key presses: what is sent, what is shown of it, and what is refused."""
+"""A person's hands on a race, through real key presses: what is sent, what is shown of it, and what
+is refused."""
 
 from __future__ import annotations
 
@@ -10,8 +11,25 @@ import msgspec
 import pytest
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.commands import REFUSED, Add, Fork, Pause, Rewind, ScaleRate, SetFactor, SetRate, Stop
-from lrtui.core.protocol.events import LaneAdded, RateChanged, Rewound, Snapshotted, Started, StatusChanged
+from lrtui.core.protocol.commands import (
+    REFUSED,
+    Add,
+    Fork,
+    Pause,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    SetRate,
+    Stop,
+)
+from lrtui.core.protocol.events import (
+    LaneAdded,
+    RateChanged,
+    Rewound,
+    Snapshotted,
+    Started,
+    StatusChanged,
+)
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.writer import Writer
 from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
@@ -22,7 +40,7 @@ from .fake_run import BEGAN, at, block, commands, make_race, make_run, say, with
 from .viewer import Clock, Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
-QUARTER = 10 ** 0.25
+QUARTER = 10**0.25
 
 
 @pytest.fixture
@@ -51,8 +69,15 @@ def type_in(viewer: Viewer, name: str, text: str) -> None:
 
 
 class TestTheDial:
-    @pytest.mark.parametrize(("key", "by"), [
-        ("plus", QUARTER), ("minus", 1 / QUARTER), ("greater_than_sign", 10.0), ("less_than_sign", 0.1)])
+    @pytest.mark.parametrize(
+        ("key", "by"),
+        [
+            ("plus", QUARTER),
+            ("minus", 1 / QUARTER),
+            ("greater_than_sign", 10.0),
+            ("less_than_sign", 0.1),
+        ],
+    )
     def test_a_key_scales_the_rate_of_the_chosen_lane(self, viewer, live, key, by):
         viewer.press("2", key)
         (sent,) = commands(live)
@@ -72,7 +97,7 @@ class TestTheDial:
         viewer.press("equals_sign")
         assert isinstance(viewer.screen, FormDialog)
         shown = viewer.screen.query_one("#field-rate").value
-        assert float(shown) == pytest.approx(0.1 * 0.99 ** 60, rel=1e-5)
+        assert float(shown) == pytest.approx(0.1 * 0.99**60, rel=1e-5)
         type_in(viewer, "rate", "3e-4")
         viewer.press("enter")
         assert isinstance(viewer.screen, RaceScreen)
@@ -178,7 +203,9 @@ class TestTheAnswer:
         viewer.press("plus")
         say(live, turned(0, 61, QUARTER))
         answer(live, "rate 0.178 from step 61")
-        viewer.until(lambda: "A: rate 0.178 from step 61" in viewer.text, "the answer, though nobody ticks")
+        viewer.until(
+            lambda: "A: rate 0.178 from step 61" in viewer.text, "the answer, though nobody ticks"
+        )
         assert viewer.screen.state.lanes[0].factor == QUARTER
 
 
@@ -204,7 +231,12 @@ class TestForms:
         viewer.press("2", "f", "enter")
         (sent,) = commands(live)
         assert isinstance(sent, Fork)
-        assert (sent.lane, sent.rate, sent.child.name, sent.child.letter) == (1, None, "diverges fork", "D")
+        assert (sent.lane, sent.rate, sent.child.name, sent.child.letter) == (
+            1,
+            None,
+            "diverges fork",
+            "D",
+        )
         assert sent.child.optimizer == viewer.screen.state.lanes[1].lane.optimizer
 
     def test_the_fork_is_chosen_when_it_joins_and_nobody_elses_is(self, viewer, live):
@@ -244,9 +276,14 @@ class TestForms:
         assert '"paints" is also the name of lane C' in viewer.text
         assert commands(live) == []
 
-    @pytest.mark.parametrize(("pressed", "to"), [([], None), (["down"], 50), (["down", "down"], 25), (["up"], 0)])
+    @pytest.mark.parametrize(
+        ("pressed", "to"), [([], None), (["down"], 50), (["down", "down"], 25), (["up"], 0)]
+    )
     def test_r_rewinds_to_a_snapshot_of_the_list(self, viewer, live, pressed, to):
-        say(live, Snapshotted(lane=0, at=at(60), step=50, tag="ring", size=10, kept=[25, 50], total=20))
+        say(
+            live,
+            Snapshotted(lane=0, at=at(60), step=50, tag="ring", size=10, kept=[25, 50], total=20),
+        )
         viewer.look()
         viewer.press("r")
         assert "step 50, loss" in viewer.text
@@ -260,7 +297,9 @@ class TestForms:
             viewer.press("r", "enter")
         assert commands(run) == [Rewind(lane=0, to=None, by=0.5)]
 
-    @pytest.mark.parametrize(("pressed", "expected"), [("y", [Rewind(lane=0, to=0)]), ("n", []), ("escape", [])])
+    @pytest.mark.parametrize(
+        ("pressed", "expected"), [("y", [Rewind(lane=0, to=0)]), ("n", []), ("escape", [])]
+    )
     def test_capital_r_asks_before_it_restarts(self, viewer, live, pressed, expected):
         viewer.press("R")
         assert isinstance(viewer.screen, ChoiceDialog)
@@ -296,10 +335,16 @@ class TestForms:
         assert sent.child.schedule is not None
         assert sent.child.schedule.name == "cosine"
 
-    @pytest.mark.parametrize(("words", "said"), [
-        ("optimizer=Adam lr=0.1", "nothing is changed"), ("momentum=0.9", "Adam has no such option"),
-        ("lr=0", "0.0 is no learning rate"), ("cosine", '"cosine" is no setting'),
-        ("schedule=StepLR(", "a bracket is not closed")])
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("optimizer=Adam lr=0.1", "nothing is changed"),
+            ("momentum=0.9", "Adam has no such option"),
+            ("lr=0", "0.0 is no learning rate"),
+            ("cosine", '"cosine" is no setting'),
+            ("schedule=StepLR(", "a bracket is not closed"),
+        ],
+    )
     def test_words_that_will_not_do_are_refused_in_the_dialog(self, viewer, live, words, said):
         viewer.press("e")
         type_in(viewer, "lane", words)
@@ -313,7 +358,12 @@ class TestForms:
         viewer.press("enter")
         (sent,) = commands(live)
         assert isinstance(sent, Add)
-        assert (sent.lane, sent.child.lr, sent.child.name, sent.child.letter) == (-1, 0.5, "Adam 0.5", "D")
+        assert (sent.lane, sent.child.lr, sent.child.name, sent.child.letter) == (
+            -1,
+            0.5,
+            "Adam 0.5",
+            "D",
+        )
 
     @pytest.mark.parametrize("key", ["equals_sign", "f", "r", "C", "e", "a"])
     def test_escape_leaves_a_form_and_nothing_is_sent(self, viewer, live, key):
@@ -400,7 +450,10 @@ class TestARaceWithoutItsSupervisor:
         with Viewer(alone.parent, alone) as viewer:
             viewer.look()
             viewer.press("2", "r", "enter")
-            viewer.until(lambda: Revived.started == [alone] and not viewer.screen.hands.reviving, "a new supervisor")
+            viewer.until(
+                lambda: Revived.started == [alone] and not viewer.screen.hands.reviving,
+                "a new supervisor",
+            )
             say(alone, Rewound(lane=1, at=at(300), step=20, why="rewound"))
             answer(alone, "back at step 20, rate 0.005")
             viewer.look()
@@ -417,22 +470,43 @@ class TestARaceWithoutItsSupervisor:
         assert commands(alone) == []
 
     def test_ctrl_r_takes_up_an_interrupted_race(self, tmp_path):
-        run = without_supervisor(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        run = without_supervisor(
+            make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False)
+        )
         with Viewer(tmp_path, run) as viewer:
             viewer.screen.follower._looked = -math.inf
             viewer.look(2)
             assert "Ctrl+R resumes" in viewer.lines[0]
             assert f"lrtui resume {run.name}" in viewer.text
             viewer.press("ctrl+r")
-            viewer.until(lambda: Revived.started == [run] and not viewer.screen.hands.reviving, "a new supervisor")
-            say(run, Rewound(lane=0, at=at(300), step=50, why="resumed"), Started(
-                lane=0, at=at(300), device="cpu", steps_per_epoch=20, total_steps=200, parameters=1, init_checksum="d4bb1f00",
-                batch_checksum="57259b00", intra_op_threads=1, validated=True, first=50))
+            viewer.until(
+                lambda: Revived.started == [run] and not viewer.screen.hands.reviving,
+                "a new supervisor",
+            )
+            say(
+                run,
+                Rewound(lane=0, at=at(300), step=50, why="resumed"),
+                Started(
+                    lane=0,
+                    at=at(300),
+                    device="cpu",
+                    steps_per_epoch=20,
+                    total_steps=200,
+                    parameters=1,
+                    init_checksum="d4bb1f00",
+                    batch_checksum="57259b00",
+                    intra_op_threads=1,
+                    validated=True,
+                    first=50,
+                ),
+            )
             viewer.look(6)
             assert "of 2 lanes racing" in viewer.lines[0]
 
     def test_the_dial_of_an_interrupted_race_names_the_way_on(self, tmp_path):
-        run = without_supervisor(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        run = without_supervisor(
+            make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False)
+        )
         with Viewer(tmp_path, run) as viewer:
             viewer.screen.follower._looked = -math.inf
             viewer.look(2)
@@ -461,7 +535,11 @@ class TestWhatIsDrawn:
 
     def test_a_fork_has_a_pane_of_its_own_and_a_sign_where_it_left(self, viewer, live):
         child = msgspec.structs.replace(make_race().lanes[0], letter="D", name="steady fork")
-        say(live, LaneAdded(lane=3, at=at(60), child=child, parent=0, step=40), block(3, "steady", 40, 60))
+        say(
+            live,
+            LaneAdded(lane=3, at=at(60), child=child, parent=0, step=40),
+            block(3, "steady", 40, 60),
+        )
         viewer.look()
         assert "D steady fork" in viewer.text
         assert "from A@40" in viewer.text
@@ -479,15 +557,25 @@ class TestWhatIsDrawn:
         assert lane.steps == 20
 
     def test_the_large_view_says_what_snapshots_take(self, live):
-        say(live, Snapshotted(lane=0, at=at(60), step=60, tag="ring", size=1, kept=[20, 40, 60], total=2_100_000))
+        say(
+            live,
+            Snapshotted(
+                lane=0, at=at(60), step=60, tag="ring", size=1, kept=[20, 40, 60], total=2_100_000
+            ),
+        )
         with Viewer(live.parent, live, (120, 50)) as viewer:
             viewer.look()
             viewer.press("enter")
             assert "snapshots 3, last at step 60, 2.1 MB of 667 MB" in viewer.text
 
-    def test_a_paused_race_sends_nothing_while_nobody_touches_it(self, viewer, live, monkeypatch, clock: Clock):
+    def test_a_paused_race_sends_nothing_while_nobody_touches_it(
+        self, viewer, live, monkeypatch, clock: Clock
+    ):
         viewer.press("P")
-        say(live, *(StatusChanged(lane=lane, at=BEGAN, step=60, status="paused") for lane in range(3)))
+        say(
+            live,
+            *(StatusChanged(lane=lane, at=BEGAN, step=60, status="paused") for lane in range(3)),
+        )
         answer(live, "paused")
         viewer.look(6)
         clock.now += 10
@@ -501,4 +589,3 @@ class TestWhatIsDrawn:
 def dots(text: str) -> int:
     """How many braille cells there are."""
     return sum(0x2800 < ord(sign) < 0x2900 for sign in text)
-

@@ -1,4 +1,5 @@
-"""Every key does what its line in the help says: real presses, the help, the palette, one table behind all of them."""
+"""Every key does what its line in the help says: real presses, the help, the palette, one table
+behind all of them."""
 
 from __future__ import annotations
 
@@ -44,6 +45,7 @@ def heard(viewer, monkeypatch):
     def run_action(action, default_namespace=None, namespaces=None) -> Done:
         asked.append(action)
         return Done()
+
     monkeypatch.setattr(viewer.app, "run_action", run_action)
     return asked
 
@@ -91,17 +93,38 @@ def test_the_help_has_every_line_under_a_heading(viewer):
     assert [heading for heading, _ in sections] == list(keys.HEADINGS.values())
     lines = [line for _, found in sections for line in found]
     assert lines == keys.help_lines(keys.RACE)
-    assert all(any(name in line for line in lines for name in (key.shown,)) for key in keys.RACE if key.shown)
+    assert all(
+        any(name in line for line in lines for name in (key.shown,))
+        for key in keys.RACE
+        if key.shown
+    )
 
 
 def test_the_footer_of_a_race_that_is_over_offers_nothing_that_only_a_living_lane_can_be_told():
     there, over = (dict(keys.footer_words(keys.RACE, over=over)) for over in (False, True))
-    assert {word: key for key, word in there.items() if key not in over} == {"rate": "+", "pause": "Space", "stop": "x"}
+    assert {word: key for key, word in there.items() if key not in over} == {
+        "rate": "+",
+        "pause": "Space",
+        "stop": "x",
+    }
 
 
-@pytest.mark.parametrize(("word", "wanted"), [
-    ("overlay", "view.overlay"), ("samples", "view.filmstrip"), ("filmstrip", "view.filmstrip"), ("log:", "view.events"),
-    ("console", "view.console"), ("filter:", "view.filter"), ("solo", "lane.solo"), ("differences", "view.differences"),
-    ("crosshair:", "view.crosshair"), ("report", "race.write"), ("standings", "view.order"), ("default", "view.usual")])
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("overlay", "view.overlay"),
+        ("samples", "view.filmstrip"),
+        ("filmstrip", "view.filmstrip"),
+        ("log:", "view.events"),
+        ("console", "view.console"),
+        ("filter:", "view.filter"),
+        ("solo", "lane.solo"),
+        ("differences", "view.differences"),
+        ("crosshair:", "view.crosshair"),
+        ("report", "race.write"),
+        ("standings", "view.order"),
+        ("default", "view.usual"),
+    ],
+)
 def test_the_palette_knows_things_by_the_words_of_the_readme(word, wanted):
     assert wanted in [key.id for key in keys.RACE if word in key.name.lower()]

@@ -1,4 +1,5 @@
-"""Which lanes are shown and in what order: the table, the filter, pins, solo, pages and differences, by real presses."""
+"""Which lanes are shown and in what order: the table, the filter, pins, solo, pages and
+differences, by real presses."""
 
 from __future__ import annotations
 
@@ -31,8 +32,12 @@ def rows_of(viewer: Viewer) -> list[str]:
     """The rows of the standings."""
     race = next(screen for screen in viewer.app.screen_stack if isinstance(screen, RaceScreen))
     x, y, width, height = race._layout.standings
-    lines = [line[x:x + width] for line in viewer.lines[y + 1:y + height]]
-    return [line for line in lines if (words := line[1:].split()) and words[0].isdigit() and len(words) > 4]
+    lines = [line[x : x + width] for line in viewer.lines[y + 1 : y + height]]
+    return [
+        line
+        for line in lines
+        if (words := line[1:].split()) and words[0].isdigit() and len(words) > 4
+    ]
 
 
 def table(viewer: Viewer) -> list[list[str]]:
@@ -52,7 +57,7 @@ def panes(viewer: Viewer) -> str:
 
 
 def heading(viewer: Viewer) -> str:
-    return next(line[line.index("# lane") - 2:] for line in viewer.lines if "# lane " in line)
+    return next(line[line.index("# lane") - 2 :] for line in viewer.lines if "# lane " in line)
 
 
 def selected(viewer: Viewer) -> str:
@@ -71,13 +76,18 @@ class TestTheTable:
         assert rows["A"][4] == "×2.000"
         assert "NaN" in rows["B"]
 
-    def test_the_steps_to_a_target_and_the_time_for_them_are_said_of_each_lane_that_got_there(self, over):
+    def test_the_steps_to_a_target_and_the_time_for_them_are_said_of_each_lane_that_got_there(
+        self, over
+    ):
         with Viewer(over.parent, over, (200, 32)) as viewer:
             viewer.screen.view.target = 0.5
             viewer.look(5)
             assert "→0.5000" in heading(viewer)
             at = heading(viewer).index("→0.5000") - 1
-            found = {row[1]: line[at:at + 17].split() for row, line in zip(table(viewer), rows_of(viewer), strict=True)}
+            found = {
+                row[1]: line[at : at + 17].split()
+                for row, line in zip(table(viewer), rows_of(viewer), strict=True)
+            }
             for letter, steps in (("A", 52), ("F", 10)):
                 assert int(found[letter][0]) == pytest.approx(steps, abs=12)
                 assert found[letter][1] == f"0:0{int(found[letter][0]) // 20}"
@@ -100,7 +110,7 @@ class TestTheTable:
         important = [key for key in IMPORTANT if not key == "best" == order]
         for width in range(44, 200):
             keys, name, status = fitting(width, 20, order, loads=True)
-            assert set(keys) == set(important[:len(keys)])
+            assert set(keys) == set(important[: len(keys)])
             assert 4 + name + sum(WIDTHS[key] + 1 for key in keys) + 1 + status <= width
             assert name >= 11
             assert status >= 9
@@ -113,12 +123,21 @@ class TestTheTable:
             assert viewer.screen.view.loads
             assert " memory  time " in heading(viewer)
             assert [row.split()[-3:-1] for row in rows_of(viewer) if "running" in row] == [
-                ["–", "25%"], ["–", "25%"], ["–", "50%"]]  # an old record, without the names of its processes
-            for lane, role in zip(viewer.screen.state.lanes, ("trainer 0", "trainer 1", "trainer 1"), strict=True):
+                # an old record, without the names of its processes
+                ["–", "25%"],
+                ["–", "25%"],
+                ["–", "50%"],
+            ]
+            for lane, role in zip(
+                viewer.screen.state.lanes, ("trainer 0", "trainer 1", "trainer 1"), strict=True
+            ):
                 lane.process_roles.append(role)
             viewer.look(30)
             assert [row.split()[-4:-1] for row in rows_of(viewer) if "MB" in row] == [
-                ["149", "MB", "25%"], ["312", "MB", "25%"], ["149", "MB", "50%"]]
+                ["149", "MB", "25%"],
+                ["312", "MB", "25%"],
+                ["149", "MB", "50%"],
+            ]
         assert "memory" not in fitting(300, 10, "smoothed", loads=False)[0]
 
     def test_where_not_all_fit_the_leader_and_the_chosen_lane_stay_in_sight(self):
@@ -142,14 +161,34 @@ class TestTheTable:
             assert len(cut) == 2
             assert all("…" in line for line in cut)
 
-    @pytest.mark.parametrize(("gap", "ratio", "text"), [
-        (1.0, True, "×1.000"), (1.23456, True, "×1.235"), (12.345, True, "×12.3"), (123456.0, True, "×123k"),
-        (float("nan"), True, "–"), (0.5, False, "+0.5000"), (0.0, False, "+0.000"), (12345.678, False, "+12346")])
+    @pytest.mark.parametrize(
+        ("gap", "ratio", "text"),
+        [
+            (1.0, True, "×1.000"),
+            (1.23456, True, "×1.235"),
+            (12.345, True, "×12.3"),
+            (123456.0, True, "×123k"),
+            (float("nan"), True, "–"),
+            (0.5, False, "+0.5000"),
+            (0.0, False, "+0.000"),
+            (12345.678, False, "+12346"),
+        ],
+    )
     def test_a_gap_in_words(self, gap, ratio, text):
         assert gap_words(gap, ratio, leads=False) == text
 
-    @pytest.mark.parametrize(("change", "text"), [
-        (-0.01234, "-1.2%"), (0.5, "+50%"), (-0.5, "-50%"), (0.0, "+0.0%"), (42.0, "×43"), (float("nan"), "–"), (-30.0, "×-29")])
+    @pytest.mark.parametrize(
+        ("change", "text"),
+        [
+            (-0.01234, "-1.2%"),
+            (0.5, "+50%"),
+            (-0.5, "-50%"),
+            (0.0, "+0.0%"),
+            (42.0, "×43"),
+            (float("nan"), "–"),
+            (-30.0, "×-29"),
+        ],
+    )
     def test_a_change_in_words(self, change, text):
         assert change_words(change) == text
 
@@ -271,10 +310,18 @@ class TestManyLanes:
 
     def test_pages_are_turned_by_the_keys_that_the_header_names(self, many):
         size, pages = len(many.screen._layout.panes), -(-64 // len(many.screen._layout.panes))
-        for pressed, page in (("pageup", 1), ("pagedown", 2), ("end", pages), ("pagedown", pages), ("pageup", pages - 1),
-                              ("home", 1)):
+        for pressed, page in (
+            ("pageup", 1),
+            ("pagedown", 2),
+            ("end", pages),
+            ("pagedown", pages),
+            ("pageup", pages - 1),
+            ("home", 1),
+        ):
             many.press(pressed)
-            assert f"page {page} of {pages} ({'PgUp' if page == pages else 'PgDn'})" in many.lines[0]
+            assert (
+                f"page {page} of {pages} ({'PgUp' if page == pages else 'PgDn'})" in many.lines[0]
+            )
             assert (page - 1) * size in many.screen._layout.panes
 
     def test_the_chosen_lane_is_in_sight_in_pane_and_table(self, many):

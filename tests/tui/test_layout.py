@@ -1,4 +1,5 @@
-"""At every size and for any number of lanes: nothing overlaps, nothing is outside, nothing is empty."""
+"""At every size and for any number of lanes: nothing overlaps, nothing is outside, nothing is
+empty."""
 
 from __future__ import annotations
 
@@ -28,19 +29,27 @@ def covered(width: int, height: int, rects: list[Rect]) -> np.ndarray:
 
 @given(WIDTHS, HEIGHTS, LANES, st.data())
 @settings(max_examples=500, deadline=None)
-def test_the_parts_cover_the_screen_exactly_once(width: int, height: int, lanes: int, data: st.DataObject) -> None:
+def test_the_parts_cover_the_screen_exactly_once(
+    width: int, height: int, lanes: int, data: st.DataObject
+) -> None:
     selected = data.draw(st.integers(0, lanes - 1))
     big = data.draw(st.sampled_from([None, selected]))
     gpus = data.draw(st.integers(0, 16))
     layout = arrange(width, height, range(lanes), big, selected, gpus)
     assert not layout.too_small
     panes = list(layout.panes.values())
-    counts = covered(width, height, [layout.header, *panes, layout.standings, layout.log, layout.machine, layout.footer])
+    counts = covered(
+        width,
+        height,
+        [layout.header, *panes, layout.standings, layout.log, layout.machine, layout.footer],
+    )
     across = len({pane.x for pane in panes})
     used = max(pane.right for pane in panes)
     assert counts.max() == 1
     assert (counts[:, :used] == 1).all() or across * panes[0].width < used
-    assert (counts[:, across * panes[0].width:] == 1).all() or width - across * panes[0].width < across
+    assert (counts[:, across * panes[0].width :] == 1).all() or width - across * panes[
+        0
+    ].width < across
     assert selected in layout.panes
     assert layout.standings.height >= 2
     assert layout.standings.width >= 44
@@ -48,11 +57,13 @@ def test_the_parts_cover_the_screen_exactly_once(width: int, height: int, lanes:
 
 
 @given(WIDTHS, HEIGHTS, LANES, WANTS, st.data())
-@example(200, 50, 7, Wants(), None)  # three panes, then two and two, of other widths and heights, once
+# three panes, then two and two, of other widths and heights, once
+@example(200, 50, 7, Wants(), None)
 @example(80, 24, 5, Wants(), None)  # free cells too narrow for the standings
 @settings(max_examples=500, deadline=None)
 def test_panes_of_a_page_are_of_one_size_and_so_are_their_charts(
-        width: int, height: int, lanes: int, wants: Wants, data: st.DataObject | None) -> None:
+    width: int, height: int, lanes: int, wants: Wants, data: st.DataObject | None
+) -> None:
     selected = data.draw(st.integers(0, lanes - 1)) if data else 0
     gpus = data.draw(st.integers(0, 16)) if data else 0
     layout = arrange(width, height, range(lanes), selected=selected, gpus=gpus, wants=wants)
@@ -65,7 +76,8 @@ def test_panes_of_a_page_are_of_one_size_and_so_are_their_charts(
     assert min(pane.height for pane in panes) >= PANE_LEAST[1]
     rows = [[pane for pane in panes if pane.y == y] for y in sorted({pane.y for pane in panes})]
     assert all(len(row) == len(rows[0]) for row in rows[:-1])
-    assert [pane.x for pane in rows[-1]] == [pane.x for pane in rows[0]][:len(rows[-1])]  # one stands under the other
+    # one stands under the other
+    assert [pane.x for pane in rows[-1]] == [pane.x for pane in rows[0]][: len(rows[-1])]
     lowest = min(pane.height for pane in panes)
     assert layout.parts == pane_parts(panes[0].width, lowest, wants)
 
@@ -78,17 +90,23 @@ def test_what_the_last_row_leaves_free_is_the_race_s(width: int, height: int, la
     last = panes[-1]
     across = len({pane.x for pane in panes})
     if sum(pane.y == last.y for pane in panes) < across:
-        free = [part for part in (layout.standings, layout.log) if part.contains(last.right, last.y)]
+        free = [
+            part for part in (layout.standings, layout.log) if part.contains(last.right, last.y)
+        ]
         assert len(free) == 1
         assert free[0].width >= PANE_LEAST[0]
 
 
 @given(WIDTHS, HEIGHTS, LANES)
 @settings(max_examples=300, deadline=None)
-def test_every_lane_has_a_pane_where_panes_of_the_least_size_fit_above_the_strip(width: int, height: int, lanes: int) -> None:
+def test_every_lane_has_a_pane_where_panes_of_the_least_size_fit_above_the_strip(
+    width: int, height: int, lanes: int
+) -> None:
     layout = arrange(width, height, range(lanes))
     strip = arrange(width, height, range(lanes), whole=True).panel
-    assert len(layout.panes) >= min(lanes, (strip.width // PANE_LEAST[0]) * (strip.height // PANE_LEAST[1]))
+    assert len(layout.panes) >= min(
+        lanes, (strip.width // PANE_LEAST[0]) * (strip.height // PANE_LEAST[1])
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(59, 16), (60, 15), (1, 1), (200, 3), (0, 0)])
@@ -103,7 +121,9 @@ def test_a_small_screen_only_asks_for_more_room(width: int, height: int) -> None
 
 def test_four_lanes_at_80_by_24_show_everything() -> None:
     layout = arrange(80, 24, range(4))
-    assert [(pane.width, pane.height) for pane in layout.panes.values()] == [(26, 10)] * 3 + [(26, 11)]
+    assert [(pane.width, pane.height) for pane in layout.panes.values()] == [(26, 10)] * 3 + [
+        (26, 11)
+    ]
     assert layout.standings.height == 5
     assert layout.log.height == 6
     assert layout.machine.height == layout.footer.height == layout.header.height == 1
@@ -122,7 +142,9 @@ def test_standings_and_log_stand_side_by_side_below_the_panes_of_a_wide_screen()
 
 def test_seven_lanes_at_200_by_50_leave_a_pane_s_room_to_the_race() -> None:
     layout = arrange(200, 50, range(7))
-    assert [pane[2:] for pane in layout.panes.values()] == [(50, 23)] * 3 + [(50, 23)] + [(50, 24)] * 3
+    assert [pane[2:] for pane in layout.panes.values()] == [(50, 23)] * 3 + [(50, 23)] + [
+        (50, 24)
+    ] * 3
     assert (layout.standings.x, layout.standings.y) == (layout.log.x, 24) == (150, 24)
     assert layout.standings.height == 8
 
@@ -144,17 +166,30 @@ def test_the_page_goes_with_the_chosen_lane() -> None:
 
 def rects_of(parts: PaneParts) -> list[Rect]:
     single = [parts.title, parts.words, parts.rate, parts.y_labels, parts.curve, *parts.numbers]
-    maybe = [parts.rate_labels, parts.rate_curve, parts.x_labels, parts.sprite, parts.facts, parts.dial]
+    maybe = [
+        parts.rate_labels,
+        parts.rate_curve,
+        parts.x_labels,
+        parts.sprite,
+        parts.facts,
+        parts.dial,
+    ]
     return single + [rect for rect in maybe if rect is not None]
 
 
-@given(st.integers(26, 300), st.integers(6, 90), st.builds(Wants, st.booleans(), st.booleans(), st.booleans()))
+@given(
+    st.integers(26, 300),
+    st.integers(6, 90),
+    st.builds(Wants, st.booleans(), st.booleans(), st.booleans()),
+)
 @example(26, 6, Wants(sprites=True))
 @example(34, 9, Wants(sprites=True))  # a sprite beside a line of numbers that just fits
 @example(52, 18, Wants(facts=True))  # the smallest with facts
 @example(80, 18, Wants(sprites=True, facts=True))
 @settings(max_examples=1000, deadline=None)
-def test_the_parts_of_a_pane_fit_it_and_leave_the_curve_room(width: int, height: int, wants: Wants) -> None:
+def test_the_parts_of_a_pane_fit_it_and_leave_the_curve_room(
+    width: int, height: int, wants: Wants
+) -> None:
     parts = pane_parts(width, height, wants)
     rects = rects_of(parts)
     assert covered(width - 1, height, rects).max() == 1
@@ -170,20 +205,31 @@ def test_the_parts_of_a_pane_fit_it_and_leave_the_curve_room(width: int, height:
     assert parts.facts is None or (wants.facts and parts.facts.height >= 4)
     assert parts.dial is None or (not wants.facts and parts.dial.height == 1)
     assert parts.marks.y >= parts.curve.bottom - 1
-    assert not any(one.contains(parts.marks.x, parts.marks.y) for one in rects if one not in (parts.curve, parts.rate_curve))
+    assert not any(
+        one.contains(parts.marks.x, parts.marks.y)
+        for one in rects
+        if one not in (parts.curve, parts.rate_curve)
+    )
 
 
 @given(st.integers(26, 300), st.integers(6, 90), st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_constant_rates_leave_the_curve_more_room_than_those_that_move(width: int, height: int, facts: bool) -> None:
-    moves, constant = (pane_parts(width, height, Wants(rates=rates, facts=facts)) for rates in (True, False))
+def test_constant_rates_leave_the_curve_more_room_than_those_that_move(
+    width: int, height: int, facts: bool
+) -> None:
+    moves, constant = (
+        pane_parts(width, height, Wants(rates=rates, facts=facts)) for rates in (True, False)
+    )
     assert constant.rate_curve is None
-    assert constant.curve.height >= moves.curve.height or constant.large  # digits take what the rates have left
+    # digits take what the rates have left
+    assert constant.curve.height >= moves.curve.height or constant.large
     assert constant.curve.height >= 0.6 * height or height < 12
 
 
-@pytest.mark.parametrize(("height", "large", "rates"), [
-    (7, False, 0), (10, False, 1), (16, False, 2), (24, True, 2), (40, True, 4)])
+@pytest.mark.parametrize(
+    ("height", "large", "rates"),
+    [(7, False, 0), (10, False, 1), (16, False, 2), (24, True, 2), (40, True, 4)],
+)
 def test_a_higher_pane_shows_more(height: int, large: bool, rates: int) -> None:
     parts = pane_parts(60, height)
     assert parts.large == large
@@ -206,10 +252,17 @@ def test_a_sprite_stands_at_the_right_where_it_leaves_the_curve_half_of_the_pane
     assert pane_parts(48, 23, wants).sprite == Rect(31, 2, 16, 21)
 
 
-@pytest.mark.parametrize(("width", "height", "rows"), [(80, 24, 4), (100, 30, 4), (200, 50, 7), (60, 16, None), (60, 24, 4)])
+@pytest.mark.parametrize(
+    ("width", "height", "rows"),
+    [(80, 24, 4), (100, 30, 4), (200, 50, 7), (60, 16, None), (60, 24, 4)],
+)
 @pytest.mark.parametrize("has_sprite", [False, True])
-def test_the_large_view_has_the_facts_where_there_is_room(width: int, height: int, rows: int | None, has_sprite: bool) -> None:
-    facts = arrange(width, height, range(4), big=0, wants=Wants(sprites=has_sprite, facts=True)).parts.facts
+def test_the_large_view_has_the_facts_where_there_is_room(
+    width: int, height: int, rows: int | None, has_sprite: bool
+) -> None:
+    facts = arrange(
+        width, height, range(4), big=0, wants=Wants(sprites=has_sprite, facts=True)
+    ).parts.facts
     if width < 80 and has_sprite:
         return  # then the sprite goes first
     assert (facts.height if facts else None) == rows
@@ -237,7 +290,9 @@ def test_where_no_lane_is_shown_there_are_no_panes_and_everything_else_is_there(
 
 @given(WIDTHS, HEIGHTS, LANES, st.data())
 @settings(max_examples=100, deadline=None)
-def test_going_through_all_lanes_goes_through_all_pages(width: int, height: int, lanes: int, data: st.DataObject) -> None:
+def test_going_through_all_lanes_goes_through_all_pages(
+    width: int, height: int, lanes: int, data: st.DataObject
+) -> None:
     shown = data.draw(st.permutations(range(lanes)))
     layouts = [arrange(width, height, shown, selected=lane) for lane in shown]
     assert all(lane in layout.panes for lane, layout in zip(shown, layouts, strict=True))

@@ -1,4 +1,5 @@
-"""The machine in numbers: rings, shares of the time, NVML's arithmetic with a driver that is made up, and this process."""
+"""The machine in numbers: rings, shares of the time, NVML's arithmetic with a driver that is made
+up, and this process."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from lrtui.tui import machine
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Machine, cpu_percent, loads, memory_of, read
 from lrtui.tui.machine_history import BASES, BINS, History, Ring, Shares
 
-from ..waiting import until  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..waiting import until  # beside the folders that share it; there is no package to name
 from .fake_run import make_race, started
 
 
@@ -129,7 +130,10 @@ class Driver:
         return 61 + sensor
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle: int) -> list[Any]:  # noqa: N802
-        return [SimpleNamespace(pid=self.pid, usedGpuMemory=2_000_000_000), SimpleNamespace(pid=1, usedGpuMemory=None)]
+        return [
+            SimpleNamespace(pid=self.pid, usedGpuMemory=2_000_000_000),
+            SimpleNamespace(pid=1, usedGpuMemory=None),
+        ]
 
     @staticmethod
     def _only_first(handle: int) -> None:
@@ -138,8 +142,16 @@ class Driver:
 
 
 def me(**keys: object) -> Process:
-    return Process(**{"role": "trainer 0", "pid": os.getpid(), "started": identity.started(os.getpid()),
-                      "host": socket.gethostname(), "beat": 0.0, **keys})  # type: ignore[arg-type]
+    return Process(
+        **{
+            "role": "trainer 0",
+            "pid": os.getpid(),
+            "started": identity.started(os.getpid()),
+            "host": socket.gethostname(),
+            "beat": 0.0,
+            **keys,
+        }
+    )  # type: ignore[arg-type]
 
 
 class TestReading:
@@ -163,7 +175,8 @@ class TestReading:
 
     def test_the_memory_of_a_process_is_asked_for_now_and_then_only(self, monkeypatch):
         asked: list[int] = []
-        now = iter(range(100, 200, 2))  # each reading asks twice for the time and once for the process: six seconds
+        # each reading asks twice for the time and once for the process: six seconds
+        now = iter(range(100, 200, 2))
         monkeypatch.setattr(machine, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
         monkeypatch.setattr(machine, "memory_of", lambda pid: asked.append(pid) or 1e6 * len(asked))
         seen, mine = [], Machine()
@@ -173,14 +186,17 @@ class TestReading:
             seen.append(mine.reading.trainers["trainer 0"].memory)  # type: ignore[union-attr]
         assert seen == [1e6, 1e6, 2e6, 2e6, 3e6, 3e6]
 
-    @pytest.mark.parametrize("other", [{"started": 1.0}, {"host": "elsewhere"}, {"pid": 2 ** 22 + 1}])
+    @pytest.mark.parametrize("other", [{"started": 1.0}, {"host": "elsewhere"}, {"pid": 2**22 + 1}])
     def test_a_process_that_is_another_or_elsewhere_has_none(self, other):
         assert read([], {"trainer 0": me(**other)}, 5.0, memory_of).trainers == {}
 
     def test_the_cpu_is_what_was_busy_between_two_looks(self):
         times = namedtuple("times", "user nice system idle iowait guest")
         before = times(100.0, 0.0, 50.0, 1000.0, 10.0, 30.0)
-        assert cpu_percent(before, times(103.0, 0.0, 51.0, 1005.0, 11.0, 32.0)) == pytest.approx(40.0)  # guest is in user
+        # guest is in user
+        assert cpu_percent(before, times(103.0, 0.0, 51.0, 1005.0, 11.0, 32.0)) == pytest.approx(
+            40.0
+        )
         assert cpu_percent(before, before._replace(idle=1004.0)) == 0.0
         assert cpu_percent(before, before._replace(user=104.0)) == 100.0
         assert math.isnan(cpu_percent(before, before))

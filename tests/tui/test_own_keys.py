@@ -1,4 +1,5 @@
-"""Sentences name the keys that a person has: real screens with other keys, and no key by its usual name in the sources."""
+"""Sentences name the keys that a person has: real screens with other keys, and no key by its usual
+name in the sources."""
 
 from __future__ import annotations
 
@@ -20,13 +21,35 @@ from .viewer import Viewer
 
 pytestmark = pytest.mark.usefixtures("clock", "_usual_look")
 OWN = {
-    "lane.left": ("ctrl+left",), "lane.right": ("ctrl+right",), "lane.up": ("K",), "lane.down": ("J", "down"),
-    "lane.next": ("f2",), "lane.previous": ("f3",), "race.all": ("f4",), "race.resume": ("f5",),
-    "lane.schedule": ("ctrl+z",), "lane.pause": ("T",), "lane.stop": ("[",), "lane.explain": ("f9",),
-    "lane.fork": ("G",), "lane.rewind": ("H",), "lane.restart": ("]",),
-    "view.back": ("Q",), "view.filter": ("\\",), "view.order": ("V",), "view.page_up": ("f6",), "view.page_down": ("f7",),
-    "view.newest": ("f8",), "view.zoom_in": ("x",), "view.pan_left": ("{",), "view.pan_right": ("}",), "view.follow": ("f",),
-    "view.crosshair": ("ctrl+k",), "cursor.left": ("alt+left",), "cursor.right": ("alt+right",)}
+    "lane.left": ("ctrl+left",),
+    "lane.right": ("ctrl+right",),
+    "lane.up": ("K",),
+    "lane.down": ("J", "down"),
+    "lane.next": ("f2",),
+    "lane.previous": ("f3",),
+    "race.all": ("f4",),
+    "race.resume": ("f5",),
+    "lane.schedule": ("ctrl+z",),
+    "lane.pause": ("T",),
+    "lane.stop": ("[",),
+    "lane.explain": ("f9",),
+    "lane.fork": ("G",),
+    "lane.rewind": ("H",),
+    "lane.restart": ("]",),
+    "view.back": ("Q",),
+    "view.filter": ("\\",),
+    "view.order": ("V",),
+    "view.page_up": ("f6",),
+    "view.page_down": ("f7",),
+    "view.newest": ("f8",),
+    "view.zoom_in": ("x",),
+    "view.pan_left": ("{",),
+    "view.pan_right": ("}",),
+    "view.follow": ("f",),
+    "view.crosshair": ("ctrl+k",),
+    "cursor.left": ("alt+left",),
+    "cursor.right": ("alt+right",),
+}
 
 
 def viewer_of(run: Path, size: tuple[int, int] = (100, 30)) -> Viewer:
@@ -57,8 +80,11 @@ class TestSentences:
 
     def test_where_a_key_needs_another_one_first(self, viewer):
         viewer.press("alt+left", "left_curly_bracket", "f")
-        assert viewer.toasts == ["there is no crosshair: Ctrl+K shows it", "all of it is in sight: x zooms in, then { and } move",
-                                 "all of it is in sight: x zooms in, then f follows the newest step"]
+        assert viewer.toasts == [
+            "there is no crosshair: Ctrl+K shows it",
+            "all of it is in sight: x zooms in, then { and } move",
+            "all of it is in sight: x zooms in, then f follows the newest step",
+        ]
 
     def test_in_forms(self, viewer):
         viewer.press("equals_sign")
@@ -72,9 +98,12 @@ class TestSentences:
         viewer.press("f4")
         assert "F4 ALL LANES" in viewer.lines[-1]
         lines = [words for _, words in keys.help_lines(keys.RACE)]
-        assert {"Dial, T and [ for all living lanes, or for one again", "Choose the next lane; F3 the one before",
-                "What all lanes drew at the same step; Ctrl+←→ go through time",
-                "Values of all lanes at one step; Ctrl+←→ move it, Alt+←→ a tenth"} <= set(lines)
+        assert {
+            "Dial, T and [ for all living lanes, or for one again",
+            "Choose the next lane; F3 the one before",
+            "What all lanes drew at the same step; Ctrl+←→ go through time",
+            "Values of all lanes at one step; Ctrl+←→ move it, Alt+←→ a tenth",
+        } <= set(lines)
         viewer.resize(200, 120)
         viewer.press("question_mark")
         assert "Dial, T and [ for all living lanes" in viewer.text
@@ -84,7 +113,13 @@ class TestSentences:
 
     def test_in_the_stages(self, tmp_path):
         run = make_run(tmp_path, ("paints",) * 40, done=40, live=True)
-        say(run, *[Rewound(lane=0, at=at(40 + number), step=20, why=f"line {number}") for number in range(40)])
+        say(
+            run,
+            *[
+                Rewound(lane=0, at=at(40 + number), step=20, why=f"line {number}")
+                for number in range(40)
+            ],
+        )
         with viewer_of(run, (100, 18)) as viewer:
             viewer.look()
             viewer.press("I")
@@ -102,7 +137,9 @@ class TestSentences:
             assert viewer.toasts == ["A has ended: H rewinds, ] restarts, G forks"]
 
     def test_of_a_race_that_was_interrupted(self, tmp_path):
-        run = without_supervisor(make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False))
+        run = without_supervisor(
+            make_run(tmp_path, ("steady", "paints"), done=60, live=True, over=False)
+        )
         with viewer_of(run) as viewer:
             viewer.screen.follower._looked = -math.inf
             viewer.look(2)
@@ -111,16 +148,27 @@ class TestSentences:
             assert viewer.toasts == ["the race was interrupted: F5 goes on with it"]
 
     def test_where_what_is_said_of_a_race_is_cut(self, tmp_path):
-        with viewer_of(make_run(tmp_path, ("steady", "explodes", "diverges", "paints")), (60, 20)) as viewer:
+        with viewer_of(
+            make_run(tmp_path, ("steady", "explodes", "diverges", "paints")), (60, 20)
+        ) as viewer:
             viewer.look()
             assert "F9: all of it" in viewer.text
 
 
 class TestReading:
-    @pytest.mark.parametrize(("names", "shown"), [
-        (("view.back",), "Esc"), (("race.resume",), "Ctrl+R"), (("lane.left", "lane.right"), "←→"), (("view.filter",), "/"),
-        (("cursor.left", "cursor.right"), "Shift+←→"), (("view.page_up", "view.page_down"), "PgUp PgDn"),
-        (("lane.pause", "lane.stop"), "Space x"), (("lane.left", "cursor.right"), "← Shift+→")])
+    @pytest.mark.parametrize(
+        ("names", "shown"),
+        [
+            (("view.back",), "Esc"),
+            (("race.resume",), "Ctrl+R"),
+            (("lane.left", "lane.right"), "←→"),
+            (("view.filter",), "/"),
+            (("cursor.left", "cursor.right"), "Shift+←→"),
+            (("view.page_up", "view.page_down"), "PgUp PgDn"),
+            (("lane.pause", "lane.stop"), "Space x"),
+            (("lane.left", "cursor.right"), "← Shift+→"),
+        ],
+    )
     def test_the_first_key_of_each_id_arrows_in_one(self, names, shown):
         assert keys.read(*names) == shown
 
@@ -137,22 +185,39 @@ class TestReading:
 
     def test_the_palette_takes_no_key_for_markup(self, viewer):
         keys.choose({"view.pan_left": ("[", "m", "]")})
-        helps = {command.title: command.help for command in viewer.app.get_system_commands(viewer.screen)}
+        helps = {
+            command.title: command.help for command in viewer.app.get_system_commands(viewer.screen)
+        }
         assert Content.from_markup(helps["Move the zoomed part to the left"]).plain == "key [ m ]"
 
 
 SOURCES = sorted(Path(keys.__file__).parent.rglob("*.py"))
 KEYS = [key for table in (keys.RACE, keys.PICKER, keys.FINDER) for key in table]
 _USUAL = sorted({key_names.read(name) for key in KEYS for name in key.keys})
-_WORDS = "|".join(re.escape(shown) for shown in reversed(_USUAL) if len(shown) > 1 and shown[-1] not in "←→↑↓")
-_SIGNS = re.escape("".join(shown for shown in _USUAL if len(shown) == 1 and (shown.isalpha() or shown in "0/[]")))
+_WORDS = "|".join(
+    re.escape(shown) for shown in reversed(_USUAL) if len(shown) > 1 and shown[-1] not in "←→↑↓"
+)
+_SIGNS = re.escape(
+    "".join(shown for shown in _USUAL if len(shown) == 1 and (shown.isalpha() or shown in "0/[]"))
+)
 _BEGINS = r"(?:^ *|[;:,.] *|\b(?:then|and) )"
-NAMED = re.compile(rf"\b(?:{_WORDS})(?!\w)|[←→↑↓]:? [a-z]|{_BEGINS}(?![aA])[{_SIGNS}]:? (?!axis)[a-z]|\([{_SIGNS}]\)")
-"""A key by its usual name in a sentence: "Esc shows all", "←→ scrub"; one sign only where it begins what it does ("; r rewinds"),
-for else it is a sign, a lane, an axis or an article."""
-FIXED = {"…   Enter keeps it, Esc clears it", "Tab: next line   ", "↑↓: choose   ", "Enter: do it   ……Esc: back", "Esc shows all",
-         "↑↓ PgUp PgDn scroll, any other key closes", "↑↓ PgUp PgDn, Tab manual, any other key closes",
-         "n N next, previous   Esc ends the search", "Tab next page   ↑↓ PgUp PgDn   / search   Esc back"}
+NAMED = re.compile(
+    rf"\b(?:{_WORDS})(?!\w)|[←→↑↓]:? [a-z]|{_BEGINS}(?![aA])[{_SIGNS}]:?"
+    rf" (?!axis)[a-z]|\([{_SIGNS}]\)"
+)
+"""A key by its usual name in a sentence: "Esc shows all", "←→ scrub"; one sign only where it begins
+what it does ("; r rewinds"), for else it is a sign, a lane, an axis or an article."""
+FIXED = {
+    "…   Enter keeps it, Esc clears it",
+    "Tab: next line   ",
+    "↑↓: choose   ",
+    "Enter: do it   ……Esc: back",
+    "Esc shows all",
+    "↑↓ PgUp PgDn scroll, any other key closes",
+    "↑↓ PgUp PgDn, Tab manual, any other key closes",
+    "n N next, previous   Esc ends the search",
+    "Tab next page   ↑↓ PgUp PgDn   / search   Esc back",
+}
 """What dialogs say of keys that nobody can change."""
 
 
@@ -163,29 +228,61 @@ def sentences(source: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             left_out |= {id(part) for part in node.values}
-            yield "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out:
+            yield "".join(
+                part.value if isinstance(part, ast.Constant) else "…" for part in node.values
+            )
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in left_out
+        ):
             yield node.value
 
 
 def test_no_sentence_names_a_key_by_its_usual_name():
-    tables = [text for key in KEYS for text in (key.help, key.footer, key.palette)] + list(keys.LEGEND.values())
-    found = [(source.name, text) for source in SOURCES if source.name not in ("keys.py", "keynames.py")
-             for text in sentences(source) if NAMED.search(text) and text not in FIXED and " " in text.strip()]
+    tables = [text for key in KEYS for text in (key.help, key.footer, key.palette)] + list(
+        keys.LEGEND.values()
+    )
+    found = [
+        (source.name, text)
+        for source in SOURCES
+        if source.name not in ("keys.py", "keynames.py")
+        for text in sentences(source)
+        if NAMED.search(text) and text not in FIXED and " " in text.strip()
+    ]
     assert found + [("keys.py", text) for text in tables if NAMED.search(text)] == []
 
 
-@pytest.mark.parametrize("text", [
-    "no lane matches; Esc shows all", "/ changes the filter", "… · Ctrl+R resumes", "←→ scrub", "  i: all of it",
-    "f forks the lane", "… has ended: r rewinds, R restarts", "in proportion; 0 goes back to it.", "zooms in, then [ and ] move",
-    "go by (v): the best", " … newer below: End ", "… more: Tab", "Best first: …. Space resumes a lane."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no lane matches; Esc shows all",
+        "/ changes the filter",
+        "… · Ctrl+R resumes",
+        "←→ scrub",
+        "  i: all of it",
+        "f forks the lane",
+        "… has ended: r rewinds, R restarts",
+        "in proportion; 0 goes back to it.",
+        "zooms in, then [ and ] move",
+        "go by (v): the best",
+        " … newer below: End ",
+        "… more: Tab",
+        "Best first: …. Space resumes a lane.",
+    ],
+)
 def test_it_would_be_found(text):
     assert NAMED.search(text)
 
 
 def test_every_id_that_a_sentence_names_is_in_the_tables():
-    named = [part.value for source in SOURCES for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("keys.read", "keys.pressed")
-             for part in node.args if isinstance(part, ast.Constant)]
+    named = [
+        part.value
+        for source in SOURCES
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("keys.read", "keys.pressed")
+        for part in node.args
+        if isinstance(part, ast.Constant)
+    ]
     assert len(named) > 30
     assert set(named) <= {key.id for key in KEYS}

@@ -1,4 +1,5 @@
-"""One lane's pane at any size: nothing in it is cut to another number, nothing of an older drawing stays."""
+"""One lane's pane at any size: nothing in it is cut to another number, nothing of an older drawing
+stays."""
 
 from __future__ import annotations
 
@@ -25,8 +26,16 @@ def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
     view.fit(state)
     lane = state.lanes[index]
     wants = Wants(index in view.moving, lane.sample is not None)
-    pane.draw(canvas, lane, verdict(lane, state), view, state.race, pane_parts(canvas.width, canvas.height, wants),
-              selected=False, figures=True)
+    pane.draw(
+        canvas,
+        lane,
+        verdict(lane, state),
+        view,
+        state.race,
+        pane_parts(canvas.width, canvas.height, wants),
+        selected=False,
+        figures=True,
+    )
     return [canvas.strip(y).text for y in range(canvas.height)]
 
 

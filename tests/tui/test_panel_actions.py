@@ -1,4 +1,5 @@
-"""Filmstrip, log, console and the machine's rows, by keys: what stands there, how it scrolls, that it moves only when it must."""
+"""Filmstrip, log, console and the machine's rows, by keys: what stands there, how it scrolls, that
+it moves only when it must."""
 
 from __future__ import annotations
 
@@ -8,7 +9,16 @@ import msgspec
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Rewound, Started, StatusChanged
+from lrtui.core.protocol.events import (
+    Alerted,
+    AnyEvent,
+    Ended,
+    Evaluated,
+    LogMessage,
+    Rewound,
+    Started,
+    StatusChanged,
+)
 from lrtui.core.state.race_state import LOG_LINES
 from lrtui.tui import keys, view_state
 from lrtui.tui.machine import Gpu
@@ -47,7 +57,7 @@ def refreshes(viewer, monkeypatch):
 def panel(viewer: Viewer) -> list[str]:
     """The rows of the stage."""
     rect = viewer.screen._layout.panel
-    return [line[rect.x:rect.right].rstrip() for line in viewer.lines[rect.y:rect.bottom]]
+    return [line[rect.x : rect.right].rstrip() for line in viewer.lines[rect.y : rect.bottom]]
 
 
 def paint(run: Path, epoch: int) -> None:
@@ -62,7 +72,10 @@ def notes(count: int) -> list[LogMessage]:
 
 def shared(trainers: int) -> list[Started]:
     """All three lanes have started, one after another in each of so many trainers."""
-    return [msgspec.structs.replace(started(lane), role=f"trainer {lane % trainers}") for lane in range(3)]
+    return [
+        msgspec.structs.replace(started(lane), role=f"trainer {lane % trainers}")
+        for lane in range(3)
+    ]
 
 
 def read_log(viewer: Viewer, run: Path, *events: AnyEvent) -> None:
@@ -83,15 +96,26 @@ class TestFilmstrip:
 
     def test_all_lanes_stand_side_by_side_at_the_same_step(self, film):
         assert panel(film)[0].startswith(" samples after 60 steps, 3 of 3 · the newest")
-        assert [panel(film)[1][x:x + 9].strip(" ▶") for x in (0, 20, 40, 60)] == [
-            "A paints", "B paints", "C paints", "D paints"]
+        assert [panel(film)[1][x : x + 9].strip(" ▶") for x in (0, 20, 40, 60)] == [
+            "A paints",
+            "B paints",
+            "C paints",
+            "D paints",
+        ]
         assert panel(film)[2].count("ep 3 step 60") == 4
         assert sum(line.count("▀▀") for line in panel(film)) >= 4 * 4
 
     def test_arrows_go_from_sample_to_sample_and_it_follows_the_newest_again(self, film, painters):
-        for pressed, words in (("left", "after 40 steps, 2 of 3"), ("h", "after 20 steps, 1 of 3"), ("left", "1 of 3"),
-                               ("end", "3 of 3 · the newest"), ("home", "1 of 3"), ("l", "2 of 3"), ("pageup", "1 of 3"),
-                               ("pagedown", "3 of 3 · the newest")):
+        for pressed, words in (
+            ("left", "after 40 steps, 2 of 3"),
+            ("h", "after 20 steps, 1 of 3"),
+            ("left", "1 of 3"),
+            ("end", "3 of 3 · the newest"),
+            ("home", "1 of 3"),
+            ("l", "2 of 3"),
+            ("pageup", "1 of 3"),
+            ("pagedown", "3 of 3 · the newest"),
+        ):
             film.press(pressed)
             assert words in panel(film)[0], pressed
         paint(painters, 4)
@@ -115,7 +139,10 @@ class TestFilmstrip:
             viewer.press("I")
             assert "ep 3 step 60" in viewer.text
             assert viewer.text.count("its best 0.") == 4
-            say(painters, Evaluated(lane=1, at=at(80), epoch=4, step=80, loss=9.0, metrics={"val_loss": 9.0}))
+            say(
+                painters,
+                Evaluated(lane=1, at=at(80), epoch=4, step=80, loss=9.0, metrics={"val_loss": 9.0}),
+            )
             paint(painters, 4)
             viewer.look(20)
             assert "ep 4 step 80" in viewer.text
@@ -155,14 +182,18 @@ class TestFilmstrip:
         viewer.press(back)
         assert viewer.text == before
 
-    def test_it_is_drawn_again_only_when_something_else_is_to_be_seen(self, viewer, live, refreshes):
+    def test_it_is_drawn_again_only_when_something_else_is_to_be_seen(
+        self, viewer, live, refreshes
+    ):
         viewer.press("I")
         viewer.look(5)
         refreshes.clear()
         viewer.look(25)
         assert refreshes == []
 
-    def test_new_pictures_are_shown_every_other_second_and_keys_at_once(self, film, painters, monkeypatch):
+    def test_new_pictures_are_shown_every_other_second_and_keys_at_once(
+        self, film, painters, monkeypatch
+    ):
         sent: list = []
         monkeypatch.setattr(film.frame, "refresh", lambda *regions, **_: sent.extend(regions))
         for epoch in range(4, 8):
@@ -183,7 +214,9 @@ class TestFilmstrip:
             assert shown.pictures == {}
             shown.cursor = shown.x.value(viewer.screen.state.lanes[0], viewer.screen.state.race, 45)
             viewer.screen.redraw()
-            assert {lane: found.step for lane, found in shown.pictures.items()} == dict.fromkeys(range(4), 40)
+            assert {lane: found.step for lane, found in shown.pictures.items()} == dict.fromkeys(
+                range(4), 40
+            )
             shown.cursor = 3.0
             viewer.screen.redraw()
             assert set(shown.pictures.values()) == {None}
@@ -229,7 +262,13 @@ class TestLog:
         assert len(viewer.screen.state.log) == LOG_LINES
 
     def test_only_lanes_that_are_shown_and_the_run_are_in_it(self, viewer, live):
-        say(live, *[LogMessage(lane=lane, at=at(1), text=text) for lane, text in ((-1, "of the run"), (0, "of A"), (2, "of C"))])
+        say(
+            live,
+            *[
+                LogMessage(lane=lane, at=at(1), text=text)
+                for lane, text in ((-1, "of the run"), (0, "of A"), (2, "of C"))
+            ],
+        )
         viewer.look()
         viewer.press("O", "L")
         assert "log of A and the run (2 lanes hidden)" in panel(viewer)[0]
@@ -238,12 +277,20 @@ class TestLog:
         assert not any(line.endswith("of C") for line in panel(viewer))
 
     def test_text_of_an_event_is_no_markup_and_no_order(self, viewer, live):
-        read_log(viewer, live, LogMessage(lane=0, at=at(1), text="[bold]x[/bold] \x1b[31mred\x1b]0;owned\x07"))
+        read_log(
+            viewer,
+            live,
+            LogMessage(lane=0, at=at(1), text="[bold]x[/bold] \x1b[31mred\x1b]0;owned\x07"),
+        )
         assert any(line.endswith("[bold]x[/bold] red") for line in panel(viewer))
 
     def test_the_wheel_scrolls_the_lines_under_it(self, viewer, live):
         read_log(viewer, live, *notes(100))
-        for turned, y, last in ((MouseScrollUp, 5, 96), (MouseScrollUp, 22, 96), (MouseScrollDown, 5, 99)):
+        for turned, y, last in (
+            (MouseScrollUp, 5, 96),
+            (MouseScrollUp, 22, 96),
+            (MouseScrollDown, 5, 99),
+        ):
             event = turned(None, 10, y, 0, 0, 0, False, False, False, 10, y)
             viewer.do(lambda event=event: viewer.app.post_message(event))
             viewer.settle()
@@ -257,7 +304,9 @@ class TestConsole:
         say(live, *shared(2))
         viewer.look()
         viewer.press("w")
-        assert panel(viewer)[0].startswith(" console of A steady ─ trainer-0.log, shared with C: they take turns")
+        assert panel(viewer)[0].startswith(
+            " console of A steady ─ trainer-0.log, shared with C: they take turns"
+        )
         assert panel(viewer)[1:4] == [" epoch 1", " 100%", " warning: odd"]
         viewer.press("tab")
         assert panel(viewer)[1:3] == [" another one", ""]
@@ -313,7 +362,9 @@ class TestMachine:
             assert viewer.lines[-3].strip().startswith("gpu 0 93 % ")
             assert viewer.lines[-2].strip().endswith("5.0/80 GB 120 W 48C")
             viewer.press("1", "=", "escape")
-            say(live, *[Ended(lane=lane, at=at(60), step=60, reason="stopped") for lane in range(3)])
+            say(
+                live, *[Ended(lane=lane, at=at(60), step=60, reason="stopped") for lane in range(3)]
+            )
             viewer.look(2)
             assert viewer.screen._layout.machine.height == 1
             assert "gpu 0" not in viewer.text
@@ -322,7 +373,9 @@ class TestMachine:
 
     def test_a_paused_race_shows_no_figures_of_the_machine(self, viewer, live):
         assert "cpu 12 % of 2" in viewer.text
-        say(live, *(StatusChanged(lane=lane, at=1.0, step=60, status="paused") for lane in range(3)))
+        say(
+            live, *(StatusChanged(lane=lane, at=1.0, step=60, status="paused") for lane in range(3))
+        )
         viewer.look(6)
         assert "cpu 12 % of 2" not in viewer.text
         assert "cpu · 1 thread a lane" in viewer.lines[-2]
@@ -337,7 +390,9 @@ class TestMachine:
             assert "memory 298 MB, 50% of the training time" in viewer.text
 
 
-@pytest.mark.parametrize(("width", "height"), [(60, 16), (80, 24), (119, 40), (200, 50), (300, 90), (60, 90), (300, 16)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(60, 16), (80, 24), (119, 40), (200, 50), (300, 90), (60, 90), (300, 16)]
+)
 @pytest.mark.parametrize("key", ["I", "L", "w"])
 def test_every_size_is_filled_to_its_edges(over, width, height, key):
     with Viewer(over.parent, over, (width, height)) as viewer:
@@ -360,7 +415,12 @@ class TestWhereItLeadsBackTo:
         for back in (looked_at, "escape"):
             viewer.press(looked_at)
             assert panel(viewer) != before
-            viewer.press("L" if looked_at != "L" else "d", back if back == "escape" else "escape", looked_at, back)
+            viewer.press(
+                "L" if looked_at != "L" else "d",
+                back if back == "escape" else "escape",
+                looked_at,
+                back,
+            )
             assert panel(viewer) == before
         viewer.press("escape")
         assert viewer.screen.view.panel == "panes"
@@ -375,12 +435,19 @@ class TestWhereItLeadsBackTo:
         assert view_state.stored(viewer.screen.view)["stage"] == "overlay"
 
 
-ABOUT_CURVES = tuple(key for key in keys.RACE if hasattr(CurveKeys, "action_" + key.action.partition("(")[0]))
+ABOUT_CURVES = tuple(
+    key for key in keys.RACE if hasattr(CurveKeys, "action_" + key.action.partition("(")[0])
+)
 
 
 class TestKeysAboutCurves:
-    @pytest.mark.parametrize(("looked_at", "pressed"), [("L", ABOUT_CURVES), *((other, ABOUT_CURVES[::9]) for other in "Iwd")])
-    def test_they_change_nothing_that_cannot_be_seen_and_say_so(self, viewer, clock, looked_at, pressed):
+    @pytest.mark.parametrize(
+        ("looked_at", "pressed"),
+        [("L", ABOUT_CURVES), *((other, ABOUT_CURVES[::9]) for other in "Iwd")],
+    )
+    def test_they_change_nothing_that_cannot_be_seen_and_say_so(
+        self, viewer, clock, looked_at, pressed
+    ):
         viewer.press(looked_at)
         before = {name: getattr(viewer.screen.view, name) for name in CURVES}
         for key in pressed:

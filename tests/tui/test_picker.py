@@ -1,4 +1,5 @@
-"""The picker: what it lists, what typing and arrows do, and what Enter starts. The supervisor is a pretended one."""
+"""The picker: what it lists, what typing and arrows do, and what Enter starts. The supervisor is a
+pretended one."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ class FakeLauncher:
 
 @pytest.fixture(autouse=True)
 def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeLauncher]:
-    """In the place of the real one; races "start" at once, in a working folder without scenarios."""
+    """In the place of the real one; races "start" at once, in a working folder without
+    scenarios."""
     FakeLauncher.made, FakeLauncher.troubles, FakeLauncher.preview_trouble = [], [], None
     FakeLauncher.run = make_run(tmp_path / "elsewhere", ("steady", "paints"), done=60)
     FakeLauncher.patience = threading.Event()
@@ -116,7 +118,9 @@ class TestTheList:
     def test_enter_is_about_what_was_typed_before_it_however_fast(self, viewer, supervisor):
         viewer.burst("optim\r")
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
-        assert [race.title for one in supervisor.made for race in one.started] == [scenario_file.load("optimizers").title]
+        assert [race.title for one in supervisor.made for race in one.started] == [
+            scenario_file.load("optimizers").title
+        ]
 
     def test_arrows_go_over_headings_and_show_what_they_come_to(self, viewer):
         for name in NAMES[1:4]:
@@ -163,8 +167,17 @@ class TestTheList:
 
 class TestTheCard:
     def test_it_tells_the_story_the_lanes_the_task_the_budget_and_the_device(self, viewer):
-        for words in ("The dial: one net, four learning rates", "sprite-generator", "15 epochs", "device auto",
-                      "Four copies of one net", "A standard", "Adam lr=0.001", "D bold", "Adam lr=0.01"):
+        for words in (
+            "The dial: one net, four learning rates",
+            "sprite-generator",
+            "15 epochs",
+            "device auto",
+            "Four copies of one net",
+            "A standard",
+            "Adam lr=0.001",
+            "D bold",
+            "Adam lr=0.01",
+        ):
             assert words in viewer.text
 
     def test_the_rates_that_will_be_applied_are_drawn(self, viewer):
@@ -208,7 +221,9 @@ class TestEnter:
     def test_it_races_the_scenario(self, viewer, supervisor):
         viewer.press("down")
         start(viewer)
-        assert [race for one in supervisor.made for race in one.started] == [scenario_file.load(NAMES[1])]
+        assert [race for one in supervisor.made for race in one.started] == [
+            scenario_file.load(NAMES[1])
+        ]
         viewer.look()
         assert "A steady" in viewer.text
 
@@ -230,7 +245,9 @@ class TestEnter:
         assert not any(one.started for one in supervisor.made)
 
     def test_what_is_refused_is_said_and_another_can_be_raced(self, viewer, supervisor):
-        supervisor.troubles = [ScenarioError('no device "cuda:9" on this machine', "expected one of auto, cpu")]
+        supervisor.troubles = [
+            ScenarioError('no device "cuda:9" on this machine', "expected one of auto, cpu")
+        ]
         viewer.press("enter")
         viewer.until(lambda: viewer.toasts, "a word about it")
         assert "cuda:9" in viewer.toasts[0]
@@ -260,8 +277,15 @@ class TestEditing:
         viewer.press(*"lr-dial", "ctrl+e")
         assert isinstance(viewer.screen, FormDialog)
         rates = ["0.001", "0.1", "1e-05", "0.01"]
-        assert [field.value for field in viewer.screen.query(Input)] == [*(f"optimizer=Adam lr={rate}" for rate in rates), ""]
-        for name, text in {"lane1": "optimizer=SGD lr=0.5 momentum=0.9", "lane2": "", "new": "lr=0.2"}.items():
+        assert [field.value for field in viewer.screen.query(Input)] == [
+            *(f"optimizer=Adam lr={rate}" for rate in rates),
+            "",
+        ]
+        for name, text in {
+            "lane1": "optimizer=SGD lr=0.5 momentum=0.9",
+            "lane2": "",
+            "new": "lr=0.2",
+        }.items():
             viewer.screen.query_one(f"#field-{name}").value = text
         viewer.press("enter")
         assert "Enter races it as edited" in viewer.text
@@ -269,7 +293,11 @@ class TestEditing:
         start(viewer)
         (race,) = supervisor.made[0].started
         assert [(lane.letter, lane.name, lane.lr) for lane in race.lanes] == [
-            ("A", "standard", 0.001), ("B", "SGD 0.5", 0.5), ("C", "bold", 0.01), ("D", "Adam 0.2", 0.2)]
+            ("A", "standard", 0.001),
+            ("B", "SGD 0.5", 0.5),
+            ("C", "bold", 0.01),
+            ("D", "Adam 0.2", 0.2),
+        ]
         assert scenario_file.load("lr-dial").lanes[1].optimizer.name == "Adam"
 
     def test_words_that_will_not_do_are_refused_there(self, viewer):
@@ -326,13 +354,25 @@ def test_the_help_lists_every_key_and_is_not_typed_into_the_filter(viewer):
 
 @pytest.mark.usefixtures("_usual_look")
 def test_sentences_name_a_persons_own_keys(tmp_path):
-    own = {"list.go": ("ctrl+g",), "list.clear": ("f3",), "race.resume": ("f5",), "picker.help": ("f6",), "picker.edit": ("f7",)}
+    own = {
+        "list.go": ("ctrl+g",),
+        "list.clear": ("f3",),
+        "race.resume": ("f5",),
+        "picker.help": ("f6",),
+        "picker.edit": ("f7",),
+    }
     assert keys.faults(own) == {}
-    without_supervisor(make_run(tmp_path / "runs", ("steady",), title="cut", done=20, live=True, over=False))
+    without_supervisor(
+        make_run(tmp_path / "runs", ("steady",), title="cut", done=20, live=True, over=False)
+    )
     make_run(tmp_path / "runs", ("steady",), title="longover")
     with Viewer(tmp_path / "runs", size=(100, 40), wanted=Settings(keys=own)) as viewer:
-        for typed, said in (("longo", "Ctrl+G watches it"), ("cut", "Ctrl+G shows it, F5 there resumes it"),
-                            ("lr-di", "Ctrl+G races it"), ("zzz", "nothing matches; F3 clears the filter")):
+        for typed, said in (
+            ("longo", "Ctrl+G watches it"),
+            ("cut", "Ctrl+G shows it, F5 there resumes it"),
+            ("lr-di", "Ctrl+G races it"),
+            ("zzz", "nothing matches; F3 clears the filter"),
+        ):
             viewer.press(*typed.replace("-", " "))
             assert said in viewer.text
             viewer.press("f3")

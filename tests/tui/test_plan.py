@@ -1,4 +1,5 @@
-"""The rates behind a lane are a line, those before it dots; nothing is drawn of what is not known."""
+"""The rates behind a lane are a line, those before it dots; nothing is drawn of what is not
+known."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ def lane_with(*, done: int, known: int = STEPS, planned: bool = True) -> RaceSta
     state = RaceState(make_race(("steady",)))
     apply(state, started(0))
     if planned:
-        apply(state, ScheduleForecast(lane=0, steps=[0, 60, 150], rates=[0.1, 0.01, 0.001], total=known))
+        apply(
+            state,
+            ScheduleForecast(lane=0, steps=[0, 60, 150], rates=[0.1, 0.01, 0.001], total=known),
+        )
     if done:
         columns = {"loss": Column.pack([1.0] * done), "seconds": Column.pack([0.1] * done)}
         for name, first in (("applied_lr", 0), ("next_lr", 1)):
@@ -38,7 +42,8 @@ def lane_with(*, done: int, known: int = STEPS, planned: bool = True) -> RaceSta
 
 
 def drawn(state: RaceState) -> np.ndarray:
-    """Whether there are dots in the left and in the right dot column of each cell: shape (2, WIDTH)."""
+    """Whether there are dots in the left and in the right dot column of each cell: shape (2,
+    WIDTH)."""
     canvas, view = Canvas(WIDTH, HEIGHT), RaceView()
     view.fit(state)
     chart.rates(canvas, state.lanes[0], state.race, view)
@@ -51,8 +56,8 @@ def test_the_past_is_solid_and_the_future_dotted():
     left, right = drawn(lane_with(done=HALF))
     assert left.all()
     now = WIDTH * HALF // STEPS
-    assert right[:now - 1].all()
-    assert not right[now + 1:].any()
+    assert right[: now - 1].all()
+    assert not right[now + 1 :].any()
 
 
 def test_the_dots_are_where_the_rates_will_be():
@@ -61,7 +66,10 @@ def test_the_dots_are_where_the_rates_will_be():
     view.rate_limits = LIMITS
     chart.ahead(canvas, state.lanes[0], state.race, view)
     for step in (10, 100, 180):
-        row = raster.dot_row(rates(step), HEIGHT * raster.DOTS_Y, LIMITS.low, LIMITS.high, True) // raster.DOTS_Y
+        row = (
+            raster.dot_row(rates(step), HEIGHT * raster.DOTS_Y, LIMITS.low, LIMITS.high, True)
+            // raster.DOTS_Y
+        )
         column = canvas.codes[:, step * WIDTH // STEPS]
         assert np.flatnonzero(column != ord(" ")).tolist() == [row]
     assert set(np.unique(canvas.styles)) <= {styles.TEXT, styles.DIM}
@@ -76,19 +84,19 @@ def test_the_whole_plan_is_dotted_before_the_first_step():
 def test_nothing_is_drawn_beyond_what_is_known():
     left, right = drawn(lane_with(done=HALF, known=150))
     assert left[: WIDTH * 150 // STEPS - 1].all()
-    assert not left[WIDTH * 150 // STEPS + 1:].any()
-    assert not right[WIDTH * 150 // STEPS:].any()
+    assert not left[WIDTH * 150 // STEPS + 1 :].any()
+    assert not right[WIDTH * 150 // STEPS :].any()
 
 
 @pytest.mark.parametrize("reason", ["finished", "stopped", "nan", "error"])
 def test_a_lane_that_is_over_has_no_future(reason):
     state = lane_with(done=HALF)
     apply(state, Ended(lane=0, at=at(HALF), step=HALF, reason=reason))
-    assert not drawn(state)[:, WIDTH // 2 + 1:].any()
+    assert not drawn(state)[:, WIDTH // 2 + 1 :].any()
 
 
 def test_a_lane_without_a_plan_has_none_either():
-    assert not drawn(lane_with(done=HALF, planned=False))[:, WIDTH // 2 + 1:].any()
+    assert not drawn(lane_with(done=HALF, planned=False))[:, WIDTH // 2 + 1 :].any()
 
 
 def test_a_plan_that_is_used_up_adds_nothing():

@@ -1,4 +1,5 @@
-"""The race screen over runs that nobody trained: what stands there, what each key does, and that nothing moves in vain."""
+"""The race screen over runs that nobody trained: what stands there, what each key does, and that
+nothing moves in vain."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def row_with(viewer: Viewer, text: str) -> str:
 
 
 def selected(viewer: Viewer) -> str:
-    """The letter of the lane that is marked in the table, which must be the one that is marked among the panes."""
+    """The letter of the lane that is marked in the table, which must be the one that is marked
+    among the panes."""
     signs = [line.partition("▶")[2].split() for line in viewer.lines if "▶" in line]
     letters = {words[1] if words[0].isdigit() else words[0][0] for words in signs}
     assert len(letters) == 1
@@ -48,15 +50,31 @@ class TestWhatStandsThere:
             viewer.look()
             for letter, name in zip("ABCDEF", KINDS, strict=True):
                 assert f"{letter} {name}" in viewer.text
-            assert "lr 0.0135 " in viewer.text  # 0.1 * 0.99 ** 199, not the rate of the next step nor the initial one
-            for words in ("finished", "NaN at step 37", "DIVERGED", "ERROR", "paused", "loss 0.05307", "Adam lr=0.1"):
+            # 0.1 * 0.99 ** 199, not the rate of the next step nor the initial one
+            assert "lr 0.0135 " in viewer.text
+            for words in (
+                "finished",
+                "NaN at step 37",
+                "DIVERGED",
+                "ERROR",
+                "paused",
+                "loss 0.05307",
+                "Adam lr=0.1",
+            ):
                 assert words in viewer.text
 
     def test_the_standings_are_best_first_with_nan_at_the_end(self, over):
         with Viewer(over.parent, over) as viewer:
             viewer.look()
             places = [line[2:16].split() for line in viewer.lines if line[:4].strip("▶ ").isdigit()]
-            assert [place[2] for place in places] == ["paints", "steady", "rests", "diverges", "breaks", "explodes"]
+            assert [place[2] for place in places] == [
+                "paints",
+                "steady",
+                "rests",
+                "diverges",
+                "breaks",
+                "explodes",
+            ]
             assert "NaN" in row_with(viewer, "6 B explodes")
 
     def test_the_text_of_an_error_is_shown_as_it_is(self, over):
@@ -66,7 +84,9 @@ class TestWhatStandsThere:
             assert "ValueError: [bold]no[/bold] red" in viewer.text
             assert "\x1b" not in viewer.text
             assert "owned" not in viewer.text
-            assert "lr   1┤" not in "".join(line[72:144] for line in viewer.lines if "Traceback" in line)
+            assert "lr   1┤" not in "".join(
+                line[72:144] for line in viewer.lines if "Traceback" in line
+            )
 
     def test_a_nan_lane_is_marked_where_its_curve_ends(self, over):
         with Viewer(over.parent, over, (200, 50)) as viewer:
@@ -77,11 +97,18 @@ class TestWhatStandsThere:
     def test_the_header_says_what_the_race_is_and_that_it_is_fair(self, over):
         with Viewer(over.parent, over) as viewer:
             viewer.look()
-            words = "A fake race · paused · 10 epochs · batch 16 · seed 7 fair: weights d4bb1f batches 57259b"
+            words = (
+                "A fake race · paused · 10 epochs · batch 16 · seed 7 fair: weights d4bb1f batches"
+                " 57259b"
+            )
             assert " ".join(viewer.lines[0].split()) == words
 
     def test_a_long_title_leaves_the_state_of_the_race_its_room(self, tmp_path):
-        run = make_run(tmp_path, ("steady",), title="A race with a title that is longer than a screen of 80 columns has room for")
+        run = make_run(
+            tmp_path,
+            ("steady",),
+            title="A race with a title that is longer than a screen of 80 columns has room for",
+        )
         with Viewer(tmp_path, run, (80, 24)) as viewer:
             viewer.look()
             assert viewer.lines[0].startswith(" A race with a title that")
@@ -97,7 +124,8 @@ class TestWhatStandsThere:
     def test_sprites_are_drawn_as_half_blocks(self, over):
         with Viewer(over.parent, over, (200, 50)) as viewer:
             viewer.look()
-            assert sum(line.count("▀▀") for line in viewer.lines) == 16  # the diagonals of two pictures of 16 rows
+            # the diagonals of two pictures of 16 rows
+            assert sum(line.count("▀▀") for line in viewer.lines) == 16
 
     def test_the_devices_and_the_load_stand_under_the_log(self, viewer):
         assert viewer.lines[-2].split("▂")[0].strip() == "cpu · 1 thread a lane · cpu 12 % of 2"
@@ -113,17 +141,40 @@ class TestWhatStandsThere:
 class TestKeys:
     """Every binding does what the help says."""
 
-    @pytest.mark.parametrize(("pressed", "letter"), [
-        (["right"], "B"), (["l"], "B"), (["right", "left"], "A"), (["l", "h"], "A"), (["down"], "C"), (["j"], "C"),
-        (["down", "up"], "A"), (["j", "k"], "A"), (["left"], "C"), (["tab"], "B"), (["tab"] * 3, "A"), (["shift+tab"], "C"),
-        (["2"], "B"), (["3"], "C"), (["9"], "A")])
+    @pytest.mark.parametrize(
+        ("pressed", "letter"),
+        [
+            (["right"], "B"),
+            (["l"], "B"),
+            (["right", "left"], "A"),
+            (["l", "h"], "A"),
+            (["down"], "C"),
+            (["j"], "C"),
+            (["down", "up"], "A"),
+            (["j", "k"], "A"),
+            (["left"], "C"),
+            (["tab"], "B"),
+            (["tab"] * 3, "A"),
+            (["shift+tab"], "C"),
+            (["2"], "B"),
+            (["3"], "C"),
+            (["9"], "A"),
+        ],
+    )
     def test_a_lane_is_chosen(self, viewer, pressed, letter):
         viewer.press(*pressed)
         assert selected(viewer) == letter
 
     def test_arrows_go_where_they_point_in_a_grid(self, over):
         with Viewer(over.parent, over) as viewer:  # A B C over D E F
-            for pressed, letter in (("down", "D"), ("right", "E"), ("up", "B"), ("left", "A"), ("up", "F"), ("down", "A")):
+            for pressed, letter in (
+                ("down", "D"),
+                ("right", "E"),
+                ("up", "B"),
+                ("left", "A"),
+                ("up", "F"),
+                ("down", "A"),
+            ):
                 viewer.press(pressed)
                 assert selected(viewer) == letter
 
@@ -148,7 +199,7 @@ class TestKeys:
         before = viewer.text
         viewer.press("o")
         assert "A steady  B diverges  C paints" in viewer.lines[1]
-        chart = viewer.lines[2:viewer.screen._layout.panel.bottom - 1]
+        chart = viewer.lines[2 : viewer.screen._layout.panel.bottom - 1]
         assert {sign for line in chart for sign in line if sign in "ABC"} == set("ABC")
         viewer.press(back)
         assert viewer.text == before
@@ -172,13 +223,17 @@ class TestKeys:
     def test_capital_p_pauses_all_lanes_and_resumes_them_when_all_are_paused(self, viewer, live):
         viewer.press("P")
         assert commands(live) == [Pause(lane=0), Pause(lane=1), Pause(lane=2)]
-        say(live, *(StatusChanged(lane=lane, at=1.0, step=60, status="paused") for lane in range(3)))
+        say(
+            live, *(StatusChanged(lane=lane, at=1.0, step=60, status="paused") for lane in range(3))
+        )
         viewer.look()
         assert " · paused · " in viewer.lines[0]
         viewer.press("P")
         assert commands(live)[3:] == [Resume(lane=0), Resume(lane=1), Resume(lane=2)]
 
-    @pytest.mark.parametrize(("answer", "expected"), [("y", [Stop(lane=2)]), ("n", []), ("escape", [])])
+    @pytest.mark.parametrize(
+        ("answer", "expected"), [("y", [Stop(lane=2)]), ("n", []), ("escape", [])]
+    )
     def test_x_asks_before_it_stops_a_lane(self, viewer, live, answer, expected):
         viewer.press("3", "x")
         assert isinstance(viewer.screen, ChoiceDialog)
@@ -199,7 +254,9 @@ class TestKeys:
 
     def test_n_leaves_the_race_alone_and_opens_the_picker(self, viewer, live, monkeypatch):
         monkeypatch.setattr("lrtui.tui.screens.picker.Picker._warm_up", lambda self: None)
-        monkeypatch.setattr("lrtui.tui.screens.picker.Picker._preview", lambda self, path, race: None)
+        monkeypatch.setattr(
+            "lrtui.tui.screens.picker.Picker._preview", lambda self, path, race: None
+        )
         viewer.press("n")
         assert isinstance(viewer.screen, Picker)
         assert "● running" in viewer.text
@@ -224,9 +281,14 @@ class TestKeys:
     def test_the_palette_opens_and_knows_the_keys_by_name(self, viewer):
         viewer.press("ctrl+p")
         viewer.press(*"one chart")
-        viewer.until(lambda: "Overlay: all curves in one chart" in viewer.text, "the command in the palette")
+        viewer.until(
+            lambda: "Overlay: all curves in one chart" in viewer.text, "the command in the palette"
+        )
         viewer.press("enter")
-        viewer.until(lambda: isinstance(viewer.screen, RaceScreen) and viewer.screen.view.panel == "overlay", "the overlay")
+        viewer.until(
+            lambda: isinstance(viewer.screen, RaceScreen) and viewer.screen.view.panel == "overlay",
+            "the overlay",
+        )
 
     def test_every_binding_of_the_table_has_an_action_on_the_screen(self, viewer):
         for key in keys.RACE:
@@ -264,7 +326,9 @@ class TestLeaving:
         viewer.until(lambda: viewer.has_left, "the end of the program")
         assert viewer.app.return_value.state.over
 
-    def test_trainers_that_do_not_answer_are_not_waited_for_for_ever(self, viewer, clock: Clock, monkeypatch):
+    def test_trainers_that_do_not_answer_are_not_waited_for_for_ever(
+        self, viewer, clock: Clock, monkeypatch
+    ):
         monkeypatch.setattr("lrtui.tui.screens.watching.PERIOD_S", 0.01)
         viewer.press("q", "s")
         assert not viewer.has_left
@@ -288,9 +352,12 @@ class TestAlarms:
             assert viewer.toasts == []
 
     def test_a_new_alert_rings_and_toasts_once_a_lane(self, viewer, live, clock: Clock):
-        say(live, Alerted(lane=0, at=clock.now + 1, step=61, kind="diverged", text="high"),
+        say(
+            live,
+            Alerted(lane=0, at=clock.now + 1, step=61, kind="diverged", text="high"),
             Alerted(lane=0, at=clock.now + 2, step=65, kind="nan", text="loss is NaN"),
-            Alerted(lane=2, at=clock.now + 2, step=62, kind="error", text="[bold]no"))
+            Alerted(lane=2, at=clock.now + 2, step=62, kind="error", text="[bold]no"),
+        )
         viewer.look(3)
         assert viewer.bells == 2
         assert viewer.toasts == ["A steady: nan at step 65", "C paints: error at step 62"]
@@ -311,7 +378,9 @@ class TestNothingMovesInVain:
         assert refreshes == []
 
     def test_a_paused_race_is_not_drawn_again(self, viewer, live, refreshes):
-        say(live, *(StatusChanged(lane=lane, at=1.0, step=60, status="paused") for lane in range(3)))
+        say(
+            live, *(StatusChanged(lane=lane, at=1.0, step=60, status="paused") for lane in range(3))
+        )
         viewer.look(6)
         assert refreshes
         refreshes.clear()
@@ -319,24 +388,35 @@ class TestNothingMovesInVain:
         assert refreshes == []
 
     def test_new_steps_redraw_only_the_lane_that_made_them(self, viewer, live, refreshes):
-        say(live, block(1, "diverges", 60, 80))  # within the limits of the axes, which all panes share
+        # within the limits of the axes, which all panes share
+        say(live, block(1, "diverges", 60, 80))
         viewer.look()
         pane = viewer.screen._layout.panes[1]
         assert refreshes
-        assert all(pane.contains(span.x, span.y) and pane.contains(span.right - 1, span.y) for span in refreshes)
+        assert all(
+            pane.contains(span.x, span.y) and pane.contains(span.right - 1, span.y)
+            for span in refreshes
+        )
 
-    def test_a_step_that_moves_no_curve_by_a_dot_waits_for_the_next_figures(self, viewer, live, refreshes):
+    def test_a_step_that_moves_no_curve_by_a_dot_waits_for_the_next_figures(
+        self, viewer, live, refreshes
+    ):
         ends = viewer.screen._curve_ends()
         say(live, block(1, "diverges", 60, 61))
         viewer.look()
-        assert viewer.screen._curve_ends() == ends, "a step of this race is less than a dot of its pane"
+        assert viewer.screen._curve_ends() == ends, (
+            "a step of this race is less than a dot of its pane"
+        )
         assert refreshes == []
         viewer.look(4)
         assert refreshes
 
     def test_what_is_measured_beside_the_steps_waits_as_well(self, viewer, live, refreshes):
-        say(live, FindingsUpdated(lane=1, at=1.0, step=60, findings=Findings(peak=2.0)),
-            Evaluated(lane=1, at=1.0, epoch=3, step=60, loss=1.0, metrics={"val_loss": 123.0}))
+        say(
+            live,
+            FindingsUpdated(lane=1, at=1.0, step=60, findings=Findings(peak=2.0)),
+            Evaluated(lane=1, at=1.0, epoch=3, step=60, loss=1.0, metrics={"val_loss": 123.0}),
+        )
         viewer.look()
         assert refreshes == []
         viewer.look(4)
@@ -378,12 +458,29 @@ def crowds(tmp_path_factory):
             kinds = tuple(KINDS[index % len(KINDS)] for index in range(lanes))
             made[lanes] = make_run(tmp_path_factory.mktemp(f"crowd{lanes}"), kinds)
         return made[lanes]
+
     return crowd
 
 
-@pytest.mark.parametrize(("width", "height", "lanes"), [
-    (60, 16, 1), (60, 16, 64), (61, 17, 3), (80, 24, 4), (80, 24, 9), (100, 30, 16), (119, 40, 2), (120, 36, 5), (132, 43, 64),
-    (200, 50, 8), (60, 90, 12), (300, 16, 10), (300, 90, 1), (300, 90, 64)])
+@pytest.mark.parametrize(
+    ("width", "height", "lanes"),
+    [
+        (60, 16, 1),
+        (60, 16, 64),
+        (61, 17, 3),
+        (80, 24, 4),
+        (80, 24, 9),
+        (100, 30, 16),
+        (119, 40, 2),
+        (120, 36, 5),
+        (132, 43, 64),
+        (200, 50, 8),
+        (60, 90, 12),
+        (300, 16, 10),
+        (300, 90, 1),
+        (300, 90, 64),
+    ],
+)
 def test_every_size_shows_header_footer_and_all_panes(crowds, width, height, lanes):
     run = crowds(lanes)
     with Viewer(run.parent, run, (width, height)) as viewer:
@@ -396,17 +493,28 @@ def test_every_size_shows_header_footer_and_all_panes(crowds, width, height, lan
             assert "quit" in viewer.lines[-1]
             view = viewer.screen.view
             if view.panel in ("panes", "enlarged"):
-                panes = arrange(width, height, range(lanes), view.selected if view.panel == "enlarged" else None, view.selected).panes
+                panes = arrange(
+                    width,
+                    height,
+                    range(lanes),
+                    view.selected if view.panel == "enlarged" else None,
+                    view.selected,
+                ).panes
                 for index, pane in panes.items():
                     lane = viewer.screen.state.lanes[index].lane
-                    assert viewer.lines[pane.y][pane.x + 1:].startswith(f"{lane.letter} {lane.name}"[:pane.width - 20])
+                    assert viewer.lines[pane.y][pane.x + 1 :].startswith(
+                        f"{lane.letter} {lane.name}"[: pane.width - 20]
+                    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(59, 40), (120, 15), (20, 5)])
 def test_below_the_least_size_one_line_asks_for_more_room(live, width, height):
     with Viewer(live.parent, live, (width, height)) as viewer:
         viewer.look()
-        assert viewer.lines[0].strip() == f"lrtui needs 60x16; this is {width}x{height}"[:width].strip()
+        assert (
+            viewer.lines[0].strip()
+            == f"lrtui needs 60x16; this is {width}x{height}"[:width].strip()
+        )
         assert "".join(viewer.lines[1:]).strip() == ""
 
 
@@ -418,7 +526,9 @@ def test_a_terminal_that_grows_and_shrinks_is_filled_each_time(viewer):
 
 
 def test_a_run_that_cannot_be_opened_is_said_and_not_shown(tmp_path):
-    (tmp_path / "run.db").write_bytes(b"this is no database at all, but long enough to look like one " * 20)
+    (tmp_path / "run.db").write_bytes(
+        b"this is no database at all, but long enough to look like one " * 20
+    )
     with Viewer(tmp_path, tmp_path) as viewer:
         assert len(viewer.toasts) == 1
         assert "run.db" in viewer.toasts[0]

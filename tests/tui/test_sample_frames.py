@@ -28,9 +28,12 @@ def state() -> RaceState:
 
 @pytest.fixture
 def pictures() -> SampleIndex:
-    """Of lane 0 after 0, 20, 40 and 60 steps (rows 1, 3, 5, 7), of lane 1 after 0, 20 and 40 (rows 2, 4, 6)."""
+    """Of lane 0 after 0, 20, 40 and 60 steps (rows 1, 3, 5, 7), of lane 1 after 0, 20 and 40 (rows
+    2, 4, 6)."""
     found = SampleIndex()
-    for number, (lane, epoch) in enumerate([(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2), (0, 3)], 1):
+    for number, (lane, epoch) in enumerate(
+        [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2), (0, 3)], 1
+    ):
         found.add(number, sample(lane, epoch, 20 * epoch))
     return found
 
@@ -72,13 +75,24 @@ def test_scrubbing_goes_from_sample_to_sample_and_ends_at_the_newest(state, pict
 
 def test_the_best_until_then_goes_by_the_validation_loss(state, pictures):
     for epoch, (loss, val) in enumerate([(0.5, 0.9), (0.4, 0.3), (0.3, 0.8)], 1):
-        apply(state, Evaluated(lane=0, at=at(20 * epoch), epoch=epoch, step=20 * epoch, loss=loss, metrics={"val_loss": val}))
+        apply(
+            state,
+            Evaluated(
+                lane=0,
+                at=at(20 * epoch),
+                epoch=epoch,
+                step=20 * epoch,
+                loss=loss,
+                metrics={"val_loss": val},
+            ),
+        )
     card = film(state, pictures, [0], None).cards[0]
     assert (card.best.step, card.value) == (40, 0.3)
     assert film(state, pictures, [0], 20).cards[0].best.step == 20
     apply(state, Evaluated(lane=1, at=at(20), epoch=1, step=20, loss=0.4))
     apply(state, Evaluated(lane=1, at=at(40), epoch=2, step=40, loss=float("nan")))
-    assert film(state, pictures, [0, 1], None).cards[1].best.step == 20  # no validation: the epoch's mean; NaN is no best
+    # no validation: the epoch's mean; NaN is no best
+    assert film(state, pictures, [0, 1], None).cards[1].best.step == 20
 
 
 def test_nothing_has_been_drawn(state):
@@ -100,7 +114,10 @@ def test_cards_stay_within_the_stage_and_have_room_for_a_picture(width, height, 
     assert grid.height >= filmstrip.CARD_LEAST[1]
 
 
-@pytest.mark.parametrize(("width", "height", "cards", "whole"), [(80, 14, 4, True), (144, 46, 8, True), (60, 8, 16, False)])
+@pytest.mark.parametrize(
+    ("width", "height", "cards", "whole"),
+    [(80, 14, 4, True), (144, 46, 8, True), (60, 8, 16, False)],
+)
 def test_small_pictures_keep_their_size_where_there_is_room(width, height, cards, whole):
     grid = filmstrip.arrange(width, height, cards, (8, 16, 16))
     fits = grid.height - filmstrip.HEADS >= 8
@@ -116,7 +133,15 @@ def test_best_and_now_stand_side_by_side(state, pictures):
     def look(picture):
         asked.append(picture.row)
         return np.full((8, 16, 16, 3), 200, np.uint8)
-    filmstrip.draw(canvas, state, film(state, pictures, [0, 1], None), look, RaceView(selected=1), nothing_will_come=False)
+
+    filmstrip.draw(
+        canvas,
+        state,
+        film(state, pictures, [0, 1], None),
+        look,
+        RaceView(selected=1),
+        nothing_will_come=False,
+    )
     text = ["".join(map(chr, line)) for line in canvas.codes]
     assert "samples after 40 steps, 3 of 4 · the newest" in text[0]
     assert "ep 2 step 40" in text[2]

@@ -1,4 +1,5 @@
-"""Keys that come in one piece: each reaches the screen that is in front when those before it have been handled."""
+"""Keys that come in one piece: each reaches the screen that is in front when those before it have
+been handled."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 
-from ..fake_sweep import FakeLauncher  # noqa: TID252  # beside the folders that share it
+from ..fake_sweep import FakeLauncher  # beside the folders that share it
 from .fake_run import commands, make_run
 from .viewer import Viewer
 
@@ -27,11 +28,31 @@ def viewer(tmp_path, live, clock):
         yield viewer
 
 
-@pytest.mark.parametrize(("keys", "front"), [
-    ("?x", RaceScreen), ("?xq", ChoiceDialog), ("??", RaceScreen), ("???", Help), ("ii?", Help), ("i?", RaceScreen), ("i?i", Explain),
-    ("qb?", Help), ("qq", ChoiceDialog), ("=3\x1b?", Help), ("/a\r?", Help), ("/a\x1bq", ChoiceDialog), ("=\x1b/", FilterBar), ("?x=", FormDialog),
-    ("f\x1bi", Explain), ("?x?x?x?x?x?x?", Help), ("xn?", Help), ("n", Picker), ("n?", Help), ("n?x", Picker),
-])
+@pytest.mark.parametrize(
+    ("keys", "front"),
+    [
+        ("?x", RaceScreen),
+        ("?xq", ChoiceDialog),
+        ("??", RaceScreen),
+        ("???", Help),
+        ("ii?", Help),
+        ("i?", RaceScreen),
+        ("i?i", Explain),
+        ("qb?", Help),
+        ("qq", ChoiceDialog),
+        ("=3\x1b?", Help),
+        ("/a\r?", Help),
+        ("/a\x1bq", ChoiceDialog),
+        ("=\x1b/", FilterBar),
+        ("?x=", FormDialog),
+        ("f\x1bi", Explain),
+        ("?x?x?x?x?x?x?", Help),
+        ("xn?", Help),
+        ("n", Picker),
+        ("n?", Help),
+        ("n?x", Picker),
+    ],
+)
 def test_the_screen_in_front_is_the_one_that_the_keys_lead_to(viewer, keys, front):
     viewer.burst(keys)
     assert type(viewer.screen) is front
@@ -54,7 +75,13 @@ def test_help_and_leaving_a_finished_race_in_one_piece(tmp_path, clock):
 
 def test_commands_are_given_in_the_order_in_which_they_were_typed(viewer, live):
     viewer.burst("=0.25\r2 xy1=3e-2\r?q ")
-    assert commands(live) == [SetRate(lane=0, rate=0.25), Pause(lane=1), Stop(lane=1), SetRate(lane=0, rate=0.03), Pause(lane=0)]
+    assert commands(live) == [
+        SetRate(lane=0, rate=0.25),
+        Pause(lane=1),
+        Stop(lane=1),
+        SetRate(lane=0, rate=0.03),
+        Pause(lane=0),
+    ]
 
 
 def test_what_is_pasted_many_keys_long_is_typed_whole(viewer):
@@ -65,12 +92,18 @@ def test_what_is_pasted_many_keys_long_is_typed_whole(viewer):
 
 def test_from_one_race_over_the_picker_to_another(tmp_path, live, clock, monkeypatch):
     monkeypatch.setattr("lrtui.tui.screens.picker.Launcher", FakeLauncher.fresh())
-    make_run(tmp_path, ("paints",), title="Another one").rename(tmp_path / "another-20250615-120000-abcd")
+    make_run(tmp_path, ("paints",), title="Another one").rename(
+        tmp_path / "another-20250615-120000-abcd"
+    )
     with Viewer(tmp_path, live, (100, 30)) as viewer:
         viewer.look()
         viewer.burst("nanother\r?xi")
         assert type(viewer.screen) is Explain
-        races = [screen.state.race for screen in viewer.app.screen_stack if isinstance(screen, RaceScreen)]
+        races = [
+            screen.state.race
+            for screen in viewer.app.screen_stack
+            if isinstance(screen, RaceScreen)
+        ]
         assert [race.title for race in races] == ["Another one"]
 
 

@@ -1,4 +1,5 @@
-"""What a person chose to see of a scenario is there the next time; a file that is no good is said once and passed over."""
+"""What a person chose to see of a scenario is there the next time; a file that is no good is said
+once and passed over."""
 
 from __future__ import annotations
 
@@ -20,10 +21,21 @@ def kept(**changes: object) -> RaceView:
 
 
 def test_axes_layout_and_order_come_back_for_the_same_scenario_only() -> None:
-    choices = {"stage": "overlay", "quantity": "val_loss", "log": False, "x_kind": "epoch", "x_log": True, "smoothing": 0.9,
-               "full_range": True, "order": "best", "base": 1}
+    choices = {
+        "stage": "overlay",
+        "quantity": "val_loss",
+        "log": False,
+        "x_kind": "epoch",
+        "x_log": True,
+        "smoothing": 0.9,
+        "full_range": True,
+        "order": "best",
+        "base": 1,
+    }
     fields = {view_state.STORED[name]: value for name, value in choices.items()}
-    view_state.keep(kept(**fields, selected=3, zooms=[(1.0, 2.0)], cursor=4.0, filter_text="adam"), "lr-dial")
+    view_state.keep(
+        kept(**fields, selected=3, zooms=[(1.0, 2.0)], cursor=4.0, filter_text="adam"), "lr-dial"
+    )
     again, other = RaceView(), RaceView()
     assert view_state.restore(again, "lr-dial") == view_state.restore(other, "explode") == ""
     assert view_state.stored(again) == choices
@@ -55,19 +67,37 @@ def test_a_broken_file_is_said_and_made_anew(content: bytes) -> None:
     view_state.path().parent.mkdir(parents=True)
     view_state.path().write_bytes(content)
     view = RaceView()
-    assert view_state.restore(view, "a") == f"{view_state.path()}: not what lrtui wrote: axes and layout begin as usual"
+    assert (
+        view_state.restore(view, "a")
+        == f"{view_state.path()}: not what lrtui wrote: axes and layout begin as usual"
+    )
     assert view_state.stored(view) == view_state.stored(RaceView())
     view_state.keep(kept(y_log=False), "a")
     assert view_state.restore(view, "a") == ""
     assert not view.y_log
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("stage", "kitchen"), ("stage", "log"), ("stage", 3), ("x_kind", "miles"), ("smoothing", 1.0), ("smoothing", -1),
-    ("smoothing", "much"),
-    ("log", "yes"), ("base", 99), ("order", None), ("selected", 7), ("nonsense", 1), ("zooms", [[1, 2]]),
-])
-def test_a_value_that_no_view_has_is_passed_over_and_the_rest_counts(name: str, value: object) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stage", "kitchen"),
+        ("stage", "log"),
+        ("stage", 3),
+        ("x_kind", "miles"),
+        ("smoothing", 1.0),
+        ("smoothing", -1),
+        ("smoothing", "much"),
+        ("log", "yes"),
+        ("base", 99),
+        ("order", None),
+        ("selected", 7),
+        ("nonsense", 1),
+        ("zooms", [[1, 2]]),
+    ],
+)
+def test_a_value_that_no_view_has_is_passed_over_and_the_rest_counts(
+    name: str, value: object
+) -> None:
     view_state.path().parent.mkdir(parents=True)
     view_state.path().write_text(json.dumps({"a": {name: value, "x_log": True}}))
     view = RaceView()
@@ -76,7 +106,9 @@ def test_a_value_that_no_view_has_is_passed_over_and_the_rest_counts(name: str, 
     assert view.selected == 0
 
 
-def test_a_state_folder_that_cannot_be_made_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_folder_that_cannot_be_made_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/dev/null/nowhere")
     view_state.keep(kept(y_log=False), "a")
     assert view_state.restore(RaceView(), "a").startswith("/dev/null/nowhere")
@@ -101,6 +133,7 @@ def test_viewers_that_end_at_one_moment_lose_nothing_of_each_other() -> None:
     def end(viewer: int) -> None:
         for number in range(5):
             view_state.keep(kept(time_base=viewer % 3), f"scenario {viewer} {number}")
+
     with ThreadPoolExecutor(8) as viewers:
         list(viewers.map(end, range(8)))
     assert len(json.loads(view_state.path().read_text())) == 40

@@ -1,4 +1,5 @@
-"""A person at a screen of any size, without a terminal: presses keys and reads what stands there, one thing at a time."""
+"""A person at a screen of any size, without a terminal: presses keys and reads what stands there,
+one thing at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ NEVER = 1e6
 
 
 class Clock:
-    """Stands for the module `time` where a screen tells the time: it goes only when it is told to."""
+    """Stands for the module `time` where a screen tells the time: it goes only when it is told
+    to."""
 
     def __init__(self, now: float = BEGAN + 3600) -> None:
         self.now = now
@@ -46,9 +48,16 @@ class Clock:
 
 
 def hold_the_time(patch: pytest.MonkeyPatch) -> Clock:
-    """Every clock that a screen reads stands still; screens look at their run when a test says so."""
+    """Every clock that a screen reads stands still; screens look at their run when a test says
+    so."""
     clock = Clock()
-    for module in ("screens.race", "screens.watching", "screens.hands", "screens.picker", "render.logs"):
+    for module in (
+        "screens.race",
+        "screens.watching",
+        "screens.hands",
+        "screens.picker",
+        "render.logs",
+    ):
         patch.setattr(f"lrtui.tui.{module}.time", clock)
     patch.setattr("lrtui.tui.screens.watching.PERIOD_S", NEVER)
     patch.setattr("lrtui.tui.screens.watching.ANSWER_S", NEVER)
@@ -76,7 +85,11 @@ class StillMachine:
             return False
         self._asked = False
         self.reading = Reading(at=0.0, cpu=12.0, cores=2, used=3e9, total=8e9, gpus=self.readings())
-        past = {"cpu": 12.0, "memory": 37.5, **{f"gpu {gpu.number}": gpu.busy for gpu in self.reading.gpus}}
+        past = {
+            "cpu": 12.0,
+            "memory": 37.5,
+            **{f"gpu {gpu.number}": gpu.busy for gpu in self.reading.gpus},
+        }
         for second in range(60):
             self.history.take(float(second), past)
         return True
@@ -87,14 +100,26 @@ class StillMachine:
 
     def loads(self, state: RaceState) -> dict[int, LaneLoad]:
         """Of three lanes, two in one process."""
-        return loads(state, {"trainer 0": Footprint(312e6), "trainer 1": Footprint(298e6)}, {0: 0.25, 1: 0.5, 2: 0.25})
+        return loads(
+            state,
+            {"trainer 0": Footprint(312e6), "trainer 1": Footprint(298e6)},
+            {0: 0.25, 1: 0.5, 2: 0.25},
+        )
 
 
 class Viewer:
     """`with Viewer(runs, run, (100, 30)) as viewer:`; without a run it begins with the picker."""
 
-    def __init__(self, runs: Path, run: Path | None = None, size: tuple[int, int] = (100, 30), *, look: Look | None = None,
-                 wanted: Settings | None = None, said: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        run: Path | None = None,
+        size: tuple[int, int] = (100, 30),
+        *,
+        look: Look | None = None,
+        wanted: Settings | None = None,
+        said: Sequence[str] = (),
+    ) -> None:
         self.app = LrtuiApp(runs, run, look=look or Look(), wanted=wanted or Settings(), said=said)
         self.bells = 0
         self.toasts: list[str] = []
@@ -109,7 +134,12 @@ class Viewer:
         self.settle()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             self._runner.run(self._test.__aexit__(None, None, None))  # type: ignore[arg-type]
         finally:
@@ -121,20 +151,29 @@ class Viewer:
         self.settle()
 
     def burst(self, text: str) -> None:
-        """Characters that arrive in one piece, as over a slow line; "\\r" is Enter, "\\x1b" Escape."""
+        """Characters that arrive in one piece, as over a slow line; "\\r" is Enter, "\\x1b"
+        Escape."""
         names = {"\r": "enter", "\x1b": "escape"}
         self._arrive([Key(names.get(sign) or _character_to_key(sign), sign) for sign in text])
 
     def keys(self, *names: str) -> None:
         """Keys by their names, likewise."""
-        self._arrive([Key(_character_to_key(name), name) if len(name) == 1 else Key(name, None) for name in names])
+        self._arrive(
+            [
+                Key(_character_to_key(name), name) if len(name) == 1 else Key(name, None)
+                for name in names
+            ]
+        )
 
     def _arrive(self, keys: list[Key]) -> None:
         async def arrive() -> None:
             for key in keys:
                 self.app.post_message(key)
-            while not self.app._exit and (self.app._type_ahead.busy or not self.app._message_queue.empty()):
+            while not self.app._exit and (
+                self.app._type_ahead.busy or not self.app._message_queue.empty()
+            ):
                 await asyncio.sleep(0.01)
+
         self._runner.run(arrive())
         if not self.has_left:
             self.settle()
@@ -151,16 +190,20 @@ class Viewer:
 
     def look(self, times: int = 1) -> None:
         """The race screen polls its run, as its timer would make it do."""
+
         async def ticks() -> None:
             for _ in range(times):
                 self.app.screen.tick()  # type: ignore[attr-defined]
+
         self._runner.run(ticks())
         self.settle()
 
     def do(self, action: Callable[[], object]) -> None:
         """Does something where the app itself would do it."""
+
         async def act() -> None:
             action()
+
         self._runner.run(act())
 
     def settle(self) -> None:

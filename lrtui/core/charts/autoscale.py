@@ -18,22 +18,31 @@ LOW, HIGH = 0.05, 0.95
 COLUMNS = 128
 """Of a curve by which its outliers are told."""
 HEADROOM = 10.0
-"""The axis is not made higher than this times what is in sight for the sake of a lane that exploded."""
+"""The axis is not made higher than this times what is in sight for the sake of a lane that
+exploded."""
 TAIL = 0.05
-"""The part of a curve's columns, counted from its end, that is no outlier whatever its values are."""
+"""The part of a curve's columns, counted from its end, that is no outlier whatever its values
+are."""
 
 
-def visible_range(windows: Sequence[Window], tails: Sequence[bool], full: bool = False) -> FiniteRange:
-    """Lowest, highest and lowest positive value to be shown of some curves; NaN where there are none.
+def visible_range(
+    windows: Sequence[Window], tails: Sequence[bool], full: bool = False
+) -> FiniteRange:
+    """Lowest, highest and lowest positive value to be shown of some curves; NaN where there are
+    none.
 
-    `full`: of everything finite. Else of each curve the range between its columns' 5 % and 95 % quantiles, and its tail, where
-    `tails` says so (it lives, or ended well). A curve whose tail need not be seen (it ended by diverging) has no say beside
-    such that have: one explosion would flatten the others.
+    `full`: of everything finite. Else of each curve the range between its columns' 5 % and 95 %
+    quantiles, and its tail, where `tails` says so (it lives, or ended well). A curve whose tail
+    need not be seen (it ended by diverging) has no say beside such that have: one explosion would
+    flatten the others.
     """
     if full or not any(tails):
         heard, with_tails = list(windows), False
     else:
-        heard, with_tails = [window for window, tail in zip(windows, tails, strict=True) if tail], True
+        heard, with_tails = (
+            [window for window, tail in zip(windows, tails, strict=True) if tail],
+            True,
+        )
         if not any(np.isfinite(window.lo).any() for window in heard):
             heard, with_tails = list(windows), False
     found = [part for window in heard for part in _parts(window, full, with_tails)]
@@ -41,12 +50,14 @@ def visible_range(windows: Sequence[Window], tails: Sequence[bool], full: bool =
         return FiniteRange(math.nan, math.nan, math.nan)
     lows, highs, positives = (np.array(column) for column in zip(*found, strict=True))
     shown = positives[(positives > 0) & (positives <= highs.max())]
-    return FiniteRange(float(lows.min()), float(highs.max()), float(shown.min()) if len(shown) else math.nan)
+    return FiniteRange(
+        float(lows.min()), float(highs.max()), float(shown.min()) if len(shown) else math.nan
+    )
 
 
 def with_beginnings(found: FiniteRange, windows: Sequence[Window]) -> FiniteRange:
-    """A range with the first values of some curves: those that explode are not all arrows, and a logarithmic axis, where
-    that takes a decade at the most, shows where all of them came from."""
+    """A range with the first values of some curves: those that explode are not all arrows, and a
+    logarithmic axis, where that takes a decade at the most, shows where all of them came from."""
     low, high = found.low, found.high
     for window in windows:
         firsts = window.first[np.isfinite(window.first)][:1].tolist()
@@ -56,7 +67,8 @@ def with_beginnings(found: FiniteRange, windows: Sequence[Window]) -> FiniteRang
 
 
 def ends_well(lane: LaneState, state: RaceState) -> bool:
-    """Whether the newest values of a lane are to be seen, whatever they are: it lives, or did not end by exploding."""
+    """Whether the newest values of a lane are to be seen, whatever they are: it lives, or did not
+    end by exploding."""
     if not lane.over:
         return True
     return lane.status not in ("nan", *FAILED) and verdict(lane, state).word != "diverged"
@@ -72,17 +84,26 @@ def _parts(window: Window, full: bool, tail: bool) -> list[tuple[float, float, f
         return [_bounds(lo, hi)]
     positive = np.concatenate((lo[lo > 0], hi[(lo <= 0) & (hi > 0)]))
     low, high = _quantile(lo, LOW), _quantile(hi, HIGH)
-    middle = low, max(high, low), low if low > 0 else _quantile(positive, LOW) if len(positive) else 0.0
+    middle = (
+        low,
+        max(high, low),
+        low if low > 0 else _quantile(positive, LOW) if len(positive) else 0.0,
+    )
     last = -max(1, round(TAIL * len(lo)))
     return [middle, _bounds(lo[last:], hi[last:])] if tail else [middle]
 
 
 def _quantile(values: Float64Array, share: float) -> float:
-    """The next value outward: of less than twenty none is an outlier. A tenth of the time that `np.quantile` takes."""
+    """The next value outward: of less than twenty none is an outlier. A tenth of the time that
+    `np.quantile` takes."""
     place = share * (len(values) - 1)
     return float(np.sort(values)[math.floor(place) if share < 0.5 else math.ceil(place)])
 
 
 def _bounds(lo: Float64Array, hi: Float64Array) -> tuple[float, float, float]:
     positive = np.where(lo > 0, lo, hi)
-    return float(lo.min()), float(hi.max()), float(positive[positive > 0].min(initial=math.inf)) if (hi > 0).any() else 0.0
+    return (
+        float(lo.min()),
+        float(hi.max()),
+        float(positive[positive > 0].min(initial=math.inf)) if (hi > 0).any() else 0.0,
+    )

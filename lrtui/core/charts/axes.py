@@ -1,7 +1,8 @@
-"""The x axes of curves: steps, epochs, samples, wall time and training time, linear or logarithmic, and where steps lie on them.
+"""The x axes of curves: steps, epochs, samples, wall time and training time, linear or logarithmic,
+and where steps lie on them.
 
-Step s (counted from 0) lies at x = s, s / steps of an epoch, s * batch size, or at the second in which it ended; a logarithmic
-axis is one of x + 1, so that it can begin at 0.
+Step s (counted from 0) lies at x = s, s / steps of an epoch, s * batch size, or at the second in
+which it ended; a logarithmic axis is one of x + 1, so that it can begin at 0.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class XAxis(NamedTuple):
     stop: float
 
     def edges(self, lane: LaneState, race: Race, width: int) -> Int64Array:
-        """Steps of the lane, (width + 1,), never falling: column c holds the steps [edges[c], edges[c + 1]).
+        """Steps of the lane, (width + 1,), never falling: column c holds the steps [edges[c],
+        edges[c + 1]).
 
         They go on beyond what the lane has done; for seconds, at its usual pace.
         """
@@ -47,17 +49,27 @@ class XAxis(NamedTuple):
             return _log_edges(self.start, self.stop, per, width)
         return linear_edges(self.start * per, self.stop * per, width)
 
-    def columns(self, lane: LaneState, race: Race, steps: Int64Array | Sequence[int], width: int) -> Int64Array:
+    def columns(
+        self, lane: LaneState, race: Race, steps: Int64Array | Sequence[int], width: int
+    ) -> Int64Array:
         """The column of each step; below 0 left of the range, `width` and more right of it."""
-        return self.columns_between(self.edges(lane, race, width), lane, race, np.asarray(steps, np.int64))
+        return self.columns_between(
+            self.edges(lane, race, width), lane, race, np.asarray(steps, np.int64)
+        )
 
-    def columns_between(self, edges: Int64Array, lane: LaneState, race: Race, wanted: Int64Array) -> Int64Array:
+    def columns_between(
+        self, edges: Int64Array, lane: LaneState, race: Race, wanted: Int64Array
+    ) -> Int64Array:
         """The same where the `edges` are known already."""
         width = len(edges) - 1
         columns: Int64Array = edges.searchsorted(wanted, "right") - 1
         outside = (columns < 0) | (columns >= width)
         if outside.any():
-            far = np.floor(self._shares(self._values(lane, race, wanted[outside])) * width).clip(-_FAR, _FAR).astype(np.int64)
+            far = (
+                np.floor(self._shares(self._values(lane, race, wanted[outside])) * width)
+                .clip(-_FAR, _FAR)
+                .astype(np.int64)
+            )
             columns[outside] = np.where(columns[outside] < 0, far.clip(max=-1), far.clip(min=width))
         return columns
 
@@ -70,7 +82,8 @@ class XAxis(NamedTuple):
         return self.at(column / width)
 
     def share(self, value: float) -> float:
-        """How far along the axis a number lies: 0 at its start, 1 at its stop; below and above where it is out of sight."""
+        """How far along the axis a number lies: 0 at its start, 1 at its stop; below and above
+        where it is out of sight."""
         return float(self._shares(np.array([value]))[0])
 
     def at(self, share: float) -> float:
@@ -78,9 +91,12 @@ class XAxis(NamedTuple):
         return float(self._numbers(np.array([share]))[0])
 
     def zoomed(self, about: float, factor: float) -> XAxis:
-        """The axis with 1 / factor of its range; the number `about` stays where it is on the screen."""
+        """The axis with 1 / factor of its range; the number `about` stays where it is on the
+        screen."""
         here = self.share(about)
-        return self._replace(start=self.at(here - here / factor), stop=self.at(here + (1 - here) / factor))
+        return self._replace(
+            start=self.at(here - here / factor), stop=self.at(here + (1 - here) / factor)
+        )
 
     def moved(self, share: float) -> XAxis:
         """The axis moved to the right by a share of what is visible."""
@@ -99,8 +115,10 @@ class XAxis(NamedTuple):
         return float(self._values(lane, race, np.array([step]))[0])
 
     def step(self, lane: LaneState, race: Race, value: float) -> int:
-        """The last step of the lane at or before a number on the axis, at least 0; it may not have been made yet."""
-        at = np.array([value * (1 + 1e-9) + 1e-12])  # a number that came out of `value` leads back to its step
+        """The last step of the lane at or before a number on the axis, at least 0; it may not have
+        been made yet."""
+        # a number that came out of `value` leads back to its step
+        at = np.array([value * (1 + 1e-9) + 1e-12])
         if self.kind == "wall":
             found = lane.clock.first_at_wall(at)
         elif self.kind == "time":
@@ -131,22 +149,30 @@ class XAxis(NamedTuple):
 
 
 def whole(state: RaceState, kind: XKind = "step", log: bool = False) -> XAxis:
-    """All of an axis: the budget, which does not move; seconds up to 1, 2, 5, 10, ... or, once all lanes are over, to the end."""
+    """All of an axis: the budget, which does not move; seconds up to 1, 2, 5, 10, ... or, once all
+    lanes are over, to the end."""
     if kind not in CLOCKS:
-        ends = [max(lane.total_steps, lane.steps, 2) / _per_unit(kind, lane, state.race) for lane in state.lanes if lane.started]
+        ends = [
+            max(lane.total_steps, lane.steps, 2) / _per_unit(kind, lane, state.race)
+            for lane in state.lanes
+            if lane.started
+        ]
         return XAxis(kind, log, 0.0, max(ends, default=2.0))
     last = max((lane.clock.end(kind == "wall") for lane in state.lanes), default=0.0)
     if state.over and last > 0:
         return XAxis(kind, log, 0.0, last * (1 + 1e-6))
     decade = 10.0 ** math.floor(math.log10(max(last, 1e-3)))
-    return XAxis(kind, log, 0.0, next(times * decade for times in (1, 2, 5, 10, 20) if times * decade > last))
+    return XAxis(
+        kind, log, 0.0, next(times * decade for times in (1, 2, 5, 10, 20) if times * decade > last)
+    )
 
 
 def _per_unit(kind: XKind, lane: LaneState, race: Race) -> float:
     """Steps of the lane in an epoch, a sample, a step."""
     if kind == "epoch":
         return float(max(lane.started.steps_per_epoch, 1)) if lane.started else 1.0
-    return 1 / (batch_size([lane], race) or 1) if kind == "samples" else 1.0  # where the size varies, batches are counted
+    # where the size varies, batches are counted
+    return 1 / (batch_size([lane], race) or 1) if kind == "samples" else 1.0
 
 
 def _logs(start: float, stop: float) -> tuple[float, float]:
@@ -164,7 +190,9 @@ def _log_edges(start: float, stop: float, per: float, width: int) -> Int64Array:
     """Edges on an axis of log(1 + x): a guess, and then exactly what the place of a step says."""
     axis = XAxis("step", True, start, stop)
     columns = np.arange(width + 1)
-    near = np.ceil((axis._numbers(columns / width) * per).clip(0, _FAR)) + np.array([[-1], [0], [1]])
+    near = np.ceil((axis._numbers(columns / width) * per).clip(0, _FAR)) + np.array(
+        [[-1], [0], [1]]
+    )
     edges = near[0] + (np.floor(axis._shares(near / per) * width) < columns).sum(axis=0)
     whole: Int64Array = np.maximum.accumulate(edges).clip(0).astype(np.int64)
     return whole

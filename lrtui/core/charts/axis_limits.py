@@ -16,7 +16,8 @@ INTERVALS = 4
 USED = 0.4
 """An axis is kept while the data fill this share of it."""
 DEEPEST = 1e-12
-"""The lower end of a logarithmic axis beside its upper end, at the least: a curve that reaches zero leaves it."""
+"""The lower end of a logarithmic axis beside its upper end, at the least: a curve that reaches zero
+leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class AxisLimits:
 
     @classmethod
     def around(cls, low: float, high: float, log: bool = False) -> AxisLimits:
-        """Snapped to 1-2-5 steps (of decades when `log`) around data from `low` to `high`; 0..1 when not finite."""
+        """Snapped to 1-2-5 steps (of decades when `log`) around data from `low` to `high`; 0..1
+        when not finite."""
         if not (math.isfinite(low) and math.isfinite(high)) or (log and high <= 0):
             return cls(0.1, 1.0, True) if log else cls(0.0, 1.0)
         if not log:
@@ -39,9 +41,11 @@ class AxisLimits:
         return cls(min(low, 10.0 ** ends[0]), max(high, 10.0 ** ends[1]), True)
 
     def fit(self, low: float, high: float) -> AxisLimits:
-        """These limits while data from `low` to `high` lie within them and fill enough of them, else new ones.
+        """These limits while data from `low` to `high` lie within them and fill enough of them,
+        else new ones.
 
-        On a logarithmic axis `low` is the smallest positive value. Limits that are not finite change nothing.
+        On a logarithmic axis `low` is the smallest positive value. Limits that are not finite
+        change nothing.
         """
         if not (math.isfinite(low) and math.isfinite(high)):
             return self
@@ -51,10 +55,15 @@ class AxisLimits:
 
     def with_log(self, log: bool) -> AxisLimits:
         """The same axis in the other scale, to be fitted again."""
-        return self if log == self.log else replace(self, low=self.low if self.low > 0 else TINY, log=log)
+        return (
+            self
+            if log == self.log
+            else replace(self, low=self.low if self.low > 0 else TINY, log=log)
+        )
 
     def shares(self, values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """How far up the axis values lie: 0 at `low`, 1 at `high`, never beyond; NaN where not finite."""
+        """How far up the axis values lie: 0 at `low`, 1 at `high`, never beyond; NaN where not
+        finite."""
         known = np.where(np.isfinite(values), np.clip(values, self.low, self.high), np.nan)
         low, high = self._places(np.array([self.low, self.high]))
         shares: NDArray[np.floating[Any]] = (self._places(known) - low) / (high - low)
@@ -77,6 +86,9 @@ def _spread(low: float, high: float, log: bool) -> tuple[float, float]:
 
 
 def _snapped(low: float, high: float, parts: int = INTERVALS) -> tuple[float, float]:
-    """Outward to multiples of a nice step, about `parts` of them, unless one is only a rounding error away."""
+    """Outward to multiples of a nice step, about `parts` of them, unless one is only a rounding
+    error away."""
     step = nice((high - low) / parts)
-    return min(low, math.floor(low / step + 1e-9) * step), max(high, math.ceil(high / step - 1e-9) * step)
+    return min(low, math.floor(low / step + 1e-9) * step), max(
+        high, math.ceil(high / step - 1e-9) * step
+    )

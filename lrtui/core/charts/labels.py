@@ -1,4 +1,5 @@
-"""Round values for an axis, and their labels: one rule for screen, page and print. Knows no curve and no screen."""
+"""Round values for an axis, and their labels: one rule for screen, page and print. Knows no curve
+and no screen."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from lrtui.core.charts.rounding import multiples, nice
 
 
 def y_labels(limits: AxisLimits, most: int) -> list[tuple[float, str]]:
-    """(value, label) from the bottom up, about `most` >= 1 of them, labels short and alike; at least the two ends."""
+    """(value, label) from the bottom up, about `most` >= 1 of them, labels short and alike; at
+    least the two ends."""
     values = list(_log_values(limits, most)) if limits.log else []
     if len(values) > 1:
         return [(value, log_label(value)) for value in values]
@@ -20,7 +22,11 @@ def y_labels(limits: AxisLimits, most: int) -> list[tuple[float, str]]:
         values = list(multiples(limits.low, limits.high, step))
         if len(values) > 1:
             return list(zip(values, _labels(values, step), strict=True))
-    labels = [end_label(value) for value in ends] if limits.log else _labels(ends, nice(size / INTERVALS))
+    labels = (
+        [end_label(value) for value in ends]
+        if limits.log
+        else _labels(ends, nice(size / INTERVALS))
+    )
     return list(zip(ends, labels, strict=True))
 
 
@@ -53,13 +59,18 @@ def end_label(value: float) -> str:
 
 
 def short_label(value: float) -> str:
-    """A value in one digit and a power of ten, where its label has no room: cut digits would be another number."""
+    """A value in one digit and a power of ten, where its label has no room: cut digits would be
+    another number."""
     return _short(f"{value:.0e}")
 
 
 def _log_values(limits: AxisLimits, most: int) -> Iterator[float]:
-    """Powers of ten, every second or third where there are many, with 2 and 5 between where there are few."""
-    first, last = math.ceil(math.log10(limits.low) - 1e-9), math.floor(math.log10(limits.high) + 1e-9)
+    """Powers of ten, every second or third where there are many, with 2 and 5 between where there
+    are few."""
+    first, last = (
+        math.ceil(math.log10(limits.low) - 1e-9),
+        math.floor(math.log10(limits.high) + 1e-9),
+    )
     stride = max(1, math.ceil((last - first + 1) / most))
     units = (1, 2, 5) if (last - first + 2) * 3 <= most + 3 else (1,)
     for power in range(first - 1, last + 1):
@@ -70,16 +81,19 @@ def _log_values(limits: AxisLimits, most: int) -> Iterator[float]:
 
 
 def _labels(values: list[float], step: float) -> list[str]:
-    """All with the same decimals, or the same power of ten taken out of very large and very small ones."""
+    """All with the same decimals, or the same power of ten taken out of very large and very small
+    ones."""
     most = max((abs(value) for value in values), default=0.0)
     if most and not 1e-3 <= most < 1e5:
         decimals = max(0, math.floor(math.log10(most)) - math.floor(math.log10(step) + 1e-9))
         return [_short(f"{value:.{decimals}e}") if value else "0" for value in values]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return [f"{value:.{decimals}f}" if round(value / step) else f"{0:.{decimals}f}" for value in values]
+    return [
+        f"{value:.{decimals}f}" if round(value / step) else f"{0:.{decimals}f}" for value in values
+    ]
 
 
 def _short(text: str) -> str:
-    """"1e-05" as "1e-5"."""
+    """ "1e-05" as "1e-5"."""
     mantissa, exponent = text.split("e")
     return f"{mantissa}e{int(exponent)}"

@@ -1,4 +1,5 @@
-"""What happened to a lane and when, with the signs and words that screen, page and picture have for it. Pure."""
+"""What happened to a lane and when, with the signs and words that screen, page and picture have for
+it. Pure."""
 
 from __future__ import annotations
 
@@ -34,15 +35,38 @@ class Mark(NamedTuple):
 
 
 def lane_marks(lane: LaneState, forks: Iterable[LaneState]) -> list[Mark]:
-    """All of a lane's marks but those on its curve (LOST), what matters least first; `forks`: the lanes that left it."""
+    """All of a lane's marks but those on its curve (LOST), what matters least first; `forks`: the
+    lanes that left it."""
     return [
-        *(Mark(step, SNAPSHOT, "snapshot") for step in (lane.snapshots.kept if lane.snapshots else ())),
+        *(
+            Mark(step, SNAPSHOT, "snapshot")
+            for step in (lane.snapshots.kept if lane.snapshots else ())
+        ),
         *(Mark(first, REWOUND, "rewound to here") for first, _ in lane.abandoned),
-        *(Mark(fork.forked_at, FORK, "fork", f"{fork.lane.called} was forked from it at step {fork.forked_at}") for fork in forks),
+        *(
+            Mark(
+                fork.forked_at,
+                FORK,
+                "fork",
+                f"{fork.lane.called} was forked from it at step {fork.forked_at}",
+            )
+            for fork in forks
+        ),
         *(Mark(step, SPIKE, "spike") for step in lane.spikes[-MOST_SPIKES:]),
-        *(Mark(turn.step, sign, f"rate ×{turn.factor:.3g}", f"rate {rate(turn.rate)} from step {turn.step} on")
-          for turn, sign in turns(lane)),
-        *(Mark(one.step, ALERT, one.kind, one_line(one.text)) for one in lane.alerts if one.kind != "nan"),
+        *(
+            Mark(
+                turn.step,
+                sign,
+                f"rate ×{turn.factor:.3g}",
+                f"rate {rate(turn.rate)} from step {turn.step} on",
+            )
+            for turn, sign in turns(lane)
+        ),
+        *(
+            Mark(one.step, ALERT, one.kind, one_line(one.text))
+            for one in lane.alerts
+            if one.kind != "nan"
+        ),
     ]
 
 

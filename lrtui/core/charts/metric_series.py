@@ -1,7 +1,8 @@
-"""The quantities that a lane has, each as numbers by step: columns of steps, what was measured now and then, metrics of epochs.
+"""The quantities that a lane has, each as numbers by step: columns of steps, what was measured now
+and then, metrics of epochs.
 
-What is worked out for it stays with the lane (`LaneState.kept`) and is extended; a lane that went back has other columns, which
-is how it is noticed.
+What is worked out for it stays with the lane (`LaneState.kept`) and is extended; a lane that went
+back has other columns, which is how it is noticed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 
 SELDOM = ("grad_norm",)
-"""Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that a task's loss gives."""
+"""Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that
+a task's loss gives."""
 METRIC = "metrics."
 """Before the name of a task's metric that is also the name of something recorded at each step."""
 SMOOTHED = 3
@@ -43,13 +45,19 @@ class MetricSeries(NamedTuple):
     """One quantity of one lane."""
 
     steps: Int64Array | None
-    """The step (counted from 0, rising) of each value; None: a value for each step from 0 on, NaN where there is none."""
+    """The step (counted from 0, rising) of each value; None: a value for each step from 0 on, NaN
+    where there is none."""
     series: Series
 
     def window(self, lane: LaneState, race: Race, x: XAxis, width: int) -> Window:
-        """What `width` columns of the axis show of it; asked again, it only looks at the columns that may have changed."""
+        """What `width` columns of the axis show of it; asked again, it only looks at the columns
+        that may have changed."""
         edges = x.edges(lane, race, width)
-        points = np.minimum(edges, len(self.series)) if self.steps is None else self.steps.searchsorted(edges)
+        points = (
+            np.minimum(edges, len(self.series))
+            if self.steps is None
+            else self.steps.searchsorted(edges)
+        )
         before, after = -1, width
         if (first := int(points[0])) > 0:
             before = min(self._column(x, edges, lane, race, first - 1), -1)
@@ -62,7 +70,8 @@ class MetricSeries(NamedTuple):
         return int(x.columns_between(edges, lane, race, np.array([step]))[0])
 
     def at(self, step: int) -> tuple[int, float] | None:
-        """(step, value) of the newest value at or before a step, finite or not; None before the first."""
+        """(step, value) of the newest value at or before a step, finite or not; None before the
+        first."""
         place = step if self.steps is None else int(self.steps.searchsorted(step, "right")) - 1
         place = min(place, len(self.series) - 1)
         if place < 0:
@@ -71,13 +80,19 @@ class MetricSeries(NamedTuple):
 
 
 def quantities(state: RaceState) -> list[Quantity]:
-    """The loss, and what any lane has: numbers that the task's loss gave, validation loss, metrics in their order, then what is
-    measured, then the rates."""
+    """The loss, and what any lane has: numbers that the task's loss gave, validation loss, metrics
+    in their order, then what is measured, then the rates."""
     found: dict[str, None] = {"loss": None}
-    known: set[str] = set().union(*(each for lane in state.lanes for each in (lane.columns, lane.measured)))
+    known: set[str] = set().union(
+        *(each for lane in state.lanes for each in (lane.columns, lane.measured))
+    )
     metrics = dict.fromkeys(name for lane in state.lanes for name in lane.evaluations.metrics)
-    found |= dict.fromkeys(sorted(name for lane in state.lanes for name in lane.columns if not is_reserved(name)))
-    found |= dict.fromkeys(METRIC + name if name in known else name for name in sorted(metrics, key="val_loss".__ne__))
+    found |= dict.fromkeys(
+        sorted(name for lane in state.lanes for name in lane.columns if not is_reserved(name))
+    )
+    found |= dict.fromkeys(
+        METRIC + name if name in known else name for name in sorted(metrics, key="val_loss".__ne__)
+    )
     for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
         names = [name for name in known if name.split("/")[0] == family]
         found |= dict.fromkeys(sorted(names, key=lambda name: (len(name), name)))
@@ -85,7 +100,8 @@ def quantities(state: RaceState) -> list[Quantity]:
 
 
 def track(lane: LaneState, name: str) -> MetricSeries | None:
-    """A quantity of a lane; None where it has no value yet. `update_ratio` is a ratio here, not its logarithm."""
+    """A quantity of a lane; None where it has no value yet. `update_ratio` is a ratio here, not its
+    logarithm."""
     if name in lane.columns and name not in SELDOM and is_reserved(name):
         return MetricSeries(None, lane.columns[name]) if len(lane.columns[name]) else None
     gather = _seldom if name in lane.columns else _measured if name in lane.measured else _evaluated
@@ -94,7 +110,8 @@ def track(lane: LaneState, name: str) -> MetricSeries | None:
 
 
 def smoothed(lane: LaneState, name: str, weight: float) -> MetricSeries | None:
-    """The same smoothed as TensorBoard does, 0 < weight < 1; the quantity itself for a weight of 0."""
+    """The same smoothed as TensorBoard does, 0 < weight < 1; the quantity itself for a weight of
+    0."""
     raw = track(lane, name)
     if raw is None or weight <= 0:
         return raw
@@ -178,7 +195,12 @@ def _evaluated(lane: LaneState, name: str) -> _Sparse:
     return sparse
 
 
-_LABELS = {"val_loss": "val loss", "grad_norm": "grad norm", "update_ratio": "update ratio", "applied_lr": "rate"}
+_LABELS = {
+    "val_loss": "val loss",
+    "grad_norm": "grad norm",
+    "update_ratio": "update ratio",
+    "applied_lr": "rate",
+}
 _LOG = ("loss", "val_loss", "grad_norm", "update_ratio", "applied_lr")
 
 

@@ -12,7 +12,9 @@ TINY = 1e-300
 def nice(step: float) -> float:
     """The next 1, 2 or 5 times a power of ten that is at least `step` > 0."""
     power = 10.0 ** math.floor(math.log10(max(step, TINY)))
-    return next((power * unit for unit in (1, 2, 5) if power * unit >= step * (1 - 1e-9)), power * 10)
+    return next(
+        (power * unit for unit in (1, 2, 5) if power * unit >= step * (1 - 1e-9)), power * 10
+    )
 
 
 def multiples(low: float, high: float, step: float) -> Iterator[float]:

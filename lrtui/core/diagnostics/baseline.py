@@ -1,4 +1,5 @@
-"""What a lane would do if it stood still: the noise of its batches, and how far its steps can have moved it. Pure."""
+"""What a lane would do if it stood still: the noise of its batches, and how far its steps can have
+moved it. Pure."""
 
 from __future__ import annotations
 
@@ -23,30 +24,43 @@ def deviation_of(values: Sequence[float]) -> float:
         return 0.0
     scaled = [value / scale for value in values]
     mean = mean_of(scaled)
-    return scale * math.sqrt(sum((value - mean) * (value - mean) for value in scaled) / (len(scaled) - 1))
+    return scale * math.sqrt(
+        sum((value - mean) * (value - mean) for value in scaled) / (len(scaled) - 1)
+    )
 
 
 def widened(noise: float, count: int, spread: float) -> float:
-    """What a threshold on an average of losses is to be multiplied by: 1 and NOISE_SIGMAS standard errors.
+    """What a threshold on an average of losses is to be multiplied by: 1 and NOISE_SIGMAS standard
+    errors.
 
-    `noise` is the standard deviation of the batches' losses over their mean, as `count` of them show it; they are also what the
-    average is compared with. `spread` is that of the lane's own last losses: it knows of rare batches that the few have missed.
+    `noise` is the standard deviation of the batches' losses over their mean, as `count` of them
+    show it; they are also what the average is compared with. `spread` is that of the lane's own
+    last losses: it knows of rare batches that the few have missed.
     """
     spread = min(max(spread, noise), thresholds.RARE * noise)
-    return 1.0 + thresholds.NOISE_SIGMAS * math.sqrt(noise**2 / max(count, 1) + spread**2 * thresholds.AVERAGE_SHARE)
+    return 1.0 + thresholds.NOISE_SIGMAS * math.sqrt(
+        noise**2 / max(count, 1) + spread**2 * thresholds.AVERAGE_SHARE
+    )
 
 
 def spread_of(losses: Sequence[float]) -> float:
-    """Spread over mean of losses that follow each other, by their median difference: a single jump does not count."""
+    """Spread over mean of losses that follow each other, by their median difference: a single jump
+    does not count."""
     steps = [abs(b - a) for a, b in pairwise(losses)]
     mean = abs(mean_of(losses))
-    return min(thresholds.SPREAD_OF_STEPS * median(steps) / mean, thresholds.MOST_NOISE) if steps and mean else 0.0
+    return (
+        min(thresholds.SPREAD_OF_STEPS * median(steps) / mean, thresholds.MOST_NOISE)
+        if steps and mean
+        else 0.0
+    )
 
 
 class Baseline(Stateful):
-    """The lane beside its own initial weights, on the same batches: what the batches' noise alone does to the loss.
+    """The lane beside its own initial weights, on the same batches: what the batches' noise alone
+    does to the loss.
 
-    `update` takes, at some steps of the early window, the loss of the step and that of the same batch at the initial weights.
+    `update` takes, at some steps of the early window, the loss of the step and that of the same
+    batch at the initial weights.
     """
 
     STATE = stored("_losses", "_initial")
@@ -78,22 +92,29 @@ class Baseline(Stateful):
 
     @property
     def noise(self) -> float:
-        """Standard deviation of the batches' losses at the initial weights, over their mean; 0 before it is known."""
+        """Standard deviation of the batches' losses at the initial weights, over their mean; 0
+        before it is known."""
         return deviation_of(self._initial) / abs(self.start) if self.known and self.start else 0.0
 
     def margin(self, spread: float) -> float:
-        """What a threshold on an average of losses, compared with `start`, is to be multiplied by; see `widened`."""
+        """What a threshold on an average of losses, compared with `start`, is to be multiplied by;
+        see `widened`."""
         return widened(self.noise, len(self._initial), spread)
 
     @property
     def rise(self) -> float:
-        """The most by which a batch's loss was above that at the initial weights, over `start`; NaN before it is known."""
+        """The most by which a batch's loss was above that at the initial weights, over `start`; NaN
+        before it is known."""
         if not (self.known and self.start > 0):
             return math.nan
-        return max(loss - initial for loss, initial in zip(self._losses, self._initial, strict=True)) / self.start
+        return (
+            max(loss - initial for loss, initial in zip(self._losses, self._initial, strict=True))
+            / self.start
+        )
 
     def progress(self) -> tuple[float, float]:
-        """(loss over the loss at the initial weights, its standard error), both over the later half of the pairs; NaN before."""
+        """(loss over the loss at the initial weights, its standard error), both over the later half
+        of the pairs; NaN before."""
         if not self.known:
             return math.nan, math.nan
         half = len(self._initial) // 2
@@ -103,13 +124,17 @@ class Baseline(Stateful):
             return math.nan, math.nan
         ratio = mean_of(losses) / mean
         left = [loss - ratio * one for loss, one in zip(losses, initial, strict=True)]
-        return ratio, deviation_of(left) / mean / math.sqrt(len(left)) if len(left) > 1 else math.inf
+        return ratio, (
+            deviation_of(left) / mean / math.sqrt(len(left)) if len(left) > 1 else math.inf
+        )
 
 
 class Reach(Stateful):
-    """How far a lane's steps can have moved its loss, as a part of it: what they changed it by, summed over all steps.
+    """How far a lane's steps can have moved its loss, as a part of it: what they changed it by,
+    summed over all steps.
 
-    Of the steps between two measured ones the larger of both changes is taken, so that the sum is rather too large.
+    Of the steps between two measured ones the larger of both changes is taken, so that the sum is
+    rather too large.
     """
 
     STATE = stored("_sum", "_change", "_step")
@@ -117,11 +142,13 @@ class Reach(Stateful):
     def __init__(self) -> None:
         self._sum = 0.0
         self._change = math.inf
-        """By the last measured step; infinite while nothing was measured, for then nothing is known."""
+        """By the last measured step; infinite while nothing was measured, for then nothing is
+        known."""
         self._step = 0
 
     def measured(self, step: int, change: float) -> None:
-        """Takes the change of the loss by `step`, relative to the loss; what is not finite moved it without bound."""
+        """Takes the change of the loss by `step`, relative to the loss; what is not finite moved it
+        without bound."""
         change = abs(change) if math.isfinite(change) else math.inf
         if step > self._step:
             self._sum += max(change, self._change) * (step - self._step)
@@ -129,15 +156,21 @@ class Reach(Stateful):
 
     def total(self, steps: int) -> float:
         """The sum over `steps` steps; infinite while nothing was measured."""
-        return math.inf if self._change == math.inf else self._sum + self._change * (steps - self._step)
+        return (
+            math.inf
+            if self._change == math.inf
+            else self._sum + self._change * (steps - self._step)
+        )
 
     def moved(self, steps: int) -> bool:
-        """False where the losses of `steps` steps are those of the initial weights but for less than REACH of them."""
+        """False where the losses of `steps` steps are those of the initial weights but for less
+        than REACH of them."""
         return self.total(steps) >= thresholds.REACH
 
 
 class Promise(Stateful):
-    """The drop of the loss that the gradients of a lane's steps predict, each on its own batch, summed over all steps."""
+    """The drop of the loss that the gradients of a lane's steps predict, each on its own batch,
+    summed over all steps."""
 
     STATE = stored("_sum", "_each", "_step")
 
@@ -147,13 +180,14 @@ class Promise(Stateful):
         self._step = 0
 
     def measured(self, step: int, predicted: float) -> None:
-        """Takes the drop that was predicted for `step`; the steps up to the next measured one count for as much."""
+        """Takes the drop that was predicted for `step`; the steps up to the next measured one count
+        for as much."""
         if step > self._step:
             self._sum += self._each * (step - self._step)
         self._step, self._each = step, predicted
 
     def kept(self, steps: int, dropped: float, start: float) -> float:
-        """The part of the promise that came about where the loss has dropped by `dropped` from `start` after so many steps; NaN
-        where less than PROMISED times the start was promised."""
+        """The part of the promise that came about where the loss has dropped by `dropped` from
+        `start` after so many steps; NaN where less than PROMISED times the start was promised."""
         total = self._sum + self._each * (steps - self._step)
         return dropped / total if total >= thresholds.PROMISED * start > 0 else math.nan

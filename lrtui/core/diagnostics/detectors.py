@@ -1,7 +1,9 @@
-"""Streaming verdicts about a lane's losses: pure, O(1) a step, the same whatever the blocks they come in.
+"""Streaming verdicts about a lane's losses: pure, O(1) a step, the same whatever the blocks they
+come in.
 
-A non-finite loss or gradient norm is not found here but before the update (training/step_recorder.py), because it ends the
-lane. The rules here raise an alert and let the lane go on.
+A non-finite loss or gradient norm is not found here but before the update
+(training/step_recorder.py), because it ends the lane. The rules here raise an alert and let the
+lane go on.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from lrtui.core.stateful import Stateful, stored
 
 
 class Smooth(Stateful):
-    """A debiased exponential moving average that skips non-finite values. `value` is NaN before the first."""
+    """A debiased exponential moving average that skips non-finite values. `value` is NaN before the
+    first."""
 
     STATE = stored("factor", "value", "_sum", "_weight")
 
@@ -43,9 +46,21 @@ class Smooth(Stateful):
 
 
 class Divergence(Stateful):
-    """A lane has diverged: for a while far above its best, above its start, or too hot and not below its start."""
+    """A lane has diverged: for a while far above its best, above its start, or too hot and not
+    below its start."""
 
-    STATE = stored("slow", "fast", "best", "start", "_squares", "_early", "_first", "_noise", "_lasted", "_steps")
+    STATE = stored(
+        "slow",
+        "fast",
+        "best",
+        "start",
+        "_squares",
+        "_early",
+        "_first",
+        "_noise",
+        "_lasted",
+        "_steps",
+    )
 
     def __init__(self, total: int) -> None:
         self.slow, self.fast = Smooth(), Smooth(thresholds.FAST)
@@ -57,7 +72,8 @@ class Divergence(Stateful):
         self._early = early_steps(total)
         self._first: list[float] = []
         self._noise = 0.0
-        """Spread of the first losses over their mean, where nothing better is known of the batches' noise."""
+        """Spread of the first losses over their mean, where nothing better is known of the batches'
+        noise."""
         self._lasted = [0, 0, 0]
         """For how many steps in a row each rule has held."""
         self._steps = 0
@@ -67,11 +83,14 @@ class Divergence(Stateful):
         """The very first loss."""
         return self._first[0] if self._first else math.nan
 
-    def update(self, loss: float, hot: bool = False, baseline: Baseline | None = None, moved: bool = True) -> str | None:
-        """Takes the loss of one step, and whether the gauge found the lane hot; a sentence where a rule says "diverged".
+    def update(
+        self, loss: float, hot: bool = False, baseline: Baseline | None = None, moved: bool = True
+    ) -> str | None:
+        """Takes the loss of one step, and whether the gauge found the lane hot; a sentence where a
+        rule says "diverged".
 
-        With a `baseline` the start is the mean loss at the initial weights. Thresholds are widened by the batches' noise.
-        A lane that has not `moved` cannot have diverged.
+        With a `baseline` the start is the mean loss at the initial weights. Thresholds are widened
+        by the batches' noise. A lane that has not `moved` cannot have diverged.
         """
         if not math.isfinite(loss):
             return None  # the lane's end, and none of our business
@@ -84,15 +103,21 @@ class Divergence(Stateful):
         fast = self.fast.update(loss)
         if len(self._first) < thresholds.BEST_FROM:
             self._first.append(loss)
-            middle = median(self._first[:thresholds.START_STEPS])
-            self.start = self._first[0] if middle > thresholds.START_TIMES * self._first[0] > 0 else middle
+            middle = median(self._first[: thresholds.START_STEPS])
+            self.start = (
+                self._first[0] if middle > thresholds.START_TIMES * self._first[0] > 0 else middle
+            )
             self._noise = spread_of(self._first)
             if self._noise > thresholds.NOISY_START:
                 self.start = max(self.start, mean_of(self._first))
         known = baseline is not None and baseline.known and self._steps > self._early
         start = baseline.start if baseline is not None and known else self.start
         own = self._spread(average / scale)
-        margin = baseline.margin(own) if baseline is not None and known else widened(self._noise, len(self._first), own)
+        margin = (
+            baseline.margin(own)
+            if baseline is not None and known
+            else widened(self._noise, len(self._first), own)
+        )
         if not moved:
             return None
         if fast > thresholds.BLOWUP_RATIO * start > 0:
@@ -101,28 +126,44 @@ class Divergence(Stateful):
             return None
         now = min(self.slow.value, self.fast.value)
         # A start or a best of zero or below has no multiples: there is nothing to compare with.
-        rules = (now > thresholds.TIMES_BEST * margin * self.best > 0, now > thresholds.TIMES_START * margin * start > 0,
-                 hot and now > (1.0 + margin) / 2.0 * start)
+        rules = (
+            now > thresholds.TIMES_BEST * margin * self.best > 0,
+            now > thresholds.TIMES_START * margin * start > 0,
+            hot and now > (1.0 + margin) / 2.0 * start,
+        )
         if not any(rules):
             self._lasted = [0, 0, 0]
             return None
-        self._lasted = [steps + 1 if holds else 0 for steps, holds in zip(self._lasted, rules, strict=True)]
-        words = next((words for words, steps in zip(_WORDS, self._lasted, strict=True) if steps >= thresholds.PATIENCE), None)
+        self._lasted = [
+            steps + 1 if holds else 0 for steps, holds in zip(self._lasted, rules, strict=True)
+        ]
+        words = next(
+            (
+                words
+                for words, steps in zip(_WORDS, self._lasted, strict=True)
+                if steps >= thresholds.PATIENCE
+            ),
+            None,
+        )
         return f"smoothed loss {now:.4g} is {words}" if words else None
 
-
     def _spread(self, mean: float) -> float:
-        """Standard deviation over the mean of the last losses; `mean` is their average over the first one."""
+        """Standard deviation over the mean of the last losses; `mean` is their average over the
+        first one."""
         square = mean * mean
         return math.sqrt(max(self._squares.value / square - 1.0, 0.0)) if square else 0.0
 
 
-_WORDS = (f"above {thresholds.TIMES_BEST:g} times its best", f"above {thresholds.TIMES_START:g} times its start",
-          "not below its start, and the rate is too hot")
+_WORDS = (
+    f"above {thresholds.TIMES_BEST:g} times its best",
+    f"above {thresholds.TIMES_START:g} times its start",
+    "not below its start, and the rate is too hot",
+)
 
 
 class Spikes(Stateful):
-    """Whether a loss stands far out of those just before it. A mark on the curve; many of them recover by themselves."""
+    """Whether a loss stands far out of those just before it. A mark on the curve; many of them
+    recover by themselves."""
 
     STATE = stored("_window", "_sum", "_squares", "_origin", "_until_anew")
 
@@ -132,7 +173,8 @@ class Spikes(Stateful):
         self._until_anew = 0
 
     def update(self, loss: float) -> bool:
-        """Takes the loss of one step; whether it is more than SPIKE_SIGMAS above the mean of the last SPIKE_WINDOW."""
+        """Takes the loss of one step; whether it is more than SPIKE_SIGMAS above the mean of the
+        last SPIKE_WINDOW."""
         if not math.isfinite(loss):
             return False
         count = len(self._window)
@@ -145,7 +187,8 @@ class Spikes(Stateful):
         return out
 
     def _take(self, loss: float) -> None:
-        """Sums about an origin near the losses, made anew once a window: differences of large sums would lose all digits."""
+        """Sums about an origin near the losses, made anew once a window: differences of large sums
+        would lose all digits."""
         if self._until_anew == 0:
             self._until_anew = thresholds.SPIKE_WINDOW
             self._window.append(loss)
@@ -183,7 +226,8 @@ class Plateau(Stateful):
 
     @property
     def since(self) -> int | None:
-        """The number of steps after which nothing was gained any more; None while there is progress, and in the early window."""
+        """The number of steps after which nothing was gained any more; None while there is
+        progress, and in the early window."""
         flat = self._steps - self._since >= self._patience and self._steps > self._early
         return self._since if flat else None
 
@@ -201,10 +245,12 @@ class Oscillation(Stateful):
         self._last.append(loss)
 
     def measure(self, smooth: float) -> tuple[float, float]:
-        """(share of changes that turn back, median size of a change over the smoothed loss); NaN before there are enough."""
+        """(share of changes that turn back, median size of a change over the smoothed loss); NaN
+        before there are enough."""
         if len(self._last) <= thresholds.NOISY_STEPS or not smooth > 0:
             return math.nan, math.nan
-        with np.errstate(all="ignore"):  # losses near the largest number: what comes out is infinite, and no warning is printed
+        # losses near the largest number: what comes out is infinite, and no warning is printed
+        with np.errstate(all="ignore"):
             changes = np.diff(np.array(self._last, dtype=float))
             if not np.isfinite(changes).all():
                 return math.nan, math.nan
@@ -213,14 +259,39 @@ class Oscillation(Stateful):
 
 
 class LossMonitor(Stateful):
-    """All rules over one lane of `total` steps. Each step costs the same; what they know is the same whatever the blocks."""
+    """All rules over one lane of `total` steps. Each step costs the same; what they know is the
+    same whatever the blocks."""
 
-    STATE = stored("unmeasured", "_divergence", "_spikes", "_plateau", "_shaking", "_early", "_pending",
-                   "_baseline", "_reach", "_promise", "_gains", "_late", "_window", "_hot", "_peak", "_norms",
-                   "_gradient", "_count", "_best_before", "_steps")
+    STATE = stored(
+        "unmeasured",
+        "_divergence",
+        "_spikes",
+        "_plateau",
+        "_shaking",
+        "_early",
+        "_pending",
+        "_baseline",
+        "_reach",
+        "_promise",
+        "_gains",
+        "_late",
+        "_window",
+        "_hot",
+        "_peak",
+        "_norms",
+        "_gradient",
+        "_count",
+        "_best_before",
+        "_steps",
+    )
 
     def __init__(self, total: int) -> None:
-        self._divergence, self._spikes, self._plateau, self._shaking = Divergence(total), Spikes(), Plateau(total), Oscillation()
+        self._divergence, self._spikes, self._plateau, self._shaking = (
+            Divergence(total),
+            Spikes(),
+            Plateau(total),
+            Oscillation(),
+        )
         self._early = early_steps(total)
         self.unmeasured = ""
         """Why the step gain is not measured."""
@@ -248,11 +319,14 @@ class LossMonitor(Stateful):
     def update(self, loss: float, norm: float | None = None) -> tuple[str | None, bool]:
         """Takes one step: its loss and, where it was measured, its gradient norm.
 
-        Returns what the rules say of divergence (None while it goes well), and whether the loss is a spike.
+        Returns what the rules say of divergence (None while it goes well), and whether the loss is
+        a spike.
         """
         self._take_measured()
         self._steps += 1
-        said = self._divergence.update(loss, self._hot, self._baseline, self._reach.moved(self._steps))
+        said = self._divergence.update(
+            loss, self._hot, self._baseline, self._reach.moved(self._steps)
+        )
         if said and self._best_before == -math.inf:
             self._best_before = self._divergence.best
         self._plateau.update(self._divergence.slow.value)
@@ -268,11 +342,18 @@ class LossMonitor(Stateful):
         self._count += spike
         return said, spike
 
-    def measured(self, step: int, gain: float, change: float = math.inf, predicted: float = math.nan,
-                 pair: tuple[float, float] = (math.nan, math.nan)) -> None:
-        """Takes what was measured at `step`, counted from 0: its gain, by how much of itself it changed the loss, the drop that
-        its gradient predicted, and the loss with that of the same batch at the initial weights. It counts from the next step's
-        update on, whenever it is told before that."""
+    def measured(
+        self,
+        step: int,
+        gain: float,
+        change: float = math.inf,
+        predicted: float = math.nan,
+        pair: tuple[float, float] = (math.nan, math.nan),
+    ) -> None:
+        """Takes what was measured at `step`, counted from 0: its gain, by how much of itself it
+        changed the loss, the drop that its gradient predicted, and the loss with that of the same
+        batch at the initial weights. It counts from the next step's update on, whenever it is told
+        before that."""
         self._pending.append([step, gain, change, predicted, *pair])
 
     def _take_measured(self) -> None:
@@ -293,24 +374,44 @@ class LossMonitor(Stateful):
         gains = self._late if len(self._late) > 2 else self._gains
         reversal_share, median_change = self._shaking.measure(self._divergence.slow.value)
         return msgspec.structs.replace(
-            window, gain=median(gains) if gains else math.nan, flat_since=self._plateau.since, gradient=self._gradient,
-            reversal_share=reversal_share, median_change=median_change, spikes=self._count, recovered=self._divergence.best < self._best_before,
-            moved=self._reach.moved(self._steps), settled=self._settled, dead=self._dead, unmeasured=self.unmeasured)
+            window,
+            gain=median(gains) if gains else math.nan,
+            flat_since=self._plateau.since,
+            gradient=self._gradient,
+            reversal_share=reversal_share,
+            median_change=median_change,
+            spikes=self._count,
+            recovered=self._divergence.best < self._best_before,
+            moved=self._reach.moved(self._steps),
+            settled=self._settled,
+            dead=self._dead,
+            unmeasured=self.unmeasured,
+        )
 
     def _early_findings(self) -> Findings:
         base, first = self._baseline, self._divergence
         start = base.start if base.known else first.start
         progress, error = base.progress()
-        if math.isnan(progress) or base.noise * thresholds.FAST_ERROR < error:  # the average is the more exact one
-            progress, error = first.fast.value / start if start > 0 else math.nan, base.noise * thresholds.FAST_ERROR
+        # the average is the more exact one
+        if math.isnan(progress) or base.noise * thresholds.FAST_ERROR < error:
+            progress, error = (
+                first.fast.value / start if start > 0 else math.nan,
+                base.noise * thresholds.FAST_ERROR,
+            )
         dropped = start * (1.0 - progress + thresholds.KEPT_ERRORS * error)
         return Findings(
-            early=self._steps < self._early, long=self._steps >= self._early >= thresholds.NO_PROGRESS_STEPS,
+            early=self._steps < self._early,
+            long=self._steps >= self._early >= thresholds.NO_PROGRESS_STEPS,
             early_gain=median(self._gains) if self._gains else math.nan,
-            samples=len(self._gains), first_gain=self._gains[0] if self._gains else math.nan,
-            peak=self._peak / max(start, first.first, base.highest) if start > 0 else math.nan, rise=base.rise,
-            progress=progress, progress_error=error, kept=self._promise.kept(self._steps, dropped, start),
-            moved=self._reach.moved(self._steps))
+            samples=len(self._gains),
+            first_gain=self._gains[0] if self._gains else math.nan,
+            peak=self._peak / max(start, first.first, base.highest) if start > 0 else math.nan,
+            rise=base.rise,
+            progress=progress,
+            progress_error=error,
+            kept=self._promise.kept(self._steps, dropped, start),
+            moved=self._reach.moved(self._steps),
+        )
 
     @property
     def _settled(self) -> bool:

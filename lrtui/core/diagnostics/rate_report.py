@@ -1,4 +1,5 @@
-"""The five numbers that "the learning rate" may mean, as they stand in a lane now, and what each is in a line. Pure."""
+"""The five numbers that "the learning rate" may mean, as they stand in a lane now, and what each is
+in a line. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.core.state.race_state import LaneState
 
 USUAL_RATIO = -3.0
-"""log10 of the update-to-weight ratio that is customary: about a thousandth of the weights a step (course notes of cs231n)."""
+"""log10 of the update-to-weight ratio that is customary: about a thousandth of the weights a step
+(course notes of cs231n)."""
 
 
 class Rates(NamedTuple):
@@ -28,10 +30,13 @@ class Rates(NamedTuple):
 
 
 def rates(lane: LaneState, group: int = 0) -> Rates:
-    """The numbers as last recorded: the rates of the last step, the others of the last step that was measured."""
+    """The numbers as last recorded: the rates of the last step, the others of the last step that
+    was measured."""
     suffix = f"/{group}" if group else ""
-    applied, following = (lane.columns[name + suffix].last if name + suffix in lane.columns else math.nan
-                          for name in ("applied_lr", "next_lr"))
+    applied, following = (
+        lane.columns[name + suffix].last if name + suffix in lane.columns else math.nan
+        for name in ("applied_lr", "next_lr")
+    )
     if not group:
         applied, following = lane.applied_lr, lane.next_lr  # in full precision
     names = ("step_size", "rate_p10", "rate_p50", "rate_p90", "realised", "update_ratio")
@@ -57,19 +62,47 @@ def explained(lane: LaneState) -> list[tuple[str, str, str]]:
     """(name, value, what it is, with this lane's numbers in the formula): a row for each number."""
     now, name = rates(lane), lane.lane.optimizer.name
     if name == "SGD" and not lane.lane.optimizer.options.get("momentum"):
-        change = f"change = -rate x gradient: each weight moves by {known(now.applied)} times its gradient"
+        change = (
+            f"change = -rate x gradient: each weight moves by {known(now.applied)} times its"
+            " gradient"
+        )
     else:
         change = f"change = -rate x what {name} makes of the gradient"
     return [
         ("applied", known(now.applied), f"what the optimizer was told for the last step; {change}"),
-        ("next", known(now.next), "what the schedule holds ready for the step to come; reading it too early is off by one"),
+        (
+            "next",
+            known(now.next),
+            (
+                "what the schedule holds ready for the step to come; reading it too early is off"
+                " by one"
+            ),
+        ),
         ("step size", known(now.step_size), f"{_step_size(name, now)}{_at(lane, 'step_size')}"),
-        ("per element", known(now.p50), f"what multiplies single gradients: a tenth of them below {known(now.p10)}, half below "
-                                        f"{known(now.p50)}, a tenth above {known(now.p90)}"),
-        ("realised", known(now.realised), "|change| / |gradient| of all weights together: the step went "
-                                          f"{known(now.realised)} times as far as the gradient is long"),
-        ("change/weight", ratio_words(now.ratio), f"|change| / |weights|: a step moved the weights by {_share(now.ratio)}; about "
-                                                  "10^-3 is customary"),
+        (
+            "per element",
+            known(now.p50),
+            (
+                f"what multiplies single gradients: a tenth of them below {known(now.p10)}, half"
+                f" below {known(now.p50)}, a tenth above {known(now.p90)}"
+            ),
+        ),
+        (
+            "realised",
+            known(now.realised),
+            (
+                "|change| / |gradient| of all weights together: the step went "
+                f"{known(now.realised)} times as far as the gradient is long"
+            ),
+        ),
+        (
+            "change/weight",
+            ratio_words(now.ratio),
+            (
+                f"|change| / |weights|: a step moved the weights by {_share(now.ratio)}; about "
+                "10^-3 is customary"
+            ),
+        ),
     ]
 
 
@@ -80,17 +113,29 @@ def _at(lane: LaneState, column: str) -> str:
 
 
 def _step_size(name: str, now: Rates) -> str:
-    return f"{_BIASED.get(name) or _SIZES.get(name, 'what multiplies the direction of the step')}: {known(now.step_size)}"
+    return (
+        f"{_BIASED.get(name) or _SIZES.get(name, 'what multiplies the direction of the step')}:"
+        f" {known(now.step_size)}"
+    )
 
 
-_BIASED = {"Adam": "rate x sqrt(1 - beta2^t) / (1 - beta1^t)", "AdamW": "rate x sqrt(1 - beta2^t) / (1 - beta1^t)",
-           "NAdam": "Adam's step size with the momentum of the next step", "Adamax": "rate / (1 - beta1^t)",
-           "RAdam": "rate x rectification x sqrt(1 - beta2^t) / (1 - beta1^t)"}
-_SIZES = {"SGD": "the rate itself", "RMSprop": "the rate itself, with no correction of the first steps, which are long",
-          "Adagrad": "rate / (1 + (t - 1) x lr_decay)", "Adadelta": "the rate itself, on steps that Adadelta sizes",
-          "Adafactor": "size of the weights x min(rate, 1 / sqrt(t))", "ASGD": "rate / (1 + lambd x rate x t)^alpha",
-          "Rprop": "the mean of the steps that Rprop keeps for each weight",
-          "Muon": "the rate, scaled to the shape of each matrix"}
+_BIASED = {
+    "Adam": "rate x sqrt(1 - beta2^t) / (1 - beta1^t)",
+    "AdamW": "rate x sqrt(1 - beta2^t) / (1 - beta1^t)",
+    "NAdam": "Adam's step size with the momentum of the next step",
+    "Adamax": "rate / (1 - beta1^t)",
+    "RAdam": "rate x rectification x sqrt(1 - beta2^t) / (1 - beta1^t)",
+}
+_SIZES = {
+    "SGD": "the rate itself",
+    "RMSprop": "the rate itself, with no correction of the first steps, which are long",
+    "Adagrad": "rate / (1 + (t - 1) x lr_decay)",
+    "Adadelta": "the rate itself, on steps that Adadelta sizes",
+    "Adafactor": "size of the weights x min(rate, 1 / sqrt(t))",
+    "ASGD": "rate / (1 + lambd x rate x t)^alpha",
+    "Rprop": "the mean of the steps that Rprop keeps for each weight",
+    "Muon": "the rate, scaled to the shape of each matrix",
+}
 
 
 def _share(ratio: float) -> str:
@@ -102,25 +147,43 @@ def _share(ratio: float) -> str:
 def caveats(optimizer: OptimizerSpec, schedule: ScheduleSpec | None) -> list[str]:
     """Where the rate does not mean what people think, in a line each."""
     said = [_CAVEATS[optimizer.name]] if optimizer.name in _CAVEATS else []
-    names = sorted({part.name for part in _parts(schedule)
-                    if part.name in ("OneCycleLR", "CyclicLR") and part.options.get("cycle_momentum", True)})
+    names = sorted(
+        {
+            part.name
+            for part in _parts(schedule)
+            if part.name in ("OneCycleLR", "CyclicLR") and part.options.get("cycle_momentum", True)
+        }
+    )
     if names:
-        said.append(f"{' and '.join(names)} also move{'s' * (len(names) == 1)} momentum (or beta1) against the rate")
+        said.append(
+            f"{' and '.join(names)} also move{'s' * (len(names) == 1)} momentum (or beta1) against"
+            " the rate"
+        )
     momentum = optimizer.options.get("momentum", 0.0)
     if optimizer.name == "SGD" and momentum:
-        times = f"{1 / (1 - momentum):.3g} times as far as the rate says" if momentum < 1 else "further and further"
+        times = (
+            f"{1 / (1 - momentum):.3g} times as far as the rate says"
+            if momentum < 1
+            else "further and further"
+        )
         said.append(f"momentum {momentum:g}: a steady gradient moves the weights {times}")
     return said
 
 
 def _parts(schedule: ScheduleSpec | None) -> list[ScheduleSpec]:
     """A schedule and all those that it is made of."""
-    return [schedule, *(part for child in schedule.children for part in _parts(child))] if schedule else []
+    return (
+        [schedule, *(part for child in schedule.children for part in _parts(child))]
+        if schedule
+        else []
+    )
 
 
 _CAVEATS = {
     "Rprop": "Rprop: the rate only sets the first steps; schedules and later rates change nothing",
-    "Adafactor": "Adafactor: the rate counts only below 1 / sqrt(t); above it all rates are the same",
+    "Adafactor": (
+        "Adafactor: the rate counts only below 1 / sqrt(t); above it all rates are the same"
+    ),
     "Adadelta": "Adadelta sizes its own steps: the rate only scales them, 1 is usual",
     "RMSprop": "RMSprop: the first steps are about ten times as long as the rate says",
     "Muon": "Muon: the rate is scaled by each matrix's shape; vectors are AdamW's",

@@ -1,4 +1,5 @@
-"""Which steps are measured: a function of the step and of the lane's length alone, so that no conclusion depends on the clock."""
+"""Which steps are measured: a function of the step and of the lane's length alone, so that no
+conclusion depends on the clock."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from lrtui.core.protocol.thresholds import early_steps
 
 
 class Sampling:
-    """The measured steps of a lane of `total` steps: many in the early window, where the gauge tells most, few later."""
+    """The measured steps of a lane of `total` steps: many in the early window, where the gauge
+    tells most, few later."""
 
     def __init__(self, total: int) -> None:
         self._window = early_steps(total)
@@ -21,5 +23,6 @@ class Sampling:
         return (step - self._window) % thresholds.LATE_STRIDE == 0
 
     def compared(self, step: int) -> bool:
-        """True where the loss of `step`, a measured one, is also computed with the initial weights: in the early window."""
+        """True where the loss of `step`, a measured one, is also computed with the initial weights:
+        in the early window."""
         return step < self._window

@@ -1,4 +1,5 @@
-"""One word about a lane's learning rate, and why: from what the rules know of it and of the other lanes. Pure."""
+"""One word about a lane's learning rate, and why: from what the rules know of it and of the other
+lanes. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none
 
 
 class Verdict(NamedTuple):
-    """A word, and where it is "stalled" the reason: "floor", "dead", "hot" or "cold"; "" where it is not known."""
+    """A word, and where it is "stalled" the reason: "floor", "dead", "hot" or "cold"; "" where it
+    is not known."""
 
     word: Word
     reason: str = ""
@@ -25,12 +27,15 @@ class Verdict(NamedTuple):
     def __str__(self) -> str:
         if self.word == "none":
             return ""
-        return " ".join(filter(None, ("NaN" if self.word == "nan" else self.word.upper(), self.reason)))
+        return " ".join(
+            filter(None, ("NaN" if self.word == "nan" else self.word.upper(), self.reason))
+        )
 
 
 def verdict(lane: LaneState, state: RaceState) -> Verdict:
-    """The verdict on a lane, the first that applies of: NaN, diverged, the gauge's word while its early window is open; then
-    stalled, noisy, and the gauge's word as it was when the window closed."""
+    """The verdict on a lane, the first that applies of: NaN, diverged, the gauge's word while its
+    early window is open; then stalled, noisy, and the gauge's word as it was when the window
+    closed."""
     kinds = {alert.kind for alert in lane.alerts}
     found = lane.findings
     if "nan" in kinds:
@@ -39,7 +44,8 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
         return Verdict("diverged")
     if found.dead:
         return Verdict("stalled", "dead")
-    if not found.moved:  # its losses are the batches' noise: no rule that looks at them can say anything
+    # its losses are the batches' noise: no rule that looks at them can say anything
+    if not found.moved:
         return Verdict(gauge_word(lane))
     if not found.early:
         if found.flat_since is not None:
@@ -50,14 +56,15 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
 
 
 def gauge_word(lane: LaneState) -> GaugeWord:
-    """What the early window says of the lane's rate; nothing where a warmup had not brought the rate up yet, or where the
-    rate has been another one since."""
+    """What the early window says of the lane's rate; nothing where a warmup had not brought the
+    rate up yet, or where the rate has been another one since."""
     word = lane.findings.word
     return "none" if altered(lane) or (word == "cold" and warming(lane)) else word
 
 
 def altered(lane: LaneState) -> bool:
-    """Whether most of the early window was spent at another rate than the lane has now: by the dial, or as another lane."""
+    """Whether most of the early window was spent at another rate than the lane has now: by the
+    dial, or as another lane."""
     return lane.rate_since > early_steps(lane.total_steps) // 2
 
 
@@ -71,15 +78,23 @@ def warming(lane: LaneState) -> bool:
 
 
 def margin(gain: float) -> float:
-    """The stability margin: rate times curvature along the step, 2 * (1 - gain). 0 is a straight line, 1 the lowest
-    point, and above 2 the loss rises (Cohen et al. 2021, the edge of stability)."""
+    """The stability margin: rate times curvature along the step, 2 * (1 - gain). 0 is a straight
+    line, 1 the lowest point, and above 2 the loss rises (Cohen et al. 2021, the edge of
+    stability)."""
     return 2.0 * (1.0 - gain)
 
 
 def _why_stalled(lane: LaneState, state: RaceState) -> str:
     own = lane.smooth.value
-    leader = min((other for other in state.lanes if math.isfinite(other.smooth.value) and other.status != "nan"),
-                 key=lambda other: other.smooth.value, default=lane)
+    leader = min(
+        (
+            other
+            for other in state.lanes
+            if math.isfinite(other.smooth.value) and other.status != "nan"
+        ),
+        key=lambda other: other.smooth.value,
+        default=lane,
+    )
     lead = leader.smooth.value
     if not lane.findings.settled and (lane is leader or own <= thresholds.AT_FLOOR * lead):
         if gauge_word(lane) == "cold" and lane.findings.gain > thresholds.COLD:
@@ -91,16 +106,29 @@ def _why_stalled(lane: LaneState, state: RaceState) -> str:
     if lane.findings.gradient < thresholds.DEAD_GRADIENT and own > thresholds.DEAD_LOSS * lead:
         return "dead"
     if lane.lane.optimizer == leader.lane.optimizer and lane.applied_lr != leader.applied_lr:
-        return "hot" if lane.applied_lr > leader.applied_lr else "cold"  # the leader shows on which side the better rates are
+        # the leader shows on which side the better rates are
+        return "hot" if lane.applied_lr > leader.applied_lr else "cold"
     return "hot" if lane.findings.early_gain < thresholds.HALF_WAY else "cold"
 
 
 def _seismic(lane: LaneState, state: RaceState) -> bool:
-    """Whether it shakes far more than another lane does on the same batches, and is no lower for it.
+    """Whether it shakes far more than another lane does on the same batches, and is no lower for
+    it.
 
-    A loss that is a hundred times lower shakes more in proportion: lanes that are higher say nothing about this one.
+    A loss that is a hundred times lower shakes more in proportion: lanes that are higher say
+    nothing about this one.
     """
     own = lane.findings
-    calmest = min((other.findings.median_change for other in state.lanes
-                   if other.smooth.value < lane.smooth.value and math.isfinite(other.findings.median_change)), default=math.inf)
-    return own.reversal_share >= thresholds.NOISY_TURNS and own.median_change > thresholds.NOISY_TIMES * calmest
+    calmest = min(
+        (
+            other.findings.median_change
+            for other in state.lanes
+            if other.smooth.value < lane.smooth.value
+            and math.isfinite(other.findings.median_change)
+        ),
+        default=math.inf,
+    )
+    return (
+        own.reversal_share >= thresholds.NOISY_TURNS
+        and own.median_change > thresholds.NOISY_TIMES * calmest
+    )

@@ -34,7 +34,8 @@ class Stop(Command, frozen=True):
 
 
 class SetRate(Command, frozen=True):
-    """Apply `rate` (finite, above 0) at the next step; from there on the schedule goes on in proportion."""
+    """Apply `rate` (finite, above 0) at the next step; from there on the schedule goes on in
+    proportion."""
 
     rate: float
 
@@ -46,13 +47,15 @@ class ScaleRate(Command, frozen=True):
 
 
 class SetFactor(Command, frozen=True):
-    """Put the dial at `factor` (finite, above 0) times what the schedule says; 1 is the scenario's own rate."""
+    """Put the dial at `factor` (finite, above 0) times what the schedule says; 1 is the scenario's
+    own rate."""
 
     factor: float
 
 
 class Rewind(Command, frozen=True):
-    """Go back to the newest snapshot at or before step `to`; None: to the last good one; 0: to the initial weights."""
+    """Go back to the newest snapshot at or before step `to`; None: to the last good one; 0: to the
+    initial weights."""
 
     to: int | None = None
     by: float = 1.0
@@ -60,26 +63,32 @@ class Rewind(Command, frozen=True):
 
 
 class Fork(Command, frozen=True):
-    """Make a new lane from the weights, optimizer, schedule and random state of `lane`. Carried out by the supervisor."""
+    """Make a new lane from the weights, optimizer, schedule and random state of `lane`. Carried out
+    by the supervisor."""
 
     child: Lane
-    """What the new lane is; its letter is given by the supervisor. Where its optimizer's options or its schedule differ from
-    the parent's, they count from the fork on, as if the schedule had been so from the start."""
+    """What the new lane is; its letter is given by the supervisor. Where its optimizer's options or
+    its schedule differ from the parent's, they count from the fork on, as if the schedule had been
+    so from the start."""
     rate: float | None = None
     """The rate to apply at the next step; None: what would have been applied anyway."""
 
 
 class Add(Command, frozen=True):
-    """Make a new lane that begins at step 0 with the shared initial weights; `lane` is -1. Carried out by the supervisor."""
+    """Make a new lane that begins at step 0 with the shared initial weights; `lane` is -1. Carried
+    out by the supervisor."""
 
     child: Lane
 
 
 class TakeSnapshot(Command, frozen=True, tag="Keep"):
-    """Take a snapshot now; the result is its file's name. The supervisor says this to a lane that is to be forked."""
+    """Take a snapshot now; the result is its file's name. The supervisor says this to a lane that
+    is to be forked."""
 
 
-AnyCommand = Pause | Resume | Stop | SetRate | ScaleRate | SetFactor | Rewind | Fork | Add | TakeSnapshot
+AnyCommand = (
+    Pause | Resume | Stop | SetRate | ScaleRate | SetFactor | Rewind | Fork | Add | TakeSnapshot
+)
 
 _decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
 encode = msgspec.msgpack.Encoder().encode
@@ -98,4 +107,8 @@ def unfit(command: AnyCommand) -> str:
     if isinstance(command, Rewind) and command.to is not None and command.to < 0:
         return f"there is no step {command.to}"
     what = "learning rate" if isinstance(command, (SetRate, Fork)) else "factor"
-    return "" if math.isfinite(value) and value > 0 else f"{value:g} is no {what}: expected a finite number above 0"
+    return (
+        ""
+        if math.isfinite(value) and value > 0
+        else f"{value:g} is no {what}: expected a finite number above 0"
+    )

@@ -1,4 +1,5 @@
-"""What an event is in words, told from the event alone: a line of the log, when it is news and when it is read again. Pure."""
+"""What an event is in words, told from the event alone: a line of the log, when it is news and when
+it is read again. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +19,17 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.scenario.spec import letter, number
 
-_RETURNS: dict[RewindReason, str] = {"rewound": "rewound to", "restarted": "restarted from", "resumed": "taken up again at",
-                               "recovered": "its process was lost: back at"}
+_RETURNS: dict[RewindReason, str] = {
+    "rewound": "rewound to",
+    "restarted": "restarted from",
+    "resumed": "taken up again at",
+    "recovered": "its process was lost: back at",
+}
 
 
 def line(event: AnyEvent) -> str:
-    """The line of an event that has one; '' for any other. Of an end the lane itself knows more to say when it is news."""
+    """The line of an event that has one; '' for any other. Of an end the lane itself knows more to
+    say when it is news."""
     match event:
         case Started(first=first) if first:
             return f"goes on at step {first} on {event.device}"
@@ -32,14 +38,22 @@ def line(event: AnyEvent) -> str:
         case StatusChanged():
             return f"{event.status} at step {event.step}"
         case RateChanged():
-            what = "the schedule's own" if event.factor == 1 else f"{number(event.factor)} times the schedule's"
+            what = (
+                "the schedule's own"
+                if event.factor == 1
+                else f"{number(event.factor)} times the schedule's"
+            )
             return f"rate {rate(event.rate)} from step {event.step} on, {what}"
         case Alerted():
             return f"{event.kind}: {event.text}"
         case Snapshotted():
             return f"snapshot ({event.tag}) at step {event.step}, {size(event.size)}"
         case LaneAdded():
-            return f"forked from {letter(event.parent)} at step {event.step}" if event.parent >= 0 else "joins the race"
+            return (
+                f"forked from {letter(event.parent)} at step {event.step}"
+                if event.parent >= 0
+                else "joins the race"
+            )
         case Rewound():
             return f"{_RETURNS[event.why]} step {event.step}"
         case Ended():

@@ -1,4 +1,5 @@
-"""What a lane says: events, and the columns of steps that they carry. Knows no store, no torch and no screen."""
+"""What a lane says: events, and the columns of steps that they carry. Knows no store, no torch and
+no screen."""
 
 from __future__ import annotations
 
@@ -13,31 +14,35 @@ from lrtui.core.scenario.spec import Lane
 
 Status = Literal["waiting", "running", "paused"]
 EndReason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
-"""finished: the budget is used up. stopped: a person, or `on_divergence`, ended it. nan: loss or gradient norm not
-finite. error: an exception in the task or in torch. died: its process was lost too often. interrupted: its process was
-told to end; `lrtui resume` goes on from its last snapshot."""
+"""finished: the budget is used up. stopped: a person, or `on_divergence`, ended it. nan: loss or
+gradient norm not finite. error: an exception in the task or in torch. died: its process was lost
+too often. interrupted: its process was told to end; `lrtui resume` goes on from its last
+snapshot."""
 AlertKind = Literal["nan", "diverged", "error", "lost"]
 """lost: the lane's process was lost, and another one goes on from the last snapshot."""
 SnapshotTag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
-"""Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed loss. good: the last one
-before an alert. The others: at an alert, a pause, a fork, an end."""
+"""Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed
+loss. good: the last one before an alert. The others: at an alert, a pause, a fork, an end."""
 SUPERVISOR_GONE = "the supervisor is gone"
 """The `error` of a lane that was interrupted because its supervisor had died."""
 RewindReason = Literal["rewound", "restarted", "recovered", "resumed"]
-"""Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its process was lost; its
-whole race was."""
+"""Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its
+process was lost; its whole race was."""
 
 
 LONGEST, HOLE = 1 << 20, 1 << 24
-"""Steps of one block at most, and of a hole in the record: of more than a full disk has ever cost nothing can be made."""
+"""Steps of one block at most, and of a hole in the record: of more than a full disk has ever cost
+nothing can be made."""
 Moment = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 Step = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
-"""Numbers outside of these bounds are not read: nothing that was recorded has them, and nothing could be drawn of them."""
+"""Numbers outside of these bounds are not read: nothing that was recorded has them, and nothing
+could be drawn of them."""
 
 
 class Column(msgspec.Struct, frozen=True, array_like=True):
-    """Numbers of consecutive steps as raw little-endian floats; a single one stands for a constant column."""
+    """Numbers of consecutive steps as raw little-endian floats; a single one stands for a constant
+    column."""
 
     dtype: Literal["f4", "f8"]
     data: bytes
@@ -53,17 +58,41 @@ class Column(msgspec.Struct, frozen=True, array_like=True):
     def unpack(self, count: int) -> np.ndarray:
         """The numbers again, shape (count,); not to be written to."""
         array = np.frombuffer(self.data, dtype="<" + self.dtype)
-        return array.repeat(count) if len(array) == 1 else array  # a tenth of what broadcast_to takes, for a block
+        # a tenth of what broadcast_to takes, for a block
+        return array.repeat(count) if len(array) == 1 else array
 
 
-RESERVED = frozenset((
-    "loss", "applied_lr", "next_lr", "grad_norm", "seconds", "gain", "step_size", "rate_p10", "rate_p50", "rate_p90", "realised",
-    "update_ratio", "val_loss", "event", "lane", "first", "step", "steps", "epoch", "metrics"))
-"""Names of columns, and of keys of their lines in `--json`, that no number of a task's loss may have."""
+RESERVED = frozenset(
+    (
+        "loss",
+        "applied_lr",
+        "next_lr",
+        "grad_norm",
+        "seconds",
+        "gain",
+        "step_size",
+        "rate_p10",
+        "rate_p50",
+        "rate_p90",
+        "realised",
+        "update_ratio",
+        "val_loss",
+        "event",
+        "lane",
+        "first",
+        "step",
+        "steps",
+        "epoch",
+        "metrics",
+    )
+)
+"""Names of columns, and of keys of their lines in `--json`, that no number of a task's loss may
+have."""
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a column of that name is lrtui's own; those of further param groups end in a number: "applied_lr/1"."""
+    """Whether a column of that name is lrtui's own; those of further param groups end in a number:
+    "applied_lr/1"."""
     family, _, group = name.partition("/")
     return family in RESERVED and (not group or group.isdecimal())
 
@@ -72,23 +101,27 @@ _WIDTHS = {"f4": 4, "f8": 8}
 
 
 def _check(columns: dict[str, Column], count: int) -> None:
-    """ValueError where a column does not hold `count` numbers, or one that stands for all of them. Every block is checked: it
-    takes a microsecond."""
+    """ValueError where a column does not hold `count` numbers, or one that stands for all of them.
+    Every block is checked: it takes a microsecond."""
     for name, column in columns.items():
         width, held = _WIDTHS[column.dtype], len(column.data)
         if held not in (width, width * count) or held > width * count:
-            raise ValueError(f"Expected {count} numbers in column {name!r}, got {held} bytes of {column.dtype}")
+            raise ValueError(
+                f"Expected {count} numbers in column {name!r}, got {held} bytes of {column.dtype}"
+            )
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Something that happened in a lane. `lane` is its index; `at` seconds since 1970, stamped where it happened."""
+    """Something that happened in a lane. `lane` is its index; `at` seconds since 1970, stamped
+    where it happened."""
 
     lane: Annotated[int, msgspec.Meta(ge=-1, lt=1 << 31)]
     at: Moment = 0.0
 
 
 class Started(Event, frozen=True, kw_only=True):
-    """The lane is built and begins: how long it will be, where it runs, and the proof that it started like the others."""
+    """The lane is built and begins: how long it will be, where it runs, and the proof that it
+    started like the others."""
 
     device: str
     steps_per_epoch: Count
@@ -98,26 +131,32 @@ class Started(Event, frozen=True, kw_only=True):
     init_checksum: str
     """Of the initial weights and buffers: equal in all lanes of a fair race."""
     batch_checksum: str
-    """Of the order of the first epoch's batches: likewise; "" where that is not known beforehand, as of a stream."""
+    """Of the order of the first epoch's batches: likewise; "" where that is not known beforehand,
+    as of a stream."""
     intra_op_threads: int
     validated: bool
     """Whether the task has validation samples."""
     first: Step = 0
     """The step with which it begins: above 0 where it goes on from a snapshot."""
     batch_size: int | None = None
-    """Samples of a batch, the last of an epoch apart; 0 where that varies or is not known; None in runs of older versions."""
+    """Samples of a batch, the last of an epoch apart; 0 where that varies or is not known; None in
+    runs of older versions."""
     length_known: bool = True
-    """Whether the training data has a length; where it has none, `steps_per_epoch` is the whole budget."""
+    """Whether the training data has a length; where it has none, `steps_per_epoch` is the whole
+    budget."""
     role: str = ""
-    """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of older versions."""
+    """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of
+    older versions."""
 
 
 class Steps(Event, frozen=True, kw_only=True):
-    """A block of consecutive steps, from step `first` (counted from 0). NaN in `loss` is what was measured.
+    """A block of consecutive steps, from step `first` (counted from 0). NaN in `loss` is what was
+    measured.
 
-    Columns: `loss`, `applied_lr` (what the optimizer's pre-hook saw), `next_lr`, `grad_norm`, `seconds` (time of the
-    step, without samples and validation); further param groups as `applied_lr/1`, `next_lr/1`, ... Columns of other names are
-    numbers that the task's loss gave beside the loss; NaN where it gave none.
+    Columns: `loss`, `applied_lr` (what the optimizer's pre-hook saw), `next_lr`, `grad_norm`,
+    `seconds` (time of the step, without samples and validation); further param groups as
+    `applied_lr/1`, `next_lr/1`, ... Columns of other names are numbers that the task's loss gave
+    beside the loss; NaN where it gave none.
     """
 
     first: Step
@@ -133,13 +172,15 @@ class Steps(Event, frozen=True, kw_only=True):
 
 
 class Measured(Event, frozen=True, kw_only=True):
-    """What was measured at sampled steps (counted from 0), one value for each in every column; NaN where there is none.
+    """What was measured at sampled steps (counted from 0), one value for each in every column; NaN
+    where there is none.
 
-    Columns: `gain` (the step gain: how much of the drop of the loss that the gradient predicts really came about; 1 a
-    straight line, 1/2 the lowest point, below 0 the loss rose) of the whole lane; and of each param group, with `/1`, `/2`,
-    ... for further ones, `step_size` (what multiplies the optimizer's direction), `rate_p10`, `rate_p50`, `rate_p90`
-    (quantiles of single elements' rates), `realised` (norm of the change over norm of the gradient), `update_ratio` (log10
-    of the norm of the change over the norm of the weights).
+    Columns: `gain` (the step gain: how much of the drop of the loss that the gradient predicts
+    really came about; 1 a straight line, 1/2 the lowest point, below 0 the loss rose) of the whole
+    lane; and of each param group, with `/1`, `/2`, ... for further ones, `step_size` (what
+    multiplies the optimizer's direction), `rate_p10`, `rate_p50`, `rate_p90` (quantiles of single
+    elements' rates), `realised` (norm of the change over norm of the gradient), `update_ratio`
+    (log10 of the norm of the change over the norm of the weights).
     """
 
     steps: list[Step]
@@ -163,26 +204,32 @@ class FindingsUpdated(Event, frozen=True, kw_only=True, tag="Judged"):
 
 
 class LossSpiked(Event, frozen=True, kw_only=True, tag="Spiked"):
-    """Steps (counted from 0) whose loss stands far out of those before: marks on the curve, no alert."""
+    """Steps (counted from 0) whose loss stands far out of those before: marks on the curve, no
+    alert."""
 
     steps: list[Step]
 
 
 class ScheduleForecast(Event, frozen=True, kw_only=True, tag="Planned"):
-    """The learning rates that the lane's schedule has in store: `rates[i]` from step `steps[i]` on."""
+    """The learning rates that the lane's schedule has in store: `rates[i]` from step `steps[i]`
+    on."""
 
     steps: list[Step]
     rates: list[float]
     total: int
-    """Nothing is known from this step on: the lane's budget, or less where looking ahead took too long."""
+    """Nothing is known from this step on: the lane's budget, or less where looking ahead took too
+    long."""
 
     def __post_init__(self) -> None:
         if len(self.steps) != len(self.rates):
-            raise ValueError(f"Expected a rate for each of {len(self.steps)} steps, got {len(self.rates)}")
+            raise ValueError(
+                f"Expected a rate for each of {len(self.steps)} steps, got {len(self.rates)}"
+            )
 
 
 class Evaluated(Event, frozen=True, kw_only=True):
-    """The end of an epoch (counted from 1): mean training loss, and validation metrics where the task has any."""
+    """The end of an epoch (counted from 1): mean training loss, and validation metrics where the
+    task has any."""
 
     epoch: int
     step: Step
@@ -250,7 +297,8 @@ class Snapshotted(Event, frozen=True, kw_only=True):
 
 
 class LaneAdded(Event, frozen=True, kw_only=True, tag="Joined"):
-    """A lane that was not there at the start: forked from `parent` after `step` steps, or added (parent -1, step 0)."""
+    """A lane that was not there at the start: forked from `parent` after `step` steps, or added
+    (parent -1, step 0)."""
 
     child: Lane
     parent: Annotated[int, msgspec.Meta(ge=-1)] = -1
@@ -260,7 +308,8 @@ class LaneAdded(Event, frozen=True, kw_only=True, tag="Joined"):
 
 
 class Rewound(Event, frozen=True, kw_only=True):
-    """The lane is back where it was after `step` steps: what was recorded from there on is replaced by what follows.
+    """The lane is back where it was after `step` steps: what was recorded from there on is replaced
+    by what follows.
 
     It undoes an end. Nothing that the lane said before counts against what comes now.
     """
@@ -270,7 +319,8 @@ class Rewound(Event, frozen=True, kw_only=True):
 
 
 class Ended(Event, frozen=True, kw_only=True):
-    """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a process that died."""
+    """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a
+    process that died."""
 
     step: Step
     reason: EndReason
@@ -283,8 +333,24 @@ class LogMessage(Event, frozen=True, kw_only=True, tag="Noted"):
     text: str
 
 
-AnyEvent = (Started | ScheduleForecast | Steps | Measured | FindingsUpdated | LossSpiked | Evaluated | Sampled | Alerted | StatusChanged | RateChanged
-            | Snapshotted | LaneAdded | Rewound | Ended | LogMessage)
+AnyEvent = (
+    Started
+    | ScheduleForecast
+    | Steps
+    | Measured
+    | FindingsUpdated
+    | LossSpiked
+    | Evaluated
+    | Sampled
+    | Alerted
+    | StatusChanged
+    | RateChanged
+    | Snapshotted
+    | LaneAdded
+    | Rewound
+    | Ended
+    | LogMessage
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
@@ -298,12 +364,20 @@ def kind(event: AnyEvent) -> str:
 
 
 def alert_line(event: Alerted, letter: str) -> dict[str, Any]:
-    """An alert of the lane `letter` as `--json` prints it, and as a command of `--on-alert` reads it."""
-    return {"event": "alert", "lane": letter, "step": event.step, "kind": event.kind, "text": event.text}
+    """An alert of the lane `letter` as `--json` prints it, and as a command of `--on-alert` reads
+    it."""
+    return {
+        "event": "alert",
+        "lane": letter,
+        "step": event.step,
+        "kind": event.kind,
+        "text": event.text,
+    }
 
 
 def plain(value: float) -> float | str:
-    """A number as JSON can hold it: NaN and the infinities become the strings "NaN", "Infinity", "-Infinity"."""
+    """A number as JSON can hold it: NaN and the infinities become the strings "NaN", "Infinity",
+    "-Infinity"."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -1,4 +1,5 @@
-"""What is said to a supervisor and what it answers: the one schema for whoever starts it, the supervisor, and its scout."""
+"""What is said to a supervisor and what it answers: the one schema for whoever starts it, the
+supervisor, and its scout."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ TRAINERS = 16
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """The learning rates that a lane will apply: `rates[i]` from step `steps[i]` on, which rise from 0.
+    """The learning rates that a lane will apply: `rates[i]` from step `steps[i]` on, which rise
+    from 0.
 
     Both are empty where they cannot be known beforehand: then `unknown` says why.
     """
@@ -23,17 +25,20 @@ class Preview(msgspec.Struct, frozen=True):
     total: int
     """The lane's budget in steps."""
     cut: int | None = None
-    """The step from which on nothing is known (it took too long, or the schedule failed there); None: all is known."""
+    """The step from which on nothing is known (it took too long, or the schedule failed there);
+    None: all is known."""
     failure: str = ""
     """What the schedule raised, or would have applied that is no rate, at step `cut`."""
     momentum: tuple[float, float, float] | None = None
-    """Momentum, or Adam's beta1, as asked for, and the lowest and highest that the schedule makes of it; None without one."""
+    """Momentum, or Adam's beta1, as asked for, and the lowest and highest that the schedule makes
+    of it; None without one."""
     steps_per_epoch: int = 1
     nominal: bool = False
     """Whether `steps_per_epoch` is a guess, because the task was not run to find it out."""
     unknown: str = ""
     warnings: list[str] = []
-    """What a person should know of the schedule, each a sentence that begins with the place to change."""
+    """What a person should know of the schedule, each a sentence that begins with the place to
+    change."""
 
     @property
     def known(self) -> int:
@@ -42,10 +47,12 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 class LaunchRequest(msgspec.Struct, frozen=True):
-    """A line to the supervisor, handed on to its scout. `start` needs a runs folder, `resume` a run."""
+    """A line to the supervisor, handed on to its scout. `start` needs a runs folder, `resume` a
+    run."""
 
     kind: Literal["preview", "start", "resume"]
-    """preview: which rates will be applied? start: the race is to begin, if it may. resume: an old one is to go on."""
+    """preview: which rates will be applied? start: the race is to begin, if it may. resume: an old
+    one is to go on."""
     race: Race
     runs: str = ""
     trainers: int = TRAINERS
@@ -60,7 +67,8 @@ class LaunchRequest(msgspec.Struct, frozen=True):
 
 
 class LaunchReply(msgspec.Struct, frozen=True):
-    """A line from the supervisor: the previews asked for or the run that was started; or why there are none, in `error`.
+    """A line from the supervisor: the previews asked for or the run that was started; or why there
+    are none, in `error`.
 
     Of a start, previews carry the warnings only, and `devices` are the supervisor's own affair.
     """

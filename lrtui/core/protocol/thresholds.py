@@ -1,103 +1,129 @@
-"""Every threshold of the verdicts in one place, with where each comes from. `tests/benchmarks/verdicts.py` measures them.
+"""Every threshold of the verdicts in one place, with where each comes from.
+`tests/benchmarks/verdicts.py` measures them.
 
-"Tuned" are the lanes that thresholds were chosen on: the bundled tasks, six optimizers, fifteen rates over seven decades, two
-seeds, 1080 lanes in all. No threshold was chosen on the other half. Both tables stand in lrtui/manual/verdicts.md.
+"Tuned" are the lanes that thresholds were chosen on: the bundled tasks, six optimizers, fifteen
+rates over seven decades, two seeds, 1080 lanes in all. No threshold was chosen on the other half.
+Both tables stand in lrtui/manual/verdicts.md.
 """
 
 import math
 
 SMOOTHING = 0.98
-"""EMA factor of the loss that the rules look at, debiased. With 0.9 alone the four-times rule had 7 false alarms in 393 lanes."""
+"""EMA factor of the loss that the rules look at, debiased. With 0.9 alone the four-times rule had 7
+false alarms in 393 lanes."""
 FAST = 0.9
-"""EMA factor of a second average: what a lane has recovered from lasts hundreds of steps in the slow one, and must not count."""
+"""EMA factor of a second average: what a lane has recovered from lasts hundreds of steps in the
+slow one, and must not count."""
 FAST_ERROR = math.sqrt((1 - FAST) / (1 + FAST))
 """The standard error of that average over the standard deviation of single losses."""
 START_STEPS = 5
 """The start is the median of the first five losses, which one odd batch does not move ..."""
 START_TIMES = 2.0
-"""... or the very first loss, where that median is more than twice as high: the rate has thrown the lane up at once."""
+"""... or the very first loss, where that median is more than twice as high: the rate has thrown the
+lane up at once."""
 TIMES_BEST = 4.0
-"""DIVERGED: the loss is above this many times its best, the stop rule of the finders of fastai and Lightning."""
+"""DIVERGED: the loss is above this many times its best, the stop rule of the finders of fastai and
+Lightning."""
 TIMES_START = 1.2
-"""DIVERGED: the loss is above this many times its start, which catches what has never been four times better."""
+"""DIVERGED: the loss is above this many times its start, which catches what has never been four
+times better."""
 BEST_FROM = 20
-"""The best counts from this step on: an average of fewer losses is low by luck where batches are small."""
+"""The best counts from this step on: an average of fewer losses is low by luck where batches are
+small."""
 NOISE_SIGMAS = 4.0
 """Thresholds on averages are widened by so many standard errors of the batches' noise."""
 AVERAGE_SHARE = (1 - SMOOTHING) / (1 + SMOOTHING)
-"""The variance of the average with factor SMOOTHING over that of a single loss: about a hundredth."""
+"""The variance of the average with factor SMOOTHING over that of a single loss: about a
+hundredth."""
 SPREAD_OF_STEPS = 1.5
-"""Where nothing was measured at the initial weights, the noise is so many times the median change from step to step."""
+"""Where nothing was measured at the initial weights, the noise is so many times the median change
+from step to step."""
 NOISY_START = 0.25
 """... and from this much of it on the start is at least the mean of the first BEST_FROM losses."""
 MOST_NOISE = 3.0
-"""Of that estimate; a lane that is thrown about by its rate is not to look like one of small batches without bound."""
+"""Of that estimate; a lane that is thrown about by its rate is not to look like one of small
+batches without bound."""
 RARE = 3.0
-"""... where the noise may be so many times what the few compared batches showed, if the lane's last losses are spread as much."""
+"""... where the noise may be so many times what the few compared batches showed, if the lane's last
+losses are spread as much."""
 REACH = 0.05
-"""A lane whose steps together promised to change the loss by less than this part of it has not moved: its losses are noise."""
+"""A lane whose steps together promised to change the loss by less than this part of it has not
+moved: its losses are noise."""
 PATIENCE = 20
-"""DIVERGED: for this many steps in a row, and after the early window. Adagrad and RMSprop throw the loss up in their first steps
-even at their best rates, and bring it down again: without the wait there were 12 false alarms in 708 tuned lanes, with it 2."""
+"""DIVERGED: for this many steps in a row, and after the early window. Adagrad and RMSprop throw the
+loss up in their first steps even at their best rates, and bring it down again: without the wait
+there were 12 false alarms in 708 tuned lanes, with it 2."""
 BLOWUP_RATIO = 1e6
-"""DIVERGED, at once and in the early window too: the loss is above this many times its start. The highest peak that a tuned lane
-came back from was 6e4 times its start (Adagrad)."""
+"""DIVERGED, at once and in the early window too: the loss is above this many times its start. The
+highest peak that a tuned lane came back from was 6e4 times its start (Adagrad)."""
 EARLY_STEPS = 100
-"""The early window has at most so many steps. The gauge is weaker later: in the first 100 steps it tells 93 % of the lanes with
-ten times the best rate and more, in the first 200 five in a hundred fewer (tuned)."""
+"""The early window has at most so many steps. The gauge is weaker later: in the first 100 steps it
+tells 93 % of the lanes with ten times the best rate and more, in the first 200 five in a hundred
+fewer (tuned)."""
 EARLY_PART = 0.4
-"""The window has at most this part of the budget, so that a short race has a verdict before it ends ..."""
+"""The window has at most this part of the budget, so that a short race has a verdict before it ends
+..."""
 EARLY_LEAST = 20
 """... and at least so many steps: fewer are noise."""
 
 SPIKE_SIGMAS = 6.0
-"""SPIKE, a mark and never a verdict: a loss this many standard deviations above the mean of the last SPIKE_WINDOW; with fewer
-the batches' own noise is marked."""
+"""SPIKE, a mark and never a verdict: a loss this many standard deviations above the mean of the
+last SPIKE_WINDOW; with fewer the batches' own noise is marked."""
 SPIKE_WINDOW = 128
 """As in the stability monitors of large language-model runs."""
 SPIKE_LEAST = 64
 """Fewer losses have no standard deviation to speak of."""
 
 HOT = 0.5
-"""HOT: the median step gain is below this, the lowest point of a parabola along the step, and ..."""
+"""HOT: the median step gain is below this, the lowest point of a parabola along the step, and
+..."""
 HALF = 0.5
-"""... when the window closes the loss is still above this part of its start. Lanes that have halved it are on their way: without
-this 4 % of the best lanes were called hot (tuned)."""
+"""... when the window closes the loss is still above this part of its start. Lanes that have halved
+it are on their way: without this 4 % of the best lanes were called hot (tuned)."""
 HOT_SO_FAR = 0.25
-"""While the window is open there is no telling yet: then HOT is a gain half way between the lowest point and a step across the
-whole valley."""
+"""While the window is open there is no telling yet: then HOT is a gain half way between the lowest
+point and a step across the whole valley."""
 COLD = 0.965
-"""COLD: the median step gain is above this: the loss is a straight line along the step, and a longer one would gain more. At
-0.975 two in a hundred more of the lanes far below the best are missed, at 0.95 one in ten of the best is called cold (tuned)."""
+"""COLD: the median step gain is above this: the loss is a straight line along the step, and a
+longer one would gain more. At
+0.975 two in a hundred more of the lanes far below the best are missed, at 0.95 one in ten of the
+best is called cold (tuned)."""
 FIRST_GAIN = 0.2
 """HOT: the very first step gained less than this, or ..."""
 PEAK_RATIO = 3.0
 """... the loss was this many times its start within the window, and ..."""
 ROSE = 0.5
-"""... and on the same batch was above that of the initial weights by this part of the start: else it is the batches' noise ..."""
+"""... and on the same batch was above that of the initial weights by this part of the start: else
+it is the batches' noise ..."""
 UNRECOVERED = 0.4
-"""... at its end is still above this part of its start. Where a rate far too high has thrown a lane, the loss is flat and every
-step gains what it promises: without this rule such lanes are called cold, and 43 % are told instead of 93 % (tuned)."""
+"""... at its end is still above this part of its start. Where a rate far too high has thrown a
+lane, the loss is flat and every step gains what it promises: without this rule such lanes are
+called cold, and 43 % are told instead of 93 % (tuned)."""
 KEPT = 0.006
-"""HOT: of the drop that the gradients of all steps of the window promised, each on its own batch, less than this came about
-(tuned: 95.5 % of the lanes with ten times the best rate and more are told, 92.9 % without this rule) ..."""
+"""HOT: of the drop that the gradients of all steps of the window promised, each on its own batch,
+less than this came about (tuned: 95.5 % of the lanes with ten times the best rate and more are
+told, 92.9 % without this rule) ..."""
 KEPT_ERRORS = 2.0
 """... by so many standard errors of it, and ..."""
 PROMISED = 3.0
-"""... they promised this many times the whole loss: a lane that stands still has promised little."""
+"""... they promised this many times the whole loss: a lane that stands still has promised
+little."""
 NO_PROGRESS = 0.98
-"""HOT: not cold, and the loss still above this part of its start when the window closes: long steps that lead nowhere ..."""
+"""HOT: not cold, and the loss still above this part of its start when the window closes: long steps
+that lead nowhere ..."""
 NO_PROGRESS_STEPS = 50
 """... where the window has so many steps: in a shorter one the batches' noise looks the same."""
 EARLY_SAMPLES = 12
-"""Measured steps in the early window: the first one, where a rate far too high does its harm, and then evenly spread ones. More
-tell no more lanes; with a third of them 8 % more of the best are misjudged."""
+"""Measured steps in the early window: the first one, where a rate far too high does its harm, and
+then evenly spread ones. More tell no more lanes; with a third of them 8 % more of the best are
+misjudged."""
 LEAST_SAMPLES = 3
 """Fewer have no median to speak of: then there is no verdict."""
 LATE_STRIDE = 50
-"""After the early window every so many steps are measured. A sample costs about as much as a forward pass and two copies of the
-weights, less than one step: long lanes spend some 2 % of their time on it. Which steps are measured must not depend on how long
-they take, or the same race would be judged another way the next time."""
+"""After the early window every so many steps are measured. A sample costs about as much as a
+forward pass and two copies of the weights, less than one step: long lanes spend some 2 % of their
+time on it. Which steps are measured must not depend on how long they take, or the same race would
+be judged another way the next time."""
 
 FLAT = 0.01
 """STALLED: the best smoothed loss has improved by less than this share ..."""
@@ -108,23 +134,26 @@ FLAT_PART = 0.1
 AT_FLOOR = 1.05
 """STALLED at the floor: within 5 % of the leader. There is nothing below to go to ..."""
 SETTLED = 0.5
-"""... unless its steps together promised to change the loss by less than this part of it: then it has not come so far. Where
-nothing was measured: unless the loss has fallen by this part of its start."""
+"""... unless its steps together promised to change the loss by less than this part of it: then it
+has not come so far. Where nothing was measured: unless the loss has fallen by this part of its
+start."""
 DEAD_GRADIENT = 1e-3
-"""STALLED and dead: the gradient norm has fallen to this share of where it began (saturated units pass nothing on) ..."""
+"""STALLED and dead: the gradient norm has fallen to this share of where it began (saturated units
+pass nothing on) ..."""
 DEAD_LOSS = 2.0
 """... while the loss is above this many times the leader's."""
 HALF_WAY = 0.5
-"""STALLED by the rate, where no leader with the same optimizer shows on which side of it the better rates are: hot below this
-step gain (beyond the lowest point of the parabola), cold above it."""
+"""STALLED by the rate, where no leader with the same optimizer shows on which side of it the better
+rates are: hot below this step gain (beyond the lowest point of the parabola), cold above it."""
 
 NOISY_STEPS = 50
 """NOISY looks at so many of the last steps."""
 NOISY_TURNS = 0.6
-"""NOISY: this share of the loss's changes goes the other way than the one before; white noise alone has two thirds, so ..."""
+"""NOISY: this share of the loss's changes goes the other way than the one before; white noise alone
+has two thirds, so ..."""
 NOISY_TIMES = 3.0
-"""... the median change must be this many times that of the calmest lane that is lower. All see the same batches, whose noise is
-in both."""
+"""... the median change must be this many times that of the calmest lane that is lower. All see the
+same batches, whose noise is in both."""
 
 
 def early_steps(total: int) -> int:

@@ -1,4 +1,5 @@
-"""What lanes have in common and in which settings they differ. Pure; knows nothing of what came of them."""
+"""What lanes have in common and in which settings they differ. Pure; knows nothing of what came of
+them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from lrtui.core.text import one_line
 ABSENT = "–"
 """Stands where a lane has no such setting."""
 _EVERY = "stepped every"
-"""The interval of a schedule: no option, such as `every` of a person's own class, is called like that."""
+"""The interval of a schedule: no option, such as `every` of a person's own class, is called like
+that."""
 USUAL = "usual"
 """Stands where a lane's optimizer has the setting and nobody set it: it is what torch says."""
 
@@ -31,15 +33,21 @@ class Differences(NamedTuple):
 
 
 def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
-    """What differs among `lanes` (one or more), in the order of a scenario: optimizer, rate, options, schedule, dial, parent.
+    """What differs among `lanes` (one or more), in the order of a scenario: optimizer, rate,
+    options, schedule, dial, parent.
 
-    The race's seed, batches and budget are the same for all and stand among what they have in common.
+    The race's seed, batches and budget are the same for all and stand among what they have in
+    common.
     """
     tables = [_settings(lane) for lane in lanes]
     names = sorted({name: None for table in tables for name in table}, key=_place)
     rows = {name: tuple(_shown(table, name, tables) for table in tables) for name in names}
     differing = {name: values for name, values in rows.items() if len(set(values)) > 1}
-    same = [_phrase(name, values[0]) for name, values in rows.items() if name not in differing and values[0] != ABSENT]
+    same = [
+        _phrase(name, values[0])
+        for name, values in rows.items()
+        if name not in differing and values[0] != ABSENT
+    ]
     common = ", ".join(filter(None, [*same, *_of_the_race(lanes, race)]))
     return Differences(common, tuple(differing), tuple(differing.values()))
 
@@ -54,18 +62,25 @@ def _settings(lane: LaneState) -> dict[str, Any]:
         table |= {f"schedule {_text(name)}": value for name, value in spec.schedule.options.items()}
         table[_EVERY] = spec.schedule.interval
     table["dial"] = f"×{number(lane.factor)}"
-    table["from"] = "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.forked_at}"
+    table["from"] = (
+        "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.forked_at}"
+    )
     return table
 
 
 def _schedule_name(schedule: ScheduleSpec | None) -> str:
     if schedule is None:
         return "none"
-    return f"{schedule.name}({', '.join(map(str, schedule.children))})" if schedule.children else schedule.name
+    return (
+        f"{schedule.name}({', '.join(map(str, schedule.children))})"
+        if schedule.children
+        else schedule.name
+    )
 
 
 def _shown(table: dict[str, Any], name: str, tables: Sequence[dict[str, Any]]) -> str:
-    """A lane's value of a setting; where it has none, whether its optimizer or its schedule has such a setting."""
+    """A lane's value of a setting; where it has none, whether its optimizer or its schedule has
+    such a setting."""
     if name in table:
         return _text(table[name])
     kind = "schedule" if name.startswith("schedule ") or name == _EVERY else "optimizer"
@@ -110,4 +125,10 @@ def _phrase(name: str, value: str) -> str:
 
 def _of_the_race(lanes: Sequence[LaneState], race: Race) -> list[str]:
     gauge = [] if race.gauge else ["gauge off"]
-    return [race.budget, batch_words(lanes, race), f"seed {race.seed}", f"device {race.device}", *gauge]
+    return [
+        race.budget,
+        batch_words(lanes, race),
+        f"seed {race.seed}",
+        f"device {race.device}",
+        *gauge,
+    ]

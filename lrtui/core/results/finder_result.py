@@ -1,4 +1,5 @@
-"""What a finder concludes: the rate that won the check, and sentences about what was measured. Pure; knows no run."""
+"""What a finder concludes: the rate that won the check, and sentences about what was measured.
+Pure; knows no run."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from lrtui.core.results.standings import FAILED, standings
 from lrtui.core.state.race_state import LaneState, RaceState
 
 DISAGREE = 10.0
-"""From this factor between the highest and the lowest suggestion on, the rules are said to disagree."""
+"""From this factor between the highest and the lowest suggestion on, the rules are said to
+disagree."""
 WEAK_FALL = 0.05
 """A sweep whose average fell by a smaller share than this shows little."""
 NARROW = 0.02
@@ -28,7 +30,8 @@ class Outcome(NamedTuple):
 
     winner: LaneState | None
     ranked: list[LaneState]
-    """The lanes of the check, best first; those that diverged after the others, then those that failed or went NaN."""
+    """The lanes of the check, best first; those that diverged after the others, then those that
+    failed or went NaN."""
     reason: str
     """Why no rate won; '' where one did."""
     error: str
@@ -41,11 +44,25 @@ def conclude(found: Found | None, sweep: RaceState | None, check: RaceState | No
     ranked = in_order(check) if check else []
     winner = ranked[0] if ranked and _place(ranked[0]) == 0 else None
     reason = "" if winner else _reason(found, sweep, ranked)
-    sentences = [*(_about_sweep(found) if found else ()), *(_about_check(ranked, winner) if check else ())]
+    sentences = [
+        *(_about_sweep(found) if found else ()),
+        *(_about_check(ranked, winner) if check else ()),
+    ]
     if reason:
         sentences.append(f"No rate was found: {reason}.")
-    failed = next((lane for state in (check, sweep) if state for lane in state.lanes if lane.status in FAILED), None)
-    return Outcome(winner, ranked, reason, failed.ended.error if failed and failed.ended else "", sentences)
+    failed = next(
+        (
+            lane
+            for state in (check, sweep)
+            if state
+            for lane in state.lanes
+            if lane.status in FAILED
+        ),
+        None,
+    )
+    return Outcome(
+        winner, ranked, reason, failed.ended.error if failed and failed.ended else "", sentences
+    )
 
 
 def in_order(check: RaceState) -> list[LaneState]:
@@ -53,7 +70,9 @@ def in_order(check: RaceState) -> list[LaneState]:
     return sorted(standings(check), key=_place)
 
 
-def result_line(found: Found | None, outcome: Outcome, check: RaceState | None, runs: list[str]) -> dict[str, Any]:
+def result_line(
+    found: Found | None, outcome: Outcome, check: RaceState | None, runs: list[str]
+) -> dict[str, Any]:
     """The outcome as one JSON object, the last one that `lrtui find --json` prints."""
     suggestions = found.suggestions if found else {}
     entries = {entry["letter"]: entry for entry in result(check)} if check else {}
@@ -75,12 +94,22 @@ def result_line(found: Found | None, outcome: Outcome, check: RaceState | None, 
 
 def point_line(step: int, lr: float, value: float, smooth: float) -> dict[str, Any]:
     """A point of the sweep as `lrtui find --json` prints it."""
-    return {"event": "point", "step": step, "lr": plain(lr), "loss": plain(value), "smooth": plain(smooth)}
+    return {
+        "event": "point",
+        "step": step,
+        "lr": plain(lr),
+        "loss": plain(value),
+        "smooth": plain(smooth),
+    }
 
 
 def _place(lane: LaneState) -> int:
     """0: raced well. 1: diverged. 2: there is no loss to go by, or it cannot learn."""
-    if lane.status in ("nan", *FAILED) or not math.isfinite(lane.smooth.value) or lane.findings.dead:
+    if (
+        lane.status in ("nan", *FAILED)
+        or not math.isfinite(lane.smooth.value)
+        or lane.findings.dead
+    ):
         return 2
     return int(any(alert.kind == "diverged" for alert in lane.alerts))
 
@@ -105,16 +134,22 @@ def _about_sweep(found: Found) -> Iterator[str]:
         yield f"{len(found.rates)} rates were swept, from {first} to {last}: {found.ending}."
     if not found.suggestions:
         return
-    named = ", ".join(f"{name} {rate(value, 3)}" for name, value in sorted(found.suggestions.items(), key=lambda item: item[1]))
+    named = ", ".join(
+        f"{name} {rate(value, 3)}"
+        for name, value in sorted(found.suggestions.items(), key=lambda item: item[1])
+    )
     if found.disagreement >= DISAGREE:
         yield f"The rules disagree by a factor of {count(found.disagreement)}: {named}."
     else:
         yield f"The rules agree within a factor of {found.disagreement:.2g}: {named}."
-    seen = found.smooth[found.first:found.last]
+    seen = found.smooth[found.first : found.last]
     lowest = int(seen.argmin())
     fall = 1 - seen[lowest] / seen[0] if seen[0] > 0 else math.inf
     if fall < WEAK_FALL:
-        yield f"The average fell by only {100 * fall:.1f} % in the sweep: what the rules say is worth little without the check."
+        yield (
+            f"The average fell by only {100 * fall:.1f} % in the sweep: what the rules say is worth"
+            " little without the check."
+        )
     if lowest == len(seen) - 1 and found.end == len(found.rates):
         yield "The average was still falling at the end: a higher --to may show more."
 
@@ -123,9 +158,17 @@ def _about_check(ranked: list[LaneState], winner: LaneState | None) -> Iterator[
     started = next((lane.started for lane in ranked if lane.started), None)
     if started is not None:
         epochs = max(1, math.ceil(started.total_steps / started.steps_per_epoch))
-        words = "one epoch" if epochs == 1 else f"{epochs} epochs, because one has only {started.steps_per_epoch} steps"
+        words = (
+            "one epoch"
+            if epochs == 1
+            else f"{epochs} epochs, because one has only {started.steps_per_epoch} steps"
+        )
         few = " - too few to tell much" if started.total_steps < FEW_STEPS else ""
-        long = f"{words} ({started.total_steps} steps{few})" if started.length_known else f"{started.total_steps} steps{few}"
+        long = (
+            f"{words} ({started.total_steps} steps{few})"
+            if started.length_known
+            else f"{started.total_steps} steps{few}"
+        )
         yield f"The check raced {len(ranked)} rates for {long}."
     for lane in ranked:
         if _place(lane):
@@ -133,9 +176,14 @@ def _about_check(ranked: list[LaneState], winner: LaneState | None) -> Iterator[
     if winner is None:
         return
     good = [lane for lane in ranked if _place(lane) == 0]
-    yield f"{_named(winner)} won with a smoothed loss of {loss(winner.smooth.value)}{_margin(good)}."
+    yield (
+        f"{_named(winner)} won with a smoothed loss of {loss(winner.smooth.value)}{_margin(good)}."
+    )
     if not winner.findings.moved:
-        yield "Its steps were too short to move the loss: what it won by is noise of the batches; try a far higher rate."
+        yield (
+            "Its steps were too short to move the loss: what it won by is noise of the batches; try"
+            " a far higher rate."
+        )
     elif winner.smooth.value >= winner.first_loss:
         yield f"Even so it ended no better than it began, at {loss(winner.first_loss)}."
     rates = [lane.lane.lr for lane in ranked]
@@ -154,7 +202,13 @@ def _fate(lane: LaneState) -> str:
         return f"went NaN at step {lane.ended.step if lane.ended else lane.steps}"
     if lane.findings.dead:
         return "cannot learn: every gradient was exactly zero"
-    return "diverged" if _place(lane) == 1 else "failed" if lane.status in FAILED else "showed no finite loss"
+    return (
+        "diverged"
+        if _place(lane) == 1
+        else "failed"
+        if lane.status in FAILED
+        else "showed no finite loss"
+    )
 
 
 def _margin(good: list[LaneState]) -> str:
@@ -163,7 +217,11 @@ def _margin(good: list[LaneState]) -> str:
         return "; no other lane raced well"
     best, second = good[0].smooth.value, good[1].smooth.value
     share = (second - best) / abs(second) if second else 0.0
-    words = f", {100 * share:.0f} % below {_named(good[1])}" if share >= NARROW else f", a hair below {_named(good[1])}"
+    words = (
+        f", {100 * share:.0f} % below {_named(good[1])}"
+        if share >= NARROW
+        else f", a hair below {_named(good[1])}"
+    )
     headline = next((lane for lane in good if lane.lane.name == "valley"), None)
     if headline is None or headline in good[:2]:
         return words

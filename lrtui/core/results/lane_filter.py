@@ -1,4 +1,5 @@
-"""Which lanes a person wants to see: words and conditions such as `adam lr>=1e-3 !nan`, read and held against a lane. Pure."""
+"""Which lanes a person wants to see: words and conditions such as `adam lr>=1e-3 !nan`, read and
+held against a lane. Pure."""
 
 from __future__ import annotations
 
@@ -15,18 +16,35 @@ from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import closest, one_line
 
-STATUSES = ("waiting", "running", "paused", "finished", "stopped", "nan", "error", "died", "interrupted")
+STATUSES = (
+    "waiting",
+    "running",
+    "paused",
+    "finished",
+    "stopped",
+    "nan",
+    "error",
+    "died",
+    "interrupted",
+)
 _VERDICTS = ("nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none")
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "==": operator.eq, ">": operator.gt, "<": operator.lt,
-    "=": operator.eq}
+    ">=": operator.ge,
+    "<=": operator.le,
+    "!=": operator.ne,
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+}
 _CONDITION = re.compile(r"([^<>=!:]*)(>=|<=|!=|==|>|<|=)(.*)", re.DOTALL)
 _LETTER = re.compile(r"[A-Z]{1,2}")
 """A word in one or two capitals is a lane's letter and nothing else."""
 _KEYED = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
 MEASURES = ("lr", "loss", "best", "step", "gap")
-"""What can be compared besides options: the lane's rate (what its schedule starts from, times the dial), its smoothed loss,
-its best loss, the steps done, and the gap to the leader as the standings show it (a ratio, or a difference)."""
+"""What can be compared besides options: the lane's rate (what its schedule starts from, times the
+dial), its smoothed loss, its best loss, the steps done, and the gap to the leader as the standings
+show it (a ratio, or a difference)."""
 EXAMPLE = "adam lr>=1e-3 !nan loss<0.5 status:paused parent:A"
 
 
@@ -51,10 +69,11 @@ EVERY = Filter()
 
 
 def parse(text: str, options: Collection[str] | None = None) -> Filter:
-    """The filter that a line describes: terms parted by spaces, of which all must hold, `!` before one that must not.
+    """The filter that a line describes: terms parted by spaces, of which all must hold, `!` before
+    one that must not.
 
-    `options`: the names of options that can be compared; None: any name will do. LrtuiError says which term will not do
-    and what was expected in its place.
+    `options`: the names of options that can be compared; None: any name will do. LrtuiError says
+    which term will not do and what was expected in its place.
     """
     return Filter(tuple(_term(word, options) for word in _words(text)))
 
@@ -70,10 +89,14 @@ def matches(wanted: Filter, lane: LaneState, state: RaceState) -> bool:
 
 
 def visible(state: RaceState, wanted: Filter, pinned: Collection[int] = ()) -> list[int]:
-    """The indices of the lanes that are not hidden, in the order in which they are shown: the pinned ones, then those that
-    match, each as they stand in the race."""
+    """The indices of the lanes that are not hidden, in the order in which they are shown: the
+    pinned ones, then those that match, each as they stand in the race."""
     first = [lane.index for lane in state.lanes if lane.index in pinned]
-    return first + [lane.index for lane in state.lanes if lane.index not in pinned and matches(wanted, lane, state)]
+    return first + [
+        lane.index
+        for lane in state.lanes
+        if lane.index not in pinned and matches(wanted, lane, state)
+    ]
 
 
 def _words(text: str) -> Sequence[str]:
@@ -105,32 +128,50 @@ def _term(text: str, options: Collection[str] | None) -> Term:
     return Term("", "", body if _LETTER.fullmatch(body) else body.lower(), negated)
 
 
-def _condition(text: str, found: re.Match[str], negated: bool, options: Collection[str] | None) -> Term:
+def _condition(
+    text: str, found: re.Match[str], negated: bool, options: Collection[str] | None
+) -> Term:
     key, sign, value = found[1], found[2], found[3]
     known = [*MEASURES, *(options or ())]
-    name = next((name for name in known if name.lower() == key.lower()), "" if options is not None else key)
+    name = next(
+        (name for name in known if name.lower() == key.lower()), "" if options is not None else key
+    )
     if not name:
         near = closest(key, known)
-        raise _refused(text, f'no lane has a setting "{one_line(key)}"{near}', "one of " + ", ".join(sorted(known)))
+        raise _refused(
+            text,
+            f'no lane has a setting "{one_line(key)}"{near}',
+            "one of " + ", ".join(sorted(known)),
+        )
     number = _number(value)
     if name in MEASURES or sign not in ("=", "==", "!="):
         if number is None:
             usual = f"{name}{sign}{_EXAMPLES.get(name, '0.9')}"
-            raise _refused(text, f'"{one_line(value)}" is no number', f"a finite number, such as {usual}")
+            raise _refused(
+                text, f'"{one_line(value)}" is no number', f"a finite number, such as {usual}"
+            )
     elif not value:
-        raise _refused(text, "says no value", f"a number, true, false or a word, such as {name}{sign}0.9")
+        raise _refused(
+            text, "says no value", f"a number, true, false or a word, such as {name}{sign}0.9"
+        )
     return Term(name, sign, value, negated)
 
 
 def _keyed(text: str, key: str, value: str, negated: bool) -> Term:
     if key not in KEYS:
         known = ", ".join(f"{name}:" for name in KEYS)
-        raise _refused(text, f'"{one_line(key)}:" is not known{closest(key, KEYS)}', f"one of {known}")
+        raise _refused(
+            text, f'"{one_line(key)}:" is not known{closest(key, KEYS)}', f"one of {known}"
+        )
     allowed = {"status": STATUSES, "verdict": _VERDICTS}.get(key)
     if allowed and not any(value and name.startswith(value) for name in allowed):
         raise _refused(text, f'"{one_line(value)}" is no {key}', "one of " + ", ".join(allowed))
     if not value:
-        raise _refused(text, "says nothing", f"a word after it, such as {key}:{'A' if key in ('parent', 'letter') else 'adam'}")
+        raise _refused(
+            text,
+            "says nothing",
+            f"a word after it, such as {key}:{'A' if key in ('parent', 'letter') else 'adam'}",
+        )
     return Term(key, "", value, negated)
 
 
@@ -139,7 +180,8 @@ def _refused(text: str, problem: str, expected: str) -> LrtuiError:
 
 
 def _number(text: str) -> float | None:
-    """A finite number; None where the text is none. Underscores and the like, which Python takes, are not meant here."""
+    """A finite number; None where the text is none. Underscores and the like, which Python takes,
+    are not meant here."""
     try:
         value = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
@@ -159,12 +201,16 @@ def _holds(term: Term, lane: LaneState, state: RaceState) -> bool:
     if _LETTER.fullmatch(term.value):
         return term.value == spec.letter
     texts = [spec.name, spec.optimizer.name, spec.schedule.name if spec.schedule else ""]
-    return (term.value == spec.letter.lower() or any(term.value in text.lower() for text in texts)
-            or term.value in (lane.status, verdict(lane, state).word))
+    return (
+        term.value == spec.letter.lower()
+        or any(term.value in text.lower() for text in texts)
+        or term.value in (lane.status, verdict(lane, state).word)
+    )
 
 
 def _compared(term: Term, lane: LaneState, state: RaceState) -> bool:
-    """Whether a comparison holds; never where there is nothing to compare, such as the loss of a lane that is NaN."""
+    """Whether a comparison holds; never where there is nothing to compare, such as the loss of a
+    lane that is NaN."""
     wanted = _number(term.value)
     if term.key in MEASURES:
         return _close(term.sign, _measure(term.key, lane, state), wanted)
@@ -199,7 +245,8 @@ def _measure(key: str, lane: LaneState, state: RaceState) -> float:
 
 
 def _options(lane: LaneState) -> dict[str, Any]:
-    """What optimizer and schedule were given, by name; the optimizer's where both have an option of that name."""
+    """What optimizer and schedule were given, by name; the optimizer's where both have an option of
+    that name."""
     schedule = lane.lane.schedule
     return {**(schedule.options if schedule else {}), **lane.lane.optimizer.options}
 
@@ -226,5 +273,5 @@ KEYS: dict[str, Callable[[str, LaneState, RaceState], bool]] = {
     "verdict": lambda value, lane, state: verdict(lane, state).word.startswith(value),
     "parent": _descends,
 }
-"""What can be asked by name: the rest of the term is part of it (name, optimizer, schedule), its beginning (status, verdict),
-or all of it (letter, parent)."""
+"""What can be asked by name: the rest of the term is part of it (name, optimizer, schedule), its
+beginning (status, verdict), or all of it (letter, parent)."""

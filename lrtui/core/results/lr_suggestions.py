@@ -1,7 +1,9 @@
-"""Learning-rate suggestions from a range test: rates that rose from step to step, and the losses seen. Pure, no torch.
+"""Learning-rate suggestions from a range test: rates that rose from step to step, and the losses
+seen. Pure, no torch.
 
-The rules are those of fastai as the field knows them, on one smoothing: valley is the headline, because of the four it
-alone was never above the best rate in our trials; the others are shown beside it, for where they disagree.
+The rules are those of fastai as the field knows them, on one smoothing: valley is the headline,
+because of the four it alone was never above the best rate in our trials; the others are shown
+beside it, for where they disagree.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ Floats = NDArray[np.floating[Any]]
 LEAST_USABLE = 30
 """With fewer points than this the rules read noise: nothing is suggested."""
 HEAD, TAIL = 10, 5
-"""Left out of what the rules look at: a tenth of the points at the beginning, where the average settles, and the last five."""
+"""Left out of what the rules look at: a tenth of the points at the beginning, where the average
+settles, and the last five."""
 FEWEST_POINTS = next(n for n in range(LEAST_USABLE, 1000) if n - n // HEAD - TAIL >= LEAST_USABLE)
 """A sweep that ends by itself leaves enough to look at from so many points on."""
 LEAST_FALL = 1e-4
@@ -43,7 +46,8 @@ class Found(NamedTuple):
     smooth: Floats
     """The debiased average of the losses up to each step; NaN before the first finite one."""
     end: int
-    """The first step that no longer counts: where a loss or gradient was not finite, or the average above four times its best."""
+    """The first step that no longer counts: where a loss or gradient was not finite, or the average
+    above four times its best."""
     ending: str
     """Why the sweep ended there, in words."""
     first: int
@@ -67,10 +71,12 @@ class Found(NamedTuple):
 
 
 class Rise:
-    """Whether a sweep has risen far above its best, told point by point, so that its end does not depend on when it was stopped.
+    """Whether a sweep has risen far above its best, told point by point, so that its end does not
+    depend on when it was stopped.
 
-    The first points are at rates too low to matter: their spread is the noise of the batches. The best counts for as much more
-    as the noise of an average of so few losses may have made it too low, by NOISE_SIGMAS of its standard errors.
+    The first points are at rates too low to matter: their spread is the noise of the batches. The
+    best counts for as much more as the noise of an average of so few losses may have made it too
+    low, by NOISE_SIGMAS of its standard errors.
     """
 
     def __init__(self, asked: int) -> None:
@@ -80,7 +86,8 @@ class Rise:
         self.best = math.inf
 
     def over(self, loss: float, smooth: float) -> bool:
-        """Takes one point, its loss and the average up to it; True where the average is above TIMES_BEST times the best."""
+        """Takes one point, its loss and the average up to it; True where the average is above
+        TIMES_BEST times the best."""
         self._averages.append(smooth)
         if len(self._first) < self._head:
             self._first.append(loss)
@@ -94,7 +101,9 @@ class Rise:
 
     def _lower(self, average: float, count: int) -> None:
         if math.isfinite(average):
-            self.best = min(self.best, average + NOISE_SIGMAS * self._noise * _error(count) * abs(average))
+            self.best = min(
+                self.best, average + NOISE_SIGMAS * self._noise * _error(count) * abs(average)
+            )
 
     @property
     def _noise(self) -> float:
@@ -105,18 +114,26 @@ class Rise:
 
 
 def _error(count: int) -> float:
-    """The standard error of a debiased average of so many values, over the standard deviation of one."""
+    """The standard error of a debiased average of so many values, over the standard deviation of
+    one."""
     kept = SMOOTHING**count
     return math.sqrt((1 - kept * kept) / (1 - SMOOTHING**2)) * (1 - SMOOTHING) / (1 - kept)
 
 
-def find(rates: Sequence[float], losses: Sequence[float], bad: int | None = None, asked: int | None = None, *,
-         dead: bool = False) -> Found:
-    """Suggestions from `rates`, which rise and are above 0 up to the first bad step, and `losses` of the same length.
+def find(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    bad: int | None = None,
+    asked: int | None = None,
+    *,
+    dead: bool = False,
+) -> Found:
+    """Suggestions from `rates`, which rise and are above 0 up to the first bad step, and `losses`
+    of the same length.
 
-    `bad` is the step whose loss or gradient norm was not finite, where that is known; `asked` how many points the whole
-    sweep was to have, `dead` True where every gradient was exactly zero. Any floats will do: what is not finite is where the
-    sweep ends.
+    `bad` is the step whose loss or gradient norm was not finite, where that is known; `asked` how
+    many points the whole sweep was to have, `dead` True where every gradient was exactly zero. Any
+    floats will do: what is not finite is where the sweep ends.
     """
     lr, raw = np.asarray(rates, float), np.asarray(losses, float)
     smooth = smoothed(raw)
@@ -127,16 +144,28 @@ def find(rates: Sequence[float], losses: Sequence[float], bad: int | None = None
         return nothing._replace(reason="the sweep made no step")
     if not math.isfinite(raw[0]):
         word = "NaN" if math.isnan(raw[0]) else "infinite"
-        return nothing._replace(reason=f"the loss is {word} from the first step: it is the task's loss or data, not the rate")
+        return nothing._replace(
+            reason=(
+                f"the loss is {word} from the first step: it is the task's loss or data, not the"
+                " rate"
+            )
+        )
     if last - first < LEAST_USABLE:
-        few = f"only {nothing.usable} of {len(raw)} points can be used, and the rules need {LEAST_USABLE}"
+        few = (
+            f"only {nothing.usable} of {len(raw)} points can be used, and the rules need"
+            f" {LEAST_USABLE}"
+        )
         return nothing._replace(reason=f"{few}: {ending}; {_remedy(end, asked or len(raw))}")
     seen, x = smooth[first:last], lr[first:last]
     if dead or raw[first:last].min() == raw[first:last].max():
         return nothing._replace(reason=NO_GRADIENT)
     if not seen.min() < seen[0] - LEAST_FALL * abs(seen[0]):
-        return nothing._replace(reason=f"the loss never falls below where it begins, at {rate_in_words(x[0])}: "
-                                       "begin with a lower rate (--from)")
+        return nothing._replace(
+            reason=(
+                f"the loss never falls below where it begins, at {rate_in_words(x[0])}: "
+                "begin with a lower rate (--from)"
+            )
+        )
     with np.errstate(all="ignore"):  # losses near the largest number have differences that are none
         return nothing._replace(suggestions={name: rule(x, seen) for name, rule in RULES.items()})
 
@@ -148,8 +177,9 @@ def smoothed(losses: Floats) -> Floats:
 
 
 def bounds(losses: ArrayLike, smooth: ArrayLike) -> tuple[float, float]:
-    """Lowest and highest loss worth showing: the average, all but the wildest single losses, and of a lane that flies
-    away no more than four times its best; NaN where nothing is finite. Both are (steps,)."""
+    """Lowest and highest loss worth showing: the average, all but the wildest single losses, and of
+    a lane that flies away no more than four times its best; NaN where nothing is finite. Both are
+    (steps,)."""
     single, average = (np.clip(np.asarray(values, float), -FAR, FAR) for values in (losses, smooth))
     average = average[np.abs(average) < FAR]
     if not len(average):
@@ -162,13 +192,14 @@ def bounds(losses: ArrayLike, smooth: ArrayLike) -> tuple[float, float]:
 
 
 def valley(rates: Floats, smooth: Floats) -> float:
-    """Half-way down the longest valley: the longest strictly falling subsequence ends at `e` and has `n` points; with
-    b = e - n the rate at b + int((e - b) / 3) + int((e - b) / 3 / 2)."""
+    """Half-way down the longest valley: the longest strictly falling subsequence ends at `e` and
+    has `n` points; with b = e - n the rate at b + int((e - b) / 3) + int((e - b) / 3 / 2)."""
     tails: list[float] = []
     lengths = []
-    for value in (-smooth).tolist():  # the longest rising subsequence of the negatives, by patience sorting
+    # the longest rising subsequence of the negatives, by patience sorting
+    for value in (-smooth).tolist():
         place = bisect.bisect_left(tails, value)
-        tails[place:place + 1] = [value]
+        tails[place : place + 1] = [value]
         lengths.append(place + 1)
     end = int(np.argmax(lengths))
     begin = end - lengths[end]
@@ -187,7 +218,8 @@ def minimum(rates: Floats, smooth: Floats) -> float:
 
 
 def slide(rates: Floats, smooth: Floats) -> float:
-    """From the right, the first rate whose slope is within 0.005 of that fifteen points further up; else the lowest rate.
+    """From the right, the first rate whose slope is within 0.005 of that fifteen points further up;
+    else the lowest rate.
 
     The threshold is absolute: what it says depends on the scale of the loss.
     """
@@ -202,20 +234,39 @@ RULES = {"valley": valley, "steep": steep, "minimum": minimum, "slide": slide}
 """Each takes rising rates and finite averages, both of LEAST_USABLE points and more."""
 
 
-def _end(rates: Floats, losses: Floats, smooth: Floats, bad: int | None, asked: int) -> tuple[int, str]:
+def _end(
+    rates: Floats, losses: Floats, smooth: Floats, bad: int | None, asked: int
+) -> tuple[int, str]:
     """The first step that does not count, and why."""
     finite = np.isfinite(losses) & np.isfinite(smooth) & np.isfinite(rates)
-    broken = min([len(losses) if bad is None else min(bad, len(losses)), *np.flatnonzero(~finite)[:1].tolist()])
+    broken = min(
+        [
+            len(losses) if bad is None else min(bad, len(losses)),
+            *np.flatnonzero(~finite)[:1].tolist(),
+        ]
+    )
     rise = Rise(asked)
-    end = next((step for step in range(broken) if rise.over(float(losses[step]), float(smooth[step]))), None)
+    end = next(
+        (step for step in range(broken) if rise.over(float(losses[step]), float(smooth[step]))),
+        None,
+    )
     if end is not None:
         best = float(np.min(smooth[:end]))
-        return end, (f"the average rose above {TIMES_BEST:g} times its best, {in_words(best)}, "
-                     f"at rate {rate_in_words(rates[end], 3)} (step {end})")
+        return (
+            end,
+            (
+                f"the average rose above {TIMES_BEST:g} times its best, {in_words(best)}, "
+                f"at rate {rate_in_words(rates[end], 3)} (step {end})"
+            ),
+        )
     if broken < len(losses):
-        known = f" at rate {rate_in_words(rates[broken], 3)}" if math.isfinite(rates[broken]) else ""
+        known = (
+            f" at rate {rate_in_words(rates[broken], 3)}" if math.isfinite(rates[broken]) else ""
+        )
         return broken, f"the loss or its gradient was not finite{known} (step {broken})"
-    return len(losses), "it ran to its end" if len(losses) >= asked else f"it was ended before all of its {asked}"
+    return len(losses), (
+        "it ran to its end" if len(losses) >= asked else f"it was ended before all of its {asked}"
+    )
 
 
 def _remedy(end: int, asked: int) -> str:

@@ -13,16 +13,28 @@ from lrtui.core.state.race_state import LaneState, RaceState
 
 def result(state: RaceState) -> list[dict[str, Any]]:
     """One entry for each lane in standings order, as JSON can hold it."""
-    return [{
-        "letter": lane.lane.letter, "name": lane.lane.name, "status": lane.status, **_verdict(lane, state),
-        "factor": plain(lane.factor), "parent": None if lane.parent is None else state.lanes[lane.parent].lane.letter,
-        "first_step": lane.forked_at, "steps": lane.steps,
-        "smooth_loss": plain(lane.smooth.value), "first_loss": plain(lane.first_loss),
-        "last_loss": plain(lane.last_loss), "best_loss": plain(lane.best_loss), "best_step": lane.best_step,
-        "steps_per_second": plain(lane.steps_per_second),
-        "step_gain": plain(lane.findings.early_gain) if lane.findings.samples else None,
-        "measuring_s": plain(lane.spent), "sentence": lane_sentence(lane, state),
-    } for lane in standings(state)]
+    return [
+        {
+            "letter": lane.lane.letter,
+            "name": lane.lane.name,
+            "status": lane.status,
+            **_verdict(lane, state),
+            "factor": plain(lane.factor),
+            "parent": None if lane.parent is None else state.lanes[lane.parent].lane.letter,
+            "first_step": lane.forked_at,
+            "steps": lane.steps,
+            "smooth_loss": plain(lane.smooth.value),
+            "first_loss": plain(lane.first_loss),
+            "last_loss": plain(lane.last_loss),
+            "best_loss": plain(lane.best_loss),
+            "best_step": lane.best_step,
+            "steps_per_second": plain(lane.steps_per_second),
+            "step_gain": plain(lane.findings.early_gain) if lane.findings.samples else None,
+            "measuring_s": plain(lane.spent),
+            "sentence": lane_sentence(lane, state),
+        }
+        for lane in standings(state)
+    ]
 
 
 def _verdict(lane: LaneState, state: RaceState) -> dict[str, str | None]:

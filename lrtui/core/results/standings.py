@@ -1,4 +1,5 @@
-"""Who leads: the order of the lanes, best first, NaN last, and how far behind the others are. Pure."""
+"""Who leads: the order of the lanes, best first, NaN last, and how far behind the others are.
+Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +11,16 @@ from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
 
 Order = Literal["smoothed", "best", "budget"]
-"""By the smoothed loss of now, by the lowest loss of any step, or by the smoothed loss at a step that all have reached."""
+"""By the smoothed loss of now, by the lowest loss of any step, or by the smoothed loss at a step
+that all have reached."""
 ORDERS: tuple[Order, ...] = get_args(Order)
 FAILED = ("error", "died")
 """Ends that say nothing about the learning rate."""
 UNFINISHED = ("interrupted", "died")
 """Ends from which a lane can be taken up again without being told to go back."""
 HYSTERESIS = 0.005
-"""While they race, two lanes change places only when their values differ by more than this part of the greater one."""
+"""While they race, two lanes change places only when their values differ by more than this part of
+the greater one."""
 CHANGE_OVER = 10
 """The change is that of the last tenth of a lane's own steps."""
 
@@ -31,9 +34,11 @@ class Standing(NamedTuple):
     value: float
     """What the lanes are ordered by; NaN for a lane that failed, is NaN or has not begun."""
     gap: float
-    """To the first lane: its value times so much, or where a value is not above zero, so much more; NaN without a value."""
+    """To the first lane: its value times so much, or where a value is not above zero, so much more;
+    NaN without a value."""
     change: float
-    """Of the smoothed loss over the last tenth of the lane's steps, as a part of what it was: -0.1 is a tenth lower."""
+    """Of the smoothed loss over the last tenth of the lane's steps, as a part of what it was: -0.1
+    is a tenth lower."""
 
 
 class Ranked(NamedTuple):
@@ -50,77 +55,113 @@ class Ranked(NamedTuple):
 def standings(state: RaceState) -> list[LaneState]:
     """The lanes by smoothed training loss (EMA 0.9, debiased), lowest first.
 
-    Lanes without a finite loss to show for come last: those that failed, then those whose loss is NaN.
-    Equal lanes keep their order.
+    Lanes without a finite loss to show for come last: those that failed, then those whose loss is
+    NaN. Equal lanes keep their order.
     """
     return sorted(state.lanes, key=lambda lane: _rank(lane, value_of(lane)))
 
 
-def ranked(lanes: Sequence[LaneState], every: Sequence[LaneState], order: Order = "smoothed",
-           previous: Sequence[int] = ()) -> Ranked:
+def ranked(
+    lanes: Sequence[LaneState],
+    every: Sequence[LaneState],
+    order: Order = "smoothed",
+    previous: Sequence[int] = (),
+) -> Ranked:
     """The standings of `lanes`, which are some of `every` lane of a race.
 
-    `previous`: the indices of the lanes in the order in which they were shown last: among lanes that race, neighbours keep
-    their places until one is clearly better, so that the table can be read.
+    `previous`: the indices of the lanes in the order in which they were shown last: among lanes
+    that race, neighbours keep their places until one is clearly better, so that the table can be
+    read.
     """
     step = common_step(lanes) if order == "budget" else None
     values = {lane.index: _value(lane, every, order, step) for lane in lanes}
     with_source = settled({lane.index: lane for lane in lanes}, values, previous)
     ratio = all(value > 0 for value in values.values() if math.isfinite(value))
     lead = values[with_source[0].index] if with_source else math.nan
-    rows = tuple(Standing(place, lane, values[lane.index], _gap(values[lane.index], lead, ratio), change(lane, every))
-                 for place, lane in enumerate(with_source, 1))
+    rows = tuple(
+        Standing(
+            place,
+            lane,
+            values[lane.index],
+            _gap(values[lane.index], lead, ratio),
+            change(lane, every),
+        )
+        for place, lane in enumerate(with_source, 1)
+    )
     return Ranked(rows, order, step, ratio)
 
 
-def settled(lanes: dict[int, LaneState], values: dict[int, float], previous: Sequence[int]) -> list[LaneState]:
-    """The lanes in order of their values, but a lane stays before one that is not clearly better; see `ranked`.
+def settled(
+    lanes: dict[int, LaneState], values: dict[int, float], previous: Sequence[int]
+) -> list[LaneState]:
+    """The lanes in order of their values, but a lane stays before one that is not clearly better;
+    see `ranked`.
 
-    Taken from the previous order one by one, each is put before the first that it clearly beats: so none ever stands behind
-    one that it clearly beats, however many small differences lie between.
+    Taken from the previous order one by one, each is put before the first that it clearly beats: so
+    none ever stands behind one that it clearly beats, however many small differences lie between.
     """
     ranks = {index: _rank(lane, values[index]) for index, lane in lanes.items()}
     known = [index for index in dict.fromkeys(previous) if index in lanes]
     fresh = sorted((index for index in lanes if index not in known), key=lambda index: ranks[index])
     with_source: list[int] = []
     for index in known:
-        ahead = (at for at, other in enumerate(with_source)
-                 if _beats(ranks[index], ranks[other], 0.0 if _still(lanes[index]) and _still(lanes[other]) else HYSTERESIS))
+        ahead = (
+            at
+            for at, other in enumerate(with_source)
+            if _beats(
+                ranks[index],
+                ranks[other],
+                0.0 if _still(lanes[index]) and _still(lanes[other]) else HYSTERESIS,
+            )
+        )
         with_source.insert(next(ahead, len(with_source)), index)
     for index in fresh:
-        with_source.insert(next((at for at, other in enumerate(with_source) if ranks[index] < ranks[other]), len(with_source)), index)
+        with_source.insert(
+            next(
+                (at for at, other in enumerate(with_source) if ranks[index] < ranks[other]),
+                len(with_source),
+            ),
+            index,
+        )
     return [lanes[index] for index in with_source]
 
 
 def value_of(lane: LaneState) -> float:
-    """The smoothed loss that a lane is ranked by; NaN where it is none: it failed, is NaN, or has not begun."""
+    """The smoothed loss that a lane is ranked by; NaN where it is none: it failed, is NaN, or has
+    not begun."""
     return math.nan if lane.status in ("nan", *FAILED) else lane.smooth.value
 
 
 def gap_to(lane: LaneState, lanes: Sequence[LaneState]) -> float:
-    """How far a lane's smoothed loss is from the lowest of `lanes`: a ratio, or a difference where one is not above zero."""
+    """How far a lane's smoothed loss is from the lowest of `lanes`: a ratio, or a difference where
+    one is not above zero."""
     values = [value for other in lanes if math.isfinite(value := value_of(other))]
     return _gap(value_of(lane), min(values, default=math.nan), all(value > 0 for value in values))
 
 
 def common_step(lanes: Sequence[LaneState]) -> int | None:
-    """After how many steps lanes can be compared: as many as each has made that began and neither failed nor is NaN."""
+    """After how many steps lanes can be compared: as many as each has made that began and neither
+    failed nor is NaN."""
     return min((lane.steps for lane in lanes if math.isfinite(value_of(lane))), default=None)
 
 
 def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> float:
-    """The smoothed loss as it was after so many steps; before a fork's own, that of the lane it comes from. NaN where
-    there is none."""
+    """The smoothed loss as it was after so many steps; before a fork's own, that of the lane it
+    comes from. NaN where there is none."""
     while steps <= lane.forked_at and lane.parent is not None:
         lane = every[lane.parent]
     return lane.smooth.after(steps) if steps <= lane.steps else math.nan
 
 
 def change(lane: LaneState, every: Sequence[LaneState]) -> float:
-    """How much of itself the smoothed loss lost (below 0) or gained over the last tenth of the lane's own steps; NaN where
-    there are fewer than ten, or the lane is NaN or failed."""
+    """How much of itself the smoothed loss lost (below 0) or gained over the last tenth of the
+    lane's own steps; NaN where there are fewer than ten, or the lane is NaN or failed."""
     own = lane.steps - lane.forked_at
-    before = smoothed_after(lane, every, lane.steps - own // CHANGE_OVER) if own >= CHANGE_OVER else math.nan
+    before = (
+        smoothed_after(lane, every, lane.steps - own // CHANGE_OVER)
+        if own >= CHANGE_OVER
+        else math.nan
+    )
     return (value_of(lane) - before) / abs(before) if before else math.nan
 
 

@@ -1,4 +1,5 @@
-"""Who goes on at a rung of the race: lanes wait there and are compared by their smoothed loss after equally many steps. Pure."""
+"""Who goes on at a rung of the race: lanes wait there and are compared by their smoothed loss after
+equally many steps. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +7,15 @@ import math
 from typing import NamedTuple
 
 from lrtui.core.diagnostics.detectors import Smooth
-from lrtui.core.protocol.events import AnyEvent, Ended, LaneAdded, Rewound, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import (
+    AnyEvent,
+    Ended,
+    LaneAdded,
+    Rewound,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.scenario.spec import Pruning
 from lrtui.core.state.lane_state import RANKING_FACTOR
 
@@ -26,9 +35,11 @@ def rung_steps(spec: Pruning | None, total: int) -> tuple[int, ...]:
 
 
 class SuccessiveHalving:
-    """Follows the lanes of a race; `decisions` has an answer for each lane that waits at a rung which is settled.
+    """Follows the lanes of a race; `decisions` has an answer for each lane that waits at a rung
+    which is settled.
 
-    Lanes wait, so that what becomes of them, and where they are paused, depends on their losses and not on the clock.
+    Lanes wait, so that what becomes of them, and where they are paused, depends on their losses and
+    not on the clock.
     """
 
     def __init__(self, spec: Pruning, lanes: int) -> None:
@@ -59,7 +70,8 @@ class SuccessiveHalving:
                 self._leave(event.lane)
             case StatusChanged():
                 self._out.discard(event.lane)
-            case Rewound(why="recovered" | "resumed"):  # the same steps come again: those that are known are passed over
+            # the same steps come again: those that are known are passed over
+            case Rewound(why="recovered" | "resumed"):
                 self._out.discard(event.lane)
                 self._waiting.pop(event.lane, None)
             case LaneAdded() | Rewound():  # it has another past than the others: it is not compared
@@ -75,8 +87,11 @@ class SuccessiveHalving:
     def decisions(self) -> list[Decision]:
         """What is to be said to lanes now; an answer stays until the lane goes on, or is paused."""
         behind = [Decision(lane, rung, False) for lane, rung in self._behind.items()]
-        return behind + [Decision(lane, rung, True) for lane, rung in self._waiting.items()
-                         if lane not in self._behind and (lane not in self._average or rung < len(self._kept))]
+        return behind + [
+            Decision(lane, rung, True)
+            for lane, rung in self._waiting.items()
+            if lane not in self._behind and (lane not in self._average or rung < len(self._kept))
+        ]
 
     def _leave(self, lane: int) -> None:
         self._out.add(lane)
@@ -91,7 +106,11 @@ class SuccessiveHalving:
         reached = [rung for rung, step in enumerate(steps) if event.first < step <= end]
         if reached:
             self._waiting[event.lane] = rung = reached[-1]
-            if event.lane in self._average and rung < len(self._kept) and event.lane not in self._kept[rung]:
+            if (
+                event.lane in self._average
+                and rung < len(self._kept)
+                and event.lane not in self._kept[rung]
+            ):
                 self._behind[event.lane] = rung
         else:
             self._waiting.pop(event.lane, None)
@@ -120,7 +139,7 @@ class SuccessiveHalving:
         if not reached or any(lane not in reached for lane in racing):
             return
         ranked = sorted(self._average, key=lambda lane: _rank(reached.get(lane, math.nan)))
-        self._kept.append(set(ranked[:math.ceil(len(ranked) * self._spec.keep ** (rung + 1))]))
+        self._kept.append(set(ranked[: math.ceil(len(ranked) * self._spec.keep ** (rung + 1))]))
         behind = [lane for lane in racing if lane not in self._kept[rung]]
         self._out.update(behind)
         self._behind.update(dict.fromkeys(behind, rung))

@@ -1,4 +1,5 @@
-"""When a lane's smoothed loss first came down to a value, however long the lane is: a few numbers for each lane. Pure."""
+"""When a lane's smoothed loss first came down to a value, however long the lane is: a few numbers
+for each lane. Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +14,19 @@ from lrtui.core.series.ema import Ema
 from lrtui.core.state.lane_state import RANKING_FACTOR, LaneState
 
 FINE = 1e-3
-"""A value counts as reached from this part of it above it on: so few numbers say it for any curve."""
+"""A value counts as reached from this part of it above it on: so few numbers say it for any
+curve."""
 AT_ONCE = 200_000
-"""Losses that are taken in at one look, all lanes together: 10 million steps are opened while the person looks."""
+"""Losses that are taken in at one look, all lanes together: 10 million steps are opened while the
+person looks."""
 USUAL = 1.1
 """The usual target is this many times the lowest smoothed loss of any lane."""
 _SMALLEST = 1e-12
 
 
 class Descent:
-    """The levels that one lane's smoothed loss (EMA 0.9, debiased, what is not finite skipped) has come down to, and when."""
+    """The levels that one lane's smoothed loss (EMA 0.9, debiased, what is not finite skipped) has
+    come down to, and when."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -50,7 +54,8 @@ class Descent:
         self.count += len(losses)
 
     def reached(self, target: float) -> int | None:
-        """How many of the losses it took until the average was at `target`, give or take FINE of it; None: not yet."""
+        """How many of the losses it took until the average was at `target`, give or take FINE of
+        it; None: not yet."""
         at = bisect_left(self._levels, -float(_level(np.array([target]))[0]))
         return self._steps[at] + 1 if at < len(self._steps) else None
 
@@ -80,7 +85,8 @@ class TimeToTarget:
         return min(lows) + (USUAL - 1) * abs(min(lows)) if lows else math.nan
 
     def reached(self, lane: LaneState, every: Sequence[LaneState], target: float) -> int | None:
-        """After how many steps a lane's smoothed loss first was at `target`, those of the lane it was forked from included."""
+        """After how many steps a lane's smoothed loss first was at `target`, those of the lane it
+        was forked from included."""
         if not math.isfinite(target):
             return None
         if lane.parent is not None:

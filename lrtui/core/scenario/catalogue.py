@@ -1,8 +1,9 @@
-"""Which optimizers and schedules there are and what options they take, read from torch's source without importing it.
+"""Which optimizers and schedules there are and what options they take, read from torch's source
+without importing it.
 
-Importing torch costs a second and more; listing scenarios and refusing a bad one must not. So classes, options and
-defaults are found by parsing the files of the torch that is installed; `tests/training` holds the result equal to
-what the imported torch says.
+Importing torch costs a second and more; listing scenarios and refusing a bad one must not. So
+classes, options and defaults are found by parsing the files of the torch that is installed;
+`tests/training` holds the result equal to what the imported torch says.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ WANTS_METRIC = {"ReduceLROnPlateau", "greedy"}
 """Schedules that look at an epoch's loss: stepped by the epoch, and never part of another one."""
 
 EXPRESSIONS = {"lr_lambda"}
-"""Options that torch wants as functions: here an arithmetic expression (see core/scenario/expression.py), or the place of one."""
+"""Options that torch wants as functions: here an arithmetic expression (see
+core/scenario/expression.py), or the place of one."""
 
 AUTO = {"T_max", "total_steps", "total_iters", "num_training_steps"}
 """Options that may be "auto": the length of the budget, counted in the schedule's interval."""
@@ -37,21 +39,36 @@ FROM_RATE = {"max_lr"}
 """Options that are the lane's own rate where they are missing."""
 
 ALIASES = {
-    "reduce_lr_on_plateau": "ReduceLROnPlateau", "GreedyLR": "greedy",
-    "get_reduce_on_plateau_schedule": "ReduceLROnPlateau", "get_greedy_schedule": "greedy",
-    "get_linear_schedule_with_warmup": "linear", "get_cosine_schedule_with_warmup": "cosine",
+    "reduce_lr_on_plateau": "ReduceLROnPlateau",
+    "GreedyLR": "greedy",
+    "get_reduce_on_plateau_schedule": "ReduceLROnPlateau",
+    "get_greedy_schedule": "greedy",
+    "get_linear_schedule_with_warmup": "linear",
+    "get_cosine_schedule_with_warmup": "cosine",
     "get_cosine_with_hard_restarts_schedule_with_warmup": "cosine_with_restarts",
-    "get_polynomial_decay_schedule_with_warmup": "polynomial", "get_constant_schedule": "constant",
-    "get_constant_schedule_with_warmup": "constant_with_warmup", "get_inverse_sqrt_schedule": "inverse_sqrt",
+    "get_polynomial_decay_schedule_with_warmup": "polynomial",
+    "get_constant_schedule": "constant",
+    "get_constant_schedule_with_warmup": "constant_with_warmup",
+    "get_inverse_sqrt_schedule": "inverse_sqrt",
     "get_cosine_with_min_lr_schedule_with_warmup": "cosine_with_min_lr",
     "get_cosine_with_min_lr_schedule_with_warmup_lr_rate": "cosine_warmup_with_min_lr",
     "get_wsd_schedule": "warmup_stable_decay",
 }
 """Other names under which transformers knows the same schedules."""
 
-_HIDDEN = {"self", "params", "optimizer", "lr", "last_epoch", "schedulers", "scale_fn", "differentiable"}
+_HIDDEN = {
+    "self",
+    "params",
+    "optimizer",
+    "lr",
+    "last_epoch",
+    "schedulers",
+    "scale_fn",
+    "differentiable",
+}
 PER_GROUP = {"base_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum"}
-"""Options that may be a list with a number for each param group; torch takes it also where the annotation has one number."""
+"""Options that may be a list with a number for each param group; torch takes it also where the
+annotation has one number."""
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -72,7 +89,9 @@ class Option(msgspec.Struct, frozen=True):
             return ""
         if self.choices:
             return "" if value in self.choices else "one of " + ", ".join(self.choices)
-        accepted = [kind for name, kind in _KINDS.items() if name in self.types] or list(_KINDS.values())
+        accepted = [kind for name, kind in _KINDS.items() if name in self.types] or list(
+            _KINDS.values()
+        )
         fit = any(fits(value) for _, fits in accepted)
         if fit and self.bounds.holds(value) and not (value == [] and self.name in PER_GROUP):
             return ""
@@ -111,7 +130,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "list": ("a list of numbers", _is_list),
     "tuple": ("a list of numbers", _is_list),
     "Iterable": ("a list of numbers", _is_list),
-    "Callable": ("an expression such as \"0.95 ** epoch\"", lambda v: isinstance(v, str)),
+    "Callable": ('an expression such as "0.95 ** epoch"', lambda v: isinstance(v, str)),
 }
 
 
@@ -121,21 +140,32 @@ class Signature(msgspec.Struct, frozen=True):
     name: str
     options: dict[str, Option]
     interval: Interval = "epoch"
-    """How often a schedule is stepped unless the scenario says otherwise (what its documentation asks for)."""
+    """How often a schedule is stepped unless the scenario says otherwise (what its documentation
+    asks for)."""
     order: tuple[str, ...] = ()
-    """The parameters in the order of positional arguments, without self, the parameters to train and the optimizer."""
+    """The parameters in the order of positional arguments, without self, the parameters to train
+    and the optimizer."""
     aliases: dict[str, str] = {}
     """Other names of options."""
 
 
 def _own(name: str, options: str, interval: Interval = "batch", order: str = "") -> Signature:
-    """A schedule of ours: `options` as "name:type name:type", a `!` after a required one, choices as "name:a|b".
+    """A schedule of ours: `options` as "name:type name:type", a `!` after a required one, choices
+    as "name:a|b".
 
     `order`: its positional arguments in transformers, where the schedule comes from there.
     """
     pairs = [(word, *word.rstrip("!").split(":")) for word in options.split()]
-    table = {key: Option(key, word.endswith("!"), frozenset() if "|" in kind else frozenset(kind.split("/")),
-                         tuple(kind.split("|")) if "|" in kind else (), bounds(name, key)) for word, key, kind in pairs}
+    table = {
+        key: Option(
+            key,
+            word.endswith("!"),
+            frozenset() if "|" in kind else frozenset(kind.split("/")),
+            tuple(kind.split("|")) if "|" in kind else (),
+            bounds(name, key),
+        )
+        for word, key, kind in pairs
+    }
     aliases = {"num_warmup_steps": "warmup_steps"} if "warmup_steps" in table else {}
     return Signature(name, table, interval, tuple(order.split()), aliases)
 
@@ -150,66 +180,115 @@ _OWN = [
     _own("range-test", "to:float!"),
     _own("linear", _WARMED, order=_STEPS + "last_epoch"),
     _own("cosine", _WARMED + "num_cycles:float", order=_STEPS + "num_cycles last_epoch"),
-    _own("cosine_with_restarts", _WARMED + "num_cycles:float", order=_STEPS + "num_cycles last_epoch"),
-    _own("polynomial", _WARMED + "lr_end:float power:float", order=_STEPS + "lr_end power last_epoch"),
+    _own(
+        "cosine_with_restarts", _WARMED + "num_cycles:float", order=_STEPS + "num_cycles last_epoch"
+    ),
+    _own(
+        "polynomial", _WARMED + "lr_end:float power:float", order=_STEPS + "lr_end power last_epoch"
+    ),
     _own("constant", "", order="last_epoch"),
     _own("constant_with_warmup", _WARM, order="num_warmup_steps last_epoch"),
     _own("inverse_sqrt", _WARM + "timescale:int", order="num_warmup_steps timescale last_epoch"),
-    _own("cosine_with_min_lr", _WARMED + _LEAST, order=_STEPS + "num_cycles last_epoch min_lr min_lr_rate"),
-    _own("cosine_warmup_with_min_lr", _WARMED + _LEAST + "warmup_lr_rate:float",
-         order=_STEPS + "num_cycles last_epoch min_lr min_lr_rate warmup_lr_rate"),
-    _own("warmup_stable_decay", _WARMED + f"num_decay_steps:int num_stable_steps:int warmup_type:{_PHASES} "
-         f"decay_type:{_PHASES} min_lr_ratio:float num_cycles:float",
-         order="num_warmup_steps num_decay_steps num_training_steps num_stable_steps warmup_type decay_type min_lr_ratio "
-               "num_cycles last_epoch"),
-    _own("greedy", "mode:min|max factor:float patience:int threshold:float threshold_mode:rel|abs cooldown:int warmup:int "
-         "min_lr:float/list max_lr:float/list eps:float verbose:bool smooth:bool window_size:int reset_start:int", "epoch",
-         "mode factor patience threshold threshold_mode cooldown warmup min_lr max_lr eps verbose smooth window_size "
-         "reset_start"),
+    _own(
+        "cosine_with_min_lr",
+        _WARMED + _LEAST,
+        order=_STEPS + "num_cycles last_epoch min_lr min_lr_rate",
+    ),
+    _own(
+        "cosine_warmup_with_min_lr",
+        _WARMED + _LEAST + "warmup_lr_rate:float",
+        order=_STEPS + "num_cycles last_epoch min_lr min_lr_rate warmup_lr_rate",
+    ),
+    _own(
+        "warmup_stable_decay",
+        _WARMED + f"num_decay_steps:int num_stable_steps:int warmup_type:{_PHASES} "
+        f"decay_type:{_PHASES} min_lr_ratio:float num_cycles:float",
+        order=(
+            "num_warmup_steps num_decay_steps num_training_steps num_stable_steps warmup_type"
+            " decay_type min_lr_ratio num_cycles last_epoch"
+        ),
+    ),
+    _own(
+        "greedy",
+        "mode:min|max factor:float patience:int threshold:float threshold_mode:rel|abs cooldown:int"
+        " warmup:int min_lr:float/list max_lr:float/list eps:float verbose:bool smooth:bool"
+        " window_size:int reset_start:int",
+        "epoch",
+        "mode factor patience threshold threshold_mode cooldown warmup min_lr max_lr eps verbose"
+        " smooth window_size reset_start",
+    ),
 ]
-"""inverse-time is lr0 / (1 + decay * t); range-test rises from the lane's rate to `to`, by the same factor at each step;
-the others are the Hugging Face names with the formulas of its `optimization.py`. All but greedy are functions of the step."""
+"""inverse-time is lr0 / (1 + decay * t); range-test rises from the lane's rate to `to`, by the same
+factor at each step; the others are the Hugging Face names with the formulas of its
+`optimization.py`. All but greedy are functions of the step."""
 
 
 @cache
 def optimizers() -> dict[str, Signature]:
     """Every optimizer of the installed torch, by name."""
-    classes = _classes([path for path in sorted(_torch_optim().glob("*.py")) if path.stem not in _NOT_OPTIMIZERS])
-    return {name: Signature(name, _options(node, classes), order=_order(node, classes)) for name, node in sorted(classes.items())
-            if not name.startswith("_") and _descends(node, "Optimizer", classes)}
+    classes = _classes(
+        [path for path in sorted(_torch_optim().glob("*.py")) if path.stem not in _NOT_OPTIMIZERS]
+    )
+    return {
+        name: Signature(name, _options(node, classes), order=_order(node, classes))
+        for name, node in sorted(classes.items())
+        if not name.startswith("_") and _descends(node, "Optimizer", classes)
+    }
 
 
 @cache
 def schedules() -> dict[str, Signature]:
     """Every scheduler of the installed torch by name, then ours."""
     classes = _classes([_torch_optim() / "lr_scheduler.py", _torch_optim() / "swa_utils.py"])
-    found = {name: Signature(name, _options(node, classes, name), _interval(node), _order(node, classes))
-             for name, node in sorted(classes.items()) if not name.startswith("_") and _descends(node, "LRScheduler", classes)}
+    found = {
+        name: Signature(name, _options(node, classes, name), _interval(node), _order(node, classes))
+        for name, node in sorted(classes.items())
+        if not name.startswith("_") and _descends(node, "LRScheduler", classes)
+    }
     return found | {own.name: own for own in _OWN}
 
 
-_NOT_OPTIMIZERS = {"__init__", "lr_scheduler", "swa_utils", "optimizer", "_functional", "_stateless"}
+_NOT_OPTIMIZERS = {
+    "__init__",
+    "lr_scheduler",
+    "swa_utils",
+    "optimizer",
+    "_functional",
+    "_stateless",
+}
 
 
 def _torch_optim() -> Path:
     spec = importlib.util.find_spec("torch")  # a top-level name: looked up, not imported
     if spec is None or not spec.submodule_search_locations:
-        raise LrtuiError("torch is not installed", "install PyTorch in the environment that runs lrtui")
+        raise LrtuiError(
+            "torch is not installed", "install PyTorch in the environment that runs lrtui"
+        )
     return Path(spec.submodule_search_locations[0]) / "optim"
 
 
 def _classes(files: list[Path]) -> dict[str, ast.ClassDef]:
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
-    return {node.name: node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
+    return {
+        node.name: node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)
+    }
 
 
 def _descends(node: ast.ClassDef, root: str, classes: dict[str, ast.ClassDef]) -> bool:
     bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
-    return root in bases or any(base in classes and _descends(classes[base], root, classes) for base in bases)
+    return root in bases or any(
+        base in classes and _descends(classes[base], root, classes) for base in bases
+    )
 
 
-def _options(node: ast.ClassDef, classes: dict[str, ast.ClassDef], schedule: str = "") -> dict[str, Option]:
-    return {arg.arg: _option(arg, default, schedule) for arg, default in _arguments(node, classes) if arg.arg not in _HIDDEN}
+def _options(
+    node: ast.ClassDef, classes: dict[str, ast.ClassDef], schedule: str = ""
+) -> dict[str, Option]:
+    return {
+        arg.arg: _option(arg, default, schedule)
+        for arg, default in _arguments(node, classes)
+        if arg.arg not in _HIDDEN
+    }
 
 
 def _order(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> tuple[str, ...]:
@@ -217,15 +296,30 @@ def _order(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> tuple[str, .
     return tuple(name for name in names if name not in ("self", "params", "optimizer"))
 
 
-def _arguments(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[tuple[ast.arg, ast.expr | None]]:
-    """The parameters of a class's own or inherited __init__ with their defaults (None: required), those by name last."""
-    init = next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"), None)
+def _arguments(
+    node: ast.ClassDef, classes: dict[str, ast.ClassDef]
+) -> list[tuple[ast.arg, ast.expr | None]]:
+    """The parameters of a class's own or inherited __init__ with their defaults (None: required),
+    those by name last."""
+    init = next(
+        (
+            item
+            for item in node.body
+            if isinstance(item, ast.FunctionDef) and item.name == "__init__"
+        ),
+        None,
+    )
     if init is None:
-        bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
+        bases = [
+            base.id for base in node.bases if isinstance(base, ast.Name) and base.id in classes
+        ]
         return _arguments(classes[bases[0]], classes) if bases else []
     positional = init.args.posonlyargs + init.args.args
     defaults = [None] * (len(positional) - len(init.args.defaults)) + list(init.args.defaults)
-    return [*zip(positional, defaults, strict=True), *zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)]
+    return [
+        *zip(positional, defaults, strict=True),
+        *zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True),
+    ]
 
 
 def _option(arg: ast.arg, default: ast.expr | None, schedule: str) -> Option:
@@ -239,16 +333,23 @@ def _option(arg: ast.arg, default: ast.expr | None, schedule: str) -> Option:
     if schedule and arg.arg in PER_GROUP:
         names |= {"list"}
     constants = [node.value for node in ast.walk(arg.annotation) if isinstance(node, ast.Constant)]
-    choices = tuple(value for value in constants if isinstance(value, str)) if "Literal" in names else ()
-    return Option(arg.arg, default is None and arg.arg not in AUTO | FROM_RATE, names, choices, limits)
+    choices = (
+        tuple(value for value in constants if isinstance(value, str)) if "Literal" in names else ()
+    )
+    return Option(
+        arg.arg, default is None and arg.arg not in AUTO | FROM_RATE, names, choices, limits
+    )
 
 
 def _types(annotation: ast.expr) -> frozenset[str]:
-    """The names of the types that an annotation allows; of list[float] only "list", but "list[int]" for lists of int."""
+    """The names of the types that an annotation allows; of list[float] only "list", but "list[int]"
+    for lists of int."""
     match annotation:
         case ast.Constant(value=None):
             return frozenset({"None"})
-        case ast.Subscript(value=ast.Name(id="list" | "Iterable" | "Sequence"), slice=ast.Name(id="int")):
+        case ast.Subscript(
+            value=ast.Name(id="list" | "Iterable" | "Sequence"), slice=ast.Name(id="int")
+        ):
             return frozenset({"list[int]"})
         case ast.Name(id=name):
             return frozenset({name})
@@ -263,4 +364,8 @@ def _types(annotation: ast.expr) -> frozenset[str]:
 
 
 def _interval(node: ast.ClassDef) -> Interval:
-    return "batch" if "after every batch" in " ".join((ast.get_docstring(node) or "").split()) else "epoch"
+    return (
+        "batch"
+        if "after every batch" in " ".join((ast.get_docstring(node) or "").split())
+        else "epoch"
+    )

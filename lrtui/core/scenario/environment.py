@@ -1,10 +1,12 @@
-"""What a race takes with it so that it can be taken up elsewhere: its working directory, and the environment variables that
-decide what its code finds and computes. Reads source files, imports none.
+"""What a race takes with it so that it can be taken up elsewhere: its working directory, and the
+environment variables that decide what its code finds and computes. Reads source files, imports
+none.
 
-Recorded are: PYTHONPATH; the variables of LIBRARIES, which say where libraries keep data sets and weights and how numbers
-are computed; and each variable that the task's source, or a file of its own folder that it imports, names in `os.environ`
-or `os.getenv`. Never recorded is what looks like a secret by its name or by its value. Which devices are visible and how
-many threads there are (CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, a cluster's variables) describe the machine of the day, and
+Recorded are: PYTHONPATH; the variables of LIBRARIES, which say where libraries keep data sets and
+weights and how numbers are computed; and each variable that the task's source, or a file of its own
+folder that it imports, names in `os.environ` or `os.getenv`. Never recorded is what looks like a
+secret by its name or by its value. Which devices are visible and how many threads there are
+(CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, a cluster's variables) describe the machine of the day, and
 are not recorded either: a job that goes on elsewhere has other ones.
 """
 
@@ -25,13 +27,21 @@ from lrtui.core.scenario.user_code_files import code_refs
 
 LIBRARIES = re.compile(
     r"HF_\w+|HUGGINGFACE_\w+|TRANSFORMERS_\w+|XDG_CACHE_HOME|KERAS_\w+|TFDS_DATA_DIR|SKLEARN_\w+|NLTK_DATA|"
-    r"CUBLAS_WORKSPACE_CONFIG|CUDNN_\w+|NVIDIA_TF32_OVERRIDE|PYTORCH_\w+|TORCH_\w+|TZ|TOKENIZERS_PARALLELISM")
+    r"CUBLAS_WORKSPACE_CONFIG|CUDNN_\w+|NVIDIA_TF32_OVERRIDE|PYTORCH_\w+|TORCH_\w+|TZ|TOKENIZERS_PARALLELISM"
+)
 """Variables of libraries that tasks use."""
-TODAY = re.compile(r"CUDA_VISIBLE_DEVICES|NVIDIA_VISIBLE_DEVICES|(HIP|ROCR)_VISIBLE_DEVICES|\w+_NUM_THREADS|SLURM_\w+|"
-                   r"(LOCAL_)?RANK|WORLD_SIZE|MASTER_(ADDR|PORT)|PATH|PWD|OLDPWD|HOME|USER|LOGNAME|TMPDIR|TERM|DISPLAY")
+TODAY = re.compile(
+    r"CUDA_VISIBLE_DEVICES|NVIDIA_VISIBLE_DEVICES|(HIP|ROCR)_VISIBLE_DEVICES|\w+_NUM_THREADS|SLURM_\w+|"
+    r"(LOCAL_)?RANK|WORLD_SIZE|MASTER_(ADDR|PORT)|PATH|PWD|OLDPWD|HOME|USER|LOGNAME|TMPDIR|TERM|DISPLAY"
+)
 """Variables of the machine, the job or the login, whoever reads them."""
-SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN|WEBHOOK", re.IGNORECASE)
-SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN|^(sk|hf|ghp|gho|glpat|xox[abp])[-_]|^eyJ[\w-]+\.", re.IGNORECASE)
+SECRET = re.compile(
+    r"KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN|WEBHOOK", re.IGNORECASE
+)
+SECRET_VALUE = re.compile(
+    r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN|^(sk|hf|ghp|gho|glpat|xox[abp])[-_]|^eyJ[\w-]+\.",
+    re.IGNORECASE,
+)
 """A password in an address, a private key, a token by its usual beginning."""
 LONGEST = 4096
 """Characters of a value; a longer one is data."""
@@ -40,25 +50,33 @@ FILES, BYTES = 100, 1_000_000
 
 
 def recorded(race: Race) -> Race:
-    """`race` with the working directory and the environment of this process, where it does not have those of its start."""
+    """`race` with the working directory and the environment of this process, where it does not have
+    those of its start."""
     if race.folder:
         return race
     try:
         folder = os.getcwd()
     except OSError:  # it was deleted: no relative path leads anywhere either
         folder = ""
-    return msgspec.structs.replace(race, folder=folder, environment=needed(race, os.environ, folder))
+    return msgspec.structs.replace(
+        race, folder=folder, environment=needed(race, os.environ, folder)
+    )
 
 
 def needed(race: Race, environment: Mapping[str, str], folder: str) -> dict[str, str]:
-    """The variables of `environment` that are recorded; none for a race that runs no code of the user's own. Relative entries
-    of PYTHONPATH are those of `folder`."""
+    """The variables of `environment` that are recorded; none for a race that runs no code of the
+    user's own. Relative entries of PYTHONPATH are those of `folder`."""
     refs = code_refs(race)
     if not refs:
         return {}
     read = variables(path for ref in refs if (path := _source(ref)) is not None)
-    kept = {name: value for name, value in environment.items()
-            if (name in read or LIBRARIES.fullmatch(name)) and not TODAY.fullmatch(name) and _harmless(name, value)}
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if (name in read or LIBRARIES.fullmatch(name))
+        and not TODAY.fullmatch(name)
+        and _harmless(name, value)
+    }
     if entries := environment.get("PYTHONPATH"):
         kept["PYTHONPATH"] = absolute(entries, folder)
     return dict(sorted(kept.items()))
@@ -66,11 +84,14 @@ def needed(race: Race, environment: Mapping[str, str], folder: str) -> dict[str,
 
 def absolute(path: str, folder: str) -> str:
     """A list of folders such as PYTHONPATH, in which relative ones are those of `folder`."""
-    return os.pathsep.join(os.path.normpath(os.path.join(folder, entry)) for entry in path.split(os.pathsep))
+    return os.pathsep.join(
+        os.path.normpath(os.path.join(folder, entry)) for entry in path.split(os.pathsep)
+    )
 
 
 def variables(files: Iterable[Path]) -> set[str]:
-    """The environment variables that source files name, and those files beside them that they import."""
+    """The environment variables that source files name, and those files beside them that they
+    import."""
     waiting, seen, found = list(files), set[Path](), set[str]()
     while waiting and len(seen) < FILES:
         path = waiting.pop()
@@ -84,7 +105,12 @@ def variables(files: Iterable[Path]) -> set[str]:
 
 
 def _harmless(name: str, value: str) -> bool:
-    return not SECRET.search(name) and not SECRET_VALUE.search(value) and len(value) <= LONGEST and value.isprintable()
+    return (
+        not SECRET.search(name)
+        and not SECRET_VALUE.search(value)
+        and len(value) <= LONGEST
+        and value.isprintable()
+    )
 
 
 def _source(ref: TaskRef | CodeRef) -> Path | None:
@@ -100,14 +126,27 @@ def _tree(path: Path) -> ast.AST:
 
 
 def _named(node: ast.AST) -> Iterator[str]:
-    """The variable that an expression names: os.environ["X"], os.environ.get("X"), os.getenv("X"), "X" in os.environ."""
+    """The variable that an expression names: os.environ["X"], os.environ.get("X"), os.getenv("X"),
+    "X" in os.environ."""
     match node:
-        case (ast.Subscript(value=ast.Attribute(attr="environ") | ast.Name(id="environ"), slice=ast.Constant(value=str(name)))
-              | ast.Call(func=ast.Attribute(value=ast.Attribute(attr="environ") | ast.Name(id="environ")),
-                         args=[ast.Constant(value=str(name)), *_])
-              | ast.Call(func=ast.Attribute(attr="getenv") | ast.Name(id="getenv"), args=[ast.Constant(value=str(name)), *_])
-              | ast.Compare(left=ast.Constant(value=str(name)),
-                            comparators=[ast.Attribute(attr="environ") | ast.Name(id="environ")])):
+        case (
+            ast.Subscript(
+                value=ast.Attribute(attr="environ") | ast.Name(id="environ"),
+                slice=ast.Constant(value=str(name)),
+            )
+            | ast.Call(
+                func=ast.Attribute(value=ast.Attribute(attr="environ") | ast.Name(id="environ")),
+                args=[ast.Constant(value=str(name)), *_],
+            )
+            | ast.Call(
+                func=ast.Attribute(attr="getenv") | ast.Name(id="getenv"),
+                args=[ast.Constant(value=str(name)), *_],
+            )
+            | ast.Compare(
+                left=ast.Constant(value=str(name)),
+                comparators=[ast.Attribute(attr="environ") | ast.Name(id="environ")],
+            )
+        ):
             yield name
 
 

@@ -1,4 +1,5 @@
-"""Arithmetic written in a scenario, evaluated without executing code: `0.95 ** epoch`, `min(1, step / 100)`."""
+"""Arithmetic written in a scenario, evaluated without executing code: `0.95 ** epoch`, `min(1, step
+/ 100)`."""
 
 from __future__ import annotations
 
@@ -9,25 +10,50 @@ import warnings
 from collections.abc import Callable
 
 _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: lambda a, b: _real(float(a) ** b),
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: lambda a, b: _real(float(a) ** b),
 }
 _UNARY: dict[type[ast.unaryop], Callable[[float], float]] = {
-    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Not: operator.not_,
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Not: operator.not_,
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
 _FUNCTIONS: dict[str, Callable[..., float]] = {
-    "min": min, "max": max, "abs": abs, "exp": math.exp, "log": math.log, "log2": math.log2, "log10": math.log10,
-    "sqrt": math.sqrt, "pow": lambda a, b: _real(a ** b), "sin": math.sin, "cos": math.cos, "tan": math.tan,
-    "tanh": math.tanh, "floor": math.floor, "ceil": math.ceil, "round": lambda a, digits=0: round(a, int(digits)),
+    "min": min,
+    "max": max,
+    "abs": abs,
+    "exp": math.exp,
+    "log": math.log,
+    "log2": math.log2,
+    "log10": math.log10,
+    "sqrt": math.sqrt,
+    "pow": lambda a, b: _real(a**b),
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "tanh": math.tanh,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "round": lambda a, digits=0: round(a, int(digits)),
 }
 _BUILT_IN = {"min", "max", "abs", "round", "pow"}
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 VARIABLES = ("step", "epoch", "total")
-"""`step` and `epoch` both count the scheduler's own steps, from 0; `total` is the budget in the same unit."""
+"""`step` and `epoch` both count the scheduler's own steps, from 0; `total` is the budget in the
+same unit."""
 
 
 class ExpressionError(ValueError):
@@ -35,7 +61,8 @@ class ExpressionError(ValueError):
 
 
 def is_reference(text: str) -> bool:
-    """Whether `text` names a function by its place, "file.py:name" or "module:name", instead of being arithmetic."""
+    """Whether `text` names a function by its place, "file.py:name" or "module:name", instead of
+    being arithmetic."""
     target, _, name = text.rpartition(":")
     return bool(target) and name.isidentifier()
 
@@ -43,14 +70,16 @@ def is_reference(text: str) -> bool:
 def parse(text: str) -> Callable[[dict[str, float]], float]:
     """A function of {variable: value} that computes `text`.
 
-    Raises ExpressionError for anything but numbers, VARIABLES, arithmetic, comparisons, `a if b else c`, pi, e and
-    min, max, abs, exp, log, log2, log10, sqrt, pow, sin, cos, tan, tanh, floor, ceil, round. The function may raise
-    ArithmeticError, ValueError or TypeError (a wrong number of arguments). It computes in floats: nothing takes long.
+    Raises ExpressionError for anything but numbers, VARIABLES, arithmetic, comparisons, `a if b
+    else c`, pi, e and min, max, abs, exp, log, log2, log10, sqrt, pow, sin, cos, tan, tanh, floor,
+    ceil, round. The function may raise ArithmeticError, ValueError or TypeError (a wrong number of
+    arguments). It computes in floats: nothing takes long.
     """
     if len(text) > 500:
         raise ExpressionError("an expression has at most 500 characters")
     try:
-        with warnings.catch_warnings(action="ignore"):  # "9if" is worth a refusal or nothing, but no line on the screen
+        # "9if" is worth a refusal or nothing, but no line on the screen
+        with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError("not an expression") from error
@@ -59,10 +88,12 @@ def parse(text: str) -> Callable[[dict[str, float]], float]:
 
 
 def from_lambda(node: ast.Lambda) -> str:
-    """The expression that computes what a Python lambda of one number does; ExpressionError where none is sure to.
+    """The expression that computes what a Python lambda of one number does; ExpressionError where
+    none is sure to.
 
-    Functions are those of `math` and the built-in ones; another module's may round otherwise. `and` and `or` give one of
-    their operands in Python and a truth value here, so they are taken only where a truth value is asked for.
+    Functions are those of `math` and the built-in ones; another module's may round otherwise. `and`
+    and `or` give one of their operands in Python and a truth value here, so they are taken only
+    where a truth value is asked for.
     """
     given = node.args
     if len(given.args) != 1 or given.vararg or given.kwarg or given.kwonlyargs or given.posonlyargs:
@@ -108,7 +139,13 @@ class _Renamed(ast.NodeTransformer):
 def _check(node: ast.expr) -> None:
     for part in ast.walk(node):
         match part:
-            case ast.Constant(value=bool() | int() | float()) | ast.expr_context() | ast.IfExp() | ast.BoolOp() | ast.boolop():
+            case (
+                ast.Constant(value=bool() | int() | float())
+                | ast.expr_context()
+                | ast.IfExp()
+                | ast.BoolOp()
+                | ast.boolop()
+            ):
                 pass
             case ast.BinOp(op=op) if type(op) in _BINARY:
                 pass
@@ -123,7 +160,9 @@ def _check(node: ast.expr) -> None:
             case ast.operator() | ast.unaryop() | ast.cmpop():
                 pass
             case _:
-                raise ExpressionError(f"{ast.unparse(part)!r} is not arithmetic on {', '.join(VARIABLES)}")
+                raise ExpressionError(
+                    f"{ast.unparse(part)!r} is not arithmetic on {', '.join(VARIABLES)}"
+                )
 
 
 def _value(node: ast.expr, values: dict[str, float]) -> float:
@@ -148,7 +187,10 @@ def _value(node: ast.expr, values: dict[str, float]) -> float:
             return _FUNCTIONS[name](*(_value(arg, values) for arg in args))
         case ast.Compare(left=left, ops=ops, comparators=rights):
             numbers = [_value(left, values), *(_value(right, values) for right in rights)]
-            return all(_COMPARE[type(op)](a, b) for op, a, b in zip(ops, numbers, numbers[1:], strict=False))
+            return all(
+                _COMPARE[type(op)](a, b)
+                for op, a, b in zip(ops, numbers, numbers[1:], strict=False)
+            )
     raise ExpressionError(f"{ast.unparse(node)!r} is not arithmetic")
 
 

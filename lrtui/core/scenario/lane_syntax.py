@@ -1,4 +1,5 @@
-"""A lane in the scenario's own words, on one line, to be read and changed: optimizer=SGD lr=0.1 momentum=0.9 schedule=cosine.
+"""A lane in the scenario's own words, on one line, to be read and changed: optimizer=SGD lr=0.1
+momentum=0.9 schedule=cosine.
 
 Also what a lane that joins a race is called. Knows no screen and no torch.
 """
@@ -36,35 +37,49 @@ def format_lane(lane: Lane) -> str:
 def parse_lane(lane: Lane, text: str) -> Lane:
     """The lane that a line of words describes: `key=value`, as in a scenario's [[lane]].
 
-    Optimizer and rate are those of `lane` where the words name none; whatever else is not named is gone, as if the line
-    stood in a scenario: options are torch's defaults, and there is no schedule. A name that is not given is made from the
-    rest. ScenarioError says which word will not do; files of a person's own are sought from the current directory.
+    Optimizer and rate are those of `lane` where the words name none; whatever else is not named is
+    gone, as if the line stood in a scenario: options are torch's defaults, and there is no
+    schedule. A name that is not given is made from the rest. ScenarioError says which word will not
+    do; files of a person's own are sought from the current directory.
     """
     source = f"lane {lane.letter}" if lane.letter else "the new lane"
     raw = _table(text, source)
     if "schedule" in raw:
-        raw["schedule"] = with_source(raw["schedule"], "--schedule")  # relative files: from here, as with the flag of that name
+        # relative files: from here, as with the flag of that name
+        raw["schedule"] = with_source(raw["schedule"], "--schedule")
     raw = {"optimizer": lane.optimizer.name, "lr": lane.lr, **raw}
     table = Table(raw, source)
     if isinstance(raw["optimizer"], dict):
-        raise table.error("optimizer", "a table of tables does not fit on a line", "a name, and its options beside it")
+        raise table.error(
+            "optimizer",
+            "a table of tables does not fit on a line",
+            "a name, and its options beside it",
+        )
     found = read_lane(table, lane.letter, Path.cwd())
-    same = found.schedule and lane.schedule and _call(found.schedule) == _call(lane.schedule)  # however its file is named
+    # however its file is named
+    same = found.schedule and lane.schedule and _call(found.schedule) == _call(lane.schedule)
     schedule, at = (lane.schedule, lane.schedule_at) if same else (found.schedule, "")
-    return msgspec.structs.replace(found, name=found.name or described(found), schedule=schedule, schedule_at=at)
+    return msgspec.structs.replace(
+        found, name=found.name or described(found), schedule=schedule, schedule_at=at
+    )
 
 
 def joining(race: Race, lane: Lane, name: str = "", at: str = "the new lane") -> Lane:
     """`lane` as it joins the race: with the next letter, and with a name that no other lane has.
 
-    A name that was asked for is taken as it is, or refused (ScenarioError, which names `at`); one that was not gets a number.
+    A name that was asked for is taken as it is, or refused (ScenarioError, which names `at`); one
+    that was not gets a number.
     """
     taken = {other.name for other in race.lanes}
     wanted = one_line(name)
     if wanted in taken:
         owner = next(other.letter for other in race.lanes if other.name == wanted)
-        raise ScenarioError(f'{at}: "{wanted}" is also the name of lane {owner}', "expected a name of its own")
-    return msgspec.structs.replace(lane, letter=letter(len(race.lanes)), name=wanted or unique_name(lane.name, taken))
+        raise ScenarioError(
+            f'{at}: "{wanted}" is also the name of lane {owner}', "expected a name of its own"
+        )
+    return msgspec.structs.replace(
+        lane, letter=letter(len(race.lanes)), name=wanted or unique_name(lane.name, taken)
+    )
 
 
 def forked_name(race: Race, parent: Lane) -> str:
@@ -75,8 +90,11 @@ def forked_name(race: Race, parent: Lane) -> str:
 def unique_name(name: str, taken: Iterable[str]) -> str:
     """`name`, with a number where there is a lane of that name already."""
     known = set(taken)
-    return next(one for number in range(1, len(known) + 2)
-                if (one := name if number == 1 else f"{name} {number}") not in known)
+    return next(
+        one
+        for number in range(1, len(known) + 2)
+        if (one := name if number == 1 else f"{name} {number}") not in known
+    )
 
 
 def _table(text: str, source: str) -> dict[str, Any]:
@@ -85,8 +103,10 @@ def _table(text: str, source: str) -> dict[str, Any]:
     for word in _split(text, source):
         key, sign, value = word.partition("=")
         if not sign or not key or not value:
-            raise ScenarioError(f'{source}: "{one_line(word)[:60]}" is no setting',
-                                "expected key=value, such as lr=3e-4 momentum=0.8 schedule=cosine")
+            raise ScenarioError(
+                f'{source}: "{one_line(word)[:60]}" is no setting',
+                "expected key=value, such as lr=3e-4 momentum=0.8 schedule=cosine",
+            )
         if key in table:
             raise ScenarioError(f"{source}: {one_line(key)}: given twice", "expected each key once")
         table[key] = _value(value)
@@ -119,7 +139,10 @@ def _split(text: str, source: str) -> list[str]:
         else:
             word += sign
     if quote or depth:
-        raise ScenarioError(f"{source}: a {'quote' if quote else 'bracket'} is not closed", "expected key=value words")
+        raise ScenarioError(
+            f"{source}: a {'quote' if quote else 'bracket'} is not closed",
+            "expected key=value words",
+        )
     return [word for word in [*words, word] if word]
 
 
@@ -128,19 +151,26 @@ def _call(schedule: ScheduleSpec) -> str:
     settings = schedule_settings(schedule)
     name = settings.pop("name")
     usual = catalogue.schedules().get(schedule.name)
-    if schedule.name in catalogue.COMPOSITE or schedule.interval != (usual.interval if usual else "epoch"):
+    if schedule.name in catalogue.COMPOSITE or schedule.interval != (
+        usual.interval if usual else "epoch"
+    ):
         settings["interval"] = schedule.interval
     inner = ", ".join(f"{key}={value!r}" for key, value in settings.items())
     return f"{name}({inner})" if inner else name
 
 
 def schedule_settings(schedule: ScheduleSpec) -> dict[str, Any]:
-    """The table of a schedule; what a person's own files are is said in full, so that it can be found from anywhere."""
+    """The table of a schedule; what a person's own files are is said in full, so that it can be
+    found from anywhere."""
     options = listed(schedule.options)
     name = schedule.name
     if schedule.code and schedule.own:
         name = str(schedule.code)
     elif schedule.code:
         options["lr_lambda"] = str(schedule.code)
-    children = {"schedulers": [schedule_settings(child) for child in schedule.children]} if schedule.children else {}
+    children = (
+        {"schedulers": [schedule_settings(child) for child in schedule.children]}
+        if schedule.children
+        else {}
+    )
     return {"name": name, **children, **options}

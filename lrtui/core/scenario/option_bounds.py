@@ -1,4 +1,5 @@
-"""Bounds on the options of schedules: a number outside them raises in torch, or gives meaningless rates."""
+"""Bounds on the options of schedules: a number outside them raises in torch, or gives meaningless
+rates."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ class Bounds(NamedTuple):
     """The highest number itself is excluded."""
 
     def holds(self, value: Any) -> bool:
-        """Test that `value`, or every number of a list, lies inside; anything that is not a number passes."""
+        """Test that `value`, or every number of a list, lies inside; anything that is not a number
+        passes."""
         if isinstance(value, list):
             return all(map(self.holds, value))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -38,20 +40,54 @@ _COUNT, _LENGTH, _POSITIVE, _NOT_NEGATIVE = Bounds(0), Bounds(1), Bounds(0, abov
 _SHARE, _FACTOR, _PART = Bounds(0, 1), Bounds(0, 1, below=True), Bounds(0, 1, above=True)
 
 _OF_OPTIONS: dict[str, Bounds] = {
-    "step_size": _LENGTH, "T_max": _LENGTH, "T_0": _LENGTH, "T_mult": _LENGTH, "total_steps": _LENGTH, "epochs": _LENGTH,
-    "steps_per_epoch": _LENGTH, "total_iters": _LENGTH, "step_size_up": _LENGTH, "step_size_down": _COUNT,
-    "milestones": _COUNT, "anneal_epochs": _COUNT, "patience": _COUNT, "cooldown": _COUNT, "warmup": _COUNT,
-    "warmup_steps": _COUNT, "num_decay_steps": _COUNT, "num_stable_steps": _COUNT, "num_training_steps": _LENGTH,
-    "timescale": _LENGTH, "window_size": _LENGTH, "reset_start": _COUNT,
-    "power": _NOT_NEGATIVE, "num_cycles": _NOT_NEGATIVE, "decay": _NOT_NEGATIVE, "threshold": _NOT_NEGATIVE,
-    "eps": _NOT_NEGATIVE, "min_lr": _NOT_NEGATIVE, "min_lr_rate": _NOT_NEGATIVE, "min_lr_ratio": _NOT_NEGATIVE,
-    "warmup_lr_rate": _NOT_NEGATIVE, "lr_end": _NOT_NEGATIVE, "swa_lr": _NOT_NEGATIVE, "base_lr": _NOT_NEGATIVE,
-    "max_lr": _POSITIVE, "div_factor": _POSITIVE, "final_div_factor": _POSITIVE, "to": _POSITIVE,
-    "warmup_ratio": _SHARE, "pct_start": _SHARE, "end_factor": _SHARE, "start_factor": _PART,
-    "base_momentum": _FACTOR, "max_momentum": _FACTOR,
+    "step_size": _LENGTH,
+    "T_max": _LENGTH,
+    "T_0": _LENGTH,
+    "T_mult": _LENGTH,
+    "total_steps": _LENGTH,
+    "epochs": _LENGTH,
+    "steps_per_epoch": _LENGTH,
+    "total_iters": _LENGTH,
+    "step_size_up": _LENGTH,
+    "step_size_down": _COUNT,
+    "milestones": _COUNT,
+    "anneal_epochs": _COUNT,
+    "patience": _COUNT,
+    "cooldown": _COUNT,
+    "warmup": _COUNT,
+    "warmup_steps": _COUNT,
+    "num_decay_steps": _COUNT,
+    "num_stable_steps": _COUNT,
+    "num_training_steps": _LENGTH,
+    "timescale": _LENGTH,
+    "window_size": _LENGTH,
+    "reset_start": _COUNT,
+    "power": _NOT_NEGATIVE,
+    "num_cycles": _NOT_NEGATIVE,
+    "decay": _NOT_NEGATIVE,
+    "threshold": _NOT_NEGATIVE,
+    "eps": _NOT_NEGATIVE,
+    "min_lr": _NOT_NEGATIVE,
+    "min_lr_rate": _NOT_NEGATIVE,
+    "min_lr_ratio": _NOT_NEGATIVE,
+    "warmup_lr_rate": _NOT_NEGATIVE,
+    "lr_end": _NOT_NEGATIVE,
+    "swa_lr": _NOT_NEGATIVE,
+    "base_lr": _NOT_NEGATIVE,
+    "max_lr": _POSITIVE,
+    "div_factor": _POSITIVE,
+    "final_div_factor": _POSITIVE,
+    "to": _POSITIVE,
+    "warmup_ratio": _SHARE,
+    "pct_start": _SHARE,
+    "end_factor": _SHARE,
+    "start_factor": _PART,
+    "base_momentum": _FACTOR,
+    "max_momentum": _FACTOR,
 }
 _OF_ONE: dict[tuple[str, str], Bounds] = {
-    ("ConstantLR", "factor"): _PART, ("ReduceLROnPlateau", "factor"): _FACTOR,
+    ("ConstantLR", "factor"): _PART,
+    ("ReduceLROnPlateau", "factor"): _FACTOR,
     ("greedy", "factor"): Bounds(0, 1, above=True, below=True),
 }
 _UNBOUNDED = Bounds()

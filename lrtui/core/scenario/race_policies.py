@@ -1,4 +1,5 @@
-"""The tables [snapshots] and [pruning] of a scenario: what is kept of a race, and who is paused in it."""
+"""The tables [snapshots] and [pruning] of a scenario: what is kept of a race, and who is paused in
+it."""
 
 from __future__ import annotations
 
@@ -16,8 +17,12 @@ def read_snapshots(table: Table) -> Snapshots:
     seconds = table.number("seconds", usual.seconds)
     if not (math.isfinite(seconds) and seconds > 0):
         raise table.error("seconds", f"{seconds:g} will not do", "a number of seconds above 0")
-    return Snapshots(seconds, table.whole("steps", usual.steps, 0), table.whole("last", usual.last, 1, 1000),
-                     table.whole("megabytes", usual.megabytes, 1))
+    return Snapshots(
+        seconds,
+        table.whole("steps", usual.steps, 0),
+        table.whole("last", usual.last, 1, 1000),
+        table.whole("megabytes", usual.megabytes, 1),
+    )
 
 
 def read_pruning(table: Table) -> Pruning:
@@ -25,11 +30,20 @@ def read_pruning(table: Table) -> Pruning:
     usual = Pruning()
     table.only({"rungs", "keep"})
     rungs = table.raw.get("rungs", list(usual.rungs))
-    rising = isinstance(rungs, list) and all(isinstance(rung, float) for rung in rungs) and sorted(set(rungs)) == rungs
+    rising = (
+        isinstance(rungs, list)
+        and all(isinstance(rung, float) for rung in rungs)
+        and sorted(set(rungs)) == rungs
+    )
     if not (rungs and rising and all(0 < rung < 1 for rung in rungs)):
-        raise table.error("rungs", f"{one_line(str(rungs))[:60]} will not do",
-                          "rising parts of the budget, each above 0 and below 1, such as [0.11, 0.33]")
+        raise table.error(
+            "rungs",
+            f"{one_line(str(rungs))[:60]} will not do",
+            "rising parts of the budget, each above 0 and below 1, such as [0.11, 0.33]",
+        )
     keep = table.number("keep", usual.keep)
     if not 0 < keep < 1:
-        raise table.error("keep", f"{keep:g} will not do", "the fraction that races on, above 0 and below 1")
+        raise table.error(
+            "keep", f"{keep:g} will not do", "the fraction that races on, above 0 and below 1"
+        )
     return Pruning(tuple(rungs), keep)

@@ -1,4 +1,5 @@
-"""A race as the text of a scenario, which reads back as the same race; what is as usual is left out. Pure."""
+"""A race as the text of a scenario, which reads back as the same race; what is as usual is left
+out. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +13,19 @@ from lrtui.core.scenario.spec import Lane, Race
 from lrtui.core.text import literal
 from lrtui.core.toml import listed, toml_key, toml_value
 
-_PLAIN = ("seed", "epochs", "steps", "batch_size", "drop_last", "device", "sample_every", "pace", "gauge",
-          "on_nan", "on_divergence")
+_PLAIN = (
+    "seed",
+    "epochs",
+    "steps",
+    "batch_size",
+    "drop_last",
+    "device",
+    "sample_every",
+    "pace",
+    "gauge",
+    "on_nan",
+    "on_divergence",
+)
 WIDTH = 110
 """Lines of a story are broken behind so many letters."""
 _ALWAYS = ("seed", "batch_size")
@@ -21,12 +33,14 @@ _ALWAYS = ("seed", "batch_size")
 
 
 def scenario_text(race: Race) -> str:
-    """The scenario of a race as TOML. Files of a person's own are named in full, so that it can be raced from anywhere."""
+    """The scenario of a race as TOML. Files of a person's own are named in full, so that it can be
+    raced from anywhere."""
     return "\n".join(_lines(race)) + "\n"
 
 
 def lane_table(lane: Lane) -> dict[str, Any]:
-    """The [[lane]] table of a lane: name, optimizer with its options, rate, schedule, expectation."""
+    """The [[lane]] table of a lane: name, optimizer with its options, rate, schedule,
+    expectation."""
     options = lane.optimizer.options
     optimizer = {"name": lane.optimizer.name, **listed(options)} if options else lane.optimizer.name
     table: dict[str, Any] = {"name": lane.name, "optimizer": optimizer, "lr": lane.lr}
@@ -38,15 +52,24 @@ def lane_table(lane: Lane) -> dict[str, Any]:
 def _lines(race: Race) -> Iterator[str]:
     yield f"title = {toml_value(race.title)}"
     if race.story:
-        story = literal(race.story).replace("\\", "\\\\").replace('"""', '\\"\\"\\"').replace("\x7f", "\\u007f")
-        yield f'story = """\n{chr(10).join(map(_wrapped, story.split(chr(10))))}\n"""'  # what surrounds it is stripped
+        story = (
+            literal(race.story)
+            .replace("\\", "\\\\")
+            .replace('"""', '\\"\\"\\"')
+            .replace("\x7f", "\\u007f")
+        )
+        # what surrounds it is stripped
+        yield f'story = """\n{chr(10).join(map(_wrapped, story.split(chr(10))))}\n"""'
     yield f"task = {toml_value(str(race.task))}"
     usual = Race("", race.task, ())
     for name in _PLAIN:
         value = getattr(race, name)
         if value is not None and (name in _ALWAYS or value != getattr(usual, name)):
             yield f"{name} = {toml_value(value)}"
-    for name, given, normal in (("snapshots", race.snapshots, usual.snapshots), ("pruning", race.pruning, None)):
+    for name, given, normal in (
+        ("snapshots", race.snapshots, usual.snapshots),
+        ("pruning", race.pruning, None),
+    ):
         if given is not None and given != normal:
             yield from _table(f"[{name}]", listed(msgspec.structs.asdict(given)))
     for lane in race.lanes:
@@ -54,7 +77,8 @@ def _lines(race: Race) -> Iterator[str]:
 
 
 def _wrapped(line: str) -> str:
-    """A long line broken where it may be: TOML takes a backslash at a line's end, and the white space after it, for nothing."""
+    """A long line broken where it may be: TOML takes a backslash at a line's end, and the white
+    space after it, for nothing."""
     rows = [""]
     for word in line.split(" "):
         if word and len(rows[-1]) + len(word) > WIDTH:

@@ -1,4 +1,5 @@
-"""How a scenario or a flag names a schedule: a table, a name, or a call such as "StepLR(step_size=10)" (pasted_python.py)."""
+"""How a scenario or a flag names a schedule: a table, a name, or a call such as
+"StepLR(step_size=10)" (pasted_python.py)."""
 
 from __future__ import annotations
 
@@ -19,8 +20,11 @@ from lrtui.core.text import closest, one_line
 _OWN_KEYS = {"name", "interval"}
 
 
-def read_schedule(given: Any, parent: Table, key: str, folder: Path, inside: bool = False) -> ScheduleSpec:
-    """The schedule that `parent` has under `key`; `inside` where it is part of another one (no interval of its own).
+def read_schedule(
+    given: Any, parent: Table, key: str, folder: Path, inside: bool = False
+) -> ScheduleSpec:
+    """The schedule that `parent` has under `key`; `inside` where it is part of another one (no
+    interval of its own).
 
     Classes and functions of a person's own are sought relative to `folder`.
     """
@@ -36,7 +40,11 @@ def read_schedule(given: Any, parent: Table, key: str, folder: Path, inside: boo
     signature = known.get(catalogue.ALIASES.get(name, name).lower())
     if signature is None:
         near = closest(name, [*catalogue.schedules(), *catalogue.ALIASES])
-        raise table.error("name", f'unknown schedule "{one_line(name)}"{near}', "one of " + ", ".join(catalogue.schedules()))
+        raise table.error(
+            "name",
+            f'unknown schedule "{one_line(name)}"{near}',
+            "one of " + ", ".join(catalogue.schedules()),
+        )
     table = _usual_names(table, signature)
     interval = _interval(table, signature.interval, inside)
     if interval == "batch" and signature.name in catalogue.WANTS_METRIC:
@@ -45,10 +53,18 @@ def read_schedule(given: Any, parent: Table, key: str, folder: Path, inside: boo
     children = _children(table, signature.name, folder) if composite else ()
     options = table.options(signature, _OWN_KEYS | ({"schedulers"} if composite else set()))
     _fit_together(table, signature.name, options)
-    if children and "interval" not in table.raw and all(child.interval == "batch" for child in children):
+    if (
+        children
+        and "interval" not in table.raw
+        and all(child.interval == "batch" for child in children)
+    ):
         interval = "batch"
     reference = options.get("lr_lambda", "")
-    code = _code(table, "lr_lambda", reference, folder, "function") if is_reference(reference) else None
+    code = (
+        _code(table, "lr_lambda", reference, folder, "function")
+        if is_reference(reference)
+        else None
+    )
     return ScheduleSpec(signature.name, interval, options, children, code)  # type: ignore[arg-type]  # checked above
 
 
@@ -68,27 +84,49 @@ def _usual_names(table: Table, signature: Signature) -> Table:
 
 
 def _fit_together(table: Table, name: str, options: dict[str, Any]) -> None:
-    """Refuses options that contradict each other, as torch and transformers do, or that leave open what is meant."""
-    if name.startswith("cosine_") and name.endswith("min_lr") and ("min_lr" in options) == ("min_lr_rate" in options):
+    """Refuses options that contradict each other, as torch and transformers do, or that leave open
+    what is meant."""
+    if (
+        name.startswith("cosine_")
+        and name.endswith("min_lr")
+        and ("min_lr" in options) == ("min_lr_rate" in options)
+    ):
         problem = "excludes min_lr_rate" if "min_lr" in options else f"missing; {name} needs it"
-        raise table.error("min_lr", problem, "either min_lr, a rate, or min_lr_rate, a share of the lane's rate")
+        raise table.error(
+            "min_lr", problem, "either min_lr, a rate, or min_lr_rate, a share of the lane's rate"
+        )
     milestones = options.get("milestones", [])
     if name == "SequentialLR" and milestones != sorted(milestones):
-        raise table.error("milestones", f"{milestones} does not rise", "each milestone at or after the one before")
+        raise table.error(
+            "milestones", f"{milestones} does not rise", "each milestone at or after the one before"
+        )
     if name == "OneCycleLR" and ("epochs" in options) != ("steps_per_epoch" in options):
-        given, other = ("epochs", "steps_per_epoch") if "epochs" in options else ("steps_per_epoch", "epochs")
-        raise table.error(given, f"needs {other} beside it", 'both, or total_steps = "auto", which is the budget')
+        given, other = (
+            ("epochs", "steps_per_epoch") if "epochs" in options else ("steps_per_epoch", "epochs")
+        )
+        raise table.error(
+            given, f"needs {other} beside it", 'both, or total_steps = "auto", which is the budget'
+        )
 
 
 def _own(table: Table, name: str, folder: Path, inside: bool) -> ScheduleSpec:
-    """A scheduler of a person's own: anything with step(), called with the optimizer and the other keys."""
+    """A scheduler of a person's own: anything with step(), called with the optimizer and the other
+    keys."""
     if inside:
-        raise table.error("name", f'"{one_line(name)}" cannot be part of another schedule', "a schedule of torch's here")
+        raise table.error(
+            "name",
+            f'"{one_line(name)}" cannot be part of another schedule',
+            "a schedule of torch's here",
+        )
     interval = _interval(table, "epoch", inside)
     options = {key: value for key, value in table.raw.items() if key not in _OWN_KEYS}
     for key, value in options.items():
         if not _plain(value):
-            raise table.error(key, "cannot be handed on", "text, true, false, finite numbers, and lists and tables of them")
+            raise table.error(
+                key,
+                "cannot be handed on",
+                "text, true, false, finite numbers, and lists and tables of them",
+            )
     code = _code(table, "name", name, folder, "class")
     return ScheduleSpec(one_line(name), interval, options, (), code)  # type: ignore[arg-type]  # checked by _interval
 
@@ -103,7 +141,11 @@ def _code(table: Table, key: str, reference: str, folder: Path, what: str) -> Co
 def _interval(table: Table, usual: str, inside: bool) -> str:
     interval = table.text("interval", usual)
     if interval not in ("batch", "epoch") or (inside and "interval" in table.raw):
-        raise table.error("interval", f'"{one_line(interval)}" will not do', '"batch" or "epoch", on the outermost schedule only')
+        raise table.error(
+            "interval",
+            f'"{one_line(interval)}" will not do',
+            '"batch" or "epoch", on the outermost schedule only',
+        )
     return interval
 
 
@@ -126,12 +168,29 @@ def _plain(value: Any) -> bool:
 def _children(table: Table, name: str, folder: Path) -> tuple[ScheduleSpec, ...]:
     given = table.raw.get("schedulers")
     if not isinstance(given, list) or not given:
-        raise table.error("schedulers", f"{name} is made of other schedules", "a list of schedule tables")
-    children = tuple(read_schedule(child, table, f"schedulers {index}", folder, True) for index, child in enumerate(given, 1))
+        raise table.error(
+            "schedulers", f"{name} is made of other schedules", "a list of schedule tables"
+        )
+    children = tuple(
+        read_schedule(child, table, f"schedulers {index}", folder, True)
+        for index, child in enumerate(given, 1)
+    )
     for child in children:
         if child.name in catalogue.WANTS_METRIC:
-            raise table.error("schedulers", f"{name} cannot hold {child.name}, which needs a metric", "other schedules")
+            raise table.error(
+                "schedulers",
+                f"{name} cannot hold {child.name}, which needs a metric",
+                "other schedules",
+            )
     milestones = table.raw.get("milestones", [])
-    if name == "SequentialLR" and isinstance(milestones, list) and len(milestones) != len(children) - 1:
-        raise table.error("milestones", f"{len(milestones)} for {len(children)} schedulers", "one fewer than schedulers")
+    if (
+        name == "SequentialLR"
+        and isinstance(milestones, list)
+        and len(milestones) != len(children) - 1
+    ):
+        raise table.error(
+            "milestones",
+            f"{len(milestones)} for {len(children)} schedulers",
+            "one fewer than schedulers",
+        )
     return children

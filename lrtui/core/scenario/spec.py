@@ -1,4 +1,5 @@
-"""What was asked for: a race, its lanes, their optimizers and schedules, as plain values. Knows no torch and no file."""
+"""What was asked for: a race, its lanes, their optimizers and schedules, as plain values. Knows no
+torch and no file."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class OptimizerSpec(msgspec.Struct, frozen=True):
 
 
 class CodeRef(msgspec.Struct, frozen=True):
-    """A class or function of a person's own: `target` is a file's absolute path or a module's name, `name` what is in it."""
+    """A class or function of a person's own: `target` is a file's absolute path or a module's name,
+    `name` what is in it."""
 
     kind: Literal["file", "module"]
     target: str
@@ -47,7 +49,8 @@ class ScheduleSpec(msgspec.Struct, frozen=True):
     children: tuple[ScheduleSpec, ...] = ()
     """The schedulers that SequentialLR and ChainedScheduler are made of."""
     code: CodeRef | None = None
-    """Where the class, or the function under `lr_lambda`, is found; None where nothing of a person's own is used."""
+    """Where the class, or the function under `lr_lambda`, is found; None where nothing of a
+    person's own is used."""
 
     @property
     def own(self) -> bool:
@@ -65,7 +68,8 @@ class ScheduleSpec(msgspec.Struct, frozen=True):
 
 
 class TaskRef(msgspec.Struct, frozen=True):
-    """Where a task is found: `target` is a file's absolute path or a module's name, `name` the class in it."""
+    """Where a task is found: `target` is a file's absolute path or a module's name, `name` the
+    class in it."""
 
     kind: Literal["bundled", "file", "module"]
     target: str
@@ -89,12 +93,15 @@ class Lane(msgspec.Struct, frozen=True):
     name: str
     optimizer: OptimizerSpec
     lr: float
-    """The initial learning rate, finite and above zero; what is applied at a step is up to the schedule."""
+    """The initial learning rate, finite and above zero; what is applied at a step is up to the
+    schedule."""
     schedule: ScheduleSpec | None = None
     schedule_at: str = ""
-    """The place to change the schedule, as messages name it: "schedules.toml:32", "--schedule"; "" where there is none."""
+    """The place to change the schedule, as messages name it: "schedules.toml:32", "--schedule"; ""
+    where there is none."""
     expect: Expected = ""
-    """What is commonly told of this lane; the end of the race says where the outcome contradicts it."""
+    """What is commonly told of this lane; the end of the race says where the outcome contradicts
+    it."""
 
     @property
     def called(self) -> str:
@@ -106,11 +113,13 @@ class Snapshots(msgspec.Struct, frozen=True):
     """How often a lane's state is put on disk, and how much of it is kept."""
 
     seconds: float = 5.0
-    """Between two of a lane; they become rarer where they would take more than a hundredth of the time."""
+    """Between two of a lane; they become rarer where they would take more than a hundredth of the
+    time."""
     steps: int = 0
     """Also after every so many steps; 0: no such rule."""
     last: int = 3
-    """How many of the last ones are kept, besides those with a reason of their own (best, alert, pause, fork, stop)."""
+    """How many of the last ones are kept, besides those with a reason of their own (best, alert,
+    pause, fork, stop)."""
     megabytes: int = 2000
     """What all snapshots of the run together may take up on disk; each lane has an equal share."""
 
@@ -141,29 +150,36 @@ class Race(msgspec.Struct, frozen=True):
     drop_last: bool = False
     """Whether a last batch of an epoch that is short is left out of the training."""
     device: str = "auto"
-    """"auto", "cpu", "cuda", "cuda:N" or "mps"; "auto" and "cuda" deal the lanes out to all GPUs in turn."""
+    """"auto", "cpu", "cuda", "cuda:N" or "mps"; "auto" and "cuda" deal the lanes out to all GPUs in
+    turn."""
     sample_every: int = 1
     """Epochs between two samples."""
     pace: int = 0
-    """At most so many steps a second and lane, so that a person can watch a tiny model learn; 0: as fast as it goes."""
+    """At most so many steps a second and lane, so that a person can watch a tiny model learn; 0: as
+    fast as it goes."""
     gauge: bool = True
-    """Whether a few steps are measured more closely; it computes the loss of their batches once more."""
+    """Whether a few steps are measured more closely; it computes the loss of their batches once
+    more."""
     scenario: str = ""
     """The scenario's short name, for the run's own name and for lists."""
     validate: bool = True
-    """Whether the validation samples are looked at; no scenario's affair: a finder's sweep has no use for them."""
+    """Whether the validation samples are looked at; no scenario's affair: a finder's sweep has no
+    use for them."""
     on_nan: OnNan = "stop"
-    """What becomes of a lane whose loss or gradient norm is not finite: it ends before the update, or goes back to its last
-    good snapshot, with half the rate."""
+    """What becomes of a lane whose loss or gradient norm is not finite: it ends before the update,
+    or goes back to its last good snapshot, with half the rate."""
     on_divergence: OnDivergence = "warn"
-    """What becomes of a lane that is found to diverge: it goes on and a person is told, it is paused, it is stopped, or it
-    goes back to its last good snapshot, with half the rate."""
+    """What becomes of a lane that is found to diverge: it goes on and a person is told, it is
+    paused, it is stopped, or it goes back to its last good snapshot, with half the rate."""
     snapshots: Snapshots = Snapshots()
-    pruning: Pruning | None = msgspec.field(default=None, name="relegation")  # the name that runs store
+    # the name that runs store
+    pruning: Pruning | None = msgspec.field(default=None, name="relegation")
     folder: str = ""
-    """The working directory of the race's trainers; "" before the race is started, and in runs of older versions."""
+    """The working directory of the race's trainers; "" before the race is started, and in runs of
+    older versions."""
     environment: dict[str, str] = {}
-    """Environment variables that the task's code may need when the race is taken up elsewhere (core/scenario/environment.py)."""
+    """Environment variables that the task's code may need when the race is taken up elsewhere
+    (core/scenario/environment.py)."""
 
     @property
     def budget(self) -> str:
@@ -179,12 +195,16 @@ def letter(index: int) -> str:
 
 
 def number(value: float) -> str:
-    """A rate or an option as a person would write it: 0.001, 1e-05 as 1e-5, 0.30000000000000004 as 0.3."""
+    """A rate or an option as a person would write it: 0.001, 1e-05 as 1e-5, 0.30000000000000004 as
+    0.3."""
     mantissa, mark, exponent = f"{value:.6g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if mark else mantissa
 
 
 def _options(options: dict[str, Any]) -> str:
     """' (momentum 0.9, nesterov)' in the manner of a call; '' without options."""
-    inner = ", ".join(f"{key}={number(value) if isinstance(value, float) else value}" for key, value in options.items())
+    inner = ", ".join(
+        f"{key}={number(value) if isinstance(value, float) else value}"
+        for key, value in options.items()
+    )
     return f"({inner})" if inner else ""

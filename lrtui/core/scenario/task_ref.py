@@ -1,4 +1,5 @@
-"""Where tasks are found: resolves a reference to a file and a class, by reading, never by importing."""
+"""Where tasks are found: resolves a reference to a file and a class, by reading, never by
+importing."""
 
 from __future__ import annotations
 
@@ -15,22 +16,26 @@ from lrtui.core.text import closest, one_line
 
 
 def _scenarios() -> Path:
-    """The scenarios' folder: inside the package when installed from a wheel, beside it in a checkout."""
+    """The scenarios' folder: inside the package when installed from a wheel, beside it in a
+    checkout."""
     package = Path(__file__).parents[2]
-    return package / "scenarios" if (package / "scenarios").is_dir() else package.parent / "scenarios"
+    return (
+        package / "scenarios" if (package / "scenarios").is_dir() else package.parent / "scenarios"
+    )
 
 
 BUNDLED = _scenarios()
 
 
 def resolve(text: str, folder: Path, table: Table) -> TaskRef:
-    """The task that `text` names: bundled "name", "file.py:Name" relative to `folder`, or "module:Name"."""
+    """The task that `text` names: bundled "name", "file.py:Name" relative to `folder`, or
+    "module:Name"."""
     target, colon, name = text.rpartition(":")
     try:
         if not colon:
             return _bundled(text)
         if not name.isidentifier() or not target:
-            raise TaskError(f'"{one_line(text)}" names no class', 'file.py:Name or module:Name')
+            raise TaskError(f'"{one_line(text)}" names no class', "file.py:Name or module:Name")
         if target.endswith(".py"):
             path = _file(target, folder)
             _check_name(path, name, ast.ClassDef)
@@ -43,8 +48,9 @@ def resolve(text: str, folder: Path, table: Table) -> TaskRef:
 
 
 def resolve_code(text: str, folder: Path, what: str) -> CodeRef:
-    """What "file.py:name" (relative to `folder`) or "module:name" names; TaskError where there is no such `what`
-    ("class" or "function"), or where a class that inherits from nothing has no method `step`."""
+    """What "file.py:name" (relative to `folder`) or "module:name" names; TaskError where there is
+    no such `what` ("class" or "function"), or where a class that inherits from nothing has no
+    method `step`."""
     target, _, name = text.rpartition(":")
     if not name.isidentifier() or not target:
         raise TaskError(f'"{one_line(text)[:200]}" names no {what}', "file.py:name or module:name")
@@ -61,12 +67,16 @@ def resolve_code(text: str, folder: Path, what: str) -> CodeRef:
 
 
 def bundled_file(name: str) -> tuple[Path, str]:
-    """File and class of a bundled task by convention: sprite-generator is SpriteGenerator in sprite_generator.py."""
-    return BUNDLED / "tasks" / f"{name.replace('-', '_')}.py", "".join(word.capitalize() for word in name.split("-"))
+    """File and class of a bundled task by convention: sprite-generator is SpriteGenerator in
+    sprite_generator.py."""
+    return BUNDLED / "tasks" / f"{name.replace('-', '_')}.py", "".join(
+        word.capitalize() for word in name.split("-")
+    )
 
 
 def module_path(module: str, found_in: str) -> Path | None:
-    """The source file that a module has under `found_in` ("": wherever Python finds it); None where it is not there."""
+    """The source file that a module has under `found_in` ("": wherever Python finds it); None where
+    it is not there."""
     try:
         return _module_file(module, [found_in] if found_in else None)[0]
     except (TaskError, OSError):
@@ -78,60 +88,84 @@ def _bundled(name: str) -> TaskRef:
     names = [task for task in tasks if _has_class(*bundled_file(task))]
     if name in names:
         return TaskRef("bundled", str(bundled_file(name)[0]), name)
-    raise TaskError(f'unknown task "{one_line(name)}"{closest(name, names)}',
-                    f"file.py:Name, module:Name, or one of {', '.join(sorted(names))}")
+    raise TaskError(
+        f'unknown task "{one_line(name)}"{closest(name, names)}',
+        f"file.py:Name, module:Name, or one of {', '.join(sorted(names))}",
+    )
 
 
 def _file(target: str, folder: Path) -> Path:
     try:
         return (folder / Path(target).expanduser()).resolve()
-    except (OSError, ValueError, RuntimeError) as error:  # not a name, a loop of links, or in the home of nobody
+    # not a name, a loop of links, or in the home of nobody
+    except (OSError, ValueError, RuntimeError) as error:
         raise TaskError(f'"{one_line(target)[:200]}": {error}', "a Python file") from error
 
 
 def _module_file(module: str, path: list[str] | None = None) -> tuple[Path, str]:
-    """The source file of a module and the entry of sys.path, or the working directory, under which it is found; its parents
-    are not imported."""
+    """The source file of a module and the entry of sys.path, or the working directory, under which
+    it is found; its parents are not imported."""
     entry = ""
     path = path or [str(Path.cwd()), *sys.path]
     for part in module.split("."):
         spec = importlib.machinery.PathFinder.find_spec(part, path) if part.isidentifier() else None
         if spec is None:
-            raise TaskError(f'no module "{one_line(module)}"', "a module that Python finds from this folder")
+            raise TaskError(
+                f'no module "{one_line(module)}"', "a module that Python finds from this folder"
+            )
         path = list(spec.submodule_search_locations or ())
         entry = entry or str(Path(path[0] if path else spec.origin or "").parent.absolute())
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        raise TaskError(f'module "{one_line(module)}" has no Python source', "a module written in Python")
+        raise TaskError(
+            f'module "{one_line(module)}" has no Python source', "a module written in Python"
+        )
     return Path(spec.origin), entry
 
 
 def _tree(path: Path) -> ast.Module:
     try:
-        with warnings.catch_warnings(action="ignore"):  # what Python thinks of it is told when it is run, in the run's log
+        # what Python thinks of it is told when it is run, in the run's log
+        with warnings.catch_warnings(action="ignore"):
             return ast.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TaskError(f"{path}: {error.strerror or error}", "a readable Python file") from error
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
-        raise TaskError(f"{path}:{where} {one_line(str(error))}", "a file that Python can parse") from error
+        raise TaskError(
+            f"{path}:{where} {one_line(str(error))}", "a file that Python can parse"
+        ) from error
 
 
 def _check_name(path: Path, name: str, kind: type[ast.ClassDef | ast.FunctionDef]) -> None:
-    """Refuses a name that the module does not bind; the classes or functions that it has are told."""
+    """Refuses a name that the module does not bind; the classes or functions that it has are
+    told."""
     tree = _tree(path)
     names = _names(tree)
     if name not in names and "*" not in names:
         there = [node.name for node in tree.body if isinstance(node, kind)]
-        raise TaskError(f'{path.name} has no "{name}"{closest(name, there)}', f"one of {', '.join(there) or 'its names'}")
+        raise TaskError(
+            f'{path.name} has no "{name}"{closest(name, there)}',
+            f"one of {', '.join(there) or 'its names'}",
+        )
 
 
 def _check_steps(path: Path, name: str) -> None:
-    """Refuses a class that inherits from nothing and has no `step`; what one inherits is known only when it is run."""
+    """Refuses a class that inherits from nothing and has no `step`; what one inherits is known only
+    when it is run."""
     for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.ClassDef) and node.name == name and not (node.bases or node.keywords or node.decorator_list):
-            bound = _names(node) | {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+        if (
+            isinstance(node, ast.ClassDef)
+            and node.name == name
+            and not (node.bases or node.keywords or node.decorator_list)
+        ):
+            bound = _names(node) | {
+                part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)
+            }
             if "step" not in bound:
-                raise TaskError(f'the class "{name}" in {path.name} has no step()', "a class with a method step()")
+                raise TaskError(
+                    f'the class "{name}" in {path.name} has no step()',
+                    "a class with a method step()",
+                )
 
 
 def _has_class(path: Path, name: str) -> bool:
@@ -140,7 +174,8 @@ def _has_class(path: Path, name: str) -> bool:
 
 
 def _names(tree: ast.AST) -> set[str]:
-    """Every name that a piece of source binds anywhere (a class made in an `if` or a function counts)."""
+    """Every name that a piece of source binds anywhere (a class made in an `if` or a function
+    counts)."""
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:

@@ -1,7 +1,8 @@
-"""Where things stand in a scenario's file: tomllib forgets the lines, and a warning must name the one to change.
+"""Where things stand in a scenario's file: tomllib forgets the lines, and a warning must name the
+one to change.
 
-Only for text that tomllib has accepted. Values carry their place with them: `SourceStr` and `PlacedTable` are equal to
-what they were made of, wherever flags and sweeps move them.
+Only for text that tomllib has accepted. Values carry their place with them: `SourceStr` and
+`PlacedTable` are equal to what they were made of, wherever flags and sweeps move them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Any
 Path = tuple[str | int, ...]
 """Keys, and indices counted from 0: ("lane", 2, "schedule")."""
 
-_TOKEN = re.compile(r'''
+_TOKEN = re.compile(
+    r'''
     (?P<text>"""(?:\\.|[^\\])*?"{3,5} | \'\'\'.*?\'{3,5} | "(?:\\.|[^"\\])*" | '[^']*')
-  | (?P<comment>\#[^\n]*) | (?P<newline>\n) | (?P<mark>[][{},=.]) | (?P<word>[^]\s[{},=.\#"']+)''', re.VERBOSE | re.DOTALL)
+  | (?P<comment>\#[^\n]*) | (?P<newline>\n) | (?P<mark>[][{},=.]) | (?P<word>[^]\s[{},=.\#"']+)''',
+    re.VERBOSE | re.DOTALL,
+)
 
 
 class SourceStr(str):
@@ -45,11 +49,14 @@ def source_of(value: Any) -> str:
 
 
 def with_places(raw: dict[str, Any], text: str, name: str) -> dict[str, Any]:
-    """The tables of a file `name` with that `text`, each schedule of a lane, of [defaults] and of [sweep] in its place."""
+    """The tables of a file `name` with that `text`, each schedule of a lane, of [defaults] and of
+    [sweep] in its place."""
     known = lines(text)
 
     def at(*path: str | int) -> str:
-        found = known.get(path) or next((line for key, line in known.items() if key[:len(path)] == path), None)
+        found = known.get(path) or next(
+            (line for key, line in known.items() if key[: len(path)] == path), None
+        )
         return f"{name}:{found}" if found else ""
 
     def placed_in(table: Any, *path: str | int) -> Any:
@@ -58,17 +65,26 @@ def with_places(raw: dict[str, Any], text: str, name: str) -> dict[str, Any]:
         path = (*path, "schedule")
         given = table["schedule"]
         if path[0] == "sweep" and isinstance(given, list):
-            return {**table, "schedule": [with_source(item, at(*path, index)) for index, item in enumerate(given)]}
+            return {
+                **table,
+                "schedule": [
+                    with_source(item, at(*path, index)) for index, item in enumerate(given)
+                ],
+            }
         return {**table, "schedule": with_source(given, at(*path))}
 
-    found = {key: placed_in(value, key) if key in ("defaults", "sweep") else value for key, value in raw.items()}
+    found = {
+        key: placed_in(value, key) if key in ("defaults", "sweep") else value
+        for key, value in raw.items()
+    }
     if isinstance(raw.get("lane"), list):
         found["lane"] = [placed_in(lane, "lane", index) for index, lane in enumerate(raw["lane"])]
     return found
 
 
 def lines(text: str) -> dict[Path, int]:
-    """The line, counted from 1, at which each key and each item of a list begins; empty for what is nested too deeply."""
+    """The line, counted from 1, at which each key and each item of a list begins; empty for what is
+    nested too deeply."""
     try:
         return dict(_Scan(text).statements())
     except RecursionError:
@@ -134,7 +150,8 @@ class _Scan:
                 yield from self._pair(path)
         else:
             self._at += 1
-            while self._tokens[self._at][0] == "word" or self._tokens[self._at][1] == ".":  # 1.5, and dates with a space
+            # 1.5, and dates with a space
+            while self._tokens[self._at][0] == "word" or self._tokens[self._at][1] == ".":
                 self._at += 1
 
     def _keys(self, end: str) -> Path:

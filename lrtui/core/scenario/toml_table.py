@@ -1,4 +1,5 @@
-"""A TOML table that knows where it stands, so that every refusal names file, key and what was expected."""
+"""A TOML table that knows where it stands, so that every refusal names file, key and what was
+expected."""
 
 from __future__ import annotations
 
@@ -22,7 +23,10 @@ class Table:
         self.source = source
         self.path = path
         if not isinstance(raw, dict):
-            raise ScenarioError(f"{source}: {path}: {_shown(raw)} is not a table", "expected a table of keys and values")
+            raise ScenarioError(
+                f"{source}: {path}: {_shown(raw)} is not a table",
+                "expected a table of keys and values",
+            )
         self.raw: dict[str, Any] = raw
 
     def key(self, key: str) -> str:
@@ -37,7 +41,9 @@ class Table:
         """Refuses any key that is not known."""
         for key in self.raw:
             if key not in known:
-                raise self.error(key, f"unknown key{closest(key, known)}", "one of " + ", ".join(sorted(known)))
+                raise self.error(
+                    key, f"unknown key{closest(key, known)}", "one of " + ", ".join(sorted(known))
+                )
 
     def text(self, key: str, default: str = _MISSING) -> str:
         """A string."""
@@ -57,7 +63,8 @@ class Table:
         raise self.error(key, f"{_shown(value)} is not a number", "a number, such as 0.001 or 1e-3")
 
     def whole(self, key: str, default: int, lowest: int, highest: int = HIGHEST) -> int:
-        """A whole number of at least `lowest` where it is given, small enough to count with in 64 bits."""
+        """A whole number of at least `lowest` where it is given, small enough to count with in 64
+        bits."""
         if key not in self.raw:
             return default
         value = self.raw[key]
@@ -82,7 +89,10 @@ class Table:
         raw = self.raw.get(key, [])
         if not isinstance(raw, list):
             raise self.error(key, f"{_shown(raw)} is not a list of tables", f"[[{key}]] tables")
-        return [Table(item, self.source, f"{self.key(key)} {index}") for index, item in enumerate(raw, 1)]
+        return [
+            Table(item, self.source, f"{self.key(key)} {index}")
+            for index, item in enumerate(raw, 1)
+        ]
 
     def options(self, signature: Signature, own: Iterable[str]) -> dict[str, Any]:
         """The keys beside `own`, checked as options of an optimizer or a schedule."""
@@ -92,14 +102,21 @@ class Table:
             if option is None:
                 known = ", ".join(sorted(signature.options)) or "no options"
                 near = closest(key, [*signature.options, *own])
-                raise self.error(key, f"{signature.name} has no such option{near}", f"for {signature.name}: {known}")
+                raise self.error(
+                    key,
+                    f"{signature.name} has no such option{near}",
+                    f"for {signature.name}: {known}",
+                )
             if expected := option.expected(value):
                 raise self.error(key, f"{_shown(value)} will not do for {signature.name}", expected)
-            if key in EXPRESSIONS and not is_reference(value):  # where a function is found is resolved elsewhere
+            # where a function is found is resolved elsewhere
+            if key in EXPRESSIONS and not is_reference(value):
                 self._expression(key, value)
         for option in signature.options.values():
             if option.required and option.name not in options:
-                raise self.error(option.name, f"missing; {signature.name} needs it", f"{option.name} = ...")
+                raise self.error(
+                    option.name, f"missing; {signature.name} needs it", f"{option.name} = ..."
+                )
         return options
 
     def _expression(self, key: str, text: str) -> None:
@@ -108,8 +125,11 @@ class Table:
             for step in (0.0, 1.0, 7.0):
                 compute({"step": step, "epoch": step, "total": 10.0})
         except (ExpressionError, ArithmeticError, ValueError, TypeError) as error:
-            raise self.error(key, one_line(str(error)),
-                             'arithmetic on step, epoch, total, such as "0.95 ** epoch", or file.py:function') from error
+            raise self.error(
+                key,
+                one_line(str(error)),
+                'arithmetic on step, epoch, total, such as "0.95 ** epoch", or file.py:function',
+            ) from error
 
     def _get(self, key: str, default: Any, expected: str) -> Any:
         value = self.raw.get(key, default)

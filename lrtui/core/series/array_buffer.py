@@ -13,7 +13,8 @@ Flags = NDArray[np.bool_]
 Int64Array = NDArray[np.int64]
 
 GROWTH = 1.06
-"""Room is made for so much more than is needed: what is kept of a step is dominated by it, copying costs next to nothing."""
+"""Room is made for so much more than is needed: what is kept of a step is dominated by it, copying
+costs next to nothing."""
 
 
 class ArrayBuffer:

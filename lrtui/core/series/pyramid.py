@@ -1,7 +1,9 @@
-"""Numbers with the lowest and the highest of every 16, 256, 4096, ...: extremes of any stretch in a few looks.
+"""Numbers with the lowest and the highest of every 16, 256, 4096, ...: extremes of any stretch in a
+few looks.
 
-The oldest single numbers may be forgotten in favour of their buckets of 16, those in favour of buckets of 256, and so on: a
-stretch of what is forgotten is rounded outward to whole buckets, so that no extreme is ever lost.
+The oldest single numbers may be forgotten in favour of their buckets of 16, those in favour of
+buckets of 256, and so on: a stretch of what is forgotten is rounded outward to whole buckets, so
+that no extreme is ever lost.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ SHIFT = 4
 FACTOR = 1 << SHIFT
 """Values per bucket, buckets per bucket of the next level."""
 AT_ONCE = 32768
-"""So many values or buckets are read in one go; more than that, and the next level up is cheaper."""
+"""So many values or buckets are read in one go; more than that, and the next level up is
+cheaper."""
 LEAST = 4096
 """So many of the newest values, and of the newest buckets of each level, are never forgotten."""
 STORED = np.float32
@@ -32,7 +35,8 @@ class Pyramid:
         self._values = ArrayBuffer(STORED)
         self._levels: list[tuple[ArrayBuffer, ArrayBuffer]] = []
         self._gone: list[int] = [0]
-        """How many values are forgotten, how many buckets of each level; multiples of FACTOR, covered by the level above."""
+        """How many values are forgotten, how many buckets of each level; multiples of FACTOR,
+        covered by the level above."""
 
     def __len__(self) -> int:
         return self._gone[0] + self._values.size
@@ -45,7 +49,10 @@ class Pyramid:
     @property
     def nbytes(self) -> int:
         """Bytes held, room to grow included."""
-        return sum(part.nbytes for part in (self._values, *(part for level in self._levels for part in level)))
+        return sum(
+            part.nbytes
+            for part in (self._values, *(part for level in self._levels for part in level))
+        )
 
     def append(self, block: Floats) -> None:
         """Adds float32 numbers, shape (n,)."""
@@ -54,7 +61,8 @@ class Pyramid:
             self._build_levels()
 
     def thin(self) -> int:
-        """Forgets the older half of the single values; of buckets of 16, of 256, ... once few are left. Bytes set free."""
+        """Forgets the older half of the single values; of buckets of 16, of 256, ... once few are
+        left. Bytes set free."""
         before = self.nbytes
         for number in range(len(self._levels)):
             held = self._held(number)
@@ -67,16 +75,21 @@ class Pyramid:
         return before - self.nbytes
 
     def forgotten_of(self, count: int) -> int:
-        """How many of the first `count` numbers stay forgotten when those are `cut`: whole buckets of them."""
+        """How many of the first `count` numbers stay forgotten when those are `cut`: whole buckets
+        of them."""
         return min(self._gone[0], count // FACTOR * FACTOR)
 
     def cut(self, count: int, tail: Floats) -> Pyramid:
-        """The first `count` numbers as a pyramid of its own; `tail`: those from `forgotten_of(count)` on.
+        """The first `count` numbers as a pyramid of its own; `tail`: those from
+        `forgotten_of(count)` on.
 
         Of a forgotten bucket that is cut in two nothing is left but what `tail` says.
         """
         shorter = Pyramid()
-        gone = [min(known, count >> SHIFT * (number + 1) << SHIFT) for number, known in enumerate(self._gone)]
+        gone = [
+            min(known, count >> SHIFT * (number + 1) << SHIFT)
+            for number, known in enumerate(self._gone)
+        ]
         for number in range(len(self._levels), 0, -1):
             index = np.arange(gone[number], count >> SHIFT * number)
             shorter._levels.insert(0, (ArrayBuffer(STORED), ArrayBuffer(STORED)))
@@ -107,7 +120,8 @@ class Pyramid:
         return picked
 
     def read(self, number: int, index: Int64Array) -> tuple[Floats, Floats]:
-        """Lows and highs of values (level 0) or of buckets; where forgotten, of what covers them; beyond the end: anything."""
+        """Lows and highs of values (level 0) or of buckets; where forgotten, of what covers them;
+        beyond the end: anything."""
         place = index - self._gone[number]
         if number == 0:
             lows, highs = _cleaned(_taken(self._values, place))
@@ -119,7 +133,8 @@ class Pyramid:
         return lows, highs
 
     def extremes(self, a: Int64Array, b: Int64Array) -> tuple[Floats, Floats]:
-        """Lowest and highest finite value of each stretch [a, b); NaN where there is none. Neither falls along the rows.
+        """Lowest and highest finite value of each stretch [a, b); NaN where there is none. Neither
+        falls along the rows.
 
         Ragged ends level by level, then whole buckets at once.
         """
@@ -145,7 +160,8 @@ class Pyramid:
         return lo, hi
 
     def _outward(self, a: Int64Array, b: Int64Array) -> tuple[Int64Array, Int64Array]:
-        """Stretches rounded to whole buckets where single values are forgotten; an empty one stays empty."""
+        """Stretches rounded to whole buckets where single values are forgotten; an empty one stays
+        empty."""
         if not self._gone[0] or a[0] >= self._gone[0]:
             return a, b
         full = a < b
@@ -192,7 +208,9 @@ class Pyramid:
 
 def _taken(held: ArrayBuffer, places: Int64Array) -> Floats:
     """Numbers by place; outside anything."""
-    taken: Floats = held.view().take(places, mode="clip") if held.size else np.zeros(places.shape, STORED)
+    taken: Floats = (
+        held.view().take(places, mode="clip") if held.size else np.zeros(places.shape, STORED)
+    )
     return taken
 
 

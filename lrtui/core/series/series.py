@@ -1,4 +1,5 @@
-"""A column of numbers by step, read in windows of O(width); it knows nothing of lanes, files or screens."""
+"""A column of numbers by step, read in windows of O(width); it knows nothing of lanes, files or
+screens."""
 
 from __future__ import annotations
 
@@ -13,17 +14,29 @@ from numpy.typing import ArrayLike, NDArray
 from lrtui.core.series.array_buffer import ArrayBuffer, Flags, Floats, Int64Array
 from lrtui.core.series.pyramid import STORED, Pyramid
 
-__all__ = ["FiniteRange", "Flags", "Floats", "Int64Array", "Series", "Window", "columns_of", "linear_edges", "window_of"]
+__all__ = [
+    "FiniteRange",
+    "Flags",
+    "Floats",
+    "Int64Array",
+    "Series",
+    "Window",
+    "columns_of",
+    "linear_edges",
+    "window_of",
+]
 
 BATCH, BLOCKS = 1024, 64
-"""What is appended is worked in when so many values have come, in so many blocks (each costs a hundred bytes until then), or
-when somebody asks: most columns are seldom looked at."""
+"""What is appended is worked in when so many values have come, in so many blocks (each costs a
+hundred bytes until then), or when somebody asks: most columns are seldom looked at."""
 KEPT = 4
-"""Windows of a series that are kept, to be brought up to date rather than made anew: pane, overlay, a zoom or two."""
+"""Windows of a series that are kept, to be brought up to date rather than made anew: pane, overlay,
+a zoom or two."""
 
 
 class Window(NamedTuple):
-    """What `width` columns of a curve show; each array is (width,), float32 is NaN where a column has no finite point."""
+    """What `width` columns of a curve show; each array is (width,), float32 is NaN where a column
+    has no finite point."""
 
     lo: Floats
     hi: Floats
@@ -33,9 +46,11 @@ class Window(NamedTuple):
     gap: Flags
     """True where a NaN or an infinity lies in the column."""
     cut: Flags
-    """True where a NaN or an infinity lies right before the column's first finite value: no line leads to it."""
+    """True where a NaN or an infinity lies right before the column's first finite value: no line
+    leads to it."""
     before: tuple[int, float] | None
-    """(column, value) of the point left of the window, None where no line leads from it; column < 0."""
+    """(column, value) of the point left of the window, None where no line leads from it; column <
+    0."""
     after: tuple[int, float] | None
     """The same right of the window; column >= width."""
 
@@ -50,7 +65,8 @@ class FiniteRange(NamedTuple):
 
 
 class Series:
-    """A column of numbers by step, with a min/max pyramid: appended in blocks, read in windows of O(width)."""
+    """A column of numbers by step, with a min/max pyramid: appended in blocks, read in windows of
+    O(width)."""
 
     def __init__(self) -> None:
         self._coming: list[Floats] = []
@@ -71,7 +87,8 @@ class Series:
 
     @property
     def forgotten(self) -> int:
-        """Of the first so many values only the extremes of buckets are known, and which of them are finite."""
+        """Of the first so many values only the extremes of buckets are known, and which of them are
+        finite."""
         return self._pyramid.forgotten
 
     @property
@@ -91,7 +108,8 @@ class Series:
         return self._range
 
     def part(self, start: int, stop: int) -> Floats:
-        """The values [start, stop), 0 <= start; for each that is forgotten and finite the middle of its bucket."""
+        """The values [start, stop), 0 <= start; for each that is forgotten and finite the middle of
+        its bucket."""
         self._settle()
         values = self._pyramid.part(start, min(stop, len(self)))
         if start < self.forgotten:
@@ -103,10 +121,15 @@ class Series:
     def at(self, step: int) -> float:
         """The value of a step in 0..len - 1, likewise."""
         self._settle()
-        return float(self.part(step, step + 1)[0]) if step < self.forgotten else float(self._pyramid.newer(step))
+        return (
+            float(self.part(step, step + 1)[0])
+            if step < self.forgotten
+            else float(self._pyramid.newer(step))
+        )
 
     def lowest(self, start: int = 0) -> tuple[int, float] | None:
-        """(step, value) of the lowest finite value from step `start` on, the first of equal ones; None where there is none."""
+        """(step, value) of the lowest finite value from step `start` on, the first of equal ones;
+        None where there is none."""
         values = self.part(start, len(self))
         if start < self.forgotten:
             lows = self._pyramid.read(0, np.arange(start, self.forgotten))[0]
@@ -114,11 +137,16 @@ class Series:
             values[self._bad(start, len(self))] = np.inf
         values = np.where(np.isfinite(values), values, np.inf)
         place = int(values.argmin()) if len(values) else 0
-        return (start + place, float(values[place])) if len(values) and values[place] < np.inf else None
+        return (
+            (start + place, float(values[place]))
+            if len(values) and values[place] < np.inf
+            else None
+        )
 
     def before_gaps(self, edges: Int64Array) -> Int64Array:
-        """Where the last finite values before runs of NaN and infinities stand: of each column [edges[c], edges[c + 1]) the
-        last one that there is. What comes before the first finite value is no gap."""
+        """Where the last finite values before runs of NaN and infinities stand: of each column
+        [edges[c], edges[c + 1]) the last one that there is. What comes before the first finite
+        value is no gap."""
         self._settle()
         begins = self._bad_from.view()
         count = begins.searchsorted((edges + 1).astype(np.uint32))
@@ -126,7 +154,8 @@ class Series:
         return places[places >= 0]
 
     def extend(self, values: ArrayLike) -> None:
-        """Append numbers of any float type; kept as float32, so what float32 cannot hold becomes an infinity."""
+        """Append numbers of any float type; kept as float32, so what float32 cannot hold becomes an
+        infinity."""
         with np.errstate(over="ignore"):
             block = np.array(values, dtype=STORED).reshape(-1)
         self._coming.append(block)
@@ -151,7 +180,9 @@ class Series:
     def cut(self, count: int) -> Series:
         """The first `count` values, or all where there are not so many, as a series of its own."""
         shorter, count = Series(), min(count, len(self))
-        shorter._pyramid = self._pyramid.cut(count, self.part(self._pyramid.forgotten_of(count), count))
+        shorter._pyramid = self._pyramid.cut(
+            count, self.part(self._pyramid.forgotten_of(count), count)
+        )
         shorter._count = count
         runs = int(self._bad_from.view().searchsorted(count))
         shorter._bad_from.append(self._bad_from.view()[:runs])
@@ -164,22 +195,31 @@ class Series:
         return shorter
 
     def thin(self) -> int:
-        """Forgets the older half of the single values in favour of the extremes of each 16, or, where few are left, of those
-        in favour of each 256, and so on. The bytes that it set free; 0 where there is nothing left to forget."""
+        """Forgets the older half of the single values in favour of the extremes of each 16, or,
+        where few are left, of those in favour of each 256, and so on. The bytes that it set free; 0
+        where there is nothing left to forget."""
         self._settle()
         return self._pyramid.thin()
 
     def window(self, start: float, stop: float, width: int) -> Window:
-        """Steps [start, stop) cut in `width` columns; step x lies in column int((x - start) * width / (stop - start))."""
+        """Steps [start, stop) cut in `width` columns; step x lies in column int((x - start) * width
+        / (stop - start))."""
         edges = np.minimum(linear_edges(start, stop, width), len(self))
-        before, after = (math.floor((step - start) * width / (stop - start)) for step in (int(edges[0]) - 1, int(edges[-1])))
+        before, after = (
+            math.floor((step - start) * width / (stop - start))
+            for step in (int(edges[0]) - 1, int(edges[-1]))
+        )
         return self.window_at(edges, min(before, -1), max(after, width), key=(start, stop, width))
 
-    def window_at(self, edges: Int64Array, before: int = -1, after: int | None = None, key: Hashable = None) -> Window:
-        """Columns of any size: column c holds the values [edges[c], edges[c + 1]), edges never fall and stay in 0..len.
+    def window_at(
+        self, edges: Int64Array, before: int = -1, after: int | None = None, key: Hashable = None
+    ) -> Window:
+        """Columns of any size: column c holds the values [edges[c], edges[c + 1]), edges never fall
+        and stay in 0..len.
 
-        `before` and `after` are the columns, outside, of the values next to the first and the last edge. Asked again with a
-        `key`, it looks only at the columns from the first edge on that has moved. Its arrays are not to be written to.
+        `before` and `after` are the columns, outside, of the values next to the first and the last
+        edge. Asked again with a `key`, it looks only at the columns from the first edge on that has
+        moved. Its arrays are not to be written to.
         """
         self._settle()
         outside = self._outside(edges, before, len(edges) - 1 if after is None else after)
@@ -191,8 +231,14 @@ class Series:
             known = Window(*self._inside(edges), *outside)
         elif same < len(edges) - 1:
             fresh = self._inside(edges[same:])
-            lo, hi, first, last = (np.concatenate((old[:same], new)) for old, new in zip(known[:4], fresh[:4], strict=True))
-            gap, cut = (np.concatenate((old[:same], new)) for old, new in zip(known[4:6], fresh[4:], strict=True))
+            lo, hi, first, last = (
+                np.concatenate((old[:same], new))
+                for old, new in zip(known[:4], fresh[:4], strict=True)
+            )
+            gap, cut = (
+                np.concatenate((old[:same], new))
+                for old, new in zip(known[4:6], fresh[4:], strict=True)
+            )
             known = Window(lo, hi, first, last, gap, cut, *outside)
         elif outside != known[-2:]:
             known = Window(*known[:-2], *outside)
@@ -204,13 +250,20 @@ class Series:
     def _inside(self, edges: Int64Array) -> tuple[Floats, Floats, Floats, Floats, Flags, Flags]:
         first, last, gap, cut = self._ends(edges[:-1], edges[1:])
         lo, hi = self._pyramid.extremes(edges[:-1], edges[1:])
-        if self.forgotten > edges[0]:  # rounded outward, a column may have come upon its neighbour's values
+        # rounded outward, a column may have come upon its neighbour's values
+        if self.forgotten > edges[0]:
             lo, hi = (np.where(np.isnan(first), first, found) for found in (lo, hi))
         return lo, hi, first, last, gap, cut
 
-    def _outside(self, edges: Int64Array, before: int, after: int) -> tuple[tuple[int, float] | None, tuple[int, float] | None]:
-        left, inner, right = (self._finite_at(int(place)) for place in (edges[0] - 1, edges[-1] - 1, edges[-1]))
-        return None if left is None else (before, left), None if right is None or inner is None else (after, right)
+    def _outside(
+        self, edges: Int64Array, before: int, after: int
+    ) -> tuple[tuple[int, float] | None, tuple[int, float] | None]:
+        left, inner, right = (
+            self._finite_at(int(place)) for place in (edges[0] - 1, edges[-1] - 1, edges[-1])
+        )
+        return (None if left is None else (before, left)), (
+            None if right is None or inner is None else (after, right)
+        )
 
     def _note_bad_runs(self, finite: Flags) -> None:
         """Remember where runs of NaN and infinities begin and end (8 bytes a run)."""
@@ -233,10 +286,13 @@ class Series:
         if low <= 0 < high:
             positive = float(finite[finite > 0].min())
         known = self._range
-        self._range = FiniteRange(_least(known.low, low), -_least(-known.high, -high), _least(known.positive, positive))
+        self._range = FiniteRange(
+            _least(known.low, low), -_least(-known.high, -high), _least(known.positive, positive)
+        )
 
     def _ends(self, a: Int64Array, b: Int64Array) -> tuple[Floats, Floats, Flags, Flags]:
-        """First and last finite value of the columns [a, b), gap and cut, by the runs of what is not finite."""
+        """First and last finite value of the columns [a, b), gap and cut, by the runs of what is
+        not finite."""
         full = a < b
         first, last = a, b - 1
         gap = cut = np.zeros(len(a), bool)
@@ -246,14 +302,17 @@ class Series:
             gap = full & (begins < b)
             first = np.where(begins <= a, self._run(self._bad_to, coming), a)
             gone = self._bad_from.view().searchsorted(last.clip(0).astype(np.uint32), "right") - 1
-            last = np.where(self._run(self._bad_to, gone) > last, self._run(self._bad_from, gone) - 1, last)
+            last = np.where(
+                self._run(self._bad_to, gone) > last, self._run(self._bad_from, gone) - 1, last
+            )
             full = full & (first < b)
             ended = self._bad_to.view().searchsorted(first.clip(0).astype(np.uint32))
             cut = full & (self._run(self._bad_to, ended) == first)
         return self._pick(first, full), self._pick(last, full), gap, cut
 
     def _run(self, edge: ArrayBuffer, number: Int64Array) -> Int64Array:
-        """Where the numbered runs begin or end; beyond the last run: beyond every step, before the first: -1."""
+        """Where the numbered runs begin or end; beyond the last run: beyond every step, before the
+        first: -1."""
         place: Int64Array = edge.view().take(number, mode="clip").astype(np.int64)
         place[number < 0] = -1
         place[number >= edge.size] = 1 << 40
@@ -261,7 +320,10 @@ class Series:
 
     def _bad(self, start: int, stop: int) -> Flags:
         """Which of the values [start, stop) are not finite, by the runs of them."""
-        runs = slice(int(self._bad_to.view().searchsorted(start, "right")), int(self._bad_from.view().searchsorted(stop)))
+        runs = slice(
+            int(self._bad_to.view().searchsorted(start, "right")),
+            int(self._bad_from.view().searchsorted(stop)),
+        )
         turns = np.zeros(stop - start + 1, np.int8)
         turns[(self._bad_from.view()[runs].astype(np.int64) - start).clip(0)] += 1
         turns[(self._bad_to.view()[runs].astype(np.int64) - start).clip(max=stop - start)] -= 1
@@ -278,7 +340,8 @@ class Series:
 
 
 def window_of(x: ArrayLike, y: ArrayLike, start: float, stop: float, width: int) -> Window:
-    """The window of a few points with their own, increasing x, such as a metric by epoch; costs O(len(x))."""
+    """The window of a few points with their own, increasing x, such as a metric by epoch; costs
+    O(len(x))."""
     series = Series()
     series.extend(y)
     columns = columns_of(np.asarray(x, np.float64), start, stop, width)
@@ -290,7 +353,8 @@ def window_of(x: ArrayLike, y: ArrayLike, start: float, stop: float, width: int)
 
 
 def columns_of(x: NDArray[np.float64], start: float, stop: float, width: int) -> Int64Array:
-    """The column of each x, rounded down; below 0 left of the range [start, stop), width and more right of it."""
+    """The column of each x, rounded down; below 0 left of the range [start, stop), width and more
+    right of it."""
     columns: Int64Array = np.floor((x - start) * width / (stop - start)).astype(np.int64)
     columns[x < start] = columns[x < start].clip(max=-1)
     columns[x >= stop] = columns[x >= stop].clip(min=width)
@@ -299,16 +363,20 @@ def columns_of(x: NDArray[np.float64], start: float, stop: float, width: int) ->
 
 @lru_cache(256)
 def linear_edges(start: float, stop: float, width: int) -> Int64Array:
-    """The edges of `Series.window`, of a series without end; a guess, then exactly what the formula for a step's column says."""
+    """The edges of `Series.window`, of a series without end; a guess, then exactly what the formula
+    for a step's column says."""
     columns = np.arange(width + 1)
     near = np.ceil(start + columns * ((stop - start) / width)) + np.array([[-1], [0], [1]])
     edges = near[0] + (np.floor((near - start) * width / (stop - start)) < columns).sum(axis=0)
-    whole: Int64Array = edges.clip(max(math.ceil(start), 0), max(math.ceil(stop), 0)).astype(np.int64)
+    whole: Int64Array = edges.clip(max(math.ceil(start), 0), max(math.ceil(stop), 0)).astype(
+        np.int64
+    )
     return whole
 
 
 def _first_difference(one: Int64Array, other: Int64Array) -> int:
-    """The place from which on two rows of edges differ; their length where they do not; 0 where they are not as long."""
+    """The place from which on two rows of edges differ; their length where they do not; 0 where
+    they are not as long."""
     if len(one) != len(other):
         return 0
     differs = one != other
@@ -319,4 +387,3 @@ def _first_difference(one: Int64Array, other: Int64Array) -> int:
 def _least(one: float, other: float) -> float:
     """The smaller one; NaN only when both are."""
     return one if one <= other or math.isnan(other) else other
-

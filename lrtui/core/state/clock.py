@@ -1,6 +1,8 @@
-"""When a lane made its steps: in seconds of its own training, and by the clock on the wall. For the axes of curves.
+"""When a lane made its steps: in seconds of its own training, and by the clock on the wall. For the
+axes of curves.
 
-Folding a block costs a sum and a few marks; a time for each step is worked out when somebody looks, and from then on extended.
+Folding a block costs a sum and a few marks; a time for each step is worked out when somebody looks,
+and from then on extended.
 """
 
 from __future__ import annotations
@@ -15,16 +17,19 @@ from lrtui.core.series.array_buffer import ArrayBuffer, Float64Array, Int64Array
 from lrtui.core.series.series import KEPT, Series
 
 STRIDE = 256
-"""The training time is known for good after so many steps each; between them it follows from the column of seconds."""
+"""The training time is known for good after so many steps each; between them it follows from the
+column of seconds."""
 ENDLESS_S = 1e9
-"""No step takes as long: a number like that is damage, and sums of such numbers would have no place on an axis."""
+"""No step takes as long: a number like that is damage, and sums of such numbers would have no place
+on an axis."""
 _FAR = 1 << 40
 
 
 class Clock:
     """Training time and wall time of a lane's steps; step s (counted from 0) lies where it ends.
 
-    Before `forked_at` lie the steps that a fork inherited: all of them at `since`, the time with which it begins.
+    Before `forked_at` lie the steps that a fork inherited: all of them at `since`, the time with
+    which it begins.
     """
 
     def __init__(self, forked_at: int = 0, since: float = 0.0) -> None:
@@ -35,8 +40,13 @@ class Clock:
         self._born, self._since = forked_at, since
         self._strides = ArrayBuffer(np.float64)
         self._strides.append(np.full(forked_at // STRIDE + 1, since))
-        self._done, self._spent, self._at = ArrayBuffer(np.int64), ArrayBuffer(np.float64), ArrayBuffer(np.float64)
-        """Marks: so many steps were done, in so much training time, at this wall time. All three rise."""
+        self._done, self._spent, self._at = (
+            ArrayBuffer(np.int64),
+            ArrayBuffer(np.float64),
+            ArrayBuffer(np.float64),
+        )
+        """Marks: so many steps were done, in so much training time, at this wall time. All three
+        rise."""
         self._loose = False
         """Whether the last mark is but the end of a block, to be replaced by that of the next."""
         self._seconds = Series()
@@ -47,7 +57,9 @@ class Clock:
     @property
     def nbytes(self) -> int:
         """Bytes held, room to grow included."""
-        return sum(part.nbytes for part in (self._strides, self._done, self._spent, self._at, self._fine))
+        return sum(
+            part.nbytes for part in (self._strides, self._done, self._spent, self._at, self._fine)
+        )
 
     @property
     def own(self) -> float:
@@ -55,13 +67,15 @@ class Clock:
         return self.total - self._since
 
     def take(self, first: int, seconds: NDArray[np.floating], at: float, column: Series) -> None:
-        """A block of steps from `first` on: what each took, when it was told, and the whole column of seconds."""
+        """A block of steps from `first` on: what each took, when it was told, and the whole column
+        of seconds."""
         if first != self.steps:
             self.cut(first, column)
         took = _counted(seconds)
         if not self._done.size:
             self.mark(at - float(took.sum()))
-        sums = np.cumsum(np.concatenate(([self.total], took)))[1:]  # one after another: the same bits whatever the blocks
+        # one after another: the same bits whatever the blocks
+        sums = np.cumsum(np.concatenate(([self.total], took)))[1:]
         due = np.arange(-(-(first + 1) // STRIDE) * STRIDE, first + len(sums) + 1, STRIDE)
         self._strides.append(sums[due - first - 1])
         self.steps, self.total, self._seconds = first + len(sums), float(sums[-1]), column
@@ -71,17 +85,21 @@ class Clock:
         self._loose = self._done.size > 1
 
     def mark(self, at: float) -> None:
-        """Notes a wall time at which the steps so far were done: before and after a pause, an evaluation, a block."""
+        """Notes a wall time at which the steps so far were done: before and after a pause, an
+        evaluation, a block."""
         if self._at.size:
             at = max(at, float(self._at.view()[-1]))
             if self._done.view()[-2:].tolist() == [self.steps] * 2:
                 self._drop_mark()  # of a standstill, only its two ends count
-        for column, value in zip((self._done, self._spent, self._at), (self.steps, self.total, at), strict=True):
+        for column, value in zip(
+            (self._done, self._spent, self._at), (self.steps, self.total, at), strict=True
+        ):
             column.append(np.array([value]))
         self._loose = False
 
     def cut(self, step: int, column: Series | None) -> None:
-        """Forgets all from `step` on, or stands still up to it where the record has a hole; `column` as for `take`."""
+        """Forgets all from `step` on, or stands still up to it where the record has a hole;
+        `column` as for `take`."""
         column = Series() if column is None else column
         if step < self._born:  # it begins by itself, where it was never before
             self._born, self._since = step, 0.0
@@ -95,7 +113,11 @@ class Clock:
             self.total = self.spent(step)
             self._strides.shorten(step // STRIDE + 1)
         for part in (self._done, self._spent, self._at):
-            part.shorten(int(self._done.view().searchsorted(step, "right")) if step < self.steps else part.size)
+            part.shorten(
+                int(self._done.view().searchsorted(step, "right"))
+                if step < self.steps
+                else part.size
+            )
         self.steps, self._seconds, self._loose = step, column, False
         self._edges.clear()
         self._begin_column(column.forgotten // STRIDE * STRIDE)
@@ -106,10 +128,13 @@ class Clock:
         if step <= self._born:
             return self._since
         begun = max(step // STRIDE * STRIDE, self._born)
-        return float(self._strides.view()[step // STRIDE] + _counted(self._seconds.part(begun, step)).sum())
+        return float(
+            self._strides.view()[step // STRIDE] + _counted(self._seconds.part(begun, step)).sum()
+        )
 
     def time(self, steps: Int64Array) -> Float64Array:
-        """Seconds of training at the end of each step, float64 of the shape of `steps`; steps to come at the usual pace."""
+        """Seconds of training at the end of each step, float64 of the shape of `steps`; steps to
+        come at the usual pace."""
         fine = self._column()
         place = steps - self._fine_from
         known: Float64Array = np.full(steps.shape, self._since)
@@ -117,7 +142,9 @@ class Clock:
             known = fine.take(place.clip(0), mode="clip").astype(np.float64)
         early = place < 0
         if early.any():
-            known[early] = np.interp(steps[early] + 1, np.arange(self._strides.size) * STRIDE, self._strides.view())
+            known[early] = np.interp(
+                steps[early] + 1, np.arange(self._strides.size) * STRIDE, self._strides.view()
+            )
         known[steps < self._born] = self._since
         return known + (steps + 1 - self.steps).clip(0) * self._pace(self.total - self._since)
 
@@ -132,9 +159,11 @@ class Clock:
         return known + (steps + 1 - self.steps).clip(0) * self._pace(float(at[-1] - at[0]))
 
     def edges(self, bounds: Float64Array, wall: bool, key: Hashable) -> Int64Array:
-        """The first step that ends at or after each second of wall time since `origin`, or of training time; never falling.
+        """The first step that ends at or after each second of wall time since `origin`, or of
+        training time; never falling.
 
-        Beyond the last step at the usual pace. Asked again with a `key`, it only looks for what lies after what was settled.
+        Beyond the last step at the usual pace. Asked again with a `key`, it only looks for what
+        lies after what was settled.
         """
         settled, known = self._edges.pop(key, (-math.inf, np.empty(0, np.int64)))
         begin = min(int(bounds.searchsorted(settled)), len(known))
@@ -150,7 +179,8 @@ class Clock:
         return found
 
     def first_at_time(self, seconds: Float64Array) -> Int64Array:
-        """The first step that ends at or after each training time; beyond the last one, at the usual pace."""
+        """The first step that ends at or after each training time; beyond the last one, at the
+        usual pace."""
         fine = self._column()
         found = fine.searchsorted(seconds.astype(np.float32)) + self._fine_from
         early = found == self._fine_from
@@ -173,14 +203,22 @@ class Clock:
         still = passed <= 0
         found[still] = np.ceil(done[mark] + share * (done[mark + 1] - done[mark]) - 1)[still]
         found = np.where(seconds <= at[0], 0, found.clip(done[mark], done[mark + 1]))
-        return self._ahead(np.maximum.accumulate(found), seconds - at[-1], self._pace(float(at[-1] - at[0])))
+        return self._ahead(
+            np.maximum.accumulate(found), seconds - at[-1], self._pace(float(at[-1] - at[0]))
+        )
 
     def end(self, wall: bool) -> float:
-        """Where the last step, or the last thing told, lies on the axis of wall time or of training time."""
-        return (float(self._at.view()[-1]) - self._zero() if self._at.size else 0.0) if wall else self.total
+        """Where the last step, or the last thing told, lies on the axis of wall time or of training
+        time."""
+        return (
+            (float(self._at.view()[-1]) - self._zero() if self._at.size else 0.0)
+            if wall
+            else self.total
+        )
 
     def forget(self, step: int) -> None:
-        """Keeps only every so many times of the steps before `step`, whose seconds the column has forgotten."""
+        """Keeps only every so many times of the steps before `step`, whose seconds the column has
+        forgotten."""
         gone = step // STRIDE * STRIDE - self._fine_from
         self._edges.clear()
         if gone >= self._fine.size:
@@ -190,7 +228,8 @@ class Clock:
             self._fine_from += gone
 
     def _begin_column(self, step: int) -> None:
-        """Makes the times anew when next somebody looks, from a step on that is a multiple of STRIDE."""
+        """Makes the times anew when next somebody looks, from a step on that is a multiple of
+        STRIDE."""
         self._fine, self._fine_from = ArrayBuffer(np.float32), step
         self._fine_total = float(self._strides.view()[step // STRIDE])
 
@@ -206,7 +245,8 @@ class Clock:
         return fine
 
     def _share(self, spent: Float64Array, made: Int64Array, mark: Int64Array) -> Float64Array:
-        """How much of the way from a mark to the next one is behind a step: by time, or by steps where that stood still."""
+        """How much of the way from a mark to the next one is behind a step: by time, or by steps
+        where that stood still."""
         whole, steps = np.diff(self._spent.view())[mark], np.diff(self._done.view())[mark]
         by_steps = made / np.maximum(steps, 1)
         return np.divide(spent, whole, out=by_steps, where=whole > 0).clip(0, 1)
@@ -214,7 +254,9 @@ class Clock:
     def _ahead(self, found: Int64Array, beyond: Float64Array, pace: float) -> Int64Array:
         """Steps found, where they are not made yet by how far beyond the end they lie."""
         ahead = self.steps - 1 + np.ceil((beyond / pace).clip(0, _FAR))
-        return np.where(beyond > 0, np.maximum(ahead, self.steps), np.minimum(found, self.steps)).astype(np.int64)
+        return np.where(
+            beyond > 0, np.maximum(ahead, self.steps), np.minimum(found, self.steps)
+        ).astype(np.int64)
 
     def _pace(self, seconds: float) -> float:
         """Seconds a step, where all steps so far took so many; a second where that is not known."""
@@ -233,6 +275,9 @@ class Clock:
 
 
 def _counted(seconds: NDArray[np.floating]) -> Float64Array:
-    """Seconds of steps as they add up: what is not known, below zero, or longer than any step, counts as none."""
-    counted: Float64Array = np.where((seconds > 0) & (seconds < ENDLESS_S), seconds, 0).astype(np.float64)
+    """Seconds of steps as they add up: what is not known, below zero, or longer than any step,
+    counts as none."""
+    counted: Float64Array = np.where((seconds > 0) & (seconds < ENDLESS_S), seconds, 0).astype(
+        np.float64
+    )
     return counted

@@ -1,4 +1,5 @@
-"""The ends of a lane's epochs, in columns: some forty bytes each, where an event takes half a kilobyte."""
+"""The ends of a lane's epochs, in columns: some forty bytes each, where an event takes half a
+kilobyte."""
 
 from __future__ import annotations
 
@@ -18,7 +19,11 @@ class Epochs:
         """The newest one, as it was told."""
         self.returns = 0
         """How often some were forgotten: what was read of them before may not be so any more."""
-        self._epochs, self._steps, self._losses = ArrayBuffer(np.int64), ArrayBuffer(np.int64), ArrayBuffer(np.float64)
+        self._epochs, self._steps, self._losses = (
+            ArrayBuffer(np.int64),
+            ArrayBuffer(np.int64),
+            ArrayBuffer(np.float64),
+        )
         self._metrics: dict[str, tuple[ArrayBuffer, ArrayBuffer]] = {}
         """By name: the places at which it was measured, and its values."""
 
@@ -32,7 +37,12 @@ class Epochs:
     @property
     def nbytes(self) -> int:
         """Bytes held, room to grow included."""
-        columns = [self._epochs, self._steps, self._losses, *(column for pair in self._metrics.values() for column in pair)]
+        columns = [
+            self._epochs,
+            self._steps,
+            self._losses,
+            *(column for pair in self._metrics.values() for column in pair),
+        ]
         return sum(column.nbytes for column in columns)
 
     @property
@@ -51,7 +61,8 @@ class Epochs:
         return list(self._metrics)
 
     def metric(self, name: str, since: int = 0) -> tuple[Int64Array, Float64Array]:
-        """(steps done, values) of a metric from the place `since` on; empty where it was not measured."""
+        """(steps done, values) of a metric from the place `since` on; empty where it was not
+        measured."""
         if name not in self._metrics:
             return np.empty(0, np.int64), np.empty(0)
         places, values = (column.view() for column in self._metrics[name])
@@ -59,14 +70,21 @@ class Epochs:
         return self.steps[places[first:]], values[first:]
 
     def take(self, event: Evaluated) -> None:
-        """Adds the end of an epoch; one that comes again replaces those that stand there from it on."""
+        """Adds the end of an epoch; one that comes again replaces those that stand there from it
+        on."""
         known = int(self._epochs.view().searchsorted(event.epoch))
         self._shorten(known)
         for name, value in event.metrics.items():
-            places, values = self._metrics.setdefault(name, (ArrayBuffer(np.int64), ArrayBuffer(np.float64)))
+            places, values = self._metrics.setdefault(
+                name, (ArrayBuffer(np.int64), ArrayBuffer(np.float64))
+            )
             places.append(np.array([len(self)]))
             values.append(np.array([value]))
-        for column, number in ((self._epochs, event.epoch), (self._steps, event.step), (self._losses, event.loss)):
+        for column, number in (
+            (self._epochs, event.epoch),
+            (self._steps, event.step),
+            (self._losses, event.loss),
+        ):
             column.append(np.array([number]))
         self.last = event
 
@@ -89,7 +107,16 @@ class Epochs:
     def _told(self, place: int) -> Evaluated:
         """One of them as an event again."""
         assert self.last is not None
-        metrics = {name: float(values.view()[at]) for name, (places, values) in self._metrics.items()
-                   if (at := int(places.view().searchsorted(place))) < places.size and places.view()[at] == place}
-        return Evaluated(lane=self.last.lane, epoch=int(self._epochs.view()[place]), step=int(self.steps[place]),
-                         loss=float(self.losses[place]), metrics=metrics)
+        metrics = {
+            name: float(values.view()[at])
+            for name, (places, values) in self._metrics.items()
+            if (at := int(places.view().searchsorted(place))) < places.size
+            and places.view()[at] == place
+        }
+        return Evaluated(
+            lane=self.last.lane,
+            epoch=int(self._epochs.view()[place]),
+            step=int(self.steps[place]),
+            loss=float(self.losses[place]),
+            metrics=metrics,
+        )

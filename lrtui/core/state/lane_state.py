@@ -1,6 +1,8 @@
-"""What is known of one lane so far, and what each of its events adds or takes back. Only `state.apply` changes it.
+"""What is known of one lane so far, and what each of its events adds or takes back. Only
+`state.apply` changes it.
 
-Columns go by step: where nothing is recorded (a lane that was forked, blocks that a full disk cost) they hold NaN.
+Columns go by step: where nothing is recorded (a lane that was forked, blocks that a full disk cost)
+they hold NaN.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ class Abandoned(NamedTuple):
 class LaneState:
     """One lane so far."""
 
-    def __init__(self, index: int, lane: Lane, parent: LaneState | None = None, forked_at: int = 0) -> None:
+    def __init__(
+        self, index: int, lane: Lane, parent: LaneState | None = None, forked_at: int = 0
+    ) -> None:
         self.index = index
         self.lane = lane
         self.parent = parent.index if parent else None
@@ -72,15 +76,19 @@ class LaneState:
         self.forked_at = forked_at
         """The step with which its curve begins: that of the fork."""
         self.status = "waiting"
-        """waiting, running or paused; at the end the reason: finished, stopped, nan, error, died, interrupted."""
+        """waiting, running or paused; at the end the reason: finished, stopped, nan, error, died,
+        interrupted."""
         self.started: Started | None = None
         self.process_roles: list[str] = []
-        """The processes that have trained it, the present one last; none where an older version recorded the run."""
+        """The processes that have trained it, the present one last; none where an older version
+        recorded the run."""
         self.ended: Ended | None = None
         self.end_presumed = False
-        """Whether its end is only a guess, because nobody is left to record one: what is recorded later undoes it."""
+        """Whether its end is only a guess, because nobody is left to record one: what is recorded
+        later undoes it."""
         self.plan: ScheduleForecast | None = None
-        """The rates to come, at factor 1; None where they are constant, or depend on what happens."""
+        """The rates to come, at factor 1; None where they are constant, or depend on what
+        happens."""
         self.plan_range = NO_RANGE
         """Their bounds, so that an axis need not move when they come."""
         self.alerts: list[Alerted] = []
@@ -95,10 +103,12 @@ class LaneState:
         """As recorded in full precision; the columns are float32, for drawing."""
         self.next_lr = math.nan
         self.rate_changes: list[RateChanged] = []
-        """Where the dial was turned, rising by step: marks on the curve, and what an undo goes back to."""
+        """Where the dial was turned, rising by step: marks on the curve, and what an undo goes back
+        to."""
         self._inherited = parent.factor_at(forked_at) if parent else 1.0
-        self._other = parent is not None and msgspec.structs.replace(parent.lane, letter="", name="", expect="") != (
-            msgspec.structs.replace(lane, letter="", name="", expect=""))
+        self._other = parent is not None and msgspec.structs.replace(
+            parent.lane, letter="", name="", expect=""
+        ) != (msgspec.structs.replace(lane, letter="", name="", expect=""))
         self.snapshots: Snapshotted | None = None
         """The newest word about what is kept of it on disk."""
         self.abandoned: list[Abandoned] = []
@@ -114,7 +124,8 @@ class LaneState:
         self.clock: Clock = Clock(forked_at, parent.clock.spent(forked_at) if parent else 0.0)
         """When it made its steps."""
         self.derived_cache: dict[tuple[Any, ...], Any] = {}
-        """What `tracks` has worked out of its columns, to be brought up to date rather than made anew."""
+        """What `tracks` has worked out of its columns, to be brought up to date rather than made
+        anew."""
         self._marks: deque[tuple[float, int]] = deque([(math.nan, forked_at)], maxlen=200)
         self.version = 0
         """Counts the changes: what shows this lane draws again when it differs."""
@@ -154,7 +165,10 @@ class LaneState:
 
     def factor_at(self, step: int) -> float:
         """What the dial said at a step, counted from 0."""
-        return next((change.factor for change in reversed(self.rate_changes) if change.step <= step), self._inherited)
+        return next(
+            (change.factor for change in reversed(self.rate_changes) if change.step <= step),
+            self._inherited,
+        )
 
     @property
     def modified(self) -> bool:
@@ -163,7 +177,8 @@ class LaneState:
 
     @property
     def rate_since(self) -> int:
-        """The step from which on it has had the rate that it has now, but for the schedule; 0: all the time."""
+        """The step from which on it has had the rate that it has now, but for the schedule; 0: all
+        the time."""
         since, before = self.forked_at if self._other else 0, self._inherited
         for change in self.rate_changes:
             if change.factor != before:
@@ -178,23 +193,39 @@ class LaneState:
     @property
     def steps_per_second(self) -> float:
         """Of training, over all steps of its own; NaN before the first."""
-        return (self.steps - self.forked_at) / self.training_seconds if self.training_seconds > 0 else math.nan
+        return (
+            (self.steps - self.forked_at) / self.training_seconds
+            if self.training_seconds > 0
+            else math.nan
+        )
 
     @property
     def speed(self) -> float:
-        """Steps per second of wall time over the last seconds; what remains takes `remaining / speed`."""
+        """Steps per second of wall time over the last seconds; what remains takes `remaining /
+        speed`."""
         (since, first), (until, last) = self._marks[0], self._marks[-1]
         return (last - first) / (until - since) if until > since else math.nan
 
     def last_measured(self, name: str) -> float:
         """The last finite value of a column of `measured`; NaN where there is none."""
-        return next((value for value in reversed(self.measured.get(name, ())) if math.isfinite(value)), math.nan)
+        return next(
+            (value for value in reversed(self.measured.get(name, ())) if math.isfinite(value)),
+            math.nan,
+        )
 
     def last_measured_at(self, name: str) -> int | None:
         """The step, counted from 0, of that value."""
         column = self.measured.get(name, ())
-        return next((step for step, value in zip(reversed(self.measured_steps), reversed(column), strict=False)
-                     if math.isfinite(value)), None)
+        return next(
+            (
+                step
+                for step, value in zip(
+                    reversed(self.measured_steps), reversed(column), strict=False
+                )
+                if math.isfinite(value)
+            ),
+            None,
+        )
 
     def apply(self, event: AnyEvent) -> str:
         """Folds in an event of this lane; its line for the log, '' where it has none."""
@@ -237,8 +268,16 @@ class LaneState:
                 self._rewind(event)
             case Ended():
                 self.ended, self.status = event, event.reason
-                best = f", best {loss(self.best_loss)} at {self.best_step}" if self.best_step is not None else ""
-                why = f" ({event.error.splitlines()[0]})" if event.reason == "interrupted" and event.error else ""
+                best = (
+                    f", best {loss(self.best_loss)} at {self.best_step}"
+                    if self.best_step is not None
+                    else ""
+                )
+                why = (
+                    f" ({event.error.splitlines()[0]})"
+                    if event.reason == "interrupted" and event.error
+                    else ""
+                )
                 return f"{event.reason} after {self.steps} steps{best}{why}"
         return event_text.line(event)
 
@@ -254,7 +293,8 @@ class LaneState:
         self.spent = event.spent
 
     def _take_rate(self, event: RateChanged) -> bool:
-        """Notes a turn of the dial; False where it was told only to be sure, and stands there already."""
+        """Notes a turn of the dial; False where it was told only to be sure, and stands there
+        already."""
         self.next_lr = event.rate
         if event.factor == self.factor:
             return False
@@ -289,7 +329,8 @@ class LaneState:
         self._mark(event.at)
 
     def _rewind(self, event: Rewound) -> None:
-        """Forgets all from `event.step` on; what a person or a policy has thrown away stays in `abandoned`."""
+        """Forgets all from `event.step` on; what a person or a policy has thrown away stays in
+        `abandoned`."""
         step, losses = event.step, self.columns.get("loss", Series())
         began = max(step, self.forked_at)
         if event.why in ("rewound", "restarted") and len(losses) > began:
@@ -300,7 +341,11 @@ class LaneState:
             self.sample = None
         if step < self.forked_at:  # it no longer goes on from its parent: it begins by itself
             self.forked_at, self._inherited = step, 1.0
-        self.columns = {name: series.cut(step) for name, series in self.columns.items()} if step > self.forked_at else {}
+        self.columns = (
+            {name: series.cut(step) for name, series in self.columns.items()}
+            if step > self.forked_at
+            else {}
+        )
         self.evaluations.cut(step)
         self.alerts = [one for one in self.alerts if one.step < step]
         self.rate_changes = [one for one in self.rate_changes if one.step <= step]
@@ -321,14 +366,21 @@ class LaneState:
     def _recount(self) -> None:
         """Makes first, last, best and smoothed loss and the rates anew, from the columns."""
         losses = self.columns.get("loss", Series())
-        self.first_loss, self.last_loss = (losses.at(self.forked_at), losses.last) if len(losses) > self.forked_at else (math.nan, math.nan)
+        self.first_loss, self.last_loss = (
+            (losses.at(self.forked_at), losses.last)
+            if len(losses) > self.forked_at
+            else (math.nan, math.nan)
+        )
         self.best_step, self.best_loss = losses.lowest(self.forked_at) or (None, math.nan)
         self.smooth.follow(losses, self.forked_at)
-        self.applied_lr, self.next_lr = (self.columns[name].last if name in self.columns else math.nan
-                                         for name in ("applied_lr", "next_lr"))
+        self.applied_lr, self.next_lr = (
+            self.columns[name].last if name in self.columns else math.nan
+            for name in ("applied_lr", "next_lr")
+        )
 
     def _mark(self, at: float, *, anew: bool = False) -> None:
-        """Notes how far it is at a time, for its speed; `anew` where what came before says nothing about it."""
+        """Notes how far it is at a time, for its speed; `anew` where what came before says nothing
+        about it."""
         if anew:
             self._marks.clear()
         self._marks.append((at, self.steps))

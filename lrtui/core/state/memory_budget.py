@@ -1,4 +1,5 @@
-"""How much memory the curves of a race may take up: beyond it, the oldest single values become the extremes of buckets."""
+"""How much memory the curves of a race may take up: beyond it, the oldest single values become the
+extremes of buckets."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Limit:
         self._fresh = 0
 
     def watch(self, lanes: Sequence[LaneState], values: int) -> None:
-        """Takes note of so many new values; now and then it looks how much there is, and lets the longest series forget."""
+        """Takes note of so many new values; now and then it looks how much there is, and lets the
+        longest series forget."""
         self._fresh += values * BYTES
         if self._fresh * 64 > self.memory:
             self._fresh = 0
@@ -29,10 +31,15 @@ class Limit:
 
 
 def forget(lanes: Sequence[LaneState], memory: int) -> None:
-    """Lets the longest series forget their oldest single values until all together take up at most `memory` bytes, or until
-    only their newest values are left."""
-    over = sum(lane.clock.nbytes + sum(series.nbytes for series in all_series(lane)) for lane in lanes) - memory
-    thinnable = [(lane, series) for lane in lanes for series in all_series(lane)] if over > 0 else []
+    """Lets the longest series forget their oldest single values until all together take up at most
+    `memory` bytes, or until only their newest values are left."""
+    over = (
+        sum(lane.clock.nbytes + sum(series.nbytes for series in all_series(lane)) for lane in lanes)
+        - memory
+    )
+    thinnable = (
+        [(lane, series) for lane in lanes for series in all_series(lane)] if over > 0 else []
+    )
     while over > 0 and thinnable:
         lane, series = max(thinnable, key=lambda pair: pair[1].nbytes)
         freed = series.thin()

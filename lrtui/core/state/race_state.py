@@ -1,6 +1,8 @@
-"""What is known of a race so far: a fold over its events. `apply` is the only place where this state changes.
+"""What is known of a race so far: a fold over its events. `apply` is the only place where this
+state changes.
 
-It lives on one thread; the screen, the plain lines and the report read it. Knows no store and no torch.
+It lives on one thread; the screen, the plain lines and the report read it. Knows no store and no
+torch.
 """
 
 from __future__ import annotations
@@ -11,7 +13,17 @@ from collections import deque
 import msgspec
 
 from lrtui.core.protocol import event_text
-from lrtui.core.protocol.events import HOLE, AnyEvent, Ended, LaneAdded, LogMessage, Rewound, Snapshotted, Started, Steps
+from lrtui.core.protocol.events import (
+    HOLE,
+    AnyEvent,
+    Ended,
+    LaneAdded,
+    LogMessage,
+    Rewound,
+    Snapshotted,
+    Started,
+    Steps,
+)
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import RANKING_FACTOR, Abandoned, LaneState
 from lrtui.core.state.memory_budget import MEMORY, Limit
@@ -25,7 +37,8 @@ class RaceState:
     """A race so far: its lanes, its log, and what its supervisor says of itself."""
 
     def __init__(self, race: Race, memory: int = MEMORY) -> None:
-        """`memory`: bytes that the curves of all lanes may take up; beyond them, old single values become extremes of buckets."""
+        """`memory`: bytes that the curves of all lanes may take up; beyond them, old single values
+        become extremes of buckets."""
         self.race = race
         """What was asked for, and the lanes that joined since."""
         self.lanes = [LaneState(index, lane) for index, lane in enumerate(race.lanes)]
@@ -34,7 +47,8 @@ class RaceState:
         self.log_count = 0
         self._limit = Limit(memory)
         self.began = math.nan
-        """When its first lane began, in seconds since 1970: the beginning of the axis of wall time."""
+        """When its first lane began, in seconds since 1970: the beginning of the axis of wall
+        time."""
         self._doubted = False
         """Whether the log says that something was left out."""
 
@@ -48,24 +62,38 @@ class RaceState:
         return any(lane.status in ("waiting", "running") for lane in self.lanes)
 
     def _fits(self, event: AnyEvent) -> bool:
-        """Whether an event goes with what is known: a damaged record may name lanes that never joined, or steps far beyond the
-        last one, for which there is no room."""
+        """Whether an event goes with what is known: a damaged record may name lanes that never
+        joined, or steps far beyond the last one, for which there is no room."""
         if isinstance(event, LogMessage) and event.lane == -1:
             return True
         if isinstance(event, LaneAdded):
             done = self.lanes[event.parent].steps if 0 <= event.parent < len(self.lanes) else 0
-            return 0 <= event.lane <= len(self.lanes) and -1 <= event.parent < event.lane and event.step <= done + HOLE
+            return (
+                0 <= event.lane <= len(self.lanes)
+                and -1 <= event.parent < event.lane
+                and event.step <= done + HOLE
+            )
         if not 0 <= event.lane < len(self.lanes):
             return False
-        reach = event.first if isinstance(event, Steps) else event.step if isinstance(event, Rewound) else 0
+        reach = (
+            event.first
+            if isinstance(event, Steps)
+            else event.step
+            if isinstance(event, Rewound)
+            else 0
+        )
         return reach <= self.lanes[event.lane].steps + HOLE
 
     def _leave_out(self, event: AnyEvent) -> None:
         """Says so in the log, once: what is damaged may be so a thousand times."""
         if not self._doubted:
             self._doubted = True
-            self._note(event.at, -1, f"the record is damaged: what does not go with the rest of it is left out, "
-                                     f"such as {type(event).__name__} of lane {event.lane}")
+            self._note(
+                event.at,
+                -1,
+                "the record is damaged: what does not go with the rest of it is left out, "
+                f"such as {type(event).__name__} of lane {event.lane}",
+            )
 
     def _note(self, at: float, lane: int, text: str) -> None:
         self.log.append((at, lane, text))
@@ -73,8 +101,8 @@ class RaceState:
 
 
 def apply(state: RaceState, event: AnyEvent) -> bool:
-    """Folds one event into the state; False where it does not fit and is left out. Events of one lane come in the order in which
-    they happened."""
+    """Folds one event into the state; False where it does not fit and is left out. Events of one
+    lane come in the order in which they happened."""
     if not state._fits(event):
         state._leave_out(event)
         return False
@@ -106,7 +134,8 @@ def _tell_lane(state: RaceState, event: AnyEvent) -> None:
 
 
 def presume(state: RaceState, end: Ended) -> None:
-    """Ends a lane that nobody is left to speak for; whatever the record says of it later counts more."""
+    """Ends a lane that nobody is left to speak for; whatever the record says of it later counts
+    more."""
     if not state.lanes[end.lane].over:
         apply(state, end)
         state.lanes[end.lane].end_presumed = True

@@ -37,8 +37,8 @@ def y_ticks(limits: AxisLimits, rows: int) -> tuple[Tick, ...]:
 
 @lru_cache(512)
 def log_x_ticks(low: float, high: float, width: int) -> tuple[Tick, ...]:
-    """Ticks of a logarithmic x axis from `low` to `high`, both above 0, in `width` cells: powers of ten, and 2 and 5 of
-    them on a short one; a label that has no room is left out."""
+    """Ticks of a logarithmic x axis from `low` to `high`, both above 0, in `width` cells: powers of
+    ten, and 2 and 5 of them on a short one; a label that has no room is left out."""
     first, last = math.log10(low), math.log10(high)
     units = (1, 2, 5) if (last - first) * 24 < width else (1,)
     ticks: list[Tick] = []

@@ -1,4 +1,5 @@
-"""A screenful of cells in numpy: text and dots go in, strips and changed spans come out. Knows no widget and no lane."""
+"""A screenful of cells in numpy: text and dots go in, strips and changed spans come out. Knows no
+widget and no lane."""
 
 from __future__ import annotations
 
@@ -21,14 +22,16 @@ StyleIds = NDArray[np.uint16]
 
 SPACE = 32
 MERGE = 8
-"""Spans of a row with fewer unchanged cells than this between them become one: moving the cursor costs as much."""
+"""Spans of a row with fewer unchanged cells than this between them become one: moving the cursor
+costs as much."""
 
 _styles: list[Style] = [Style()]
 _ids: dict[Style, int] = {_styles[0]: 0}
 
 
 def style_id(style: Style) -> int:
-    """The number of a style, the same for equal styles and for as long as the process lives; at most 65,536 of them."""
+    """The number of a style, the same for equal styles and for as long as the process lives; at
+    most 65,536 of them."""
     known = _ids.get(style)
     if known is None:
         known = _ids[style] = len(_styles)
@@ -37,13 +40,15 @@ def style_id(style: Style) -> int:
 
 
 def new_style() -> int:
-    """A number of its own, plain until `restyle` says how it looks: for a role whose looks depend on the terminal."""
+    """A number of its own, plain until `restyle` says how it looks: for a role whose looks depend
+    on the terminal."""
     _styles.append(Style())
     return len(_styles) - 1
 
 
 def restyle(number: int, look: Style) -> None:
-    """Gives a number of `new_style` another look; strips that were made before keep the one they had."""
+    """Gives a number of `new_style` another look; strips that were made before keep the one they
+    had."""
     _styles[number] = look
 
 
@@ -57,14 +62,16 @@ def style_count() -> int:
 
 
 class Canvas:
-    """Cells of `width` x `height`, or a view of a part of another canvas: what is drawn in a view is drawn in both."""
+    """Cells of `width` x `height`, or a view of a part of another canvas: what is drawn in a view
+    is drawn in both."""
 
     def __init__(self, width: int, height: int) -> None:
         self.codes: Codes = np.full((height, width), SPACE, np.uint32)
         self.styles: StyleIds = np.zeros((height, width), np.uint16)
         self._root, self._x, self._y = self, 0, 0
         self._wide = False
-        """Whether there ever was a wide character on the whole canvas: only then can one be cut in half."""
+        """Whether there ever was a wide character on the whole canvas: only then can one be cut in
+        half."""
 
     @property
     def width(self) -> int:
@@ -96,10 +103,13 @@ class Canvas:
         self.styles[...] = other.styles
         self._root._wide |= other._root._wide
 
-    def text(self, x: int, y: int, string: str, style: int = 0, max_width: int | None = None) -> int:
+    def text(
+        self, x: int, y: int, string: str, style: int = 0, max_width: int | None = None
+    ) -> int:
         """Write one line, cut at the border or after `max_width` cells; returns the cells it took.
 
-        Control characters become `?`, zero-width characters are left out, a wide one cut in half becomes a space.
+        Control characters become `?`, zero-width characters are left out, a wide one cut in half
+        becomes a space.
         """
         room = self.width - x if max_width is None else min(max_width, self.width - x)
         if not 0 <= y < self.height or room <= 0:
@@ -117,19 +127,30 @@ class Canvas:
                 self._trim(y, start, end - 1)
         return len(cells)
 
-    def fill(self, style: int = 0, char: str = " ", rect: tuple[int, int, int, int] | None = None) -> None:
+    def fill(
+        self, style: int = 0, char: str = " ", rect: tuple[int, int, int, int] | None = None
+    ) -> None:
         """Put one single-width character and style everywhere, or in a part."""
         part = self if rect is None else self.view(rect)
         part._mend(0, part.height, 0, part.width)
         part.codes[...] = ord(char)
         part.styles[...] = style
 
-    def put(self, x: int, y: int, codes: NDArray[np.integer[Any]], styles: NDArray[np.integer[Any]] | int) -> None:
-        """Copy cells of single-width characters (rows, columns) there, cut at the right and lower border; x, y >= 0."""
+    def put(
+        self,
+        x: int,
+        y: int,
+        codes: NDArray[np.integer[Any]],
+        styles: NDArray[np.integer[Any]] | int,
+    ) -> None:
+        """Copy cells of single-width characters (rows, columns) there, cut at the right and lower
+        border; x, y >= 0."""
         part = self.view((x, y, codes.shape[1], codes.shape[0]))
         part._mend(0, part.height, 0, part.width)
         part.codes[...] = codes[: part.height, : part.width]
-        part.styles[...] = styles if isinstance(styles, int) else styles[: part.height, : part.width]
+        part.styles[...] = (
+            styles if isinstance(styles, int) else styles[: part.height, : part.width]
+        )
 
     def strip(self, y: int) -> Strip:
         """Row y as one segment per run of equal style, in characters that the terminal has."""
@@ -140,17 +161,23 @@ class Canvas:
         cuts = [0, *(np.flatnonzero(row[1:] != row[:-1]) + 1).tolist()]
         ends = [*cuts[1:], len(row)]
         runs = zip(cuts, ends, row[cuts].tolist(), strict=True)
-        return Strip([Segment(text[a:z].replace("\0", ""), _styles[number]) for a, z, number in runs], len(row))
+        return Strip(
+            [Segment(text[a:z].replace("\0", ""), _styles[number]) for a, z, number in runs],
+            len(row),
+        )
 
     def changed(self, old: Canvas) -> list[tuple[int, int, int]]:
-        """Spans (row, first column, column after) whose cells differ from those of a canvas of the same size."""
+        """Spans (row, first column, column after) whose cells differ from those of a canvas of the
+        same size."""
         rows, columns = np.nonzero((self.codes != old.codes) | (self.styles != old.styles))
         if not len(rows):
             return []
         apart = (rows[1:] != rows[:-1]) | (columns[1:] - columns[:-1] > MERGE)
         begins = np.flatnonzero(np.concatenate(([True], apart)))
         ends = np.flatnonzero(np.concatenate((apart, [True])))
-        spans = zip(rows[begins].tolist(), columns[begins].tolist(), columns[ends].tolist(), strict=True)
+        spans = zip(
+            rows[begins].tolist(), columns[begins].tolist(), columns[ends].tolist(), strict=True
+        )
         return [(y, *self._whole(old, y, first, last + 1)) for y, first, last in spans]
 
     def _whole(self, old: Canvas, y: int, start: int, stop: int) -> tuple[int, int]:
@@ -162,7 +189,8 @@ class Canvas:
         return start, stop
 
     def _mend(self, top: int, bottom: int, left: int, right: int) -> None:
-        """Make spaces of the other halves of wide characters that a write to these cells will cut."""
+        """Make spaces of the other halves of wide characters that a write to these cells will
+        cut."""
         if not self._root._wide or left >= right:
             return
         codes, rows = self._root.codes, slice(top + self._y, bottom + self._y)
@@ -193,7 +221,9 @@ def text_width(string: str) -> int:
 def fitted(text: str, width: int) -> str:
     """A text in exactly so many cells."""
     if text_width(text) > width:
-        text = text[:bisect_right(range(1, len(text)), width, key=lambda length: text_width(text[:length]))]
+        text = text[
+            : bisect_right(range(1, len(text)), width, key=lambda length: text_width(text[:length]))
+        ]
     return text + " " * (width - text_width(text))
 
 

@@ -1,4 +1,5 @@
-"""What the picker tells of a scenario or a run: story, lanes, task, budget, and the learning rates to come. Pure drawing."""
+"""What the picker tells of a scenario or a run: story, lanes, task, budget, and the learning rates
+to come. Pure drawing."""
 
 from __future__ import annotations
 
@@ -30,22 +31,36 @@ def nothing(canvas: Canvas) -> None:
 
 def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
     """A run in the list."""
-    y = _heading(canvas, found.title, f"{found.state}, started {datetime.fromtimestamp(found.created):%Y-%m-%d %H:%M}")
+    y = _heading(
+        canvas,
+        found.title,
+        f"{found.state}, started {datetime.fromtimestamp(found.created):%Y-%m-%d %H:%M}",
+    )
     if isinstance(race, Race):
         y = _lanes(canvas, race, y, canvas.height - y - 3)
     y = _wrapped(canvas, str(found.path), y + 1, styles.DIM)
     go, resume = keys.read("list.go"), keys.read("race.resume")
-    watches = f"{go} shows it, {resume} there resumes it" if found.state in RESUMABLE else f"{go} watches it"
+    watches = (
+        f"{go} shows it, {resume} there resumes it"
+        if found.state in RESUMABLE
+        else f"{go} watches it"
+    )
     canvas.text(1, y + 1, watches, styles.BOLD)
 
 
-def race(canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | LrtuiError | None, said: str) -> None:
-    """A scenario: what it is about, what will race, and each lane's learning rate over the budget."""
+def race(
+    canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | LrtuiError | None, said: str
+) -> None:
+    """A scenario: what it is about, what will race, and each lane's learning rate over the
+    budget."""
     if isinstance(found, LrtuiError):
         y = _wrapped(canvas, found.message, 1, styles.ALERT)
         _wrapped(canvas, found.hint, y, styles.TEXT)
         return
-    facts = f"task {found.task} · {found.budget} · batch {found.batch_size} · device {found.device} · seed {found.seed}"
+    facts = (
+        f"task {found.task} · {found.budget} · batch {found.batch_size} · device {found.device} ·"
+        f" seed {found.seed}"
+    )
     y = _heading(canvas, found.title, facts)
     notes = _notes(found, previews, max(8, canvas.width - 2), canvas.height // 4)
     story = canvas.height - y - len(found.lanes) - LEAST_CHART - len(notes) - 4
@@ -54,9 +69,16 @@ def race(canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | Lrt
     place = Rect(1, y, canvas.width - 2, min(CHART_ROWS, canvas.height - y - len(notes) - 1))
     if place.height >= 3:
         _rates(canvas.view(place), previews)
-    for row, (text, style) in enumerate(notes, max(y + place.height, 0) if place.height >= 3 else y):
+    for row, (text, style) in enumerate(
+        notes, max(y + place.height, 0) if place.height >= 3 else y
+    ):
         canvas.text(1, row, text, style)
-    canvas.text(1, canvas.height - 1, said or f"{keys.read('list.go')} races it", styles.WARN if said else styles.BOLD)
+    canvas.text(
+        1,
+        canvas.height - 1,
+        said or f"{keys.read('list.go')} races it",
+        styles.WARN if said else styles.BOLD,
+    )
 
 
 def _heading(canvas: Canvas, title: str, facts: str) -> int:
@@ -66,15 +88,20 @@ def _heading(canvas: Canvas, title: str, facts: str) -> int:
 
 def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> int:
     """Writes a text in at most so many lines; returns the row after it."""
-    lines = textwrap.wrap(literal(text), max(8, canvas.width - 2), max_lines=max(1, rows), placeholder=" …")
+    lines = textwrap.wrap(
+        literal(text), max(8, canvas.width - 2), max_lines=max(1, rows), placeholder=" …"
+    )
     for offset, line in enumerate(lines):
         canvas.text(1, y + offset, line, style)
     return y + len(lines)
 
 
 def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
-    """A row for each lane: letter, name, optimizer, rate, schedule. Returns the row after the table."""
-    names = min(max((text_width(lane.name) for lane in found.lanes), default=0), max(10, canvas.width // 3))
+    """A row for each lane: letter, name, optimizer, rate, schedule. Returns the row after the
+    table."""
+    names = min(
+        max((text_width(lane.name) for lane in found.lanes), default=0), max(10, canvas.width // 3)
+    )
     for lane_index, lane in enumerate(found.lanes[:rows]):
         left = len(found.lanes) - lane_index
         if lane_index == rows - 1 and left > 1:
@@ -82,14 +109,19 @@ def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
             return y + 1
         x = 1 + canvas.text(1, y, lane.called, styles.lane_bold(lane_index), names + 3)
         x = max(x, names + 4) + 1
-        spec = f"{lane.optimizer} lr={rate(lane.lr)}" + (f"  {lane.schedule}" if lane.schedule else "")
+        spec = f"{lane.optimizer} lr={rate(lane.lr)}" + (
+            f"  {lane.schedule}" if lane.schedule else ""
+        )
         canvas.text(x, y, shortened(one_line(spec), max(1, canvas.width - x - 1)), styles.TEXT)
         y += 1
     return y
 
 
-def _notes(found: Race, previews: list[Preview] | LrtuiError | None, width: int, rows: int) -> list[tuple[str, int]]:
-    """What is to be said of the lanes' schedules, in lines of `width`, at most so many; each with its style."""
+def _notes(
+    found: Race, previews: list[Preview] | LrtuiError | None, width: int, rows: int
+) -> list[tuple[str, int]]:
+    """What is to be said of the lanes' schedules, in lines of `width`, at most so many; each with
+    its style."""
     if not isinstance(previews, list):
         return []
     lines: list[tuple[str, int]] = []
@@ -97,8 +129,16 @@ def _notes(found: Race, previews: list[Preview] | LrtuiError | None, width: int,
         said = [(text, styles.WARN) for text in preview.warnings]
         if preview.unknown:
             said.append((preview.unknown, styles.DIM))
-        lines += [(line, style) for text, style in said for line in textwrap.wrap(f"{lane.letter} {one_line(text)}", width)]
-    return lines if len(lines) <= rows else [*lines[:rows - 1], ("... and more: `lrtui schedule` says it all", styles.WARN)]
+        lines += [
+            (line, style)
+            for text, style in said
+            for line in textwrap.wrap(f"{lane.letter} {one_line(text)}", width)
+        ]
+    return (
+        lines
+        if len(lines) <= rows
+        else [*lines[: rows - 1], ("... and more: `lrtui schedule` says it all", styles.WARN)]
+    )
 
 
 def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
@@ -118,11 +158,19 @@ def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
     canvas.text(0, 0, "learning rate, as it will be applied", styles.DIM)
     place = canvas.view(Rect(8, 1, canvas.width - 8, canvas.height - 2))
     known = {index: preview for index, preview in enumerate(previews) if preview.steps}
-    layers = [chart.steps_curve(place, one.steps, one.rates, limits, total, one.known) for one in known.values()]
+    layers = [
+        chart.steps_curve(place, one.steps, one.rates, limits, total, one.known)
+        for one in known.values()
+    ]
     bits, owner = raster.overlay(layers, list(range(len(layers))))
     for layer, index in enumerate(known):
         owned = owner == layer
         place.codes[owned] = raster.codes(bits)[owned]
         place.styles[owned] = styles.lane(index)
     chart.y_labels(canvas.view(Rect(0, 1, 8, place.height)), limits)
-    canvas.put(8, canvas.height - 1, x_labels.row(XAxis("step", False, 0.0, total), 0, place.width), styles.DIM)
+    canvas.put(
+        8,
+        canvas.height - 1,
+        x_labels.row(XAxis("step", False, 0.0, total), 0, place.width),
+        styles.DIM,
+    )

@@ -1,4 +1,5 @@
-"""Curves in a canvas: of one lane or of many, raw and smoothed, their rates, the labels of the y axis. Knows no widget."""
+"""Curves in a canvas: of one lane or of many, raw and smoothed, their rates, the labels of the y
+axis. Knows no widget."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ NAN_MARK, ABOVE, BELOW = "✗", "↑", "↓"
 
 
 def curve(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> raster.Raster | None:
-    """Draws what the view shows of a lane over the canvas: where it is smoothed, the raw curve lies faint behind.
+    """Draws what the view shows of a lane over the canvas: where it is smoothed, the raw curve lies
+    faint behind.
 
     None where nothing of it is recorded yet. The raster is that of the raw curve.
     """
@@ -39,7 +41,12 @@ def curve(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> raster
         return None
     drawn = _raster(canvas, raw, lane, race, view)
     smooth = smoothed(lane, view.quantity, view.smoothing) if view.smoothing else None
-    canvas.put(0, 0, raster.codes(drawn.bits), styles.lane_faint(lane.index) if smooth else styles.lane(lane.index))
+    canvas.put(
+        0,
+        0,
+        raster.codes(drawn.bits),
+        styles.lane_faint(lane.index) if smooth else styles.lane(lane.index),
+    )
     if smooth:
         over = _raster(canvas, smooth, lane, race, view).bits
         canvas.codes[over > 0] = raster.codes(over)[over > 0]
@@ -58,14 +65,19 @@ def leaving(canvas: Canvas, drawn: raster.Raster, style: int) -> None:
 
 
 def crosses(canvas: Canvas, raw: MetricSeries, lane: LaneState, race: Race, view: RaceView) -> None:
-    """A cross at the last finite point before each gap of NaN and infinities, wherever in the curve it lies."""
+    """A cross at the last finite point before each gap of NaN and infinities, wherever in the curve
+    it lies."""
     if not len(raw.series.before_gaps(np.array([0, len(raw.series)]))):
         return
     edges = view.x.edges(lane, race, 2 * canvas.width)
-    points = np.minimum(edges, len(raw.series)) if raw.steps is None else raw.steps.searchsorted(edges)
+    points = (
+        np.minimum(edges, len(raw.series)) if raw.steps is None else raw.steps.searchsorted(edges)
+    )
     for place in raw.series.before_gaps(points).tolist():
         column = int(points.searchsorted(place, "right")) - 1
-        canvas.text(column // 2, row_of(canvas, raw.series.at(place), view.limits), NAN_MARK, styles.ALERT)
+        canvas.text(
+            column // 2, row_of(canvas, raw.series.at(place), view.limits), NAN_MARK, styles.ALERT
+        )
 
 
 def row_of(canvas: Canvas, value: float, limits: AxisLimits) -> int:
@@ -74,24 +86,35 @@ def row_of(canvas: Canvas, value: float, limits: AxisLimits) -> int:
 
 
 def abandoned(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """Adds, faint and behind the lane's losses, what it did before it was rewound: where x goes by steps, not by time."""
-    if not lane.abandoned or not canvas.height or not canvas.width or view.quantity != "loss" or view.x.kind in CLOCKS:
+    """Adds, faint and behind the lane's losses, what it did before it was rewound: where x goes by
+    steps, not by time."""
+    if (
+        not lane.abandoned
+        or not canvas.height
+        or not canvas.width
+        or view.quantity != "loss"
+        or view.x.kind in CLOCKS
+    ):
         return
     there = canvas.codes > raster.BLANK
     layers = [np.where(there, canvas.codes - raster.BLANK, 0).astype(np.uint8)]
     for first, losses in lane.abandoned:
-        columns = view.x.columns(lane, race, np.arange(first, first + len(losses)), 2 * canvas.width)
+        columns = view.x.columns(
+            lane, race, np.arange(first, first + len(losses)), 2 * canvas.width
+        )
         edges = columns.searchsorted(np.arange(2 * canvas.width + 1))
         window = losses.window_at(edges)._replace(before=None, after=None)
         layers.append(_dots(canvas, window, view.limits).bits)
     bits, owner = raster.overlay(layers[::-1], list(range(len(layers)))[::-1])
-    drawn = (owner != raster.NOBODY) & (there | (canvas.codes == ord(" ")))  # what else stands there are marks
+    # what else stands there are marks
+    drawn = (owner != raster.NOBODY) & (there | (canvas.codes == ord(" ")))
     canvas.codes[drawn] = raster.codes(bits)[drawn]
     canvas.styles[drawn & ~there] = styles.DIM
 
 
 def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """Draws the applied rates: where steps are wider than a dot they are drawn level, not as slopes."""
+    """Draws the applied rates: where steps are wider than a dot they are drawn level, not as
+    slopes."""
     canvas.fill()
     raw = track(lane, "applied_lr")
     if raw is None or not canvas.height or not canvas.width:
@@ -109,12 +132,19 @@ def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
 
 
 def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """Adds the rates that a lane has before it to the curve of those behind it: every other dot column, so that it is dotted."""
+    """Adds the rates that a lane has before it to the curve of those behind it: every other dot
+    column, so that it is dotted."""
     plan = lane.plan
-    if plan is None or lane.over or not canvas.height or lane.steps >= plan.total or view.x.kind in CLOCKS:
+    if (
+        plan is None
+        or lane.over
+        or not canvas.height
+        or lane.steps >= plan.total
+        or view.x.kind in CLOCKS
+    ):
         return
     place = bisect_right(plan.steps, lane.steps) - 1
-    steps = np.array([lane.steps, *plan.steps[place + 1:], plan.total])
+    steps = np.array([lane.steps, *plan.steps[place + 1 :], plan.total])
     values = np.array(plan.rates[place:], float)
     columns = view.x.columns(lane, race, steps, 2 * canvas.width)
     dots = _stairs(canvas, columns, values, view.rate_limits) & LEFT_DOTS
@@ -124,23 +154,44 @@ def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     canvas.styles[there] = styles.DIM
 
 
-def overlay(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> dict[int, tuple[int, int]]:
-    """Draws what the view shows of all lanes, later ones on top; returns the cell (x, y) where each lane's curve ends.
+def overlay(
+    canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView
+) -> dict[int, tuple[int, int]]:
+    """Draws what the view shows of all lanes, later ones on top; returns the cell (x, y) where each
+    lane's curve ends.
 
-    From the ninth lane on colours come again, in other line styles. Smoothed curves lie over raw ones, which are faint: all of
-    them, or in a crowd those of `raw_behind`.
+    From the ninth lane on colours come again, in other line styles. Smoothed curves lie over raw
+    ones, which are faint: all of them, or in a crowd those of `raw_behind`.
     """
     canvas.fill()
     if not canvas.height or not canvas.width:
         return {}
-    tracks = {lane.index: found for lane in lanes if (found := track(lane, view.quantity)) is not None}
-    drawn = {lane.index: _raster(canvas, tracks[lane.index], lane, race, view) for lane in lanes if lane.index in tracks}
+    tracks = {
+        lane.index: found for lane in lanes if (found := track(lane, view.quantity)) is not None
+    }
+    drawn = {
+        lane.index: _raster(canvas, tracks[lane.index], lane, race, view)
+        for lane in lanes
+        if lane.index in tracks
+    }
     lines = {index: one.bits for index, one in drawn.items()}
     if view.smoothing and lines:
         behind = raw_behind(lanes, view)
-        _put_lines(canvas, {index: bits for index, bits in lines.items() if index in behind}, styles.lane_faint)
-        smooth = {lane.index: found for lane in lanes if (found := smoothed(lane, view.quantity, view.smoothing)) is not None}
-        lines = {lane.index: _raster(canvas, smooth[lane.index], lane, race, view).bits for lane in lanes if lane.index in smooth}
+        _put_lines(
+            canvas,
+            {index: bits for index, bits in lines.items() if index in behind},
+            styles.lane_faint,
+        )
+        smooth = {
+            lane.index: found
+            for lane in lanes
+            if (found := smoothed(lane, view.quantity, view.smoothing)) is not None
+        }
+        lines = {
+            lane.index: _raster(canvas, smooth[lane.index], lane, race, view).bits
+            for lane in lanes
+            if lane.index in smooth
+        }
     if lines:
         _put_lines(canvas, lines, styles.lane_bold if view.smoothing else styles.lane)
     for lane in lanes:
@@ -151,8 +202,9 @@ def overlay(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) 
 
 
 def raw_behind(lanes: list[LaneState], view: RaceView) -> set[int]:
-    """The lanes whose raw curves lie behind smoothed ones: more than there are colours would be a carpet, in a chart of which
-    the smoothed ones are to be told apart; then only the chosen lane's and those of pinned ones."""
+    """The lanes whose raw curves lie behind smoothed ones: more than there are colours would be a
+    carpet, in a chart of which the smoothed ones are to be told apart; then only the chosen lane's
+    and those of pinned ones."""
     shown = {lane.index for lane in lanes}
     return shown if len(shown) <= styles.LANES else shown & {view.selected, *view.pinned}
 
@@ -164,13 +216,16 @@ def _put_lines(canvas: Canvas, lines: dict[int, raster.Bits], tint: Callable[[in
     order = list(lines)
     layers = [dashed(lines[index], styles.line(index)) for index in order]
     bits, owner = raster.overlay(layers, list(range(len(order))))
-    palette = np.array([*(tint(index) for index in order), *[styles.TEXT] * (256 - len(order))], np.uint16)
+    palette = np.array(
+        [*(tint(index) for index in order), *[styles.TEXT] * (256 - len(order))], np.uint16
+    )
     canvas.codes[bits > 0] = raster.codes(bits)[bits > 0]
     canvas.styles[bits > 0] = palette[owner][bits > 0]
 
 
 def y_labels(canvas: Canvas, limits: AxisLimits, words: str = "") -> None:
-    """Labels of the y axis, right-aligned, with a tick; between them, where rows are free, what the axis shows."""
+    """Labels of the y axis, right-aligned, with a tick; between them, where rows are free, what the
+    axis shows."""
     canvas.put(0, 0, _y_labels(limits, words, canvas.width, canvas.height), styles.DIM)
 
 
@@ -182,7 +237,7 @@ def _y_labels(limits: AxisLimits, words: str, width: int, height: int) -> Codes:
         return canvas.codes
     ticks = y_ticks(limits, height)
     for tick in ticks:
-        text = tick.label if len(tick.label) < width else short_label(tick.value)[:width - 1]
+        text = tick.label if len(tick.label) < width else short_label(tick.value)[: width - 1]
         canvas.text(width - 1 - len(text), tick.cell, text + "┤")
     taken = {tick.cell for tick in ticks}
     free = [y for y in range(height) if y not in taken]
@@ -191,21 +246,33 @@ def _y_labels(limits: AxisLimits, words: str, width: int, height: int) -> Codes:
     return canvas.codes
 
 
-def steps_curve(canvas: Canvas, steps: list[int], values: list[float], limits: AxisLimits, total: int,
-                until: int | None = None) -> raster.Bits:
-    """The dot bits of a piecewise constant curve: `values[i]` from `steps[i]` on, to the step `until` of `total`."""
+def steps_curve(
+    canvas: Canvas,
+    steps: list[int],
+    values: list[float],
+    limits: AxisLimits,
+    total: int,
+    until: int | None = None,
+) -> raster.Bits:
+    """The dot bits of a piecewise constant curve: `values[i]` from `steps[i]` on, to the step
+    `until` of `total`."""
     edges = np.array([*steps, total if until is None else until])
     columns = np.floor(edges * (2 * canvas.width / total)).astype(np.int64)
     return _stairs(canvas, columns, np.array(values, float), limits)
 
 
-def _stairs(canvas: Canvas, columns: Int64Array, values: np.ndarray, limits: AxisLimits) -> raster.Bits:
-    """The dot bits of a curve that is level at `values[i]` from `columns[i]` to `columns[i + 1]`, dot columns of the canvas."""
+def _stairs(
+    canvas: Canvas, columns: Int64Array, values: np.ndarray, limits: AxisLimits
+) -> raster.Bits:
+    """The dot bits of a curve that is level at `values[i]` from `columns[i]` to `columns[i + 1]`,
+    dot columns of the canvas."""
     x, y = np.repeat(columns.astype(float), 2)[1:-1], np.repeat(values, 2)
     return _dots(canvas, window_of(x, y, 0, 2 * canvas.width, 2 * canvas.width), limits).bits
 
 
-def _raster(canvas: Canvas, found: MetricSeries, lane: LaneState, race: Race, view: RaceView) -> raster.Raster:
+def _raster(
+    canvas: Canvas, found: MetricSeries, lane: LaneState, race: Race, view: RaceView
+) -> raster.Raster:
     return _dots(canvas, found.window(lane, race, view.x, 2 * canvas.width), view.limits)
 
 

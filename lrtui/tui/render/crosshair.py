@@ -1,4 +1,5 @@
-"""The crosshair: a vertical line at one x through all charts, and the values that lanes have there. Pure drawing."""
+"""The crosshair: a vertical line at one x through all charts, and the values that lanes have there.
+Pure drawing."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Reading(NamedTuple):
 
     lane: LaneState
     step: int | None
-    """The step of the value; None where the lane has none there: it has not come so far, or began later."""
+    """The step of the value; None where the lane has none there: it has not come so far, or began
+    later."""
     value: float
     """NaN where there is none, or where it is NaN."""
     smooth: float
@@ -49,12 +51,17 @@ def higher_is_better(name: str) -> bool:
 
 
 def reading(lane: LaneState, race: Race, view: RaceView) -> Reading:
-    """What a lane has where the crosshair stands: the value of that very step, or of what is measured rarely the newest."""
+    """What a lane has where the crosshair stands: the value of that very step, or of what is
+    measured rarely the newest."""
     found = track(lane, view.quantity)
     nothing = Reading(lane, None, math.nan, math.nan)
     if found is None or view.cursor is None or lane.steps <= lane.forked_at:
         return nothing
-    if not view.x.value(lane, race, lane.forked_at) <= view.cursor < view.x.value(lane, race, lane.steps):
+    if (
+        not view.x.value(lane, race, lane.forked_at)
+        <= view.cursor
+        < view.x.value(lane, race, lane.steps)
+    ):
         return nothing
     step = view.x.step(lane, race, view.cursor)
     at = found.at(step)
@@ -66,17 +73,22 @@ def reading(lane: LaneState, race: Race, view: RaceView) -> Reading:
 
 
 def ranked(lanes: list[LaneState], race: Race, view: RaceView) -> list[Reading]:
-    """The readings of lanes, best first, by the smoothed value where there is one; NaN and those without one last."""
+    """The readings of lanes, best first, by the smoothed value where there is one; NaN and those
+    without one last."""
     sign = -1 if higher_is_better(view.quantity) else 1
 
     def place(one: Reading) -> tuple[int, float]:
         value = one.smooth if math.isfinite(one.smooth) else one.value
-        return (0, sign * value) if math.isfinite(value) else (1 if one.step is not None else 2, 0.0)
+        return (
+            (0, sign * value) if math.isfinite(value) else (1 if one.step is not None else 2, 0.0)
+        )
+
     return sorted((reading(lane, race, view) for lane in lanes), key=place)
 
 
 def line(canvas: Canvas, view: RaceView) -> int | None:
-    """Draws the line through a chart, behind its curves; the cell column where it stands, None where it is out of sight."""
+    """Draws the line through a chart, behind its curves; the cell column where it stands, None
+    where it is out of sight."""
     if view.cursor is None or not canvas.width or not canvas.height:
         return None
     column = view.x.place(view.cursor, 2 * canvas.width)
@@ -108,29 +120,41 @@ def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
 
 
 def box(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView, cell: int) -> None:
-    """The list of values, best first, at the side of the chart where the crosshair at `cell` is not."""
+    """The list of values, best first, at the side of the chart where the crosshair at `cell` is
+    not."""
     found = ranked(lanes, race, view)
-    selected = next((lane for lane in lanes if lane.index == view.selected), lanes[0] if lanes else None)
+    selected = next(
+        (lane for lane in lanes if lane.index == view.selected), lanes[0] if lanes else None
+    )
     if selected is None or canvas.height < 3:
         return
-    head = f"{step_words(selected, race, view)}, {'highest' if higher_is_better(view.quantity) else 'lowest'} first"
+    head = (
+        f"{step_words(selected, race, view)},"
+        f" {'highest' if higher_is_better(view.quantity) else 'lowest'} first"
+    )
     rows = canvas.height - 1
     entries = _entries(found, named=len(found) <= rows and canvas.width >= 2 * BOX_LEAST)
     width = max(map(text_width, entries)) + 1
     across = min(-(-len(entries) // rows), max(1, (canvas.width // 2 - 2) // width))
     down = min(rows, -(-len(entries) // across))
-    place = _place(canvas, max(width * across + 1, text_width(head) + 2), down + 1, at_right=cell < canvas.width // 2)
+    place = _place(
+        canvas,
+        max(width * across + 1, text_width(head) + 2),
+        down + 1,
+        at_right=cell < canvas.width // 2,
+    )
     place.fill()
     place.fill(styles.BAR, rect=(0, 0, place.width, 1))
     place.text(1, 0, head, styles.BAR)
-    for number, (text, one) in enumerate(zip(entries[:down * across], found, strict=False)):
+    for number, (text, one) in enumerate(zip(entries[: down * across], found, strict=False)):
         index = one.lane.index
         style = styles.lane_chosen(index) if index == view.selected else styles.lane(index)
         place.text(1 + number // down * width, 1 + number % down, text, style)
 
 
 def _place(canvas: Canvas, width: int, height: int, *, at_right: bool) -> Canvas:
-    """Room at a side of the chart: at its top, or at its bottom where that hides less of the curves."""
+    """Room at a side of the chart: at its top, or at its bottom where that hides less of the
+    curves."""
     x = canvas.width - width if at_right else 0
     top, bottom = (canvas.view(Rect(x, y, width, height)) for y in (0, canvas.height - height))
     return bottom if (bottom.codes != ord(" ")).sum() < (top.codes != ord(" ")).sum() else top
@@ -143,5 +167,7 @@ def _entries(found: list[Reading], *, named: bool) -> list[str]:
         return [f"{one.lane.lane.letter:<{letters}} {one.words}" for one in found]
     names = [one_line(one.lane.lane.name) for one in found]
     width = min(NAME_WIDTH, max(map(text_width, names)))
-    return [f"{place:>2} {one.lane.lane.letter:<{letters}} {fitted(name, width)} {one.words}"
-            for place, (one, name) in enumerate(zip(found, names, strict=True), 1)]
+    return [
+        f"{place:>2} {one.lane.lane.letter:<{letters}} {fitted(name, width)} {one.words}"
+        for place, (one, name) in enumerate(zip(found, names, strict=True), 1)
+    ]

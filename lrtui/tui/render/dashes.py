@@ -1,4 +1,5 @@
-"""Line styles for more curves than there are colours: which of a curve's braille dots are left out. Knows no lane's name."""
+"""Line styles for more curves than there are colours: which of a curve's braille dots are left out.
+Knows no lane's name."""
 
 from __future__ import annotations
 
@@ -10,15 +11,18 @@ from numpy.typing import NDArray
 from lrtui.tui.render.raster import DOTS_X, DOTS_Y, SIDES, Bits
 
 PATTERNS = ("1", "11110000", "10", "1000", "111111110000", "11110010", "1111010100", "11000000")
-"""By how often all colours have been used: dots along a line, 1 where there is one. A solid line comes first."""
+"""By how often all colours have been used: dots along a line, 1 where there is one. A solid line
+comes first."""
 LEVEL = 4
-"""A column of at most so many dots is part of a level line, which goes on and off from column to column; a higher one is a
-line that goes up or down, and has its gaps between its rows: no spike falls into a gap."""
+"""A column of at most so many dots is part of a level line, which goes on and off from column to
+column; a higher one is a line that goes up or down, and has its gaps between its rows: no spike
+falls into a gap."""
 _COUNTS = np.array([number.bit_count() for number in range(256)])
 
 
 def dashed(bits: Bits, style: int) -> Bits:
-    """A curve in the line style number `style`, counted round; what stands alone between two empty columns is kept."""
+    """A curve in the line style number `style`, counted round; what stands alone between two empty
+    columns is kept."""
     pattern = PATTERNS[style % len(PATTERNS)]
     if len(pattern) == 1 or not bits.size:
         return bits

@@ -1,4 +1,5 @@
-"""A table of the settings in which lanes differ: lanes side by side where they fit, else one below the other. Pure drawing."""
+"""A table of the settings in which lanes differ: lanes side by side where they fit, else one below
+the other. Pure drawing."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from lrtui.tui.render.standings import nothing_shown
 from lrtui.tui.view import RaceView
 
 LONGEST = 40
-"""Cells for one value; what is longer (an expression, the path of a file) goes on with a dot dot dot."""
+"""Cells for one value; what is longer (an expression, the path of a file) goes on with a dot dot
+dot."""
 NAME = 16
 """Cells for letter and name of a lane over a column."""
 COMMON_ROWS = 3
@@ -35,7 +37,8 @@ Row = list[Cell]
 
 
 def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView) -> int:
-    """Draws the table from line `view.scroll` on; returns the line that really stands first, for there are not always so many."""
+    """Draws the table from line `view.scroll` on; returns the line that really stands first, for
+    there are not always so many."""
     canvas.fill()
     if not lanes:
         nothing_shown(canvas, view)
@@ -45,25 +48,31 @@ def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView)
     rows, fixed = _rows(found, lanes, view, canvas.width - 2)
     room = max(1, canvas.height - top - fixed)
     scroll = max(0, min(view.scroll, len(rows) - fixed - room))
-    shown = rows[:fixed] + rows[fixed + scroll:fixed + scroll + room]
+    shown = rows[:fixed] + rows[fixed + scroll : fixed + scroll + room]
     for y, row in enumerate(shown, top):
         x = 1
         for cell in row:
             x += canvas.text(x, y, cell.text, cell.style)
     rest = len(rows) - fixed - room - scroll
     if rest > 0 or scroll:
-        text = f" {f'{rest} more below' if rest > 0 else 'the end'} · {keys.read('view.page_up', 'view.page_down')} scroll "
-        canvas.view(Rect(canvas.width - text_width(text), top - 1, text_width(text), 1)).text(0, 0, text, styles.DIM)
+        text = (
+            f" {f'{rest} more below' if rest > 0 else 'the end'} ·"
+            f" {keys.read('view.page_up', 'view.page_down')} scroll "
+        )
+        canvas.view(Rect(canvas.width - text_width(text), top - 1, text_width(text), 1)).text(
+            0, 0, text, styles.DIM
+        )
     return scroll
 
 
 def _common(canvas: Canvas, found: Differences, lanes: int) -> int:
     """What all have in common, in a few lines; returns the rows taken, a free one included."""
     head = "this lane: " if lanes == 1 else f"all {lanes} lanes: "
-    common = ", ".join(phrase.replace(" ", "\xa0") for phrase in found.common.split(", "))  # "seed 7" stays on one line
+    # "seed 7" stays on one line
+    common = ", ".join(phrase.replace(" ", "\xa0") for phrase in found.common.split(", "))
     lines = textwrap.wrap(head + common, max(16, canvas.width - 2)) or [head]
     if len(lines) > COMMON_ROWS:
-        lines = [*lines[:COMMON_ROWS - 1], lines[COMMON_ROWS - 1][:canvas.width - 3] + "…"]
+        lines = [*lines[: COMMON_ROWS - 1], lines[COMMON_ROWS - 1][: canvas.width - 3] + "…"]
     for y, line in enumerate(lines):
         canvas.text(1, y, line, styles.TEXT)
     canvas.text(1, 0, head, styles.BOLD)
@@ -72,7 +81,9 @@ def _common(canvas: Canvas, found: Differences, lanes: int) -> int:
     return len(lines) + 1
 
 
-def _rows(found: Differences, lanes: Sequence[LaneState], view: RaceView, width: int) -> tuple[list[Row], int]:
+def _rows(
+    found: Differences, lanes: Sequence[LaneState], view: RaceView, width: int
+) -> tuple[list[Row], int]:
     """(lines of the table, how many of them at the top stay when it scrolls)."""
     if not found.settings:
         return [], 0
@@ -82,7 +93,10 @@ def _rows(found: Differences, lanes: Sequence[LaneState], view: RaceView, width:
     beside = [[Cell(""), *names], *([head, *row] for head, row in zip(heads, values, strict=True))]
     if _width(beside) <= width:
         return _aligned(beside), 1
-    below = [[Cell(""), *heads], *([name, *column] for name, column in zip(names, zip(*values, strict=True), strict=True))]
+    below = [
+        [Cell(""), *heads],
+        *([name, *column] for name, column in zip(names, zip(*values, strict=True), strict=True)),
+    ]
     blocks = _blocks(below, width)
     if len(blocks) == 1:
         return _aligned(blocks[0]), 1
@@ -90,12 +104,16 @@ def _rows(found: Differences, lanes: Sequence[LaneState], view: RaceView, width:
 
 
 def _blocks(table: list[Row], width: int) -> list[list[Row]]:
-    """The table cut into some that each fit a width, with the first column in each; a column that never fits stands alone."""
+    """The table cut into some that each fit a width, with the first column in each; a column that
+    never fits stands alone."""
     cuts = [1]
     for end in range(2, len(table[0]) + 1):
-        if end - cuts[-1] > 1 and _width([[row[0], *row[cuts[-1]:end]] for row in table]) > width:
+        if end - cuts[-1] > 1 and _width([[row[0], *row[cuts[-1] : end]] for row in table]) > width:
             cuts.append(end - 1)
-    return [[[row[0], *row[start:stop]] for row in table] for start, stop in pairwise([*cuts, len(table[0])])]
+    return [
+        [[row[0], *row[start:stop]] for row in table]
+        for start, stop in pairwise([*cuts, len(table[0])])
+    ]
 
 
 def _widths(table: list[Row]) -> list[int]:
@@ -109,9 +127,22 @@ def _width(table: list[Row]) -> int:
 def _aligned(table: list[Row]) -> list[Row]:
     """The same, each cell as wide as its column and two more."""
     widths = _widths(table)
-    return [[part for cell, width in zip(row, widths, strict=True) for part in (
-        Cell(cell.text, cell.style), Cell(" " * (width - text_width(cell.text) + 2)))] for row in table]
+    return [
+        [
+            part
+            for cell, width in zip(row, widths, strict=True)
+            for part in (
+                Cell(cell.text, cell.style),
+                Cell(" " * (width - text_width(cell.text) + 2)),
+            )
+        ]
+        for row in table
+    ]
 
 
 def _style(lane: LaneState, view: RaceView) -> int:
-    return styles.lane_chosen(lane.index) if lane.index == view.selected else styles.lane_bold(lane.index)
+    return (
+        styles.lane_chosen(lane.index)
+        if lane.index == view.selected
+        else styles.lane_bold(lane.index)
+    )

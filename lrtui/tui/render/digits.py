@@ -30,7 +30,8 @@ def width(text: str) -> int:
 
 
 def write(canvas: Canvas, x: int, y: int, text: str, style: int = 0) -> int:
-    """Write a text in rows y to y + 2; returns its width. What has no glyph (NaN) stands small in the middle row."""
+    """Write a text in rows y to y + 2; returns its width. What has no glyph (NaN) stands small in
+    the middle row."""
     for row in range(ROWS):
         canvas.text(x, y + row, "".join(_glyph(char)[row] for char in text), style)
     return width(text)

@@ -1,4 +1,5 @@
-"""The gauge as a dial, and the lane's five numbers: what the large view says about the rate. Pure drawing."""
+"""The gauge as a dial, and the lane's five numbers: what the large view says about the rate. Pure
+drawing."""
 
 from __future__ import annotations
 
@@ -19,8 +20,15 @@ _ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
 """Step gains at the ends of the dial's thirds: cold, right, hot."""
 
 
-def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = math.nan, load: LaneLoad | None = None) -> None:
-    """A table of the numbers, the quantiles of single elements' rates, the dial, and what to beware of where there is room."""
+def draw(
+    canvas: Canvas,
+    lane: LaneState,
+    said: Verdict,
+    disk_share: float = math.nan,
+    load: LaneLoad | None = None,
+) -> None:
+    """A table of the numbers, the quantiles of single elements' rates, the dial, and what to beware
+    of where there is room."""
     canvas.fill()
     fits = max(1, (canvas.width - 1) // CELL)
     heads = ("applied", "next", "step size", "realised", "change/wt")
@@ -28,17 +36,38 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, disk_share: float = mat
     shown = min(rate_report.groups(lane), max(1, canvas.height - 4))
     groups = [rate_report.rates(lane, group) for group in range(shown)]
     for y, now in enumerate(groups, 1):
-        cells = [rate_report.known(value) for value in (now.applied, now.next, now.step_size, now.realised)]
+        cells = [
+            rate_report.known(value)
+            for value in (now.applied, now.next, now.step_size, now.realised)
+        ]
         _row(canvas, y, [*cells, rate_report.ratio_words(now.ratio)][:fits], styles.BOLD)
     now = groups[0]
-    quantiles = [f"{share}% {rate_report.known(value, 2)}" for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))]
-    _row(canvas, 1 + shown, ["per element", *quantiles, f"usual 10^{rate_report.USUAL_RATIO:g}"][:fits], styles.DIM)
+    quantiles = [
+        f"{share}% {rate_report.known(value, 2)}"
+        for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))
+    ]
+    _row(
+        canvas,
+        1 + shown,
+        ["per element", *quantiles, f"usual 10^{rate_report.USUAL_RATIO:g}"][:fits],
+        styles.DIM,
+    )
     dial(canvas, 2 + shown, lane, said)
     notes = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
-    ours = [line for line in (cost(lane), machine_strip.load_words(load) if load else "", snapshots(lane, disk_share)) if line]
+    ours = [
+        line
+        for line in (
+            cost(lane),
+            machine_strip.load_words(load) if load else "",
+            snapshots(lane, disk_share),
+        )
+        if line
+    ]
     for y, text in enumerate([*ours, *notes]):
         if 3 + shown + y < canvas.height:
-            canvas.text(1, 3 + shown + y, one_line(text), styles.DIM if y < len(ours) else styles.WARN)
+            canvas.text(
+                1, 3 + shown + y, one_line(text), styles.DIM if y < len(ours) else styles.WARN
+            )
 
 
 def dial(canvas: Canvas, y: int, lane: LaneState, said: Verdict) -> None:
@@ -47,18 +76,29 @@ def dial(canvas: Canvas, y: int, lane: LaneState, said: Verdict) -> None:
     width = max(9, min(33, canvas.width - 40)) // 3 * 3
     x = 1 + canvas.text(1, y, "cold ", styles.DIM)
     third = width // 3
-    canvas.text(x, y, "".join("┼" if cell in (third, 2 * third) else "─" for cell in range(width)), styles.DIM)
+    canvas.text(
+        x,
+        y,
+        "".join("┼" if cell in (third, 2 * third) else "─" for cell in range(width)),
+        styles.DIM,
+    )
     word = gauge_word(lane)
     place = position(found.early_gain, word)
     if place is not None:
-        canvas.text(x + min(width - 1, int(place * width)), y, "●", styles.ALERT if word == "hot" else styles.BOLD)
+        canvas.text(
+            x + min(width - 1, int(place * width)),
+            y,
+            "●",
+            styles.ALERT if word == "hot" else styles.BOLD,
+        )
     x += width
     x += canvas.text(x, y, " hot  ", styles.DIM)
     canvas.text(x, y, _words(lane, said, canvas.width - x), styles.TEXT)
 
 
 def position(gain: float, word: str) -> float | None:
-    """Where on the dial, 0 (cold) to 1 (hot), a gain stands; the word decides the third. None while there is no verdict."""
+    """Where on the dial, 0 (cold) to 1 (hot), a gain stands; the word decides the third. None while
+    there is no verdict."""
     if word == "none" or not math.isfinite(gain):
         return None
     zone = {"cold": 0, "ok": 1, "hot": 2}[word]
@@ -71,11 +111,15 @@ def cost(lane: LaneState) -> str:
     if not lane.training_seconds or not lane.measured_steps:
         return "nothing has been measured yet" if not lane.over else "nothing was measured"
     share = lane.spent / lane.training_seconds
-    return f"measuring: {share:.1%} of the time, {len(lane.measured_steps)} steps of {lane.steps}, last {lane.measured_steps[-1]}"
+    return (
+        f"measuring: {share:.1%} of the time, {len(lane.measured_steps)} steps of {lane.steps},"
+        f" last {lane.measured_steps[-1]}"
+    )
 
 
 def snapshots(lane: LaneState, share: float) -> str:
-    """What is kept of a lane on disk, and how much of it there may be; '' before the first snapshot."""
+    """What is kept of a lane on disk, and how much of it there may be; '' before the first
+    snapshot."""
     kept = lane.snapshots
     if kept is None:
         return ""
@@ -93,10 +137,19 @@ def _words(lane: LaneState, said: Verdict, width: int) -> str:
     if found.unmeasured and not found.samples:
         return shortened(one_line(f"not measured: {found.unmeasured}"), width)
     if gauge_word(lane) == "none":
-        return "warming up: no verdict" if warming(lane) else "too few steps for a verdict" if lane.over else "no verdict yet"
+        return (
+            "warming up: no verdict"
+            if warming(lane)
+            else "too few steps for a verdict"
+            if lane.over
+            else "no verdict yet"
+        )
     window = f"so far, {found.samples} samples" if found.early else "early on"
     gain, limit = f"gain {found.early_gain:.2f}", f"margin {margin(found.early_gain):.2f} of 2"
-    return next((text for text in (f"{gain}  {limit}  {window}", f"{gain}  {limit}") if len(text) <= width), gain)
+    return next(
+        (text for text in (f"{gain}  {limit}  {window}", f"{gain}  {limit}") if len(text) <= width),
+        gain,
+    )
 
 
 def _row(canvas: Canvas, y: int, cells: list[str] | tuple[str, ...], style: int) -> None:

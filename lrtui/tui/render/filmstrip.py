@@ -1,4 +1,5 @@
-"""The filmstrip: what all lanes drew at the same step, side by side; where there is room, each one's best beside it. Pure."""
+"""The filmstrip: what all lanes drew at the same step, side by side; where there is room, each
+one's best beside it. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +24,11 @@ CARD_LEAST = 18, 6
 """Columns and rows of the smallest card: name, step, and half-size sprites."""
 HEADS = 2
 """Rows of a card over its pictures."""
-HOW_TO_DRAW = ("A method sample(model) in the task, which returns images N x C x H x W in 0..1, is called before the first step "
-               "and after each epoch; its pictures of all lanes stand here side by side.")
+HOW_TO_DRAW = (
+    "A method sample(model) in the task, which returns images N x C x H x W in 0..1, is called"
+    " before the first step and after each epoch; its pictures of all lanes stand here side by"
+    " side."
+)
 
 
 class Grid(NamedTuple):
@@ -38,8 +42,16 @@ class Grid(NamedTuple):
     """Whether the best is beside now."""
 
 
-def draw(canvas: Canvas, state: RaceState, strip: Film, look: Look, view: RaceView, nothing_will_come: bool) -> int:
-    """The whole stage, from picture `view.scroll` of each sample on; returns that number, or the last one that there is.
+def draw(
+    canvas: Canvas,
+    state: RaceState,
+    strip: Film,
+    look: Look,
+    view: RaceView,
+    nothing_will_come: bool,
+) -> int:
+    """The whole stage, from picture `view.scroll` of each sample on; returns that number, or the
+    last one that there is.
 
     `nothing_will_come`: a task that draws would have done so by now.
     """
@@ -48,27 +60,53 @@ def draw(canvas: Canvas, state: RaceState, strip: Film, look: Look, view: RaceVi
         _nothing(canvas, nothing_will_come, shown=bool(strip.cards))
         return 0
     place = canvas.view(Rect(0, 1, canvas.width, canvas.height - 1))
-    shape = next((pixels.shape for card in strip.cards if card.now and (pixels := look(card.now)) is not None), (1, 16, 16, 3))
+    shape = next(
+        (
+            pixels.shape
+            for card in strip.cards
+            if card.now and (pixels := look(card.now)) is not None
+        ),
+        (1, 16, 16, 3),
+    )
     first_picture = min(view.scroll, int(shape[0]) - 1)
     both = any(card.now and card.best and card.best.step != card.now.step for card in strip.cards)
-    grid = arrange(place.width, place.height, len(strip.cards), (shape[0] - first_picture, shape[1], shape[2]), both)
+    grid = arrange(
+        place.width,
+        place.height,
+        len(strip.cards),
+        (shape[0] - first_picture, shape[1], shape[2]),
+        both,
+    )
     fit = max(1, place.height // grid.height) * grid.across
-    index = next((number for number, card in enumerate(strip.cards) if card.lane == view.selected), 0)
+    index = next(
+        (number for number, card in enumerate(strip.cards) if card.lane == view.selected), 0
+    )
     first = min(index // fit * fit, max(0, len(strip.cards) - fit))
 
     def from_there(picture: SampleRef) -> Pixels | None:
         found = look(picture)
         return None if found is None else found[first_picture:]
-    for number, card in enumerate(strip.cards[first:first + fit]):
+
+    for number, card in enumerate(strip.cards[first : first + fit]):
         x, y = number % grid.across * grid.width, number // grid.across * grid.height
-        _card(place.view(Rect(x, y, grid.width - 1, grid.height)), state, card, from_there, card.lane == view.selected, grid.both)
+        _card(
+            place.view(Rect(x, y, grid.width - 1, grid.height)),
+            state,
+            card,
+            from_there,
+            card.lane == view.selected,
+            grid.both,
+        )
     _heading(canvas, strip, max(0, len(strip.cards) - fit), first_picture, shape[0])
     return first_picture
 
 
-def arrange(width: int, height: int, cards: int, shape: tuple[int, int, int], best: bool = True) -> Grid:
-    """Cards in rows and columns for samples of (pictures, rows, columns of pixels): first as many cards as can be, then the
-    pictures as large as can be, then the best beside now where it is wanted, then as many pictures as can be."""
+def arrange(
+    width: int, height: int, cards: int, shape: tuple[int, int, int], best: bool = True
+) -> Grid:
+    """Cards in rows and columns for samples of (pictures, rows, columns of pixels): first as many
+    cards as can be, then the pictures as large as can be, then the best beside now where it is
+    wanted, then as many pictures as can be."""
     count, pixels = shape[0], shape[1:]
 
     def worth(grid: Grid) -> tuple[int, int, bool, int]:
@@ -76,12 +114,22 @@ def arrange(width: int, height: int, cards: int, shape: tuple[int, int, int], be
         factor = sprite.factor_for(*pixels, room, rows)
         across = max(1, (room + sprite.GAP) // (-(-pixels[1] // factor) + sprite.GAP))
         down = max(1, (rows + sprite.GAP) // (-(-pixels[0] // factor // 2) + sprite.GAP))
-        return min(max(1, height // grid.height) * grid.across, cards), -factor, grid.both, min(across * down, count)
+        return (
+            min(max(1, height // grid.height) * grid.across, cards),
+            -factor,
+            grid.both,
+            min(across * down, count),
+        )
 
     most = max(1, min(cards, width // CARD_LEAST[0]))
-    choices = [Grid(across, width // across, max(CARD_LEAST[1], height // -(-cards // across)), both)
-               for across in range(1, most + 1) for both in ((False, True) if best else (False,))]
-    return max((grid for grid in choices if not grid.both or grid.width // 2 >= CARD_LEAST[0]), key=worth)
+    choices = [
+        Grid(across, width // across, max(CARD_LEAST[1], height // -(-cards // across)), both)
+        for across in range(1, most + 1)
+        for both in ((False, True) if best else (False,))
+    ]
+    return max(
+        (grid for grid in choices if not grid.both or grid.width // 2 >= CARD_LEAST[0]), key=worth
+    )
 
 
 def _heading(canvas: Canvas, strip: Film, hidden: int, first: int, pictures: int) -> None:
@@ -90,9 +138,15 @@ def _heading(canvas: Canvas, strip: Film, hidden: int, first: int, pictures: int
     x = 1 + canvas.text(1, 0, words, styles.BOLD)
     from_on = f", from picture {first + 1} of {pictures} on" if first else ""
     x += canvas.text(x, 0, from_on, styles.BOLD)
-    for more, style in ((f"{hidden} more: {keys.read('lane.next')}", styles.WARN) if hidden else ("", 0),
-                        (f"{keys.read('lane.left', 'lane.right')} scrub", styles.DIM),
-                        (f"{keys.read('lane.up', 'lane.down')} other pictures", styles.DIM) if pictures > 1 else ("", 0)):
+    for more, style in (
+        (f"{hidden} more: {keys.read('lane.next')}", styles.WARN) if hidden else ("", 0),
+        (f"{keys.read('lane.left', 'lane.right')} scrub", styles.DIM),
+        (
+            (f"{keys.read('lane.up', 'lane.down')} other pictures", styles.DIM)
+            if pictures > 1
+            else ("", 0)
+        ),
+    ):
         if more and x + 2 + text_width(more) < canvas.width:
             x += 2 + canvas.text(x + 2, 0, more, style)
 
@@ -102,12 +156,17 @@ def _nothing(canvas: Canvas, for_ever: bool, shown: bool) -> None:
     if not shown:
         lines = ("No lane is shown.", f"{keys.read('view.back')} shows all of them again.")
     elif for_ever:
-        lines = ("This task draws no samples.", *textwrap.wrap(HOW_TO_DRAW, max(8, canvas.width - 2)))
+        lines = (
+            "This task draws no samples.",
+            *textwrap.wrap(HOW_TO_DRAW, max(8, canvas.width - 2)),
+        )
     for y, text in enumerate(lines):
         canvas.text(1, 1 + y, text, styles.DIM if y else styles.BOLD)
 
 
-def _card(canvas: Canvas, state: RaceState, card: Card, look: Look, selected: bool, both: bool) -> None:
+def _card(
+    canvas: Canvas, state: RaceState, card: Card, look: Look, selected: bool, both: bool
+) -> None:
     lane = state.lanes[card.lane]
     title = f"{'▶' if selected else ' '}{lane.lane.called}"
     style = styles.lane_chosen(card.lane) if selected else styles.lane_bold(card.lane)

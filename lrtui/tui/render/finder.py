@@ -1,4 +1,5 @@
-"""The finder's screen: the sweep's loss against the rate, the rules' marks, the check's lanes, what follows. Pure drawing."""
+"""The finder's screen: the sweep's loss against the rate, the rules' marks, the check's lanes, what
+follows. Pure drawing."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ SMOOTH = 2
 
 
 class Sweep(NamedTuple):
-    """What is to be drawn of a sweep from rate `low` to rate `high`; lists are of the same length."""
+    """What is to be drawn of a sweep from rate `low` to rate `high`; lists are of the same
+    length."""
 
     low: float
     high: float
@@ -41,20 +43,32 @@ class Sweep(NamedTuple):
     """Whether it ended with a loss or gradient that was not finite."""
 
     def column(self, value: float, width: int) -> int:
-        """The cell of a rate on an axis of `width` cells; outside of it for rates that were not swept."""
+        """The cell of a rate on an axis of `width` cells; outside of it for rates that were not
+        swept."""
         return math.floor(math.log(value / self.low) / math.log(self.high / self.low) * width)
 
 
 def header(canvas: Canvas, title: str, phase: str, trouble: str) -> None:
     """What is looked for, and how far it is."""
     canvas.fill(styles.TITLE)
-    right = one_line(trouble or phase)[:canvas.width - 20]
-    canvas.text(0, 0, shortened(f" {one_line(title)}", max(1, canvas.width - text_width(right) - 3)), styles.TITLE)
-    canvas.text(canvas.width - text_width(right) - 1, 0, right, styles.ALERT_BAR if trouble else styles.TITLE)
+    right = one_line(trouble or phase)[: canvas.width - 20]
+    canvas.text(
+        0,
+        0,
+        shortened(f" {one_line(title)}", max(1, canvas.width - text_width(right) - 3)),
+        styles.TITLE,
+    )
+    canvas.text(
+        canvas.width - text_width(right) - 1,
+        0,
+        right,
+        styles.ALERT_BAR if trouble else styles.TITLE,
+    )
 
 
 def curve(canvas: Canvas, sweep: Sweep, limits: AxisLimits) -> None:
-    """Each batch's loss faint, the average in colour where the rules look at it, a line at each rule's rate."""
+    """Each batch's loss faint, the average in colour where the rules look at it, a line at each
+    rule's rate."""
     canvas.fill()
     if not canvas.width or not canvas.height:
         return
@@ -63,12 +77,17 @@ def curve(canvas: Canvas, sweep: Sweep, limits: AxisLimits) -> None:
             canvas.text(x, y, LINE, styles.WARN if name == "valley" else styles.DIM)
     if not sweep.losses:
         return
-    raw, average = (_drawn(canvas, sweep, values, limits) for values in (sweep.losses, sweep.smooth))
+    raw, average = (
+        _drawn(canvas, sweep, values, limits) for values in (sweep.losses, sweep.smooth)
+    )
     bits, owner = raster.overlay([raw.bits, average.bits], [0, 1])
     tints = np.where(owner == 1, np.uint16(styles.lane_bold(SMOOTH)), np.uint16(styles.DIM))
     if sweep.found is not None and sweep.found.suggestions:
-        first, last = (sweep.column(sweep.rates[at], canvas.width) for at in (sweep.found.first, sweep.found.last - 1))
-        tints[:, :max(first, 0)] = tints[:, last + 1:] = styles.DIM
+        first, last = (
+            sweep.column(sweep.rates[at], canvas.width)
+            for at in (sweep.found.first, sweep.found.last - 1)
+        )
+        tints[:, : max(first, 0)] = tints[:, last + 1 :] = styles.DIM
     there = bits != 0
     canvas.codes[there], canvas.styles[there] = raster.codes(bits)[there], tints[there]
     if sweep.nan and raw.end:
@@ -77,19 +96,26 @@ def curve(canvas: Canvas, sweep: Sweep, limits: AxisLimits) -> None:
 
 def _drawn(canvas: Canvas, sweep: Sweep, values: list[float], limits: AxisLimits) -> raster.Raster:
     x = np.log(np.asarray(sweep.rates))
-    window = window_of(x, values, math.log(sweep.low), math.log(sweep.high) + 1e-9, 2 * canvas.width)
+    window = window_of(
+        x, values, math.log(sweep.low), math.log(sweep.high) + 1e-9, 2 * canvas.width
+    )
     return raster.draw(window, canvas.height, limits.low, limits.high, limits.log)
 
 
 def _marks(sweep: Sweep, width: int) -> list[tuple[str, int]]:
     """The rules with the cells of their rates, the headline last so that it lies on top."""
     suggestions = sweep.found.suggestions if sweep.found else {}
-    places = [(name, sweep.column(suggestions[name], width)) for name in reversed(RULES) if name in suggestions]
+    places = [
+        (name, sweep.column(suggestions[name], width))
+        for name in reversed(RULES)
+        if name in suggestions
+    ]
     return [(name, min(x, width - 1)) for name, x in places if 0 <= x <= width]
 
 
 def marks(canvas: Canvas, sweep: Sweep) -> None:
-    """The names of the rules over their lines, where there is room with their rates, the headline first and nearest."""
+    """The names of the rules over their lines, where there is room with their rates, the headline
+    first and nearest."""
     canvas.fill()
     taken = np.zeros((canvas.height, canvas.width), bool)
     for name, x in reversed(_marks(sweep, canvas.width)):
@@ -98,7 +124,9 @@ def marks(canvas: Canvas, sweep: Sweep) -> None:
         for text in (f"{name} {rate(sweep.found.suggestions[name], 3)}", name, name[0].upper()):
             start = max(0, min(x, canvas.width - len(text)))
             cells = slice(max(0, start - 1), start + len(text) + 1)  # one cell free on either side
-            row = next((y for y in reversed(range(canvas.height)) if not taken[y, cells].any()), None)
+            row = next(
+                (y for y in reversed(range(canvas.height)) if not taken[y, cells].any()), None
+            )
             if row is not None:
                 taken[row, cells] = True
                 canvas.text(start, row, text, style)
@@ -122,7 +150,7 @@ def standings(canvas: Canvas, check: RaceState | None, said: str) -> None:
         canvas.text(1, 0, said, styles.DIM)
         return
     canvas.text(1, 0, _row("#", "rate", "", "smoothed", "status"), styles.DIM)
-    for y, lane in enumerate(in_order(check)[:canvas.height - 1], 1):
+    for y, lane in enumerate(in_order(check)[: canvas.height - 1], 1):
         _standing(canvas.view((0, y, canvas.width, 1)), y, lane, check)
 
 
@@ -130,7 +158,11 @@ def _standing(canvas: Canvas, place: int, lane: LaneState, check: RaceState) -> 
     bad = lane.status in ("nan", *FAILED)
     won = check.over and place == 1 and not bad
     style = styles.ALERT if bad else styles.WARN if won else styles.lane(lane.index)
-    status = f"NaN at {lane.ended.step}" if lane.status == "nan" and lane.ended else status_words(lane, verdict(lane, check))
+    status = (
+        f"NaN at {lane.ended.step}"
+        if lane.status == "nan" and lane.ended
+        else status_words(lane, verdict(lane, check))
+    )
     status = status if lane.over else f"{lane.steps}/{lane.total_steps}"
     known = rate(lane.lane.lr, 3)
     name = "" if lane.lane.name == known else one_line(lane.lane.name)
@@ -150,8 +182,8 @@ def sentences(canvas: Canvas, said: list[str], headline: str) -> None:
     wrapped = [textwrap.wrap(one_line(sentence), max(8, canvas.width - 3)) for sentence in said]
     while len(wrapped) > 1 and sum(map(len, wrapped)) > canvas.height - bool(headline):
         del wrapped[0]
-    lines = [line for lines in wrapped for line in lines][:canvas.height - bool(headline)]
+    lines = [line for lines in wrapped for line in lines][: canvas.height - bool(headline)]
     if lines and len(lines) < sum(map(len, wrapped)):
-        lines[-1] = f"{lines[-1][:canvas.width - 3]} …"
+        lines[-1] = f"{lines[-1][: canvas.width - 3]} …"
     for y, line in enumerate(lines, int(bool(headline))):
         canvas.text(1, y, line)

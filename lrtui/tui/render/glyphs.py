@@ -1,5 +1,6 @@
-"""Characters that a terminal has in the place of those that it has not. Renderers draw dots, boxes and arrows; only at the
-output, one lookup a row, they become quarters of cells, halves, or ASCII. Knows no canvas and no widget."""
+"""Characters that a terminal has in the place of those that it has not. Renderers draw dots, boxes
+and arrows; only at the output, one lookup a row, they become quarters of cells, halves, or ASCII.
+Knows no canvas and no widget."""
 
 from __future__ import annotations
 
@@ -29,24 +30,85 @@ HALVES = " ▀▀▀▄▌█▌▄█▐▐▄▌▐█"
 """The nearest that a console's font has, by the same bits."""
 
 SIGNS = {
-    "│┃║┊┆╎╵╷": "|", "─━═┄┈╴╶": "-", "┌┐└┘├┤┬┴┼╭╮╯╰╞╡╪╔╗╚╝": "+", "←‹«◀◂": "<", "→›»▶▸►": ">", "↑▲△": "^", "↓▼▽": "v",
-    "✗×✕✖╳": "x", "·•∙‣": ".", "●◉⬤■★◆▪": "*", "○◌□☆◇": "o", "…": "~", "–—−‐‑": "-", "█▉▊▇▆▓": "#", "▋▌▍▐▅▄▀": "=",
-    "▎▏▕": "|", "▁▂▃": "_", "░▒": ":", "▔": '"', "‘’′": "'", "“”″": '"', "✓✔": "v", "µμ": "u", "±": "+", "≤": "<", "≥": ">",
-    "≈": "~", "∞": "8", "÷": "/", "√": "v", "Δ∆": "D", "σ": "s", "α": "a", "β": "b", "λ": "l", "ε": "e", "°": "o",
-    "²": "2", "³": "3", "€": "E", "╱": "/", "╲": "\\", "▘▝▗▖▚▞▙▟▛▜": "#", "⏎": "<", "⌫": "<", "⁻": "-",
-    "\xa0": " ", "⌃": "^", "⇧": "^",
+    "│┃║┊┆╎╵╷": "|",
+    "─━═┄┈╴╶": "-",
+    "┌┐└┘├┤┬┴┼╭╮╯╰╞╡╪╔╗╚╝": "+",
+    "←‹«◀◂": "<",
+    "→›»▶▸►": ">",
+    "↑▲△": "^",
+    "↓▼▽": "v",
+    "✗×✕✖╳": "x",
+    "·•∙‣": ".",
+    "●◉⬤■★◆▪": "*",
+    "○◌□☆◇": "o",
+    "…": "~",
+    "–—−‐‑": "-",
+    "█▉▊▇▆▓": "#",
+    "▋▌▍▐▅▄▀": "=",
+    "▎▏▕": "|",
+    "▁▂▃": "_",
+    "░▒": ":",
+    "▔": '"',
+    "‘’′": "'",
+    "“”″": '"',
+    "✓✔": "v",
+    "µμ": "u",
+    "±": "+",
+    "≤": "<",
+    "≥": ">",
+    "≈": "~",
+    "∞": "8",
+    "÷": "/",
+    "√": "v",
+    "Δ∆": "D",
+    "σ": "s",
+    "α": "a",
+    "β": "b",
+    "λ": "l",
+    "ε": "e",
+    "°": "o",
+    "²": "2",
+    "³": "3",
+    "€": "E",
+    "╱": "/",
+    "╲": "\\",
+    "▘▝▗▖▚▞▙▟▛▜": "#",
+    "⏎": "<",
+    "⌫": "<",
+    "⁻": "-",
+    "\xa0": " ",
+    "⌃": "^",
+    "⇧": "^",
 }
-"""ASCII for all that this program and its widgets draw with. Letters with accents lose them; what is left is `?`."""
-CONSOLE = "↑↓→←↔↕▲▼►◄•○§¶" + bytes(range(128, 255)).decode("cp437") + bytes(range(0xA1, 0x100)).decode("latin-1")
+"""ASCII for all that this program and its widgets draw with. Letters with accents lose them; what
+is left is `?`."""
+CONSOLE = (
+    "↑↓→←↔↕▲▼►◄•○§¶"
+    + bytes(range(128, 255)).decode("cp437")
+    + bytes(range(0xA1, 0x100)).decode("latin-1")
+)
 """What a console's font has beyond ASCII."""
-_NEAREST = {"▶▸": "►", "◀◂": "◄", "●◉": "•", "╭": "┌", "╮": "┐", "╯": "┘", "╰": "└", "▉▊▋": "█", "▍▎▏": "▌", "▇▆▅": "▄",
-            "┊┆╎╵╷┃": "│", "╴╶┄┈━": "─"}
+_NEAREST = {
+    "▶▸": "►",
+    "◀◂": "◄",
+    "●◉": "•",
+    "╭": "┌",
+    "╮": "┐",
+    "╯": "┘",
+    "╰": "└",
+    "▉▊▋": "█",
+    "▍▎▏": "▌",
+    "▇▆▅": "▄",
+    "┊┆╎╵╷┃": "│",
+    "╴╶┄┈━": "─",
+}
 """The nearest of it where that is better than ASCII."""
 _tier: Glyphs = "braille"
 
 
 def choose(tier: Glyphs) -> None:
-    """With what everything is shown from now on; strips that were made before are to be made anew."""
+    """With what everything is shown from now on; strips that were made before are to be made
+    anew."""
     global _tier
     _tier = tier
 
@@ -72,8 +134,14 @@ def fold(text: str, tier: Glyphs) -> str:
     table = _table(tier)
     if tier == "blocks":
         return "".join(chr(table[ord(char)]) if ord(char) < TABLE_END else char for char in text)
-    return "".join(char if char.isascii() else chr(table[min(ord(char), TABLE_END)]) * get_character_cell_size(char)
-                   for char in text)
+    return "".join(
+        (
+            char
+            if char.isascii()
+            else chr(table[min(ord(char), TABLE_END)]) * get_character_cell_size(char)
+        )
+        for char in text
+    )
 
 
 class Folded(LineFilter):
@@ -91,9 +159,10 @@ def _table(tier: Glyphs) -> Codes:
     """By code point below TABLE_END, and one more for all others: what stands in its place."""
     table: Codes = np.arange(TABLE_END + 1, dtype=np.uint32)
     if tier == "blocks":
-        table[BLANK:BLANK + 256] = [ord(QUADRANTS[_quarters(bits)]) for bits in range(256)]
+        table[BLANK : BLANK + 256] = [ord(QUADRANTS[_quarters(bits)]) for bits in range(256)]
         return table
-    table[0] = table[128:] = UNKNOWN  # 0: the second cell of a wide character, none of which is left
+    # 0: the second cell of a wide character, none of which is left
+    table[0] = table[128:] = UNKNOWN
     for code in range(0xA0, 0x250):
         table[code] = _bare(chr(code))
     for table_of in (SIGNS, *([_NEAREST] if tier == "halves" else ())):
@@ -116,7 +185,7 @@ def _bare(letter: str) -> int:
 
 def _quarters(bits: int) -> int:
     """The quarters of a cell with a dot in them."""
-    pairs = (dots[half:half + 2] for half in (0, 2) for dots in SIDES)
+    pairs = (dots[half : half + 2] for half in (0, 2) for dots in SIDES)
     return sum(bool(bits & sum(pair)) << place for place, pair in enumerate(pairs))
 
 

@@ -1,4 +1,5 @@
-"""Two stages of lines: the race's log, and what a task has printed. Pure drawing; long lines are wrapped, not cut."""
+"""Two stages of lines: the race's log, and what a task has printed. Pure drawing; long lines are
+wrapped, not cut."""
 
 from __future__ import annotations
 
@@ -13,10 +14,17 @@ from lrtui.tui.console import Printed
 from lrtui.tui.render import rule, styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 
-LOUD = {"nan": styles.ALERT, "error": styles.ALERT, "died": styles.ALERT, "lost": styles.WARN, "diverged": styles.WARN}
+LOUD = {
+    "nan": styles.ALERT,
+    "error": styles.ALERT,
+    "died": styles.ALERT,
+    "lost": styles.WARN,
+    "diverged": styles.WARN,
+}
 """By the first word of a line in the log."""
 LATEST = 2.5e11
-"""Seconds since 1970 up to which there is a time of day: what a wrong clock said is shown as that."""
+"""Seconds since 1970 up to which there is a time of day: what a wrong clock said is shown as
+that."""
 Entry = tuple[float, int, str]
 """(seconds since 1970, lane or -1, text), as in the log of a race."""
 
@@ -40,12 +48,23 @@ def style_of(text: str) -> int:
 def log_line(state: RaceState, entry: Entry) -> Line:
     """An entry of the log, as it is drawn."""
     at, lane, text = entry
-    sign, style = (state.lanes[lane].lane.letter, styles.lane_bold(lane)) if lane >= 0 else ("·", styles.DIM)
-    return Line(time.strftime("%H:%M:%S ", time.localtime(min(at, LATEST))), sign, style, one_line(text), style_of(text))
+    sign, style = (
+        (state.lanes[lane].lane.letter, styles.lane_bold(lane)) if lane >= 0 else ("·", styles.DIM)
+    )
+    return Line(
+        time.strftime("%H:%M:%S ", time.localtime(min(at, LATEST))),
+        sign,
+        style,
+        one_line(text),
+        style_of(text),
+    )
 
 
-def draw_log(canvas: Canvas, title: str, count: int, end: int | None, line: Callable[[int], Line]) -> None:
-    """The log: `count` lines, of which `line(i)` gives one; `end` is the number after the last one to be shown, None: all."""
+def draw_log(
+    canvas: Canvas, title: str, count: int, end: int | None, line: Callable[[int], Line]
+) -> None:
+    """The log: `count` lines, of which `line(i)` gives one; `end` is the number after the last one
+    to be shown, None: all."""
     place = _headed(canvas, title, count, end)
     if not count:
         place.text(1, 0, "nothing has happened yet", styles.DIM)
@@ -58,11 +77,17 @@ def draw_console(canvas: Canvas, whose: str, printed: Printed, end: int | None) 
     if printed.note:
         place.text(1, 0, printed.note, styles.DIM)
     lines = printed.lines
-    fill(place, len(lines) if end is None else end, lambda number: Line("", "", 0, lines[number][1], styles.TEXT), len(lines))
+    fill(
+        place,
+        len(lines) if end is None else end,
+        lambda number: Line("", "", 0, lines[number][1], styles.TEXT),
+        len(lines),
+    )
 
 
 def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
-    """Where a list of `count` lines ends on a page of `rows` after scrolling `by` lines down; None: at the newest."""
+    """Where a list of `count` lines ends on a page of `rows` after scrolling `by` lines down; None:
+    at the newest."""
     found = max((count if end is None else end) + by, min(count, rows))
     return None if found >= count else found
 
@@ -70,13 +95,18 @@ def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
 def _headed(canvas: Canvas, title: str, count: int, end: int | None) -> Canvas:
     """Draws the heading; the room under it."""
     canvas.fill()
-    where = f"{count - end} newer below: {keys.read('view.newest')} " if end is not None and end < count else ""
+    where = (
+        f"{count - end} newer below: {keys.read('view.newest')} "
+        if end is not None and end < count
+        else ""
+    )
     rule.draw(canvas, f" {title}", styles.BOLD, where, styles.WARN)
     return canvas.view((0, 1, canvas.width, canvas.height - 1))
 
 
 def fill(canvas: Canvas, end: int, line: Callable[[int], Line], count: int) -> None:
-    """Lines that end with number `end` - 1 at the bottom; where the first ones do not fill the room, from the top down."""
+    """Lines that end with number `end` - 1 at the bottom; where the first ones do not fill the
+    room, from the top down."""
     found: list[tuple[Line, str, bool]] = []
     first = end
     while first > 0 and len(found) < canvas.height:
@@ -86,8 +116,8 @@ def fill(canvas: Canvas, end: int, line: Callable[[int], Line], count: int) -> N
         while end < count and len(found) < canvas.height:
             found += rows(line(end), canvas.width - 2)
             end += 1
-        found = found[:canvas.height]
-    for y, (entry, text, begins) in enumerate(found[-canvas.height:] if canvas.height else []):
+        found = found[: canvas.height]
+    for y, (entry, text, begins) in enumerate(found[-canvas.height :] if canvas.height else []):
         x = 1
         if begins:
             x += canvas.text(x, y, entry.head, styles.DIM)
@@ -101,7 +131,10 @@ def _indent(entry: Line) -> int:
 
 def rows(entry: Line, width: int) -> list[tuple[Line, str, bool]]:
     """An entry in rows of so many cells: (entry, text of the row, whether it is the first one)."""
-    return [(entry, text, number == 0) for number, text in enumerate(wrapped(entry.text, max(8, width - _indent(entry))))]
+    return [
+        (entry, text, number == 0)
+        for number, text in enumerate(wrapped(entry.text, max(8, width - _indent(entry))))
+    ]
 
 
 def cut(entry: Line, width: int, height: int) -> Line:
@@ -113,7 +146,8 @@ def cut(entry: Line, width: int, height: int) -> Line:
 
 
 def wrapped(text: str, width: int) -> Sequence[str]:
-    """A text in pieces of at most so many cells; nothing is left out but the spaces where it is broken."""
+    """A text in pieces of at most so many cells; nothing is left out but the spaces where it is
+    broken."""
     if text_width(text) <= width:
         return [text]
     pieces: list[str] = []
@@ -124,5 +158,9 @@ def wrapped(text: str, width: int) -> Sequence[str]:
         space = piece.rfind(" ") if len(piece) < len(text) and text[len(piece)] != " " else -1
         piece = piece[:space] if space > width // 2 else piece or text[:1]
         pieces.append(piece)
-        text = text[len(piece):].lstrip(" ") if text[len(piece):len(piece) + 1] == " " else text[len(piece):]
+        text = (
+            text[len(piece) :].lstrip(" ")
+            if text[len(piece) : len(piece) + 1] == " "
+            else text[len(piece) :]
+        )
     return pieces

@@ -1,4 +1,5 @@
-"""The machine in a row or a few: what it is doing, and the last minutes of it as small bars. Pure drawing."""
+"""The machine in a row or a few: what it is doing, and the last minutes of it as small bars. Pure
+drawing."""
 
 from __future__ import annotations
 
@@ -28,8 +29,11 @@ class Part(NamedTuple):
     """After the bars."""
 
 
-def draw(canvas: Canvas, state: RaceState, reading: Reading | None, history: History, base: int) -> None:
-    """The strip; `reading` is None while nothing trains: then only what does not change stands there."""
+def draw(
+    canvas: Canvas, state: RaceState, reading: Reading | None, history: History, base: int
+) -> None:
+    """The strip; `reading` is None while nothing trains: then only what does not change stands
+    there."""
     canvas.fill()
     where = devices(state)
     if reading is None:
@@ -37,20 +41,37 @@ def draw(canvas: Canvas, state: RaceState, reading: Reading | None, history: His
         return
     cpu = Part(f"cpu {_percent(reading.cpu)} of {reading.cores}", history.of("cpu", base))
     memory = Part(f"memory {_gigabytes(reading.used, reading.total)}", history.of("memory", base))
-    gpus = [Part(f"gpu {gpu.number} {_percent(gpu.busy)}", history.of(f"gpu {gpu.number}", base), gpu_words(gpu))
-            for gpu in reading.gpus]
+    gpus = [
+        Part(
+            f"gpu {gpu.number} {_percent(gpu.busy)}",
+            history.of(f"gpu {gpu.number}", base),
+            gpu_words(gpu),
+        )
+        for gpu in reading.gpus
+    ]
     time_base = [Part(f"bars: {BASES[base][0]}")]
     if canvas.height == 1 or not gpus:
         rest = gpus or [Part("no GPU")]
         flat = [part._replace(past=()) for part in (cpu, memory)]
-        _row(canvas, 0, [[Part(where), cpu, memory, *rest, *time_base], [cpu, memory, *rest, *time_base], [cpu, memory, *rest],
-                         [*flat, *rest], [*flat, Part(_together(reading.gpus))], flat, flat[:1]])
+        _row(
+            canvas,
+            0,
+            [
+                [Part(where), cpu, memory, *rest, *time_base],
+                [cpu, memory, *rest, *time_base],
+                [cpu, memory, *rest],
+                [*flat, *rest],
+                [*flat, Part(_together(reading.gpus))],
+                flat,
+                flat[:1],
+            ],
+        )
         return
     _row(canvas, 0, [[Part(where), cpu, memory, *time_base], [cpu, memory, *time_base]])
     rows = canvas.height - 1
     each = -(-len(gpus) // rows)
     for row in range(rows):
-        mine = gpus[row * each:(row + 1) * each]
+        mine = gpus[row * each : (row + 1) * each]
         _row(canvas, 1 + row, [mine, [part._replace(tail="") for part in mine]])
 
 
@@ -58,21 +79,31 @@ def devices(state: RaceState) -> str:
     """What the race runs on: 'cuda:0 · 8 threads a lane'."""
     names = dict.fromkeys(lane.started.device for lane in state.lanes if lane.started)
     threads = next((lane.started.intra_op_threads for lane in state.lanes if lane.started), None)
-    return " ".join(names) + (f" · {threads} thread{'s' * (threads != 1)} a lane" if threads else "")
+    return " ".join(names) + (
+        f" · {threads} thread{'s' * (threads != 1)} a lane" if threads else ""
+    )
 
 
 def gpu_words(gpu: Gpu) -> str:
     """Memory, power and temperature of a GPU, as far as it tells them."""
-    told = [(gpu.used, _gigabytes(gpu.used, gpu.total)), (gpu.watts, f"{gpu.watts:.0f} W"), (gpu.celsius, f"{gpu.celsius:.0f}C")]
+    told = [
+        (gpu.used, _gigabytes(gpu.used, gpu.total)),
+        (gpu.watts, f"{gpu.watts:.0f} W"),
+        (gpu.celsius, f"{gpu.celsius:.0f}C"),
+    ]
     return " ".join(text for value, text in told if math.isfinite(value))
 
 
 def bars(past: Sequence[float], width: int) -> str:
-    """Percents as bars, `width` of them, each the mean of as many neighbours; a space where nothing is known."""
+    """Percents as bars, `width` of them, each the mean of as many neighbours; a space where nothing
+    is known."""
     if not width or not past:
         return ""
     each = len(past) // width
-    groups = [[value for value in past[first:first + each] if math.isfinite(value)] for first in range(0, each * width, each)]
+    groups = [
+        [value for value in past[first : first + each] if math.isfinite(value)]
+        for first in range(0, each * width, each)
+    ]
     return "".join(bar(sum(group) / len(group)) if group else " " for group in groups)
 
 
@@ -84,15 +115,27 @@ def bar(percent: float) -> str:
 def load_words(load: LaneLoad) -> str:
     """What a lane costs, in words; '' where nothing of it is known."""
     among = f" ÷ {load.lanes} lanes" if load.lanes > 1 else ""
-    memory = [f"{name} {size(value)}" for name, value in (("memory", load.memory), ("on GPU", load.gpu_memory)) if value == value]
+    memory = [
+        f"{name} {size(value)}"
+        for name, value in (("memory", load.memory), ("on GPU", load.gpu_memory))
+        if value == value
+    ]
     share = [f"{load.share:.0%} of the training time"] if math.isfinite(load.share) else []
     return ", ".join([f"{' '.join(memory)}{among}"] * bool(memory) + share)
 
 
 def _row(canvas: Canvas, y: int, choices: list[list[Part]]) -> None:
-    """The first of some choices that fits, with the widest bars with which it does; the last one without, and cut."""
-    found = next(((parts, width) for parts in choices for width in WIDTHS if _width(parts, width) <= canvas.width - 2),
-                 (choices[-1], 0))
+    """The first of some choices that fits, with the widest bars with which it does; the last one
+    without, and cut."""
+    found = next(
+        (
+            (parts, width)
+            for parts in choices
+            for width in WIDTHS
+            if _width(parts, width) <= canvas.width - 2
+        ),
+        (choices[-1], 0),
+    )
     x = 1
     for number, part in enumerate(part for part in found[0] if part.text):
         x += canvas.text(x, y, " · " if number else "", styles.DIM)
@@ -104,8 +147,12 @@ def _row(canvas: Canvas, y: int, choices: list[list[Part]]) -> None:
 
 def _width(parts: list[Part], bar_width: int) -> int:
     shown = [part for part in parts if part.text]
-    return sum(text_width(part.text) + (1 + bar_width) * bool(part.past and bar_width) + (1 + len(part.tail)) * bool(part.tail)
-               for part in shown) + 3 * (len(shown) - 1)
+    return sum(
+        text_width(part.text)
+        + (1 + bar_width) * bool(part.past and bar_width)
+        + (1 + len(part.tail)) * bool(part.tail)
+        for part in shown
+    ) + 3 * (len(shown) - 1)
 
 
 def _percent(value: float) -> str:

@@ -1,4 +1,5 @@
-"""What happened to a lane, as signs on a row of their own: no curve is hidden by them. The crosshair jumps to the same."""
+"""What happened to a lane, as signs on a row of their own: no curve is hidden by them. The
+crosshair jumps to the same."""
 
 from __future__ import annotations
 
@@ -6,7 +7,17 @@ import math
 
 import numpy as np
 
-from lrtui.core.charts.marks import ALERT, HOTTER, LOST, REWOUND, SNAPSHOT, SPIKE, Mark, lane_marks, turns
+from lrtui.core.charts.marks import (
+    ALERT,
+    HOTTER,
+    LOST,
+    REWOUND,
+    SNAPSHOT,
+    SPIKE,
+    Mark,
+    lane_marks,
+    turns,
+)
 from lrtui.core.charts.metric_series import track
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
@@ -23,14 +34,18 @@ def marks(lane: LaneState, view: RaceView) -> list[Mark]:
 
 
 def gaps(lane: LaneState, view: RaceView) -> list[Mark]:
-    """Where what the view shows of a lane is NaN or infinite: the first step of each gap, the last ones of many."""
+    """Where what the view shows of a lane is NaN or infinite: the first step of each gap, the last
+    ones of many."""
     found = track(lane, view.quantity)
     if found is None:
         return []
     values = found.series.values
     bad = np.flatnonzero(~np.isfinite(values[1:]) & np.isfinite(values[:-1]))[-MOST_GAPS:] + 1
     steps = bad if found.steps is None else found.steps[bad]
-    return [Mark(int(step), LOST, "NaN" if math.isnan(values[at]) else "infinite") for at, step in zip(bad, steps, strict=True)]
+    return [
+        Mark(int(step), LOST, "NaN" if math.isnan(values[at]) else "infinite")
+        for at, step in zip(bad, steps, strict=True)
+    ]
 
 
 def nothing(signs: str) -> str:
@@ -39,9 +54,16 @@ def nothing(signs: str) -> str:
     return next((words for sign, words in kinds.items() if sign in signs), "no marks")
 
 
-def row(canvas: Canvas, lane: LaneState, race: Race, view: RaceView, *, only: str = "", but: str = "") -> None:
-    """Writes the marks of a lane into the first row of the canvas, over what stands there; all, or some signs only."""
-    shown = [mark for mark in marks(lane, view) if (not only or mark.sign in only) and mark.sign not in but]
+def row(
+    canvas: Canvas, lane: LaneState, race: Race, view: RaceView, *, only: str = "", but: str = ""
+) -> None:
+    """Writes the marks of a lane into the first row of the canvas, over what stands there; all, or
+    some signs only."""
+    shown = [
+        mark
+        for mark in marks(lane, view)
+        if (not only or mark.sign in only) and mark.sign not in but
+    ]
     if not shown or not canvas.height or not canvas.width:
         return
     columns = view.x.columns(lane, race, np.array([mark.step for mark in shown]), canvas.width)
@@ -61,7 +83,10 @@ def on_rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> Non
     limits = view.rate_limits
     for (turn, sign), column in zip(found, columns.tolist(), strict=True):
         if turn.rate > 0 and 0 <= column < canvas.width:
-            y = raster.dot_row(turn.rate, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
+            y = (
+                raster.dot_row(turn.rate, 4 * canvas.height, limits.low, limits.high, limits.log)
+                // 4
+            )
             canvas.text(column, y, sign, styles.lane_bold(lane.index))
 
 

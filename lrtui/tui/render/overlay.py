@@ -1,4 +1,5 @@
-"""All lanes' curves in one chart: what it shows, a legend, the curves with their letters, marks, the crosshair. Pure drawing."""
+"""All lanes' curves in one chart: what it shows, a legend, the curves with their letters, marks,
+the crosshair. Pure drawing."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ FEW = styles.LANES
 MARGINS = 2, 6
 """Columns right of the curves for letters: of a few lanes, and of a crowd."""
 MARKS_FROM = 10
-"""Rows from which on the marks have a row of their own; with fewer they lie on the curves' lowest one."""
+"""Rows from which on the marks have a row of their own; with fewer they lie on the curves' lowest
+one."""
 LEGEND_ROWS = 4
 NAMED_FROM = 6
 """Cells of an entry of the legend from which on there is a name in it."""
@@ -30,9 +32,11 @@ MOST_RAW = 4
 SAMPLE = 3
 """Cells of line style in the legend, where there is more than the solid one."""
 NEAR = sorted((dx + 1.5 * abs(dy), dx, dy) for dx in range(8) for dy in range(-6, 7))
-"""Ways from the end of a curve to a place for its letter, the shortest first: how far that is to the eye, columns, rows."""
+"""Ways from the end of a curve to a place for its letter, the shortest first: how far that is to
+the eye, columns, rows."""
 OVER = 3.5
-"""A letter hides a piece of a curve rather than to stand this much further away from the end of its own."""
+"""A letter hides a piece of a curve rather than to stand this much further away from the end of its
+own."""
 
 
 def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
@@ -40,9 +44,13 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     canvas.fill()
     race = state.race
     top = _heading(canvas, state, view)
-    lanes = sorted((state.lanes[index] for index in view.shown), key=lambda lane: lane.index == view.selected)
+    lanes = sorted(
+        (state.lanes[index] for index in view.shown), key=lambda lane: lane.index == view.selected
+    )
     place = _chart_rect(canvas.width, canvas.height, top, len(lanes))
-    chart.y_labels(canvas.view(Rect(0, place.y, GUTTER, place.height)), view.limits, view.axis_words)
+    chart.y_labels(
+        canvas.view(Rect(0, place.y, GUTTER, place.height)), view.limits, view.axis_words
+    )
     canvas.put(0, canvas.height - 1, x_labels.row(view.x, GUTTER, place.width), styles.DIM)
     area = canvas.view(place)
     ends = chart.overlay(area, lanes, race, view)
@@ -63,9 +71,12 @@ def source_of(width: int, height: int, state: RaceState, view: RaceView) -> Rect
 
 
 def _chart_rect(width: int, height: int, top: int, lanes: int) -> Rect:
-    """Below `top` rows of heading, right of the y labels, over the marks and the x labels, with room for letters at the right."""
+    """Below `top` rows of heading, right of the y labels, over the marks and the x labels, with
+    room for letters at the right."""
     below = 2 if height >= MARKS_FROM else 1
-    return Rect(GUTTER, top, max(0, width - GUTTER - MARGINS[lanes > FEW]), max(0, height - top - below))
+    return Rect(
+        GUTTER, top, max(0, width - GUTTER - MARGINS[lanes > FEW]), max(0, height - top - below)
+    )
 
 
 def _marks(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> None:
@@ -75,10 +86,14 @@ def _marks(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -
 
 
 def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, int]]) -> None:
-    """Each lane's letter beside the end of its curve, or near it: none hides another, and where it can be none a curve."""
+    """Each lane's letter beside the end of its curve, or near it: none hides another, and where it
+    can be none a curve."""
     taken: set[tuple[int, int]] = set()
-    apart = int(any(len(lane.lane.letter) > 1 for lane in lanes))  # AB beside C must not read A beside BC
-    for lane in sorted(lanes, key=lambda lane: (lane is not lanes[-1], *ends.get(lane.index, (0, 0))[::-1])):
+    # AB beside C must not read A beside BC
+    apart = int(any(len(lane.lane.letter) > 1 for lane in lanes))
+    for lane in sorted(
+        lanes, key=lambda lane: (lane is not lanes[-1], *ends.get(lane.index, (0, 0))[::-1])
+    ):
         if lane.index not in ends:
             continue
         sign = lane.lane.letter
@@ -93,7 +108,9 @@ def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, 
             taken.update((found[0] + cell, found[1]) for cell in range(-apart, len(sign) + apart))
 
 
-def _free(canvas: Canvas, x: int, y: int, width: int, taken: set[tuple[int, int]]) -> tuple[int, int] | None:
+def _free(
+    canvas: Canvas, x: int, y: int, width: int, taken: set[tuple[int, int]]
+) -> tuple[int, int] | None:
     """The best place for a letter near a cell; None where all are taken."""
     best, least = None, math.inf
     for far, dx, dy in NEAR:
@@ -103,27 +120,38 @@ def _free(canvas: Canvas, x: int, y: int, width: int, taken: set[tuple[int, int]
             continue
         if any((x + dx + cell, y + dy) in taken for cell in range(width)):
             continue
-        cost = far + OVER * bool((canvas.codes[y + dy, x + dx:x + dx + width] != ord(" ")).any())
+        cost = far + OVER * bool((canvas.codes[y + dy, x + dx : x + dx + width] != ord(" ")).any())
         if cost < least:
             best, least = (x + dx, y + dy), cost
     return best
 
 
 def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
-    """What the chart shows, at the right of the legend where both have room, else above it; returns the rows taken."""
+    """What the chart shows, at the right of the legend where both have room, else above it; returns
+    the rows taken."""
     lanes = [state.lanes[index] for index in view.shown]
     words = view.said + _of_a_crowd(lanes, view)
     entries = [_name(lane) for lane in lanes]
-    one_row = not _dashed(lanes) and sum(text_width(text) + 2 for text in entries) + text_width(words) + 2 <= canvas.width
+    one_row = (
+        not _dashed(lanes)
+        and sum(text_width(text) + 2 for text in entries) + text_width(words) + 2 <= canvas.width
+    )
     start = 0 if one_row or canvas.height < 8 else 1
     if start or one_row:
-        canvas.text(canvas.width - text_width(words) - 1 if one_row else 1, 0, words, styles.DIM, canvas.width - 2)
+        canvas.text(
+            canvas.width - text_width(words) - 1 if one_row else 1,
+            0,
+            words,
+            styles.DIM,
+            canvas.width - 2,
+        )
     most = max(1, min(LEGEND_ROWS, canvas.height // 5))
     return start + _legend(canvas.view(Rect(0, start, canvas.width, most)), lanes, view)
 
 
 def _of_a_crowd(lanes: list[LaneState], view: RaceView) -> str:
-    """Of more lanes than there are colours: whose raw curves lie behind smoothed ones, or which key smooths."""
+    """Of more lanes than there are colours: whose raw curves lie behind smoothed ones, or which key
+    smooths."""
     if len(lanes) <= FEW:
         return ""
     if not view.smoothing:
@@ -139,13 +167,15 @@ def _name(lane: LaneState, without: int = 0) -> str:
 
 
 def _dashed(lanes: list[LaneState]) -> bool:
-    """Whether colours alone do not tell the lanes apart: then the legend shows their line styles."""
+    """Whether colours alone do not tell the lanes apart: then the legend shows their line
+    styles."""
     return any(styles.line(lane.index) for lane in lanes)
 
 
 def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
-    """Names in their colours, one after another in a row, or in columns; the first of these for which there is room: whole,
-    without the words that all of them begin with, without line styles, cut, only letters."""
+    """Names in their colours, one after another in a row, or in columns; the first of these for
+    which there is room: whole, without the words that all of them begin with, without line styles,
+    cut, only letters."""
     texts = [_name(lane) for lane in lanes]
     if not texts:
         canvas.text(1, 0, "no lane matches the filter", styles.DIM)
@@ -158,8 +188,13 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
         return 1
     least = -(-len(texts) // canvas.height)
     own = [_name(lane, names.shared(lanes)) for lane in lanes]
-    choices = [(_across(canvas, one, cells), one, cells) for one, cells in ((texts, sample), (own, sample), (own, 0))]
-    across, texts, sample = next((choice for choice in choices if choice[0] >= least), (least, own, sample))
+    choices = [
+        (_across(canvas, one, cells), one, cells)
+        for one, cells in ((texts, sample), (own, sample), (own, 0))
+    ]
+    across, texts, sample = next(
+        (choice for choice in choices if choice[0] >= least), (least, own, sample)
+    )
     width = (canvas.width - 1) // across
     if width < NAMED_FROM + sample:
         sample, texts = 0, [lane.lane.letter for lane in lanes]
@@ -177,12 +212,23 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
 
 
 def _across(canvas: Canvas, texts: list[str], sample: int) -> int:
-    """How many columns of whole texts, each after `sample` cells of line style, there is room for."""
+    """How many columns of whole texts, each after `sample` cells of line style, there is room
+    for."""
     return (canvas.width - 1) // (max(map(text_width, texts)) + 2 + sample)
 
 
-def _entry(canvas: Canvas, x: int, y: int, text: str, lane: LaneState, view: RaceView, width: int | None = None) -> int:
-    style = styles.lane_chosen(lane.index) if lane.index == view.selected else styles.lane(lane.index)
+def _entry(
+    canvas: Canvas,
+    x: int,
+    y: int,
+    text: str,
+    lane: LaneState,
+    view: RaceView,
+    width: int | None = None,
+) -> int:
+    style = (
+        styles.lane_chosen(lane.index) if lane.index == view.selected else styles.lane(lane.index)
+    )
     return canvas.text(x, y, text if width is None else shortened(text, max(1, width)), style)
 
 

@@ -1,4 +1,5 @@
-"""One lane's pane: words, the applied rate in large, numbers, its curves, its sprites. Pure drawing; knows no widget."""
+"""One lane's pane: words, the applied rate in large, numbers, its curves, its sprites. Pure
+drawing; knows no widget."""
 
 from __future__ import annotations
 
@@ -14,15 +15,36 @@ from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import literal, one_line
 from lrtui.tui.pane_layout import PaneParts
 from lrtui.tui.rects import Rect
-from lrtui.tui.render import chart, crosshair, digits, facts, marks, names, rule, sprite, styles, unseen, x_labels
+from lrtui.tui.render import (
+    chart,
+    crosshair,
+    digits,
+    facts,
+    marks,
+    names,
+    rule,
+    sprite,
+    styles,
+    unseen,
+    x_labels,
+)
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.view import RaceView
 
 STATUS_WIDTH = 16
 
 
-def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: Race, parts: PaneParts, *,
-         selected: bool, figures: bool) -> None:
+def draw(
+    canvas: Canvas,
+    lane: LaneState,
+    said: Verdict,
+    view: RaceView,
+    race: Race,
+    parts: PaneParts,
+    *,
+    selected: bool,
+    figures: bool,
+) -> None:
     """Draw a pane with these parts; `figures` False leaves all but the curve as it was."""
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
@@ -35,7 +57,9 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: R
         _rate(canvas.view(parts.rate), lane, parts.large)
         _numbers(canvas, lane, parts)
         if parts.facts:
-            facts.draw(canvas.view(parts.facts), lane, said, view.disk_share, view.loads.get(lane.index))
+            facts.draw(
+                canvas.view(parts.facts), lane, said, view.disk_share, view.loads.get(lane.index)
+            )
         elif parts.dial:
             row = canvas.view(parts.dial)
             row.fill()
@@ -50,11 +74,19 @@ def draw(canvas: Canvas, lane: LaneState, said: Verdict, view: RaceView, race: R
 
 def _title(canvas: Canvas, lane: LaneState, said: Verdict, selected: bool, pinned: bool) -> None:
     bad = said.word == "nan" or lane.status in FAILED
-    bar = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if selected else styles.lane_bold(lane.index)
+    bar = (
+        styles.ALERT_BAR
+        if bad
+        else styles.lane_chosen(lane.index)
+        if selected
+        else styles.lane_bold(lane.index)
+    )
     sign = "▶" if selected else " "
     name = sign + names.named(lane, pinned=pinned)
     words = [status_words(lane, said), *short_status(lane, said)]
-    status = next((text for text in words if text_width(name) + len(text) + 2 <= canvas.width), words[-1])
+    status = next(
+        (text for text in words if text_width(name) + len(text) + 2 <= canvas.width), words[-1]
+    )
     rule.draw(canvas, name, bar, status, bar)
     if bad or selected:
         canvas.styles[...] = bar
@@ -70,17 +102,28 @@ def status_words(lane: LaneState, said: Verdict) -> str:
 
 
 def short_status(lane: LaneState, said: Verdict) -> list[str]:
-    """Shorter and shorter words in place of `status_words`: a step that would be cut is not said."""
-    return [text for text in (str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none"))) if text]
+    """Shorter and shorter words in place of `status_words`: a step that would be cut is not
+    said."""
+    return [
+        text
+        for text in (str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none")))
+        if text
+    ]
 
 
 def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
-    """The last alert, or what the lane trains with; `plain`: a rate that never moves is said here, no chart says it."""
+    """The last alert, or what the lane trains with; `plain`: a rate that never moves is said here,
+    no chart says it."""
     canvas.fill()
     spec = lane.lane
     said = next((alert for alert in reversed(lane.alerts) if alert.kind != "diverged"), None)
     if said is not None:
-        canvas.text(1, 0, shortened(one_line(said.text), canvas.width - 1), styles.WARN if said.kind == "lost" else styles.ALERT)
+        canvas.text(
+            1,
+            0,
+            shortened(one_line(said.text), canvas.width - 1),
+            styles.WARN if said.kind == "lost" else styles.ALERT,
+        )
         return
     before = f"from {letter(lane.parent)}@{lane.forked_at} " if lane.parent is not None else ""
     turned = f"×{lane.factor:.3g} " if lane.factor != 1 else ""
@@ -121,14 +164,17 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
     if text_width(steps + epochs) <= widths[1]:
         steps += epochs
-    return [losses, steps, _pace(lane, widths[-1])][:len(widths)]
+    return [losses, steps, _pace(lane, widths[-1])][: len(widths)]
 
 
 def _pace(lane: LaneState, width: int) -> str:
-    done = min(lane.steps / lane.total_steps, 1.0) if lane.total_steps else 0.0  # epochs may be longer than the data said
+    # epochs may be longer than the data said
+    done = min(lane.steps / lane.total_steps, 1.0) if lane.total_steps else 0.0
     if lane.ended is not None:
         took = lane.ended.at - lane.started.at if lane.started else 0.0
-        return f"{done:4.0%} {f'{count(lane.steps / took)}/s in {duration(took)}' if took > 0 else ''}"
+        return (
+            f"{done:4.0%} {f'{count(lane.steps / took)}/s in {duration(took)}' if took > 0 else ''}"
+        )
     left = max(lane.total_steps - lane.steps, 0) / lane.speed if lane.speed > 0 else math.nan
     speed = "" if math.isnan(lane.speed) else f"{count(lane.speed)}/s"
     bar = progress_bar(done, 8) + " " if width >= 34 else ""
@@ -156,10 +202,14 @@ def _metrics(lane: LaneState, width: int) -> str:
 def _epochs(lane: LaneState) -> int:
     """Epochs of the budget; 0 where that is not known."""
     known = lane.started is not None and lane.started.length_known
-    return math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started and known else 0
+    return (
+        math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started and known else 0
+    )
 
 
-def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: PaneParts, *, figures: bool) -> None:
+def _curves(
+    canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: PaneParts, *, figures: bool
+) -> None:
     place = canvas.view(parts.curve)
     drawn = chart.curve(place, lane, race, view)
     if drawn is not None:
@@ -180,7 +230,8 @@ def _curves(canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: 
         if parts.x_labels:
             _x_labels(canvas, parts.x_labels, view)
     if figures or on_curve:
-        but = (SNAPSHOT if on_curve else "") + (HOTTER + COLDER if charted else "")  # on the curve only what matters most
+        # on the curve only what matters most
+        but = (SNAPSHOT if on_curve else "") + (HOTTER + COLDER if charted else "")
         marks.row(canvas.view(parts.marks), lane, race, view, but=but)
 
 
@@ -212,11 +263,16 @@ def _sprite(canvas: Canvas, sample: Sampled | None) -> None:
 
 
 def _error(canvas: Canvas, text: str, parts: PaneParts) -> None:
-    """The end of a traceback in the place of the curves, wrapped: its last lines say what happened."""
+    """The end of a traceback in the place of the curves, wrapped: its last lines say what
+    happened."""
     top = parts.y_labels.y
     canvas.fill(rect=(0, top, canvas.width - 1, canvas.height - top))
     place = canvas.view(Rect(1, top, canvas.width - 3, canvas.height - top))
     width = max(1, place.width)
-    lines = [line[start:start + width] for line in literal(text).splitlines() for start in range(0, max(len(line), 1), width)]
-    for y, line in enumerate(lines[-place.height:] if place.height else []):
+    lines = [
+        line[start : start + width]
+        for line in literal(text).splitlines()
+        for start in range(0, max(len(line), 1), width)
+    ]
+    for y, line in enumerate(lines[-place.height :] if place.height else []):
         place.text(0, y, line, styles.TEXT)

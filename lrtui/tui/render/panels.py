@@ -1,4 +1,5 @@
-"""The parts of the race screen around the panes: header, standings, log, machine, footer. Pure drawing."""
+"""The parts of the race screen around the panes: header, standings, log, machine, footer. Pure
+drawing."""
 
 from __future__ import annotations
 
@@ -24,34 +25,58 @@ HEADED_FROM = 4
 def too_small(canvas: Canvas) -> None:
     """What stands on a screen without room for anything else."""
     canvas.fill()
-    canvas.text(0, 0, f"lrtui needs {LEAST[0]}x{LEAST[1]}; this is {canvas.width}x{canvas.height}", styles.ALERT)
+    canvas.text(
+        0,
+        0,
+        f"lrtui needs {LEAST[0]}x{LEAST[1]}; this is {canvas.width}x{canvas.height}",
+        styles.ALERT,
+    )
 
 
 def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> None:
-    """Title, what part of the race is `seen`, its state, budget, and the proof that the lanes began alike."""
+    """Title, what part of the race is `seen`, its state, budget, and the proof that the lanes began
+    alike."""
     canvas.fill(styles.TITLE)
-    right = one_line(trouble) if trouble else "" if seen and canvas.width < 80 else fairness(state, short=canvas.width < 100)
+    right = (
+        one_line(trouble)
+        if trouble
+        else ""
+        if seen and canvas.width < 80
+        else fairness(state, short=canvas.width < 100)
+    )
     room = max(0, canvas.width - text_width(right) - 3)
     race = state.race
     most = [part for part in (shortened(seen, max(16, room - 17)), _phase(state)) if part]
-    words = " " + shortened(one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most)))
+    words = " " + shortened(
+        one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most))
+    )
     for part in (*most, race.budget, batch_words(state.lanes, race), f"seed {race.seed}"):
         if text_width(words) + 3 + text_width(part) > room:
             break
         words += f" · {part}"
     canvas.text(0, 0, words, styles.TITLE, room)
-    canvas.text(max(0, canvas.width - text_width(right) - 1), 0, right, styles.ALERT_BAR if trouble else styles.TITLE)
+    canvas.text(
+        max(0, canvas.width - text_width(right) - 1),
+        0,
+        right,
+        styles.ALERT_BAR if trouble else styles.TITLE,
+    )
 
 
 def fairness(state: RaceState, short: bool = False) -> str:
-    """Whether all lanes that have started began with equal weights and equal batches, with the checksums."""
+    """Whether all lanes that have started began with equal weights and equal batches, with the
+    checksums."""
     started = [lane.started for lane in state.lanes if lane.started]
     if not started:
         return "" if state.over else "starting"
-    weights, batches = {start.init_checksum for start in started}, {start.batch_checksum for start in started}
+    weights, batches = (
+        {start.init_checksum for start in started},
+        {start.batch_checksum for start in started},
+    )
     if len(weights) == len(batches) == 1:
         words = ("", "") if short else ("weights ", "batches ")
-        order = f" {words[1]}{min(batches)[:6]}" if min(batches) else ""  # of a stream it is not known beforehand
+        # of a stream it is not known beforehand
+        order = f" {words[1]}{min(batches)[:6]}" if min(batches) else ""
         return f"fair: {words[0]}{min(weights)[:6]}{order}"
     return "NOT FAIR: " + ("weights" if len(weights) > 1 else "batches") + " differ"
 
@@ -61,29 +86,37 @@ def _phase(state: RaceState) -> str:
         return "over"
     living = [lane for lane in state.lanes if not lane.over]
     paused = sum(lane.status == "paused" for lane in living)
-    return "paused" if paused == len(living) else f"{len(living)} of {len(state.lanes)} lanes racing"
+    return (
+        "paused" if paused == len(living) else f"{len(living)} of {len(state.lanes)} lanes racing"
+    )
 
 
 def log(canvas: Canvas, state: RaceState) -> None:
-    """Draw the last lines of the log, newest at the bottom; when the race is over, below what is said of it."""
+    """Draw the last lines of the log, newest at the bottom; when the race is over, below what is
+    said of it."""
     canvas.fill()
     if state.over:
         told = _outcome(_headed(canvas, "result"), state)
-        canvas = canvas.view(Rect(0, told + (canvas.height >= HEADED_FROM), canvas.width, canvas.height))
+        canvas = canvas.view(
+            Rect(0, told + (canvas.height >= HEADED_FROM), canvas.width, canvas.height)
+        )
     canvas = _headed(canvas, "log")
     lines = _newest(state, canvas.width - 2, canvas.height)
     logs.fill(canvas, len(lines), lines.__getitem__, len(lines))
 
 
 def _newest(state: RaceState, width: int, height: int) -> list[logs.Line]:
-    """As many of the last lines as have room as a whole; of one that is too long for all of it the beginning."""
+    """As many of the last lines as have room as a whole; of one that is too long for all of it the
+    beginning."""
     found: list[logs.Line] = []
     for entry in reversed(state.log):
         line = logs.log_line(state, entry)
         line = line if width >= TIMED_FROM else line._replace(head="")
         rows = len(logs.rows(line, width))
         if rows > height:
-            return found[::-1] or ([logs.cut(line, width, height)] if height and not state.over else [])
+            return found[::-1] or (
+                [logs.cut(line, width, height)] if height and not state.over else []
+            )
         height -= rows
         found.append(line)
     return found[::-1]
@@ -99,14 +132,17 @@ def _headed(canvas: Canvas, title: str) -> Canvas:
 
 def _outcome(canvas: Canvas, state: RaceState) -> int:
     """Draw the sentences about a race that is over; returns the rows that they took."""
-    lines = _whole_sentences([one_line(sentence) for sentence in race_sentences(state)], canvas.width - 2, canvas.height)
+    lines = _whole_sentences(
+        [one_line(sentence) for sentence in race_sentences(state)], canvas.width - 2, canvas.height
+    )
     for y, line in enumerate(lines):
         canvas.text(1, y, line, styles.BOLD)
     return len(lines)
 
 
 def _whole_sentences(sentences: list[str], width: int, height: int) -> list[str]:
-    """Lines of as many whole sentences as there is room for, the first ones; where some are missing, the key that shows them."""
+    """Lines of as many whole sentences as there is room for, the first ones; where some are
+    missing, the key that shows them."""
     wrapped = [textwrap.wrap(sentence, max(8, width)) for sentence in sentences]
     if sum(map(len, wrapped)) <= height:
         return [line for lines in wrapped for line in lines]
@@ -128,7 +164,8 @@ def said(canvas: Canvas, text: str) -> None:
 
 
 def view_words(canvas: Canvas, view: RaceView) -> int:
-    """What the curves show, at the right end of a row, where that is not the usual; returns the columns that it takes."""
+    """What the curves show, at the right end of a row, where that is not the usual; returns the
+    columns that it takes."""
     if view.usual or view.panel not in ("panes", "enlarged"):
         return 0
     words = shortened(view.said, max(0, canvas.width - 24))
@@ -140,7 +177,10 @@ def footer(canvas: Canvas, words: list[tuple[str, str]]) -> None:
     """The keys; where not all fit, the last two stay (help and quit)."""
     canvas.fill(styles.BAR)
     shown = list(words)
-    while len(shown) > 2 and sum(text_width(key) + len(word) + 3 for key, word in shown) - 1 > canvas.width:
+    while (
+        len(shown) > 2
+        and sum(text_width(key) + len(word) + 3 for key, word in shown) - 1 > canvas.width
+    ):
         del shown[-3]
     x = 1
     for key, word in shown:

@@ -1,4 +1,5 @@
-"""Windows of curves turned into braille dots; knows neither colours nor lanes, only columns, rows and bits."""
+"""Windows of curves turned into braille dots; knows neither colours nor lanes, only columns, rows
+and bits."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ Position = NDArray[np.float64]
 """Dot rows as real numbers, 0 at the top, before they are rounded and kept on the screen."""
 
 _FAR = 1e30
-"""Stands for minus infinity, where zero lies on a logarithmic axis: finite, so that arithmetic stays quiet."""
+"""Stands for minus infinity, where zero lies on a logarithmic axis: finite, so that arithmetic
+stays quiet."""
 _NOWHERE = 1 << 14
 
 
@@ -36,13 +38,15 @@ class Raster(NamedTuple):
     above: NDArray[np.bool_]
     """(cells,) True where a value lies above the upper limit; its dots are in the top row."""
     below: NDArray[np.bool_]
-    """(cells,) True where a value lies below the lower limit (or is not positive on a logarithmic axis)."""
+    """(cells,) True where a value lies below the lower limit (or is not positive on a logarithmic
+    axis)."""
     end: tuple[int, int] | None
     """The cell (x, y) of the last finite point in the window."""
 
 
 class _Columns(NamedTuple):
-    """Positions by dot column, NaN where there is nothing; one more column at either end than is drawn."""
+    """Positions by dot column, NaN where there is nothing; one more column at either end than is
+    drawn."""
 
     top: Position
     bottom: Position
@@ -66,10 +70,12 @@ _CELL_TOPS = (np.arange(4096, dtype=np.int16) * DOTS_Y)[:, None]
 
 
 def draw(window: Window, rows: int, low: float, high: float, log: bool = False) -> Raster:
-    """The window's curve in cells of `rows` x (columns / 2): dots between `low` (bottom) and `high` (top, > low).
+    """The window's curve in cells of `rows` x (columns / 2): dots between `low` (bottom) and `high`
+    (top, > low).
 
-    A column has dots from its lowest to its highest value; it is joined to its neighbour half-way in each of both
-    columns; columns without a point are interpolated in the axis' space; nothing is joined across a gap.
+    A column has dots from its lowest to its highest value; it is joined to its neighbour half-way
+    in each of both columns; columns without a point are interpolated in the axis' space; nothing is
+    joined across a gap.
     """
     dots = rows * DOTS_Y
     columns = _filled(_positions(window, dots, low, high, log), window)
@@ -88,7 +94,8 @@ def codes(bits: Bits, blank: int = 32) -> NDArray[np.uint32]:
 
 
 def overlay(layers: Sequence[Bits], owners: Sequence[int]) -> tuple[Bits, NDArray[np.uint8]]:
-    """All dots together, and whose each cell is: the last layer with a dot there; NOBODY where there is none."""
+    """All dots together, and whose each cell is: the last layer with a dot there; NOBODY where
+    there is none."""
     together = np.zeros_like(layers[0])
     owner = np.full(together.shape, NOBODY, np.uint8)
     for bits, number in zip(layers, owners, strict=True):
@@ -102,8 +109,11 @@ def dot_row(value: float, dots: int, low: float, high: float, log: bool = False)
     return int(_round(_position(np.array([value]), dots, low, high, log)).clip(0, dots - 1)[0])
 
 
-def _position(values: NDArray[np.floating[Any]], dots: int, low: float, high: float, log: bool) -> Position:
-    """Where values lie in dot rows; far below the screen for what a logarithmic axis cannot show."""
+def _position(
+    values: NDArray[np.floating[Any]], dots: int, low: float, high: float, log: bool
+) -> Position:
+    """Where values lie in dot rows; far below the screen for what a logarithmic axis cannot
+    show."""
     real = values.astype(np.float64)
     if log:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -113,7 +123,8 @@ def _position(values: NDArray[np.floating[Any]], dots: int, low: float, high: fl
 
 
 def _within(numbers: NDArray[Any], most: int) -> NDArray[Any]:
-    """At least 0, at most `most`; four times as quick as `ndarray.clip` for a few hundred numbers."""
+    """At least 0, at most `most`; four times as quick as `ndarray.clip` for a few hundred
+    numbers."""
     within: NDArray[Any] = np.minimum(np.maximum(numbers, 0), most)
     return within
 
@@ -123,7 +134,8 @@ def _round(position: Position) -> Position:
 
 
 def _positions(window: Window, dots: int, low: float, high: float, log: bool) -> _Columns:
-    """The window in dot rows; the points outside, wherever they are, in one more column at either end."""
+    """The window in dot rows; the points outside, wherever they are, in one more column at either
+    end."""
     padded = np.full((4, len(window.lo) + 2), np.nan)
     for row, values in enumerate((window.hi, window.lo, window.first, window.last)):
         padded[row, 1:-1] = values
@@ -137,7 +149,8 @@ def _positions(window: Window, dots: int, low: float, high: float, log: bool) ->
 
 
 def _filled(columns: _Columns, window: Window) -> _Columns:
-    """The columns with those without a point interpolated, and the outer ones cut to the columns next to the window."""
+    """The columns with those without a point interpolated, and the outer ones cut to the columns
+    next to the window."""
     places = np.arange(len(columns.top))
     places[0] = window.before[0] + 1 if window.before else 0
     places[-1] = window.after[0] + 1 if window.after else places[-1]
@@ -153,8 +166,11 @@ def _filled(columns: _Columns, window: Window) -> _Columns:
     return columns
 
 
-def _between(columns: _Columns, places: Int64Array, points: Int64Array, empty: Int64Array) -> Position:
-    """Positions on the straight lines between points, at the columns `empty`; NaN where no line passes."""
+def _between(
+    columns: _Columns, places: Int64Array, points: Int64Array, empty: Int64Array
+) -> Position:
+    """Positions on the straight lines between points, at the columns `empty`; NaN where no line
+    passes."""
     if len(points) < 2:
         return np.full(len(empty), np.nan)
     at = places[points]

@@ -1,5 +1,5 @@
-"""Pictures as half-block cells, two pixels a cell; as letters, by their brightness, where there are no colours or no half
-blocks. Knows neither where they come from nor where they go."""
+"""Pictures as half-block cells, two pixels a cell; as letters, by their brightness, where there are
+no colours or no half blocks. Knows neither where they come from nor where they go."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ MOST_STYLES = 20_000
 
 
 def cells(pictures: Pixels, width: int, height: int) -> tuple[Codes, StyleIds]:
-    """As many pictures as fit a box of `width` x `height` cells, as (codes, style ids) no larger than the box.
+    """As many pictures as fit a box of `width` x `height` cells, as (codes, style ids) no larger
+    than the box.
 
-    They keep their size, or are shrunk by the smallest whole factor with which one fits; nothing is stretched.
+    They keep their size, or are shrunk by the smallest whole factor with which one fits; nothing is
+    stretched.
     """
     pictures = pictures.reshape(-1, *pictures.shape[-3:])
     if not pictures.size or width < 1 or height < 1:
@@ -47,7 +49,8 @@ def factor_for(rows: int, columns: int, width: int, height: int) -> int:
 
 
 def shrunk(pictures: Pixels, factor: int) -> Pixels:
-    """Means of squares of factor x factor pixels; those at the right and lower border may be smaller."""
+    """Means of squares of factor x factor pixels; those at the right and lower border may be
+    smaller."""
     if factor == 1:
         return pictures
     rows, columns = pictures.shape[1:3]
@@ -79,23 +82,30 @@ def _arranged(drawn: list[tuple[Codes, StyleIds]], width: int) -> tuple[Codes, S
 
 
 def _half_blocks(picture: Pixels) -> tuple[Codes, StyleIds]:
-    """Cells of one picture: upper half blocks, spaces where both pixels are equal; an odd last row is a half."""
+    """Cells of one picture: upper half blocks, spaces where both pixels are equal; an odd last row
+    is a half."""
     nibbles = _nibbles(picture)
     top, bottom = nibbles[0::2], nibbles[1::2]
     if len(bottom) < len(top):
         bottom = np.concatenate((bottom, np.full((1, bottom.shape[1]), -1)))
     pairs, where = np.unique((top << 16) | (bottom + 1), return_inverse=True)
-    ids = np.array([_pair_style(pair >> 16, (pair & 0xFFFF) - 1) for pair in pairs.tolist()], np.uint16)
+    ids = np.array(
+        [_pair_style(pair >> 16, (pair & 0xFFFF) - 1) for pair in pairs.tolist()], np.uint16
+    )
     codes = np.where(top == bottom, np.uint32(32), np.uint32(UPPER))
     return codes, ids[where].reshape(codes.shape)
 
 
 def _letters(picture: Pixels) -> tuple[Codes, StyleIds]:
-    """Cells of one picture: the more ink the brighter, or the darker on a light ground; in their colour where there are any."""
+    """Cells of one picture: the more ink the brighter, or the darker on a light ground; in their
+    colour where there are any."""
     rows, columns = picture.shape[:2]
     even = np.concatenate((picture, picture[-1:])) if rows % 2 else picture
     means = even.reshape(-1, 2, columns, 3).mean(axis=1)
-    ramp = np.array([ord(sign) for sign in (glyphs.RAMP[::-1] if styles.theme() == "light" else glyphs.RAMP)], np.uint32)
+    ramp = np.array(
+        [ord(sign) for sign in (glyphs.RAMP[::-1] if styles.theme() == "light" else glyphs.RAMP)],
+        np.uint32,
+    )
     brightness = ((means / 255) ** GAMMA @ LUMA) ** (1 / GAMMA)
     codes = ramp[np.rint(brightness * (len(ramp) - 1)).astype(int)]
     if styles.colors() == "none":
@@ -114,7 +124,8 @@ def _nibbles(picture: Pixels) -> NDArray[np.int64]:
 
 @lru_cache(8192)
 def _pair_style(top: int, bottom: int) -> int:
-    """The style of a cell with these two colours, -1 for none; a space when they are equal needs no foreground."""
+    """The style of a cell with these two colours, -1 for none; a space when they are equal needs no
+    foreground."""
     if bottom < 0:
         return style_id(Style(color=_colour(top)))
     return style_id(Style(color=None if top == bottom else _colour(top), bgcolor=_colour(bottom)))

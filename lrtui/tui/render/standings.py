@@ -1,4 +1,5 @@
-"""The standings as a table with as many columns as there is room for. Pure drawing; who leads is core/standings."""
+"""The standings as a table with as many columns as there is room for. Pure drawing; who leads is
+core/standings."""
 
 from __future__ import annotations
 
@@ -23,12 +24,24 @@ NARROW = 56
 NAMES, STATUS = (12, 24), (14, 16)
 """Cells for letter and name, and for the status: as many at first, and at most ..."""
 NARROW_FIRST = 11, 9
-"""... but so many at first in a table of fewer than NARROW cells: beside panes the gap is worth more than a long word."""
+"""... but so many at first in a table of fewer than NARROW cells: beside panes the gap is worth
+more than a long word."""
 
 
-WIDTHS = {"value": 9, "gap": 8, "lr": 7, "best": 8, "at": 6, "change": 7, "target": 8, "time": 7, "memory": SIZE_WIDTH,
-          "share": 5}
-"""The columns between name and status, as they stand from left to right, with their cells: numbers are never cut."""
+WIDTHS = {
+    "value": 9,
+    "gap": 8,
+    "lr": 7,
+    "best": 8,
+    "at": 6,
+    "change": 7,
+    "target": 8,
+    "time": 7,
+    "memory": SIZE_WIDTH,
+    "share": 5,
+}
+"""The columns between name and status, as they stand from left to right, with their cells: numbers
+are never cut."""
 IMPORTANT = ("value", "gap", "best", "change", "lr", "target", "at", "time", "memory", "share")
 """The same, the first ones to be there first."""
 
@@ -41,12 +54,15 @@ class Column(NamedTuple):
 
 
 def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
-    """The standings of the lanes that are shown, best first; where not all fit the leader and the chosen lane stay in sight."""
+    """The standings of the lanes that are shown, best first; where not all fit the leader and the
+    chosen lane stay in sight."""
     canvas.fill()
     ranked = view.rank(state)
     called = _called(ranked, view)
     longest = max(map(text_width, called), default=4)
-    taken, name_width, status_width = fitting(canvas.width, longest, ranked.order, loads=bool(view.loads))
+    taken, name_width, status_width = fitting(
+        canvas.width, longest, ranked.order, loads=bool(view.loads)
+    )
     if longest > name_width:
         called = _called(ranked, view, names.shared([row.lane for row in ranked.rows]))
     columns = _columns(taken, ranked, state, view)
@@ -55,15 +71,28 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
         canvas.text(1, 1, f"no lane matches; {keys.read('view.back')} shows all", styles.WARN)
         return
     place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.selected), 0)
-    for y, row in enumerate([ranked.rows[at] for at in in_sight(len(ranked.rows), canvas.height - 1, place)], 1):
+    for y, row in enumerate(
+        [ranked.rows[at] for at in in_sight(len(ranked.rows), canvas.height - 1, place)], 1
+    ):
         cells = " ".join(f"{column.cell(row):>{WIDTHS[key]}}" for key, column in columns.items())
-        text = f"{row.place:>2} {fitted(names.cut(called[row.place - 1], name_width), name_width)} {cells} "
+        text = (
+            f"{row.place:>2} {fitted(names.cut(called[row.place - 1], name_width), name_width)}"
+            f" {cells} "
+        )
         line = canvas.view(Rect(0, y, canvas.width, 1))
-        _lane(line, row.lane, verdict(row.lane, state), text, status_width, row.lane.index == view.selected)
+        _lane(
+            line,
+            row.lane,
+            verdict(row.lane, state),
+            text,
+            status_width,
+            row.lane.index == view.selected,
+        )
 
 
 def in_sight(lanes: int, rows: int, place: int) -> list[int]:
-    """Which places of the standings, counted from 0, stand in so many rows: the leader's, and those about `place`."""
+    """Which places of the standings, counted from 0, stand in so many rows: the leader's, and those
+    about `place`."""
     if lanes <= rows:
         return list(range(lanes))
     leader = [0] if rows > 1 else []
@@ -76,16 +105,24 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
     """What stands in the place of the panes where the filter hides every lane."""
     canvas.fill()
     y = max(0, canvas.height // 2 - 1)
-    canvas.text(2, y, one_line(f"No lane matches {view.filter_text}"), styles.WARN, canvas.width - 4)
-    words = f"{keys.read('view.filter')} changes the filter, {keys.read('view.back')} shows all lanes again"
+    canvas.text(
+        2, y, one_line(f"No lane matches {view.filter_text}"), styles.WARN, canvas.width - 4
+    )
+    words = (
+        f"{keys.read('view.filter')} changes the filter, {keys.read('view.back')} shows all lanes"
+        " again"
+    )
     canvas.text(2, y + 1, words, styles.TEXT, canvas.width - 4)
 
 
-def fitting(width: int, longest: int, order: Order, *, loads: bool = False) -> tuple[list[str], int, int]:
-    """(columns, cells for the name, cells for the status) in a table of `width` >= 44 whose longest name has so many cells.
+def fitting(
+    width: int, longest: int, order: Order, *, loads: bool = False
+) -> tuple[list[str], int, int]:
+    """(columns, cells for the name, cells for the status) in a table of `width` >= 44 whose longest
+    name has so many cells.
 
-    The most important columns come first, then what is left of the longest name, then the status. In the order "best" the
-    value is the best. `loads`: whether it is known what lanes cost.
+    The most important columns come first, then what is left of the longest name, then the status.
+    In the order "best" the value is the best. `loads`: whether it is known what lanes cost.
     """
     least, status = (NAMES[0], STATUS[0]) if width >= NARROW else NARROW_FIRST
     name = max(4, min(longest, least))
@@ -99,21 +136,35 @@ def fitting(width: int, longest: int, order: Order, *, loads: bool = False) -> t
         taken.append(key)
         room -= WIDTHS[key] + 1
     more = max(0, min(room, min(longest, NAMES[1]) - name))
-    return [key for key in WIDTHS if key in taken], name + more, min(STATUS[1], status + max(0, room - more))
+    return (
+        [key for key in WIDTHS if key in taken],
+        name + more,
+        min(STATUS[1], status + max(0, room - more)),
+    )
 
 
-def _columns(taken: list[str], ranked: Ranked, state: RaceState, view: RaceView) -> dict[str, Column]:
+def _columns(
+    taken: list[str], ranked: Ranked, state: RaceState, view: RaceView
+) -> dict[str, Column]:
     """What stands in the columns; steps to the target are looked for only where they are shown."""
     target, reached = view.reach(state) if "target" in taken else (math.nan, {})
     value = f"at {count(ranked.step)}" if ranked.step is not None else ranked.order
     every = {
         "value": Column(f"↓{value}", _value),
         "gap": Column("gap", lambda row: gap_words(row.gap, ranked.ratio, row.place == 1)),
-        "lr": Column("lr", lambda row: rate(applied if (applied := row.lane.applied_lr) == applied else row.lane.rate, 3)),
+        "lr": Column(
+            "lr",
+            lambda row: rate(
+                applied if (applied := row.lane.applied_lr) == applied else row.lane.rate, 3
+            ),
+        ),
         "best": Column("best", lambda row: row.lane.best_words),
         "at": Column("@step", lambda row: _step(row.lane.best_step)),
         "change": Column("change", lambda row: change_words(row.change)),
-        "target": Column(f"→{loss(target)}" if math.isfinite(target) else "→", lambda row: _step(reached.get(row.lane.index))),
+        "target": Column(
+            f"→{loss(target)}" if math.isfinite(target) else "→",
+            lambda row: _step(reached.get(row.lane.index)),
+        ),
         "memory": Column("memory", lambda row: _memory(view.loads.get(row.lane.index))),
         "share": Column("time", lambda row: _share(view.loads.get(row.lane.index))),
         "time": Column("after", lambda row: _time(row.lane, reached.get(row.lane.index))),
@@ -125,7 +176,9 @@ def _memory(load: LaneLoad | None) -> str:
     """A lane's part of what its process holds, on the machine and on GPUs."""
     if load is None:
         return UNKNOWN
-    return size((load.memory + (load.gpu_memory if math.isfinite(load.gpu_memory) else 0.0)) / load.lanes)
+    return size(
+        (load.memory + (load.gpu_memory if math.isfinite(load.gpu_memory) else 0.0)) / load.lanes
+    )
 
 
 def _share(load: LaneLoad | None) -> str:
@@ -141,7 +194,8 @@ def _time(lane: LaneState, step: int | None) -> str:
 
 
 def gap_words(gap: float, ratio: bool, leads: bool) -> str:
-    """The gap to the leader in at most 8 cells: ×1.23 its value, or +0.123 more; nothing beside the leader itself."""
+    """The gap to the leader in at most 8 cells: ×1.23 its value, or +0.123 more; nothing beside the
+    leader itself."""
     if leads and math.isfinite(gap):
         return "leads"
     if not math.isfinite(gap):
@@ -154,7 +208,8 @@ def gap_words(gap: float, ratio: bool, leads: bool) -> str:
 
 
 def change_words(change: float) -> str:
-    """A change in per cent with its sign, in at most 8 cells; as a multiple where it is more than tenfold."""
+    """A change in per cent with its sign, in at most 8 cells; as a multiple where it is more than
+    tenfold."""
     if not math.isfinite(change):
         return UNKNOWN
     if abs(change) < 9.995:
@@ -172,14 +227,24 @@ def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> Non
     canvas.text(1, 0, f" # {'lane':<{name_width}}", styles.DIM)
     x = 5 + name_width
     for key, column in columns.items():
-        canvas.text(x, 0, f"{column.heading:>{WIDTHS[key]}}", styles.BOLD if key == "value" else styles.DIM)
+        canvas.text(
+            x, 0, f"{column.heading:>{WIDTHS[key]}}", styles.BOLD if key == "value" else styles.DIM
+        )
         x += WIDTHS[key] + 1
     canvas.text(x, 0, "status", styles.DIM)
 
 
-def _lane(canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_width: int, selected: bool) -> None:
+def _lane(
+    canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_width: int, selected: bool
+) -> None:
     bad = said.word == "nan" or lane.status in FAILED
-    style = styles.ALERT_BAR if bad else styles.lane_chosen(lane.index) if selected else styles.lane(lane.index)
+    style = (
+        styles.ALERT_BAR
+        if bad
+        else styles.lane_chosen(lane.index)
+        if selected
+        else styles.lane(lane.index)
+    )
     if bad or selected:
         canvas.fill(style)
     words = [status_words(lane, said), *short_status(lane, said)]
@@ -190,4 +255,7 @@ def _lane(canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_wid
 
 def _called(ranked: Ranked, view: RaceView, without: int = 0) -> list[str]:
     """The lanes' names in the order of the standings, without so many of their first words."""
-    return [names.named(row.lane, pinned=row.lane.index in view.pinned, without=without) for row in ranked.rows]
+    return [
+        names.named(row.lane, pinned=row.lane.index in view.pinned, without=without)
+        for row in ranked.rows
+    ]

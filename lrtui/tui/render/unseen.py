@@ -1,4 +1,5 @@
-"""What an empty chart says instead of a curve: how far above or below it the curve lies, or that nothing of it is there."""
+"""What an empty chart says instead of a curve: how far above or below it the curve lies, or that
+nothing of it is there."""
 
 from __future__ import annotations
 
@@ -16,9 +17,11 @@ from lrtui.tui.view import RaceView
 
 
 def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """Writes into a chart with next to nothing of the lane's curve in it where the curve is; leaves any other as it is.
+    """Writes into a chart with next to nothing of the lane's curve in it where the curve is; leaves
+    any other as it is.
 
-    A lane that is over and left the chart within its first column is as good as unseen: that column is under its cross.
+    A lane that is over and left the chart within its first column is as good as unseen: that column
+    is under its cross.
     """
     drawn = (canvas.codes > raster.BLANK).any(axis=0).sum()
     found = track(lane, view.quantity)
@@ -48,7 +51,8 @@ def _nothing(view: RaceView) -> str:
 
 
 def _where(window: Window, view: RaceView) -> list[str]:
-    """Where the values of a window lie, as texts from long to short; none where no value is out of the chart."""
+    """Where the values of a window lie, as texts from long to short; none where no value is out of
+    the chart."""
     low, high = float(np.nanmin(window.lo)), float(np.nanmax(window.hi))
     above, below = high > view.limits.high, low < view.limits.low
     if not above and not below:
@@ -64,7 +68,8 @@ def _where(window: Window, view: RaceView) -> list[str]:
 
 
 def _write(canvas: Canvas, rows: list[str]) -> None:
-    """In the middle; where there is room, not in the uppermost and lowest row, which have arrows, crosses and marks."""
+    """In the middle; where there is room, not in the uppermost and lowest row, which have arrows,
+    crosses and marks."""
     top = max(min(1, canvas.height - 1), (canvas.height - len(rows)) // 2)
     for y, text in enumerate(rows, top):
         canvas.text(max(1, (canvas.width - text_width(text)) // 2), y, text, styles.DIM)

@@ -1,4 +1,5 @@
-"""What a race screen asks before it sends a command: forms whose answer is the commands themselves. Knows no screen."""
+"""What a race screen asks before it sends a command: forms whose answer is the commands themselves.
+Knows no screen."""
 
 from __future__ import annotations
 
@@ -11,7 +12,13 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
 from lrtui.core.results.standings import standings
-from lrtui.core.scenario.lane_syntax import forked_name, format_lane, joining, parse_lane, unique_name
+from lrtui.core.scenario.lane_syntax import (
+    forked_name,
+    format_lane,
+    joining,
+    parse_lane,
+    unique_name,
+)
 from lrtui.core.scenario.spec import Lane, Race, letter
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
@@ -19,17 +26,28 @@ from lrtui.tui import keys
 from lrtui.tui.screens.dialogs import FormDialog
 from lrtui.tui.screens.hands import next_rate
 
-WORDS = "as in a scenario: optimizer, lr, its options, schedule. What is deleted is as torch has it."
+WORDS = (
+    "as in a scenario: optimizer, lr, its options, schedule. What is deleted is as torch has it."
+)
 
 
 def new_rate(lanes: Sequence[LaneState]) -> FormDialog:
     """A rate to be typed, for these lanes."""
+
     def read(given: dict[str, str]) -> list[AnyCommand]:
         value = _number(given["rate"], "rate")
         return [_fit(SetRate(lane=lane.index, rate=value)) for lane in lanes]
+
     who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
-    return FormDialog(f"{who}: the learning rate of the next step", {"rate": ("", rate(next_rate(lanes[0]), 6))}, read,
-                explain=f"The schedule goes on from there, in proportion; {keys.read('lane.schedule')} goes back to it.")
+    return FormDialog(
+        f"{who}: the learning rate of the next step",
+        {"rate": ("", rate(next_rate(lanes[0]), 6))},
+        read,
+        explain=(
+            f"The schedule goes on from there, in proportion; {keys.read('lane.schedule')} goes"
+            " back to it."
+        ),
+    )
 
 
 def fork(state: RaceState, lane: LaneState) -> FormDialog:
@@ -39,25 +57,40 @@ def fork(state: RaceState, lane: LaneState) -> FormDialog:
     def read(given: dict[str, str]) -> list[AnyCommand]:
         child = joining(state.race, lane.lane, one_line(given["name"]) or usual, "name")
         value = None if given["rate"].strip() in ("", shown) else _number(given["rate"], "rate")
-        return [_fit(Fork(lane=lane.index, child=msgspec.structs.replace(child, expect=""), rate=value))]
+        return [
+            _fit(Fork(lane=lane.index, child=msgspec.structs.replace(child, expect=""), rate=value))
+        ]
+
     usual = forked_name(state.race, lane.lane)
-    return FormDialog(f"Fork {lane.lane.called}: same weights, optimizer and position", {
-        "name": ("name", usual), "rate": ("rate of the next step", shown)}, read,
-        explain="With the rate unchanged it goes on exactly as its parent does.")
+    return FormDialog(
+        f"Fork {lane.lane.called}: same weights, optimizer and position",
+        {"name": ("name", usual), "rate": ("rate of the next step", shown)},
+        read,
+        explain="With the rate unchanged it goes on exactly as its parent does.",
+    )
 
 
 def rewind(_: RaceState, lane: LaneState) -> FormDialog:
     """One of the lane's snapshots, and what the rate is multiplied by from there on."""
     kept = [step for step in reversed(lane.snapshots.kept if lane.snapshots else ()) if step > 0]
     targets: list[int | None] = [None, *kept, 0]
-    lines = ["the last good one: before the loss rose", *(_snapshot_line(lane, step) for step in kept),
-             "step 0: the initial weights"]
+    lines = [
+        "the last good one: before the loss rose",
+        *(_snapshot_line(lane, step) for step in kept),
+        "step 0: the initial weights",
+    ]
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         by = _number(given["by"] or "1", "factor")
         return [_fit(Rewind(lane=lane.index, to=targets[int(given["choice"])], by=by))]
+
     hot = lane.status == "nan" or any(alert.kind in ("nan", "diverged") for alert in lane.alerts)
-    return FormDialog(f"Rewind {lane.lane.called} to a snapshot", {"by": ("rate times", "0.5" if hot else "1")}, read, choices=lines)
+    return FormDialog(
+        f"Rewind {lane.lane.called} to a snapshot",
+        {"by": ("rate times", "0.5" if hot else "1")},
+        read,
+        choices=lines,
+    )
 
 
 def edit(state: RaceState, lane: LaneState) -> FormDialog:
@@ -67,18 +100,34 @@ def edit(state: RaceState, lane: LaneState) -> FormDialog:
     def read(given: dict[str, str]) -> list[AnyCommand]:
         child = parse_lane(lane.lane, given["lane"])
         if format_lane(child) == before:
-            raise LrtuiError("nothing is changed", f"{keys.read('lane.fork')} forks the lane as it is")
+            raise LrtuiError(
+                "nothing is changed", f"{keys.read('lane.fork')} forks the lane as it is"
+            )
         return [Fork(lane=lane.index, child=joining(state.race, child))]
-    return FormDialog(f"Edit {lane.lane.called}: a fork of it goes on so", {"lane": ("", before)}, read, explain=WORDS, edited=True)
+
+    return FormDialog(
+        f"Edit {lane.lane.called}: a fork of it goes on so",
+        {"lane": ("", before)},
+        read,
+        explain=WORDS,
+        edited=True,
+    )
 
 
 def add(state: RaceState, lane: LaneState) -> FormDialog:
     """A lane that begins at step 0, to begin with in the words of the chosen one."""
+
     def read(given: dict[str, str]) -> list[AnyCommand]:
         found = parse_lane(msgspec.structs.replace(lane.lane, letter=""), given["lane"])
         return [Add(lane=-1, child=joining(state.race, found))]
-    return FormDialog("A new lane, from the initial weights that all lanes share", {"lane": ("", format_lane(lane.lane))}, read,
-                explain=WORDS, edited=True)
+
+    return FormDialog(
+        "A new lane, from the initial weights that all lanes share",
+        {"lane": ("", format_lane(lane.lane))},
+        read,
+        explain=WORDS,
+        edited=True,
+    )
 
 
 def cull(state: RaceState, _: LaneState) -> FormDialog:
@@ -88,11 +137,19 @@ def cull(state: RaceState, _: LaneState) -> FormDialog:
     def read(given: dict[str, str]) -> list[AnyCommand]:
         text = given["keep"].strip()
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= len(living)):
-            raise LrtuiError(f'"{one_line(text)[:20]}" will not do', f"expected a whole number from 1 to {len(living)}")
-        return [Pause(lane=lane.index) for lane in living[int(text):]]
+            raise LrtuiError(
+                f'"{one_line(text)[:20]}" will not do',
+                f"expected a whole number from 1 to {len(living)}",
+            )
+        return [Pause(lane=lane.index) for lane in living[int(text) :]]
+
     best = " ".join(lane.lane.letter for lane in living[:12]) + (" …" if len(living) > 12 else "")
-    return FormDialog("Pause all but the best lanes: how many go on?", {"keep": ("", str(math.ceil(len(living) / 3)))}, read,
-                explain=f"Best first: {best}. {keys.read('lane.pause')} resumes a lane.")
+    return FormDialog(
+        "Pause all but the best lanes: how many go on?",
+        {"keep": ("", str(math.ceil(len(living) / 3)))},
+        read,
+        explain=f"Best first: {best}. {keys.read('lane.pause')} resumes a lane.",
+    )
 
 
 FORMS = {"fork": fork, "rewind": rewind, "edit": edit, "add": add, "cull": cull}
@@ -100,27 +157,45 @@ FORMS = {"fork": fork, "rewind": rewind, "edit": edit, "add": add, "cull": cull}
 
 
 def lanes(race: Race) -> FormDialog:
-    """All lanes of a race that has not begun, one to a line; gives back the race with what they have become."""
+    """All lanes of a race that has not begun, one to a line; gives back the race with what they
+    have become."""
+
     def read(given: dict[str, str]) -> Race:
         made: list[Lane] = []
         for (field, text), before in zip(given.items(), (*race.lanes, race.lanes[-1]), strict=True):
             if text.strip():
                 found = parse_lane(msgspec.structs.replace(before, letter=letter(len(made))), text)
                 kept = field != "new" and format_lane(found) == format_lane(before)
-                name = unique_name(before.name if kept else found.name, [lane.name for lane in made])
-                made.append(msgspec.structs.replace(found, name=name, expect=before.expect if kept else ""))
+                name = unique_name(
+                    before.name if kept else found.name, [lane.name for lane in made]
+                )
+                made.append(
+                    msgspec.structs.replace(found, name=name, expect=before.expect if kept else "")
+                )
         if not made:
             raise LrtuiError("no lane is left", "a race needs one at least")
         return msgspec.structs.replace(race, lanes=tuple(made))
-    fields = {f"lane{index}": (lane.called, format_lane(lane)) for index, lane in enumerate(race.lanes)}
-    return FormDialog("The lanes of this race", {**fields, "new": ("one more", "")}, read,
-                explain=f"{WORDS} An empty line leaves its lane out. The scenario's file stays as it is.", edited=True)
+
+    fields = {
+        f"lane{index}": (lane.called, format_lane(lane)) for index, lane in enumerate(race.lanes)
+    }
+    return FormDialog(
+        "The lanes of this race",
+        {**fields, "new": ("one more", "")},
+        read,
+        explain=f"{WORDS} An empty line leaves its lane out. The scenario's file stays as it is.",
+        edited=True,
+    )
 
 
 def _snapshot_line(lane: LaneState, step: int) -> str:
     """A snapshot as a line of a list: its step, and the loss of the step before it."""
     losses = lane.columns.get("loss")
-    known = f", loss {loss(losses.at(step - 1))}" if losses is not None and 0 < step <= len(losses) else ""
+    known = (
+        f", loss {loss(losses.at(step - 1))}"
+        if losses is not None and 0 < step <= len(losses)
+        else ""
+    )
     return f"step {step}{known}"
 
 
@@ -128,7 +203,9 @@ def _number(text: str, what: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise LrtuiError(f'{what}: "{one_line(text)[:30]}" is not a number', "such as 0.001 or 1e-3") from error
+        raise LrtuiError(
+            f'{what}: "{one_line(text)[:30]}" is not a number', "such as 0.001 or 1e-3"
+        ) from error
 
 
 def _fit(command: AnyCommand) -> AnyCommand:

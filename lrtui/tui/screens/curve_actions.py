@@ -1,4 +1,5 @@
-"""The keys and the mouse for curves: what is drawn, on which axes, which part of it, and where the crosshair stands.
+"""The keys and the mouse for curves: what is drawn, on which axes, which part of it, and where the
+crosshair stands.
 
 They change the view and nothing else; what follows from it is drawn anew.
 """
@@ -34,14 +35,19 @@ TENTHS = 10
 Asked = ParamSpec("Asked")
 
 
-def about_curves(action: Callable[Concatenate[CurveKeys, Asked], None]) -> Callable[Concatenate[CurveKeys, Asked], None]:
-    """A key that changes nothing unseen: where something else is shown than curves it says so, and how to see them."""
+def about_curves(
+    action: Callable[Concatenate[CurveKeys, Asked], None],
+) -> Callable[Concatenate[CurveKeys, Asked], None]:
+    """A key that changes nothing unseen: where something else is shown than curves it says so, and
+    how to see them."""
+
     @wraps(action)
     def seen(screen: CurveKeys, /, *asked: Asked.args, **named: Asked.kwargs) -> None:
         if screen.view.panel in CHART_PANELS:
             action(screen, *asked, **named)
         else:
             screen.warn(f"this acts on the curves: {keys.read('view.back')} shows them")
+
     return seen
 
 
@@ -49,7 +55,8 @@ class CurveKeys(Watching):
     """Turns keys into another view of the curves."""
 
     _dragged: tuple[int, Rect, XAxis] | None = None
-    """While a mouse button is down: the column where it went down, the chart there, and its axis then."""
+    """While a mouse button is down: the column where it went down, the chart there, and its axis
+    then."""
 
     @about_curves
     def action_smooth(self, step: int) -> None:
@@ -74,7 +81,8 @@ class CurveKeys(Watching):
 
     @about_curves
     def action_x_kind(self) -> None:
-        """What the x axis counts: the next kind. Range and crosshair stay with the steps of the chosen lane."""
+        """What the x axis counts: the next kind. Range and crosshair stay with the steps of the
+        chosen lane."""
         view, lane, race = self.view, self.selected, self.state.race
         old = view.x
         view.x_kind = KINDS[(KINDS.index(view.x_kind) + 1) % len(KINDS)]
@@ -82,6 +90,7 @@ class CurveKeys(Watching):
 
         def there(value: float, more: int = 0) -> float:
             return fresh.value(lane, race, old.step(lane, race, value) + more)
+
         ranges = [(there(start), there(stop, 1)) for start, stop in view.zooms]
         view.zooms = [(start, stop) for start, stop in ranges if start < stop]
         view.cursor = None if view.cursor is None else there(view.cursor)
@@ -115,16 +124,26 @@ class CurveKeys(Watching):
 
     @about_curves
     def action_zoom(self, direction: int) -> None:
-        """Half the range or twice as much, about crosshair, newest step or middle: the first that is in sight."""
+        """Half the range or twice as much, about crosshair, newest step or middle: the first that
+        is in sight."""
         x = self.view.x
         last = axis_fit.newest(self.view, self.state)
-        about = next((value for value in (self.view.cursor, last) if value is not None and x.start <= value <= x.stop), None)
+        about = next(
+            (
+                value
+                for value in (self.view.cursor, last)
+                if value is not None and x.start <= value <= x.stop
+            ),
+            None,
+        )
         self._zoom(direction, x.value_at(1, 2) if about is None else about)
 
     def _zoom(self, direction: int, about: float) -> None:
         view, full = self.view, self._whole
-        axis = view.x.zoomed(about, ZOOM ** direction).within(full)
-        if direction > 0 and axis.stop - axis.start < axis_fit.least_range(axis, self.selected, self.state):
+        axis = view.x.zoomed(about, ZOOM**direction).within(full)
+        if direction > 0 and axis.stop - axis.start < axis_fit.least_range(
+            axis, self.selected, self.state
+        ):
             return
         if axis == full:
             view.zooms.clear()
@@ -146,7 +165,10 @@ class CurveKeys(Watching):
         """A quarter of the range to the left or to the right."""
         if not self.view.zooms:
             left, right = keys.read("view.pan_left"), keys.read("view.pan_right")
-            return self.warn(f"all of it is in sight: {keys.read('view.zoom_in')} zooms in, then {left} and {right} move")
+            return self.warn(
+                f"all of it is in sight: {keys.read('view.zoom_in')} zooms in, then {left} and"
+                f" {right} move"
+            )
         self._show(self.view.x.moved(direction * PAN))
         return None
 
@@ -156,7 +178,9 @@ class CurveKeys(Watching):
         view = self.view
         if not view.zooms:
             zooms, follows = keys.read("view.zoom_in"), keys.read("view.follow")
-            return self.warn(f"all of it is in sight: {zooms} zooms in, then {follows} follows the newest step")
+            return self.warn(
+                f"all of it is in sight: {zooms} zooms in, then {follows} follows the newest step"
+            )
         view.follow = not view.follow
         last = axis_fit.newest(view, self.state)
         if view.follow and not view.x.start <= last < view.x.stop:
@@ -196,7 +220,8 @@ class CurveKeys(Watching):
         self.redraw()
 
     def moved_crosshair(self, dx: int) -> bool:
-        """A dot column to the left or right, or as far as the next step where steps are wider; False where there is none."""
+        """A dot column to the left or right, or as far as the next step where steps are wider;
+        False where there is none."""
         view, width = self.view, self._dots()
         if view.cursor is None or not dx:
             return False
@@ -212,7 +237,8 @@ class CurveKeys(Watching):
             self.warn(f"there is no crosshair: {keys.read('view.crosshair')} shows it")
 
     def _on_step(self, value: float, dx: int) -> float:
-        """The step of the chosen lane at a number on the axis; another one than now, in the direction that was meant."""
+        """The step of the chosen lane at a number on the axis; another one than now, in the
+        direction that was meant."""
         x, lane, race = self.view.x, self.selected, self.state.race
         before = x.step(lane, race, self.view.cursor or 0.0)
         step = x.step(lane, race, value)
@@ -234,7 +260,10 @@ class CurveKeys(Watching):
         if view.panel not in ("panes", "enlarged"):
             return []
         curve = layout.parts.curve
-        panes = [layout.panes[index] for index in sorted(layout.panes, key=lambda index: index != view.selected)]
+        panes = [
+            layout.panes[index]
+            for index in sorted(layout.panes, key=lambda index: index != view.selected)
+        ]
         return [curve._replace(x=pane.x + curve.x, y=pane.y + curve.y) for pane in panes]
 
     @about_curves
@@ -242,7 +271,11 @@ class CurveKeys(Watching):
         """The crosshair at the best value of the chosen lane."""
         view, lane = self.view, self.selected
         found, highest = track(lane, view.quantity), higher_is_better(view.quantity)
-        values = np.empty(0) if found is None else found.series.values.astype(float) * (-1 if highest else 1)
+        values = (
+            np.empty(0)
+            if found is None
+            else found.series.values.astype(float) * (-1 if highest else 1)
+        )
         if found is None or not np.isfinite(values).any():
             return self.warn(f"{lane.lane.letter} has no {view.label} yet")
         place = int(np.where(np.isfinite(values), values, math.inf).argmin())
@@ -252,7 +285,8 @@ class CurveKeys(Watching):
 
     @about_curves
     def action_mark(self, direction: int, signs: str = "") -> None:
-        """The crosshair at the chosen lane's next mark of some kinds, or at the one before, around the end."""
+        """The crosshair at the chosen lane's next mark of some kinds, or at the one before, around
+        the end."""
         view, lane = self.view, self.selected
         found = [mark for mark in marks.marks(lane, view) if not signs or mark.sign in signs]
         if not signs or LOST in signs:
@@ -262,13 +296,18 @@ class CurveKeys(Watching):
             return self.warn(f"{lane.lane.letter} has {marks.nothing(signs)}")
         steps = [mark.step for mark in places]
         now = -1 if view.cursor is None else view.x.step(lane, self.state.race, view.cursor)
-        at = bisect_right(steps, now) if direction > 0 else bisect_left(steps, now if view.cursor is not None else math.inf) - 1
+        at = (
+            bisect_right(steps, now)
+            if direction > 0
+            else bisect_left(steps, now if view.cursor is not None else math.inf) - 1
+        )
         mark = places[at % len(places)]
         self._land(mark.step, mark.what)
         return None
 
     def _land(self, step: int, what: str) -> None:
-        """The crosshair exactly at a step of the chosen lane, in sight, and in words what is there."""
+        """The crosshair exactly at a step of the chosen lane, in sight, and in words what is
+        there."""
         view, lane = self.view, self.selected
         view.cursor = view.x.value(lane, self.state.race, step)
         view.cursor_label = f"{lane.lane.letter}: {what} at step {step}"
@@ -290,7 +329,9 @@ class CurveKeys(Watching):
 
     def on_mouse_down(self, event: MouseDown) -> None:
         chart = self._chart_at(event.screen_x, event.screen_y)
-        self._dragged = None if chart is None or not self.view.zooms else (event.screen_x, chart, self.view.x)
+        self._dragged = (
+            None if chart is None or not self.view.zooms else (event.screen_x, chart, self.view.x)
+        )
 
     def on_mouse_move(self, event: MouseMove) -> None:
         if self._dragged is not None and event.button and event.delta_x:

@@ -1,4 +1,5 @@
-"""What stands over a screen for a moment: a question with a key for each answer, a form to fill in, and the help."""
+"""What stands over a screen for a moment: a question with a key for each answer, a form to fill in,
+and the help."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ class ChoiceDialog(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         text = Text(self._question, style="bold")
         for key, (_, words) in self._answers.items():
-            text.append("\n  ").append(f" {key} ", style="bold reverse").append(f" {words}", style="not bold")
+            text.append("\n  ").append(f" {key} ", style="bold reverse").append(
+                f" {words}", style="not bold"
+            )
         yield Static(text, id="question")
 
     def on_key(self, event: KeyPress) -> None:
@@ -57,13 +60,16 @@ class TextPrompt(ModalScreen[Any]):
 
 
 class FilterBar(TextPrompt):
-    """A line at the bottom of the screen: what is typed counts at once. Enter keeps it; Escape empties it, and closes too."""
+    """A line at the bottom of the screen: what is typed counts at once. Enter keeps it; Escape
+    empties it, and closes too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "clear", priority=True)]
 
-    def __init__(self, sign: str, text: str, take: Callable[[str, bool], str], examples: str) -> None:
-        """`take` gets the text whenever it changes, and once more, with True, when it is to be kept; it says what came of it,
-        LrtuiError where it will not do."""
+    def __init__(
+        self, sign: str, text: str, take: Callable[[str, bool], str], examples: str
+    ) -> None:
+        """`take` gets the text whenever it changes, and once more, with True, when it is to be
+        kept; it says what came of it, LrtuiError where it will not do."""
         super().__init__()
         self._sign, self._text, self._take, self._examples = sign, text, take, examples
 
@@ -80,7 +86,14 @@ class FilterBar(TextPrompt):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Takes it in, or says why not; what was taken in before stays then."""
         if (said := self._taken(event.value, False)) is not None:
-            self._say(f"{said}   Enter keeps it, Esc clears it" if event.value.strip() else self._examples, "dim")
+            self._say(
+                (
+                    f"{said}   Enter keeps it, Esc clears it"
+                    if event.value.strip()
+                    else self._examples
+                ),
+                "dim",
+            )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter, after all that was typed before it; what will not do stays to be mended."""
@@ -100,22 +113,39 @@ class FilterBar(TextPrompt):
             return None
 
     def _say(self, text: str, style: str) -> None:
-        self.query_one("#line-said", Static).update(Text(text, style=style, no_wrap=True, overflow="ellipsis"))
+        self.query_one("#line-said", Static).update(
+            Text(text, style=style, no_wrap=True, overflow="ellipsis")
+        )
 
 
 class FormDialog(TextPrompt):
-    """Asks for a few lines of text, and maybe for one thing of a list; gives back what `read` makes of them, None where not.
+    """Asks for a few lines of text, and maybe for one thing of a list; gives back what `read` makes
+    of them, None where not.
 
     What `read` refuses (LrtuiError) is said in the dialog, which stays: nothing of it has happened.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", priority=True), Binding("enter", "go"),  # enter waits its turn behind what was typed
-        Binding("up", "cursor(-1)", priority=True), Binding("down", "cursor(1)", priority=True)]
+        # enter waits its turn behind what was typed
+        Binding("escape", "back", priority=True),
+        Binding("enter", "go"),
+        Binding("up", "cursor(-1)", priority=True),
+        Binding("down", "cursor(1)", priority=True),
+    ]
 
-    def __init__(self, title: str, fields: dict[str, tuple[str, str]], read: Callable[[dict[str, str]], Any], *,
-                 choices: Sequence[str] = (), selected: int = 0, explain: str = "", edited: bool = False) -> None:
-        """`fields`: name -> (label, text to begin with); `read` gets name -> text, and the number chosen under "choice".
+    def __init__(
+        self,
+        title: str,
+        fields: dict[str, tuple[str, str]],
+        read: Callable[[dict[str, str]], Any],
+        *,
+        choices: Sequence[str] = (),
+        selected: int = 0,
+        explain: str = "",
+        edited: bool = False,
+    ) -> None:
+        """`fields`: name -> (label, text to begin with); `read` gets name -> text, and the number
+        chosen under "choice".
 
         What is typed replaces the text of a field, unless it is there to be `edited`.
         """
@@ -130,11 +160,15 @@ class FormDialog(TextPrompt):
         with VerticalScroll(id="form"):
             yield Static(Text(self._title, style="bold"))
             if self._choices:
-                yield OptionList(*(Option(Text(words)) for words in self._choices), id="choices", markup=False)
+                yield OptionList(
+                    *(Option(Text(words)) for words in self._choices), id="choices", markup=False
+                )
             for name, (label, text) in self._fields.items():
                 if label:
                     yield Static(Text(label, style="dim"))
-                yield Input(text, id=f"field-{name}", compact=True, select_on_focus=not self._edited)
+                yield Input(
+                    text, id=f"field-{name}", compact=True, select_on_focus=not self._edited
+                )
             yield Static(id="refused")
             if self._explain:
                 yield Static(Text(self._explain, style="dim"))
@@ -188,7 +222,8 @@ class FormDialog(TextPrompt):
 
 
 class Explain(ModalScreen[None]):
-    """What is known of a lane's learning rate, a line for each number; kept up to date while it stands there."""
+    """What is known of a lane's learning rate, a line for each number; kept up to date while it
+    stands there."""
 
     PERIOD_S = 0.5
 
@@ -246,7 +281,9 @@ class Help(ModalScreen[None]):
 
     def on_key(self, event: KeyPress) -> None:
         if event.key == "tab":
-            from lrtui.tui.screens.manual import ManualScreen  # Textual's Markdown takes its time to load
+            # Textual's Markdown takes its time to load
+            from lrtui.tui.screens.manual import ManualScreen
+
             event.stop()
             event.prevent_default()
             self.app.switch_screen(ManualScreen(self._topic))
@@ -255,7 +292,8 @@ class Help(ModalScreen[None]):
 
 
 def read_only(words: str = "↑↓ PgUp PgDn scroll, any other key closes") -> VerticalScroll:
-    """The frame of what is only read; how to scroll and to leave stands on its border, wherever it is scrolled to."""
+    """The frame of what is only read; how to scroll and to leave stands on its border, wherever it
+    is scrolled to."""
     frame = VerticalScroll(id="help")
     frame.border_subtitle = words
     return frame

@@ -1,4 +1,5 @@
-"""The finder's screen: sweep, check and the way to the full race. What it shows is drawn in tui/render/finder.py."""
+"""The finder's screen: sweep, check and the way to the full race. What it shows is drawn in
+tui/render/finder.py."""
 
 from __future__ import annotations
 
@@ -30,10 +31,14 @@ PERIOD_S = 0.1
 POLL_BUDGET_S = 0.06
 LEGEND = {
     "valley": "the headline: half-way down the longest stretch over which the average falls",
-    "steep": "where the average falls fastest", "minimum": "a tenth of the rate where the average is lowest",
+    "steep": "where the average falls fastest",
+    "minimum": "a tenth of the rate where the average is lowest",
     "slide": "from the right, where the slope levels out; depends on the loss's scale",
-    "grey": "single batches, and what the rules leave out: the first tenth and the last five points",
-    "✗": "where the loss or its gradient was not finite"}
+    "grey": (
+        "single batches, and what the rules leave out: the first tenth and the last five points"
+    ),
+    "✗": "where the loss or its gradient was not finite",
+}
 
 
 class FinderScreen(Screen[None]):
@@ -55,7 +60,14 @@ class FinderScreen(Screen[None]):
     class Quit(Message):
         """The person has had enough."""
 
-    def __init__(self, asked: FinderPlan, runs: Path, launcher: Launcher | None = None, *, race_after: bool = False) -> None:
+    def __init__(
+        self,
+        asked: FinderPlan,
+        runs: Path,
+        launcher: Launcher | None = None,
+        *,
+        race_after: bool = False,
+    ) -> None:
         super().__init__()
         self.finder = LrFinder(asked, runs, launcher, race_after=True)
         self._race_after = race_after
@@ -88,7 +100,13 @@ class FinderScreen(Screen[None]):
             self.draw()
         elif events or self.finder.over != was_over:
             self.draw()
-        if self.finder.over and not was_over and self._race_after and self.finder.outcome and self.finder.outcome.winner:
+        if (
+            self.finder.over
+            and not was_over
+            and self._race_after
+            and self.finder.outcome
+            and self.finder.outcome.winner
+        ):
             self.action_race()
 
     @work(thread=True, group="start")
@@ -119,18 +137,34 @@ class FinderScreen(Screen[None]):
         else:
             self._draw_sweep(layout)
         outcome = self.finder.outcome
-        waiting = "the check comes after the sweep" if outcome is None else "there was nothing to check"
+        waiting = (
+            "the check comes after the sweep" if outcome is None else "there was nothing to check"
+        )
         drawing.standings(canvas.view(layout.standings), check, waiting)
         winner = outcome.winner if outcome else None
-        headline = f"found {rate(winner.lane.lr, 3)}: {keys.read('finder.race')} races with it" if winner else ""
-        drawing.sentences(canvas.view(layout.sentences), outcome.sentences if outcome else [], headline)
+        headline = (
+            f"found {rate(winner.lane.lr, 3)}: {keys.read('finder.race')} races with it"
+            if winner
+            else ""
+        )
+        drawing.sentences(
+            canvas.view(layout.sentences), outcome.sentences if outcome else [], headline
+        )
         panels.footer(canvas.view(layout.footer), keys.footer_words(keys.FINDER))
         self._frame.commit()
 
     def _draw_sweep(self, layout: FinderLayout) -> None:
         canvas, finder = self._frame.canvas, self.finder
         nan = finder.sweep is not None and finder.sweep.state.lanes[0].status == "nan"
-        sweep = drawing.Sweep(finder.plan.low, finder.plan.high, finder.rates, finder.losses, finder.smooth, finder.found, nan)
+        sweep = drawing.Sweep(
+            finder.plan.low,
+            finder.plan.high,
+            finder.rates,
+            finder.losses,
+            finder.smooth,
+            finder.found,
+            nan,
+        )
         low, high = bounds(finder.losses, finder.smooth)
         self._limits = self._limits.with_log(self._log and low > 0).fit(low, high)
         drawing.marks(canvas.view(layout.marks), sweep)
@@ -146,19 +180,28 @@ class FinderScreen(Screen[None]):
         state = self.finder.check.state
         self._view.y_log = self._log
         self._view.fit(state)
-        panel = Rect(0, layout.marks.y, layout.curve.right + 2, layout.x_labels.bottom - layout.marks.y)
+        panel = Rect(
+            0, layout.marks.y, layout.curve.right + 2, layout.x_labels.bottom - layout.marks.y
+        )
         overlay.draw(self._frame.canvas.view(panel), state, self._view)
 
     def _title(self) -> str:
         asked, begun = self.finder.plan, self.finder.follower
         batch = batch_words(begun.state.lanes if begun else (), asked.race)
-        return f"Finding a rate: {asked.race.title} · {asked.optimizer} · {batch} · seed {asked.race.seed}"
+        return (
+            f"Finding a rate: {asked.race.title} · {asked.optimizer} · {batch} · seed"
+            f" {asked.race.seed}"
+        )
 
     def _phase(self) -> str:
         """How far it is, in a few words."""
         finder = self.finder
         if finder.outcome is not None:
-            return f"found {rate(finder.outcome.winner.lane.lr, 3)}" if finder.outcome.winner else "no rate found"
+            return (
+                f"found {rate(finder.outcome.winner.lane.lr, 3)}"
+                if finder.outcome.winner
+                else "no rate found"
+            )
         if finder.check is not None:
             living = [lane for lane in finder.check.state.lanes if not lane.over]
             return f"check: {len(living)} of {len(finder.check.state.lanes)} lanes racing"
@@ -173,7 +216,11 @@ class FinderScreen(Screen[None]):
         """Starts the full race with the winner in it."""
         outcome = self.finder.outcome
         if outcome is None or outcome.winner is None:
-            self.notify("there is no rate to race with yet" if outcome is None else "no rate was found", markup=False, timeout=3)
+            self.notify(
+                "there is no rate to race with yet" if outcome is None else "no rate was found",
+                markup=False,
+                timeout=3,
+            )
         elif not self._starting:
             self._starting = True
             self._race()
@@ -185,7 +232,13 @@ class FinderScreen(Screen[None]):
             self.app.call_from_thread(self.post_message, self.Racing(run))
         except LrtuiError as error:
             self._starting = False
-            self.app.call_from_thread(self.notify, one_line(str(error)), title="not started", severity="error", markup=False)
+            self.app.call_from_thread(
+                self.notify,
+                one_line(str(error)),
+                title="not started",
+                severity="error",
+                markup=False,
+            )
 
     def action_log_axis(self) -> None:
         """The other scale."""

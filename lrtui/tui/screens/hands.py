@@ -1,4 +1,5 @@
-"""A person's hands on a race: what they want becomes commands, and what became of those comes back as words.
+"""A person's hands on a race: what they want becomes commands, and what became of those comes back
+as words.
 
 Knows no widget: the race screen says which lanes are meant, and shows the line.
 """
@@ -38,12 +39,16 @@ ANSWER_S = 10.0
 SHOWN_S = 6.0
 """How long an answer stands on the screen."""
 REVIVES = Rewind | Fork | Add
-"""What can be done to a lane that has ended, and to a race whose supervisor is gone: a new supervisor does it."""
+"""What can be done to a lane that has ended, and to a race whose supervisor is gone: a new
+supervisor does it."""
 
 
 def what_revives() -> str:
     """By which keys a lane that has ended goes on, in words."""
-    return f"{keys.read('lane.rewind')} rewinds, {keys.read('lane.restart')} restarts, {keys.read('lane.fork')} forks"
+    return (
+        f"{keys.read('lane.rewind')} rewinds, {keys.read('lane.restart')} restarts,"
+        f" {keys.read('lane.fork')} forks"
+    )
 
 
 class _Asked(NamedTuple):
@@ -61,7 +66,8 @@ class Hands:
         """(lane, what was answered) of the last commands."""
         self._until = -math.inf
         self._wanted: dict[int, str] = {}
-        """What a lane was told to be and has not yet said that it is: a second key press means the opposite."""
+        """What a lane was told to be and has not yet said that it is: a second key press means the
+        opposite."""
         self.all_lanes = False
         """Whether the keys that turn, pause and stop are about all living lanes."""
         self.reviving = False
@@ -77,17 +83,29 @@ class Hands:
     @property
     def stranded(self) -> bool:
         """Whether commands wait for a supervisor where there is none, and none is on its way."""
-        return (not self.reviving and any(isinstance(asked.command, REVIVES) for asked in self._asked.values())
-                and self._follower.supervisor_gone)
+        return (
+            not self.reviving
+            and any(isinstance(asked.command, REVIVES) for asked in self._asked.values())
+            and self._follower.supervisor_gone
+        )
 
     def meant(self, selected: LaneState, *, everyone: bool = False) -> list[LaneState]:
-        """The lanes that a key is about: the chosen one, or all that live. LrtuiError where they have ended."""
+        """The lanes that a key is about: the chosen one, or all that live. LrtuiError where they
+        have ended."""
         lanes = self._follower.state.lanes if everyone or self.all_lanes else [selected]
         living = [lane for lane in lanes if not lane.over]
-        if not living and self._follower.supervisor_gone and any(lane in self._follower.resumable() for lane in lanes):
-            raise LrtuiError(f"the race was interrupted: {keys.read('race.resume')} goes on with it")
+        if (
+            not living
+            and self._follower.supervisor_gone
+            and any(lane in self._follower.resumable() for lane in lanes)
+        ):
+            raise LrtuiError(
+                f"the race was interrupted: {keys.read('race.resume')} goes on with it"
+            )
         if not living:
-            who = "the race" if self._follower.state.over and len(lanes) > 1 else selected.lane.letter
+            who = (
+                "the race" if self._follower.state.over and len(lanes) > 1 else selected.lane.letter
+            )
             raise LrtuiError(f"{who} has ended: {what_revives()}")
         return living
 
@@ -100,7 +118,8 @@ class Hands:
         return [SetFactor(lane=lane.index, factor=1.0) for lane in lanes]
 
     def undo(self, lanes: Sequence[LaneState]) -> list[AnyCommand]:
-        """Puts the dials back where they were before they were last turned; LrtuiError where none was."""
+        """Puts the dials back where they were before they were last turned; LrtuiError where none
+        was."""
         factors = {lane.index: factor for lane in lanes if (factor := undone(lane)) is not None}
         if not factors:
             raise LrtuiError("the dial was not turned: there is nothing to undo")
@@ -113,7 +132,10 @@ class Hands:
         return [Resume(lane=lane.index) if resume else Pause(lane=lane.index) for lane in lanes]
 
     KEYS: ClassVar[dict[str, Callable[[Hands, Sequence[LaneState]], list[AnyCommand]]]] = {
-        "schedule": schedule, "undo": undo, "pause": pause}
+        "schedule": schedule,
+        "undo": undo,
+        "pause": pause,
+    }
     """What the table of keys names."""
 
     def send(self, commands: Sequence[AnyCommand]) -> None:
@@ -121,18 +143,27 @@ class Hands:
         for command in commands:
             if why := unfit(command):
                 raise LrtuiError(why)
-        if not all(isinstance(command, REVIVES) for command in commands) and self._follower.supervisor_gone:
-            raise LrtuiError(f"the race's supervisor is gone: {keys.read('race.resume')}, or `lrtui resume`, goes on with it")
+        if (
+            not all(isinstance(command, REVIVES) for command in commands)
+            and self._follower.supervisor_gone
+        ):
+            raise LrtuiError(
+                f"the race's supervisor is gone: {keys.read('race.resume')}, or `lrtui resume`,"
+                " goes on with it"
+            )
         numbers = self._follower.send(commands)
         self._children += sum(isinstance(command, Fork | Add) for command in commands)
         now = time.monotonic()
         if not self._asked:
             self._answers = []
-        self._asked |= {number: _Asked(command, now) for number, command in zip(numbers, commands, strict=True)}
+        self._asked |= {
+            number: _Asked(command, now) for number, command in zip(numbers, commands, strict=True)
+        }
 
     def heard(self, events: Iterable[AnyEvent]) -> int | None:
-        """Takes in what the lanes said: what one says that it is, is no longer wanted. The index of a lane that was asked for
-        here and has joined now: whoever forks a lane wants to go on with the fork."""
+        """Takes in what the lanes said: what one says that it is, is no longer wanted. The index of
+        a lane that was asked for here and has joined now: whoever forks a lane wants to go on with
+        the fork."""
         child = None
         for event in events:
             if isinstance(event, StatusChanged):
@@ -142,20 +173,24 @@ class Hands:
         return child
 
     def look(self) -> tuple[bool, list[str]]:
-        """Looks for answers: (whether the line is another one now, what was refused or is late, in words)."""
+        """Looks for answers: (whether the line is another one now, what was refused or is late, in
+        words)."""
         now, before, complaints = time.monotonic(), self.line, []
         for number_, text in self._follower.results(list(self._asked)).items():
             command = self._asked.pop(number_).command
             who = self._who(command)
             if text.startswith(REFUSED):
                 self._children = max(0, self._children - isinstance(command, Fork | Add))
-                complaints.append(f"{who}: {one_line(text[len(REFUSED):])}")
+                complaints.append(f"{who}: {one_line(text[len(REFUSED) :])}")
             else:
                 self._answers.append((who, one_line(text)))
         for number_, asked in list(self._asked.items()):
             if not self.reviving and now - asked.since > ANSWER_S:
                 del self._asked[number_]
-                complaints.append(f"{self._who(asked.command)}: no answer yet; it is done when the lane gets to it")
+                complaints.append(
+                    f"{self._who(asked.command)}: no answer yet; it is done when the lane gets"
+                    " to it"
+                )
         if complaints:
             self._wanted.clear()
         if self._answers and (self._asked or before != self.line):
@@ -178,25 +213,37 @@ class Hands:
         return "   ".join(parts)
 
     def revived(self, trouble: str = "") -> None:
-        """A new supervisor is there and reads what waits for it; or it could not be started, and what waits is taken back."""
+        """A new supervisor is there and reads what waits for it; or it could not be started, and
+        what waits is taken back."""
         self.reviving = False
-        waiting = {number: asked for number, asked in self._asked.items() if isinstance(asked.command, REVIVES)}
+        waiting = {
+            number: asked
+            for number, asked in self._asked.items()
+            if isinstance(asked.command, REVIVES)
+        }
         if not trouble:
-            self._asked |= {number: asked._replace(since=time.monotonic()) for number, asked in waiting.items()}
+            self._asked |= {
+                number: asked._replace(since=time.monotonic()) for number, asked in waiting.items()
+            }
             return
         for number_ in waiting:
             del self._asked[number_]
         try:
             self._follower.withdraw(list(waiting), trouble)
         except StoreUnavailable:
-            pass  # what keeps the supervisor from starting keeps this as well; they are carried out when one does start
+            # what keeps the supervisor from starting keeps this as well; they are carried out when
+            # one does start
+            pass
 
     def _who(self, command: AnyCommand) -> str:
-        return "new lane" if command.lane < 0 else self._follower.state.lanes[command.lane].lane.letter
+        return (
+            "new lane" if command.lane < 0 else self._follower.state.lanes[command.lane].lane.letter
+        )
 
 
 def undone(lane: LaneState) -> float | None:
-    """The factor before the dial was last turned; None where it never was, or every turn has been undone."""
+    """The factor before the dial was last turned; None where it never was, or every turn has been
+    undone."""
     turns = [lane.factor_at(-1)]
     for change in lane.rate_changes:
         if len(turns) > 1 and math.isclose(change.factor, turns[-2], rel_tol=1e-9):

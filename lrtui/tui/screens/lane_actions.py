@@ -1,4 +1,5 @@
-"""The keys of the race screen that say something to lanes: the dial, pause, fork, rewind, stop, resume."""
+"""The keys of the race screen that say something to lanes: the dial, pause, fork, rewind, stop,
+resume."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class HandKeys(Watching):
 
     @property
     def meant(self) -> LaneState:
-        """The chosen lane; LrtuiError where the filter hides every lane: nothing is said to one that nobody sees."""
+        """The chosen lane; LrtuiError where the filter hides every lane: nothing is said to one
+        that nobody sees."""
         if not self.view.shown:
             raise LrtuiError(f"no lane is shown: {keys.read('view.back')} shows all")
         return self.selected
@@ -37,11 +39,15 @@ class HandKeys(Watching):
 
     def action_dial(self, decades: float) -> None:
         """Multiplies the rate by so many decades."""
-        self.do(lambda: self.hands.scale(self.hands.meant(self.meant), 10.0 ** decades))
+        self.do(lambda: self.hands.scale(self.hands.meant(self.meant), 10.0**decades))
 
     def action_hand(self, what: str, everyone: bool = False) -> None:
         """Something that needs no question, to the lanes that are meant, or to all."""
-        self.do(lambda: self.hands.KEYS[what](self.hands, self.hands.meant(self.meant, everyone=everyone)))
+        self.do(
+            lambda: self.hands.KEYS[what](
+                self.hands, self.hands.meant(self.meant, everyone=everyone)
+            )
+        )
 
     def action_ask(self, what: str) -> None:
         """Shows a form about the chosen lane, and sends the commands that come of it."""
@@ -62,8 +68,11 @@ class HandKeys(Watching):
             lane = self.meant
         except LrtuiError as error:
             return self.warn(error.message)
-        return self._confirm(f"Restart lane {lane.lane.called} from its initial weights?", "restart it",
-                             lambda: [Rewind(lane=lane.index, to=0)])
+        return self._confirm(
+            f"Restart lane {lane.lane.called} from its initial weights?",
+            "restart it",
+            lambda: [Rewind(lane=lane.index, to=0)],
+        )
 
     def action_stop(self) -> None:
         """Ends the lanes that are meant, if the person means it."""
@@ -72,8 +81,11 @@ class HandKeys(Watching):
         except LrtuiError as error:
             return self.warn(error.message)
         who = f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
-        return self._confirm(f"Stop {who} for good?", f"stop {'it' if len(lanes) == 1 else 'them'}",
-                             lambda: [Stop(lane=lane.index) for lane in lanes])
+        return self._confirm(
+            f"Stop {who} for good?",
+            f"stop {'it' if len(lanes) == 1 else 'them'}",
+            lambda: [Stop(lane=lane.index) for lane in lanes],
+        )
 
     def action_resume(self) -> None:
         """A new supervisor for a race that has none."""
@@ -90,10 +102,15 @@ class HandKeys(Watching):
         except LrtuiError as error:
             self.warn(error.message)
 
-    def _confirm(self, question: str, yes: str, commands: Callable[[], Sequence[AnyCommand]]) -> None:
+    def _confirm(
+        self, question: str, yes: str, commands: Callable[[], Sequence[AnyCommand]]
+    ) -> None:
         """Asks before it sends."""
         answers = {"y": ("yes", yes), "n": ("no", "let it be")}
-        self.app.push_screen(ChoiceDialog(question, answers), lambda answer: self.do(commands) if answer == "yes" else None)
+        self.app.push_screen(
+            ChoiceDialog(question, answers),
+            lambda answer: self.do(commands) if answer == "yes" else None,
+        )
 
     def do(self, commands: Callable[[], Sequence[AnyCommand]]) -> None:
         """Sends commands; what keeps them from being made or sent is said."""
@@ -120,7 +137,8 @@ class HandKeys(Watching):
         self.app.call_from_thread(self._revived, trouble)
 
     def revive(self) -> None:
-        """A new supervisor for this run, started beside the screen; what runs a person's own code is named."""
+        """A new supervisor for this run, started beside the screen; what runs a person's own code
+        is named."""
         self.hands.reviving = True
         for place in user_code_files(self.state.race):
             self.notify(one_line(f"runs the code of {place}"), markup=False, timeout=5)

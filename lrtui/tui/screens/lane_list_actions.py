@@ -1,4 +1,5 @@
-"""The keys of the race screen for its lanes: which one, which are shown (filter, pin, solo), in what order, how they differ."""
+"""The keys of the race screen for its lanes: which one, which are shown (filter, pin, solo), in
+what order, how they differ."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class ListKeys(Watching):
     """Chooses a lane, and which lanes there are to choose from."""
 
     def choose(self, index: int) -> None:
-        """Makes a lane the one that keys are about; where only one is shown, it is that one from now on."""
+        """Makes a lane the one that keys are about; where only one is shown, it is that one from
+        now on."""
         self.view.selected = index
         if self.view.solo is not None:
             self.view.solo = index
@@ -67,17 +69,23 @@ class ListKeys(Watching):
         return hiding
 
     def _filtered(self, text: str, kept: bool) -> str:
-        """Takes in what was typed so far and says what is shown. LrtuiError, and all stays as it was, where it cannot be read;
-        also where no lane matches, unless it is to be kept: on the way to `lr>=1e-3` there are words that nothing has."""
+        """Takes in what was typed so far and says what is shown. LrtuiError, and all stays as it
+        was, where it cannot be read; also where no lane matches, unless it is to be kept: on the
+        way to `lr>=1e-3` there are words that nothing has."""
         wanted = parse(text, option_names(self.state))
         if not kept and not visible(self.state, wanted, self.view.pinned):
             raise LrtuiError("no lane matches", "Esc shows all")
         self.view.filter_text, self.view.filter, self.view.solo = text.strip(), wanted, None
         self.redraw()
-        return seen(self.state, self.view).partition(":")[0] or f"all {len(self.view.shown)} lanes match"
+        return (
+            seen(self.state, self.view).partition(":")[0]
+            or f"all {len(self.view.shown)} lanes match"
+        )
 
     def panels_shown(self) -> dict[PanelName, Panel]:
-        return super().panels_shown() | {"differences": Panel(self._draw_differences, self._stamp_of_differences)}
+        return super().panels_shown() | {
+            "differences": Panel(self._draw_differences, self._stamp_of_differences)
+        }
 
     def _draw_differences(self, canvas: Canvas) -> None:
         lanes = [self.state.lanes[index] for index in self.view.shown]
@@ -85,4 +93,8 @@ class ListKeys(Watching):
 
     def _stamp_of_differences(self) -> object:
         lanes = [self.state.lanes[index] for index in self.view.shown]
-        return self.view.scroll, self.view.selected, [(lane.index, lane.factor, lane.parent, lane.forked_at) for lane in lanes]
+        return (
+            self.view.scroll,
+            self.view.selected,
+            [(lane.index, lane.factor, lane.parent, lane.forked_at) for lane in lanes],
+        )

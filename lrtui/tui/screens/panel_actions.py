@@ -1,4 +1,5 @@
-"""The keys of the race screen for its lists and pictures: filmstrip, log, what a task printed, the machine's time base."""
+"""The keys of the race screen for its lists and pictures: filmstrip, log, what a task printed, the
+machine's time base."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ from lrtui.tui.screens.watching import Panel, Watching
 from lrtui.tui.view import PanelName
 
 CONSOLE_EVERY, FILM_EVERY = 10, 20
-"""Looks at the run between two at the logs, and at new pictures: a task that prints or draws without end must not fill the
-line to the terminal. What a key asks for is shown at once."""
+"""Looks at the run between two at the logs, and at new pictures: a task that prints or draws
+without end must not fill the line to the terminal. What a key asks for is shown at once."""
 WHEEL_LINES = 3
 NOT_KEPT = Line("", "", 0, "(a line that the record does not hold)", styles.DIM)
 
@@ -32,14 +33,16 @@ class StageKeys(Watching):
     """Shows what takes the place of the panes, and scrolls it."""
 
     _last_stamp: tuple[int, object, object] = (-1, None, None)
-    """When it was last looked whether the stage has something new, what was asked for, and what there was."""
+    """When it was last looked whether the stage has something new, what was asked for, and what
+    there was."""
 
     @cached_property
     def _printer(self) -> Console:
         return Console(self.follower.run)
 
     def action_filmstrip(self) -> None:
-        """The samples of all lanes side by side, at the crosshair's step where there is one; or panes again."""
+        """The samples of all lanes side by side, at the crosshair's step where there is one; or
+        panes again."""
         self.view.sample_step = self.step_at_cursor(self.view.selected)
         self.show("filmstrip")
 
@@ -86,13 +89,18 @@ class StageKeys(Watching):
 
     def scrub(self, by: int) -> None:
         """So many samples on, or back; a crosshair goes along."""
-        self.view.sample_step = beside(self.state, self.follower.samples, self.view.shown, self.view.sample_step, by)
+        self.view.sample_step = beside(
+            self.state, self.follower.samples, self.view.shown, self.view.sample_step, by
+        )
         if self.view.cursor is not None and self.view.sample_step is not None:
-            self.view.cursor = self.view.x.value(self.selected, self.state.race, self.view.sample_step)
+            self.view.cursor = self.view.x.value(
+                self.selected, self.state.race, self.view.sample_step
+            )
         self.redraw()
 
     def moved_within(self, dx: int, dy: int) -> bool:
-        """Whether a step in a direction is one within the stage: through the samples and their pictures, or the lines."""
+        """Whether a step in a direction is one within the stage: through the samples and their
+        pictures, or the lines."""
         if self.view.panel == "filmstrip" and dx:
             self.scrub(dx)
         elif self.view.panel == "filmstrip":
@@ -111,8 +119,13 @@ class StageKeys(Watching):
         return self.follower.log_index.among(self.view.shown)
 
     def _end(self, places: NDArray[np.intp]) -> int | None:
-        """How many of these lines come before the end of what is to be seen; None: it is the newest, whatever it is."""
-        return None if self.view.scroll_end is None else int(np.searchsorted(places, self.view.scroll_end, "right"))
+        """How many of these lines come before the end of what is to be seen; None: it is the
+        newest, whatever it is."""
+        return (
+            None
+            if self.view.scroll_end is None
+            else int(np.searchsorted(places, self.view.scroll_end, "right"))
+        )
 
     def _printed(self) -> Printed:
         return self._printer.printed(self.state, self.selected)
@@ -122,7 +135,8 @@ class StageKeys(Watching):
         return found.images() if found else None
 
     def _entry(self, number: int) -> Entry | None:
-        """A line of the log by its number: of the newest from memory, of older ones from the record."""
+        """A line of the log by its number: of the newest from memory, of older ones from the
+        record."""
         kept = number - (self.state.log_count - len(self.state.log))
         if kept >= 0:
             return self.state.log[kept]
@@ -132,23 +146,47 @@ class StageKeys(Watching):
     def panels_shown(self) -> dict[PanelName, Panel]:
         return super().panels_shown() | {
             "filmstrip": Panel(self._draw_filmstrip, self._stamp_of_film),
-            "log": Panel(self._draw_log, lambda: (self.state.log_count, self.view.scroll_end, tuple(self.view.shown))),
+            "log": Panel(
+                self._draw_log,
+                lambda: (self.state.log_count, self.view.scroll_end, tuple(self.view.shown)),
+            ),
             "console": Panel(self._draw_console, self._stamp_of_console),
         }
 
     def _draw_filmstrip(self, canvas: Canvas) -> None:
         strip = film(self.state, self.follower.samples, self.view.shown, self.view.sample_step)
-        trained = any(lane.steps > lane.forked_at for lane in self.state.lanes)  # a task that draws does so before its first step
-        silent = trained and not any(self.follower.samples.of(lane.index) for lane in self.state.lanes)
-        self.view.scroll = filmstrip.draw(canvas, self.state, strip, self._pixels, self.view, nothing_will_come=silent)
+        # a task that draws does so before its first step
+        trained = any(lane.steps > lane.forked_at for lane in self.state.lanes)
+        silent = trained and not any(
+            self.follower.samples.of(lane.index) for lane in self.state.lanes
+        )
+        self.view.scroll = filmstrip.draw(
+            canvas, self.state, strip, self._pixels, self.view, nothing_will_come=silent
+        )
 
     def _stamp_of_film(self) -> object:
         any_yet = any(self.follower.samples.of(lane) for lane in self.view.shown)
-        wanted = tuple(self.view.shown), self.view.sample_step, self.view.selected, self.view.scroll, any_yet
+        wanted = (
+            tuple(self.view.shown),
+            self.view.sample_step,
+            self.view.selected,
+            self.view.scroll,
+            any_yet,
+        )
         lanes = self.state.lanes
-        return self._now_and_then(FILM_EVERY, wanted, lambda: [
-            (self.follower.samples.of(lane)[-1:], lanes[lane].status, len(lanes[lane].evaluations), lanes[lane].steps > 0)
-            for lane in self.view.shown])
+        return self._now_and_then(
+            FILM_EVERY,
+            wanted,
+            lambda: [
+                (
+                    self.follower.samples.of(lane)[-1:],
+                    lanes[lane].status,
+                    len(lanes[lane].evaluations),
+                    lanes[lane].steps > 0,
+                )
+                for lane in self.view.shown
+            ],
+        )
 
     def _draw_log(self, canvas: Canvas) -> None:
         numbers = self._places()
@@ -159,6 +197,7 @@ class StageKeys(Watching):
         def line(index: int) -> Line:
             entry = self._entry(int(numbers[index]))
             return logs.log_line(self.state, entry) if entry else NOT_KEPT
+
         logs.draw_log(canvas, title, len(numbers), self._end(numbers), line)
 
     def _draw_console(self, canvas: Canvas) -> None:
@@ -168,10 +207,13 @@ class StageKeys(Watching):
 
     def _stamp_of_console(self) -> object:
         wanted = self.view.selected, self.view.scroll_end, len(self.state.lanes)
-        return self._now_and_then(CONSOLE_EVERY, wanted, lambda: self._printer.stamp(self.state, self.selected))
+        return self._now_and_then(
+            CONSOLE_EVERY, wanted, lambda: self._printer.stamp(self.state, self.selected)
+        )
 
     def _now_and_then(self, every: int, wanted: object, look: Callable[[], object]) -> object:
-        """What `look` finds, at every so many looks at the run, or as soon as something else is wanted."""
+        """What `look` finds, at every so many looks at the run, or as soon as something else is
+        wanted."""
         now = self._ticks // max(1, round(every / self._slower))
         if self._last_stamp[:2] != (now, wanted):
             self._last_stamp = now, wanted, look()
@@ -184,7 +226,8 @@ class StageKeys(Watching):
         self._wheel_within(1, event.screen_x, event.screen_y)
 
     def _wheel_within(self, direction: int, x: int, y: int) -> None:
-        """The wheel over a stage of lines scrolls them, over the filmstrip it goes through the samples."""
+        """The wheel over a stage of lines scrolls them, over the filmstrip it goes through the
+        samples."""
         if self._layout.panel.contains(x, y):
             if self.view.panel == "filmstrip":
                 self.scrub(direction)

@@ -1,4 +1,5 @@
-"""The picker: scenarios and runs to choose from, with what there is to know of each; a supervisor warms up meanwhile."""
+"""The picker: scenarios and runs to choose from, with what there is to know of each; a supervisor
+warms up meanwhile."""
 
 from __future__ import annotations
 
@@ -93,7 +94,8 @@ class Picker(Screen[None]):
     def on_mount(self) -> None:
         self.query_one("#picker-footer", CanvasWidget).styles.height = 1
         self.query_one("#list", OptionList).can_focus = False
-        self.query_one("#filter", FilterInput).cursor_blink = False  # a blink is bytes on the line, twice a second
+        # a blink is bytes on the line, twice a second
+        self.query_one("#filter", FilterInput).cursor_blink = False
         self._items = _items(self._runs)
         self._fill("")
         self.query_one(Input).focus()
@@ -183,7 +185,8 @@ class Picker(Screen[None]):
         self.post_message(self.Find(plan(race), launcher))
 
     def action_edit(self) -> None:
-        """The lanes of the scenario, in words; what comes of it is raced, the file stays as it is."""
+        """The lanes of the scenario, in words; what comes of it is raced, the file stays as it
+        is."""
         item = self._item()
         race = self._race(item[1]) if item is not None and item[0] != "run" else None
         if not isinstance(race, Race) or item is None or self._starting:
@@ -196,12 +199,17 @@ class Picker(Screen[None]):
                 self._previews.pop(path, None)
                 self._edited.add(path)
             self._show()
+
         self.app.push_screen(command_forms.lanes(race), edited)
 
     def _item(self) -> tuple[str, Path, Summary | None] | None:
         options = self.query_one(OptionList)
         index = options.highlighted
-        return self._items.get(options.get_option_at_index(index).id or "") if index is not None else None
+        return (
+            self._items.get(options.get_option_at_index(index).id or "")
+            if index is not None
+            else None
+        )
 
     def _fill(self, words: str) -> None:
         """The list of what matches all words, under headings."""
@@ -231,7 +239,9 @@ class Picker(Screen[None]):
             card.run(frame.canvas, item[2], self._run_race(item[1]))
         else:
             race = self._race(item[1])
-            said = self._said or (f"{keys.read('list.go')} races it as edited" if item[1] in self._edited else "")
+            said = self._said or (
+                f"{keys.read('list.go')} races it as edited" if item[1] in self._edited else ""
+            )
             card.race(frame.canvas, race, self._previews.get(item[1]), said)
             if isinstance(race, Race) and item[1] not in self._previews:
                 self._preview(item[1], race)
@@ -267,7 +277,8 @@ class Picker(Screen[None]):
 
     @work(thread=True, group="preview", exclusive=True)
     def _preview(self, path: Path, race: Race) -> None:
-        """Asks the supervisor what each lane's schedule will do; an answer that nobody waits for any more is kept, too."""
+        """Asks the supervisor what each lane's schedule will do; an answer that nobody waits for
+        any more is kept, too."""
         try:
             found: list[Preview] | LrtuiError = self._get_launcher().preview(race)
         except LrtuiError as error:
@@ -289,7 +300,9 @@ class Picker(Screen[None]):
 
     def _failed(self, error: LrtuiError) -> None:
         self._starting, self._said = False, ""
-        self.notify(one_line(str(error)), title="not started", severity="error", markup=False, timeout=10)
+        self.notify(
+            one_line(str(error)), title="not started", severity="error", markup=False, timeout=10
+        )
         self._show()
 
 
@@ -297,15 +310,19 @@ _HEADINGS = {"run": "── runs ──", "own": "── ./scenarios ──", "s
 
 
 def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
-    """What there is to choose from, by an id: running races first, then the last run if it was cut off, then scenarios, then
-    other runs, newest first."""
+    """What there is to choose from, by an id: running races first, then the last run if it was cut
+    off, then scenarios, then other runs, newest first."""
     recent = [summary(run) for run in run_dir.listing(runs)[:RECENT_RUNS]]
     own = sorted(Path("scenarios").absolute().glob("*.toml"))
     own = [] if own and own[0].parent.samefile(scenario_file.BUNDLED) else own
     rest = [run for run in recent if run.state != "running"]
-    first = [run for run in recent if run.state == "running"] + [run for run in rest[:1] if run.state in RESUMABLE]
+    first = [run for run in recent if run.state == "running"] + [
+        run for run in rest[:1] if run.state in RESUMABLE
+    ]
     entries: list[tuple[str, Path, Summary | None]] = [("run", run.path, run) for run in first]
-    entries += [("own", path, None) for path in own] + [("scenario", path, None) for path in scenario_file.bundled()]
+    entries += [("own", path, None) for path in own] + [
+        ("scenario", path, None) for path in scenario_file.bundled()
+    ]
     entries += [("run", run.path, run) for run in rest if run not in first]
     return {str(index): entry for index, entry in enumerate(entries)}
 
@@ -314,7 +331,14 @@ def _label(kind: str, path: Path, run: Summary | None) -> Text:
     if run is None:
         return Text(one_line(path.stem))
     when = ago(time.time() - run.created)
-    words = "● running" if run.state == "running" else when if run.state == "ended" else f"{run.state}, {when}"
-    scenario_name = one_line(re.sub(r"-\d{8}-\d{6}-\w+$", "", run.path.name))  # a title would fill two lines
+    words = (
+        "● running"
+        if run.state == "running"
+        else when
+        if run.state == "ended"
+        else f"{run.state}, {when}"
+    )
+    # a title would fill two lines
+    scenario_name = one_line(re.sub(r"-\d{8}-\d{6}-\w+$", "", run.path.name))
     name = fitted(shortened(scenario_name, NAME), NAME)
     return Text(f"{name}  ").append(words, style="green" if run.state == "running" else "dim")

@@ -1,4 +1,5 @@
-"""The race screen: one run, its panes or what takes their place, and the keys for it. What it shows is drawn in tui/render."""
+"""The race screen: one run, its panes or what takes their place, and the keys for it. What it shows
+is drawn in tui/render."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
     BINDINGS = keys.bindings(KEYS)
 
     def panels_shown(self) -> dict[PanelName, Panel]:
-        return super().panels_shown() | {"overlay": Panel(self._draw_overlay, self._stamp_of_overlay)}
+        return super().panels_shown() | {
+            "overlay": Panel(self._draw_overlay, self._stamp_of_overlay)
+        }
 
     def _draw_overlay(self, canvas: Canvas) -> None:
         overlay.draw(canvas, self.state, self.view)
@@ -60,16 +63,21 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
                 self.choose(index)
 
     def action_move(self, dx: int, dy: int) -> None:
-        """The lane whose pane lies nearest in a direction; at the edge of a page, the next or the one before."""
+        """The lane whose pane lies nearest in a direction; at the edge of a page, the next or the
+        one before."""
         if self.moved_within(dx, dy) or self.moved_crosshair(dx):
             return None
         here = self._layout.panes.get(self.view.selected)
         if here is None or self.view.panel != "panes":
             return self.action_next(1 if dx + dy > 0 else -1)
         middle = (here.x + here.width / 2, here.y + here.height / 2)
-        there = [(abs(x - middle[0]) + abs(y - middle[1]) * 3, index) for index, rect in self._layout.panes.items()
-                 for x, y in [(rect.x + rect.width / 2, rect.y + rect.height / 2)]
-                 if (x - middle[0]) * dx > 0.4 * here.width * abs(dx) or (y - middle[1]) * dy > 0.4 * here.height * abs(dy)]
+        there = [
+            (abs(x - middle[0]) + abs(y - middle[1]) * 3, index)
+            for index, rect in self._layout.panes.items()
+            for x, y in [(rect.x + rect.width / 2, rect.y + rect.height / 2)]
+            if (x - middle[0]) * dx > 0.4 * here.width * abs(dx)
+            or (y - middle[1]) * dy > 0.4 * here.height * abs(dy)
+        ]
         if there:
             return self.choose(min(there)[1])
         return self.action_next(1 if dx + dy > 0 else -1)
@@ -83,7 +91,8 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
         self.show("overlay")
 
     def action_back(self) -> None:
-        """The curves, then all panes; where they are shown already, no crosshair; where there is none, every lane."""
+        """The curves, then all panes; where they are shown already, no crosshair; where there is
+        none, every lane."""
         if self.view.panel not in CHART_PANELS:
             self.show(self.view.panel)
         elif self.view.panel != "panes":
@@ -107,20 +116,33 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
 
     def action_write(self) -> None:
         """Asks for a file, and writes the page about this run into it."""
+
         def read(given: dict[str, str]) -> Path:
             path = absolute(given["file"].strip())
             if not given["file"].strip() or path.is_dir():
-                raise LrtuiError(f"{one_line(str(path))}: is no file", "expected the name of a file, such as race.html")
+                raise LrtuiError(
+                    f"{one_line(str(path))}: is no file",
+                    "expected the name of a file, such as race.html",
+                )
             return path
 
         def answered(path: Path | None) -> None:
             if path is not None:
-                self.notify(one_line(f"writing {path} ..."), markup=False, timeout=3)  # a long record takes its time
+                # a long record takes its time
+                self.notify(one_line(f"writing {path} ..."), markup=False, timeout=3)
                 self._write(path)
 
         usual = str(Path.cwd() / f"{self.follower.run.name}.html")
-        self.app.push_screen(FormDialog("A page about this race, for a browser", {"file": ("write it to", usual)}, read, edited=True,
-                                  explain="Curves, standings, samples and settings in one file; it needs no network."), answered)
+        self.app.push_screen(
+            FormDialog(
+                "A page about this race, for a browser",
+                {"file": ("write it to", usual)},
+                read,
+                edited=True,
+                explain="Curves, standings, samples and settings in one file; it needs no network.",
+            ),
+            answered,
+        )
 
     @work(thread=True, group="page")
     def _write(self, path: Path) -> None:
@@ -128,7 +150,9 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
             said, how = write_page(self.follower.run, path), "information"
         except LrtuiError as error:
             said, how = str(error), "warning"
-        self.app.call_from_thread(self.notify, one_line(said), severity=how, markup=False, timeout=8)
+        self.app.call_from_thread(
+            self.notify, one_line(said), severity=how, markup=False, timeout=8
+        )
 
     def action_help(self) -> None:
         """All keys."""
@@ -142,20 +166,33 @@ class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
 
         def answered(answer: str | None) -> None:
             if answer == "stop":
-                self.do(lambda: [Stop(lane=lane.index) for lane in self.state.lanes if not lane.over])
+                self.do(
+                    lambda: [Stop(lane=lane.index) for lane in self.state.lanes if not lane.over]
+                )
                 self._leave_when_over()
             elif answer == "leave":
                 self.app.exit(self.follower)
+
         living = "still running" if self.state.training else "paused"
-        self.app.push_screen(ChoiceDialog(f"The race is {living}.", {
-            "l": ("leave", "leave it running (lrtui watch shows it again)"), "s": ("stop", "stop it"),
-            "b": ("back", "back")}), answered)
+        self.app.push_screen(
+            ChoiceDialog(
+                f"The race is {living}.",
+                {
+                    "l": ("leave", "leave it running (lrtui watch shows it again)"),
+                    "s": ("stop", "stop it"),
+                    "b": ("back", "back"),
+                },
+            ),
+            answered,
+        )
 
     def _leave_when_over(self) -> None:
-        """The standings that stay behind are those after the stop; a trainer that does not answer is not waited for."""
+        """The standings that stay behind are those after the stop; a trainer that does not answer
+        is not waited for."""
         asked = time.monotonic()
 
         def look() -> None:
             if self.state.over or time.monotonic() - asked > 5.0:
                 self.app.exit(self.follower)
+
         self.set_interval(watching.PERIOD_S, look)

@@ -1,4 +1,5 @@
-"""The race screen as far as it watches: polls the run, draws what changed. What its keys do lies in the modules beside it."""
+"""The race screen as far as it watches: polls the run, draws what changed. What its keys do lies in
+the modules beside it."""
 
 from __future__ import annotations
 
@@ -40,8 +41,9 @@ PERIOD_S = 0.1
 USUAL_FPS = 10
 """Frames a second that the numbers below, which count looks, are meant for."""
 FIGURES_EVERY = 5
-"""Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH counts bytes. Curves are
-drawn in between where they have grown by a dot, and all of it at once when there is news."""
+"""Numbers that change with each step are drawn at every fifth look: nobody reads faster, and SSH
+counts bytes. Curves are drawn in between where they have grown by a dot, and all of it at once when
+there is news."""
 NEWS = (Started, Alerted, StatusChanged, RateChanged, LaneAdded, Rewound, Ended, LogMessage)
 """What a person sees at once."""
 MACHINE_EVERY = 10
@@ -49,7 +51,8 @@ STRANDED_EVERY = 10
 KEEP_EVERY = 50
 POLL_BUDGET_S = 0.06
 ANSWER_S, CLOSELY_S = 0.02, 2.0
-"""Seconds between two looks for the answer to a command, and for how long the screen looks that often."""
+"""Seconds between two looks for the answer to a command, and for how long the screen looks that
+often."""
 CATCH_UP_S = 0.005
 PIECES = 5  # of a long record are read before the next look at them
 COMPLAINT_S = 5.0
@@ -99,7 +102,8 @@ class Watching(Screen[None]):
         self.hands, self._warned = Hands(follower), dict[str, float]()
 
     def panels_shown(self) -> dict[PanelName, Panel]:
-        """What can take the place of the panes, by the name that `RaceView.panel` has; a subclass adds its own."""
+        """What can take the place of the panes, by the name that `RaceView.panel` has; a subclass
+        adds its own."""
         return {}
 
     def compose(self) -> ComposeResult:
@@ -123,8 +127,8 @@ class Watching(Screen[None]):
         self.redraw()
 
     def _beat(self) -> None:
-        """Looks at the run; every other time while curves grow so slowly that the last look moved none by a dot, unless a person
-        wants few looks anyway."""
+        """Looks at the run; every other time while curves grow so slowly that the last look moved
+        none by a dot, unless a person wants few looks anyway."""
         self._skipped = self._slower <= 1 and not self._moved and not self._skipped
         if not self._skipped:
             self.tick()
@@ -140,19 +144,26 @@ class Watching(Screen[None]):
         self._owed = self._owed or news or self._each(FIGURES_EVERY)
         behind = bool(events) and not self.follower.caught_up
         self._moved = self._curve_ends() != self._ended_at
-        if (self._owed or self._moved) and (not behind or self._ticks % PIECES == 1) and not self._frame.resting:
+        if (
+            (self._owed or self._moved)
+            and (not behind or self._ticks % PIECES == 1)
+            and not self._frame.resting
+        ):
             self.draw(figures=self._owed)
             self._owed = False
         if behind:
-            self.set_timer(CATCH_UP_S, self.tick)  # a long record is read in pieces, keys between them
+            # a long record is read in pieces, keys between them
+            self.set_timer(CATCH_UP_S, self.tick)
 
     def _each(self, looks: int, after: int = 0) -> bool:
-        """Whether this look is one in so many, `after` the first: as often in time at any frame rate."""
+        """Whether this look is one in so many, `after` the first: as often in time at any frame
+        rate."""
         every = max(1, round(looks / self._slower))
         return self._ticks % every == after % every
 
     def _look_at_the_machine(self, training: bool) -> None:
-        """Every now and then, until the race is over; while nothing trains nothing of it is shown, and nothing is sent."""
+        """Every now and then, until the race is over; while nothing trains nothing of it is shown,
+        and nothing is sent."""
         if self.state.over:
             self._machine.reading = None
         elif self._each(MACHINE_EVERY, 1):
@@ -164,10 +175,12 @@ class Watching(Screen[None]):
             self.view.loads = self._machine.loads(self.state)
 
     def _look(self) -> tuple[list[AnyEvent], bool]:
-        """What came since the last look, folded; and whether there is anything in it, or a word about the last command, that a
-        person sees at once."""
+        """What came since the last look, folded; and whether there is anything in it, or a word
+        about the last command, that a person sees at once."""
         events = self.follower.poll(POLL_BUDGET_S)
-        self._alarm([event for event in events if isinstance(event, Alerted) and event.at > self._since])
+        self._alarm(
+            [event for event in events if isinstance(event, Alerted) and event.at > self._since]
+        )
         if (child := self.hands.heard(events)) is not None:
             self.view.selected = child
         another, complaints = self.hands.look()
@@ -182,7 +195,8 @@ class Watching(Screen[None]):
         self.set_timer(ANSWER_S, self._watch_closely)
 
     def _watch_closely(self) -> None:
-        """Between two ticks, while an answer is waited for: a key that was pressed is seen to work at once."""
+        """Between two ticks, while an answer is waited for: a key that was pressed is seen to work
+        at once."""
         if self._look()[1]:
             self.draw()
         if self.hands.waiting and time.monotonic() - self._pressed < CLOSELY_S:
@@ -207,7 +221,12 @@ class Watching(Screen[None]):
             return self._frame.commit()
         self._fit_pictures()
         self._ended_at = self._curve_ends()
-        panels.header(canvas.view(layout.header), self.state, self._trouble, seen(self.state, self.view, layout.page))
+        panels.header(
+            canvas.view(layout.header),
+            self.state,
+            self._trouble,
+            seen(self.state, self.view, layout.page),
+        )
         self._draw_panel(layout, figures)
         if figures:
             standings.draw(canvas.view(layout.standings), self.state, self.view)
@@ -221,14 +240,20 @@ class Watching(Screen[None]):
         if line := self.hands.line:
             panels.said(canvas.view(layout.machine._replace(height=1)), line)
         every = [(keys.read("race.all"), "ALL LANES")] if self.hands.all_lanes else []
-        panels.footer(canvas.view(layout.footer), every + keys.footer_words(keys.RACE, over=self.state.over))
+        panels.footer(
+            canvas.view(layout.footer), every + keys.footer_words(keys.RACE, over=self.state.over)
+        )
         return self._frame.commit()
 
     def _shape(self) -> tuple[tuple[int, ...], Wants, int]:
-        """Which lanes have panes, what these have to have room for, and how many GPUs rows: none where the race is over."""
+        """Which lanes have panes, what these have to have room for, and how many GPUs rows: none
+        where the race is over."""
         lanes = [self.state.lanes[index] for index in axis_fit.charted(self.view)]
-        wants = Wants(any(lane.index in self.view.moving for lane in lanes), any(lane.sample is not None for lane in lanes),
-                      facts=self.view.panel == "enlarged")
+        wants = Wants(
+            any(lane.index in self.view.moving for lane in lanes),
+            any(lane.sample is not None for lane in lanes),
+            facts=self.view.panel == "enlarged",
+        )
         return tuple(self.view.shown), wants, 0 if self.state.over else len(self._machine.gpus)
 
     def redraw(self) -> None:
@@ -242,7 +267,16 @@ class Watching(Screen[None]):
         self._shaped = self._shape()
         big = self.view.selected if self.view.panel == "enlarged" and self.view.shown else None
         shown, wants, gpus = self._shaped
-        self._layout = arrange(width, height, shown, big, self.view.selected, gpus, wants, whole=self.view.panel in self._panels)
+        self._layout = arrange(
+            width,
+            height,
+            shown,
+            big,
+            self.view.selected,
+            gpus,
+            wants,
+            whole=self.view.panel in self._panels,
+        )
         self._drawn.clear()
         self._frame.canvas.fill()
         if width and height:
@@ -263,16 +297,34 @@ class Watching(Screen[None]):
             if self._drawn.get(index) != now or figures:
                 self._drawn[index] = now
                 place, selected = self._frame.canvas.view(rect), index == self.view.selected
-                pane.draw(place, lane, verdict(lane, self.state), self.view, self.state.race, layout.parts,
-                          selected=selected, figures=figures)
+                pane.draw(
+                    place,
+                    lane,
+                    verdict(lane, self.state),
+                    self.view,
+                    self.state.race,
+                    layout.parts,
+                    selected=selected,
+                    figures=figures,
+                )
         return None
 
     def _curve_ends(self) -> dict[int, int]:
-        """At which dot the curve of each lane that is shown ends, by the lane's index: what comes before it does not change."""
+        """At which dot the curve of each lane that is shown ends, by the lane's index: what comes
+        before it does not change."""
         view, race = self.view, self.state.race
-        wide = self._layout.panel.width if view.panel in self._panels else self._layout.parts.curve.width
-        return {index: min(max(view.x.place(view.x.value(lane, race, lane.steps - 1), 2 * wide), -1), 2 * wide)
-                for index in view.shown for lane in (self.state.lanes[index],)}
+        wide = (
+            self._layout.panel.width
+            if view.panel in self._panels
+            else self._layout.parts.curve.width
+        )
+        return {
+            index: min(
+                max(view.x.place(view.x.value(lane, race, lane.steps - 1), 2 * wide), -1), 2 * wide
+            )
+            for index in view.shown
+            for lane in (self.state.lanes[index],)
+        }
 
     def _alarm(self, alerts: list[Alerted]) -> None:
         """The bell and a toast, one for each lane: its last alert. The pane says the rest."""
@@ -280,8 +332,12 @@ class Watching(Screen[None]):
             lane = self.state.lanes[event.lane].lane
             self.app.bell()
             what = event.text if event.kind == "lost" else f"{event.kind} at step {event.step}"
-            self.notify(one_line(f"{lane.called}: {what}"), markup=False,
-                        severity="warning" if event.kind in ("diverged", "lost") else "error", timeout=4)
+            self.notify(
+                one_line(f"{lane.called}: {what}"),
+                markup=False,
+                severity="warning" if event.kind in ("diverged", "lost") else "error",
+                timeout=4,
+            )
 
     @property
     def selected(self) -> LaneState:
@@ -305,7 +361,8 @@ class Watching(Screen[None]):
         return event if isinstance(event, Sampled) else None
 
     def _fit_pictures(self) -> None:
-        """The samples that panes show while there is a crosshair: those that had been drawn by then."""
+        """The samples that panes show while there is a crosshair: those that had been drawn by
+        then."""
         self.view.pictures = {}
         for lane in self.view.shown:
             step = self.step_at_cursor(lane)
@@ -316,7 +373,8 @@ class Watching(Screen[None]):
     def warn(self, text: str) -> None:
         """Says what is wrong, but not the same twice in a few seconds."""
         now = time.monotonic()
-        if now - self._warned.get(text, -COMPLAINT_S) >= COMPLAINT_S:  # else it stands there already
+        # else it stands there already
+        if now - self._warned.get(text, -COMPLAINT_S) >= COMPLAINT_S:
             self._warned = {text: now}
             self.notify(one_line(text), severity="warning", markup=False, timeout=COMPLAINT_S)
 

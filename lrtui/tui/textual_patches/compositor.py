@@ -1,7 +1,9 @@
-"""Makes Textual send less: a partly changed row is cut at both ends of the change, not only at the right one.
+"""Makes Textual send less: a partly changed row is cut at both ends of the change, not only at the
+right one.
 
-Textual 8.2's `ChopsUpdate.render_segments` sends a row from its widget's left edge to the end of the change; with one
-widget as wide as the screen that is most of each row. Measured: half the bytes (notes on Textual, 1.4).
+Textual 8.2's `ChopsUpdate.render_segments` sends a row from its widget's left edge to the end of
+the change; with one widget as wide as the screen that is most of each row. Measured: half the bytes
+(notes on Textual, 1.4).
 """
 
 from __future__ import annotations

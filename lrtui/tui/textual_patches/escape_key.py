@@ -1,8 +1,10 @@
-"""Esc and the key after it are two keys, also where quick fingers or a slow line bring them at the same moment.
+"""Esc and the key after it are two keys, also where quick fingers or a slow line bring them at the
+same moment.
 
-Textual 8.2 waits a tenth of a second after an ESC for the rest of a sequence: a letter that comes meanwhile makes Alt and that
-letter of it, any other sign swallows the Esc, and a second ESC turns the first one into `^`. Esc that should have left a form
-would leave it open, to take what is pressed next for its text.
+Textual 8.2 waits a tenth of a second after an ESC for the rest of a sequence: a letter that comes
+meanwhile makes Alt and that letter of it, any other sign swallows the Esc, and a second ESC turns
+the first one into `^`. Esc that should have left a form would leave it open, to take what is
+pressed next for its text.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ _waits: WeakSet[XTermParser] = WeakSet()
 
 
 def install() -> None:
-    """Teaches Textual's parser of what a terminal sends, where that is the one we know; Alt and a letter are Esc and the letter
-    from then on."""
+    """Teaches Textual's parser of what a terminal sends, where that is the one we know; Alt and a
+    letter are Esc and the letter from then on."""
     if _keys is not None and hasattr(XTermParser(), "_timeout_time"):
         XTermParser.feed = _fed  # type: ignore[method-assign]
         XTermParser._sequence_to_key_events = _named  # type: ignore[method-assign]

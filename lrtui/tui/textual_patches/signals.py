@@ -1,7 +1,9 @@
-"""Signals that end the viewer: it leaves as by a key, and where its screen hangs, the terminal is put right without it.
+"""Signals that end the viewer: it leaves as by a key, and where its screen hangs, the terminal is
+put right without it.
 
-A terminal that nobody reads blocks whoever writes to it: the queue of Textual's writer fills (30 frames, no more), and the
-event loop waits for it, which is what keeps the viewer's memory bounded. But a loop that waits sees no signal.
+A terminal that nobody reads blocks whoever writes to it: the queue of Textual's writer fills (30
+frames, no more), and the event loop waits for it, which is what keeps the viewer's memory bounded.
+But a loop that waits sees no signal.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from typing import Any
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 GRACE_S = 5.0
 """How long the screen has for leaving in good order."""
-SANE = (b"\x1b[<u\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2048l\x1b[?7h"
-        b"\x1b[?1049l\x1b[?25h\x1b[0m\n")
+SANE = (
+    b"\x1b[<u\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2048l\x1b[?7h"
+    b"\x1b[?1049l\x1b[?25h\x1b[0m\n"
+)
 """Keyboard, paste, mouse and focus as before; lines wrap; the usual screen, with its cursor."""
 TRIES = 20
 
@@ -38,25 +42,33 @@ def signals_kept() -> Iterator[None]:
 
 
 def on_signals(leave: Callable[[], None], attributes: Callable[[], list[Any] | None]) -> None:
-    """From now on SIGNALS call `leave` in the running loop; a loop that does not get to it in GRACE_S is done without.
+    """From now on SIGNALS call `leave` in the running loop; a loop that does not get to it in
+    GRACE_S is done without.
 
-    `attributes`: those of the terminal before the screen came (termios), None where it has none. A thread waits for the
-    signals: a handler that falls between two waits of a main thread that hangs would never be run.
+    `attributes`: those of the terminal before the screen came (termios), None where it has none. A
+    thread waits for the signals: a handler that falls between two waits of a main thread that hangs
+    would never be run.
     """
     here, there = os.pipe()
     os.set_blocking(there, False)
     for number in SIGNALS:
         signal.signal(number, _heard)
     signal.set_wakeup_fd(there, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(here, asyncio.get_running_loop(), leave, attributes), daemon=True).start()
+    threading.Thread(
+        target=_watch, args=(here, asyncio.get_running_loop(), leave, attributes), daemon=True
+    ).start()
 
 
 def _heard(*_: object) -> None:
     """The thread has been told of the signal by its pipe."""
 
 
-def _watch(pipe: int, loop: asyncio.AbstractEventLoop, leave: Callable[[], None],
-           attributes: Callable[[], list[Any] | None]) -> None:
+def _watch(
+    pipe: int,
+    loop: asyncio.AbstractEventLoop,
+    leave: Callable[[], None],
+    attributes: Callable[[], list[Any] | None],
+) -> None:
     number = 0
     while number not in SIGNALS:  # a change of the terminal's size comes here as well
         number = os.read(pipe, 1)[0]
@@ -67,7 +79,8 @@ def _watch(pipe: int, loop: asyncio.AbstractEventLoop, leave: Callable[[], None]
 
 
 def _tear_down(number: int, attributes: Callable[[], list[Any] | None]) -> None:
-    """Puts the terminal right and ends the process at once; whatever still waits to be written there is thrown away."""
+    """Puts the terminal right and ends the process at once; whatever still waits to be written
+    there is thrown away."""
     with suppress(Exception):  # a terminal that is gone needs nothing
         _restore(2, attributes())
     os._exit(128 + number)
@@ -79,7 +92,8 @@ def _restore(fd: int, attributes: list[Any] | None) -> None:
     os.set_blocking(fd, False)
     try:
         for _ in range(TRIES):
-            termios.tcflush(fd, termios.TCOFLUSH)  # what blocks the writer goes, and with it its hold on the terminal
+            # what blocks the writer goes, and with it its hold on the terminal
+            termios.tcflush(fd, termios.TCOFLUSH)
             try:
                 os.write(fd, SANE)
                 return

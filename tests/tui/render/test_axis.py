@@ -17,7 +17,9 @@ VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
 @given(VALUES, VALUES, st.booleans(), st.integers(1, 60))
-def test_y_ticks_stand_where_the_raster_puts_them_and_never_touch(one: float, other: float, log: bool, rows: int) -> None:
+def test_y_ticks_stand_where_the_raster_puts_them_and_never_touch(
+    one: float, other: float, log: bool, rows: int
+) -> None:
     low, high = sorted((one, other))
     limits = AxisLimits.around(low, high, log)
     ticks = y_ticks(limits, rows)
@@ -54,5 +56,19 @@ def test_x_labels_stay_inside_and_do_not_touch(start: int, span: int, width: int
 
 
 def test_x_labels_are_exact() -> None:
-    assert [tick.label for tick in x_ticks(XAxis("step", False, 0, 12_500), 60)] == ["0", "2k", "4k", "6k", "8k", "10k", "12k"]
-    assert [tick[:2] for tick in x_ticks(XAxis("step", False, 0, 240), 40)] == [(0, 0), (8, 50), (16, 100), (25, 150), (33, 200)]
+    assert [tick.label for tick in x_ticks(XAxis("step", False, 0, 12_500), 60)] == [
+        "0",
+        "2k",
+        "4k",
+        "6k",
+        "8k",
+        "10k",
+        "12k",
+    ]
+    assert [tick[:2] for tick in x_ticks(XAxis("step", False, 0, 240), 40)] == [
+        (0, 0),
+        (8, 50),
+        (16, 100),
+        (25, 150),
+        (33, 200),
+    ]

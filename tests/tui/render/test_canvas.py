@@ -13,7 +13,10 @@ from lrtui.tui.render.canvas import Canvas, fitted, is_wide, shortened, style, s
 
 RED, BLUE = style_id(Style(color="red")), style_id(Style(color="blue"))
 TEXTS = st.text(st.sampled_from("ab 字漢é́\x1b\x07\n\u200b😀─⣿"), max_size=12)
-WRITES = st.lists(st.tuples(st.integers(-3, 22), st.integers(-1, 4), TEXTS, st.sampled_from([0, RED, BLUE])), max_size=8)
+WRITES = st.lists(
+    st.tuples(st.integers(-3, 22), st.integers(-1, 4), TEXTS, st.sampled_from([0, RED, BLUE])),
+    max_size=8,
+)
 
 
 def written(writes: list[tuple[int, int, str, int]]) -> Canvas:
@@ -43,7 +46,9 @@ def test_a_strip_is_exactly_as_wide_as_the_canvas_and_says_what_was_written(
         assert strip.cell_length == cell_len(strip.text) == canvas.width
         cells = cells_of(canvas, y)
         assert [ord(char) if char else 0 for char, _ in cells] == canvas.codes[y].tolist()
-        assert [styling for _, styling in cells] == [style(number) for number in canvas.styles[y].tolist()]
+        assert [styling for _, styling in cells] == [
+            style(number) for number in canvas.styles[y].tolist()
+        ]
         assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in strip.text)
 
 
@@ -140,6 +145,8 @@ def test_a_text_is_fitted_by_its_cells(text: str, width: int) -> None:
 
 def test_a_very_long_name_is_cut_in_a_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
-    monkeypatch.setattr("lrtui.tui.render.canvas.text_width", lambda text: looks.append(text) or text_width(text))
+    monkeypatch.setattr(
+        "lrtui.tui.render.canvas.text_width", lambda text: looks.append(text) or text_width(text)
+    )
     assert fitted("é" * 5000, 20) == "é" * 20
     assert len(looks) < 20

@@ -21,7 +21,11 @@ def bits_of(values: list[float]) -> raster.Bits:
 
 def columns(bits: raster.Bits) -> list[int]:
     """How many dots each dot column has."""
-    return [sum(bool(byte & dot) for byte in bits[:, cell] for dot in dots) for cell in range(WIDTH) for dots in SIDES]
+    return [
+        sum(bool(byte & dot) for byte in bits[:, cell] for dot in dots)
+        for cell in range(WIDTH)
+        for dots in SIDES
+    ]
 
 
 def test_styles_differ_and_the_first_is_solid():
@@ -43,7 +47,7 @@ def test_a_spike_is_seen_wherever_it_is(style):
     for at in range(2, 2 * WIDTH - 2):
         values = [0.1] * 2 * WIDTH
         values[at] = 0.9
-        assert sum(columns(dashed(bits_of(values), style))[at - 1:at + 2]) > LEVEL
+        assert sum(columns(dashed(bits_of(values), style))[at - 1 : at + 2]) > LEVEL
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -19,7 +19,11 @@ def test_every_row_is_as_wide_as_the_text_says(text: str) -> None:
 def test_a_rate_reads_like_a_rate() -> None:
     canvas = Canvas(13, 3)
     digits.write(canvas, 0, 0, "0.01")
-    assert [canvas.strip(y).text.rstrip() for y in range(3)] == ["╭─╮ ╭─╮╶╮", "│ │ │ │ │", "╰─╯•╰─╯╶┴╴"]
+    assert [canvas.strip(y).text.rstrip() for y in range(3)] == [
+        "╭─╮ ╭─╮╶╮",
+        "│ │ │ │ │",
+        "╰─╯•╰─╯╶┴╴",
+    ]
 
 
 def test_a_rate_in_four_digits_fits_the_room_that_a_pane_gives() -> None:

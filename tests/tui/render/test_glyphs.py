@@ -1,4 +1,5 @@
-"""Characters for terminals that have fewer: each has one in its place, of one cell, and dots keep their place in the cell."""
+"""Characters for terminals that have fewer: each has one in its place, of one cell, and dots keep
+their place in the cell."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def test_each_tier_draws_with_what_it_has() -> None:
 
 
 def test_ascii_shows_which_way_a_line_goes() -> None:
-    assert fold("⠉⠒⣀⡇⡜⢣⠁⡀", "ascii") == '"-_|/\\\'.'
+    assert fold("⠉⠒⣀⡇⡜⢣⠁⡀", "ascii") == "\"-_|/\\'."
 
 
 @pytest.mark.parametrize("bits", range(1, 256))
@@ -63,7 +64,10 @@ def test_quarters_are_filled_where_their_dots_are() -> None:
     assert fold(chr(0x28FF), "blocks") == "█"
 
 
-@pytest.mark.parametrize("text", ["日本語", "Ω≈ç√", "🚀 rocket", "naïve Zürich", "кириллица", "a\u0301bc", "👩‍👩‍👧", "ｆｕｌｌ"])
+@pytest.mark.parametrize(
+    "text",
+    ["日本語", "Ω≈ç√", "🚀 rocket", "naïve Zürich", "кириллица", "a\u0301bc", "👩‍👩‍👧", "ｆｕｌｌ"],
+)
 def test_names_in_other_scripts_keep_their_width_in_ascii(text: str) -> None:
     cells = Canvas(40, 1).text(0, 0, text)
     assert drawn(text, "ascii").isascii()
@@ -94,20 +98,40 @@ def test_widgets_that_draw_themselves_are_folded_too() -> None:
     segments = [Segment("╭─ é ─╮", Style(bold=True)), Segment("日")]
     assert Folded().apply(segments, Color(0, 0, 0)) == segments
     glyphs.choose("ascii")
-    assert Folded().apply(segments, Color(0, 0, 0)) == [Segment("+- e -+", Style(bold=True)), Segment("??")]
+    assert Folded().apply(segments, Color(0, 0, 0)) == [
+        Segment("+- e -+", Style(bold=True)),
+        Segment("??"),
+    ]
 
 
 def texts(path: Path) -> Iterator[str]:
     """The strings of a module but its docstrings."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and "\n" not in node.value
+        ):
             yield node.value
 
 
 def test_every_sign_that_the_program_draws_with_has_its_ascii() -> None:
-    used = {sign for path in HERE.rglob("*.py") if path.name != "glyphs.py" for text in texts(path) for sign in text}
-    drawn_with = {sign for sign in used if not sign.isascii() and not "\u2800" <= sign <= "\u28ff" and sign.isprintable()
-                  and sign not in "ÀÂÄ" and not sign.isalpha()}
+    used = {
+        sign
+        for path in HERE.rglob("*.py")
+        if path.name != "glyphs.py"
+        for text in texts(path)
+        for sign in text
+    }
+    drawn_with = {
+        sign
+        for sign in used
+        if not sign.isascii()
+        and not "\u2800" <= sign <= "\u28ff"
+        and sign.isprintable()
+        and sign not in "ÀÂÄ"
+        and not sign.isalpha()
+    }
     assert {"✗", "▲", "│", "·"} <= drawn_with
     assert {sign for sign in drawn_with if fold(sign, "ascii") == "?"} == set()
 

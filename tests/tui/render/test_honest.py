@@ -1,4 +1,5 @@
-"""What is drawn of a lane is dot for dot what a slow raster of all its points draws: on every axis, at every size and zoom."""
+"""What is drawn of a lane is dot for dot what a slow raster of all its points draws: on every axis,
+at every size and zoom."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ STEPS, PER_EPOCH, BLOCK = 3000, 100, 250
 SIZES = [(48, 12), (19, 3), (4, 1), (80, 30), (31, 9)]
 """Cells."""
 ZOOMS = [(0.0, 1.0), (0.43031, 0.61173)]
-"""Parts of the whole axis; odd ones, so that no step lies within a rounding error of the border of a column."""
+"""Parts of the whole axis; odd ones, so that no step lies within a rounding error of the border of
+a column."""
 
 
 def curve(kind: str) -> NDArray[np.float32]:
@@ -35,7 +37,9 @@ def curve(kind: str) -> NDArray[np.float32]:
         walk[random.integers(0, STEPS, 12)] *= np.array([40, 1e-3, 1e6] * 4)
     if kind == "gaps":
         for first in (3, 700, 1500, 1502, 1504, 2400):
-            walk[first:first + (1 if first % 2 else 37)] = [math.nan, math.inf, -math.inf][first % 3]
+            walk[first : first + (1 if first % 2 else 37)] = [math.nan, math.inf, -math.inf][
+                first % 3
+            ]
     if kind == "sparse":
         walk[random.random(STEPS) < 0.97] = math.nan
     return walk.astype(np.float32)
@@ -44,14 +48,31 @@ def curve(kind: str) -> NDArray[np.float32]:
 def raced(losses: NDArray[np.float32], per_block: int = BLOCK) -> RaceState:
     """One lane that made these losses, slower and slower, with a pause after every block."""
     state = RaceState(make_race(("steady",)))
-    apply(state, Started(lane=0, at=BEGAN, device="cpu", steps_per_epoch=PER_EPOCH, total_steps=len(losses), parameters=1,
-                         init_checksum="", batch_checksum="", intra_op_threads=1, validated=True))
+    apply(
+        state,
+        Started(
+            lane=0,
+            at=BEGAN,
+            device="cpu",
+            steps_per_epoch=PER_EPOCH,
+            total_steps=len(losses),
+            parameters=1,
+            init_checksum="",
+            batch_checksum="",
+            intra_op_threads=1,
+            validated=True,
+        ),
+    )
     seconds, now = np.linspace(0.01, 0.05, len(losses)), BEGAN
     for first in range(0, len(losses), per_block):
         part = slice(first, first + per_block)
         now += float(seconds[part].sum()) + 3
-        columns = {"loss": Column.pack(losses[part], "f4"), "seconds": Column.pack(seconds[part]),
-                   "applied_lr": Column.pack([0.1] * len(losses[part])), "next_lr": Column.pack([0.1] * len(losses[part]))}
+        columns = {
+            "loss": Column.pack(losses[part], "f4"),
+            "seconds": Column.pack(seconds[part]),
+            "applied_lr": Column.pack([0.1] * len(losses[part])),
+            "next_lr": Column.pack([0.1] * len(losses[part])),
+        }
         apply(state, Steps(lane=0, at=now, first=first, count=len(losses[part]), columns=columns))
     return state
 
@@ -64,20 +85,34 @@ class ByColumn(SlowRaster):
 
 
 def columns_of(state: RaceState, x: XAxis, steps: NDArray[np.int64], width: int) -> list[int]:
-    """The dot column of each step, by the formula of the axis; by the lane's own clock where that is the axis."""
+    """The dot column of each step, by the formula of the axis; by the lane's own clock where that
+    is the axis."""
     if x.kind in CLOCKS:
         return x.columns(state.lanes[0], state.race, steps, width).tolist()
     values = steps / {"step": 1, "epoch": PER_EPOCH, "samples": 1 / state.race.batch_size}[x.kind]
     low, high = (math.log1p(x.start), math.log1p(x.stop)) if x.log else (x.start, x.stop)
-    return np.floor(((np.log1p(values) if x.log else values) - low) / (high - low) * width).astype(int).tolist()
+    return (
+        np.floor(((np.log1p(values) if x.log else values) - low) / (high - low) * width)
+        .astype(int)
+        .tolist()
+    )
 
 
 def zoomed(state: RaceState, kind: XKind, log: bool, zoom: tuple[float, float]) -> XAxis:
     full = whole(state, kind, log)
-    return full._replace(start=full.value_at(zoom[0] * 1000, 1000), stop=full.value_at(zoom[1] * 1000, 1000))
+    return full._replace(
+        start=full.value_at(zoom[0] * 1000, 1000), stop=full.value_at(zoom[1] * 1000, 1000)
+    )
 
 
-def compare(state: RaceState, name: str, x: XAxis, size: tuple[int, int], limits: AxisLimits, weight: float = 0.0) -> None:
+def compare(
+    state: RaceState,
+    name: str,
+    x: XAxis,
+    size: tuple[int, int],
+    limits: AxisLimits,
+    weight: float = 0.0,
+) -> None:
     """The dots of a quantity against those of all its points."""
     lane, (width, height) = state.lanes[0], size
     found = smoothed(lane, name, weight)
@@ -85,8 +120,12 @@ def compare(state: RaceState, name: str, x: XAxis, size: tuple[int, int], limits
     window = found.window(lane, state.race, x, 2 * width)
     drawn = raster.draw(window, height, limits.low, limits.high, limits.log).bits
     steps = np.arange(len(found.series)) if found.steps is None else found.steps
-    points = list(zip(columns_of(state, x, steps, 2 * width), found.series.values.tolist(), strict=True))
-    slow = ByColumn(points, 0, 2 * width, 2 * width, height).draw(limits.low, limits.high, limits.log)
+    points = list(
+        zip(columns_of(state, x, steps, 2 * width), found.series.values.tolist(), strict=True)
+    )
+    slow = ByColumn(points, 0, 2 * width, 2 * width, height).draw(
+        limits.low, limits.high, limits.log
+    )
     np.testing.assert_array_equal(drawn, slow)
 
 
@@ -112,7 +151,14 @@ def test_dot_for_dot_all_points_on_every_axis(races, kind, zoom, size, log_y):
 @pytest.mark.parametrize("zoom", ZOOMS, ids=["all", "a part"])
 def test_the_same_of_a_smoothed_curve(races, zoom, size):
     for kind in ("spikes", "gaps"):
-        compare(races[kind], "loss", zoomed(races[kind], "step", False, zoom), size, AxisLimits.around(0.05, 3.0, True), weight=0.97)
+        compare(
+            races[kind],
+            "loss",
+            zoomed(races[kind], "step", False, zoom),
+            size,
+            AxisLimits.around(0.05, 3.0, True),
+            weight=0.97,
+        )
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -122,12 +168,24 @@ def test_the_same_of_what_is_measured_now_and_then(zoom, size, x_kind):
     state, random = raced(curve("walk")), np.random.default_rng(3)
     for epoch in range(1, 30):
         value = math.nan if epoch in (7, 8, 20) else float(random.uniform(0.1, 2))
-        apply(state, Evaluated(lane=0, epoch=epoch, step=epoch * PER_EPOCH, loss=1.0, metrics={"val_loss": value}))
+        apply(
+            state,
+            Evaluated(
+                lane=0, epoch=epoch, step=epoch * PER_EPOCH, loss=1.0, metrics={"val_loss": value}
+            ),
+        )
     steps = sorted(random.choice(STEPS, 200, replace=False).tolist())
-    apply(state, Measured(lane=0, steps=steps, columns={"gain": Column.pack(random.normal(size=200))}, spent=0.0))
+    apply(
+        state,
+        Measured(
+            lane=0, steps=steps, columns={"gain": Column.pack(random.normal(size=200))}, spent=0.0
+        ),
+    )
     for name in ("val_loss", "gain"):
         for x_log in (False, True):
-            compare(state, name, zoomed(state, x_kind, x_log, zoom), size, AxisLimits.around(-1.0, 2.0))
+            compare(
+                state, name, zoomed(state, x_kind, x_log, zoom), size, AxisLimits.around(-1.0, 2.0)
+            )
 
 
 def test_a_lane_that_grows_is_drawn_as_if_it_had_always_been_so_long():
@@ -136,14 +194,23 @@ def test_a_lane_that_grows_is_drawn_as_if_it_had_always_been_so_long():
     for last in range(BLOCK, STEPS + 1, BLOCK):
         state = raced(losses[:last]) if last == BLOCK else state
         if last > BLOCK:
-            columns = {name: Column.pack(losses[last - BLOCK:last] if name == "loss" else [0.1] * BLOCK, "f4")
-                       for name in ("loss", "seconds", "applied_lr", "next_lr")}
-            apply(state, Steps(lane=0, at=BEGAN + last, first=last - BLOCK, count=BLOCK, columns=columns))
+            columns = {
+                name: Column.pack(
+                    losses[last - BLOCK : last] if name == "loss" else [0.1] * BLOCK, "f4"
+                )
+                for name in ("loss", "seconds", "applied_lr", "next_lr")
+            }
+            apply(
+                state,
+                Steps(lane=0, at=BEGAN + last, first=last - BLOCK, count=BLOCK, columns=columns),
+            )
         compare(state, "loss", x, (60, 12), AxisLimits.around(0.05, 3.0, True))
         compare(state, "loss", x, (60, 12), AxisLimits.around(0.05, 3.0, True), weight=0.9)
 
 
-def shown(state: RaceState, width: int = 60, height: int = 12, **wanted: object) -> tuple[list[str], RaceView]:
+def shown(
+    state: RaceState, width: int = 60, height: int = 12, **wanted: object
+) -> tuple[list[str], RaceView]:
     """The rows of a lane's chart."""
     view, canvas = RaceView(), Canvas(width, height)
     for name, value in wanted.items():
@@ -171,11 +238,22 @@ def test_nan_and_infinities_break_the_line_and_leave_a_cross(bad, log):
     losses = np.linspace(1.0, 0.5, 600).astype(np.float32)
     losses[200:300] = losses[500:] = bad
     rows, view = shown(raced(losses), log=log)
-    crosses = [(row.index("✗", at), y) for y, row in enumerate(rows) for at in range(len(row)) if row.startswith("✗", at)]
+    crosses = [
+        (row.index("✗", at), y)
+        for y, row in enumerate(rows)
+        for at in range(len(row))
+        if row.startswith("✗", at)
+    ]
     assert len(crosses) == 2
     for (x, y), step in zip(sorted(crosses), (199, 499), strict=True):
         assert x == step * 60 // 600
-        assert y == raster.dot_row(float(losses[step]), 48, view.limits.low, view.limits.high, view.limits.log) // 4
+        assert (
+            y
+            == raster.dot_row(
+                float(losses[step]), 48, view.limits.low, view.limits.high, view.limits.log
+            )
+            // 4
+        )
     blank = [row[21:30] for row in rows] + [row[51:] for row in rows]
     assert not "".join(blank).strip()
 
@@ -193,7 +271,12 @@ def test_a_metric_that_was_nan_for_an_epoch_has_a_cross_too():
     state = raced(curve("walk"))
     for epoch in range(1, 21):
         value = math.nan if epoch == 9 else 1 / epoch
-        apply(state, Evaluated(lane=0, epoch=epoch, step=epoch * PER_EPOCH, loss=1.0, metrics={"val_loss": value}))
+        apply(
+            state,
+            Evaluated(
+                lane=0, epoch=epoch, step=epoch * PER_EPOCH, loss=1.0, metrics={"val_loss": value}
+            ),
+        )
     rows, _ = shown(state, quantity="val_loss")
     assert "".join(rows).count("✗") == 1
     assert "✗" not in "".join(shown(state)[0])
@@ -202,8 +285,10 @@ def test_a_metric_that_was_nan_for_an_epoch_has_a_cross_too():
 def test_what_was_not_measured_is_no_gap():
     state = raced(np.full(BLOCK, 0.5, np.float32))
     norms = np.where(np.arange(BLOCK) % 10, np.nan, 2.0)
-    columns = {name: Column.pack(norms if name == "grad_norm" else [0.1] * BLOCK, "f4")
-               for name in ("loss", "seconds", "applied_lr", "next_lr", "grad_norm")}
+    columns = {
+        name: Column.pack(norms if name == "grad_norm" else [0.1] * BLOCK, "f4")
+        for name in ("loss", "seconds", "applied_lr", "next_lr", "grad_norm")
+    }
     apply(state, Steps(lane=0, at=BEGAN + 99, first=BLOCK, count=BLOCK, columns=columns))
     rows, _ = shown(state, quantity="grad_norm")
     drawn = [row for row in rows if row.strip()]

@@ -48,10 +48,19 @@ def test_at_the_oldest_the_page_is_full_though_lines_are_long():
 
 def test_long_lines_are_wrapped_under_their_text():
     canvas = Canvas(40, 7)
-    entry = Line("15:06:43 ", "A", styles.TEXT, "a line of the log that is much longer than a row has room for", styles.ALERT)
+    entry = Line(
+        "15:06:43 ",
+        "A",
+        styles.TEXT,
+        "a line of the log that is much longer than a row has room for",
+        styles.ALERT,
+    )
     draw_log(canvas, "log", 1, None, lambda number: entry)
-    assert page(canvas)[1:4] == [" 15:06:43 A a line of the log that is", "            much longer than a row has",
-                                 "            room for"]
+    assert page(canvas)[1:4] == [
+        " 15:06:43 A a line of the log that is",
+        "            much longer than a row has",
+        "            room for",
+    ]
 
 
 def test_an_empty_log_says_so():
@@ -60,7 +69,9 @@ def test_an_empty_log_says_so():
     assert "nothing has happened yet" in page(canvas)[1]
 
 
-SIGNS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp", "Mn", "Me", "Cf"]) | st.just(" ")
+SIGNS = st.characters(
+    codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp", "Mn", "Me", "Cf"]
+) | st.just(" ")
 
 
 @given(st.text(SIGNS, max_size=80), st.integers(8, 40))
@@ -70,8 +81,18 @@ def test_wrapping_loses_nothing_but_spaces(text, width):
     assert all(text_width(row) <= width for row in rows)
 
 
-@pytest.mark.parametrize(("end", "by", "found"), [
-    (None, -1, 99), (None, -1000, 10), (99, 1, None), (50, 10, 60), (50, 1000, None), (10, -5, 10), (None, 5, None)])
+@pytest.mark.parametrize(
+    ("end", "by", "found"),
+    [
+        (None, -1, 99),
+        (None, -1000, 10),
+        (99, 1, None),
+        (50, 10, 60),
+        (50, 1000, None),
+        (10, -5, 10),
+        (None, 5, None),
+    ],
+)
 def test_scrolling_stops_at_both_ends(end, by, found):
     assert scrolled(100, end, by, 10) == found
 
@@ -81,8 +102,15 @@ def test_a_list_that_fits_does_not_scroll():
     assert scrolled(0, None, -10, 10) is None
 
 
-@pytest.mark.parametrize(("text", "style"), [
-    ("nan: loss is NaN", styles.ALERT), ("diverged: too high", styles.WARN), ("lost: its process", styles.WARN),
-    ("paused at step 3", styles.TEXT), ("nan after 3 steps", styles.ALERT)])
+@pytest.mark.parametrize(
+    ("text", "style"),
+    [
+        ("nan: loss is NaN", styles.ALERT),
+        ("diverged: too high", styles.WARN),
+        ("lost: its process", styles.WARN),
+        ("paused at step 3", styles.TEXT),
+        ("nan after 3 steps", styles.ALERT),
+    ],
+)
 def test_what_went_wrong_is_loud(text, style):
     assert style_of(text) == style

@@ -12,7 +12,10 @@ from lrtui.tui.machine_history import BINS, History
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.render.machine_strip import bars, draw, gpu_words, load_words
 
-from ..fake_run import make_race, started  # noqa: TID252  # beside the folders that share it; there is no package to name
+from ..fake_run import (  # beside the folders that share it; there is no package to name
+    make_race,
+    started,
+)
 
 GPU = Gpu(0, 93.0, 10.2e9, 80e9, 285.4, 61.0)
 
@@ -24,11 +27,21 @@ def state() -> RaceState:
     return found
 
 
-def drawn(state: RaceState, width: int, height: int, gpus: tuple[Gpu, ...] = (), *, reading: bool = True,
-          base: int = 0) -> list[str]:
+def drawn(
+    state: RaceState,
+    width: int,
+    height: int,
+    gpus: tuple[Gpu, ...] = (),
+    *,
+    reading: bool = True,
+    base: int = 0,
+) -> list[str]:
     history = History()
     for second in range(0, 120, 2):
-        history.take(float(second), {"cpu": 50.0, "memory": 100.0, **{f"gpu {gpu.number}": gpu.busy for gpu in gpus}})
+        history.take(
+            float(second),
+            {"cpu": 50.0, "memory": 100.0, **{f"gpu {gpu.number}": gpu.busy for gpu in gpus}},
+        )
     canvas = Canvas(width, height)
     now = Reading(0.0, 87.4, 8, 12.1e9, 64e9, gpus) if reading else None
     draw(canvas, state, now, history, base)
@@ -37,9 +50,15 @@ def drawn(state: RaceState, width: int, height: int, gpus: tuple[Gpu, ...] = (),
 
 def test_without_a_gpu_there_is_one_quiet_word(state):
     assert drawn(state, 120, 1) == [
-        f"cpu · 1 thread a lane · cpu 87 % of 8 {'▅' * 15} · memory 12.1/64 GB {'█' * 15} · no GPU · bars: 1 min"]
-    assert drawn(state, 80, 1) == [f"cpu 87 % of 8 {'▅' * 10} · memory 12.1/64 GB {'█' * 10} · no GPU · bars: 1 min"]
-    assert drawn(state, 60, 1)[0].startswith("cpu 87 % of 8 ▅▅▅▅▅▅ · memory 12.1/64 GB ██████ · no GPU")
+        f"cpu · 1 thread a lane · cpu 87 % of 8 {'▅' * 15} · memory 12.1/64 GB {'█' * 15} · no GPU"
+        " · bars: 1 min"
+    ]
+    assert drawn(state, 80, 1) == [
+        f"cpu 87 % of 8 {'▅' * 10} · memory 12.1/64 GB {'█' * 10} · no GPU · bars: 1 min"
+    ]
+    assert drawn(state, 60, 1)[0].startswith(
+        "cpu 87 % of 8 ▅▅▅▅▅▅ · memory 12.1/64 GB ██████ · no GPU"
+    )
     for width in range(4, 60):  # beside other words: no part is cut
         parts = drawn(state, width, 1)[0].split(" · ")
         assert {part.rstrip(" ▅█") for part in parts[1:]} <= {"memory 12.1/64 GB", "no GPU"}
@@ -54,7 +73,9 @@ def test_while_nothing_trains_only_the_devices_stand_there(state):
 
 def test_a_gpu_has_its_load_memory_power_and_temperature(state):
     assert "gpu 0 93 % " in drawn(state, 120, 1, (GPU,))[0]
-    assert drawn(state, 80, 1, (GPU,)) == ["cpu 87 % of 8 · memory 12.1/64 GB · gpu 0 93 % ██████████ 10.2/80 GB 285 W 61C"]
+    assert drawn(state, 80, 1, (GPU,)) == [
+        "cpu 87 % of 8 · memory 12.1/64 GB · gpu 0 93 % ██████████ 10.2/80 GB 285 W 61C"
+    ]
     assert drawn(state, 120, 1, (GPU,))[0].count("10.2/80 GB 285 W 61C") == 1
     rows = drawn(state, 200, 2, (GPU,), base=2)
     assert rows[0].endswith("bars: 30 min")
@@ -83,10 +104,17 @@ def test_bars_are_the_means_of_neighbours():
     assert bars([math.inf, 250.0, -5.0], 3) == " █▁"
 
 
-@pytest.mark.parametrize(("load", "words"), [
-    (LaneLoad(312e6, math.nan, 1, 0.24), "memory 312 MB, 24% of the training time"),
-    (LaneLoad(312e6, 1.24e9, 3, 0.24), "memory 312 MB on GPU 1.24 GB ÷ 3 lanes, 24% of the training time"),
-    (LaneLoad(math.nan, math.nan, 3, 0.5), "50% of the training time"),
-    (LaneLoad(math.nan, math.nan, 1, math.nan), "")])
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (LaneLoad(312e6, math.nan, 1, 0.24), "memory 312 MB, 24% of the training time"),
+        (
+            LaneLoad(312e6, 1.24e9, 3, 0.24),
+            "memory 312 MB on GPU 1.24 GB ÷ 3 lanes, 24% of the training time",
+        ),
+        (LaneLoad(math.nan, math.nan, 3, 0.5), "50% of the training time"),
+        (LaneLoad(math.nan, math.nan, 1, math.nan), ""),
+    ],
+)
 def test_what_a_lane_costs_in_words(load, words):
     assert load_words(load) == words

@@ -54,11 +54,14 @@ class SlowRaster:
         self.spans[column] = min(top, row), max(bottom, row)
 
     def line(self, left: tuple[int, float], right: tuple[int, float]) -> None:
-        """Through the columns between; each step from a column to the next is shared by both, half and half."""
+        """Through the columns between; each step from a column to the next is shared by both, half
+        and half."""
         rows = []
         for column in range(left[0], right[0] + 1):
             share = (column - left[0]) / (right[0] - left[0])
-            rows.append((column, left[1] + (right[1] - left[1]) * share if column < right[0] else right[1]))
+            rows.append(
+                (column, left[1] + (right[1] - left[1]) * share if column < right[0] else right[1])
+            )
         for (c0, y0), (c1, y1) in pairwise(rows):
             a, b = math.floor(y0 + 0.5), math.floor(y1 + 0.5)
             half = math.floor((a + b) / 2.0) if b > a else math.ceil((a + b) / 2.0)
@@ -80,9 +83,15 @@ class SlowRaster:
 
 @st.composite
 def curves(draw: st.DrawFn) -> NDArray[np.float32]:
-    """A walk with spikes inside and outside the limits, zeros, NaNs, infinities, and stretches of NaN."""
+    """A walk with spikes inside and outside the limits, zeros, NaNs, infinities, and stretches of
+    NaN."""
     length = draw(st.integers(0, 400))
-    walk = np.random.default_rng(draw(st.integers(0, 99))).normal(size=length).cumsum().astype(np.float32)
+    walk = (
+        np.random.default_rng(draw(st.integers(0, 99)))
+        .normal(size=length)
+        .cumsum()
+        .astype(np.float32)
+    )
     for _ in range(draw(st.integers(0, 8)) if length else 0):
         at = draw(st.integers(0, length - 1))
         odd = st.sampled_from([math.nan, math.inf, -math.inf, 1e6, -300.0, 0.0, 7.0])
@@ -98,7 +107,10 @@ LIMITS = st.sampled_from([(-5.0, 5.0, False), (0.1, 10.0, True), (-1.0, 0.5, Fal
 @given(curves(), ZOOMS, SIZES, LIMITS)
 @settings(max_examples=200, deadline=None)
 def test_dense_curve_equals_a_raster_of_all_points(
-    walk: NDArray[np.float32], zoom: tuple[float, float], size: tuple[int, int], limits: tuple[float, float, bool]
+    walk: NDArray[np.float32],
+    zoom: tuple[float, float],
+    size: tuple[int, int],
+    limits: tuple[float, float, bool],
 ) -> None:
     series = Series()
     series.extend(walk)
@@ -125,9 +137,14 @@ def test_sparse_curve_equals_a_raster_of_all_points(
     np.testing.assert_array_equal(drawn.bits, SlowRaster(points, start, stop, *size).draw(*limits))
 
 
-def picture(values: list[float], cells: int, rows: int, low: float, high: float, log: bool = False) -> list[str]:
+def picture(
+    values: list[float], cells: int, rows: int, low: float, high: float, log: bool = False
+) -> list[str]:
     window = window_of(np.arange(len(values)), values, 0, len(values), cells * 2)
-    return ["".join(map(chr, row)) for row in raster.codes(raster.draw(window, rows, low, high, log).bits)]
+    return [
+        "".join(map(chr, row))
+        for row in raster.codes(raster.draw(window, rows, low, high, log).bits)
+    ]
 
 
 def test_a_nan_leaves_a_hole_and_no_dot_at_the_bottom() -> None:
@@ -136,7 +153,10 @@ def test_a_nan_leaves_a_hole_and_no_dot_at_the_bottom() -> None:
 
 def test_points_far_apart_are_joined_by_a_straight_line() -> None:
     window = window_of([0, 7], [0, 7], 0, 8, 8)
-    assert ["".join(map(chr, row)) for row in raster.codes(raster.draw(window, 2, 0, 7).bits)] == ["  ⡠⠊", "⡠⠊  "]
+    assert ["".join(map(chr, row)) for row in raster.codes(raster.draw(window, 2, 0, 7).bits)] == [
+        "  ⡠⠊",
+        "⡠⠊  ",
+    ]
 
 
 @pytest.mark.parametrize("spike", [1e5, 3e38, -3e38])

@@ -14,10 +14,20 @@ from lrtui.tui.render.sprite import GAP, UPPER, cells, shrunk
 from lrtui.tui.tiers import Look
 
 
-@given(st.integers(1, 4), st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.integers(1, 30))
+@given(
+    st.integers(1, 4),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 50),
+    st.integers(1, 30),
+)
 @settings(max_examples=100, deadline=None)
-def test_cells_never_leave_the_box(count: int, rows: int, columns: int, width: int, height: int) -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (count, rows, columns, 3), np.uint8) // 128 * 255
+def test_cells_never_leave_the_box(
+    count: int, rows: int, columns: int, width: int, height: int
+) -> None:
+    pictures = (
+        np.random.default_rng(0).integers(0, 256, (count, rows, columns, 3), np.uint8) // 128 * 255
+    )
     codes, styles = cells(pictures, width, height)
     assert codes.shape == styles.shape
     assert 1 <= codes.shape[0] <= height
@@ -71,7 +81,11 @@ def test_without_colours_and_in_ascii_brightness_becomes_ink() -> None:
     picture = np.zeros((3, 2, 3), np.uint8)
     picture[:, 1] = 255
     picture[2, 0] = (255, 0, 0)
-    looks = {Look("none"): [" @", "=@"], Look("none", "light"): ["@ ", "+ "], Look("256", glyphs="ascii"): [" @", "=@"]}
+    looks = {
+        Look("none"): [" @", "=@"],
+        Look("none", "light"): ["@ ", "+ "],
+        Look("256", glyphs="ascii"): [" @", "=@"],
+    }
     for look, expected in looks.items():
         look.use()
         codes, ids = cells(picture, 10, 10)

@@ -1,4 +1,5 @@
-"""A chart in which next to nothing of a curve is to be seen says in words where it is, and never says so beside a curve."""
+"""A chart in which next to nothing of a curve is to be seen says in words where it is, and never
+says so beside a curve."""
 
 from __future__ import annotations
 
@@ -23,9 +24,21 @@ def shown(losses, limits=LONG, size=(24, 4), *, over="nan", **choices) -> list[s
     apply(state, started(0))
     losses = np.array(losses, float)
     rates = np.full(len(losses), 0.1)
-    apply(state, Steps(lane=0, at=1.0, first=0, count=len(losses), columns={
-        "loss": Column.pack(losses, "f4"), "applied_lr": Column.pack(rates), "next_lr": Column.pack(rates),
-        "seconds": Column.pack(rates)}))
+    apply(
+        state,
+        Steps(
+            lane=0,
+            at=1.0,
+            first=0,
+            count=len(losses),
+            columns={
+                "loss": Column.pack(losses, "f4"),
+                "applied_lr": Column.pack(rates),
+                "next_lr": Column.pack(rates),
+                "seconds": Column.pack(rates),
+            },
+        ),
+    )
     if over == "nan":
         apply(state, Alerted(lane=0, at=1.0, step=len(losses) - 1, kind="nan", text="loss is NaN"))
     if over:
@@ -63,8 +76,15 @@ def test_arrows_over_the_whole_width_are_not_all_that_is_said_of_a_lane_that_liv
     assert words(rows) == ["above: 2000 to 9000", "g shows it"]
 
 
-@pytest.mark.parametrize(("width", "said"), [(22, "above: 5000 to 4.2e16"), (21, "↑ 5000 to 4.2e16"), (19, "↑ 5000 to 4.2e16"),
-                                             (12, "↑ 4.2e16")])
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (22, "above: 5000 to 4.2e16"),
+        (21, "↑ 5000 to 4.2e16"),
+        (19, "↑ 5000 to 4.2e16"),
+        (12, "↑ 4.2e16"),
+    ],
+)
 def test_the_words_fit_a_small_pane_and_are_not_cut(width, said):
     rows = shown([5e3, 4.2e16, np.nan], size=(width, 4))
     assert rows[1].strip() == said
@@ -84,7 +104,10 @@ def test_a_part_without_any_of_it_says_that():
 def test_a_curve_that_is_there_is_left_alone():
     for losses in ([3.0, 30.0, np.nan], [3.0], np.geomspace(5, 1e6, 60), np.geomspace(900, 3, 200)):
         for over in ("nan", "finished", ""):
-            assert not any(word in "".join(shown(losses, over=over)) for word in ("above", "below", "to", "part"))
+            assert not any(
+                word in "".join(shown(losses, over=over))
+                for word in ("above", "below", "to", "part")
+            )
 
 
 def test_the_full_range_has_nothing_above_it():
