@@ -12,6 +12,7 @@ from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss
 from lrtui.core.state.race_state import RaceState, apply
+from lrtui.tui import axis_fit
 from lrtui.tui.pane_layout import Wants, pane_parts
 from lrtui.tui.render import chart, pane
 from lrtui.tui.render.canvas import Canvas
@@ -23,7 +24,7 @@ from .fake_run import STEPS, make_race, sample, started, story
 def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
     """The rows of a canvas on which a lane is drawn, over what stands there."""
     view = RaceView()
-    view.fit(state)
+    axis_fit.fit(view, state)
     lane = state.lanes[index]
     wants = Wants(index in view.moving, lane.sample is not None)
     pane.draw(
