@@ -43,9 +43,10 @@ def show_settings() -> int:
 def _keys(own: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     """Each key that there is by its id: as the file has it, else as a comment that says how it
     could."""
-    from lrtui.tui import key_names, keys
+    from lrtui.tui import key_names
+    from lrtui.tui.key_table import ALL
 
-    for key in (*keys.RACE, *keys.PICKER, *keys.FINDER):
+    for key in (key for table in ALL for key in table):
         signs = ((key_names.read(name), name) for name in key.keys)
         written = own.get(key.id) or tuple(
             sign if len(sign) == 1 and sign.isascii() else name for sign, name in signs

@@ -15,8 +15,6 @@ from lrtui.tui.render.canvas import Canvas
 from .fake_run import make_race, make_run
 from .viewer import Viewer
 
-pytestmark = pytest.mark.usefixtures("clock")
-
 
 @pytest.fixture
 def crowd(tmp_path: Path):
