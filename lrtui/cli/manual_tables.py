@@ -384,7 +384,7 @@ def _option(given: click.Option) -> tuple[str, str]:
 
 
 def actions() -> str:
-    """What `lrtui send` can say to a lane."""
+    """Actions of `lrtui send`."""
     rows = []
     for name, words in described(ACTIONS, send.VERBS):
         verb = send.VERBS[name]
@@ -597,7 +597,7 @@ def _race() -> Race:
 
 
 def _story(race: Race) -> list[AnyEvent]:
-    """One event of each kind that programs are told of, as a race would record them."""
+    """One event of each kind of `--json`, as a race would record them."""
     values = [1.5, 1.25]
     steps = {name: Column.pack(values) for name in ("loss", "applied_lr", "next_lr", "grad_norm")}
     gauge = {
