@@ -39,7 +39,7 @@ SETTINGS = {
 }
 RACE_KEYS = {
     "title": "One line for the header",
-    "story": "Text for whoever picks the scenario",
+    "story": "Text for the user who picks the scenario",
     "task": "What to train: a bundled name, `file.py:Name` or `module:Name`; see [tasks](tasks.md)",
     "seed": "Seed of weights, batch order and all random generators",
     "epochs": "Budget in epochs",
