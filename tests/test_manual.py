@@ -18,8 +18,7 @@ from lrtui.cli import cli, main, manual_tables
 from lrtui.core.scenario import scenario_file
 from lrtui.terminal import settings
 from lrtui.tui import keys
-
-from .pages import PAGES, ROOT, blocks, spans
+from support.pages import PAGES, ROOT, blocks, spans
 
 IDS = [path.stem for path in PAGES]
 SUMMARY = 64
