@@ -269,7 +269,7 @@ def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     for _ in range(6):
         turn.run(seconds=0.0)
     steps = turn.steps
-    turn.leave("SIGTERM")
+    turn.interrupt("SIGTERM")
     assert seen_whole(tape.events) == steps > 0
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
     turn._snapshots.settle()
