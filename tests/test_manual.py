@@ -19,8 +19,7 @@ from lrtui.cli.manual_tables import json_lines, sentences, tables
 from lrtui.core.scenario import scenario_file
 from lrtui.terminal import settings
 from lrtui.tui import keys
-
-from .pages import PAGES, ROOT, blocks, spans
+from support.pages import PAGES, ROOT, blocks, spans
 
 IDS = [path.stem for path in PAGES]
 SUMMARY = 64

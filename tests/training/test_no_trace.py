@@ -14,10 +14,10 @@ from lrtui.core.scenario import scenario_file
 from lrtui.training.reachable import BULKY, LARGE, Reachable
 from lrtui.training.recompute import Recompute
 from lrtui.training.task import load
+from support.training import TASK_FOLDER, column, train
 
 from . import stateful_tasks as tasks
 from .bare import bare_loop
-from .conftest import HERE, column, train
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def race_of(task, **keys):
         "lane": [{"optimizer": "Adam", "lr": 0.01}],
         **keys,
     }
-    return scenario_file.parse(raw, source="test", folder=HERE)
+    return scenario_file.parse(raw, source="test", folder=TASK_FOLDER)
 
 
 def plain(task):

@@ -12,8 +12,7 @@ from lrtui.core.protocol.events import ScheduleForecast, Started
 from lrtui.training.preview import EXACT, MOST, preview, thinned
 from lrtui.training.schedules import TrainingLength
 from lrtui.training.session import Training
-
-from .conftest import column, make_race, train
+from support.training import column, make_race, train
 
 LR = 0.1
 

@@ -34,8 +34,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.report.export import export
 from lrtui.report.staging_dir import staging
 from lrtui.store.writer import Writer, create_run, row
-
-from .tui.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
+from support.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
 
 
 def table(path: Path) -> list[dict[str, str]]:

@@ -23,8 +23,7 @@ from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads
 from lrtui.tui.machine_history import History
 from lrtui.tui.tiers import Look
-
-from .fake_run import BEGAN
+from support.fake_run import BEGAN
 
 NEVER = 1e6
 """Seconds between two looks at a run: the tests look when they want to, with `Viewer.look`."""
