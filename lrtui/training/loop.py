@@ -25,8 +25,8 @@ from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Sampled
 from lrtui.training import fetching, losses, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
+from lrtui.training.non_finite import NonFinite
 from lrtui.training.session import Training
-from lrtui.training.step_recorder import NonFinite
 
 Events = Iterator[AnyEvent | None]
 """None stands for a step (or a batch of validation) that was done: whoever drives may take a break
