@@ -152,7 +152,7 @@ class Training:
             self.task.loss(self.model, batch)
         self.model.train()
         own = {id(record.thing) for record in Reachable({"model": self.model}).save().records}
-        state.put_back(keep=frozenset(own))
+        state.restore(keep=frozenset(own))
 
     @property
     def next_rate(self) -> float:
