@@ -15,8 +15,9 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Steps
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.loop import train_lane
-from lrtui.training.schedules import Schedule, TrainingLength
+from lrtui.training.schedules import Schedule
 from lrtui.training.session import Training
+from lrtui.training.training_length import TrainingLength
 
 from .conftest import column, make_race, train
 from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
