@@ -33,7 +33,7 @@ class Batches:
     """
 
     def __init__(
-        self, data: Any, race: Race, device: torch.device, held: Sequence[rng.Source]
+        self, data: Any, race: Race, device: torch.device, held: Sequence[rng.Generator]
     ) -> None:
         """`held`: the generators that are the task's own, which an own DataLoader may draw from."""
         self.own = isinstance(data, DataLoader)
@@ -176,7 +176,7 @@ def _without_trace(sampler: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        saved.put_back()
+        saved.restore()
 
 
 def _is_torchs(sampler: Any) -> bool:

@@ -275,7 +275,7 @@ class LaneRunner:
             self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
         self._snapshots.begin(self._training, loaded=bool(state))
-        total = self._training.horizon.steps
+        total = self._training.length.steps
         self._rungs = [step for step in rung_steps(self._race.pruning, total) if step > self.steps]
         self.waits, self._looked_at = False, self.steps
         self._trained_s, self._begun_at = 0.0, self.steps

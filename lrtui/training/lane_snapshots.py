@@ -46,7 +46,7 @@ class LaneSnapshots:
 
     def begin(self, training: Training, *, loaded: bool) -> None:
         """Begin anew with a lane that was just built; `loaded`: from a snapshot."""
-        total = training.horizon.steps
+        total = training.length.steps
         every = (
             max(PART_LEAST, math.ceil(total / PARTS))
             if "rewind" in (self._race.on_nan, self._race.on_divergence)

@@ -24,7 +24,8 @@ from lrtui.core.scenario.spec import Lane, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import optimizers
 from lrtui.training.optimizers import Group
-from lrtui.training.schedules import Schedule, TrainingLength
+from lrtui.training.schedules import Schedule
+from lrtui.training.training_length import TrainingLength
 
 PREVIEW_S = 0.3
 """A preview that takes longer ends where it is."""
@@ -74,7 +75,7 @@ class _Trace:
 
 def preview(
     lane: Lane,
-    horizon: TrainingLength,
+    length: TrainingLength,
     steps_per_epoch: int,
     seconds: float = PREVIEW_S,
     groups: Sequence[Group] = (),
@@ -93,13 +94,13 @@ def preview(
     with warnings.catch_warnings():
         # "scheduler stepped before the optimizer": there is nothing to step
         warnings.simplefilter("ignore")
-        schedule = Schedule(lane.schedule, optimizer, lane.lr, horizon)
-        trace.look(0, horizon.steps)
+        schedule = Schedule(lane.schedule, optimizer, lane.lr, length)
+        trace.look(0, length.steps)
         each = steps_per_epoch if lane.schedule and lane.schedule.interval == "epoch" else 1
         if lane.schedule:
-            cut, failure = _follow(_Steps(lane, schedule), trace, horizon.steps, each, seconds)
+            cut, failure = _follow(_Steps(lane, schedule), trace, length.steps, each, seconds)
     return Preview(
-        trace.steps, trace.rates, horizon.steps, cut, failure, trace.momentum, steps_per_epoch
+        trace.steps, trace.rates, length.steps, cut, failure, trace.momentum, steps_per_epoch
     )
 
 

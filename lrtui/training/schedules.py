@@ -5,34 +5,24 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler, swa_utils
 
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.scenario import expression
-from lrtui.core.scenario.spec import Interval, ScheduleSpec
+from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training import formulas, task as tasks
 from lrtui.training.greedy import GreedyLR
 from lrtui.training.optimizers import has_own_rate
-
-
-class TrainingLength(NamedTuple):
-    """How long a lane trains: optimizer steps and (begun) epochs."""
-
-    steps: int
-    epochs: int
-
-    def length(self, interval: Interval) -> int:
-        """The budget counted in batches or in epochs."""
-        return self.steps if interval == "batch" else self.epochs
+from lrtui.training.training_length import TrainingLength
 
 
 class Schedule:
     """A scheduler with its interval. Without one, nothing happens."""
 
     def __init__(
-        self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: TrainingLength
+        self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, length: TrainingLength
     ) -> None:
         self._spec = spec
         self._interval = spec.interval if spec else None
@@ -40,7 +30,7 @@ class Schedule:
         """True where it changes the rate at an epoch's end."""
         rates = [group["lr"] for group in optimizer.param_groups]
         self._scheduler: Any = (
-            _build(spec, optimizer, lr, rates, horizon.length(spec.interval)) if spec else None
+            _build(spec, optimizer, lr, rates, length.count(spec.interval)) if spec else None
         )
         self.wants_metric = isinstance(self._scheduler, (lr_scheduler.ReduceLROnPlateau, GreedyLR))
         if self.wants_metric and self._interval == "batch":

@@ -248,7 +248,7 @@ class TestTheNumbers:
         )
         assert (found["step_size"], found["step_size/1"]) == ([0.1], [0.001])
 
-    def test_muon_and_adamw_are_two_groups_with_their_own_laws(self):
+    def test_muon_and_adamw_are_two_groups_with_their_own_rules(self):
         matrix, vector = weights((4, 2), (3,), dtype=torch.float32)
         found = (
             Bench(

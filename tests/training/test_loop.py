@@ -9,7 +9,8 @@ from torch.utils.data import default_collate
 from lrtui import batch_order
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Started
 from lrtui.core.scenario.spec import ScheduleSpec
-from lrtui.training.schedules import TrainingLength, _build
+from lrtui.training.schedules import _build
+from lrtui.training.training_length import TrainingLength
 from support.training import column, make_race, train
 
 from .bare import bare_loop
@@ -192,4 +193,4 @@ def test_all_lanes_begin_with_equal_weights_and_equal_batches():
 def test_a_scheduler_is_built_with_the_budget_where_it_says_auto():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     spec = ScheduleSpec("CosineAnnealingLR", "epoch", {"T_max": "auto"})
-    assert _build(spec, optimizer, 0.1, [0.1], TrainingLength(40, 10).length("epoch")).T_max == 10
+    assert _build(spec, optimizer, 0.1, [0.1], TrainingLength(40, 10).count("epoch")).T_max == 10

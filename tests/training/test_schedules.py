@@ -12,8 +12,8 @@ from lrtui.core.protocol.events import Ended, Evaluated
 from lrtui.core.scenario import catalogue, scenario_file
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.preview import preview
-from lrtui.training.schedules import Schedule, TrainingLength
-from lrtui.training.session import horizon
+from lrtui.training.schedules import Schedule
+from lrtui.training.training_length import TrainingLength, training_length
 from support.training import column, make_race, train
 
 from .cases import BY_HAND, EPOCHS, INTERVALS, LR, STEPS, STEPS_PER_EPOCH, between, one_cycle
@@ -64,7 +64,7 @@ def test_a_preview_shows_what_the_loop_applies(name, interval):
     if name in catalogue.WANTS_METRIC:  # a preview takes it that the metric goes on improving
         options = {**options, "mode": "min"}
     race = race_with({"name": name, "interval": interval, **options})
-    shown = preview(race.lanes[0], horizon(race, STEPS_PER_EPOCH), STEPS_PER_EPOCH)
+    shown = preview(race.lanes[0], training_length(race, STEPS_PER_EPOCH), STEPS_PER_EPOCH)
     each = [
         shown.rates[np.searchsorted(shown.steps, step, side="right") - 1]
         for step in range(shown.total)
