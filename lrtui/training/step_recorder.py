@@ -284,7 +284,7 @@ class StepRecorder:
             "beside": {name: list(values) for name, values in self._beside.items()},
             "epoch_losses": torch.from_numpy(np.array(self._epoch_losses)),
             "judge": self._judge.state_dict(),
-            "told": msgspec.structs.asdict(self._told),
+            "told": msgspec.to_builtins(self._told),
             "alarm": list(self._alarm) if self._alarm else None,
             "spikes": list(self._spikes),
             "gauge": self.gauge.state_dict() if self.gauge else None,
@@ -310,7 +310,7 @@ class StepRecorder:
         self._judge.load_state_dict(kept["judge"])
         self._alarm = tuple(kept["alarm"]) if kept.get("alarm") else None
         self._spikes = list(kept.get("spikes", ()))
-        self._told = Findings(**kept["told"])
+        self._told = msgspec.convert(kept["told"], Findings)
         if self.gauge and kept["gauge"]:
             self.gauge.load_state_dict(kept["gauge"])
         self._keep()
