@@ -21,7 +21,6 @@ from lrtui.training.training_length import TrainingLength
 from support.lane_runners import Tape, numbers, take_shortest_turns, turns_of
 from support.training import column, make_race, train
 
-
 LANE = {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9}
 
 
