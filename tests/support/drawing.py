@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.state.race_state import RaceState
+from lrtui.tui import axis_fit
 from lrtui.tui.pane_layout import Wants, pane_parts
 from lrtui.tui.render import pane
 from lrtui.tui.render.canvas import Canvas
@@ -23,7 +24,7 @@ DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
     """The rows of a canvas on which a lane is drawn, over what stands there."""
     view = RaceView()
-    view.fit(state)
+    axis_fit.fit(view, state)
     lane = state.lanes[index]
     wants = Wants(index in view.moving, lane.sample is not None)
     pane.draw(

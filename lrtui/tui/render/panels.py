@@ -63,6 +63,23 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
     )
 
 
+def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> str:
+    """The visible part of the race: "page 2 of 8 (PgDn) · 30 of 64 shown: adam !nan"; '' if it is
+    all visible."""
+    why = "" if view.solo is None else f": only {state.lanes[view.solo].lane.letter}"
+    why = why or (f": {one_line(view.filter_text)}" if view.filter_text else "")
+    hidden = (
+        [f"{len(view.shown)} of {len(state.lanes)} shown{why}"]
+        if len(view.shown) < len(state.lanes)
+        else []
+    )
+    turns = keys.read("view.page_up" if page[0] == page[1] else "view.page_down")
+    paged = (
+        [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.panel == "panes" else []
+    )
+    return " · ".join(paged + hidden)
+
+
 def fairness(state: RaceState, short: bool = False) -> str:
     """Result of the fairness check, with the checksums: equal weights and batches in all started
     lanes."""
