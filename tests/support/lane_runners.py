@@ -27,7 +27,7 @@ class Tape:
         else:
             self.events.append(event)
 
-    def done(self, number, result):
+    def acknowledge(self, number, result):
         self.results[number] = result
 
     def wait_flushed(self, seconds):

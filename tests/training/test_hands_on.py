@@ -310,7 +310,7 @@ def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken
 ):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).leave("SIGTERM")
+    run_to(turn, 5).interrupt("SIGTERM")
     kept(turn, tmp_path)
     assert tape.events[-1].error == "SIGTERM"
     other = make_race([LANE], task="Plain")

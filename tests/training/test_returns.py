@@ -270,7 +270,7 @@ class TestWaysBack:
         turn, tape = turn_of(race, tmp_path)
         while not turn.over and turn.steps < 3:
             turn.run(seconds=0.0)
-        turn.leave("SIGTERM")
+        turn.interrupt("SIGTERM")
         assert [event.reason for event in of_kind(tape, Ended)] == ["interrupted"]
 
     def test_each_policy_rewind_halves_the_rate_wherever_the_snapshot_comes_from(self, tmp_path):
