@@ -59,7 +59,7 @@ def finish(turn):
 
 
 def kept(turn, folder, letter="A"):
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     return [(one.step, one.tag) for one in snapshots.listing(folder, letter)]
 
 
@@ -329,7 +329,7 @@ def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
     turn, tape = turn_of(race, tmp_path)
     for step in range(1, 100):
         run_to(turn, step).execute(TakeSnapshot(lane=0))
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     assert all(event.total <= 1_000_000 for event in tape.snapshotted)
     assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
 
@@ -354,7 +354,7 @@ def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken
 ):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).leave("SIGTERM")
+    run_to(turn, 5).interrupt("SIGTERM")
     kept(turn, tmp_path)
     assert tape.events[-1].error == "SIGTERM"
     other = make_race([LANE], task="Plain")

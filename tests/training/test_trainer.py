@@ -98,7 +98,7 @@ def seen_whole(events):
 class Staying:
     """Nobody wants the trainer to leave."""
 
-    why = ""
+    reason = ""
 
 
 def take_shortest_turns(turns):
@@ -333,10 +333,10 @@ def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     for _ in range(6):
         turn.run(seconds=0.0)
     steps = turn.steps
-    turn.leave("SIGTERM")
+    turn.interrupt("SIGTERM")
     assert seen_whole(tape.events) == steps > 0
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     assert [(kept.step, kept.tag) for kept in snapshots.listing(tmp_path, "A")] == [(steps, "stop")]
 
 
