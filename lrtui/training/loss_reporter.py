@@ -96,7 +96,7 @@ class LossReporter:
         return {
             "alerted": self._alerted,
             "judge": self._monitor.state_dict(),
-            "told": msgspec.structs.asdict(self._reported),
+            "told": msgspec.to_builtins(self._reported),
             "alarm": list(self._alarm) if self._alarm else None,
             "spikes": list(self._spikes),
         }
@@ -105,6 +105,6 @@ class LossReporter:
         """Restores what `state_dict` returned."""
         self._alerted = kept["alerted"]
         self._monitor.load_state_dict(kept["judge"])
-        self._reported = Findings(**kept["told"])
+        self._reported = msgspec.convert(kept["told"], Findings)
         self._alarm = tuple(kept["alarm"]) if kept.get("alarm") else None
         self._spikes = list(kept.get("spikes", ()))

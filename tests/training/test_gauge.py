@@ -18,10 +18,10 @@ from lrtui.training.loop import train_lane
 from lrtui.training.optimizers import MuonWithAdamW
 from lrtui.training.recompute import Recompute
 from lrtui.training.session import Training
+from support.training import column, make_race, train
 
 from .bare import bare_loop
-from .conftest import column, make_race, train
-from .test_loop import CASES
+from .cases import CASES
 
 CPU = torch.device("cpu")
 EPS = torch.finfo(torch.float64).eps

@@ -15,10 +15,10 @@ from lrtui.training.object_walk import LARGE
 from lrtui.training.reachable import BULKY, Reachable
 from lrtui.training.recompute import Recompute
 from lrtui.training.task import load
+from support.training import TASK_FOLDER, column, train
 
 from . import stateful_tasks as tasks
 from .bare import bare_loop
-from .conftest import HERE, column, train
 
 CPU = torch.device("cpu")
 
@@ -37,7 +37,7 @@ def race_of(task, **keys):
         "lane": [{"optimizer": "Adam", "lr": 0.01}],
         **keys,
     }
-    return scenario_file.parse(raw, source="test", folder=HERE)
+    return scenario_file.parse(raw, source="test", folder=TASK_FOLDER)
 
 
 def plain(task):

@@ -13,8 +13,7 @@ from lrtui.training.announcements import forecast
 from lrtui.training.preview import EXACT, MOST, preview, thinned
 from lrtui.training.session import Training
 from lrtui.training.training_length import TrainingLength
-
-from .conftest import column, make_race, train
+from support.training import column, make_race, train
 
 LR = 0.1
 

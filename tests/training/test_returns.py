@@ -52,11 +52,10 @@ from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.pending_lane import PendingLane
 from lrtui.training.session import Training
 from lrtui.training.supervisor import RESTARTS, Supervisor
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .conftest import column, make_race, train
-from .test_hands_on import LANE, finish, kept, latest, of_kind, run_to, turn_of
-from .test_supervisor import Watcher, pids, start
+from support.lane_runners import LANE, finish, kept, latest, of_kind, run_to, turn_of
+from support.supervised import Watcher, pids, start
+from support.training import column, make_race, train
+from support.waiting import until
 
 pytestmark = pytest.mark.xdist_group("crew")
 

@@ -18,9 +18,8 @@ from lrtui.training.loop import train_lane
 from lrtui.training.schedules import Schedule
 from lrtui.training.session import Training
 from lrtui.training.training_length import TrainingLength
-
-from .conftest import column, make_race, train
-from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
+from support.lane_runners import Tape, numbers, take_shortest_turns, turns_of
+from support.training import column, make_race, train
 
 LANE = {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9}
 

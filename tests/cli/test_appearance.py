@@ -11,8 +11,7 @@ from click.testing import CliRunner
 
 from lrtui.cli import cli
 from lrtui.cli.appearance import chosen, look_options, paper
-
-from .tui.fake_run import make_run
+from support.fake_run import make_run
 
 
 @click.group()

@@ -3,7 +3,6 @@ outweighs a guess."""
 
 import io
 import json
-import os
 
 import pytest
 
@@ -22,8 +21,7 @@ from lrtui.core.protocol.events import (
 from lrtui.plain import JsonLines, PlainLines, play
 from lrtui.store.run_dir import SUPERVISOR_LOG
 from lrtui.store.writer import Writer
-
-from .tui.fake_run import block, make_race, make_run, say, started
+from support.fake_run import block, gone, make_race, make_run, say, started
 
 
 @pytest.fixture
@@ -34,14 +32,6 @@ def run(tmp_path, monkeypatch):
     gone(made, "crew")
     (made / SUPERVISOR_LOG).write_text("first\n\x1b[31mSegmentation fault\n")
     return made
-
-
-def gone(run, role):
-    """A process of the run that is no more."""
-    writer = Writer(run, role)
-    writer._me = (os.getpid(), writer._me[1] - 60, writer._me[2])
-    writer.beat()
-    writer.close()
 
 
 class TestASupervisorThatIsGone:

@@ -13,9 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lrtui.cli import main
-
-from .test_follow import gone
-from .tui.fake_run import KINDS, make_run
+from support.fake_run import KINDS, gone, make_run
 
 
 class Said(NamedTuple):

@@ -24,9 +24,8 @@ from lrtui.core.protocol.events import Alerted, Ended
 from lrtui.core.scenario import scenario_file
 from lrtui.store.reader import summary
 from lrtui.store.writer import Writer, create_run, row
-
-from .tui.fake_run import block, make_race, make_run, say, started
-from .waiting import until
+from support.fake_run import block, make_race, make_run, say, started
+from support.waiting import until
 
 LRTUI = [sys.executable, "-m", "lrtui"]
 EVENTS = {

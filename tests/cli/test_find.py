@@ -30,8 +30,7 @@ from lrtui.core.protocol.commands import Stop
 from lrtui.core.results.lr_suggestions import FEWEST_POINTS, RULES
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import OptimizerSpec
-
-from .fake_sweep import FakeLauncher, told
+from support.fake_sweep import FakeLauncher, told
 
 FLAGS = {
     "name": "lr-dial",

@@ -10,8 +10,7 @@ import pytest
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LaunchError, LrtuiError
 from lrtui.core.scenario import scenario_file
-
-from .waiting import until
+from support.waiting import until
 
 
 def test_closing_a_supervisor_ends_it_at_once_and_frees_whoever_waits_for_its_answer():

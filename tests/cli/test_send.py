@@ -3,9 +3,6 @@ is refused and how."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +12,6 @@ from lrtui.cli import main
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import (
     REFUSED,
-    AnyCommand,
     Fork,
     Pause,
     Resume,
@@ -26,9 +22,7 @@ from lrtui.core.protocol.commands import (
     Stop,
     TakeSnapshot,
 )
-from lrtui.store.writer import Writer
-
-from .tui.fake_run import commands, make_run, without_supervisor
+from support.fake_run import commands, make_run, trainer, without_supervisor
 
 
 def run_cli(*args: str) -> int:
@@ -42,29 +36,6 @@ def run_cli(*args: str) -> int:
 def live(tmp_path: Path) -> Path:
     """Three lanes that live, and a fourth that went NaN; the supervisor is this process."""
     return make_run(tmp_path, ("steady", "diverges", "paints", "explodes"), done=60, live=True)
-
-
-@contextmanager
-def trainer(run: Path, text: str = "done") -> Iterator[list[AnyCommand]]:
-    """Somebody who answers the commands of a run, each with the same text; what was sent."""
-    taken: list[AnyCommand] = []
-    over = threading.Event()
-
-    def answer() -> None:
-        writer = Writer(run, "test")
-        while not over.wait(0.005):
-            for number, command in writer.pending(0):
-                taken.append(command)
-                writer.acknowledge([(number, text)])
-        writer.close()
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield taken
-    finally:
-        over.set()
-        thread.join()
 
 
 class TestWhatIsSent:

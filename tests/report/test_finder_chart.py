@@ -19,8 +19,7 @@ from rich.console import Console
 from lrtui.core.results.finder_result import conclude
 from lrtui.core.results.lr_suggestions import find
 from lrtui.report.text import finder_chart, print_outcome
-
-from .fake_sweep import SWEEPS
+from support.fake_sweep import SWEEPS
 
 LOSSES = st.lists(
     st.one_of(st.floats(), st.sampled_from([0.0, -1.0, 1e308, -1e308, 1e-320, math.nan, math.inf])),

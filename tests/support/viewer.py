@@ -23,8 +23,7 @@ from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads
 from lrtui.tui.machine_history import History
 from lrtui.tui.tiers import Look
-
-from .fake_run import BEGAN
+from support.fake_run import BEGAN
 
 NEVER = 1e6
 """Seconds between two looks at a run: the tests look when they want to, with `Viewer.look`."""
@@ -51,13 +50,7 @@ def hold_the_time(patch: pytest.MonkeyPatch) -> Clock:
     """Every clock that a screen reads stands still; screens look at their run when a test says
     so."""
     clock = Clock()
-    for module in (
-        "screens.race",
-        "screens.watching",
-        "screens.hands",
-        "screens.picker",
-        "render.logs",
-    ):
+    for module in ("screens.race", "screens.watching", "screens.picker", "render.logs"):
         patch.setattr(f"lrtui.tui.{module}.time", clock)
     patch.setattr("lrtui.tui.screens.watching.PERIOD_S", NEVER)
     patch.setattr("lrtui.tui.screens.watching.ANSWER_S", NEVER)

@@ -7,8 +7,7 @@ import pytest
 from rich.color import Color
 
 from lrtui.terminal.palette import COLORS, LANES, THEMES, lane_color, lane_colors
-
-from .seeing import VISIONS, contrast, difference, lab, seen
+from support.seeing import VISIONS, contrast, difference, lab, seen
 
 APART = 10.0
 """CIEDE2000 between any two lanes, in any vision. Differences of 1 are just seen side by side, 2 to

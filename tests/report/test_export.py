@@ -32,10 +32,9 @@ from lrtui.core.protocol.events import (
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.report.export import export
-from lrtui.report.staging_dir import making
+from lrtui.report.staging_dir import staging
 from lrtui.store.writer import Writer, create_run, row
-
-from .tui.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
+from support.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -381,7 +380,7 @@ class TestOneThatWasKilled:
 
     def test_one_that_still_runs_goes_on(self, run, folder):
         folder.parent.mkdir()
-        with making(folder.parent, folder.name) as made:
+        with staging(folder.parent, folder.name) as made:
             export(run, folder, "csv")
             assert made.is_dir()
         assert os.listdir(folder.parent) == ["csv"]

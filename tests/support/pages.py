@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lrtui import manual
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, *(manual.FOLDER / f"{topic}.md" for topic in manual.TOPICS)]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

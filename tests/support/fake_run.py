@@ -4,7 +4,11 @@ stamps each time."""
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +228,34 @@ def commands(run: Path) -> list[AnyCommand]:
     found = [command for _, command in writer.pending(0)]
     writer.close()
     return found
+
+
+@contextmanager
+def trainer(run: Path, text: str = "done") -> Iterator[list[AnyCommand]]:
+    """Somebody who answers the commands of a run, each with the same text; what was sent."""
+    taken: list[AnyCommand] = []
+    over = threading.Event()
+
+    def answer() -> None:
+        writer = Writer(run, "test")
+        while not over.wait(0.005):
+            for number, command in writer.pending(0):
+                taken.append(command)
+                writer.acknowledge([(number, text)])
+        writer.close()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        over.set()
+        thread.join()
+
+
+def gone(run, role):
+    """A process of the run that is no more."""
+    writer = Writer(run, role)
+    writer._me = (os.getpid(), writer._me[1] - 60, writer._me[2])
+    writer.beat()
+    writer.close()

@@ -12,9 +12,8 @@ from lrtui.client.follower import Follower
 from lrtui.core.protocol.events import Evaluated
 from lrtui.core.series.ema import Ema
 from lrtui.report.page import page
-
-from .browser import MISSING, Browser, browser
-from .tui.fake_run import KINDS, at, losses, make_run, say
+from support.browser import MISSING, Browser, browser
+from support.fake_run import KINDS, at, losses, make_run, say
 
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("browser")]
 PLACE = (

@@ -23,9 +23,8 @@ from lrtui.core.protocol.events import Ended, Rewound
 from lrtui.store import run_dir
 from lrtui.store.reader import summary
 from lrtui.store.writer import Writer
-
-from .tui.fake_run import BEGAN, commands, make_run, say
-from .waiting import deleted, until
+from support.fake_run import BEGAN, commands, make_run, say
+from support.waiting import deleted, until
 
 LRTUI = [sys.executable, "-m", "lrtui"]
 RACE = ("linear", "--set", "pace=20")

@@ -24,8 +24,7 @@ from lrtui.core.protocol.events import Column, Ended, Steps
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.report.curves import loss_limits
 from lrtui.report.text import chart, endings, print_report, standings_table
-
-from .tui.fake_run import KINDS, make_race, make_run, started
+from support.fake_run import KINDS, make_race, make_run, started
 
 SPIKES = [0.0, -1.0, 1.0, 1e-38, 1e38, -1e38, 1e-300, math.nan, math.inf, -math.inf]
 LOSSES = st.lists(

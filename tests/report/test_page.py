@@ -43,8 +43,7 @@ from lrtui.report.png import png, strip
 from lrtui.report.svg import SHADES, chart_svg, gap_columns
 from lrtui.store.writer import create_run
 from lrtui.terminal.palette import lane_colors
-
-from .tui.fake_run import (
+from support.fake_run import (
     BROKE_AT,
     DIVERGED_AT,
     KINDS,
