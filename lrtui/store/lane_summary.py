@@ -27,8 +27,8 @@ from lrtui.core.protocol.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.results.standings import UNFINISHED
 from lrtui.core.scenario.spec import Lane, Race
+from lrtui.core.state.status import RESUMABLE
 from lrtui.store import database
 from lrtui.store.run_dir import DATABASE
 
@@ -66,7 +66,7 @@ class LaneSummary(msgspec.Struct, frozen=True):
     @property
     def unfinished(self) -> bool:
         """Whether whoever takes the run up goes on with it, unasked."""
-        return self.end is None or self.end in UNFINISHED
+        return self.end is None or self.end in RESUMABLE
 
 
 def lane_summaries(run: Path) -> list[LaneSummary]:

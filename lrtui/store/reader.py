@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -29,16 +30,21 @@ KEPT_BYTES = 16 * 1024 * 1024
 """Of events that were read again, so much is kept for the next time."""
 
 
+RunState = Literal["running", "ended", "interrupted", "cut off", "unreadable"]
+"""interrupted: the race was told to end early. cut off: the supervisor is gone, but not all lanes
+have ended."""
+RESUMABLE_STATES: tuple[RunState, ...] = ("cut off", "interrupted")
+
+
 class Summary(msgspec.Struct, frozen=True):
-    """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be
-    resumed); "cut off" (the supervisor is gone before its lanes ended, which can be resumed too);
-    "unreadable"."""
+    """A run in a list."""
 
     path: Path
     title: str
     lanes: int
     created: float
-    state: str
+    """Seconds since 1970."""
+    state: RunState
 
 
 def summary(run: Path) -> Summary:
@@ -50,6 +56,7 @@ def summary(run: Path) -> Summary:
     try:
         supervisor = reader.supervisor()
         over, interrupted, lanes = reader.outcome()
+        state: RunState
         if over and not interrupted:
             state = "ended"
         elif supervisor is not None and supervisor.alive():

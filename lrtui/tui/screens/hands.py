@@ -244,8 +244,8 @@ class Hands:
 def undone(lane: LaneState) -> float | None:
     """The factor before the dial was last turned; None where it never was, or every turn has been
     undone."""
-    turns = [lane.factor_at(-1)]
-    for change in lane.rate_changes:
+    turns = [lane.rates.factor_at(-1)]
+    for change in lane.rates.changes:
         if len(turns) > 1 and math.isclose(change.factor, turns[-2], rel_tol=1e-9):
             turns.pop()  # this one was undone
         else:
@@ -255,7 +255,7 @@ def undone(lane: LaneState) -> float | None:
 
 def next_rate(lane: LaneState) -> float:
     """The rate that is applied at a lane's next step, as far as it is known."""
-    return lane.next_lr if math.isfinite(lane.next_lr) else lane.lane.lr * lane.factor
+    return lane.rates.next if math.isfinite(lane.rates.next) else lane.lane.lr * lane.factor
 
 
 def words(command: AnyCommand) -> str:
