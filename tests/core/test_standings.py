@@ -176,7 +176,7 @@ class TestOrders:
         lane = race_of((losses, None)).lanes[0]
         assert (
             smoothed_after(lane, [lane], 700)
-            == lane.smooth.value
+            == lane.losses.smooth.value
             == pytest.approx(smoothed(losses))
         )
 

@@ -87,7 +87,7 @@ def finish(turn):
 
 
 def kept(turn, folder, letter="A"):
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     return [(one.step, one.tag) for one in snapshots.listing(folder, letter)]
 
 

@@ -285,7 +285,7 @@ def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
     turn, tape = turn_of(race, tmp_path)
     for step in range(1, 100):
         run_to(turn, step).execute(TakeSnapshot(lane=0))
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     assert all(event.total <= 1_000_000 for event in tape.snapshotted)
     assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
 

@@ -41,7 +41,7 @@ def seen_whole(events):
 class Staying:
     """Nobody wants the trainer to leave."""
 
-    why = ""
+    reason = ""
 
 
 def record(race, path, commands=()):
@@ -272,7 +272,7 @@ def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     turn.interrupt("SIGTERM")
     assert seen_whole(tape.events) == steps > 0
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     assert [(kept.step, kept.tag) for kept in snapshots.listing(tmp_path, "A")] == [(steps, "stop")]
 
 
@@ -296,7 +296,7 @@ def test_the_state_that_a_viewer_folds_agrees_with_the_loop(tmp_path):
     for lane, events in zip(state.lanes, lanes, strict=True):
         assert isinstance(events[0], Started)
         assert lane.steps == lane.total_steps == 12
-        assert lane.last_loss == column(events)[-1]
-        assert lane.best_loss == min(column(events))
+        assert lane.losses.last == column(events)[-1]
+        assert lane.losses.best == min(column(events))
         assert lane.status == "finished"
     assert torch.get_num_threads() == lanes[0][0].intra_op_threads

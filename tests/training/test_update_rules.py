@@ -281,7 +281,7 @@ def test_a_subclass_has_the_rule_of_its_parent():
         """One's own."""
 
     ours, theirs = (kind([nn.Parameter(torch.ones(1))]) for kind in (Mine, torch.optim.Adam))
-    assert update_rules.rule_of(ours) is update_rules.rule(theirs)
+    assert update_rules.rule_of(ours) is update_rules.rule_of(theirs)
 
 
 def test_an_optimizer_of_another_kind_has_none_whatever_its_name():

@@ -6,7 +6,6 @@ from __future__ import annotations
 import textwrap
 from datetime import datetime
 
-from lrtui.client.follower import RESUMABLE
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.errors import LrtuiError
@@ -14,7 +13,7 @@ from lrtui.core.numbers import rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal, one_line
-from lrtui.store.reader import Summary
+from lrtui.store.reader import RESUMABLE_STATES, Summary
 from lrtui.tui import keys
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, raster, styles, x_labels
@@ -42,7 +41,7 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
     go, resume = keys.read("list.go"), keys.read("race.resume")
     watches = (
         f"{go} shows it, {resume} there resumes it"
-        if found.state in RESUMABLE
+        if found.state in RESUMABLE_STATES
         else f"{go} watches it"
     )
     canvas.text(1, y + 1, watches, styles.BOLD)

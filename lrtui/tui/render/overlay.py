@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 
 from lrtui.core.charts.marks import ALERT
-from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.rects import Rect
@@ -97,7 +97,7 @@ def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, 
         if lane.index not in ends:
             continue
         sign = lane.lane.letter
-        lost = lane.status in ("nan", *FAILED)
+        lost = lane.status in UNRANKED
         x, y = ends[lane.index]
         if lost:
             canvas.text(x, y, chart.NAN_MARK, styles.ALERT)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, rate, size
-from lrtui.core.results.standings import FAILED, Order, Ranked, Standing
+from lrtui.core.results.standings import Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import FAILED
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.machine import LaneLoad
@@ -154,11 +155,11 @@ def _columns(
         "lr": Column(
             "lr",
             lambda row: rate(
-                applied if (applied := row.lane.applied_lr) == applied else row.lane.rate, 3
+                applied if (applied := row.lane.rates.applied) == applied else row.lane.rate, 3
             ),
         ),
-        "best": Column("best", lambda row: row.lane.best_words),
-        "at": Column("@step", lambda row: _step(row.lane.best_step)),
+        "best": Column("best", lambda row: row.lane.losses.best_text),
+        "at": Column("@step", lambda row: _step(row.lane.losses.best_step)),
         "change": Column("change", lambda row: change_words(row.change)),
         "target": Column(
             f"→{loss(target)}" if math.isfinite(target) else "→",
@@ -219,7 +220,7 @@ def change_words(change: float) -> str:
 def _value(row: Standing) -> str:
     if math.isfinite(row.value):
         return loss(row.value)
-    return row.lane.last_words if row.lane.status != "nan" else "NaN"
+    return row.lane.losses.last_text if row.lane.status != "nan" else "NaN"
 
 
 def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> None:
