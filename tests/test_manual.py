@@ -20,6 +20,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.terminal import settings
 from lrtui.tui import keys
 from support.pages import PAGES, ROOT, blocks, spans
+from support.waiting import PATIENCE_S
 
 IDS = [path.stem for path in PAGES]
 SUMMARY = 64
@@ -265,7 +266,7 @@ class TestHelp:
             sys.executable,
             ["-m", "lrtui", "help", topic],
             encoding="utf-8",
-            timeout=120,
+            timeout=PATIENCE_S,
             dimensions=(60, 100),
             env=env,
             cwd=str(tmp_path),

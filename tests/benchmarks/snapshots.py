@@ -61,7 +61,7 @@ class Alone:
         self._turn = LaneRunner(
             race, LaneAssignment(0, "cpu"), self._run, self._recorder, self._snapshot_writer
         )
-        self._turn._can_keep = kept
+        self._turn._snapshots._possible = kept
         self._turn.run(0.0)
         self._first, self.seconds = self._turn.steps, 0.0
 

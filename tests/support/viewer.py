@@ -24,6 +24,7 @@ from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads
 from lrtui.tui.machine_history import History
 from lrtui.tui.tiers import Look
 from support.fake_run import BEGAN
+from support.waiting import PATIENCE_S
 
 NEVER = 1e6
 """Seconds between two looks at a run: the tests look when they want to, with `Viewer.look`."""
@@ -203,7 +204,7 @@ class Viewer:
         """Lets the app work off what has been asked of it."""
         self._runner.run(self.pilot.pause())
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
         """Lets the app go on until something holds (threads of the picker need real time)."""
         deadline = real_time.monotonic() + seconds
         while not (found := condition()):

@@ -204,12 +204,12 @@ class TestForks:
         joining = PendingLane(
             writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0])
         )
-        assert joining.move(writer, run, race, lambda lane: True) is None
+        assert joining.advance(writer, run, race, lambda lane: True) is None
         asked = next(
             number for number, command in writer.pending(0) if isinstance(command, TakeSnapshot)
         )
         writer.acknowledge([(asked, early.path.name)])
-        assert joining.move(writer, run, race, lambda lane: True).event.step == 3
+        assert joining.advance(writer, run, race, lambda lane: True).event.step == 3
         assert [one.step for one in snapshots.listing(run, "B")] == [3]
         writer.close()
 
@@ -303,7 +303,7 @@ class TestWaysBack:
     ):
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
-        monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
+        monkeypatch.setattr(turn._snapshots, "wait_until_idle", lambda: False)
         assert turn.execute(Rewind(lane=0, to=0)).startswith(REFUSED)
         assert turn.steps == 3
 

@@ -20,6 +20,7 @@ from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import make_run, without_supervisor
 from support.viewer import Clock, Viewer
+from support.waiting import PATIENCE_S
 
 NAMES = [path.stem for path in scenario_file.bundled()]
 
@@ -45,7 +46,7 @@ class FakeLauncher:
 
     def start(self, race: Race, runs: Path) -> Path:
         self.started.append(race)
-        assert FakeLauncher.patience.wait(30)
+        assert FakeLauncher.patience.wait(PATIENCE_S)
         if FakeLauncher.troubles:
             raise FakeLauncher.troubles.pop(0)
         return FakeLauncher.run
