@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core.protocol.events import SUPERVISOR_GONE
+from lrtui.core.protocol.events import EndCause
 from lrtui.core.scenario.spec import Race
 from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import is_gone
@@ -45,6 +45,7 @@ class ShutdownRequest:
 
     def __init__(self, recorder: Recorder) -> None:
         self.why = ""
+        self.cause: EndCause = ""
         self._recorder = recorder
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told)
@@ -64,7 +65,8 @@ class ShutdownRequest:
         supervisor = multiprocessing.parent_process()
         if supervisor is not None:
             supervisor.join()
-            self.now(SUPERVISOR_GONE)
+            self.cause = "supervisor_gone"
+            self.now("the supervisor is gone")
             # this thread ends with the process, which has nothing to wait for but a step
             time.sleep(ORPHAN_S)
             os._exit(1)
@@ -121,15 +123,15 @@ def run_round_robin(
             for number, command in recorder.commands():
                 asleep = False
                 with recorder.atomic():
-                    if (said := turns[command.lane].execute(command, number)) is not None:
-                        recorder.acknowledge(number, said)
+                    if (result := turns[command.lane].execute(command, number)) is not None:
+                        recorder.acknowledge(number, result)
         if recorder.superseded:
             print("another process has these lanes now: this one ends", file=sys.stderr, flush=True)
             return
         if interrupt.why:
             print(f"{interrupt.why}: training ends here", file=sys.stderr, flush=True)
             for turn in turns.values():
-                turn.interrupt(interrupt.why)
+                turn.interrupt(interrupt.why, interrupt.cause)
             return
         asleep = asleep and time.monotonic() - begun < ASLEEP_S
         racing = [

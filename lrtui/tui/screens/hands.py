@@ -15,7 +15,6 @@ from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.commands import (
-    REFUSED,
     Add,
     AnyCommand,
     Fork,
@@ -176,14 +175,14 @@ class Hands:
         """Looks for answers: (whether the line is another one now, what was refused or is late, in
         words)."""
         now, before, complaints = time.monotonic(), self.line, []
-        for number_, text in self._follower.results(list(self._asked)).items():
+        for number_, result in self._follower.results(list(self._asked)).items():
             command = self._asked.pop(number_).command
             who = self._who(command)
-            if text.startswith(REFUSED):
-                self._children = max(0, self._children - isinstance(command, Fork | Add))
-                complaints.append(f"{who}: {one_line(text[len(REFUSED) :])}")
+            if result.ok:
+                self._answers.append((who, one_line(result.text)))
             else:
-                self._answers.append((who, one_line(text)))
+                self._children = max(0, self._children - isinstance(command, Fork | Add))
+                complaints.append(f"{who}: {one_line(result.text)}")
         for number_, asked in list(self._asked.items()):
             if not self.reviving and now - asked.since > ANSWER_S:
                 del self._asked[number_]
