@@ -51,13 +51,7 @@ def hold_the_time(patch: pytest.MonkeyPatch) -> Clock:
     """Every clock that a screen reads stands still; screens look at their run when a test says
     so."""
     clock = Clock()
-    for module in (
-        "screens.race",
-        "screens.watching",
-        "screens.hands",
-        "screens.picker",
-        "render.logs",
-    ):
+    for module in ("screens.race", "screens.watching", "screens.picker", "render.logs"):
         patch.setattr(f"lrtui.tui.{module}.time", clock)
     patch.setattr("lrtui.tui.screens.watching.PERIOD_S", NEVER)
     patch.setattr("lrtui.tui.screens.watching.ANSWER_S", NEVER)
