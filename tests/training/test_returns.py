@@ -303,7 +303,7 @@ class TestWaysBack:
     ):
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
-        monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
+        monkeypatch.setattr(turn._snapshots, "wait_until_idle", lambda: False)
         assert not turn.execute(Rewind(lane=0, to=0)).ok
         assert turn.steps == 3
 
