@@ -41,7 +41,7 @@ def fed(rungs, *events):
     before = {one.lane for one in rungs.decisions() if not one.stays}
     behind = []
     for event in events:
-        rungs.take(event)
+        rungs.apply(event)
         behind += [
             one.lane
             for one in rungs.decisions()
