@@ -45,7 +45,7 @@ POLL_S = 0.1
 
 
 class Lines(Protocol):
-    """A way to tell a race line by line."""
+    """A writer of a race's events, line by line."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """One event, already applied to `state`."""
@@ -58,8 +58,8 @@ class Lines(Protocol):
 
 
 def play(follower: Follower, lines: Lines, leave: Callable[[], bool] = lambda: False) -> bool:
-    """Tells a run, following it while it is live; True at its end, False when `leave()`, between
-    two rounds, said so."""
+    """Write a run's events, following it while it is live; True at its end, False once `leave()` is
+    true between two rounds."""
     ticked = time.monotonic()
     while True:
         for event in follower.poll(1.0):
@@ -84,7 +84,7 @@ class PlainLines:
         self._out = out or sys.stdout
         self._told: dict[int, int] = {}
         self._factors: dict[int, float] = {}
-        """What each lane's dial was last told to say; one that goes on from a snapshot says it
+        """Last dial factor written of each lane; a lane that resumes from a snapshot reports it
         again."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
@@ -170,8 +170,8 @@ class JsonLines:
         self._begun: set[int] = set()
         """Lanes whose first start has come by: it is in the first line."""
         self._held: list[AnyEvent] | None = []
-        """What came before every lane had started: the line `race`, with all checksums, is the
-        first one."""
+        """Events before every lane had started: the line `race`, with all checksums, comes
+        first."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """One line for each event that programs are told of."""
@@ -217,7 +217,7 @@ class JsonLines:
 
 
 def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
-    """What was asked for at first, and how it began; lanes that join have lines of their own."""
+    """The race as it was asked for, and its start; lanes added later have lines of their own."""
     started = [lane.started for lane in state.lanes[: len(race.lanes)]]
     return {
         "event": "race",

@@ -96,13 +96,12 @@ def export(
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two names lead to one place, through links or on a disk that does not tell capitals
-    apart."""
+    """True if two names lead to one file, through links or on a file system that ignores case."""
     first, second = (Path(os.path.realpath(absolute(name))) for name in (one, other))
     return first == second or (first.exists() and second.exists() and first.samefile(second))
 
 
 def _written(console: Console, what: str, path: Path, text: str) -> None:
-    """Writes a file, and says so."""
+    """Write a file and report its path."""
     written = size(write(path, text))
     console.print(Text(f"{what}: {one_line(str(absolute(path)))} ({written})"), soft_wrap=True)

@@ -1,5 +1,5 @@
-"""What is left after a race, for the scrollback: the standings (rich) and the chart (plotext).
-Knows no screen.
+"""Printed results of a race, for the scrollback: standings (rich) and chart (plotext). Knows no
+screen.
 
 Only this module imports plotext, and only finite, clipped, decimated points reach it: a NaN in a
 line, or a spike far beyond its limits, aborts the process (notes on Textual, 1.1).
@@ -38,7 +38,7 @@ from lrtui.terminal.palette import LANES, lane_color
 
 Losses = NDArray[np.floating[Any]]
 MOST_Y, MOST_X = 5, 8
-"""About so many labels stand beside an axis."""
+"""About this many labels stand beside an axis."""
 
 
 def print_report(console: Console, state: RaceState, run: Path) -> None:
@@ -117,16 +117,14 @@ def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
 
 
 def endings(state: RaceState) -> Iterator[Text]:
-    """A line or more for each lane that a person must hear about: NaN, divergence, an error with
-    its last line."""
+    """Lines about lanes that need attention: NaN, divergence, an error with its last line."""
     for lane in state.lanes:
         for alert in lane.alerts:
             yield Text(one_line(f"{lane.lane.letter} {alert.kind}: {alert.text}"), style="red")
 
 
 def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
-    """The losses of all lanes over the steps as text with SGR codes, '' where there is nothing
-    finite to draw."""
+    """Losses of all lanes over the steps as text with SGR codes; '' without any finite value."""
     import plotext
 
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
@@ -178,8 +176,8 @@ def print_outcome(
 
 
 def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
-    """The losses of a sweep over the logarithm of the rate, a line at each rule's rate; '' where
-    there is nothing to draw."""
+    """Losses of a sweep over the logarithm of the rate, a line at each rule's rate; '' without any
+    finite value."""
     import plotext
 
     x = np.log10(found.rates, where=found.rates > 0, out=np.full(len(found.rates), np.nan))
@@ -232,7 +230,7 @@ def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: 
 
 
 def _stairs(preview: Preview, total: int, columns: int) -> Window:
-    """A preview as a curve of level stretches, to where it is known."""
+    """A preview as a curve of level stretches, up to the last known step."""
     # within the last column, so that a rate that never changes is a line and not a dot
     end = preview.known * (1 - 1e-9)
     x = np.repeat(np.array([*preview.steps, end], float), 2)[1:-1]
@@ -259,7 +257,7 @@ def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
 
 
 def _rulers(figure: Any, limits: AxisLimits, total: int, width: int) -> None:
-    """The axes of a chart of so many columns over `total` steps."""
+    """Axes of a chart of `width` columns over `total` steps."""
     _y_ruler(figure, limits)
     figure.ruler("x").lim(0, max(total - 1, 1))
     steps, labels = zip(*step_labels(total, max(1, min(width // 12, MOST_X))), strict=True)
@@ -304,8 +302,8 @@ def _draw_window(
 
 
 def _legend(lanes: list[LaneState], width: int, color: bool) -> str:
-    """A line under the chart that says which colour is which lane; plotext's own legend would hide
-    the curves."""
+    """Line under the chart with the colour of each lane; plotext's own legend would hide the
+    curves."""
     parts: list[str] = []
     used = 0
     for lane in lanes:

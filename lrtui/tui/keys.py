@@ -350,6 +350,13 @@ def read(*names: str) -> str:
     return key_names.together([key_names.read(pressed(name)[0]) for name in names])
 
 
+def restart_words() -> str:
+    """The keys that continue a lane that has ended, in words."""
+    return (
+        f"{read('lane.rewind')} rewinds, {read('lane.restart')} restarts, {read('lane.fork')} forks"
+    )
+
+
 def told(text: str) -> str:
     """A text with the keys in the place of their ids: "{lane.pause}", or several, "{lane.left
     lane.right}"."""

@@ -24,25 +24,10 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.series.series import Window
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_series import assert_same
-from .test_state import make_race, started
+from support.builders import block, make_race, started
+from support.curves import assert_same
 
 NAN = math.nan
-
-
-def block(first, losses, seconds, at, lane=0):
-    columns = {
-        name: Column.pack(np.full(len(losses), 1.0))
-        for name in ("applied_lr", "next_lr", "grad_norm")
-    }
-    return Steps(
-        lane=lane,
-        at=at,
-        first=first,
-        count=len(losses),
-        columns={"loss": Column.pack(losses), "seconds": Column.pack(seconds, "f4"), **columns},
-    )
 
 
 @st.composite

@@ -14,11 +14,8 @@ from lrtui.core.protocol.events import (
     Ended,
     Evaluated,
     FindingsUpdated,
-    LaneAdded,
     LogMessage,
     LossSpiked,
-    RateChanged,
-    Rewound,
     Sampled,
     Snapshotted,
     StatusChanged,
@@ -29,30 +26,15 @@ from lrtui.core.results.race_result import result
 from lrtui.core.results.sentences import lane_sentence, race_sentences
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import RaceState, apply, presume_ended
-
-from .test_state import fold, make_race, measured, started, steps
-from .test_verdicts import HOT
+from support.builders import HOT, fold, forked, make_race, measured, rewound, started, steps, turned
 
 
 def values(lane, name="loss"):
     return lane.columns[name].values.tolist()
 
 
-def rewound(step, why="rewound", lane=0):
-    return Rewound(lane=lane, at=50.0, step=step, why=why)
-
-
 def begins(first, lane=0, total=100):
     return msgspec.structs.replace(started(lane, total), first=first)
-
-
-def forked(step, lane=2, parent=0, **changes):
-    child = msgspec.structs.replace(make_race(3).lanes[2], **{"name": "the fork", **changes})
-    return LaneAdded(lane=lane, at=30.0, child=child, parent=parent, step=step)
-
-
-def turned(step, factor, lane=0):
-    return RateChanged(lane=lane, at=40.0, step=step, factor=factor, rate=0.1 * factor)
 
 
 def texts(state):

@@ -15,10 +15,8 @@ from lrtui.core.charts.metric_series import smoothed, track
 from lrtui.core.series.series import Series, Window
 from lrtui.core.state.memory_budget import all_series
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_axes import block
-from .test_series import assert_same, series_of, walks
-from .test_state import make_race, started
+from support.builders import block, make_race, started
+from support.curves import assert_same, series_of, walks
 
 AGAIN = st.lists(st.sampled_from(["thin", "extend", "cut"]), max_size=8)
 

@@ -12,10 +12,8 @@ from lrtui.core.charts.axes import XAxis
 from lrtui.core.charts.metric_series import Quantity, quantities, smoothed, track
 from lrtui.core.protocol.events import Column, Evaluated, Measured, Rewound, Steps
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_axes import block
-from .test_ema import tensorboard
-from .test_state import make_race, started
+from support.builders import block, make_race, started
+from support.curves import tensorboard
 
 
 def measured(steps, lane=0, **columns):

@@ -10,79 +10,22 @@ from hypothesis import given, strategies as st
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import (
     Alerted,
-    Column,
     Ended,
     Evaluated,
     FindingsUpdated,
     LogMessage,
     LossSpiked,
-    Measured,
     Rewound,
     Sampled,
     ScheduleForecast,
-    Started,
     StatusChanged,
     Steps,
 )
 from lrtui.core.protocol.findings import Findings
-from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
+from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.reader import merge
-
-
-def make_race(lanes=2):
-    made = tuple(Lane("ABCDEFGH"[i], f"lane {i}", OptimizerSpec("SGD"), 0.1) for i in range(lanes))
-    return Race("a race", TaskRef("bundled", "/nowhere.py", "nothing"), made, steps=100)
-
-
-def started(lane=0, total=100):
-    return Started(
-        lane=lane,
-        at=10.0,
-        device="cpu",
-        steps_per_epoch=10,
-        total_steps=total,
-        parameters=3,
-        init_checksum="a",
-        batch_checksum="b",
-        intra_op_threads=1,
-        validated=False,
-    )
-
-
-def steps(losses, first=0, lane=0, at=None, rates=None, seconds=None):
-    rates = [0.1] * len(losses) if rates is None else rates
-    columns = {
-        "loss": Column.pack(losses),
-        "applied_lr": Column.pack(rates),
-        "next_lr": Column.pack([rate / 2 for rate in rates]),
-        "grad_norm": Column.pack([1.0] * len(losses), "f4"),
-        "seconds": Column.pack([0.5] * len(losses) if seconds is None else seconds),
-    }
-    return Steps(
-        lane=lane,
-        at=11.0 + first if at is None else at,
-        first=first,
-        count=len(losses),
-        columns=columns,
-    )
-
-
-def measured(steps, lane=0, spent=0.25, **columns):
-    return Measured(
-        lane=lane,
-        at=11.0,
-        steps=steps,
-        spent=spent,
-        columns={name: Column.pack(values) for name, values in columns.items()},
-    )
-
-
-def fold(events, lanes=2):
-    state = RaceState(make_race(lanes))
-    for event in events:
-        apply(state, event)
-    return state
+from support.builders import fold, make_race, measured, started, steps
 
 
 def facts(state):

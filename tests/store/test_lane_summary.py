@@ -24,8 +24,7 @@ from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.store.reader import Reader, summary
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-
-from .making import block, make_race, read_all
+from support.records import block, make_race, read_all
 
 
 @pytest.fixture

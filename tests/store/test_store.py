@@ -39,8 +39,7 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.store.reader import Reader, merge, summary
 from lrtui.store.writer import Writer, create_run, row
-
-from .making import block, losses, make_race, read_all
+from support.records import block, losses, make_race, read_all
 
 ONE_OF_EACH = [
     Started(
@@ -332,7 +331,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 sys.path.insert(0, {tests!r})
-from making import block
+from support.records import block
 from lrtui.store.writer import Writer, row
 writer = Writer(Path({run!r}), "trainer 0")
 first = int(sys.argv[1])
@@ -347,7 +346,7 @@ def test_kill_9_of_the_writer_at_twenty_random_moments_tears_nothing(run):
     seed = random.SystemRandom().randrange(2**32)
     print("seed", seed)
     chance = random.Random(seed)
-    code = WRITING.format(tests=str(Path(__file__).parent), run=str(run))
+    code = WRITING.format(tests=str(Path(__file__).parents[1]), run=str(run))
     done = 0
     for _ in range(20):
         process = subprocess.Popen([sys.executable, "-c", code, str(done)], stdout=subprocess.PIPE)

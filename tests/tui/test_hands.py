@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
+from lrtui.client.commands import previous_factor
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import (
     REFUSED,
@@ -33,11 +34,18 @@ from lrtui.core.protocol.events import (
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.writer import Writer
 from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
-from lrtui.tui.screens.hands import undone
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import BEGAN, at, block, commands, make_race, make_run, say, without_supervisor
-from .viewer import Clock, Viewer
+from support.fake_run import (
+    BEGAN,
+    at,
+    block,
+    commands,
+    make_race,
+    make_run,
+    say,
+    without_supervisor,
+)
+from support.viewer import Clock, Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
 QUARTER = 10**0.25
@@ -144,7 +152,7 @@ class TestTheDial:
         assert commands(live)[6:] == [SetFactor(lane=0, factor=1.0)]
 
     def test_an_empty_undo_of_a_lane_that_was_never_turned(self, follower):
-        assert undone(follower.state.lanes[0]) is None
+        assert previous_factor(follower.state.lanes[0]) is None
 
 
 class TestTheAnswer:
@@ -451,7 +459,7 @@ class TestARaceWithoutItsSupervisor:
             viewer.look()
             viewer.press("2", "r", "enter")
             viewer.until(
-                lambda: Revived.started == [alone] and not viewer.screen.hands.reviving,
+                lambda: Revived.started == [alone] and not viewer.screen.commands.restarting,
                 "a new supervisor",
             )
             say(alone, Rewound(lane=1, at=at(300), step=20, why="rewound"))
@@ -480,7 +488,7 @@ class TestARaceWithoutItsSupervisor:
             assert f"lrtui resume {run.name}" in viewer.text
             viewer.press("ctrl+r")
             viewer.until(
-                lambda: Revived.started == [run] and not viewer.screen.hands.reviving,
+                lambda: Revived.started == [run] and not viewer.screen.commands.restarting,
                 "a new supervisor",
             )
             say(

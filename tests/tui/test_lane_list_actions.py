@@ -13,9 +13,8 @@ from lrtui.core.results.standings import ORDERS
 from lrtui.tui.render.standings import IMPORTANT, WIDTHS, change_words, fitting, gap_words, in_sight
 from lrtui.tui.screens.dialogs import FilterBar
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import KINDS, block, make_run, say
-from .viewer import Viewer
+from support.fake_run import KINDS, block, make_run, say
+from support.viewer import Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
 

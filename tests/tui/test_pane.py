@@ -9,34 +9,12 @@ import numpy as np
 import pytest
 
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss
 from lrtui.core.state.race_state import RaceState, apply
-from lrtui.tui.pane_layout import Wants, pane_parts
-from lrtui.tui.render import chart, pane
+from lrtui.tui.render import chart
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.view import RaceView
-
-from .fake_run import STEPS, make_race, sample, started, story
-
-
-def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
-    """The rows of a canvas on which a lane is drawn, over what stands there."""
-    view = RaceView()
-    view.fit(state)
-    lane = state.lanes[index]
-    wants = Wants(index in view.moving, lane.sample is not None)
-    pane.draw(
-        canvas,
-        lane,
-        verdict(lane, state),
-        view,
-        state.race,
-        pane_parts(canvas.width, canvas.height, wants),
-        selected=False,
-        figures=True,
-    )
-    return [canvas.strip(y).text for y in range(canvas.height)]
+from support.drawing import drawn
+from support.fake_run import STEPS, make_race, sample, started, story
 
 
 @pytest.mark.parametrize("index", range(6))

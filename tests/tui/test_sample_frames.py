@@ -13,8 +13,7 @@ from lrtui.tui.render import filmstrip
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.sample_frames import beside, film, newest
 from lrtui.tui.view import RaceView
-
-from .fake_run import at, make_race, sample, started
+from support.fake_run import at, make_race, sample, started
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""What the picker tells of a scenario or a run: story, lanes, task, budget, and the learning rates
-to come. Pure drawing."""
+"""The picker's card of a scenario or a run: story, lanes, task, budget, and the learning rates to
+come. Pure drawing."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _heading(canvas: Canvas, title: str, facts: str) -> int:
 
 
 def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> int:
-    """Writes a text in at most so many lines; returns the row after it."""
+    """Write a text in at most `rows` lines; return the row after it."""
     lines = textwrap.wrap(
         literal(text), max(8, canvas.width - 2), max_lines=max(1, rows), placeholder=" …"
     )
@@ -119,8 +119,7 @@ def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
 def _notes(
     found: Race, previews: list[Preview] | LrtuiError | None, width: int, rows: int
 ) -> list[tuple[str, int]]:
-    """What is to be said of the lanes' schedules, in lines of `width`, at most so many; each with
-    its style."""
+    """At most `rows` lines of `width` cells about the lanes' schedules, each with its style."""
     if not isinstance(previews, list):
         return []
     lines: list[tuple[str, int]] = []

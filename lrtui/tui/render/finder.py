@@ -29,8 +29,7 @@ SMOOTH = 2
 
 
 class Sweep(NamedTuple):
-    """What is to be drawn of a sweep from rate `low` to rate `high`; lists are of the same
-    length."""
+    """A sweep from rate `low` to rate `high`, to be drawn; all lists have the same length."""
 
     low: float
     high: float
@@ -40,7 +39,7 @@ class Sweep(NamedTuple):
     found: Found | None
     """Once it is over."""
     nan: bool = False
-    """Whether it ended with a loss or gradient that was not finite."""
+    """True if it ended with a loss or gradient norm that is not finite."""
 
     def column(self, value: float, width: int) -> int:
         """The cell of a rate on an axis of `width` cells; outside of it for rates that were not
@@ -49,7 +48,7 @@ class Sweep(NamedTuple):
 
 
 def header(canvas: Canvas, title: str, phase: str, trouble: str) -> None:
-    """What is looked for, and how far it is."""
+    """Draw the title of the search and its progress."""
     canvas.fill(styles.TITLE)
     right = one_line(trouble or phase)[: canvas.width - 20]
     canvas.text(
@@ -114,8 +113,8 @@ def _marks(sweep: Sweep, width: int) -> list[tuple[str, int]]:
 
 
 def marks(canvas: Canvas, sweep: Sweep) -> None:
-    """The names of the rules over their lines, where there is room with their rates, the headline
-    first and nearest."""
+    """Draw the rules' names over their lines, with their rates if they fit, the headline first and
+    nearest."""
     canvas.fill()
     taken = np.zeros((canvas.height, canvas.width), bool)
     for name, x in reversed(_marks(sweep, canvas.width)):
@@ -144,7 +143,7 @@ def x_labels(canvas: Canvas, sweep: Sweep) -> None:
 
 
 def standings(canvas: Canvas, check: RaceState | None, said: str) -> None:
-    """The check's lanes, best first; without a check, what there is to say instead."""
+    """Draw the check's lanes, best first; without a check, the text `said`."""
     canvas.fill()
     if check is None:
         canvas.text(1, 0, said, styles.DIM)
@@ -180,7 +179,8 @@ def _row(place: str, known: str, name: str, smooth: str, status: str) -> str:
 
 
 def sentences(canvas: Canvas, said: list[str], headline: str) -> None:
-    """What follows, wrapped; where not all fit, the last ones, which are about the check."""
+    """Draw the conclusions, wrapped; with too little room, the last ones, which are about the
+    check."""
     canvas.fill()
     canvas.text(1, 0, headline, styles.WARN)
     wrapped = [textwrap.wrap(one_line(sentence), max(8, canvas.width - 3)) for sentence in said]

@@ -93,7 +93,7 @@ def _title(canvas: Canvas, lane: LaneState, said: Verdict, selected: bool, pinne
 
 
 def status_words(lane: LaneState, said: Verdict) -> str:
-    """What a lane is doing and the verdict, in STATUS_WIDTH cells; NaN with its step."""
+    """Status and verdict of a lane in STATUS_WIDTH cells; NaN with its step."""
     if lane.status == "nan" and lane.ended is not None:
         return f"NaN at step {lane.ended.step}"
     status = {"finished": "done", "error": "ERROR", "died": "LOST"}.get(lane.status, lane.status)
@@ -102,8 +102,8 @@ def status_words(lane: LaneState, said: Verdict) -> str:
 
 
 def short_status(lane: LaneState, said: Verdict) -> list[str]:
-    """Shorter and shorter words in place of `status_words`: a step that would be cut is not
-    said."""
+    """Status in ever shorter forms instead of `status_words`: a step that would be cut is left
+    out."""
     return [
         text
         for text in (str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none")))
@@ -112,8 +112,8 @@ def short_status(lane: LaneState, said: Verdict) -> list[str]:
 
 
 def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
-    """The last alert, or what the lane trains with; `plain`: a rate that never moves is said here,
-    no chart says it."""
+    """The last alert, or the lane's settings; `plain`: with a constant rate, which no chart
+    shows."""
     canvas.fill()
     spec = lane.lane
     said = next((alert for alert in reversed(lane.alerts) if alert.kind != "diverged"), None)
@@ -168,7 +168,7 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
 
 
 def _pace(lane: LaneState, width: int) -> str:
-    # epochs may be longer than the data said
+    # epochs may be longer than the declared length of the data
     done = min(lane.steps / lane.total_steps, 1.0) if lane.total_steps else 0.0
     if lane.ended is not None:
         took = lane.ended.at - lane.started.at if lane.started else 0.0
@@ -240,7 +240,8 @@ def _curves(
 
 
 def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """The rates behind and before a lane: a chart, or where there is only one a line of text."""
+    """Draw the rates behind and before a lane: a chart, or a line of text if there is only one
+    rate."""
     if lane.index in view.moving:
         chart.rates(canvas, lane, race, view)
         chart.ahead(canvas, lane, race, view)
@@ -267,7 +268,7 @@ def _sprite(canvas: Canvas, sample: Sampled | None) -> None:
 
 
 def _error(canvas: Canvas, text: str, parts: PaneParts) -> None:
-    """The end of a traceback in the place of the curves, wrapped: its last lines say what
+    """Draw the end of a traceback in place of the curves, wrapped: its last lines say what
     happened."""
     top = parts.y_labels.y
     canvas.fill(rect=(0, top, canvas.width - 1, canvas.height - top))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from lrtui.client.commands import next_rate
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
@@ -24,7 +25,6 @@ from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.screens.dialogs import FormDialog
-from lrtui.tui.screens.hands import next_rate
 
 WORDS = (
     "as in a scenario: optimizer, lr, its options, schedule. What is deleted is as torch has it."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from textual import work
 
+from lrtui.client.commands import CommandClient
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
@@ -16,12 +17,21 @@ from lrtui.core.text import one_line
 from lrtui.tui import keys
 from lrtui.tui.screens import command_forms
 from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
-from lrtui.tui.screens.hands import what_revives
 from lrtui.tui.screens.watching import STRANDED_EVERY, Watching
+
+COMMANDS: dict[str, Callable[[CommandClient, Sequence[LaneState]], list[AnyCommand]]] = {
+    "schedule": CommandClient.follow_schedule,
+    "undo": CommandClient.undo,
+    "pause": CommandClient.toggle_pause,
+}
+"""Commands that need no form, by the argument of `hand` in the key table."""
 
 
 class HandKeys(Watching):
     """Turns keys into commands."""
+
+    def _targets(self, everyone: bool = False) -> list[LaneState]:
+        return self.commands.targets(self.meant, everyone=everyone or self.all_lanes)
 
     @property
     def meant(self) -> LaneState:
@@ -34,20 +44,16 @@ class HandKeys(Watching):
     def tick(self) -> None:
         """Also gets a new supervisor where something that was asked for waits for one."""
         super().tick()
-        if self._each(STRANDED_EVERY) and self.hands.stranded:
+        if self._each(STRANDED_EVERY) and self.commands.needs_supervisor:
             self.revive()
 
     def action_dial(self, decades: float) -> None:
         """Multiplies the rate by so many decades."""
-        self.do(lambda: self.hands.scale(self.hands.meant(self.meant), 10.0**decades))
+        self.do(lambda: self.commands.scale(self._targets(), 10.0**decades))
 
     def action_hand(self, what: str, everyone: bool = False) -> None:
         """Something that needs no question, to the lanes that are meant, or to all."""
-        self.do(
-            lambda: self.hands.KEYS[what](
-                self.hands, self.hands.meant(self.meant, everyone=everyone)
-            )
-        )
+        self.do(lambda: COMMANDS[what](self.commands, self._targets(everyone)))
 
     def action_ask(self, what: str) -> None:
         """Shows a form about the chosen lane, and sends the commands that come of it."""
@@ -55,11 +61,11 @@ class HandKeys(Watching):
 
     def action_rate(self) -> None:
         """Asks for the rate of the lanes that are meant."""
-        self._ask(lambda: command_forms.new_rate(self.hands.meant(self.meant)))
+        self._ask(lambda: command_forms.new_rate(self._targets()))
 
     def action_all_lanes(self) -> None:
         """Keys are about all living lanes, or about the chosen one again."""
-        self.hands.all_lanes = not self.hands.all_lanes
+        self.all_lanes = not self.all_lanes
         self.draw()
 
     def action_restart(self) -> None:
@@ -77,7 +83,7 @@ class HandKeys(Watching):
     def action_stop(self) -> None:
         """Ends the lanes that are meant, if the person means it."""
         try:
-            lanes = self.hands.meant(self.meant)
+            lanes = self._targets()
         except LrtuiError as error:
             return self.warn(error.message)
         who = f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
@@ -92,8 +98,8 @@ class HandKeys(Watching):
         if not self.follower.supervisor_gone:
             self.warn("the race has its supervisor: there is nothing to resume")
         elif not self.follower.resumable():
-            self.warn(f"every lane has ended: {what_revives()}")
-        elif not self.hands.reviving:
+            self.warn(f"every lane has ended: {keys.restart_words()}")
+        elif not self.commands.restarting:
             self.revive()
 
     def _ask(self, form: Callable[[], FormDialog]) -> None:
@@ -116,12 +122,12 @@ class HandKeys(Watching):
         """Sends commands; what keeps them from being made or sent is said."""
         try:
             wanted = commands()
-            self.hands.send(wanted)
+            self.commands.send(wanted)
         except LrtuiError as error:
             return self.warn(error.message)
         if not wanted:
             return None
-        if self.hands.stranded:
+        if self.commands.needs_supervisor:
             self.revive()
         self.watch_for_reply()
         return None
@@ -139,13 +145,13 @@ class HandKeys(Watching):
     def revive(self) -> None:
         """A new supervisor for this run, started beside the screen; what runs a person's own code
         is named."""
-        self.hands.reviving = True
+        self.commands.restarting = True
         for place in user_code_files(self.state.race):
             self.notify(one_line(f"runs the code of {place}"), markup=False, timeout=5)
         self._start_supervisor()
 
     def _revived(self, trouble: str) -> None:
-        self.hands.revived(trouble)
+        self.commands.on_restarted(trouble)
         if trouble:
             self.warn(f"not resumed: {trouble}")
         self.draw()

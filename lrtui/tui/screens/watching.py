@@ -10,6 +10,7 @@ from typing import NamedTuple
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from lrtui.client.commands import CommandClient, Hints
 from lrtui.client.follower import Follower
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import (
@@ -34,8 +35,7 @@ from lrtui.tui.machine import Machine
 from lrtui.tui.pane_layout import Wants
 from lrtui.tui.render import machine_strip, pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.screens.hands import Hands
-from lrtui.tui.view import PanelName, RaceView, seen
+from lrtui.tui.view import PanelName, RaceView
 
 PERIOD_S = 0.1
 USUAL_FPS = 10
@@ -99,7 +99,11 @@ class Watching(Screen[None]):
         self._since = time.time()
         self._owed = False
         """Whether figures are to be drawn with the next frame."""
-        self.hands, self._warned = Hands(follower), dict[str, float]()
+        hints = Hints(keys.read("race.resume"), keys.restart_words())
+        self.commands = CommandClient(follower, hints, time.monotonic)
+        self.all_lanes = False
+        """True while the dial, pause and stop address all living lanes."""
+        self._warned = dict[str, float]()
 
     def panels_shown(self) -> dict[PanelName, Panel]:
         """What can take the place of the panes, by the name that `RaceView.panel` has; a subclass
@@ -181,9 +185,9 @@ class Watching(Screen[None]):
         self._alarm(
             [event for event in events if isinstance(event, Alerted) and event.at > self._since]
         )
-        if (child := self.hands.heard(events)) is not None:
+        if (child := self.commands.on_events(events)) is not None:
             self.view.selected = child
-        another, complaints = self.hands.look()
+        another, complaints = self.commands.poll()
         for text in complaints:
             self.warn(text)
         return events, another or any(isinstance(event, NEWS) for event in events)
@@ -199,7 +203,7 @@ class Watching(Screen[None]):
         at once."""
         if self._look()[1]:
             self.draw()
-        if self.hands.waiting and time.monotonic() - self._pressed < CLOSELY_S:
+        if self.commands.waiting and time.monotonic() - self._pressed < CLOSELY_S:
             self.set_timer(ANSWER_S, self._watch_closely)
 
     def draw(self, *, figures: bool = True) -> None:
@@ -207,7 +211,7 @@ class Watching(Screen[None]):
         if not self._frame.canvas.height or not self._frame.canvas.width:
             return None
         before = self.view.x
-        self.view.fit(self.state, figures=figures)
+        axis_fit.fit(self.view, self.state, figures=figures)
         figures = figures or self.view.x != before
         if self._shape() != self._shaped:
             return self._lay_out()  # another lane has joined or is hidden, or the race is over
@@ -225,7 +229,7 @@ class Watching(Screen[None]):
             canvas.view(layout.header),
             self.state,
             self._trouble,
-            seen(self.state, self.view, layout.page),
+            panels.seen(self.state, self.view, layout.page),
         )
         self._draw_panel(layout, figures)
         if figures:
@@ -237,9 +241,9 @@ class Watching(Screen[None]):
         room = machine.width - panels.view_words(machine, self.view)
         machine = machine.view((0, 0, room, machine.height))
         machine_strip.draw(machine, self.state, reading, self._machine.history, self.view.time_base)
-        if line := self.hands.line:
+        if line := self.commands.status_line:
             panels.said(canvas.view(layout.machine._replace(height=1)), line)
-        every = [(keys.read("race.all"), "ALL LANES")] if self.hands.all_lanes else []
+        every = [(keys.read("race.all"), "ALL LANES")] if self.all_lanes else []
         panels.footer(
             canvas.view(layout.footer), every + keys.footer_words(keys.RACE, over=self.state.over)
         )
@@ -258,7 +262,7 @@ class Watching(Screen[None]):
 
     def redraw(self) -> None:
         """Draws everything anew: another size, another choice."""
-        self.view.fit(self.state)
+        axis_fit.fit(self.view, self.state)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -381,7 +385,7 @@ class Watching(Screen[None]):
     @property
     def _trouble(self) -> str:
         """What the header says is wrong, and what to do about it."""
-        if self.hands.reviving:
+        if self.commands.restarting:
             return "a new supervisor is starting ..."
         trouble = self.follower.trouble
         if self.state.over and (left := self.follower.resumable()):
