@@ -31,8 +31,15 @@ from lrtui.core.results.lr_suggestions import (
     Rise,
     find,
 )
-from lrtui.core.scenario.scenario_file import MAX_LANES
-from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, ScheduleSpec, letter
+from lrtui.core.scenario.spec import (
+    MAX_LANES,
+    Lane,
+    OptimizerSpec,
+    Race,
+    ScheduleSpec,
+    letter,
+    unique_name,
+)
 from lrtui.core.series.ema import Ema
 from lrtui.core.state.status import FAILED
 
@@ -146,7 +153,7 @@ def full_race(asked: FinderPlan, winner: float) -> Race:
     taken = {lane.name for lane in lanes}
     for name, lr in found.items():
         sign = letter(len(lanes))
-        lanes.append(Lane(sign, f"{name} {sign}" if name in taken else name, asked.optimizer, lr))
+        lanes.append(Lane(sign, unique_name(name, taken, sign), asked.optimizer, lr))
     return msgspec.structs.replace(race, lanes=tuple(lanes))
 
 
