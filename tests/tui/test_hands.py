@@ -347,9 +347,9 @@ class TestForms:
         ("words", "said"),
         [
             ("optimizer=Adam lr=0.1", "nothing is changed"),
-            ("momentum=0.9", "Adam has no such option"),
-            ("lr=0", "0.0 is no learning rate"),
-            ("cosine", '"cosine" is no setting'),
+            ("momentum=0.9", "unknown option of Adam"),
+            ("lr=0", "0.0 is not a valid learning rate"),
+            ("cosine", '"cosine" is not a setting'),
             ("schedule=StepLR(", "a bracket is not closed"),
         ],
     )

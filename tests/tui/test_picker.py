@@ -304,7 +304,7 @@ class TestEditing:
         viewer.press(*"lr-dial", "ctrl+e")
         viewer.screen.query_one("#field-lane0").value = "lr=-1"
         viewer.press("enter")
-        assert "lane A: lr: -1.0 is no learning rate" in viewer.text
+        assert "lane A: lr: -1.0 is not a valid learning rate" in viewer.text
         for field in viewer.screen.query(Input):
             field.value = ""
         viewer.press("enter")

@@ -26,7 +26,7 @@ from lrtui.cli.manual_tables.sentences import (
     SNAPSHOT_KEYS,
 )
 from lrtui.cli.output import ExitCode
-from lrtui.core.scenario import catalogue, scenario_file
+from lrtui.core.scenario import catalogue, lane_table, scenario_file
 from lrtui.core.scenario.spec import (
     Expected,
     Lane,
@@ -205,8 +205,8 @@ def race_keys() -> str:
     return _toml_keys(
         described(
             RACE_KEYS,
-            [key for key in RACE_KEYS if key in scenario_file._RACE_KEYS]
-            + sorted(scenario_file._RACE_KEYS - RACE_KEYS.keys()),
+            [key for key in RACE_KEYS if key in scenario_file.RACE_KEYS]
+            + sorted(scenario_file.RACE_KEYS - RACE_KEYS.keys()),
         ),
         usual,
         {"on_nan": get_args(OnNan), "on_divergence": get_args(OnDivergence)},
@@ -215,8 +215,8 @@ def race_keys() -> str:
 
 def lane_keys() -> str:
     """The keys of a [[lane]]."""
-    names = [key for key in LANE_KEYS if key in scenario_file._LANE_KEYS] + sorted(
-        scenario_file._LANE_KEYS - LANE_KEYS.keys()
+    names = [key for key in LANE_KEYS if key in lane_table.LANE_KEYS] + sorted(
+        lane_table.LANE_KEYS - LANE_KEYS.keys()
     )
     choices = {"expect": tuple(word for word in get_args(Expected) if word)}
     return _toml_keys(
@@ -290,7 +290,7 @@ def schedules() -> str:
 
 def default_rates() -> str:
     """The learning rate of a lane that names none."""
-    rows = [(code(name), code(f"{rate:g}")) for name, rate in scenario_file.DEFAULT_RATES.items()]
+    rows = [(code(name), code(f"{rate:g}")) for name, rate in lane_table.DEFAULT_RATES.items()]
     return table(("optimizer", "default `lr`"), [*rows, ("any other", code("0.001"))])
 
 
