@@ -20,7 +20,7 @@ from lrtui.core.streams import OutputLost
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The console script: runs a command, turns what a person can mend into one short message on
+    """Run a command; the console script. Errors that the user can mend become one short message on
     stderr."""
     if not os.environ.get("TERM"):
         os.environ["TERM"] = "dumb"  # so that Rich sees it as we do
@@ -31,7 +31,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _run(args: Sequence[str] | None) -> int:
-    """The exit code of a command; all of its output is written then, or its failure told."""
+    """Run a command and write all of its output; return its exit code."""
     try:
         code = cli.main(args=args, standalone_mode=False) or 0
         sys.stdout.flush()

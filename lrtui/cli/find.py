@@ -108,7 +108,7 @@ def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags
                 return _stopped(finder)
             finder.stop()
             raise
-        except BaseException:  # nothing goes on for nobody
+        except BaseException:  # an interrupt during the start leaves no supervisor behind
             finder.stop()
             raise
         finally:
@@ -123,7 +123,7 @@ def _stopped(finder: LrFinder) -> int:
 
 
 def read_plan(flags: dict[str, Any]) -> FinderPlan:
-    """What the command line asks for."""
+    """Read the finder's plan from the flags."""
     flags = dict(flags)
     name, mode, rates, optimizer = (
         flags.pop(key) for key in ("name", "mode", "rates", "optimizer")
@@ -180,7 +180,7 @@ def _play(finder: LrFinder, lines: _JsonPoints | _PlainPoints, signals: Signals)
 
 
 class _JsonPoints:
-    """JSON Lines: the points of the sweep, what the check says as any race does, and the result."""
+    """JSON Lines: points of the sweep, events of the check as of any race, and the result."""
 
     def __init__(self) -> None:
         self._told = 0
@@ -247,7 +247,7 @@ class _PlainPoints:
             )
 
     def finish(self, finder: LrFinder) -> None:
-        """What there is to see and to read."""
+        """Write charts, standings and conclusions."""
         from lrtui.report.text import print_outcome
 
         assert finder.outcome is not None

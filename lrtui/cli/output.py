@@ -1,5 +1,5 @@
-"""What the commands print to: characters that it has, and one rule for the case that it cannot be
-written."""
+"""Output of the commands: characters that the stream can encode, and one rule for output that
+cannot be written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lrtui.core.text import one_line
 
 
 class ExitCode(enum.IntEnum):
-    """What the shell is told."""
+    """Exit codes of the program."""
 
     RACED = 0
     ALL_FAILED = 1
@@ -47,7 +47,7 @@ def opened() -> Iterator[None]:
             try:
                 stream.flush()
             except OutputLost:
-                pass  # it was an error that ended the command, and that has been told
+                pass  # an error ended the command, and was reported
         sys.stdout, sys.stderr = before
 
 
@@ -65,8 +65,7 @@ def let_go() -> None:
 
 
 def reader_gone(lost: OutputLost) -> bool:
-    """Whether whoever read the output has seen enough (`| head`): of nothing but a look this is the
-    usual end."""
+    """True if the reader closed the pipe (`| head`): the usual end of a command that only shows."""
     return lost.why.errno == errno.EPIPE
 
 

@@ -23,7 +23,6 @@ from lrtui.cli.fronts import (
 from lrtui.cli.output import ExitCode
 from lrtui.cli.signals import Signals
 from lrtui.cli.tell import tell
-from lrtui.client.follower import RESUMABLE
 from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.files import absolute
@@ -33,7 +32,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import run_dir
 from lrtui.store.lane_summary import lane_summaries
-from lrtui.store.reader import summary
+from lrtui.store.reader import RESUMABLE_STATES, summary
 
 
 @click.command()
@@ -178,7 +177,7 @@ def resume(
 def _newest_resumable(folder: Path) -> Path:
     """The newest run with lanes that did not end by themselves, and without a supervisor."""
     known = run_dir.listing(folder)
-    found = next((run for run in known if summary(run).state in RESUMABLE), None)
+    found = next((run for run in known if summary(run).state in RESUMABLE_STATES), None)
     if found is None:
         raise RunError(
             f"nothing to resume among the {len(known)} runs in {folder}", "see `lrtui runs`"

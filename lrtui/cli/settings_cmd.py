@@ -1,5 +1,4 @@
-"""`lrtui settings`: where the settings file lies, what it says, and what is found out where it is
-silent."""
+"""`lrtui settings`: path and content of the settings file, and detected values of unset keys."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ def show_settings() -> int:
 
 
 def _keys(own: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Each key that there is by its id: as the file has it, else as a comment that says how it
-    could."""
+    """Every key by its id: as in the file, else as a comment with its default."""
     from lrtui.tui import key_names, keys
 
     for key in (*keys.RACE, *keys.PICKER, *keys.FINDER):

@@ -15,7 +15,7 @@ from lrtui.cli.signals import Signals
 from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.protocol.commands import Stop
-from lrtui.core.results.standings import FAILED, UNFINISHED
+from lrtui.core.state.status import FAILED, RESUMABLE
 from lrtui.core.streams import OutputLost
 from lrtui.core.text import one_line
 from lrtui.store.reader import Reader
@@ -144,7 +144,7 @@ class _Front:
         lanes = [
             lane
             for lane in follower.state.lanes
-            if not lane.over or (self._resumed and lane.status in UNFINISHED)
+            if not lane.over or (self._resumed and lane.status in RESUMABLE)
         ]
         try:
             numbers = follower.send(Stop(lane=lane.index, for_good=for_good) for lane in lanes)
@@ -198,7 +198,7 @@ class _Front:
                 if self._signals
                 else f"the race goes on; back to it with: lrtui watch {name}"
             )
-        if any(lane.status in UNFINISHED for lane in self._follower.state.lanes):
+        if any(lane.status in RESUMABLE for lane in self._follower.state.lanes):
             return f"to go on: lrtui resume {name}"
         return f"the race has ended; see it with: lrtui report {name}"
 

@@ -244,8 +244,8 @@ class CommandClient:
 def previous_factor(lane: LaneState) -> float | None:
     """The dial factor before the last turn; None if the dial was never turned, or every turn is
     undone."""
-    turns = [lane.factor_at(-1)]
-    for change in lane.rate_changes:
+    turns = [lane.rates.factor_at(-1)]
+    for change in lane.rates.changes:
         if len(turns) > 1 and math.isclose(change.factor, turns[-2], rel_tol=1e-9):
             turns.pop()  # this change undid the turn before it
         else:
@@ -255,7 +255,7 @@ def previous_factor(lane: LaneState) -> float | None:
 
 def next_rate(lane: LaneState) -> float:
     """The rate of a lane's next step; an estimate if the lane has not reported it."""
-    return lane.next_lr if math.isfinite(lane.next_lr) else lane.lane.lr * lane.factor
+    return lane.rates.next if math.isfinite(lane.rates.next) else lane.lane.lr * lane.factor
 
 
 def describe(command: AnyCommand) -> str:

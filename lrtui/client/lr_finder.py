@@ -31,9 +31,9 @@ from lrtui.core.results.lr_suggestions import (
     Rise,
     find,
 )
-from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.scenario_file import MAX_LANES
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, ScheduleSpec, letter
+from lrtui.core.state.status import FAILED
 
 LOW, HIGH, POINTS = 1e-7, 10.0, 100
 MOST_POINTS = 10_000

@@ -1,5 +1,5 @@
-"""What a task says when it calls sys.exit(): argparse and its like print what is wrong and leave
-only a number to catch."""
+"""Reports a task's sys.exit() with its last message: argparse prints the error, and the exception
+holds only a number."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lrtui.core.text import one_line
 from lrtui.training.traces import place
 
 MEMORY = 20
-"""Pieces of what was printed last that are kept."""
+"""Pieces of printed text that are kept."""
 
 
 class _Heard:
-    """A standard error that remembers what was written to it last."""
+    """A standard error that keeps the last text written to it."""
 
     def __init__(self, stream: Any, pieces: deque[str]) -> None:
         self._stream = stream
@@ -33,7 +33,7 @@ class _Heard:
 
     @property
     def buffer(self) -> _Heard:
-        """The stream of bytes below it, to which click writes."""
+        """The underlying stream of bytes, to which click writes."""
         return _Heard(self._stream.buffer, self._pieces)
 
     def __getattr__(self, name: str) -> Any:
@@ -46,9 +46,9 @@ class _Heard:
 
 
 @contextmanager
-def exits_told(what: str) -> Iterator[None]:
-    """A sys.exit() within is raised as a TaskError that tells the last line which was printed on
-    standard error."""
+def exits_reported(what: str) -> Iterator[None]:
+    """Raises a sys.exit() within as a TaskError that quotes the last line printed on standard
+    error."""
     heard = _Heard(sys.stderr, deque(maxlen=MEMORY))
     sys.stderr = heard
     try:

@@ -94,7 +94,7 @@ class LaneRunner:
     ) -> None:
         self.index = assignment.index
         self.paused = assignment.paused
-        self.over = assignment.start == "asleep"
+        self.over = assignment.start == "idle"
         self._assignment = assignment
         self._race = race
         self._lane = race.lanes[assignment.index]
@@ -260,7 +260,7 @@ class LaneRunner:
             self._begin(None)
             return
         state = self._snapshots.newest()
-        if state is None and (self._assignment.why is None or self._born):
+        if state is None and (self._assignment.resume_reason is None or self._born):
             raise SnapshotDamaged(
                 f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew"
             )
@@ -272,9 +272,11 @@ class LaneRunner:
             self._note(f"the fork's rate stays as it was: {why}")
         self._dial.begin_at(self.steps)
         self._replay(told=False)
-        if self._assignment.why:
-            self._went_back(self._assignment.why)
-            self._assignment = msgspec.structs.replace(self._assignment, why=None)  # it is done
+        if self._assignment.resume_reason:
+            self._went_back(self._assignment.resume_reason)
+            self._assignment = msgspec.structs.replace(
+                self._assignment, resume_reason=None
+            )  # it is done
         else:
             self._tell_rate()
 
@@ -284,7 +286,7 @@ class LaneRunner:
             self._training = Training(self._race, self.index, self._device, snapshot=state)
         self._events = train_lane(self._training)
         self._snapshots.begin(self._training, loaded=bool(state))
-        total = self._training.horizon.steps
+        total = self._training.length.steps
         self._rungs = [step for step in rung_steps(self._race.pruning, total) if step > self.steps]
         self.waits, self._looked_at = False, self.steps
         self._trained_s, self._begun_at = 0.0, self.steps
@@ -299,7 +301,7 @@ class LaneRunner:
         The dial is put at what the snapshot says, times the command's factor, or where `halved`
         says.
         """
-        if not self._snapshots.settle():
+        if not self._snapshots.wait_until_idle():
             return refused("a snapshot is on its way, and the disk does not answer")
         state = self._snapshots.for_rewind(command)
         if state is None and command.to != 0 and self._born:
@@ -510,7 +512,7 @@ class LaneRunner:
         # the device may be lost with its numbers: the error itself is what must be told
         with suppress(Exception):
             self._flush(last=True)
-        for event in (not_taken_up if self._assignment.why else failure)(
+        for event in (not_taken_up if self._assignment.resume_reason else failure)(
             self.index, self.steps, error
         ):
             self._recorder.put(event)

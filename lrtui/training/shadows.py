@@ -1,5 +1,4 @@
-"""Files of the user's that have the name of a module which the standard library or an installed
-package has, too: whoever imports that name gets the wrong one."""
+"""Finds user's files that shadow a module of the standard library or an installed package."""
 
 from __future__ import annotations
 
@@ -13,8 +12,7 @@ from lrtui.training import imports
 
 
 def hidden_by(error: BaseException) -> str:
-    """The sentence that names the file, where an exception comes of such a file; "" where it does
-    not."""
+    """A sentence that names the shadowing file behind an exception; "" if there is none."""
     suspects = []
     if isinstance(error, ImportError) and error.name:
         suspects.append(error.name)
@@ -30,8 +28,8 @@ def hidden_by(error: BaseException) -> str:
 
 
 def _sentence(name: str, folder: str) -> str:
-    """What a file of that name in `folder` hides, or what hides it; "" where there is none, or
-    nothing to hide."""
+    """A sentence about the module that a file in `folder` shadows, or that shadows the file; "" if
+    there is none."""
     own = next(
         (
             path

@@ -316,7 +316,7 @@ class Supervisor:
         self._send_out(
             [
                 msgspec.structs.replace(
-                    self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=()
+                    self._taken_up(lane, "rewound"), start="idle", paused=False, changes=()
                 )
             ]
         )

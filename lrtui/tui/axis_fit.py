@@ -1,32 +1,58 @@
-"""Fits what the charts of a race show to what there is: the range of x, the limits of y. Pure;
+"""Fits a view to the state of its race: the visible lanes, the range of x, the limits of y. Pure;
 knows no screen."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_beginnings
 from lrtui.core.charts.axes import CLOCKS, XAxis, whole
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.charts.metric_series import track
+from lrtui.core.charts.metric_series import quantities, track
+from lrtui.core.results.lane_filter import visible
 from lrtui.core.series.series import FiniteRange
 from lrtui.core.state.race_state import LaneState, RaceState
-
-if TYPE_CHECKING:
-    from lrtui.tui.view import RaceView
+from lrtui.tui.view import RaceView
 
 PART = 0.25
-"""A range that follows the newest step moves by so much of its size at once: all of the chart is
-sent again when it moves."""
+"""Part of its size by which a following range moves at once: a move redraws the whole chart."""
 LEAST_STEPS = 4
-"""A range of x is not zoomed to fewer steps."""
+"""Smallest zoomed range of x, in steps."""
 LEAST_SECONDS = 0.01
 
 
+def fit(view: RaceView, state: RaceState, *, figures: bool = True) -> None:
+    """Update the derived fields of a view: visible lanes, forks, axes, disk share.
+
+    With `figures` False the y axes stay unless the user's choices changed.
+    """
+    _hide(view, state)
+    view.forks = {}
+    for lane in state.lanes:
+        if lane.parent is not None:
+            view.forks.setdefault(lane.parent, []).append(lane)
+    view.disk_share = state.race.snapshots.megabytes * 1e6 / len(state.lanes)
+    view.label = next(
+        (one.label for one in quantities(state) if one.name == view.quantity), view.quantity
+    )
+    view.x = shown(view, state)
+    if figures or not is_fitted(view):
+        view.limits = fitted(view, state)
+        view.rate_limits = fitted_rates(view, state)
+        view.moving = {index for index in view.shown if rate_moves(state.lanes[index])}
+
+
+def _hide(view: RaceView, state: RaceState) -> None:
+    """Find the visible lanes; a hidden lane is selected only if every lane is hidden."""
+    view.listed = visible(state, view.filter, view.pinned)
+    view.shown = view.listed if view.solo is None else [view.solo]
+    if view.shown and view.selected not in view.shown:
+        view.selected = min(view.shown, key=lambda index: abs(index - view.selected))
+
+
 def shown(view: RaceView, state: RaceState) -> XAxis:
-    """The x axis that the charts share: all of it, or the last zoom, which moves with the newest
-    step where it follows."""
+    """The x axis of all charts: the whole axis, or the last zoom, moved to the newest step if the
+    view follows it."""
     full = whole(state, view.x_kind, view.x_log)
     if not view.zooms:
         return full
@@ -39,7 +65,7 @@ def shown(view: RaceView, state: RaceState) -> XAxis:
 
 
 def newest(view: RaceView, state: RaceState) -> float:
-    """Where the newest step of the lanes that are shown lies on the axis."""
+    """The newest step of the visible lanes, in units of the x axis."""
     axis = XAxis(view.x_kind, view.x_log, 0.0, 1.0)
     lanes = [state.lanes[index] for index in view.shown or range(len(state.lanes))]
     return max(
@@ -48,15 +74,14 @@ def newest(view: RaceView, state: RaceState) -> float:
 
 
 def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
-    """The least range in units of the axis."""
+    """The smallest zoomed range, in units of the axis."""
     if axis.kind in CLOCKS:
         return LEAST_SECONDS
     return axis.value(lane, state.race, LEAST_STEPS) - axis.value(lane, state.race, 0)
 
 
 def fitted(view: RaceView, state: RaceState) -> AxisLimits:
-    """The y axis of the quantity: outliers left out unless the full range is asked for, linear
-    where values are <= 0."""
+    """The y axis of the quantity: without outliers by default, linear if a value is <= 0."""
     lanes = [state.lanes[index] for index in charted(view)]
     tracks = [(lane, one) for lane in lanes if (one := track(lane, view.quantity)) is not None]
     windows = [one.window(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
@@ -81,14 +106,12 @@ def fitted(view: RaceView, state: RaceState) -> AxisLimits:
 
 
 def charted(view: RaceView) -> list[int]:
-    """The lanes whose curves are to be seen: one that is enlarged has the axis for itself, all
-    others share one."""
+    """Indices of the lanes that share the y axis: the enlarged lane alone, or all visible ones."""
     return [view.selected] if view.panel == "enlarged" and view.shown else view.shown
 
 
 def is_fitted(view: RaceView) -> bool:
-    """Whether the y axis was made for what is shown now, and not for another quantity, scale or
-    part."""
+    """True if the y axis was fitted for the current quantity, scale, range and lanes."""
     return view.fitted_for == _what(view)
 
 
@@ -105,20 +128,19 @@ def _what(view: RaceView) -> tuple[object, ...]:
 
 
 def rate_moves(lane: LaneState) -> bool:
-    """Whether a lane has had more than one rate, or has more than one in store; O(1)."""
+    """True if a lane has had, or will have by its schedule, more than one rate; O(1)."""
     ranges = _rate_ranges(lane)
     return bool(ranges) and min(one.low for one in ranges) < max(one.high for one in ranges)
 
 
 def _rate_ranges(lane: LaneState) -> list[FiniteRange]:
-    """The bounds of the rates behind a lane and of those before it, as far as they are known."""
+    """The known ranges of a lane's past and planned rates."""
     ranges = [lane.columns["applied_lr"].finite_range()] if "applied_lr" in lane.columns else []
-    return [one for one in (*ranges, lane.plan_range) if math.isfinite(one.low)]
+    return [one for one in (*ranges, lane.rates.forecast_range) if math.isfinite(one.low)]
 
 
 def fitted_rates(view: RaceView, state: RaceState) -> AxisLimits:
-    """The y axis of the rates, of those that schedules have in store too; logarithmic, unless all
-    of them are zero."""
+    """The y axis of past and planned rates; logarithmic, unless all of them are zero."""
     ranges = [one for index in charted(view) for one in _rate_ranges(state.lanes[index])]
     if not ranges:
         return view.rate_limits.with_log(True)

@@ -1,5 +1,5 @@
-"""What a person has chosen to see of a race, and the axes that all panes share. Pure; knows no
-widget."""
+"""The view of a race: the user's choices, and the axes that all panes share. Plain data, fitted by
+`axis_fit`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ from typing import Literal
 
 from lrtui.core.charts.axes import XAxis, XKind
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.charts.metric_series import quantities
 from lrtui.core.protocol.events import Sampled
-from lrtui.core.results.lane_filter import EVERY, Filter, visible
+from lrtui.core.results.lane_filter import EVERY, Filter
 from lrtui.core.results.standings import Order, Ranked, ranked
 from lrtui.core.results.time_to_target import TimeToTarget
+from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.text import one_line
-from lrtui.tui import axis_fit, keys
 from lrtui.tui.machine import LaneLoad
 
 PanelName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
-"""What the room in the middle shows: all lanes' panes, the chosen lane's alone, or one thing about
-all of them."""
+"""Content of the middle of the screen: all panes, the selected one alone, or a panel about all
+lanes."""
 CHART_PANELS: tuple[PanelName, ...] = ("panes", "enlarged", "overlay")
-"""The stages with curves: log, console, samples and differences are looked at and left, and lead
-back to one of these."""
+"""Panels with curves. Log, console, filmstrip and differences return to the last one of these."""
 CURVES = (
     "quantity",
     "y_log",
@@ -37,7 +34,7 @@ CURVES = (
     "cursor",
     "cursor_label",
 )
-"""The fields of a view that say what the curves show and how."""
+"""The fields of a view that control the curves."""
 X_WORDS: dict[XKind, str] = {
     "step": "steps",
     "epoch": "epochs",
@@ -49,67 +46,65 @@ X_WORDS: dict[XKind, str] = {
 
 @dataclass
 class RaceView:
-    """The state of the screen that is not the state of the race."""
+    """The state of the screen, as opposed to the state of the race."""
 
     selected: int = 0
-    """The index of the lane that keys are about."""
+    """Index of the lane that key presses address."""
     panel: PanelName = "panes"
     charts: PanelName = "panes"
-    """The one of `CHART_PANELS` that was shown last, while another stage is shown."""
+    """The last one shown of `CHART_PANELS`."""
     quantity: str = "loss"
-    """What the curves show: a name of `core.tracks.quantities`."""
+    """The quantity of the curves: a name of `metric_series.quantities`."""
     y_log: bool = True
-    """Whether the person wants a logarithmic axis for it; it is linear all the same where a value
-    is zero or below."""
+    """True requests a logarithmic y axis; it stays linear if a value is <= 0."""
     x_kind: XKind = "step"
     x_log: bool = False
     smoothing: float = 0.0
-    """Weight of the debiased EMA; 0: none."""
+    """Weight of the debiased EMA, 0 <= weight < 1; 0: none."""
     full_range: bool = False
-    """Whether the y axis shows every value; else it leaves outliers out, but never the tail of a
-    living lane."""
+    """True if the y axis shows every value; otherwise it leaves out outliers, but never the tail
+    of a living lane."""
     zooms: list[tuple[float, float]] = field(default_factory=list)
-    """Ranges of x in units of `x_kind`: the last one is shown, those before it are what Backspace
-    goes back to; empty: all."""
+    """Ranges of x in units of `x_kind`: the last one is shown, Backspace returns to the earlier
+    ones; empty: the whole axis."""
     follow: bool = False
-    """Whether a zoomed range moves with the newest step."""
+    """True if a zoomed range moves with the newest step."""
     cursor: float | None = None
-    """Where the crosshair stands, in units of `x_kind`; None: there is none."""
+    """Position of the crosshair in units of `x_kind`; None: no crosshair."""
     cursor_label: str = ""
-    """What the crosshair has jumped to: "A: spike at step 1234"."""
+    """The mark that the crosshair jumped to: "A: spike at step 1234"; '': none."""
     order: Order = "smoothed"
-    """What the standings go by."""
+    """Sort order of the standings."""
     last_order: list[int] = field(default_factory=list)
-    """The lanes as they stood in the standings when those were last looked at."""
+    """Lane indices in the order of the last standings, for hysteresis."""
     target: float | None = None
-    """The smoothed loss that the standings say the steps to; None: the usual one."""
+    """Smoothed loss for the standings' steps to target; None: the default target."""
     time_to_target: TimeToTarget = field(default_factory=TimeToTarget)
     filter_text: str = ""
-    """The filter as it was typed, and what it means: the last one that could be read."""
+    """The last valid filter as typed; `filter` is the parsed form."""
     filter: Filter = EVERY
     pinned: set[int] = field(default_factory=set)
     solo: int | None = None
-    """The only lane to be shown; None: all that match."""
+    """Index of the only lane to show; None: all that match the filter."""
     listed: list[int] = field(default_factory=list)
-    """The lanes that would be shown if there were no solo."""
+    """Lane indices that match the filter, regardless of `solo`."""
     shown: list[int] = field(default_factory=list)
-    """The lanes that are not hidden, in the order in which they are shown."""
+    """Indices of the visible lanes, in display order."""
     scroll: int = 0
-    """Lines by which what is longer than the screen is scrolled."""
+    """Rows by which filmstrip or differences are scrolled."""
     scroll_end: int | None = None
-    """Of log and console, which grow: the place of the last line to be seen; None: the newest,
-    whatever it is."""
+    """Position of the last visible line of log or console; None: the newest."""
     sample_step: int | None = None
-    """The filmstrip's step; None: the newest, whatever it is."""
+    """Step of the filmstrip; None: the newest."""
     pictures: dict[int, Sampled | None] = field(default_factory=dict)
-    """By a lane's index, while there is a crosshair: what had been drawn last by then; without,
-    panes show the newest."""
+    """By lane index: the last sample before the crosshair. Empty without a crosshair: panes then
+    show the newest."""
     time_base: int = 0
-    """Of the machine's bars: a place in `machinehistory.BASES`."""
+    """Time base of the machine's bars: an index of `machine_history.BASES`."""
     loads: dict[int, LaneLoad] = field(default_factory=dict)
-    """By a lane's index: what it costs; empty while nothing trains."""
+    """Memory and time by lane index; empty while no lane trains."""
     x: XAxis = field(default_factory=lambda: XAxis("step", False, 0.0, 1.0))
-    """What all charts show of it, of all lanes alike."""
+    """The x axis of all charts."""
     limits: AxisLimits = field(
         default_factory=lambda: AxisLimits.around(math.nan, math.nan, log=True)
     )
@@ -118,21 +113,20 @@ class RaceView:
         default_factory=lambda: AxisLimits.around(math.nan, math.nan, log=True)
     )
     moving: set[int] = field(default_factory=set)
-    """The lanes whose rate moves, behind or before them: those of others are no chart."""
+    """Indices of lanes whose rate changes over the plan: the others need no rate chart."""
     label: str = "loss"
-    """What the quantity is called beside an axis."""
+    """Name of the quantity beside an axis."""
     fitted_for: object = None
-    """What `limits` were made for: when it is something else they are made anew, else they move
-    rarely."""
+    """The choices that `limits` were fitted for: after a change they are fitted from scratch,
+    otherwise with hysteresis."""
 
     forks: dict[int, list[LaneState]] = field(default_factory=dict)
-    """By a lane's index: those that were forked from it."""
+    """Forks by the index of their parent."""
     disk_share: float = math.nan
-    """Bytes that the snapshots of one lane may take up."""
+    """Byte budget for the snapshots of one lane."""
 
     def show(self, panel: PanelName) -> None:
-        """What takes the place of the panes, from its newest on; asked for again, what was there
-        before: panes, or a chart."""
+        """Show a panel; if it is shown already, return to the panes, or to the last chart panel."""
         if self.panel in CHART_PANELS:
             self.charts = self.panel
         self.panel = (
@@ -140,38 +134,12 @@ class RaceView:
         )
         self.scroll, self.scroll_end = 0, None
 
-    def fit(self, state: RaceState, *, figures: bool = True) -> None:
-        """Takes in what all panes share: the axes, which move rarely, who was forked from whom, the
-        room on disk.
-
-        `figures` False leaves the y axes as they are while what they show is the same.
-        """
-        self.forks = {}
-        self._hide(state)
-        for lane in state.lanes:
-            if lane.parent is not None:
-                self.forks.setdefault(lane.parent, []).append(lane)
-        self.disk_share = state.race.snapshots.megabytes * 1e6 / len(state.lanes)
-        self.label = next(
-            (one.label for one in quantities(state) if one.name == self.quantity), self.quantity
-        )
-        self.x = axis_fit.shown(self, state)
-        if figures or not axis_fit.is_fitted(self):
-            self.limits = axis_fit.fitted(self, state)
-            self.rate_limits = axis_fit.fitted_rates(self, state)
-            self.moving = {index for index in self.shown if axis_fit.rate_moves(state.lanes[index])}
-
-    def _hide(self, state: RaceState) -> None:
-        """Finds which lanes are shown; keys are never about one that is not, as long as there is
-        another."""
-        self.listed = visible(state, self.filter, self.pinned)
-        self.shown = self.listed if self.solo is None else [self.solo]
-        if self.shown and self.selected not in self.shown:
-            self.selected = min(self.shown, key=lambda index: abs(index - self.selected))
+    def step_at_cursor(self, lane: LaneState, race: Race) -> int | None:
+        """The steps that a lane had done at the crosshair; None without a crosshair."""
+        return None if self.cursor is None else self.x.step(lane, race, self.cursor)
 
     def rank(self, state: RaceState) -> Ranked:
-        """The standings of the lanes that are shown; neighbours keep their places until one is
-        clearly better."""
+        """The standings of the visible lanes; neighbours swap only if one is clearly better."""
         found = ranked(
             [state.lanes[index] for index in self.shown], state.lanes, self.order, self.last_order
         )
@@ -179,8 +147,7 @@ class RaceView:
         return found
 
     def reach(self, state: RaceState) -> tuple[float, dict[int, int]]:
-        """The target of the standings (NaN: none yet), and by a lane's index after how many steps
-        it was reached."""
+        """The target loss of the standings, NaN if none yet, and by lane index the steps to it."""
         self.time_to_target.look(state.lanes)
         target = (
             self.time_to_target.usual_target(state.lanes) if self.target is None else self.target
@@ -193,12 +160,12 @@ class RaceView:
 
     @property
     def axis_words(self) -> str:
-        """What the y axis shows, in words that may each have a line."""
+        """The label of the y axis; each of its words may take a line."""
         return f"{self.label} {'log' if self.limits.log else 'lin'}"
 
     @property
     def words_shown(self) -> str:
-        """What the charts show: "loss · EMA 0.9 · log · epochs"."""
+        """The content of the charts: "loss · EMA 0.9 · log · epochs"."""
         parts = [self.label]
         if self.smoothing:
             parts.append(f"EMA {self.smoothing:g}")
@@ -212,12 +179,12 @@ class RaceView:
 
     @property
     def said(self) -> str:
-        """The same, and before it what the crosshair has jumped to."""
+        """`words_shown` after the mark that the crosshair jumped to."""
         return " · ".join(part for part in (self.cursor_label, self.words_shown) if part)
 
     @property
     def usual(self) -> bool:
-        """Whether the charts show what they show when nobody has chosen anything."""
+        """True if the charts show their defaults."""
         return (
             self.quantity,
             self.smoothing,
@@ -227,20 +194,3 @@ class RaceView:
             self.zooms,
             self.cursor,
         ) == ("loss", 0.0, "step", False, False, [], None)
-
-
-def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> str:
-    """Which part of the race is on the screen: "page 2 of 8 (PgDn) · 30 of 64 shown: adam !nan"; ''
-    where it is all of it."""
-    why = "" if view.solo is None else f": only {state.lanes[view.solo].lane.letter}"
-    why = why or (f": {one_line(view.filter_text)}" if view.filter_text else "")
-    hidden = (
-        [f"{len(view.shown)} of {len(state.lanes)} shown{why}"]
-        if len(view.shown) < len(state.lanes)
-        else []
-    )
-    turns = keys.read("view.page_up" if page[0] == page[1] else "view.page_down")
-    paged = (
-        [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.panel == "panes" else []
-    )
-    return " · ".join(paged + hidden)

@@ -22,15 +22,15 @@ from pathlib import Path
 import pyte
 from terminal import HEIGHT, LRTUI, WIDTH, Terminal
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from faults.harness import Contest
 from lrtui.client.launcher import Launcher
 from lrtui.core.numbers import count
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.store.writer import Writer, create_run, row
-from tests.faults.harness import Contest
 
 HERE = Path(__file__).parent
 ROUNDS, PRESSES = 5, 100

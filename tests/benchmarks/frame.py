@@ -27,6 +27,7 @@ from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
+from lrtui.tui import axis_fit
 from lrtui.tui.layout import arrange
 from lrtui.tui.render import pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
@@ -102,7 +103,7 @@ class Screen:
         """As the screen does it."""
         figures = self.frames % FIGURES_EVERY == 0
         self.frames += 1
-        self.view.fit(self.state, figures=figures)
+        axis_fit.fit(self.view, self.state, figures=figures)
         panels.header(self.canvas.view(self.layout.header), self.state, "")
         for index, rect in self.layout.panes.items():
             lane = self.state.lanes[index]

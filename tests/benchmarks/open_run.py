@@ -27,6 +27,7 @@ import resource, sys, time
 from pathlib import Path
 began = time.perf_counter()
 from lrtui.client.follower import Follower
+from lrtui.tui import axis_fit
 from lrtui.tui.layout import arrange
 from lrtui.tui.render import pane
 from lrtui.tui.render.canvas import Canvas
@@ -36,7 +37,7 @@ follower, view, first = Follower(Path(sys.argv[1])), RaceView(), None
 canvas, layout = Canvas(200, 50), arrange(200, 50, range(8))
 while not follower.state.over:
     follower.poll(0.06)
-    view.fit(follower.state)
+    axis_fit.fit(view, follower.state)
     for index, rect in layout.panes.items():
         lane = follower.state.lanes[index]
         said = verdict(lane, follower.state)

@@ -12,31 +12,13 @@ from hypothesis import given, settings, strategies as st
 from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.series.ema import MEMORY, ROW, Ema, Trailing, accumulated
 from lrtui.core.series.series import Series
+from support.curves import tensorboard
 
 WEIGHTS = [1e-9, 0.01, 0.3, 0.6, 0.97, 0.999, 0.9999, 0.999999]
 VALUES = st.lists(
     st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 3e38])),
     max_size=120,
 )
-
-
-def tensorboard(values, weight):
-    """`classicSmoothing` of TensorBoard's data transformer, line by line."""
-    last, accumulated_count = 0.0 if len(values) else math.nan, 0
-    first = values[0] if len(values) else None
-    is_constant = all(value == first for value in values)
-    smoothed = []
-    for following in values:
-        if is_constant or not math.isfinite(following):
-            smoothed.append(following)
-        else:
-            last = last * weight + (1 - weight) * following
-            accumulated_count += 1
-            debias_weight = 1.0
-            if weight != 1:
-                debias_weight = 1 - math.pow(weight, accumulated_count)
-            smoothed.append(last / debias_weight)
-    return np.array(smoothed, np.float64)
 
 
 def in_blocks(values, weight, sizes):

@@ -14,9 +14,7 @@ from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.protocol.events import LaneAdded, Rewound
 from lrtui.core.results.time_to_target import AT_ONCE, FINE, Descent, TimeToTarget
 from lrtui.core.state.race_state import apply
-
-from .test_standings import race_of
-from .test_state import steps
+from support.builders import race_of, steps
 
 
 def averages(losses):

@@ -33,8 +33,8 @@ from lrtui.core.scenario.spec import Race
 from lrtui.store import run_dir
 from lrtui.store.reader import summary
 from lrtui.store.run_dir import DATABASE
+from support.waiting import until
 
-from ..waiting import until  # beside the folders that share it; there is no package to name
 from .record import Record
 
 CLONE_NEWNS = 0x20000

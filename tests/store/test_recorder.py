@@ -19,9 +19,8 @@ from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .making import block, losses, make_race, read_all
+from support.records import block, losses, make_race, read_all
+from support.waiting import until
 
 
 @pytest.fixture
@@ -378,7 +377,7 @@ FULL = """
 import resource, signal, sys, threading
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from making import block
+from support.records import block
 from lrtui.store import recorder as recorders
 recorders.RETRY_S = recorders.FLUSH_S = 0.01
 recorder = recorders.Recorder(Path({run!r}), "trainer 0", {{0}})
@@ -407,7 +406,7 @@ print("done", flush=True)
 def test_a_disk_that_is_really_full_is_survived(run):
     """No file may grow beyond four kilobytes for a while: SQLite meets the error that a full disk
     gives."""
-    code = FULL.format(tests=str(Path(__file__).parent), run=str(run))
+    code = FULL.format(tests=str(Path(__file__).parents[1]), run=str(run))
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -12,9 +12,8 @@ from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .making import block, losses, make_race, read_all
+from support.records import block, losses, make_race, read_all
+from support.waiting import until
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from lrtui.store.reader import Reader
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import alert_hook
 from lrtui.training.alert_hook import AlertHook
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .conftest import make_race
+from support.training import make_race
+from support.waiting import until
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import LogMessage, Started
 from lrtui.training.batch import batch_length, to_device
 from lrtui.training.datasets import datasets
+from support.training import column, other_race
 
 from .breaks import breaks, unequal, whole
-from .conftest import column, other_race
 from .plain import plain_loop
 from .tasks_of_other_data import FourApart, Noisy, Point, Row, Shared, SizedShared, table
 

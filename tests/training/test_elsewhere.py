@@ -20,12 +20,11 @@ from lrtui.core.protocol.events import Rewound
 from lrtui.core.scenario import scenario_file
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.writer import Writer
+from support.supervised import Watcher
+from support.training import column
+from support.waiting import until
 
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .conftest import column
-from .test_supervisor import Watcher, _nobody_stays, pids  # noqa: F401  # a fixture
-
-pytestmark = pytest.mark.xdist_group("crew")
+pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
 
 TASK = """
 import os

@@ -29,54 +29,10 @@ from lrtui.core.protocol.events import (
 from lrtui.core.scenario.spec import Snapshots
 from lrtui.store import snapshots
 from lrtui.training.lane_assignment import LaneAssignment
+from support.lane_runners import LANE, finish, kept, latest, numbers, of_kind, run_to, turn_of
+from support.training import column, make_race, train
 
-from .conftest import column, make_race, train
-from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
-
-LANE = {
-    "optimizer": "SGD",
-    "lr": 0.01,
-    "momentum": 0.9,
-    "schedule": {"name": "StepLR", "step_size": 1, "gamma": 0.5},
-}
 HOT = {"optimizer": "SGD", "lr": 1e12}
-
-
-def turn_of(race, folder, assignment=None):
-    tape = Tape()
-    return turns_of(race, tape, folder, [assignment or LaneAssignment(0, "cpu")])[0], tape
-
-
-def run_to(turn, step):
-    while turn.steps < step and not turn.over:
-        turn.run(seconds=0.0)
-    return turn
-
-
-def finish(turn):
-    take_shortest_turns([turn])
-    return turn
-
-
-def kept(turn, folder, letter="A"):
-    turn._snapshots.settle()
-    return [(one.step, one.tag) for one in snapshots.listing(folder, letter)]
-
-
-def latest(events, name="loss"):
-    """A column as a viewer sees it at the end: what came again replaces what was there."""
-    told = []
-    for event in events:
-        if isinstance(event, Rewound):
-            del told[event.step :]
-        if isinstance(event, Steps):
-            assert event.first == len(told)
-            told += event.values(name).tolist()
-    return told
-
-
-def of_kind(tape, kind):
-    return [event for event in tape.events if isinstance(event, kind)]
 
 
 def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tmp_path):
@@ -328,7 +284,7 @@ def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
     turn, tape = turn_of(race, tmp_path)
     for step in range(1, 100):
         run_to(turn, step).execute(TakeSnapshot(lane=0))
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     assert all(event.total <= 1_000_000 for event in tape.snapshotted)
     assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
 

@@ -43,7 +43,7 @@ from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import (
     lane_runner as turn_module,
-    snapshot_writer as keeper_module,
+    snapshot_writer as writer_module,
     supervisor as supervisor_module,
     trainer as trainer_module,
 )
@@ -52,11 +52,10 @@ from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.pending_lane import PendingLane
 from lrtui.training.session import Training
 from lrtui.training.supervisor import RESTARTS, Supervisor
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .conftest import column, make_race, train
-from .test_hands_on import LANE, finish, kept, latest, of_kind, run_to, turn_of
-from .test_supervisor import Watcher, pids, start
+from support.lane_runners import LANE, finish, kept, latest, of_kind, run_to, turn_of
+from support.supervised import Watcher, pids, start
+from support.training import column, make_race, train
+from support.waiting import until
 
 pytestmark = pytest.mark.xdist_group("crew")
 
@@ -80,7 +79,7 @@ def fork_of(race, folder, step=5, **assignment):
 class TestTheDialOfALaneThatWasLost:
     @pytest.mark.parametrize("why", [None, "recovered", "resumed"])
     def test_a_fork_that_had_not_begun_keeps_the_rate_that_it_was_asked_for(self, why, tmp_path):
-        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, why=why, rate=0.002)
+        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, resume_reason=why, rate=0.002)
         finish(turn)
         applied = [
             value for event in of_kind(tape, Steps) for value in event.values("applied_lr").tolist()
@@ -183,7 +182,7 @@ class TestForks:
         assert column(more.events) == column(train(race, 1))
 
     def test_one_whose_snapshots_are_all_damaged_does_not_go_on_as_another_lane(self, tmp_path):
-        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, why="recovered")
+        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, resume_reason="recovered")
         for one in snapshots.listing(tmp_path, "B"):
             one.path.unlink()
         finish(turn)
@@ -244,7 +243,7 @@ class TestForks:
             "the fork to go on",
         )
         child = watcher.state.lanes[1]
-        assert (child.applied_lr, child.status) == (pytest.approx(0.004), "running")
+        assert (child.rates.applied, child.status) == (pytest.approx(0.004), "running")
         os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
         watcher.see_the_end()
         assert watcher.ends() == ["interrupted"] * 2
@@ -318,9 +317,9 @@ class TestWhatCannotBeKept:
         def broken(state):
             raise RuntimeError("no memory for this")
 
-        monkeypatch.setattr(keeper_module.snapshot, "encode", broken)
+        monkeypatch.setattr(writer_module.snapshot, "encode", broken)
         run_to(turn, 3).execute(TakeSnapshot(lane=0), 7)
-        assert turn._snapshots._writer.settle(60.0)
+        assert turn._snapshots._writer.wait_until_idle(60.0)
         assert not tape.results[7].ok
         monkeypatch.undo()
         turn.execute(TakeSnapshot(lane=0), 8)
@@ -376,9 +375,13 @@ def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_supervisor_for_ever
     )
     monkeypatch.setattr(trainer_module.time, "sleep", slept.append)
     monkeypatch.setattr(trainer_module.os, "_exit", exits.append)
-    leave = trainer_module.ShutdownRequest(types.SimpleNamespace(wake=lambda: None))
+    shutdown = trainer_module.ShutdownRequest(types.SimpleNamespace(wake=lambda: None))
     until(lambda: exits, "the end")
-    assert (leave.why, exits, slept) == ("the supervisor is gone", [1], [trainer_module.ORPHAN_S])
+    assert (shutdown.reason, exits, slept) == (
+        "the supervisor is gone",
+        [1],
+        [trainer_module.ORPHAN_S],
+    )
 
 
 def trainer_process(*lanes):

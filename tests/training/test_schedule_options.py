@@ -13,7 +13,8 @@ from lrtui.core.protocol.launch_protocol import LaunchRequest
 from lrtui.core.scenario import catalogue, scenario_file
 from lrtui.training.preflight import answer
 from lrtui.training.preview import dummy
-from lrtui.training.schedules import Schedule, TrainingLength
+from lrtui.training.schedules import Schedule
+from lrtui.training.training_length import TrainingLength
 
 LR = 0.1
 LEAVES = [name for name in catalogue.schedules() if name not in catalogue.COMPOSITE]

@@ -18,10 +18,10 @@ from lrtui.training import snapshot
 from lrtui.training.loop import train_lane
 from lrtui.training.order import BatchOrder, batch_order
 from lrtui.training.session import Training
+from support.training import column, make_race, task_for
 
 from .breaks import CPU, Break, breaks, resumed, unequal, weights, whole
-from .conftest import column, make_race, task_for
-from .test_schedules import BY_HAND, INTERVALS
+from .cases import BY_HAND, INTERVALS
 
 SOME = {
     "SGD": {"momentum": 0.9, "nesterov": True},

@@ -7,10 +7,10 @@ import torch
 from lrtui.core.protocol.events import Ended, Evaluated, LogMessage, Started
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
+from support.training import column, other_race
 
 from . import tasks_of_other_data as tasks
 from .breaks import CPU, breaks, unequal, whole
-from .conftest import column, other_race
 from .plain import plain_loop
 
 HALVES = {"name": "StepLR", "step_size": 1, "gamma": 0.5}

@@ -15,11 +15,11 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Steps
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.loop import train_lane
-from lrtui.training.schedules import Schedule, TrainingLength
+from lrtui.training.schedules import Schedule
 from lrtui.training.session import Training
-
-from .conftest import column, make_race, train
-from .test_trainer import Tape, numbers, take_shortest_turns, turns_of
+from lrtui.training.training_length import TrainingLength
+from support.lane_runners import Tape, numbers, take_shortest_turns, turns_of
+from support.training import column, make_race, train
 
 LANE = {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9}
 

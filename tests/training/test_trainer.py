@@ -1,7 +1,6 @@
 """Lanes that take turns in one trainer are what they would be alone: to the bit, paused or not,
 whatever befalls the others."""
 
-import math
 import re
 from functools import partial
 
@@ -10,28 +9,17 @@ import torch
 
 from lrtui.core.protocol.command_result import LANE_ENDED, done
 from lrtui.core.protocol.commands import Pause, Resume, Stop
-from lrtui.core.protocol.events import (
-    Alerted,
-    Ended,
-    Evaluated,
-    Snapshotted,
-    Started,
-    StatusChanged,
-    Steps,
-)
+from lrtui.core.protocol.events import Alerted, Ended, Snapshotted, Started, StatusChanged, Steps
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import snapshots
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run
 from lrtui.training import lane_runner as turn_module
-from lrtui.training.lane_assignment import LaneAssignment
-from lrtui.training.lane_runner import LaneRunner
 from lrtui.training.session import Training
-from lrtui.training.snapshot_writer import SnapshotWriter
 from lrtui.training.trainer import run_round_robin
-
-from .conftest import column, make_race, train
+from support.lane_runners import Tape, numbers, take_shortest_turns, turns_of
+from support.training import column, make_race, train
 
 LANES = [
     {"lr": 0.01},
@@ -39,51 +27,6 @@ LANES = [
     {"optimizer": "AdamW", "lr": 0.002, "schedule": "linear"},
 ]
 TOO_HIGH = {"optimizer": "SGD", "lr": 3.0}
-
-
-class Tape:
-    """A recorder that keeps what it is given."""
-
-    def __init__(self):
-        self.events = []
-
-        self.snapshotted = []  # they come when the disk has them
-        self.results = {}
-
-    superseded = False
-
-    def put(self, event):
-        if isinstance(event, Snapshotted):
-            self.snapshotted.append(event)
-        else:
-            self.events.append(event)
-
-    def acknowledge(self, number, result):
-        self.results[number] = result
-
-    def wait_flushed(self, seconds):
-        return True
-
-    def of(self, lane):
-        return [event for event in self.events if event.lane == lane]
-
-
-def turns_of(race, tape, folder, assignments=None):
-    snapshot_writer = SnapshotWriter(folder, tape, race.snapshots, len(race.lanes))
-    assignments = assignments or [LaneAssignment(index, "cpu") for index in range(len(race.lanes))]
-    return [
-        LaneRunner(race, assignment, folder, tape, snapshot_writer) for assignment in assignments
-    ]
-
-
-def numbers(events):
-    """Everything measured in a lane but the time it took; None where it was not measured, which
-    equals itself."""
-    evaluated = [(e.epoch, e.step, e.loss, e.metrics) for e in events if isinstance(e, Evaluated)]
-    columns = [column(events, name) for name in ("loss", "applied_lr", "next_lr", "grad_norm")]
-    return [
-        [None if math.isnan(value) else value for value in values] for values in columns
-    ], evaluated
 
 
 def seen_whole(events):
@@ -99,14 +42,7 @@ def seen_whole(events):
 class Staying:
     """Nobody wants the trainer to leave."""
 
-    why = ""
-
-
-def take_shortest_turns(turns):
-    """A turn of one step (or event) each, until all have ended or are paused."""
-    while running := [turn for turn in turns if not turn.over and not turn.paused]:
-        for turn in running:
-            turn.run(seconds=0.0)
+    reason = ""
 
 
 def record(race, path, commands=()):
@@ -337,7 +273,7 @@ def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     turn.interrupt("SIGTERM")
     assert seen_whole(tape.events) == steps > 0
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
-    turn._snapshots.settle()
+    turn._snapshots.wait_until_idle()
     assert [(kept.step, kept.tag) for kept in snapshots.listing(tmp_path, "A")] == [(steps, "stop")]
 
 
@@ -361,7 +297,7 @@ def test_the_state_that_a_viewer_folds_agrees_with_the_loop(tmp_path):
     for lane, events in zip(state.lanes, lanes, strict=True):
         assert isinstance(events[0], Started)
         assert lane.steps == lane.total_steps == 12
-        assert lane.last_loss == column(events)[-1]
-        assert lane.best_loss == min(column(events))
+        assert lane.losses.last == column(events)[-1]
+        assert lane.losses.best == min(column(events))
         assert lane.status == "finished"
     assert torch.get_num_threads() == lanes[0][0].intra_op_threads

@@ -10,9 +10,8 @@ import pytest
 from lrtui.client.follower import Follower
 from lrtui.tui import keys
 from lrtui.tui.tiers import Look
-
-from .fake_run import make_run
-from .viewer import Clock, hold_the_time
+from support.fake_run import make_run
+from support.viewer import Clock, hold_the_time
 
 
 @pytest.fixture

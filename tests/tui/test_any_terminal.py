@@ -18,9 +18,8 @@ from lrtui.tui import keys, view_state
 from lrtui.tui.render.glyphs import CONSOLE
 from lrtui.tui.tiers import Look
 from lrtui.tui.view import RaceView
-
-from .fake_run import commands, make_run
-from .viewer import Clock, Viewer
+from support.fake_run import commands, make_run
+from support.viewer import Clock, Viewer
 
 pytestmark = pytest.mark.usefixtures("_usual_look", "clock")
 

@@ -35,9 +35,17 @@ from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.writer import Writer
 from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import BEGAN, at, block, commands, make_race, make_run, say, without_supervisor
-from .viewer import Clock, Viewer
+from support.fake_run import (
+    BEGAN,
+    at,
+    block,
+    commands,
+    make_race,
+    make_run,
+    say,
+    without_supervisor,
+)
+from support.viewer import Clock, Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
 QUARTER = 10**0.25

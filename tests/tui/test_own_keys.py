@@ -15,9 +15,8 @@ from textual.content import Content
 from lrtui.core.protocol.events import Rewound
 from lrtui.terminal.settings import Settings
 from lrtui.tui import key_names, keys
-
-from .fake_run import at, make_run, say, without_supervisor
-from .viewer import Viewer
+from support.fake_run import at, make_run, say, without_supervisor
+from support.viewer import Viewer
 
 pytestmark = pytest.mark.usefixtures("clock", "_usual_look")
 OWN = {

@@ -25,9 +25,8 @@ from lrtui.tui.machine import Gpu
 from lrtui.tui.screens.curve_actions import CurveKeys
 from lrtui.tui.screens.watching import COMPLAINT_S
 from lrtui.tui.view import CURVES
-
-from .fake_run import at, make_run, sample, say, started
-from .viewer import StillMachine, Viewer
+from support.fake_run import at, make_run, sample, say, started
+from support.viewer import StillMachine, Viewer
 
 pytestmark = pytest.mark.usefixtures("clock")
 

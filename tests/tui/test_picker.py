@@ -18,9 +18,8 @@ from lrtui.tui import keys
 from lrtui.tui.screens.dialogs import FormDialog, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import make_run, without_supervisor
-from .viewer import Clock, Viewer
+from support.fake_run import make_run, without_supervisor
+from support.viewer import Clock, Viewer
 
 NAMES = [path.stem for path in scenario_file.bundled()]
 

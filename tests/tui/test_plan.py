@@ -9,11 +9,11 @@ import pytest
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.protocol.events import Column, Ended, ScheduleForecast, Steps
 from lrtui.core.state.race_state import RaceState, apply
+from lrtui.tui import axis_fit
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
-
-from .fake_run import STEPS, at, make_race, started
+from support.fake_run import STEPS, at, make_race, started
 
 HALF = STEPS // 2
 LIMITS = AxisLimits.around(0.001, 0.1, log=True)
@@ -45,7 +45,7 @@ def drawn(state: RaceState) -> np.ndarray:
     """Whether there are dots in the left and in the right dot column of each cell: shape (2,
     WIDTH)."""
     canvas, view = Canvas(WIDTH, HEIGHT), RaceView()
-    view.fit(state)
+    axis_fit.fit(view, state)
     chart.rates(canvas, state.lanes[0], state.race, view)
     chart.ahead(canvas, state.lanes[0], state.race, view)
     bits = np.where(canvas.codes >= raster.BLANK, canvas.codes - raster.BLANK, 0).astype(np.uint8)
@@ -62,7 +62,7 @@ def test_the_past_is_solid_and_the_future_dotted():
 
 def test_the_dots_are_where_the_rates_will_be():
     canvas, state, view = Canvas(WIDTH, HEIGHT), lane_with(done=0), RaceView()
-    view.fit(state)
+    axis_fit.fit(view, state)
     view.rate_limits = LIMITS
     chart.ahead(canvas, state.lanes[0], state.race, view)
     for step in (10, 100, 180):
@@ -102,7 +102,7 @@ def test_a_lane_without_a_plan_has_none_either():
 def test_a_plan_that_is_used_up_adds_nothing():
     state = lane_with(done=STEPS)
     canvas, view = Canvas(WIDTH, HEIGHT), RaceView()
-    view.fit(state)
+    axis_fit.fit(view, state)
     chart.ahead(canvas, state.lanes[0], state.race, view)
     assert (canvas.codes == ord(" ")).all()
 
@@ -111,11 +111,11 @@ def test_the_axis_has_room_for_the_plan_from_the_beginning():
     view, limits = RaceView(), []
     for done in (1, HALF, STEPS):
         state = lane_with(done=done)
-        view.fit(state)
+        axis_fit.fit(view, state)
         limits.append(view.rate_limits)
     assert len(set(limits)) == 1
     assert limits[0].low <= 0.001
-    view.fit(lane_with(done=1))
+    axis_fit.fit(view, lane_with(done=1))
     assert view.x.stop == STEPS
 
 
@@ -124,6 +124,6 @@ def test_a_plan_to_zero_keeps_the_decades_above_it():
     apply(state, started(0))
     apply(state, ScheduleForecast(lane=0, steps=[0, 50, 100], rates=[0.1, 0.001, 0.0], total=STEPS))
     view = RaceView()
-    view.fit(state)
+    axis_fit.fit(view, state)
     assert view.rate_limits.log
     assert view.rate_limits.low == pytest.approx(0.001)

@@ -17,7 +17,7 @@ from lrtui.core.protocol.events import (
     Steps,
 )
 from lrtui.core.scenario.spec import Pruning
-from lrtui.core.state.lane_state import RANKING_FACTOR
+from lrtui.core.state.losses import RANKING_FACTOR
 
 
 class Decision(NamedTuple):

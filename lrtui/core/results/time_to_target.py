@@ -11,7 +11,8 @@ import numpy as np
 
 from lrtui.core.series.array_buffer import Float64Array
 from lrtui.core.series.ema import Ema
-from lrtui.core.state.lane_state import RANKING_FACTOR, LaneState
+from lrtui.core.state.lane_state import LaneState
+from lrtui.core.state.losses import RANKING_FACTOR
 
 FINE = 1e-3
 """A value counts as reached from this part of it above it on: so few numbers say it for any

@@ -19,7 +19,7 @@ from lrtui.core.numbers import loss, rate
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.lr_suggestions import bounds
 from lrtui.core.text import one_line
-from lrtui.tui import keys
+from lrtui.tui import axis_fit, keys
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.layout import FinderLayout, arrange_finder
 from lrtui.tui.rects import Rect
@@ -179,7 +179,7 @@ class FinderScreen(Screen[None]):
             return
         state = self.finder.check.state
         self._view.y_log = self._log
-        self._view.fit(state)
+        axis_fit.fit(self._view, state)
         panel = Rect(
             0, layout.marks.y, layout.curve.right + 2, layout.x_labels.bottom - layout.marks.y
         )

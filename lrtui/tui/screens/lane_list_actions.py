@@ -6,11 +6,11 @@ from __future__ import annotations
 from lrtui.core.errors import LrtuiError
 from lrtui.core.results.lane_filter import EVERY, option_names, parse, visible
 from lrtui.core.results.standings import ORDERS
-from lrtui.tui.render import differences
+from lrtui.tui.render import differences, panels
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import FilterBar
 from lrtui.tui.screens.watching import Panel, Watching
-from lrtui.tui.view import PanelName, seen
+from lrtui.tui.view import PanelName
 
 EXAMPLES = 'adam  lr>=1e-3  !nan  loss<0.5  status:paused  parent:A  name:"two words"  momentum=0.9'
 
@@ -78,7 +78,7 @@ class ListKeys(Watching):
         self.view.filter_text, self.view.filter, self.view.solo = text.strip(), wanted, None
         self.redraw()
         return (
-            seen(self.state, self.view).partition(":")[0]
+            panels.seen(self.state, self.view).partition(":")[0]
             or f"all {len(self.view.shown)} lanes match"
         )
 

@@ -141,7 +141,7 @@ class StageKeys(Watching):
         if kept >= 0:
             return self.state.log[kept]
         event = self.follower.reader.event(self.follower.log_index.row(number))
-        return (event.at, event.lane, event_text.line(event)) if event else None
+        return (event.at, event.lane, event_text.describe(event)) if event else None
 
     def panels_shown(self) -> dict[PanelName, Panel]:
         return super().panels_shown() | {

@@ -17,7 +17,6 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from lrtui.client.follower import RESUMABLE
 from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import FinderPlan, plan
 from lrtui.core.errors import LaunchError, LrtuiError
@@ -27,7 +26,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import run_dir
-from lrtui.store.reader import Reader, Summary, summary
+from lrtui.store.reader import RESUMABLE_STATES, Reader, Summary, summary
 from lrtui.tui import keys
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.render import card, panels
@@ -317,7 +316,7 @@ def _items(runs: Path) -> dict[str, tuple[str, Path, Summary | None]]:
     own = [] if own and own[0].parent.samefile(scenario_file.BUNDLED) else own
     rest = [run for run in recent if run.state != "running"]
     first = [run for run in recent if run.state == "running"] + [
-        run for run in rest[:1] if run.state in RESUMABLE
+        run for run in rest[:1] if run.state in RESUMABLE_STATES
     ]
     entries: list[tuple[str, Path, Summary | None]] = [("run", run.path, run) for run in first]
     entries += [("own", path, None) for path in own] + [

@@ -35,7 +35,7 @@ from lrtui.tui.machine import Machine
 from lrtui.tui.pane_layout import Wants
 from lrtui.tui.render import machine_strip, pane, panels, standings
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.view import PanelName, RaceView, seen
+from lrtui.tui.view import PanelName, RaceView
 
 PERIOD_S = 0.1
 USUAL_FPS = 10
@@ -211,7 +211,7 @@ class Watching(Screen[None]):
         if not self._frame.canvas.height or not self._frame.canvas.width:
             return None
         before = self.view.x
-        self.view.fit(self.state, figures=figures)
+        axis_fit.fit(self.view, self.state, figures=figures)
         figures = figures or self.view.x != before
         if self._shape() != self._shaped:
             return self._lay_out()  # another lane has joined or is hidden, or the race is over
@@ -229,7 +229,7 @@ class Watching(Screen[None]):
             canvas.view(layout.header),
             self.state,
             self._trouble,
-            seen(self.state, self.view, layout.page),
+            panels.seen(self.state, self.view, layout.page),
         )
         self._draw_panel(layout, figures)
         if figures:
@@ -262,7 +262,7 @@ class Watching(Screen[None]):
 
     def redraw(self) -> None:
         """Draws everything anew: another size, another choice."""
-        self.view.fit(self.state)
+        axis_fit.fit(self.view, self.state)
         self._lay_out()
 
     def _lay_out(self) -> None:

@@ -15,11 +15,12 @@ from lrtui.core.charts.metric_series import smoothed, track
 from lrtui.core.protocol.events import Column, Evaluated, Measured, Started, Steps
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState, apply
+from lrtui.tui import axis_fit
 from lrtui.tui.render import chart, raster
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
-from tests.tui.fake_run import BEGAN, make_race
-from tests.tui.render.test_raster import SlowRaster
+from support.drawing import SlowRaster
+from support.fake_run import BEGAN, make_race
 
 STEPS, PER_EPOCH, BLOCK = 3000, 100, 250
 SIZES = [(48, 12), (19, 3), (4, 1), (80, 30), (31, 9)]
@@ -215,7 +216,7 @@ def shown(
     view, canvas = RaceView(), Canvas(width, height)
     for name, value in wanted.items():
         setattr(view, name, value)
-    view.fit(state)
+    axis_fit.fit(view, state)
     chart.curve(canvas, state.lanes[0], state.race, view)
     return [canvas.strip(y).text for y in range(height)], view
 

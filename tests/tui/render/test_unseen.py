@@ -9,11 +9,11 @@ import pytest
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.protocol.events import Alerted, Column, Ended, Steps
 from lrtui.core.state.race_state import RaceState, apply
-from lrtui.tui import keys
+from lrtui.tui import axis_fit, keys
 from lrtui.tui.render import chart, unseen
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
-from tests.tui.fake_run import make_race, started
+from support.fake_run import make_race, started
 
 LONG = AxisLimits(1.0, 1000.0, log=True)
 
@@ -44,7 +44,7 @@ def shown(losses, limits=LONG, size=(24, 4), *, over="nan", **choices) -> list[s
     if over:
         apply(state, Ended(lane=0, at=1.0, step=len(losses) - 1, reason=over))
     view = RaceView(**choices)
-    view.fit(state)
+    axis_fit.fit(view, state)
     view.limits = limits
     canvas = Canvas(*size)
     lane = state.lanes[0]
