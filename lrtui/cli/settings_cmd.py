@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 import click
 
 from lrtui.cli.appearance import chosen, look_options
-from lrtui.cli.output import ExitCode, complain
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.output import complain
 from lrtui.core.text import literal, one_line
 from lrtui.core.toml import toml_key, toml_value
 from lrtui.terminal import settings

@@ -447,7 +447,7 @@ class TestARaceWithoutItsSupervisor:
     @pytest.fixture(autouse=True)
     def supervisor(self, monkeypatch: pytest.MonkeyPatch):
         Revived.started, Revived.fails = [], ""
-        monkeypatch.setattr("lrtui.tui.screens.lane_actions.Launcher", Revived)
+        monkeypatch.setattr("lrtui.client.launcher.Launcher", Revived)
 
     @pytest.fixture
     def alone(self, tmp_path: Path) -> Path:

@@ -15,6 +15,7 @@ from textual.binding import Binding
 
 from lrtui import manual
 from lrtui.cli import cli, send
+from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.manual_tables.markdown import code, described, table
 from lrtui.cli.manual_tables.sentences import (
     ACTIONS,
@@ -25,7 +26,6 @@ from lrtui.cli.manual_tables.sentences import (
     SETTINGS,
     SNAPSHOT_KEYS,
 )
-from lrtui.cli.output import ExitCode
 from lrtui.core.scenario import catalogue, lane_table, scenario_file
 from lrtui.core.scenario.spec import (
     Expected,
@@ -296,7 +296,7 @@ def default_rates() -> str:
 
 def folders() -> str:
     """The packages and modules of lrtui with the first sentence of each one's docstring."""
-    home = Path(__file__).parents[1]
+    home = Path(__file__).parents[2]
     packages = [
         (f"lrtui/{path.parent.relative_to(home).as_posix()}/", path)
         for path in sorted(home.glob("*/**/__init__.py"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from textual import work
 
 from lrtui.client.commands import CommandClient
-from lrtui.client.launcher import Launcher
+from lrtui.client.launcher import restart_supervisor
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
 from lrtui.core.scenario.user_code_files import user_code_files
@@ -134,12 +134,11 @@ class HandKeys(Watching):
 
     @work(thread=True, group="crew")
     def _start_supervisor(self) -> None:
-        trouble, launcher = "", Launcher()
+        trouble = ""
         try:
-            launcher.resume(self.follower.run)
+            restart_supervisor(self.follower.run)
         except LrtuiError as error:
             trouble = error.message
-            launcher.close()
         self.app.call_from_thread(self._revived, trouble)
 
     def revive(self) -> None:
