@@ -4,7 +4,6 @@ became of it."""
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +15,6 @@ from lrtui.cli.output import ExitCode, complain
 from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, RunError
 from lrtui.core.protocol.commands import (
-    REFUSED,
     AnyCommand,
     Fork,
     Pause,
@@ -36,8 +34,6 @@ from lrtui.store import run_dir
 
 POLL_S = 0.02
 ANSWER_S = 10.0
-_SNAPSHOT = re.compile(r"(\d+)-[a-z]+\.snap")
-"""A snapshot's file, by which a trainer says which one it has taken."""
 
 
 class _Flags(NamedTuple):
@@ -254,18 +250,13 @@ def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive
     }
     code, until = ExitCode.RACED, time.monotonic() + timeout
     while waiting:
-        for number, text in sorted(follower.results(list(waiting)).items()):
-            letter = waiting.pop(number)
-            if text.startswith(REFUSED):
-                code = ExitCode.BAD_INPUT
-                complain(f"{letter}: {text[len(REFUSED) :]}")
+        for number, result in sorted(follower.results(list(waiting)).items()):
+            line = f"{waiting.pop(number)}: {one_line(result.text)}"
+            if result.ok:
+                print(line, flush=True)
             else:
-                kept = _SNAPSHOT.match(text)
-                print(
-                    f"{letter}: "
-                    + (f"snapshot at step {int(kept[1])}" if kept else one_line(text)),
-                    flush=True,
-                )
+                code = ExitCode.BAD_INPUT
+                complain(line)
         if waiting and time.monotonic() > until:
             raise RunError(
                 f"{', '.join(waiting.values())}: no answer in {timeout:g} s",

@@ -15,7 +15,6 @@ from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.commands import (
-    REFUSED,
     Add,
     AnyCommand,
     Fork,
@@ -176,14 +175,14 @@ class CommandClient:
         """Read replies. Return True if the status line changed, and a warning for each command
         that was refused or is late."""
         now, before, warnings = self._clock(), self.status_line, []
-        for number_, text in self._follower.results(list(self._pending)).items():
+        for number_, result in self._follower.results(list(self._pending)).items():
             command = self._pending.pop(number_).command
             letter = self._letter(command)
-            if text.startswith(REFUSED):
-                self._awaited_lanes = max(0, self._awaited_lanes - isinstance(command, Fork | Add))
-                warnings.append(f"{letter}: {one_line(text[len(REFUSED) :])}")
+            if result.ok:
+                self._replies.append((letter, one_line(result.text)))
             else:
-                self._replies.append((letter, one_line(text)))
+                self._awaited_lanes = max(0, self._awaited_lanes - isinstance(command, Fork | Add))
+                warnings.append(f"{letter}: {one_line(result.text)}")
         for number_, entry in list(self._pending.items()):
             if not self.restarting and now - entry.since > REPLY_TIMEOUT_S:
                 del self._pending[number_]

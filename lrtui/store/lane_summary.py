@@ -16,6 +16,7 @@ import msgspec
 
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol import events
+from lrtui.core.protocol.command_result import CommandResult, decode_result
 from lrtui.core.protocol.events import (
     AnyEvent,
     Ended,
@@ -145,14 +146,11 @@ def reached(db: sqlite3.Connection, lane: int, after: int = 0) -> int:
     )
 
 
-def answers(db: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:
-    """What became of commands, for those that are answered."""
+def answers(db: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, CommandResult]:
+    """The results of those commands that have one, by number."""
     marks = ",".join("?" * len(numbers))
-    return dict(
-        db.execute(
-            f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL", numbers
-        )
-    )
+    query = f"SELECT id, result FROM commands WHERE id IN ({marks}) AND result IS NOT NULL"
+    return {number: decode_result(stored) for number, stored in db.execute(query, numbers)}
 
 
 def _turns(db: sqlite3.Connection) -> Iterator[tuple[int, AnyEvent]]:

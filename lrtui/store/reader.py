@@ -15,6 +15,7 @@ import numpy as np
 
 from lrtui.core.errors import LrtuiError, RunError, StoreUnavailable
 from lrtui.core.protocol import events
+from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.events import AnyEvent, Column, Steps
 from lrtui.core.scenario.spec import Race
 from lrtui.store import database
@@ -142,8 +143,8 @@ class Reader:
             self._again_bytes -= self._again.popitem(last=False)[1][1]
         return event
 
-    def results(self, numbers: list[int]) -> dict[int, str]:
-        """What became of commands, for those that have been carried out."""
+    def results(self, numbers: list[int]) -> dict[int, CommandResult]:
+        """The results of those commands that have one, by number."""
         try:
             return answers(self._db, numbers)
         except sqlite3.Error as error:

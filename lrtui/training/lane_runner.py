@@ -16,8 +16,14 @@ import torch
 
 from lrtui.core.errors import SnapshotDamaged
 from lrtui.core.numbers import rate as rate_words
+from lrtui.core.protocol.command_result import (
+    LANE_ENDED,
+    CommandResult,
+    done,
+    refused,
+    snapshot_taken,
+)
 from lrtui.core.protocol.commands import (
-    REFUSED,
     AnyCommand,
     Pause,
     Resume,
@@ -32,6 +38,7 @@ from lrtui.core.protocol.commands import (
 from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
+    EndCause,
     Ended,
     EndReason,
     FindingsUpdated,
@@ -65,6 +72,7 @@ middle-sized lanes lose 5 % more than with 30."""
 ACT_EVERY = 16
 """Steps between two at which a policy acts on a lane whose losses stay on an accelerator for a
 while."""
+NO_SNAPSHOT = "no snapshot can be taken of it: see the log"
 MAKE_UP_S = 0.2
 """A lane that fell behind its pace (validation, a busy machine) hurries for at most this long."""
 
@@ -190,11 +198,10 @@ class LaneRunner:
         due = bool(self._policy.due or self._policy.snapshot_due)
         return due and (not self._acts_late or self.steps % ACT_EVERY == 0)
 
-    def execute(self, command: AnyCommand, number: int = 0) -> str | None:
-        """Carries out a command between two steps; says what became of it. None: the answer comes
-        when the disk has it."""
+    def execute(self, command: AnyCommand, number: int = 0) -> CommandResult | None:
+        """Executes a command between two steps. None: the result follows once the disk has it."""
         if why := unfit(command):
-            return REFUSED + why
+            return refused(why)
         if isinstance(command, Rewind):
             return self._rewind(command)
         said = self._carry_out(command, number)
@@ -202,9 +209,9 @@ class LaneRunner:
             self._follow_policy()
         return said
 
-    def _carry_out(self, command: AnyCommand, number: int) -> str | None:
+    def _carry_out(self, command: AnyCommand, number: int) -> CommandResult | None:
         if self.over:
-            return REFUSED + "the lane has ended"
+            return LANE_ENDED
         match command:
             case Stop():
                 return self._in_lane_rng(
@@ -217,19 +224,21 @@ class LaneRunner:
                 return self._in_lane_rng(partial(self._turn, command))
             case TakeSnapshot():
                 return self._in_lane_rng(partial(self._keep_for, number))
-        return REFUSED + "not a lane's affair"
+        return refused("not a lane's affair")
 
     def announce_paused(self) -> None:
         """Takes a paused lane up again, so that the record says where it stands."""
         if self.paused and self._assignment.start == "last":
             self._in_lane_rng(lambda: None if self.over else self._tell_status("paused"))
 
-    def interrupt(self, why: str) -> None:
+    def interrupt(self, why: str, cause: EndCause = "") -> None:
         """Ends as interrupted, with a snapshot, so that somebody may go on from here."""
         if not self.over:
-            self._in_lane_rng(partial(self._stop, "interrupted", why), ready=False)
+            self._in_lane_rng(partial(self._stop, "interrupted", why, cause), ready=False)
 
-    def _in_lane_rng(self, act: Callable[[], str | None], *, ready: bool = True) -> str | None:
+    def _in_lane_rng(
+        self, act: Callable[[], CommandResult | None], *, ready: bool = True
+    ) -> CommandResult | None:
         """Does something to the lane as it stands, which is built first where it is not; its random
         state stays its own."""
         self._take_the_process()
@@ -239,7 +248,7 @@ class LaneRunner:
             return act()
         except BaseException as error:
             self._fail(error)
-            return f"{REFUSED}{line(error)[:300]}"
+            return CommandResult("failed", line(error)[:300])
         finally:
             self._random = rng.capture(self._device)
 
@@ -283,7 +292,9 @@ class LaneRunner:
         self._trained_s, self._begun_at = 0.0, self.steps
         self.over = False
 
-    def _rewind(self, command: Rewind, halved: Callable[[float], float] | None = None) -> str:
+    def _rewind(
+        self, command: Rewind, halved: Callable[[float], float] | None = None
+    ) -> CommandResult | None:
         """Back to a snapshot, or to the initial weights; nothing is changed where there is no way
         back.
 
@@ -291,11 +302,11 @@ class LaneRunner:
         says.
         """
         if not self._snapshots.wait_until_idle():
-            return REFUSED + "a snapshot is on its way, and the disk does not answer"
+            return refused("a snapshot is on its way, and the disk does not answer")
         state = self._snapshots.for_rewind(command)
         if state is None and command.to != 0 and self._born:
-            return (
-                f"{REFUSED}no sound snapshot is that old; the lane was forked at step {self._born}"
+            return refused(
+                f"no sound snapshot is that old; the lane was forked at step {self._born}"
             )
         self._flush(last=True)
         self._close()
@@ -303,7 +314,7 @@ class LaneRunner:
         self.paused = False
         self._dial.clear()
 
-        def act() -> str:
+        def act() -> CommandResult:
             self._begin(state)
             assert self._training
             self._snapshots.forget(after=self.steps if state else -1)
@@ -312,9 +323,9 @@ class LaneRunner:
             self._training.set_factor(halved(factor) if halved else factor * command.by)
             self._born = self._born if state else 0
             self._went_back("rewound" if state else "restarted")
-            return f"back at step {self.steps}, rate {rate_words(self._training.next_rate)}"
+            return done(f"back at step {self.steps}, rate {rate_words(self._training.next_rate)}")
 
-        return self._in_lane_rng(act, ready=False) or ""
+        return self._in_lane_rng(act, ready=False)
 
     def _went_back(self, why: RewindReason) -> None:
         assert self._training
@@ -345,15 +356,15 @@ class LaneRunner:
             )
         )
 
-    def _turn(self, command: SetRate | ScaleRate | SetFactor) -> str:
+    def _turn(self, command: SetRate | ScaleRate | SetFactor) -> CommandResult:
         """Turns the dial; it counts from the next step on."""
         if why := self._aim(command):
-            return REFUSED + why
+            return refused(why)
         assert self._training
         # whoever turns it now knows nothing of turns that are still to be made again
         self._dial.clear()
         self._tell_rate()
-        return f"rate {rate_words(self._training.next_rate)} from step {self.steps}"
+        return done(f"rate {rate_words(self._training.next_rate)} from step {self.steps}")
 
     def _aim(self, command: SetRate | ScaleRate | SetFactor) -> str:
         """Puts the dial where a command says; why that cannot be, if so."""
@@ -373,25 +384,25 @@ class LaneRunner:
             if told:
                 self._tell_rate()
 
-    def _pause(self, pause: bool) -> str:
+    def _pause(self, pause: bool) -> CommandResult:
         waited, self.waits = self.waits, False
         if not pause and waited and not self.paused:
-            return "goes on from its rung"
+            return done("goes on from its rung")
         if pause == self.paused:
-            return "already paused" if pause else "not paused"
+            return done("already paused" if pause else "not paused")
         self.paused = pause
         if pause:
             self._flush()
             self._keep("pause")
         if self.over:  # a bad update, found only now
-            return REFUSED + "the lane has ended"
+            return LANE_ENDED
         return self._tell_status("paused" if pause else "running")
 
-    def _tell_status(self, status: Literal["paused", "running"]) -> str:
+    def _tell_status(self, status: Literal["paused", "running"]) -> CommandResult:
         self._recorder.put(
             StatusChanged(lane=self.index, at=time.time(), step=self.steps, status=status)
         )
-        return status
+        return done(status)
 
     def _lasted_s(self) -> float:
         """For how long it has trained; what a pace makes it wait counts, for then a snapshot keeps
@@ -402,25 +413,20 @@ class LaneRunner:
         )
 
     def _keep_for(self, number: int) -> None:
-        """A snapshot that somebody waits for: the answer is its file's name."""
+        """Takes a snapshot; the result of command `number` names its file once it is written."""
 
-        def done(kept: SnapshotFile | None, why: str) -> None:
-            self._recorder.acknowledge(number, kept.path.name if kept else REFUSED + why)
+        def written(kept: SnapshotFile | None, why: str) -> None:
+            result = snapshot_taken(kept.path.name, kept.step) if kept else refused(why)
+            self._recorder.acknowledge(number, result)
 
-        if not self._keep("fork", done):
-            done(
-                None,
-                (
-                    "the lane has ended"
-                    if self.over
-                    else "no snapshot can be taken of it: see the log"
-                ),
-            )
+        if not self._keep("fork", written):
+            result = LANE_ENDED if self.over else refused(NO_SNAPSHOT)
+            self._recorder.acknowledge(number, result)
 
     def _keep_now(self, tag: SnapshotTag) -> None:
         """A snapshot of the lane as it stands, unless it has ended or has not begun."""
         if self._training:
-            self._in_lane_rng(lambda: str(self._keep(tag)))
+            self._in_lane_rng(lambda: done(str(self._keep(tag))))
 
     def _keep(
         self,
@@ -456,13 +462,13 @@ class LaneRunner:
             return
         self._note(words)
         step, ended = self.steps, self.over
-        said = (
+        result = (
             self._rewind(command, self._policy.halved)
             if isinstance(command, Rewind)
             else self.execute(command)
-        ) or ""
-        if said.startswith(REFUSED):
-            self._note(said)
+        )
+        if result and not result.ok:
+            self._note(f"refused: {result.text}")
             if ended:
                 self._recorder.put(Ended(lane=self.index, at=time.time(), step=step, reason="nan"))
 
@@ -482,18 +488,25 @@ class LaneRunner:
                     self._tell(event)
             self._close()
 
-    def _stop(self, reason: EndReason, why: str = "") -> str:
+    def _stop(self, reason: EndReason, why: str = "", cause: EndCause = "") -> CommandResult:
         self._keep_now("stop")
         self._flush(last=True)
         self._see_the_end()
         if self.over and not self._policy.revives:
-            return REFUSED + "the lane has ended"
+            return LANE_ENDED
         self._policy.take()
         self._recorder.put(
-            Ended(lane=self.index, at=time.time(), step=self.steps, reason=reason, error=why)
+            Ended(
+                lane=self.index,
+                at=time.time(),
+                step=self.steps,
+                reason=reason,
+                error=why,
+                cause=cause,
+            )
         )
         self._close()
-        return reason
+        return done(reason)
 
     def _fail(self, error: BaseException) -> None:
         # the device may be lost with its numbers: the error itself is what must be told

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core.protocol.events import SUPERVISOR_GONE
+from lrtui.core.protocol.events import EndCause
 from lrtui.core.scenario.spec import Race
 from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import is_gone
@@ -45,6 +45,7 @@ class ShutdownRequest:
 
     def __init__(self, recorder: Recorder) -> None:
         self.reason = ""
+        self.cause: EndCause = ""
         self._recorder = recorder
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
@@ -64,7 +65,8 @@ class ShutdownRequest:
         supervisor = multiprocessing.parent_process()
         if supervisor is not None:
             supervisor.join()
-            self.now(SUPERVISOR_GONE)
+            self.cause = "supervisor_gone"
+            self.now("the supervisor is gone")
             # the process waits for a step at most; this thread ends with it
             time.sleep(ORPHAN_S)
             os._exit(1)
@@ -129,7 +131,7 @@ def run_round_robin(
         if shutdown.reason:
             print(f"{shutdown.reason}: training ends here", file=sys.stderr, flush=True)
             for runner in runners.values():
-                runner.interrupt(shutdown.reason)
+                runner.interrupt(shutdown.reason, shutdown.cause)
             return
         idle = idle and time.monotonic() - begun < COMMAND_S
         racing = [

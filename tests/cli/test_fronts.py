@@ -18,6 +18,7 @@ import pytest
 from lrtui.cli import tell
 from lrtui.cli.signals import ENOUGH, Signals
 from lrtui.client.follower import Follower
+from lrtui.core.protocol.command_result import done
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.protocol.events import Ended, Rewound
 from lrtui.store import run_dir
@@ -44,7 +45,7 @@ def half_taken_up(tmp_path):
 def answered(run):
     """Has each command that waits answered, as a supervisor would."""
     writer = Writer(run, "test")
-    writer.acknowledge([(number, "stopped") for number, _ in writer.pending(0)])
+    writer.acknowledge([(number, done("stopped")) for number, _ in writer.pending(0)])
     writer.close()
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from lrtui.cli import main
 from lrtui.core.errors import LrtuiError
+from lrtui.core.protocol.command_result import done, refused, snapshot_taken
 from lrtui.core.protocol.commands import (
-    REFUSED,
     Fork,
     Pause,
     Resume,
@@ -57,7 +57,7 @@ class TestWhatIsSent:
     def test_a_word_becomes_a_command_and_its_answer_is_printed(
         self, live, capsys, words, expected
     ):
-        with trainer(live, "rate 0.0003 from step 120") as taken:
+        with trainer(live, done("rate 0.0003 from step 120")) as taken:
             assert run_cli("send", str(live), *words) == 0
         assert taken == [expected]
         letter = "ABCD"[expected.lane]
@@ -74,7 +74,7 @@ class TestWhatIsSent:
         assert (second.child.name, second.rate) == ("calm", 1e-3)
 
     def test_all_are_all_that_live(self, live, capsys):
-        with trainer(live, "paused") as taken:
+        with trainer(live, done("paused")) as taken:
             assert run_cli("send", str(live), "pause", "--all") == 0
         assert taken == [Pause(lane=0), Pause(lane=1), Pause(lane=2)]
         assert sorted(capsys.readouterr().out.splitlines()) == [
@@ -134,7 +134,7 @@ class TestWhatIsRefused:
         assert 'no run "nothing"' in capsys.readouterr().err
 
     def test_a_refusal_of_the_trainer(self, live, capsys):
-        with trainer(live, f"{REFUSED}Rprop: the rate changes nothing\x1b[31m"):
+        with trainer(live, refused("Rprop: the rate changes nothing\x1b[31m")):
             assert run_cli("send", str(live), "A", "scale", "2") == 2
         assert capsys.readouterr().err == "lrtui: A: Rprop: the rate changes nothing\n"
 
@@ -155,7 +155,7 @@ class TestWhatIsRefused:
         assert "lrtui resume" not in err
 
     def test_a_snapshot_is_told_by_its_step(self, live, capsys):
-        with trainer(live, "000000061-asked.snap"):
+        with trainer(live, snapshot_taken("000000061-asked.snap", 61)):
             assert run_cli("send", str(live), "A", "snapshot") == 0
         assert capsys.readouterr().out == "A: snapshot at step 61\n"
 
@@ -196,7 +196,7 @@ def supervisors(monkeypatch: pytest.MonkeyPatch) -> type[Revived]:
 class TestARaceWithoutItsSupervisor:
     def test_a_rewind_starts_a_new_one(self, tmp_path, capsys, supervisors):
         run = without_supervisor(make_run(tmp_path, ("steady", "explodes"), live=True))
-        with trainer(run, "back at step 20") as taken:
+        with trainer(run, done("back at step 20")) as taken:
             assert run_cli("send", str(run), "B", "rewind") == 0
         assert taken == [Rewind(lane=1)]
         assert supervisors.started == [run]

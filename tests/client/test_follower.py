@@ -9,7 +9,6 @@ import pytest
 from lrtui.client import follower
 from lrtui.client.follower import LAST_WORDS_S, Follower
 from lrtui.core.protocol.events import (
-    SUPERVISOR_GONE,
     Ended,
     LaneAdded,
     LogMessage,
@@ -50,16 +49,19 @@ class TestASupervisorThatIsGone:
         )
         assert [lane.index for lane in follower.resumable()] == [0, 1]
 
+    @pytest.mark.parametrize(
+        "end",
+        [
+            {"error": "the supervisor is gone", "cause": "supervisor_gone"},
+            {"error": "", "cause": "supervisor_gone"},
+            {"error": "the supervisor is gone"},  # versions before the cause
+            {"error": "the crew is gone"},
+        ],
+    )
     def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(
-        self, run
+        self, run, end
     ):
-        say(
-            run,
-            *(
-                Ended(lane=lane, step=60, reason="interrupted", error=SUPERVISOR_GONE)
-                for lane in (0, 1)
-            ),
-        )
+        say(run, *(Ended(lane=lane, step=60, reason="interrupted", **end) for lane in (0, 1)))
         follower = Follower(run)
         words = [event.text for event in follower.poll(10.0) if isinstance(event, LogMessage)]
         assert words[:2] == ["the supervisor died", "first"]

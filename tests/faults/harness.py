@@ -25,6 +25,7 @@ import psutil
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
+from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent
 from lrtui.core.scenario import scenario_file
@@ -223,7 +224,7 @@ class Contest:
                     found.append(process)
         return found
 
-    def send(self, *commands: AnyCommand) -> list[str]:
+    def send(self, *commands: AnyCommand) -> list[CommandResult]:
         """Says something to the lanes; what became of it."""
         numbers = self.follower.send(commands)
         self.sees(

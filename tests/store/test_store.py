@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol import commands, events
+from lrtui.core.protocol.command_result import CommandResult, done
 from lrtui.core.protocol.commands import Pause, Resume, Stop
 from lrtui.core.protocol.events import (
     Alerted,
@@ -237,9 +238,9 @@ def test_commands_are_pending_until_they_are_acknowledged(run):
     assert trainer.pending(0) == list(zip(numbers, said, strict=True))
     assert trainer.pending(numbers[1]) == [(numbers[2], Stop(lane=1))]
     assert reader.results(numbers) == {}
-    trainer.acknowledge([(numbers[0], "paused"), (numbers[2], "stopped")])
+    trainer.acknowledge([(numbers[0], done("paused")), (numbers[2], done("stopped"))])
     assert trainer.pending(0) == [(numbers[1], Resume(lane=0))]
-    assert reader.results(numbers) == {numbers[0]: "paused", numbers[2]: "stopped"}
+    assert reader.results(numbers) == {numbers[0]: done("paused"), numbers[2]: done("stopped")}
 
 
 def test_a_command_that_this_version_does_not_know_hides_no_other(run):
@@ -253,8 +254,8 @@ def test_a_command_that_this_version_does_not_know_hides_no_other(run):
     number = viewer.send(Stop(lane=0))
     assert trainer.pending(0) == [(number, Stop(lane=0))]
     assert reader.results([1, 2, 3]) == {
-        1: "refused: not understood by this version of lrtui",
-        2: "refused: not understood by this version of lrtui",
+        1: CommandResult("not_understood", "not understood by this version of lrtui"),
+        2: CommandResult("not_understood", "not understood by this version of lrtui"),
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lrtui.core.protocol.command_result import CommandResult, done as done_result
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import (
     Alerted,
@@ -230,9 +231,12 @@ def commands(run: Path) -> list[AnyCommand]:
     return found
 
 
+DONE = done_result("done")
+
+
 @contextmanager
-def trainer(run: Path, text: str = "done") -> Iterator[list[AnyCommand]]:
-    """Somebody who answers the commands of a run, each with the same text; what was sent."""
+def trainer(run: Path, result: CommandResult = DONE) -> Iterator[list[AnyCommand]]:
+    """Somebody who answers the commands of a run, each with the same result; what was sent."""
     taken: list[AnyCommand] = []
     over = threading.Event()
 
@@ -241,7 +245,7 @@ def trainer(run: Path, text: str = "done") -> Iterator[list[AnyCommand]]:
         while not over.wait(0.005):
             for number, command in writer.pending(0):
                 taken.append(command)
-                writer.acknowledge([(number, text)])
+                writer.acknowledge([(number, result)])
         writer.close()
 
     thread = threading.Thread(target=answer)

@@ -195,7 +195,7 @@ def test_a_race_whose_starting_folder_is_deleted_goes_on_and_takes_lanes_in(tmp_
         Fork(lane=0, child=msgspec.structs.replace(watcher.reader.race.lanes[0], name="child"))
     )
     until(lambda: writer.results([number]), "the answer")
-    assert "forked from A" in writer.results([number])[number]
+    assert "forked from A" in writer.results([number])[number].text
     for process in psutil.Process(watcher.reader.supervisor().pid).children(recursive=True):
         assert Path(os.readlink(f"/proc/{process.pid}/cwd")) == Path("/")
     os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from lrtui.core.protocol.command_result import LANE_ENDED, done, snapshot_taken
 from lrtui.core.protocol.commands import (
-    REFUSED,
     Add,
     Pause,
     Resume,
@@ -39,11 +39,11 @@ def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tm
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 6)
-    assert turn.execute(ScaleRate(lane=0, by=10.0)) == "rate 0.05 from step 6"
+    assert turn.execute(ScaleRate(lane=0, by=10.0)) == done("rate 0.05 from step 6")
     run_to(turn, 9)
-    assert turn.execute(SetRate(lane=0, rate=0.001)) == "rate 0.001 from step 9"
+    assert turn.execute(SetRate(lane=0, rate=0.001)) == done("rate 0.001 from step 9")
     run_to(turn, 10)
-    assert turn.execute(SetFactor(lane=0, factor=1.0)) == "rate 0.0025 from step 10"
+    assert turn.execute(SetFactor(lane=0, factor=1.0)) == done("rate 0.0025 from step 10")
     finish(turn)
     scheduled = column(train(race), "applied_lr")
     applied = column(tape.events, "applied_lr")
@@ -76,7 +76,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(command, tmp_path):
     race = make_race([LANE])
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 5)
-    assert turn.execute(command).startswith(REFUSED)
+    assert not turn.execute(command).ok
     finish(turn)
     assert numbers(tape.events) == numbers(train(race))
 
@@ -86,7 +86,7 @@ def test_a_schedule_that_is_at_zero_can_be_scaled_but_not_be_set(tmp_path):
     race = make_race([{"optimizer": "SGD", "lr": 0.1, "schedule": schedule}])
     turn, _ = turn_of(race, tmp_path)
     run_to(turn, 2)
-    assert "the schedule is at 0 now" in turn.execute(SetRate(lane=0, rate=0.1))
+    assert "the schedule is at 0 now" in turn.execute(SetRate(lane=0, rate=0.1)).text
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_where_the_dial_has_no_effect_the_lane_says_so(optimizer, lr, words, tmp
     race = make_race([{"optimizer": optimizer, "lr": lr}])
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, 3)
-    assert words in turn.execute(ScaleRate(lane=0, by=2.0))
+    assert words in turn.execute(ScaleRate(lane=0, by=2.0)).text
     assert not of_kind(tape, RateChanged)
 
 
@@ -111,7 +111,7 @@ def test_what_comes_too_late_is_refused(tmp_path):
         Stop(lane=0),
         TakeSnapshot(lane=0),
     ):
-        assert turn.execute(command) == REFUSED + "the lane has ended"
+        assert turn.execute(command) == LANE_ENDED
 
 
 @pytest.mark.parametrize("step", [1, 4, 5, 8, 11])
@@ -120,13 +120,12 @@ def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
     turn, tape = turn_of(race, tmp_path)
     run_to(turn, step).execute(TakeSnapshot(lane=0), 7)
     run_to(turn, 12)
-    assert (
-        turn.execute(Rewind(lane=0, to=step))
-        == f"back at step {step}, rate {turn._training.next_rate:g}"
+    assert turn.execute(Rewind(lane=0, to=step)) == done(
+        f"back at step {step}, rate {turn._training.next_rate:g}"
     )
     finish(turn)
     assert latest(tape.events) == column(train(race))
-    assert tape.results == {7: f"{step:09d}-fork.snap"}
+    assert tape.results == {7: snapshot_taken(f"{step:09d}-fork.snap", step)}
     assert [event.reason for event in of_kind(tape, Ended)] == ["finished"]
 
 
@@ -139,7 +138,7 @@ def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_wit
     turn.execute(SetFactor(lane=0, factor=1e14))
     finish(turn)
     assert tape.events[-1].reason == "nan"
-    assert turn.execute(Rewind(lane=0, by=0.5)) == "back at step 3, rate 0.005"
+    assert turn.execute(Rewind(lane=0, by=0.5)) == done("back at step 3, rate 0.005")
     assert not turn.over
     finish(turn)
     assert tape.events[-1].reason == "finished"
@@ -162,7 +161,7 @@ def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tm
     run_to(turn, 5).execute(TakeSnapshot(lane=0))
     turn.execute(ScaleRate(lane=0, by=0.1))
     run_to(turn, 7)
-    assert turn.execute(Rewind(lane=0, to=0)) == "back at step 0, rate 0.01"
+    assert turn.execute(Rewind(lane=0, to=0)) == done("back at step 0, rate 0.01")
     finish(turn)
     assert latest(tape.events) == column(train(race))
     assert latest(tape.events, "applied_lr") == column(train(race), "applied_lr")
@@ -236,7 +235,7 @@ def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
         assert own == column(train(race), "applied_lr")[5:]
     else:
         assert own[0] == pytest.approx(rate)
-    assert child.execute(Rewind(lane=1, to=3)).startswith(REFUSED)
+    assert not child.execute(Rewind(lane=1, to=3)).ok
 
 
 @pytest.mark.parametrize(("policy", "rewinds"), [("stop", 0), ("rewind", 3)])
@@ -300,7 +299,7 @@ def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path)
     assert (again.paused, again.steps) == (True, 5)
     assert [event.step for event in of_kind(more, Rewound)] == [5]
     assert more.events[-1].status == "paused"
-    assert again.execute(Resume(lane=0)) == "running"
+    assert again.execute(Resume(lane=0)) == done("running")
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))
 

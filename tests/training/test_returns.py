@@ -12,8 +12,8 @@ import pytest
 from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import LrFinder, plan
 from lrtui.core.errors import StoreUnavailable
+from lrtui.core.protocol.command_result import done, refused, snapshot_taken
 from lrtui.core.protocol.commands import (
-    REFUSED,
     Add,
     Fork,
     Pause,
@@ -163,7 +163,7 @@ class TestForks:
         race = make_race([LANE, LANE])
         turn, tape = fork_of(race, tmp_path, rate=0.002)
         run_to(turn, 7)
-        assert turn.execute(Rewind(lane=1, to=0)).startswith("back at step 0")
+        assert turn.execute(Rewind(lane=1, to=0)).text.startswith("back at step 0")
         run = create_run(tmp_path / "runs", make_race([LANE]))
         writer = Writer(run, "crew")
         writer.append(
@@ -204,12 +204,12 @@ class TestForks:
         joining = PendingLane(
             writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0])
         )
-        assert joining.move(writer, run, race, lambda lane: True) is None
+        assert joining.advance(writer, run, race, lambda lane: True) is None
         asked = next(
             number for number, command in writer.pending(0) if isinstance(command, TakeSnapshot)
         )
-        writer.acknowledge([(asked, early.path.name)])
-        assert joining.move(writer, run, race, lambda lane: True).event.step == 3
+        writer.acknowledge([(asked, snapshot_taken(early.path.name, early.step))])
+        assert joining.advance(writer, run, race, lambda lane: True).event.step == 3
         assert [one.step for one in snapshots.listing(run, "B")] == [3]
         writer.close()
 
@@ -296,7 +296,7 @@ class TestWaysBack:
         run_to(turn, 6).execute(TakeSnapshot(lane=0))
         run_to(turn, 9)
         turn._snapshots._writer.pin("A", 8)
-        assert turn.execute(Rewind(lane=0)).startswith("back at step 6")
+        assert turn.execute(Rewind(lane=0)).text.startswith("back at step 6")
 
     def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(
         self, tmp_path, monkeypatch
@@ -304,7 +304,7 @@ class TestWaysBack:
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
         monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
-        assert turn.execute(Rewind(lane=0, to=0)).startswith(REFUSED)
+        assert not turn.execute(Rewind(lane=0, to=0)).ok
         assert turn.steps == 3
 
 
@@ -320,7 +320,7 @@ class TestWhatCannotBeKept:
         monkeypatch.setattr(writer_module.snapshot, "encode", broken)
         run_to(turn, 3).execute(TakeSnapshot(lane=0), 7)
         assert turn._snapshots._writer.wait_until_idle(60.0)
-        assert tape.results[7].startswith(REFUSED)
+        assert not tape.results[7].ok
         monkeypatch.undo()
         turn.execute(TakeSnapshot(lane=0), 8)
         assert kept(turn, tmp_path) == [(3, "fork")]
@@ -352,7 +352,7 @@ def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp
         recorder.put(RateChanged(lane=0, step=5, factor=2.0, rate=1.0))
         assert not recorder.wait_flushed(0.2)
         assert reader.poll() == []
-        recorder.acknowledge(number, "rate 1")
+        recorder.acknowledge(number, done("rate 1"))
     until(lambda: reader.results([number]), "the answer")
     assert [type(event) for event in reader.poll()] == [RateChanged]
     assert recorder.close()
@@ -443,7 +443,7 @@ class TestTheSupervisor:
 
         monkeypatch.setattr(supervisor._writer, "pending", locked)
         supervisor.see_through()
-        assert supervisor._writer.results([number]) == {number: REFUSED + "there is no such lane"}
+        assert supervisor._writer.results([number]) == {number: refused("there is no such lane")}
         supervisor._writer.close()
 
     def test_no_lane_joins_twice_where_the_record_fails_over_the_next_one(
@@ -477,7 +477,7 @@ class TestTheSupervisor:
         for _ in range(RESTARTS + 2):
             supervisor._hear()
         assert len(supervisor.sent) == RESTARTS + 1
-        assert "its process was lost" in supervisor._writer.results([number])[number]
+        assert "its process was lost" in supervisor._writer.results([number])[number].text
 
     def test_lanes_that_were_lost_together_twice_go_on_apart(self, supervisor):
         started = [

@@ -14,6 +14,7 @@ import torch
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LrtuiError, ScenarioError
+from lrtui.core.protocol.command_result import done
 from lrtui.core.protocol.commands import Pause, Resume
 from lrtui.core.protocol.events import Alerted, Ended, LogMessage
 from lrtui.core.results.race_result import result
@@ -89,7 +90,7 @@ def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_
         lambda watcher: all(lane.over for lane in watcher.state.lanes if lane.index != 1),
         "the other lanes to end",
     )
-    assert one.reader.results([number]) == {number: "paused"}
+    assert one.reader.results([number]) == {number: done("paused")}
     assert one.state.lanes[1].steps == steps < one.state.lanes[1].total_steps
     writer.send(Resume(lane=1))
     writer.close()

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 import torch
 
+from lrtui.core.protocol.command_result import LANE_ENDED, done
 from lrtui.core.protocol.commands import Pause, Resume, Stop
 from lrtui.core.protocol.events import Alerted, Ended, Snapshotted, Started, StatusChanged, Steps
 from lrtui.core.state.race_state import RaceState, apply
@@ -108,9 +109,9 @@ def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading, tm
         for _ in range(after + offset if not offset else 1):
             turns[0].run(seconds=0.0)
         if not turns[0].over:
-            assert turns[0].execute(Pause(lane=0)) == "paused"
+            assert turns[0].execute(Pause(lane=0)) == done("paused")
             turns[1].run(seconds=0.0)
-            assert turns[0].execute(Resume(lane=0)) == "running"
+            assert turns[0].execute(Resume(lane=0)) == done("running")
     take_shortest_turns(turns)
     assert numbers(tape.of(0)) == numbers(train(race, 0, deferred=reading))
     assert numbers(tape.of(1)) == numbers(train(race, 1, deferred=reading))
@@ -148,11 +149,11 @@ def test_a_pause_tells_all_steps_done_by_then(tmp_path):
 def test_commands_that_come_too_late_or_twice_say_so(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
     turn = turns_of(race, tape, tmp_path)[0]
-    assert turn.execute(Resume(lane=0)) == "not paused"
-    assert turn.execute(Pause(lane=0)) == "paused"
-    assert turn.execute(Pause(lane=0)) == "already paused"
-    assert turn.execute(Stop(lane=0)) == "stopped"
-    assert turn.execute(Stop(lane=0)) == "refused: the lane has ended"
+    assert turn.execute(Resume(lane=0)) == done("not paused")
+    assert turn.execute(Pause(lane=0)) == done("paused")
+    assert turn.execute(Pause(lane=0)) == done("already paused")
+    assert turn.execute(Stop(lane=0)) == done("stopped")
+    assert turn.execute(Stop(lane=0)) == LANE_ENDED
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["stopped"]
 
 
@@ -163,7 +164,7 @@ def test_stop_keeps_every_step_that_was_done(after, tmp_path):
     turn = turns_of(race, tape, tmp_path)[0]
     for _ in range(after):
         turn.run(seconds=0.0)
-    assert turn.execute(Stop(lane=0)) == "stopped"
+    assert turn.execute(Stop(lane=0)) == done("stopped")
     assert isinstance(tape.events[-1], Ended)
     assert tape.events[-1].reason == "stopped"
     assert tape.events[-1].step == seen_whole(tape.events)
@@ -201,11 +202,11 @@ def test_commands_reach_their_lane_through_the_store_and_are_acknowledged(tmp_pa
     ]
     reader = Reader(run)
     assert reader.results([1, 2, 3, 4, 5]) == {
-        1: "stopped",
-        2: "stopped",
-        3: "paused",
-        4: "running",
-        5: "stopped",
+        1: done("stopped"),
+        2: done("stopped"),
+        3: done("paused"),
+        4: done("running"),
+        5: done("stopped"),
     }
     reader.close()
 

@@ -23,8 +23,8 @@ AlertKind = Literal["nan", "diverged", "error", "lost"]
 SnapshotTag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
 """Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed
 loss. good: the last one before an alert. The others: at an alert, a pause, a fork, an end."""
-SUPERVISOR_GONE = "the supervisor is gone"
-"""The `error` of a lane that was interrupted because its supervisor had died."""
+EndCause = Literal["", "supervisor_gone"]
+"""supervisor_gone: interrupted because the supervisor had died. "": any other cause."""
 RewindReason = Literal["rewound", "restarted", "recovered", "resumed"]
 """Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its
 process was lost; its whole race was."""
@@ -325,6 +325,17 @@ class Ended(Event, frozen=True, kw_only=True):
     step: Step
     reason: EndReason
     error: str = ""
+    cause: EndCause = ""
+    """"" in runs of versions before this field."""
+
+    @property
+    def orphaned(self) -> bool:
+        """True if the lane was interrupted because its supervisor had died."""
+        return self.cause == "supervisor_gone" or self.error in _ORPHANED_BEFORE_CAUSES
+
+
+_ORPHANED_BEFORE_CAUSES = ("the supervisor is gone", "the crew is gone")
+"""The `error` of such lanes in runs of versions before `Ended.cause`."""
 
 
 class LogMessage(Event, frozen=True, kw_only=True, tag="Noted"):
