@@ -23,7 +23,7 @@ def failure(lane: int, step: int, error: BaseException) -> tuple[Alerted, Ended]
     )
 
 
-def not_taken_up(lane: int, step: int, error: BaseException) -> tuple[LogMessage, Ended]:
+def not_resumed(lane: int, step: int, error: BaseException) -> tuple[LogMessage, Ended]:
     """Events of a lane that could not be built from its snapshot, for example because its task
     changed. It stays interrupted, so that it can be resumed once that is fixed. The traceback goes
     to the trainer's log."""

@@ -121,7 +121,7 @@ def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
     run_to(turn, step).execute(TakeSnapshot(lane=0), 7)
     run_to(turn, 12)
     assert turn.execute(Rewind(lane=0, to=step)) == done(
-        f"back at step {step}, rate {turn._training.next_rate:g}"
+        f"back at step {step}, rate {turn._lane.training.next_rate:g}"
     )
     finish(turn)
     assert latest(tape.events) == column(train(race))

@@ -279,11 +279,11 @@ class TestWaysBack:
         for step in (3, 6, 9):
             run_to(turn, step).execute(TakeSnapshot(lane=0))
             kept(turn, tmp_path)
-            factor = turn._training.dial.factor
-            turn._training.set_factor(1e18)
+            factor = turn._lane.training.dial.factor
+            turn._lane.training.set_factor(1e18)
             while len(of_kind(tape, Rewound)) < step // 3:
                 turn.run(seconds=0.0)
-            assert turn._training.dial.factor == factor / 2
+            assert turn._lane.training.dial.factor == factor / 2
         assert [event.factor for event in of_kind(tape, RateChanged)] == [0.5, 0.25, 0.125]
 
     def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(
@@ -303,7 +303,7 @@ class TestWaysBack:
     ):
         turn, _ = turn_of(make_race([LANE]), tmp_path)
         run_to(turn, 3)
-        monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
+        monkeypatch.setattr(turn._snapshots, "wait_until_idle", lambda: False)
         assert not turn.execute(Rewind(lane=0, to=0)).ok
         assert turn.steps == 3
 

@@ -139,11 +139,15 @@ class TestItLeavesNothingBehind:
         turn.run(seconds=0.0)
         kept = [
             weakref.ref(thing)
-            for thing in (turn._training.model, turn._training.optimizer, turn._training)
+            for thing in (
+                turn._lane.training.model,
+                turn._lane.training.optimizer,
+                turn._lane.training,
+            )
         ]
         take_shortest_turns([turn])
         gc.collect()
-        assert turn._training is None
+        assert turn._lane is None
         assert [thing() for thing in kept] == [None] * 3
 
 

@@ -260,8 +260,7 @@ def test_a_lane_that_has_ended_holds_nothing_any_more(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
     turn = turns_of(race, tape, tmp_path)[0]
     take_shortest_turns([turn])
-    assert turn._training is None
-    assert list(turn._events) == []
+    assert turn._lane is None
 
 
 def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
