@@ -111,7 +111,7 @@ class ActiveLane:
             if recorder.flushed_steps >= self._rungs[0]:
                 self._rungs = [rung for rung in self._rungs if rung > recorder.flushed_steps]
                 self.waits = True
-                text = "at a rung of the pruning: waits for the others"
+                text = "waits at a pruning rung for the other lanes"
                 self.recorder.put(LogMessage(lane=self._index, at=time.time(), text=text))
 
     def emit(self, event: AnyEvent) -> None:

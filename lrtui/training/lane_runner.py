@@ -69,7 +69,7 @@ class LaneRunner:
         self._last_step = assignment.forked_at
         """Steps done when the lane was closed."""
         self._due = time.monotonic()
-        """When the next step is due in a race with a pace."""
+        """Monotonic time of the next step in a race with a pace."""
 
     @property
     def steps(self) -> int:

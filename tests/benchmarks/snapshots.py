@@ -34,7 +34,7 @@ from lrtui.training.snapshot_writer import SnapshotWriter
 
 HERE = Path(__file__).parent
 ROUNDS, SECONDS, SLICE_S = 3, 10.0, 0.1
-"""Seconds of a round for each of the two lanes, in runners of SLICE_S."""
+"""Seconds of a round for each of the two lanes, in slices of SLICE_S."""
 SIZES = {"Small": 100, "Middle": 32, "Conv": 32}
 """Task of models.py: batch size."""
 

@@ -42,7 +42,7 @@ def test_lrtuis_own_errors_are_sentences_without_class_names(made):
     note, interrupted = not_resumed(0, 3, error)
     sentence = "train.py: no such file; expected a Python file"
     assert (alert.text, end.error, interrupted.error) == (sentence, sentence, sentence)
-    assert note.text == f"it cannot be taken up: {sentence}"
+    assert note.text == f"the lane cannot be resumed: {sentence}"
 
 
 def test_what_led_to_an_error_of_lrtuis_stands_before_it():

@@ -321,7 +321,7 @@ def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken
     finish(wrong)
     assert [type(event) for event in said.events] == [LogMessage, Ended]
     assert said.events[0].text.startswith(
-        "it cannot be taken up: lane A: the snapshot after step 5 does not fit"
+        "the lane cannot be resumed: lane A: the snapshot after step 5 does not fit"
     )
     assert said.events[1].reason == "interrupted"
     again, more = runner_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
