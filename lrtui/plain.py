@@ -36,7 +36,7 @@ from lrtui.core.results.batch_size import batch_size
 from lrtui.core.results.race_result import result
 from lrtui.core.results.sentences import race_sentences
 from lrtui.core.scenario.spec import Race
-from lrtui.core.state.lane_state import UNTOLD
+from lrtui.core.state.lane_state import UNLOGGED
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
 from lrtui.report.text import print_report
@@ -45,7 +45,7 @@ POLL_S = 0.1
 
 
 class Lines(Protocol):
-    """A way to tell a race line by line."""
+    """A writer of a race's events, line by line."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """One event, already applied to `state`."""
@@ -58,8 +58,8 @@ class Lines(Protocol):
 
 
 def play(follower: Follower, lines: Lines, leave: Callable[[], bool] = lambda: False) -> bool:
-    """Tells a run, following it while it is live; True at its end, False when `leave()`, between
-    two rounds, said so."""
+    """Write a run's events, following it while it is live; True at its end, False once `leave()` is
+    true between two rounds."""
     ticked = time.monotonic()
     while True:
         for event in follower.poll(1.0):
@@ -84,7 +84,7 @@ class PlainLines:
         self._out = out or sys.stdout
         self._told: dict[int, int] = {}
         self._factors: dict[int, float] = {}
-        """What each lane's dial was last told to say; one that goes on from a snapshot says it
+        """Last dial factor written of each lane; a lane that resumes from a snapshot reports it
         again."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
@@ -107,25 +107,25 @@ class PlainLines:
                 self._say(
                     state,
                     event,
-                    f"{event_text.line(event)}: {event.child.optimizer}, rate"
+                    f"{event_text.describe(event)}: {event.child.optimizer}, rate"
                     f" {rate(event.child.lr)}",
                 )
             case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
                 self._factors[event.lane] = event.factor
-                self._say(state, event, event_text.line(event))
+                self._say(state, event, event_text.describe(event))
             case Ended():
                 lane = state.lanes[event.lane]
                 self._say(
                     state,
                     event,
-                    f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}",
+                    f"{event.reason} after {lane.steps} steps, last loss {lane.losses.last_text}",
                 )
                 for line in literal(event.error).splitlines():
                     print(f"    {line}", file=self._out)
-            case Snapshotted() if event.tag in UNTOLD:
+            case Snapshotted() if event.tag in UNLOGGED:
                 return
             case Started() | Snapshotted() | Rewound() | LogMessage():
-                self._say(state, event, event_text.line(event))
+                self._say(state, event, event_text.describe(event))
             case _:
                 return
         self._out.flush()
@@ -151,10 +151,11 @@ class PlainLines:
 
 
 def _progress(lane: LaneState) -> str:
-    speed = "" if math.isnan(lane.speed) else f"  {count(lane.speed)} steps/s"
+    speed = "" if math.isnan(lane.throughput.speed) else f"  {count(lane.throughput.speed)} steps/s"
     return (
         f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
-        f"loss {lane.last_words}  best {lane.best_words}  lr {rate(lane.applied_lr)}{speed}"
+        f"loss {lane.losses.last_text}  best {lane.losses.best_text}  "
+        f"lr {rate(lane.rates.applied)}{speed}"
     )
 
 
@@ -169,8 +170,8 @@ class JsonLines:
         self._begun: set[int] = set()
         """Lanes whose first start has come by: it is in the first line."""
         self._held: list[AnyEvent] | None = []
-        """What came before every lane had started: the line `race`, with all checksums, is the
-        first one."""
+        """Events before every lane had started: the line `race`, with all checksums, comes
+        first."""
 
     def tell(self, state: RaceState, event: AnyEvent) -> None:
         """One line for each event that programs are told of."""
@@ -216,7 +217,7 @@ class JsonLines:
 
 
 def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
-    """What was asked for at first, and how it began; lanes that join have lines of their own."""
+    """The race as it was asked for, and its start; lanes added later have lines of their own."""
     started = [lane.started for lane in state.lanes[: len(race.lanes)]]
     return {
         "event": "race",
@@ -308,7 +309,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
                 "factor": plain(event.factor),
                 "lr": plain(event.rate),
             }
-        case Snapshotted() if event.tag not in UNTOLD:
+        case Snapshotted() if event.tag not in UNLOGGED:
             return {
                 "event": "snapshot",
                 "lane": lane,

@@ -15,12 +15,13 @@ import pytest
 
 from lrtui import manual
 from lrtui.cli import cli, main, manual_tables
+from lrtui.cli.manual_tables import json_lines, sentences, tables
 from lrtui.core.scenario import scenario_file
 from lrtui.terminal import settings
 from lrtui.tui.key_table import ALL
 from lrtui.tui.keymap import Keymap, faults
-
-from .pages import PAGES, ROOT, blocks, spans
+from support.pages import PAGES, ROOT, blocks, spans
+from support.waiting import PATIENCE_S
 
 IDS = [path.stem for path in PAGES]
 SUMMARY = 64
@@ -66,9 +67,9 @@ class TestPages:
         assert set(re.findall(r"<!-- generated: ([\w-]+) -->", text)) == manual_tables.PARTS.keys()
 
     def test_every_sentence_about_a_json_field_is_used(self):
-        text = manual_tables.json_events()
+        text = json_lines.json_events()
         assert [
-            name for name, words in manual_tables.FIELDS.items() if f"| {words} |" not in text
+            name for name, words in sentences.FIELDS.items() if f"| {words} |" not in text
         ] == []
 
     @pytest.mark.parametrize(
@@ -154,9 +155,9 @@ class TestTables:
                 assert not isinstance(given, click.Option) or given.opts[0] in page
 
     def test_a_name_without_a_sentence_is_told(self, monkeypatch):
-        monkeypatch.delitem(manual_tables.RACE_KEYS, "pace")
+        monkeypatch.delitem(sentences.RACE_KEYS, "pace")
         with pytest.raises(ValueError, match="pace"):
-            manual_tables.race_keys()
+            tables.race_keys()
 
     def test_the_tool_names_stale_files_and_writes_them(self, tmp_path, monkeypatch, capsys):
         page = tmp_path / "page.md"
@@ -264,7 +265,7 @@ class TestHelp:
             sys.executable,
             ["-m", "lrtui", "help", topic],
             encoding="utf-8",
-            timeout=120,
+            timeout=PATIENCE_S,
             dimensions=(60, 100),
             env=env,
             cwd=str(tmp_path),

@@ -18,12 +18,10 @@ from lrtui.cli import main
 from lrtui.client.launcher import Launcher
 from lrtui.core.protocol.events import Ended
 from lrtui.core.scenario.spec import Race
-
-from .fake_sweep import FakeLauncher
-from .pages import commands, files
-from .test_send import trainer
-from .test_terminal import Terminal
-from .tui.fake_run import make_run, say, without_supervisor
+from support.fake_run import make_run, say, trainer, without_supervisor
+from support.fake_sweep import FakeLauncher
+from support.pages import commands, files
+from support.terminal import Terminal
 
 pytestmark = pytest.mark.xdist_group("manual commands")
 

@@ -44,9 +44,8 @@ from lrtui.report.svg import chart_svg
 from lrtui.report.text import print_report
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import create_run
-
-from .tui.fake_run import at, make_race, say, started
-from .tui.viewer import Viewer
+from support.fake_run import at, make_race, say, started
+from support.viewer import Viewer
 
 NAMES = (
     "<b>",

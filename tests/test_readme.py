@@ -10,8 +10,7 @@ import sys
 import pytest
 
 from lrtui import manual
-
-from .pages import README, files
+from support.pages import README, files
 
 INSTALL = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/lrtui"
 TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest"

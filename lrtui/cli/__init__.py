@@ -12,15 +12,17 @@ import click
 from lrtui._version import __version__
 from lrtui.cli import find, help as manual, race, report, runs, schedule, send, settings_cmd
 from lrtui.cli.appearance import look_options
-from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
-from lrtui.cli.output import ExitCode, complain, give_up, opened
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.frontends import has_screen, open_screen
+from lrtui.cli.options import runs_folder, runs_option
+from lrtui.cli.output import complain, give_up, opened
 from lrtui.cli.signals import settle
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.streams import OutputLost
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The console script: runs a command, turns what a person can mend into one short message on
+    """Run a command; the console script. Errors that the user can mend become one short message on
     stderr."""
     if not os.environ.get("TERM"):
         os.environ["TERM"] = "dumb"  # so that Rich sees it as we do
@@ -31,7 +33,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _run(args: Sequence[str] | None) -> int:
-    """The exit code of a command; all of its output is written then, or its failure told."""
+    """Run a command and write all of its output; return its exit code."""
     try:
         code = cli.main(args=args, standalone_mode=False) or 0
         sys.stdout.flush()
@@ -66,7 +68,7 @@ def cli(context: click.Context, runs: str | None) -> int:
             "no terminal to pick a scenario in",
             "name one: `lrtui race lr-dial`, or see `lrtui scenarios`",
         )
-    return show(runs_folder(runs))
+    return open_screen(runs_folder(runs))
 
 
 for command in (

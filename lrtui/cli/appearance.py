@@ -1,5 +1,4 @@
-"""How the screen and what is printed look: flags before settings, settings before what the terminal
-is found to be."""
+"""Looks of screen and print: flags before settings, settings before the detected terminal."""
 
 from __future__ import annotations
 
@@ -53,12 +52,12 @@ def _note(context: click.Context, option: click.Parameter, value: Any) -> Any:
 
 
 class Chosen(NamedTuple):
-    """What goes for this run of the program."""
+    """Looks of this run of the program."""
 
     look: Look
     settings: Settings
     faults: list[str]
-    """What is wrong with the settings file, a line for each."""
+    """Faults of the settings file, a line for each."""
 
 
 def chosen() -> Chosen:
@@ -70,7 +69,7 @@ def chosen() -> Chosen:
 
 
 def wanted() -> Settings:
-    """The settings where no screen is drawn; says on stderr what is wrong with the file."""
+    """Settings for commands without a screen; faults of the file are reported on stderr."""
     found, wrong = settings.load()
     for words in wrong:
         complain(words)
@@ -106,8 +105,7 @@ class _Folding:
 
 
 def paper(*, stderr: bool = False) -> Console:
-    """Where a person at a terminal reads what is printed: in the colours and characters that the
-    screen would have."""
+    """Console of what is printed: on a terminal in the colours and characters of the screen."""
     file = sys.stderr if stderr else sys.stdout
     if not file.isatty():
         return Console(highlight=False, stderr=stderr)

@@ -1,10 +1,9 @@
-"""What the commands print to: characters that it has, and one rule for the case that it cannot be
-written."""
+"""Output of the commands: characters that the stream can encode, and one rule for output that
+cannot be written."""
 
 from __future__ import annotations
 
 import codecs
-import enum
 import errno
 import io
 import os
@@ -13,18 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from lrtui.cli.exit_codes import ExitCode
 from lrtui.core.streams import Outlet, OutputLost, Stream
 from lrtui.core.text import one_line
-
-
-class ExitCode(enum.IntEnum):
-    """What the shell is told."""
-
-    RACED = 0
-    ALL_FAILED = 1
-    BAD_INPUT = 2
-    OUTPUT_LOST = 74
-    INTERRUPTED = 130
 
 
 @contextmanager
@@ -47,7 +37,7 @@ def opened() -> Iterator[None]:
             try:
                 stream.flush()
             except OutputLost:
-                pass  # it was an error that ended the command, and that has been told
+                pass  # an error ended the command, and was reported
         sys.stdout, sys.stderr = before
 
 
@@ -65,8 +55,7 @@ def let_go() -> None:
 
 
 def reader_gone(lost: OutputLost) -> bool:
-    """Whether whoever read the output has seen enough (`| head`): of nothing but a look this is the
-    usual end."""
+    """True if the reader closed the pipe (`| head`): the usual end of a command that only shows."""
     return lost.why.errno == errno.EPIPE
 
 

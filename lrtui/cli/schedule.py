@@ -12,8 +12,8 @@ import click
 from rich.text import Text
 
 from lrtui.cli.appearance import paper
-from lrtui.cli.fronts import json_option
-from lrtui.cli.output import ExitCode
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.options import json_option
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import ScenarioError
 from lrtui.core.numbers import rate
@@ -27,7 +27,7 @@ from lrtui.core.text import closest, one_line
 from lrtui.terminal.palette import lane_color
 
 EPOCHS, STEPS_PER_EPOCH = 100, 100
-"""Of a schedule that is not part of a scenario."""
+"""Length of a schedule that is not part of a scenario."""
 MAX_WIDTH, HEIGHT = 120, 18
 
 
@@ -68,8 +68,8 @@ def schedule(spec: str, as_json: bool, steps_per_epoch: int | None, **flags: Any
 
 
 def _is_schedule(spec: str) -> bool:
-    """Whether the word is a schedule and no scenario: a call, a name of the catalogue, or a
-    person's own class."""
+    """True if the word is a schedule, not a scenario: a call, a name of the catalogue, or the
+    user's own class."""
     known = {name.lower() for name in (*catalogue.schedules(), *catalogue.ALIASES)}
     return "(" in spec or plain_name(spec).lower() in known or is_reference(spec)
 
@@ -111,7 +111,7 @@ def _of_scenario(name: str, flags: dict[str, Any]) -> Race:
 
 
 def _draw(race: Race, previews: list[Preview]) -> None:
-    """The chart, each lane's rates in words, and what is to be said of them."""
+    """Draw the chart, each lane's rates in words, and warnings."""
     from lrtui.report.text import rates_chart
 
     console = paper()
@@ -139,7 +139,7 @@ def _draw(race: Race, previews: list[Preview]) -> None:
 
 
 def _length(race: Race, lane: Lane, preview: Preview) -> str:
-    """How long it lasts and how often it is stepped."""
+    """Length of a schedule, and how often it is stepped."""
     each = f"of {preview.steps_per_epoch} steps" + (" (a guess)" if preview.nominal else "")
     by_epoch = lane.schedule is not None and lane.schedule.interval == "epoch"
     budget = (
@@ -155,7 +155,7 @@ def _length(race: Race, lane: Lane, preview: Preview) -> str:
 
 
 def _words(lane: Lane, preview: Preview) -> str:
-    """The first, last, lowest and highest rate, with where they are."""
+    """First, last, lowest and highest rate with their steps, as text."""
     if not preview.steps:
         return preview.unknown
     lowest, highest = (_extreme(preview, pick) for pick in (min, max))

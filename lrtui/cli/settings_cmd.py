@@ -1,5 +1,4 @@
-"""`lrtui settings`: where the settings file lies, what it says, and what is found out where it is
-silent."""
+"""`lrtui settings`: path and content of the settings file, and detected values of unset keys."""
 
 from __future__ import annotations
 
@@ -9,7 +8,8 @@ from collections.abc import Iterator, Mapping
 import click
 
 from lrtui.cli.appearance import chosen, look_options
-from lrtui.cli.output import ExitCode, complain
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.output import complain
 from lrtui.core.text import literal, one_line
 from lrtui.core.toml import toml_key, toml_value
 from lrtui.terminal import settings
@@ -41,8 +41,7 @@ def show_settings() -> int:
 
 
 def _keys(own: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Each key that there is by its id: as the file has it, else as a comment that says how it
-    could."""
+    """Every key by its id: as in the file, else as a comment with its default."""
     from lrtui.tui import key_names
     from lrtui.tui.key_table import ALL
 

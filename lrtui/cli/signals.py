@@ -15,17 +15,18 @@ ENOUGH = 3
 
 
 class Interruptible(Protocol):
-    """What an interrupt ends at once: a supervisor, or a finder with the supervisors that it
-    starts."""
+    """A process that an interrupt ends at once: a supervisor, or a finder with its supervisors."""
 
     def interrupt(self) -> None:
         """Ends what is waited for; may be called from a signal handler."""
 
 
 class Signals:
-    """Within, interrupts are counted for whoever looks; after the first one, those that come later
-    stay without effect when this is left: what was asked for has been done, and what is said last
-    must not be cut off."""
+    """Count interrupts within the context.
+
+    After the first one, later ones are ignored once the context is left: the request was carried
+    out, and the last output must not be cut off.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -43,7 +44,7 @@ class Signals:
             signal.signal(number, _too_late if self.count else old)
 
     def came(self) -> bool:
-        """Whether there was one."""
+        """True after an interrupt."""
         return self.count > 0
 
     @contextmanager
@@ -78,13 +79,12 @@ class Signals:
 
 
 def settle() -> None:
-    """Has the end of an interrupted process be what it says it is: Python's own end would let a
-    late signal kill it."""
+    """Keep the exit code of an interrupted process: Python's own shutdown would let a late signal
+    kill it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is _too_late:
             signal.signal(number, signal.SIG_IGN)
 
 
 def _too_late(*_: object) -> None:
-    """What was asked for is done. (A signal that is ignored would be so in child processes,
-    too.)"""
+    """Ignore a late signal with a handler: SIG_IGN would be inherited by child processes."""

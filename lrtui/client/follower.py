@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.protocol.commands import REFUSED, AnyCommand
-from lrtui.core.protocol.events import SUPERVISOR_GONE, AnyEvent, Ended, LogMessage, Steps
-from lrtui.core.results.standings import UNFINISHED
-from lrtui.core.state.memory_budget import MEMORY
-from lrtui.core.state.race_state import LaneState, RaceState, apply, presume
+from lrtui.core.protocol.command_result import CommandResult
+from lrtui.core.protocol.commands import AnyCommand
+from lrtui.core.protocol.events import AnyEvent, Ended, LogMessage, Steps
+from lrtui.core.state.memory_budget import DEFAULT_BYTES
+from lrtui.core.state.race_state import LaneState, RaceState, apply, presume_ended
+from lrtui.core.state.status import RESUMABLE
 from lrtui.store.reader import Reader
 from lrtui.store.record_index import LogIndex, SampleIndex
 from lrtui.store.run_dir import SUPERVISOR_LOG, tail
@@ -29,17 +30,12 @@ LAST_WORDS_S = 10.0
 are made up here."""
 LAST_LINES = 5
 """Of the log of a supervisor that died, so many are shown."""
-_GONE = (SUPERVISOR_GONE, "the crew is gone")
-"""... the second in runs of older versions."""
-RESUMABLE = ("cut off", "interrupted")
-"""States of a run (`store.reader.Summary`) whose supervisor is gone before its lanes had ended for
-good."""
 
 
 class Follower:
     """A run and what is known of it; `poll` brings it up to date."""
 
-    def __init__(self, run: Path, memory: int = MEMORY) -> None:
+    def __init__(self, run: Path, memory: int = DEFAULT_BYTES) -> None:
         """`memory`: bytes that the curves of all lanes may take up."""
         self.run = run
         self.reader = Reader(run)
@@ -72,7 +68,7 @@ class Follower:
         elif self.reader.caught_up and not self._death_reported:
             self._death_reported = True
             if (
-                any(lane.ended and lane.ended.error in _GONE for lane in self.state.lanes)
+                any(lane.ended and lane.ended.orphaned for lane in self.state.lanes)
                 and self._abandoned()
             ):
                 events += self._report_supervisor_death()
@@ -133,7 +129,7 @@ class Follower:
             return events
         ends = self._ends()
         for end in ends:
-            presume(self.state, end)
+            presume_ended(self.state, end)
             self._note_lines(end.lane)
         return [*ends]
 
@@ -151,7 +147,7 @@ class Follower:
         """The lanes that `lrtui resume` goes on with, once the supervisor is gone: those that did
         not end by themselves. None where the run's folder is gone."""
         return (
-            [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED]
+            [lane for lane in self.state.lanes if not lane.over or lane.status in RESUMABLE]
             if not self.reader.gone
             else []
         )
@@ -162,19 +158,19 @@ class Follower:
         self._writer = self._writer or Writer(self.run, "viewer")
         return [self._writer.send(command) for command in commands]
 
-    def results(self, numbers: list[int]) -> dict[int, str]:
-        """What became of commands, for those that are answered; nothing where that cannot be read
-        just now."""
+    def results(self, numbers: list[int]) -> dict[int, CommandResult]:
+        """The results of those commands that have one, by number; {} if the store cannot be read
+        now."""
         try:
             return self.reader.results(numbers) if numbers else {}
         except StoreUnavailable:
             return {}
 
     def withdraw(self, numbers: list[int], why: str) -> None:
-        """Takes back commands that nobody has read; StoreUnavailable where that is not possible
-        now."""
+        """Withdraws commands that no process has read; raises StoreUnavailable if the store cannot
+        be written now."""
         self._writer = self._writer or Writer(self.run, "viewer")
-        self._writer.acknowledge([(number, REFUSED + why) for number in numbers])
+        self._writer.acknowledge([(number, CommandResult("withdrawn", why)) for number in numbers])
 
     def close(self) -> None:
         """Lets go of the database."""

@@ -43,7 +43,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Stateful):
         return value.state_dict()
     if isinstance(value, msgspec.Struct):
-        return msgspec.structs.asdict(value)
+        return msgspec.to_builtins(value)  # by the names of its fields, which are stored ones
     return list(value) if isinstance(value, (list, deque)) else value
 
 
@@ -52,5 +52,5 @@ def _like(now: Any, value: Any) -> Any:
     if isinstance(now, deque):
         return deque(value, now.maxlen)
     if isinstance(now, msgspec.Struct):
-        return type(now)(**value)
+        return msgspec.convert(value, type(now))
     return list(value) if isinstance(now, list) else value

@@ -69,7 +69,7 @@ class Hit(NamedTuple):
 
 @cache
 def page(topic: str) -> Page:
-    """The page of a topic; KeyError if there is none."""
+    """Text of a topic's page; KeyError for an unknown topic."""
     if topic not in TOPICS:
         raise KeyError(topic)
     source = (FOLDER / f"{topic}.md").read_text(encoding="utf-8")

@@ -24,9 +24,9 @@ from lrtui.core.series.series import Flags, Floats, Int64Array
 from lrtui.core.state.race_state import LaneState, RaceState
 
 COLUMNS = 2000
-"""A curve on a page has at most so many columns: more than most screens have pixels for it."""
+"""Most columns of a curve on a page: more than most screens have pixels for it."""
 MARKS = 500
-"""Where a lane has more marks than that, it has so many places for those that are alike."""
+"""Marks of one kind from which on a lane's marks are thinned to this number of places."""
 
 
 class Curve(NamedTuple):
@@ -45,7 +45,7 @@ class Curve(NamedTuple):
     last: Floats
     mean: Floats
     finite: NDArray[np.int64]
-    """How many values are finite."""
+    """Number of finite values in each column."""
     gap: Flags
     """True where a NaN or an infinity lies in the column."""
     cut: Flags
@@ -60,8 +60,8 @@ def lane_curve(lane: LaneState, name: str, columns: int = COLUMNS) -> Curve | No
 
 
 def curve_of(found: MetricSeries, forked_at: int, columns: int = COLUMNS) -> Curve | None:
-    """A track's curve from step `forked_at` on, in at most so many columns, each of as many values,
-    but for one."""
+    """A metric's curve from step `forked_at` on, in at most `columns` columns of equally many
+    values, but for one."""
     first = forked_at if found.steps is None else int(found.steps.searchsorted(forked_at))
     count = len(found.series) - first
     if count < 1:
@@ -111,8 +111,7 @@ def loss_limits(state: RaceState) -> AxisLimits | None:
 
 
 def marks(lane: LaneState, lanes: Sequence[LaneState]) -> list[Mark]:
-    """What is marked on a lane's curve: all but its snapshots; of very many alike those that lie
-    apart."""
+    """Marks on a lane's curve: all but its snapshots; very many of one kind are thinned."""
     found = lane_marks(lane, [other for other in lanes if other.parent == lane.index])
     found = [mark for mark in found if mark.sign != SNAPSHOT]
     if len(found) <= MARKS:

@@ -1,9 +1,8 @@
-"""A run as files for other programs: steps, evaluations, measured steps and events of each lane,
+"""Exports of a run for other programs: steps, evaluations, measured steps and events of each lane,
 and the race. Streamed.
 
-A lane's steps, evaluations and measured steps are those of the final record: where it was rewound,
-what it gave up stands in a file of its own. Its events are all that it said, in the order in which
-it was written down.
+A lane's steps, evaluations and measured steps are those of the final record: steps undone by a
+rewind are in a file of their own. Events are all that were recorded, in the order of the record.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _EVENT_COLUMNS = ("row", "at", "kind", "step", "text", "more")
 
 
 class Written(NamedTuple):
-    """What an export has put down."""
+    """Files and rows that an export has written."""
 
     folder: Path
     files: int
@@ -44,13 +43,12 @@ class Written(NamedTuple):
 
 
 def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Written:
-    """Writes a run's record into `folder`, which is there as a whole or not at all.
+    """Export a run's record into `folder`, which appears whole or not at all.
 
-    A folder that holds something is refused, unless `force`: then its files of the same names are
-    replaced one by one, those that an earlier export left are removed, and everything else stays.
-    Into an empty folder that must stay what it is (a mounted disk) they come one by one too. What
-    an export that was killed left on its way there is cleared away. LrtuiError where it is refused,
-    or cannot be written.
+    A folder with content is refused, unless `force`: then its files of the same names are replaced
+    one by one, those of an earlier export are removed, everything else stays. Into an empty folder
+    that must stay (a mounted disk) files come one by one, too. Leftovers of an export that was
+    killed are removed. Raises LrtuiError if it is refused or cannot be written.
     """
     folder = absolute(folder)
     place = Path(os.path.realpath(folder))  # a link to a folder stays one
@@ -152,8 +150,8 @@ class _LaneFiles:
         self._folder, self._sign, self._course, self._form = folder, sign, columns_of_lane, form
         self._metrics = _metric_columns(columns_of_lane.metrics)
         self._held: Evaluated | None = None
-        """An epoch may be told twice, by a process that went on from a snapshot at its end: the
-        later word counts."""
+        """Last epoch written: a process that resumed from a snapshot may report it again, and the
+        later report counts."""
         self.tables: dict[str, Table] = {}
 
     def take(self, told: RecordedEvent) -> None:

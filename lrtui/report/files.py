@@ -1,4 +1,4 @@
-"""The file that a person asked a report to be written into. Knows nothing of what is in it."""
+"""Writes a report to the file that the user named. Knows nothing of its content."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from lrtui.core.text import one_line
 
 
 def write(path: Path, text: str) -> int:
-    """Writes text, which whoever may read the folder may read, as a whole or not at all; its bytes.
-    LrtuiError where that is not possible."""
+    """Write `text` whole or not at all, readable for those who may read the folder; return its
+    bytes.
+
+    Raises LrtuiError if that fails.
+    """
     path = absolute(path)
     try:
         if path.exists() and not path.is_file():

@@ -20,10 +20,11 @@ from lrtui.core.protocol.events import Alerted
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.differences import differences
 from lrtui.core.results.sentences import lane_sentence, race_sentences
-from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.results.standings import standings
 from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import literal, one_line
 from lrtui.report.page_data import page_data, script_json
 from lrtui.report.png import address
@@ -47,12 +48,12 @@ KEYS = (
 SCRIPTS = ("numbers.js", "drawing.js", "hands.js")
 """The page's script: one function made of these, in this order."""
 ROWS = 300
-"""Of a list of what happened, so many rows about all lanes together: a task that goes mad has no
-end of alerts."""
+"""Rows of a list of events about all lanes together: a failing task may raise alerts without
+end."""
 _RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdfb\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
 _TURNED = re.compile(f"[{_RIGHT_TO_LEFT}]+(?:[\\W_]*[{_RIGHT_TO_LEFT}]+)*")
 MANY = 12
-"""A sentence about each lane is folded away where there are more lanes than that."""
+"""Lanes from which on the sentences about each lane are folded away."""
 
 
 def page(follower: Follower) -> str:
@@ -91,7 +92,7 @@ def _file(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """How a page's policy names the one script, or style, that it lets in."""
+    """Hash by which a page's content security policy admits its one script, or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode(
         "ascii"
     )
@@ -104,8 +105,8 @@ def _plain(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """The same where there can: words that are written from right to left turn nothing around that
-    stands beside them."""
+    """Text escaped for HTML, isolated from its neighbours: right-to-left words turn nothing around
+    beside them."""
     return _TURNED.sub(r"<bdi>\g<0></bdi>", _plain(text))
 
 
@@ -214,11 +215,8 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
     said = verdict(lane, state)
     dial = "" if lane.factor == 1 else f" ×{number(lane.factor)}"
     word = f'<span class="verdict v-{said.word}">{_text(str(said)) or "–"}</span>'
-    end = (
-        "<span"
-        f' class="{"bad" if lane.status in ("nan", *FAILED) else ""}">{_text(lane.status)}</span>'
-    )
-    best = "–" if lane.best_step is None else str(lane.best_step)
+    end = f'<span class="{"bad" if lane.status in UNRANKED else ""}">{_text(lane.status)}</span>'
+    best = "–" if lane.losses.best_step is None else str(lane.losses.best_step)
     return [
         str(place),
         _name(lane),
@@ -226,16 +224,16 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
         rate(lane.lane.lr) + dial,
         word,
         end,
-        lane.last_words,
-        lane.best_words,
+        lane.losses.last_text,
+        lane.losses.best_text,
         best,
         count(lane.steps),
-        duration(lane.training_seconds),
+        duration(lane.clock.own_seconds),
     ]
 
 
 def _alerts(state: RaceState) -> str:
-    """What people had to hear of, and what a task said when it broke."""
+    """Alerts, and the traceback of a task that failed."""
     share = _share(sum(bool(lane.alerts) for lane in state.lanes))
     rows = [
         f"<li>{_name(lane)}: {one}</li>"
@@ -256,7 +254,7 @@ def _alert(alert: Alerted) -> str:
 
 
 def _share(lanes: int) -> int:
-    """Rows that each of so many lanes has in a list."""
+    """Rows of each of `lanes` lanes in a list."""
     return max(2, ROWS // max(lanes, 1))
 
 
@@ -302,7 +300,7 @@ def _pictures(frames: list[SamplePng]) -> Iterator[str]:
 
 
 def _settings(state: RaceState) -> str:
-    """What differs among the lanes, and what they have in common."""
+    """Settings in which the lanes differ, and those they have in common."""
     found = differences(state.lanes, state.race)
     rows = (
         [_name(lane), *(_text(cells[place]) for cells in found.cells)]
@@ -350,8 +348,7 @@ def _section(name: str, title: str, inner: str) -> str:
 
 
 def _colors() -> str:
-    """The colours of page and lanes: by what the reader's system says, unless the button says
-    otherwise."""
+    """Colours of page and lanes: by the reader's system, unless the button is pressed."""
     light, dark = (
         _variables(SHADES[theme], lanes) for theme, lanes in (("light", LIGHT), ("dark", DARK))
     )

@@ -1,5 +1,5 @@
-"""What the page's script draws, as one JSON value: curves in columns, packed as base64 of
-little-endian numbers. Pure."""
+"""Data of the page's script as one JSON value: curves in columns, packed as base64 of little-endian
+numbers. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LABELS = {
     "gain": "step gain",
     "applied_lr": "applied rate",
 }
-"""What quantities are called where there is more room than on the screen."""
+"""Names of quantities with more room than on the screen."""
 
 
 def page_data(state: RaceState) -> dict[str, Any]:
@@ -92,8 +92,7 @@ def _lane(lane: LaneState, state: RaceState, names: list[str], columns: int) -> 
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
-    """Columns of single values have `last` only; steps are told only where they are not one after
-    the other."""
+    """Columns of single values have `last` only; steps are stored unless they are consecutive."""
     single = bool((curve.steps == curve.ends).all() and (curve.finite <= 1).all())
     consecutive = bool((curve.steps[1:] == curve.ends[:-1] + 1).all())
     packed: dict[str, Any] = {

@@ -1,5 +1,5 @@
-"""How to repeat a race: its scenario, the commands, what a repeat must agree with, and what was
-done by hand meanwhile. Pure."""
+"""How to repeat a race: its scenario, the commands, the values that a repeat must reproduce, and
+manual changes. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def commands(race: Race) -> list[str]:
 
 
 def proof(state: RaceState) -> str:
-    """What is equal in an exact repeat, in a sentence; '' where nothing has started."""
+    """Sentence about the checksums that an exact repeat reproduces; '' before any lane has
+    started."""
     started = next((lane.started for lane in state.lanes if lane.started), None)
     if started is None:
         return ""
@@ -42,20 +43,23 @@ def proof(state: RaceState) -> str:
 
 
 def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
-    """What a person or a policy did to a lane, in the order of steps, where `asked` lanes were
-    asked for at first: what the scenario alone does not repeat."""
+    """Changes that a user or a policy made to a lane, by step: those that the scenario alone does
+    not repeat.
+
+    `asked`: number of lanes at the start of the race.
+    """
     if lane.parent is not None:
         yield f"forked from {state.lanes[lane.parent].lane.letter} at step {lane.forked_at}"
     elif lane.index >= asked:
         yield "joined the race"
-    for change in lane.rate_changes:
-        yield event_text.line(change)
+    for change in lane.rates.changes:
+        yield event_text.describe(change)
     for gone in lane.abandoned:
         yield f"went back to step {gone.first}, and made the steps from there on anew"
 
 
 def _comes_along(race: Race) -> bool:
-    """Whether the race is a bundled scenario as it comes, so that its name is enough."""
+    """True if the race is a bundled scenario, unchanged, so that its name is enough."""
     file = BUNDLED / f"{race.scenario}.toml"
     try:
         return file.parent == BUNDLED and file.is_file() and _bare(load(str(file))) == _bare(race)

@@ -12,10 +12,9 @@ from lrtui.core.protocol.events import Sampled
 from lrtui.report.png import png, strip
 
 MOST_IMAGES = 8
-"""Of a sample, so many pictures are shown."""
+"""Most pictures of one sample that are shown."""
 ROOM = 1_000_000
-"""Bytes that all pictures of a page may take, as long as there is a way to have fewer or smaller
-ones."""
+"""Most bytes of all pictures of a page, as long as fewer or smaller ones are possible."""
 WAYS = ((6, 64), (3, 64), (1, 64), (1, 32), (1, 16))
 """Samples of a lane, and pixels along an edge of a picture: the first that has room is taken."""
 

@@ -1,8 +1,8 @@
-"""The folder in which an export is made before it gets its name. What a process that was killed
-left of one is cleared away.
-
-Its name says which process makes it: only of one that is gone, on this very machine, may it be
+"""The directory in which an export is made before it gets its name; leftovers of killed exports are
 removed.
+
+Its name contains the process that makes it: only a directory of a dead process of this very machine
+may be removed.
 """
 
 from __future__ import annotations

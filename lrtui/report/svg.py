@@ -1,5 +1,5 @@
-"""The losses of a race as one SVG picture, alone in a file or within the page: no script, no font
-of its own, light and dark."""
+"""The losses of a race as one SVG picture, alone in a file or within the page: no script, no
+embedded font, light and dark."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LEFT, RIGHT, BOTTOM = 78.0, 16.0, 48.0
 ROW = 22.0
 """Height of a row of names."""
 LETTER = 7.4
-"""Width of a letter, at most: nobody knows here which font it will be."""
+"""Upper bound of a letter's width in units of the picture: the font is the reader's."""
 MOST_Y, MOST_X = 9, 10
-"""About so many labels stand beside an axis."""
+"""About this many labels stand beside an axis."""
 COLUMNS = 900
 """A curve has about a column for each of the picture's units."""
 LIGHT, DARK = lane_colors("truecolor", "light"), lane_colors("truecolor", "dark")
@@ -53,7 +53,7 @@ SHADES = {
 
 
 class Scales:
-    """Where steps and losses lie in the picture: the x axis is `total` steps long, the curves begin
+    """Positions of steps and losses in the picture: the x axis has `total` steps, the curves begin
     at height `top`."""
 
     def __init__(self, total: int, limits: AxisLimits, top: float) -> None:
@@ -136,7 +136,7 @@ def path(curve: Curve, scales: Scales) -> str:
 
 
 def gap_columns(curve: Curve) -> list[int]:
-    """The columns with the last finite values before each gap; -1 where there is none before it."""
+    """Columns with the last finite value before each gap; -1 for a gap at the beginning."""
     begins = np.flatnonzero(curve.gap & ~np.concatenate(([False], curve.gap[:-1])))
     known = np.flatnonzero(np.isfinite(curve.last))
     return [
@@ -158,7 +158,7 @@ def _gaps(curve: Curve, scales: Scales) -> Iterator[str]:
 
 
 def _signs(lane: LaneState, state: RaceState, curve: Curve, scales: Scales) -> Iterator[str]:
-    """What happened to a lane, on its curve; it says what when pointed at."""
+    """A lane's marks on its curve; pointing at one shows its meaning."""
     standing: dict[int, int] = {}
     for mark in marks(lane, state.lanes):
         column = min(int(curve.steps.searchsorted(mark.step, "right")) - 1, len(curve.steps) - 1)

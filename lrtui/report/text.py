@@ -1,5 +1,5 @@
-"""What is left after a race, for the scrollback: the standings (rich) and the chart (plotext).
-Knows no screen.
+"""Printed results of a race, for the scrollback: standings (rich) and chart (plotext). Knows no
+screen.
 
 Only this module imports plotext, and only finite, clipped, decimated points reach it: a NaN in a
 line, or a spike far beyond its limits, aborts the process (notes on Textual, 1.1).
@@ -27,17 +27,18 @@ from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.finder_result import Outcome
 from lrtui.core.results.lr_suggestions import Found, bounds
 from lrtui.core.results.sentences import lane_sentence, race_sentences
-from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.results.standings import standings
 from lrtui.core.scenario.spec import number
 from lrtui.core.series.series import Window, window_of
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.report.curves import length, loss_limits
 from lrtui.terminal.palette import LANES, lane_color
 
 Losses = NDArray[np.floating[Any]]
 MOST_Y, MOST_X = 5, 8
-"""About so many labels stand beside an axis."""
+"""About this many labels stand beside an axis."""
 
 
 def print_report(console: Console, state: RaceState, run: Path) -> None:
@@ -105,27 +106,25 @@ def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
         "lane": Text(spec.called, style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
         "optimizer": Text(one_line(str(spec.optimizer))),
         "lr": rate(spec.lr) if lane.factor == 1 else f"{rate(spec.lr)} ×{number(lane.factor)}",
-        "status": Text(lane.status, style="bold red" if lane.status in ("nan", *FAILED) else ""),
+        "status": Text(lane.status, style="bold red" if lane.status in UNRANKED else ""),
         "verdict": Text(str(said), style="bold red" if said.word in ("nan", "diverged") else ""),
-        "last loss": lane.last_words,
-        "best": lane.best_words,
-        "at step": "" if lane.best_step is None else str(lane.best_step),
+        "last loss": lane.losses.last_text,
+        "best": lane.losses.best_text,
+        "at step": "" if lane.losses.best_step is None else str(lane.losses.best_step),
         "steps": str(lane.steps),
         "steps/s": "" if math.isnan(lane.steps_per_second) else count(lane.steps_per_second),
     }
 
 
 def endings(state: RaceState) -> Iterator[Text]:
-    """A line or more for each lane that a person must hear about: NaN, divergence, an error with
-    its last line."""
+    """Lines about lanes that need attention: NaN, divergence, an error with its last line."""
     for lane in state.lanes:
         for alert in lane.alerts:
             yield Text(one_line(f"{lane.lane.letter} {alert.kind}: {alert.text}"), style="red")
 
 
 def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
-    """The losses of all lanes over the steps as text with SGR codes, '' where there is nothing
-    finite to draw."""
+    """Losses of all lanes over the steps as text with SGR codes; '' without any finite value."""
     import plotext
 
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
@@ -177,8 +176,8 @@ def print_outcome(
 
 
 def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
-    """The losses of a sweep over the logarithm of the rate, a line at each rule's rate; '' where
-    there is nothing to draw."""
+    """Losses of a sweep over the logarithm of the rate, a line at each rule's rate; '' without any
+    finite value."""
     import plotext
 
     x = np.log10(found.rates, where=found.rates > 0, out=np.full(len(found.rates), np.nan))
@@ -231,7 +230,7 @@ def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: 
 
 
 def _stairs(preview: Preview, total: int, columns: int) -> Window:
-    """A preview as a curve of level stretches, to where it is known."""
+    """A preview as a curve of level stretches, up to the last known step."""
     # within the last column, so that a rate that never changes is a line and not a dot
     end = preview.known * (1 - 1e-9)
     x = np.repeat(np.array([*preview.steps, end], float), 2)[1:-1]
@@ -258,7 +257,7 @@ def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
 
 
 def _rulers(figure: Any, limits: AxisLimits, total: int, width: int) -> None:
-    """The axes of a chart of so many columns over `total` steps."""
+    """Axes of a chart of `width` columns over `total` steps."""
     _y_ruler(figure, limits)
     figure.ruler("x").lim(0, max(total - 1, 1))
     steps, labels = zip(*step_labels(total, max(1, min(width // 12, MOST_X))), strict=True)
@@ -303,8 +302,8 @@ def _draw_window(
 
 
 def _legend(lanes: list[LaneState], width: int, color: bool) -> str:
-    """A line under the chart that says which colour is which lane; plotext's own legend would hide
-    the curves."""
+    """Line under the chart with the colour of each lane; plotext's own legend would hide the
+    curves."""
     parts: list[str] = []
     used = 0
     for lane in lanes:

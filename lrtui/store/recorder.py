@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from lrtui.core.errors import StoreUnavailable, Superseded
+from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork
 from lrtui.core.protocol.events import AnyEvent, LogMessage, Started, Steps
 from lrtui.store.writer import Row, Writer, row
@@ -29,7 +30,7 @@ GAP_S = 0.005
 BEAT_S = 1.0
 RETRY_S = 0.5
 KEEP_BYTES = 64 * 1024 * 1024
-_Item = AnyEvent | threading.Event | tuple[int, str]
+_Item = AnyEvent | threading.Event | tuple[int, CommandResult]
 
 
 class Recorder:
@@ -50,7 +51,7 @@ class Recorder:
         self._holder = 0
         """The thread whose things are held together."""
         self._order = threading.Lock()
-        self._results: list[tuple[int, str]] = []
+        self._results: list[tuple[int, CommandResult]] = []
         self._inbox: deque[tuple[int, AnyCommand]] = deque()
         self._arrived = threading.Event()
         self._hurry = threading.Event()
@@ -80,8 +81,8 @@ class Recorder:
         self._arrived.clear()
         return [self._inbox.popleft() for _ in range(len(self._inbox))]
 
-    def acknowledge(self, number: int, result: str) -> None:
-        """Says what became of a command; it is written at once, with all that was put before."""
+    def acknowledge(self, number: int, result: CommandResult) -> None:
+        """Hands over the result of a command; it is written at once, with all events put before."""
         self._hand_over((number, result))
         self._hurry.set()
 

@@ -16,15 +16,17 @@ import msgspec
 from lrtui._version import __version__
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.protocol import commands, events
-from lrtui.core.protocol.commands import REFUSED, AnyCommand
+from lrtui.core.protocol.command_result import CommandResult, encode_result
+from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import Alerted, AnyEvent, LogMessage
 from lrtui.core.scenario.spec import Race
 from lrtui.store import database, identity, run_dir
 from lrtui.store.identity import processes
-from lrtui.store.lane_summary import answers, ends, reached
+from lrtui.store.lane_summary import answers, end_rows, recorded_steps
 
 Row = tuple[int, str, bytes]
 """lane, kind and body of an event, as it is stored."""
+_NOT_UNDERSTOOD = CommandResult("not_understood", "not understood by this version of lrtui")
 
 
 def create_run(runs: Path, race: Race) -> Path:
@@ -82,23 +84,23 @@ class Writer:
         self._sign()
         self._claimed = True
 
-    def flush(self, rows: Sequence[Row], results: Sequence[tuple[int, str]] = ()) -> None:
-        """Adds events and writes what became of commands, (number, a line for people), in one
+    def flush(self, rows: Sequence[Row], results: Sequence[tuple[int, CommandResult]] = ()) -> None:
+        """Adds events and the results of commands, each with its command's number, in one
         transaction."""
         with self._transaction() as db:
             self._check_claim(db)
             db.executemany("INSERT INTO events (lane, kind, body) VALUES (?, ?, ?)", rows)
             db.executemany(
                 "UPDATE commands SET result = ? WHERE id = ? AND result IS NULL",
-                [(text, number) for number, text in results],
+                [(encode_result(result), number) for number, result in results],
             )
 
     def append(self, rows: Sequence[Row]) -> None:
         """Adds events in one transaction."""
         self.flush(rows)
 
-    def acknowledge(self, results: Sequence[tuple[int, str]]) -> None:
-        """Writes what became of commands; what is answered already stays so."""
+    def acknowledge(self, results: Sequence[tuple[int, CommandResult]]) -> None:
+        """Writes results of commands; the first result of a command stays."""
         self.flush((), results)
 
     def beat(self) -> None:
@@ -147,25 +149,25 @@ class Writer:
             try:
                 understood.append((number, commands.decode(body)))
             except msgspec.DecodeError:  # a viewer of another version may know more commands
-                strange.append((number, REFUSED + "not understood by this version of lrtui"))
+                strange.append((number, _NOT_UNDERSTOOD))
         if strange:
             self.acknowledge(strange)
         return understood
 
-    def results(self, numbers: Sequence[int]) -> dict[int, str]:
-        """What became of commands, for those that are answered."""
+    def results(self, numbers: Sequence[int]) -> dict[int, CommandResult]:
+        """The results of those commands that have one, by number."""
         with self._guard() as db:
             return answers(db, numbers)
 
     def ended(self) -> set[int]:
         """Indices of the lanes whose end is recorded, and not undone."""
         with self._guard() as db:
-            return set(ends(db))
+            return set(end_rows(db))
 
     def reached(self, lane: int) -> int:
         """How many steps of a lane are recorded."""
         with self._guard() as db:
-            return reached(db, lane)
+            return recorded_steps(db, lane)
 
     def alerts(self, after: int) -> tuple[int, list[Alerted]]:
         """The alerts recorded after row `after`, and the number of the last row there is."""

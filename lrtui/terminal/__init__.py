@@ -1,5 +1,6 @@
-"""What a terminal can show and what its user has set: the palette of colours, and the settings
+"""Properties of the terminal and its user's settings: the palette of colours, and the settings
 file.
 
-Knows no race and no Textual.
+Knows no race and no Textual. Begin to read with `settings.py`; `palette.py` holds tiers of
+characters and colours, and each lane's colour for every kind of terminal.
 """

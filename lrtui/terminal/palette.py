@@ -1,9 +1,9 @@
-"""What a terminal may be able to show, and the colours of the lanes, on screen and in print, for
-each kind of terminal.
+"""Characters and colours that a terminal may support, and the lanes' colours for each kind, on
+screen and in print.
 
-In truecolor and 256 colours the eight are told apart with any colour vision (a test computes how
-far apart they are), and stand out from a black, dark, white or cream background. Of 16 colours
-nobody but the terminal knows how they look.
+In truecolor and 256 colours the eight are distinct with any colour vision (a test computes their
+distances), and stand out from a black, dark, white or cream background. How 16 colours look is up
+to the terminal.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Literal, get_args
 Colors = Literal["truecolor", "256", "16", "none"]
 Theme = Literal["dark", "light", "contrast"]
 Glyphs = Literal["braille", "blocks", "halves", "ascii"]
-"""What curves are drawn with: dots of braille, quarters of a cell, halves (all that a console's
-font of 256 or 512 characters has), or letters."""
+"""Characters that curves are drawn with: dots of braille, quarters of a cell, halves (the most that
+a console's font of 256 or 512 characters has), or letters."""
 COLORS: tuple[Colors, ...] = get_args(Colors)
 THEMES: tuple[Theme, ...] = get_args(Theme)
 GLYPHS: tuple[Glyphs, ...] = get_args(Glyphs)
 
 LANES = (179, 74, 49, 190, 165, 166, 152, 246)
 """Orange, blue, green, yellow, purple, vermilion, sky, grey (after Okabe and Ito), as numbers of
-the 256-colour table. Lane i has LANES[i % 8]; its letter, not its colour, says which one it is."""
+the 256-colour table. Lane i has LANES[i % 8]; its letter, not its colour, identifies it."""
 
 _ON_DARK: dict[Colors, tuple[str, ...]] = {
     "truecolor": (
@@ -54,8 +54,7 @@ _ON_LIGHT: dict[Colors, tuple[str, ...]] = {
 
 
 def lane_colors(colors: Colors, theme: Theme) -> tuple[str, ...]:
-    """The colours of eight lanes as Rich and Textual write them; none where there are no
-    colours."""
+    """Colours of the eight lanes as Rich and Textual write them; empty without colours."""
     return (_ON_LIGHT if theme == "light" else _ON_DARK).get(colors, ())
 
 

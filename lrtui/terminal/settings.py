@@ -1,8 +1,8 @@
-"""The settings file: what a person wants of every race's screen. Reads it, says what is wrong with
-it, writes one value of it.
+"""The settings file: the user's wishes for every race's screen. Reads it, reports its faults,
+writes single values.
 
-A broken file, or a broken line of it, never keeps anything from working: it is said once, and the
-rest counts.
+A broken file, or a broken line of it, never keeps anything from working: it is reported once, and
+the rest counts.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from lrtui.core.toml import toml_key, toml_value
 from lrtui.terminal.palette import COLORS, GLYPHS, THEMES, Colors, Glyphs, Theme
 
 Keys = dict[str, tuple[str, ...]]
-"""By the id of a key in tui/key_table.py: the keys that a person wants for it."""
+"""Keys that the user wants, by the id of a key in tui/key_table.py."""
 FPS = 1, 30
 MEMORY = 16, 1_000_000
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What the file says; None where it is silent and the terminal is asked."""
+    """Values of the settings file; None if unset: then the terminal is asked."""
 
     theme: Theme | None = None
     colors: Colors | None = None
@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
     memory: int = 1000
     """Megabytes that the history of a race may take up in a viewer."""
     bell: bool = True
-    """Whether an alert rings."""
+    """True if an alert rings the bell."""
     keys: Keys = {}  # msgspec copies an empty default
 
 
@@ -50,7 +50,7 @@ Check = Callable[[Keys], Mapping[str, str]]
 
 
 def path() -> Path:
-    """Where the file is or would be: $LRTUI_CONFIG, else settings.toml in the platform's config
+    """Path of the file, existing or not: $LRTUI_CONFIG, else settings.toml in the platform's config
     folder."""
     given = os.environ.get("LRTUI_CONFIG")
     return (
@@ -59,8 +59,8 @@ def path() -> Path:
 
 
 def load(check_keys: Check | None = None) -> tuple[Settings, list[str]]:
-    """What the file says, and what is wrong with it: one line for each fault (file:line: key, what
-    was expected)."""
+    """Read the file; return its values and a line for each fault (file:line: key, what was
+    expected)."""
     file = path()
     try:
         text = read_small(file).decode("utf-8")
@@ -93,7 +93,7 @@ def load(check_keys: Check | None = None) -> tuple[Settings, list[str]]:
 
 
 def _fault(error: Exception) -> str:
-    """Where in the file it cannot be read, and why."""
+    """Position and reason of a syntax error."""
     match error:
         case OSError():
             return f": {error.strerror or error}"
@@ -113,7 +113,7 @@ def _is_right(key: str, value: Any, complain: Callable[..., None]) -> bool:
 
 
 def _expected(key: str, value: Any) -> str:
-    """What should stand there in its place; '' where it is right."""
+    """What a key's value has to be; '' if `value` is valid."""
     words: dict[str, tuple[str, ...]] = {"theme": THEMES, "colors": COLORS, "glyphs": GLYPHS}
     ranges = {"fps": (*FPS, "frames a second"), "memory": (*MEMORY, "megabytes")}
     if key in words:
@@ -134,7 +134,7 @@ def _expected(key: str, value: Any) -> str:
 
 
 def _keys(own: list[tuple[str, Any]], complain: Callable[..., None]) -> Keys:
-    """What the table [keys] says: "key" or a list of them for an id."""
+    """Read the table [keys]: "key" or a list of keys for an id."""
     found: Keys = {}
     for name, value in own:
         if name in found:
@@ -193,6 +193,6 @@ def write(key: str, value: str) -> None:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """What stands before the first table, and the rest."""
+    """Split the text before the first table from the rest."""
     found = re.search(r"^[ \t]*\[", text, re.MULTILINE)
     return (text[: found.start()], text[found.start() :]) if found else (text, "")

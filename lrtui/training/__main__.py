@@ -1,5 +1,4 @@
-"""`python -m lrtui.training` is the supervisor; a viewer starts it (see
-lrtui/client/launcher.py)."""
+"""`python -m lrtui.training` runs the supervisor; a viewer starts it (lrtui/client/launcher.py)."""
 
 from lrtui.training.supervisor_main import main
 

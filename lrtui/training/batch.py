@@ -1,5 +1,5 @@
-"""A batch, of whatever a dataset or a DataLoader makes it: how many samples it has, and how it
-comes to a device."""
+"""Batches of any type that a dataset or DataLoader makes: moves them to a device, counts their
+samples."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lrtui.core.errors import TaskError
 from lrtui.core.scenario.spec import Race
 
 _DEEPEST = 8
-"""Levels of a batch that are looked into: its objects may refer to each other in circles."""
+"""Levels of nesting that are searched: a batch's objects may refer to each other in circles."""
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """`batch` with every tensor in it on `device`; so is whatever has a `to` of its own. Collated
-    batches are on the CPU: for it nothing is to be done."""
+    """`batch` with every tensor, and every object with a `to` method, moved to `device`. Collated
+    batches are on the CPU already."""
     if device.type == "cpu":
         return batch
     if isinstance(batch, Tensor):
@@ -43,7 +43,7 @@ def to_device(batch: Any, device: torch.device) -> Any:
     if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
         same = copy.copy(batch)
         for field in dataclasses.fields(batch):
-            # it may be a frozen one
+            # the dataclass may be frozen
             object.__setattr__(same, field.name, to_device(getattr(batch, field.name), device))
         return same
     return batch
@@ -52,9 +52,9 @@ def to_device(batch: Any, device: torch.device) -> Any:
 def batch_length(batch: Any) -> int:
     """The number of samples in a batch.
 
-    What the batch itself says; the first dimension of its tensors where they agree; else the length
-    of a list of samples, or of the lists that their parts were gathered in; at last the first
-    dimension of the first tensor.
+    In this order: the number that the batch states; the first dimension of its tensors if they
+    agree; the length of a list of samples, or of the lists that their parts were gathered in; the
+    first dimension of the first tensor.
     """
     if stated := _stated(batch):
         return stated
@@ -64,10 +64,10 @@ def batch_length(batch: Any) -> int:
 
 
 def one_sample(error: ValueError, batch: Any, race: Race, *, own: bool) -> TaskError | None:
-    """What to tell where batch normalization refused a batch because it is a single sample; None
-    where that is not the reason.
+    """The error to raise if batch normalization refused a batch of one sample; None if `error` has
+    another reason.
 
-    `own`: the batch came from a DataLoader of the task's own.
+    `own`: the batch came from the task's own DataLoader.
     """
     if (
         "more than 1 value per channel" not in str(error)
@@ -95,14 +95,14 @@ def one_sample(error: ValueError, batch: Any, race: Race, *, own: bool) -> TaskE
 def _stated(batch: Any) -> int | None:
     if isinstance(batch, PackedSequence):
         return int(batch.batch_sizes[0])
-    graphs = getattr(batch, "num_graphs", None)  # as torch_geometric says it
+    graphs = getattr(batch, "num_graphs", None)  # the attribute of torch_geometric
     return graphs if isinstance(graphs, int) else None
 
 
 def _gathered(batch: Any, *, agree: bool) -> int | None:
-    """The length of `batch` where it is a list of tensors that differ in length alone, or of its
-    parts where they are lists of equal length, as zip(*samples) makes them; `agree`: all tensors in
-    it have the same first dimension."""
+    """The length of `batch` if it is a list of tensors that differ in length only, or of its parts
+    if they are lists of equal length, as zip(*samples) makes them; else None. `agree`: all its
+    tensors have the same first dimension."""
     if not isinstance(batch, (list, tuple)) or not batch:
         return None
     if all(isinstance(part, Tensor) and part.dim() for part in batch):
@@ -129,8 +129,8 @@ def _rows(batch: Any, depth: int = 0) -> Iterator[int]:
 
 
 def _entries(batch: Any, depth: int = 0) -> int | None:
-    """The length of the first list in a batch; numbers count only in a list, for a tuple of them
-    may be a shape."""
+    """The length of the first list in a batch. A tuple of numbers does not count: it may be a
+    shape."""
     if isinstance(batch, (list, tuple)) and batch and not any(map(_parts, batch)):
         return (
             None if isinstance(batch, tuple) and isinstance(batch[0], (int, float)) else len(batch)

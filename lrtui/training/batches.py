@@ -1,4 +1,4 @@
-"""The training batches of a lane, from any one of them on. Knows no model."""
+"""The training batches of a lane, starting at any of them. Knows no model."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ from lrtui.training.order import BatchOrder, order_checksum
 from lrtui.training.reachable import Reachable
 
 CHECKED = 10_000
-"""Batches of a DataLoader that its checksum stands for, at most."""
+"""Batches of a DataLoader that enter its checksum, at most."""
 
 
 class Batches:
     """Epochs of batches, on the CPU, in an order that is the same in every lane.
 
-    Of a Dataset with indices, the order is a function of seed and epoch, and an epoch that begins
-    in its middle fetches nothing of what was before. A stream is cut into batches as it comes, and
-    a task's own DataLoader is used as it is; there an epoch is one pass, as long as it really is,
-    and what was before is drawn again and thrown away, from the random state that the epoch began
-    with.
+    For a Dataset with indices, the order is a function of seed and epoch, and an epoch that begins
+    in its middle fetches no earlier batch. A stream is cut into batches as it comes, and the task's
+    own DataLoader is used as it is; there an epoch is one pass of whatever length, and earlier
+    batches are drawn again and dropped, from the random state that the epoch began with.
     """
 
     def __init__(
-        self, data: Any, race: Race, device: torch.device, held: Sequence[rng.Source]
+        self, data: Any, race: Race, device: torch.device, generators: Sequence[rng.Generator]
     ) -> None:
-        """`held`: the generators that are the task's own, which an own DataLoader may draw from."""
+        """`generators`: those of the task, from which its own DataLoader may draw."""
         self.own = isinstance(data, DataLoader)
-        """Whether the task brings a DataLoader of its own."""
+        """True if the task's dataset() returns a DataLoader."""
         streamed = self.own or isinstance(data, IterableDataset)
         self._order = (
             None
@@ -50,12 +49,12 @@ class Batches:
             else {"batch_sampler": self._order}
         )
         self._loader = loader(data, **cut)
-        self._seed, self._device, self._held = race.seed, device, held
+        self._seed, self._device, self._generators = race.seed, device, generators
         self._pass: Generator[Any] | None = None
         self._began: rng.RandomState | None = None
-        """What a pass over a stream or an own DataLoader began with."""
+        """Random state at the start of a pass over a stream or the task's own DataLoader."""
         self.length = length(self._loader)
-        """Batches of an epoch, as the data says; None where it does not."""
+        """Batches of an epoch as the data states it; None if unknown."""
         if self.length == 0:
             raise TaskError(
                 f"{len(data)} samples make no batch of {race.batch_size} with drop_last = true",
@@ -64,14 +63,12 @@ class Batches:
 
     @property
     def exact(self) -> bool:
-        """Whether every epoch is sure to have `length` batches; else its end is seen when it
-        comes."""
+        """True if every epoch has exactly `length` batches; else its end is known when it comes."""
         return self._order is not None
 
     @property
     def batch_size(self) -> int | None:
-        """Samples of a batch (the last one may be short); None where that varies or is not
-        known."""
+        """Samples of a batch (the last one may be short); None if it varies or is unknown."""
         sampler = self._loader.batch_sampler
         if self._order is None and self._loader.batch_size is None:
             return sampler.batch_size if type(sampler) is BatchSampler else None
@@ -79,43 +76,43 @@ class Batches:
 
     @property
     def checksum(self) -> str:
-        """Stands for the order of the first epoch's batches; "" where that is not known before they
+        """A checksum of the order of the first epoch's batches; "" if it is unknown before they
         come."""
         return (
             order_checksum(self._order) if self._order else _own_checksum(self._loader, self._seed)
         )
 
     def epoch(self, epoch: int, done: int) -> Iterator[Any]:
-        """The batches of `epoch` (counted from 0) but for the first `done` of them."""
+        """The batches of `epoch` (counted from 0) after the first `done` of them."""
         if self._order is not None:
             self._order.epoch, self._order.first = epoch, done
         elif done:
             self._pass = self._again(done)
             return self._pass
         else:
-            self._began = rng.capture(self._device, self._held)
+            self._began = rng.capture(self._device, self._generators)
         self._pass = fetching.one_pass(self._loader)
         return self._pass
 
     def close(self) -> None:
-        """End the pass that is under way, and all worker processes."""
+        """Ends the present pass and all worker processes."""
         if self._pass is not None:
             self._pass.close()
         fetching.end_workers(self._loader)
 
     def state_dict(self) -> Any:
-        """What the batches of the present epoch are drawn from, as plain values; None where nothing
-        is drawn."""
+        """The random state that the present epoch's batches are drawn from, as plain values; None
+        if none is used."""
         return None if self._began is None else rng.packed(self._began)
 
     def load_state_dict(self, kept: Any) -> None:
-        """Takes what `state_dict` gave."""
+        """Restores what `state_dict` returned."""
         self._began = None if kept is None else rng.unpacked(kept, self._device)
 
     def _again(self, done: int) -> Generator[Any]:
         assert self._began is not None
-        now = rng.capture(self._device, self._held)
-        rng.restore(self._began, self._device, self._held)
+        now = rng.capture(self._device, self._generators)
+        rng.restore(self._began, self._device, self._generators)
         batches = fetching.one_pass(self._loader)
         found = sum(1 for _ in islice(batches, done))
         if found < done:
@@ -124,37 +121,37 @@ class Batches:
                 " before",
                 "expected the same data as when the race began",
             )
-        rng.restore(now, self._device, self._held)
+        rng.restore(now, self._device, self._generators)
         return batches
 
 
 def loader(data: Any, **batching: Any) -> DataLoader[Any]:
-    """A DataLoader over `data`, unless it is one. It seeds itself from a generator of its own: each
-    pass over a loader draws a number, which must not come out of the lane's random state."""
+    """A DataLoader over `data`, unless it is one. It has its own generator, because each pass draws
+    a seed, which must not come from the lane's random state."""
     if isinstance(data, DataLoader):
         return data
     return DataLoader(data, generator=torch.Generator().manual_seed(0), **batching)
 
 
 def _own_checksum(data: DataLoader[Any], seed: int) -> str:
-    """Stands for the first batches that a task's own loader will make under `seed`; "" where it has
-    no indices, or no end.
+    """A checksum of the first batches of the task's own loader under `seed`; "" if it has no
+    indices or no end.
 
-    They are made by a copy of its sampler, which may count its passes or hold generators. What the
-    copy shares with it, such as the data set and its generators or a counter of its class, is put
-    back; where that is not possible they are not made.
+    A copy of its sampler makes them, because the sampler may count its passes or hold generators.
+    State that the copy shares with it, such as the data set, its generators or a counter of its
+    class, is restored; if that is impossible, the checksum is "".
     """
     sampler = data.sampler if data.batch_sampler is None else data.batch_sampler
     count = length(data)
     if isinstance(data.dataset, IterableDataset) or count is None:
         return ""
-    # a failing one's lane will say so
+    # a failing sampler fails again in the lane, with its error
     with suppress(Exception), rng.preserved(torch.device("cpu")), _without_trace(sampler):
         copied, generator = copy.deepcopy(
             (sampler, data.generator), {id(data.dataset): data.dataset}
         )
         rng.seed_all(seed)
-        # as each pass does for its workers
+        # each pass draws a seed for its workers
         torch.empty((), dtype=torch.int64).random_(generator=generator)
         batches = islice(copied, min(count, CHECKED))
         return order_checksum(
@@ -165,9 +162,9 @@ def _own_checksum(data: DataLoader[Any], seed: int) -> str:
 
 @contextmanager
 def _without_trace(sampler: Any) -> Iterator[None]:
-    """Puts back what passes over copies of `sampler` change beside them; ValueError where that has
-    a position."""
-    if _is_torchs(sampler):  # a walk through all of its data would be in vain
+    """Restores the state that passes over copies of `sampler` change beside the copies; raises
+    ValueError if it includes a position that cannot be restored."""
+    if _is_torchs(sampler):  # skips a walk through all of its data
         yield
         return
     saved = Reachable({"sampler": sampler}).save()
@@ -176,11 +173,11 @@ def _without_trace(sampler: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        saved.put_back()
+        saved.restore()
 
 
 def _is_torchs(sampler: Any) -> bool:
-    """Whether a sampler, and the one that it takes its indices from, are torch's own: these change
-    nothing but themselves."""
+    """True if a sampler, and the one that gives it indices, are torch's: these change only
+    themselves."""
     inner = getattr(sampler, "sampler", None)
     return type(sampler).__module__.startswith("torch.") and (inner is None or _is_torchs(inner))

@@ -1,5 +1,4 @@
-"""What a task's dataset() gives, told apart: training data, validation data, and what is not
-used."""
+"""Sorts what a task's dataset() returns into training data, validation data and unused parts."""
 
 from __future__ import annotations
 
@@ -21,22 +20,21 @@ EXPECTED = (
 _TRAINING = ("train", "training")
 _VALIDATION = ("validation", "valid", "val", "dev", "eval", "test")
 _MOST_ARRAYS = 3
-"""As many tensors side by side are columns of samples; four are what train_test_split gives, and
-more are a list of samples."""
+"""Tensors side by side, at most, that count as columns of samples: train_test_split returns four,
+and more are a list of samples."""
 
 
 class Datasets(NamedTuple):
-    """The data of a task: each a Dataset with indices and a length, an IterableDataset, or a
-    DataLoader."""
+    """The data of a task: Datasets with indices and a length, IterableDatasets, or DataLoaders."""
 
     training: Any
     validation: Any | None
     notes: tuple[str, ...] = ()
-    """How what dataset() gave was understood, where that may not be what was meant."""
+    """Sentences about interpretations of dataset()'s result that may not be the intended ones."""
 
 
 def datasets(task: Task) -> Datasets:
-    """What `task.dataset()` gives; TaskError where it is nothing to train on."""
+    """The data that `task.dataset()` returns; raises TaskError if it cannot be trained on."""
     found = _told_apart(task.dataset())
     if length(found.training) == 0:
         raise TaskError("dataset() gave no training samples", _no_batch(found.training))
@@ -48,7 +46,7 @@ def datasets(task: Task) -> Datasets:
 
 
 def length(data: Any) -> int | None:
-    """`len(data)`; None where it has none, as a stream may."""
+    """`len(data)`; None if it has no length, as a stream may."""
     try:
         return len(data)
     except (TypeError, NotImplementedError, AttributeError):
@@ -71,7 +69,7 @@ def _told_apart(made: Any) -> Datasets:
 
 
 def _splits(made: Mapping[Any, Any]) -> Datasets:
-    """A dict of datasets by the names of splits."""
+    """The data in a dict of datasets by split names."""
     training, validation = (
         next((key for key in names if key in made), None) for names in (_TRAINING, _VALIDATION)
     )
@@ -88,7 +86,7 @@ def _splits(made: Mapping[Any, Any]) -> Datasets:
 
 
 def _in_order(made: Sequence[Any]) -> Datasets:
-    """Training and validation data, one behind the other, and more."""
+    """The data in a sequence: training, validation, and unused parts."""
     unused = [f"number {number}" for number in range(3, len(made) + 1)]
     validation = made[1] if len(made) > 1 else None
     return Datasets(
@@ -103,7 +101,7 @@ def _unused(which: Sequence[str]) -> str:
 
 
 def _are_datasets(parts: Sequence[Any]) -> bool:
-    """Whether the parts of a tuple or list are datasets, rather than samples."""
+    """True if the parts of a tuple or list are datasets, False if they are samples."""
     if not parts:
         return False
     rest = [part for part in parts[1:] if part is not None]
@@ -115,8 +113,7 @@ def _are_datasets(parts: Sequence[Any]) -> bool:
 
 
 def _may_be_dataset(part: Any) -> bool:
-    """Whether half of a pair is rather a dataset than a sample, or something that was meant to be
-    one."""
+    """True if half of a pair is a dataset, or was meant to be one, rather than a sample."""
     return (
         isinstance(part, (list, Tensor, np.ndarray))
         or bool(_arrays(part))
@@ -130,8 +127,7 @@ def _lists_samples(part: Any) -> bool:
 
 
 def _is_dataset(part: Any) -> bool:
-    """Whether it can be nothing else than a dataset: a sample may be a tuple, a list, a dict, a
-    tensor."""
+    """True if `part` can only be a dataset: a sample may be a tuple, a list, a dict, a tensor."""
     if isinstance(part, (Dataset, DataLoader)):
         return True
     a_sample = isinstance(part, (tuple, list, Mapping, str, bytes, Tensor, np.ndarray, np.generic))
@@ -144,7 +140,8 @@ def _is_dataset(part: Any) -> bool:
 
 
 def _one(data: Any) -> Any:
-    """A single dataset, made one where it is tensors side by side; TaskError where it is none."""
+    """`data` as one dataset, tensors side by side as a TensorDataset; raises TaskError if it is not
+    a dataset."""
     if arrays := _arrays(data):
         return TensorDataset(*map(torch.as_tensor, arrays))
     if isinstance(data, type):
@@ -159,7 +156,7 @@ def _one(data: Any) -> Any:
         )
     if _once(data):
         raise TaskError(
-            f"dataset() gave a {type(data).__name__}, which can be gone through only once",
+            f"dataset() gave a {type(data).__name__}, which can be iterated only once",
             "expected an IterableDataset whose __iter__ begins anew each time",
         )
     if isinstance(data, (DataLoader, IterableDataset)):
@@ -199,8 +196,7 @@ def _one(data: Any) -> Any:
 
 
 def _arrays(data: Any) -> Sequence[Any]:
-    """`data` where it is tensors or arrays with equally many rows, side by side as in (X, y); else
-    nothing."""
+    """`data` if it is tensors or arrays with the same number of rows, as in (X, y); else empty."""
     if (
         not isinstance(data, (tuple, list))
         or not 2 <= len(data) <= _MOST_ARRAYS
@@ -215,7 +211,7 @@ def _is_array(part: Any) -> bool:
 
 
 def _columns(inputs: Any, targets: Any) -> bool:
-    """Whether they are inputs and targets: as many numbers or names as there are rows."""
+    """True for inputs and targets: a list of numbers or names, one for each row of inputs."""
     return (
         (isinstance(inputs, list) or _is_array(inputs))
         and isinstance(targets, list)
@@ -232,7 +228,7 @@ def _framed(data: Any) -> bool:
 
 
 def _once(data: Any) -> bool:
-    """Whether it is an iterator, such as a generator."""
+    """True for an iterator, such as a generator."""
     return isinstance(data, Iterator) and not isinstance(data, (Dataset, DataLoader))
 
 

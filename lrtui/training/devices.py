@@ -1,5 +1,4 @@
-"""Which devices a race gets: resolves "auto", "cuda", ... on this machine and deals the lanes
-out."""
+"""Assigns devices to lanes: resolves "auto", "cuda", ... on this machine."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ def present() -> list[str]:
 
 
 def deal(wanted: str, lanes: int) -> list[str]:
-    """A device for each lane, in turn over those that `wanted` allows; DeviceError where there is
-    none."""
+    """A device for each lane, round-robin over those that `wanted` allows; raises DeviceError if it
+    allows none."""
     there = present()
     gpus = [device for device in there if device.startswith("cuda")]
     allowed = {"auto": gpus or there[:1], "cuda": gpus}.get(

@@ -1,5 +1,5 @@
-"""The dial: what the schedule says, times a factor that a person may change at any time. The
-scheduler never learns of it."""
+"""The dial: multiplies the scheduled rates by a factor that the user may change at any time,
+unknown to the scheduler."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lrtui.core.protocol.commands import ScaleRate, SetFactor, SetRate
 
 
 class Dial:
-    """Multiplies the rates of `optimizer` for the time of its step.
+    """Multiplies the rates of `optimizer` during its step.
 
-    Before the step every param group is given its rate times `factor`; after it, the very objects
-    that were there. A factor of 1 touches nothing. Hooks that are to see what is really applied
-    must be registered after it is made.
+    Before the step every param group is given its rate times `factor`; after it, the same objects
+    as before. A factor of 1 changes nothing. Register hooks that record the applied rate after the
+    dial.
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0) -> None:
@@ -25,19 +25,18 @@ class Dial:
         """Finite and above 0; may be changed at any time between two steps."""
         self._optimizer = optimizer
         self._scheduled: list[Any] = []
-        """The groups' own rates while a step is under way; empty else, and where the factor is
-        1."""
+        """The groups' scheduled rates during a step; else empty, and if the factor is 1."""
         optimizer.register_step_pre_hook(self._apply)
         optimizer.register_step_post_hook(self._restore)
 
     def rates(self) -> list[float]:
-        """What would be applied to each param group now."""
+        """The rate that a step would apply now, for each param group."""
         scheduled = self._scheduled or [group["lr"] for group in self._optimizer.param_groups]
         return [float(self._times(rate)) for rate in scheduled]
 
     def factor_for(self, command: SetRate | ScaleRate | SetFactor) -> float:
-        """The factor that a command asks for; ValueError, with the reason, where there is none or
-        where it changes nothing."""
+        """The factor that a command asks for; raises ValueError, with the reason, if it is not
+        finite or has no effect."""
         scheduled = self.rates()[0] / self.factor
         match command:
             case SetRate(rate=rate):
@@ -57,8 +56,7 @@ class Dial:
         return factor
 
     def no_effect(self, factor: float) -> str:
-        """Why putting it at `factor` before the next step would change nothing; "" where it
-        would."""
+        """The reason why `factor` would not change the next step; "" if it would."""
         if isinstance(self._optimizer, torch.optim.Rprop) and self._optimizer.state:
             return "Rprop sizes its own steps: the rate only sets the first one"
         if isinstance(self._optimizer, torch.optim.Adafactor):

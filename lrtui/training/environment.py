@@ -1,4 +1,4 @@
-"""Puts a process that runs a task's code where the race was started: working directory and
+"""Restores the race's environment in a process that runs a task's code: working directory and
 environment variables."""
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from lrtui.core.errors import TaskError
 from lrtui.core.scenario.spec import Race
 from lrtui.core.scenario.user_code_files import code_refs
-from lrtui.training.exits import exits_told
+from lrtui.training.exits import exits_reported
 from lrtui.training.imports import keep_on_path
 
 
 @contextmanager
 def entered(race: Race) -> Iterator[None]:
-    """In the race's place, a lane is built: what its code says when it exits is told. The place is
-    entered anew for each lane: the code of another one may have changed the directory."""
+    """Enters the race's environment to build a lane, and reports a sys.exit() of its code. Entered
+    anew for each lane: another lane's code may have changed the directory."""
     enter(race)
-    with exits_told(race.task.short):
+    with exits_reported(race.task.short):
         yield
 
 
 def enter(race: Race) -> None:
-    """Enters the race's working directory and sets its variables; TaskError where the directory is
-    not there any more."""
+    """Enters the race's working directory and sets its variables; raises TaskError if the directory
+    is gone."""
     os.environ.update(race.environment)
     for entry in race.environment.get("PYTHONPATH", "").split(os.pathsep):
         if entry:

@@ -1,5 +1,5 @@
-"""How a trainer's process ended, and why as far as its log tells: what the lanes that it has left
-behind say of it."""
+"""Describes how a trainer's process ended, and the cause if its log names one; becomes the error of
+its lanes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from lrtui.core.text import literal, one_line
 
 LONGEST = 200
-"""Characters of what a log says that are told."""
+"""Characters quoted from a log, at most."""
 _FATAL = re.compile(r"^Fatal Python error: (?P<what>.+)$", re.MULTILINE)
 _FRAME = re.compile(
     r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+) in (?P<function>.+)$', re.MULTILINE
@@ -34,19 +34,22 @@ _NOT_THEIRS = tuple(
 
 
 def end_of(exitcode: int, log: str) -> str:
-    """How a process ended with `exitcode`, below 0 by a signal, and what the end of its `log` says
-    of the cause."""
+    """Describes the end of a process with `exitcode` (below 0: a signal), and its cause from the
+    end of its `log`."""
     if exitcode >= 0:
         how, why = f"ended with exit code {exitcode}", _raised(log) or _printed(log)
     elif exitcode == -signal.SIGKILL:
-        how, why = "killed by SIGKILL", "by somebody, or by the system where memory ran out"
+        how, why = (
+            "killed by SIGKILL",
+            "by another process, or by the system because memory ran out",
+        )
     else:
         how, why = f"killed by {_name(-exitcode)}", _crashed(log)
     return f"{how}: {why}" if why else how
 
 
 def _crashed(log: str) -> str:
-    """What faulthandler or the C++ runtime says last."""
+    """The last message of faulthandler or the C++ runtime."""
     thrown = list(_THROWN.finditer(log))
     fatal = list(_FATAL.finditer(log))
     if thrown:
@@ -70,7 +73,7 @@ def _raised(log: str) -> str:
 
 
 def _printed(log: str) -> str:
-    """The last line of a log, which need not say why."""
+    """The last line of a log, which may be unrelated to the cause."""
     lines = [line for line in map(one_line, literal(log).splitlines()) if line]
     return f"it printed last: {_short(lines[-1])}" if lines else ""
 

@@ -1,4 +1,4 @@
-"""What is told of a lane that a task's mistake, or torch, has ended."""
+"""The events of a lane that ends with an exception of its task or of torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_TRACEBACK = 8000
 
 
 def failure(lane: int, step: int, error: BaseException) -> tuple[Alerted, Ended]:
-    """The alert with the error in one line, and the end with its traceback, or the last of it."""
+    """The alert with the error in one line, and the end with the last part of its traceback."""
     now = time.time()
     return (
         Alerted(lane=lane, at=now, step=step, kind="error", text=line(error)),
@@ -23,28 +23,27 @@ def failure(lane: int, step: int, error: BaseException) -> tuple[Alerted, Ended]
     )
 
 
-def not_taken_up(lane: int, step: int, error: BaseException) -> tuple[LogMessage, Ended]:
-    """A lane that could not be built where its snapshot left it (its task is another one now) stays
-    interrupted: when what is wrong is mended, it can be taken up. The traceback goes into the
-    trainer's log."""
+def not_resumed(lane: int, step: int, error: BaseException) -> tuple[LogMessage, Ended]:
+    """Events of a lane that could not be built from its snapshot, for example because its task
+    changed. It stays interrupted, so that it can be resumed once that is fixed. The traceback goes
+    to the trainer's log."""
     print("".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
-    said, now = line(error), time.time()
+    text, now = line(error), time.time()
     return (
-        LogMessage(lane=lane, at=now, text=f"it cannot be taken up: {said}"),
-        Ended(lane=lane, at=now, step=step, reason="interrupted", error=said),
+        LogMessage(lane=lane, at=now, text=f"the lane cannot be resumed: {text}"),
+        Ended(lane=lane, at=now, step=step, reason="interrupted", error=text),
     )
 
 
 def line(error: BaseException) -> str:
-    """The error in one line; a file of the user's that hides a module is named first, as the likely
+    """The error in one line; a user's file that shadows a module comes first, as the likely
     cause."""
-    said, hidden = traces.line(error), shadows.hidden_by(error)
-    return f"{hidden} ({said})" if hidden else said
+    text, hidden = traces.line(error), shadows.hidden_by(error)
+    return f"{hidden} ({text})" if hidden else text
 
 
 def _in_full(error: BaseException) -> str:
-    """The traceback; of lrtui's own errors, which say all in a line, that of what led to them, and
-    the line."""
+    """The traceback; for lrtui's own errors that of their cause, and the error's line."""
     if not isinstance(error, LrtuiError):
         return literal("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
     before = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""

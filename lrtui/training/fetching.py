@@ -1,4 +1,4 @@
-"""One pass over a DataLoader, whose failures are told by their causes."""
+"""One pass over a DataLoader, whose failures are reported with their causes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lrtui.core.errors import TaskError
 
 _COLLATE = "/torch/utils/data/_utils/collate.py"
 ENDING_S = 1.0
-"""How long the end of a worker is waited for whose connection is broken."""
+"""Seconds to wait for the end of a worker whose connection is broken."""
 _HINTS = {
     signal.SIGKILL: "often the memory has run out: try fewer workers, or smaller batches",
     signal.SIGBUS: "often the shared memory is full: try a larger /dev/shm, or fewer workers",
@@ -28,27 +28,27 @@ def one_pass(loader: DataLoader[Any]) -> Generator[Any]:
     """The batches of one pass, which begins at once; its workers end with it, unless they are
     persistent.
 
-    torch lets a handler of SIGCHLD raise the death of a worker wherever the main thread is, which
-    may be within another lane; without the handler the pass finds it out itself.
+    torch's handler of SIGCHLD raises a worker's death wherever the main thread is, perhaps within
+    another lane; without the handler the pass itself notices it.
     """
     if threading.current_thread() is not threading.main_thread():
-        return _told(iter(loader))
+        return _with_causes(iter(loader))
     before = signal.getsignal(signal.SIGCHLD)
     try:
-        return _told(iter(loader))
+        return _with_causes(iter(loader))
     finally:
         if signal.getsignal(signal.SIGCHLD) != before:
             signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
 
 
 def end_workers(loader: DataLoader[Any]) -> None:
-    """End the persistent workers of a loader, if it has any."""
+    """Ends the persistent workers of a loader, if it has any."""
     if (kept := getattr(loader, "_iterator", None)) is not None:
         kept._shutdown_workers()
         loader._iterator = None
 
 
-def _told(batches: Iterator[Any]) -> Generator[Any]:
+def _with_causes(batches: Iterator[Any]) -> Generator[Any]:
     try:
         yield from batches
     except Exception as error:
@@ -56,14 +56,13 @@ def _told(batches: Iterator[Any]) -> Generator[Any]:
             raise TaskError(*why) from error
         raise
     finally:
-        end = getattr(batches, "_shutdown_workers", None)  # of an iterator that has workers
+        end = getattr(batches, "_shutdown_workers", None)  # only an iterator with workers has it
         if end and not getattr(batches, "_persistent_workers", False):
             end()
 
 
 def _cause(error: Exception, batches: Iterator[Any]) -> tuple[str, str] | None:
-    """What to tell of a pass that failed, and what to do about it; None where the error says it
-    all."""
+    """The cause of a failed pass and a hint; None if the error itself says enough."""
     text = str(error)
     lost = "exited unexpectedly" in text or "is killed by signal" in text
     if (
@@ -99,8 +98,8 @@ def _cause(error: Exception, batches: Iterator[Any]) -> tuple[str, str] | None:
 
 
 def _ended(batches: Iterator[Any]) -> Any | None:
-    """A worker that has ended, one that did not end well above all; it may just be about to: its
-    connections break first."""
+    """A worker that has ended, preferably with a failure; waits for one whose connections broke
+    first."""
     workers = getattr(batches, "_workers", ())
     if all(worker.exitcode in (None, 0) for worker in workers):
         ending = connection.wait(

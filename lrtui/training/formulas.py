@@ -1,9 +1,9 @@
-"""The schedules that are functions of the step: those of transformers by its names and with its
-arithmetic, and two of ours.
+"""Schedules that are functions of the step: those of transformers with its names and arithmetic,
+and two of lrtui.
 
-Each formula is given the budget, the length of the warmup and the options, and makes a function
-from the batch step to the factor on the initial rate. Operations stand in the order of
-transformers' `optimization.py`, so that rates agree to the last bit.
+Each formula takes the budget, the length of the warmup and the options, and makes a function from
+the batch step to the factor on the initial rate. Operations keep the order of transformers'
+`optimization.py`, so that rates agree to the last bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 Factor = Callable[[int], float]
 """From the batch step to the factor on the initial rate."""
 LR_END = 1e-7
-"""Where a polynomial decay ends unless it is told."""
+"""Final rate of a polynomial decay by default."""
 
 
 def factor(name: str, length: int, lr: float, options: dict[str, Any]) -> Factor:
@@ -128,8 +128,8 @@ def _cosine_with_min_lr(total: int, w: int, o: dict[str, Any]) -> Factor:
 
 
 def _cosine_warmup_with_min_lr(total: int, w: int, o: dict[str, Any]) -> Factor:
-    """Counts its steps from one: the warmup begins above 0, or at `warmup_lr_rate`, and the wave is
-    a step ahead."""
+    """Counts steps from 1: the warmup begins above 0, or at `warmup_lr_rate`, and the wave is one
+    step ahead."""
     least, cycles, begin = _least(o), o.get("num_cycles", 0.5), o.get("warmup_lr_rate")
 
     def factor(t: int) -> float:

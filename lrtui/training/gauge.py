@@ -1,9 +1,9 @@
-"""Measures, at sampled steps, the step gain, the loss at the initial weights, and what the
-optimizer makes of its rate.
+"""Measures, at sampled steps, the step gain (the gain ratio of trust-region methods: actual over
+predicted drop of the loss), the loss at the initial weights, and the optimizer's step size.
 
-A sampled step is an ordinary step with three things around it: its state is remembered before its
+A sampled step is an ordinary step with three things around it: its state is saved before its
 forward pass, the weights are copied before the update, and after the update the same batch is put
-through the model once more, and once with the initial weights. All that this changes is put back
+through the model once more, and once with the initial weights. All that this changes is restored
 (training/recompute.py), so training is the same bit for bit.
 """
 
@@ -25,20 +25,18 @@ from lrtui.training.recompute import Recompute
 from lrtui.training.tensors import dense, norm, real
 
 ELEMENTS = 1024
-"""Elements of each param group whose own rates are looked at, evenly spread over it; always the
-same ones."""
+"""Elements of each param group whose rates are measured, evenly spread over it; always the same."""
 RATES_EVERY = 4
-"""Step size and single elements' rates are computed at every fourth sample: they take as long as
-all the rest."""
+"""Samples between two at which step size and elements' rates are computed: they take as long as all
+the rest."""
 QUANTILES = {"rate_p10": 0.1, "rate_p50": 0.5, "rate_p90": 0.9}
 _NO_RATES = dict.fromkeys(["step_size", *QUANTILES], math.nan)
 ROUNDING = 8
-"""A loss is a sum of many numbers: it is uncertain by about so many units of its type's
-precision."""
+"""Uncertainty of a loss, a sum of many numbers, in units of its type's precision."""
 
 
 class _Place(NamedTuple):
-    """A parameter, and which of its elements belong to the fixed sample (flat indices)."""
+    """A parameter, and the flat indices of its elements in the fixed sample."""
 
     parameter: nn.Parameter
     chosen: Tensor
@@ -51,15 +49,15 @@ class Sample(NamedTuple):
     predicted: float
     """The drop of the loss that the gradient predicts for the step."""
     change: float
-    """By how much of itself the loss was changed, or was predicted to be, whichever is more;
-    infinite where it is not known."""
+    """Relative change of the loss, actual or predicted, whichever is larger; infinite if
+    unknown."""
     loss: float
     initial: float
-    """The loss of the same batch at the initial weights; NaN where it was not computed."""
+    """The loss of the same batch at the initial weights; NaN if not computed."""
 
 
 class Gauge:
-    """The measuring of one lane. Every call but those around a sampled step returns at once."""
+    """Measures one lane. Every call except those around a sampled step returns at once."""
 
     def __init__(
         self,
@@ -71,18 +69,18 @@ class Gauge:
     ) -> None:
         self.lane = lane
         self.spent = 0.0
-        """Seconds that measuring has taken."""
+        """Seconds spent on measuring."""
         self._sampling, self._recompute = sampling, recompute
         parts: list[Optimizer] = getattr(optimizer, "parts", [optimizer])
         self._parts = [(part, group) for part in parts for group in part.param_groups]
-        self._laws = [update_rules.law(part) for part, _ in self._parts]
+        self._rules = [update_rules.rule_of(part) for part, _ in self._parts]
         self._places = [_spread(group["params"]) for _, group in self._parts]
         self._initial: list[Tensor] | None = [p.detach().clone() for p in model.parameters()]
-        """The initial weights, for as long as steps are compared with them."""
+        """The initial weights, while steps are compared with them."""
         self._samples = 0
         self._due = False
         self._before: list[list[Tensor]] = []
-        self._etas: list[float] = []
+        self._asgd_etas: list[float] = []
         self._lrs: list[float] = []
         self._steps: list[int] = []
         self._rows: list[dict[str, float]] = []
@@ -90,32 +88,35 @@ class Gauge:
 
     @property
     def unmeasured(self) -> str:
-        """Why the step gain is not measured; '' where it is."""
+        """The reason why the step gain is not measured; '' if it is."""
         return self._recompute.reason
 
     def notes(self) -> list[str]:
-        """Lines for the log that were not taken yet."""
+        """Removes and returns the lines for the log."""
         found, self._recompute.notes = self._recompute.notes, []
         return found
 
-    def before_forward(self, step: int, batch: Any, again: Callable[[], Tensor]) -> None:
-        """A step on `batch` begins, whose loss `again` computes once more; `step` counts from 0."""
+    def before_forward(self, step: int, batch: Any, recompute_loss: Callable[[], Tensor]) -> None:
+        """Begins a step on `batch`, whose loss `recompute_loss` computes once more; `step` counts
+        from 0."""
         self._due = self._sampling.due(step)
         if self._due:
             began = time.perf_counter()
-            self._recompute.begin(batch, again)
+            self._recompute.begin(batch, recompute_loss)
             self.spent += time.perf_counter() - began
 
-    def after_step(self, step: int, loss: Tensor, again: Callable[[], Tensor]) -> Sample | None:
-        """The weights are updated; `again` computes the loss of the batch once more. What was
-        measured, if this step was."""
+    def after_step(
+        self, step: int, loss: Tensor, recompute_loss: Callable[[], Tensor]
+    ) -> Sample | None:
+        """Measures a step after its update, if it is sampled; `recompute_loss` computes the loss of
+        its batch once more."""
         if not self._due:
             return None
         began = time.perf_counter()
         if not self._sampling.compared(step):
             self._initial = None
         with torch.no_grad():
-            row, sample = self._measure(loss, again)
+            row, sample = self._measure(loss, recompute_loss)
         self._steps.append(step)
         self._rows.append(row)
         self._due, self._before = False, []
@@ -123,7 +124,8 @@ class Gauge:
         return sample
 
     def take(self, before: int) -> Measured | None:
-        """What was measured at steps below `before` and not yet taken, as an event."""
+        """Removes the samples of steps below `before` and returns them as an event; None if there
+        are none."""
         count = sum(step < before for step in self._steps)
         if not count:
             return None
@@ -137,7 +139,7 @@ class Gauge:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What was measured and not yet taken, between two steps, as plain values."""
+        """The samples not taken yet, between two steps, as plain values."""
         return {
             "spent": self.spent,
             "samples": self._samples,
@@ -147,8 +149,7 @@ class Gauge:
         }
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave, or an older version's, which planned its steps by the
-        clock."""
+        """Restores what `state_dict` returned, here or in a version that sampled by the clock."""
         self.spent = kept.get("spent", 0.0)
         self._samples = kept["samples"]
         self._recompute.load_state_dict(kept.get("recompute", {}))
@@ -164,14 +165,14 @@ class Gauge:
             ]
         except RuntimeError:  # no memory for a copy
             self._before = []
-        self._etas = [
-            update_rules.eta(part, group["params"][0], group) for part, group in self._parts
+        self._asgd_etas = [
+            update_rules.asgd_eta(part, group["params"][0], group) for part, group in self._parts
         ]
         self._lrs = [float(group["lr"]) for _, group in self._parts]
         self.spent += time.perf_counter() - began
 
     def _measure(
-        self, loss: Tensor, again: Callable[[], Tensor]
+        self, loss: Tensor, recompute_loss: Callable[[], Tensor]
     ) -> tuple[dict[str, float], Sample]:
         predicted = 0.0
         row: dict[str, float] = {}
@@ -182,7 +183,7 @@ class Gauge:
             row |= {name + suffix: value for name, value in numbers.items()}
         self._samples += 1
         before = float(loss)
-        after, initial = self._recompute.losses(again, self._initial)
+        after, initial = self._recompute.losses(recompute_loss, self._initial)
         row["gain"] = gain(before, after, predicted, torch.finfo(loss.dtype).eps)
         change = (
             max(abs(predicted), abs(before - after)) / abs(before)
@@ -194,8 +195,8 @@ class Gauge:
     def _numbers(
         self, index: int, part: Optimizer, group: dict[str, Any]
     ) -> tuple[dict[str, float], float]:
-        """The numbers of a param group, and the drop that its gradient predicts; NaN for what
-        cannot be measured."""
+        """The numbers of a param group, and the drop that its gradient predicts; NaN for numbers
+        that cannot be measured."""
         try:
             numbers, drop = self._group(index, group)
             return (
@@ -221,8 +222,8 @@ class Gauge:
         """The numbers of a param group, and the drop of the loss that its gradient predicts for its
         step.
 
-        Of complex parameters real and imaginary parts count as elements; a sparse gradient is taken
-        as a dense one.
+        Real and imaginary parts of complex parameters count as elements; a sparse gradient is made
+        dense.
         """
         moved = [
             (real(p.detach()), real(before), dense(p.grad))
@@ -245,8 +246,8 @@ class Gauge:
     def _rates(self, index: int, part: Optimizer, group: dict[str, Any]) -> dict[str, float]:
         """Step size (mean over tensors, weighted by their elements) and quantiles of the
         elementwise rates."""
-        law = self._laws[index]
-        if law is None:
+        rule = self._rules[index]
+        if rule is None:
             return {**_NO_RATES, "step_size": self._lrs[index]}
         sizes, counts, rates = [], [], []
         applied = {**group, "lr": self._lrs[index]}
@@ -255,12 +256,16 @@ class Gauge:
             if parameter.grad is None or parameter.grad.layout != torch.strided:
                 continue
             one = update_rules.StepContext(
-                applied, part.state.get(parameter, {}), before, parameter.grad, self._etas[index]
+                applied,
+                part.state.get(parameter, {}),
+                before,
+                parameter.grad,
+                self._asgd_etas[index],
             )
-            sizes.append(law.step_size(one))
+            sizes.append(rule.step_size(one))
             counts.append(parameter.numel())
-            if law.elementwise is not None and not parameter.is_complex():
-                rates.append(law.elementwise(one, place.chosen).double())
+            if rule.elementwise is not None and not parameter.is_complex():
+                rates.append(rule.elementwise(one, place.chosen).double())
         size = (
             sum(s * n for s, n in zip(sizes, counts, strict=True)) / sum(counts)
             if counts
@@ -276,14 +281,14 @@ class Gauge:
 
 
 def gain(before: float, after: float, predicted: float, precision: float) -> float:
-    """The step gain: how much of the predicted drop of the loss really came about, NaN where
-    nothing can be said.
+    """The step gain: the share of the predicted drop of the loss that was achieved; NaN if it
+    cannot be computed.
 
-    1 is a step so short that the loss is a straight line along it; 1/2 the lowest point of a
-    parabola, where the rate is as high as helps; below 0 the loss rose: the rate is above the
-    stability threshold 2 / curvature. `predicted` is minus gradient times change; where momentum
-    carries uphill it is negative, and what is lost to curvature counts against its size.
-    A difference within the rounding of the loss (`precision` of its type) counts as none.
+    1: a step so short that the loss is a straight line along it. 1/2: the lowest point of a
+    parabola, the highest rate that helps. Below 0: the loss rose, so the rate is above the
+    stability threshold 2 / curvature. `predicted` is minus gradient times change; it is negative if
+    momentum carries uphill, and the loss to curvature is then relative to its size. A difference
+    within the rounding of the loss (`precision` of its type) counts as none.
     """
     lost = predicted - (before - after)
     if abs(lost) <= ROUNDING * precision * abs(before):
@@ -292,7 +297,7 @@ def gain(before: float, after: float, predicted: float, precision: float) -> flo
 
 
 def _spread(parameters: list[nn.Parameter]) -> list[_Place]:
-    """The fixed sample of a group: ELEMENTS of its elements, evenly spread over all its tensors."""
+    """The fixed sample of a group: ELEMENTS elements, evenly spread over all its tensors."""
     total = sum(p.numel() for p in parameters)
     chosen = (
         torch.linspace(0, max(total - 1, 0), min(total, ELEMENTS), dtype=torch.float64)

@@ -1,5 +1,5 @@
 """The `greedy` schedule of transformers (GreedyLR, arXiv 2512.14527): raises the rate while a
-metric improves, lowers it where that stops."""
+metric improves, lowers it when that stops."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class GreedyLR:
     """Divides the rates by `factor` after more than `patience` better metrics in a row, multiplies
     them after as many worse.
 
-    After a reduction `cooldown` metrics are passed over, after an increase `warmup`. Where
-    reductions have left all rates at `min_lr`, `reset_start` of them in a row, everything begins
-    anew at the initial rates. `smooth`: the metric is the mean of the last `window_size`.
+    After a reduction `cooldown` metrics are skipped, after an increase `warmup`. After
+    `reset_start` reductions in a row at the lowest rates, `min_lr`, everything begins anew at the
+    initial rates. `smooth`: the metric is the mean of the last `window_size`.
     """
 
     _best: float
@@ -24,7 +24,7 @@ class GreedyLR:
     """Better metrics in a row."""
     _bad: int
     _cooldown: int
-    """Metrics that are still passed over."""
+    """Metrics still to skip."""
     _warmup: int
     _left: int
     """Reductions at the lowest rates until everything begins anew."""
@@ -79,7 +79,7 @@ class GreedyLR:
             self._reduce()
 
     def state_dict(self) -> dict[str, Any]:
-        """What it remembers, as plain values; options and rates are not part of it."""
+        """The state as plain values, without options and rates."""
         return {
             "best": self._best,
             "good": self._good,
@@ -93,7 +93,7 @@ class GreedyLR:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave."""
+        """Restores what `state_dict` returned."""
         self._best, self._good, self._bad = state["best"], state["good"], state["bad"]
         self._cooldown, self._warmup, self._left = state["cooldown"], state["warmup"], state["left"]
         self._values, self._sum, self._initial = (
@@ -120,7 +120,7 @@ class GreedyLR:
         return values
 
     def _averaged(self, metric: float) -> float:
-        """The metric, or the mean of the last ones, summed up as transformers does."""
+        """The metric, or the mean of the last ones, summed in the order of transformers."""
         if not self._smooth:
             return metric
         self._values.append(metric)

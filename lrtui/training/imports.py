@@ -1,10 +1,10 @@
-"""Imports the code of the user's own, from a file or a module, as Python does when it runs that
-file as a script.
+"""Imports the user's code, from a file or a module, as Python does when it runs that file as a
+script.
 
-Order of sys.path: while the code is imported, its folder comes first, as for a script. Afterwards
-the folder stands behind the standard library and before installed packages: methods still find the
-modules beside the file, and what torch imports late is never a file of the user's with the name of
-a standard module. Only processes that run the code have the folder on their path.
+Order of sys.path: during the import the code's folder comes first, as for a script. Afterwards the
+folder is behind the standard library and before installed packages: methods still find the modules
+beside the file, and torch's late imports never find a user's file with the name of a standard
+module. Only processes that run the code have the folder on their path.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import torch
 from lrtui.core.errors import TaskError
 from lrtui.core.scenario.spec import CodeRef, TaskRef
 from lrtui.core.scenario.task_ref import bundled_file, module_path
-from lrtui.training.exits import exits_told
+from lrtui.training.exits import exits_reported
 from lrtui.training.traces import is_users
 
 _STANDARD = tuple({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib")})
@@ -38,11 +38,11 @@ _INTEROP = torch.set_num_interop_threads
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 entries: list[str] = []
-"""The folders that this process has on sys.path for the sake of the user's code."""
+"""Folders on sys.path of this process that the user's code needs."""
 
 
 def import_code(ref: TaskRef | CodeRef) -> ModuleType:
-    """The module that `ref` names. A file is imported anew each time, a module once for each lane
+    """Imports the module that `ref` names: a file anew each time, a module once a lane
     (lane_modules.py)."""
     if ref.kind == "module":
         path = module_path(ref.target, ref.found_in)
@@ -89,14 +89,14 @@ def _execute(path: Path, name: str) -> ModuleType:
 
 
 def _private_name(path: Path) -> str:
-    """A module name that no other file has; two tasks may be called train.py."""
+    """A unique module name for a file: two tasks may be called train.py."""
     stem = re.sub(r"[^0-9a-zA-Z_]", "_", path.stem)
     return f"lrtui_task_{stem}_{zlib.crc32(str(path).encode()):08x}"
 
 
 def _package(path: Path) -> tuple[str, Path] | None:
-    """Name and root folder of a file that is written as a part of a package, which shows in its
-    relative imports; None for a file that stands alone."""
+    """Name and root folder of a file that belongs to a package, as its relative imports show; None
+    for a file that does not."""
     try:
         levels = [
             node.level
@@ -121,9 +121,8 @@ def _package(path: Path) -> tuple[str, Path] | None:
 
 @contextmanager
 def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
-    """The process as a script finds it: its own path in sys.argv, its folder first on sys.path,
-    torch's usual types, no start method of processes chosen yet. The handlers of signals that lrtui
-    listens to are put back."""
+    """Prepares the process as for a script: its path in sys.argv, its folder first on sys.path,
+    torch's default types, no start method chosen. Restores lrtui's signal handlers on exit."""
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     method = multiprocessing.get_start_method(allow_none=True)
     multiprocessing.set_start_method(None, force=True)
@@ -137,7 +136,7 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
         del sys.modules[name]
     torch.set_num_interop_threads = _set_interop_threads  # type: ignore[assignment]  # its parameter has another name
     try:
-        with exits_told(path.name):
+        with exits_reported(path.name):
             yield
     finally:
         torch.set_num_interop_threads = _INTEROP
@@ -154,8 +153,8 @@ def _as_script(path: Path, folders: list[str]) -> Iterator[None]:
 
 
 def _of_equal_name(folders: list[str]) -> dict[str, ModuleType]:
-    """The modules that were imported from beside other code of the user's and that `folders` have,
-    too: the helpers.py of a task is not that of a schedule in another folder."""
+    """Modules imported from other folders of the user whose names `folders` have, too: a task's
+    helpers.py is not that of a schedule in another folder."""
     elsewhere = tuple(folder + os.sep for folder in entries if folder not in folders)
     loaded = {
         name: module
@@ -176,8 +175,8 @@ def _of_equal_name(folders: list[str]) -> dict[str, ModuleType]:
 
 
 def _set_interop_threads(count: int) -> None:
-    """torch's function, which a process may call once: a later lane's import asks for what is set
-    already."""
+    """torch's function, which a process may call only once: a later lane's import may repeat the
+    call."""
     if count != torch.get_num_interop_threads():
         _INTEROP(count)
 

@@ -1,4 +1,4 @@
-"""What a supervisor tells a trainer of its lanes. Knows no torch."""
+"""The work that a supervisor assigns to a trainer. Knows no torch."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from lrtui.core.protocol.events import RewindReason
 
 
 class LaneAssignment(msgspec.Struct, frozen=True):
-    """What a trainer is told of one of its lanes."""
+    """One lane for a trainer: where it runs and how it starts."""
 
     index: int
     device: str
-    start: Literal["new", "last", "asleep"] = "new"
-    """new: from step 0. last: from its newest snapshot. asleep: it has ended, and waits for the
-    command that wakes it."""
-    why: RewindReason | None = None
-    """Why it goes on from a snapshot; None where it is a fork, which begins there."""
+    start: Literal["new", "last", "idle"] = "new"
+    """new: from step 0. last: from its newest snapshot. idle: the lane has ended, and waits for a
+    command that rewinds it."""
+    resume_reason: RewindReason | None = None
+    """The reason to resume from a snapshot; None for a fork, which begins there."""
     rate: float | None = None
-    """The rate to apply first; None: what the snapshot says."""
+    """The rate to apply first; None: that of the snapshot."""
     paused: bool = False
     forked_at: int = 0
-    """The step at which it was forked: there is no way back to before it, but to the initial
-    weights."""
+    """Step at which the lane was forked: before it, only step 0 can be rewound to."""
     changes: tuple[tuple[int, float], ...] = ()
-    """(step, factor): turns of the dial that are on record and are to be made again at the same
-    step."""
+    """Changes of the dial in the record, (step, factor), to replay at the same steps."""

@@ -1,9 +1,9 @@
-"""The modules of the user's own that a lane's code has imported.
+"""Keeps the user's modules that a lane's code imports apart from those of other lanes.
 
-State that a plain script keeps in a module beside it (a counter, a cache, weights drawn while it is
-imported) is one process's, and lanes may share one. So each lane imports these modules anew, and
-lanes that take turns in a process take turns in sys.modules, too: what a method imports late is its
-own lane's. Modules of installed packages and of the standard library are one for all, and so are
+State that a script keeps in a module beside it (a counter, a cache, weights drawn at import)
+belongs to a process, and lanes may share one. So each lane imports these modules anew, and lanes
+that share a process swap their modules in sys.modules, too, so that a method's late import finds
+its own lane's. Modules of installed packages and of the standard library are shared, and so are
 extension modules, most of which cannot be imported twice.
 """
 
@@ -23,13 +23,13 @@ from lrtui.training.workers import TASK_MODULE
 
 
 class LaneModules:
-    """Those of one lane, kept here while another one has its turn."""
+    """The modules of one lane, stored here while another lane runs."""
 
     def __init__(self) -> None:
         self._away: dict[str, ModuleType] = {}
 
     def enter(self) -> None:
-        """Make them the ones that imports find, in the place of another lane's."""
+        """Puts the lane's modules into sys.modules, in place of another lane's."""
         global _present
         if _present is not self:
             _present._away = _taken_out()
@@ -38,17 +38,17 @@ class LaneModules:
             self._away = {}
 
     def forget(self) -> None:
-        """Let go of them."""
+        """Drops the lane's modules."""
         if _present is self:
             _taken_out()
         self._away = {}
 
 
 def imported_anew(task: str, load: Callable[[], ModuleType]) -> ModuleType:
-    """What `load` gives, which imports the code of a lane that begins.
+    """The result of `load`, which imports the code of a lane that begins.
 
-    Some code can be imported once in a process, such as that which gives a name to a registry of a
-    library: then the lane shares the modules of the first one that began with this `task`.
+    Some code can be imported only once in a process, such as code that registers a name with a
+    library: the lane then shares the modules of the first lane that began with this `task`.
     """
     _taken_out()
     began = rng.capture(torch.device("cpu"))
@@ -71,16 +71,15 @@ def imported_anew(task: str, load: Callable[[], ModuleType]) -> ModuleType:
 
 
 _present = LaneModules()
-"""Those of the lane that had the last turn."""
+"""The modules of the lane that ran last."""
 _first: dict[str, dict[str, ModuleType]] = {}
-"""By task, those of the first lane that began with it."""
+"""The modules of the first lane that began with a task, by task."""
 _shared: set[str] = set()
-"""Names of modules that are no lane's: they were there before any lane's code, or are not the
-user's own."""
+"""Names of modules that all lanes share: imported before any lane's code, or not the user's."""
 
 
 def _taken_out() -> dict[str, ModuleType]:
-    """The modules of the present lane, which are in sys.modules no more."""
+    """Removes the present lane's modules from sys.modules and returns them."""
     own = _own()
     for name in own:
         del sys.modules[name]
@@ -88,8 +87,8 @@ def _taken_out() -> dict[str, ModuleType]:
 
 
 def _own() -> dict[str, ModuleType]:
-    """The modules of the present lane."""
-    names = tuple(sys.modules)  # threads may import meanwhile
+    """The present lane's modules."""
+    names = tuple(sys.modules)  # threads may import at the same time
     if not _shared:
         _shared.update(names)
     found = {name: sys.modules[name] for name in names if name not in _shared}
@@ -100,7 +99,7 @@ def _own() -> dict[str, ModuleType]:
 
 def _is_lanes(name: str, module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
-    if file is None:  # a folder without an __init__.py, or a builtin
+    if file is None:  # a namespace package, or a builtin
         return any(is_users(str(place)) for place in getattr(module, "__path__", ()))
     return (name.startswith(TASK_MODULE) or is_own(module)) and not file.endswith(
         tuple(EXTENSION_SUFFIXES)

@@ -1,5 +1,4 @@
-"""The snapshots of one lane: when they are taken, under which tag, and which one it goes back
-to."""
+"""The snapshots of one lane: when one is taken, under which tag, and which one a rewind uses."""
 
 from __future__ import annotations
 
@@ -19,34 +18,37 @@ from lrtui.store.snapshots import SnapshotFile
 from lrtui.training import snapshot
 from lrtui.training.failure import line
 from lrtui.training.session import Training
-from lrtui.training.snapshot_writer import DONE, PART_LEAST, PARTS, SnapshotSchedule, SnapshotWriter
+from lrtui.training.snapshot_writer import (
+    PART_LEAST,
+    PARTS,
+    OnWritten,
+    SnapshotJob,
+    SnapshotSchedule,
+    SnapshotWriter,
+)
 
 
 class LaneSnapshots:
-    """Takes a lane's snapshots and finds them again. `note` puts a line into the lane's log."""
+    """Takes a lane's snapshots and loads them. `log` adds a line to the lane's log."""
 
     def __init__(
-        self, race: Race, index: int, run: Path, writer: SnapshotWriter, note: Callable[[str], None]
+        self, race: Race, index: int, run: Path, writer: SnapshotWriter, log: Callable[[str], None]
     ) -> None:
-        self._race, self._index, self._run, self._writer, self._note = (
-            race,
-            index,
-            run,
-            writer,
-            note,
-        )
+        self._race, self._index, self._run = race, index, run
+        self._writer, self._log = writer, log
         self._lane = race.lanes[index]
         self._schedule = SnapshotSchedule(race.snapshots, 0)
         self._best = math.inf
-        self._kept_at = -1
-        """The step of the last one."""
-        self._can_keep = True
+        self._last_step = -1
+        """Step of the last snapshot; -1 before the first."""
+        self._possible = True
         self._sound: int | None = None
-        """After an alert, the number of steps up to which the weights are known to be sound."""
+        """After an alert, the steps up to which the weights are known to be good; None without
+        one."""
 
     def begin(self, training: Training, *, loaded: bool) -> None:
-        """Begin anew with a lane that was just built; `loaded`: from a snapshot."""
-        total = training.horizon.steps
+        """Starts anew with a lane that was just built; `loaded`: from a snapshot."""
+        total = training.length.steps
         every = (
             max(PART_LEAST, math.ceil(total / PARTS))
             if "rewind" in (self._race.on_nan, self._race.on_divergence)
@@ -56,66 +58,74 @@ class LaneSnapshots:
             self._race.snapshots, snapshot.size(training.model), every
         )
         self._best, self._sound = math.inf, None
-        self._kept_at = training.step_recorder.step if loaded else -1
+        self._last_step = training.step_recorder.step if loaded else -1
 
     def due(self, lasted_s: float, step: int) -> bool:
-        """True where a periodic one is due after `lasted_s` seconds of training and `step` steps,
-        and none is on its way."""
+        """True if a periodic snapshot is due after `lasted_s` seconds of training and `step` steps,
+        and none is being written."""
         return self._schedule.due(lasted_s, step) and not self._writer.busy(self._index)
 
     def fixed(self, step: int) -> bool:
-        """True where one must be taken after `step` steps, however busy the disk is."""
+        """True if a snapshot must be taken after `step` steps, however busy the disk is."""
         return self._schedule.fixed(step)
 
     def is_new(self, tag: SnapshotTag | None, step: int) -> bool:
-        """True where a snapshot under `tag` after `step` steps would hold what the last one does
-        not."""
-        return self._can_keep and not (tag in ("pause", "stop") and self._kept_at == step)
+        """True if a snapshot under `tag` after `step` steps is possible and would not repeat the
+        last one."""
+        return self._possible and not (tag in ("pause", "stop") and self._last_step == step)
 
     def take(
-        self, training: Training, tag: SnapshotTag | None, lasted_s: float, began: float, done: DONE
+        self,
+        training: Training,
+        tag: SnapshotTag | None,
+        lasted_s: float,
+        began: float,
+        done: OnWritten,
     ) -> bool:
-        """Copy the state of a lane whose steps have been told, and hand it on to be written; False
-        where it cannot be copied.
+        """Copies the state of a lane whose steps are flushed, and hands it to the writer; False if
+        it cannot be copied.
 
-        `tag` None: a periodic one. `began`: when the work for it began, on the clock of
-        time.perf_counter.
+        `tag` None: a periodic one. `began`: time.perf_counter() when the work for it began.
         """
         step, smooth = training.step_recorder.step, training.step_recorder.smooth
         try:
             state = training.state_dict()
-        # no memory for a copy, a state_dict of a task's own: the lane goes on without
+        # no memory for a copy, a failing state_dict of the task: the lane trains on without
+        # snapshots
         except Exception as error:
-            self._can_keep = False
-            self._note(f"no snapshots of this lane: {line(error)}")
+            self._possible = False
+            self._log(f"no snapshots of this lane: {line(error)}")
             return False
         self._schedule.taken(lasted_s, step)
-        self._kept_at = step
+        self._last_step = step
         if tag is None:
             tag = "best" if smooth < self._best else "ring"
             self._best = min(self._best, smooth)
         copied_s = time.perf_counter() - began
-        self._writer.keep(
-            self._index, self._lane, step, tag, smooth, state, copied_s, self._schedule, done
+        self._writer.write(
+            SnapshotJob(
+                self._index, self._lane, step, tag, smooth, state, copied_s, self._schedule, done
+            )
         )
         return True
 
     def alerted(self, step: int) -> None:
-        """An alert about the weights after `step` steps: what comes before it is pinned."""
+        """Takes an alert about the weights after `step` steps: pins the last good snapshot before
+        it."""
         self._sound = step - 1
         self._writer.pin(self._lane.letter, self._sound)
 
-    def settle(self) -> bool:
-        """Wait until all that was taken lies on disk; False where the disk does not answer."""
-        return self._writer.settle()
+    def wait_until_idle(self) -> bool:
+        """Waits until all snapshots are written; False if the disk does not answer."""
+        return self._writer.wait_until_idle()
 
     def newest(self) -> dict[str, Any] | None:
-        """The state of the newest sound one."""
+        """The state of the newest readable snapshot; None without one."""
         return self._load(reversed(snapshots.listing(self._run, self._lane.letter)))
 
     def for_rewind(self, command: Rewind) -> dict[str, Any] | None:
-        """The state that a lane is to go back to: at or before the step that the command names,
-        else of the last good one."""
+        """The state for a rewind: at or before the step of the command, else of the last good
+        snapshot; None if there is none."""
         known = snapshots.listing(self._run, self._lane.letter)
         if command.to is not None:
             return self._load(
@@ -128,23 +138,23 @@ class LaneSnapshots:
         )
 
     def forget(self, after: int) -> None:
-        """Delete those that were taken after more than `after` steps."""
+        """Deletes the snapshots taken after more than `after` steps."""
         snapshots.clear(self._run, self._lane.letter, after=after)
 
     def unmark_good(self) -> None:
-        """The last good one before an alert is an ordinary one again."""
+        """Turns the pinned snapshot before an alert into an ordinary one."""
         for kept in snapshots.listing(self._run, self._lane.letter):
             if kept.tag == "good":
-                with suppress(OSError):  # it may be gone meanwhile
+                with suppress(OSError):  # the writer may have removed it
                     snapshots.retag(kept, "ring")
 
     def _load(self, sources: Iterable[SnapshotFile]) -> dict[str, Any] | None:
-        """The first sound one of some snapshots; those that are not are named in the log."""
+        """The state of the first readable snapshot; logs those that are damaged."""
         for kept in sources:
             try:
                 return snapshot.decode(snapshots.load(kept.path)[1])
             except LrtuiError as error:
-                self._note(
+                self._log(
                     f"the snapshot after step {kept.step} is damaged, the one before it is taken:"
                     f" {error.message}"
                 )

@@ -1,12 +1,11 @@
-"""The training loop: one generator of events, for every lane there is. Knows no store, no process
-and no screen.
+"""The training loop: one generator of events for every lane. Knows no store, process or screen.
 
-What a lane is equal to, bit for bit: `torch.manual_seed(seed)`; `model = task.model()` (no copy:
-hooks and closures do not survive one); lazy layers materialised by the first batch; optimizer and
-scheduler built on it; `torch.manual_seed(seed)` again; then for each epoch the samples in the order
-of `lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with `default_collate`, and
-the five steps. Of a DataLoader of the task's own, or of a stream, each epoch is one pass instead,
-as `for batch in loader` makes it.
+A lane equals this plain loop, bit for bit: `torch.manual_seed(seed)`; `model = task.model()` (not a
+copy: hooks and closures do not survive one); lazy layers materialised by the first batch; optimizer
+and scheduler built on it; `torch.manual_seed(seed)` again; then for each epoch the samples in the
+order of `lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with
+`default_collate`, and the five steps: zero_grad, forward, loss, backward, step. With the task's own
+DataLoader, or a stream, each epoch is one pass instead: `for batch in loader`.
 """
 
 from __future__ import annotations
@@ -23,76 +22,77 @@ from torch import Tensor
 
 from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Sampled
-from lrtui.training import fetching, losses, rng
+from lrtui.training import announcements, fetching, losses, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
+from lrtui.training.non_finite import NonFinite
 from lrtui.training.session import Training
-from lrtui.training.step_recorder import NonFinite
 
 Events = Iterator[AnyEvent | None]
-"""None stands for a step (or a batch of validation) that was done: whoever drives may take a break
-there."""
+"""None: a step or a batch of validation is done, and the lane may be paused there."""
 MAX_IMAGES = 16
 MAX_SIDE = 64
+"""Pixels of an image's longer side, at most."""
 
 
 def train_lane(training: Training) -> Events:
     """Trains one lane to the end of its budget: yields events as they happen, and None after each
     step."""
-    task, model, optimizer, step_recorder = (
-        training.task,
-        training.model,
-        training.optimizer,
-        training.step_recorder,
-    )
-    yield training.started()
-    yield from training.planned()
-    yield from training.noted()
-    if not step_recorder.step:
-        if training.left_out:
-            yield LogMessage(lane=training.index, at=time.time(), text=training.left_out)
-        yield from _sample(training, epoch=0)
+    task, model, optimizer = training.task, training.model, training.optimizer
+    recorder = training.step_recorder
+    yield from _introduction(training)
     try:
         while not training.over:
             model.train()
-            step_recorder.restart_clock()
+            recorder.restart_clock()
             for batch in training.batches():
                 if training.closure:
-                    beside: list[dict[str, float | Tensor]] = []
-                    # LBFGS returns the first one's loss
-                    loss = optimizer.step(_closure(training, batch, beside))
-                    step_recorder.check_after(loss, beside[0])
+                    extra: list[dict[str, float | Tensor]] = []
+                    loss = optimizer.step(_closure(training, batch, extra))  # the first one's loss
+                    recorder.check_after(loss, extra[0])
                 else:
-                    again = partial(_loss, training, batch)
-                    step_recorder.before_forward(batch, again)
+                    recompute_loss = partial(_loss, training, batch)
+                    recorder.before_forward(batch, recompute_loss)
                     optimizer.zero_grad()
-                    # forward, loss
+                    # forward pass and loss
                     loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)
                     loss.backward()
-                    step_recorder.check(loss, numbers)  # raises NonFinite: then there is no update
+                    recorder.check(loss, numbers)  # raises NonFinite, and then nothing is updated
                     optimizer.step()
-                    step_recorder.after_step(loss, again)  # measures a few of the steps
+                    recorder.after_step(loss, recompute_loss)  # measures sampled steps
                 training.schedule.after_batch()
-                step_recorder.close_step(ends_epoch=training.ends_epoch(step_recorder.step))
-                yield None  # here, and where a validation says None, a snapshot may be taken
-                if step_recorder.due:
-                    yield from step_recorder.flush()
-                if step_recorder.non_finite:
-                    raise step_recorder.non_finite
+                recorder.close_step(ends_epoch=training.ends_epoch(recorder.step))
+                yield None  # a snapshot may be taken here, and wherever a validation yields None
+                if recorder.due:
+                    yield from recorder.flush()
+                if recorder.non_finite:
+                    raise recorder.non_finite
             yield from _end_epoch(training)
-    except NonFinite as bad:
-        yield from _end_nan(training, bad)
+    except NonFinite as error:
+        yield from _end_nan(training, error)
         return
     except ValueError as error:
-        if why := one_sample(error, training.batch, training.race, own=training.data.own):
-            raise why from error
+        if reason := one_sample(error, training.batch, training.race, own=training.data.own):
+            raise reason from error
         raise
-    yield from step_recorder.flush(last=True)
-    yield Ended(lane=training.index, at=time.time(), step=step_recorder.step, reason="finished")
+    yield from recorder.flush(last=True)
+    yield Ended(lane=training.index, at=time.time(), step=recorder.step, reason="finished")
 
 
-def _closure(training: Training, batch: Any, beside: list[dict[str, float | Tensor]]) -> Any:
-    """What LBFGS calls, several times a step; the numbers beside each loss are added to
-    `beside`."""
+def _introduction(training: Training) -> Events:
+    """The events before the first step: Started, the forecast of rates, notes; at step 0 a sample,
+    too."""
+    yield announcements.started(training)
+    yield from announcements.forecast(training)
+    yield from announcements.take_notes(training)
+    if not training.step_recorder.step:
+        if training.left_out:
+            yield LogMessage(lane=training.index, at=time.time(), text=training.left_out)
+        yield from _sample(training, epoch=0)
+
+
+def _closure(training: Training, batch: Any, extra: list[dict[str, float | Tensor]]) -> Any:
+    """The function that LBFGS calls several times a step; it appends the numbers beside each loss
+    to `extra`."""
 
     def closure() -> Tensor:
         training.optimizer.zero_grad()
@@ -100,7 +100,7 @@ def _closure(training: Training, batch: Any, beside: list[dict[str, float | Tens
             training.task.loss(training.model, batch), training.race.task
         )
         loss.backward()
-        beside.append(numbers)
+        extra.append(numbers)
         return loss
 
     return closure
@@ -111,38 +111,38 @@ def _loss(training: Training, batch: Any) -> Tensor:
 
 
 def _end_epoch(training: Training) -> Events:
-    """Validation, the epoch's scheduler, the record of the epoch, a sample."""
-    step_recorder, epoch = training.step_recorder, training.epochs_ended + 1
-    loss = step_recorder.epoch_loss()
-    if step_recorder.non_finite:
-        raise step_recorder.non_finite
+    """Ends an epoch: validation, the epoch's scheduler, the epoch's event, a sample."""
+    recorder, epoch = training.step_recorder, training.epochs_ended + 1
+    loss = recorder.epoch_loss()
+    if recorder.non_finite:
+        raise recorder.non_finite
     metrics = yield from _validate(training)
     if training.epoch_is_whole:
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
-    step_recorder.close_epoch(
+    recorder.close_epoch(
         Evaluated(
             lane=training.index,
             at=time.time(),
             epoch=epoch,
-            step=step_recorder.step,
+            step=recorder.step,
             loss=loss,
             metrics=metrics,
         )
     )
-    training.epochs_ended, training.epoch_began = epoch, step_recorder.step
+    training.epochs_ended, training.epoch_began = epoch, recorder.step
     last = training.over
-    yield from training.noted()
-    if step_recorder.due or last:
-        yield from step_recorder.flush(last=last)
-        if step_recorder.non_finite:
-            raise step_recorder.non_finite
+    yield from announcements.take_notes(training)
+    if recorder.due or last:
+        yield from recorder.flush(last=last)
+        if recorder.non_finite:
+            raise recorder.non_finite
     if last or epoch % training.race.sample_every == 0:
         yield from _sample(training, epoch)
 
 
 def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
-    """Mean loss and metrics over the validation samples, in eval mode; the random state stays as it
-    was."""
+    """Mean loss and metrics over the validation samples, in eval mode; restores the random
+    state."""
     if training.validation is None:
         return {}
     training.before_validation = rng.capture(training.device, training.generators)
@@ -164,8 +164,8 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
 
 
 def _measured(training: Training, batch: Any) -> dict[str, Any]:
-    """Validation loss and metrics of a batch, without gradients unless the loss itself asks for
-    some (a gradient penalty)."""
+    """Validation loss and metrics of a batch, without gradients unless the loss needs some (a
+    gradient penalty)."""
     try:
         with torch.set_grad_enabled(training.validates_with_gradients):
             measured: dict[str, Any] = {"val_loss": _loss(training, batch).detach()}
@@ -182,8 +182,7 @@ def _measured(training: Training, batch: Any) -> dict[str, Any]:
 
 
 def _sample(training: Training, epoch: int) -> Events:
-    """What the task draws with the model as it is, if it draws; the random state stays as it
-    was."""
+    """The task's sample of the present model, if it has one; restores the random state."""
     if not hasattr(training.task, "sample"):
         return
     training.model.eval()
@@ -204,23 +203,23 @@ def _sample(training: Training, epoch: int) -> Events:
     )
 
 
-def _end_nan(training: Training, bad: NonFinite) -> Events:
-    """The end of a lane whose update was refused; its sample shows the weights from before it."""
+def _end_nan(training: Training, error: NonFinite) -> Events:
+    """Ends a lane whose update was refused; its sample shows the weights from before the update."""
     yield from training.step_recorder.flush(last=True)
     yield Alerted(
         lane=training.index,
         at=time.time(),
-        step=bad.step,
+        step=error.step,
         kind="nan",
-        text=f"{bad} at step {bad.step}",
+        text=f"{error} at step {error.step}",
     )
     yield from _sample(training, epoch=training.epochs_ended)
-    yield Ended(lane=training.index, at=time.time(), step=bad.step, reason="nan")
+    yield Ended(lane=training.index, at=time.time(), step=error.step, reason="nan")
 
 
 def as_pixels(images: Tensor) -> np.ndarray:
-    """Images N x C x H x W in 0..1 as uint8, shape (N, H, W, 3): at most MAX_IMAGES, no side above
-    MAX_SIDE."""
+    """Images N x C x H x W in 0..1 as uint8 of shape (N, H, W, 3): at most MAX_IMAGES, sides at
+    most MAX_SIDE."""
     if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] not in (1, 3):
         shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise TaskError(f"sample() gave {shape}", "expected a tensor N x C x H x W with C = 1 or 3")

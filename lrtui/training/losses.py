@@ -1,5 +1,5 @@
-"""What a task's loss() and metrics() may give, and what is made of it: the scalar to minimise, and
-numbers to record."""
+"""Checks what a task's loss() and metrics() return: the scalar to minimise, and numbers to
+record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 64
 
 
 def scalar(given: Any, task: TaskRef) -> Tensor:
-    """The scalar in what loss() gave: a tensor, or a dict's "loss"; TaskError where there is
+    """The scalar in loss()'s result, a tensor or a dict's "loss"; raises TaskError if it has
     none."""
     loss = given.get("loss", _MISSING) if isinstance(given, Mapping) else given
     if isinstance(loss, Tensor) and loss.numel() == 1 and loss.is_floating_point():
@@ -29,8 +29,8 @@ def scalar(given: Any, task: TaskRef) -> Tensor:
 
 
 def of_step(given: Any, task: TaskRef) -> tuple[Tensor, dict[str, float | Tensor]]:
-    """The scalar of a training step, through which gradients lead to the weights, and the numbers
-    to record beside it."""
+    """The scalar of a training step, which must have a gradient, and the numbers to record beside
+    it."""
     loss = scalar(given, task)
     if not loss.requires_grad:
         raise TaskError(
@@ -42,7 +42,8 @@ def of_step(given: Any, task: TaskRef) -> tuple[Tensor, dict[str, float | Tensor
 
 
 def metrics(given: Any, task: TaskRef) -> dict[str, Any]:
-    """What metrics() gave, each a number or a scalar tensor; TaskError where it is not."""
+    """The result of metrics(); raises TaskError unless it is a dict of numbers and scalar
+    tensors."""
     if not isinstance(given, Mapping):
         raise TaskError(
             f"metrics() of {task.short} gave {described(given)}",
@@ -111,8 +112,7 @@ def _refused(given: Any, loss: Any, task: TaskRef) -> TaskError:
 
 
 def _numbers(given: Mapping[Any, Any], task: TaskRef) -> dict[str, float | Tensor]:
-    """The numbers beside "loss", tensors detached and left where they are; what is no number is
-    left out."""
+    """The numbers beside "loss", tensors detached on their device; other values are left out."""
     found: dict[str, float | Tensor] = {}
     for key, value in given.items():
         if key == "loss" or not _is_number(value):

@@ -1,5 +1,4 @@
-"""Builds the optimizer of a lane on a model. Knows every class of torch.optim by name, none of them
-by heart."""
+"""Builds a lane's optimizer. Knows the classes of torch.optim by name only."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from lrtui.core.scenario.spec import OptimizerSpec
 
 Group = dict[str, Any]
 OWN_RATE = "own_lr"
-"""The key that marks a param group whose rate is its own, not the lane's."""
+"""Key of a param group that has its own rate instead of the lane's."""
 
 
 class MuonWithAdamW(Optimizer):
@@ -54,18 +53,17 @@ class MuonWithAdamW(Optimizer):
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave; the groups are made anew, so schedulers must be built after
-        it."""
+        """Restores what `state_dict` returned; makes new groups, so build schedulers after it."""
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
 
 def build(spec: OptimizerSpec, params: Iterable[Any], lr: float) -> Optimizer:
-    """The optimizer that `spec` names on `params`, parameters or param groups; ValueError or
-    TypeError as torch raises them.
+    """Builds the optimizer that `spec` names on `params`, parameters or param groups; raises
+    torch's ValueError or TypeError.
 
-    Parameters that are frozen now are part of it, as in torch: what is unfrozen later is trained.
+    Frozen parameters are included, as in torch, so that they train once unfrozen.
     """
     options = {
         key: tuple(value) if isinstance(value, list) else value
@@ -78,19 +76,19 @@ def build(spec: OptimizerSpec, params: Iterable[Any], lr: float) -> Optimizer:
 
 
 def known_options(spec: OptimizerSpec) -> set[str]:
-    """The options that a param group of this optimizer may have, but for the rate."""
+    """The options that a param group of this optimizer may have, without the rate."""
     kinds = (torch.optim.Muon, torch.optim.AdamW) if spec.name == "Muon" else (_class(spec),)
     named = {name for kind in kinds for name in inspect.signature(kind).parameters}
     return named - {"self", "params", "lr", "differentiable"}
 
 
 def has_own_rate(group: Mapping[str, Any]) -> bool:
-    """Test that a param group has a rate of its own, independent of the lane's."""
+    """True if a param group has its own rate, independent of the lane's."""
     return bool(group.get(OWN_RATE, False))
 
 
 def wants_closure(optimizer: Optimizer) -> bool:
-    """Whether `step` must be given a function that computes the loss again (LBFGS)."""
+    """True if `step` needs a closure that computes the loss (LBFGS)."""
     parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
     return parameter is not None and parameter.default is inspect.Parameter.empty
 
@@ -110,8 +108,8 @@ def _is_matrix(parameter: Tensor) -> bool:
 
 
 def _refuse_dense(optimizer: Optimizer, args: object, kwargs: object) -> None:
-    """Raise TaskError before a step of SparseAdam on dense gradients: torch does not say which ones
-    it met."""
+    """Raises TaskError before a step of SparseAdam on dense gradients: torch's error does not name
+    them."""
     grads = [
         p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None
     ]

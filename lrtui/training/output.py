@@ -1,5 +1,5 @@
-"""What a process of a run prints goes to its log, and is lost where the disk is full: nobody stops
-training for it."""
+"""Redirects the output of a run's process to its log; on a full disk it is lost, and training goes
+on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lrtui.core.streams import Outlet
 
 
 def to_log(path: Path) -> None:
-    """From now on all that is printed here, by a task or a C++ library too, goes into `path`;
-    printing never raises."""
+    """Redirects all output of this process, including that of C++ libraries, to `path`; printing
+    never raises."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     os.dup2(file, 1)

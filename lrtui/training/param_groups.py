@@ -1,5 +1,4 @@
-"""The param groups that a task asks for: rates and options of single layers, checked before torch
-sees them."""
+"""Checks the param groups that a task returns: rates and options of single layers."""
 
 from __future__ import annotations
 
@@ -23,11 +22,11 @@ _EXPECTED = (
 def of_task(
     task: Any, model: nn.Module, spec: OptimizerSpec, lr: float
 ) -> list[Group] | list[nn.Parameter]:
-    """Return the groups of the task's `param_groups(model)`, else all parameters of the model: the
+    """The groups of the task's `param_groups(model)`, else all parameters of the model: the
     optimizer's first argument.
 
-    In a group `lr` is a rate of its own, `lr_scale` a factor on the lane's rate. TaskError where
-    torch could make nothing of the groups, or something else than is meant.
+    In a group `lr` is its own rate, `lr_scale` a factor on the lane's rate. Raises TaskError for
+    groups that torch would refuse or misread.
     """
     if not callable(getattr(task, "param_groups", None)):
         return list(model.parameters())
@@ -48,8 +47,8 @@ def of_task(
 
 
 def left_out(groups: Iterable[Group], model: nn.Module) -> str:
-    """A sentence about the parameters that could be trained and are in none of the groups; '' where
-    there are none."""
+    """A sentence about the trainable parameters that are in none of the groups; '' if there are
+    none."""
     held = {id(p) for group in groups for p in group["params"]}
     names = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in held]
     if not names:
@@ -132,7 +131,7 @@ def _parameters(given: Any, called: str) -> list[Tensor]:
 
 
 def _refuse_strangers(groups: list[Group], model: nn.Module) -> None:
-    """Refuses a parameter that is in the groups twice, or that is not the model's."""
+    """Raises TaskError for a parameter that is in the groups twice, or not in the model."""
     names = {id(p): name for name, p in model.named_parameters()}
     seen: dict[int, int] = {}
     for number, group in enumerate(groups, 1):

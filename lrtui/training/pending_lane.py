@@ -11,22 +11,21 @@ from typing import NamedTuple
 import msgspec
 
 from lrtui.core.errors import LrtuiError
-from lrtui.core.protocol.commands import REFUSED, Add, Fork, TakeSnapshot, unfit
+from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, done, refused
+from lrtui.core.protocol.commands import Add, Fork, TakeSnapshot, unfit
 from lrtui.core.protocol.events import LaneAdded
-from lrtui.core.scenario.scenario_file import MAX_LANES
-from lrtui.core.scenario.spec import Lane, Race, letter
+from lrtui.core.scenario.spec import MAX_LANES, Lane, Race, letter, unique_name
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
 from lrtui.store.writer import Writer
 
 
 class LaneDecision(NamedTuple):
-    """What became of it: a refusal, or a lane with the event that tells of it."""
+    """The command's result, and if it is granted the new lane with its event."""
 
-    refused: str = ""
+    result: CommandResult
     lane: Lane | None = None
     event: LaneAdded | None = None
-    words: str = ""
 
 
 class PendingLane:
@@ -49,38 +48,33 @@ class PendingLane:
         """One move further; None while it is not settled. May raise StoreUnavailable: then it has
         not moved."""
         if len(race.lanes) >= MAX_LANES:
-            return LaneDecision(f"a race has at most {MAX_LANES} lanes")
+            return LaneDecision(refused(f"a race has at most {MAX_LANES} lanes"))
         if isinstance(self._command, Add):
             return self._settle(race, run, None)
         if why := unfit(self._command):
-            return LaneDecision(why)
+            return LaneDecision(refused(why))
         if not 0 <= self._command.lane < len(race.lanes):
-            return LaneDecision("there is no such lane")
+            return LaneDecision(refused("there is no such lane"))
         parent = race.lanes[self._command.lane]
         if not self._asked and at_work(self._command.lane):
             self._asked = writer.send(TakeSnapshot(lane=self._command.lane))
-        said = (
-            writer.results([self._asked]).get(self._asked)
-            if self._asked
-            else REFUSED + "the lane has ended"
-        )
-        if said is None:
+        taken = writer.results([self._asked]).get(self._asked) if self._asked else LANE_ENDED
+        if taken is None:
             return None
         known = snapshots.listing(run, parent.letter)
-        if said.startswith(REFUSED):
-            if not said.endswith("the lane has ended"):
-                return LaneDecision(said.removeprefix(REFUSED))
+        if taken.code == "ended":
             source = snapshots.last_good(known, None)
+        elif not taken.ok:
+            return LaneDecision(taken)
         else:
-            source = next((kept for kept in known if kept.path.name == said), None)
+            source = next((kept for kept in known if kept.path.name == taken.snapshot), None)
         if source is None:
-            return LaneDecision(f"lane {parent.letter} has left no snapshot to begin from")
+            return LaneDecision(refused(f"lane {parent.letter} has left no snapshot to begin from"))
         return self._settle(race, run, source)
 
     def _settle(self, race: Race, run: Path, source: SnapshotFile | None) -> LaneDecision:
         sign, child = letter(len(race.lanes)), self._command.child
-        names = {lane.name for lane in race.lanes}
-        name = child.name if child.name not in names else f"{child.name} {sign}"
+        name = unique_name(child.name, {lane.name for lane in race.lanes}, sign)
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")
         step = source.step if source else 0
         # of a lane that was to join when the supervisor was lost, and is not on record
@@ -89,7 +83,8 @@ class PendingLane:
             try:
                 snapshots.link_into(source, run, sign, "fork")
             except (OSError, LrtuiError) as error:
-                return LaneDecision(f"its first snapshot could not be put in place: {error}")
+                why = f"its first snapshot could not be put in place: {error}"
+                return LaneDecision(CommandResult("failed", why))
         event = LaneAdded(
             lane=len(race.lanes),
             at=time.time(),
@@ -104,4 +99,4 @@ class PendingLane:
             if source
             else f"lane {sign} {name} added"
         )
-        return LaneDecision("", child, event, words)
+        return LaneDecision(done(words), child, event)

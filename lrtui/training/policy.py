@@ -1,4 +1,4 @@
-"""What a race wants done about a lane's alerts, and how often. Knows no torch."""
+"""A race's policy for alerts: rewind, pause or stop the lane. Knows no torch."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from lrtui.core.protocol.events import Alerted
 from lrtui.core.scenario.spec import Race
 
 REWINDS = 3
-"""How often a policy sends a lane back, each time with half the rate of the time before."""
+"""Rewinds of one lane by the policy, at most; each halves the rate of the one before."""
 
 
 class Policy:
-    """For one lane: `due` is what is to be done at its next break."""
+    """The policy for one lane; `due` is the command for its next break between two steps."""
 
     def __init__(self, race: Race, lane: int) -> None:
         self.due: AnyCommand | None = None
         self.snapshot_due = False
-        """Whether the state at the alert is to be kept; after NaN there is none to go on from."""
+        """True if a snapshot of the state at the alert is due; after NaN that state is useless."""
         self._race = race
         self._lane = lane
         self._rewinds = 0
@@ -26,11 +26,11 @@ class Policy:
 
     @property
     def revives(self) -> bool:
-        """Whether what is due brings a lane back that would have ended."""
+        """True if the command due rewinds the lane, which would otherwise have ended."""
         return isinstance(self.due, Rewind)
 
     def alerted(self, event: Alerted) -> bool:
-        """Takes an alert; whether it is one about the learning rate."""
+        """Takes an alert; returns True if it is about the learning rate."""
         if event.kind not in ("nan", "diverged"):
             return False
         self.snapshot_due = event.kind == "diverged"
@@ -42,15 +42,15 @@ class Policy:
         return True
 
     def take(self) -> tuple[AnyCommand | None, str]:
-        """What is due, once, and a line for the log."""
+        """Removes the command due and returns it with a line for the log."""
         command, self.due, self.snapshot_due = self.due, None, False
         if isinstance(command, Rewind):
             self._rewinds += 1
-            return command, f"goes back, with half the rate ({self._rewinds} of {REWINDS})"
+            return command, f"rewinds with half the rate ({self._rewinds} of {REWINDS})"
         return command, f'on_divergence = "{self._race.on_divergence}"'
 
     def halved(self, factor: float) -> float:
-        """Where the dial is to stand after the way back that was taken: half of what the snapshot
-        says, or of what it was put at the time before, if that is less."""
+        """The dial's factor after the rewind: half of the snapshot's, or of the previous rewind's
+        if that is less."""
         self._factor = min(self._factor, factor) / 2
         return self._factor

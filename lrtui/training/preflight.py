@@ -30,8 +30,8 @@ from lrtui.training.failure import line
 from lrtui.training.optimizers import Group
 from lrtui.training.order import BatchOrder
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
-from lrtui.training.schedules import Schedule, TrainingLength
-from lrtui.training.session import horizon
+from lrtui.training.schedules import Schedule
+from lrtui.training.training_length import TrainingLength, training_length
 
 NOMINAL_STEPS_PER_EPOCH = 100
 """Of a task whose code may not be run yet."""
@@ -92,7 +92,7 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
     """A lane's preview with its warnings. A person's own schedule is built where the race is to
     start, not run."""
     race, spec = request.race, lane.schedule
-    long = horizon(race, shape.steps_per_epoch)
+    long = training_length(race, shape.steps_per_epoch)
     try:
         if spec and spec.runs_code and not request.user_code_files:
             if request.kind != "preview":

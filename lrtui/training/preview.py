@@ -1,7 +1,7 @@
 """Previews the learning rates of a lane without its model: runs the real scheduler on an optimizer
 with nothing to train.
 
-It neither draws random numbers nor touches the lane's own optimizer and scheduler.
+Draws no random numbers and leaves the lane's own optimizer and scheduler alone.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ from lrtui.core.scenario.spec import Lane, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import optimizers
 from lrtui.training.optimizers import Group
-from lrtui.training.schedules import Schedule, TrainingLength
+from lrtui.training.schedules import Schedule
+from lrtui.training.training_length import TrainingLength
 
 PREVIEW_S = 0.3
-"""A preview that takes longer ends where it is."""
+"""Seconds after which a preview is cut."""
 EXACT = 5000
-"""A schedule of more steps than this is looked at so many times, evenly, where it can jump."""
+"""Steps that are previewed one by one; a longer schedule that can jump is sampled this many times,
+evenly."""
 MOST = 2000
-"""Changes of the rate that are sent on, or kept on record: a terminal has fewer columns."""
+"""Changes of the rate in an answer or a record, at most: a terminal has fewer columns."""
 
 
 class _NoRate(ValueError):
-    """The schedule gave something that is no learning rate."""
+    """The schedule gave a rate that is not finite."""
 
 
 class _Trace:
-    """What an optimizer's first param group is given, step by step; only changes are kept."""
+    """The rates of an optimizer's first param group, step by step; stores only changes."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.steps: list[int] = []
@@ -53,7 +55,7 @@ class _Trace:
         return None if math.isnan(self._asked) else (self._asked, self._lowest, self._highest)
 
     def look(self, step: int, budget: int) -> None:
-        """Takes what will be applied from `step` on; raises _NoRate where that cannot be."""
+        """Records the rate that applies from `step` on; raises _NoRate if it is not finite."""
         rate = float(self._group["lr"])
         if step < budget and not math.isfinite(rate):
             raise _NoRate(
@@ -74,38 +76,36 @@ class _Trace:
 
 def preview(
     lane: Lane,
-    horizon: TrainingLength,
+    length: TrainingLength,
     steps_per_epoch: int,
     seconds: float = PREVIEW_S,
     groups: Sequence[Group] = (),
 ) -> Preview:
-    """The rates that the lane will apply over its whole budget, or as far as it gets in `seconds`;
-    a person's own code is run.
+    """The rates that the lane will apply over its budget, or the part previewed in `seconds`; runs
+    the user's scheduler.
 
-    They are those of the first param group; `groups` are the settings of all groups, where they are
-    known. What a metric scheduler will do depends on the metric: it is shown as if that went on
-    improving. Raises what torch raises for options that it refuses at once or at the scheduler's
-    first step; a later failure cuts the preview.
+    They are those of the first param group; `groups` are the settings of all groups, if known. A
+    metric scheduler is shown as if its metric always improved. Raises torch's error for options
+    that it refuses at once or at the scheduler's first step; a later failure cuts the preview.
     """
     optimizer = dummy(lane, groups)
     trace = _Trace(optimizer)
     cut, failure = None, ""
     with warnings.catch_warnings():
-        # "scheduler stepped before the optimizer": there is nothing to step
+        # torch warns "scheduler stepped before the optimizer", which never steps here
         warnings.simplefilter("ignore")
-        schedule = Schedule(lane.schedule, optimizer, lane.lr, horizon)
-        trace.look(0, horizon.steps)
+        schedule = Schedule(lane.schedule, optimizer, lane.lr, length)
+        trace.look(0, length.steps)
         each = steps_per_epoch if lane.schedule and lane.schedule.interval == "epoch" else 1
         if lane.schedule:
-            cut, failure = _follow(_Steps(lane, schedule), trace, horizon.steps, each, seconds)
+            cut, failure = _follow(_Steps(lane, schedule), trace, length.steps, each, seconds)
     return Preview(
-        trace.steps, trace.rates, horizon.steps, cut, failure, trace.momentum, steps_per_epoch
+        trace.steps, trace.rates, length.steps, cut, failure, trace.momentum, steps_per_epoch
     )
 
 
 def thinned(found: Preview) -> Preview:
-    """The preview with at most MOST changes, the highest and the lowest of every stretch among
-    them."""
+    """The preview with at most MOST changes, including the highest and lowest of every stretch."""
     if len(found.steps) <= MOST:
         return found
     rates = np.array(found.rates)
@@ -128,10 +128,10 @@ def thinned(found: Preview) -> Preview:
 
 
 def dummy(lane: Lane, groups: Sequence[Group] = ()) -> Optimizer:
-    """The lane's optimizer on one parameter that nobody trains for each of `groups`, param groups
-    without their parameters.
+    """The lane's optimizer with one dummy parameter for each of `groups`, param groups without
+    their parameters.
 
-    Where there are none it has as many groups as the schedule's options have numbers for.
+    Without `groups` their number follows from the lists in the schedule's options.
     """
     if not groups:
         lists = [
@@ -153,7 +153,7 @@ def _specs(spec: ScheduleSpec | None) -> Iterator[ScheduleSpec]:
 
 
 class _Steps:
-    """Takes a scheduler from one of its own steps to a later one."""
+    """Moves a scheduler from one of its steps to a later one."""
 
     def __init__(self, lane: Lane, schedule: Schedule) -> None:
         assert lane.schedule
@@ -174,9 +174,9 @@ class _Steps:
 def _follow(
     schedule: _Steps, trace: _Trace, budget: int, each: int, seconds: float
 ) -> tuple[int | None, str]:
-    """Looks at every step of the scheduler, each of which is `each` of the lane's: where that ended
-    early, and what failed."""
-    count = budget // each  # as often as the training calls it, the last time after the last step
+    """Records every step of the scheduler, each `each` steps of the lane; returns the step at which
+    it ended early (None: it did not) and the failure."""
+    count = budget // each  # as often as training calls it, the last time after the last step
     stride = max(1, math.ceil(count / EXACT)) if schedule.can_jump else 1
     numbers = (
         range(1, count + 1)
@@ -189,7 +189,7 @@ def _follow(
         try:
             schedule.go(number, stride)
             trace.look(number * each, budget)
-        except Exception as error:  # of an expression, or of a person's own code
+        except Exception as error:  # of an expression, or of the user's code
             if number == 1:
                 raise
             first = _first_failure(schedule, done, number) if stride > 1 else number

@@ -1,529 +1,61 @@
-"""State that a task's code can reach: saved, compared and put back exactly.
+"""State that a task's code can reach: saved, compared and restored exactly.
 
 Measuring calls the user's loss once more than the plain loop does. Everything that this call may
 change (a counter, a buffer assigned anew, a critic and its optimizer, a cache, a generator in a
 list, a global variable) is found by following references from the task and the model, not by a list
-of what tasks may hold. One walk saves it, a second look compares and puts back.
+of what tasks may hold. One walk (object_walk.py) saves it, a second look compares and restores
+(saved_state.py).
 
-Followed are containers, instances (of the standard library, too, such as argparse.Namespace),
-closures, cached results of functions, classes, functions and modules of the user's own code, and
-the globals that this code names. Not followed: code of installed packages and the standard library,
-elements of containers with more than LARGE entries, and tensors of more than BULKY bytes once a
-first comparison found them unchanged (their version counter is still looked at). An iterator has a
-position that nothing can put back: where one is reachable, `fixed` names it. State that a walk
-cannot see (in C extensions, threads, shared memory) is left to the rehearsal in recompute.py.
+Of tensors above BULKY bytes no copy is taken once a first comparison found them unchanged (their
+version counter is still compared). An iterator has a position that cannot be restored: `fixed`
+names each one that is reachable. State that a walk cannot see (in C extensions, threads, shared
+memory) is left to the rehearsal in recompute.py.
 """
 
 from __future__ import annotations
 
-import collections
-import ctypes
-import functools
-import gc
-import io
-import multiprocessing.process
-import queue
-import re
-import socket
-import subprocess
-import sys
-import threading
-import types
-from array import array
 from collections.abc import Mapping
 from contextlib import suppress
-from multiprocessing.sharedctypes import SynchronizedBase
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
-from lrtui.training import rng, user_code
-from lrtui.training.state_kinds import (
-    ABSENT,
-    ARRAY,
-    ATOMS,
-    BYTES,
-    CELL,
-    CLASS,
-    DICT,
-    EMPTY,
-    FILE,
-    GENERATOR,
-    GLOBAL,
-    LIST,
-    MEMORY,
-    SET,
-    SLOT,
-    TENSOR,
-    VERSION,
-    Kind,
-    alike,
-    cell,
-)
+from lrtui.training import rng
+from lrtui.training.object_walk import ObjectWalk, TooLarge
+from lrtui.training.saved_state import SavedState
+from lrtui.training.state_kinds import ARRAY, GENERATOR, TENSOR
 
-LARGE = 1000
-"""Entries of a container beyond which its elements count as data: which ones it holds is compared,
-not what is in them."""
 BULKY = 1 << 24
-"""Bytes of a tensor or array beyond which it counts as data once it was seen to stay the same."""
-MOST = 50_000
-"""Objects that one walk may follow; a task that holds more cannot be compared in a sensible
-time."""
-
-
-class TooLarge(Exception):
-    """More than MOST objects are reachable."""
-
-
-class Record(NamedTuple):
-    """One object with the content that it had."""
-
-    thing: Any
-    kind: Kind
-    content: Any
-    parent: int
-    label: str
+"""Bytes of a tensor or array beyond which it counts as data once a comparison found it
+unchanged."""
 
 
 class Reachable:
-    """Follows references from `roots`, a mapping of names to objects; keeps what it learns between
-    two walks."""
+    """Follows references from `roots`, a mapping of names to objects; remembers bulky data between
+    walks."""
 
     def __init__(self, roots: Mapping[str, Any]) -> None:
         self._roots = dict(roots)
         self._data: dict[int, Tensor | np.ndarray] = {}
         """Bulky tensors and arrays that a comparison found unchanged, by id."""
 
-    def save(self, **more: Any) -> Saved:
-        """The state as it is now, of `more` roots too; TooLarge where that cannot be followed."""
-        return _Walk({**self._roots, **more}, self._data).saved()
+    def save(self, **more: Any) -> SavedState:
+        """Saves the present state, including that of `more` roots; raises TooLarge if there are too
+        many objects."""
+        return ObjectWalk({**self._roots, **more}, self._data).run()
 
-    def generators(self) -> list[rng.Source]:
-        """The random generators that are reachable, each once, in an order that depends on the code
-        alone."""
-        walk = _Walk(self._roots, None)
+    def generators(self) -> list[rng.Generator]:
+        """The reachable random generators, each once, in an order that only the code decides."""
+        walk = ObjectWalk(self._roots, None)
         with suppress(TooLarge):  # the nearest ones come first
-            walk.saved()
+            walk.run()
         return [record.thing for record in walk.records if record.kind is GENERATOR]
 
-    def settle(self, saved: Saved) -> None:
-        """Takes no copies of the bulky tensors of `saved` any more, which was compared and found
-        unchanged."""
+    def skip_copies(self, saved: SavedState) -> None:
+        """Stops copying the bulky tensors of `saved`, which a comparison found unchanged."""
         for record in saved.records:
             if (
                 record.kind is TENSOR and record.thing.numel() * record.thing.element_size() > BULKY
             ) or (record.kind is ARRAY and record.thing.nbytes > BULKY):
                 self._data[id(record.thing)] = record.thing
-
-
-class PutBack(NamedTuple):
-    """Names of what had changed, and of what is changed still because it cannot be put back."""
-
-    changed: list[str]
-    failed: list[str]
-
-
-class Saved:
-    """What was reachable at one moment."""
-
-    def __init__(
-        self, records: list[Record], names: list[tuple[int, str]], fixed: list[int]
-    ) -> None:
-        self.records = records
-        self._names, self._fixed = names, fixed
-
-    @property
-    def fixed(self) -> list[str]:
-        """Names of what is reachable and has a state that cannot be put back."""
-        return [self._name(parent) for parent in self._fixed]
-
-    def changed(self) -> list[Record]:
-        """The records whose objects are no longer what they were."""
-        return [
-            record for record in self.records if not record.kind.same(record.thing, record.content)
-        ]
-
-    def put_back(
-        self, *, keep: frozenset[int] = frozenset(), unnamed: frozenset[int] = frozenset()
-    ) -> PutBack:
-        """Makes every object what it was, but for those whose id is in `keep`; random generators,
-        which are expected to move, and those in `unnamed` are not named."""
-        result = PutBack([], [])
-        for record in self.changed():
-            if id(record.thing) in keep:
-                continue
-            name = self.name(record)
-            if record.kind is not GENERATOR and id(record.thing) not in unnamed:
-                result.changed.append(name)
-            try:
-                with torch.no_grad():
-                    record.kind.put(record.thing, record.content)
-            except Exception:  # whatever a class of the user's own refuses
-                result.failed.append(name)
-                continue
-            if not record.kind.same(record.thing, record.content):
-                result.failed.append(name)
-        return result
-
-    def name(self, record: Record) -> str:
-        """Where the object was found, such as `task.critic.weight`; of an instance also the
-        attributes that differ now."""
-        if record.kind is not DICT:
-            return self._name(record.parent) + record.label
-        before = dict(
-            zip(map(_word, record.content), (value for _, value in record.content), strict=True)
-        )
-        now = dict(zip(map(_word, record.thing.items()), record.thing.values(), strict=True))
-        differ = [
-            key
-            for key in {**before, **now}
-            if not alike(now.get(key, ABSENT), before.get(key, ABSENT))
-        ]
-        path = self._name(record.parent)
-        return (
-            " and ".join(
-                f"{path}.{key}" if record.label else _plainer(f"{path}[{key!r}]")
-                for key in differ[:3]
-            )
-            or path
-        )
-
-    def _name(self, index: int) -> str:
-        parts: list[str] = []
-        while index >= 0:
-            index, label = self._names[index]
-            parts.append(label)
-        return _plainer("".join(reversed(parts)))
-
-
-def _word(item: tuple[Any, Any]) -> Any:
-    """A dict's key as a name has it."""
-    return item[0] if type(item[0]) in ATOMS else type(item[0]).__name__
-
-
-def _plainer(path: str) -> str:
-    """`model.0.weight` for what a module keeps as `model._modules['0']._parameters['weight']`."""
-    return re.sub(r"\._(?:parameters|buffers|modules)\[['\"](.*?)['\"]\]", r".\1", path)
-
-
-class _Walk:
-    """One walk over everything reachable, nearest first, in an order that depends on the code
-    alone."""
-
-    def __init__(self, roots: Mapping[str, Any], data: dict[int, Any] | None) -> None:
-        """`data`: tensors and arrays of which no copy is taken; None: of none at all."""
-        self._data = data
-        self.records: list[Record] = []
-        self._names: list[tuple[int, str]] = []
-        """Of each object that was followed: the place of its parent, and its label there."""
-        self._fixed: list[int] = []
-        self._seen: set[int] = set()
-        self._modules: dict[int, types.ModuleType] = {}
-        """Modules of user code that were met, by id."""
-        self._variables: set[tuple[int, str]] = set()
-        """Globals that were visited, by the id of their module's table."""
-        self._waiting: list[tuple[Any, int, str]] = [
-            (thing, -1, name) for name, thing in roots.items() if thing is not None
-        ]
-        """All that was found so far; being in it keeps temporary objects alive, so that no id is
-        used twice."""
-
-    def saved(self) -> Saved:
-        """Follows everything, then hands out what was found."""
-        for thing, parent, label in self._waiting:  # which grows meanwhile
-            if id(thing) in self._seen:
-                continue
-            self._seen.add(id(thing))
-            if len(self._seen) > MOST:
-                raise TooLarge(f"more than {MOST:,} objects are reachable from the task")
-            self._names.append((parent, label))
-            getattr(self, _visitor(type(thing)))(thing, len(self._names) - 1)  # type: ignore[arg-type]  # a type is hashable
-        return Saved(self.records, self._names, self._fixed)
-
-    def _record(self, thing: Any, kind: Kind, place: int, label: str = "") -> Any:
-        content = kind.take(thing)
-        self.records.append(Record(thing, kind, content, place, label))
-        return content
-
-    def _follow(self, place: int, parts: Any) -> None:
-        """Queues parts, pairs of label and object. Empty containers, of which modules have many,
-        are recorded at once."""
-        for label, part in parts:
-            kind = type(part)
-            if kind in _CONTAINERS and not part:
-                if kind not in _FROZEN:
-                    self.records.append(Record(part, EMPTY, None, place, label))
-            elif kind not in ATOMS and not (
-                kind in _FROZEN and all(type(one) in ATOMS for one in part)
-            ):
-                self._waiting.append((part, place, label))
-
-    def _tensor(self, thing: Tensor, place: int) -> None:
-        if torch.nn.parameter.is_lazy(thing):  # it has no shape yet
-            return
-        self._record(
-            thing, VERSION if self._data is None or id(thing) in self._data else TENSOR, place
-        )
-        if vars(thing):
-            self._attributes(thing, place)
-        if thing.is_leaf and thing.grad is not None:
-            self._follow(place, ((".grad", thing.grad),))
-
-    def _array(self, thing: np.ndarray, place: int) -> None:
-        if thing.flags.writeable and self._data is not None and id(thing) not in self._data:
-            self._record(thing, ARRAY, place)
-        if thing.dtype.hasobject and thing.size <= LARGE:
-            self._follow(
-                place, [(f"[{index}]", part) for index, part in enumerate(thing.ravel().tolist())]
-            )
-
-    def _generator(self, thing: rng.Source, place: int) -> None:
-        self._record(thing, GENERATOR, place)
-
-    def _bytes(self, thing: Any, place: int) -> None:
-        self._record(thing, BYTES, place)
-
-    def _bound(self, thing: types.MethodType, place: int) -> None:
-        self._follow(place, (("", thing.__self__), ("", thing.__func__)))
-
-    def _partial(self, thing: Any, place: int) -> None:
-        self._follow(
-            place, ((".func", thing.func), (".args", thing.args), (".keywords", thing.keywords))
-        )
-
-    def _wrapped(self, thing: Any, place: int) -> None:
-        self._follow(place, (("", thing.__func__),))
-
-    def _property(self, thing: property, place: int) -> None:
-        self._follow(place, (("", part) for part in (thing.fget, thing.fset)))
-
-    def _closure_cell(self, thing: types.CellType, place: int) -> None:
-        self._record(thing, CELL, place)
-        self._follow(place, (("", part) for part in cell(thing)))
-
-    def _loader(self, thing: DataLoader[Any], place: int) -> None:
-        """What a loader draws from and what makes its batches."""
-        parts = ("generator", "sampler", "batch_sampler", "dataset", "collate_fn", "worker_init_fn")
-        self._follow(place, ((f".{name}", getattr(thing, name, None)) for name in parts))
-
-    def _script(self, thing: Any, place: int) -> None:
-        self._follow(
-            place,
-            [
-                (f".{name}", part)
-                for name, part in (*thing.named_parameters(), *thing.named_buffers())
-            ],
-        )
-
-    def _shared(self, thing: Any, place: int) -> None:
-        """A multiprocessing.Value or Array: a fork shares its memory, too, so that a rehearsal
-        would change it."""
-        self._follow(place, (("", thing.get_obj()),))
-
-    def _memory(self, thing: Any, place: int) -> None:
-        self._record(thing, MEMORY, place)
-
-    def _cached(self, thing: Any, place: int) -> None:
-        """A function with functools.cache: what it wraps, and the results that it holds."""
-        if user_code.is_own(thing.__wrapped__):
-            self._follow(
-                place,
-                (
-                    (", cached", part)
-                    for part in gc.get_referents(thing)
-                    if type(part) in (dict, list)
-                ),
-            )
-            self._follow(place, (("", thing.__wrapped__),))
-
-    def _module(self, thing: types.ModuleType, place: int) -> None:
-        """A module of user code that is held as a value: all its variables."""
-        if user_code.is_own(thing):
-            self._globals(
-                vars(thing), tuple(name for name in vars(thing) if not name.startswith("__"))
-            )
-
-    def _position(self, thing: Any, place: int) -> None:
-        self._fixed.append(place)
-
-    def _nothing(self, thing: Any, place: int) -> None:
-        """An object that is left alone."""
-
-    def _dict(self, thing: dict[Any, Any], place: int) -> None:
-        items = self._record(thing, DICT, place)
-        if len(items) <= LARGE:
-            self._follow(
-                place,
-                [(f"[{key!r}]" if type(key) in ATOMS else "[...]", value) for key, value in items],
-            )
-            self._follow(place, [("", key) for key, _ in items if type(key) is not str])
-        if type(thing) not in _CONTAINERS:
-            self._attributes(thing, place)
-
-    def _sequence(self, thing: Any, place: int) -> None:
-        if not isinstance(thing, (tuple, frozenset)):
-            self._record(thing, SET if isinstance(thing, set) else LIST, place)
-        if len(thing) <= LARGE:
-            self._follow(place, [(f"[{index}]", part) for index, part in enumerate(thing)])
-        if type(thing) not in _CONTAINERS:
-            self._attributes(thing, place)
-
-    def _instance(self, thing: Any, place: int) -> None:
-        """An object of any other class: its attributes, and the class. One of a library that holds
-        a lock, a thread or a process is a service beside the training, such as a writer of logs:
-        other threads change it, and it is left alone."""
-        parts = getattr(thing, "__dict__", {}).values()
-        if not user_code.is_own(type(thing)) and any(isinstance(part, _SERVICES) for part in parts):
-            return
-        self._attributes(thing, place)
-        self._follow(-1, ((type(thing).__name__, type(thing)),))
-
-    def _attributes(self, thing: Any, place: int) -> None:
-        """The instance's own attributes: its `__dict__`, and what lies in slots."""
-        own = getattr(thing, "__dict__", None)
-        if type(own) is dict:
-            self._seen.add(id(own))
-            self._record(own, DICT, place, ".")
-            self._follow(place, [(f".{name}", part) for name, part in own.items()])
-        for name in _slots(type(thing)):  # type: ignore[arg-type]  # likewise
-            self._record((thing, name), SLOT, place, f".{name}")
-            self._follow(place, ((f".{name}", getattr(thing, name, None)),))
-
-    def _function(self, thing: types.FunctionType, place: int) -> None:
-        """A function's attributes, defaults and closure, and the globals that its code names; only
-        of user code."""
-        if not user_code.is_own(thing):
-            return
-        names = user_code.names(thing.__code__)
-        own = thing.__globals__
-        self._globals(own, tuple(own) if "globals" in names else names)
-        # modules at any depth, as in package.state.step, and those that are imported where they are
-        # used
-        for name in names:
-            met = [getattr(module, name, None) for module in self._modules.values()]
-            for module in (own.get(name), sys.modules.get(name), *met):
-                if isinstance(module, types.ModuleType) and user_code.is_own(module):
-                    self._modules[id(module)] = module
-                    self._globals(vars(module), names)
-        self._attributes(thing, place)
-        self._follow(place, ((", closure", cell) for cell in thing.__closure__ or ()))
-        self._follow(place, ((", default", part) for part in thing.__defaults__ or ()))
-        self._follow(place, ((", default", part) for part in (thing.__kwdefaults__ or {}).values()))
-
-    def _globals(self, table: dict[str, Any], names: tuple[str, ...]) -> None:
-        """The variables of a module of user code that a function names."""
-        for name in names:
-            if name in table and (id(table), name) not in self._variables:
-                self._variables.add((id(table), name))
-                self._record((table, name), GLOBAL, -1, f"the global {name}")
-                self._follow(-1, ((f"the global {name}", table[name]),))
-
-    def _class(self, thing: type, place: int) -> None:
-        """A class of user code: its attributes, its methods, its bases."""
-        if not user_code.is_own(thing):
-            return
-        self._record(thing, CLASS, place)
-        self._follow(
-            place,
-            [(f".{name}", part) for name, part in vars(thing).items() if name not in _CLASS_KEYS],
-        )
-        self._follow(-1, ((base.__name__, base) for base in thing.__bases__))
-
-    def _file(self, thing: io.IOBase, place: int) -> None:
-        """A file that is read from has a position."""
-        try:
-            readable = not thing.closed and thing.readable() and not thing.isatty()
-            if readable and thing.seekable():
-                self._record(thing, FILE, place)
-            elif readable:
-                self._fixed.append(place)
-        # such as one that is being iterated over: it does not tell its position
-        except (OSError, ValueError):
-            self._fixed.append(place)
-
-
-_CONTAINERS = frozenset(
-    {dict, list, set, tuple, frozenset, collections.OrderedDict, collections.deque}
-)
-_FROZEN = frozenset({tuple, frozenset})
-_CLASS_KEYS = frozenset(
-    {
-        "__dict__",
-        "__weakref__",
-        "__doc__",
-        "__module__",
-        "__annotations__",
-        "__slots__",
-        "_abc_impl",
-    }
-)
-_SERVICES = (
-    type(threading.Lock()),
-    type(threading.RLock()),
-    threading.Thread,
-    threading.Condition,
-    threading.Event,
-    multiprocessing.process.BaseProcess,
-    subprocess.Popen,
-    socket.socket,
-    queue.Queue,
-)
-
-
-_VISITORS: tuple[tuple[Any, str], ...] = (
-    (Tensor, "_tensor"),
-    (np.ndarray, "_array"),
-    (rng.Source, "_generator"),
-    (dict, "_dict"),
-    ((list, tuple, set, frozenset, collections.deque), "_sequence"),
-    ((bytearray, array), "_bytes"),
-    (types.FunctionType, "_function"),
-    (types.MethodType, "_bound"),
-    ((functools.partial, functools.partialmethod), "_partial"),
-    ((staticmethod, classmethod), "_wrapped"),
-    (property, "_property"),
-    (types.CellType, "_closure_cell"),
-    (type, "_class"),
-    (io.IOBase, "_file"),
-    (DataLoader, "_loader"),
-    (torch.jit.ScriptModule, "_script"),
-    (types.ModuleType, "_module"),
-    (functools._lru_cache_wrapper, "_cached"),
-    (SynchronizedBase, "_shared"),
-    (ctypes._SimpleCData.__base__, "_memory"),
-)
-
-
-@functools.lru_cache(4096)
-def _visitor(kind: type) -> str:
-    """The method of a walk that looks at instances of `kind`."""
-    if found := next((name for base, name in _VISITORS if issubclass(kind, base)), None):
-        return found
-    if hasattr(kind, "__next__") and not user_code.is_own(kind):
-        return "_position"
-    return "_nothing" if user_code.is_system(kind) else "_instance"
-
-
-@functools.lru_cache(4096)
-def _slots(kind: type) -> tuple[str, ...]:
-    """The names of an instance's slots, those of its bases included, where the class is no
-    builtin."""
-    found = [
-        _mangled(base, name)
-        for base in kind.__mro__
-        for name in _as_names(vars(base).get("__slots__", ()))
-    ]
-    return tuple(name for name in found if not name.startswith("__"))
-
-
-def _mangled(kind: type, name: str) -> str:
-    """The attribute that a private name of a class stands for."""
-    private = name.startswith("__") and not name.endswith("__")
-    return f"_{kind.__name__.lstrip('_')}{name}" if private else name
-
-
-def _as_names(slots: Any) -> tuple[str, ...]:
-    return (slots,) if isinstance(slots, str) else tuple(slots)

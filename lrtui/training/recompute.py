@@ -1,11 +1,11 @@
-"""Calls of the user's code that the plain loop does not make: a second loss, a validation, a
-sample. They leave no trace.
+"""Calls the user's code where the plain loop does not (a second loss, a validation, a sample),
+without leaving a trace.
 
-Before such a call all state that the code can reach is saved, after it everything is put back
-(training/reachable.py). Where something has a state that cannot be put back the second loss is not
-computed, and `reason` says why. Before the first one the loss is rehearsed in a forked process:
-where it gives another value though everything was put back, there is state that no walk can see,
-and it is not computed either.
+Before such a call all state that the code can reach is saved, after it everything is restored
+(training/reachable.py). If some state cannot be restored, the second loss is not computed, and
+`reason` says why. Before the first one the loss is rehearsed in a forked process: if its value
+differs although everything was restored, it depends on state that no walk can see, and it is not
+computed either.
 """
 
 from __future__ import annotations
@@ -24,71 +24,70 @@ from torch import Tensor, nn
 
 from lrtui.core.text import one_line
 from lrtui.training import rng
-from lrtui.training.reachable import Reachable, Saved
+from lrtui.training.reachable import Reachable
+from lrtui.training.saved_state import SavedState
 
 NAMED = 3
 """Names that a sentence lists."""
 REHEARSALS = 3
-"""Losses that a rehearsal computes; the first one may differ, because what is lazy is made by
-it."""
+"""Losses that a rehearsal computes; the first may differ, because it makes what is lazy."""
 REHEARSAL_S = 10
-"""A rehearsal that takes longer (a lock that was held when the process forked, a very slow loss) is
-ended and says nothing."""
+"""Seconds after which a rehearsal (a lock held at the fork, a very slow loss) is killed without a
+result."""
 
 
 class Recompute:
-    """The extra calls of one lane's task. `generators`: those of the task's own, which a step's
-    loss may draw from."""
+    """Makes the extra calls of one lane's task. `generators`: the task's, from which a step's loss
+    may draw."""
 
     def __init__(
         self,
         task: Any,
         model: nn.Module,
         device: torch.device,
-        generators: Sequence[rng.Source] = (),
+        generators: Sequence[rng.Generator] = (),
         data: Any = None,
     ) -> None:
-        """`data`: what a validation reads; it belongs to the state that is put back after one."""
+        """`data`: the validation data, part of the state that is restored after a validation."""
         self.reason = ""
-        """Why the loss of a step cannot be computed a second time; '' while it can."""
+        """The reason why a step's loss cannot be computed a second time; '' while it can."""
         self.notes: list[str] = []
-        """Sentences for the log that were not told yet."""
+        """Sentences for the log, not taken yet."""
         self._model, self._device, self._generators = model, device, generators
         self._loss_state = Reachable({"task": task, "model": model})
         self._whole_state = Reachable({"task": task, "model": model, "validation data": data})
         self._random: rng.RandomState | None = None
-        self._began: Saved | None = None
+        self._began: SavedState | None = None
         self._batch: Any = None
         self._rehearsed = False
         self._stateful: bool | None = None
-        """True where the loss itself changes more than random state; None before that is known."""
+        """True if the loss itself changes more than random state; None before that is known."""
         self._graph = False
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._outside: set[str] = set()
-        """What the loss changes outside of the model, by name: snapshots do not hold it."""
+        """Names of the state outside the model that the loss changes: snapshots do not hold it."""
 
-    def begin(self, batch: Any, again: Callable[[], Tensor]) -> None:
-        """Remembers the state before the forward pass of a step on `batch`, whose loss `again` is
-        to compute with the same."""
+    def begin(self, batch: Any, recompute_loss: Callable[[], Tensor]) -> None:
+        """Saves the state before the forward pass of a step on `batch`, from which `recompute_loss`
+        will start."""
         self._random = rng.capture(self._device, self._generators)
         self._batch = batch
         if self._stateful is not False and not self.reason:
             self._began = self._save()
         if self._began is not None and not self._rehearsed:
             self._rehearsed = True
-            if not self._repeats(again, self._began):
+            if not self._repeats(recompute_loss, self._began):
                 self._refuse(
                     "it gives another value each time, and what it depends on cannot be found"
                 )
 
     def losses(
-        self, again: Callable[[], Tensor], initial: Sequence[Tensor] | None = None
+        self, recompute_loss: Callable[[], Tensor], initial: Sequence[Tensor] | None = None
     ) -> tuple[float, float]:
-        """What `again`, the loss of the step that `begin` preceded, gives with the weights as they
-        are now, and with `initial` ones, one for each parameter of the model.
+        """The loss of the step that `begin` preceded, at the present weights and at `initial` ones
+        (one tensor for each parameter).
 
-        NaN where the task cannot compute it, or where it was not asked for: a lane never ends
-        because it is measured.
+        NaN if the task cannot compute it or it was not asked for: measuring never ends a lane.
         """
         assert self._random is not None
         after, began = rng.capture(self._device, self._generators), self._began
@@ -98,54 +97,52 @@ class Recompute:
         if saved is None:
             return math.nan, math.nan
         try:
-            now = self._once_more(again, began)
+            now = self._once_more(recompute_loss, began)
             if initial is None or math.isnan(now):
                 return now, math.nan
             with torch.no_grad():
                 for parameter, values in zip(self._model.parameters(), initial, strict=True):
                     parameter.copy_(values)
-            return now, self._once_more(again, began)
-        except RuntimeError as error:  # parameters that came or changed their shape since
-            self._tell(f"the loss at the initial weights is not computed: {_words(error)}")
+            return now, self._once_more(recompute_loss, began)
+        except RuntimeError as error:  # parameters that were added or reshaped since
+            self._log(f"the loss at the initial weights is not computed: {_words(error)}")
             return math.nan, math.nan
         finally:
-            self._put_back(saved)
+            self._restore(saved)
             rng.restore(after, self._device, self._generators)
 
-    def _once_more(self, again: Callable[[], Tensor], began: Saved | None) -> float:
+    def _once_more(self, recompute_loss: Callable[[], Tensor], began: SavedState | None) -> float:
         """The loss with the random numbers and the state that the step's own loss began with."""
         assert self._random is not None
         if began is not None:
             self._return_to(began)
         rng.restore(self._random, self._device, self._generators)
         try:
-            # a loss that changes state may do it only where there are gradients, as a critic's step
-            # does
+            # a loss may change state only if gradients are enabled, as a critic's step does
             with torch.set_grad_enabled(self._graph or self._stateful is not False):
-                return float(again().item())
+                return float(recompute_loss().item())
         except (Exception, SystemExit) as error:
             if self._graph:
                 self._refuse(f"it fails when it is computed a second time ({_words(error)})")
-            # the loss may itself ask for gradients: then the next one gives it what it needs
+            # the loss may itself need gradients, as a penalty does: the next one gets them
             self._graph = True
             return math.nan
 
-    def _repeats(self, again: Callable[[], Tensor], began: Saved) -> bool:
-        """Compute the loss several times from the same state in a forked process; False where its
+    def _repeats(self, recompute_loss: Callable[[], Tensor], began: SavedState) -> bool:
+        """Computes the loss several times from the same state in a forked process; False if its
         values differ.
 
-        Only on a CPU: a context of an accelerator does not live on in a fork.
+        Only on a CPU: an accelerator's context does not survive a fork.
         """
         if self._device.type != "cpu" or not hasattr(os, "fork"):
             return True
         here, there = os.pipe()
         with warnings.catch_warnings():
-            # other threads may hold locks: then the alarm ends the child
+            # other threads may hold locks: the alarm then ends the child
             warnings.simplefilter("ignore")
             try:
                 pid = os.fork()
-            # no memory or no process to be had: a lane never ends because it is measured
-            except OSError:
+            except OSError:  # no memory or process left: measuring never ends a lane
                 os.close(here)
                 os.close(there)
                 return True
@@ -156,45 +153,45 @@ class Recompute:
                 null = os.open(os.devnull, os.O_RDWR)
                 for number in (0, 1, 2):
                     os.dup2(null, number)
-                torch.set_num_threads(1)  # a pool of threads does not live on either
-                values = [self._once_more(again, began) for _ in range(REHEARSALS)]
+                torch.set_num_threads(1)  # a thread pool does not survive either
+                values = [self._once_more(recompute_loss, began) for _ in range(REHEARSALS)]
                 os.write(there, struct.pack(f"{REHEARSALS}d", *values))
             finally:
                 os._exit(0)
         os.close(there)
         with os.fdopen(here, "rb") as pipe:
-            told = pipe.read()
+            answer = pipe.read()
         os.waitpid(pid, 0)
-        began.put_back()  # memory that both share
-        return len(set(map(repr, struct.unpack(f"{len(told) // 8}d", told)[1:]))) <= 1
+        began.restore()  # memory shared with the child
+        return len(set(map(repr, struct.unpack(f"{len(answer) // 8}d", answer)[1:]))) <= 1
 
     @contextmanager
     def without_trace(self, what: str) -> Iterator[None]:
-        """Puts back what a validation or a sample (`what`, for the log) changes; the random state
-        is the caller's affair."""
+        """Restores what a validation or a sample (`what`, for the log) changes, except the random
+        state."""
         try:
             saved = self._whole_state.save()
         except Exception as error:  # as in _save
-            self._tell(f"{what} may leave a trace in the training: {_words(error)}")
+            self._log(f"{what} may leave a trace in the training: {_words(error)}")
             yield
             return
         if saved.fixed:
-            self._tell(f"{what} may move {_list(saved.fixed)}, whose position cannot be put back")
+            self._log(f"{what} may move {_list(saved.fixed)}, whose position cannot be put back")
         yield
-        result = saved.put_back(unnamed=self._weights())
+        result = saved.restore(unnamed=self._weights())
         if result.failed:
-            self._tell(f"{what} changed {_list(result.failed)}, which cannot be put back")
+            self._log(f"{what} changed {_list(result.failed)}, which cannot be put back")
         elif result.changed:
-            self._tell(f"{what} changes {_list(result.changed)}: put back")
+            self._log(f"{what} changes {_list(result.changed)}: put back")
         else:
-            self._whole_state.settle(saved)
+            self._whole_state.skip_copies(saved)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was learnt of the task, as plain values."""
+        """The findings about the task, as plain values."""
         return {"graph": self._graph, "reason": self.reason, "outside": sorted(self._outside)}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
-        """Takes what `state_dict` gave."""
+        """Restores what `state_dict` returned."""
         self._graph, self.reason = kept["graph"], kept.get("reason", "")
         if outside := kept.get("outside"):
             self._outside |= set(outside)
@@ -202,12 +199,12 @@ class Recompute:
                 f"{_list(outside)} began anew: the loss changes it, and snapshots do not hold it"
             )
 
-    def _save(self) -> Saved | None:
-        """The state as it is; None, with the reason, where the loss cannot be computed again
-        without a trace."""
+    def _save(self) -> SavedState | None:
+        """Saves the present state; returns None, and sets `reason`, if recomputing the loss would
+        leave a trace."""
         try:
             saved = self._loss_state.save(batch=self._batch)
-        # no memory for a copy, a class that refuses to be looked at, too many objects
+        # no memory for a copy, a class that forbids access, too many objects
         except Exception as error:
             self._refuse(_words(error))
         else:
@@ -217,52 +214,51 @@ class Recompute:
         return None
 
     def _refuse(self, why: str) -> None:
-        """Computes no further second loss, and says why."""
+        """Ends second losses for this lane, and logs why."""
         self.reason = why
-        self._tell(
+        self._log(
             f"the step gain is not measured: the loss cannot be computed a second time, {why}"
         )
 
-    def _return_to(self, began: Saved) -> None:
-        """Makes the state what it was before the step's loss, all but the lane's own weights, which
-        have moved on."""
-        moved = began.put_back(keep=self._weights()).changed
+    def _return_to(self, began: SavedState) -> None:
+        """Restores the state from before the step's loss, except the lane's weights."""
+        moved = began.restore(keep=self._weights()).changed
         outside = [name for name in moved if not name.startswith(("model", "batch"))]
         self._outside |= set(outside)
         if moved and not self._stateful:
             kept = "; snapshots do not hold it" if outside else ""
-            self._tell(
+            self._log(
                 f"the loss changes {_list(outside or moved)}: put back whenever it is computed a"
                 f" second time{kept}"
             )
         self._stateful = bool(moved) or bool(self._stateful)
 
-    def _put_back(self, saved: Saved) -> None:
-        """Puts everything back after a second loss; where that fails no other one is computed."""
-        result = saved.put_back(unnamed=self._weights())
+    def _restore(self, saved: SavedState) -> None:
+        """Restores everything after a second loss; if that fails, no other one is computed."""
+        result = saved.restore(unnamed=self._weights())
         if result.failed:
             self.reason = f"it changes {_list(result.failed)}, which cannot be put back"
-            self._tell(
+            self._log(
                 "the step gain is not measured any more: a second computation of the loss changed "
                 f"{_list(result.failed)}, which cannot be put back"
             )
         elif result.changed:
-            if not self._stateful:  # else it has been said
-                self._tell(
+            if not self._stateful:  # else it is logged already
+                self._log(
                     f"a second computation of the loss changes {_list(result.changed)}: put back"
                 )
         else:
-            self._loss_state.settle(saved)
+            self._loss_state.skip_copies(saved)
 
     def _weights(self) -> frozenset[int]:
-        """The ids of the lane's own weights and buffers, which are expected to change."""
+        """Ids of the lane's weights and buffers, which are expected to change."""
         return frozenset(
             id(tensor) for tensor in (*self._model.parameters(), *self._model.buffers())
         )
 
-    def _tell(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+    def _log(self, text: str) -> None:
+        if text not in self._logged:
+            self._logged.add(text)
             self.notes.append(text)
 
 

@@ -1,5 +1,4 @@
-"""Random state, taken out and put back: what keeps lanes that share a process, and measuring, out
-of each other's way."""
+"""Captures and restores random state: keeps lanes that share a process, and measuring, apart."""
 
 from __future__ import annotations
 
@@ -19,42 +18,42 @@ class RandomState(NamedTuple):
     device: torch.Tensor | None
     python: Any
     numpy: Any
-    held: tuple[Any, ...] = ()
-    """States, as plain values and tensors, of generators that are not global."""
+    generators: tuple[Any, ...] = ()
+    """States of generators that are not global, as plain values and tensors."""
 
 
-Source = (
+Generator = (
     torch.Generator
     | np.random.Generator
     | np.random.RandomState
     | np.random.BitGenerator
     | random.Random
 )
-"""A generator that is not global: somebody holds it."""
+"""A generator that is not global: an object of the user's holds it."""
 
 
 def seed_all(seed: int) -> None:
-    """`torch.manual_seed(seed)` (all devices), and Python's and numpy's generators likewise."""
+    """Calls `torch.manual_seed(seed)` (all devices), and seeds Python's and numpy's generators."""
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)
 
 
-def capture(device: torch.device, held: Sequence[Source] = ()) -> RandomState:
-    """The state of all global generators, that of `device` among them, and of those in `held`."""
+def capture(device: torch.device, generators: Sequence[Generator] = ()) -> RandomState:
+    """The state of all global generators, including that of `device`, and of `generators`."""
     return RandomState(
         torch.get_rng_state(),
         _device_state(device),
         random.getstate(),
         np.random.get_state(),
-        tuple(map(state_of, held)),
+        tuple(map(get_state, generators)),
     )
 
 
-def restore(state: RandomState, device: torch.device, held: Sequence[Source] = ()) -> None:
-    """Puts a captured state back; `held`: none, or the same ones as it was captured with."""
-    for source, own in zip(held, state.held, strict=bool(held)):
-        put_back(source, own)
+def restore(state: RandomState, device: torch.device, generators: Sequence[Generator] = ()) -> None:
+    """Restores a captured state; `generators`: none, or those that it was captured with."""
+    for generator, own in zip(generators, state.generators, strict=bool(generators)):
+        set_state(generator, own)
     torch.set_rng_state(state.cpu)
     if state.device is not None:
         getattr(torch, device.type).set_rng_state(
@@ -66,7 +65,7 @@ def restore(state: RandomState, device: torch.device, held: Sequence[Source] = (
 
 @contextmanager
 def preserved(device: torch.device) -> Iterator[None]:
-    """Leaves the generators as it found them."""
+    """Restores the global generators on exit."""
     state = capture(device)
     try:
         yield
@@ -87,13 +86,12 @@ def packed(state: RandomState) -> dict[str, Any]:
         "device": state.device,
         "python": _listed(state.python),
         "numpy": _listed(state.numpy),
-        "held": list(state.held),
+        "held": list(state.generators),
     }
 
 
 def unpacked(kept: dict[str, Any], device: torch.device) -> RandomState:
-    """What `packed` was given, as far as it is of use where `device` is the lane's: a GPU's state
-    is for its like."""
+    """Reverses `packed`; a device's state is dropped if it does not fit `device`."""
     own, other = _device_state(device), kept["device"]
     fits = own is not None and other is not None and own.shape == other.shape
     return RandomState(
@@ -105,49 +103,49 @@ def unpacked(kept: dict[str, Any], device: torch.device) -> RandomState:
     )
 
 
-def state_of(source: Source) -> Any:
-    """The state of a generator as plain values and tensors, as `put_back` takes it."""
-    if isinstance(source, torch.Generator):
-        return source.get_state()
-    if isinstance(source, random.Random):
-        return _listed(source.getstate())
-    if isinstance(source, np.random.RandomState):
-        return _listed(source.get_state())
-    return _unpacked_arrays(_bits(source).state)
+def get_state(generator: Generator) -> Any:
+    """The state of a generator as plain values and tensors, as `set_state` takes it."""
+    if isinstance(generator, torch.Generator):
+        return generator.get_state()
+    if isinstance(generator, random.Random):
+        return _listed(generator.getstate())
+    if isinstance(generator, np.random.RandomState):
+        return _listed(generator.get_state())
+    return _without_arrays(_bits(generator).state)
 
 
 def same_state(one: Any, other: Any) -> bool:
-    """Whether two states that `state_of` gave of the same generator are equal."""
+    """True if two states that `get_state` returned of the same generator are equal."""
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else bool(one == other)
 
 
-def put_back(source: Source, state: Any) -> None:
-    """Gives a generator the state that it had."""
-    if isinstance(source, torch.Generator):
-        source.set_state(state)
-    elif isinstance(source, random.Random):
-        source.setstate(_python(state))
-    elif isinstance(source, np.random.RandomState):
-        source.set_state(_numpy(state))
+def set_state(generator: Generator, state: Any) -> None:
+    """Sets a generator to a state that `get_state` returned."""
+    if isinstance(generator, torch.Generator):
+        generator.set_state(state)
+    elif isinstance(generator, random.Random):
+        generator.setstate(_python(state))
+    elif isinstance(generator, np.random.RandomState):
+        generator.set_state(_numpy(state))
     else:
-        _bits(source).state = state
+        _bits(generator).state = state
 
 
-def _bits(source: np.random.Generator | np.random.BitGenerator) -> np.random.BitGenerator:
-    """What a numpy generator draws from; a bit generator is that itself."""
-    return source if isinstance(source, np.random.BitGenerator) else source.bit_generator
+def _bits(generator: np.random.Generator | np.random.BitGenerator) -> np.random.BitGenerator:
+    """The bit generator of a numpy generator, or itself."""
+    return generator if isinstance(generator, np.random.BitGenerator) else generator.bit_generator
 
 
-def _unpacked_arrays(state: Any) -> Any:
-    """A numpy generator's state with lists for arrays: it takes either."""
+def _without_arrays(state: Any) -> Any:
+    """A numpy generator's state with lists for arrays; numpy takes either."""
     if isinstance(state, dict):
-        return {key: _unpacked_arrays(value) for key, value in state.items()}
+        return {key: _without_arrays(value) for key, value in state.items()}
     return state.tolist() if isinstance(state, np.ndarray) else state
 
 
 def _listed(state: Any) -> list[Any]:
-    """(name or version, 32-bit words, ...) with the words as bytes: as numbers they would take ten
-    times as long."""
+    """(name or version, 32-bit words, ...) with the words as bytes: as numbers they take ten times
+    as long."""
     first, words, *rest = state
     return [first, np.asarray(words, dtype="<u4").tobytes(), *rest]
 

@@ -1,46 +1,36 @@
-"""Builds the learning-rate schedule of a lane. Knows torch's schedulers by name."""
+"""Builds and steps a lane's learning-rate schedule. Knows torch's schedulers by name."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler, swa_utils
 
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.scenario import expression
-from lrtui.core.scenario.spec import Interval, ScheduleSpec
+from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training import formulas, task as tasks
 from lrtui.training.greedy import GreedyLR
 from lrtui.training.optimizers import has_own_rate
-
-
-class TrainingLength(NamedTuple):
-    """How long a lane trains: optimizer steps and (begun) epochs."""
-
-    steps: int
-    epochs: int
-
-    def length(self, interval: Interval) -> int:
-        """The budget counted in batches or in epochs."""
-        return self.steps if interval == "batch" else self.epochs
+from lrtui.training.training_length import TrainingLength
 
 
 class Schedule:
-    """A scheduler with its interval. Without one, nothing happens."""
+    """A scheduler with its interval; without one every call does nothing."""
 
     def __init__(
-        self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, horizon: TrainingLength
+        self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, length: TrainingLength
     ) -> None:
         self._spec = spec
         self._interval = spec.interval if spec else None
         self.by_epoch = self._interval == "epoch"
-        """True where it changes the rate at an epoch's end."""
+        """True if the scheduler steps at an epoch's end."""
         rates = [group["lr"] for group in optimizer.param_groups]
         self._scheduler: Any = (
-            _build(spec, optimizer, lr, rates, horizon.length(spec.interval)) if spec else None
+            _build(spec, optimizer, lr, rates, length.count(spec.interval)) if spec else None
         )
         self.wants_metric = isinstance(self._scheduler, (lr_scheduler.ReduceLROnPlateau, GreedyLR))
         if self.wants_metric and self._interval == "batch":
@@ -48,24 +38,23 @@ class Schedule:
         self.can_jump = (
             spec is not None and not spec.runs_code and type(self._scheduler) in _JUMPERS
         )
-        """Whether the rate depends on the number of steps alone: `jump` then works."""
+        """True if the rate depends on the number of steps alone, so that `jump` works."""
 
     def jump(self, step: int) -> None:
-        """Goes straight to the scheduler's own step `step`; equal to going there one by one but for
-        rounding."""
+        """Moves the scheduler to its step `step`; equal to single steps except for rounding."""
         self._scheduler.step(step)
 
     def catch_up(self, steps: int, epochs: int) -> None:
-        """Goes to where it would be after so many steps and ended epochs. One that looks at a
-        metric stays at its beginning."""
+        """Moves the scheduler to its state after `steps` and `epochs`; one that needs a metric
+        stays at its beginning."""
         if self._scheduler is None or self.wants_metric:
             return
         for _ in range(steps if self._interval == "batch" else epochs):
             self._scheduler.step()
 
     def state_dict(self) -> dict[str, Any] | None:
-        """The scheduler's state; None without one. LrtuiError where a person's own scheduler does
-        not tell it."""
+        """The scheduler's state; None without one. Raises LrtuiError if the user's scheduler has no
+        state_dict()."""
         if self._scheduler is None:
             return None
         if not all(
@@ -73,25 +62,24 @@ class Schedule:
             for name in ("state_dict", "load_state_dict")
         ):
             raise LrtuiError(
-                f"{self._spec} does not tell its state: its lane has no snapshots",
+                f"{self._spec} has no state_dict(): its lane has no snapshots",
                 "expected a scheduler with state_dict() and load_state_dict(), as torch's are",
             )
         state: dict[str, Any] = self._scheduler.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
-        """Takes what `state_dict` gave. The rates in the optimizer's groups are not its affair."""
+        """Restores what `state_dict` returned, without the rates in the optimizer's groups."""
         if self._scheduler is not None:
             self._scheduler.load_state_dict(copy.deepcopy(state))
 
     def after_batch(self) -> None:
-        """To be called after each optimizer step."""
+        """Call after each optimizer step."""
         if self._interval == "batch":
             self._scheduler.step()
 
     def after_epoch(self, metric: float) -> None:
-        """To be called at an epoch's end; a metric that is not finite is kept from schedulers that
-        want one."""
+        """Call at an epoch's end; a scheduler that needs a metric skips one that is not finite."""
         if self._interval != "epoch" or self._scheduler is None:
             return
         if not self.wants_metric:
@@ -116,14 +104,15 @@ _JUMPERS = {
         "OneCycleLR",
     )
 }
-"""Whose `step(number)` gives the rate at that step. The others go on from the rate before."""
+"""Schedulers whose `step(number)` gives the rate at that step; the others continue from the rate
+before."""
 
 
 def _build(
     spec: ScheduleSpec, optimizer: Optimizer, lr: float, rates: list[float], length: int
 ) -> Any:
-    """The scheduler itself; `rates` are those of the groups without it, `length` is the budget in
-    its own interval."""
+    """Builds the scheduler; `rates`: of the groups without it, `length`: the budget in its
+    interval."""
     if spec.own:
         return _own(spec, optimizer)
     options = {key: length if value == "auto" else value for key, value in spec.options.items()}
@@ -131,7 +120,7 @@ def _build(
         return lr_scheduler.LambdaLR(optimizer, _factors(spec.name, optimizer, lr, options, length))
     if spec.name == "greedy":
         settings: dict[str, Any] = {**options}
-        settings.pop("verbose", None)  # it prints; here the screen shows the rates
+        settings.pop("verbose", None)  # prints; here the screen shows the rates
         return GreedyLR(optimizer, **settings)
     if spec.code:
         options["lr_lambda"] = tasks.user_code_files(spec.code)
@@ -155,8 +144,8 @@ def _build(
 def _factors(
     name: str, optimizer: Optimizer, lr: float, options: dict[str, Any], length: int
 ) -> list[formulas.Factor]:
-    """The factor on the initial rate of each param group: the same for all, but a range test leaves
-    rates of their own alone."""
+    """The factor on the initial rate of each param group: the same for all, except that a range
+    test leaves groups with a rate of their own at it."""
     if name == "polynomial" and options.get("lr_end", formulas.LR_END) >= lr:
         raise ScenarioError(
             f"polynomial: lr_end = {options.get('lr_end', formulas.LR_END):g} is not below lr ="
@@ -171,13 +160,13 @@ def _factors(
 def _complete_cycle(
     name: str, options: dict[str, Any], optimizer: Optimizer, rates: list[float]
 ) -> None:
-    """Fills in what OneCycleLR and CyclicLR need, and refuses the one rise over which torch divides
-    by zero."""
+    """Fills in options that OneCycleLR and CyclicLR need, and refuses the one rise for which torch
+    divides by zero."""
     options.setdefault("max_lr", rates)
     if not {"momentum", "betas"} & optimizer.defaults.keys():
-        options.setdefault("cycle_momentum", False)  # torch refuses to cycle what is not there
+        options.setdefault("cycle_momentum", False)  # torch refuses one that is absent
     if name == "OneCycleLR":
-        # torch takes no whole number
+        # torch refuses an int
         options["pct_start"] = share = float(options.get("pct_start", 0.3))
         steps = options.get("total_steps") or options["epochs"] * options["steps_per_epoch"]
         if share * steps == 1:
@@ -189,7 +178,7 @@ def _complete_cycle(
 
 
 def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
-    """A person's own scheduler: whatever it says of itself, only its step() is called."""
+    """Builds the user's scheduler, of which only step() is called."""
     assert spec.code
     scheduler = tasks.user_code_files(spec.code)(optimizer, **spec.options)
     if not callable(getattr(scheduler, "step", None)):

@@ -1,10 +1,8 @@
-"""What one lane trains with: model, data, optimizer, schedule and what measures them; saved and
+"""The training session of one lane: model, data, optimizer, schedule and step recorder; saved and
 restored as one state_dict."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +12,7 @@ import torch
 from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.diagnostics.schedule_check import SWEEPS
 from lrtui.core.errors import ScenarioError, SnapshotUnfit, TaskError
-from lrtui.core.protocol.events import LogMessage, ScheduleForecast, Started
 from lrtui.core.scenario.spec import Lane, Race
-from lrtui.core.text import one_line
 from lrtui.training import (
     fetching,
     optimizers,
@@ -31,21 +27,18 @@ from lrtui.training.datasets import datasets
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
 from lrtui.training.order import weights_checksum
-from lrtui.training.preview import preview, thinned
 from lrtui.training.reachable import Reachable
 from lrtui.training.recompute import Recompute
-from lrtui.training.schedules import Schedule, TrainingLength
+from lrtui.training.schedules import Schedule
 from lrtui.training.step_recorder import StepRecorder
-
-PLAN_S = 0.1
-"""Looking ahead in a schedule takes no longer: the lane waits for it."""
+from lrtui.training.training_length import training_length
 
 
 class Training:
     """One lane's model, data, optimizer and schedule, built as loop.py says.
 
-    With a `snapshot`, as `state_dict` made it of this lane or of one of the same race, it goes on
-    from there; SnapshotUnfit where the task is no longer the one that it was made of.
+    With a `snapshot`, a `state_dict` of this lane or another one of the race, the session resumes
+    from there; raises SnapshotUnfit if the task has changed since.
     """
 
     def __init__(
@@ -59,7 +52,7 @@ class Training:
     ) -> None:
         lane = race.lanes[index]
         self.race, self.index, self.device = race, index, device
-        rng.seed_all(race.seed)  # a task's file may draw when it is imported
+        rng.seed_all(race.seed)  # a task's file may draw random numbers when it is imported
         self.task = tasks.load(race.task)
         rng.seed_all(race.seed)
         training_data, validation_data, notes = datasets(self.task)
@@ -75,23 +68,23 @@ class Training:
                 "model": self.model,
             }
         ).generators()
-        """Generators of the task's own."""
+        """Random generators that the task's objects hold."""
         self.data = Batches(training_data, race, device, self.generators)
         self._materialise()
         self.init_checksum = weights_checksum(self.model)
         groups = param_groups.of_task(self.task, self.model, lane.optimizer, lane.lr)
         self.optimizer = optimizers.build(lane.optimizer, groups, lane.lr)
         self.left_out = param_groups.left_out(self.optimizer.param_groups, self.model)
-        """A sentence about parameters that no param group holds; '' where all are trained."""
+        """A sentence about parameters that no param group holds; '' if all are trained."""
         self.unscheduled = [
             {key: value for key, value in group.items() if key != "params"}
             for group in self.optimizer.param_groups
         ]
-        """The settings of the param groups before a schedule changes them."""
+        """The param groups, without parameters, before a schedule changes them."""
         self.closure = optimizers.wants_closure(self.optimizer)
-        self.horizon = horizon(race, self.data.length)
-        self.steps_per_epoch = self.data.length or self.horizon.steps
-        self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.horizon)
+        self.length = training_length(race, self.data.length)
+        self.steps_per_epoch = self.data.length or self.length.steps
+        self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.length)
         if self.schedule.wants_metric and self.validation is None:
             raise ScenarioError(
                 f"{lane.schedule} looks at the validation loss, and {race.task} has no validation"
@@ -99,21 +92,21 @@ class Training:
                 "expected a task whose dataset() gives a pair (training, validation)",
             )
         self.batch_checksum = self.data.checksum
-        # before whatever looks at the rates that are really applied
+        # before the hooks that record the applied rates
         self.dial = Dial(self.optimizer)
         self.recompute = Recompute(self.task, self.model, device, self.generators, self.validation)
         gauge = (
             None
             if self.closure or not race.gauge
             else Gauge(
-                index, self.model, self.optimizer, Sampling(self.horizon.steps), self.recompute
+                index, self.model, self.optimizer, Sampling(self.length.steps), self.recompute
             )
         )
         self.step_recorder = StepRecorder(
             index,
             self.model,
             self.optimizer,
-            self.horizon.steps,
+            self.length.steps,
             self.dial,
             gauge,
             closure=self.closure,
@@ -122,20 +115,20 @@ class Training:
         )
         self.epochs_ended = 0
         self.epoch_began = 0
-        """The step with which the present epoch began."""
+        """Step number with which the present epoch began."""
         self.notes = [*notes, *self._unused_keys()] if index == 0 and snapshot is None else []
-        """What is still to be said of the race's data, once for all lanes."""
+        """Log lines about the race's data, which the first lane writes for all."""
         self.batch: Any = None
-        """What the step that is under way trains on."""
+        """The batch of the present step; None between two steps."""
         self.validates_with_gradients = False
         self.before_validation: rng.RandomState | None = None
-        """The random state at the beginning of the validation that is under way."""
+        """Random state at the beginning of the present validation; None outside of one."""
         rng.seed_all(race.seed)
         if snapshot is not None:
             self.load_state_dict(snapshot)
 
     def _materialise(self) -> None:
-        """Gives lazy layers their shapes: puts the first batch through the loss once, in eval mode,
+        """Gives lazy layers their shapes: computes the loss of the first batch once, in eval mode,
         without another trace."""
         if not any(
             map(torch.nn.parameter.is_lazy, (*self.model.parameters(), *self.model.buffers()))
@@ -145,103 +138,49 @@ class Training:
         state = Reachable({"task": self.task}).save()
         batch = to_device(next(self.data.epoch(0, 0)), self.device)
         self.data.close()
-        # the weights are drawn as they would be right after model()
+        # draws the weights as if right after model()
         rng.restore(before, self.device, self.generators)
         self.model.eval()
         with torch.no_grad():
             self.task.loss(self.model, batch)
         self.model.train()
         own = {id(record.thing) for record in Reachable({"model": self.model}).save().records}
-        state.put_back(keep=frozenset(own))
+        state.restore(keep=frozenset(own))
 
     @property
     def next_rate(self) -> float:
-        """What the first param group will be given at the next step."""
+        """The rate of the first param group at the next step."""
         return self.dial.rates()[0]
 
     def set_factor(self, factor: float) -> None:
-        """Puts the dial at `factor` (finite, above 0) from the next step on; to be called between
-        two steps."""
+        """Sets the dial to `factor` (finite, above 0) from the next step on; call it between two
+        steps."""
         self.dial.factor = factor
         self.step_recorder.dial_turned()
 
-    def started(self) -> Started:
-        """The event that says how this lane begins."""
-        return Started(
-            lane=self.index,
-            at=time.time(),
-            device=str(self.device),
-            steps_per_epoch=self.steps_per_epoch,
-            total_steps=self.horizon.steps,
-            parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
-            init_checksum=self.init_checksum,
-            batch_checksum=self.batch_checksum,
-            intra_op_threads=torch.get_num_threads(),
-            validated=self.validation is not None,
-            first=self.step_recorder.flushed_steps,
-            batch_size=self.data.batch_size or 0,
-            length_known=self.data.length is not None,
-        )
-
-    def noted(self) -> list[LogMessage]:
-        """What is to be said of the data, as events; once."""
-        told = [LogMessage(lane=-1, at=time.time(), text=one_line(note)) for note in self.notes]
-        self.notes.clear()
-        return told
-
-    def planned(self) -> list[ScheduleForecast | LogMessage]:
-        """The event that tells the rates to come, where there is anything to tell, or that nobody
-        knows when they change. A person's own code is not run for it."""
-        lane = self.race.lanes[self.index]
-        if self.data.length is None and self.schedule.by_epoch:
-            text = (
-                f"{lane.schedule} steps at the end of each pass over the training data, whose"
-                ' length is not known: interval = "batch" counts steps'
-            )
-            return (
-                []
-                if self.step_recorder.step
-                else [LogMessage(lane=self.index, at=time.time(), text=one_line(text))]
-            )
-        if lane.schedule is None or lane.schedule.runs_code or self.schedule.wants_metric:
-            return []
-        plan = thinned(preview(lane, self.horizon, self.steps_per_epoch, PLAN_S, self.unscheduled))
-        if len(plan.rates) < 2:
-            return []
-        return [
-            ScheduleForecast(
-                lane=self.index,
-                at=time.time(),
-                steps=plan.steps,
-                rates=plan.rates,
-                total=plan.known,
-            )
-        ]
-
     def ends_epoch(self, step: int) -> bool:
-        """Whether an epoch or the budget ends with `step` (counted from 0), or an epoch may: then
-        the next rate is not known."""
+        """True if an epoch or the budget ends with `step` (counted from 0), or may end: the next
+        rate is then unknown."""
         if not self.data.exact and self.schedule.by_epoch:
             return True
-        return step + 1 - self.epoch_began == self.data.length or step + 1 == self.horizon.steps
+        return step + 1 - self.epoch_began == self.data.length or step + 1 == self.length.steps
 
     @property
     def epoch_is_whole(self) -> bool:
-        """At an epoch's end: whether the data ended it, not a budget in steps."""
+        """At an epoch's end: True if the data ended it, False if a budget in steps did."""
         step, budget = self.step_recorder.step, self.race.steps
         return budget is None or step < budget or step - self.epoch_began == self.data.length
 
     @property
     def over(self) -> bool:
-        """Whether the budget is used up and its last epoch is ended."""
+        """True if the budget is used up and its last epoch has ended."""
         if self.race.steps is not None:
             return self.epoch_began >= self.race.steps
         return self.epochs_ended == self.race.epochs
 
     def batches(self) -> Iterator[Any]:
-        """The batches of the present epoch that are still to come, on the device, no more than the
-        budget allows."""
-        # a snapshot from within the epoch's end: its batches are all done
+        """The present epoch's remaining batches, on the device, as many as the budget allows."""
+        # a snapshot from within a validation: the epoch's batches are done
         if self.before_validation is not None:
             return
         done, budget = self.step_recorder.step - self.epoch_began, self.race.steps
@@ -249,7 +188,7 @@ class Training:
             return
         for batch in self.data.epoch(self.epochs_ended, done):
             if not self.data.exact:
-                # the step before this one has not ended the epoch
+                # the previous step did not end the epoch
                 self.step_recorder.schedule_known()
             done += 1
             self.batch = to_device(batch, self.device)
@@ -264,22 +203,23 @@ class Training:
             )
         if self.data.length not in (None, done) and self.index == 0 and not self.epochs_ended:
             self.notes.append(
-                f"the training data said that an epoch has {self.data.length} batches, and gave"
-                f" {done}: the steps of the budget are counted by what it said"
+                f"the training data has a length of {self.data.length} batches, and an epoch gave"
+                f" {done}: the steps of the budget are counted by the length"
             )
 
     def close(self) -> None:
-        """End the worker processes of the data."""
+        """Ends the data's worker processes."""
         self.data.close()
         if self.validation is not None:
             fetching.end_workers(self.validation)
 
     def state_dict(self) -> dict[str, Any]:
-        """The lane's whole state between two steps, a copy: training may go on while it is encoded.
+        """A copy of the lane's whole state between two steps: training may go on while it is
+        encoded.
 
-        Legal at every None that `train_lane` yields, within a validation too, and before its first
-        step, once the caller has told what `probe.seal()` gave and `probe.bad` is still None.
-        LrtuiError where the lane has something that cannot be kept.
+        Allowed at every None that `train_lane` yields, within a validation too, and before the
+        first step, after `step_recorder.flush()` if its `non_finite` is still None. Raises
+        LrtuiError if the lane holds something that cannot be stored.
         """
         lane = self.race.lanes[self.index]
         state = {
@@ -306,12 +246,11 @@ class Training:
         return kept
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Puts a lane that was just built where `state` was taken, which stays as it is.
+        """Restores `state`, which is not modified, into a lane that was just built.
 
-        Where the lane is another one (a fork with changes), it keeps its own options; an optimizer
-        of another kind, and a schedule or an initial rate that is not the same, begin anew, the
-        schedule as far on as if it had been so from the start. SnapshotUnfit where model or data
-        are not those that it was taken of.
+        A fork with changes keeps its own options: an optimizer of another kind, and another
+        schedule or initial rate, begin anew, the schedule advanced as if it had run from the start.
+        Raises SnapshotUnfit if model or data differ from those of the snapshot.
         """
         lane = self.race.lanes[self.index]
         try:
@@ -319,7 +258,7 @@ class Training:
             snapshots.restore_model(self.model, state)
             self._restore_rates(before, state)
             self.epochs_ended = state["epochs_ended"]
-            # not in older ones
+            # not in snapshots of earlier versions
             self.epoch_began = state.get("epoch_began", self.epochs_ended * self.steps_per_epoch)
             self.data.load_state_dict(state["batches"])
             self.dial.factor = state["factor"]
@@ -342,14 +281,14 @@ class Training:
             ) from error
 
     def _restore_rates(self, before: Lane, state: dict[str, Any]) -> None:
-        """Optimizer and schedule."""
+        """Restores optimizer and schedule; `before` is the lane as it was in the snapshot."""
         lane, optimizer = self.race.lanes[self.index], self.optimizer
         given, was = lane.optimizer.options, before.optimizer.options
         changed = {key for key in given | was if given.get(key) != was.get(key)}
         same_kind = lane.optimizer.name == before.optimizer.name
         same_plan = same_kind and (lane.lr, lane.schedule) == (before.lr, before.schedule)
         if changed and self.schedule.can_jump:
-            # where it should be is known anyway; it may be one that moves the momentum, too
+            # its position is a function of the step; it may be one that moves the momentum, too
             same_plan = False
         if same_kind:
             for part, kept in zip(snapshots.parts(optimizer), state["optimizer"], strict=True):
@@ -367,9 +306,9 @@ class Training:
             self.schedule.catch_up(state["step"], state["epochs_ended"])
 
     def _unused_keys(self) -> list[str]:
-        """A note on what the race says of batches, where the task makes them itself."""
+        """A note about the race's batch options if the task makes its batches itself."""
         given = {"batch_size": self.race.batch_size_given, "drop_last": self.race.drop_last}
-        asked = [name for name, said in given.items() if said]
+        asked = [name for name, value in given.items() if value]
         size = self.data.batch_size
         if (
             not self.data.own
@@ -381,19 +320,3 @@ class Training:
         return [
             f"{' and '.join(asked)} not used: dataset() gives a DataLoader, whose batches are {own}"
         ]
-
-
-def horizon(race: Race, steps_per_epoch: int | None) -> TrainingLength:
-    """The race's budget in steps and in begun epochs; one epoch where nobody knows how long one
-    is."""
-    if race.steps is not None:
-        return TrainingLength(race.steps, math.ceil(race.steps / (steps_per_epoch or race.steps)))
-    assert race.epochs is not None
-    if steps_per_epoch is None:
-        raise TaskError(
-            "the training data has no length: a budget in epochs does not say how many steps to"
-            " make",
-            "expected a budget in steps, as in steps = 1000 or --steps 1000, or a dataset with"
-            " __len__",
-        )
-    return TrainingLength(race.epochs * steps_per_epoch, race.epochs)

@@ -1,5 +1,4 @@
-"""Files of the user's that have the name of a module which the standard library or an installed
-package has, too: whoever imports that name gets the wrong one."""
+"""Finds user's files that shadow a module of the standard library or an installed package."""
 
 from __future__ import annotations
 
@@ -13,8 +12,7 @@ from lrtui.training import imports
 
 
 def hidden_by(error: BaseException) -> str:
-    """The sentence that names the file, where an exception comes of such a file; "" where it does
-    not."""
+    """A sentence that names the shadowing file behind an exception; "" if there is none."""
     suspects = []
     if isinstance(error, ImportError) and error.name:
         suspects.append(error.name)
@@ -24,14 +22,14 @@ def hidden_by(error: BaseException) -> str:
         raised_in = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
         in_folder = [path.stem for path in raised_in if str(path.parent) == folder]
         for name in (*suspects, *reversed(in_folder)):
-            if said := _sentence(name.partition(".")[0], folder):
-                return said
+            if sentence := _sentence(name.partition(".")[0], folder):
+                return sentence
     return ""
 
 
 def _sentence(name: str, folder: str) -> str:
-    """What a file of that name in `folder` hides, or what hides it; "" where there is none, or
-    nothing to hide."""
+    """A sentence about the module that a file in `folder` shadows, or that shadows the file; "" if
+    there is none."""
     own = next(
         (
             path

@@ -1,9 +1,8 @@
-"""Parts of a lane's state as plain values and tensors on the CPU, and back: what comes after is the
-same bit for bit.
+"""Parts of a lane's state as plain values and tensors on the CPU, restored bit for bit.
 
-The whole is `Training.state_dict` (session.py). Not part of it: what a task, a dataset or a model
-remembers in attributes that are neither parameters, buffers nor generators, and the random numbers
-of a DataLoader's persistent workers.
+The whole is `Training.state_dict` (session.py). Not included: attributes of a task, a dataset or a
+model that are neither parameters, buffers nor generators, and the random state of a DataLoader's
+persistent workers.
 """
 
 from __future__ import annotations
@@ -26,31 +25,29 @@ _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partia
 
 
 def size(model: nn.Module) -> int:
-    """Bytes, about: what the lane's weights, and an optimizer that keeps two numbers for each, take
-    up."""
+    """An estimate in bytes: the lane's weights, and an optimizer with two numbers for each."""
     return 3 * sum(p.numel() * p.element_size() for p in model.parameters())
 
 
 def encode(state: dict[str, Any]) -> bytes:
-    """A captured state as bytes."""
+    """The state as bytes."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
 
 
 def decode(payload: bytes) -> dict[str, Any]:
-    """What `encode` was given; SnapshotDamaged where that cannot be. Runs no code of whoever wrote
-    it."""
+    """Reverses `encode`; raises SnapshotDamaged if it cannot. Runs no code from the payload."""
     try:
         state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its reader met
+    except Exception as error:  # torch raises any error of its reader
         raise SnapshotDamaged(
             "the snapshot cannot be read", "expected one that lrtui has written"
         ) from error
     found = state.get("format") if isinstance(state, dict) else None
     if found != FORMAT:
         raise SnapshotDamaged(f"the snapshot is of format {found}", f"expected format {FORMAT}")
-    return state  # type: ignore[no-any-return]  # a dict, as was just seen
+    return state  # type: ignore[no-any-return]  # a dict, as just checked
 
 
 def restore_model(model: nn.Module, state: dict[str, Any]) -> None:
@@ -64,16 +61,16 @@ def restore_model(model: nn.Module, state: dict[str, Any]) -> None:
         module = model.get_submodule(owner)
         now = getattr(module, leaf, None)
         if isinstance(now, Tensor) and now.shape == value.shape and now.dtype == value.dtype:
-            now.detach().copy_(value)  # whoever shares it goes on sharing it
+            now.detach().copy_(value)  # in place: it may be shared
         else:
             module.register_buffer(leaf, value.to(device, copy=True), persistent=False)
 
 
 def restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, Any]]:
-    """Puts the state of the parameters back, in the types that it had, for torch's own way casts
-    it; the groups as kept.
+    """Restores the parameters' state in its own types, which torch's load_state_dict casts; returns
+    the groups of the snapshot.
 
-    The optimizer's own groups stay the objects that they are: a scheduler may hold them.
+    The optimizer keeps its groups as objects: a scheduler may refer to them.
     """
     groups = optimizer.param_groups
     optimizer.load_state_dict({"state": kept["state"], "param_groups": kept["groups"]})
@@ -100,8 +97,8 @@ def _placed(value: Any, device: torch.device) -> Any:
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
-    """`host`: (parameter, key) of what lies on the CPU although the parameters do not; None where
-    they do."""
+    """The optimizer's state. `host`: (parameter, key) of tensors on the CPU whose parameters are
+    not; None if all are on the CPU."""
     state = optimizer.state_dict()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     host = [
@@ -124,7 +121,7 @@ def parts(optimizer: Optimizer) -> list[Optimizer]:
 
 
 def unlisted(model: nn.Module) -> dict[str, Tensor]:
-    """The buffers that a state_dict leaves out."""
+    """The buffers that the model's state_dict leaves out."""
     listed = model.state_dict().keys()
     return {
         name: buffer
@@ -135,10 +132,10 @@ def unlisted(model: nn.Module) -> dict[str, Tensor]:
 
 def plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
     """A copy of `value` that can be written, and read without running code; functions in a dict are
-    left out of it.
+    left out.
 
-    What a scheduler was given as a function is given to it again when it is built. `seen`: the
-    copies of tensors so far, so that weights which two layers share are kept once.
+    A scheduler gets its functions again when it is built. `seen`: the copies of tensors so far, so
+    that weights which two layers share are stored once.
     """
     if value is None or type(value) in (bool, int, float, str, bytes):
         return value
@@ -164,7 +161,7 @@ def plain(value: Any, where: str, seen: dict[Any, Tensor]) -> Any:
         return items if isinstance(value, list) else tuple(items)
     if isinstance(value, (np.bool_, np.integer, np.floating)):
         return value.item()
-    if isinstance(value, (int, float)):  # an enumeration, say
+    if isinstance(value, (int, float)):  # such as an enumeration
         return float(value) if isinstance(value, float) else int(value)
     raise LrtuiError(
         f"{where}: a {type(value).__name__} cannot be kept: the lane has no snapshots",

@@ -1,8 +1,8 @@
-"""Puts snapshots on disk beside the training, and decides how often: a lane copies its state, a
+"""Writes snapshots to disk beside the training, and decides how often: a lane copies its state, a
 thread does the rest.
 
-What snapshots take of the time (the copy, and what the thread computes) stays below a hundredth:
-where they take longer, they become rarer. A lane never waits for the disk.
+Snapshots (the copy, and the thread's work) take at most a hundredth of the time: if they cost more,
+they become rarer. A lane never waits for the disk.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ from lrtui.store.snapshots import SnapshotFile
 from lrtui.training import snapshot
 
 SHARE = 0.01
-"""Of the time that a lane trains, at most so much goes into its periodic snapshots."""
+"""Share of a lane's training time that its periodic snapshots may take."""
 FIRST_S = 0.5
-"""Training time before the first one; the next ones come at twice the time each, up to the race's
-own period."""
+"""Seconds of training before the first snapshot; the interval then doubles up to the race's
+period."""
 GUESS_S, GUESS_BYTES = 2e-3, 2e8
-"""What a first snapshot is expected to take: so many seconds, and one more for so many bytes."""
-SETTLE_S = 10.0
-"""How long a lane that is to go back waits for the disk; then it does not go back."""
+"""Expected cost of a first snapshot: GUESS_S seconds, and one second for GUESS_BYTES."""
+DISK_S = 10.0
+"""Seconds that a rewind waits for the disk before it is refused."""
 RECORD_FIRST_S = 2.0
-"""A snapshot waits so long, at most, until the steps before it are recorded."""
-DONE = Callable[[SnapshotFile | None, str], None]
-"""What is to be called when a snapshot lies on disk, or with the reason why it does not."""
+"""Seconds that a snapshot waits, at most, until the steps before it are recorded."""
+OnWritten = Callable[[SnapshotFile | None, str], None]
+"""Called with a snapshot that is written, or with None and the reason why it is not."""
 
 
 PARTS, PART_LEAST = 25, 10
-"""A lane that a policy may send back has a snapshot after each of so many parts of its budget, of
-so many steps at least."""
+"""A lane that a policy may rewind has a snapshot after each of PARTS parts of its budget, at least
+PART_LEAST steps apart."""
 
 
 class SnapshotSchedule:
-    """When a lane's next periodic snapshot is due. Seconds are those that it trains: pauses do not
+    """Decides when a lane's next periodic snapshot is due, in seconds of training: pauses do not
     count.
 
-    Where a policy may send the lane back, snapshots come after fixed numbers of steps only: to
-    which one it goes back must not depend on the clock.
+    If a policy may rewind the lane, snapshots come after fixed numbers of steps only, so that the
+    target of a rewind does not depend on the clock.
     """
 
     def __init__(self, spec: Snapshots, size: int, every: int = 0) -> None:
-        """`size`: bytes of the lane's weights and optimizer, as a first guess of what a snapshot
-        costs. `every`: steps between two, where they must not depend on the clock."""
+        """`size`: bytes of the lane's weights and optimizer, for a first guess of the cost.
+        `every`: steps between two snapshots; 0 if the clock decides."""
         self.spent = 0.0
         self._every = every
         self._spec = spec
@@ -66,7 +66,7 @@ class SnapshotSchedule:
         self._last_step = 0
 
     def due(self, trained_s: float, step: int) -> bool:
-        """True where one is due after `trained_s` seconds and `step` steps."""
+        """True if a snapshot is due after `trained_s` seconds and `step` steps."""
         if self._every:
             return False
         since = trained_s - self._last_s
@@ -76,110 +76,105 @@ class SnapshotSchedule:
         return bool(by_step) or since >= min(self._spec.seconds, max(FIRST_S, trained_s / 2))
 
     def fixed(self, step: int) -> bool:
-        """True where one must be taken after `step` steps, however busy the disk is."""
+        """True if a snapshot must be taken after `step` steps, however busy the disk is."""
         return bool(self._every) and step % self._every == 0
 
     def taken(self, trained_s: float, step: int) -> None:
-        """One is being taken."""
+        """Notes that a snapshot is taken now."""
         self._last_s, self._last_step = trained_s, step
 
     def cost(self, seconds: float) -> None:
-        """What the last one took, in all."""
+        """Takes the cost of the last snapshot, in seconds."""
         self.spent += seconds
         self._cost = seconds
 
 
 @dataclass(frozen=True)
-class _Order:
+class SnapshotJob:
+    """A snapshot to write."""
+
     index: int
     lane: Lane
     step: int
     tag: SnapshotTag
     smooth: float
+    """The smoothed loss after `step` steps."""
     state: dict[str, Any]
+    """The result of `Training.state_dict`; emptied when it is encoded."""
     copied_s: float
-    cadence: SnapshotSchedule
-    done: DONE
+    """Seconds that copying the state took."""
+    schedule: SnapshotSchedule
+    """Takes the cost of the snapshot."""
+    done: OnWritten = lambda written, reason: None
 
 
 class SnapshotWriter:
-    """One thread that writes the snapshots of a trainer's lanes. Every call returns at once."""
+    """Writes the snapshots of a trainer's lanes in one thread. Calls return at once, except
+    `wait_until_idle` and `close`."""
 
     def __init__(self, run: Path, recorder: Recorder, spec: Snapshots, lanes: int) -> None:
-        """`lanes`: how many lanes of the run share the disk space, unless more have joined
-        since."""
+        """`lanes`: number of lanes that share the disk space; more may join later."""
         self._run = run
         self._recorder = recorder
         self._spec = spec
         self._lanes = lanes
-        self._orders: queue.SimpleQueue[_Order | Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[SnapshotJob | Callable[[], None] | None] = queue.SimpleQueue()
         self._busy: set[int] = set()
         self._failing: set[int] = set()
-        """Lanes that have been told that their snapshots fail."""
-        self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        """Lanes whose log says already that their snapshots fail."""
+        self._thread = threading.Thread(target=self._work, name="snapshots", daemon=True)
         self._thread.start()
 
     @property
     def budget(self) -> int:
-        """Bytes for the snapshots of one lane."""
+        """Bytes that the snapshots of one lane may take."""
         return self._spec.megabytes * 1_000_000 // max(1, self._lanes, snapshots.lanes(self._run))
 
     def busy(self, index: int) -> bool:
-        """Whether a snapshot of a lane is on its way; a periodic one does not queue behind it."""
+        """True while a snapshot of a lane is being written; a periodic one does not queue behind
+        it."""
         return index in self._busy
 
-    def keep(
-        self,
-        index: int,
-        lane: Lane,
-        step: int,
-        tag: SnapshotTag,
-        smooth: float,
-        state: dict[str, Any],
-        copied_s: float,
-        cadence: SnapshotSchedule,
-        done: DONE = lambda kept, why: None,
-    ) -> None:
-        """Takes the state of a lane after `step` steps, as `snapshot.capture` gave it, to be
-        written."""
-        self._busy.add(index)
-        self._orders.put(_Order(index, lane, step, tag, smooth, state, copied_s, cadence, done))
+    def write(self, job: SnapshotJob) -> None:
+        """Queues a snapshot."""
+        self._busy.add(job.index)
+        self._jobs.put(job)
 
     def pin(self, letter: str, step: int) -> None:
-        """Marks a lane's last good snapshot before an alert at `step`, so that it is kept, when all
-        before is written."""
-        self._orders.put(partial(self._pin, letter, step))
+        """Pins a lane's last good snapshot before an alert at `step`, after those that are
+        queued."""
+        self._jobs.put(partial(self._pin, letter, step))
 
-    def settle(self, patience_s: float = SETTLE_S) -> bool:
-        """Waits until everything that was asked for is done; for the rare moments when a lane goes
-        back. Whether it is."""
+    def wait_until_idle(self, patience_s: float = DISK_S) -> bool:
+        """Waits until every job is done, before a rewind; False if it takes longer than
+        `patience_s`."""
         done = threading.Event()
-        self._orders.put(done.set)
+        self._jobs.put(done.set)
         return done.wait(patience_s)
 
     def close(self, patience_s: float) -> bool:
-        """Writes what is left, within `patience_s` seconds; whether all of it is done."""
-        self._orders.put(None)
+        """Writes the jobs that are left; False if that takes longer than `patience_s` seconds."""
+        self._jobs.put(None)
         self._thread.join(patience_s)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while (order := self._orders.get()) is not None:
-            if isinstance(order, _Order):
-                kept, why = self._write(order)
-                self._busy.discard(order.index)
-                order.done(kept, why)
+        while (job := self._jobs.get()) is not None:
+            if isinstance(job, SnapshotJob):
+                kept, why = self._write(job)
+                self._busy.discard(job.index)
+                job.done(kept, why)
                 continue
             try:
-                order()
-            except (OSError, LrtuiError) as error:  # this thread must live: others wait for it
+                job()
+            except (OSError, LrtuiError) as error:  # the thread must survive: others wait for it
                 print(f"snapshots: {error}", file=sys.stderr, flush=True)
 
-    def _write(self, order: _Order) -> tuple[SnapshotFile | None, str]:
+    def _write(self, job: SnapshotJob) -> tuple[SnapshotFile | None, str]:
         began = time.thread_time()
         try:
-            payload = snapshot.encode(order.state)
-            order.state.clear()
+            payload = snapshot.encode(job.state)
+            job.state.clear()
             budget = self.budget
             if len(payload) > budget:
                 raise OSError(
@@ -191,40 +186,40 @@ class SnapshotWriter:
                 return None, "another process has this lane now"
             kept = snapshots.write(
                 self._run,
-                order.lane.letter,
-                order.index,
-                order.step,
-                order.tag,
-                order.smooth,
-                order.lane,
+                job.lane.letter,
+                job.index,
+                job.step,
+                job.tag,
+                job.smooth,
+                job.lane,
                 payload,
             )
-            left = self._prune(order.lane.letter, budget)
-        # whatever torch or the disk says: this thread must live, for others wait for it
+            left = self._prune(job.lane.letter, budget)
+        # any error of torch or the disk: the thread must survive, because others wait for it
         except Exception as error:
-            order.cadence.cost(order.copied_s + time.thread_time() - began)
-            self._failed(order.index, str(error))
+            job.schedule.cost(job.copied_s + time.thread_time() - began)
+            self._failed(job.index, str(error))
             return None, str(error)
-        self._failing.discard(order.index)
-        order.cadence.cost(order.copied_s + time.thread_time() - began)
+        self._failing.discard(job.index)
+        job.schedule.cost(job.copied_s + time.thread_time() - began)
         self._recorder.put(
             Snapshotted(
-                lane=order.index,
+                lane=job.index,
                 at=time.time(),
-                step=order.step,
-                tag=order.tag,
+                step=job.step,
+                tag=job.tag,
                 size=kept.size,
-                smooth=order.smooth,
+                smooth=job.smooth,
                 kept=[one.step for one in left],
                 total=sum(one.size for one in left),
-                spent=order.cadence.spent,
+                spent=job.schedule.spent,
             )
         )
         return kept, ""
 
     def _prune(self, letter: str, budget: int) -> list[SnapshotFile]:
-        """Removes what there is no room for; what is left. What was best once is one of the last
-        few from then on."""
+        """Removes snapshots beyond the budget and returns the rest; an earlier best becomes an
+        ordinary one."""
         known = snapshots.listing(self._run, letter)
         once_best = [one for one in known if one.tag == "best"][:-1]
         known = [snapshots.retag(one, "ring") if one in once_best else one for one in known]
@@ -237,7 +232,7 @@ class SnapshotWriter:
         good = snapshots.last_good(snapshots.listing(self._run, letter), step)
         if good is not None and good.tag in ("ring", "best"):
             snapshots.retag(good, "good")
-        # it keeps its own name, too: a fork may be waiting for it
+        # keeps its own name, too, because a fork may wait for it
         elif good is not None and good.tag != "good":
             snapshots.link_into(good, self._run, letter, "good")
 

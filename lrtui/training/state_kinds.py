@@ -1,5 +1,5 @@
-"""How the content of each kind of object is saved, compared and put back: containers, attributes,
-tensors, generators, files."""
+"""Saves, compares and restores the content of each kind of object: containers, attributes, tensors,
+generators, files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lrtui.training import rng, tensors
 
 
 class Kind(NamedTuple):
-    """How the content of one kind of object is saved, compared and put back."""
+    """Three functions of one kind of object: save its content, compare with it, restore it."""
 
     take: Callable[[Any], Any]
     same: Callable[[Any, Any], bool]
@@ -54,7 +54,7 @@ ATOMS = frozenset(
         np.bool_,
     }
 )
-"""Types whose objects never change and lead nowhere."""
+"""Types whose objects never change and refer to nothing that does."""
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -156,7 +156,7 @@ def _put_global(place: tuple[dict[str, Any], str], content: Any) -> None:
 
 
 class _Content(NamedTuple):
-    """A tensor's values, and what else can be set on it."""
+    """A tensor's values (None: only the version is compared) and its other settable state."""
 
     values: Tensor | None
     grad: Tensor | None
@@ -177,7 +177,7 @@ def _take_version(thing: Tensor) -> _Content:
 def _take_tensor(thing: Tensor) -> _Content:
     try:
         values = tensors.copied(thing)
-    except (RuntimeError, NotImplementedError):  # a layout that nothing can copy
+    except (RuntimeError, NotImplementedError):  # a layout without a copy
         values = None
     return _take_version(thing)._replace(values=values)
 
@@ -247,7 +247,9 @@ CLASS = Kind(
 SLOT = Kind(_take_slot, lambda place, content: alike(_take_slot(place), content), _put_slot)
 GLOBAL = Kind(_take_global, lambda place, content: alike(_take_global(place), content), _put_global)
 GENERATOR = Kind(
-    rng.state_of, lambda thing, content: rng.same_state(rng.state_of(thing), content), rng.put_back
+    rng.get_state,
+    lambda thing, content: rng.same_state(rng.get_state(thing), content),
+    rng.set_state,
 )
 MEMORY = Kind(bytes, lambda thing, content: bytes(thing) == content, _put_memory)
 FILE = Kind(

@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from lrtui.core.errors import StoreUnavailable, Superseded
-from lrtui.core.protocol.commands import REFUSED, Add, AnyCommand, Fork, Rewind
+from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, refused
+from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, LogMessage, RewindReason
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
@@ -289,8 +290,8 @@ class Supervisor:
                 if isinstance(command, (Fork, Add)):
                     if number not in {joining.number for joining in self._pending}:
                         self._pending.append(PendingLane(number, command))
-                elif why := self._see_to(number, command):
-                    self._writer.acknowledge([(number, REFUSED + why)])
+                elif result := self._see_to(number, command):
+                    self._writer.acknowledge([(number, result)])
             for joining in list(self._pending):
                 if self._joined(joining):
                     self._pending.remove(joining)
@@ -298,26 +299,28 @@ class Supervisor:
             return False
         return True
 
-    def _see_to(self, number: int, command: AnyCommand) -> str:
-        """Makes sure that somebody will carry out a command; or says why nobody can."""
+    def _see_to(self, number: int, command: AnyCommand) -> CommandResult | None:
+        """Routes a command to a running trainer, starting one if needed; returns a result only if
+        no trainer can execute it."""
         if not 0 <= command.lane < len(self.race.lanes):
-            return "there is no such lane"
+            return refused("there is no such lane")
         if self._at_work(command.lane):
-            return ""
+            return None
         if not isinstance(command, Rewind):
-            return "the lane has ended"
+            return LANE_ENDED
         if self._wakes[number] > RESTARTS:
-            return f"its process was lost {self._wakes[number]} times over it"
+            why = f"its process was lost {self._wakes[number]} times over it"
+            return CommandResult("failed", why)
         lane = next(one for one in lane_summaries(self.run) if one.index == command.lane)
         self._wakes[number] += 1
         self._send_out(
             [
                 msgspec.structs.replace(
-                    self._taken_up(lane, "rewound"), start="asleep", paused=False, changes=()
+                    self._taken_up(lane, "rewound"), start="idle", paused=False, changes=()
                 )
             ]
         )
-        return ""
+        return None
 
     def _at_work(self, lane: int) -> bool:
         """Whether a lane has a trainer; one that is dead and not yet seen to counts."""
@@ -332,8 +335,8 @@ class Supervisor:
         said = joining.advance(self._writer, self.run, self.race, self._at_work)
         if not said:
             return False
-        if said.refused:
-            self._writer.acknowledge([(joining.number, REFUSED + said.refused)])
+        if not said.result.ok:
+            self._writer.acknowledge([(joining.number, said.result)])
             return True
         assert said.lane
         assert said.event
@@ -341,7 +344,7 @@ class Supervisor:
         device = self._devices[
             (parent if parent >= 0 else len(self.race.lanes)) % len(self._devices)
         ]
-        self._writer.flush([row(said.event)], [(joining.number, said.words)])
+        self._writer.flush([row(said.event)], [(joining.number, said.result)])
         self.race = self._alert_hook.race = msgspec.structs.replace(
             self.race, lanes=(*self.race.lanes, said.lane)
         )

@@ -1,4 +1,4 @@
-"""What a task is, and how a reference becomes one."""
+"""The protocol of a task, and loading one by its reference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from lrtui.training.imports import import_code
 
 @runtime_checkable
 class Task(Protocol):
-    """What is trained: any class with these three methods, built with no arguments.
+    """A model to train with its data and loss: any class with these three methods, built with no
+    arguments.
 
     More are optional: `metrics(model, batch)` returns {name: number or scalar tensor}, called in
     eval mode without gradients and averaged over the validation samples; `sample(model)` returns
@@ -44,12 +45,12 @@ class Task(Protocol):
         """
 
     def loss(self, model: nn.Module, batch: Any) -> Tensor:
-        """The scalar to minimise; `batch` is what default_collate (or an own DataLoader) made, on
-        the lane's device."""
+        """The scalar to minimise; `batch` comes from default_collate or the task's own DataLoader,
+        on the lane's device."""
 
 
 def load(ref: TaskRef) -> Task:
-    """The task that `ref` names, built: a lane begins, and imports its own code anew."""
+    """Builds the task that `ref` names; imports its code anew for the lane that begins."""
     module = lane_modules.imported_anew(str(ref), partial(import_code, ref))
     made = getattr(module, _class_name(ref), None)
     if not callable(made):
@@ -59,7 +60,7 @@ def load(ref: TaskRef) -> Task:
     try:
         task = made()
     except TypeError as error:
-        # not raised within it
+        # not raised within the constructor
         if error.__traceback__ is not None and error.__traceback__.tb_next is None:
             raise TaskError(
                 f"{ref.short} cannot be built: {error}", "expected a class built without arguments"
@@ -73,12 +74,12 @@ def load(ref: TaskRef) -> Task:
             f'"{ref}" is no task: it has no {", ".join(missing)}',
             "expected the methods model, dataset and loss",
         )
-    return task  # type: ignore[no-any-return]  # looked at above
+    return task  # type: ignore[no-any-return]  # checked above
 
 
 def new_model(task: Task) -> nn.Module:
-    """What `task.model()` builds; TaskError where it is a model that another lane of this process
-    was given before."""
+    """Builds the model with `task.model()`; raises TaskError if another lane of this process has it
+    already."""
     model = task.model()
     if not isinstance(model, nn.Module):
         raise TaskError(f"model() gave a {type(model).__name__}", "expected a new torch.nn.Module")
@@ -92,11 +93,11 @@ def new_model(task: Task) -> nn.Module:
 
 
 _models: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-"""Every model that was handed out and still lives."""
+"""Every model returned that still exists."""
 
 
 def user_code_files(ref: CodeRef) -> Any:
-    """The class or function that `ref` names, of a person's own."""
+    """The user's class or function that `ref` names."""
     found = getattr(import_code(ref), ref.name, None)
     if not callable(found):
         raise TaskError(

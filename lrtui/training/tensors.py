@@ -1,5 +1,4 @@
-"""Tensors of every type and layout: copied, compared, hashed and measured, without an assumption
-that they are dense floats."""
+"""Copies, compares and measures tensors of every type and layout, not only dense floats."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from torch import Tensor, nn
 
 
 def pieces(tensor: Tensor) -> tuple[Tensor, ...]:
-    """The dense tensors of which `tensor` is made; itself where it is dense, nothing where it has
-    no values (meta, lazy)."""
+    """The dense tensors that make up `tensor`: itself if dense, nothing if it has no values (meta,
+    lazy)."""
     if tensor.is_meta or torch.nn.parameter.is_lazy(tensor):
         return ()
     if tensor.is_nested:
@@ -33,14 +32,14 @@ def raw(tensor: Tensor) -> Tensor:
 
 
 def copied(tensor: Tensor) -> Tensor | None:
-    """A detached copy that shares no memory; None where there are no values to copy."""
+    """A detached copy that shares no memory; None if the tensor has no values (meta, lazy)."""
     if tensor.is_meta or torch.nn.parameter.is_lazy(tensor):
         return None
     return tensor.detach().clone()
 
 
 def same_values(one: Tensor, other: Tensor) -> bool:
-    """True where two tensors hold the same values bit for bit (NaN equals NaN)."""
+    """True if two tensors hold the same values bit for bit (NaN equals NaN)."""
     if (one.dtype, one.layout, one.device, one.is_nested) != (
         other.dtype,
         other.layout,
@@ -55,7 +54,7 @@ def same_values(one: Tensor, other: Tensor) -> bool:
 
 
 def _bits(tensor: Tensor) -> Tensor:
-    """A dense tensor as integers of the same size: by value -0 would equal 0, and NaN nothing."""
+    """A dense tensor as integers of the same size, because by value -0 equals 0 and NaN nothing."""
     parts = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
     return parts.resolve_neg().view(_INTEGERS[parts.element_size()])
 
@@ -64,8 +63,8 @@ _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def put(tensor: Tensor, values: Tensor) -> None:
-    """Gives `tensor` the values of a copy; whoever shares it goes on sharing it where shape and
-    layout allow that."""
+    """Sets `tensor` to the values of a copy, in place if shape and layout allow it, so that shared
+    memory stays shared."""
     if tensor.shape == values.shape and tensor.layout == torch.strided and not tensor.is_nested:
         tensor.detach().copy_(values)
     else:
@@ -84,10 +83,10 @@ def dense(gradient: Tensor) -> Tensor:
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor | None:
-    """The 2-norm of all gradients together, a scalar on their device; None where it cannot be
+    """The 2-norm of all gradients together, a scalar on their device; None if it cannot be
     computed.
 
-    Of a sparse gradient the entries of one element are summed first. A complex gradient counts with
+    The entries of one element of a sparse gradient are summed first. A complex gradient counts with
     its modulus.
     """
     grads = [p.grad for p in parameters if p.grad is not None]
@@ -102,8 +101,8 @@ def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor | None:
 
 
 def norm(tensors: Sequence[Tensor]) -> Tensor:
-    """The 2-norm of tensors together, a scalar on the device of the first one; they may differ in
-    type and device."""
+    """The 2-norm of tensors together, a scalar on the device of the first; types and devices may
+    differ."""
     norms = list(torch._foreach_norm(list(tensors)))
     if any(one.device != norms[0].device for one in norms):
         norms = [one.to(norms[0].device) for one in norms]

@@ -1,5 +1,4 @@
-"""Where in the user's code an exception was raised, and what caused it, in one line. Knows no
-lane."""
+"""Describes an exception in one line: its place in the user's code and its cause. Knows no lane."""
 
 from __future__ import annotations
 
@@ -18,25 +17,25 @@ _INSTALLED = tuple(
     {str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 _IN_WORKER = "Original Traceback (most recent call last):"
-"""What torch puts into the message of an exception that it brings from a worker of a DataLoader."""
+"""Marks, in torch's message, the traceback of an exception from a DataLoader worker."""
 _FRAME = re.compile(r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE)
 
 
 def line(error: BaseException) -> str:
-    """The exception in one line: message and hint of lrtui's own; of any other the class, the
-    message, where in the user's code it was raised, and the first cause of its chain."""
+    """The exception in one line: message and hint of lrtui's errors; else class, message, place in
+    the user's code, and the first cause of the chain."""
     if isinstance(error, LrtuiError):
         return one_line(f"{error.message}; {error.hint}" if error.hint else error.message)
     error = _leaf(error)
     causes = [error]
     while (cause := causes[-1].__cause__) is not None and cause not in causes:
         causes.append(_leaf(cause))
-    said = _told(error)
-    return one_line(f"{said}; caused by {_told(causes[-1])}" if len(causes) > 1 else said)
+    text = _described(error)
+    return one_line(f"{text}; caused by {_described(causes[-1])}" if len(causes) > 1 else text)
 
 
 def place(error: BaseException) -> str:
-    """File and line of the user's code that was running: "task.py:12"; "" where none was."""
+    """File and line of the user's code that was running, as "task.py:12"; "" if none was."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
@@ -46,21 +45,21 @@ def place(error: BaseException) -> str:
 
 
 def is_users(file: str) -> bool:
-    """Whether a source file is neither lrtui's, nor the standard library's, nor an installed
-    package's. Tasks that come with lrtui are like the user's."""
+    """True if a source file is not of lrtui, the standard library or an installed package. lrtui's
+    bundled tasks count as the user's."""
     if file.startswith("<") or "site-packages" in file or "dist-packages" in file:
         return False
     return file.startswith(str(BUNDLED)) or not file.startswith((_OURS, *_INSTALLED))
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """The first exception of a group of exceptions; any other itself."""
+    """The first exception of an exception group; else the exception itself."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     message = _message(error)
     if _IN_WORKER in message:
         last = message.strip().splitlines()[-1].strip()
@@ -73,13 +72,13 @@ def _told(error: BaseException) -> str:
     first = lines[0] if lines else ""
     if first.endswith(":") and len(lines) > 1:
         first += " " + lines[1]
-    said = f"{type(error).__name__}: {first[:MAX_MESSAGE]}" if first else type(error).__name__
+    text = f"{type(error).__name__}: {first[:MAX_MESSAGE]}" if first else type(error).__name__
     where = place(error)
-    return f"{said} ({where})" if where else said
+    return f"{text} ({where})" if where else text
 
 
 def _message(error: BaseException) -> str:
     try:
         return error.msg if isinstance(error, SyntaxError) else str(error)
-    except Exception as worse:  # a class of the user's own
+    except Exception as worse:  # a user's class
         return f"its message cannot be made: {type(worse).__name__}"

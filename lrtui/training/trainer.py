@@ -1,5 +1,5 @@
-"""A trainer: the process whose one training thread trains one lane, or several in turns. Knows no
-screen and no scheduler."""
+"""A trainer: a process whose one training thread runs one lane, or several round-robin. Knows no
+screen and no schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core.protocol.events import SUPERVISOR_GONE
+from lrtui.core.protocol.events import EndCause
 from lrtui.core.scenario.spec import Race
 from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import is_gone
@@ -27,45 +27,47 @@ from lrtui.training.snapshot_writer import SnapshotWriter
 from lrtui.training.workers import as_in_a_script
 
 IDLE_S = 0.5
-ASLEEP_S = 60.0
-"""A trainer that was started for a command ends where the command does not come."""
+COMMAND_S = 60.0
+"""Idle trainers started for one command exit after this many seconds without it."""
 LEAVE_S = 3.0
-"""How long the last snapshots may take when the supervisor is gone or wants to end; and as long
-again the last flush."""
+"""Seconds for the last snapshots when the supervisor is gone or shuts down, and again for the last
+flush."""
 ORPHAN_S = 10.0
-"""How long the step that is under way may take when the supervisor is gone: whoever takes the run
-up waits no longer either."""
+"""Seconds for the present step when the supervisor is gone: a supervisor that resumes the run waits
+no longer either."""
 LAST_S = 60.0
-"""How long they may take when all lanes have ended by themselves."""
+"""Seconds for the last snapshots when all lanes have ended by themselves."""
 
 
 class ShutdownRequest:
-    """Whether it is time to go, and why: the supervisor is gone, or somebody has sent SIGTERM or
-    SIGINT."""
+    """Notes a request to shut down, and why: the supervisor is gone, or SIGTERM or SIGINT was
+    received."""
 
     def __init__(self, recorder: Recorder) -> None:
-        self.why = ""
+        self.reason = ""
+        self.cause: EndCause = ""
         self._recorder = recorder
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._told)
+            signal.signal(number, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        threading.Thread(target=self._with_the_supervisor, name="crew", daemon=True).start()
+        threading.Thread(target=self._watch_supervisor, name="supervisor", daemon=True).start()
 
-    def now(self, why: str) -> None:
-        """It is time."""
-        self.why = self.why or why
+    def now(self, reason: str) -> None:
+        """Requests a shutdown now."""
+        self.reason = self.reason or reason
         self._recorder.wake()
 
-    def _told(self, number: int, frame: object) -> None:
-        # and no more: the signal may come while a lock is held
-        self.why = self.why or signal.Signals(number).name
+    def _on_signal(self, number: int, frame: object) -> None:
+        # nothing else: the signal may come while a lock is held
+        self.reason = self.reason or signal.Signals(number).name
 
-    def _with_the_supervisor(self) -> None:
+    def _watch_supervisor(self) -> None:
         supervisor = multiprocessing.parent_process()
         if supervisor is not None:
             supervisor.join()
-            self.now(SUPERVISOR_GONE)
-            # this thread ends with the process, which has nothing to wait for but a step
+            self.cause = "supervisor_gone"
+            self.now("the supervisor is gone")
+            # the process waits for a step at most; this thread ends with it
             time.sleep(ORPHAN_S)
             os._exit(1)
 
@@ -73,71 +75,66 @@ class ShutdownRequest:
 def run(
     path: str, number: int, race: Race, assignments: Sequence[LaneAssignment], threads: int
 ) -> None:
-    """The whole life of trainer `number`: trains its lanes into the run at `path`."""
+    """Runs trainer `number` from start to end: trains its lanes into the run at `path`."""
     run = Path(path)
     to_log(run / f"trainer-{number}.log")
-    faulthandler.enable(2, all_threads=False)  # where a crash was, for whoever has to find it
+    faulthandler.enable(2, all_threads=False)  # logs the place of a crash
     torch.set_num_threads(threads)
     as_in_a_script()
-    # what torch's import left behind lives for ever: no collection need look at it, nor unshare its
-    # pages
+    # objects of torch's import live for good: collections skip them and leave their pages shared
     gc.freeze()
     if all(assignment.device == "cpu" for assignment in assignments):
-        os.nice(10)  # keys stay quick on a busy machine; a GPU's lane must be able to feed it
+        os.nice(10)  # keeps the screen quick; a GPU's lane must feed it and keeps its priority
     recorder = Recorder(run, f"trainer {number}", {assignment.index for assignment in assignments})
     snapshot_writer = SnapshotWriter(run, recorder, race.snapshots, len(race.lanes))
-    turns = {
+    runners = {
         assignment.index: LaneRunner(race, assignment, run, recorder, snapshot_writer)
         for assignment in assignments
     }
-    interrupt = ShutdownRequest(recorder)
+    shutdown = ShutdownRequest(recorder)
     try:
-        run_round_robin(turns, recorder, interrupt)
+        run_round_robin(runners, recorder, shutdown)
     finally:
         until = time.monotonic() + LAST_S
-        while not snapshot_writer.close(LEAVE_S) and not interrupt.why and time.monotonic() < until:
+        while (
+            not snapshot_writer.close(LEAVE_S) and not shutdown.reason and time.monotonic() < until
+        ):
             pass
-        while not recorder.close(LEAVE_S) and not interrupt.why and not is_gone(run):
-            # a full disk: what is told last is told when it can be, as long as there is a
-            # supervisor
+        while not recorder.close(LEAVE_S) and not shutdown.reason and not is_gone(run):
+            # a full disk: the last events are written once possible, while there is a supervisor
             pass
 
 
 def run_round_robin(
-    turns: dict[int, LaneRunner], recorder: Recorder, interrupt: ShutdownRequest
+    runners: dict[int, LaneRunner], recorder: Recorder, shutdown: ShutdownRequest
 ) -> None:
-    """Lets the lanes train in turns until all have ended, or it is time to leave."""
-    # it was started for nothing but a command that wakes a lane
-    asleep = all(turn.over for turn in turns.values())
+    """Runs the lanes in time slices until all have ended, or a shutdown is requested."""
+    # started only for a command that rewinds a lane
+    idle = all(runner.over for runner in runners.values())
     begun = time.monotonic()
-    for turn in turns.values():
-        turn.announce_paused()
-    while asleep or not all(turn.over for turn in turns.values()):
-        for turn in turns.values():
-            if interrupt.why or recorder.superseded:
+    for runner in runners.values():
+        runner.announce_paused()
+    while idle or not all(runner.over for runner in runners.values()):
+        for runner in runners.values():
+            if shutdown.reason or recorder.superseded:
                 break
-            if not turn.over and not turn.paused and not turn.waits and turn.wait_s() <= 0:
-                turn.run()
+            if runner.runnable and runner.wait_s() <= 0:
+                runner.run()
             for number, command in recorder.commands():
-                asleep = False
+                idle = False
                 with recorder.atomic():
-                    if (said := turns[command.lane].execute(command, number)) is not None:
-                        recorder.acknowledge(number, said)
+                    if (result := runners[command.lane].execute(command, number)) is not None:
+                        recorder.acknowledge(number, result)
         if recorder.superseded:
             print("another process has these lanes now: this one ends", file=sys.stderr, flush=True)
             return
-        if interrupt.why:
-            print(f"{interrupt.why}: training ends here", file=sys.stderr, flush=True)
-            for turn in turns.values():
-                turn.interrupt(interrupt.why)
+        if shutdown.reason:
+            print(f"{shutdown.reason}: training ends here", file=sys.stderr, flush=True)
+            for runner in runners.values():
+                runner.interrupt(shutdown.reason, shutdown.cause)
             return
-        asleep = asleep and time.monotonic() - begun < ASLEEP_S
-        racing = [
-            turn.wait_s()
-            for turn in turns.values()
-            if not turn.over and not turn.paused and not turn.waits
-        ]
-        if (asleep or not all(turn.over for turn in turns.values())) and (
-            not racing or min(racing) > 0
-        ):
-            recorder.wait(min([IDLE_S, *racing]))
+        idle = idle and time.monotonic() - begun < COMMAND_S
+        waits = [runner.wait_s() for runner in runners.values() if runner.runnable]
+        over = all(runner.over for runner in runners.values())
+        if (idle or not over) and (not waits or min(waits) > 0):
+            recorder.wait(min([IDLE_S, *waits]))

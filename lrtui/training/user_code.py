@@ -1,5 +1,4 @@
-"""Which code is the user's own: outside of the standard library, the installed packages and lrtui
-itself."""
+"""Tells the user's code from the standard library, installed packages and lrtui itself."""
 
 from __future__ import annotations
 
@@ -20,19 +19,18 @@ _PLACES += [*site.getsitepackages(), site.getusersitepackages()]
 _PLACES += [str(Path(torch.__file__).parents[1]), str(Path(__file__).parents[1])]
 _INSTALLED = tuple(dict.fromkeys(os.path.realpath(place) + os.sep for place in _PLACES))
 _HOLDERS = frozenset({"argparse", "collections", "configparser", "optparse", "types", "weakref"})
-"""Modules of the standard library whose instances hold what the user puts there, such as
-argparse.Namespace."""
+"""Standard modules whose instances hold the user's objects, such as argparse.Namespace."""
 _adopted: set[str] = set()
 
 
 def adopt(module: str) -> None:
-    """Counts the installed top-level package of `module` as the user's own: the task comes from
-    it."""
+    """Counts the installed top-level package of `module`, which holds the task, as the user's
+    code."""
     _adopted.add(module.partition(".")[0])
 
 
 def is_own(thing: types.FunctionType | types.ModuleType | type) -> bool:
-    """Whether a function, a module or a class is the user's own code."""
+    """True if a function, a module or a class is the user's code."""
     if isinstance(thing, types.FunctionType):
         return _is_own_file(thing.__code__.co_filename) or _package(thing.__module__) in _adopted
     if isinstance(thing, types.ModuleType):
@@ -43,15 +41,15 @@ def is_own(thing: types.FunctionType | types.ModuleType | type) -> bool:
 
 @functools.lru_cache(4096)
 def is_system(kind: type) -> bool:
-    """Test that a class is a builtin, from the standard library or lrtui's, and its instances hold
-    no state of the user's."""
+    """True for a class of the interpreter, the standard library or lrtui whose instances hold no
+    state of the user's."""
     package = _package(kind.__module__)
     return (package in sys.stdlib_module_names and package not in _HOLDERS) or package == "lrtui"
 
 
 @functools.lru_cache(4096)
 def names(code: types.CodeType) -> tuple[str, ...]:
-    """The names of globals and attributes that a code object and those nested in it mention."""
+    """Names of globals and attributes in a code object and those nested in it."""
     inner = (
         name for part in code.co_consts if isinstance(part, types.CodeType) for name in names(part)
     )

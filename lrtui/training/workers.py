@@ -1,5 +1,5 @@
-"""The processes that a task's code starts in a trainer, DataLoader workers above all: forked, as
-from a plain script, and never left behind."""
+"""Child processes of a task's code in a trainer, such as DataLoader workers: forked, as from a
+plain script, and never orphaned."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 TASK_MODULE = "lrtui_task_"
-"""How the names of modules begin that are files of the user's own."""
+"""Prefix of the names of modules made from the user's files."""
 
 
 def as_in_a_script() -> None:
-    """Fork the processes that this one will start, and let them die with it. To be called once, by
-    the main thread.
+    """Makes this process fork its children, and the children die with it. Call once, in the main
+    thread.
 
     A trainer comes from a forkserver, and multiprocessing would start its children in the same way:
-    they would have to import the task's file as a module and could take nothing that does not
+    they would have to import the task's file as a module, and could not use objects that do not
     pickle, such as a lambda as `collate_fn`.
     """
     if "fork" in multiprocessing.get_all_start_methods():
@@ -37,9 +37,8 @@ def as_in_a_script() -> None:
 
 
 def from_file(module: str, path: str, name: str) -> Any:
-    """What stands under `name` in a file, which is imported as `module` once a process: what a
-    process that a task has asked to be spawned, not forked, finds where pickle names a class or
-    function of the task's file."""
+    """The object `name` of a file, imported as `module` once a process. Pickle calls it in spawned
+    (not forked) processes for classes and functions of the task's file."""
     if module not in sys.modules:
         spec = importlib.util.spec_from_file_location(module, path)
         assert spec is not None, path
@@ -52,16 +51,16 @@ def from_file(module: str, path: str, name: str) -> Any:
 def _by_file(pickler: ForkingPickler, thing: Any) -> Any:
     module = getattr(thing, "__module__", None)
     if module is None or not isinstance(thing, (type, FunctionType)):
-        return NotImplemented  # pickled as ever
+        return NotImplemented  # pickled as usual
     if not module.startswith(TASK_MODULE) or "<" in thing.__qualname__:
         return NotImplemented
     return from_file, (module, sys.modules[module].__file__, thing.__qualname__)
 
 
 class _Fork:
-    """What happens around each fork. Children keep none of the trainer's ways to end, and on Linux
-    the kernel kills them with the thread that made them, however that ends; elsewhere DataLoader
-    workers look for their parent every few seconds."""
+    """Hooks around each fork. Children lose the trainer's signal handlers, and on Linux the kernel
+    kills them with the thread that made them; elsewhere DataLoader workers check for their parent
+    every few seconds."""
 
     def __init__(self, libc: ctypes.CDLL | None) -> None:
         self._libc = libc
@@ -76,8 +75,8 @@ class _Fork:
     def _in_child(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        # another thread may end long before its process
+        # another thread may end long before the process
         if self._libc is not None and self._by_main_thread:
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != self._parent:  # it was gone before the kernel was asked
+            if os.getppid() != self._parent:  # the parent ended before prctl was called
                 os._exit(1)

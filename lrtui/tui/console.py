@@ -67,7 +67,9 @@ class Console:
 
 def _logs(run: Path, lane: LaneState) -> list[str]:
     """The names of a lane's logs, the newest last; the supervisor's if the lane has none."""
-    numbers = [found[1] for role in lane.process_roles if (found := _ROLE.fullmatch(role))]
+    numbers = [
+        found[1] for role in lane.lifecycle.process_roles if (found := _ROLE.fullmatch(role))
+    ]
     if not lane.started:
         return [SUPERVISOR_LOG]
     if not numbers:  # an older run
@@ -88,14 +90,14 @@ def _title(run: Path, state: RaceState, lane: LaneState) -> str:
     names = _logs(run, lane)
     if not lane.started:
         return f"{SUPERVISOR_LOG}: the lane has not started"
-    if not lane.process_roles and names == [SUPERVISOR_LOG]:
+    if not lane.lifecycle.process_roles and names == [SUPERVISOR_LOG]:
         return f"{SUPERVISOR_LOG}: this run does not say which of its logs is the lane's"
     others = [
         one.lane.letter
         for one in state.lanes
         if one is not lane
-        and one.process_roles
-        and one.process_roles[-1:] == lane.process_roles[-1:]
+        and one.lifecycle.process_roles
+        and one.lifecycle.process_roles[-1:] == lane.lifecycle.process_roles[-1:]
     ]
     if not others:
         return names[-1]

@@ -140,7 +140,7 @@ class Machine:
     def loads(self, state: RaceState) -> dict[int, LaneLoad]:
         """The resources of each living lane, by index."""
         shares = self._shares.of(
-            {lane.index: lane.training_seconds for lane in state.lanes}, time.monotonic()
+            {lane.index: lane.clock.own_seconds for lane in state.lanes}, time.monotonic()
         )
         return loads(state, self.reading.trainers if self.reading else {}, shares)
 
@@ -153,11 +153,11 @@ def loads(
     living = [lane for lane in state.lanes if lane.started and not lane.over]
     crowd: dict[str, int] = {}
     for lane in living:
-        for role in lane.process_roles[-1:]:
+        for role in lane.lifecycle.process_roles[-1:]:
             crowd[role] = crowd.get(role, 0) + 1
     found = {}
     for lane in living:
-        role = lane.process_roles[-1] if lane.process_roles else ""
+        role = lane.lifecycle.process_roles[-1] if lane.lifecycle.process_roles else ""
         mine = trainers.get(role, Footprint(NAN))
         found[lane.index] = LaneLoad(
             mine.memory, mine.gpu_memory, crowd.get(role, 1), shares.get(lane.index, NAN)

@@ -159,7 +159,7 @@ class LogPanel(LinesPanel):
         if kept >= 0:
             return self._state.log[kept]
         event = self._follower.reader.event(self._follower.log_index.row(number))
-        return (event.at, event.lane, event_text.line(event)) if event else None
+        return (event.at, event.lane, event_text.describe(event)) if event else None
 
     def stamp(self) -> object:
         return self._state.log_count, self._view.scroll_end, tuple(self._view.shown)

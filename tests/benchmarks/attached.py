@@ -18,11 +18,11 @@ from pathlib import Path
 import psutil
 from terminal import Terminal
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from faults.harness import Contest
 from lrtui.client.launcher import Launcher
 from lrtui.core.scenario import scenario_file
-from tests.faults.harness import Contest
 
 HERE = Path(__file__).parent
 LANES, ROUNDS, SECONDS, SETTLE_S = 8, 24, 4.0, 0.5

@@ -22,15 +22,15 @@ from pathlib import Path
 import pyte
 from terminal import HEIGHT, LRTUI, WIDTH, Terminal
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from faults.harness import Contest
 from lrtui.client.launcher import Launcher
 from lrtui.core.numbers import count
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.store.writer import Writer, create_run, row
-from tests.faults.harness import Contest
 
 HERE = Path(__file__).parent
 ROUNDS, PRESSES = 5, 100
@@ -191,7 +191,7 @@ def resume(folder: str) -> str:
     with Contest(Launcher().start(busy_race("Middle", 4), Path(folder))) as contest:
         for number in range(2 * 3):
             contest.goes_on(by=200)
-            contest.launcher().send_signal(signal.SIGTERM)
+            contest.supervisor().send_signal(signal.SIGTERM)
             contest.sees_nobody()
             launcher = Launcher()
             if number % 2:

@@ -21,12 +21,12 @@ import numpy as np
 import psutil
 from terminal import Terminal
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from faults.harness import Contest
 from lrtui.client.launcher import Launcher
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.memory_budget import all_series
-from tests.faults.harness import Contest
 
 HERE = Path(__file__).parent
 LANES, SAMPLES = 8, 60
@@ -48,7 +48,7 @@ def history(contest: Contest) -> int:
     measured = (
         column.itemsize * len(column)
         for lane in lanes
-        for column in (lane.measured_steps, *lane.measured.values())
+        for column in (lane.measured.steps, *lane.measured.columns.values())
     )
     return sum(measured) + sum(
         lane.clock.nbytes

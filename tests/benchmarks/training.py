@@ -45,7 +45,7 @@ SIZES = {"Small": (100, 30), "Middle": (32, 20), "Conv": (32, 8)}
 class Staying:
     """Nobody wants the trainer to leave."""
 
-    why = ""
+    reason = ""
 
 
 def make_race(name: str, epochs: int):

@@ -10,8 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from lrtui.core.charts.autoscale import visible_range
 from lrtui.core.series.series import Series
-
-from .test_series import walks
+from support.curves import walks
 
 
 def window(values, width=100):

@@ -21,8 +21,7 @@ from lrtui.core.results.lane_filter import (
 )
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_state import started, steps
+from support.builders import started, steps
 
 LANES = [
     {"name": "slow", "optimizer": "Adam", "lr": 1e-3},

@@ -1,9 +1,7 @@
 """The finder's rules against hand computation, against recorded sweeps, and against any floats at
 all."""
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,10 +19,8 @@ from lrtui.core.results.lr_suggestions import (
     steep,
     valley,
 )
+from support.fake_sweep import SWEEPS
 
-SWEEPS = json.loads(Path(__file__).with_name("sweeps.json").read_text())
-"""Real sweeps of the bundled scenarios from 1e-7 to 10 in 100 points: their losses, and the step
-that was not finite."""
 SUGGESTED = {
     "linear SGD": (5.214e-4, 1.353e-6, 1.233e-3, 6.428e-7),
     "linear Adam": (4.535e-2, 1.353e-6, 2.257e-1, 6.428e-7),

@@ -12,8 +12,7 @@ from lrtui.core.protocol.events import (
     Snapshotted,
 )
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_state import fold, started, steps
+from support.builders import fold, started, steps
 
 
 def turned(step: int, factor: float) -> RateChanged:

@@ -12,10 +12,8 @@ from lrtui.core.charts.axes import XAxis
 from lrtui.core.charts.metric_series import Quantity, quantities, smoothed, track
 from lrtui.core.protocol.events import Column, Evaluated, Measured, Rewound, Steps
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_axes import block
-from .test_ema import tensorboard
-from .test_state import make_race, started
+from support.builders import block, make_race, started
+from support.curves import tensorboard
 
 
 def measured(steps, lane=0, **columns):
@@ -172,7 +170,7 @@ def test_a_smoothed_track_follows_every_block_and_only_a_few_are_kept():
         )
     for weight in (0.1, 0.2, 0.3, 0.4, 0.5):
         smoothed(lane, "loss", weight)
-    assert len([key for key in lane.derived_cache if key[0] == "smoothed"]) == 3
+    assert len([key for key in lane.derived if key[0] == "smoothed"]) == 3
     assert smoothed(lane, "loss", 0.0) == track(lane, "loss")
 
 

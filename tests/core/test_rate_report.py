@@ -10,8 +10,7 @@ import pytest
 from lrtui.core.diagnostics import rate_report
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_state import make_race, measured, started, steps
+from support.builders import make_race, measured, started, steps
 
 NUMBERS = {
     "step_size": 0.0123,

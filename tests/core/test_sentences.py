@@ -10,9 +10,7 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.sentences import _ordinal, lane_sentence, race_sentences
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_state import make_race, started, steps
-from .test_verdicts import COLD, HOT, OK, changed
+from support.builders import COLD, HOT, OK, changed, make_race, started, steps
 
 BRIEF = Findings(samples=1)
 

@@ -12,28 +12,11 @@ from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
 from lrtui.core.series.series import Series, Window, window_of
-
-ODD = st.sampled_from([math.nan, math.inf, -math.inf, 1e38, -1e38, 0.0])
+from support.curves import assert_same, series_of, walks
 
 
 def tenths(low: int, high: int) -> st.SearchStrategy[float]:
     return st.integers(low * 10, high * 10).map(lambda number: number / 10)
-
-
-@st.composite
-def walks(draw: st.DrawFn) -> NDArray[np.float32]:
-    """A random walk with spikes, lone NaNs and infinities, and stretches of NaN."""
-    length = draw(st.integers(0, 1500))
-    walk = (
-        np.random.default_rng(draw(st.integers(0, 99)))
-        .normal(size=length)
-        .cumsum()
-        .astype(np.float32)
-    )
-    for _ in range(draw(st.integers(0, 8)) if length else 0):
-        at = draw(st.integers(0, length - 1))
-        walk[at : at + draw(st.sampled_from([1, 1, 2, 20, 300]))] = draw(ODD)
-    return walk
 
 
 def slow_window(
@@ -64,20 +47,6 @@ def slow_window(
     before = left[0] if left and math.isfinite(left[0][1]) else None
     after = right[0] if right and inner and math.isfinite(right[0][1] + inner[0][1]) else None
     return Window(lo, hi, first, last, gap, cut, before, after)
-
-
-def assert_same(window: Window, expected: Window) -> None:
-    for name in Window._fields[:6]:
-        np.testing.assert_array_equal(getattr(window, name), getattr(expected, name), err_msg=name)
-    assert window.before == expected.before
-    assert window.after == expected.after
-
-
-def series_of(values: NDArray[np.float32], block: int = 10**9) -> Series:
-    series = Series()
-    for at in range(0, len(values), block):
-        series.extend(values[at : at + block])
-    return series
 
 
 @given(

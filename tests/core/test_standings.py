@@ -6,8 +6,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.diagnostics.detectors import Smooth
-from lrtui.core.protocol.events import Alerted, Ended, FindingsUpdated, LaneAdded
+from lrtui.core.protocol.events import FindingsUpdated, LaneAdded
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.race_result import result
 from lrtui.core.results.sentences import lane_sentence
@@ -21,23 +20,9 @@ from lrtui.core.results.standings import (
     smoothed_after,
     standings,
 )
+from lrtui.core.series.ema import Ema
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_state import make_race, measured, started, steps
-
-
-def race_of(*stories):
-    """A state with a lane for each story: its losses, and how it ended (None: it goes on)."""
-    state = RaceState(make_race(len(stories)))
-    for lane, (losses, reason) in enumerate(stories):
-        if losses:
-            apply(state, started(lane))
-            apply(state, steps(losses, lane=lane))
-        if reason == "nan":
-            apply(state, Alerted(lane=lane, step=len(losses), kind="nan", text=""))
-        if reason:
-            apply(state, Ended(lane=lane, step=len(losses), reason=reason))
-    return state
+from support.builders import make_race, measured, race_of, steps
 
 
 def order(*stories):
@@ -191,7 +176,7 @@ class TestOrders:
         lane = race_of((losses, None)).lanes[0]
         assert (
             smoothed_after(lane, [lane], 700)
-            == lane.smooth.value
+            == lane.losses.smooth.value
             == pytest.approx(smoothed(losses))
         )
 
@@ -270,7 +255,7 @@ def assert_nobody_is_behind_one_that_it_clearly_beats(found, values):
 
 
 def smoothed(losses):
-    average = Smooth(0.9)
+    average = Ema(0.9)
     for loss in losses:
         average.update(loss)
     return average.value

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from lrtui.core.diagnostics.detectors import LossMonitor
+from lrtui.core.diagnostics.loss_monitor import LossMonitor
 from lrtui.core.stateful import Stateful
 
 
@@ -62,6 +62,16 @@ def test_a_name_that_an_older_version_did_not_store_keeps_its_initial_value():
     judge = LossMonitor(10)
     judge.load_state_dict(memory)
     assert judge._hot is False
+
+
+def test_findings_are_stored_by_the_names_of_the_first_version():
+    """The field `reversal_share` is stored as "turns" in snapshots, as it is in events."""
+    state = LossMonitor(10).state_dict()
+    assert {"turns", "jumps"} <= state["_window"].keys()
+    state["_window"]["turns"] = 0.75
+    monitor = LossMonitor(10)
+    monitor.load_state_dict(state)
+    assert monitor._window.reversal_share == 0.75
 
 
 def test_every_attribute_is_stored():

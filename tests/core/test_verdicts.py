@@ -9,18 +9,9 @@ import pytest
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, verdict, warming
 from lrtui.core.protocol import thresholds
 from lrtui.core.protocol.events import Alerted, Ended, FindingsUpdated
-from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.core.state.race_state import RaceState, apply
-
-from .test_state import make_race, started, steps
-
-OK = Findings(early=False, early_gain=0.7, samples=18, first_gain=0.5, peak=1.5, progress=0.3)
-HOT, COLD = (
-    msgspec.structs.replace(OK, early_gain=0.1, progress=0.9),
-    msgspec.structs.replace(OK, early_gain=0.99),
-)
-STUCK = msgspec.structs.replace(OK, flat_since=40)
+from support.builders import COLD, HOT, OK, STUCK, changed, make_race, started, steps
 
 
 def race(*lanes, optimizers=()):
@@ -50,10 +41,6 @@ def alerted(state, lane, *kinds):
 
 def on(state, lane=0):
     return verdict(state.lanes[lane], state)
-
-
-def changed(found, **changes):
-    return msgspec.structs.replace(found, **changes)
 
 
 class TestPriority:
@@ -232,7 +219,7 @@ def test_the_margin_is_rate_times_curvature(gain, expected):
 
 
 class TestAWarmup:
-    """The rate of a lane in test_state.make_race is 0.1."""
+    """The rate of a lane of make_race is 0.1."""
 
     def lane(self, rates, found=COLD):
         state = RaceState(make_race(1))

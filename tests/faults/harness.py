@@ -25,6 +25,7 @@ import psutil
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
+from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent
 from lrtui.core.scenario import scenario_file
@@ -32,8 +33,8 @@ from lrtui.core.scenario.spec import Race
 from lrtui.store import run_dir
 from lrtui.store.reader import summary
 from lrtui.store.run_dir import DATABASE
+from support.waiting import PATIENCE_S, until
 
-from ..waiting import until  # beside the folders that share it; there is no package to name
 from .record import Record
 
 CLONE_NEWNS = 0x20000
@@ -142,7 +143,7 @@ class Contest:
         self.told += self.follower.poll()
         return self
 
-    def sees(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
+    def sees(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
         """Looks until something holds."""
         return until(lambda: self.look() and condition(), what, seconds)
 
@@ -173,7 +174,7 @@ class Contest:
         record.assert_undisturbed()
         return record
 
-    def sees_nobody(self, seconds: float = 120.0) -> None:
+    def sees_nobody(self, seconds: float = PATIENCE_S) -> None:
         """Sees the last process of the run end."""
         self.sees(lambda: not self.at_work(), "the end of all processes", seconds)
 
@@ -223,7 +224,7 @@ class Contest:
                     found.append(process)
         return found
 
-    def send(self, *commands: AnyCommand) -> list[str]:
+    def send(self, *commands: AnyCommand) -> list[CommandResult]:
         """Says something to the lanes; what became of it."""
         numbers = self.follower.send(commands)
         self.sees(

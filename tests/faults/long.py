@@ -21,12 +21,12 @@ import traceback
 from collections import defaultdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from faults.harness import LANES, SEED, Contest, Front, Record, alive, crash, ended, kill
 from lrtui.core.protocol.events import Alerted, Rewound
 from lrtui.store import snapshots
-from tests.faults.harness import LANES, SEED, Contest, Front, Record, alive, crash, ended, kill
-from tests.waiting import until
+from support.waiting import until
 
 MISHAPS = ("kill -9", "kill -9", "segmentation fault", "exit", "viewer")
 ENDS = ("supervisor killed", "supervisor told", "all told")

@@ -13,8 +13,8 @@ import time
 import pytest
 
 from lrtui.store.run_dir import DATABASE
+from support.waiting import deleted
 
-from ..waiting import deleted  # beside the folders that share it; there is no package to name
 from .harness import LANES, Contest, Record, chance, kill, on_a_small_disk
 
 pytestmark = pytest.mark.xdist_group("faults")

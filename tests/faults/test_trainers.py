@@ -17,7 +17,7 @@ def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_oth
     luck = chance("trainers")
     with Contest.start(tmp_path, trainers=3, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 40))
-        assert contest.send(ScaleRate(lane=1, by=0.5))[0].startswith("rate ")
+        assert contest.send(ScaleRate(lane=1, by=0.5))[0].text.startswith("rate ")
         contest.goes_on(1, by=luck.randrange(1, 40))
         victims = luck.sample(range(3), 2)
         for number in victims:
@@ -37,7 +37,7 @@ def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_oth
     assert {event.why for lane in record.lanes for event in lane.returns} == {"recovered"}
     said = " ".join(event.text for event in lost(contest))
     for words in (
-        "SIGKILL: by somebody",
+        "SIGKILL: by another process",
         "SIGSEGV: Segmentation fault in _crash (tasks.py:",
         "exit code 3",
         "restart 1 of 3",

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ..test_terminal import LEFT, Terminal, dots  # beside the folders that share it
-from ..waiting import until
+from support.terminal import LEFT, Terminal, dots
+from support.waiting import until
+
 from .harness import LANES, Contest, alive, chance, kill, write_scenario
 
 pytestmark = pytest.mark.xdist_group("faults")

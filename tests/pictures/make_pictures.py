@@ -22,7 +22,7 @@ import pytest
 
 HERE = Path(__file__).parent
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE.parents[1]))
+    sys.path.insert(0, str(HERE.parent))
 
 from lrtui.client.lr_finder import plan  # noqa: E402
 from lrtui.core.protocol.launch_protocol import Preview  # noqa: E402  # after the path, as below
@@ -31,7 +31,7 @@ from lrtui.core.scenario.spec import Race  # noqa: E402
 from lrtui.tui.app import LrtuiApp  # noqa: E402
 from lrtui.tui.render.canvas import style, style_count  # noqa: E402
 from lrtui.tui.tiers import Look  # noqa: E402
-from tests.tui.viewer import Viewer  # noqa: E402
+from support.viewer import Viewer  # noqa: E402
 
 RECORDS = {"lr-dial": ["--set", "sample_every=3"], "explode": ["--steps", "120"]}
 """What the machine did when the races were recorded; a picture must not change with the machine

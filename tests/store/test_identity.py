@@ -12,9 +12,8 @@ import pytest
 from lrtui.store import identity, reader as readers
 from lrtui.store.reader import Reader, summary
 from lrtui.store.writer import Writer, create_run
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .making import make_race
+from support.records import make_race
+from support.waiting import until
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 from lrtui.store.reader import Reader
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-
-from .making import block, losses, make_race, read_all
+from support.records import block, losses, make_race, read_all
 
 LOG = DATABASE + "-wal"
 

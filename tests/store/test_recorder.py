@@ -11,6 +11,7 @@ import pytest
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol import events
+from lrtui.core.protocol.command_result import done
 from lrtui.core.protocol.commands import Add, Fork, Pause, Stop, TakeSnapshot
 from lrtui.core.protocol.events import Ended, LogMessage, Started
 from lrtui.store import recorder as recorders
@@ -18,9 +19,8 @@ from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .making import block, losses, make_race, read_all
+from support.records import block, losses, make_race, read_all
+from support.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -201,10 +201,10 @@ def test_a_recorder_takes_the_commands_for_its_lanes_only(run):
     got = []
     until(lambda: got.extend(recorder.commands()) or len(got) == 2, "the commands")
     assert got == [(mine, Pause(lane=1)), (late, Stop(lane=1))]
-    recorder.acknowledge(mine, "paused")
-    recorder.acknowledge(late, "stopped")
+    recorder.acknowledge(mine, done("paused"))
+    recorder.acknowledge(late, done("stopped"))
     recorder.close()
-    assert Reader(run).results([mine, other, late]) == {mine: "paused", late: "stopped"}
+    assert Reader(run).results([mine, other, late]) == {mine: done("paused"), late: done("stopped")}
 
 
 def test_each_command_is_handed_over_once(run):
@@ -226,15 +226,18 @@ def test_an_answer_that_comes_while_another_is_written_is_not_lost(run, monkeypa
 
     def flush(writer, rows, results=()):
         if len(results) == 1 and results[0][0] == 1:
-            recorder.acknowledge(2, "the second")
+            recorder.acknowledge(2, done("the second"))
         real(writer, rows, results)
 
     monkeypatch.setattr(Writer, "flush", flush)
     viewer = Writer(run, "viewer")
     viewer.send(Pause(lane=1))
     viewer.send(Pause(lane=1))
-    recorder.acknowledge(1, "the first")
-    until(lambda: Reader(run).results([1, 2]) == {1: "the first", 2: "the second"}, "both answers")
+    recorder.acknowledge(1, done("the first"))
+    until(
+        lambda: Reader(run).results([1, 2]) == {1: done("the first"), 2: done("the second")},
+        "both answers",
+    )
     recorder.close()
 
 
@@ -315,12 +318,12 @@ def test_nothing_that_an_answer_rests_on_comes_after_it(run, monkeypatch):
     monkeypatch.setattr(Writer, "flush", flush)
     for number in range(300):
         recorder.put(LogMessage(lane=0, text=str(number)))
-        recorder.acknowledge(number, str(number))
+        recorder.acknowledge(number, done(str(number)))
     recorder.close()
     written = set()
     for noted, results in flushes:
         written |= {event.text for event in noted}
-        assert {text for _, text in results} <= written
+        assert {result.text for _, result in results} <= written
     assert len(written) == 300
 
 
@@ -329,7 +332,7 @@ def test_an_answer_does_not_wait_for_the_next_round(run, monkeypatch):
     viewer, recorder = Writer(run, "viewer"), Recorder(run, "trainer 0", {0})
     number = viewer.send(Pause(lane=0))
     recorder.put(block(0))
-    recorder.acknowledge(number, "paused")
+    recorder.acknowledge(number, done("paused"))
     until(lambda: Reader(run).results([number]), "the answer")
     assert losses(told(run)) == list(range(10))
     recorder.put(block(10))
@@ -374,7 +377,7 @@ FULL = """
 import resource, signal, sys, threading
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from making import block
+from support.records import block
 from lrtui.store import recorder as recorders
 recorders.RETRY_S = recorders.FLUSH_S = 0.01
 recorder = recorders.Recorder(Path({run!r}), "trainer 0", {{0}})
@@ -403,13 +406,13 @@ print("done", flush=True)
 def test_a_disk_that_is_really_full_is_survived(run):
     """No file may grow beyond four kilobytes for a while: SQLite meets the error that a full disk
     gives."""
-    code = FULL.format(tests=str(Path(__file__).parent), run=str(run))
+    code = FULL.format(tests=str(Path(__file__).parents[1]), run=str(run))
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "failed\n"
     assert losses(told(run)) == list(range(1000))
-    out, _ = process.communicate("\n", timeout=120)
+    out, _ = process.communicate("\n", timeout=PATIENCE_S)
     assert out == "done\n"
     assert losses(told(run)) == list(range(9000))
     assert notes(run)[-1].endswith("nothing is missing")

@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol import commands, events
+from lrtui.core.protocol.command_result import CommandResult, done
 from lrtui.core.protocol.commands import Pause, Resume, Stop
 from lrtui.core.protocol.events import (
     Alerted,
@@ -39,8 +40,7 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.store.reader import Reader, merge, summary
 from lrtui.store.writer import Writer, create_run, row
-
-from .making import block, losses, make_race, read_all
+from support.records import block, losses, make_race, read_all
 
 ONE_OF_EACH = [
     Started(
@@ -238,9 +238,9 @@ def test_commands_are_pending_until_they_are_acknowledged(run):
     assert trainer.pending(0) == list(zip(numbers, said, strict=True))
     assert trainer.pending(numbers[1]) == [(numbers[2], Stop(lane=1))]
     assert reader.results(numbers) == {}
-    trainer.acknowledge([(numbers[0], "paused"), (numbers[2], "stopped")])
+    trainer.acknowledge([(numbers[0], done("paused")), (numbers[2], done("stopped"))])
     assert trainer.pending(0) == [(numbers[1], Resume(lane=0))]
-    assert reader.results(numbers) == {numbers[0]: "paused", numbers[2]: "stopped"}
+    assert reader.results(numbers) == {numbers[0]: done("paused"), numbers[2]: done("stopped")}
 
 
 def test_a_command_that_this_version_does_not_know_hides_no_other(run):
@@ -254,16 +254,16 @@ def test_a_command_that_this_version_does_not_know_hides_no_other(run):
     number = viewer.send(Stop(lane=0))
     assert trainer.pending(0) == [(number, Stop(lane=0))]
     assert reader.results([1, 2, 3]) == {
-        1: "refused: not understood by this version of lrtui",
-        2: "refused: not understood by this version of lrtui",
+        1: CommandResult("not_understood", "not understood by this version of lrtui"),
+        2: CommandResult("not_understood", "not understood by this version of lrtui"),
     }
 
 
 def test_a_lane_has_ended_once_its_end_is_recorded(run):
-    writer, reader = Writer(run, "trainer 0"), Reader(run)
-    assert writer.ended() == reader.ended() == set()
+    writer = Writer(run, "trainer 0")
+    assert writer.ended() == set()
     writer.append([row(Ended(lane=1, step=3, reason="finished"))])
-    assert writer.ended() == reader.ended() == {1}
+    assert writer.ended() == {1}
 
 
 def test_a_lane_has_reached_the_end_of_its_last_block(run):
@@ -332,7 +332,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 sys.path.insert(0, {tests!r})
-from making import block
+from support.records import block
 from lrtui.store.writer import Writer, row
 writer = Writer(Path({run!r}), "trainer 0")
 first = int(sys.argv[1])
@@ -347,7 +347,7 @@ def test_kill_9_of_the_writer_at_twenty_random_moments_tears_nothing(run):
     seed = random.SystemRandom().randrange(2**32)
     print("seed", seed)
     chance = random.Random(seed)
-    code = WRITING.format(tests=str(Path(__file__).parent), run=str(run))
+    code = WRITING.format(tests=str(Path(__file__).parents[1]), run=str(run))
     done = 0
     for _ in range(20):
         process = subprocess.Popen([sys.executable, "-c", code, str(done)], stdout=subprocess.PIPE)

@@ -6,14 +6,14 @@ import threading
 import pytest
 
 from lrtui.core.errors import Superseded
+from lrtui.core.protocol.command_result import done
 from lrtui.core.protocol.commands import Pause, Stop
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .making import block, losses, make_race, read_all
+from support.records import block, losses, make_race, read_all
+from support.waiting import until
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_every_way_to_write_is_closed_to_who_has_lost_its_role(run):
     new.claim()
     for write in (
         lambda: old.append([row(block(10))]),
-        lambda: old.acknowledge([(number, "paused")]),
+        lambda: old.acknowledge([(number, done("paused"))]),
         old.beat,
     ):
         with pytest.raises(Superseded, match="another process is the supervisor now"):
@@ -73,7 +73,7 @@ def test_a_trainer_whose_place_is_taken_never_writes_again(run):
     until(lambda: old.superseded, "the old one to notice")
     waiting.join()
     old.put(block(20))
-    old.acknowledge(1, "paused")
+    old.acknowledge(1, done("paused"))
     assert not old.wait_flushed(0.0)
     assert old.commands() == []
     old.close()
@@ -102,10 +102,10 @@ def test_an_idle_trainer_notices_by_its_beat(run, monkeypatch):
 
 def test_what_the_old_one_had_taken_and_not_answered_is_the_new_ones(run):
     viewer = Writer(run, "viewer")
-    done, waiting = viewer.send(Pause(lane=0)), viewer.send(Stop(lane=0))
+    answered, waiting = viewer.send(Pause(lane=0)), viewer.send(Stop(lane=0))
     old, got = Recorder(run, "trainer 0", {0}), []
     until(lambda: got.extend(old.commands()) or len(got) == 2, "the commands")
-    old.acknowledge(done, "paused")
+    old.acknowledge(answered, done("paused"))
     assert old.wait_flushed(60.0)
     old.close()
     new, again = Recorder(run, "trainer 0", {0}), []

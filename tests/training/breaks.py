@@ -9,8 +9,7 @@ from lrtui.core.protocol.events import Ended, Evaluated, FindingsUpdated, Sample
 from lrtui.training import snapshot
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
-
-from .conftest import column
+from support.training import column
 
 CPU = torch.device("cpu")
 COLUMNS = ("loss", "applied_lr", "next_lr", "grad_norm")

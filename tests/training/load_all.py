@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lrtui.core.scenario.spec import TaskRef
 from lrtui.training import task as tasks
-from lrtui.training.exits import exits_told
+from lrtui.training.exits import exits_reported
 from lrtui.training.failure import line
 
 
@@ -22,7 +22,7 @@ def load(path):
         else TaskRef("module", Path(target).name, name, str(Path(target).parent))
     )
     try:
-        with exits_told(ref.short):
+        with exits_reported(ref.short):
             tasks.load(ref).model()
     except (Exception, SystemExit) as error:
         return line(error)

@@ -13,9 +13,9 @@ from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import LogMessage, Started
 from lrtui.training.batch import batch_length, to_device
 from lrtui.training.datasets import datasets
+from support.training import column, other_race
 
 from .breaks import breaks, unequal, whole
-from .conftest import column, other_race
 from .plain import plain_loop
 from .tasks_of_other_data import FourApart, Noisy, Point, Row, Shared, SizedShared, table
 
@@ -119,10 +119,10 @@ def test_tensors_of_equal_length_are_the_columns_of_samples(made):
         (7, "gave a int"),
         ({1, 2}, "gave a set, which has no indices"),
         (Noisy, "gave the class Noisy"),
-        ((row for row in SAMPLES), "gave a generator, which can be gone through only once"),
+        ((row for row in SAMPLES), "gave a generator, which can be iterated only once"),
         (iter(SAMPLES), "only once"),
         ((iter(SAMPLES), iter(SAMPLES)), "only once"),
-        (zip(X, Y, strict=True), "gave a zip, which can be gone through only once"),
+        (zip(X, Y, strict=True), "gave a zip, which can be iterated only once"),
         (Lengthless(), "gave a Lengthless without a length"),
         ((ROWS, Lengthless()), "without a length"),
         ([], "gave no training samples"),

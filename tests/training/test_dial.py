@@ -12,10 +12,10 @@ from lrtui.training import optimizers
 from lrtui.training.dial import Dial
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
+from support.training import column, make_race, task_for
 
 from .breaks import CPU, breaks, record, unequal, whole
-from .conftest import column, make_race, task_for
-from .test_schedules import BY_HAND, INTERVALS
+from .cases import BY_HAND, INTERVALS
 
 
 def race_with(optimizer="SGD", schedule=None, lr=0.01, **keys):

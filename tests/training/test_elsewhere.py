@@ -20,12 +20,11 @@ from lrtui.core.protocol.events import Rewound
 from lrtui.core.scenario import scenario_file
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.writer import Writer
+from support.supervised import Watcher
+from support.training import column
+from support.waiting import until
 
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .conftest import column
-from .test_supervisor import Watcher, _nobody_stays, pids  # noqa: F401  # a fixture
-
-pytestmark = pytest.mark.xdist_group("crew")
+pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
 
 TASK = """
 import os
@@ -196,7 +195,7 @@ def test_a_race_whose_starting_folder_is_deleted_goes_on_and_takes_lanes_in(tmp_
         Fork(lane=0, child=msgspec.structs.replace(watcher.reader.race.lanes[0], name="child"))
     )
     until(lambda: writer.results([number]), "the answer")
-    assert "forked from A" in writer.results([number])[number]
+    assert "forked from A" in writer.results([number])[number].text
     for process in psutil.Process(watcher.reader.supervisor().pid).children(recursive=True):
         assert Path(os.readlink(f"/proc/{process.pid}/cwd")) == Path("/")
     os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)

@@ -18,10 +18,10 @@ from lrtui.training.loop import train_lane
 from lrtui.training.optimizers import MuonWithAdamW
 from lrtui.training.recompute import Recompute
 from lrtui.training.session import Training
+from support.training import column, make_race, train
 
 from .bare import bare_loop
-from .conftest import column, make_race, train
-from .test_loop import CASES
+from .cases import CASES
 
 CPU = torch.device("cpu")
 EPS = torch.finfo(torch.float64).eps
@@ -248,7 +248,7 @@ class TestTheNumbers:
         )
         assert (found["step_size"], found["step_size/1"]) == ([0.1], [0.001])
 
-    def test_muon_and_adamw_are_two_groups_with_their_own_laws(self):
+    def test_muon_and_adamw_are_two_groups_with_their_own_rules(self):
         matrix, vector = weights((4, 2), (3,), dtype=torch.float32)
         found = (
             Bench(

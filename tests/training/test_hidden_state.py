@@ -11,10 +11,10 @@ from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.protocol.events import LogMessage, Measured
 from lrtui.core.scenario import scenario_file
 from lrtui.training.task import load
+from support.training import TASK_FOLDER, column, train
 
 from . import hidden_state_tasks as tasks
 from .bare import bare_loop
-from .conftest import HERE, column, train
 from .plain import plain_loop
 
 
@@ -33,7 +33,7 @@ def race_of(task, **keys):
         "lane": [{"optimizer": "Adam", "lr": 0.01}],
         **keys,
     }
-    return scenario_file.parse(raw, source="test", folder=HERE)
+    return scenario_file.parse(raw, source="test", folder=TASK_FOLDER)
 
 
 def plain(task):

@@ -11,12 +11,11 @@ import torch
 
 from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import Training
+from support.lane_runners import Tape, run_shortest_slices, runners_of
+from support.supervised import Watcher, start
+from support.training import TASK_FOLDER, column
 
-from .conftest import HERE, column
-from .test_supervisor import Watcher, _nobody_stays, start  # noqa: F401  # one is a fixture
-from .test_trainer import Tape, take_shortest_turns, turns_of
-
-pytestmark = pytest.mark.xdist_group("crew")
+pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
 
 TASKS = """
 import copy, pickle
@@ -125,7 +124,7 @@ def plain(folder):
         if name not in known:
             done = subprocess.run(
                 [sys.executable, "-c", SCRIPT, str(folder), name],
-                cwd=HERE,
+                cwd=TASK_FOLDER,
                 capture_output=True,
                 text=True,
                 check=True,
@@ -157,7 +156,7 @@ def test_lanes_that_take_turns_are_the_script_each(
 ):
     monkeypatch.syspath_prepend(str(folder))  # where a module is looked for
     race, tape, before = race_of(folder, name, place), Tape(), set(sys.modules)
-    take_shortest_turns(turns_of(race, tape, tmp_path))
+    run_shortest_slices(runners_of(race, tape, tmp_path))
     for index in range(3):
         assert column(tape.of(index)) == plain(name)
     # ended lanes let go

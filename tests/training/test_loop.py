@@ -9,32 +9,13 @@ from torch.utils.data import default_collate
 from lrtui import batch_order
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Started
 from lrtui.core.scenario.spec import ScheduleSpec
-from lrtui.training.schedules import TrainingLength, _build
+from lrtui.training.schedules import _build
+from lrtui.training.training_length import TrainingLength
+from support.training import column, make_race, train
 
 from .bare import bare_loop
-from .conftest import column, make_race, train
-from .tasks_for_tests import Classes, DoubleLoss, Dropped, Plain
-
-CASES = [
-    (Dropped, "Adam", {}, None),
-    (
-        Dropped,
-        "SGD",
-        {"momentum": 0.9, "nesterov": True},
-        ("StepLR", {"step_size": 1, "gamma": 0.5}),
-    ),
-    (Dropped, "AdamW", {"weight_decay": 0.1}, ("OneCycleLR", {"max_lr": 0.05})),
-    (Dropped, "RMSprop", {}, ("CosineAnnealingLR", {"T_max": 2})),
-    (
-        Plain,
-        "Adagrad",
-        {},
-        ("CyclicLR", {"base_lr": 0.001, "max_lr": 0.1, "step_size_up": 3, "cycle_momentum": False}),
-    ),
-    (Classes, "NAdam", {}, ("ExponentialLR", {"gamma": 0.9})),
-    (Classes, "Adadelta", {}, None),
-    (Classes, "Rprop", {}, None),
-]
+from .cases import CASES
+from .tasks_for_tests import DoubleLoss, Plain
 
 
 @pytest.mark.parametrize(("task", "optimizer", "options", "schedule"), CASES)
@@ -212,4 +193,4 @@ def test_all_lanes_begin_with_equal_weights_and_equal_batches():
 def test_a_scheduler_is_built_with_the_budget_where_it_says_auto():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     spec = ScheduleSpec("CosineAnnealingLR", "epoch", {"T_max": "auto"})
-    assert _build(spec, optimizer, 0.1, [0.1], TrainingLength(40, 10).length("epoch")).T_max == 10
+    assert _build(spec, optimizer, 0.1, [0.1], TrainingLength(40, 10).count("epoch")).T_max == 10

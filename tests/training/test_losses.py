@@ -18,8 +18,8 @@ from lrtui.core.state.race_state import RaceState, apply
 from lrtui.training import losses, snapshot, task as tasks
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
+from support.training import column, make_race, train
 
-from .conftest import column, make_race, train
 from .tasks_for_tests import Dropped, Plain
 
 REF = TaskRef("file", "/home/me/project/mine.py", "Mine")

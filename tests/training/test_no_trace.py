@@ -11,13 +11,14 @@ from torch import nn
 from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.protocol.events import Evaluated, LogMessage, Measured
 from lrtui.core.scenario import scenario_file
-from lrtui.training.reachable import BULKY, LARGE, Reachable
+from lrtui.training.object_walk import LARGE
+from lrtui.training.reachable import BULKY, Reachable
 from lrtui.training.recompute import Recompute
 from lrtui.training.task import load
+from support.training import TASK_FOLDER, column, train
 
 from . import stateful_tasks as tasks
 from .bare import bare_loop
-from .conftest import HERE, column, train
 
 CPU = torch.device("cpu")
 
@@ -36,7 +37,7 @@ def race_of(task, **keys):
         "lane": [{"optimizer": "Adam", "lr": 0.01}],
         **keys,
     }
-    return scenario_file.parse(raw, source="test", folder=HERE)
+    return scenario_file.parse(raw, source="test", folder=TASK_FOLDER)
 
 
 def plain(task):
@@ -128,7 +129,7 @@ def test_a_task_that_holds_itself_is_walked_once():
     thing.own, thing.calls = thing, 0
     before = saved(thing)
     thing.calls = 3
-    assert before.put_back().changed == ["thing.calls"]
+    assert before.restore().changed == ["thing.calls"]
     assert thing.calls == 0
 
 
@@ -138,7 +139,7 @@ def test_objects_made_after_the_save_are_forgotten_with_what_held_them():
     before = saved(thing)
     thing.items.append([2])
     thing.more = {"a": [3]}
-    assert sorted(before.put_back().changed) == ["thing.items", "thing.more"]
+    assert sorted(before.restore().changed) == ["thing.items", "thing.more"]
     assert vars(thing) == {"items": [1]}
 
 
@@ -149,7 +150,7 @@ def test_shared_objects_stay_shared_and_the_order_of_a_dict_stays():
     before = saved(thing)
     del thing.table["a"]
     thing.table["a"] = [9]
-    before.put_back()
+    before.restore()
     assert thing.table["a"] is thing.alias
     assert list(thing.table) == ["a", "b"]
 
@@ -160,7 +161,7 @@ def test_elements_of_large_containers_count_as_data_but_not_which_ones_they_are(
     before = saved(thing)
     thing.rows[5].append(1)
     thing.rows.append([0])
-    assert before.put_back().changed == ["thing.rows"]
+    assert before.restore().changed == ["thing.rows"]
     assert len(thing.rows) == LARGE + 1
     assert thing.rows[5] == [5, 1]
 
@@ -171,12 +172,12 @@ def test_a_bulky_tensor_is_copied_until_it_was_seen_to_stay_the_same_and_watched
     reach = Reachable({"thing": thing})
     first = reach.save()
     thing.data[0] = 1
-    assert first.put_back().failed == []
+    assert first.restore().failed == []
     assert thing.data[0] == 0
-    reach.settle(reach.save())
+    reach.skip_copies(reach.save())
     second = reach.save()
     thing.data[0] = 1
-    assert second.put_back().failed == ["thing.data"]  # there was no copy: it is told
+    assert second.restore().failed == ["thing.data"]  # there was no copy: it is told
 
 
 def test_a_class_that_refuses_to_be_put_back_is_told():
@@ -194,7 +195,7 @@ def test_a_class_that_refuses_to_be_put_back_is_told():
     thing.locked.count = 0
     before = saved(thing)
     thing.locked.count, thing.stubborn["a"] = 1, 2
-    assert before.put_back().failed == []
+    assert before.restore().failed == []
     assert (thing.locked.count, dict(thing.stubborn)) == (0, {"a": 1})
 
 
@@ -206,7 +207,7 @@ def test_services_of_libraries_and_their_threads_are_left_alone():
     thing.log, thing.pool, thing.calls = logging.getLogger("x"), ThreadPoolExecutor(1), 0
     before = saved(thing)
     assert thing.pool.submit(lambda: 3).result() == 3
-    assert before.put_back().changed == []
+    assert before.restore().changed == []
     thing.pool.shutdown()
 
 

@@ -12,8 +12,8 @@ from lrtui.core.protocol.events import Evaluated
 from lrtui.core.scenario import catalogue
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.training import optimizers
+from support.training import column, make_race, task_for, train
 
-from .conftest import column, make_race, task_for, train
 from .tasks_for_tests import Plain
 
 

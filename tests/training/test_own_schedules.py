@@ -7,8 +7,7 @@ from lrtui.core.protocol.events import ScheduleForecast
 from lrtui.core.protocol.launch_protocol import LaunchRequest
 from lrtui.core.scenario import scenario_file
 from lrtui.training.preflight import answer
-
-from .conftest import HERE, column, make_race, train
+from support.training import TASK_FOLDER, column, make_race, train
 
 LR = 0.1
 
@@ -18,7 +17,7 @@ def race_with(schedule, **keys):
 
 
 @pytest.mark.parametrize(
-    "reference", ["own_schedules.py:Gentle", f"{HERE}/own_schedules.py:Gentle"]
+    "reference", ["own_schedules.py:Gentle", f"{TASK_FOLDER}/own_schedules.py:Gentle"]
 )
 def test_an_object_that_only_steps_sets_the_rate_and_its_get_lr_is_not_believed(reference):
     events = train(race_with({"name": reference, "factor": 0.8}))
@@ -38,7 +37,7 @@ def test_it_may_be_stepped_by_the_batch_and_named_as_a_call():
 
 
 def test_a_module_that_python_finds_will_do(monkeypatch, tmp_path):
-    (tmp_path / "found_schedules.py").write_text((HERE / "own_schedules.py").read_text())
+    (tmp_path / "found_schedules.py").write_text((TASK_FOLDER / "own_schedules.py").read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     assert column(train(race_with("found_schedules:Gentle")), "applied_lr")[-1] == pytest.approx(
@@ -69,7 +68,7 @@ def test_it_is_shown_by_the_name_it_was_given():
         ("nowhere.py:Gentle", ["nowhere.py: No such file"]),
         ("no.such.module:Gentle", ['no module "no.such.module"']),
         ("own_schedules.py:", ["names no class"]),
-        ({"name": "own_schedules.py:Gentle", "interval": "never"}, ['"never" will not do']),
+        ({"name": "own_schedules.py:Gentle", "interval": "never"}, ['"never" is an invalid value']),
         (
             {"name": "own_schedules.py:Gentle", "factor": float("nan")},
             ["factor: cannot be handed on"],
@@ -156,7 +155,7 @@ def test_the_lane_does_not_run_it_to_plan_ahead():
 
 
 def test_a_flag_is_relative_to_where_one_is_and_a_file_to_the_scenario(tmp_path, monkeypatch):
-    code = (HERE / "own_schedules.py").read_text()
+    code = (TASK_FOLDER / "own_schedules.py").read_text()
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     (tmp_path / "here" / "flag.py").write_text(code)

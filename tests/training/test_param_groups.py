@@ -15,9 +15,9 @@ from lrtui.core.protocol.events import LogMessage, ScheduleForecast
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.training import param_groups
 from lrtui.training.session import Training
+from support.training import column, make_race, train
 
 from .breaks import CPU, breaks, unequal, whole
-from .conftest import column, make_race, train
 from .tasks_for_tests import Dropped, Grouped
 
 LR = 0.02

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from lrtui.core.protocol.events import ScheduleForecast, Started
+from lrtui.training.announcements import forecast
 from lrtui.training.preview import EXACT, MOST, preview, thinned
-from lrtui.training.schedules import TrainingLength
 from lrtui.training.session import Training
-
-from .conftest import column, make_race, train
+from lrtui.training.training_length import TrainingLength
+from support.training import column, make_race, train
 
 LR = 0.1
 
@@ -155,7 +155,7 @@ def test_there_is_no_plan_of_what_stays_or_cannot_be_known(schedule):
 def test_a_plan_that_is_cut_ends_there():
     lane = {"optimizer": "SGD", "lr": LR, "schedule": "OneCycleLR(total_steps=7)"}
     training = Training(make_race([lane], task="Plain", epochs=4), 0, torch.device("cpu"))
-    (plan,) = training.planned()
+    (plan,) = forecast(training)
     assert plan.total == 8
     assert max(plan.steps) < 8
 
@@ -170,7 +170,7 @@ def test_looking_ahead_touches_neither_random_numbers_nor_the_lanes_optimizer():
         np.random.get_state()[1].tolist(),
         repr(training.optimizer.state_dict()),
     )
-    assert training.planned()
+    assert forecast(training)
     after = (
         torch.get_rng_state(),
         random.getstate(),

@@ -18,10 +18,10 @@ from lrtui.training import snapshot
 from lrtui.training.loop import train_lane
 from lrtui.training.order import BatchOrder, batch_order
 from lrtui.training.session import Training
+from support.training import column, make_race, task_for
 
 from .breaks import CPU, Break, breaks, resumed, unequal, weights, whole
-from .conftest import column, make_race, task_for
-from .test_schedules import BY_HAND, INTERVALS
+from .cases import BY_HAND, INTERVALS
 
 SOME = {
     "SGD": {"momentum": 0.9, "nesterov": True},
@@ -299,7 +299,7 @@ class TestWhatCannotBeKept:
     @pytest.mark.parametrize(
         ("schedule", "message"),
         [
-            ("own_schedules.py:Gentle", "does not tell its state: its lane has no snapshots"),
+            ("own_schedules.py:Gentle", "has no state_dict(): its lane has no snapshots"),
             ("own_schedules.py:Hoards", "a set cannot be kept: the lane has no snapshots"),
         ],
     )

@@ -7,10 +7,10 @@ import torch
 from lrtui.core.protocol.events import Ended, Evaluated, LogMessage, Started
 from lrtui.training.loop import train_lane
 from lrtui.training.session import Training
+from support.training import column, other_race
 
 from . import tasks_of_other_data as tasks
 from .breaks import CPU, breaks, unequal, whole
-from .conftest import column, other_race
 from .plain import plain_loop
 
 HALVES = {"name": "StepLR", "step_size": 1, "gamma": 0.5}
@@ -107,8 +107,8 @@ def test_a_length_that_is_wrong_is_noted_once_and_what_comes_is_trained_on():
     _, events = trained("Bucketed", epochs=3)
     # the first one is about batch_size
     assert [event.text for event in events if isinstance(event, LogMessage)][1:] == [
-        "the training data said that an epoch has 5 batches, and gave 6: the steps of the budget"
-        " are counted by what it said"
+        "the training data has a length of 5 batches, and an epoch gave 6: the steps of the budget"
+        " are counted by the length"
     ]
     assert len(column(events)) == 18
 

@@ -3,7 +3,6 @@ watches."""
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 
@@ -15,23 +14,20 @@ import torch
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LrtuiError, ScenarioError
+from lrtui.core.protocol.command_result import done
 from lrtui.core.protocol.commands import Pause, Resume
-from lrtui.core.protocol.events import Alerted, Ended, LogMessage, Started
+from lrtui.core.protocol.events import Alerted, Ended, LogMessage
 from lrtui.core.results.race_result import result
-from lrtui.core.state.race_state import RaceState, apply
-from lrtui.store.reader import Reader
 from lrtui.store.run_dir import DATABASE, SUPERVISOR_LOG, Absence
 from lrtui.store.writer import Writer
+from support.supervised import Watcher, beginning, gone, pids, start
+from support.training import column, make_race
+from support.waiting import deleted, until
 
-from ..waiting import (  # beside the folders that share it; there is no package to name
-    deleted,
-    until,
-)
 from . import tasks_for_tests
 from .bare import bare_loop
-from .conftest import column, make_race
 
-pytestmark = pytest.mark.xdist_group("crew")
+pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
 
 FOUR = [
     {"optimizer": "Adam", "lr": 0.01},
@@ -45,59 +41,6 @@ FOUR = [
     {"optimizer": "RMSprop", "lr": 0.002, "schedule": {"name": "CosineAnnealingLR", "T_max": 3}},
 ]
 CALM, TOO_HIGH = {"optimizer": "SGD", "lr": 0.01}, {"optimizer": "SGD", "lr": 3.0}
-
-
-@pytest.fixture(autouse=True)
-def _nobody_stays(tmp_path):
-    """Whatever a test leaves running, a failed one above all, ends with it."""
-    yield
-    for database in tmp_path.rglob(DATABASE):
-        for pid in pids(database.parent, "%"):
-            try:
-                if "lrtui" in " ".join(psutil.Process(pid).cmdline()):
-                    os.kill(pid, signal.SIGKILL)
-            except (psutil.Error, ProcessLookupError):
-                pass
-
-
-class Watcher:
-    """Someone who looks at a run: all that was told so far, and the state it makes."""
-
-    def __init__(self, run):
-        self.reader = Reader(run)
-        self.state = RaceState(self.reader.race)
-        self.lanes = [[] for _ in self.reader.race.lanes]
-
-    def look(self):
-        for event in self.reader.poll():
-            apply(self.state, event)
-            if event.lane >= 0:
-                self.lanes[event.lane].append(event)
-        return self
-
-    def see(self, condition, what):
-        until(lambda: condition(self.look()), what)
-        return self
-
-    def see_the_end(self):
-        return self.see(lambda watcher: watcher.state.over, "the end of the race")
-
-    def notes(self):
-        return [
-            event.text for lane in self.lanes for event in lane if isinstance(event, LogMessage)
-        ]
-
-    def ends(self):
-        return [lane.status for lane in self.state.lanes]
-
-
-def start(race, runs, trainers=16):
-    return Launcher().start(race, runs, trainers)
-
-
-def beginning(events):
-    """How a lane began; what is to be said of its schedule stands before it."""
-    return next(event for event in events if isinstance(event, Started))
 
 
 def assert_equal_to_the_bare_loop(watcher):
@@ -147,7 +90,7 @@ def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_
         lambda watcher: all(lane.over for lane in watcher.state.lanes if lane.index != 1),
         "the other lanes to end",
     )
-    assert one.reader.results([number]) == {number: "paused"}
+    assert one.reader.results([number]) == {number: done("paused")}
     assert one.state.lanes[1].steps == steps < one.state.lanes[1].total_steps
     writer.send(Resume(lane=1))
     writer.close()
@@ -229,7 +172,7 @@ def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends
         ' epoch has 0.005; T_max = "auto" ends at the lowest.'
     ]
     assert not any(isinstance(event, LogMessage) for event in watcher.lanes[0])
-    assert watcher.state.lanes[1].plan.rates == pytest.approx([0.01, 0.005, 0.0, 0.005])
+    assert watcher.state.lanes[1].rates.forecast.rates == pytest.approx([0.01, 0.005, 0.0, 0.005])
     assert any("climbs again" in text for _, lane, text in watcher.state.log if lane == 1)
 
 
@@ -370,20 +313,3 @@ def test_lanes_of_a_real_race_train_apart_from_each_other(tmp_path):
 
 def all_have_steps(watcher):
     return all(lane.steps for lane in watcher.state.lanes)
-
-
-def pids(run, role):
-    with sqlite3.connect(run / DATABASE) as db:
-        return [
-            pid
-            for (pid,) in db.execute(
-                "SELECT pid FROM processes WHERE role LIKE ? ORDER BY role", (role,)
-            )
-        ]
-
-
-def gone(process):
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True

@@ -21,9 +21,9 @@ from lrtui.training.loop import train_lane
 from lrtui.training.order import weights_checksum
 from lrtui.training.session import Training
 from lrtui.training.task import load, new_model
+from support.training import TASK_FOLDER, column, train
 
 from .bare import bare_loop
-from .conftest import HERE, column, train
 
 CPU = torch.device("cpu")
 NAMES = [
@@ -70,7 +70,7 @@ def race_of(name, optimizer="SGD", **keys):
         "lane": [{"optimizer": optimizer, "lr": 0.01}],
         **keys,
     }
-    return scenario_file.parse(raw, source="test", folder=HERE)
+    return scenario_file.parse(raw, source="test", folder=TASK_FOLDER)
 
 
 @pytest.mark.usefixtures("every_step")

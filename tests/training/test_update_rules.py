@@ -23,18 +23,20 @@ class Step:
     def __init__(self, optimizer, weight, t):
         group = optimizer.param_groups[0]
         self.before, self.grad = weight.detach().clone(), weight.grad.clone()
-        self.eta = update_rules.eta(optimizer, weight, group)
+        self.eta = update_rules.asgd_eta(optimizer, weight, group)
         optimizer.step()
         self.t, self.lr, self.group = t, group["lr"], dict(group)
         self.state = copy.deepcopy(optimizer.state.get(weight, {}))
         self.change = weight.detach() - self.before
-        law, one = (
-            update_rules.law(optimizer),
+        rule, one = (
+            update_rules.rule_of(optimizer),
             StepContext(self.group, self.state, self.before, self.grad, self.eta),
         )
-        self.size = law.step_size(one)
+        self.size = rule.step_size(one)
         index = torch.arange(weight.numel())
-        self.rates = law.elementwise(one, index).reshape(weight.shape) if law.elementwise else None
+        self.rates = (
+            rule.elementwise(one, index).reshape(weight.shape) if rule.elementwise else None
+        )
 
     def decayed(self):
         """The gradient with the decay that the optimizer adds to it."""
@@ -274,29 +276,29 @@ def test_the_step_size_of_muon_is_scaled_to_the_shape(shape, adjust, factor):
     assert 0.5 < torch.linalg.svdvals(one.change).mean().item() / one.size < 1.3
 
 
-def test_a_subclass_has_the_law_of_its_parent():
+def test_a_subclass_has_the_rule_of_its_parent():
     class Mine(torch.optim.Adam):
         """One's own."""
 
     ours, theirs = (kind([nn.Parameter(torch.ones(1))]) for kind in (Mine, torch.optim.Adam))
-    assert update_rules.law(ours) is update_rules.law(theirs)
+    assert update_rules.rule_of(ours) is update_rules.rule_of(theirs)
 
 
 def test_an_optimizer_of_another_kind_has_none_whatever_its_name():
     class Adam(torch.optim.Optimizer):
         """Not torch's, and with another state."""
 
-    assert update_rules.law(Adam([nn.Parameter(torch.ones(1))], {"lr": 0.1})) is None
+    assert update_rules.rule_of(Adam([nn.Parameter(torch.ones(1))], {"lr": 0.1})) is None
     # its parts have theirs
-    assert update_rules.law(MuonWithAdamW([nn.Parameter(torch.ones(2, 2))], lr=0.1)) is None
+    assert update_rules.rule_of(MuonWithAdamW([nn.Parameter(torch.ones(2, 2))], lr=0.1)) is None
 
 
-def test_every_optimizer_that_a_lane_can_have_but_lbfgs_has_a_law():
+def test_every_optimizer_that_a_lane_can_have_but_lbfgs_has_a_rule():
     from lrtui.core.scenario import catalogue
 
     for name in catalogue.optimizers():
         if name != "LBFGS":
             shape = (3, 3) if name == "Muon" else (3,)
-            assert update_rules.law(
+            assert update_rules.rule_of(
                 getattr(torch.optim, name)([nn.Parameter(torch.ones(shape))], lr=0.1)
             ), name

@@ -12,8 +12,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import train_lane
 from lrtui.training.preflight import answer
 from lrtui.training.session import Training
-
-from .conftest import column, make_race, train
+from support.training import column, make_race, train
 
 EPOCHS, PER_EPOCH = 100, 16
 AT = "race.toml:7: "

@@ -11,15 +11,15 @@ import torch
 from lrtui.core.protocol.commands import Rewind, Stop
 from lrtui.core.protocol.events import Alerted, Evaluated
 from lrtui.store.writer import Writer
+from support.supervised import Watcher, beginning, gone, pids, start
+from support.training import column, other_race
+from support.waiting import until
 
-from ..waiting import until  # beside the folders that share it; there is no package to name
 from . import tasks_of_other_data as tasks
 from .breaks import breaks, unequal
-from .conftest import column, other_race
 from .plain import plain_loop
-from .test_supervisor import Watcher, _nobody_stays, beginning, gone, pids, start  # noqa: F401  # one is a fixture
 
-pytestmark = pytest.mark.xdist_group("crew")
+pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
 
 TWO = [{"name": "faster", "lr": 0.01}, {"name": "slower", "lr": 0.001}]
 
@@ -88,7 +88,7 @@ def test_workers_die_with_a_trainer_that_is_killed_and_the_lane_goes_on(tmp_path
     found[0].suspend()  # one that could not look for its parent
     trainer.kill()
     for worker in found:
-        until(lambda worker=worker: gone(worker), "the worker of a dead trainer to end", 20)
+        until(lambda worker=worker: gone(worker), "the worker of a dead trainer to end")
     watcher.see(
         lambda watcher: (
             "lost" in [event.kind for event in watcher.lanes[0] if isinstance(event, Alerted)]

@@ -9,8 +9,7 @@ import pytest
 
 from lrtui.client.follower import Follower
 from lrtui.tui.tiers import Look
-
-from .fake_run import make_run
+from support.fake_run import make_run
 
 
 @pytest.fixture

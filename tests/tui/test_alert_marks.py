@@ -6,10 +6,9 @@ from __future__ import annotations
 from lrtui.core.protocol.events import LossSpiked
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render.canvas import Canvas
-
-from .fake_run import STEPS, make_race, make_run, story
-from .test_pane import drawn
-from .viewer import Viewer
+from support.drawing import drawn
+from support.fake_run import STEPS, make_race, make_run, story
+from support.viewer import Viewer
 
 
 def signs(tmp_path, *kinds: str) -> str:

@@ -20,9 +20,8 @@ from lrtui.tui.keymap import Keymap, faults
 from lrtui.tui.render.glyphs import CONSOLE
 from lrtui.tui.tiers import Look
 from lrtui.tui.view import RaceView
-
-from .fake_run import commands, make_run
-from .viewer import Viewer
+from support.fake_run import commands, make_run
+from support.viewer import Viewer
 
 pytestmark = pytest.mark.usefixtures("_usual_look")
 

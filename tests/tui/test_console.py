@@ -11,8 +11,7 @@ import pytest
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui import console
 from lrtui.tui.console import Console
-
-from .fake_run import make_race, started
+from support.fake_run import make_race, started
 
 
 def race(*roles: str) -> RaceState:

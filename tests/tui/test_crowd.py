@@ -11,9 +11,8 @@ import pytest
 from lrtui.core.state.race_state import RaceState
 from lrtui.tui.render import chart, names, overlay, raster, styles
 from lrtui.tui.render.canvas import Canvas
-
-from .fake_run import make_race, make_run
-from .viewer import Viewer
+from support.fake_run import make_race, make_run
+from support.viewer import Viewer
 
 
 @pytest.fixture

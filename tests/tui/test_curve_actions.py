@@ -14,9 +14,8 @@ from lrtui.core.numbers import loss
 from lrtui.core.protocol.events import Evaluated, LossSpiked, RateChanged, Snapshotted
 from lrtui.tui.render import raster
 from lrtui.tui.screens.curve_actions import WEIGHTS
-
-from .fake_run import DIVERGED_AT, NAN_AT, PER_EPOCH, at, block, losses, make_run, say
-from .viewer import Viewer
+from support.fake_run import DIVERGED_AT, NAN_AT, PER_EPOCH, at, block, losses, make_run, say
+from support.viewer import Viewer
 
 SPIKE, TURN, KEPT = 45, 30, 50
 

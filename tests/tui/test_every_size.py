@@ -15,9 +15,8 @@ from hypothesis import example, given, settings, strategies as st
 from lrtui.tui.rects import Rect
 from lrtui.tui.render.canvas import SPACE, Canvas
 from lrtui.tui.view import CHART_PANELS
-
-from .fake_run import KINDS, block, make_run, say
-from .viewer import Viewer
+from support.fake_run import KINDS, block, make_run, say
+from support.viewer import Viewer
 
 LANES = (1, 2, 3, 5, 8, 13, 21, 34, 64)
 STAGES = ("panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console")

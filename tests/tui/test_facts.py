@@ -16,9 +16,8 @@ from lrtui.tui.render import facts
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import Explain
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import block, make_race, make_run, say, started
-from .viewer import Viewer
+from support.fake_run import block, make_race, make_run, say, started
+from support.viewer import Viewer
 
 NUMBERS = {
     "gain": 0.71,

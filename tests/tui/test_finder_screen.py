@@ -30,10 +30,9 @@ from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
-
-from ..fake_sweep import SWEEPS, FakeLauncher, told  # beside the folders that share it
-from .fake_run import make_run
-from .viewer import StillMachine, Viewer
+from support.fake_run import make_run
+from support.fake_sweep import SWEEPS, FakeLauncher, told
+from support.viewer import StillMachine, Viewer
 
 
 @pytest.fixture(autouse=True)

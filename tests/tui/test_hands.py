@@ -12,8 +12,8 @@ import pytest
 
 from lrtui.client.commands import previous_factor
 from lrtui.core.errors import LrtuiError
+from lrtui.core.protocol.command_result import CommandResult, done, refused
 from lrtui.core.protocol.commands import (
-    REFUSED,
     Add,
     Fork,
     Pause,
@@ -35,9 +35,17 @@ from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.writer import Writer
 from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import BEGAN, at, block, commands, make_race, make_run, say, without_supervisor
-from .viewer import Viewer
+from support.fake_run import (
+    BEGAN,
+    at,
+    block,
+    commands,
+    make_race,
+    make_run,
+    say,
+    without_supervisor,
+)
+from support.viewer import Viewer
 
 QUARTER = 10**0.25
 
@@ -50,10 +58,10 @@ def viewer(live: Path):
         yield found
 
 
-def answer(run: Path, text: str) -> None:
+def answer(run: Path, result: CommandResult) -> None:
     """Says the same of every command that waits."""
     writer = Writer(run, "test")
-    writer.acknowledge([(number, text) for number, _ in writer.pending(0)])
+    writer.acknowledge([(number, result) for number, _ in writer.pending(0)])
     writer.close()
 
 
@@ -150,7 +158,7 @@ class TestTheAnswer:
     def test_a_press_stands_there_at_once_and_then_what_became_of_it(self, viewer, live):
         viewer.press("plus")
         assert "A: rate ×1.78 …" in viewer.lines[-2]
-        answer(live, "rate 0.178 from step 61")
+        answer(live, done("rate 0.178 from step 61"))
         viewer.look()
         assert viewer.lines[-2].strip() == "A: rate 0.178 from step 61"
         assert viewer.toasts == []
@@ -158,14 +166,14 @@ class TestTheAnswer:
     def test_equal_answers_of_several_lanes_are_one(self, viewer, live):
         viewer.press("P")
         assert "A B C: pause …" in viewer.lines[-2]
-        answer(live, "paused")
+        answer(live, done("paused"))
         viewer.look()
         assert viewer.lines[-2].strip() == "A B C: paused"
 
     def test_of_several_turns_the_last_one_counts(self, viewer, live):
         viewer.press("plus", "plus")
         writer = Writer(live, "test")
-        writer.acknowledge([(number, f"rate {number}") for number, _ in writer.pending(0)])
+        writer.acknowledge([(number, done(f"rate {number}")) for number, _ in writer.pending(0)])
         writer.close()
         viewer.look()
         assert viewer.lines[-2].strip() == "A: rate 2"
@@ -179,7 +187,7 @@ class TestTheAnswer:
 
     def test_it_makes_room_again(self, viewer, live):
         viewer.press("plus")
-        answer(live, "rate 0.178 from step 61")
+        answer(live, done("rate 0.178 from step 61"))
         viewer.look()
         viewer.clock.now += 7
         viewer.look(2)
@@ -187,7 +195,7 @@ class TestTheAnswer:
 
     def test_a_refusal_is_a_toast_of_one_plain_line(self, viewer, live):
         viewer.press("plus")
-        answer(live, f"{REFUSED}Rprop: [b]the rate\n changes nothing\x1b[31m")
+        answer(live, refused("Rprop: [b]the rate\n changes nothing\x1b[31m"))
         viewer.look()
         assert viewer.toasts == ["A: Rprop: [b]the rate changes nothing"]
 
@@ -201,7 +209,7 @@ class TestTheAnswer:
         viewer.clock.reply_s = 0.005
         viewer.press("plus")
         say(live, turned(0, 61, QUARTER))
-        answer(live, "rate 0.178 from step 61")
+        answer(live, done("rate 0.178 from step 61"))
         viewer.until(
             lambda: "A: rate 0.178 from step 61" in viewer.text, "the answer, though nobody ticks"
         )
@@ -253,7 +261,7 @@ class TestForms:
     def test_a_fork_that_was_refused_does_not_choose_the_next_one(self, viewer, live):
         viewer.press("2", "f", "enter")
         (sent,) = commands(live)
-        answer(live, REFUSED + "no")
+        answer(live, refused("no"))
         viewer.look()
         say(live, LaneAdded(lane=3, at=at(60), child=sent.child, parent=1, step=60))
         viewer.look()
@@ -338,9 +346,9 @@ class TestForms:
         ("words", "said"),
         [
             ("optimizer=Adam lr=0.1", "nothing is changed"),
-            ("momentum=0.9", "Adam has no such option"),
-            ("lr=0", "0.0 is no learning rate"),
-            ("cosine", '"cosine" is no setting'),
+            ("momentum=0.9", "unknown option of Adam"),
+            ("lr=0", "0.0 is not a valid learning rate"),
+            ("cosine", '"cosine" is not a setting'),
             ("schedule=StepLR(", "a bracket is not closed"),
         ],
     )
@@ -412,7 +420,7 @@ class TestLanesThatHaveEnded:
             viewer.look()
             viewer.press("r", "enter")
             say(ended, Rewound(lane=0, at=at(61), step=20, why="rewound"), turned(0, 20, 0.5))
-            answer(ended, "back at step 20, rate 0.05")
+            answer(ended, done("back at step 20, rate 0.05"))
             viewer.look(6)
             assert "NaN at step" not in viewer.text.replace("nan: loss is NaN at step", "")
             assert "×0.5" in viewer.text
@@ -438,7 +446,7 @@ class TestARaceWithoutItsSupervisor:
     @pytest.fixture(autouse=True)
     def supervisor(self, monkeypatch: pytest.MonkeyPatch):
         Revived.started, Revived.fails = [], ""
-        monkeypatch.setattr("lrtui.tui.screens.lane_actions.Launcher", Revived)
+        monkeypatch.setattr("lrtui.client.launcher.Launcher", Revived)
 
     @pytest.fixture
     def alone(self, tmp_path: Path) -> Path:
@@ -454,7 +462,7 @@ class TestARaceWithoutItsSupervisor:
                 "a new supervisor",
             )
             say(alone, Rewound(lane=1, at=at(300), step=20, why="rewound"))
-            answer(alone, "back at step 20, rate 0.005")
+            answer(alone, done("back at step 20, rate 0.005"))
             viewer.look()
             assert "B: back at step 20, rate 0.005" in viewer.text
             assert "1 of 2 lanes racing" in viewer.text
@@ -573,7 +581,7 @@ class TestWhatIsDrawn:
             live,
             *(StatusChanged(lane=lane, at=BEGAN, step=60, status="paused") for lane in range(3)),
         )
-        answer(live, "paused")
+        answer(live, done("paused"))
         viewer.look(6)
         viewer.clock.now += 10
         viewer.look(6)

@@ -6,9 +6,8 @@ import pytest
 
 from lrtui.core.errors import LrtuiError
 from lrtui.tui.html_report import write_page
-
-from .fake_run import make_run
-from .viewer import Viewer
+from support.fake_run import make_run
+from support.viewer import Viewer
 
 
 def test_w_asks_for_a_file_and_writes_the_page_there(tmp_path):

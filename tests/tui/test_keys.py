@@ -13,9 +13,8 @@ from lrtui.tui.keymap import Keymap
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import make_run
-from .viewer import Viewer
+from support.fake_run import make_run
+from support.viewer import Viewer
 
 CALL = re.compile(r"(\w+)(?:\((.*)\))?$")
 SCREENS = {RaceScreen: RACE, Picker: PICKER, FinderScreen: FINDER}

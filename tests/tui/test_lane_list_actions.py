@@ -13,9 +13,8 @@ from lrtui.core.results.standings import ORDERS
 from lrtui.tui.render.standings import IMPORTANT, WIDTHS, change_words, fitting, gap_words, in_sight
 from lrtui.tui.screens.dialogs import FilterBar
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import KINDS, block, make_run, say
-from .viewer import Viewer
+from support.fake_run import KINDS, block, make_run, say
+from support.viewer import Viewer
 
 
 @pytest.fixture
@@ -98,7 +97,9 @@ class TestTheTable:
             assert letters(viewer) == "AB"
             for step, part, expected in ((60, 0.99, "AB"), (61, 0.5, "BA")):
                 steps = block(1, "steady", step, step + 1)
-                losses = Column.pack([part * viewer.screen.state.lanes[1].smooth.value], "f4")
+                losses = Column.pack(
+                    [part * viewer.screen.state.lanes[1].losses.smooth.value], "f4"
+                )
                 say(run, msgspec.structs.replace(steps, columns={**steps.columns, "loss": losses}))
                 viewer.look(5)
                 assert letters(viewer) == expected
@@ -129,7 +130,7 @@ class TestTheTable:
             for lane, role in zip(
                 viewer.screen.state.lanes, ("trainer 0", "trainer 1", "trainer 1"), strict=True
             ):
-                lane.process_roles.append(role)
+                lane.lifecycle.process_roles.append(role)
             viewer.look(30)
             assert [row.split()[-4:-1] for row in rows_of(viewer) if "MB" in row] == [
                 ["149", "MB", "25%"],

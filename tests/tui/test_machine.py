@@ -21,9 +21,8 @@ from lrtui.store.identity import Process
 from lrtui.tui import machine
 from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Machine, cpu_percent, loads, memory_of, read
 from lrtui.tui.machine_history import BASES, BINS, History, Ring, Shares
-
-from ..waiting import until  # beside the folders that share it; there is no package to name
-from .fake_run import make_race, started
+from support.fake_run import make_race, started
+from support.waiting import until
 
 
 class TestRing:

@@ -15,8 +15,7 @@ from lrtui.tui.screens.manual import ManualScreen, _passages
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from lrtui.tui.tiers import Look
-
-from .viewer import Viewer
+from support.viewer import Viewer
 
 
 @pytest.fixture

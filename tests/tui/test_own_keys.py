@@ -18,9 +18,8 @@ from lrtui.tui import key_names
 from lrtui.tui.key_legend import LEGEND
 from lrtui.tui.key_table import FINDER, PICKER, RACE
 from lrtui.tui.keymap import Keymap, faults
-
-from .fake_run import at, make_run, say, without_supervisor
-from .viewer import Viewer
+from support.fake_run import at, make_run, say, without_supervisor
+from support.viewer import Viewer
 
 pytestmark = pytest.mark.usefixtures("_usual_look")
 OWN = {

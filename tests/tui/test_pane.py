@@ -9,35 +9,12 @@ import numpy as np
 import pytest
 
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss
 from lrtui.core.state.race_state import RaceState, apply
-from lrtui.tui import axis_fit
-from lrtui.tui.pane_layout import Wants, pane_parts
-from lrtui.tui.render import chart, pane
+from lrtui.tui.render import chart
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.view import RaceView
-
-from .fake_run import STEPS, make_race, sample, started, story
-
-
-def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
-    """The rows of a canvas on which a lane is drawn, over what stands there."""
-    view = RaceView()
-    axis_fit.fit(view, state)
-    lane = state.lanes[index]
-    wants = Wants(index in view.moving, lane.sample is not None)
-    pane.draw(
-        canvas,
-        lane,
-        verdict(lane, state),
-        view,
-        state.race,
-        pane_parts(canvas.width, canvas.height, wants),
-        selected=False,
-        figures=True,
-    )
-    return [canvas.strip(y).text for y in range(canvas.height)]
+from support.drawing import drawn
+from support.fake_run import STEPS, make_race, sample, started, story
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -45,8 +22,8 @@ def test_a_loss_is_never_cut_in_the_middle(follower, index):
     lane = follower.state.lanes[index]
     for width, height in itertools.product(range(26, 80, 3), (6, 8, 9, 12, 14, 20)):
         figures = drawn(follower.state, index, Canvas(width, height))[2:6]
-        assert any(f"loss {loss(lane.last_loss)}" in row for row in figures)
-        assert all(f"best {loss(lane.best_loss)}" in row for row in figures if "best" in row)
+        assert any(f"loss {loss(lane.losses.last)}" in row for row in figures)
+        assert all(f"best {loss(lane.losses.best)}" in row for row in figures if "best" in row)
 
 
 @pytest.mark.parametrize(("width", "height"), [(34, 9), (38, 16), (72, 22), (140, 40)])

@@ -28,9 +28,8 @@ from lrtui.tui.screens.crosshair_actions import CrosshairActions
 from lrtui.tui.screens.curve_actions import CurveActions
 from lrtui.tui.screens.toaster import WARNING_S
 from lrtui.tui.view import CURVES
-
-from .fake_run import at, make_run, sample, say, started
-from .viewer import StillMachine, Viewer
+from support.fake_run import at, make_run, sample, say, started
+from support.viewer import StillMachine, Viewer
 
 
 @pytest.fixture

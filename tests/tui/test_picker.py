@@ -19,9 +19,9 @@ from lrtui.tui.keymap import Keymap, faults
 from lrtui.tui.screens.dialogs import FormDialog, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import make_run, without_supervisor
-from .viewer import Viewer
+from support.fake_run import make_run, without_supervisor
+from support.viewer import Viewer
+from support.waiting import PATIENCE_S
 
 NAMES = [path.stem for path in scenario_file.bundled()]
 
@@ -47,7 +47,7 @@ class FakeLauncher:
 
     def start(self, race: Race, runs: Path) -> Path:
         self.started.append(race)
-        assert FakeLauncher.patience.wait(30)
+        assert FakeLauncher.patience.wait(PATIENCE_S)
         if FakeLauncher.troubles:
             raise FakeLauncher.troubles.pop(0)
         return FakeLauncher.run
@@ -305,7 +305,7 @@ class TestEditing:
         viewer.press(*"lr-dial", "ctrl+e")
         viewer.screen.query_one("#field-lane0").value = "lr=-1"
         viewer.press("enter")
-        assert "lane A: lr: -1.0 is no learning rate" in viewer.text
+        assert "lane A: lr: -1.0 is not a valid learning rate" in viewer.text
         for field in viewer.screen.query(Input):
             field.value = ""
         viewer.press("enter")

@@ -13,8 +13,7 @@ from lrtui.tui import axis_fit
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
-
-from .fake_run import STEPS, at, make_race, started
+from support.fake_run import STEPS, at, make_race, started
 
 HALF = STEPS // 2
 LIMITS = AxisLimits.around(0.001, 0.1, log=True)

@@ -18,9 +18,8 @@ from lrtui.tui.layout import arrange
 from lrtui.tui.screens.dialogs import ChoiceDialog, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
-
-from .fake_run import KINDS, block, commands, make_run, sample, say
-from .viewer import Viewer
+from support.fake_run import KINDS, block, commands, make_run, sample, say
+from support.viewer import Viewer
 
 
 @pytest.fixture

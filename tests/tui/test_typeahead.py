@@ -10,10 +10,9 @@ from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDial
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
-
-from ..fake_sweep import FakeLauncher  # beside the folders that share it
-from .fake_run import commands, make_run
-from .viewer import Viewer
+from support.fake_run import commands, make_run
+from support.fake_sweep import FakeLauncher
+from support.viewer import Viewer
 
 
 @pytest.fixture

@@ -8,9 +8,6 @@ import msgspec
 
 from lrtui.core.scenario.spec import Lane
 
-REFUSED = "refused: "
-"""How the result of a command begins that was not carried out; the reason follows."""
-
 
 class Command(msgspec.Struct, frozen=True, tag=True):
     """Something to do at the lane's next step; `lane` is its index."""
@@ -82,8 +79,8 @@ class Add(Command, frozen=True):
 
 
 class TakeSnapshot(Command, frozen=True, tag="Keep"):
-    """Take a snapshot now; the result is its file's name. The supervisor says this to a lane that
-    is to be forked."""
+    """Take a snapshot now; the result names its file. The supervisor sends this to a lane that is
+    to be forked."""
 
 
 AnyCommand = (

@@ -23,8 +23,8 @@ AlertKind = Literal["nan", "diverged", "error", "lost"]
 SnapshotTag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
 """Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed
 loss. good: the last one before an alert. The others: at an alert, a pause, a fork, an end."""
-SUPERVISOR_GONE = "the supervisor is gone"
-"""The `error` of a lane that was interrupted because its supervisor had died."""
+EndCause = Literal["", "supervisor_gone"]
+"""supervisor_gone: interrupted because the supervisor had died. "": any other cause."""
 RewindReason = Literal["rewound", "restarted", "recovered", "resumed"]
 """Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its
 process was lost; its whole race was."""
@@ -317,6 +317,12 @@ class Rewound(Event, frozen=True, kw_only=True):
     step: Step
     why: RewindReason
 
+    @property
+    def replays(self) -> bool:
+        """True if the same steps come again, because a process or the race went on from a snapshot;
+        False if a user or a policy gave them up."""
+        return self.why in ("recovered", "resumed")
+
 
 class Ended(Event, frozen=True, kw_only=True):
     """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a
@@ -325,6 +331,17 @@ class Ended(Event, frozen=True, kw_only=True):
     step: Step
     reason: EndReason
     error: str = ""
+    cause: EndCause = ""
+    """"" in runs of versions before this field."""
+
+    @property
+    def orphaned(self) -> bool:
+        """True if the lane was interrupted because its supervisor had died."""
+        return self.cause == "supervisor_gone" or self.error in _ORPHANED_BEFORE_CAUSES
+
+
+_ORPHANED_BEFORE_CAUSES = ("the supervisor is gone", "the crew is gone")
+"""The `error` of such lanes in runs of versions before `Ended.cause`."""
 
 
 class LogMessage(Event, frozen=True, kw_only=True, tag="Noted"):

@@ -1,4 +1,4 @@
-"""Where the labels of an axis stand in rows and columns of cells. Knows no curve and no canvas."""
+"""Positions of an axis' labels in rows and columns of cells. Knows no curve and no canvas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrtui.core.charts.labels import log_label, y_labels
 from lrtui.tui.render.raster import DOTS_Y, dot_row
 
 MOST_Y = 6
-"""About so many labels stand beside a y axis, however high it is."""
+"""About this many labels stand beside a y axis, however high it is."""
 
 
 class Tick(NamedTuple):

@@ -1,5 +1,4 @@
-"""What an axis shows, in the narrow rows beside it: "grad / norm / log". Pure text; knows no
-canvas' cells but their number."""
+"""Name of an axis in the narrow rows beside it: "grad / norm / log". Pure text; knows no canvas."""
 
 from __future__ import annotations
 
@@ -8,16 +7,16 @@ import re
 from lrtui.tui.render.canvas import shortened, text_width
 
 SHORTER = {"update": "upd."}
-"""Words of our own for which there is a shorter one that everybody reads."""
+"""Abbreviations of our own words that every reader understands."""
 _PIECE = re.compile(r"\W*_*[^\W_]+[)\]%]*|\S")
-"""Where a long name may go on in the next row: before what joins its words."""
+"""Break points of a long name: before the characters that join its words."""
 
 
 def in_rows(words: str, width: int, most: int) -> list[str]:
-    """The words of a label and, last, its scale, in at most `most` >= 0 rows of `width` >= 3 cells.
+    """Split a label, and last its scale, into at most `most` >= 0 rows of `width` >= 3 cells.
 
-    A long name goes on in the next row; where there are too few rows it ends in a dot dot dot, and
-    the scale is left out first.
+    A long name continues in the next row; with too few rows it ends in an ellipsis, and the scale
+    is left out first.
     """
     label, _, scale = words.rpartition(" ")
     if most < 2:

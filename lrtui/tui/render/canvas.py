@@ -40,8 +40,8 @@ def style_id(style: Style) -> int:
 
 
 def new_style() -> int:
-    """A number of its own, plain until `restyle` says how it looks: for a role whose looks depend
-    on the terminal."""
+    """Allocate a style number, plain until `restyle` sets its looks: for a role that depends on the
+    terminal."""
     _styles.append(Style())
     return len(_styles) - 1
 
@@ -70,8 +70,7 @@ class Canvas:
         self.styles: StyleIds = np.zeros((height, width), np.uint16)
         self._root, self._x, self._y = self, 0, 0
         self._wide = False
-        """Whether there ever was a wide character on the whole canvas: only then can one be cut in
-        half."""
+        """True once a wide character was written: only then can one be cut in half."""
 
     @property
     def width(self) -> int:
@@ -92,7 +91,7 @@ class Canvas:
         return part
 
     def copy(self) -> Canvas:
-        """Cells of its own with the same content."""
+        """Return an independent canvas with the same content."""
         twin = Canvas(self.width, self.height)
         twin.take(self)
         return twin
@@ -209,17 +208,17 @@ class Canvas:
 
 
 def is_wide(code: int) -> bool:
-    """Whether a character takes two cells."""
+    """True if a character takes two cells."""
     return code >= 0x1100 and get_character_cell_size(chr(code)) == 2
 
 
 def text_width(string: str) -> int:
-    """The cells that `Canvas.text` takes for it where there is room."""
+    """Cells that `Canvas.text` needs for a string."""
     return len(_cells(string)[0])
 
 
 def fitted(text: str, width: int) -> str:
-    """A text in exactly so many cells."""
+    """Pad or shorten a text to exactly `width` cells."""
     if text_width(text) > width:
         text = text[
             : bisect_right(range(1, len(text)), width, key=lambda length: text_width(text[:length]))
@@ -228,7 +227,7 @@ def fitted(text: str, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """A text in at most so many cells; where something was cut off stands a dot dot dot."""
+    """Shorten a text to at most `width` cells; a cut ends in an ellipsis."""
     return text if text_width(text) <= width else fitted(text, width - 1).rstrip() + "…"
 
 

@@ -1,12 +1,11 @@
-"""What the picker tells of a scenario or a run: story, lanes, task, budget, and the learning rates
-to come. Pure drawing."""
+"""The picker's card of a scenario or a run: story, lanes, task, budget, and the learning rates to
+come. Pure drawing."""
 
 from __future__ import annotations
 
 import textwrap
 from datetime import datetime
 
-from lrtui.client.follower import RESUMABLE
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.errors import LrtuiError
@@ -14,7 +13,7 @@ from lrtui.core.numbers import rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal, one_line
-from lrtui.store.reader import Summary
+from lrtui.store.reader import RESUMABLE_STATES, Summary
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, raster, styles, x_labels
@@ -42,7 +41,7 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError, keymap: Keymap)
     go, resume = keymap.read("list.go"), keymap.read("race.resume")
     watches = (
         f"{go} shows it, {resume} there resumes it"
-        if found.state in RESUMABLE
+        if found.state in RESUMABLE_STATES
         else f"{go} watches it"
     )
     canvas.text(1, y + 1, watches, styles.BOLD)
@@ -91,7 +90,7 @@ def _heading(canvas: Canvas, title: str, facts: str) -> int:
 
 
 def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> int:
-    """Writes a text in at most so many lines; returns the row after it."""
+    """Write a text in at most `rows` lines; return the row after it."""
     lines = textwrap.wrap(
         literal(text), max(8, canvas.width - 2), max_lines=max(1, rows), placeholder=" …"
     )
@@ -124,8 +123,7 @@ def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
 def _notes(
     found: Race, previews: list[Preview] | LrtuiError | None, width: int, rows: int
 ) -> list[tuple[str, int]]:
-    """What is to be said of the lanes' schedules, in lines of `width`, at most so many; each with
-    its style."""
+    """At most `rows` lines of `width` cells about the lanes' schedules, each with its style."""
     if not isinstance(previews, list):
         return []
     lines: list[tuple[str, int]] = []

@@ -30,10 +30,10 @@ NAN_MARK, ABOVE, BELOW = "✗", "↑", "↓"
 
 
 def curve(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> raster.Raster | None:
-    """Draws what the view shows of a lane over the canvas: where it is smoothed, the raw curve lies
-    faint behind.
+    """Draw the view's quantity of a lane over the canvas, the raw curve faint behind a smoothed
+    one.
 
-    None where nothing of it is recorded yet. The raster is that of the raw curve.
+    Returns the raster of the raw curve, None before anything is recorded.
     """
     canvas.fill()
     raw = track(lane, view.quantity)
@@ -134,7 +134,7 @@ def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
 def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     """Adds the rates that a lane has before it to the curve of those behind it: every other dot
     column, so that it is dotted."""
-    plan = lane.plan
+    plan = lane.rates.forecast
     if (
         plan is None
         or lane.over
@@ -202,9 +202,11 @@ def overlay(
 
 
 def raw_behind(lanes: list[LaneState], view: RaceView) -> set[int]:
-    """The lanes whose raw curves lie behind smoothed ones: more than there are colours would be a
-    carpet, in a chart of which the smoothed ones are to be told apart; then only the chosen lane's
-    and those of pinned ones."""
+    """Lanes whose raw curves lie behind smoothed ones.
+
+    More than there are colours would hide the smoothed ones; then only those of the selected and
+    the pinned lanes.
+    """
     shown = {lane.index for lane in lanes}
     return shown if len(shown) <= styles.LANES else shown & {view.selected, *view.pinned}
 

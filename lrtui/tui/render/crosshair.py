@@ -19,21 +19,21 @@ from lrtui.tui.render.canvas import Canvas, fitted, text_width
 from lrtui.tui.view import RaceView
 
 HIGHER = ("acc", "auc", "bleu", "f1", "iou", "psnr", "r2", "score", "ssim")
-"""What is in the name of a metric of which more is better."""
+"""Parts of the names of metrics for which higher is better."""
 NAME_WIDTH = 14
 BOX_LEAST = 24
 """Columns of the chart below which the list of values has no names."""
 
 
 class Reading(NamedTuple):
-    """What a lane has at the crosshair."""
+    """A lane's values at the crosshair."""
 
     lane: LaneState
     step: int | None
     """The step of the value; None where the lane has none there: it has not come so far, or began
     later."""
     value: float
-    """NaN where there is none, or where it is NaN."""
+    """NaN without a value, and where the value is NaN."""
     smooth: float
     """NaN where nothing is smoothed."""
 
@@ -46,13 +46,13 @@ class Reading(NamedTuple):
 
 
 def higher_is_better(name: str) -> bool:
-    """Whether the best of a quantity is its highest value, as far as its name tells."""
+    """True if the highest value of a quantity is its best, judging by its name."""
     return any(word in name.lower() for word in HIGHER)
 
 
 def reading(lane: LaneState, race: Race, view: RaceView) -> Reading:
-    """What a lane has where the crosshair stands: the value of that very step, or of what is
-    measured rarely the newest."""
+    """Read a lane's value at the crosshair: that of the step, or the newest of a quantity measured
+    rarely."""
     found = track(lane, view.quantity)
     nothing = Reading(lane, None, math.nan, math.nan)
     if found is None or view.cursor is None or lane.steps <= lane.forked_at:
@@ -73,8 +73,8 @@ def reading(lane: LaneState, race: Race, view: RaceView) -> Reading:
 
 
 def ranked(lanes: list[LaneState], race: Race, view: RaceView) -> list[Reading]:
-    """The readings of lanes, best first, by the smoothed value where there is one; NaN and those
-    without one last."""
+    """Sort the readings best first, by the smoothed value if there is one; NaN and missing ones
+    last."""
     sign = -1 if higher_is_better(view.quantity) else 1
 
     def place(one: Reading) -> tuple[int, float]:
@@ -87,8 +87,8 @@ def ranked(lanes: list[LaneState], race: Race, view: RaceView) -> list[Reading]:
 
 
 def line(canvas: Canvas, view: RaceView) -> int | None:
-    """Draws the line through a chart, behind its curves; the cell column where it stands, None
-    where it is out of sight."""
+    """Draw the line through a chart, behind its curves; return its cell column, None out of
+    sight."""
     if view.cursor is None or not canvas.width or not canvas.height:
         return None
     column = view.x.place(view.cursor, 2 * canvas.width)
@@ -104,7 +104,7 @@ def line(canvas: Canvas, view: RaceView) -> int | None:
 
 
 def step_words(lane: LaneState, race: Race, view: RaceView) -> str:
-    """Where the crosshair stands: the step of a lane there."""
+    """Step of a lane at the crosshair, as text."""
     if view.cursor is None:
         return ""
     return f"step {view.x.step(lane, race, view.cursor)}"
@@ -161,7 +161,7 @@ def _place(canvas: Canvas, width: int, height: int, *, at_right: bool) -> Canvas
 
 
 def _entries(found: list[Reading], *, named: bool) -> list[str]:
-    """The lines of the list: place, letter, name where there is room for names, value."""
+    """Lines of the list: place, letter, name if `named`, value."""
     letters = max(len(one.lane.lane.letter) for one in found)
     if not named:
         return [f"{one.lane.lane.letter:<{letters}} {one.words}" for one in found]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from lrtui.tui.render.raster import DOTS_X, DOTS_Y, SIDES, Bits
 
 PATTERNS = ("1", "11110000", "10", "1000", "111111110000", "11110010", "1111010100", "11000000")
-"""By how often all colours have been used: dots along a line, 1 where there is one. A solid line
-comes first."""
+"""Dot patterns along a line, 1 for a dot, by the number of times that all colours are used up. The
+first is solid."""
 LEVEL = 4
-"""A column of at most so many dots is part of a level line, which goes on and off from column to
-column; a higher one is a line that goes up or down, and has its gaps between its rows: no spike
-falls into a gap."""
+"""Highest column, in dots, of a level line, which is dashed from column to column; a higher column
+belongs to a line that goes up or down, which is dashed from row to row: no spike falls into a
+gap."""
 _COUNTS = np.array([number.bit_count() for number in range(256)])
 
 
@@ -40,7 +40,7 @@ def dashed(bits: Bits, style: int) -> Bits:
 
 
 def _heights(bits: Bits) -> NDArray[np.int64]:
-    """How many dots each dot column has."""
+    """Number of dots in each dot column."""
     heights = np.zeros(bits.shape[1] * DOTS_X, np.int64)
     for side, dots in enumerate(SIDES):
         heights[side::DOTS_X] = _COUNTS[bits & np.uint8(sum(dots))].sum(axis=0)

@@ -36,8 +36,8 @@ Row = list[Cell]
 
 
 def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView) -> int:
-    """Draws the table from line `view.scroll` on; returns the line that really stands first, for
-    there are not always so many."""
+    """Draw the table from line `view.scroll` on; return the first line really shown, which may be
+    lower."""
     canvas.fill()
     if not lanes:
         nothing_shown(canvas, view)
@@ -65,7 +65,8 @@ def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView)
 
 
 def _common(canvas: Canvas, found: Differences, lanes: int) -> int:
-    """What all have in common, in a few lines; returns the rows taken, a free one included."""
+    """Draw the settings common to all lanes in a few lines; return the rows taken, a free one
+    included."""
     head = "this lane: " if lanes == 1 else f"all {lanes} lanes: "
     # "seed 7" stays on one line
     common = ", ".join(phrase.replace(" ", "\xa0") for phrase in found.common.split(", "))
@@ -124,7 +125,7 @@ def _width(table: list[Row]) -> int:
 
 
 def _aligned(table: list[Row]) -> list[Row]:
-    """The same, each cell as wide as its column and two more."""
+    """Pad each cell to its column's width and two more."""
     widths = _widths(table)
     return [
         [

@@ -1,5 +1,4 @@
-"""The gauge as a dial, and the lane's five numbers: what the large view says about the rate. Pure
-drawing."""
+"""The gauge as a dial and the lane's five numbers, for the large view. Pure drawing."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ def draw(
     disk_share: float = math.nan,
     load: LaneLoad | None = None,
 ) -> None:
-    """A table of the numbers, the quantiles of single elements' rates, the dial, and what to beware
-    of where there is room."""
+    """Draw the numbers, the quantiles of single elements' rates, the dial, and warnings if they
+    fit."""
     canvas.fill()
     fits = max(1, (canvas.width - 1) // CELL)
     heads = ("applied", "next", "step size", "realised", "change/wt")
@@ -97,8 +96,8 @@ def dial(canvas: Canvas, y: int, lane: LaneState, said: Verdict) -> None:
 
 
 def position(gain: float, word: str) -> float | None:
-    """Where on the dial, 0 (cold) to 1 (hot), a gain stands; the word decides the third. None while
-    there is no verdict."""
+    """Position of a gain on the dial, 0 (cold) to 1 (hot), within the third of the word. None
+    without a verdict."""
     if word == "none" or not math.isfinite(gain):
         return None
     zone = {"cold": 0, "ok": 1, "hot": 2}[word]
@@ -107,19 +106,18 @@ def position(gain: float, word: str) -> float | None:
 
 
 def cost(lane: LaneState) -> str:
-    """What measuring has taken of the lane's time."""
-    if not lane.training_seconds or not lane.measured_steps:
+    """Share of the lane's time that measuring has taken."""
+    if not lane.clock.own_seconds or not lane.measured.steps:
         return "nothing has been measured yet" if not lane.over else "nothing was measured"
-    share = lane.spent / lane.training_seconds
+    share = lane.measured.seconds / lane.clock.own_seconds
     return (
-        f"measuring: {share:.1%} of the time, {len(lane.measured_steps)} steps of {lane.steps},"
-        f" last {lane.measured_steps[-1]}"
+        f"measuring: {share:.1%} of the time, {len(lane.measured.steps)} steps of {lane.steps},"
+        f" last {lane.measured.steps[-1]}"
     )
 
 
 def snapshots(lane: LaneState, share: float) -> str:
-    """What is kept of a lane on disk, and how much of it there may be; '' before the first
-    snapshot."""
+    """Bytes of a lane's snapshots and their limit; '' before the first snapshot."""
     kept = lane.snapshots
     if kept is None:
         return ""
@@ -128,7 +126,7 @@ def snapshots(lane: LaneState, share: float) -> str:
 
 
 def _words(lane: LaneState, said: Verdict, width: int) -> str:
-    """The gauge's numbers, as many as there is room for."""
+    """The gauge's numbers, as many as fit."""
     found = lane.findings
     if said.word in ("nan", "diverged"):
         return str(said)

@@ -1,5 +1,5 @@
-"""The filmstrip: what all lanes drew at the same step, side by side; where there is room, each
-one's best beside it. Pure."""
+"""The filmstrip: samples of all lanes at the same step, side by side, each with its best if they
+fit. Pure drawing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ HOW_TO_DRAW = (
 
 
 class Grid(NamedTuple):
-    """How the cards are laid out."""
+    """Layout of the cards."""
 
     across: int
     width: int
     height: int
-    """Of a card, its gap to the next one included."""
+    """Rows of a card, its gap to the next one included."""
     both: bool
-    """Whether the best is beside now."""
+    """True if the best stands beside the newest."""
 
 
 def draw(
@@ -49,10 +49,10 @@ def draw(
     view: RaceView,
     nothing_will_come: bool,
 ) -> int:
-    """The whole stage, from picture `view.scroll` of each sample on; returns that number, or the
-    last one that there is.
+    """Draw all cards from picture `view.scroll` of each sample on; return that number, or the last
+    existing one.
 
-    `nothing_will_come`: a task that draws would have done so by now.
+    `nothing_will_come`: the task draws no samples, or it would have done so by now.
     """
     canvas.fill()
     if not strip.cards or strip.step is None:
@@ -103,9 +103,11 @@ def draw(
 def arrange(
     width: int, height: int, cards: int, shape: tuple[int, int, int], best: bool = True
 ) -> Grid:
-    """Cards in rows and columns for samples of (pictures, rows, columns of pixels): first as many
-    cards as can be, then the pictures as large as can be, then the best beside now where it is
-    wanted, then as many pictures as can be."""
+    """Arrange the cards of samples of `shape` (pictures, rows, columns of pixels).
+
+    First as many cards as possible, then pictures as large as possible, then the best beside the
+    newest if wanted, then as many pictures as possible.
+    """
     count, pixels = shape[0], shape[1:]
 
     def worth(grid: Grid) -> tuple[int, int, bool, int]:
@@ -193,7 +195,7 @@ def _card(
 
 
 def _pictures(canvas: Canvas, words: str, pixels: Pixels | None) -> None:
-    """Under a card's title: which they are, and as many as there is room for."""
+    """Draw the pictures under a card's title: their numbers, and as many as fit."""
     canvas.text(1, 1, words, styles.DIM)
     if pixels is not None:
         codes, numbers = sprite.cells(pixels, canvas.width, canvas.height - HEADS)

@@ -14,9 +14,9 @@ from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss, rate
 from lrtui.core.results.finder_result import in_order
 from lrtui.core.results.lr_suggestions import RULES, Found
-from lrtui.core.results.standings import FAILED
 from lrtui.core.series.series import window_of
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.axis import log_x_ticks
@@ -29,8 +29,7 @@ SMOOTH = 2
 
 
 class Sweep(NamedTuple):
-    """What is to be drawn of a sweep from rate `low` to rate `high`; lists are of the same
-    length."""
+    """A sweep from rate `low` to rate `high`, to be drawn; all lists have the same length."""
 
     low: float
     high: float
@@ -40,7 +39,7 @@ class Sweep(NamedTuple):
     found: Found | None
     """Once it is over."""
     nan: bool = False
-    """Whether it ended with a loss or gradient that was not finite."""
+    """True if it ended with a loss or gradient norm that is not finite."""
 
     def column(self, value: float, width: int) -> int:
         """The cell of a rate on an axis of `width` cells; outside of it for rates that were not
@@ -49,7 +48,7 @@ class Sweep(NamedTuple):
 
 
 def header(canvas: Canvas, title: str, phase: str, trouble: str) -> None:
-    """What is looked for, and how far it is."""
+    """Draw the title of the search and its progress."""
     canvas.fill(styles.TITLE)
     right = one_line(trouble or phase)[: canvas.width - 20]
     canvas.text(
@@ -114,8 +113,8 @@ def _marks(sweep: Sweep, width: int) -> list[tuple[str, int]]:
 
 
 def marks(canvas: Canvas, sweep: Sweep) -> None:
-    """The names of the rules over their lines, where there is room with their rates, the headline
-    first and nearest."""
+    """Draw the rules' names over their lines, with their rates if they fit, the headline first and
+    nearest."""
     canvas.fill()
     taken = np.zeros((canvas.height, canvas.width), bool)
     for name, x in reversed(_marks(sweep, canvas.width)):
@@ -144,7 +143,7 @@ def x_labels(canvas: Canvas, sweep: Sweep) -> None:
 
 
 def standings(canvas: Canvas, check: RaceState | None, said: str) -> None:
-    """The check's lanes, best first; without a check, what there is to say instead."""
+    """Draw the check's lanes, best first; without a check, the text `said`."""
     canvas.fill()
     if check is None:
         canvas.text(1, 0, said, styles.DIM)
@@ -155,7 +154,7 @@ def standings(canvas: Canvas, check: RaceState | None, said: str) -> None:
 
 
 def _standing(canvas: Canvas, place: int, lane: LaneState, check: RaceState) -> None:
-    bad = lane.status in ("nan", *FAILED)
+    bad = lane.status in UNRANKED
     won = check.over and place == 1 and not bad
     style = styles.ALERT if bad else styles.WARN if won else styles.lane(lane.index)
     status = (
@@ -166,7 +165,11 @@ def _standing(canvas: Canvas, place: int, lane: LaneState, check: RaceState) -> 
     status = status if lane.over else f"{lane.steps}/{lane.total_steps}"
     known = rate(lane.lane.lr, 3)
     name = "" if lane.lane.name == known else one_line(lane.lane.name)
-    smooth = loss(lane.smooth.value) if lane.status != "nan" and lane.steps else lane.last_words
+    smooth = (
+        loss(lane.losses.smooth.value)
+        if lane.status != "nan" and lane.steps
+        else lane.losses.last_text
+    )
     canvas.text(0, 0, "▶" if won else " ", style)
     canvas.text(1, 0, _row(str(place), known, name, smooth, status), style)
 
@@ -176,7 +179,8 @@ def _row(place: str, known: str, name: str, smooth: str, status: str) -> str:
 
 
 def sentences(canvas: Canvas, said: list[str], headline: str) -> None:
-    """What follows, wrapped; where not all fit, the last ones, which are about the check."""
+    """Draw the conclusions, wrapped; with too little room, the last ones, which are about the
+    check."""
     canvas.fill()
     canvas.text(1, 0, headline, styles.WARN)
     wrapped = [textwrap.wrap(one_line(sentence), max(8, canvas.width - 3)) for sentence in said]

@@ -22,7 +22,7 @@ TABLE_END = 0x3000
 """Code points from here on are wide, or rare: they stand in no table."""
 UNKNOWN = ord("?")
 RAMP = " .:-=+*#%@"
-"""From dark to light, for pictures where there are no half blocks or no colours."""
+"""Letters from dark to light, for pictures without half blocks or without colours."""
 
 QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 """By bits: upper left 1, upper right 2, lower left 4, lower right 8."""
@@ -87,7 +87,7 @@ CONSOLE = (
     + bytes(range(128, 255)).decode("cp437")
     + bytes(range(0xA1, 0x100)).decode("latin-1")
 )
-"""What a console's font has beyond ASCII."""
+"""Characters of a console's font beyond ASCII."""
 _NEAREST = {
     "▶▸": "►",
     "◀◂": "◄",
@@ -145,7 +145,7 @@ def fold(text: str, tier: Glyphs) -> str:
 
 
 class Folded(LineFilter):
-    """The same for the widgets that draw themselves: lists, dialogs, toasts, borders."""
+    """`fold` for the widgets that draw themselves: lists, dialogs, toasts, borders."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments, each with its text in characters that the terminal has."""

@@ -23,8 +23,8 @@ LOUD = {
 }
 """By the first word of a line in the log."""
 LATEST = 2.5e11
-"""Seconds since 1970 up to which there is a time of day: what a wrong clock said is shown as
-that."""
+"""Seconds since 1970 up to which a time of day exists; later ones come of a wrong clock and are
+shown as this."""
 Entry = tuple[float, int, str]
 """(seconds since 1970, lane or -1, text), as in the log of a race."""
 
@@ -79,7 +79,7 @@ def draw_log(
 def draw_console(
     canvas: Canvas, whose: str, printed: Printed, end: int | None, keymap: Keymap
 ) -> None:
-    """What was printed; `end` is the number after the last line to be shown, None: all."""
+    """Draw printed output; `end` is the number after the last line shown, None: the newest."""
     title = f"console of {whose} ─ {printed.title}"
     place = _headed(canvas, title, len(printed.lines), end, keymap)
     if printed.note:
@@ -94,8 +94,8 @@ def draw_console(
 
 
 def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
-    """Where a list of `count` lines ends on a page of `rows` after scrolling `by` lines down; None:
-    at the newest."""
+    """End of a list of `count` lines on a page of `rows` after scrolling `by` lines down; None: at
+    the newest."""
     found = max((count if end is None else end) + by, min(count, rows))
     return None if found >= count else found
 
@@ -138,7 +138,8 @@ def _indent(entry: Line) -> int:
 
 
 def rows(entry: Line, width: int) -> list[tuple[Line, str, bool]]:
-    """An entry in rows of so many cells: (entry, text of the row, whether it is the first one)."""
+    """Break an entry into rows of `width` cells: (entry, text of the row, True for its first
+    row)."""
     return [
         (entry, text, number == 0)
         for number, text in enumerate(wrapped(entry.text, max(8, width - _indent(entry))))
@@ -146,7 +147,7 @@ def rows(entry: Line, width: int) -> list[tuple[Line, str, bool]]:
 
 
 def cut(entry: Line, width: int, height: int) -> Line:
-    """The beginning of an entry, in at most so many rows of so many cells."""
+    """Beginning of an entry in at most `height` rows of `width` cells."""
     most = height * max(8, width - _indent(entry))
     while len(rows(entry, width)) > height:
         entry, most = entry._replace(text=shortened(entry.text, most)), most - 1
@@ -154,8 +155,8 @@ def cut(entry: Line, width: int, height: int) -> Line:
 
 
 def wrapped(text: str, width: int) -> Sequence[str]:
-    """A text in pieces of at most so many cells; nothing is left out but the spaces where it is
-    broken."""
+    """Break a text into pieces of at most `width` cells; only the spaces at the breaks are
+    dropped."""
     if text_width(text) <= width:
         return [text]
     pieces: list[str] = []

@@ -76,7 +76,7 @@ def draw(
 
 
 def devices(state: RaceState) -> str:
-    """What the race runs on: 'cuda:0 · 8 threads a lane'."""
+    """Devices of the race as text: 'cuda:0 · 8 threads a lane'."""
     names = dict.fromkeys(lane.started.device for lane in state.lanes if lane.started)
     threads = next((lane.started.intra_op_threads for lane in state.lanes if lane.started), None)
     return " ".join(names) + (
@@ -85,7 +85,7 @@ def devices(state: RaceState) -> str:
 
 
 def gpu_words(gpu: Gpu) -> str:
-    """Memory, power and temperature of a GPU, as far as it tells them."""
+    """Memory, power and temperature of a GPU, as far as its driver reports them."""
     told = [
         (gpu.used, _gigabytes(gpu.used, gpu.total)),
         (gpu.watts, f"{gpu.watts:.0f} W"),
@@ -113,7 +113,7 @@ def bar(percent: float) -> str:
 
 
 def load_words(load: LaneLoad) -> str:
-    """What a lane costs, in words; '' where nothing of it is known."""
+    """Cost of a lane as text; '' while unknown."""
     among = f" ÷ {load.lanes} lanes" if load.lanes > 1 else ""
     memory = [
         f"{name} {size(value)}"

@@ -1,5 +1,5 @@
-"""What happened to a lane, as signs on a row of their own: no curve is hidden by them. The
-crosshair jumps to the same."""
+"""A lane's events as signs on a row of their own, which hides no curve. The crosshair jumps to the
+same."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def marks(lane: LaneState, view: RaceView) -> list[Mark]:
 
 
 def gaps(lane: LaneState, view: RaceView) -> list[Mark]:
-    """Where what the view shows of a lane is NaN or infinite: the first step of each gap, the last
-    ones of many."""
+    """Gaps of the shown quantity, NaN or infinite: the first step of each, the last ones of
+    many."""
     found = track(lane, view.quantity)
     if found is None:
         return []
@@ -49,7 +49,7 @@ def gaps(lane: LaneState, view: RaceView) -> list[Mark]:
 
 
 def nothing(signs: str) -> str:
-    """What a lane has not, where it has none of some marks."""
+    """Message for a lane without any of the marks `signs`."""
     kinds = {SPIKE: "no spike", LOST: "no alert and no NaN", HOTTER: "no change of its rate"}
     return next((words for sign, words in kinds.items() if sign in signs), "no marks")
 

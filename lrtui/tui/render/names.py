@@ -1,4 +1,5 @@
-"""Names of lanes in little room: what tells lanes apart, above all their rate, stays. Pure."""
+"""Names of lanes in little room: the words that distinguish them, above all the rate, stay.
+Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +12,20 @@ LEAST_START = 2
 
 
 def named(lane: LaneState, *, pinned: bool, without: int = 0) -> str:
-    """A lane's letter, a star where it is pinned, its name without so many of its first words."""
+    """A lane's letter, a star if pinned, its name without its first `without` words."""
     name = " ".join(one_line(lane.lane.name).split(" ")[without:])
     return f"{lane.lane.letter}{'*' if pinned else ''} {name}"
 
 
 def shared(lanes: list[LaneState]) -> int:
-    """How many words all the lanes' names begin with: what tells them apart comes after."""
+    """Number of words with which all the lanes' names begin."""
     found = [one_line(lane.lane.name).split(" ") for lane in lanes]
     most = min(map(len, found)) - 1
     return next((place for place in range(most) if len({name[place] for name in found}) > 1), most)
 
 
 def cut(text: str, width: int) -> str:
-    """A name in at most so many cells; its last word stays: "B AdamW…0.0003"."""
+    """Shorten a name to at most `width` cells; its last word stays: "B AdamW…0.0003"."""
     start, _, last = text.rpartition(" ")
     room = width - text_width(last) - 1
     if text_width(text) <= width or room < LEAST_START + 2:

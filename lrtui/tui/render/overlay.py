@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 
 from lrtui.core.charts.marks import ALERT
-from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, crosshair, marks, names, raster, styles, unseen, x_labels
@@ -25,11 +25,11 @@ MARKS_FROM = 10
 one."""
 LEGEND_ROWS = 4
 NAMED_FROM = 6
-"""Cells of an entry of the legend from which on there is a name in it."""
+"""Cells of a legend entry from which on it holds a name."""
 MOST_RAW = 4
-"""Of so many lanes the heading names the raw curves."""
+"""Most lanes whose raw curves the heading names."""
 SAMPLE = 3
-"""Cells of line style in the legend, where there is more than the solid one."""
+"""Cells of line style in the legend, if there are more styles than the solid one."""
 NEAR = sorted((dx + 1.5 * abs(dy), dx, dy) for dx in range(8) for dy in range(-6, 7))
 """Ways from the end of a curve to a place for its letter, the shortest first: how far that is to
 the eye, columns, rows."""
@@ -65,7 +65,7 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
 
 
 def source_of(width: int, height: int, state: RaceState, view: RaceView) -> Rect:
-    """Where the curves are in an overlay of that size."""
+    """Part of an overlay of that size that the curves take."""
     return _chart_rect(width, height, _heading(Canvas(width, height), state, view), len(view.shown))
 
 
@@ -96,7 +96,7 @@ def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, 
         if lane.index not in ends:
             continue
         sign = lane.lane.letter
-        lost = lane.status in ("nan", *FAILED)
+        lost = lane.status in UNRANKED
         x, y = ends[lane.index]
         if lost:
             canvas.text(x, y, chart.NAN_MARK, styles.ALERT)
@@ -126,8 +126,8 @@ def _free(
 
 
 def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
-    """What the chart shows, at the right of the legend where both have room, else above it; returns
-    the rows taken."""
+    """Draw what the chart shows, right of the legend if both fit, else above it; return the rows
+    taken."""
     lanes = [state.lanes[index] for index in view.shown]
     words = view.said + _of_a_crowd(lanes, view)
     entries = [_name(lane) for lane in lanes]
@@ -161,20 +161,22 @@ def _of_a_crowd(lanes: list[LaneState], view: RaceView) -> str:
 
 
 def _name(lane: LaneState, without: int = 0) -> str:
-    """Letter and name, without so many of its first words."""
+    """Letter and name, without its first `without` words."""
     return f"{lane.lane.letter} {' '.join(one_line(lane.lane.name).split(' ')[without:])}"
 
 
 def _dashed(lanes: list[LaneState]) -> bool:
-    """Whether colours alone do not tell the lanes apart: then the legend shows their line
+    """True if colours alone do not distinguish the lanes: then the legend shows their line
     styles."""
     return any(styles.line(lane.index) for lane in lanes)
 
 
 def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
-    """Names in their colours, one after another in a row, or in columns; the first of these for
-    which there is room: whole, without the words that all of them begin with, without line styles,
-    cut, only letters."""
+    """Draw names in their colours, in a row or in columns.
+
+    The first form that fits: whole, without the words that all begin with, without line styles,
+    cut, only letters.
+    """
     texts = [_name(lane) for lane in lanes]
     if not texts:
         canvas.text(1, 0, "no lane matches the filter", styles.DIM)
@@ -211,8 +213,7 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
 
 
 def _across(canvas: Canvas, texts: list[str], sample: int) -> int:
-    """How many columns of whole texts, each after `sample` cells of line style, there is room
-    for."""
+    """Number of columns of whole texts, each after `sample` cells of line style, that fit."""
     return (canvas.width - 1) // (max(map(text_width, texts)) + 2 + sample)
 
 

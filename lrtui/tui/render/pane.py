@@ -9,9 +9,9 @@ from lrtui.core.charts.marks import COLDER, HOTTER, SNAPSHOT
 from lrtui.core.diagnostics.verdicts import Verdict
 from lrtui.core.numbers import count, duration, loss, rate
 from lrtui.core.protocol.events import Sampled
-from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.spec import Race, letter
 from lrtui.core.state.race_state import LaneState
+from lrtui.core.state.status import FAILED
 from lrtui.core.text import literal, one_line
 from lrtui.tui.pane_layout import PaneParts
 from lrtui.tui.rects import Rect
@@ -93,7 +93,7 @@ def _title(canvas: Canvas, lane: LaneState, said: Verdict, selected: bool, pinne
 
 
 def status_words(lane: LaneState, said: Verdict) -> str:
-    """What a lane is doing and the verdict, in STATUS_WIDTH cells; NaN with its step."""
+    """Status and verdict of a lane in STATUS_WIDTH cells; NaN with its step."""
     if lane.status == "nan" and lane.ended is not None:
         return f"NaN at step {lane.ended.step}"
     status = {"finished": "done", "error": "ERROR", "died": "LOST"}.get(lane.status, lane.status)
@@ -102,8 +102,8 @@ def status_words(lane: LaneState, said: Verdict) -> str:
 
 
 def short_status(lane: LaneState, said: Verdict) -> list[str]:
-    """Shorter and shorter words in place of `status_words`: a step that would be cut is not
-    said."""
+    """Status in ever shorter forms instead of `status_words`: a step that would be cut is left
+    out."""
     return [
         text
         for text in (str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none")))
@@ -112,8 +112,8 @@ def short_status(lane: LaneState, said: Verdict) -> list[str]:
 
 
 def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
-    """The last alert, or what the lane trains with; `plain`: a rate that never moves is said here,
-    no chart says it."""
+    """The last alert, or the lane's settings; `plain`: with a constant rate, which no chart
+    shows."""
     canvas.fill()
     spec = lane.lane
     said = next((alert for alert in reversed(lane.alerts) if alert.kind != "diverged"), None)
@@ -138,7 +138,7 @@ def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
 
 def _rate(canvas: Canvas, lane: LaneState, large: bool) -> None:
     canvas.fill()
-    value = lane.applied_lr if math.isfinite(lane.applied_lr) else lane.rate
+    value = lane.rates.applied if math.isfinite(lane.rates.applied) else lane.rate
     if large:
         digits.write(canvas, 1, 0, rate(value, 3), styles.lane_bold(lane.index))
     else:
@@ -155,9 +155,9 @@ def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
 
 def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     """The figures in lines of these widths, most important first; a number is never cut."""
-    losses = f"loss {lane.last_words:<8}best {lane.best_words}"
+    losses = f"loss {lane.losses.last_text:<8}best {lane.losses.best_text}"
     if text_width(losses) > widths[0]:
-        losses = f"loss {lane.last_words}"
+        losses = f"loss {lane.losses.last_text}"
     if len(widths) == 1:
         return [losses]
     steps = f"step {lane.steps}/{lane.total_steps or '?'}"
@@ -168,15 +168,19 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
 
 
 def _pace(lane: LaneState, width: int) -> str:
-    # epochs may be longer than the data said
+    # epochs may be longer than the declared length of the data
     done = min(lane.steps / lane.total_steps, 1.0) if lane.total_steps else 0.0
     if lane.ended is not None:
         took = lane.ended.at - lane.started.at if lane.started else 0.0
         return (
             f"{done:4.0%} {f'{count(lane.steps / took)}/s in {duration(took)}' if took > 0 else ''}"
         )
-    left = max(lane.total_steps - lane.steps, 0) / lane.speed if lane.speed > 0 else math.nan
-    speed = "" if math.isnan(lane.speed) else f"{count(lane.speed)}/s"
+    left = (
+        max(lane.total_steps - lane.steps, 0) / lane.throughput.speed
+        if lane.throughput.speed > 0
+        else math.nan
+    )
+    speed = "" if math.isnan(lane.throughput.speed) else f"{count(lane.throughput.speed)}/s"
     bar = progress_bar(done, 8) + " " if width >= 34 else ""
     return f"{bar}{done:4.0%} {speed:<7} ETA {duration(left)}"
 
@@ -236,7 +240,8 @@ def _curves(
 
 
 def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """The rates behind and before a lane: a chart, or where there is only one a line of text."""
+    """Draw the rates behind and before a lane: a chart, or a line of text if there is only one
+    rate."""
     if lane.index in view.moving:
         chart.rates(canvas, lane, race, view)
         chart.ahead(canvas, lane, race, view)
@@ -263,7 +268,7 @@ def _sprite(canvas: Canvas, sample: Sampled | None) -> None:
 
 
 def _error(canvas: Canvas, text: str, parts: PaneParts) -> None:
-    """The end of a traceback in the place of the curves, wrapped: its last lines say what
+    """Draw the end of a traceback in place of the curves, wrapped: its last lines say what
     happened."""
     top = parts.y_labels.y
     canvas.fill(rect=(0, top, canvas.width - 1, canvas.height - top))

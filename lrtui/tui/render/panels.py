@@ -17,13 +17,13 @@ from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.view import RaceView
 
 TIMED_FROM = 40
-"""Columns from which on a line of the log says the time of day."""
+"""Columns from which on a line of the log begins with the time of day."""
 HEADED_FROM = 4
 """Rows from which on log and result have a title."""
 
 
 def too_small(canvas: Canvas) -> None:
-    """What stands on a screen without room for anything else."""
+    """Message of a screen without room for anything else."""
     canvas.fill()
     canvas.text(
         0,
@@ -81,8 +81,8 @@ def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> st
 
 
 def fairness(state: RaceState, short: bool = False) -> str:
-    """Whether all lanes that have started began with equal weights and equal batches, with the
-    checksums."""
+    """Result of the fairness check, with the checksums: equal weights and batches in all started
+    lanes."""
     started = [lane.started for lane in state.lanes if lane.started]
     if not started:
         return "" if state.over else "starting"
@@ -109,8 +109,7 @@ def _phase(state: RaceState) -> str:
 
 
 def log(canvas: Canvas, state: RaceState, keymap: Keymap) -> None:
-    """Draw the last lines of the log, newest at the bottom; when the race is over, below what is
-    said of it."""
+    """Draw the last lines of the log, newest at the bottom; after the race, below its result."""
     canvas.fill()
     if state.over:
         told = _outcome(_headed(canvas, "result"), state, keymap)
@@ -161,8 +160,7 @@ def _outcome(canvas: Canvas, state: RaceState, keymap: Keymap) -> int:
 
 
 def _whole_sentences(sentences: list[str], width: int, height: int, keymap: Keymap) -> list[str]:
-    """Lines of as many whole sentences as there is room for, the first ones; where some are
-    missing, the key that shows them."""
+    """As many whole sentences as fit, the first ones; if some are missing, the key for the rest."""
     wrapped = [textwrap.wrap(sentence, max(8, width)) for sentence in sentences]
     if sum(map(len, wrapped)) <= height:
         return [line for lines in wrapped for line in lines]
@@ -178,14 +176,14 @@ def _whole_sentences(sentences: list[str], width: int, height: int, keymap: Keym
 
 
 def said(canvas: Canvas, text: str) -> None:
-    """What was said to lanes and what they answered, in the place of the machine."""
+    """Draw the last commands and their answers in place of the machine."""
     canvas.fill()
     canvas.text(1, 0, shortened(text, canvas.width - 2), styles.BOLD)
 
 
 def view_words(canvas: Canvas, view: RaceView) -> int:
-    """What the curves show, at the right end of a row, where that is not the usual; returns the
-    columns that it takes."""
+    """Draw what the curves show at the right end of a row, if not the default; return the columns
+    taken."""
     if view.usual or view.panel not in ("panes", "enlarged"):
         return 0
     words = shortened(view.said, max(0, canvas.width - 24))

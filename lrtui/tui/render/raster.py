@@ -45,8 +45,7 @@ class Raster(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Positions by dot column, NaN where there is nothing; one more column at either end than is
-    drawn."""
+    """Positions by dot column, NaN without a value; one more column at either end than is drawn."""
 
     top: Position
     bottom: Position
@@ -94,8 +93,8 @@ def codes(bits: Bits, blank: int = 32) -> NDArray[np.uint32]:
 
 
 def overlay(layers: Sequence[Bits], owners: Sequence[int]) -> tuple[Bits, NDArray[np.uint8]]:
-    """All dots together, and whose each cell is: the last layer with a dot there; NOBODY where
-    there is none."""
+    """All dots together, and the owner of each cell: the last layer with a dot there, else
+    NOBODY."""
     together = np.zeros_like(layers[0])
     owner = np.full(together.shape, NOBODY, np.uint8)
     for bits, number in zip(layers, owners, strict=True):
@@ -112,8 +111,7 @@ def dot_row(value: float, dots: int, low: float, high: float, log: bool = False)
 def _position(
     values: NDArray[np.floating[Any]], dots: int, low: float, high: float, log: bool
 ) -> Position:
-    """Where values lie in dot rows; far below the screen for what a logarithmic axis cannot
-    show."""
+    """Dot rows of values; far below the screen for values that a logarithmic axis cannot show."""
     real = values.astype(np.float64)
     if log:
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,6 +1,6 @@
-"""The first row of each part of the screen: a title, a rule, words at its end. Pure drawing.
+"""The first row of each part of the screen: a title, a rule, text at its end. Pure drawing.
 
-Parts have no frames: a rule and a free column tell them apart, and are sent to the terminal once.
+Parts have no frames: a rule and a free column separate them, and are sent to the terminal once.
 """
 
 from __future__ import annotations

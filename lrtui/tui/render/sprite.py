@@ -1,5 +1,5 @@
-"""Pictures as half-block cells, two pixels a cell; as letters, by their brightness, where there are
-no colours or no half blocks. Knows neither where they come from nor where they go."""
+"""Pictures as half-block cells, two pixels a cell; as letters by brightness without colours or half
+blocks. Pure drawing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Pixels = NDArray[np.uint8]
 
 UPPER = 0x2580
 LUMA = (0.2126, 0.7152, 0.0722)
-"""How bright red, green and blue are, as light ..."""
+"""Weights of red, green and blue in luminance (Rec. 709), of linear light ..."""
 GAMMA = 2.2
-"""... which is this power of what stands in a picture."""
+"""... which is this power of a pixel's value."""
 GAP = 1
 """Cells between pictures."""
 MOST_STYLES = 20_000
-"""When so many styles are in use, colours become coarser: the table of styles is never emptied."""
+"""Styles in use from which on colours become coarser: the table of styles is never emptied."""
 
 
 def cells(pictures: Pixels, width: int, height: int) -> tuple[Codes, StyleIds]:
@@ -97,8 +97,8 @@ def _half_blocks(picture: Pixels) -> tuple[Codes, StyleIds]:
 
 
 def _letters(picture: Pixels) -> tuple[Codes, StyleIds]:
-    """Cells of one picture: the more ink the brighter, or the darker on a light ground; in their
-    colour where there are any."""
+    """Cells of one picture as letters: more ink for brighter, or for darker on a light ground;
+    coloured if possible."""
     rows, columns = picture.shape[:2]
     even = np.concatenate((picture, picture[-1:])) if rows % 2 else picture
     means = even.reshape(-1, 2, columns, 3).mean(axis=1)

@@ -1,5 +1,5 @@
-"""The standings as a table with as many columns as there is room for. Pure drawing; who leads is
-core/standings."""
+"""The standings as a table with as many columns as fit. Pure drawing; core/results/standings.py
+ranks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, rate, size
-from lrtui.core.results.standings import FAILED, Order, Ranked, Standing
+from lrtui.core.results.standings import Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import FAILED
 from lrtui.core.text import one_line
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.rects import Rect
@@ -23,8 +24,8 @@ NARROW = 56
 NAMES, STATUS = (12, 24), (14, 16)
 """Cells for letter and name, and for the status: as many at first, and at most ..."""
 NARROW_FIRST = 11, 9
-"""... but so many at first in a table of fewer than NARROW cells: beside panes the gap is worth
-more than a long word."""
+"""... but these first in a table of fewer than NARROW cells: beside panes the gap is worth more
+than a long word."""
 
 
 WIDTHS = {
@@ -42,11 +43,11 @@ WIDTHS = {
 """The columns between name and status, as they stand from left to right, with their cells: numbers
 are never cut."""
 IMPORTANT = ("value", "gap", "best", "change", "lr", "target", "at", "time", "memory", "share")
-"""The same, the first ones to be there first."""
+"""The columns by importance, the most important first."""
 
 
 class Column(NamedTuple):
-    """What stands over a column, and in each of its rows."""
+    """Title of a column and the cells of its rows."""
 
     heading: str
     cell: Callable[[Standing], str]
@@ -92,8 +93,8 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
 
 
 def in_sight(lanes: int, rows: int, place: int) -> list[int]:
-    """Which places of the standings, counted from 0, stand in so many rows: the leader's, and those
-    about `place`."""
+    """Places of the standings, counted from 0, that fit in `rows`: the leader's, and those about
+    `place`."""
     if lanes <= rows:
         return list(range(lanes))
     leader = [0] if rows > 1 else []
@@ -103,7 +104,7 @@ def in_sight(lanes: int, rows: int, place: int) -> list[int]:
 
 
 def nothing_shown(canvas: Canvas, view: RaceView) -> None:
-    """What stands in the place of the panes where the filter hides every lane."""
+    """Message in place of the panes while the filter hides every lane."""
     canvas.fill()
     y = max(0, canvas.height // 2 - 1)
     canvas.text(
@@ -117,11 +118,10 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
 def fitting(
     width: int, longest: int, order: Order, *, loads: bool = False
 ) -> tuple[list[str], int, int]:
-    """(columns, cells for the name, cells for the status) in a table of `width` >= 44 whose longest
-    name has so many cells.
+    """Choose (columns, cells for the name, cells for the status) of a table of `width` >= 44.
 
-    The most important columns come first, then what is left of the longest name, then the status.
-    In the order "best" the value is the best. `loads`: whether it is known what lanes cost.
+    The most important columns come first, then the rest of the longest name (`longest` cells), then
+    the status. With order "best" the value is the best. `loads`: costs of lanes are known.
     """
     least, status = (NAMES[0], STATUS[0]) if width >= NARROW else NARROW_FIRST
     name = max(4, min(longest, least))
@@ -145,7 +145,7 @@ def fitting(
 def _columns(
     taken: list[str], ranked: Ranked, state: RaceState, view: RaceView
 ) -> dict[str, Column]:
-    """What stands in the columns; steps to the target are looked for only where they are shown."""
+    """Cells of the columns; steps to the target are searched only if shown."""
     target, reached = view.reach(state) if "target" in taken else (math.nan, {})
     value = f"at {count(ranked.step)}" if ranked.step is not None else ranked.order
     every = {
@@ -154,11 +154,11 @@ def _columns(
         "lr": Column(
             "lr",
             lambda row: rate(
-                applied if (applied := row.lane.applied_lr) == applied else row.lane.rate, 3
+                applied if (applied := row.lane.rates.applied) == applied else row.lane.rate, 3
             ),
         ),
-        "best": Column("best", lambda row: row.lane.best_words),
-        "at": Column("@step", lambda row: _step(row.lane.best_step)),
+        "best": Column("best", lambda row: row.lane.losses.best_text),
+        "at": Column("@step", lambda row: _step(row.lane.losses.best_step)),
         "change": Column("change", lambda row: change_words(row.change)),
         "target": Column(
             f"→{loss(target)}" if math.isfinite(target) else "→",
@@ -207,7 +207,7 @@ def gap_words(gap: float, ratio: bool, leads: bool) -> str:
 
 
 def change_words(change: float) -> str:
-    """A change in per cent with its sign, in at most 8 cells; as a multiple where it is more than
+    """A change in per cent with its sign, in at most 8 cells; as a multiple if it is more than
     tenfold."""
     if not math.isfinite(change):
         return UNKNOWN
@@ -219,7 +219,7 @@ def change_words(change: float) -> str:
 def _value(row: Standing) -> str:
     if math.isfinite(row.value):
         return loss(row.value)
-    return row.lane.last_words if row.lane.status != "nan" else "NaN"
+    return row.lane.losses.last_text if row.lane.status != "nan" else "NaN"
 
 
 def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> None:
@@ -253,7 +253,7 @@ def _lane(
 
 
 def _called(ranked: Ranked, view: RaceView, without: int = 0) -> list[str]:
-    """The lanes' names in the order of the standings, without so many of their first words."""
+    """Names of the lanes in the order of the standings, without their first `without` words."""
     return [
         names.named(row.lane, pinned=row.lane.index in view.pinned, without=without)
         for row in ranked.rows

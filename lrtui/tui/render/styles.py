@@ -1,6 +1,8 @@
 """The styles of the screen as numbers for a canvas: roles, each with its looks by colours and
-theme, on the terminal's own background. A renderer names a role and knows no colour; `choose` says
-once how all of them look."""
+theme, on the terminal's own background.
+
+A renderer names a role and knows no colour; `choose` sets the looks of all of them.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from lrtui.terminal.palette import Colors, Theme, lane_colors
 from lrtui.tui.render.canvas import new_style, restyle
 
 LANES = 8
-"""So many lanes have a colour of their own; the letters tell the others."""
+"""Lanes with a colour of their own; letters distinguish the others."""
 FAINT = 0.55
-"""How far what is faint lies towards the background."""
+"""Distance of a faint colour towards the background, 0..1."""
 
 TEXT = 0
 DIM, BOLD, TITLE, ALERT, ALERT_BAR, WARN, BAR, BAR_KEY, CURSOR = (new_style() for _ in range(9))
@@ -27,7 +29,7 @@ def lane(index: int) -> int:
 
 
 def lane_bold(index: int) -> int:
-    """The same, bold."""
+    """Bold style of a lane's colour."""
     return _bold[index % LANES]
 
 
@@ -42,14 +44,13 @@ def lane_faint(index: int) -> int:
 
 
 def line(index: int) -> int:
-    """Which line style a lane has, for `dashes.dashed`: another one each time that the colours
-    begin anew, and where there are none another one for each lane."""
+    """Line style of a lane, for `dashes.dashed`: another one each time the colours begin anew;
+    without colours another one for each lane."""
     return index if _look[0] == "none" else index // LANES
 
 
 def choose(colors: Colors, theme: Theme) -> None:
-    """How all roles look from now on; what has been made of them before (strips) is to be made
-    anew."""
+    """Set the looks of all roles; strips made before have to be made anew."""
     global _look
     _look = colors, theme
     for number, look in zip(
@@ -75,7 +76,7 @@ def choose(colors: Colors, theme: Theme) -> None:
 
 
 def colors() -> Colors:
-    """How many colours there are."""
+    """Number of colours."""
     return _look[0]
 
 
@@ -152,7 +153,7 @@ def _bold_in(
 
 
 def _fainter(tint: str | None, colors: Colors, theme: Theme) -> Style:
-    """A colour nearer to the background; where there is none in between, dim does it."""
+    """A colour nearer to the background; dim if there is none in between."""
     if tint is None or colors not in ("truecolor", "256"):
         return Style(color=tint, dim=True)
     ground = 255 if theme == "light" else 0
@@ -161,7 +162,7 @@ def _fainter(tint: str | None, colors: Colors, theme: Theme) -> Style:
     )
     if colors == "256":
         mixed = mixed.downgrade(ColorSystem.EIGHT_BIT)
-        if mixed.type is ColorType.STANDARD:  # of the first 16 colours nobody knows how they look
+        if mixed.type is ColorType.STANDARD:  # how the first 16 colours look is up to the terminal
             mixed = Color.parse("color(246)" if theme == "light" else "color(240)")
     return Style(color=mixed)
 

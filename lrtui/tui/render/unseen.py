@@ -1,5 +1,5 @@
-"""What an empty chart says instead of a curve: how far above or below it the curve lies, or that
-nothing of it is there."""
+"""Message of an empty chart: how far above or below it the curve lies, or that it has no value at
+all."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
 
 
 def nothing(view: RaceView) -> str:
-    """What stands in a chart of all lanes in which there is no value at all."""
+    """Message of a chart of all lanes without any value."""
     return _nothing(view) if view.zooms else f"no {view.label} yet"
 
 
@@ -50,8 +50,8 @@ def _nothing(view: RaceView) -> str:
 
 
 def _where(window: Window, view: RaceView) -> list[str]:
-    """Where the values of a window lie, as texts from long to short; none where no value is out of
-    the chart."""
+    """Position of a window's values outside the chart, as texts from long to short; none if any is
+    inside."""
     low, high = float(np.nanmin(window.lo)), float(np.nanmax(window.hi))
     above, below = high > view.limits.high, low < view.limits.low
     if not above and not below:
@@ -67,8 +67,8 @@ def _where(window: Window, view: RaceView) -> list[str]:
 
 
 def _write(canvas: Canvas, rows: list[str]) -> None:
-    """In the middle; where there is room, not in the uppermost and lowest row, which have arrows,
-    crosses and marks."""
+    """Write in the middle; if it fits, not in the first and last row, which hold arrows, crosses
+    and marks."""
     top = max(min(1, canvas.height - 1), (canvas.height - len(rows)) // 2)
     for y, text in enumerate(rows, top):
         canvas.text(max(1, (canvas.width - text_width(text)) // 2), y, text, styles.DIM)

@@ -33,13 +33,13 @@ def ticks(x: XAxis, width: int) -> tuple[Tick, ...]:
     usual = _linear(x, width, max(1, min(width // 6, 10)))
     if len(usual) > 1:
         return usual
-    # one number alone says nothing of how much a zoomed part is
+    # one number alone does not show how large a zoomed part is
     finer = _linear(x, width, max(1, width // 4), 1)
     return finer if len(finer) > len(usual) else usual
 
 
 def _linear(x: XAxis, width: int, parts: int, apart: int = APART) -> tuple[Tick, ...]:
-    """Multiples of a round number with so many cells between their labels, `parts` of them or
+    """Multiples of a round number with `apart` cells between their labels, `parts` of them or
     fewer."""
     found: list[Tick] = []
     for step in _steps(x, (x.stop - x.start) / parts):
@@ -94,7 +94,7 @@ def _steps(x: XAxis, least: float) -> Iterator[float]:
         yield from (step for step in _TIMES if 1 <= least <= step)
         least = max(least, 2 * _TIMES[-1]) if least >= 1 else least
     elif x.kind != "epoch":
-        least = max(1.0, least)  # there is no half step
+        least = max(1.0, least)  # steps are whole
     size = nice(least)
     while size < 10 * (x.stop - x.start):
         yield size

@@ -12,14 +12,8 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
 from lrtui.core.results.standings import standings
-from lrtui.core.scenario.lane_syntax import (
-    forked_name,
-    format_lane,
-    joining,
-    parse_lane,
-    unique_name,
-)
-from lrtui.core.scenario.spec import Lane, Race, letter
+from lrtui.core.scenario.lane_syntax import forked_name, format_lane, joining, parse_lane
+from lrtui.core.scenario.spec import Lane, Race, letter, unique_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.keymap import Keymap

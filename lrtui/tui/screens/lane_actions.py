@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
-from lrtui.client.launcher import Launcher
+from lrtui.client.launcher import restart_supervisor
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
 from lrtui.core.scenario.user_code_files import user_code_files
@@ -178,11 +178,9 @@ class LaneActions:
 
     def _launch(self) -> str:
         """Start the supervisor; return the reason if it fails. Runs in a thread."""
-        launcher = Launcher()
         try:
-            launcher.resume(self._follower.run)
+            restart_supervisor(self._follower.run)
         except LrtuiError as error:
-            launcher.close()
             return error.message
         return ""
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.text import Text
 
-from lrtui.client.follower import RESUMABLE
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import ago
 from lrtui.core.protocol.launch_protocol import Preview
@@ -17,7 +16,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import run_dir
-from lrtui.store.reader import Reader, Summary, summary
+from lrtui.store.reader import RESUMABLE_STATES, Reader, Summary, summary
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import card
 from lrtui.tui.render.canvas import Canvas, fitted, shortened
@@ -138,7 +137,7 @@ def find_items(runs: Path) -> list[Item]:
     recent = [RunItem(summary(run)) for run in run_dir.listing(runs)[:RECENT_RUNS]]
     rest = [item for item in recent if item.summary.state != "running"]
     first = [item for item in recent if item.summary.state == "running"]
-    first += [item for item in rest[:1] if item.summary.state in RESUMABLE]
+    first += [item for item in rest[:1] if item.summary.state in RESUMABLE_STATES]
     return [*first, *_scenarios(), *(item for item in rest if item not in first)]
 
 

@@ -19,8 +19,8 @@ from lrtui.tui import axis_fit
 from lrtui.tui.render import chart, raster
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
-from tests.tui.fake_run import BEGAN, make_race
-from tests.tui.render.test_raster import SlowRaster
+from support.drawing import SlowRaster
+from support.fake_run import BEGAN, make_race
 
 STEPS, PER_EPOCH, BLOCK = 3000, 100, 250
 SIZES = [(48, 12), (19, 3), (4, 1), (80, 30), (31, 9)]

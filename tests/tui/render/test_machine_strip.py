@@ -11,11 +11,7 @@ from lrtui.tui.machine import Gpu, LaneLoad, Reading
 from lrtui.tui.machine_history import BINS, History
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.render.machine_strip import bars, draw, gpu_words, load_words
-
-from ..fake_run import (  # beside the folders that share it; there is no package to name
-    make_race,
-    started,
-)
+from support.fake_run import make_race, started
 
 GPU = Gpu(0, 93.0, 10.2e9, 80e9, 285.4, 61.0)
 

@@ -14,7 +14,7 @@ from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import chart, unseen
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
-from tests.tui.fake_run import make_race, started
+from support.fake_run import make_race, started
 
 LONG = AxisLimits(1.0, 1000.0, log=True)
 

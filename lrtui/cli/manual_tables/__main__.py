@@ -1,0 +1,7 @@
+"""`python -m lrtui.cli.manual_tables [--write]`."""
+
+import sys
+
+from lrtui.cli.manual_tables import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,224 @@
+"""Sentences of the generated tables that the code has no place for. Data only.
+
+Each dictionary must have exactly the names that the code has: `markdown.described` checks it.
+"""
+
+ACTIONS = {
+    "pause": "Pause the lane",
+    "resume": "Let a paused lane go on",
+    "stop": "End the lane; it can be rewound, restarted or forked later",
+    "rate": "Apply this learning rate from the next step on",
+    "scale": "Multiply the rate by this factor",
+    "schedule": "Back to the rate that the schedule says",
+    "snapshot": "Take a snapshot now",
+    "fork": "Start a copy of the lane beside it",
+    "rewind": "Go back to a snapshot",
+    "restart": "Go back to the initial weights",
+}
+CODES = {
+    "RACED": "The race ran; lanes that ended NaN are a result, not a failure",
+    "ALL_FAILED": "Every lane failed or was cut off, no rate was found, or a schedule will fail",
+    "BAD_INPUT": "Invalid input, or a refused command",
+    "OUTPUT_LOST": "The output could not be written",
+    "INTERRUPTED": "Interrupted",
+}
+SETTINGS = {
+    "theme": "Colours for a dark or a light background, or of high contrast",
+    "colors": "How many colours the terminal has",
+    "glyphs": (
+        "The characters that curves are drawn with; `ascii`: nothing else on the whole screen"
+    ),
+    "fps": "Frames per second, at most",
+    "memory": (
+        "History that a viewer holds; beyond it the oldest steps are kept as the lowest and "
+        "the highest value of "
+        "each 16, 256, ..."
+    ),
+    "bell": "Ring the terminal's bell at an alert",
+    "keys": "A key, or a list of keys, for each id; see [keys](keys.md#ids)",
+}
+RACE_KEYS = {
+    "title": "One line for the header",
+    "story": "Text for the user who picks the scenario",
+    "task": "What to train: a bundled name, `file.py:Name` or `module:Name`; see [tasks](tasks.md)",
+    "seed": "Seed of weights, batch order and all random generators",
+    "epochs": "Budget in epochs",
+    "steps": "Budget in steps; exactly one of `epochs` and `steps` is set",
+    "batch_size": "Samples per batch; no effect if the task gives a DataLoader",
+    "drop_last": "Leave out the last batch of an epoch if it is short",
+    "device": (
+        "`auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `auto` and `cuda` distribute the lanes "
+        "over all GPUs"
+    ),
+    "sample_every": "Epochs between two samples",
+    "pace": (
+        "At most this many steps per second and lane, so that a tiny model can be watched; 0: "
+        "full speed"
+    ),
+    "gauge": (
+        "Measure the step gain at a few steps; computes the loss of their batches a second time"
+    ),
+    "on_nan": (
+        "A lane with a NaN or infinite loss or gradient: end it, or go back to the last "
+        "good snapshot with half the rate, "
+        "three times at most"
+    ),
+    "on_divergence": (
+        "A lane that diverges: alert only, pause it, end it, or rewind it as above; `pause` "
+        "needs a screen"
+    ),
+    "snapshots": "The table `[snapshots]`, below",
+    "pruning": "The table `[pruning]`, below; without it no lane is pruned",
+    "defaults": "A table of lane keys and optimizer options for every lane that does not set them",
+    "lane": "One `[[lane]]` table for each lane, below",
+    "sweep": "A table of lists; every combination of their values becomes a lane",
+}
+LANE_KEYS = {
+    "name": "Unique; by default made of optimizer, rate and schedule",
+    "optimizer": (
+        "A class of `torch.optim`, a call as in Python, or a table `{ name = ..., option "
+        "= ... }`; its options may also "
+        "stand beside it"
+    ),
+    "lr": "Initial learning rate; by default the optimizer's own, 0.01 for SGD",
+    "schedule": (
+        "A scheduler by name, a call as in Python, or a table `{ name = ..., option = ... "
+        "}`; see "
+        "[schedules](schedules.md)"
+    ),
+    "expect": (
+        "The outcome that is commonly told of such a lane; the end of the race says where it "
+        "turns out otherwise"
+    ),
+}
+SNAPSHOT_KEYS = {
+    "seconds": (
+        "Seconds between two snapshots of a lane; longer if they would take more than 1 % "
+        "of the time. If a policy may "
+        "rewind, they come after fixed numbers of steps instead"
+    ),
+    "steps": "Also after every this many steps; 0: off",
+    "last": "How many of the newest are kept, besides those with a reason of their own",
+    "megabytes": "Disk space for all snapshots of the run; each lane has an equal share",
+}
+PRUNING_KEYS = {
+    "rungs": (
+        "Rising fractions of the budget at which lanes wait for each other and are compared "
+        "(rungs of successive halving)"
+    ),
+    "keep": (
+        "The fraction of the lanes that goes on at each rung, rounded up; the others are "
+        "paused, NaN ranks last"
+    ),
+}
+EVENTS = {
+    "race": "First line of a race",
+    "start": "A lane starts again, from a snapshot or as a new lane",
+    "steps": "A block of consecutive steps",
+    "measured": "Values at the steps that the gauge measures",
+    "epoch": "End of an epoch",
+    "alert": "An alert; `--on-alert` gets the same object",
+    "joined": "A lane is forked or added",
+    "rate": "The dial moved",
+    "snapshot": "A snapshot was taken",
+    "rewound": "A lane went back to an earlier step",
+    "status": "A lane was paused or goes on",
+    "end": "A lane ended",
+    "note": "A line of the log",
+    "result": "Last line of a race: every lane, best first",
+}
+OTHER = {
+    "point": "`lrtui find --json`: one rate of the sweep",
+    "result": "`lrtui find --json`: the last line",
+    "schedule": "`lrtui schedule --json`: one lane's learning rates",
+}
+FIELDS = {
+    "run": "path of the run directory",
+    "title": "the race's title",
+    "task": "the task",
+    "seed": "the seed",
+    "device": "the device; null: not started",
+    "epochs": "budget in epochs, or null",
+    "lr": "learning rate",
+    "race.steps": "budget in steps, or null",
+    "batch_size": "samples per batch; null: unknown or varying",
+    "intra_op_threads": "torch's intra-op threads per lane",
+    "lanes": "one object for each lane",
+    "letter": "the lane's letter",
+    "name": "the lane's name",
+    "optimizer": "optimizer with its options",
+    "schedule": "schedule with its options, or null",
+    "init_checksum": "checksum of the initial weights and buffers",
+    "batch_checksum": "checksum of the first epoch's batch order; null: not known beforehand",
+    "lane": "the lane's letter; null: the whole run",
+    "step": "steps done by then",
+    "steps": "the lane's budget in steps",
+    "first": "number of the block's first step, from 0",
+    "loss": "training loss of each step",
+    "applied_lr": (
+        "learning rate that the optimizer applied; `applied_lr/1`, ... for further param groups"
+    ),
+    "next_lr": "learning rate of the following step",
+    "grad_norm": "norm of the gradient; null: not measured",
+    "measured.steps": "numbers of the measured steps",
+    "gain": "step gain (gain ratio)",
+    "step_size": "what multiplies the optimizer's direction",
+    "rate_p10": "10 % quantile of single elements' rates",
+    "rate_p50": "their median",
+    "rate_p90": "their 90 % quantile",
+    "realised": "norm of the change over norm of the gradient",
+    "update_ratio": "log10 of norm of the change over norm of the weights",
+    "epoch": "number of the epoch, from 1",
+    "epoch.loss": "mean training loss",
+    "metrics": "validation metrics by name",
+    "kind": "one of nan, diverged, error, lost",
+    "text": "one line of text",
+    "parent": "the parent's letter; null: none",
+    "factor": "dial factor: applied rate over scheduled rate",
+    "rate.lr": "the next step's learning rate",
+    "tag": "why it was taken",
+    "bytes": "size of the file",
+    "why": "one of rewound, restarted, recovered, resumed",
+    "status": "waiting, running or paused; at the end the reason",
+    "reason": "why it ended, or why the verdict",
+    "error": "traceback; only if there is one",
+    "sentences": "the outcome in sentences",
+    "verdict": "the verdict in small letters",
+    "first_step": "first step of its curve, above 0 for a fork",
+    "result.steps": "steps done",
+    "smooth_loss": "smoothed loss (EMA 0.9)",
+    "first_loss": "loss of the first step",
+    "last_loss": "loss of the last step",
+    "best_loss": "lowest loss",
+    "best_step": "step of the lowest loss",
+    "steps_per_second": "mean speed",
+    "step_gain": "median step gain of the early window; null: not measured",
+    "measuring_s": "seconds spent on the gauge",
+    "sentence": "one sentence about the lane",
+    "point.loss": "training loss at this rate",
+    "smooth": "debiased average of the losses so far",
+    "suggestions": "learning rate by rule; null: none",
+    "winner": "learning rate that won the check, or null",
+    "points": "steps of the sweep",
+    "usable": "points that the rules use",
+    "ending": "why the sweep ended",
+    "disagreement": "highest suggestion over the lowest",
+    "checked": "the check's lanes as in `result`, each with its `lr`",
+    "find.reason": "why no rate won, or null",
+    "find.error": "what the task raised, or null",
+    "runs": "paths of the runs",
+    "interval": "batch or epoch, or null",
+    "total_steps": "the budget in steps",
+    "steps_per_epoch": "steps per epoch",
+    "known_steps": "from this step on nothing is known",
+    "schedule.first": "first learning rate",
+    "last": "last one",
+    "lowest": "lowest one",
+    "highest": "highest one",
+    "schedule.steps": "`rates[i]` holds from `steps[i]` on",
+    "rates": "learning rates",
+    "unknown": "why nothing can be known; '' otherwise",
+    "warnings": "warnings, a line each",
+}
+
+# Markdown

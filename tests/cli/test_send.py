@@ -1,0 +1,258 @@
+"""`lrtui send` and `lrtui resume` over runs that nobody trains: what is sent, what is printed, what
+is refused and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from lrtui.cli import main
+from lrtui.core.errors import LrtuiError
+from lrtui.core.protocol.command_result import done, refused, snapshot_taken
+from lrtui.core.protocol.commands import (
+    Fork,
+    Pause,
+    Resume,
+    Rewind,
+    ScaleRate,
+    SetFactor,
+    SetRate,
+    Stop,
+    TakeSnapshot,
+)
+from support.fake_run import commands, make_run, trainer, without_supervisor
+
+
+def run_cli(*args: str) -> int:
+    """The command in this process; its exit code."""
+    with pytest.raises(SystemExit) as done:
+        main(args)
+    return int(done.value.code or 0)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Path:
+    """Three lanes that live, and a fourth that went NaN; the supervisor is this process."""
+    return make_run(tmp_path, ("steady", "diverges", "paints", "explodes"), done=60, live=True)
+
+
+class TestWhatIsSent:
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (["A", "pause"], Pause(lane=0)),
+            (["b", "resume"], Resume(lane=1)),
+            (["paints", "stop"], Stop(lane=2)),
+            (["A", "rate", "3e-4"], SetRate(lane=0, rate=3e-4)),
+            (["A", "scale", "0.5"], ScaleRate(lane=0, by=0.5)),
+            (["A", "schedule"], SetFactor(lane=0, factor=1.0)),
+            (["A", "snapshot"], TakeSnapshot(lane=0)),
+            (["D", "rewind"], Rewind(lane=3)),
+            (["A", "rewind", "--to", "40", "--scale", "0.5"], Rewind(lane=0, to=40, by=0.5)),
+            (["D", "restart"], Rewind(lane=3, to=0)),
+        ],
+    )
+    def test_a_word_becomes_a_command_and_its_answer_is_printed(
+        self, live, capsys, words, expected
+    ):
+        with trainer(live, done("rate 0.0003 from step 120")) as taken:
+            assert run_cli("send", str(live), *words) == 0
+        assert taken == [expected]
+        letter = "ABCD"[expected.lane]
+        assert capsys.readouterr().out == f"{letter}: rate 0.0003 from step 120\n"
+
+    def test_a_fork_has_a_name_and_a_rate(self, live):
+        with trainer(live) as taken:
+            assert run_cli("send", str(live), "A", "fork") == 0
+            assert run_cli("send", str(live), "A", "fork", "--lr", "1e-3", "--name", "calm") == 0
+        first, second = taken
+        assert isinstance(first, Fork)
+        assert isinstance(second, Fork)
+        assert (first.child.name, first.child.letter, first.rate) == ("steady fork", "E", None)
+        assert (second.child.name, second.rate) == ("calm", 1e-3)
+
+    def test_all_are_all_that_live(self, live, capsys):
+        with trainer(live, done("paused")) as taken:
+            assert run_cli("send", str(live), "pause", "--all") == 0
+        assert taken == [Pause(lane=0), Pause(lane=1), Pause(lane=2)]
+        assert sorted(capsys.readouterr().out.splitlines()) == [
+            "A: paused",
+            "B: paused",
+            "C: paused",
+        ]
+
+    def test_the_run_is_named_as_for_watch(self, live):
+        with trainer(live) as taken:
+            assert run_cli("send", live.name[:6], "A", "pause", "--runs", str(live.parent)) == 0
+        assert taken == [Pause(lane=0)]
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["Z", "pause"], 'no lane "Z"'),
+            (["paint", "pause"], 'did you mean "paints"?'),
+            (["D", "pause"], "D has ended (nan)"),
+            (["A", "rate", "0"], "0 is no learning rate"),
+            (["A", "rate", "-1"], "-1 is no learning rate"),
+            (["A", "rate", "nan"], "nan is no learning rate"),
+            (["A", "scale", "inf"], "inf is no factor"),
+            (["A", "rate", "fast"], '"fast" is not a number'),
+            (["A", "rate"], "its number is missing"),
+            (["A", "rate", "1", "2"], '"2" is too much'),
+            (["A", "pause", "now"], '"now" is too much'),
+            (["A", "jump"], '"jump" is nothing to say to a lane'),
+            (["A", "pauze"], 'did you mean "pause"?'),
+            (["A"], "what is to be said"),
+            ([], "which lane?"),
+            (["pause"], "which lane?"),
+            (["A", "pause", "--lr", "1"], "--lr means nothing to pause"),
+            (["A", "fork", "--to", "3"], "--to means nothing to fork"),
+            (["A", "fork", "--lr", "0"], "0 is no learning rate"),
+            (["A", "fork", "--name", "paints"], "also the name of lane C"),
+            (["A", "rewind", "--to", "-3"], "--to"),
+            (["A", "rewind", "--scale", "0"], "--scale: 0 is no factor"),
+            (["fork", "--all", "--name", "x"], "all forks would have one name"),
+            (["A", "pause", "--nonsense"], "--nonsense"),
+        ],
+    )
+    def test_what_will_not_do_is_said_in_a_line_and_nothing_is_sent(
+        self, live, capsys, words, said
+    ):
+        assert run_cli("send", str(live), *words) == 2
+        out, err = capsys.readouterr()
+        assert said in err
+        assert out == ""
+        assert len(err.splitlines()) <= 2
+        assert commands(live) == []
+
+    def test_a_run_that_is_not_there(self, tmp_path, capsys):
+        assert run_cli("send", "nothing", "A", "pause", "--runs", str(tmp_path)) == 2
+        assert 'no run "nothing"' in capsys.readouterr().err
+
+    def test_a_refusal_of_the_trainer(self, live, capsys):
+        with trainer(live, refused("Rprop: the rate changes nothing\x1b[31m")):
+            assert run_cli("send", str(live), "A", "scale", "2") == 2
+        assert capsys.readouterr().err == "lrtui: A: Rprop: the rate changes nothing\n"
+
+    def test_no_answer_in_time(self, live, capsys):
+        assert run_cli("send", str(live), "A", "pause", "--timeout", "0.05") == 2
+        assert "A: no answer in 0.05 s" in capsys.readouterr().err
+        assert commands(live) == [Pause(lane=0)]  # it waits for the lane, as the hint says
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [(["A", "pause"], "A has ended (nan)"), (["stop", "--all"], "every lane has ended")],
+    )
+    def test_a_race_that_is_over_is_not_to_be_resumed(self, tmp_path, capsys, words, said):
+        run = without_supervisor(make_run(tmp_path, ("explodes",), live=True))
+        assert run_cli("send", str(run), *words) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert "lrtui resume" not in err
+
+    def test_a_snapshot_is_told_by_its_step(self, live, capsys):
+        with trainer(live, snapshot_taken("000000061-asked.snap", 61)):
+            assert run_cli("send", str(live), "A", "snapshot") == 0
+        assert capsys.readouterr().out == "A: snapshot at step 61\n"
+
+    @pytest.mark.parametrize("words", [["A", "pause"], ["rate", "0.1", "--all"]])
+    def test_a_supervisor_that_is_gone(self, live, capsys, words):
+        without_supervisor(live)
+        assert run_cli("send", str(live), *words) == 2
+        err = capsys.readouterr().err
+        assert f"the supervisor of {live.name} is gone" in err
+        assert f"lrtui resume {live.name}" in err
+        assert commands(live) == []
+
+
+class Revived:
+    """Stands for the supervisor that a command would start."""
+
+    started: ClassVar[list[Path]] = []
+    fails = ""
+
+    def resume(self, run: Path, *_: object) -> Path:
+        self.started.append(run)
+        if self.fails:
+            raise LrtuiError(self.fails)
+        return run
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def supervisors(monkeypatch: pytest.MonkeyPatch) -> type[Revived]:
+    Revived.started, Revived.fails = [], ""
+    monkeypatch.setattr("lrtui.client.launcher.Launcher", Revived)
+    monkeypatch.setattr("lrtui.cli.race.Launcher", Revived)
+    return Revived
+
+
+class TestARaceWithoutItsSupervisor:
+    def test_a_rewind_starts_a_new_one(self, tmp_path, capsys, supervisors):
+        run = without_supervisor(make_run(tmp_path, ("steady", "explodes"), live=True))
+        with trainer(run, done("back at step 20")) as taken:
+            assert run_cli("send", str(run), "B", "rewind") == 0
+        assert taken == [Rewind(lane=1)]
+        assert supervisors.started == [run]
+        assert "B: back at step 20" in capsys.readouterr().out
+
+    def test_where_none_can_be_started_the_command_is_taken_back(
+        self, tmp_path, capsys, supervisors
+    ):
+        run = without_supervisor(make_run(tmp_path, ("steady", "explodes"), live=True))
+        supervisors.fails = "the supervisor did not start"
+        assert run_cli("send", str(run), "B", "fork") == 2
+        assert "the supervisor did not start" in capsys.readouterr().err
+        assert commands(run) == []
+
+    def test_resume_takes_the_newest_run_that_was_cut_off(self, tmp_path, capsys, supervisors):
+        wanted = without_supervisor(
+            make_run(tmp_path, ("steady",), done=60, live=True, over=False, title="cut")
+        )
+        make_run(tmp_path, ("steady",), title="whole")
+        # the supervisor that was started is none
+        assert run_cli("resume", "--plain", "--runs", str(tmp_path)) == 1
+        assert supervisors.started == [wanted]
+
+    @pytest.mark.parametrize("kinds", [("steady", "explodes")])
+    def test_resume_refuses_a_run_that_has_ended(self, tmp_path, capsys, supervisors, kinds):
+        run = without_supervisor(make_run(tmp_path, kinds, live=True))
+        assert run_cli("resume", str(run), "--plain") == 2
+        err = capsys.readouterr().err
+        assert f"every lane of {run.name} has ended" in err
+        assert f"lrtui send {run.name} A rewind" in err
+        assert supervisors.started == []
+
+    def test_resume_refuses_a_run_that_has_its_supervisor(self, live, capsys, supervisors):
+        assert run_cli("resume", str(live), "--plain") == 2
+        err = capsys.readouterr().err
+        assert f"{live.name} is still running" in err
+        assert f"lrtui watch {live.name}" in err
+        assert supervisors.started == []
+
+    def test_resume_says_where_there_is_nothing(self, tmp_path, capsys, supervisors):
+        assert run_cli("resume", "--runs", str(tmp_path)) == 2
+        assert "nothing to resume among the 0 runs" in capsys.readouterr().err
+
+    def test_the_file_whose_code_runs_is_named_before_it_does(self, tmp_path, capsys, supervisors):
+        (tmp_path / "mine.py").write_text("class Mine:\n    def model(self): ...\n")
+        run = make_run(
+            tmp_path,
+            ("steady",),
+            done=60,
+            live=True,
+            over=False,
+            task=f"{tmp_path / 'mine.py'}:Mine",
+        )
+        supervisors.fails = "enough"
+        assert run_cli("resume", str(without_supervisor(run)), "--plain") == 2
+        assert (
+            capsys.readouterr().err.splitlines()[0]
+            == f"lrtui: runs the code of {tmp_path / 'mine.py'}"
+        )

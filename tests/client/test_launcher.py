@@ -1,0 +1,42 @@
+"""A supervisor that is warming up, seen from whoever started it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from lrtui.client.launcher import Launcher
+from lrtui.core.errors import LaunchError, LrtuiError
+from lrtui.core.scenario import scenario_file
+from support.waiting import PATIENCE_S, until
+
+
+def test_closing_a_supervisor_ends_it_at_once_and_frees_whoever_waits_for_its_answer():
+    supervisor, race = Launcher(), scenario_file.load("lr-dial")
+    said: list[LrtuiError] = []
+
+    def ask() -> None:
+        with pytest.raises(LaunchError) as error:
+            supervisor.preview(race)
+        said.append(error.value)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    until(supervisor._lock.locked, "the question")
+    supervisor.close()
+    asking.join(PATIENCE_S)
+    assert said
+    assert (
+        supervisor._process.wait(PATIENCE_S) == -signal.SIGTERM
+    )  # long before it would have had torch
+
+
+def test_a_supervisor_answers_more_than_once_and_a_refusal_does_not_end_it(tmp_path):
+    supervisor, race = Launcher(), scenario_file.load("effective-lr")
+    with pytest.raises(LrtuiError, match="cuda:99"):
+        supervisor.start(scenario_file.load("lr-dial", {"device": "cuda:99"}), tmp_path / "runs")
+    assert [preview.total for preview in supervisor.preview(race)] == [10, 10, 10]
+    supervisor.close()
+    assert not (tmp_path / "runs").exists()
