@@ -159,7 +159,6 @@ class Front:
                 or self.process.poll() is not None
             ),
             "the first steps",
-            240,
         )
         assert self.process.poll() is None, self.said
 
@@ -265,7 +264,7 @@ def test_a_front_whose_reader_stands_still_leaves_when_it_is_interrupted_again_a
     fcntl.fcntl(there, fcntl.F_SETPIPE_SZ, 4096)
     with Front(tmp_path, "race", *RACE, "--json", out=f"/proc/self/fd/{there}") as front:
         os.close(there)
-        follower = Follower(until(lambda: run_dir.listing(front.runs), "the run", 240)[0])
+        follower = Follower(until(lambda: run_dir.listing(front.runs), "the run")[0])
         until(
             lambda: follower.poll() and follower.state.lanes[0].steps > 100,
             "more steps than the pipe has room for",

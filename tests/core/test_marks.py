@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from lrtui.core.charts.marks import MOST_SPIKES, lane_marks, turns
-from lrtui.core.protocol.events import (
-    Alerted,
-    LaneAdded,
-    LossSpiked,
-    RateChanged,
-    Rewound,
-    Snapshotted,
-)
+from lrtui.core.protocol.events import Alerted, LaneAdded, LossSpiked, Rewound, Snapshotted
 from lrtui.core.state.race_state import RaceState, apply
-from support.builders import fold, started, steps
-
-
-def turned(step: int, factor: float) -> RateChanged:
-    return RateChanged(lane=0, at=1.0, step=step, factor=factor, rate=0.1 * factor)
+from support.builders import fold, started, steps, turned
 
 
 def raced(*events) -> RaceState:

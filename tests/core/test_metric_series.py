@@ -10,20 +10,10 @@ import pytest
 
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.charts.metric_series import Quantity, quantities, smoothed, track
-from lrtui.core.protocol.events import Column, Evaluated, Measured, Rewound, Steps
+from lrtui.core.protocol.events import Column, Evaluated, Rewound, Steps
 from lrtui.core.state.race_state import RaceState, apply
-from support.builders import block, make_race, started
+from support.builders import block, make_race, measured, started
 from support.curves import tensorboard
-
-
-def measured(steps, lane=0, **columns):
-    return Measured(
-        lane=lane,
-        at=1.0,
-        steps=steps,
-        columns={name: Column.pack(values) for name, values in columns.items()},
-        spent=0.0,
-    )
 
 
 def evaluated(epoch, step, **metrics):

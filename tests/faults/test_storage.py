@@ -66,11 +66,10 @@ def endured(contest, trouble, luck):
     contest.goes_on(by=luck.randrange(5, 30))
     began = time.time()
     with trouble as words:
-        contest.sees(contest.follower.reader.trouble, "trouble")
-        assert contest.follower.reader.trouble() == words
+        contest.sees(lambda: contest.follower.reader.trouble() == words, words)
         assert contest.ends == ["running"] * LANES
         over = time.time()
-    contest.sees(lambda: not contest.follower.reader.trouble(), "the record to go on", 20)
+    contest.sees(lambda: not contest.follower.reader.trouble(), "the record to go on")
     contest.goes_on()
     return began, over
 

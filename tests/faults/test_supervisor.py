@@ -13,9 +13,8 @@ from .harness import LANES, Contest, Front, Record, chance, kill, write_scenario
 pytestmark = pytest.mark.xdist_group("faults")
 
 
-def test_when_the_supervisor_is_killed_its_trainers_save_themselves_and_the_race_is_taken_up_from_sound_snapshots(
-    tmp_path,
-):
+def test_trainers_of_a_killed_supervisor_leave_sound_snapshots(tmp_path):
+    """They save themselves, and the race is resumed from what they saved."""
     luck, runs = chance("crew"), tmp_path / "runs"
     asked = ["race", str(write_scenario(tmp_path, epochs=130)), "--plain", "--trainers", "3"]
     with Front(*asked, runs=runs, within=tmp_path) as front, Contest.of(runs) as contest:

@@ -11,9 +11,8 @@ from .harness import LANES, Contest, chance, crash, ended, kill
 pytestmark = pytest.mark.xdist_group("faults")
 
 
-def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_others_never_stop(
-    tmp_path,
-):
+def test_lane_of_a_lost_process_goes_on_while_the_others_never_stop(tmp_path):
+    """It goes on from its last snapshot."""
     luck = chance("trainers")
     with Contest.start(tmp_path, trainers=3, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(5, 40))

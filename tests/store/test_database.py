@@ -16,7 +16,8 @@ from lrtui.store import database
 from lrtui.store.reader import Reader, summary
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-from support.records import block, losses, make_race, read_all
+from support.builders import make_race
+from support.records import block, losses, read_all
 
 
 def mode(path):

@@ -12,7 +12,7 @@ import pytest
 from lrtui.store import identity, reader as readers
 from lrtui.store.reader import Reader, summary
 from lrtui.store.writer import Writer, create_run
-from support.records import make_race
+from support.builders import make_race
 from support.waiting import until
 
 

@@ -8,34 +8,21 @@ import msgspec
 import pytest
 
 from lrtui.core.errors import RunError, StoreUnavailable
-from lrtui.core.protocol.events import (
-    Ended,
-    LaneAdded,
-    LogMessage,
-    RateChanged,
-    Rewound,
-    Started,
-    StatusChanged,
-    Steps,
-)
+from lrtui.core.protocol.events import Ended, LaneAdded, LogMessage, Started, StatusChanged, Steps
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import lane_summary
 from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.store.reader import Reader, summary
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-from support.records import block, make_race, read_all
+from support.builders import make_race, rewound, turned
+from support.fake_run import say
+from support.records import block, read_all
 
 
 @pytest.fixture
 def run(tmp_path):
     return create_run(tmp_path, make_race())
-
-
-def say(run, *events):
-    writer = Writer(run, "trainer 0")
-    writer.append([row(event) for event in events])
-    writer.close()
 
 
 def started(lane=0, first=0, device="cpu", threads=2):
@@ -53,16 +40,8 @@ def started(lane=0, first=0, device="cpu", threads=2):
     )
 
 
-def turned(step, factor, lane=0):
-    return RateChanged(lane=lane, step=step, factor=factor, rate=0.1 * factor)
-
-
 def paused(step, status="paused", lane=0):
     return StatusChanged(lane=lane, step=step, status=status)
-
-
-def rewound(step, why, lane=0):
-    return Rewound(lane=lane, step=step, why=why)
 
 
 def first(run):

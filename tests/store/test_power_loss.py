@@ -11,7 +11,8 @@ import pytest
 from lrtui.store.reader import Reader
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-from support.records import block, losses, make_race, read_all
+from support.builders import make_race
+from support.records import block, losses, read_all
 
 LOG = DATABASE + "-wal"
 

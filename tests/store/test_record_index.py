@@ -19,7 +19,8 @@ from lrtui.store import reader as reading
 from lrtui.store.reader import Reader
 from lrtui.store.record_index import LogIndex, SampleIndex, SampleRef
 from lrtui.store.writer import Writer, create_run, row
-from support.records import block, make_race
+from support.builders import make_race
+from support.records import block
 
 
 def drawn(step, lane=0, red=0):

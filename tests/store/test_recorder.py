@@ -19,7 +19,8 @@ from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
-from support.records import block, losses, make_race, read_all
+from support.builders import make_race
+from support.records import block, losses, read_all
 from support.waiting import PATIENCE_S, until
 
 

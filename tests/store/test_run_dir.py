@@ -7,7 +7,7 @@ import pytest
 from lrtui.core.errors import RunError
 from lrtui.store import run_dir
 from lrtui.store.writer import create_run
-from support.records import make_race
+from support.builders import make_race
 
 
 def make(runs, name):

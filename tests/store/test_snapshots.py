@@ -12,7 +12,7 @@ import pytest
 from lrtui.core.errors import SnapshotDamaged
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
-from support.records import make_race
+from support.builders import make_race
 
 LANE = make_race().lanes[0]
 PAYLOAD = bytes(range(256)) * 40

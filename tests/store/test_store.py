@@ -40,7 +40,8 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.store.reader import Reader, merge, summary
 from lrtui.store.writer import Writer, create_run, row
-from support.records import block, losses, make_race, read_all
+from support.builders import make_race
+from support.records import block, losses, read_all
 
 ONE_OF_EACH = [
     Started(

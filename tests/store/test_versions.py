@@ -19,7 +19,8 @@ from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader, summary
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run
-from support.records import make_race, read_all
+from support.builders import make_race
+from support.records import read_all
 
 FIRST = Path(__file__).with_name("version-1.db")
 """A race that was really run by the first version that kept runs: four lanes, two of them to

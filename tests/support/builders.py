@@ -21,9 +21,11 @@ from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
 from lrtui.core.state.race_state import RaceState, apply
 
 
-def make_race(lanes=2):
+def make_race(lanes=2, **keys):
+    """Lanes of SGD at 0.1 over a task that does not exist; `keys` are fields of a Race."""
     made = tuple(Lane("ABCDEFGH"[i], f"lane {i}", OptimizerSpec("SGD"), 0.1) for i in range(lanes))
-    return Race("a race", TaskRef("bundled", "/nowhere.py", "nothing"), made, steps=100)
+    task = TaskRef("bundled", "/nowhere.py", "nothing")
+    return Race("a race", task, made, **{"steps": 100, **keys})
 
 
 def started(lane=0, total=100):

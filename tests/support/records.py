@@ -1,19 +1,6 @@
 """Races and events to write, for the tests of the store. No torch."""
 
 from lrtui.core.protocol.events import Column, Steps
-from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, TaskRef
-
-
-def make_race(lanes=2, **keys):
-    made = tuple(
-        Lane("ABCDEFGH"[i], f"lane {i}", OptimizerSpec("SGD"), 0.1 * (i + 1)) for i in range(lanes)
-    )
-    return Race(
-        "a race",
-        TaskRef("bundled", "/nowhere.py", "nothing"),
-        made,
-        **{"steps": 1000, "scenario": "test", **keys},
-    )
 
 
 def block(first, count=10, lane=0, loss=None):

@@ -129,9 +129,7 @@ def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
     assert [event.reason for event in of_kind(tape, Ended)] == ["finished"]
 
 
-def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_with_a_lower_rate(
-    tmp_path,
-):
+def test_ended_lane_is_rewound_to_its_last_good_snapshot_at_a_lower_rate(tmp_path):
     race = make_race([LANE], on_nan="stop")
     runner, tape = runner_of(race, tmp_path)
     run_to(runner, 3).execute(TakeSnapshot(lane=0))
@@ -308,9 +306,8 @@ def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path)
     assert latest(tape.events + more.events) == column(train(race))
 
 
-def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken_up_when_that_is_mended(
-    tmp_path,
-):
+def test_lane_stays_interrupted_while_its_task_is_another_one(tmp_path):
+    """It can be resumed once the task is again the one that it was trained on."""
     race = make_race([LANE])
     runner, tape = runner_of(race, tmp_path)
     run_to(runner, 5).interrupt("SIGTERM")

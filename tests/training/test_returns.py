@@ -189,9 +189,9 @@ class TestForks:
         assert "no sound snapshot" in tape.events[-1].error
         assert not of_kind(tape, Steps)
 
-    def test_what_a_supervisor_left_behind_that_was_killed_before_it_told_of_the_lane_is_not_taken_for_it(
-        self, tmp_path
-    ):
+    def test_fork_ignores_a_snapshot_linked_by_a_killed_supervisor(self, tmp_path):
+        """The supervisor was killed between the link and its event: the fork begins with the snapshot
+        that is asked for now."""
         race = make_race([LANE])
         run = create_run(tmp_path, race)
         runner, _ = runner_of(race, run)
@@ -213,9 +213,8 @@ class TestForks:
         assert [one.step for one in snapshots.listing(run, "B")] == [3]
         writer.close()
 
-    def test_a_supervisor_and_its_trainers_killed_right_after_it_joined_lose_neither_the_lane_nor_its_rate(
-        self, tmp_path
-    ):
+    def test_fork_and_its_rate_survive_a_kill_right_after_it_joined(self, tmp_path):
+        """Both the supervisor and its trainers are killed."""
         run = start(
             make_race([{"optimizer": "SGD", "lr": 0.01}], task="Slow", epochs=300), tmp_path
         )

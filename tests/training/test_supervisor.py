@@ -224,19 +224,19 @@ def test_a_supervisor_whose_folder_is_deleted_ends_when_its_trainers_have(tmp_pa
 
 IMPATIENT = """
 from lrtui.training import supervisor
-supervisor.GONE_S = 2.0
+supervisor.GONE_S = {seconds}
 from lrtui.training.supervisor_main import main
 main()
 """
-"""A supervisor that waits for its folder for two seconds instead of a minute."""
+"""A supervisor that waits for its folder for a few seconds instead of a minute."""
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """Supervisors that are started here and now do not wait long."""
-    popen = subprocess.Popen
+def impatient(monkeypatch, request):
+    """Supervisors that wait for their folder for 2 seconds, or for the fixture's parameter."""
+    popen, code = subprocess.Popen, IMPATIENT.format(seconds=getattr(request, "param", 2.0))
     monkeypatch.setattr(
-        subprocess, "Popen", lambda args, **how: popen([sys.executable, "-c", IMPATIENT], **how)
+        subprocess, "Popen", lambda args, **how: popen([sys.executable, "-c", code], **how)
     )
 
 
@@ -288,13 +288,14 @@ def test_a_race_whose_folder_stays_away_ends(tmp_path, impatient, lose):
     assert len(logs) == (lose is not removed)
 
 
+@pytest.mark.parametrize("impatient", [6.0], indirect=True)  # room for a machine that is busy
 def test_a_folder_that_is_back_in_time_goes_on(tmp_path, impatient):
     run = start(make_race([CALM], task="Slow", epochs=10_000), tmp_path / "runs")
     watcher = Watcher(run).see(all_have_steps, "the first steps")
     for _ in range(3):  # longer together than it is waited for: what counts is each time
         run.rename(tmp_path / "aside")
         absence = Absence(run)
-        until(lambda absence=absence: absence.seconds() > 0.8, "a while without it")
+        until(lambda absence=absence: absence.seconds() > 2.1, "a while without it")
         (tmp_path / "aside").rename(run)
         before = watcher.look().state.lanes[0].steps
         watcher.see(
