@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 
 from lrtui.core.protocol.events import FindingsUpdated, LaneAdded
 from lrtui.core.protocol.findings import Findings
+from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_result import result
-from lrtui.core.results.sentences import lane_sentence
 from lrtui.core.results.standings import (
     HYSTERESIS,
     ORDERS,

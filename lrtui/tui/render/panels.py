@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 
 from lrtui.core.results.batch_size import batch_words
-from lrtui.core.results.sentences import race_sentences
+from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.keymap import Keymap

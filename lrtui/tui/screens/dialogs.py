@@ -19,7 +19,8 @@ from textual.widgets.option_list import Option
 
 from lrtui.core.diagnostics import rate_report
 from lrtui.core.errors import LrtuiError
-from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.results.lane_sentence import lane_sentence
+from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.state.race_state import RaceState
 from lrtui.tui.key_table import Key
 from lrtui.tui.keymap import Keymap
