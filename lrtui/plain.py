@@ -36,7 +36,7 @@ from lrtui.core.results.batch_size import batch_size
 from lrtui.core.results.race_result import result
 from lrtui.core.results.sentences import race_sentences
 from lrtui.core.scenario.spec import Race
-from lrtui.core.state.lane_state import UNTOLD
+from lrtui.core.state.lane_state import UNLOGGED
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import literal, one_line
 from lrtui.report.text import print_report
@@ -107,25 +107,25 @@ class PlainLines:
                 self._say(
                     state,
                     event,
-                    f"{event_text.line(event)}: {event.child.optimizer}, rate"
+                    f"{event_text.describe(event)}: {event.child.optimizer}, rate"
                     f" {rate(event.child.lr)}",
                 )
             case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
                 self._factors[event.lane] = event.factor
-                self._say(state, event, event_text.line(event))
+                self._say(state, event, event_text.describe(event))
             case Ended():
                 lane = state.lanes[event.lane]
                 self._say(
                     state,
                     event,
-                    f"{event.reason} after {lane.steps} steps, last loss {lane.last_words}",
+                    f"{event.reason} after {lane.steps} steps, last loss {lane.losses.last_text}",
                 )
                 for line in literal(event.error).splitlines():
                     print(f"    {line}", file=self._out)
-            case Snapshotted() if event.tag in UNTOLD:
+            case Snapshotted() if event.tag in UNLOGGED:
                 return
             case Started() | Snapshotted() | Rewound() | LogMessage():
-                self._say(state, event, event_text.line(event))
+                self._say(state, event, event_text.describe(event))
             case _:
                 return
         self._out.flush()
@@ -151,10 +151,11 @@ class PlainLines:
 
 
 def _progress(lane: LaneState) -> str:
-    speed = "" if math.isnan(lane.speed) else f"  {count(lane.speed)} steps/s"
+    speed = "" if math.isnan(lane.throughput.speed) else f"  {count(lane.throughput.speed)} steps/s"
     return (
         f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
-        f"loss {lane.last_words}  best {lane.best_words}  lr {rate(lane.applied_lr)}{speed}"
+        f"loss {lane.losses.last_text}  best {lane.losses.best_text}  "
+        f"lr {rate(lane.rates.applied)}{speed}"
     )
 
 
@@ -308,7 +309,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
                 "factor": plain(event.factor),
                 "lr": plain(event.rate),
             }
-        case Snapshotted() if event.tag not in UNTOLD:
+        case Snapshotted() if event.tag not in UNLOGGED:
             return {
                 "event": "snapshot",
                 "lane": lane,

@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.text import Text
 
 from lrtui.cli.appearance import paper
-from lrtui.cli.fronts import runs_folder, runs_option
-from lrtui.cli.output import ExitCode
-from lrtui.client.follower import RESUMABLE, Follower
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.options import runs_folder, runs_option
+from lrtui.client.follower import Follower
 from lrtui.core.errors import ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.numbers import size
 from lrtui.core.text import one_line
 from lrtui.report.files import write
 from lrtui.store import run_dir
-from lrtui.store.reader import summary
+from lrtui.store.reader import RESUMABLE_STATES, summary
 
 
 @click.command()
@@ -46,7 +46,7 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
         follower.finish()
         console = paper()
         print_report(console, follower.state, follower.run)
-        cut_off = summary(follower.run).state in RESUMABLE
+        cut_off = summary(follower.run).state in RESUMABLE_STATES
         if cut_off or not follower.state.over:
             way = "to go on with it: lrtui resume" if cut_off else "to watch it: lrtui watch"
             console.print(

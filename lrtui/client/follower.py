@@ -15,9 +15,9 @@ from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent, Ended, LogMessage, Steps
-from lrtui.core.results.standings import UNFINISHED
-from lrtui.core.state.memory_budget import MEMORY
-from lrtui.core.state.race_state import LaneState, RaceState, apply, presume
+from lrtui.core.state.memory_budget import DEFAULT_BYTES
+from lrtui.core.state.race_state import LaneState, RaceState, apply, presume_ended
+from lrtui.core.state.status import RESUMABLE
 from lrtui.store.reader import Reader
 from lrtui.store.record_index import LogIndex, SampleIndex
 from lrtui.store.run_dir import SUPERVISOR_LOG, tail
@@ -30,15 +30,12 @@ LAST_WORDS_S = 10.0
 are made up here."""
 LAST_LINES = 5
 """Of the log of a supervisor that died, so many are shown."""
-RESUMABLE = ("cut off", "interrupted")
-"""States of a run (`store.reader.Summary`) whose supervisor is gone before its lanes had ended for
-good."""
 
 
 class Follower:
     """A run and what is known of it; `poll` brings it up to date."""
 
-    def __init__(self, run: Path, memory: int = MEMORY) -> None:
+    def __init__(self, run: Path, memory: int = DEFAULT_BYTES) -> None:
         """`memory`: bytes that the curves of all lanes may take up."""
         self.run = run
         self.reader = Reader(run)
@@ -132,7 +129,7 @@ class Follower:
             return events
         ends = self._ends()
         for end in ends:
-            presume(self.state, end)
+            presume_ended(self.state, end)
             self._note_lines(end.lane)
         return [*ends]
 
@@ -150,7 +147,7 @@ class Follower:
         """The lanes that `lrtui resume` goes on with, once the supervisor is gone: those that did
         not end by themselves. None where the run's folder is gone."""
         return (
-            [lane for lane in self.state.lanes if not lane.over or lane.status in UNFINISHED]
+            [lane for lane in self.state.lanes if not lane.over or lane.status in RESUMABLE]
             if not self.reader.gone
             else []
         )

@@ -1,55 +1,75 @@
-"""Files that a person names, or may have put there: where they are, read with care, written as a
-whole or not at all.
-
-Knows nothing of what is in them.
-"""
+"""Files of the user: paths, careful reads, atomic writes. Knows nothing of their contents."""
 
 from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lrtui.core.numbers import size
 
 LARGEST = 256_000
-"""Bytes of a file that is small by its nature."""
+"""Bytes; a larger settings or state file is refused."""
 
 
 def absolute(given: str | Path) -> Path:
-    """The path that a person means: `~` and `~name` are the folders of users that there are, else
-    names like any other."""
+    """Absolute path, with `~` and `~name` expanded if those users exist."""
     return Path(os.path.expanduser(given)).absolute()
 
 
 def read_small(file: Path) -> bytes:
-    """What a file holds, never waiting for it; OSError where it cannot be read, or is larger than
-    LARGEST."""
+    """Read a file without waiting for a pipe; OSError if unreadable or larger than LARGEST."""
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
-        body = opened.read(LARGEST + 1) or b""  # None: a pipe into which nobody has written yet
+        body = opened.read(LARGEST + 1) or b""  # None: a pipe without any data yet
     if len(body) > LARGEST:
         raise OSError(errno.EFBIG, f"larger than {size(LARGEST)}")
     return body
 
 
-def replace(file: Path, text: str, *, private: bool = True, durable: bool = True) -> None:
-    """Writes a file anew so that whoever reads it sees the old one or the new one, whole; OSError
-    where it cannot.
+@contextmanager
+def atomic(path: Path, mode: int = 0o600, *, durable: bool = True) -> Iterator[Path]:
+    """Write a file whole or not at all: yield an empty temporary file, which becomes `path` at the
+    end of the block and is deleted after any error.
 
-    Not `private`, it may be read by whoever may read the folder. Without `durable` nobody waits for
-    the disk: a loss of power may leave the old one, or none.
+    With `durable` the file and its name survive a power loss from then on.
     """
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}.")
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            if durable:
-                os.fsync(out.fileno())
-        if not private:
-            os.chmod(name, 0o644)
-        os.replace(name, file)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield part
+        if durable:
+            _sync(part)
+        if mode != 0o600:
+            os.chmod(part, mode)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def replace(file: Path, text: str, *, private: bool = True, durable: bool = True) -> None:
+    """Write a text file atomically; readable by its owner alone if `private`, else by everyone who
+    may read the folder. See `atomic`."""
+    with atomic(file, 0o600 if private else 0o644, durable=durable) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power loss, if the system supports that."""
+    try:
+        _sync(folder)
+    except OSError:
+        pass
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -20,10 +20,11 @@ from lrtui.core.protocol.events import Alerted
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.differences import differences
 from lrtui.core.results.sentences import lane_sentence, race_sentences
-from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.results.standings import standings
 from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import literal, one_line
 from lrtui.report.page_data import page_data, script_json
 from lrtui.report.png import address
@@ -214,11 +215,8 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
     said = verdict(lane, state)
     dial = "" if lane.factor == 1 else f" ×{number(lane.factor)}"
     word = f'<span class="verdict v-{said.word}">{_text(str(said)) or "–"}</span>'
-    end = (
-        "<span"
-        f' class="{"bad" if lane.status in ("nan", *FAILED) else ""}">{_text(lane.status)}</span>'
-    )
-    best = "–" if lane.best_step is None else str(lane.best_step)
+    end = f'<span class="{"bad" if lane.status in UNRANKED else ""}">{_text(lane.status)}</span>'
+    best = "–" if lane.losses.best_step is None else str(lane.losses.best_step)
     return [
         str(place),
         _name(lane),
@@ -226,11 +224,11 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
         rate(lane.lane.lr) + dial,
         word,
         end,
-        lane.last_words,
-        lane.best_words,
+        lane.losses.last_text,
+        lane.losses.best_text,
         best,
         count(lane.steps),
-        duration(lane.training_seconds),
+        duration(lane.clock.own_seconds),
     ]
 
 

@@ -52,8 +52,8 @@ def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
         yield f"forked from {state.lanes[lane.parent].lane.letter} at step {lane.forked_at}"
     elif lane.index >= asked:
         yield "joined the race"
-    for change in lane.rate_changes:
-        yield event_text.line(change)
+    for change in lane.rates.changes:
+        yield event_text.describe(change)
     for gone in lane.abandoned:
         yield f"went back to step {gone.first}, and made the steps from there on anew"
 

@@ -27,10 +27,11 @@ from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.finder_result import Outcome
 from lrtui.core.results.lr_suggestions import Found, bounds
 from lrtui.core.results.sentences import lane_sentence, race_sentences
-from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.results.standings import standings
 from lrtui.core.scenario.spec import number
 from lrtui.core.series.series import Window, window_of
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.report.curves import length, loss_limits
 from lrtui.terminal.palette import LANES, lane_color
@@ -105,11 +106,11 @@ def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
         "lane": Text(spec.called, style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
         "optimizer": Text(one_line(str(spec.optimizer))),
         "lr": rate(spec.lr) if lane.factor == 1 else f"{rate(spec.lr)} ×{number(lane.factor)}",
-        "status": Text(lane.status, style="bold red" if lane.status in ("nan", *FAILED) else ""),
+        "status": Text(lane.status, style="bold red" if lane.status in UNRANKED else ""),
         "verdict": Text(str(said), style="bold red" if said.word in ("nan", "diverged") else ""),
-        "last loss": lane.last_words,
-        "best": lane.best_words,
-        "at step": "" if lane.best_step is None else str(lane.best_step),
+        "last loss": lane.losses.last_text,
+        "best": lane.losses.best_text,
+        "at step": "" if lane.losses.best_step is None else str(lane.losses.best_step),
         "steps": str(lane.steps),
         "steps/s": "" if math.isnan(lane.steps_per_second) else count(lane.steps_per_second),
     }

@@ -1,22 +1,27 @@
-"""Opening run.db: journal, permissions, schema version. Knows SQLite and nothing of what the rows
-mean."""
+"""Opening run.db: journal, permissions, schema version, and the row that says which race it
+holds."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
+import msgspec
 import psutil
 
+from lrtui.core import files
 from lrtui.core.errors import RunError, StoreUnavailable
+from lrtui.core.scenario.spec import Race
 from lrtui.store.run_dir import DATABASE
 
 SCHEMA_VERSION = 2
-"""1: no snapshots, no lanes that join, processes by the time of day at which they started. Such a
-run can be watched."""
+"""1: no snapshots, no added lanes, processes known by the time of day at which they started; such
+a run can be watched, not resumed."""
 NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -36,34 +41,43 @@ NETWORK_FILE_SYSTEMS = {
     "fuse.s3fs",
     "fuse.gcsfuse",
 }
-"""Where processes on one machine may share memory but another machine cannot: WAL's index would not
-be seen there."""
+"""Shared between machines, which cannot share the memory that WAL keeps its index in."""
+
+
+class Header(NamedTuple):
+    """The row of a run: what was started, when, and by which version."""
+
+    created: float
+    """Seconds since 1970."""
+    lrtui: str
+    """Version of the program that wrote it."""
+    race: Race
+    """The race as it was started, without the lanes added since."""
+    schema: int
 
 
 def create(run: Path, fill: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
-    """A new run.db (mode 0600) with the schema and what `fill` puts into it, in WAL mode where the
-    file system bears it.
+    """Create run.db (mode 0600) with the schema and the rows that `fill` inserts, in WAL mode if
+    the file system supports it.
 
-    It gets its name when it is whole: whoever looks at runs meanwhile sees none.
+    The file appears under its name when it is complete.
     """
-    making = run / f"{DATABASE}.new"
-    os.close(os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    connection = sqlite3.connect(making, isolation_level=None)
-    connection.executescript(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    fill(connection)
-    connection.close()
-    os.rename(making, run / DATABASE)
+    with files.atomic(run / DATABASE) as part:
+        connection = sqlite3.connect(part, isolation_level=None)
+        connection.executescript(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        fill(connection)
+        connection.close()
     connection = connect(run)
     if file_system(run) not in NETWORK_FILE_SYSTEMS:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    sync_folder(run.parent)
-    sync_folder(run)
+    files.sync_folder(run.parent)
+    files.sync_folder(run)
     return connection
 
 
 def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite3.Connection:
-    """A connection to an existing run.db; StoreUnavailable where it cannot be opened just now."""
+    """Connect to an existing run.db; StoreUnavailable if it cannot be opened now."""
     name = quote(os.fsencode(run / DATABASE))
     try:
         connection = sqlite3.connect(
@@ -79,8 +93,8 @@ def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite
             connection.close()
             if not readonly or not _readable_only(run):
                 raise
-            # A finished WAL database in a folder that we may not write in: nobody changes it, so it
-            # may be read as it is.
+            # A finished WAL database in a read-only folder: no process changes it, so it is safe to
+            # read without the index that WAL would write.
             connection = sqlite3.connect(
                 f"file:{name}?mode=ro&immutable=1",
                 uri=True,
@@ -89,7 +103,7 @@ def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite
             )
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         if not readonly:
-            # kB: who only appends needs no more, in each of many processes
+            # kB: appending needs no more, and many processes have one each
             connection.execute("PRAGMA cache_size = -256")
             # kill -9 loses nothing; power loss at most the last moments
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -101,20 +115,38 @@ def connect(run: Path, *, readonly: bool = False, wait_s: float = 1.0) -> sqlite
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The schema version that the database was written with; 0 where it is none of ours."""
+    """Schema version of the database; 0 if lrtui did not write it."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def check_version(connection: sqlite3.Connection, run: Path) -> None:
-    """Refuses a database that this version does not know how to read."""
+@contextmanager
+def read_errors(run: Path) -> Iterator[None]:
+    """Raise errors of SQLite and of decoding as StoreUnavailable (worth another try) or
+    RunError."""
     try:
-        found = version(connection)
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
-    except sqlite3.DatabaseError as error:
+        yield
+    except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        # SQLITE_ERROR is a missing table or column; the others are locks, full disks and the like
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+            raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
         raise RunError(
             f"{run / DATABASE}: {error}", "expected a run store made by lrtui"
         ) from error
+
+
+def read_header(connection: sqlite3.Connection, run: Path) -> Header:
+    """Read the row of a run; RunError if this version of lrtui cannot read the database."""
+    with read_errors(run):
+        schema = version(connection)
+        _check_version(schema, run)
+        created, lrtui, race = connection.execute(
+            "SELECT created, version, race FROM run"
+        ).fetchone()
+        return Header(created, lrtui, msgspec.json.decode(race, type=Race), schema)
+
+
+def _check_version(found: int, run: Path) -> None:
     if found > SCHEMA_VERSION:
         raise RunError(
             f"{run}: written by a newer lrtui (schema {found}; this one reads up to"
@@ -128,26 +160,12 @@ def check_version(connection: sqlite3.Connection, run: Path) -> None:
 
 
 def is_wal(connection: sqlite3.Connection) -> bool:
-    """Whether readers and writers of this database leave each other alone."""
+    """True if readers and writers of this database do not block each other."""
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0]).lower() == "wal"
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder outlast a power loss, where the system can do that."""
-    try:
-        number = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(number)
-    except OSError:
-        pass
-    finally:
-        os.close(number)
-
-
 def file_system(path: Path) -> str:
-    """The type of the file system that holds `path`, '' where it cannot be told."""
+    """Type of the file system that holds `path`; '' if unknown."""
     real = os.path.realpath(path)
     mounts = [
         part

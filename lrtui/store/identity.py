@@ -1,8 +1,7 @@
-"""Which process a row of run.db means: its number, and when it started by a clock that nobody can
-set.
+"""Identity of the processes in run.db: pid, and start time by a clock that cannot be set.
 
-Linux counts the ticks from the machine's start to the process's own. Elsewhere, and in runs of
-schema version 1, it is the time of day, which may be off by what the clock has been set since.
+Linux counts ticks from the start of the machine. Elsewhere, and in runs of schema 1, the start is
+a time of day, which is off by as much as the clock has been set since.
 """
 
 from __future__ import annotations
@@ -19,16 +18,15 @@ import msgspec
 import psutil
 
 LATE_S = 5.0
-"""A beat older than this is late."""
+"""Seconds after which a heartbeat is late."""
 EPOCH = 1e9
-"""A start time above this is one by the time of day, in seconds since 1970; below, it is seconds
-since the machine started."""
+"""A start above this is seconds since 1970; below, seconds since the start of the machine."""
 CLOCK_S, TICK_S = 2.0, 0.005
-"""How far two readings of the same start may be apart; the kernel's ticks are exact."""
+"""Largest difference between two readings of one start, by time of day and by kernel ticks."""
 
 
 class Process(msgspec.Struct, frozen=True):
-    """One row of `processes`: who works on the run and when it last said so."""
+    """One row of the table `processes`: a process of the run and its last heartbeat."""
 
     role: str
     pid: int
@@ -37,14 +35,14 @@ class Process(msgspec.Struct, frozen=True):
     beat: float
 
     def alive(self) -> bool:
-        """Whether that very process exists (a reused pid is another); on another host, whether its
-        beat is fresh."""
+        """True if that very process exists (not a reused pid); on another host, if its heartbeat is
+        fresh."""
         if self.host != socket.gethostname():
             return abs(time.time() - self.beat) < 2 * LATE_S
         return exists(self.pid, self.started)
 
     def terminate(self) -> bool:
-        """Sends SIGTERM to that very process; False where it is gone, or on another host."""
+        """Send SIGTERM to that very process; False if it is gone, or on another host."""
         if self.host != socket.gethostname() or not self.alive():
             return False
         try:
@@ -55,14 +53,14 @@ class Process(msgspec.Struct, frozen=True):
 
 
 def processes(db: sqlite3.Connection) -> list[Process]:
-    """All who work on a run, or have worked on it last."""
+    """Every process that works, or last worked, on a run."""
     return [
         Process(*row) for row in db.execute("SELECT role, pid, started, host, beat FROM processes")
     ]
 
 
 def started(pid: int) -> float:
-    """When a process started; psutil.NoSuchProcess where there is none."""
+    """Start time of a process; psutil.NoSuchProcess if there is none."""
     if platform.system() == "Linux":
         try:
             return _since_boot(pid)
@@ -72,8 +70,7 @@ def started(pid: int) -> float:
 
 
 def exists(pid: int, at: float) -> bool:
-    """Whether the process that started `at` is there, and no zombie: one that only has its number
-    is another."""
+    """True if the process with this pid started `at` and is not a zombie."""
     try:
         process = psutil.Process(pid)
         now, apart = (
@@ -85,6 +82,6 @@ def exists(pid: int, at: float) -> bool:
 
 
 def _since_boot(pid: int) -> float:
-    """Field 22 of its stat line; the second one, a name in brackets, may hold anything."""
+    """Field 22 of the stat line; field 2, a name in brackets, may hold any character."""
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")

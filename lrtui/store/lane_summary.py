@@ -1,8 +1,8 @@
-"""Where each lane of a run stands, without reading its history: what a supervisor must know that
-takes it up, and a list of runs.
+"""The state of each lane of a run without its history, for lists of runs and for a supervisor that
+resumes one.
 
-Only the events that say it are read, by an index of their own; a run of an older version is
-searched instead.
+Only the events that define it are read, through the index `turns`; a run of schema 1 has no such
+index and is searched.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol import events
 from lrtui.core.protocol.command_result import CommandResult, decode_result
 from lrtui.core.protocol.events import (
@@ -28,14 +27,14 @@ from lrtui.core.protocol.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.results.standings import UNFINISHED
 from lrtui.core.scenario.spec import Lane, Race
+from lrtui.core.state.lifecycle import Lifecycle
+from lrtui.core.state.status import RESUMABLE
 from lrtui.store import database
-from lrtui.store.run_dir import DATABASE
 
 TURNS = "kind IN ('Joined', 'Started', 'StatusChanged', 'RateChanged', 'Rewound', 'Ended')"
-"""The condition of the index `turns`, word for word: with another one SQLite would read all that
-there is."""
+"""The condition of the index `turns`, word for word: SQLite would scan the table for another
+one."""
 
 
 class LaneSummary(msgspec.Struct, frozen=True):
@@ -44,98 +43,126 @@ class LaneSummary(msgspec.Struct, frozen=True):
     index: int
     lane: Lane
     parent: int = -1
-    """The lane that it was forked from; -1: none."""
+    """Index of the lane it was forked from; -1: none."""
     forked_at: int = 0
-    """The step at which it joined; 0 once it was sent back to the initial weights."""
+    """Step of the fork; 0 after a restart from the initial weights."""
     rate: float | None = None
-    """The rate that it was forked to apply first, as long as nothing on record says that it did."""
+    """The rate a fork is to apply first, until the record shows that it did."""
     end: EndReason | None = None
-    """None while it has none, or where a way back has undone it."""
+    """None before the end, or if a rewind undid it."""
     paused: bool = False
-    """Whether it was paused, by the last word about that; a lost process does not change it."""
+    """True after a pause command; a lost process does not change it."""
     steps: int = 0
     """Steps done, as far as they are recorded."""
     threads: int = 0
-    """torch's intra-op threads, on which results depend; 0: it never started."""
+    """torch's intra-op threads, on which results depend; 0: the lane never started."""
     device: str = ""
     changes: tuple[RateChanged, ...] = ()
-    """Turns of the dial that hold, rising by step: those that a person or a policy went back on are
-    not among them."""
+    """Turns of the dial in force, rising by step; those that a rewind gave up are left out."""
     restarts: int = 0
-    """How often its process was lost and another one went on."""
+    """Times that its process was lost and another one went on."""
 
     @property
     def unfinished(self) -> bool:
-        """Whether whoever takes the run up goes on with it, unasked."""
-        return self.end is None or self.end in UNFINISHED
+        """True if `lrtui resume` continues the lane."""
+        return self.end is None or self.end in RESUMABLE
+
+
+class _LaneFold:
+    """A lane's summary while its events are read."""
+
+    def __init__(self, added: LaneSummary) -> None:
+        self.lifecycle = Lifecycle()
+        self.summary = added
+        self.cut_row = 0
+        """Row of the last rewind: blocks of steps count behind it."""
+
+    def apply(self, row: int, event: AnyEvent) -> None:
+        """Fold in an event of the lane."""
+        if not self.lifecycle.apply(event):
+            return
+        lane, changes = self.summary, {}
+        match event:
+            case Started():
+                changes = {"threads": event.intra_op_threads, "device": event.device}
+            case StatusChanged() | Ended():
+                changes = {"steps": event.step}
+            case RateChanged():
+                changes = {"rate": None, "changes": _with_change(lane, event)}
+            case Rewound():
+                self.cut_row = row
+                changes = {"steps": event.step}
+                if event.replays:
+                    changes["restarts"] = lane.restarts + (event.why == "recovered")
+                else:
+                    changes |= {"rate": None, "changes": _until(lane.changes, event.step)}
+                    changes["forked_at"] = 0 if event.why == "restarted" else lane.forked_at
+        self.summary = msgspec.structs.replace(lane, **changes)
+
+    def result(self, db: sqlite3.Connection) -> LaneSummary:
+        """The summary; the steps of a lane that runs are those of its last block."""
+        end = self.lifecycle.ended
+        lane = msgspec.structs.replace(
+            self.summary, end=end.reason if end else None, paused=self.lifecycle.paused
+        )
+        if end or lane.paused or not lane.threads:
+            return lane
+        steps = max(lane.steps, recorded_steps(db, lane.index, self.cut_row))
+        return msgspec.structs.replace(lane, steps=steps)
 
 
 def lane_summaries(run: Path) -> list[LaneSummary]:
-    """Every lane of a run, those that joined included; RunError where it is none, StoreUnavailable
-    where it cannot be read."""
+    """Summarize every lane of a run, added ones included; RunError if `run` is not a run,
+    StoreUnavailable if it cannot be read now."""
     db = database.connect(run, readonly=True)
     try:
-        database.check_version(db, run)
-        (body,) = db.execute("SELECT race FROM run").fetchone()
-        return lanes(db, msgspec.json.decode(body, type=Race))
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
-    except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
-        raise RunError(
-            f"{run / DATABASE}: {error}", "expected a run store made by lrtui"
-        ) from error
+        race = database.read_header(db, run).race
+        with database.read_errors(run):
+            return summarize(db, race)
     finally:
         db.close()
 
 
-def lanes(db: sqlite3.Connection, race: Race) -> list[LaneSummary]:
-    """The same, read from an open database, where `race` is what was asked for."""
-    found = [LaneSummary(index, lane) for index, lane in enumerate(race.lanes)]
-    back: dict[int, int] = {}
-    """The row after which a lane's blocks count."""
-    for number, event in _turns(db):
-        if isinstance(event, LaneAdded) and event.lane == len(found) and event.parent < event.lane:
-            found.append(
-                LaneSummary(
-                    event.lane, event.child, event.parent, event.step, event.rate, steps=event.step
-                )
-            )
-        elif 0 <= event.lane < len(found):
-            found[event.lane] = _after(found[event.lane], event)
-            if isinstance(event, Rewound):
-                back[event.lane] = number
-    return [_with_steps(db, lane, back.get(lane.index, 0)) for lane in found]
+def summarize(db: sqlite3.Connection, race: Race) -> list[LaneSummary]:
+    """The same from an open database; `race` as it was started."""
+    lanes = [_LaneFold(LaneSummary(index, lane)) for index, lane in enumerate(race.lanes)]
+    for row, event in _turns(db):
+        if isinstance(event, LaneAdded):
+            if event.lane == len(lanes) and event.parent < event.lane:
+                lanes.append(_LaneFold(_added(event)))
+        elif 0 <= event.lane < len(lanes):
+            lanes[event.lane].apply(row, event)
+    return [lane.result(db) for lane in lanes]
 
 
-def ends(db: sqlite3.Connection) -> dict[int, int]:
-    """The row of each lane's end, for the lanes that have one that no way back has undone."""
+def end_rows(db: sqlite3.Connection) -> dict[int, int]:
+    """Row id of each lane's end that no later rewind undid."""
     last: dict[int, tuple[int, str]] = {}
-    for number, lane, kind in db.execute(f"SELECT id, lane, kind FROM events WHERE {TURNS}"):
+    for row, lane, kind in db.execute(f"SELECT id, lane, kind FROM events WHERE {TURNS}"):
         if kind in ("Ended", "Rewound"):
-            last[lane] = max(last.get(lane, (0, "")), (number, kind))
-    return {lane: number for lane, (number, kind) in last.items() if kind == "Ended"}
+            last[lane] = max(last.get(lane, (0, "")), (row, kind))
+    return {lane: row for lane, (row, kind) in last.items() if kind == "Ended"}
 
 
-def reasons(db: sqlite3.Connection) -> dict[int, EndReason]:
-    """Why each lane ended that has an end."""
+def end_reasons(db: sqlite3.Connection) -> dict[int, EndReason]:
+    """The end reason of each lane that has ended."""
     found = {}
-    for lane, number in ends(db).items():
-        event = events.decode(
-            db.execute("SELECT body FROM events WHERE id = ?", (number,)).fetchone()[0]
-        )
+    for lane, row in end_rows(db).items():
+        body = db.execute("SELECT body FROM events WHERE id = ?", (row,)).fetchone()[0]
+        event = events.decode(body)
         if isinstance(event, Ended):
             found[lane] = event.reason
     return found
 
 
-def joined(db: sqlite3.Connection) -> int:
-    """How many lanes have joined the race since its start."""
+def added_lanes(db: sqlite3.Connection) -> int:
+    """Number of lanes that were added since the start of the race."""
     rows = db.execute(f"SELECT lane, kind FROM events WHERE {TURNS}")
     return len({lane for lane, kind in rows if kind == "Joined"})
 
 
-def reached(db: sqlite3.Connection, lane: int, after: int = 0) -> int:
-    """How many steps are done by a lane's last block behind row `after`; 0 where there is none."""
+def recorded_steps(db: sqlite3.Connection, lane: int, after: int = 0) -> int:
+    """Steps done by the end of a lane's last block behind row `after`; 0 without one."""
     query = (
         "SELECT body FROM events WHERE lane = ? AND kind = 'Steps' AND id > ? ORDER BY id DESC"
         " LIMIT 1"
@@ -154,58 +181,24 @@ def answers(db: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Command
 
 
 def _turns(db: sqlite3.Connection) -> Iterator[tuple[int, AnyEvent]]:
-    """The events that say where lanes stand, with their rows, in the order in which they were
-    written."""
+    """The events of TURNS with their rows, in the order of the record."""
     rows = db.execute(f"SELECT id, body FROM events WHERE {TURNS}").fetchall()
-    return ((number, events.decode(body)) for number, body in sorted(rows))
+    return ((row, events.decode(body)) for row, body in sorted(rows))
 
 
-def _after(lane: LaneSummary, event: AnyEvent) -> LaneSummary:
-    """What an event makes of what was known of a lane."""
-    change = msgspec.structs.replace
-    match event:
-        case Started():
-            return change(lane, threads=event.intra_op_threads, device=event.device)
-        case StatusChanged():
-            return change(lane, paused=event.status == "paused", steps=event.step)
-        case RateChanged():
-            kept = _until(lane.changes, event.step)
-            stands = kept[-1].factor if kept else None if lane.forked_at else 1.0
-            # told again by a process that goes on: what was to come is still to come
-            if event.factor == stands:
-                return change(lane, rate=None)
-            return change(lane, rate=None, changes=(*kept, event))
-        case Rewound(why="recovered" | "resumed"):
-            return change(
-                lane,
-                end=None,
-                steps=event.step,
-                restarts=lane.restarts + (event.why == "recovered"),
-            )
-        case Rewound():
-            kept = _until(lane.changes, event.step)
-            return change(
-                lane,
-                end=None,
-                steps=event.step,
-                paused=False,
-                changes=kept,
-                rate=None,
-                forked_at=0 if event.why == "restarted" else lane.forked_at,
-            )
-        case Ended():
-            return change(lane, end=event.reason, steps=event.step)
-    return lane
+def _added(event: LaneAdded) -> LaneSummary:
+    return LaneSummary(
+        event.lane, event.child, event.parent, event.step, event.rate, steps=event.step
+    )
+
+
+def _with_change(lane: LaneSummary, event: RateChanged) -> tuple[RateChanged, ...]:
+    """The turns of the dial after another one, which a resumed process may repeat."""
+    before = _until(lane.changes, event.step)
+    factor = before[-1].factor if before else None if lane.forked_at else 1.0
+    # repeated by a process that goes on: the changes to come are still to come
+    return lane.changes if event.factor == factor else (*before, event)
 
 
 def _until(changes: tuple[RateChanged, ...], step: int) -> tuple[RateChanged, ...]:
-    """The turns of the dial at a step and before it."""
     return changes[: bisect_right(changes, step, key=lambda change: change.step)]
-
-
-def _with_steps(db: sqlite3.Connection, lane: LaneSummary, after: int) -> LaneSummary:
-    """The steps of a lane that has ended, is paused or never began are known; those of another one
-    are in its last block."""
-    if lane.end is not None or lane.paused or not lane.threads:
-        return lane
-    return msgspec.structs.replace(lane, steps=max(lane.steps, reached(db, lane.index, after)))

@@ -1,4 +1,4 @@
-"""Reading run.db while others write it: whole flushes only, in order, under a budget. Writes
+"""Reading run.db while other processes write it: whole flushes, in order, under a budget. Writes
 nothing."""
 
 from __future__ import annotations
@@ -9,41 +9,46 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
 
-from lrtui.core.errors import LrtuiError, RunError, StoreUnavailable
+from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.protocol import events
 from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.events import AnyEvent, Column, Steps
-from lrtui.core.scenario.spec import Race
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
-from lrtui.store.lane_summary import answers, ends, joined, reasons
+from lrtui.store.lane_summary import added_lanes, answers, end_reasons
 from lrtui.store.run_dir import DATABASE, GONE_S, SUPERVISOR_LOG, SUPERVISOR_ROLE, is_gone
 
 ROWS = 4000
-"""Rows that one look takes at most."""
+"""Most rows of one poll."""
 FOLDER_GONE = "the run's folder is gone: "
 KEPT_BYTES = 16 * 1024 * 1024
-"""Of events that were read again, so much is kept for the next time."""
+"""Cache of events that were read again, in bytes of their records."""
+
+
+RunState = Literal["running", "ended", "interrupted", "cut off", "unreadable"]
+"""interrupted: the race was told to end early. cut off: the supervisor is gone, but not all lanes
+have ended."""
+RESUMABLE_STATES: tuple[RunState, ...] = ("cut off", "interrupted")
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A run in a list. `state`: "running"; "ended"; "interrupted" (it was told to end, and can be
-    resumed); "cut off" (the supervisor is gone before its lanes ended, which can be resumed too);
-    "unreadable"."""
+    """A run in a list."""
 
     path: Path
     title: str
     lanes: int
     created: float
-    state: str
+    """Seconds since 1970."""
+    state: RunState
 
 
 def summary(run: Path) -> Summary:
-    """What a list says about a run, without reading its history."""
+    """Summarize a run without reading its history."""
     try:
         reader = Reader(run)
     except LrtuiError as error:
@@ -51,6 +56,7 @@ def summary(run: Path) -> Summary:
     try:
         supervisor = reader.supervisor()
         over, interrupted, lanes = reader.outcome()
+        state: RunState
         if over and not interrupted:
             state = "ended"
         elif supervisor is not None and supervisor.alive():
@@ -63,43 +69,30 @@ def summary(run: Path) -> Summary:
 
 
 class Reader:
-    """A run as a viewer sees it. `poll` raises StoreUnavailable where the database cannot be read
-    just now."""
+    """A run as a viewer sees it. `poll` raises StoreUnavailable if the database is unreadable
+    now."""
 
     def __init__(self, run: Path) -> None:
         self.run = run
         self._db = database.connect(run, readonly=True)
-        database.check_version(self._db, run)
-        self.version = database.version(self._db)
-        """The schema version that the run was written with."""
-        try:
-            self.created, _, body = self._db.execute(
-                "SELECT created, version, race FROM run"
-            ).fetchone()
-            self.race: Race = msgspec.json.decode(body, type=Race)
-        except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
-            raise RunError(
-                f"{run / DATABASE}: {error}", "expected a run store made by lrtui"
-            ) from error
+        header = database.read_header(self._db, run)
+        self.created, self.race, self.version = header.created, header.race, header.schema
         self.rows: list[int] = []
-        """Of the events of the last `poll` that are no blocks of steps, in their order: for
-        `event`."""
+        """Rows of the events of the last `poll` except blocks of steps, in order; for `event`."""
         self._again: OrderedDict[int, tuple[AnyEvent, int]] = OrderedDict()
-        """Events that were read again, with their sizes; the one that was wanted last at the
-        end."""
+        """Events read again, with their sizes; least recently used first."""
         self._again_bytes = 0
         self._last = 0
         self._beat, self._beat_at = 0.0, time.monotonic()
-        """The supervisor's last beat, and when it was first seen here: what the clock says does not
-        count."""
+        """The supervisor's last beat, and the monotonic time at which it was first seen: the clocks
+        of two machines may differ."""
         self.caught_up = False
-        """Whether the last `poll` saw the end of the record."""
+        """True if the last `poll` reached the end of the record."""
 
     def poll(self, budget_s: float = 0.05, rows: int = ROWS) -> list[AnyEvent]:
-        """The next events in the order in which they were written; neighbouring blocks of a lane
-        come as one.
+        """The next events in the order of the record; adjacent blocks of a lane are merged.
 
-        At most `rows` rows; nothing further is fetched once `budget_s` seconds are over.
+        At most `rows` rows; fetching stops after `budget_s` seconds.
         """
         found: list[AnyEvent] = []
         until = time.perf_counter() + budget_s
@@ -116,7 +109,7 @@ class Reader:
             else:
                 self.caught_up = len(found) < rows
         except (sqlite3.Error, msgspec.DecodeError) as error:
-            # else what came before it counts, and the next look meets the trouble again
+            # the events before the error count; the next poll meets it again
             if not found:
                 where = (
                     f" behind row {self._last}" if isinstance(error, msgspec.DecodeError) else ""
@@ -125,8 +118,7 @@ class Reader:
         return list(merge(found))
 
     def event(self, row: int) -> AnyEvent | None:
-        """One event again, by its row; None where it cannot be read just now. The last ones that
-        were asked for are kept."""
+        """Read one event again, by its row; None if it cannot be read now. Cached."""
         if row in self._again:
             self._again.move_to_end(row)
             return self._again[row][0]
@@ -150,19 +142,12 @@ class Reader:
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
 
-    def ended(self) -> set[int]:
-        """Indices of the lanes whose end is recorded, and not undone by a way back."""
-        try:
-            return set(ends(self._db))
-        except sqlite3.Error:
-            return set()
-
     def outcome(self) -> tuple[bool, bool, int]:
-        """Whether all lanes have ended, whether any of them was interrupted, and how many there
-        are."""
+        """(all lanes have ended, any of them was interrupted, number of lanes)."""
         try:
-            why, lanes = reasons(self._db), len(self.race.lanes) + joined(self._db)
-            return len(why) == lanes, "interrupted" in why.values(), lanes
+            reasons = end_reasons(self._db)
+            lanes = len(self.race.lanes) + added_lanes(self._db)
+            return len(reasons) == lanes, "interrupted" in reasons.values(), lanes
         except (sqlite3.Error, msgspec.DecodeError):
             return False, False, len(self.race.lanes)
 
@@ -173,7 +158,7 @@ class Reader:
         )
 
     def trainers(self) -> dict[str, Process]:
-        """The trainers that are known to have worked on the run, by role."""
+        """Trainers that have worked on the run, by role."""
         return {
             process.role: process
             for process in self._processes()
@@ -181,8 +166,8 @@ class Reader:
         }
 
     def trainers_alive(self) -> bool:
-        """Whether any trainer of the run still exists: it may have something to say though the
-        supervisor is gone."""
+        """True if any trainer process exists: it may still write although the supervisor is
+        gone."""
         return any(process.alive() for process in self.trainers().values())
 
     def _processes(self) -> list[Process]:
@@ -193,12 +178,11 @@ class Reader:
 
     @property
     def gone(self) -> bool:
-        """Whether the run's folder is no longer where it was; what was read of it is still
-        known."""
+        """True if the run's folder was deleted or moved."""
         return is_gone(self.run)
 
     def trouble(self) -> str:
-        """Why the record may be behind the training, in words; '' where nothing is wrong."""
+        """Reason why the record may lag behind the training, for the user; '' if none."""
         supervisor = self.supervisor()
         if self.gone:
             living = supervisor is not None and supervisor.alive()
@@ -229,29 +213,29 @@ class Reader:
 
 
 def merge(found: list[AnyEvent]) -> Iterator[AnyEvent]:
-    """The same events, with the blocks of steps of a lane joined as long as nothing else of that
-    lane lies between."""
+    """The same events, with blocks of steps of a lane merged if no other event of it lies
+    between."""
     open_blocks: dict[int, list[Steps]] = {}
     for event in found:
         if isinstance(event, Steps):
             blocks = open_blocks.setdefault(event.lane, [])
-            if blocks and not _adjoin(blocks[-1], event):
-                yield _joined(open_blocks.pop(event.lane))
+            if blocks and not _adjacent(blocks[-1], event):
+                yield _merged(open_blocks.pop(event.lane))
                 blocks = open_blocks.setdefault(event.lane, [])
             blocks.append(event)
         else:
             if event.lane in open_blocks:
-                yield _joined(open_blocks.pop(event.lane))
+                yield _merged(open_blocks.pop(event.lane))
             yield event
     for blocks in open_blocks.values():
-        yield _joined(blocks)
+        yield _merged(blocks)
 
 
-def _adjoin(one: Steps, other: Steps) -> bool:
+def _adjacent(one: Steps, other: Steps) -> bool:
     return one.first + one.count == other.first and one.columns.keys() == other.columns.keys()
 
 
-def _joined(blocks: list[Steps]) -> Steps:
+def _merged(blocks: list[Steps]) -> Steps:
     if len(blocks) == 1:
         return blocks[0]
     columns = {

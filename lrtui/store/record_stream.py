@@ -1,10 +1,11 @@
-"""The final record of a run, streamed: what each lane's steps are once the ways back have cut them.
+"""The final record of a run, streamed: each lane's steps with those that rewinds gave up marked.
 Holds one block at a time."""
 
 from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -12,34 +13,33 @@ from typing import NamedTuple
 
 import msgspec
 
-from lrtui.core.errors import RunError, StoreUnavailable
+from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol import events
-from lrtui.core.protocol.events import AnyEvent, Ended, LogMessage, Rewound, Snapshotted
-from lrtui.core.scenario.spec import Race
+from lrtui.core.protocol.events import AnyEvent
+from lrtui.core.state.lifecycle import Lifecycle
 from lrtui.store import database, lane_summary
 from lrtui.store.run_dir import DATABASE
 
 NEVER = 1 << 62
-"""The step at which a block is cut that no way back concerns."""
+"""The cut of a row that no later rewind gave up."""
 
 
 class LaneColumns(msgspec.Struct):
-    """What a lane has on record, by name only, and where it went back."""
+    """Names of the columns that a lane has on record, and its rewinds."""
 
     columns: dict[str, None] = {}
-    """Of its steps, in the order in which they first came; `metrics` and `measured` likewise."""
+    """Of its steps, in the order of their first appearance; `metrics` and `measured` likewise."""
     metrics: dict[str, None] = {}
     measured: dict[str, None] = {}
     rows: list[int] = []
-    """Where each way back stands, rising."""
+    """Row of each rewind, rising."""
     cuts: list[int] = []
-    """For each way back the lowest step that it or a later one went back to."""
+    """For each rewind, the lowest step that it or a later one went back to."""
 
     def cut(self, row: int) -> int:
-        """The step from which on what stands in `row` was given up later; NEVER where nothing of it
-        was."""
-        place = bisect_right(self.rows, row)
-        return self.cuts[place] if place < len(self.rows) else NEVER
+        """First step of a row's event that a later rewind gave up; NEVER if none was."""
+        later = bisect_right(self.rows, row)
+        return self.cuts[later] if later < len(self.rows) else NEVER
 
 
 class RecordedEvent(NamedTuple):
@@ -48,46 +48,32 @@ class RecordedEvent(NamedTuple):
     row: int
     event: AnyEvent
     counts: bool
-    """False where its lane had ended before: what a process still said then is no part of the race.
-    Nor is what concerns no lane."""
+    """False for an event after its lane's end, which is not part of the race, and for one that
+    concerns no lane."""
     cut: int
-    """Steps from here on were given up later."""
+    """Steps from this one on were given up later."""
 
 
 class RecordStream:
-    """A run as it stands at one moment, whoever writes to it meanwhile. Every method may raise
+    """A consistent snapshot of a run, while other processes may write to it. Every method may raise
     StoreUnavailable."""
 
     def __init__(self, run: Path) -> None:
         self.run = run
         self._db = database.connect(run, readonly=True)
-        try:
-            database.check_version(self._db, run)
-            self._db.execute("BEGIN")  # all that is read from here on is of one moment
-            self.created, self.version, body = self._db.execute(
-                "SELECT created, version, race FROM run"
-            ).fetchone()
-            self.race: Race = msgspec.json.decode(body, type=Race)
+        with database.read_errors(run):
+            self._db.execute("BEGIN")  # all reads from here on see the same moment
+            header = database.read_header(self._db, run)
+            self.created, self.version, self.race = header.created, header.lrtui, header.race
             self.lane_columns = self._survey()
-        except sqlite3.OperationalError as error:
-            raise StoreUnavailable(f"{run / DATABASE}: {error}") from error
-        except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
-            raise RunError(
-                f"{run / DATABASE}: {error}", "expected a run store made by lrtui"
-            ) from error
 
     def events(self) -> Iterator[RecordedEvent]:
-        """Every event in the order in which it was written."""
-        over: dict[int, bool] = {}
+        """Every event in the order of the record."""
+        lives: defaultdict[int, Lifecycle] = defaultdict(Lifecycle)
         try:
             for row, body in self._db.execute("SELECT id, body FROM events ORDER BY id"):
                 event = events.decode(body)
-                counts = event.lane >= 0 and (
-                    not over.get(event.lane, False)
-                    or isinstance(event, Rewound | Snapshotted | LogMessage)
-                )
-                if isinstance(event, Ended | Rewound):
-                    over[event.lane] = isinstance(event, Ended)
+                counts = event.lane >= 0 and lives[event.lane].apply(event)
                 columns_of_lane = self.lane_columns.get(event.lane)
                 yield RecordedEvent(
                     row, event, counts, columns_of_lane.cut(row) if columns_of_lane else NEVER
@@ -96,19 +82,19 @@ class RecordStream:
             raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
 
     def lanes(self) -> list[lane_summary.LaneSummary]:
-        """Where each lane stands, those that joined included."""
+        """The summary of each lane, added ones included."""
         try:
-            return lane_summary.lanes(self._db, self.race)
+            return lane_summary.summarize(self._db, self.race)
         except (sqlite3.Error, msgspec.DecodeError) as error:
             raise StoreUnavailable(f"{self.run / DATABASE}: {error}") from error
 
     def close(self) -> None:
-        """Lets go of the database."""
+        """Close the database."""
         self._db.close()
 
     def _survey(self) -> dict[int, LaneColumns]:
-        """Looks through the record once: which columns there are, which must be known before the
-        first line is written."""
+        """Read the record once for its columns, which must be known before the first line is
+        written."""
         found: dict[int, LaneColumns] = {}
         decode = msgspec.msgpack.Decoder(_Names).decode
         query = (
@@ -133,7 +119,7 @@ class RecordStream:
 
 
 class _Names(msgspec.Struct):
-    """Of an event, no more than the survey asks for: numbers stay packed."""
+    """The fields of an event that the survey needs; numbers stay packed."""
 
     columns: dict[str, msgspec.Raw] = {}
     metrics: dict[str, msgspec.Raw] = {}

@@ -1,5 +1,4 @@
-"""Where runs lie: names, makes, lists and finds run directories. Knows nothing of what is in a
-database but its title."""
+"""Run directories: creates, lists and finds them. Does not open their databases."""
 
 from __future__ import annotations
 
@@ -18,20 +17,20 @@ from lrtui.core.text import closest, literal, one_line
 
 DATABASE = "run.db"
 SUPERVISOR_LOG, SUPERVISOR_ROLE = "crew.log", "crew"
-"""The names that runs have stored ever since the first version."""
+"""Stored names: the same since the first version."""
 TAIL_BYTES = 4000
 GONE_S = 60.0
-"""A race whose folder has been gone for so long is ended: no command can reach it."""
+"""Seconds after which a race whose folder is gone is ended: no command can reach it."""
 
 
 def runs_folder(given: str | None = None) -> Path:
-    """The folder of all runs: the one given, else $LRTUI_RUNS, else the platform's state folder."""
+    """The folder of all runs: `given`, else $LRTUI_RUNS, else in the platform's state folder."""
     chosen = given or os.environ.get("LRTUI_RUNS")
     return absolute(chosen) if chosen else Path(platformdirs.user_state_dir("lrtui")) / "runs"
 
 
 def create(runs: Path, scenario: str) -> Path:
-    """A new, empty run directory (mode 0700), named after the scenario and the time."""
+    """Create an empty run directory (mode 0700), named after the scenario and the time."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", scenario).strip("-.")[:40] or "race"
     try:
         runs.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,7 +50,7 @@ def create(runs: Path, scenario: str) -> Path:
 def listing(runs: Path) -> list[Path]:
     """The run directories in `runs`, newest first."""
     try:
-        # unlike Path's, it never raises
+        # os.path.isfile never raises
         found = [path for path in runs.iterdir() if os.path.isfile(path / DATABASE)]
     except OSError:
         return []
@@ -59,7 +58,7 @@ def listing(runs: Path) -> list[Path]:
 
 
 def _begun(path: Path) -> tuple[str, str]:
-    """When a run began, by the stamp in its name; a renamed run goes by its folder's age."""
+    """Sort key: the time stamp in a run's name, or its folder's age if it was renamed."""
     stamp = re.search(r"\d{8}-\d{6}", path.name)
     try:
         return (
@@ -70,8 +69,7 @@ def _begun(path: Path) -> tuple[str, str]:
 
 
 def find(name: str | None, runs: Path) -> Path:
-    """The run that a person means: a path, a name or the beginning of one; the newest where nothing
-    is said."""
+    """Find a run by path, by name or by the beginning of its name; None: the newest."""
     known = listing(runs)
     if name is None:
         if known:
@@ -93,8 +91,7 @@ def find(name: str | None, runs: Path) -> Path:
 
 
 def is_gone(run: Path) -> bool:
-    """Whether a run's folder was deleted or moved, or its database was; one that cannot be looked
-    at just now is not gone."""
+    """True if a run's folder or database was deleted or moved; False if it is only inaccessible."""
     try:
         os.stat(run / DATABASE)
     except (FileNotFoundError, NotADirectoryError):
@@ -105,21 +102,21 @@ def is_gone(run: Path) -> bool:
 
 
 class Absence:
-    """For how long a run's folder has been gone, as far as it was looked for."""
+    """Measures how long a run's folder has been gone."""
 
     def __init__(self, run: Path) -> None:
         self._run = run
         self._since: float | None = None
 
     def seconds(self) -> float:
-        """Looks for it; 0 while it is there."""
+        """Look for the folder; seconds since it was first missed, 0 while it is there."""
         now = time.monotonic()
         self._since = (self._since or now) if is_gone(self._run) else None
         return now - self._since if self._since else 0.0
 
 
 def tail(log: Path, size: int = TAIL_BYTES) -> str:
-    """The last lines of a process's output, fit to be shown; '' where there is none."""
+    """The last lines of a process's output, safe to show; '' if there are none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - size))

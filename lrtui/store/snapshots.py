@@ -1,8 +1,8 @@
-"""The files of snapshots: written whole or not at all, checked when read, pruned under a budget.
-Knows no torch.
+"""The files of snapshots: written atomically, verified when read, pruned under a budget. Knows no
+torch.
 
-A file is a line of JSON, the header, and then the payload, which means nothing here. Its name says
-step and tag, so that a lane's folder can be listed quickly: run/snapshots/A/000001200-ring.snap.
+A file is a line of JSON (the header) and an opaque payload. Its name has step and tag, so that a
+lane's folder can be listed quickly: run/snapshots/A/000001200-ring.snap.
 """
 
 from __future__ import annotations
@@ -11,39 +11,37 @@ import hashlib
 import math
 import os
 import re
-import secrets
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, get_args
 
 import msgspec
 
+from lrtui.core import files
 from lrtui.core.errors import SnapshotDamaged
 from lrtui.core.protocol.events import SnapshotTag
 from lrtui.core.scenario.spec import Lane
-from lrtui.store.database import sync_folder
 
 FOLDER = "snapshots"
 FORMAT = 1
 MAX_HEADER = 1 << 20
-"""Bytes; a first line that is longer is none of ours."""
+"""Bytes of the first line; a file with a longer one is not a snapshot."""
 PER_TAG = 3
-"""How many are kept of each tag that has a reason of its own."""
+"""Snapshots kept of each tag other than ring and best."""
 GOOD_TIMES = 2.0
-"""A snapshot is good where its smoothed loss is at most so many times the lowest one."""
+"""A snapshot is good if its smoothed loss is at most this many times the lowest one."""
 _NAME = re.compile(rf"(\d{{9,}})-({'|'.join(get_args(SnapshotTag))})\.snap")
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a snapshot says of itself."""
+    """The first line of a snapshot."""
 
     format: int
     lane: int
     step: int
     smooth: float | None
-    """The smoothed loss at that step; None where there is none, or where it is not finite."""
+    """Smoothed loss at that step; None if missing or not finite."""
     size: int
     """Bytes of the payload."""
     sha256: str
@@ -51,7 +49,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class SnapshotFile(NamedTuple):
-    """A snapshot on disk. `smooth` is NaN where there is no finite smoothed loss."""
+    """A snapshot on disk. `smooth` is NaN without a finite smoothed loss."""
 
     step: int
     tag: SnapshotTag
@@ -71,8 +69,8 @@ def write(
     spec: Lane,
     payload: bytes,
 ) -> SnapshotFile:
-    """Puts a snapshot of lane `index` after `step` steps on disk, durably (mode 0600, folders
-    0700); OSError where that fails."""
+    """Write a snapshot of lane `index` after `step` steps durably (mode 0600, folders 0700);
+    OSError if that fails."""
     header = msgspec.json.encode(
         Header(
             FORMAT,
@@ -85,17 +83,17 @@ def write(
         )
     )
     folder = _folder(run, letter)
-    for left in folder.glob(".*.part"):  # of a process that was killed: nobody else writes here
+    for left in folder.glob(".*.part"):  # of a killed process: one process writes here
         left.unlink(missing_ok=True)
     path = folder / f"{step:09d}-{tag}.snap"
-    with _fresh(path) as file:
+    with files.atomic(path) as part, part.open("wb") as file:
         file.write(header + b"\n")
         file.write(payload)
     return SnapshotFile(step, tag, path, len(header) + 1 + len(payload), smooth)
 
 
 def lanes(run: Path) -> int:
-    """How many lanes have snapshots on disk."""
+    """Number of lanes with snapshots on disk."""
     try:
         return sum(entry.is_dir() for entry in os.scandir(run / FOLDER))
     except OSError:
@@ -103,8 +101,8 @@ def lanes(run: Path) -> int:
 
 
 def listing(run: Path, letter: str) -> list[SnapshotFile]:
-    """A lane's snapshots, rising by step; names and headers are read, payloads are not. What is
-    none of ours is left out."""
+    """A lane's snapshots, rising by step; names and headers are read, payloads are not. Other files
+    are ignored."""
     try:
         entries = list(os.scandir(run / FOLDER / letter))
     except OSError:
@@ -114,8 +112,7 @@ def listing(run: Path, letter: str) -> list[SnapshotFile]:
 
 
 def load(path: Path) -> tuple[Header, bytes]:
-    """Header and payload; SnapshotDamaged where the file is not what was written, or cannot be
-    read."""
+    """Header and payload; SnapshotDamaged if the file is unreadable or was changed."""
     try:
         with path.open("rb") as file:
             header = _header(file)
@@ -135,14 +132,14 @@ def load(path: Path) -> tuple[Header, bytes]:
 
 
 def retag(kept: SnapshotFile, tag: SnapshotTag) -> SnapshotFile:
-    """The same snapshot, kept for another reason. May raise OSError."""
+    """Rename a snapshot to another tag. May raise OSError."""
     path = kept.path.with_name(f"{kept.step:09d}-{tag}.snap")
     os.replace(kept.path, path)
     return kept._replace(tag=tag, path=path)
 
 
 def remove(kept: SnapshotFile) -> None:
-    """Deletes it; that it is gone already, or cannot be deleted, is no error."""
+    """Delete a snapshot; an error (it is gone already) is ignored."""
     try:
         kept.path.unlink()
     except OSError:
@@ -150,33 +147,32 @@ def remove(kept: SnapshotFile) -> None:
 
 
 def clear(run: Path, letter: str, after: int = -1) -> None:
-    """Deletes the snapshots of a lane that were taken after more than `after` steps; all of them
-    where nothing is said."""
+    """Delete the snapshots of a lane taken after more than `after` steps; by default all."""
     for kept in listing(run, letter):
         if kept.step > after:
             remove(kept)
 
 
 def link_into(kept: SnapshotFile, run: Path, letter: str, tag: SnapshotTag) -> SnapshotFile:
-    """The same snapshot in another lane's folder: no room is taken where the file system knows hard
-    links. May raise OSError."""
+    """Put a snapshot into another lane's folder, as a hard link if the file system has them. May
+    raise OSError."""
     path = _folder(run, letter) / f"{kept.step:09d}-{tag}.snap"
     path.unlink(missing_ok=True)
     try:
         os.link(kept.path, path)
     except OSError:
-        with kept.path.open("rb") as source, _fresh(path) as file:
-            shutil.copyfileobj(source, file, 1 << 20)
+        with files.atomic(path) as part:
+            shutil.copyfile(kept.path, part)
     else:
-        sync_folder(path.parent)
+        files.sync_folder(path.parent)
     return kept._replace(tag=tag, path=path)
 
 
 def last_good(known: Sequence[SnapshotFile], before: int | None) -> SnapshotFile | None:
-    """The newest snapshot, at or before step `before`, whose smoothed loss is finite and not far
-    above the lowest of all.
+    """Newest snapshot, at or before step `before`, whose smoothed loss is finite and not far above
+    the lowest of all.
 
-    The initial state is good though nothing is smoothed yet.
+    The initial state is good although it has no smoothed loss.
     """
     lowest = min((kept.smooth for kept in known if math.isfinite(kept.smooth)), default=math.nan)
     most = lowest + (GOOD_TIMES - 1) * abs(lowest)
@@ -190,11 +186,11 @@ def last_good(known: Sequence[SnapshotFile], before: int | None) -> SnapshotFile
 
 
 def prune(known: Sequence[SnapshotFile], last: int, budget_bytes: int) -> list[SnapshotFile]:
-    """Which ones are to go, of those that `listing` found.
+    """Choose the snapshots to delete.
 
     Ring: all but the `last` newest. Best: all but the newest. Other tags: all but the three newest
-    of each. Then, while the rest takes up more than `budget_bytes`, the oldest; the newest of all
-    stays whatever it takes.
+    of each. Then, while the rest takes more than `budget_bytes`, the oldest; the newest of all
+    stays whatever its size.
     """
     rising = sorted(known, key=lambda kept: kept.step)
     room = {"ring": max(last, 1), "best": 1}
@@ -212,33 +208,14 @@ def prune(known: Sequence[SnapshotFile], last: int, budget_bytes: int) -> list[S
 
 
 def _folder(run: Path, letter: str) -> Path:
-    """The lane's folder, made where it is not there. The run's own folder is never made: it may
-    have been deleted."""
+    """Create the lane's folder if it is missing; never the run's, which may have been deleted."""
     for folder in (run / FOLDER, run / FOLDER / letter):
         folder.mkdir(mode=0o700, exist_ok=True)
     return run / FOLDER / letter
 
 
-@contextmanager
-def _fresh(path: Path) -> Iterator[BinaryIO]:
-    """A new file that bears the name `path` only when all of it is on disk; after any error nothing
-    is left of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 def _known(path: Path) -> SnapshotFile | None:
-    """What a file's name and header say; None where it is no snapshot, or one of which a part is
-    missing."""
+    """The snapshot of a file by its name and header; None if it is not one, or is incomplete."""
     name = _NAME.fullmatch(path.name)
     if name is None:
         return None

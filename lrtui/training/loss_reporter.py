@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lrtui.core.diagnostics.detectors import LossMonitor
+from lrtui.core.diagnostics.loss_monitor import LossMonitor
 from lrtui.core.protocol.events import Alerted, FindingsUpdated, LossSpiked, Measured
 from lrtui.core.protocol.findings import Findings
 from lrtui.training.gauge import Sample

@@ -136,7 +136,7 @@ def rate_moves(lane: LaneState) -> bool:
 def _rate_ranges(lane: LaneState) -> list[FiniteRange]:
     """The known ranges of a lane's past and planned rates."""
     ranges = [lane.columns["applied_lr"].finite_range()] if "applied_lr" in lane.columns else []
-    return [one for one in (*ranges, lane.plan_range) if math.isfinite(one.low)]
+    return [one for one in (*ranges, lane.rates.forecast_range) if math.isfinite(one.low)]
 
 
 def fitted_rates(view: RaceView, state: RaceState) -> AxisLimits:

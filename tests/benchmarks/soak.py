@@ -48,7 +48,7 @@ def history(contest: Contest) -> int:
     measured = (
         column.itemsize * len(column)
         for lane in lanes
-        for column in (lane.measured_steps, *lane.measured.values())
+        for column in (lane.measured.steps, *lane.measured.columns.values())
     )
     return sum(measured) + sum(
         lane.clock.nbytes

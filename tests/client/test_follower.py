@@ -39,7 +39,7 @@ class TestASupervisorThatIsGone:
         follower.poll(10.0)
         assert follower.state.over
         for lane in follower.state.lanes:
-            assert (lane.status, lane.end_presumed) == ("interrupted", True)
+            assert (lane.status, lane.lifecycle.end_presumed) == ("interrupted", True)
             first, *log, last = lane.ended.error.splitlines()
             assert (first, log[0]) == ("the supervisor died", "first")
             assert last == f"go on from the last snapshots with: lrtui resume {run.name}"
@@ -84,9 +84,9 @@ class TestASupervisorThatIsGone:
             Ended(lane=1, step=60, reason="interrupted"),
         )
         follower.poll(10.0)
-        assert [(lane.end_presumed, lane.ended.error) for lane in follower.state.lanes] == [
-            (False, "")
-        ] * 2
+        assert [
+            (lane.lifecycle.end_presumed, lane.ended.error) for lane in follower.state.lanes
+        ] == [(False, "")] * 2
 
     def test_but_not_for_ever(self, run):
         Writer(run, "trainer 0").beat()
@@ -101,7 +101,7 @@ class TestASupervisorThatIsGone:
         follower.poll(10.0)
         say(run, block(0, "steady", 60, 70), Ended(lane=0, step=70, reason="interrupted"))
         follower.poll(10.0)
-        assert [(lane.steps, lane.end_presumed) for lane in follower.state.lanes] == [
+        assert [(lane.steps, lane.lifecycle.end_presumed) for lane in follower.state.lanes] == [
             (70, False),
             (60, True),
         ]

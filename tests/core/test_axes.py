@@ -276,7 +276,7 @@ def test_a_fork_begins_at_the_time_of_its_parent():
         3.25,
         3.5,
     ]
-    assert lane.training_seconds == 0.5
+    assert lane.clock.own_seconds == 0.5
 
 
 def test_an_axis_is_of_use_before_anything_has_happened():
@@ -320,7 +320,7 @@ def test_a_number_that_no_step_can_take_leaves_every_axis_whole(odd, at, log):
         ),
     )
     lane = state.lanes[0]
-    assert lane.training_seconds == 1.0
+    assert lane.clock.own_seconds == 1.0
     for kind in KINDS:
         axis = whole(state, kind, log)
         assert 0 <= axis.place(axis.value(lane, state.race, 2), 200) <= 200

@@ -34,7 +34,7 @@ def test_it_holds_what_a_list_of_events_would(moves):
         at = len(told) + 1 if what == "next" or not told else 1 + number % len(told)
         told = [one for one in told if one.epoch < at]
         told.append(Evaluated(lane=0, epoch=at, step=at * 5, loss=number / 7, metrics=metrics))
-        epochs.take(told[-1])
+        epochs.apply(told[-1])
     assert list(epochs) == [one.epoch for one in told]
     assert epochs.steps.tolist() == [one.step for one in told]
     assert epochs.losses.tolist() == [one.loss for one in told]
@@ -58,20 +58,20 @@ def test_it_holds_what_a_list_of_events_would(moves):
 def test_a_count_tells_that_some_were_forgotten():
     epochs = Epochs()
     for epoch in (1, 2):
-        epochs.take(Evaluated(lane=0, epoch=epoch, step=epoch, loss=1.0))
-    assert epochs.returns == 0
-    epochs.take(Evaluated(lane=0, epoch=2, step=2, loss=0.5))
-    assert epochs.returns == 1
+        epochs.apply(Evaluated(lane=0, epoch=epoch, step=epoch, loss=1.0))
+    assert epochs.cuts == 0
+    epochs.apply(Evaluated(lane=0, epoch=2, step=2, loss=0.5))
+    assert epochs.cuts == 1
     epochs.cut(5)
-    assert epochs.returns == 1
+    assert epochs.cuts == 1
     epochs.cut(1)
-    assert (epochs.returns, list(epochs)) == (2, [1])
+    assert (epochs.cuts, list(epochs)) == (2, [1])
 
 
 def test_an_epoch_takes_little():
     epochs = Epochs()
     for epoch in range(1, 10_001):
-        epochs.take(
+        epochs.apply(
             Evaluated(lane=0, epoch=epoch, step=epoch * 5, loss=1.0, metrics={"val_loss": 1.0})
         )
     assert 400_000 <= epochs.nbytes < 440_000

@@ -25,7 +25,7 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.race_result import result
 from lrtui.core.results.sentences import lane_sentence, race_sentences
 from lrtui.core.results.standings import standings
-from lrtui.core.state.race_state import RaceState, apply, presume
+from lrtui.core.state.race_state import RaceState, apply, presume_ended
 from support.builders import HOT, fold, forked, make_race, measured, rewound, started, steps, turned
 
 
@@ -48,7 +48,7 @@ class TestAGapInTheRecord:
             lane.columns["loss"].values, [3, 2, math.nan, math.nan, math.nan, 1], equal_nan=True
         )
         assert {len(series) for series in lane.columns.values()} == {6}
-        assert (lane.steps, lane.best_step, lane.first_loss) == (6, 5, 3.0)
+        assert (lane.steps, lane.losses.best_step, lane.losses.first) == (6, 5, 3.0)
         assert lane.columns["loss"].finite_range()[:2] == (1.0, 3.0)
 
     def test_a_column_that_comes_later_begins_with_nan(self):
@@ -81,7 +81,7 @@ class TestAFork:
             3,
             "waiting",
         )
-        assert (lane.last_words, lane.columns) == ("–", {})
+        assert (lane.losses.last_text, lane.columns) == ("–", {})
         assert texts(state)[-1] == "forked from A at step 3"
         assert len(make_race().lanes) == 2
 
@@ -93,10 +93,15 @@ class TestAFork:
         assert np.array_equal(
             lane.columns["loss"].values, [math.nan] * 3 + [2.0, 1.0], equal_nan=True
         )
-        assert (lane.first_loss, lane.best_loss, lane.best_step, lane.steps) == (2.0, 1.0, 4, 5)
+        assert (lane.losses.first, lane.losses.best, lane.losses.best_step, lane.steps) == (
+            2.0,
+            1.0,
+            4,
+            5,
+        )
         # its own two steps of half a second each
         assert lane.steps_per_second == pytest.approx(2.0)
-        assert lane.smooth.value == pytest.approx((0.9 * 2 + 1) / 1.9)
+        assert lane.losses.smooth.value == pytest.approx((0.9 * 2 + 1) / 1.9)
         assert texts(state)[-1] == "goes on at step 3 on cpu"
         assert standings(state)[0] is lane
         entry = result(state)[0]
@@ -109,7 +114,7 @@ class TestAFork:
 
     def test_it_inherits_the_dial_as_it_was_where_it_forked(self):
         state = fold([steps([1.0] * 9), turned(2, 0.5), turned(7, 4.0), forked(5)])
-        assert (state.lanes[0].factor, state.lanes[2].factor, state.lanes[2].rate_changes) == (
+        assert (state.lanes[0].factor, state.lanes[2].factor, state.lanes[2].rates.changes) == (
             4.0,
             0.5,
             [],
@@ -147,7 +152,12 @@ class TestAFork:
             ]
         )
         lane = state.lanes[2]
-        assert (values(lane), lane.forked_at, lane.factor, lane.first_loss) == ([5.0], 0, 1.0, 5.0)
+        assert (values(lane), lane.forked_at, lane.factor, lane.losses.first) == (
+            [5.0],
+            0,
+            1.0,
+            5.0,
+        )
         assert [(one.first, one.losses.values.tolist()) for one in lane.abandoned] == [(3, [2.0])]
 
 
@@ -155,13 +165,13 @@ class TestTheDial:
     def test_its_turns_are_kept_with_their_steps(self):
         state = fold([started(), turned(3, 0.5), turned(5, 2.0)])
         lane = state.lanes[0]
-        assert (lane.factor, lane.factor_at(4), lane.factor_at(2), lane.rate, lane.next_lr) == (
-            2.0,
-            0.5,
-            1.0,
-            0.2,
-            0.2,
-        )
+        assert (
+            lane.factor,
+            lane.rates.factor_at(4),
+            lane.rates.factor_at(2),
+            lane.rate,
+            lane.rates.next,
+        ) == (2.0, 0.5, 1.0, 0.2, 0.2)
         assert texts(state)[1:] == [
             "rate 0.05 from step 3 on, 0.5 times the schedule's",
             "rate 0.2 from step 5 on, 2 times the schedule's",
@@ -171,7 +181,7 @@ class TestTheDial:
 
     def test_a_turn_that_a_new_process_carries_out_again_is_one_turn(self):
         state = fold([turned(3, 0.5), rewound(3, "recovered"), turned(3, 0.5)])
-        assert [(change.step, change.factor) for change in state.lanes[0].rate_changes] == [
+        assert [(change.step, change.factor) for change in state.lanes[0].rates.changes] == [
             (3, 0.5)
         ]
 
@@ -180,7 +190,7 @@ class TestTheDial:
         assert verdict(state.lanes[0], state).word == "hot"
         apply(state, turned(90, 0.1))
         assert verdict(state.lanes[0], state).word == "none"
-        assert state.lanes[0].rate_since == 90
+        assert state.lanes[0].rates.since == 90
 
     def test_at_the_end_the_rate_that_it_came_to_is_the_one_to_race(self):
         state = fold(
@@ -227,22 +237,22 @@ class TestAWayBack:
             False,
         )
         assert list(lane.evaluations) == [1]
-        assert (list(lane.measured_steps), list(lane.measured["gain"]), lane.spikes) == (
-            [0, 2],
-            [0.9, 0.8],
-            [1],
-        )
+        assert (
+            list(lane.measured.steps),
+            list(lane.measured.columns["gain"]),
+            lane.losses.spikes,
+        ) == ([0, 2], [0.9, 0.8], [1])
         assert [alert.step for alert in lane.alerts] == [1]
-        assert [change.step for change in lane.rate_changes] == [3]
-        assert (lane.first_loss, lane.last_loss, lane.best_loss, lane.best_step) == (
+        assert [change.step for change in lane.rates.changes] == [3]
+        assert (lane.losses.first, lane.losses.last, lane.losses.best, lane.losses.best_step) == (
             5.0,
             2.0,
             2.0,
             3,
         )
-        assert (lane.training_seconds, lane.sample) == (2.0, None)
-        assert lane.smooth.value == pytest.approx(
-            fold([steps([5.0, 4.0, 3.0, 2.0])]).lanes[0].smooth.value
+        assert (lane.clock.own_seconds, lane.sample) == (2.0, None)
+        assert lane.losses.smooth.value == pytest.approx(
+            fold([steps([5.0, 4.0, 3.0, 2.0])]).lanes[0].losses.smooth.value
         )
 
     def test_it_goes_on_from_there_as_if_nothing_had_been(self):
@@ -250,7 +260,7 @@ class TestAWayBack:
         lane = fold([*self.STORY, rewound(4), *again]).lanes[0]
         assert values(lane) == [5.0, 4.0, 3.0, 2.0, 1.5, 1.0]
         assert (list(lane.evaluations), lane.evaluations.losses.tolist()) == ([1, 2], [4.0, 1.2])
-        assert (lane.best_step, lane.steps) == (5, 6)
+        assert (lane.losses.best_step, lane.steps) == (5, 6)
 
     @pytest.mark.parametrize(
         ("why", "kept"), [("rewound", 1), ("restarted", 1), ("recovered", 0), ("resumed", 0)]
@@ -285,15 +295,15 @@ class TestAWayBack:
             ]
         )
         lane = state.lanes[0]
-        assert (lane.columns, lane.alerts, lane.findings, lane.steps, lane.last_words) == (
+        assert (lane.columns, lane.alerts, lane.findings, lane.steps, lane.losses.last_text) == (
             {},
             [],
             Findings(),
             0,
             "–",
         )
-        assert math.isnan(lane.smooth.value)
-        assert math.isnan(lane.first_loss)
+        assert math.isnan(lane.losses.smooth.value)
+        assert math.isnan(lane.losses.first)
         assert verdict(lane, state).word == "none"
 
     def test_a_plateau_that_was_found_later_is_no_longer_one(self):
@@ -326,7 +336,7 @@ class TestAWayBack:
         lane = fold(
             [started(), steps([1.0] * 50, 0, at=49.0), rewound(10), steps([1.0] * 10, 10, at=51.0)]
         ).lanes[0]
-        assert lane.speed == pytest.approx(10.0)
+        assert lane.throughput.speed == pytest.approx(10.0)
 
 
 class TestAnEnd:
@@ -368,8 +378,10 @@ class TestAnEnd:
 
     def test_an_end_that_was_only_presumed_is_undone_by_what_the_record_says(self):
         state = fold([started(), steps([2.0])])
-        presume(state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor died"))
-        assert (state.lanes[0].over, state.lanes[0].end_presumed) == (True, True)
+        presume_ended(
+            state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor died")
+        )
+        assert (state.lanes[0].over, state.lanes[0].lifecycle.end_presumed) == (True, True)
         apply(state, LogMessage(lane=0, text="the supervisor looks for it"))
         assert state.lanes[0].over
         apply(state, steps([1.0], 1))
@@ -379,14 +391,16 @@ class TestAnEnd:
             [2.0, 1.0],
         )
         apply(state, Ended(lane=0, step=2, reason="finished"))
-        presume(state, Ended(lane=0, step=1, reason="interrupted"))
-        assert (state.lanes[0].status, state.lanes[0].end_presumed) == ("finished", False)
+        presume_ended(state, Ended(lane=0, step=1, reason="interrupted"))
+        assert (state.lanes[0].status, state.lanes[0].lifecycle.end_presumed) == ("finished", False)
 
     def test_a_recorded_end_replaces_a_presumed_one(self):
         state = fold([started(), steps([2.0])])
-        presume(state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor died"))
+        presume_ended(
+            state, Ended(lane=0, step=1, reason="interrupted", error="the supervisor died")
+        )
         apply(state, Ended(lane=0, step=1, reason="interrupted"))
-        assert (state.lanes[0].ended.error, state.lanes[0].end_presumed) == ("", False)
+        assert (state.lanes[0].ended.error, state.lanes[0].lifecycle.end_presumed) == ("", False)
 
     def test_nobody_has_won_a_race_that_was_interrupted(self):
         state = fold(

@@ -149,7 +149,7 @@ def test_the_curves_of_a_race_take_up_no_more_than_they_may(memory):
             exact = track(other, "loss").window(other, full.race, x, 100)
             assert np.nanmin(window.lo) == np.nanmin(exact.lo)
             assert np.nanmax(window.hi) == np.nanmax(exact.hi)
-            assert lane.best_loss == other.best_loss
+            assert lane.losses.best == other.losses.best
             assert x.value(lane, state.race, 12_345) == pytest.approx(
                 x.value(other, full.race, 12_345), rel=1e-3
             )
@@ -160,8 +160,8 @@ def test_a_lane_that_goes_back_into_what_is_forgotten_goes_on():
     lane, step = state.lanes[0], 10_007
     lane._rewind(rewound_to(step))
     assert (lane.steps, len(lane.columns["loss"])) == (step, step)
-    assert math.isfinite(lane.best_loss)
-    assert lane.training_seconds == pytest.approx(0.01 * step, rel=1e-2)
+    assert math.isfinite(lane.losses.best)
+    assert lane.clock.own_seconds == pytest.approx(0.01 * step, rel=1e-2)
     apply(state, block(step, [0.5] * 50, [0.01] * 50, 9e4))
     assert lane.columns["loss"].last == 0.5
     assert_same(

@@ -170,7 +170,7 @@ def test_a_smoothed_track_follows_every_block_and_only_a_few_are_kept():
         )
     for weight in (0.1, 0.2, 0.3, 0.4, 0.5):
         smoothed(lane, "loss", weight)
-    assert len([key for key in lane.derived_cache if key[0] == "smoothed"]) == 3
+    assert len([key for key in lane.derived if key[0] == "smoothed"]) == 3
     assert smoothed(lane, "loss", 0.0) == track(lane, "loss")
 
 

@@ -34,19 +34,19 @@ def facts(state):
         (
             lane.status,
             lane.steps,
-            lane.first_loss,
-            lane.last_loss,
-            lane.best_loss,
-            lane.best_step,
-            lane.applied_lr,
-            lane.next_lr,
+            lane.losses.first,
+            lane.losses.last,
+            lane.losses.best,
+            lane.losses.best_step,
+            lane.rates.applied,
+            lane.rates.next,
             lane.findings,
             verdict(lane, state),
-            lane.measured_steps,
-            lane.measured,
-            lane.spent,
-            lane.spikes,
-            lane.training_seconds,
+            lane.measured.steps,
+            lane.measured.columns,
+            lane.measured.seconds,
+            lane.losses.spikes,
+            lane.clock.own_seconds,
             lane.epoch,
             {name: series.values.tolist() for name, series in lane.columns.items()},
         )
@@ -67,26 +67,26 @@ def test_before_anything_happens_lanes_wait():
     assert (
         verdict(lane, state).word,
         lane.findings,
-        list(lane.measured_steps),
-        lane.measured,
-        lane.spent,
-        lane.spikes,
+        list(lane.measured.steps),
+        lane.measured.columns,
+        lane.measured.seconds,
+        lane.losses.spikes,
     ) == ("none", Findings(), [], {}, 0.0, [])
-    assert math.isnan(lane.last_measured("gain"))
+    assert math.isnan(lane.measured.last("gain"))
     assert all(
         map(
             math.isnan,
             (
-                lane.first_loss,
-                lane.last_loss,
-                lane.best_loss,
-                lane.applied_lr,
+                lane.losses.first,
+                lane.losses.last,
+                lane.losses.best,
+                lane.rates.applied,
                 lane.steps_per_second,
-                lane.speed,
+                lane.throughput.speed,
             ),
         )
     )
-    assert lane.best_step is None
+    assert lane.losses.best_step is None
     assert state.training
     assert not state.over
 
@@ -95,20 +95,25 @@ def test_steps_tell_first_last_and_best_loss_and_the_rates():
     lane = fold([started(), steps([3.0, 1.0]), steps([1.0, 2.0], 2, rates=[0.1, 0.05])]).lanes[0]
     assert (lane.status, lane.steps, lane.total_steps) == ("running", 4, 100)
     # the earliest of equals
-    assert (lane.first_loss, lane.last_loss, lane.best_loss, lane.best_step) == (3.0, 2.0, 1.0, 1)
-    assert (lane.applied_lr, lane.next_lr) == (0.05, 0.025)
+    assert (lane.losses.first, lane.losses.last, lane.losses.best, lane.losses.best_step) == (
+        3.0,
+        2.0,
+        1.0,
+        1,
+    )
+    assert (lane.rates.applied, lane.rates.next) == (0.05, 0.025)
     assert lane.steps_per_second == 2.0
     assert lane.columns["loss"].values.tolist() == [3.0, 1.0, 1.0, 2.0]
 
 
 def test_a_loss_that_is_not_finite_is_the_last_but_never_the_best():
     lane = fold([steps([2.0, -math.inf, 1.5, math.nan])]).lanes[0]
-    assert math.isnan(lane.last_loss)
-    assert (lane.best_loss, lane.best_step) == (1.5, 2)
+    assert math.isnan(lane.losses.last)
+    assert (lane.losses.best, lane.losses.best_step) == (1.5, 2)
     lane = fold([steps([math.nan, math.inf])]).lanes[0]
-    assert math.isnan(lane.first_loss)
-    assert math.isnan(lane.best_loss)
-    assert lane.best_step is None
+    assert math.isnan(lane.losses.first)
+    assert math.isnan(lane.losses.best)
+    assert lane.losses.best_step is None
 
 
 LOSSES = st.lists(
@@ -126,7 +131,7 @@ def test_the_state_does_not_depend_on_how_steps_are_cut_into_blocks(losses, size
     whole, cut, merged = fold([steps(losses)]), fold(blocks), fold(merge(blocks))
     assert repr(facts(whole)) == repr(facts(cut)) == repr(facts(merged))
     for other in (cut, merged):
-        assert repr(other.lanes[0].smooth.value) == repr(whole.lanes[0].smooth.value)
+        assert repr(other.lanes[0].losses.smooth.value) == repr(whole.lanes[0].losses.smooth.value)
 
 
 @given(st.lists(st.floats(2.0**-20, 10), min_size=1, max_size=600), st.integers(1, 300))
@@ -136,7 +141,7 @@ def test_the_training_time_does_not_either(seconds, size):
         for start in range(0, len(seconds), size)
         for part in [seconds[start : start + size]]
     ]
-    assert fold(blocks).lanes[0].training_seconds == fold(merge(blocks)).lanes[0].training_seconds
+    assert fold(blocks).lanes[0].clock.own_seconds == fold(merge(blocks)).lanes[0].clock.own_seconds
 
 
 @given(LOSSES, st.integers(1, 9), st.data())
@@ -147,7 +152,7 @@ def test_a_lane_that_went_back_and_came_again_has_the_bits_of_one_that_did_not(l
     returned = fold(
         [steps(losses), Rewound(lane=0, at=9.0, step=back, why="resumed"), *again]
     ).lanes[0]
-    assert repr(returned.smooth.value) == repr(straight.smooth.value)
+    assert repr(returned.losses.smooth.value) == repr(straight.losses.smooth.value)
 
 
 EVENTS = st.lists(
@@ -245,7 +250,7 @@ def test_an_end_is_the_end():
         ]
     )
     lane = state.lanes[0]
-    assert (lane.status, lane.steps, lane.last_loss, lane.over) == ("finished", 1, 1.0, True)
+    assert (lane.status, lane.steps, lane.losses.last, lane.over) == ("finished", 1, 1.0, True)
     assert not state.over
     apply(state, Ended(lane=1, step=0, reason="error", error="why"))
     assert state.over
@@ -269,15 +274,15 @@ def test_what_was_measured_is_kept_by_step():
             measured([8], spent=0.5, gain=[0.7], step_size=[math.nan], **{"step_size/1": [0.3]}),
         ]
     ).lanes[0]
-    assert list(lane.measured_steps) == [0, 2, 8]
-    assert repr(list(lane.measured["gain"])) == repr([0.9, math.nan, 0.7])
-    assert lane.spent == 0.5
+    assert list(lane.measured.steps) == [0, 2, 8]
+    assert repr(list(lane.measured.columns["gain"])) == repr([0.9, math.nan, 0.7])
+    assert lane.measured.seconds == 0.5
     assert (
-        lane.last_measured("gain"),
-        lane.last_measured("step_size"),
-        lane.last_measured("step_size/1"),
+        lane.measured.last("gain"),
+        lane.measured.last("step_size"),
+        lane.measured.last("step_size/1"),
     ) == (0.7, 0.1, 0.3)
-    assert math.isnan(lane.last_measured("realised"))
+    assert math.isnan(lane.measured.last("realised"))
 
 
 def test_the_last_findings_count_and_spikes_add_up():
@@ -294,7 +299,7 @@ def test_the_last_findings_count_and_spikes_add_up():
         ]
     ).lanes[0]
     assert lane.findings == second
-    assert lane.spikes == [3, 4, 90]
+    assert lane.losses.spikes == [3, 4, 90]
 
 
 def test_what_is_measured_or_marked_is_no_line_in_the_log():
@@ -307,7 +312,7 @@ def test_what_is_measured_or_marked_is_no_line_in_the_log():
         ]
     )
     assert state.log_count == 0
-    assert state.lanes[0].plan.rates == [0.1, 0.0]
+    assert state.lanes[0].rates.forecast.rates == [0.1, 0.0]
 
 
 def test_metrics_are_points_by_step_of_the_epochs_that_have_them():
@@ -373,7 +378,7 @@ def test_speed_is_that_of_the_last_seconds():
             steps([1.0] * 30, 20, at=22.0),
         ]
     ).lanes[0]
-    assert lane.speed == pytest.approx(20.0)
+    assert lane.throughput.speed == pytest.approx(20.0)
     state = fold(
         [
             started(),
@@ -382,7 +387,7 @@ def test_speed_is_that_of_the_last_seconds():
             steps([1.0] * 5, 10, at=101.0),
         ]
     )
-    assert state.lanes[0].speed == pytest.approx(5.0)  # a pause is no slowness
+    assert state.lanes[0].throughput.speed == pytest.approx(5.0)  # a pause is no slowness
 
 
 def test_the_state_takes_what_the_store_gives_back():

@@ -166,8 +166,8 @@ class TestTheStandings:
             assert {
                 rate(state.lane.lr),
                 state.status,
-                loss(state.last_loss),
-                loss(state.best_loss),
+                loss(state.losses.last),
+                loss(state.losses.best),
             } <= set(line.split())
         assert "DIVERGED" in lines[5]
         assert "NaN" in lines[7]

@@ -4,7 +4,10 @@ words."""
 import os
 import sqlite3
 import stat
+import time
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from lrtui.core.errors import RunError, StoreUnavailable
@@ -150,3 +153,21 @@ def test_a_finished_run_can_be_read_where_nothing_may_be_written(tmp_path):
         assert losses(read_all(Reader(run))) == list(range(10))
     finally:
         run.chmod(0o700)
+
+
+def test_the_header_says_which_race_a_database_holds(tmp_path):
+    run = create_run(tmp_path, make_race())
+    header = database.read_header(database.connect(run, readonly=True), run)
+    assert (header.race, header.schema) == (make_race(), database.SCHEMA_VERSION)
+    assert abs(header.created - time.time()) < 60
+
+
+def test_errors_of_reading_are_told_apart():
+    for error, raised in (
+        (sqlite3.OperationalError("locked"), StoreUnavailable),
+        (sqlite3.DatabaseError("malformed"), RunError),
+        (msgspec.DecodeError("bytes"), RunError),
+        (TypeError("no row"), RunError),
+    ):
+        with pytest.raises(raised), database.read_errors(Path("run")):
+            raise error

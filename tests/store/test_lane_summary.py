@@ -237,10 +237,10 @@ class TestAListOfRuns:
         supervisor._me = (supervisor._me[0], supervisor._me[1] - 5, supervisor._me[2])
         supervisor.beat()
         assert summary(run).state == "interrupted"
-        assert Reader(run).ended() == {0, 1}
+        assert Writer(run, "crew").ended() == {0, 1}
         say(run, rewound(0, "resumed", lane=1))
         assert summary(run).state == "cut off"
-        assert Reader(run).ended() == Writer(run, "crew").ended() == {0}
+        assert Writer(run, "crew").ended() == {0}
 
 
 def test_it_agrees_with_the_whole_history_whatever_happens(tmp_path):

@@ -121,7 +121,7 @@ class TestLines:
         told = [text for _, _, text in follower.state.log]
         assert len(follower.log_index) == follower.state.log_count == len(told) == 5
         again = [
-            event_text.line(follower.reader.event(follower.log_index.row(number)))
+            event_text.describe(follower.reader.event(follower.log_index.row(number)))
             for number in range(5)
         ]
         assert again[:4] == told[:4]
@@ -171,5 +171,5 @@ def test_a_lane_knows_the_processes_that_trained_it(writer, follower):
         write(writer, Started(lane=0, role=role, **begun))
     write(writer, Started(lane=1, **begun))
     follower.catch_up()
-    assert follower.state.lanes[0].process_roles == ["trainer 0", "trainer 3"]
-    assert follower.state.lanes[1].process_roles == []
+    assert follower.state.lanes[0].lifecycle.process_roles == ["trainer 0", "trainer 3"]
+    assert follower.state.lanes[1].lifecycle.process_roles == []

@@ -57,7 +57,6 @@ def test_where_its_lanes_stand_is_known_without_the_index_that_it_lacks(old):
     known = lane_summaries(old)
     assert [lane.end for lane in known] == ["nan", "nan", "finished", "finished"]
     assert all(lane.threads and lane.device == "cpu" and lane.steps for lane in known)
-    assert Reader(old).ended() == {0, 1, 2, 3}
 
 
 def test_its_processes_are_known_by_the_time_of_day(old):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lrtui.core.protocol.command_result import CommandResult, done as done_result
+from lrtui.core.protocol.command_result import CommandResult, done
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import (
     Alerted,
@@ -231,12 +231,12 @@ def commands(run: Path) -> list[AnyCommand]:
     return found
 
 
-DONE = done_result("done")
+DONE = done("done")
 
 
 @contextmanager
 def trainer(run: Path, result: CommandResult = DONE) -> Iterator[list[AnyCommand]]:
-    """Somebody who answers the commands of a run, each with the same result; what was sent."""
+    """Answers the commands of a run, each with the same result; yields the commands sent."""
     taken: list[AnyCommand] = []
     over = threading.Event()
 

@@ -244,7 +244,7 @@ class TestForks:
             "the fork to go on",
         )
         child = watcher.state.lanes[1]
-        assert (child.applied_lr, child.status) == (pytest.approx(0.004), "running")
+        assert (child.rates.applied, child.status) == (pytest.approx(0.004), "running")
         os.kill(watcher.reader.supervisor().pid, signal.SIGTERM)
         watcher.see_the_end()
         assert watcher.ends() == ["interrupted"] * 2

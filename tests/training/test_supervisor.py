@@ -172,7 +172,7 @@ def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends
         ' epoch has 0.005; T_max = "auto" ends at the lowest.'
     ]
     assert not any(isinstance(event, LogMessage) for event in watcher.lanes[0])
-    assert watcher.state.lanes[1].plan.rates == pytest.approx([0.01, 0.005, 0.0, 0.005])
+    assert watcher.state.lanes[1].rates.forecast.rates == pytest.approx([0.01, 0.005, 0.0, 0.005])
     assert any("climbs again" in text for _, lane, text in watcher.state.log if lane == 1)
 
 

@@ -296,7 +296,7 @@ def test_the_state_that_a_viewer_folds_agrees_with_the_loop(tmp_path):
     for lane, events in zip(state.lanes, lanes, strict=True):
         assert isinstance(events[0], Started)
         assert lane.steps == lane.total_steps == 12
-        assert lane.last_loss == column(events)[-1]
-        assert lane.best_loss == min(column(events))
+        assert lane.losses.last == column(events)[-1]
+        assert lane.losses.best == min(column(events))
         assert lane.status == "finished"
     assert torch.get_num_threads() == lanes[0][0].intra_op_threads

@@ -22,8 +22,8 @@ def test_a_loss_is_never_cut_in_the_middle(follower, index):
     lane = follower.state.lanes[index]
     for width, height in itertools.product(range(26, 80, 3), (6, 8, 9, 12, 14, 20)):
         figures = drawn(follower.state, index, Canvas(width, height))[2:6]
-        assert any(f"loss {loss(lane.last_loss)}" in row for row in figures)
-        assert all(f"best {loss(lane.best_loss)}" in row for row in figures if "best" in row)
+        assert any(f"loss {loss(lane.losses.last)}" in row for row in figures)
+        assert all(f"best {loss(lane.losses.best)}" in row for row in figures if "best" in row)
 
 
 @pytest.mark.parametrize(("width", "height"), [(34, 9), (38, 16), (72, 22), (140, 40)])

@@ -48,7 +48,7 @@ def test_the_newest_is_the_one_that_every_racing_lane_has_drawn(state, pictures)
 
 
 def test_a_lane_that_no_longer_races_does_not_hold_the_others_up(state, pictures):
-    state.lanes[1].status = "paused"
+    state.lanes[1].lifecycle.status = "paused"
     found = film(state, pictures, [0, 1], None)
     assert found.step == 60
     assert rows(found) == [7, 6]

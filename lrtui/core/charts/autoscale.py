@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from lrtui.core.diagnostics.verdicts import verdict
-from lrtui.core.results.standings import FAILED
 from lrtui.core.series.array_buffer import Float64Array
 from lrtui.core.series.series import FiniteRange, Window
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 
 LOW, HIGH = 0.05, 0.95
 """Quantiles of what the columns of a curve show; what lies outside is an outlier."""
@@ -71,7 +71,7 @@ def ends_well(lane: LaneState, state: RaceState) -> bool:
     end by exploding."""
     if not lane.over:
         return True
-    return lane.status not in ("nan", *FAILED) and verdict(lane, state).word != "diverged"
+    return lane.status not in UNRANKED and verdict(lane, state).word != "diverged"
 
 
 def _parts(window: Window, full: bool, tail: bool) -> list[tuple[float, float, float]]:

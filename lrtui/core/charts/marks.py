@@ -52,7 +52,7 @@ def lane_marks(lane: LaneState, forks: Iterable[LaneState]) -> list[Mark]:
             )
             for fork in forks
         ),
-        *(Mark(step, SPIKE, "spike") for step in lane.spikes[-MOST_SPIKES:]),
+        *(Mark(step, SPIKE, "spike") for step in lane.losses.spikes[-MOST_SPIKES:]),
         *(
             Mark(
                 turn.step,
@@ -72,8 +72,8 @@ def lane_marks(lane: LaneState, forks: Iterable[LaneState]) -> list[Mark]:
 
 def turns(lane: LaneState) -> list[tuple[RateChanged, str]]:
     """Where the dial of a lane was turned, each time with the sign for up or down."""
-    found, before = [], lane.factor_at(-1)
-    for change in lane.rate_changes:
+    found, before = [], lane.rates.factor_at(-1)
+    for change in lane.rates.changes:
         if change.factor != before:
             found.append((change, HOTTER if change.factor > before else COLDER))
         before = change.factor

@@ -16,7 +16,7 @@ from lrtui.core.charts.axes import XAxis
 from lrtui.core.protocol.events import is_reserved
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer
-from lrtui.core.series.ema import Ema
+from lrtui.core.series.ema import TensorBoardEma
 from lrtui.core.series.series import Int64Array, Series, Window
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
@@ -84,7 +84,7 @@ def quantities(state: RaceState) -> list[Quantity]:
     in their order, then what is measured, then the rates."""
     found: dict[str, None] = {"loss": None}
     known: set[str] = set().union(
-        *(each for lane in state.lanes for each in (lane.columns, lane.measured))
+        *(each for lane in state.lanes for each in (lane.columns, lane.measured.columns))
     )
     metrics = dict.fromkeys(name for lane in state.lanes for name in lane.evaluations.metrics)
     found |= dict.fromkeys(
@@ -104,7 +104,13 @@ def track(lane: LaneState, name: str) -> MetricSeries | None:
     logarithm."""
     if name in lane.columns and name not in SELDOM and is_reserved(name):
         return MetricSeries(None, lane.columns[name]) if len(lane.columns[name]) else None
-    gather = _seldom if name in lane.columns else _measured if name in lane.measured else _evaluated
+    gather = (
+        _seldom
+        if name in lane.columns
+        else _measured
+        if name in lane.measured.columns
+        else _evaluated
+    )
     sparse = gather(lane, name)
     return MetricSeries(sparse.steps.view(), sparse.series) if sparse.steps.size else None
 
@@ -116,21 +122,21 @@ def smoothed(lane: LaneState, name: str, weight: float) -> MetricSeries | None:
     if raw is None or weight <= 0:
         return raw
     key = "smoothed", name, weight
-    kept = lane.derived_cache.pop(key, None)
+    kept = lane.derived.pop(key, None)
     if kept is None or kept.source is not raw.series:
         kept = _Smoothed(raw.series, weight)
     kept.follow()
-    lane.derived_cache[key] = kept
-    for old in [key for key in lane.derived_cache if key[0] == "smoothed"][:-SMOOTHED]:
-        del lane.derived_cache[old]
+    lane.derived[key] = kept
+    for old in [key for key in lane.derived if key[0] == "smoothed"][:-SMOOTHED]:
+        del lane.derived[old]
     return MetricSeries(raw.steps, kept.series)
 
 
 class _Sparse:
     """Values at some steps, gathered from `source`; whoever reads on adds what is new."""
 
-    def __init__(self, source: object, returns: int = 0) -> None:
-        self.source, self.returns = source, returns
+    def __init__(self, source: object, cuts: int = 0) -> None:
+        self.source, self.cuts = source, cuts
         self.read = 0
         self.steps = ArrayBuffer(np.int64)
         self.series = Series()
@@ -145,7 +151,7 @@ class _Smoothed:
 
     def __init__(self, source: Series, weight: float) -> None:
         self.source, self.series = source, Series()
-        self._ema = Ema(weight)
+        self._ema = TensorBoardEma(weight)
 
     def follow(self) -> None:
         done = len(self.series)
@@ -156,9 +162,9 @@ class _Smoothed:
 def _seldom(lane: LaneState, name: str) -> _Sparse:
     """What a column holds at the steps at which it was measured."""
     column = lane.columns[name]
-    sparse: _Sparse | None = lane.derived_cache.get(("sparse", name))
+    sparse: _Sparse | None = lane.derived.get(("sparse", name))
     if sparse is None or sparse.source is not column:
-        sparse = lane.derived_cache["sparse", name] = _Sparse(column)
+        sparse = lane.derived["sparse", name] = _Sparse(column)
     fresh = column.part(sparse.read, len(column))
     there = np.flatnonzero(~np.isnan(fresh))
     if len(there):
@@ -168,15 +174,15 @@ def _seldom(lane: LaneState, name: str) -> _Sparse:
 
 
 def _measured(lane: LaneState, name: str) -> _Sparse:
-    values = lane.measured[name]
-    sparse: _Sparse | None = lane.derived_cache.get(("sparse", name))
+    values = lane.measured.columns[name]
+    sparse: _Sparse | None = lane.derived.get(("sparse", name))
     if sparse is None or sparse.source is not values:  # a lane that goes back has new lists
-        sparse = lane.derived_cache["sparse", name] = _Sparse(values)
+        sparse = lane.derived["sparse", name] = _Sparse(values)
     fresh = np.array(values[sparse.read :], float)
     if len(fresh):
         with np.errstate(over="ignore"):
             shown = 10.0**fresh if name.split("/")[0] == "update_ratio" else fresh
-        sparse.add(lane.measured_steps[-len(fresh) :], shown)
+        sparse.add(lane.measured.steps[-len(fresh) :], shown)
         sparse.read = len(values)
     return sparse
 
@@ -185,9 +191,9 @@ def _evaluated(lane: LaneState, name: str) -> _Sparse:
     """A metric by the last step before it was taken."""
     epochs = lane.evaluations
     own = name if name in epochs.metrics else name.removeprefix(METRIC)
-    sparse: _Sparse | None = lane.derived_cache.get(("sparse", name))
-    if sparse is None or sparse.returns != epochs.returns:
-        sparse = lane.derived_cache["sparse", name] = _Sparse(epochs, epochs.returns)
+    sparse: _Sparse | None = lane.derived.get(("sparse", name))
+    if sparse is None or sparse.cuts != epochs.cuts:
+        sparse = lane.derived["sparse", name] = _Sparse(epochs, epochs.cuts)
     steps, values = epochs.metric(own, sparse.read)
     if len(steps):
         sparse.add(np.maximum(steps - 1, 0), values)

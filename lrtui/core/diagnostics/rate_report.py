@@ -38,9 +38,9 @@ def rates(lane: LaneState, group: int = 0) -> Rates:
         for name in ("applied_lr", "next_lr")
     )
     if not group:
-        applied, following = lane.applied_lr, lane.next_lr  # in full precision
+        applied, following = lane.rates.applied, lane.rates.next  # in full precision
     names = ("step_size", "rate_p10", "rate_p50", "rate_p90", "realised", "update_ratio")
-    return Rates(applied, following, *(lane.last_measured(name + suffix) for name in names))
+    return Rates(applied, following, *(lane.measured.last(name + suffix) for name in names))
 
 
 def groups(lane: LaneState) -> int:
@@ -108,7 +108,7 @@ def explained(lane: LaneState) -> list[tuple[str, str, str]]:
 
 def _at(lane: LaneState, column: str) -> str:
     """When a number was measured, where that is not the last step."""
-    step = lane.last_measured_at(column)
+    step = lane.measured.last_step(column)
     return "" if step is None else f" (measured at step {step})"
 
 

@@ -65,7 +65,7 @@ def gauge_word(lane: LaneState) -> GaugeWord:
 def altered(lane: LaneState) -> bool:
     """Whether most of the early window was spent at another rate than the lane has now: by the
     dial, or as another lane."""
-    return lane.rate_since > early_steps(lane.total_steps) // 2
+    return lane.rates.since > early_steps(lane.total_steps) // 2
 
 
 def warming(lane: LaneState) -> bool:
@@ -85,17 +85,17 @@ def margin(gain: float) -> float:
 
 
 def _why_stalled(lane: LaneState, state: RaceState) -> str:
-    own = lane.smooth.value
+    own = lane.losses.smooth.value
     leader = min(
         (
             other
             for other in state.lanes
-            if math.isfinite(other.smooth.value) and other.status != "nan"
+            if math.isfinite(other.losses.smooth.value) and other.status != "nan"
         ),
-        key=lambda other: other.smooth.value,
+        key=lambda other: other.losses.smooth.value,
         default=lane,
     )
-    lead = leader.smooth.value
+    lead = leader.losses.smooth.value
     if not lane.findings.settled and (lane is leader or own <= thresholds.AT_FLOOR * lead):
         if gauge_word(lane) == "cold" and lane.findings.gain > thresholds.COLD:
             return "cold"
@@ -105,9 +105,9 @@ def _why_stalled(lane: LaneState, state: RaceState) -> str:
         return "floor"
     if lane.findings.gradient < thresholds.DEAD_GRADIENT and own > thresholds.DEAD_LOSS * lead:
         return "dead"
-    if lane.lane.optimizer == leader.lane.optimizer and lane.applied_lr != leader.applied_lr:
+    if lane.lane.optimizer == leader.lane.optimizer and lane.rates.applied != leader.rates.applied:
         # the leader shows on which side the better rates are
-        return "hot" if lane.applied_lr > leader.applied_lr else "cold"
+        return "hot" if lane.rates.applied > leader.rates.applied else "cold"
     return "hot" if lane.findings.early_gain < thresholds.HALF_WAY else "cold"
 
 
@@ -123,7 +123,7 @@ def _seismic(lane: LaneState, state: RaceState) -> bool:
         (
             other.findings.median_change
             for other in state.lanes
-            if other.smooth.value < lane.smooth.value
+            if other.losses.smooth.value < lane.losses.smooth.value
             and math.isfinite(other.findings.median_change)
         ),
         default=math.inf,

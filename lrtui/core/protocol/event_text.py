@@ -1,5 +1,5 @@
-"""What an event is in words, told from the event alone: a line of the log, when it is news and when
-it is read again. Pure."""
+"""Log lines of events, made from the event alone: when it is news, and when it is read again.
+Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.scenario.spec import letter, number
 
-_RETURNS: dict[RewindReason, str] = {
+_REWINDS: dict[RewindReason, str] = {
     "rewound": "rewound to",
     "restarted": "restarted from",
     "resumed": "taken up again at",
@@ -27,9 +27,8 @@ _RETURNS: dict[RewindReason, str] = {
 }
 
 
-def line(event: AnyEvent) -> str:
-    """The line of an event that has one; '' for any other. Of an end the lane itself knows more to
-    say when it is news."""
+def describe(event: AnyEvent) -> str:
+    """Return the log line of an event; '' if its type has none. `LaneState` says more of an end."""
     match event:
         case Started(first=first) if first:
             return f"goes on at step {first} on {event.device}"
@@ -55,7 +54,7 @@ def line(event: AnyEvent) -> str:
                 else "joins the race"
             )
         case Rewound():
-            return f"{_RETURNS[event.why]} step {event.step}"
+            return f"{_REWINDS[event.why]} step {event.step}"
         case Ended():
             return f"{event.reason} after {event.step} steps"
         case LogMessage():

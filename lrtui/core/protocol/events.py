@@ -317,6 +317,12 @@ class Rewound(Event, frozen=True, kw_only=True):
     step: Step
     why: RewindReason
 
+    @property
+    def replays(self) -> bool:
+        """True if the same steps come again, because a process or the race went on from a snapshot;
+        False if a user or a policy gave them up."""
+        return self.why in ("recovered", "resumed")
+
 
 class Ended(Event, frozen=True, kw_only=True):
     """The lane's end; only a Rewound undoes it. `error` is a traceback or the last output of a

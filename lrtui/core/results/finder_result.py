@@ -11,8 +11,9 @@ from lrtui.core.numbers import count, loss, rate
 from lrtui.core.protocol.events import plain
 from lrtui.core.results.lr_suggestions import NO_GRADIENT, RULES, Found
 from lrtui.core.results.race_result import result
-from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import FAILED, UNRANKED
 
 DISAGREE = 10.0
 """From this factor between the highest and the lowest suggestion on, the rules are said to
@@ -105,11 +106,7 @@ def point_line(step: int, lr: float, value: float, smooth: float) -> dict[str, A
 
 def _place(lane: LaneState) -> int:
     """0: raced well. 1: diverged. 2: there is no loss to go by, or it cannot learn."""
-    if (
-        lane.status in ("nan", *FAILED)
-        or not math.isfinite(lane.smooth.value)
-        or lane.findings.dead
-    ):
+    if lane.status in UNRANKED or not math.isfinite(lane.losses.smooth.value) or lane.findings.dead:
         return 2
     return int(any(alert.kind == "diverged" for alert in lane.alerts))
 
@@ -177,15 +174,16 @@ def _about_check(ranked: list[LaneState], winner: LaneState | None) -> Iterator[
         return
     good = [lane for lane in ranked if _place(lane) == 0]
     yield (
-        f"{_named(winner)} won with a smoothed loss of {loss(winner.smooth.value)}{_margin(good)}."
+        f"{_named(winner)} won with a smoothed loss of {loss(winner.losses.smooth.value)}"
+        f"{_margin(good)}."
     )
     if not winner.findings.moved:
         yield (
             "Its steps were too short to move the loss: what it won by is noise of the batches; try"
             " a far higher rate."
         )
-    elif winner.smooth.value >= winner.first_loss:
-        yield f"Even so it ended no better than it began, at {loss(winner.first_loss)}."
+    elif winner.losses.smooth.value >= winner.losses.first:
+        yield f"Even so it ended no better than it began, at {loss(winner.losses.first)}."
     rates = [lane.lane.lr for lane in ranked]
     if len(rates) > 1 and winner.lane.lr in (min(rates), max(rates)):
         end, side = ("highest", "higher") if winner.lane.lr == max(rates) else ("lowest", "lower")
@@ -215,7 +213,7 @@ def _margin(good: list[LaneState]) -> str:
     """What the winner is ahead of, in words that go on with the sentence."""
     if len(good) < 2:
         return "; no other lane raced well"
-    best, second = good[0].smooth.value, good[1].smooth.value
+    best, second = good[0].losses.smooth.value, good[1].losses.smooth.value
     share = (second - best) / abs(second) if second else 0.0
     words = (
         f", {100 * share:.0f} % below {_named(good[1])}"
@@ -225,4 +223,4 @@ def _margin(good: list[LaneState]) -> str:
     headline = next((lane for lane in good if lane.lane.name == "valley"), None)
     if headline is None or headline in good[:2]:
         return words
-    return words + f"; the headline {_named(headline)} reached {loss(headline.smooth.value)}"
+    return words + f"; the headline {_named(headline)} reached {loss(headline.losses.smooth.value)}"

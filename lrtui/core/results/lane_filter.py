@@ -7,27 +7,16 @@ import math
 import operator
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.diagnostics.verdicts import Word, verdict
 from lrtui.core.errors import LrtuiError
 from lrtui.core.results.standings import gap_to, value_of
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
+from lrtui.core.state.status import STATUSES
 from lrtui.core.text import closest, one_line
 
-STATUSES = (
-    "waiting",
-    "running",
-    "paused",
-    "finished",
-    "stopped",
-    "nan",
-    "error",
-    "died",
-    "interrupted",
-)
-_VERDICTS = ("nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none")
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -163,7 +152,7 @@ def _keyed(text: str, key: str, value: str, negated: bool) -> Term:
         raise _refused(
             text, f'"{one_line(key)}:" is not known{closest(key, KEYS)}', f"one of {known}"
         )
-    allowed = {"status": STATUSES, "verdict": _VERDICTS}.get(key)
+    allowed = {"status": STATUSES, "verdict": get_args(Word)}.get(key)
     if allowed and not any(value and name.startswith(value) for name in allowed):
         raise _refused(text, f'"{one_line(value)}" is no {key}', "one of " + ", ".join(allowed))
     if not value:
@@ -238,7 +227,7 @@ def _measure(key: str, lane: LaneState, state: RaceState) -> float:
         case "loss":
             return value_of(lane)
         case "best":
-            return lane.best_loss
+            return lane.losses.best
         case "step":
             return float(lane.steps)
     return gap_to(lane, state.lanes)

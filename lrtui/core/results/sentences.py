@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from lrtui.core.diagnostics.verdicts import Verdict, altered, gauge_word, margin, verdict, warming
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.thresholds import FIRST_GAIN, HALF_WAY, HOT, PEAK_RATIO
-from lrtui.core.results.standings import FAILED, standings
+from lrtui.core.results.standings import standings
 from lrtui.core.scenario.spec import Lane
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import FAILED, UNRANKED
 
 LEVEL = 1.05
 """Two losses within 5 % of each other are called level: another seed may turn them round."""
@@ -36,12 +37,14 @@ def race_sentences(state: RaceState) -> list[str]:
     ranked = [
         lane
         for lane in standings(state)
-        if lane.status not in (*FAILED, "nan") and math.isfinite(lane.smooth.value)
+        if lane.status not in UNRANKED and math.isfinite(lane.losses.smooth.value)
     ]
     if not ranked:
         return [_nobody(state)]
     if all(lane.findings.dead for lane in ranked):
-        return [_NOTHING_TO_LEARN if not any(lane.smooth.value for lane in ranked) else _DEAD]
+        return [
+            _NOTHING_TO_LEARN if not any(lane.losses.smooth.value for lane in ranked) else _DEAD
+        ]
     ranked = [lane for lane in ranked if not lane.findings.dead]
     winner = ranked[0]
     if not any(lane.findings.moved for lane in ranked) and not _interrupted(state):
@@ -138,7 +141,7 @@ def _about(lane: LaneState, said: Verdict) -> str:
                 f" {_TOO_SHORT if too_short else _REASONS[said.reason]}"
             )
     if altered(lane):
-        return f"no verdict on its rate, which it has had only since step {lane.rate_since}"
+        return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
     if warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     if found.unmeasured:
@@ -180,12 +183,12 @@ def _gain(lane: LaneState) -> str:
 
 def _against(lane: LaneState, state: RaceState) -> str:
     """Where it ended, beside the best lane."""
-    if lane.status in ("nan", *FAILED) or not math.isfinite(lane.smooth.value):
+    if lane.status in UNRANKED or not math.isfinite(lane.losses.smooth.value):
         return ""
     best = standings(state)[0]
     word = "was interrupted" if lane.status == "interrupted" else "ended" if lane.over else "is"
-    end = f"; it {word} at {loss(lane.smooth.value)}"
-    times = _times(lane.smooth.value, best.smooth.value)
+    end = f"; it {word} at {loss(lane.losses.smooth.value)}"
+    times = _times(lane.losses.smooth.value, best.losses.smooth.value)
     return end + (f", {times} the best lane's" if lane is not best and times else "")
 
 
@@ -198,18 +201,18 @@ def _times(larger: float, smaller: float) -> str:
 
 
 def _by_how_much(ranked: list[LaneState]) -> str:
-    first = f"smoothed loss {loss(ranked[0].smooth.value)}"
+    first = f"smoothed loss {loss(ranked[0].losses.smooth.value)}"
     if len(ranked) == 1:
         return f"{first}, the only lane with one to show"
     second = ranked[1]
-    times = _times(second.smooth.value, ranked[0].smooth.value)
+    times = _times(second.losses.smooth.value, ranked[0].losses.smooth.value)
     if times == "level with":
         return (
-            f"{first}, but {_name(second)} is level with it ({loss(second.smooth.value)}); another"
-            " seed may turn them round"
+            f"{first}, but {_name(second)} is level with it ({loss(second.losses.smooth.value)});"
+            " another seed may turn them round"
         )
     return f"{first}; {_name(second)} is next" + (
-        f" with {times} as much" if times else f" with {loss(second.smooth.value)}"
+        f" with {times} as much" if times else f" with {loss(second.losses.smooth.value)}"
     )
 
 
@@ -262,7 +265,7 @@ def _next_rate(winner: LaneState, state: RaceState) -> str:
     if altered(winner):
         return (
             f"Next: race {rate(own, 3)} from the start; the winner came to it only at step"
-            f" {winner.rate_since}."
+            f" {winner.rates.since}."
         )
     if word in ("ok", "cold") and gain > HALF_WAY > late and winner.lane.schedule is None:
         return (
@@ -378,7 +381,7 @@ def _surprises(winner: LaneState, ranked: list[LaneState], state: RaceState) -> 
             continue
         if expected == "wins":
             if lane is not winner and not _level(lane, winner):
-                times = _times(lane.smooth.value, winner.smooth.value)
+                times = _times(lane.losses.smooth.value, winner.losses.smooth.value)
                 yield f"Not as often told: {_name(lane)} did not win" + (
                     f"; its loss is {times} the winner's." if times else "."
                 )
@@ -404,7 +407,7 @@ _WORDS = {
 
 
 def _level(lane: LaneState, winner: LaneState) -> bool:
-    return _times(lane.smooth.value, winner.smooth.value) == "level with"
+    return _times(lane.losses.smooth.value, winner.losses.smooth.value) == "level with"
 
 
 def _ordinal(place: int) -> str:

@@ -9,15 +9,12 @@ from typing import Literal, NamedTuple, get_args
 
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
+from lrtui.core.state.status import FAILED, UNRANKED
 
 Order = Literal["smoothed", "best", "budget"]
 """By the smoothed loss of now, by the lowest loss of any step, or by the smoothed loss at a step
 that all have reached."""
 ORDERS: tuple[Order, ...] = get_args(Order)
-FAILED = ("error", "died")
-"""Ends that say nothing about the learning rate."""
-UNFINISHED = ("interrupted", "died")
-"""Ends from which a lane can be taken up again without being told to go back."""
 HYSTERESIS = 0.005
 """While they race, two lanes change places only when their values differ by more than this part of
 the greater one."""
@@ -129,7 +126,7 @@ def settled(
 def value_of(lane: LaneState) -> float:
     """The smoothed loss that a lane is ranked by; NaN where it is none: it failed, is NaN, or has
     not begun."""
-    return math.nan if lane.status in ("nan", *FAILED) else lane.smooth.value
+    return math.nan if lane.status in UNRANKED else lane.losses.smooth.value
 
 
 def gap_to(lane: LaneState, lanes: Sequence[LaneState]) -> float:
@@ -150,7 +147,7 @@ def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> f
     comes from. NaN where there is none."""
     while steps <= lane.forked_at and lane.parent is not None:
         lane = every[lane.parent]
-    return lane.smooth.after(steps) if steps <= lane.steps else math.nan
+    return lane.losses.smooth.after(steps) if steps <= lane.steps else math.nan
 
 
 def change(lane: LaneState, every: Sequence[LaneState]) -> float:
@@ -169,7 +166,7 @@ def _value(lane: LaneState, every: Sequence[LaneState], order: Order, step: int 
     value = value_of(lane)
     if not math.isfinite(value) or order == "smoothed":
         return value
-    return lane.best_loss if order == "best" else smoothed_after(lane, every, step or 0)
+    return lane.losses.best if order == "best" else smoothed_after(lane, every, step or 0)
 
 
 def _rank(lane: LaneState, value: float) -> tuple[int, float]:

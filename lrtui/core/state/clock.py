@@ -1,8 +1,7 @@
-"""When a lane made its steps: in seconds of its own training, and by the clock on the wall. For the
-axes of curves.
+"""Training time and wall time of a lane's steps, for the time axes of curves.
 
-Folding a block costs a sum and a few marks; a time for each step is worked out when somebody looks,
-and from then on extended.
+Folding a block costs a sum and a few marks; the time of each step is computed on the first read and
+extended from then on.
 """
 
 from __future__ import annotations
@@ -17,27 +16,24 @@ from lrtui.core.series.array_buffer import ArrayBuffer, Float64Array, Int64Array
 from lrtui.core.series.series import KEPT, Series
 
 STRIDE = 256
-"""The training time is known for good after so many steps each; between them it follows from the
-column of seconds."""
-ENDLESS_S = 1e9
-"""No step takes as long: a number like that is damage, and sums of such numbers would have no place
-on an axis."""
-_FAR = 1 << 40
+"""Steps between two stored training times; between them the column of seconds is summed."""
+MAX_STEP_S = 1e9
+"""Longest step that counts, in seconds; longer ones are damage, whose sums fit no axis."""
+_MAX_STEP = 1 << 40
 
 
 class Clock:
-    """Training time and wall time of a lane's steps; step s (counted from 0) lies where it ends.
+    """Training time and wall time of a lane's steps. A step (counted from 0) lies where it ends.
 
-    Before `forked_at` lie the steps that a fork inherited: all of them at `since`, the time with
-    which it begins.
+    Steps before `forked_at` are inherited by a fork; all of them lie at `since`, its initial time.
     """
 
     def __init__(self, forked_at: int = 0, since: float = 0.0) -> None:
         self.origin = math.nan
-        """The wall time (seconds since 1970) that counts as 0; NaN: when the lane began."""
+        """Wall time (seconds since 1970) of the axis' zero; NaN: the start of the lane."""
         self.steps, self.total = forked_at, since
-        """So many steps done, in so many seconds of training."""
-        self._born, self._since = forked_at, since
+        """Steps done, and the training seconds they took."""
+        self._begin, self._since = forked_at, since
         self._strides = ArrayBuffer(np.float64)
         self._strides.append(np.full(forked_at // STRIDE + 1, since))
         self._done, self._spent, self._at = (
@@ -45,13 +41,13 @@ class Clock:
             ArrayBuffer(np.float64),
             ArrayBuffer(np.float64),
         )
-        """Marks: so many steps were done, in so much training time, at this wall time. All three
-        rise."""
+        """Marks: steps done, training time and wall time at that moment. All three rise."""
         self._loose = False
-        """Whether the last mark is but the end of a block, to be replaced by that of the next."""
+        """True if the last mark is only the end of a block, which that of the next block
+        replaces."""
         self._seconds = Series()
         self._edges: dict[Hashable, tuple[float, Int64Array]] = {}
-        """Edges that were asked for, and up to which second they cannot change any more."""
+        """Edges by key, and the second up to which they are final."""
         self._fine, self._fine_total, self._fine_from = ArrayBuffer(np.float32), since, 0
 
     @property
@@ -62,13 +58,13 @@ class Clock:
         )
 
     @property
-    def own(self) -> float:
-        """Seconds that the steps since `forked_at` took."""
+    def own_seconds(self) -> float:
+        """Training seconds of the steps since `forked_at`."""
         return self.total - self._since
 
-    def take(self, first: int, seconds: NDArray[np.floating], at: float, column: Series) -> None:
-        """A block of steps from `first` on: what each took, when it was told, and the whole column
-        of seconds."""
+    def extend(self, first: int, seconds: NDArray[np.floating], at: float, column: Series) -> None:
+        """Append a block of steps from `first` on: the seconds of each, shape (n,), the wall time
+        of the event, and the lane's whole column of seconds."""
         if first != self.steps:
             self.cut(first, column)
         took = _counted(seconds)
@@ -85,8 +81,8 @@ class Clock:
         self._loose = self._done.size > 1
 
     def mark(self, at: float) -> None:
-        """Notes a wall time at which the steps so far were done: before and after a pause, an
-        evaluation, a block."""
+        """Record the wall time of the steps so far: before and after a pause, an evaluation, a
+        block."""
         if self._at.size:
             at = max(at, float(self._at.view()[-1]))
             if self._done.view()[-2:].tolist() == [self.steps] * 2:
@@ -98,11 +94,11 @@ class Clock:
         self._loose = False
 
     def cut(self, step: int, column: Series | None) -> None:
-        """Forgets all from `step` on, or stands still up to it where the record has a hole;
-        `column` as for `take`."""
+        """Drop everything from `step` on; a step beyond the last one (a hole in the record) adds
+        steps of zero seconds. `column` as for `extend`."""
         column = Series() if column is None else column
-        if step < self._born:  # it begins by itself, where it was never before
-            self._born, self._since = step, 0.0
+        if step < self._begin:  # a fork restarted from the initial weights
+            self._begin, self._since = step, 0.0
             self.steps, self.total = step, 0.0
             self._strides.shorten(0)
             self._strides.append(np.zeros(step // STRIDE + 1))
@@ -123,18 +119,18 @@ class Clock:
         self._begin_column(column.forgotten // STRIDE * STRIDE)
 
     def spent(self, step: int) -> float:
-        """Seconds of training when `step` steps were done, as far as that is recorded."""
+        """Training seconds of the first `step` steps, as far as they are recorded."""
         step = min(step, self.steps)
-        if step <= self._born:
+        if step <= self._begin:
             return self._since
-        begun = max(step // STRIDE * STRIDE, self._born)
+        begun = max(step // STRIDE * STRIDE, self._begin)
         return float(
             self._strides.view()[step // STRIDE] + _counted(self._seconds.part(begun, step)).sum()
         )
 
     def time(self, steps: Int64Array) -> Float64Array:
-        """Seconds of training at the end of each step, float64 of the shape of `steps`; steps to
-        come at the usual pace."""
+        """Training seconds at the end of each step, float64 of the shape of `steps`; future steps
+        are extrapolated at the mean pace."""
         fine = self._column()
         place = steps - self._fine_from
         known: Float64Array = np.full(steps.shape, self._since)
@@ -145,13 +141,13 @@ class Clock:
             known[early] = np.interp(
                 steps[early] + 1, np.arange(self._strides.size) * STRIDE, self._strides.view()
             )
-        known[steps < self._born] = self._since
+        known[steps < self._begin] = self._since
         return known + (steps + 1 - self.steps).clip(0) * self._pace(self.total - self._since)
 
     def wall(self, steps: Int64Array) -> Float64Array:
-        """Seconds by the clock on the wall since `origin`, likewise."""
+        """Seconds of wall time since `origin`, likewise."""
         if self._at.size < 2:
-            return self._began() + (steps + 1 - self._born).clip(0).astype(np.float64)
+            return self._began() + (steps + 1 - self._begin).clip(0).astype(np.float64)
         done, spent, at = self._done.view(), self._spent.view(), self._at.view()
         mark = (done.searchsorted(steps, "right") - 1).clip(0, len(done) - 2)
         share = self._share(self.time(steps) - spent[mark], steps + 1 - done[mark], mark)
@@ -159,28 +155,27 @@ class Clock:
         return known + (steps + 1 - self.steps).clip(0) * self._pace(float(at[-1] - at[0]))
 
     def edges(self, bounds: Float64Array, wall: bool, key: Hashable) -> Int64Array:
-        """The first step that ends at or after each second of wall time since `origin`, or of
-        training time; never falling.
+        """First step that ends at or after each second of wall time since `origin`, or of training
+        time; never falling.
 
-        Beyond the last step at the usual pace. Asked again with a `key`, it only looks for what
-        lies after what was settled.
+        Extrapolated beyond the last step at the mean pace. A repeated call with the same `key` only
+        searches behind the seconds that are final.
         """
-        settled, known = self._edges.pop(key, (-math.inf, np.empty(0, np.int64)))
-        begin = min(int(bounds.searchsorted(settled)), len(known))
+        final, known = self._edges.pop(key, (-math.inf, np.empty(0, np.int64)))
+        begin = min(int(bounds.searchsorted(final)), len(known))
         fresh = self.first_at_wall(bounds[begin:]) if wall else self.first_at_time(bounds[begin:])
         found = np.concatenate((known[:begin], fresh)) if begin else fresh
         if wall and self._at.size > 2:
-            settled = float(self._at.view()[-3]) - self._zero()
+            final = float(self._at.view()[-3]) - self._zero()
         elif not wall:
-            settled = self.total * (1 - 1e-6)  # times are kept as float32
-        self._edges[key] = settled, found
+            final = self.total * (1 - 1e-6)  # times are kept as float32
+        self._edges[key] = final, found
         if len(self._edges) > KEPT:
             del self._edges[next(iter(self._edges))]
         return found
 
     def first_at_time(self, seconds: Float64Array) -> Int64Array:
-        """The first step that ends at or after each training time; beyond the last one, at the
-        usual pace."""
+        """First step that ends at or after each training time; extrapolated beyond the last one."""
         fine = self._column()
         found = fine.searchsorted(seconds.astype(np.float32)) + self._fine_from
         early = found == self._fine_from
@@ -193,7 +188,11 @@ class Clock:
     def first_at_wall(self, seconds: Float64Array) -> Int64Array:
         """The first step that ends at or after each wall time since `origin`, likewise."""
         if self._at.size < 2:
-            return np.ceil(seconds - self._began() - 1 + self._born).clip(0, _FAR).astype(np.int64)
+            return (
+                np.ceil(seconds - self._began() - 1 + self._begin)
+                .clip(0, _MAX_STEP)
+                .astype(np.int64)
+            )
         done, spent, at = self._done.view(), self._spent.view(), self._at.view() - self._zero()
         mark = (at.searchsorted(seconds) - 1).clip(0, len(at) - 2)
         length = at[mark + 1] - at[mark]
@@ -208,17 +207,16 @@ class Clock:
         )
 
     def end(self, wall: bool) -> float:
-        """Where the last step, or the last thing told, lies on the axis of wall time or of training
-        time."""
+        """End of the axis: the last mark in wall time, or the last step in training time."""
         return (
             (float(self._at.view()[-1]) - self._zero() if self._at.size else 0.0)
             if wall
             else self.total
         )
 
-    def forget(self, step: int) -> None:
-        """Keeps only every so many times of the steps before `step`, whose seconds the column has
-        forgotten."""
+    def thin(self, step: int) -> None:
+        """Keep only the times at STRIDE steps before `step`, whose seconds the column has
+        dropped."""
         gone = step // STRIDE * STRIDE - self._fine_from
         self._edges.clear()
         if gone >= self._fine.size:
@@ -228,13 +226,12 @@ class Clock:
             self._fine_from += gone
 
     def _begin_column(self, step: int) -> None:
-        """Makes the times anew when next somebody looks, from a step on that is a multiple of
-        STRIDE."""
+        """Recompute the times on the next read, from a step on that is a multiple of STRIDE."""
         self._fine, self._fine_from = ArrayBuffer(np.float32), step
         self._fine_total = float(self._strides.view()[step // STRIDE])
 
     def _column(self) -> NDArray[np.float32]:
-        """The training time at the end of each step, from `_fine_from` on; brought up to date."""
+        """Training time at the end of each step from `_fine_from` on, brought up to date."""
         held = self._fine_from + self._fine.size
         if held < self.steps:
             took = _counted(self._seconds.part(held, self.steps))
@@ -245,22 +242,22 @@ class Clock:
         return fine
 
     def _share(self, spent: Float64Array, made: Int64Array, mark: Int64Array) -> Float64Array:
-        """How much of the way from a mark to the next one is behind a step: by time, or by steps
-        where that stood still."""
+        """Fraction of the way from a mark to the next at a step: by training time, or by steps if
+        the training time stood still."""
         whole, steps = np.diff(self._spent.view())[mark], np.diff(self._done.view())[mark]
         by_steps = made / np.maximum(steps, 1)
         return np.divide(spent, whole, out=by_steps, where=whole > 0).clip(0, 1)
 
     def _ahead(self, found: Int64Array, beyond: Float64Array, pace: float) -> Int64Array:
-        """Steps found, where they are not made yet by how far beyond the end they lie."""
-        ahead = self.steps - 1 + np.ceil((beyond / pace).clip(0, _FAR))
+        """The steps found; those beyond the end extrapolated by `pace`, seconds per step."""
+        ahead = self.steps - 1 + np.ceil((beyond / pace).clip(0, _MAX_STEP))
         return np.where(
             beyond > 0, np.maximum(ahead, self.steps), np.minimum(found, self.steps)
         ).astype(np.int64)
 
     def _pace(self, seconds: float) -> float:
-        """Seconds a step, where all steps so far took so many; a second where that is not known."""
-        made = self.steps - self._born
+        """Mean seconds per step; 1.0 before the first step."""
+        made = self.steps - self._begin
         return seconds / made if made > 0 and seconds > 0 else 1.0
 
     def _began(self) -> float:
@@ -275,9 +272,8 @@ class Clock:
 
 
 def _counted(seconds: NDArray[np.floating]) -> Float64Array:
-    """Seconds of steps as they add up: what is not known, below zero, or longer than any step,
-    counts as none."""
-    counted: Float64Array = np.where((seconds > 0) & (seconds < ENDLESS_S), seconds, 0).astype(
+    """Seconds of steps as they add up: NaN, negative and oversized values count as 0."""
+    counted: Float64Array = np.where((seconds > 0) & (seconds < MAX_STEP_S), seconds, 0).astype(
         np.float64
     )
     return counted

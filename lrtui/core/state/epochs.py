@@ -1,5 +1,4 @@
-"""The ends of a lane's epochs, in columns: some forty bytes each, where an event takes half a
-kilobyte."""
+"""The ends of a lane's epochs, in columns: about 40 bytes each, where an event takes 500."""
 
 from __future__ import annotations
 
@@ -12,20 +11,20 @@ from lrtui.core.series.array_buffer import ArrayBuffer, Float64Array, Int64Array
 
 
 class Epochs:
-    """What was measured at the end of each epoch, rising by epoch and step."""
+    """Losses and metrics at the end of each epoch, rising by epoch and step."""
 
     def __init__(self) -> None:
         self.last: Evaluated | None = None
-        """The newest one, as it was told."""
-        self.returns = 0
-        """How often some were forgotten: what was read of them before may not be so any more."""
+        """The newest event."""
+        self.cuts = 0
+        """Incremented whenever epochs are removed; readers compare it to drop their caches."""
         self._epochs, self._steps, self._losses = (
             ArrayBuffer(np.int64),
             ArrayBuffer(np.int64),
             ArrayBuffer(np.float64),
         )
         self._metrics: dict[str, tuple[ArrayBuffer, ArrayBuffer]] = {}
-        """By name: the places at which it was measured, and its values."""
+        """By name: the indices of the epochs that have the metric, and its values."""
 
     def __len__(self) -> int:
         return self._steps.size
@@ -57,28 +56,27 @@ class Epochs:
 
     @property
     def metrics(self) -> list[str]:
-        """The names of all that was ever measured."""
+        """Names of all metrics so far."""
         return list(self._metrics)
 
     def metric(self, name: str, since: int = 0) -> tuple[Int64Array, Float64Array]:
-        """(steps done, values) of a metric from the place `since` on; empty where it was not
-        measured."""
+        """(steps done, values) of a metric from the index `since` on; empty if it has none."""
         if name not in self._metrics:
             return np.empty(0, np.int64), np.empty(0)
-        places, values = (column.view() for column in self._metrics[name])
-        first = int(places.searchsorted(since))
-        return self.steps[places[first:]], values[first:]
+        indices, values = (column.view() for column in self._metrics[name])
+        first = int(indices.searchsorted(since))
+        return self.steps[indices[first:]], values[first:]
 
-    def take(self, event: Evaluated) -> None:
-        """Adds the end of an epoch; one that comes again replaces those that stand there from it
-        on."""
+    def apply(self, event: Evaluated) -> None:
+        """Append the end of an epoch. A repeated epoch replaces the known ones from it on: the
+        epoch whose end a snapshot was taken at may come twice."""
         known = int(self._epochs.view().searchsorted(event.epoch))
         self._shorten(known)
         for name, value in event.metrics.items():
-            places, values = self._metrics.setdefault(
+            indices, values = self._metrics.setdefault(
                 name, (ArrayBuffer(np.int64), ArrayBuffer(np.float64))
             )
-            places.append(np.array([len(self)]))
+            indices.append(np.array([len(self)]))
             values.append(np.array([value]))
         for column, number in (
             (self._epochs, event.epoch),
@@ -89,34 +87,34 @@ class Epochs:
         self.last = event
 
     def cut(self, step: int) -> None:
-        """Forgets those that ended after so many steps."""
+        """Drop the epochs that ended after more than `step` steps."""
         self._shorten(int(self.steps.searchsorted(step, "right")))
 
     def _shorten(self, count: int) -> None:
         if count >= len(self):
             return
-        self.returns += 1
+        self.cuts += 1
         for column in (self._epochs, self._steps, self._losses):
             column.shorten(count)
-        for places, values in self._metrics.values():
-            kept = int(places.view().searchsorted(count))
-            places.shorten(kept)
+        for indices, values in self._metrics.values():
+            kept = int(indices.view().searchsorted(count))
+            indices.shorten(kept)
             values.shorten(kept)
-        self.last = self._told(count - 1) if count and self.last else None
+        self.last = self._event(count - 1) if count and self.last else None
 
-    def _told(self, place: int) -> Evaluated:
-        """One of them as an event again."""
+    def _event(self, index: int) -> Evaluated:
+        """An epoch as an event again."""
         assert self.last is not None
         metrics = {
             name: float(values.view()[at])
-            for name, (places, values) in self._metrics.items()
-            if (at := int(places.view().searchsorted(place))) < places.size
-            and places.view()[at] == place
+            for name, (indices, values) in self._metrics.items()
+            if (at := int(indices.view().searchsorted(index))) < indices.size
+            and indices.view()[at] == index
         }
         return Evaluated(
             lane=self.last.lane,
-            epoch=int(self._epochs.view()[place]),
-            step=int(self.steps[place]),
-            loss=float(self.losses[place]),
+            epoch=int(self._epochs.view()[index]),
+            step=int(self.steps[index]),
+            loss=float(self.losses[index]),
             metrics=metrics,
         )

@@ -1,5 +1,5 @@
-"""How much memory the curves of a race may take up: beyond it, the oldest single values become the
-extremes of buckets."""
+"""The memory budget of a race's curves: beyond it, the oldest single values become the extremes of
+buckets."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ from collections.abc import Iterator, Sequence
 from lrtui.core.series.series import Series
 from lrtui.core.state.lane_state import LaneState
 
-MEMORY = 1_000_000_000
-"""Bytes; some 25 million steps with 8 columns each are kept whole."""
-BYTES = 5
-"""What a value takes up, about: so much is counted before all is weighed again."""
+DEFAULT_BYTES = 1_000_000_000
+"""About 25 million steps with 8 columns each are kept whole."""
+BYTES_PER_VALUE = 5
+"""Approximate; used to decide when the exact sum is due."""
 
 
-class Limit:
-    """A number of bytes that the curves of some lanes are kept below."""
+class MemoryBudget:
+    """An upper bound, in bytes, for the curves of some lanes."""
 
-    def __init__(self, memory: int) -> None:
-        self.memory = memory
-        self._fresh = 0
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._unweighed = 0
+        """Bytes added since the last exact sum."""
 
-    def watch(self, lanes: Sequence[LaneState], values: int) -> None:
-        """Takes note of so many new values; now and then it looks how much there is, and lets the
-        longest series forget."""
-        self._fresh += values * BYTES
-        if self._fresh * 64 > self.memory:
-            self._fresh = 0
-            forget(lanes, self.memory)
+    def add(self, lanes: Sequence[LaneState], values: int) -> None:
+        """Count `values` new numbers; thin the longest series whenever a 64th of the budget
+        came."""
+        self._unweighed += values * BYTES_PER_VALUE
+        if self._unweighed * 64 > self.limit:
+            self._unweighed = 0
+            thin_to_fit(lanes, self.limit)
 
 
-def forget(lanes: Sequence[LaneState], memory: int) -> None:
-    """Lets the longest series forget their oldest single values until all together take up at most
-    `memory` bytes, or until only their newest values are left."""
+def thin_to_fit(lanes: Sequence[LaneState], limit: int) -> None:
+    """Thin the longest series until all together take at most `limit` bytes, or until only their
+    newest values are left."""
     over = (
         sum(lane.clock.nbytes + sum(series.nbytes for series in all_series(lane)) for lane in lanes)
-        - memory
+        - limit
     )
     thinnable = (
         [(lane, series) for lane in lanes for series in all_series(lane)] if over > 0 else []
@@ -47,13 +48,13 @@ def forget(lanes: Sequence[LaneState], memory: int) -> None:
             thinnable = [pair for pair in thinnable if pair[1] is not series]
         elif series is lane.columns.get("seconds"):
             before = lane.clock.nbytes
-            lane.clock.forget(series.forgotten)
+            lane.clock.thin(series.forgotten)
             freed += before - lane.clock.nbytes
         over -= freed
 
 
 def all_series(lane: LaneState) -> Iterator[Series]:
-    """Columns of steps, what was worked out of them, and what was abandoned."""
+    """Columns of steps, curves derived from them, and abandoned losses."""
     yield from lane.columns.values()
-    yield from (kept.series for kept in lane.derived_cache.values())
-    yield from (one.losses for one in lane.abandoned)
+    yield from (derived.series for derived in lane.derived.values())
+    yield from (abandoned.losses for abandoned in lane.abandoned)

@@ -1,5 +1,4 @@
-"""What is known of a race so far: a fold over its events. `apply` is the only place where this
-state changes.
+"""The state of a race so far: a fold over its events. `apply` is the only function that changes it.
 
 It lives on one thread; the screen, the plain lines and the report read it. Knows no store and no
 torch.
@@ -20,37 +19,35 @@ from lrtui.core.protocol.events import (
     LaneAdded,
     LogMessage,
     Rewound,
-    Snapshotted,
     Started,
     Steps,
 )
 from lrtui.core.scenario.spec import Race
-from lrtui.core.state.lane_state import RANKING_FACTOR, Abandoned, LaneState
-from lrtui.core.state.memory_budget import MEMORY, Limit
+from lrtui.core.state.lane_state import LaneState
+from lrtui.core.state.memory_budget import DEFAULT_BYTES, MemoryBudget
+from lrtui.core.state.status import ACTIVE
 
-__all__ = ["RANKING_FACTOR", "Abandoned", "LaneState", "RaceState", "apply", "presume"]
+__all__ = ["LaneState", "RaceState", "apply", "presume_ended"]
 
 LOG_LINES = 1000
 
 
 class RaceState:
-    """A race so far: its lanes, its log, and what its supervisor says of itself."""
+    """A race so far: its lanes and its log."""
 
-    def __init__(self, race: Race, memory: int = MEMORY) -> None:
-        """`memory`: bytes that the curves of all lanes may take up; beyond them, old single values
-        become extremes of buckets."""
+    def __init__(self, race: Race, memory: int = DEFAULT_BYTES) -> None:
+        """`memory`: the budget of all curves, in bytes; see `memory_budget`."""
         self.race = race
-        """What was asked for, and the lanes that joined since."""
+        """The race as it was started, with the lanes that joined since."""
         self.lanes = [LaneState(index, lane) for index, lane in enumerate(race.lanes)]
         self.log: deque[tuple[float, int, str]] = deque(maxlen=LOG_LINES)
-        """(seconds since 1970, lane or -1, text): one entry for each thing that happened."""
+        """Entries (seconds since 1970, lane or -1 for the race, text)."""
         self.log_count = 0
-        self._limit = Limit(memory)
+        """Entries so far, those included that `log` has dropped."""
+        self._budget = MemoryBudget(memory)
         self.began = math.nan
-        """When its first lane began, in seconds since 1970: the beginning of the axis of wall
-        time."""
-        self._doubted = False
-        """Whether the log says that something was left out."""
+        """Start of the first lane in seconds since 1970: the zero of the wall time axis."""
+        self._damage_logged = False
 
     @property
     def over(self) -> bool:
@@ -58,12 +55,12 @@ class RaceState:
 
     @property
     def training(self) -> bool:
-        """Whether any lane is making steps: neither over nor paused."""
-        return any(lane.status in ("waiting", "running") for lane in self.lanes)
+        """True if any lane is neither over nor paused."""
+        return any(lane.status in ACTIVE for lane in self.lanes)
 
     def _fits(self, event: AnyEvent) -> bool:
-        """Whether an event goes with what is known: a damaged record may name lanes that never
-        joined, or steps far beyond the last one, for which there is no room."""
+        """False for an event of a damaged record: of a lane that never joined, or of steps far
+        beyond the last one, for which no memory should be allocated."""
         if isinstance(event, LogMessage) and event.lane == -1:
             return True
         if isinstance(event, LaneAdded):
@@ -84,69 +81,65 @@ class RaceState:
         )
         return reach <= self.lanes[event.lane].steps + HOLE
 
-    def _leave_out(self, event: AnyEvent) -> None:
-        """Says so in the log, once: what is damaged may be so a thousand times."""
-        if not self._doubted:
-            self._doubted = True
-            self._note(
+    def _log_damage(self, event: AnyEvent) -> None:
+        """Log the first event that is left out; a damaged record may have thousands."""
+        if not self._damage_logged:
+            self._damage_logged = True
+            self._log(
                 event.at,
                 -1,
                 "the record is damaged: what does not go with the rest of it is left out, "
                 f"such as {type(event).__name__} of lane {event.lane}",
             )
 
-    def _note(self, at: float, lane: int, text: str) -> None:
+    def _log(self, at: float, lane: int, text: str) -> None:
         self.log.append((at, lane, text))
         self.log_count += 1
 
 
 def apply(state: RaceState, event: AnyEvent) -> bool:
-    """Folds one event into the state; False where it does not fit and is left out. Events of one
+    """Fold one event into the state; False if the event does not fit and is left out. Events of one
     lane come in the order in which they happened."""
     if not state._fits(event):
-        state._leave_out(event)
+        state._log_damage(event)
         return False
     if isinstance(event, LogMessage) and event.lane < 0:
-        state._note(event.at, -1, event.text)
+        state._log(event.at, -1, event.text)
     elif isinstance(event, LaneAdded):
-        _join(state, event)
+        _add_lane(state, event)
     else:
-        _tell_lane(state, event)
+        _apply_to_lane(state, event)
     return True
 
 
-def _tell_lane(state: RaceState, event: AnyEvent) -> None:
+def _apply_to_lane(state: RaceState, event: AnyEvent) -> None:
     lane = state.lanes[event.lane]
-    if lane.end_presumed and not isinstance(event, LogMessage):
-        lane.revive()
-    if lane.over and not isinstance(event, Rewound | Snapshotted | LogMessage):
-        return  # what a process said before it was found dead may arrive after its end was written
+    text = lane.apply(event)
+    if text is None:
+        return
     if isinstance(event, Started) and math.isnan(state.began):
         state.began = event.at
         for each in state.lanes:
             each.clock.origin = event.at
-    lane.version += 1
-    text = lane.apply(event)
     if isinstance(event, Steps):
-        state._limit.watch(state.lanes, event.count * len(event.columns))
+        state._budget.add(state.lanes, event.count * len(event.columns))
     if text:
-        state._note(event.at, lane.index, text)
+        state._log(event.at, lane.index, text)
 
 
-def presume(state: RaceState, end: Ended) -> None:
-    """Ends a lane that nobody is left to speak for; whatever the record says of it later counts
-    more."""
+def presume_ended(state: RaceState, end: Ended) -> None:
+    """End a lane whose processes are all gone; any later event of the record undoes it."""
     if not state.lanes[end.lane].over:
         apply(state, end)
-        state.lanes[end.lane].end_presumed = True
+        state.lanes[end.lane].lifecycle.end_presumed = True
 
 
-def _join(state: RaceState, event: LaneAdded) -> None:
-    """A new lane, behind the others; one that is known is not made twice."""
+def _add_lane(state: RaceState, event: LaneAdded) -> None:
+    """Append a new lane; an event of a known lane is ignored."""
     if event.lane != len(state.lanes):
         return
     parent = state.lanes[event.parent] if event.parent >= 0 else None
     state.race = msgspec.structs.replace(state.race, lanes=(*state.race.lanes, event.child))
     state.lanes.append(LaneState(event.lane, event.child, parent, event.step))
     state.lanes[-1].clock.origin = state.began
-    state._note(event.at, event.lane, event_text.line(event))
+    state._log(event.at, event.lane, event_text.describe(event))

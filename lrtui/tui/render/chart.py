@@ -134,7 +134,7 @@ def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
 def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     """Adds the rates that a lane has before it to the curve of those behind it: every other dot
     column, so that it is dotted."""
-    plan = lane.plan
+    plan = lane.rates.forecast
     if (
         plan is None
         or lane.over

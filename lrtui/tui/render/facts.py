@@ -107,12 +107,12 @@ def position(gain: float, word: str) -> float | None:
 
 def cost(lane: LaneState) -> str:
     """Share of the lane's time that measuring has taken."""
-    if not lane.training_seconds or not lane.measured_steps:
+    if not lane.clock.own_seconds or not lane.measured.steps:
         return "nothing has been measured yet" if not lane.over else "nothing was measured"
-    share = lane.spent / lane.training_seconds
+    share = lane.measured.seconds / lane.clock.own_seconds
     return (
-        f"measuring: {share:.1%} of the time, {len(lane.measured_steps)} steps of {lane.steps},"
-        f" last {lane.measured_steps[-1]}"
+        f"measuring: {share:.1%} of the time, {len(lane.measured.steps)} steps of {lane.steps},"
+        f" last {lane.measured.steps[-1]}"
     )
 
 

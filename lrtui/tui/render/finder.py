@@ -14,9 +14,9 @@ from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import loss, rate
 from lrtui.core.results.finder_result import in_order
 from lrtui.core.results.lr_suggestions import RULES, Found
-from lrtui.core.results.standings import FAILED
 from lrtui.core.series.series import window_of
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.axis import log_x_ticks
@@ -154,7 +154,7 @@ def standings(canvas: Canvas, check: RaceState | None, said: str) -> None:
 
 
 def _standing(canvas: Canvas, place: int, lane: LaneState, check: RaceState) -> None:
-    bad = lane.status in ("nan", *FAILED)
+    bad = lane.status in UNRANKED
     won = check.over and place == 1 and not bad
     style = styles.ALERT if bad else styles.WARN if won else styles.lane(lane.index)
     status = (
@@ -165,7 +165,11 @@ def _standing(canvas: Canvas, place: int, lane: LaneState, check: RaceState) -> 
     status = status if lane.over else f"{lane.steps}/{lane.total_steps}"
     known = rate(lane.lane.lr, 3)
     name = "" if lane.lane.name == known else one_line(lane.lane.name)
-    smooth = loss(lane.smooth.value) if lane.status != "nan" and lane.steps else lane.last_words
+    smooth = (
+        loss(lane.losses.smooth.value)
+        if lane.status != "nan" and lane.steps
+        else lane.losses.last_text
+    )
     canvas.text(0, 0, "▶" if won else " ", style)
     canvas.text(1, 0, _row(str(place), known, name, smooth, status), style)
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 import math
 
 from lrtui.core.charts.marks import ALERT
-from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
-from lrtui.tui import keys
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, crosshair, marks, names, raster, styles, unseen, x_labels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
@@ -97,7 +96,7 @@ def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, 
         if lane.index not in ends:
             continue
         sign = lane.lane.letter
-        lost = lane.status in ("nan", *FAILED)
+        lost = lane.status in UNRANKED
         x, y = ends[lane.index]
         if lost:
             canvas.text(x, y, chart.NAN_MARK, styles.ALERT)
@@ -155,7 +154,7 @@ def _of_a_crowd(lanes: list[LaneState], view: RaceView) -> str:
     if len(lanes) <= FEW:
         return ""
     if not view.smoothing:
-        return f" · {keys.read('view.smooth')} smooths"
+        return f" · {view.keymap.read('view.smooth')} smooths"
     behind = chart.raw_behind(lanes, view)
     letters = [lane.lane.letter for lane in lanes if lane.index in behind]
     return f" · raw: {', '.join(letters[:MOST_RAW])}{', …' if len(letters) > MOST_RAW else ' only'}"

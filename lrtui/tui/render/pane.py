@@ -9,9 +9,9 @@ from lrtui.core.charts.marks import COLDER, HOTTER, SNAPSHOT
 from lrtui.core.diagnostics.verdicts import Verdict
 from lrtui.core.numbers import count, duration, loss, rate
 from lrtui.core.protocol.events import Sampled
-from lrtui.core.results.standings import FAILED
 from lrtui.core.scenario.spec import Race, letter
 from lrtui.core.state.race_state import LaneState
+from lrtui.core.state.status import FAILED
 from lrtui.core.text import literal, one_line
 from lrtui.tui.pane_layout import PaneParts
 from lrtui.tui.rects import Rect
@@ -138,7 +138,7 @@ def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
 
 def _rate(canvas: Canvas, lane: LaneState, large: bool) -> None:
     canvas.fill()
-    value = lane.applied_lr if math.isfinite(lane.applied_lr) else lane.rate
+    value = lane.rates.applied if math.isfinite(lane.rates.applied) else lane.rate
     if large:
         digits.write(canvas, 1, 0, rate(value, 3), styles.lane_bold(lane.index))
     else:
@@ -155,9 +155,9 @@ def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
 
 def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     """The figures in lines of these widths, most important first; a number is never cut."""
-    losses = f"loss {lane.last_words:<8}best {lane.best_words}"
+    losses = f"loss {lane.losses.last_text:<8}best {lane.losses.best_text}"
     if text_width(losses) > widths[0]:
-        losses = f"loss {lane.last_words}"
+        losses = f"loss {lane.losses.last_text}"
     if len(widths) == 1:
         return [losses]
     steps = f"step {lane.steps}/{lane.total_steps or '?'}"
@@ -175,8 +175,12 @@ def _pace(lane: LaneState, width: int) -> str:
         return (
             f"{done:4.0%} {f'{count(lane.steps / took)}/s in {duration(took)}' if took > 0 else ''}"
         )
-    left = max(lane.total_steps - lane.steps, 0) / lane.speed if lane.speed > 0 else math.nan
-    speed = "" if math.isnan(lane.speed) else f"{count(lane.speed)}/s"
+    left = (
+        max(lane.total_steps - lane.steps, 0) / lane.throughput.speed
+        if lane.throughput.speed > 0
+        else math.nan
+    )
+    speed = "" if math.isnan(lane.throughput.speed) else f"{count(lane.throughput.speed)}/s"
     bar = progress_bar(done, 8) + " " if width >= 34 else ""
     return f"{bar}{done:4.0%} {speed:<7} ETA {duration(left)}"
 

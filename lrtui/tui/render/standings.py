@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, rate, size
-from lrtui.core.results.standings import FAILED, Order, Ranked, Standing
+from lrtui.core.results.standings import Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import FAILED
 from lrtui.core.text import one_line
-from lrtui.tui import keys
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import names, styles
@@ -68,7 +68,9 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     columns = _columns(taken, ranked, state, view)
     _heading(canvas, columns, name_width)
     if not ranked.rows:
-        canvas.text(1, 1, f"no lane matches; {keys.read('view.back')} shows all", styles.WARN)
+        canvas.text(
+            1, 1, f"no lane matches; {view.keymap.read('view.back')} shows all", styles.WARN
+        )
         return
     place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.selected), 0)
     for y, row in enumerate(
@@ -108,10 +110,8 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
     canvas.text(
         2, y, one_line(f"No lane matches {view.filter_text}"), styles.WARN, canvas.width - 4
     )
-    words = (
-        f"{keys.read('view.filter')} changes the filter, {keys.read('view.back')} shows all lanes"
-        " again"
-    )
+    change, back = view.keymap.read("view.filter"), view.keymap.read("view.back")
+    words = f"{change} changes the filter, {back} shows all lanes again"
     canvas.text(2, y + 1, words, styles.TEXT, canvas.width - 4)
 
 
@@ -154,11 +154,11 @@ def _columns(
         "lr": Column(
             "lr",
             lambda row: rate(
-                applied if (applied := row.lane.applied_lr) == applied else row.lane.rate, 3
+                applied if (applied := row.lane.rates.applied) == applied else row.lane.rate, 3
             ),
         ),
-        "best": Column("best", lambda row: row.lane.best_words),
-        "at": Column("@step", lambda row: _step(row.lane.best_step)),
+        "best": Column("best", lambda row: row.lane.losses.best_text),
+        "at": Column("@step", lambda row: _step(row.lane.losses.best_step)),
         "change": Column("change", lambda row: change_words(row.change)),
         "target": Column(
             f"→{loss(target)}" if math.isfinite(target) else "→",
@@ -219,7 +219,7 @@ def change_words(change: float) -> str:
 def _value(row: Standing) -> str:
     if math.isfinite(row.value):
         return loss(row.value)
-    return row.lane.last_words if row.lane.status != "nan" else "NaN"
+    return row.lane.losses.last_text if row.lane.status != "nan" else "NaN"
 
 
 def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> None:
