@@ -144,6 +144,10 @@ class ActiveLane:
             return False
         return self._snapshots.take(self.training, tag, self._snapshot_s(), began, done)
 
+    def snapshot_alert(self) -> None:
+        """Takes a snapshot at an alert."""
+        self.snapshot("alert")
+
     def snapshot_if_due(self) -> None:
         """Takes a periodic snapshot if one is due."""
         if self._snapshots.due(self._snapshot_s(), self.step):

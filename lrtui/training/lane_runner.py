@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import torch
 
-from lrtui.core.errors import SnapshotDamaged
 from lrtui.core.numbers import rate as rate_text
 from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, done, refused
 from lrtui.core.protocol.commands import AnyCommand, Rewind, SetRate, Stop, unfit
@@ -28,6 +27,7 @@ from lrtui.training.failure import failure, line, not_resumed
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_modules import LaneModules
 from lrtui.training.lane_snapshots import LaneSnapshots
+from lrtui.training.pace import Pace
 from lrtui.training.policy import Policy
 from lrtui.training.session import Training
 from lrtui.training.snapshot_writer import SnapshotWriter
@@ -36,8 +36,6 @@ SLICE_S = 0.03
 """Seconds that a lane trains before the next one. A slice begins with another lane's weights in the
 cache and a swap of random state (80 us) and modules (200 us): with 10 ms, eight middle-sized lanes
 lose 5 % more than with 30 ms."""
-CATCH_UP_S = 0.2
-"""Seconds of delay (a validation, a busy machine) that a lane with a pace catches up at most."""
 
 
 class LaneRunner:
@@ -68,8 +66,7 @@ class LaneRunner:
         self._forked_at = assignment.forked_at
         self._last_step = assignment.forked_at
         """Steps done when the lane was closed."""
-        self._due = time.monotonic()
-        """Monotonic time of the next step in a race with a pace."""
+        self._pace = Pace(race.pace)
 
     @property
     def steps(self) -> int:
@@ -88,7 +85,7 @@ class LaneRunner:
 
     def wait_s(self) -> float:
         """Seconds until the lane may train on; above 0 only if it is ahead of the race's pace."""
-        return self._due - time.monotonic() if self._race.pace else 0.0
+        return self._pace.wait_s()
 
     def run(self, seconds: float = SLICE_S) -> None:
         """Trains for `seconds`, or one step if the race has a pace."""
@@ -101,11 +98,11 @@ class LaneRunner:
     def _train(self, seconds: float) -> None:
         began = time.perf_counter()
         lane = self._built()
-        first, pace = lane.step, self._race.pace
+        first = lane.step
         lane.training.step_recorder.restart_clock()
         while lane.advance():
-            if pace and lane.step > first:
-                self._due = max(self._due + 1 / pace, time.monotonic() - CATCH_UP_S)
+            if self._pace.limited and lane.step > first:
+                self._pace.step_done()
                 break
             if time.perf_counter() - began >= seconds or lane.waits or lane.policy_due:
                 break
@@ -125,7 +122,7 @@ class LaneRunner:
     def _execute(self, command: AnyCommand, number: int) -> CommandResult | None:
         match command:
             case Rewind():
-                return self._rewind(command)
+                return self._rewind(command, lambda factor: factor * command.by)
             case _ if self.over:
                 return LANE_ENDED
             case Stop(for_good=for_good):
@@ -166,10 +163,8 @@ class LaneRunner:
         assignment = self._assignment
         if assignment.start == "new":
             return self._build(None, paused=assignment.paused, changes=assignment.changes)
-        state = self._snapshots.newest()
-        if state is None and (assignment.resume_reason is None or self._forked_at):
-            letter = self._race.lanes[self.index].letter
-            raise SnapshotDamaged(f"lane {letter}: no sound snapshot to begin from", "fork it anew")
+        fork = assignment.resume_reason is None
+        state = self._snapshots.newest(required=fork or self._forked_at > 0)
         lane = self._build(state, paused=assignment.paused, changes=assignment.changes)
         self._snapshots.forget(after=lane.step)  # the damaged ones
         if assignment.rate is not None and (
@@ -203,13 +198,10 @@ class LaneRunner:
         return self._lane
 
     def _rewind(
-        self, command: Rewind, halved: Callable[[float], float] | None = None
+        self, command: Rewind, new_factor: Callable[[float], float]
     ) -> CommandResult | None:
-        """Rebuilds the lane from a snapshot or the initial weights; changes nothing if that is
-        impossible.
-
-        The dial's factor is the snapshot's times the command's, or `halved` of the snapshot's.
-        """
+        """Rebuilds the lane from a snapshot or the initial weights, with `new_factor` of the dial's
+        factor there; changes nothing if that is impossible."""
         if not self._snapshots.wait_until_idle():
             return refused("a snapshot is on its way, and the disk does not answer")
         state = self._snapshots.for_rewind(command)
@@ -221,16 +213,15 @@ class LaneRunner:
             self._lane.flush(last=True)
         self._close()
         self._policy.take()
-        return self._in_process(partial(self._rebuild, state, command.by, halved))
+        return self._in_process(partial(self._rebuild, state, new_factor))
 
     def _rebuild(
-        self, state: dict[str, Any] | None, by: float, halved: Callable[[float], float] | None
+        self, state: dict[str, Any] | None, new_factor: Callable[[float], float]
     ) -> CommandResult:
         lane = self._build(state)
         self._snapshots.forget(after=lane.step if state else -1)
         self._snapshots.unmark_good()
-        factor = lane.training.dial.factor
-        lane.training.set_factor(halved(factor) if halved else factor * by)
+        lane.training.set_factor(new_factor(lane.training.dial.factor))
         if state is None:
             self._forked_at = 0
         lane.report_return("rewound" if state else "restarted")
@@ -238,8 +229,8 @@ class LaneRunner:
 
     def _follow_policy(self) -> None:
         """Executes the command that the policy has for an alert."""
-        if self._policy.snapshot_due:
-            self._in_process(self._snapshot_alert)
+        if self._policy.snapshot_due and self._lane:
+            self._in_process(self._lane.snapshot_alert)
         command, text = self._policy.take()
         if command is None or (self.over and not isinstance(command, Rewind)):
             return
@@ -255,25 +246,15 @@ class LaneRunner:
             if ended:
                 self._recorder.put(Ended(lane=self.index, at=time.time(), step=step, reason="nan"))
 
-    def _snapshot_alert(self) -> None:
-        if self._lane:
-            self._lane.snapshot("alert")
-
     def _stop(self, reason: EndReason, error: str = "", cause: EndCause = "") -> CommandResult:
         if self._lane:
             self._lane.finish()
             if self._lane.ended and not self._policy.revives:
                 return LANE_ENDED
         self._policy.take()
+        lane, at = self.index, time.time()
         self._recorder.put(
-            Ended(
-                lane=self.index,
-                at=time.time(),
-                step=self.steps,
-                reason=reason,
-                error=error,
-                cause=cause,
-            )
+            Ended(lane=lane, at=at, step=self.steps, reason=reason, error=error, cause=cause)
         )
         self._close()
         return done(reason)

@@ -35,6 +35,12 @@ from support.training import column, make_race, train
 HOT = {"optimizer": "SGD", "lr": 1e12}
 
 
+@pytest.fixture(autouse=True)
+def _no_snapshot_by_the_clock(monkeypatch):
+    """On a busy machine the first periodic snapshot would come after any of these few steps."""
+    monkeypatch.setattr("lrtui.training.snapshot_writer.FIRST_S", math.inf)
+
+
 def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tmp_path):
     race = make_race([LANE])
     runner, tape = runner_of(race, tmp_path)

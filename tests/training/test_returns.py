@@ -17,6 +17,7 @@ from lrtui.core.protocol.commands import (
     Add,
     Fork,
     Pause,
+    Resume,
     Rewind,
     ScaleRate,
     SetFactor,
@@ -333,7 +334,7 @@ class TestWhatCannotBeKept:
 
         monkeypatch.setattr(Training, "state_dict", broken)
         run_to(runner, 3).execute(Pause(lane=0))
-        runner.paused = False
+        runner.execute(Resume(lane=0))
         finish(runner)
         assert column(tape.events) == column(train(race))
         assert any("no memory for this" in event.text for event in of_kind(tape, LogMessage))

@@ -12,6 +12,7 @@ from torch import nn
 
 from lrtui.client.lr_finder import plan, sweep_race
 from lrtui.core.errors import LrtuiError
+from lrtui.core.protocol.commands import Resume
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, Sampled, Steps
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.training.loop import train_lane
@@ -177,7 +178,7 @@ class TestPolicies:
         assert runner.paused
         assert not any(isinstance(event, Ended) for event in events)
         assert events[-1].status == "paused"
-        runner.paused = False
+        runner.execute(Resume(lane=0))
         while not runner.over:
             runner.run()
         _, warned = self.trained("warn", tmp_path)
