@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Protocol, TextIO
 
 from rich.console import Console
@@ -249,89 +249,67 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
 
 
 def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
+    """The JSON object of an event; None for events that `--json` leaves out."""
     lane = state.lanes[event.lane].lane.letter if event.lane >= 0 else None
+
+    def line(kind: str, **fields: Any) -> dict[str, Any]:
+        return {"event": kind, "lane": lane, **fields}
+
     match event:
         case Steps():
-            names = sorted(event.columns.keys() - {"seconds"})
-            columns: dict[str, list[float | str | None]] = {
-                name: [plain(value) for value in event.values(name).tolist()] for name in names
-            }
-            norms = columns.get("grad_norm", [])
-            # not measured at this step
-            columns["grad_norm"] = [None if norm == "NaN" else norm for norm in norms]
-            return {"event": "steps", "lane": lane, "first": event.first, **columns}
+            columns = _columns(event, event.columns.keys() - {"seconds"}, sparse={"grad_norm"})
+            return line("steps", first=event.first, **columns)
         case Measured():
-            measured = {
-                name: [
-                    None if math.isnan(value) else plain(value)
-                    for value in event.values(name).tolist()
-                ]
-                for name in sorted(event.columns)
-            }  # null: not measured at this step
-            return {"event": "measured", "lane": lane, "steps": event.steps, **measured}
-        case Evaluated():
+            columns = _columns(event, event.columns, sparse=event.columns)
+            return line("measured", steps=event.steps, **columns)
+        case Evaluated(epoch=epoch, step=step, loss=loss):
             metrics = {name: plain(value) for name, value in event.metrics.items()}
-            return {
-                "event": "epoch",
-                "lane": lane,
-                "epoch": event.epoch,
-                "step": event.step,
-                "loss": plain(event.loss),
-                "metrics": metrics,
-            }
+            return line("epoch", epoch=epoch, step=step, loss=plain(loss), metrics=metrics)
         case Started():
-            return {
-                "event": "start",
-                "lane": lane,
-                "step": event.first,
-                "device": event.device,
-                "steps": event.total_steps,
-                "init_checksum": event.init_checksum,
-                "batch_checksum": event.batch_checksum or None,
-            }
-        case LaneAdded():
-            child = event.child
-            return {
-                "event": "joined",
-                "lane": lane,
-                "name": child.name,
-                "optimizer": str(child.optimizer),
-                "lr": child.lr,
-                "schedule": str(child.schedule) if child.schedule else None,
-                "step": event.step,
-                "parent": state.lanes[event.parent].lane.letter if event.parent >= 0 else None,
-            }
-        case RateChanged():
-            return {
-                "event": "rate",
-                "lane": lane,
-                "step": event.step,
-                "factor": plain(event.factor),
-                "lr": plain(event.rate),
-            }
-        case Snapshotted() if event.tag not in UNLOGGED:
-            return {
-                "event": "snapshot",
-                "lane": lane,
-                "step": event.step,
-                "tag": event.tag,
-                "bytes": event.size,
-            }
+            return line(
+                "start",
+                step=event.first,
+                device=event.device,
+                steps=event.total_steps,
+                init_checksum=event.init_checksum,
+                batch_checksum=event.batch_checksum or None,
+            )
+        case LaneAdded(child=child):
+            return line(
+                "joined",
+                name=child.name,
+                optimizer=str(child.optimizer),
+                lr=child.lr,
+                schedule=str(child.schedule) if child.schedule else None,
+                step=event.step,
+                parent=state.lanes[event.parent].lane.letter if event.parent >= 0 else None,
+            )
+        case RateChanged(step=step):
+            return line("rate", step=step, factor=plain(event.factor), lr=plain(event.rate))
+        case Snapshotted(step=step, tag=tag) if tag not in UNLOGGED:
+            return line("snapshot", step=step, tag=tag, bytes=event.size)
         case Rewound():
-            return {"event": "rewound", "lane": lane, "step": event.step, "why": event.why}
+            return line("rewound", step=event.step, why=event.why)
         case Alerted():
             return alert_line(event, lane or "")
-        case Ended():
+        case Ended(step=step, reason=reason):
             error = {"error": event.error} if event.error else {}
-            return {
-                "event": "end",
-                "lane": lane,
-                "step": event.step,
-                "reason": event.reason,
-                **error,
-            }
+            return line("end", step=step, reason=reason, **error)
         case StatusChanged():
-            return {"event": "status", "lane": lane, "step": event.step, "status": event.status}
+            return line("status", step=event.step, status=event.status)
         case LogMessage():
-            return {"event": "note", "lane": lane, "text": event.text}
+            return line("note", text=event.text)
     return None
+
+
+def _columns(
+    event: Steps | Measured, names: Iterable[str], sparse: Container[str]
+) -> dict[str, list[float | str | None]]:
+    """Columns as JSON values by name; NaN in a `sparse` column is null: not measured there."""
+    return {
+        name: [
+            None if name in sparse and math.isnan(value) else plain(value)
+            for value in event.values(name).tolist()
+        ]
+        for name in sorted(names)
+    }
