@@ -47,7 +47,11 @@ X_WORDS: dict[XKind, str] = {
 
 @dataclass
 class RaceView:
-    """The state of the screen, as opposed to the state of the race."""
+    """The state of the screen, as opposed to the state of the race: the user's choices first, then
+    what follows from them and from the race.
+
+    More than 20 fields: it is the one value that actions change and all drawing reads.
+    """
 
     keymap: Keymap = field(default_factory=Keymap)
     """The keys that texts on the screen name."""
@@ -78,34 +82,33 @@ class RaceView:
     """The mark that the crosshair jumped to: "A: spike at step 1234"; '': none."""
     order: Order = "smoothed"
     """Sort order of the standings."""
-    last_order: list[int] = field(default_factory=list)
-    """Lane indices in the order of the last standings, for hysteresis."""
     target: float | None = None
     """Smoothed loss for the standings' steps to target; None: the default target."""
-    time_to_target: TimeToTarget = field(default_factory=TimeToTarget)
     filter_text: str = ""
     """The last valid filter as typed; `filter` is the parsed form."""
     filter: Filter = EVERY
     pinned: set[int] = field(default_factory=set)
     solo: int | None = None
     """Index of the only lane to show; None: all that match the filter."""
-    listed: list[int] = field(default_factory=list)
-    """Lane indices that match the filter, regardless of `solo`."""
-    shown: list[int] = field(default_factory=list)
-    """Indices of the visible lanes, in display order."""
     scroll: int = 0
     """Rows by which filmstrip or differences are scrolled."""
     scroll_end: int | None = None
     """Position of the last visible line of log or console; None: the newest."""
     sample_step: int | None = None
     """Step of the filmstrip; None: the newest."""
-    pictures: dict[int, Sampled | None] = field(default_factory=dict)
-    """By lane index: the last sample before the crosshair. Empty without a crosshair: panes then
-    show the newest."""
     time_base: int = 0
     """Time base of the machine's bars: an index of `machine_history.BASES`."""
-    loads: dict[int, LaneLoad] = field(default_factory=dict)
-    """Memory and time by lane index; empty while no lane trains."""
+
+    # Derived by `axis_fit.fit` and while drawing
+
+    listed: list[int] = field(default_factory=list)
+    """Lane indices that match the filter, regardless of `solo`."""
+    shown: list[int] = field(default_factory=list)
+    """Indices of the visible lanes, in display order."""
+    forks: dict[int, list[LaneState]] = field(default_factory=dict)
+    """Forks by the index of their parent."""
+    label: str = "loss"
+    """Name of the quantity beside an axis."""
     x: XAxis = field(default_factory=lambda: XAxis("step", False, 0.0, 1.0))
     """The x axis of all charts."""
     limits: AxisLimits = field(
@@ -117,16 +120,19 @@ class RaceView:
     )
     moving: set[int] = field(default_factory=set)
     """Indices of lanes whose rate changes over the plan: the others need no rate chart."""
-    label: str = "loss"
-    """Name of the quantity beside an axis."""
     fitted_for: object = None
     """The choices that `limits` were fitted for: after a change they are fitted from scratch,
     otherwise with hysteresis."""
-
-    forks: dict[int, list[LaneState]] = field(default_factory=dict)
-    """Forks by the index of their parent."""
     disk_share: float = math.nan
     """Byte budget for the snapshots of one lane."""
+    last_order: list[int] = field(default_factory=list)
+    """Lane indices in the order of the last standings, for hysteresis."""
+    time_to_target: TimeToTarget = field(default_factory=TimeToTarget)
+    pictures: dict[int, Sampled | None] = field(default_factory=dict)
+    """By lane index: the last sample before the crosshair. Empty without a crosshair: panes then
+    show the newest."""
+    loads: dict[int, LaneLoad] = field(default_factory=dict)
+    """Memory and time by lane index; empty while no lane trains."""
 
     def show(self, panel: PanelName) -> None:
         """Show a panel; if it is shown already, return to the panes, or to the last chart panel."""

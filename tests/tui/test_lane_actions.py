@@ -1,5 +1,4 @@
-"""A person's hands on a race, through real key presses: what is sent, what is shown of it, and what
-is refused."""
+"""The user's commands to lanes, through real key presses: what is sent, shown and refused."""
 
 from __future__ import annotations
 
