@@ -34,7 +34,7 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.results.batch_size import batch_size
 from lrtui.core.results.race_result import result
-from lrtui.core.results.sentences import race_sentences
+from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import UNLOGGED
 from lrtui.core.state.race_state import LaneState, RaceState

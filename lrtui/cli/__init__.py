@@ -12,8 +12,10 @@ import click
 from lrtui._version import __version__
 from lrtui.cli import find, help as manual, race, report, runs, schedule, send, settings_cmd
 from lrtui.cli.appearance import look_options
-from lrtui.cli.fronts import has_screen, runs_folder, runs_option, show
-from lrtui.cli.output import ExitCode, complain, give_up, opened
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.frontends import has_screen, open_screen
+from lrtui.cli.options import runs_folder, runs_option
+from lrtui.cli.output import complain, give_up, opened
 from lrtui.cli.signals import settle
 from lrtui.core.errors import LrtuiError, ScenarioError
 from lrtui.core.streams import OutputLost
@@ -66,7 +68,7 @@ def cli(context: click.Context, runs: str | None) -> int:
             "no terminal to pick a scenario in",
             "name one: `lrtui race lr-dial`, or see `lrtui scenarios`",
         )
-    return show(runs_folder(runs))
+    return open_screen(runs_folder(runs))
 
 
 for command in (

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrtui.cli.appearance import look_options, paper
-from lrtui.cli.fronts import has_screen, json_option, plain_option, runs_folder, runs_option, show
-from lrtui.cli.output import ExitCode, complain
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.frontends import has_screen, open_screen
+from lrtui.cli.options import json_option, plain_option, runs_folder, runs_option
+from lrtui.cli.output import complain
+from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race import read_race
 from lrtui.cli.signals import Signals
-from lrtui.cli.tell import tell
 from lrtui.client.follower import Follower
 from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, FinderPlan, LrFinder, plan
 from lrtui.core.errors import LaunchError, ScenarioError
@@ -85,7 +87,7 @@ def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags
     asked = read_plan(flags)
     folder = runs_folder(runs)
     if not (plain or as_json or not has_screen(say=True)):
-        return show(folder, asked=asked, race_after=race_after)
+        return open_screen(folder, asked=asked, race_after=race_after)
     finder = LrFinder(asked, folder, race_after=race_after)
     lines = _JsonPoints() if as_json else _PlainPoints()
     with Signals() as signals:
@@ -98,7 +100,7 @@ def find(race_after: bool, runs: str | None, plain: bool, as_json: bool, **flags
                 return ExitCode.RACED
             with signals.waiting_for(finder):
                 run = finder.start_full_race()
-            return tell(run, as_json, signals)
+            return print_run(run, as_json, signals)
         except OutputLost as lost:
             finder.stop()
             complain(f"standard output: {lost}; the search has been stopped")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from lrtui import manual
 from lrtui.cli.appearance import chosen, look_options, paper
-from lrtui.cli.output import ExitCode
+from lrtui.cli.exit_codes import ExitCode
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
 

@@ -4,7 +4,6 @@ cannot be written."""
 from __future__ import annotations
 
 import codecs
-import enum
 import errno
 import io
 import os
@@ -13,18 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from lrtui.cli.exit_codes import ExitCode
 from lrtui.core.streams import Outlet, OutputLost, Stream
 from lrtui.core.text import one_line
-
-
-class ExitCode(enum.IntEnum):
-    """Exit codes of the program."""
-
-    RACED = 0
-    ALL_FAILED = 1
-    BAD_INPUT = 2
-    OUTPUT_LOST = 74
-    INTERRUPTED = 130
 
 
 @contextmanager

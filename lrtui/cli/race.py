@@ -10,24 +10,17 @@ from typing import Any
 import click
 
 from lrtui.cli.appearance import look_options
-from lrtui.cli.fronts import (
-    begun,
-    has_screen,
-    json_option,
-    plain_option,
-    runs_folder,
-    runs_option,
-    say_own_code,
-    show,
-)
-from lrtui.cli.output import ExitCode
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen
+from lrtui.cli.options import json_option, plain_option, runs_folder, runs_option
+from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.signals import Signals
-from lrtui.cli.tell import tell
 from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.protocol.launch_protocol import TRAINERS
 from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import run_dir
@@ -109,14 +102,16 @@ def race(
             'on_divergence = "pause" needs a screen: without one nobody could resume the lane',
             'expected "warn" or "stop" with --plain and --json',
         )
-    say_own_code(asked)
+    announce_user_code(asked)
     folder = runs_folder(runs)
     with Signals() as signals:
         launcher = Launcher()
-        run = begun(signals, launcher, lambda: launcher.start(asked, folder, trainers, on_alert))
+        run = launch(signals, launcher, lambda: launcher.start(asked, folder, trainers, on_alert))
         if run is None:
             return ExitCode.INTERRUPTED
-        return tell(run, as_json, signals) if plain else show(run.parent, run, signals=signals)
+        if plain:
+            return print_run(run, as_json, signals)
+        return open_screen(run.parent, run, signals=signals)
 
 
 @click.command()
@@ -130,9 +125,9 @@ def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
     default."""
     path = run_dir.find(run, runs_folder(runs))
     return (
-        tell(path, as_json)
+        print_run(path, as_json)
         if plain or as_json or not has_screen(say=True)
-        else show(path.parent, path)
+        else open_screen(path.parent, path)
     )
 
 
@@ -164,14 +159,14 @@ def resume(
             f"to go back with one: `lrtui send {path.name} A rewind`",
         )
     plain = plain or as_json or not has_screen(say=True)
-    say_own_code(race)
+    announce_user_code(race)
     with Signals() as signals:
         launcher = Launcher()
-        if begun(signals, launcher, lambda: launcher.resume(path, trainers, on_alert)) is None:
+        if launch(signals, launcher, lambda: launcher.resume(path, trainers, on_alert)) is None:
             return ExitCode.INTERRUPTED
         if plain:
-            return tell(path, as_json, signals, resumed=True)
-        return show(path.parent, path, signals=signals, resumed=True)
+            return print_run(path, as_json, signals, resumed=True)
+        return open_screen(path.parent, path, signals=signals, resumed=True)
 
 
 def _newest_resumable(folder: Path) -> Path:
@@ -217,7 +212,7 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
             "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
         )
     own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
-    raw = scenario_file.overlay(own, changes, "flags")
+    raw = overlay(own, changes, "flags")
     return scenario_file.parse(
         raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2]
     )

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from lrtui.cli.appearance import paper
-from lrtui.cli.fronts import runs_folder, runs_option
-from lrtui.cli.output import ExitCode
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.options import runs_folder, runs_option
 from lrtui.client.follower import Follower
 from lrtui.core.errors import ScenarioError
 from lrtui.core.files import absolute

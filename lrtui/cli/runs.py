@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lrtui.cli.fronts import runs_folder, runs_option
-from lrtui.cli.output import ExitCode
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.options import runs_folder, runs_option
 from lrtui.core.scenario import scenario_file
 from lrtui.core.text import literal, one_line
 from lrtui.store import run_dir

@@ -12,8 +12,8 @@ import click
 from rich.text import Text
 
 from lrtui.cli.appearance import paper
-from lrtui.cli.fronts import json_option
-from lrtui.cli.output import ExitCode
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.options import json_option
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import ScenarioError
 from lrtui.core.numbers import rate

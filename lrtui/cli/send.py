@@ -4,14 +4,16 @@ became of it."""
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import click
 
-from lrtui.cli.fronts import runs_folder, runs_option, say_own_code
-from lrtui.cli.output import ExitCode, complain
+from lrtui.cli.exit_codes import ExitCode
+from lrtui.cli.frontends import announce_user_code, loading_torch
+from lrtui.cli.options import runs_folder, runs_option
+from lrtui.cli.output import complain
+from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError, RunError
 from lrtui.core.protocol.commands import (
@@ -25,14 +27,12 @@ from lrtui.core.protocol.commands import (
     SetRate,
     Stop,
     TakeSnapshot,
-    unfit,
 )
 from lrtui.core.scenario.lane_syntax import forked_name, joining
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
 from lrtui.store import run_dir
 
-POLL_S = 0.02
 ANSWER_S = 10.0
 
 
@@ -140,17 +140,17 @@ def send(
     follower = Follower(path)
     try:
         follower.catch_up()
-        commands, revives = _commands(follower, words, everyone, _Flags(lr, name, to, scale))
-        return _tell(follower, commands, timeout, revives)
+        commands = _commands(follower, words, everyone, _Flags(lr, name, to, scale))
+        return _send(follower, commands, timeout)
     finally:
         follower.close()
 
 
 def _commands(
     follower: Follower, words: tuple[str, ...], everyone: bool, flags: _Flags
-) -> tuple[list[AnyCommand], bool]:
-    """What is to be sent, all of it checked, and whether a new supervisor may do it; LrtuiError
-    where any of it will not do."""
+) -> list[AnyCommand]:
+    """The commands that the command line asks for, all of them checked; LrtuiError if any is
+    invalid."""
     state = follower.state
     sign, rest = (None, list(words)) if everyone else (words[0] if words else "", list(words[1:]))
     if sign == "" or (sign in VERBS and not rest):
@@ -159,8 +159,7 @@ def _commands(
     lanes = (
         [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
     )
-    gone = follower.supervisor_gone
-    if gone and not verb.revives and follower.resumable():
+    if follower.supervisor_gone and not verb.revives and follower.resumable():
         raise RunError(
             f"the supervisor of {follower.run.name} is gone",
             f"go on with `lrtui resume {follower.run.name}`",
@@ -173,13 +172,9 @@ def _commands(
             )
     if not lanes:
         raise LrtuiError("every lane has ended", "name one, to rewind, restart or fork it")
-    commands = [verb.make(state, lane, number, flags) for lane in lanes]
-    for command in commands:
-        if why := unfit(command):
-            raise LrtuiError(why)
-    if everyone and flags.name is not None and len(commands) > 1:
+    if everyone and flags.name is not None and len(lanes) > 1:
         raise LrtuiError("--name with --all: all forks would have one name", "leave --name out")
-    return commands, gone
+    return [verb.make(state, lane, number, flags) for lane in lanes]
 
 
 def _verb(words: list[str], flags: _Flags) -> tuple[_Verb, float]:
@@ -238,47 +233,27 @@ def _lanes(state: RaceState) -> str:
     return ", ".join(lane.lane.called for lane in state.lanes[:20])
 
 
-def _tell(follower: Follower, commands: list[AnyCommand], timeout: float, revive: bool) -> int:
-    """Sends commands, prints each answer as it comes; those that were refused, or not answered in
-    time, are no success."""
-    numbers = follower.send(commands)
-    if revive:
-        _revive(follower, numbers)
-    waiting = {
-        number: follower.state.lanes[command.lane].lane.letter
-        for number, command in zip(numbers, commands, strict=True)
-    }
-    code, until = ExitCode.RACED, time.monotonic() + timeout
-    while waiting:
-        for number, result in sorted(follower.results(list(waiting)).items()):
-            line = f"{waiting.pop(number)}: {one_line(result.text)}"
-            if result.ok:
-                print(line, flush=True)
-            else:
-                code = ExitCode.BAD_INPUT
-                complain(line)
-        if waiting and time.monotonic() > until:
-            raise RunError(
-                f"{', '.join(waiting.values())}: no answer in {timeout:g} s",
-                f"it is done when the lane gets to it: see `lrtui watch {follower.run.name}`",
-            )
-        if waiting:
-            time.sleep(POLL_S)
+def _send(follower: Follower, commands: list[AnyCommand], timeout: float) -> int:
+    """Send commands, starting a new supervisor if needed, and print each reply as it comes.
+
+    Returns BAD_INPUT if any was refused; RunError names the lanes without a reply in time.
+    """
+    client, code = CommandClient(follower), ExitCode.RACED
+    client.send(commands)
+    if client.needs_supervisor:
+        announce_user_code(follower.state.race)
+        with loading_torch():
+            client.restart_supervisor()
+    for letter, _, result in client.wait(timeout):
+        line = f"{letter}: {one_line(result.text)}"
+        if result.ok:
+            print(line, flush=True)
+        else:
+            code = ExitCode.BAD_INPUT
+            complain(line)
+    if client.waiting:
+        raise RunError(
+            f"{', '.join(client.unanswered)}: no answer in {timeout:g} s",
+            f"it is done when the lane gets to it: see `lrtui watch {follower.run.name}`",
+        )
     return code
-
-
-def _revive(follower: Follower, numbers: list[int]) -> None:
-    """A new supervisor for the run, which carries out what was sent; where none can be started,
-    nothing was sent."""
-    from lrtui.cli.fronts import loading
-    from lrtui.client.launcher import Launcher
-
-    say_own_code(follower.state.race)
-    launcher = Launcher()
-    try:
-        with loading():
-            launcher.resume(follower.run)
-    except BaseException as error:
-        launcher.close()
-        follower.withdraw(numbers, one_line(str(error)) or "interrupted")
-        raise

@@ -1,4 +1,5 @@
-"""Sends commands to the lanes of a run, and reports their replies in words.
+"""Sends commands to the lanes of a run, and reports their replies: for the screen, `lrtui send` and
+the plain lines.
 
 Knows no screen: the caller chooses the lanes, shows the status line, and gives in `Hints` the keys
 or shell commands that error messages name.
@@ -8,12 +9,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from lrtui.client.follower import Follower
+from lrtui.client.launcher import restart_supervisor
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.numbers import rate
+from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import (
     Add,
     AnyCommand,
@@ -34,6 +37,8 @@ from lrtui.core.text import one_line
 
 REPLY_TIMEOUT_S = 10.0
 """A command without a reply by then is reported as late."""
+POLL_S = 0.02
+"""Between two looks for replies while a caller waits for them."""
 REPLY_SHOWN_S = 6.0
 """Seconds for which a reply stays in the status line."""
 RESTARTING = Rewind | Fork | Add
@@ -47,6 +52,14 @@ class Hints(NamedTuple):
     """The key or shell command that starts a new supervisor."""
     restart_lane: str = "rewind, restart or fork it"
     """Continues an ended lane; completes "B has ended: "."""
+
+
+class Reply(NamedTuple):
+    """A command with its result; `letter` names its lane."""
+
+    letter: str
+    command: AnyCommand
+    result: CommandResult
 
 
 class _Pending(NamedTuple):
@@ -84,6 +97,11 @@ class CommandClient:
     def waiting(self) -> bool:
         """True while a reply is outstanding."""
         return bool(self._pending)
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The lane letters of the commands without a reply, oldest first."""
+        return [self._letter(entry.command) for entry in self._pending.values()]
 
     @property
     def needs_supervisor(self) -> bool:
@@ -137,15 +155,16 @@ class CommandClient:
         self._requested_status |= {lane.index: "running" if resume else "paused" for lane in lanes}
         return [Resume(lane=lane.index) if resume else Pause(lane=lane.index) for lane in lanes]
 
-    def send(self, commands: Sequence[AnyCommand]) -> None:
-        """Write all commands to the record, or none; LrtuiError with the reason if refused here."""
+    def send(self, commands: Sequence[AnyCommand], *, for_next_supervisor: bool = False) -> None:
+        """Write all commands to the record, or none; LrtuiError with the reason if refused here.
+
+        `for_next_supervisor`: send them even if no supervisor runs now, because one is starting.
+        """
         for command in commands:
             if why := unfit(command):
                 raise LrtuiError(why)
-        if (
-            not all(isinstance(command, RESTARTING) for command in commands)
-            and self._follower.supervisor_gone
-        ):
+        can_wait = for_next_supervisor or all(isinstance(one, RESTARTING) for one in commands)
+        if not can_wait and self._follower.supervisor_gone:
             raise LrtuiError(
                 f"the race's supervisor is gone: {self._hints.resume}, or `lrtui resume`,"
                 " goes on with it"
@@ -171,13 +190,29 @@ class CommandClient:
                 self._awaited_lanes, child = self._awaited_lanes - 1, event.lane
         return child
 
+    def replies(self) -> list[Reply]:
+        """The replies since the last call, in the order of their commands."""
+        replies = []
+        for number_, result in sorted(self._follower.results(list(self._pending)).items()):
+            command = self._pending.pop(number_).command
+            replies.append(Reply(self._letter(command), command, result))
+        return replies
+
+    def wait(self, timeout_s: float, stop: Callable[[], bool] = lambda: False) -> Iterator[Reply]:
+        """Yield replies as they come, until all are there, `timeout_s` is over or `stop` is true;
+        commands without a reply stay `unanswered`."""
+        until = self._clock() + timeout_s
+        while self._pending:
+            yield from self.replies()
+            if not self._pending or stop() or self._clock() > until:
+                return
+            time.sleep(POLL_S)
+
     def poll(self) -> tuple[bool, list[str]]:
         """Read replies. Return True if the status line changed, and a warning for each command
         that was refused or is late."""
         now, before, warnings = self._clock(), self.status_line, []
-        for number_, result in self._follower.results(list(self._pending)).items():
-            command = self._pending.pop(number_).command
-            letter = self._letter(command)
+        for letter, command, result in self.replies():
             if result.ok:
                 self._replies.append((letter, one_line(result.text)))
             else:
@@ -211,6 +246,17 @@ class CommandClient:
         parts = [f"{' '.join(dict.fromkeys(who))}: {text}" for text, who in replies.items()]
         parts += [f"{' '.join(dict.fromkeys(who))}: {text} …" for text, who in pending.items()]
         return "   ".join(parts)
+
+    def restart_supervisor(self) -> None:
+        """Start a new supervisor and wait until it runs; if that fails, withdraw what waits for it
+        and raise."""
+        self.restarting = True
+        try:
+            restart_supervisor(self._follower.run)
+        except BaseException as error:
+            self.on_restarted(one_line(str(error)) or "interrupted")
+            raise
+        self.on_restarted()
 
     def on_restarted(self, trouble: str = "") -> None:
         """Take in that a new supervisor runs and reads the waiting commands, or that it failed to

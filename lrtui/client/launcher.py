@@ -43,6 +43,17 @@ def resumable(run: Path) -> Race:
         reader.close()
 
 
+def restart_supervisor(run: Path) -> None:
+    """Start a new supervisor that resumes a run and executes its waiting commands, and wait until
+    it runs. Works from any thread; LrtuiError if it cannot start."""
+    launcher = Launcher()
+    try:
+        launcher.resume(run)
+    except BaseException:
+        launcher.close()
+        raise
+
+
 class Launcher:
     """A supervisor that is warming up: answers previews, starts one race. Calls from several
     threads wait for each other."""

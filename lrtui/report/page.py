@@ -19,7 +19,8 @@ from lrtui.core.numbers import count, duration, rate
 from lrtui.core.protocol.events import Alerted
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.differences import differences
-from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.results.lane_sentence import lane_sentence
+from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.standings import standings
 from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import number

@@ -25,8 +25,9 @@ from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.numbers import count, rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.finder_result import Outcome
+from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.lr_suggestions import Found, bounds
-from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.standings import standings
 from lrtui.core.scenario.spec import number
 from lrtui.core.series.series import Window, window_of

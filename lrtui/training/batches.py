@@ -181,3 +181,16 @@ def _is_torchs(sampler: Any) -> bool:
     themselves."""
     inner = getattr(sampler, "sampler", None)
     return type(sampler).__module__.startswith("torch.") and (inner is None or _is_torchs(inner))
+
+
+def unused_options(race: Race, batches: Batches) -> list[str]:
+    """A note about the race's batch options if the task makes its batches itself."""
+    given = {"batch_size": race.batch_size_given, "drop_last": race.drop_last}
+    asked = [name for name, value in given.items() if value]
+    size = batches.batch_size
+    if not batches.own or not asked or (asked == ["batch_size"] and size == race.batch_size):
+        return []
+    own = "of a size of their own" if size is None else f"of {size}"
+    return [
+        f"{' and '.join(asked)} not used: dataset() gives a DataLoader, whose batches are {own}"
+    ]

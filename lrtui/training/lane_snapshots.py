@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lrtui.core.errors import LrtuiError
+from lrtui.core.errors import LrtuiError, SnapshotDamaged
 from lrtui.core.protocol.commands import Rewind
 from lrtui.core.protocol.events import SnapshotTag
 from lrtui.core.scenario.spec import Race
@@ -119,9 +119,15 @@ class LaneSnapshots:
         """Waits until all snapshots are written; False if the disk does not answer."""
         return self._writer.wait_until_idle()
 
-    def newest(self) -> dict[str, Any] | None:
-        """The state of the newest readable snapshot; None without one."""
-        return self._load(reversed(snapshots.listing(self._run, self._lane.letter)))
+    def newest(self, *, required: bool) -> dict[str, Any] | None:
+        """The state of the newest readable snapshot; without one None, or SnapshotDamaged if
+        `required`."""
+        state = self._load(reversed(snapshots.listing(self._run, self._lane.letter)))
+        if state is None and required:
+            raise SnapshotDamaged(
+                f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew"
+            )
+        return state
 
     def for_rewind(self, command: Rewind) -> dict[str, Any] | None:
         """The state for a rewind: at or before the step of the command, else of the last good

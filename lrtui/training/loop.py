@@ -22,7 +22,7 @@ from torch import Tensor
 
 from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Sampled
-from lrtui.training import announcements, fetching, losses, rng
+from lrtui.training import announcements, fetching, losses, param_groups, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
 from lrtui.training.non_finite import NonFinite
 from lrtui.training.session import Training
@@ -85,8 +85,8 @@ def _introduction(training: Training) -> Events:
     yield from announcements.forecast(training)
     yield from announcements.take_notes(training)
     if not training.step_recorder.step:
-        if training.left_out:
-            yield LogMessage(lane=training.index, at=time.time(), text=training.left_out)
+        if text := param_groups.left_out(training.optimizer.param_groups, training.model):
+            yield LogMessage(lane=training.index, at=time.time(), text=text)
         yield from _sample(training, epoch=0)
 
 

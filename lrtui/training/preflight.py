@@ -190,7 +190,8 @@ def _needs_shape(spec: ScheduleSpec | None, race: Race) -> bool:
     if spec is None:
         return False
     return spec.name in WANTS_METRIC or (
-        schedule_check.counts(spec) and not schedule_check.is_certain(spec, race.epochs is not None)
+        schedule_check.has_own_length(spec)
+        and not schedule_check.is_certain(spec, race.epochs is not None)
     )
 
 

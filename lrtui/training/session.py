@@ -3,7 +3,7 @@ restored as one state_dict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from lrtui.core.errors import ScenarioError, SnapshotUnfit, TaskError
 from lrtui.core.scenario.spec import Lane, Race
 from lrtui.training import (
     fetching,
+    lazy_layers,
     optimizers,
     param_groups,
     rng,
@@ -22,7 +23,7 @@ from lrtui.training import (
     task as tasks,
 )
 from lrtui.training.batch import to_device
-from lrtui.training.batches import Batches, loader
+from lrtui.training.batches import Batches, loader, unused_options
 from lrtui.training.datasets import datasets
 from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
@@ -34,6 +35,7 @@ from lrtui.training.step_recorder import StepRecorder
 from lrtui.training.training_length import training_length
 
 
+# More than 20 attributes: a session is the list of a lane's parts, which the loop names singly.
 class Training:
     """One lane's model, data, optimizer and schedule, built as loop.py says.
 
@@ -50,73 +52,18 @@ class Training:
         deferred: bool | None = None,
         snapshot: dict[str, Any] | None = None,
     ) -> None:
-        lane = race.lanes[index]
         self.race, self.index, self.device = race, index, device
         rng.seed_all(race.seed)  # a task's file may draw random numbers when it is imported
         self.task = tasks.load(race.task)
-        rng.seed_all(race.seed)
-        training_data, validation_data, notes = datasets(self.task)
-        unseen = validation_data is None or not race.validate
-        self.validation = None if unseen else loader(validation_data, batch_size=race.batch_size)
-        rng.seed_all(race.seed)
-        self.model = tasks.new_model(self.task).to(device)
-        self.generators = Reachable(
-            {
-                "task": self.task,
-                "data": training_data,
-                "validation data": validation_data,
-                "model": self.model,
-            }
-        ).generators()
-        """Random generators that the task's objects hold."""
-        self.data = Batches(training_data, race, device, self.generators)
-        self._materialise()
-        self.init_checksum = weights_checksum(self.model)
-        groups = param_groups.of_task(self.task, self.model, lane.optimizer, lane.lr)
-        self.optimizer = optimizers.build(lane.optimizer, groups, lane.lr)
-        self.left_out = param_groups.left_out(self.optimizer.param_groups, self.model)
-        """A sentence about parameters that no param group holds; '' if all are trained."""
-        self.unscheduled = [
-            {key: value for key, value in group.items() if key != "params"}
-            for group in self.optimizer.param_groups
-        ]
-        """The param groups, without parameters, before a schedule changes them."""
-        self.closure = optimizers.wants_closure(self.optimizer)
-        self.length = training_length(race, self.data.length)
-        self.steps_per_epoch = self.data.length or self.length.steps
-        self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.length)
-        if self.schedule.wants_metric and self.validation is None:
-            raise ScenarioError(
-                f"{lane.schedule} looks at the validation loss, and {race.task} has no validation"
-                " data",
-                "expected a task whose dataset() gives a pair (training, validation)",
-            )
-        self.batch_checksum = self.data.checksum
-        # before the hooks that record the applied rates
-        self.dial = Dial(self.optimizer)
-        self.recompute = Recompute(self.task, self.model, device, self.generators, self.validation)
-        gauge = (
-            None
-            if self.closure or not race.gauge
-            else Gauge(
-                index, self.model, self.optimizer, Sampling(self.length.steps), self.recompute
-            )
-        )
-        self.step_recorder = StepRecorder(
-            index,
-            self.model,
-            self.optimizer,
-            self.length.steps,
-            self.dial,
-            gauge,
-            closure=self.closure,
-            deferred=device.type != "cpu" and not self.closure if deferred is None else deferred,
-            sweeps=lane.schedule is not None and lane.schedule.name in SWEEPS,
-        )
+        notes = self._build_data_and_model()
+        self._build_optimizer()
+        # after the dial's hook: it must see the applied rates
+        self.step_recorder = self._build_recorder(deferred)
         self.epochs_ended = 0
         self.epoch_began = 0
         """Step number with which the present epoch began."""
-        self.notes = [*notes, *self._unused_keys()] if index == 0 and snapshot is None else []
+        notes = [*notes, *unused_options(race, self.data)]
+        self.notes = notes if index == 0 and snapshot is None else []
         """Log lines about the race's data, which the first lane writes for all."""
         self.batch: Any = None
         """The batch of the present step; None between two steps."""
@@ -127,25 +74,73 @@ class Training:
         if snapshot is not None:
             self.load_state_dict(snapshot)
 
-    def _materialise(self) -> None:
-        """Gives lazy layers their shapes: computes the loss of the first batch once, in eval mode,
-        without another trace."""
-        if not any(
-            map(torch.nn.parameter.is_lazy, (*self.model.parameters(), *self.model.buffers()))
-        ):
-            return
-        before = rng.capture(self.device, self.generators)
-        state = Reachable({"task": self.task}).save()
-        batch = to_device(next(self.data.epoch(0, 0)), self.device)
-        self.data.close()
-        # draws the weights as if right after model()
-        rng.restore(before, self.device, self.generators)
-        self.model.eval()
-        with torch.no_grad():
-            self.task.loss(self.model, batch)
-        self.model.train()
-        own = {id(record.thing) for record in Reachable({"model": self.model}).save().records}
-        state.restore(keep=frozenset(own))
+    def _build_data_and_model(self) -> Sequence[str]:
+        """Builds data and model, each from the race's seed; returns notes about the data."""
+        race, device = self.race, self.device
+        rng.seed_all(race.seed)
+        training_data, validation_data, notes = datasets(self.task)
+        unseen = validation_data is None or not race.validate
+        self.validation = None if unseen else loader(validation_data, batch_size=race.batch_size)
+        rng.seed_all(race.seed)
+        self.model = tasks.new_model(self.task).to(device)
+        holders = {
+            "task": self.task,
+            "data": training_data,
+            "validation data": validation_data,
+            "model": self.model,
+        }
+        self.generators = Reachable(holders).generators()
+        """Random generators that the task's objects hold."""
+        self.data = Batches(training_data, race, device, self.generators)
+        lazy_layers.materialise(self.task, self.model, self.data, device, self.generators)
+        self.init_checksum = weights_checksum(self.model)
+        return notes
+
+    def _build_optimizer(self) -> None:
+        """Builds optimizer, schedule and dial."""
+        race, lane = self.race, self.race.lanes[self.index]
+        groups = param_groups.of_task(self.task, self.model, lane.optimizer, lane.lr)
+        self.optimizer = optimizers.build(lane.optimizer, groups, lane.lr)
+        self.unscheduled = [
+            {key: value for key, value in group.items() if key != "params"}
+            for group in self.optimizer.param_groups
+        ]
+        """The param groups, without parameters, before a schedule changes them."""
+        self.closure = optimizers.wants_closure(self.optimizer)
+        self.length = training_length(race, self.data.length)
+        self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.length)
+        if self.schedule.wants_metric and self.validation is None:
+            raise ScenarioError(
+                f"{lane.schedule} looks at the validation loss, and {race.task} has no validation"
+                " data",
+                "expected a task whose dataset() gives a pair (training, validation)",
+            )
+        self.batch_checksum = self.data.checksum
+        self.dial = Dial(self.optimizer)
+
+    def _build_recorder(self, deferred: bool | None) -> StepRecorder:
+        """Builds the step recorder, and the gauge unless the race or a closure rules it out."""
+        lane, device, gauge = self.race.lanes[self.index], self.device, None
+        self.recompute = Recompute(self.task, self.model, device, self.generators, self.validation)
+        if self.race.gauge and not self.closure:
+            sampling = Sampling(self.length.steps)
+            gauge = Gauge(self.index, self.model, self.optimizer, sampling, self.recompute)
+        return StepRecorder(
+            self.index,
+            self.model,
+            self.optimizer,
+            self.length.steps,
+            self.dial,
+            gauge,
+            closure=self.closure,
+            deferred=device.type != "cpu" and not self.closure if deferred is None else deferred,
+            sweeps=lane.schedule is not None and lane.schedule.name in SWEEPS,
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; of the whole budget if an epoch's length is unknown."""
+        return self.data.length or self.length.steps
 
     @property
     def next_rate(self) -> float:
@@ -203,8 +198,8 @@ class Training:
             )
         if self.data.length not in (None, done) and self.index == 0 and not self.epochs_ended:
             self.notes.append(
-                f"the training data said that an epoch has {self.data.length} batches, and gave"
-                f" {done}: the steps of the budget are counted by what it said"
+                f"the training data has a length of {self.data.length} batches, and an epoch gave"
+                f" {done}: the steps of the budget are counted by the length"
             )
 
     def close(self) -> None:
@@ -256,7 +251,7 @@ class Training:
         try:
             before = msgspec.json.decode(state["lane"], type=Lane)
             snapshots.restore_model(self.model, state)
-            self._restore_rates(before, state)
+            snapshots.restore_rates(lane, before, self.optimizer, self.schedule, state)
             self.epochs_ended = state["epochs_ended"]
             # not in snapshots of earlier versions
             self.epoch_began = state.get("epoch_began", self.epochs_ended * self.steps_per_epoch)
@@ -279,44 +274,3 @@ class Training:
                 f" {error}",
                 f"expected {self.race.task} as it was when the race began",
             ) from error
-
-    def _restore_rates(self, before: Lane, state: dict[str, Any]) -> None:
-        """Restores optimizer and schedule; `before` is the lane as it was in the snapshot."""
-        lane, optimizer = self.race.lanes[self.index], self.optimizer
-        given, was = lane.optimizer.options, before.optimizer.options
-        changed = {key for key in given | was if given.get(key) != was.get(key)}
-        same_kind = lane.optimizer.name == before.optimizer.name
-        same_plan = same_kind and (lane.lr, lane.schedule) == (before.lr, before.schedule)
-        if changed and self.schedule.can_jump:
-            # its position is a function of the step; it may be one that moves the momentum, too
-            same_plan = False
-        if same_kind:
-            for part, kept in zip(snapshots.parts(optimizer), state["optimizer"], strict=True):
-                groups = snapshots.restore_part(part, kept)
-                for group, loaded in zip(
-                    part.param_groups, groups if same_plan else [], strict=same_plan
-                ):
-                    group.update(
-                        {key: value for key, value in loaded.items() if key not in changed}
-                    )
-        optimizer._opt_called = True  # type: ignore[attr-defined]  # torch's schedulers warn where it has not stepped
-        if same_plan:
-            self.schedule.load_state_dict(state["schedule"])
-        else:
-            self.schedule.catch_up(state["step"], state["epochs_ended"])
-
-    def _unused_keys(self) -> list[str]:
-        """A note about the race's batch options if the task makes its batches itself."""
-        given = {"batch_size": self.race.batch_size_given, "drop_last": self.race.drop_last}
-        asked = [name for name, said in given.items() if said]
-        size = self.data.batch_size
-        if (
-            not self.data.own
-            or not asked
-            or (asked == ["batch_size"] and size == self.race.batch_size)
-        ):
-            return []
-        own = "of a size of their own" if size is None else f"of {size}"
-        return [
-            f"{' and '.join(asked)} not used: dataset() gives a DataLoader, whose batches are {own}"
-        ]

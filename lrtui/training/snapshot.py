@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrtui.core.errors import LrtuiError, SnapshotDamaged
+from lrtui.core.scenario.spec import Lane
+from lrtui.training.schedules import Schedule
 
 FORMAT = 1
 _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
@@ -88,6 +90,32 @@ def restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, A
                 )
             state[key] = _placed(value, there)
     return loaded
+
+
+def restore_rates(
+    lane: Lane, before: Lane, optimizer: Optimizer, schedule: Schedule, state: dict[str, Any]
+) -> None:
+    """Restores optimizer and schedule of `lane`, which was `before` in the snapshot."""
+    given, was = lane.optimizer.options, before.optimizer.options
+    changed = {key for key in given | was if given.get(key) != was.get(key)}
+    same_kind = lane.optimizer.name == before.optimizer.name
+    same_plan = same_kind and (lane.lr, lane.schedule) == (before.lr, before.schedule)
+    if changed and schedule.can_jump:
+        # its position is a function of the step; it may be one that moves the momentum, too
+        same_plan = False
+    if same_kind:
+        for part, kept in zip(parts(optimizer), state["optimizer"], strict=True):
+            groups = restore_part(part, kept)
+            for group, loaded in zip(
+                part.param_groups, groups if same_plan else [], strict=same_plan
+            ):
+                group.update({key: value for key, value in loaded.items() if key not in changed})
+    # without this torch's schedulers warn if the optimizer has not stepped
+    optimizer._opt_called = True  # type: ignore[attr-defined]
+    if same_plan:
+        schedule.load_state_dict(state["schedule"])
+    else:
+        schedule.catch_up(state["step"], state["epochs_ended"])
 
 
 def _placed(value: Any, device: torch.device) -> Any:

@@ -22,8 +22,9 @@ from lrtui.core.protocol.events import (
     Steps,
 )
 from lrtui.core.protocol.findings import Findings
+from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_result import result
-from lrtui.core.results.sentences import lane_sentence, race_sentences
+from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import RaceState, apply, presume_ended
 from support.builders import HOT, fold, forked, make_race, measured, rewound, started, steps, turned

@@ -7,7 +7,8 @@ import pytest
 
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, FindingsUpdated
 from lrtui.core.protocol.findings import Findings
-from lrtui.core.results.sentences import _ordinal, lane_sentence, race_sentences
+from lrtui.core.results.lane_sentence import lane_sentence
+from lrtui.core.results.race_sentences import _ordinal, race_sentences
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.core.state.race_state import RaceState, apply
 from support.builders import COLD, HOT, OK, changed, make_race, started, steps

@@ -193,7 +193,7 @@ def test_blocks_of_one_value_do_not_pile_up() -> None:
     for step in range(1000):
         series.extend([step])
         series.extend([])
-    assert len(series._coming) < 100
+    assert len(series._pending) < 100
     assert series.values.tolist() == list(range(1000))
 
 

@@ -36,7 +36,7 @@ def test_lane_of_a_lost_process_goes_on_while_the_others_never_stop(tmp_path):
     assert {event.why for lane in record.lanes for event in lane.returns} == {"recovered"}
     said = " ".join(event.text for event in lost(contest))
     for words in (
-        "SIGKILL: by somebody",
+        "SIGKILL: by another process",
         "SIGSEGV: Segmentation fault in _crash (tasks.py:",
         "exit code 3",
         "restart 1 of 3",

@@ -16,7 +16,7 @@ from lrtui.tui.rects import Rect
 from lrtui.tui.render.canvas import SPACE, Canvas
 from lrtui.tui.view import CHART_PANELS
 from support.fake_run import KINDS, block, make_run, say
-from support.viewer import Viewer, hold_the_time
+from support.viewer import Viewer
 
 LANES = (1, 2, 3, 5, 8, 13, 21, 34, 64)
 STAGES = ("panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console")
@@ -26,7 +26,6 @@ STAGES = ("panes", "enlarged", "overlay", "filmstrip", "differences", "log", "co
 def viewers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Viewer]]:
     """By number of lanes: a viewer of a live race of them, which has read all of it."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        hold_the_time(patch)
         home = tmp_path_factory.mktemp("sizes")
         patch.setenv("XDG_STATE_HOME", str(home))
         found: dict[int, Viewer] = {}
@@ -47,7 +46,13 @@ def draw(
     screen._frame = SimpleNamespace(size=(width, height), canvas=canvas, commit=lambda: None)  # type: ignore[attr-defined]
     screen.view.panel, screen.view.selected = panel, selected  # type: ignore[attr-defined]
     viewer.do(screen.redraw)  # type: ignore[attr-defined]
-    return canvas, screen._layout  # type: ignore[attr-defined]
+    return canvas, screen.painter.layout  # type: ignore[attr-defined]
+
+
+def show(viewer: Viewer, panel: str) -> None:
+    """Show a panel, or what was there before it."""
+    viewer.screen.view.show(panel)  # type: ignore[attr-defined]
+    viewer.screen.redraw()  # type: ignore[attr-defined]
 
 
 def inked(canvas: Canvas, rect: Rect) -> np.ndarray:
@@ -121,7 +126,6 @@ def test_what_is_too_small_only_asks_for_more_room(
     assert not inked(canvas, Rect(0, 1, width, height - 1)).any()
 
 
-@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("panel", ["panes", "overlay", "filmstrip"])
 def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_would(
     tmp_path: Path, panel: str
@@ -140,7 +144,8 @@ def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_w
     ]
     with Viewer(tmp_path, run) as viewer:
         viewer.look(3)
-        viewer.do(lambda: viewer.screen.show(panel) if panel != "panes" else None)  # type: ignore[attr-defined]
+        if panel != "panes":
+            viewer.do(lambda: show(viewer, panel))
         for step, size in enumerate(sizes):
             say(
                 run,
@@ -158,7 +163,7 @@ def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_w
         assert all(len(line) >= 1 for line in lived_through)
     with Viewer(tmp_path, run) as viewer:
         if panel not in CHART_PANELS:
-            viewer.do(lambda: viewer.screen.show(panel))  # type: ignore[attr-defined]  # no race begins there
+            viewer.do(lambda: show(viewer, panel))  # no race begins there
         viewer.look(25)  # new pictures are looked for every now and then
         assert viewer.screen.view.panel == panel  # type: ignore[attr-defined]
         assert [line.rstrip() for line in viewer.lines] == [line.rstrip() for line in lived_through]

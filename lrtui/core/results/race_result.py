@@ -6,7 +6,7 @@ from typing import Any
 
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import plain
-from lrtui.core.results.sentences import lane_sentence
+from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import LaneState, RaceState
 

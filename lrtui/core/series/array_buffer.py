@@ -1,4 +1,4 @@
-"""Arrays that grow at their end, and may forget their beginning."""
+"""Arrays that grow at their end, and may drop their beginning."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ Flags = NDArray[np.bool_]
 Int64Array = NDArray[np.int64]
 
 GROWTH = 1.06
-"""Room is made for so much more than is needed: what is kept of a step is dominated by it, copying
-costs next to nothing."""
+"""Growth factor. Kept small because these arrays dominate memory and copying is cheap."""
 
 
 class ArrayBuffer:
-    """An array that grows at its end, with the room for it."""
+    """A growable array of one dtype."""
 
     def __init__(self, dtype: type) -> None:
         self._room: NDArray[Any] = np.empty(0, dtype)
@@ -30,7 +29,7 @@ class ArrayBuffer:
         return self._room.nbytes
 
     def append(self, block: NDArray[Any]) -> None:
-        """Adds the numbers of `block`, shape (n,)."""
+        """Append the numbers of `block`, shape (n,)."""
         wanted = self.size + len(block)
         if wanted > len(self._room):
             self._move(self.view(), max(64, int(wanted * GROWTH)))
@@ -38,16 +37,16 @@ class ArrayBuffer:
         self.size = wanted
 
     def drop(self, count: int) -> None:
-        """Forgets the first `count` numbers, and gives their room back."""
+        """Drop the first `count` numbers and free their memory."""
         kept = self._room[count : self.size]
         self._move(kept, max(64, int(len(kept) * GROWTH)))
 
     def shorten(self, size: int) -> None:
-        """Forgets what comes after the first `size` numbers."""
+        """Drop everything after the first `size` numbers."""
         self.size = min(self.size, size)
 
     def view(self) -> NDArray[Any]:
-        """The numbers, shape (size,); writing to it changes them."""
+        """The numbers, shape (size,), as a writable view."""
         return self._room[: self.size]
 
     def _move(self, kept: NDArray[Any], length: int) -> None:

@@ -1,9 +1,8 @@
-"""Numbers with the lowest and the highest of every 16, 256, 4096, ...: extremes of any stretch in a
-few looks.
+"""A min/max pyramid: the extremes of every 16, 256, 4096, ... numbers, for the extremes of any
+range in a few reads.
 
-The oldest single numbers may be forgotten in favour of their buckets of 16, those in favour of
-buckets of 256, and so on: a stretch of what is forgotten is rounded outward to whole buckets, so
-that no extreme is ever lost.
+The oldest single numbers may be thinned to their buckets of 16, those to buckets of 256, and so on:
+a thinned range is rounded outward to whole buckets, so that no extreme is ever lost.
 """
 
 from __future__ import annotations
@@ -19,10 +18,9 @@ SHIFT = 4
 FACTOR = 1 << SHIFT
 """Values per bucket, buckets per bucket of the next level."""
 AT_ONCE = 32768
-"""So many values or buckets are read in one go; more than that, and the next level up is
-cheaper."""
+"""Most values or buckets read at once; beyond it the next level is cheaper."""
 LEAST = 4096
-"""So many of the newest values, and of the newest buckets of each level, are never forgotten."""
+"""Newest values, and newest buckets of each level, that are never thinned."""
 STORED = np.float32
 _INF = STORED(np.inf)
 _OFFSETS = np.arange(FACTOR)[:, None]
@@ -35,15 +33,15 @@ class Pyramid:
         self._values = ArrayBuffer(STORED)
         self._levels: list[tuple[ArrayBuffer, ArrayBuffer]] = []
         self._gone: list[int] = [0]
-        """How many values are forgotten, how many buckets of each level; multiples of FACTOR,
-        covered by the level above."""
+        """Thinned values, and thinned buckets of each level; multiples of FACTOR, covered by the
+        level above."""
 
     def __len__(self) -> int:
         return self._gone[0] + self._values.size
 
     @property
     def forgotten(self) -> int:
-        """The first so many values are only known by their buckets."""
+        """Number of first values that are known only by their buckets."""
         return self._gone[0]
 
     @property
@@ -55,14 +53,14 @@ class Pyramid:
         )
 
     def append(self, block: Floats) -> None:
-        """Adds float32 numbers, shape (n,)."""
+        """Append float32 numbers, shape (n,)."""
         self._values.append(block)
         if len(self) // FACTOR > (self._gone[1] + self._levels[0][0].size if self._levels else 0):
             self._build_levels()
 
     def thin(self) -> int:
-        """Forgets the older half of the single values; of buckets of 16, of 256, ... once few are
-        left. Bytes set free."""
+        """Drop the older half of the single values; of buckets of 16, of 256, ... once few are
+        left. Return the bytes freed."""
         before = self.nbytes
         for number in range(len(self._levels)):
             held = self._held(number)
@@ -75,15 +73,13 @@ class Pyramid:
         return before - self.nbytes
 
     def forgotten_of(self, count: int) -> int:
-        """How many of the first `count` numbers stay forgotten when those are `cut`: whole buckets
-        of them."""
+        """Numbers among the first `count` that stay thinned after `cut`: whole buckets."""
         return min(self._gone[0], count // FACTOR * FACTOR)
 
     def cut(self, count: int, tail: Floats) -> Pyramid:
-        """The first `count` numbers as a pyramid of its own; `tail`: those from
-        `forgotten_of(count)` on.
+        """A new pyramid of the first `count` numbers; `tail`: those from `forgotten_of(count)` on.
 
-        Of a forgotten bucket that is cut in two nothing is left but what `tail` says.
+        Of a thinned bucket that is cut in two, only `tail` is left.
         """
         shorter = Pyramid()
         gone = [
@@ -100,41 +96,40 @@ class Pyramid:
         return shorter
 
     def part(self, start: int, stop: int) -> Floats:
-        """The numbers [start, stop); the middle of its bucket for each one that is forgotten."""
+        """The numbers [start, stop); a thinned one is the middle of its bucket."""
         held = self._values.view()[max(start - self._gone[0], 0) : max(stop - self._gone[0], 0)]
         early = np.arange(start, min(stop, self._gone[0]))
         return np.concatenate((self.pick(early), held)) if len(early) else held
 
-    def newer(self, place: int) -> float:
-        """One number that is not forgotten."""
-        return float(self._values.view()[place - self._gone[0]])
+    def newer(self, index: int) -> float:
+        """One number that is not thinned."""
+        return float(self._values.view()[index - self._gone[0]])
 
-    def pick(self, places: Int64Array) -> Floats:
-        """The numbers at `places`, likewise; beyond the end: anything."""
-        picked = _taken(self._values, places - self._gone[0])
-        early = places < self._gone[0]
+    def pick(self, indices: Int64Array) -> Floats:
+        """The numbers at `indices`, likewise; arbitrary beyond the end."""
+        picked = _at(self._values, indices - self._gone[0])
+        early = indices < self._gone[0]
         if early.any():
-            low, high = self.read(0, places[early])
+            low, high = self.read(0, indices[early])
             with np.errstate(invalid="ignore"):  # of a bucket without any finite value: NaN
                 picked[early] = low / 2 + high / 2
         return picked
 
     def read(self, number: int, index: Int64Array) -> tuple[Floats, Floats]:
-        """Lows and highs of values (level 0) or of buckets; where forgotten, of what covers them;
-        beyond the end: anything."""
+        """Lows and highs of values (level 0) or of buckets; of a thinned one, those of its bucket;
+        arbitrary beyond the end."""
         place = index - self._gone[number]
         if number == 0:
-            lows, highs = _cleaned(_taken(self._values, place))
+            lows, highs = _cleaned(_at(self._values, place))
         else:
-            lows, highs = (_taken(part, place) for part in self._levels[number - 1])
+            lows, highs = (_at(part, place) for part in self._levels[number - 1])
         if self._gone[number] and (early := place < 0).any():
             lows, highs = lows.copy(), highs.copy()
             lows[early], highs[early] = self.read(number + 1, index[early] >> SHIFT)
         return lows, highs
 
     def extremes(self, a: Int64Array, b: Int64Array) -> tuple[Floats, Floats]:
-        """Lowest and highest finite value of each stretch [a, b); NaN where there is none. Neither
-        falls along the rows.
+        """Lowest and highest finite value of each range [a, b); NaN without one. `a` and `b` rise.
 
         Ragged ends level by level, then whole buckets at once.
         """
@@ -160,8 +155,8 @@ class Pyramid:
         return lo, hi
 
     def _outward(self, a: Int64Array, b: Int64Array) -> tuple[Int64Array, Int64Array]:
-        """Stretches rounded to whole buckets where single values are forgotten; an empty one stays
-        empty."""
+        """Ranges rounded to whole buckets if their single values are thinned; empty ones stay
+        so."""
         if not self._gone[0] or a[0] >= self._gone[0]:
             return a, b
         full = a < b
@@ -178,7 +173,7 @@ class Pyramid:
         return self._levels[number - 1][0] if number else self._values
 
     def _build_levels(self) -> None:
-        """Complete buckets only: the tail of each level waits until FACTOR of them are there."""
+        """Complete buckets only: the tail of each level waits until it has FACTOR of them."""
         raw = self._values.view()
         below: tuple[NDArray[Any], NDArray[Any]] = (raw, raw)
         for number in range(64):
@@ -198,7 +193,7 @@ class Pyramid:
             below = lows.view(), highs.view()
 
     def _stretch(self, number: int, start: int, stop: int) -> tuple[Floats, Floats]:
-        """Lows and highs of [start, stop), none of them forgotten, and a zero after them."""
+        """Lows and highs of [start, stop), none of them thinned, with a zero appended."""
         held = slice(start - self._gone[number], stop - self._gone[number])
         if number == 0:
             return _cleaned(np.append(self._values.view()[held], STORED(0)))
@@ -206,16 +201,16 @@ class Pyramid:
         return np.append(lows.view()[held], STORED(0)), np.append(highs.view()[held], STORED(0))
 
 
-def _taken(held: ArrayBuffer, places: Int64Array) -> Floats:
-    """Numbers by place; outside anything."""
-    taken: Floats = (
-        held.view().take(places, mode="clip") if held.size else np.zeros(places.shape, STORED)
+def _at(held: ArrayBuffer, indices: Int64Array) -> Floats:
+    """Numbers by index; arbitrary outside."""
+    found: Floats = (
+        held.view().take(indices, mode="clip") if held.size else np.zeros(indices.shape, STORED)
     )
-    return taken
+    return found
 
 
 def _cleaned(values: Floats) -> tuple[Floats, Floats]:
-    """The values twice, fit for a minimum and for a maximum: what is not finite never wins."""
+    """The values for a minimum and for a maximum: one that is not finite never wins."""
     finite = np.isfinite(values)
     if finite.all():
         return values, values

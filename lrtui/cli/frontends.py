@@ -1,4 +1,4 @@
-"""What the commands share: common flags, and the fronts of a race: the screen, or lines."""
+"""Opens the screen of a race, or decides that there is none; launches a race before either."""
 
 from __future__ import annotations
 
@@ -9,42 +9,28 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import click
 from rich.text import Text
 
 from lrtui.cli.appearance import chosen, paper
-from lrtui.cli.output import ExitCode, complain
+from lrtui.cli.exit_codes import ExitCode, race_exit_code
+from lrtui.cli.output import complain
+from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.signals import Signals
-from lrtui.cli.tell import outcome, tell
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import FinderPlan
 from lrtui.core.errors import LaunchError
 from lrtui.core.scenario.spec import Race
 from lrtui.core.scenario.user_code_files import user_code_files
-from lrtui.store import run_dir
 
 if TYPE_CHECKING:
     from lrtui.tui.app import LrtuiApp
 
-Begun = TypeVar("Begun")
-
-runs_option = click.option(
-    "--runs",
-    metavar="DIR",
-    help="Folder that keeps the runs (default: $LRTUI_RUNS, else the platform's state folder).",
-)
-plain_option = click.option("--plain", is_flag=True, help="Lines of text instead of the screen.")
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
-
-
-def runs_folder(runs: str | None) -> Path:
-    """The runs folder; --runs counts before the command as well as after it."""
-    return run_dir.runs_folder(runs or click.get_current_context().find_root().params.get("runs"))
+Launched = TypeVar("Launched")
 
 
 def has_screen(say: bool = False) -> bool:
-    """Whether a screen can be drawn; if not, and if asked to, says so once on stderr."""
+    """True if a screen can be drawn. `say`: report on stderr why plain lines come instead."""
     dumb = os.environ.get("TERM", "") in ("", "dumb")
     there = sys.stdout.isatty() and sys.stdin.isatty() and not dumb
     if say and not there and sys.stdout.isatty():
@@ -52,18 +38,16 @@ def has_screen(say: bool = False) -> bool:
     return there
 
 
-def loading() -> AbstractContextManager[object]:
-    """A word on stderr, where a person sees it, for the seconds that torch takes to be loaded;
-    nothing of it stays."""
+def loading_torch() -> AbstractContextManager[object]:
+    """A transient status on a terminal's stderr for the seconds that loading torch takes."""
     console = paper(stderr=True)
     return console.status("loading torch ...", spinner="line")
 
 
-def begun(signals: Signals, launcher: Launcher, begin: Callable[[], Begun]) -> Begun | None:
-    """What `begin` gives when `supervisor` has begun a race, or gone on with one; None where an
-    interrupt came before."""
+def launch(signals: Signals, launcher: Launcher, begin: Callable[[], Launched]) -> Launched | None:
+    """Return what `begin` returns once `launcher` runs a race; None if an interrupt came first."""
     try:
-        with loading(), signals.waiting_for(launcher):
+        with loading_torch(), signals.waiting_for(launcher):
             return begin()
     except LaunchError:
         if signals.came():
@@ -72,13 +56,13 @@ def begun(signals: Signals, launcher: Launcher, begin: Callable[[], Begun]) -> B
         raise
 
 
-def say_own_code(race: Race) -> None:
-    """Names the files of a person's own that a race is about to run, in a line each on stderr."""
+def announce_user_code(race: Race) -> None:
+    """Name the files of user code that a race will run, in a line each on stderr."""
     for place in user_code_files(race):
         complain(f"runs the code of {place}")
 
 
-def show(
+def open_screen(
     runs: Path,
     run: Path | None = None,
     asked: FinderPlan | None = None,
@@ -87,11 +71,10 @@ def show(
     signals: Signals | None = None,
     resumed: bool = False,
 ) -> int:
-    """The screen, until a person leaves it: a run, a finder, or the picker. A screen that broke is
-    no success.
+    """Show a run, a finder or the picker until the user leaves the screen; returns the exit code.
 
-    `signals`: those of a front that has started `run`, or had it `resumed`; one that came before
-    there is a screen stops it.
+    `signals`: those of the frontend that started `run`, or `resumed` it; an interrupt before the
+    screen opens stops the run.
     """
     from lrtui.tui.app import LrtuiApp
     from lrtui.tui.textual_patches.signals import signals_kept
@@ -100,28 +83,28 @@ def show(
     app = LrtuiApp(runs, run, asked, race_after=race_after, look=look, wanted=settings, said=faults)
     with nullcontext(signals) if signals else Signals() as kept:
         if run is not None and signals is not None and signals.came():
-            return tell(run, False, signals, resumed=resumed)
+            return print_run(run, False, signals, resumed=resumed)
         if kept.came():
             return ExitCode.INTERRUPTED
         with signals_kept():
             follower = app.run()
-        return _left(app, follower)
+        return _after_screen(app, follower)
 
 
-def _left(app: LrtuiApp, follower: Follower | None) -> int:
-    """What is said when the screen is gone."""
+def _after_screen(app: LrtuiApp, follower: Follower | None) -> int:
+    """Print the result that stays in the scrollback; returns the exit code."""
     if app.finder is not None and app.finder.outcome is not None:
         from lrtui.report.text import print_outcome
 
         check = app.finder.check.state if app.finder.check else None
         print_outcome(paper(), app.finder.found, app.finder.outcome, check)
     if app.broke:
-        return _broke(app.broke, app.watched)
-    return app.return_code or _leave(follower)
+        return _report_crash(app.broke, app.watched)
+    return app.return_code or _report_run(follower)
 
 
-def _broke(why: str, watched: Follower | None) -> int:
-    """The last line under the traceback of a screen that broke: the race does not depend on it."""
+def _report_crash(why: str, watched: Follower | None) -> int:
+    """Print the last line below the traceback of a crashed screen: the race continues."""
     goes_on = (
         f"; the race goes on, back to it with: lrtui watch {watched.run.name}"
         if watched and not watched.state.over
@@ -131,8 +114,8 @@ def _broke(why: str, watched: Follower | None) -> int:
     return ExitCode.ALL_FAILED
 
 
-def _leave(follower: Follower | None) -> int:
-    """What stays in the scrollback when the screen is gone."""
+def _report_run(follower: Follower | None) -> int:
+    """Print the report of the run that was watched last."""
     if follower is None:
         return ExitCode.RACED
     from lrtui.report.text import print_report
@@ -145,4 +128,4 @@ def _leave(follower: Follower | None) -> int:
             soft_wrap=True,
         )
         return ExitCode.RACED
-    return outcome(follower)
+    return race_exit_code(follower.state)

@@ -11,11 +11,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
-from lrtui.cli import tell
+from lrtui.cli import plain_frontend
+from lrtui.cli.plain_frontend import PlainFrontend
 from lrtui.cli.signals import ENOUGH, Signals
 from lrtui.client.follower import Follower
 from lrtui.core.protocol.command_result import done
@@ -52,28 +54,27 @@ def answered(run):
 def test_lanes_whose_new_beginning_is_not_on_record_yet_are_stopped_too(half_taken_up, monkeypatch):
     follower = Follower(half_taken_up)
     follower.catch_up()
-    monkeypatch.setattr(tell.time, "sleep", lambda _: answered(half_taken_up))
-    front = tell._Front(follower, Signals(), resumed=True)
-    front._await(front._stop())
+    monkeypatch.setattr(time, "sleep", lambda _: answered(half_taken_up))
+    frontend = PlainFrontend(follower, Signals(), resumed=True)
+    frontend.stop()
+    frontend._wait_for_stops()
     assert commands(half_taken_up) == []  # all are answered
     assert len(follower.results([1, 2, 3])) == 3
     follower.close()
 
 
-def test_lanes_that_have_ended_are_let_be_where_nothing_is_taken_up(half_taken_up, monkeypatch):
+def test_lanes_that_have_ended_are_let_be_where_nothing_is_taken_up(half_taken_up):
     follower = Follower(half_taken_up)
     follower.catch_up()
-    sent = []
-    monkeypatch.setattr(follower, "send", lambda wanted: sent.extend(wanted) or [])
-    tell._Front(follower, Signals(), resumed=False)._stop(for_good=True)
-    assert sent == [Stop(lane=0, for_good=True)]
+    PlainFrontend(follower, Signals(), resumed=False).stop(for_good=True)
+    assert commands(half_taken_up) == [Stop(lane=0, for_good=True)]
     follower.close()
 
 
 def test_an_interrupt_while_it_is_taken_up_is_not_waited_out(half_taken_up):
     looks = iter([False, True])
     say(half_taken_up, Ended(lane=0, at=BEGAN + 11, step=60, reason="interrupted"))
-    tell._until_taken_up(half_taken_up, lambda: next(looks))
+    plain_frontend._wait_until_resumed(half_taken_up, lambda: next(looks))
     assert next(looks, None) is None
 
 

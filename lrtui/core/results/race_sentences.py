@@ -1,0 +1,171 @@
+"""The sentences about a race when it is over, made from measured values alone. Pure.
+
+The outcome, the validation loss where it names another winner, the rate to try next, and lanes that
+came out otherwise than the scenario expects.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from lrtui.core.diagnostics.verdicts import gauge_word, verdict
+from lrtui.core.numbers import loss
+from lrtui.core.results.lane_sentence import LEVEL_RATIO, bad_batch, lane_name, loss_ratio
+from lrtui.core.results.next_rate import next_rate, try_rate
+from lrtui.core.results.standings import standings
+from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.status import FAILED, UNRANKED
+
+
+def race_sentences(state: RaceState) -> list[str]:
+    """The outcome, the rate to try next, and unexpected results."""
+    ranked = [
+        lane
+        for lane in standings(state)
+        if lane.status not in UNRANKED and math.isfinite(lane.losses.smooth.value)
+    ]
+    if not ranked:
+        return [_nobody(state)]
+    if all(lane.findings.dead for lane in ranked):
+        return [
+            _NOTHING_TO_LEARN if not any(lane.losses.smooth.value for lane in ranked) else _DEAD
+        ]
+    ranked = [lane for lane in ranked if not lane.findings.dead]
+    winner = ranked[0]
+    if not any(lane.findings.moved for lane in ranked) and not _interrupted(state):
+        return [
+            (
+                "Nobody won: no lane moved, the differences between them are noise of the batches"
+                f" ({_by_how_much(ranked)})."
+            ),
+            next_rate(winner, state),
+        ]
+    if _interrupted(state):
+        return [
+            f"{lane_name(winner)} is ahead: {_by_how_much(ranked)}.",
+            *_on_validation(ranked),
+            _UNFINISHED,
+        ]
+    return [
+        f"{lane_name(winner)} won: {_by_how_much(ranked)}.",
+        *_on_validation(ranked),
+        next_rate(winner, state),
+        *_surprises(winner, ranked, state),
+    ]
+
+
+_DEAD = (
+    "Nobody won: every gradient was exactly zero, in every lane, and no rate can change that. "
+    "Look at the model: a ReLU after the last layer, a detached output, saturated units."
+)
+_NOTHING_TO_LEARN = (
+    "Nobody won: the loss was exactly 0 in every lane from the first step on, and there is nothing"
+    " to learn."
+)
+_UNFINISHED = "The race was interrupted, and can be resumed."
+
+
+def _interrupted(state: RaceState) -> bool:
+    return any(lane.status == "interrupted" for lane in state.lanes)
+
+
+def _by_how_much(ranked: list[LaneState]) -> str:
+    first = f"smoothed loss {loss(ranked[0].losses.smooth.value)}"
+    if len(ranked) == 1:
+        return f"{first}, the only lane with one to show"
+    second = ranked[1]
+    times = loss_ratio(second.losses.smooth.value, ranked[0].losses.smooth.value)
+    if times == "level with":
+        return (
+            f"{first}, but {lane_name(second)} is level with it ({loss(second.losses.smooth.value)}"
+            "); another seed may turn them round"
+        )
+    return f"{first}; {lane_name(second)} is next" + (
+        f" with {times} as much" if times else f" with {loss(second.losses.smooth.value)}"
+    )
+
+
+def _on_validation(ranked: list[LaneState]) -> Iterator[str]:
+    """A sentence if the validation loss names another winner, by more than a twentieth."""
+    held = {
+        lane.index: last.metrics["val_loss"]
+        for lane in ranked
+        if (last := lane.evaluations.last) and math.isfinite(last.metrics.get("val_loss", math.nan))
+    }
+    if ranked[0].index not in held:
+        return
+    best = min((lane for lane in ranked if lane.index in held), key=lambda lane: held[lane.index])
+    own, least = held[ranked[0].index], held[best.index]
+    if best is not ranked[0] and least > 0 and own >= LEVEL_RATIO * least:
+        yield (
+            f"On the validation samples {lane_name(best)} is better: {loss(least)} beside the"
+            f" winner's {loss(own)}."
+        )
+
+
+def _nobody(state: RaceState) -> str:
+    ended = [lane for lane in state.lanes if lane.status == "nan"]
+    if _interrupted(state):
+        return "Nobody is ahead: no lane has a loss to show. " + _UNFINISHED
+    if ended and not any(lane.status in FAILED for lane in state.lanes):
+        if all(lane.ended and lane.ended.step == 0 for lane in ended):
+            return (
+                "Nobody won: the loss is not finite from the first step on, whatever the rate: look"
+                " at the task."
+            )
+        if all(bad_batch(lane, state) for lane in ended):
+            return "Nobody won: a batch gives no finite loss, whatever the rate: look at its data."
+        lowest = min(lane.lane.lr for lane in ended)
+        return "Nobody won: no loss stayed finite. " + try_rate(
+            lowest / 10, "a tenth of the lowest rate raced"
+        )
+    return "Nobody won: no lane has a loss to show."
+
+
+def _surprises(winner: LaneState, ranked: list[LaneState], state: RaceState) -> Iterator[str]:
+    """Sentences about lanes that contradict the scenario's expectation, unless the user changed
+    them."""
+    for lane in state.lanes:
+        expected = lane.lane.expect
+        if (
+            not expected
+            or lane.status in FAILED
+            or lane.modified
+            or (expected == "wins" and winner.modified)
+        ):
+            continue
+        if expected == "wins":
+            if lane is not winner and not _level(lane, winner):
+                times = loss_ratio(lane.losses.smooth.value, winner.losses.smooth.value)
+                yield f"Not as often told: {lane_name(lane)} did not win" + (
+                    f"; its loss is {times} the winner's." if times else "."
+                )
+            continue
+        came = verdict(lane, state)
+        found = came.word if came.word in ("nan", "diverged") else gauge_word(lane)
+        if found not in (expected, "none") and not {found, expected} <= _BAD:
+            place = ranked.index(lane) + 1 if lane in ranked else len(state.lanes)
+            yield (
+                f"Not as often told: {lane_name(lane)} was expected to be {_WORDS[expected]}; it"
+                f" was {_WORDS[found]} and came {_ordinal(place)} of {len(state.lanes)}."
+            )
+
+
+_BAD = {"nan", "diverged", "hot"}
+_WORDS = {
+    "nan": "NaN",
+    "diverged": "diverging",
+    "hot": "too hot",
+    "ok": "about right",
+    "cold": "too cold",
+}
+
+
+def _level(lane: LaneState, winner: LaneState) -> bool:
+    return loss_ratio(lane.losses.smooth.value, winner.losses.smooth.value) == "level with"
+
+
+def _ordinal(place: int) -> str:
+    ending = place % 100 if place % 100 < 20 else place % 10
+    return f"{place}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(ending, 'th') }"
