@@ -1,5 +1,5 @@
-"""Errors that a person can do something about: one root, a leaf per cause. Knows nothing of how
-they are shown."""
+"""Errors that the user can act on: one root, a leaf per cause. Knows nothing of how they are
+shown."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from lrtui.core.text import one_line
 
 
 class LrtuiError(Exception):
-    """Something a person can mend: `message` says what is wrong and where, `hint` what to do about
-    it.
+    """An error with `message` (the problem and its location) and `hint` (the remedy).
 
-    Both are one line each, fit for a terminal, whatever file name or library said what is quoted in
-    them.
+    Both are made one line, safe for a terminal, whatever file name or library text they quote.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -45,7 +45,7 @@ def loss(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """How many, in three digits and a letter from ten thousand on: 9999, 12.3k, 4.56M."""
+    """A count in three digits, with a letter from ten thousand on: 9999, 12.3k, 4.56M."""
     if not math.isfinite(value):
         return _special(value)
     if abs(value) < 9999.5:
@@ -57,7 +57,7 @@ def count(value: float) -> str:
 
 def size(count: float) -> str:
     """Bytes >= 0 in three digits, at most SIZE_WIDTH cells: 12 B, 870 kB, 2.5 MB, 1.24 GB; a dash
-    where it is not known."""
+    if not finite."""
     if not math.isfinite(count):
         return UNKNOWN
     count = float(f"{count:.2e}")
@@ -66,7 +66,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Time as 0:05, 1:15, 1:01:15, 2d 03h; a dash where it is not known (NaN or infinite)."""
+    """Time as 0:05, 1:15, 1:01:15, 2d 03h; a dash if not finite."""
     if not math.isfinite(seconds):
         return UNKNOWN
     whole = max(0, int(seconds))
@@ -77,7 +77,7 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How long since something, in one unit: 42 s ago, 21 min ago, 5 h ago, 3 days ago."""
+    """Elapsed time in one unit: 42 s ago, 21 min ago, 5 h ago, 3 days ago."""
     for most, unit, word in ((90, 1, "s"), (90 * 60, 60, "min"), (36 * 3600, 3600, "h")):
         if seconds < most:
             return f"{max(0, int(seconds)) // unit} {word} ago"

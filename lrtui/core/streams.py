@@ -25,7 +25,7 @@ class Outlet(io.RawIOBase):
 
     def __init__(self, number: int, *, patient: bool) -> None:
         self.lost: OSError | None = None
-        """Why the last write failed; None where it did not."""
+        """Error of the last write; None if it succeeded."""
         self._number = number
         self._patient = patient
 

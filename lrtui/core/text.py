@@ -29,8 +29,8 @@ def literal(text: str) -> str:
 
 
 def overwritten(line: str) -> str:
-    """What one line of output leaves on a screen: after a carriage return what follows is written
-    over it, as progress bars mean it, and an erase sequence clears the rest; `literal` as it is."""
+    """The text that one line of output leaves on a screen: text after a carriage return overwrites,
+    as progress bars do, and an erase sequence clears the rest. Made `literal`."""
     shown = ""
     for piece in line.rstrip("\r\n").split("\r"):
         text = literal(piece)

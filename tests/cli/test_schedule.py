@@ -128,7 +128,7 @@ def test_a_class_of_ones_own_is_run_because_one_named_it(tmp_path):
     ("args", "words"),
     [
         (["StepLRR"], 'no schedule and no scenario "StepLRR"; did you mean "StepLR"?'),
-        (["StepLR("], "is no call that is understood"),
+        (["StepLR("], "is not a valid call"),
         (["StepLR"], "step_size: missing"),
         (["nowhere.toml"], "nowhere.toml: no such file"),
         (["cosine", "--lr", "0"], "is not a valid learning rate"),

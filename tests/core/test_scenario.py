@@ -279,7 +279,7 @@ BAD = {
     ),
     "call that is none": (
         LANE + 'schedule = "StepLR(3) + 1"\n',
-        ["lane 1.schedule", "is no call that is understood", "step_size=10"],
+        ["lane 1.schedule", "is not a valid call", "step_size=10"],
     ),
     "call that runs code": (
         LANE + 'schedule = "StepLR(step_size=print(1))"\n',
@@ -287,7 +287,7 @@ BAD = {
     ),
     "call cut off": (
         LANE + 'schedule = "StepLR(step_size=3"\n',
-        ["lane 1.schedule", "is no call that is understood"],
+        ["lane 1.schedule", "is not a valid call"],
     ),
     "a bad expression": (
         LANE + 'schedule = { name = "LambdaLR", lr_lambda = "__import__(\'os\')" }\n',

@@ -16,9 +16,9 @@ from lrtui.core.results.standings import (
     change,
     common_step,
     ranked,
-    settled,
     smoothed_after,
     standings,
+    with_hysteresis,
 )
 from lrtui.core.series.ema import Ema
 from lrtui.core.state.race_state import RaceState, apply
@@ -243,7 +243,10 @@ class TestNoFlicker:
 
 
 def order_of(lanes, values, previous):
-    return [lane.index for lane in settled({lane.index: lane for lane in lanes}, values, previous)]
+    return [
+        lane.index
+        for lane in with_hysteresis({lane.index: lane for lane in lanes}, values, previous)
+    ]
 
 
 def assert_nobody_is_behind_one_that_it_clearly_beats(found, values):

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from lrtui.core.scenario import scenario_file
-from lrtui.core.scenario.toml_source import PlacedTable, SourceStr, lines, source_of, with_source
+from lrtui.core.scenario.toml_source import SourceStr, SourceTable, lines, source_of, with_source
 
 TRICKY = '''a.b."c.d" = 1.5  # [x]
 date = 1979-05-27 07:32:00
@@ -87,7 +87,7 @@ def test_values_in_their_place_are_equal_to_those_without():
     assert with_source("StepLR", "x.toml:3") == "StepLR"
     assert with_source({"name": "a"}, "x.toml:3") == {"name": "a"}
     assert isinstance(with_source("a", "b"), SourceStr)
-    assert isinstance(with_source({}, "b"), PlacedTable)
+    assert isinstance(with_source({}, "b"), SourceTable)
     assert source_of(with_source("a", "x.toml:3")) == "x.toml:3"
     assert source_of("a") == source_of(None) == source_of(3) == ""
     assert with_source(3, "x.toml:3") == 3

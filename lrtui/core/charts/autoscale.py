@@ -21,20 +21,18 @@ HEADROOM = 10.0
 """The axis is not made higher than this times what is in sight for the sake of a lane that
 exploded."""
 TAIL = 0.05
-"""The part of a curve's columns, counted from its end, that is no outlier whatever its values
-are."""
+"""Trailing fraction of a curve's columns that always counts, outlier or not."""
 
 
 def visible_range(
     windows: Sequence[Window], tails: Sequence[bool], full: bool = False
 ) -> FiniteRange:
-    """Lowest, highest and lowest positive value to be shown of some curves; NaN where there are
-    none.
+    """Lowest, highest and lowest positive value to show of some curves; NaN without any.
 
-    `full`: of everything finite. Else of each curve the range between its columns' 5 % and 95 %
-    quantiles, and its tail, where `tails` says so (it lives, or ended well). A curve whose tail
-    need not be seen (it ended by diverging) has no say beside such that have: one explosion would
-    flatten the others.
+    `full`: of all finite values. Otherwise of each curve the range between the 5 % and 95 %
+    quantiles of its columns, and its tail if `tails` says so (the lane lives, or ended well). A
+    curve whose tail may be cut (it ended by diverging) does not count beside such curves: one
+    explosion would flatten the others.
     """
     if full or not any(tails):
         heard, with_tails = list(windows), False
@@ -67,15 +65,15 @@ def with_beginnings(found: FiniteRange, windows: Sequence[Window]) -> FiniteRang
 
 
 def ends_well(lane: LaneState, state: RaceState) -> bool:
-    """Whether the newest values of a lane are to be seen, whatever they are: it lives, or did not
-    end by exploding."""
+    """True if the newest values of a lane must be visible: it lives, or did not end by
+    exploding."""
     if not lane.over:
         return True
     return lane.status not in UNRANKED and verdict(lane, state).word != "diverged"
 
 
 def _parts(window: Window, full: bool, tail: bool) -> list[tuple[float, float, float]]:
-    """What must be seen of one curve, as (lowest, highest, lowest positive or 0)."""
+    """(lowest, highest, lowest positive or 0) of the values of one curve that must be visible."""
     there = np.isfinite(window.lo)
     if not there.any():
         return []
@@ -96,8 +94,8 @@ def _parts(window: Window, full: bool, tail: bool) -> list[tuple[float, float, f
 def _quantile(values: Float64Array, share: float) -> float:
     """The next value outward: of less than twenty none is an outlier. A tenth of the time that
     `np.quantile` takes."""
-    place = share * (len(values) - 1)
-    return float(np.sort(values)[math.floor(place) if share < 0.5 else math.ceil(place)])
+    position = share * (len(values) - 1)
+    return float(np.sort(values)[math.floor(position) if share < 0.5 else math.ceil(position)])
 
 
 def _bounds(lo: Float64Array, hi: Float64Array) -> tuple[float, float, float]:

@@ -24,7 +24,7 @@ from lrtui.core.state.race_state import RaceState
 XKind = Literal["step", "epoch", "samples", "wall", "time"]
 KINDS: tuple[XKind, ...] = ("step", "epoch", "samples", "wall", "time")
 CLOCKS: tuple[XKind, ...] = ("wall", "time")
-"""Those in seconds, whose end nobody knows beforehand."""
+"""Axes in seconds, whose end is not known beforehand."""
 _FAR = 1e12
 
 
@@ -82,8 +82,8 @@ class XAxis(NamedTuple):
         return self.at(column / width)
 
     def share(self, value: float) -> float:
-        """How far along the axis a number lies: 0 at its start, 1 at its stop; below and above
-        where it is out of sight."""
+        """Position of a number along the axis: 0 at its start, 1 at its stop; outside of 0..1 if it
+        is not visible."""
         return float(self._shares(np.array([value]))[0])
 
     def at(self, share: float) -> float:
@@ -91,7 +91,7 @@ class XAxis(NamedTuple):
         return float(self._numbers(np.array([share]))[0])
 
     def zoomed(self, about: float, factor: float) -> XAxis:
-        """The axis with 1 / factor of its range; the number `about` stays where it is on the
+        """The axis with 1 / factor of its range; the number `about` keeps its position on the
         screen."""
         here = self.share(about)
         return self._replace(
@@ -103,7 +103,7 @@ class XAxis(NamedTuple):
         return self._replace(start=self.at(share), stop=self.at(1 + share))
 
     def within(self, full: XAxis) -> XAxis:
-        """The axis moved into all that there is; all of it where it is as large."""
+        """The axis moved into the whole range; the whole range if it is as large."""
         first, last = full.share(self.start), full.share(self.stop)
         if last - first >= 1 - 1e-9:
             return full
@@ -111,7 +111,7 @@ class XAxis(NamedTuple):
         return self._replace(start=full.at(first + by), stop=full.at(last + by)) if by else self
 
     def value(self, lane: LaneState, race: Race, step: int) -> float:
-        """Where a step of the lane lies, in units of the axis."""
+        """A step of the lane in units of the axis."""
         return float(self._values(lane, race, np.array([step]))[0])
 
     def step(self, lane: LaneState, race: Race, value: float) -> int:

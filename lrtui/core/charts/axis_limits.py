@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lrtui.core.charts.rounding import TINY, nice
 
 INTERVALS = 4
-"""About so many tick intervals the limits of an axis are made of."""
+"""Approximate number of tick intervals between the limits of an axis."""
 USED = 0.4
 """An axis is kept while the data fill this share of it."""
 DEEPEST = 1e-12
@@ -62,7 +62,7 @@ class AxisLimits:
         )
 
     def shares(self, values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """How far up the axis values lie: 0 at `low`, 1 at `high`, never beyond; NaN where not
+        """Position of values along the axis: 0 at `low`, 1 at `high`, clipped; NaN if not
         finite."""
         known = np.where(np.isfinite(values), np.clip(values, self.low, self.high), np.nan)
         low, high = self._places(np.array([self.low, self.high]))

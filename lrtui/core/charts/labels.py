@@ -65,8 +65,7 @@ def short_label(value: float) -> str:
 
 
 def _log_values(limits: AxisLimits, most: int) -> Iterator[float]:
-    """Powers of ten, every second or third where there are many, with 2 and 5 between where there
-    are few."""
+    """Powers of ten; every second or third if there are many, with 2 and 5 between them if few."""
     first, last = (
         math.ceil(math.log10(limits.low) - 1e-9),
         math.floor(math.log10(limits.high) + 1e-9),

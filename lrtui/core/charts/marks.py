@@ -1,5 +1,5 @@
-"""What happened to a lane and when, with the signs and words that screen, page and picture have for
-it. Pure."""
+"""The marks of a lane's curve (alerts, spikes, rewinds, turns of the dial), with their signs and
+words for screen, page and picture. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALERT, SPIKE, HOTTER, COLDER, FORK, REWOUND, SNAPSHOT = "!", "^", "▲", "▼", 
 LOST = "✗"
 """On a curve, where it stops being finite: that is seen in its values."""
 MOST_SPIKES = 100
-"""Only so many of the last spikes are marked: what else happened must be seen beside them."""
+"""Most spikes that are marked, the newest ones, so that other marks stay visible."""
 
 
 class Mark(NamedTuple):
@@ -26,7 +26,7 @@ class Mark(NamedTuple):
     what: str
     """In words, before "at step 7": "spike", "rate ×1.78"."""
     more: str = ""
-    """A sentence, where there is more to say."""
+    """A sentence with more detail; '' without any."""
 
     @property
     def sentence(self) -> str:
@@ -71,7 +71,7 @@ def lane_marks(lane: LaneState, forks: Iterable[LaneState]) -> list[Mark]:
 
 
 def turns(lane: LaneState) -> list[tuple[RateChanged, str]]:
-    """Where the dial of a lane was turned, each time with the sign for up or down."""
+    """Turns of the lane's dial, each with the sign for up or down."""
     found, before = [], lane.rates.factor_at(-1)
     for change in lane.rates.changes:
         if change.factor != before:

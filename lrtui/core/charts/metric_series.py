@@ -38,20 +38,20 @@ class Quantity(NamedTuple):
     label: str
     """Short, for the axis."""
     log: bool
-    """Whether a logarithmic axis is its usual one."""
+    """True if its axis is logarithmic by default."""
 
 
 class MetricSeries(NamedTuple):
     """One quantity of one lane."""
 
     steps: Int64Array | None
-    """The step (counted from 0, rising) of each value; None: a value for each step from 0 on, NaN
-    where there is none."""
+    """The step (counted from 0, rising) of each value; None: one value for each step from 0 on, NaN
+    for missing ones."""
     series: Series
 
     def window(self, lane: LaneState, race: Race, x: XAxis, width: int) -> Window:
-        """What `width` columns of the axis show of it; asked again, it only looks at the columns
-        that may have changed."""
+        """`width` columns of the axis; a repeated call recomputes only the columns that may have
+        changed."""
         edges = x.edges(lane, race, width)
         points = (
             np.minimum(edges, len(self.series))
@@ -65,18 +65,18 @@ class MetricSeries(NamedTuple):
             after = max(self._column(x, edges, lane, race, last), width)
         return self.series.window_at(points, before, after, key=(x, width))
 
-    def _column(self, x: XAxis, edges: Int64Array, lane: LaneState, race: Race, place: int) -> int:
-        step = place if self.steps is None else self.steps[place]
+    def _column(self, x: XAxis, edges: Int64Array, lane: LaneState, race: Race, index: int) -> int:
+        step = index if self.steps is None else self.steps[index]
         return int(x.columns_between(edges, lane, race, np.array([step]))[0])
 
     def at(self, step: int) -> tuple[int, float] | None:
         """(step, value) of the newest value at or before a step, finite or not; None before the
         first."""
-        place = step if self.steps is None else int(self.steps.searchsorted(step, "right")) - 1
-        place = min(place, len(self.series) - 1)
-        if place < 0:
+        index = step if self.steps is None else int(self.steps.searchsorted(step, "right")) - 1
+        index = min(index, len(self.series) - 1)
+        if index < 0:
             return None
-        return place if self.steps is None else int(self.steps[place]), self.series.at(place)
+        return index if self.steps is None else int(self.steps[index]), self.series.at(index)
 
 
 def quantities(state: RaceState) -> list[Quantity]:
@@ -160,7 +160,7 @@ class _Smoothed:
 
 
 def _seldom(lane: LaneState, name: str) -> _Sparse:
-    """What a column holds at the steps at which it was measured."""
+    """The values of a column at the steps that have one."""
     column = lane.columns[name]
     sparse: _Sparse | None = lane.derived.get(("sparse", name))
     if sparse is None or sparse.source is not column:

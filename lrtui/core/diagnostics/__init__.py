@@ -1,6 +1,14 @@
-"""Streaming rules about a lane's losses and step gains, and the verdict about its learning rate.
+"""Streaming rules about a lane's losses and step gains, and the verdict on its learning rate.
 
-Each rule takes one step at a time in O(1) and gives the same answer whatever the blocks that steps
-arrive in. No rule looks at a clock. Thresholds and where each comes from stand in
-`protocol/thresholds.py`. Begin with `loss_monitor.py`, then `verdicts.py`.
+    loss_monitor    all rules over one lane; its parts are divergence, spikes, plateau, oscillation
+    baseline        noise of the batches, reach and promise of the steps
+    sampling        which steps are measured
+    verdicts        one word per lane, compared with the other lanes
+    rate_report     the numbers behind a rate, explained
+    schedule_check, schedule_rules, schedule_case
+                    warnings about a schedule before it runs
+
+Each rule takes one step at a time in O(1) and gives the same answer whatever the blocks of steps;
+none may look at a clock. Thresholds and their origin stand in `protocol/thresholds.py`. Begin with
+`loss_monitor.py`, then `verdicts.py`.
 """

@@ -1,5 +1,5 @@
-"""What a lane would do if it stood still: the noise of its batches, and how far its steps can have
-moved it. Pure."""
+"""Reference for a lane that stands still: the noise of its batches, and the distance its steps can
+have moved it. Pure."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ def deviation_of(values: Sequence[float]) -> float:
 
 
 def widened(noise: float, count: int, spread: float) -> float:
-    """What a threshold on an average of losses is to be multiplied by: 1 and NOISE_SIGMAS standard
-    errors.
+    """Factor for a threshold on an average of losses: 1 plus NOISE_SIGMAS standard errors.
 
-    `noise` is the standard deviation of the batches' losses over their mean, as `count` of them
-    show it; they are also what the average is compared with. `spread` is that of the lane's own
-    last losses: it knows of rare batches that the few have missed.
+    `noise` is the standard deviation of the batches' losses over their mean, measured on `count` of
+    them, with which the average is compared. `spread` is that of the lane's own last losses, which
+    include rare batches that the few have missed.
     """
     spread = min(max(spread, noise), thresholds.RARE * noise)
     return 1.0 + thresholds.NOISE_SIGMAS * math.sqrt(
@@ -97,8 +96,8 @@ class Baseline(Stateful):
         return deviation_of(self._initial) / abs(self.start) if self.known and self.start else 0.0
 
     def margin(self, spread: float) -> float:
-        """What a threshold on an average of losses, compared with `start`, is to be multiplied by;
-        see `widened`."""
+        """Factor for a threshold on an average of losses that is compared with `start`; see
+        `widened`."""
         return widened(self.noise, len(self._initial), spread)
 
     @property
@@ -130,11 +129,9 @@ class Baseline(Stateful):
 
 
 class Reach(Stateful):
-    """How far a lane's steps can have moved its loss, as a part of it: what they changed it by,
-    summed over all steps.
+    """Upper estimate of the relative change of the loss by all steps of a lane so far.
 
-    Of the steps between two measured ones the larger of both changes is taken, so that the sum is
-    rather too large.
+    Steps between two measured ones count with the larger of both changes.
     """
 
     STATE = stored("_sum", "_change", "_step")
@@ -187,7 +184,7 @@ class Promise(Stateful):
         self._step, self._each = step, predicted
 
     def kept(self, steps: int, dropped: float, start: float) -> float:
-        """The part of the promise that came about where the loss has dropped by `dropped` from
-        `start` after so many steps; NaN where less than PROMISED times the start was promised."""
+        """Fraction of the promised drop that came about, if the loss has dropped by `dropped` from
+        `start` after `steps` steps; NaN if less than PROMISED times the start was promised."""
         total = self._sum + self._each * (steps - self._step)
         return dropped / total if total >= thresholds.PROMISED * start > 0 else math.nan

@@ -147,7 +147,7 @@ class LossMonitor(Stateful):
             spikes=self._count,
             recovered=self._divergence.best < self._best_before,
             moved=self._reach.moved(self._steps),
-            settled=self._settled,
+            settled=self._at_floor,
             dead=self._dead,
             unmeasured=self.unmeasured,
         )
@@ -178,7 +178,7 @@ class LossMonitor(Stateful):
         )
 
     @property
-    def _settled(self) -> bool:
+    def _at_floor(self) -> bool:
         reach = self._reach.total(self._steps)
         if math.isfinite(reach):
             return reach >= thresholds.SETTLED

@@ -44,7 +44,7 @@ def rates(lane: LaneState, group: int = 0) -> Rates:
 
 
 def groups(lane: LaneState) -> int:
-    """How many param groups the lane has recorded."""
+    """Number of param groups that the lane has recorded."""
     return max(1, sum(name.startswith("applied_lr") for name in lane.columns))
 
 
@@ -54,7 +54,7 @@ def ratio_words(ratio: float) -> str:
 
 
 def known(value: float, digits: int = 3) -> str:
-    """A rate in so many digits, or a dash."""
+    """A rate in `digits` digits, or a dash."""
     return rate(value, digits) if math.isfinite(value) else UNKNOWN
 
 
@@ -107,7 +107,7 @@ def explained(lane: LaneState) -> list[tuple[str, str, str]]:
 
 
 def _at(lane: LaneState, column: str) -> str:
-    """When a number was measured, where that is not the last step."""
+    """The step of a measurement, if it is not the last step; else ''."""
     step = lane.measured.last_step(column)
     return "" if step is None else f" (measured at step {step})"
 
@@ -145,7 +145,7 @@ def _share(ratio: float) -> str:
 
 
 def caveats(optimizer: OptimizerSpec, schedule: ScheduleSpec | None) -> list[str]:
-    """Where the rate does not mean what people think, in a line each."""
+    """Common misreadings of the rate that apply to the lane, a line each."""
     said = [_CAVEATS[optimizer.name]] if optimizer.name in _CAVEATS else []
     names = sorted(
         {

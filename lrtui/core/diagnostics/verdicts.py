@@ -18,8 +18,7 @@ Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none
 
 
 class Verdict(NamedTuple):
-    """A word, and where it is "stalled" the reason: "floor", "dead", "hot" or "cold"; "" where it
-    is not known."""
+    """A word; `reason` of "stalled": "floor", "dead", "hot" or "cold", "" if unknown."""
 
     word: Word
     reason: str = ""
@@ -56,20 +55,20 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
 
 
 def gauge_word(lane: LaneState) -> GaugeWord:
-    """What the early window says of the lane's rate; nothing where a warmup had not brought the
-    rate up yet, or where the rate has been another one since."""
+    """The early window's word on the lane's rate; "none" if a warmup had not raised the rate yet,
+    or if the rate has changed since."""
     word = lane.findings.word
     return "none" if altered(lane) or (word == "cold" and warming(lane)) else word
 
 
 def altered(lane: LaneState) -> bool:
-    """Whether most of the early window was spent at another rate than the lane has now: by the
-    dial, or as another lane."""
+    """True if most of the early window was spent at another rate, by the dial or as another
+    lane."""
     return lane.rates.since > early_steps(lane.total_steps) // 2
 
 
 def warming(lane: LaneState) -> bool:
-    """Whether no step of the early window was made with even half of the lane's rate."""
+    """True if no step of the early window had even half of the lane's rate."""
     if "applied_lr" not in lane.columns:
         return False
     applied = lane.columns["applied_lr"].part(0, early_steps(lane.total_steps))
@@ -112,11 +111,11 @@ def _why_stalled(lane: LaneState, state: RaceState) -> str:
 
 
 def _seismic(lane: LaneState, state: RaceState) -> bool:
-    """Whether it shakes far more than another lane does on the same batches, and is no lower for
-    it.
+    """True if the loss oscillates far more than that of another lane on the same batches, and is
+    not lower for it.
 
-    A loss that is a hundred times lower shakes more in proportion: lanes that are higher say
-    nothing about this one.
+    A loss that is a hundred times lower oscillates more in proportion: only lower lanes are
+    compared.
     """
     own = lane.findings
     calmest = min(

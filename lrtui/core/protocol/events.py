@@ -1,5 +1,5 @@
-"""What a lane says: events, and the columns of steps that they carry. Knows no store, no torch and
-no screen."""
+"""Events of lanes, and the columns of steps that they carry. Knows no store, no torch and no
+screen."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from lrtui.core.scenario.spec import Lane
 
 Status = Literal["waiting", "running", "paused"]
 EndReason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
-"""finished: the budget is used up. stopped: a person, or `on_divergence`, ended it. nan: loss or
-gradient norm not finite. error: an exception in the task or in torch. died: its process was lost
-too often. interrupted: its process was told to end; `lrtui resume` goes on from its last
-snapshot."""
+"""finished: the budget is used up. stopped: by the user or `on_divergence`. nan: loss or gradient
+norm not finite. error: an exception in the task or in torch. died: its process was lost too often.
+interrupted: its process was told to end; `lrtui resume` goes on from its last snapshot."""
 AlertKind = Literal["nan", "diverged", "error", "lost"]
 """lost: the lane's process was lost, and another one goes on from the last snapshot."""
 SnapshotTag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
-"""Why a snapshot was taken, or is kept. ring: one of the last few. best: at the lowest smoothed
+"""Reason for a snapshot, or for keeping it. ring: one of the last few. best: at the lowest smoothed
 loss. good: the last one before an alert. The others: at an alert, a pause, a fork, an end."""
 EndCause = Literal["", "supervisor_gone"]
 """supervisor_gone: interrupted because the supervisor had died. "": any other cause."""
 RewindReason = Literal["rewound", "restarted", "recovered", "resumed"]
-"""Why a lane went back: a person or a policy sent it to a snapshot, or to its initial weights; its
-process was lost; its whole race was."""
+"""rewound, restarted: the user or a policy sent the lane to a snapshot, or to its initial weights.
+recovered: its process was lost. resumed: its race was."""
 
 
 LONGEST, HOLE = 1 << 20, 1 << 24
@@ -91,7 +90,7 @@ have."""
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a column of that name is lrtui's own; those of further param groups end in a number:
+    """True if a column name is reserved; those of further param groups end in a number:
     "applied_lr/1"."""
     family, _, group = name.partition("/")
     return family in RESERVED and (not group or group.isdecimal())
@@ -135,15 +134,14 @@ class Started(Event, frozen=True, kw_only=True):
     as of a stream."""
     intra_op_threads: int
     validated: bool
-    """Whether the task has validation samples."""
+    """True if the task has validation samples."""
     first: Step = 0
     """The step with which it begins: above 0 where it goes on from a snapshot."""
     batch_size: int | None = None
     """Samples of a batch, the last of an epoch apart; 0 where that varies or is not known; None in
     runs of older versions."""
     length_known: bool = True
-    """Whether the training data has a length; where it has none, `steps_per_epoch` is the whole
-    budget."""
+    """False if the training data has no length; `steps_per_epoch` is then the whole budget."""
     role: str = ""
     """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of
     older versions."""
@@ -172,15 +170,15 @@ class Steps(Event, frozen=True, kw_only=True):
 
 
 class Measured(Event, frozen=True, kw_only=True):
-    """What was measured at sampled steps (counted from 0), one value for each in every column; NaN
-    where there is none.
+    """Measurements at sampled steps (counted from 0), one value per step in every column; NaN for a
+    missing one.
 
-    Columns: `gain` (the step gain: how much of the drop of the loss that the gradient predicts
-    really came about; 1 a straight line, 1/2 the lowest point, below 0 the loss rose) of the whole
-    lane; and of each param group, with `/1`, `/2`, ... for further ones, `step_size` (what
-    multiplies the optimizer's direction), `rate_p10`, `rate_p50`, `rate_p90` (quantiles of single
-    elements' rates), `realised` (norm of the change over norm of the gradient), `update_ratio`
-    (log10 of the norm of the change over the norm of the weights).
+    Columns: `gain` (the step gain: the actual over the predicted drop of the loss; 1 a straight
+    line, 1/2 the lowest point, below 0 the loss rose) of the whole lane; and of each param group,
+    with `/1`, `/2`, ... for further ones, `step_size` (factor of the optimizer's direction),
+    `rate_p10`, `rate_p50`, `rate_p90` (quantiles of single elements' rates), `realised` (norm of
+    the change over norm of the gradient), `update_ratio` (log10 of the norm of the change over the
+    norm of the weights).
     """
 
     steps: list[Step]
@@ -197,7 +195,7 @@ class Measured(Event, frozen=True, kw_only=True):
 
 
 class FindingsUpdated(Event, frozen=True, kw_only=True, tag="Judged"):
-    """What the rules know of the lane after so many steps."""
+    """The findings of the diagnostic rules after `step` steps."""
 
     step: Step
     findings: Findings
@@ -239,7 +237,7 @@ class Evaluated(Event, frozen=True, kw_only=True):
 
 
 class Sampled(Event, frozen=True, kw_only=True):
-    """What `task.sample(model)` drew: `shape` (N, H, W, 3), `pixels` its bytes, 0..255."""
+    """The images of `task.sample(model)`: `shape` (N, H, W, 3), `pixels` their bytes, 0..255."""
 
     epoch: int
     step: Step
@@ -256,7 +254,7 @@ class Sampled(Event, frozen=True, kw_only=True):
 
 
 class Alerted(Event, frozen=True, kw_only=True):
-    """Something a person must see: `step` is where it happened, `text` one line for people."""
+    """An alert for the user: `step` where it happened, `text` one line."""
 
     step: Step
     kind: AlertKind

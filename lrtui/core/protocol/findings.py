@@ -1,4 +1,4 @@
-"""What the rules know of one lane after some step, as a lane's `FindingsUpdated` events carry it.
+"""The findings of the diagnostic rules about one lane, as `FindingsUpdated` events carry them.
 Pure."""
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ GaugeWord = Literal["hot", "ok", "cold", "none"]
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What the rules know of a lane by itself after some step. A verdict (diagnostics/verdicts.py)
-    also looks at other lanes."""
+    """Findings about a lane by itself after some step. A verdict (diagnostics/verdicts.py) also
+    compares lanes."""
 
     early: bool = True
-    """Whether the early window is open, in which the gauge has the word. When it closes, the next
-    five stay as they are."""
+    """True while the early window, in which the gauge decides, is open. When it closes, the next
+    five fields are final."""
     early_gain: float = math.nan
     """Median of the step gains of the early window; NaN before the first."""
     samples: int = 0
@@ -36,8 +36,8 @@ class Findings(msgspec.Struct, frozen=True):
     """The loss over that of the initial weights on the same batches, or if unknown the smoothed
     loss over the start."""
     kept: float = math.nan
-    """How much of the drop that the gradients of the early window promised together has come about,
-    at most; NaN if unknown."""
+    """Fraction of the drop promised by the gradients of the early window that came about, at most;
+    NaN if unknown."""
     progress_error: float = 0.0
     """Its standard error."""
     moved: bool = True
@@ -49,28 +49,28 @@ class Findings(msgspec.Struct, frozen=True):
     dead: bool = False
     """True where every gradient so far was exactly zero."""
     unmeasured: str = ""
-    """Why the step gain is not measured; '' where it is."""
+    """Reason why the step gain is not measured; '' if it is."""
     long: bool = False
-    """Whether the window has closed after so many steps that the noise of the batches does not look
-    like a lack of progress."""
+    """True if the window closed after enough steps to tell a lack of progress from the noise of the
+    batches."""
     gain: float = math.nan
-    """Median of the last step gains, those of the early window while there are no later ones."""
+    """Median of the last step gains; of the early window until there are later ones."""
     flat_since: int | None = None
     """Since which step the smoothed loss has hardly improved; None while it does."""
     gradient: float = math.nan
     """Gradient norm over what it was at the beginning."""
     reversal_share: float = msgspec.field(default=math.nan, name="turns")
     median_change: float = msgspec.field(default=math.nan, name="jumps")
-    """See Shaking.measure."""
+    """See Oscillation.measure."""
     spikes: int = 0
     """Steps that stood out so far."""
     recovered: bool = False
-    """Whether the smoothed loss has been lower again than ever before the first alarm of
+    """True if the smoothed loss has since been lower than ever before the first alarm of
     divergence."""
 
     @property
     def word(self) -> GaugeWord:
-        """What the early window says of the rate; "none" with fewer than LEAST_SAMPLES."""
+        """The early window's word on the rate; "none" with fewer than LEAST_SAMPLES."""
         if self.samples < thresholds.LEAST_SAMPLES or not math.isfinite(self.early_gain):
             return "none"
         if not self.moved:

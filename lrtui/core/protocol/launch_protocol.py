@@ -1,5 +1,5 @@
-"""What is said to a supervisor and what it answers: the one schema for whoever starts it, the
-supervisor, and its scout."""
+"""Requests to a supervisor and its replies: one schema for the launcher, the supervisor and its
+preflight process."""
 
 from __future__ import annotations
 
@@ -28,21 +28,20 @@ class Preview(msgspec.Struct, frozen=True):
     """The step from which on nothing is known (it took too long, or the schedule failed there);
     None: all is known."""
     failure: str = ""
-    """What the schedule raised, or would have applied that is no rate, at step `cut`."""
+    """The schedule's exception, or the invalid rate it would have applied, at step `cut`."""
     momentum: tuple[float, float, float] | None = None
     """Momentum, or Adam's beta1, as asked for, and the lowest and highest that the schedule makes
     of it; None without one."""
     steps_per_epoch: int = 1
     nominal: bool = False
-    """Whether `steps_per_epoch` is a guess, because the task was not run to find it out."""
+    """True if `steps_per_epoch` is a guess, because the task was not run to find it out."""
     unknown: str = ""
     warnings: list[str] = []
-    """What a person should know of the schedule, each a sentence that begins with the place to
-    change."""
+    """Warnings about the schedule, each a sentence that begins with the place to change."""
 
     @property
     def known(self) -> int:
-        """How many steps are known."""
+        """Number of known steps."""
         return 0 if not self.steps else self.total if self.cut is None else self.cut
 
 
@@ -63,7 +62,7 @@ class LaunchRequest(msgspec.Struct, frozen=True):
     run: str = ""
     """Of a resume: the run's folder; `race` has all lanes that ever joined."""
     user_code_files: bool = False
-    """Of a preview: whether a person's own schedule may be run for it."""
+    """Of a preview: True if it may run the user's own schedule."""
 
 
 class LaunchReply(msgspec.Struct, frozen=True):

@@ -31,21 +31,21 @@ BEST_FROM = 20
 """The best counts from this step on: an average of fewer losses is low by luck where batches are
 small."""
 NOISE_SIGMAS = 4.0
-"""Thresholds on averages are widened by so many standard errors of the batches' noise."""
+"""Thresholds on averages are widened by this many standard errors of the batches' noise."""
 AVERAGE_SHARE = (1 - SMOOTHING) / (1 + SMOOTHING)
 """The variance of the average with factor SMOOTHING over that of a single loss: about a
 hundredth."""
 SPREAD_OF_STEPS = 1.5
-"""Where nothing was measured at the initial weights, the noise is so many times the median change
-from step to step."""
+"""Without a measurement at the initial weights, the noise is this many times the median change from
+step to step."""
 NOISY_START = 0.25
 """... and from this much of it on the start is at least the mean of the first BEST_FROM losses."""
 MOST_NOISE = 3.0
 """Of that estimate; a lane that is thrown about by its rate is not to look like one of small
 batches without bound."""
 RARE = 3.0
-"""... where the noise may be so many times what the few compared batches showed, if the lane's last
-losses are spread as much."""
+"""... and the noise may be up to this many times that of the few compared batches, if the lane's
+last losses are spread as much."""
 REACH = 0.05
 """A lane whose steps together promised to change the loss by less than this part of it has not
 moved: its losses are noise."""
@@ -57,14 +57,14 @@ BLOWUP_RATIO = 1e6
 """DIVERGED, at once and in the early window too: the loss is above this many times its start. The
 highest peak that a tuned lane came back from was 6e4 times its start (Adagrad)."""
 EARLY_STEPS = 100
-"""The early window has at most so many steps. The gauge is weaker later: in the first 100 steps it
-tells 93 % of the lanes with ten times the best rate and more, in the first 200 five in a hundred
-fewer (tuned)."""
+"""Most steps of the early window. The gauge is weaker later: in the first 100 steps it tells 93 %
+of the lanes with ten times the best rate and more, in the first 200 five in a hundred fewer
+(tuned)."""
 EARLY_PART = 0.4
 """The window has at most this part of the budget, so that a short race has a verdict before it ends
 ..."""
 EARLY_LEAST = 20
-"""... and at least so many steps: fewer are noise."""
+"""... and at least this many steps: fewer are noise."""
 
 SPIKE_SIGMAS = 6.0
 """SPIKE, a mark and never a verdict: a loss this many standard deviations above the mean of the
@@ -81,8 +81,8 @@ HALF = 0.5
 """... when the window closes the loss is still above this part of its start. Lanes that have halved
 it are on their way: without this 4 % of the best lanes were called hot (tuned)."""
 HOT_SO_FAR = 0.25
-"""While the window is open there is no telling yet: then HOT is a gain half way between the lowest
-point and a step across the whole valley."""
+"""While the window is open, HOT is a gain half way between the lowest point and a step across the
+whole valley: less certain evidence needs a stricter threshold."""
 COLD = 0.965
 """COLD: the median step gain is above this: the loss is a straight line along the step, and a
 longer one would gain more. At
@@ -104,7 +104,7 @@ KEPT = 0.006
 less than this came about (tuned: 95.5 % of the lanes with ten times the best rate and more are
 told, 92.9 % without this rule) ..."""
 KEPT_ERRORS = 2.0
-"""... by so many standard errors of it, and ..."""
+"""... by this many standard errors of it, and ..."""
 PROMISED = 3.0
 """... they promised this many times the whole loss: a lane that stands still has promised
 little."""
@@ -112,23 +112,23 @@ NO_PROGRESS = 0.98
 """HOT: not cold, and the loss still above this part of its start when the window closes: long steps
 that lead nowhere ..."""
 NO_PROGRESS_STEPS = 50
-"""... where the window has so many steps: in a shorter one the batches' noise looks the same."""
+"""... if the window has this many steps: in a shorter one the batches' noise looks the same."""
 EARLY_SAMPLES = 12
 """Measured steps in the early window: the first one, where a rate far too high does its harm, and
 then evenly spread ones. More tell no more lanes; with a third of them 8 % more of the best are
 misjudged."""
 LEAST_SAMPLES = 3
-"""Fewer have no median to speak of: then there is no verdict."""
+"""Fewer have no meaningful median: no verdict."""
 LATE_STRIDE = 50
-"""After the early window every so many steps are measured. A sample costs about as much as a
-forward pass and two copies of the weights, less than one step: long lanes spend some 2 % of their
-time on it. Which steps are measured must not depend on how long they take, or the same race would
-be judged another way the next time."""
+"""Steps between two measured ones after the early window. A sample costs about as much as a forward
+pass and two copies of the weights, less than one step: long lanes spend some 2 % of their time on
+it. The choice of steps must not depend on how long they take, or the same race would be judged
+differently the next time."""
 
 FLAT = 0.01
 """STALLED: the best smoothed loss has improved by less than this share ..."""
 FLAT_STEPS = 50
-"""... over so many steps, or FLAT_PART of the budget where that is more."""
+"""... over this many steps, or FLAT_PART of the budget if that is more."""
 FLAT_PART = 0.1
 """See FLAT_STEPS: a tenth of the budget without a hundredth of progress."""
 AT_FLOOR = 1.05
@@ -147,7 +147,7 @@ HALF_WAY = 0.5
 rates are: hot below this step gain (beyond the lowest point of the parabola), cold above it."""
 
 NOISY_STEPS = 50
-"""NOISY looks at so many of the last steps."""
+"""Last steps that NOISY looks at."""
 NOISY_TURNS = 0.6
 """NOISY: this share of the loss's changes goes the other way than the one before; white noise alone
 has two thirds, so ..."""

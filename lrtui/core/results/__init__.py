@@ -1,5 +1,13 @@
-"""What came of a race, computed from its state: order of lanes, sentences, filters, finder results.
+"""The results of a race, computed from its state.
 
-Pure: the same state gives the same words. Nothing here reads a run or measures time. Begin with
-`standings.py` and `sentences.py`.
+    standings            order of the lanes, gaps to the leader
+    lane_sentence, race_sentences, next_rate
+                         sentences for the user, and the rate to try next
+    race_result, finder_result, lr_suggestions
+                         JSON results; the rules of the lr finder
+    successive_halving   which lanes are paused at a rung
+    lane_filter, differences, time_to_target, batch_size
+
+Pure: the same state gives the same words. Must not read a run or measure time. Begin with
+`standings.py`.
 """

@@ -1,4 +1,4 @@
-"""How large the batches of a race are, which its task may decide with a DataLoader of its own."""
+"""The batch size of a race, which a task may decide with its own DataLoader."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What lanes have in common and in which settings they differ. Pure; knows nothing of what came of
-them."""
+"""Settings that lanes share, and those in which they differ. Pure; knows nothing of their
+results."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from lrtui.core.text import one_line
 ABSENT = "–"
 """Stands where a lane has no such setting."""
 _EVERY = "stepped every"
-"""The interval of a schedule: no option, such as `every` of a person's own class, is called like
-that."""
+"""The interval of a schedule, by a name that no option has (a user's class may have `every`)."""
 USUAL = "usual"
-"""Stands where a lane's optimizer has the setting and nobody set it: it is what torch says."""
+"""Value of an optimizer's option that the lane does not set: torch's default."""
 
 
 class Differences(NamedTuple):
     """The settings of some lanes, all as text of one line."""
 
     common: str
-    """What all of them have in common, the race's own settings included."""
+    """Settings that all lanes share, those of the race included."""
     settings: tuple[str, ...]
     """The names of those in which they differ."""
     cells: tuple[tuple[str, ...], ...]
@@ -33,11 +32,10 @@ class Differences(NamedTuple):
 
 
 def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
-    """What differs among `lanes` (one or more), in the order of a scenario: optimizer, rate,
+    """Settings in which `lanes` (one or more) differ, in the order of a scenario: optimizer, rate,
     options, schedule, dial, parent.
 
-    The race's seed, batches and budget are the same for all and stand among what they have in
-    common.
+    The race's seed, batches and budget are the same for all and belong to the shared ones.
     """
     tables = [_settings(lane) for lane in lanes]
     names = sorted({name: None for table in tables for name in table}, key=_place)
@@ -102,13 +100,13 @@ def _text(value: Any) -> str:
 
 
 def _place(name: str) -> int:
-    """Where a setting stands in the list; options keep the order in which they were met."""
+    """Sort key of a setting; options keep the order of their first appearance."""
     fixed = {"optimizer": 0, "lr": 1, "schedule": 3, _EVERY: 5, "dial": 6, "from": 7}
     return fixed.get(name, 4 if name.startswith("schedule ") else 2)
 
 
 def _phrase(name: str, value: str) -> str:
-    """A setting that all share, in words; '' where it is the usual."""
+    """A shared setting in words; '' for a default."""
     match name:
         case "optimizer":
             return value

@@ -1,5 +1,5 @@
-"""What a finder concludes: the rate that won the check, and sentences about what was measured.
-Pure; knows no run."""
+"""The result of a finder: the rate that won the check, and sentences from what was measured. Pure;
+knows no run."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Outcome(NamedTuple):
     """The lanes of the check, best first; those that diverged after the others, then those that
     failed or went NaN."""
     reason: str
-    """Why no rate won; '' where one did."""
+    """Reason why no rate won; '' if one did."""
     error: str
-    """What a task that failed said, to its end; '' where none did."""
+    """The full output of a task that failed; '' without a failure."""
     sentences: list[str]
 
 
@@ -105,7 +105,7 @@ def point_line(step: int, lr: float, value: float, smooth: float) -> dict[str, A
 
 
 def _place(lane: LaneState) -> int:
-    """0: raced well. 1: diverged. 2: there is no loss to go by, or it cannot learn."""
+    """0: raced well. 1: diverged. 2: without a loss to rank by, or unable to learn."""
     if lane.status in UNRANKED or not math.isfinite(lane.losses.smooth.value) or lane.findings.dead:
         return 2
     return int(any(alert.kind == "diverged" for alert in lane.alerts))
@@ -210,7 +210,7 @@ def _fate(lane: LaneState) -> str:
 
 
 def _margin(good: list[LaneState]) -> str:
-    """What the winner is ahead of, in words that go on with the sentence."""
+    """The winner's lead in words that continue the sentence."""
     if len(good) < 2:
         return "; no other lane raced well"
     best, second = good[0].losses.smooth.value, good[1].losses.smooth.value

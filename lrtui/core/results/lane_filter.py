@@ -1,5 +1,5 @@
-"""Which lanes a person wants to see: words and conditions such as `adam lr>=1e-3 !nan`, read and
-held against a lane. Pure."""
+"""Lane filters: words and conditions such as `adam lr>=1e-3 !nan`, parsed and matched against
+lanes. Pure."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _LETTER = re.compile(r"[A-Z]{1,2}")
 """A word in one or two capitals is a lane's letter and nothing else."""
 _KEYED = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
 MEASURES = ("lr", "loss", "best", "step", "gap")
-"""What can be compared besides options: the lane's rate (what its schedule starts from, times the
-dial), its smoothed loss, its best loss, the steps done, and the gap to the leader as the standings
-show it (a ratio, or a difference)."""
+"""Comparable quantities besides options: the lane's rate (the schedule's start times the dial), its
+smoothed loss, its best loss, the steps done, and the gap to the leader as in the standings (a
+ratio, or a difference)."""
 EXAMPLE = "adam lr>=1e-3 !nan loss<0.5 status:paused parent:A"
 
 
@@ -49,7 +49,7 @@ class Term(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What a person typed; a lane must match all of it. Without terms every lane does."""
+    """A parsed filter; a lane must match all of its terms. Without terms every lane does."""
 
     terms: tuple[Term, ...] = ()
 
@@ -73,7 +73,7 @@ def option_names(state: RaceState) -> set[str]:
 
 
 def matches(wanted: Filter, lane: LaneState, state: RaceState) -> bool:
-    """Whether everything that is wanted is true of a lane."""
+    """True if the lane matches every term."""
     return all(_holds(term, lane, state) != term.negated for term in wanted.terms)
 
 
@@ -109,7 +109,7 @@ def _term(text: str, options: Collection[str] | None) -> Term:
     negated = text.startswith("!")
     body = text[1:] if negated else text
     if not body:
-        raise _refused(text, "is no term", f"a word or a condition after it, such as {EXAMPLE}")
+        raise _refused(text, "is not a term", f"a word or a condition after it, such as {EXAMPLE}")
     if found := _CONDITION.fullmatch(body):
         return _condition(text, found, negated, options)
     if found := _KEYED.fullmatch(body):
@@ -137,11 +137,11 @@ def _condition(
         if number is None:
             usual = f"{name}{sign}{_EXAMPLES.get(name, '0.9')}"
             raise _refused(
-                text, f'"{one_line(value)}" is no number', f"a finite number, such as {usual}"
+                text, f'"{one_line(value)}" is not a number', f"a finite number, such as {usual}"
             )
     elif not value:
         raise _refused(
-            text, "says no value", f"a number, true, false or a word, such as {name}{sign}0.9"
+            text, "has no value", f"a number, true, false or a word, such as {name}{sign}0.9"
         )
     return Term(name, sign, value, negated)
 
@@ -154,7 +154,7 @@ def _keyed(text: str, key: str, value: str, negated: bool) -> Term:
         )
     allowed = {"status": STATUSES, "verdict": get_args(Word)}.get(key)
     if allowed and not any(value and name.startswith(value) for name in allowed):
-        raise _refused(text, f'"{one_line(value)}" is no {key}', "one of " + ", ".join(allowed))
+        raise _refused(text, f'"{one_line(value)}" is not a {key}', "one of " + ", ".join(allowed))
     if not value:
         raise _refused(
             text,
@@ -198,8 +198,7 @@ def _holds(term: Term, lane: LaneState, state: RaceState) -> bool:
 
 
 def _compared(term: Term, lane: LaneState, state: RaceState) -> bool:
-    """Whether a comparison holds; never where there is nothing to compare, such as the loss of a
-    lane that is NaN."""
+    """True if a comparison holds; False without a value, such as the loss of a NaN lane."""
     wanted = _number(term.value)
     if term.key in MEASURES:
         return _close(term.sign, _measure(term.key, lane, state), wanted)
@@ -234,8 +233,8 @@ def _measure(key: str, lane: LaneState, state: RaceState) -> float:
 
 
 def _options(lane: LaneState) -> dict[str, Any]:
-    """What optimizer and schedule were given, by name; the optimizer's where both have an option of
-    that name."""
+    """The options of optimizer and schedule by name; the optimizer's if both have one of that
+    name."""
     schedule = lane.lane.schedule
     return {**(schedule.options if schedule else {}), **lane.lane.optimizer.options}
 
@@ -245,7 +244,7 @@ def _within(text: Callable[[LaneState], str]) -> Callable[[str, LaneState, RaceS
 
 
 def _descends(value: str, lane: LaneState, state: RaceState) -> bool:
-    """Whether the lane, or one that it comes from, was forked from the lane of that letter."""
+    """True if the lane, or one of its ancestors, was forked from the lane of that letter."""
     while lane.parent is not None:
         lane = state.lanes[lane.parent]
         if lane.lane.letter.lower() == value:
@@ -262,5 +261,5 @@ KEYS: dict[str, Callable[[str, LaneState, RaceState], bool]] = {
     "verdict": lambda value, lane, state: verdict(lane, state).word.startswith(value),
     "parent": _descends,
 }
-"""What can be asked by name: the rest of the term is part of it (name, optimizer, schedule), its
-beginning (status, verdict), or all of it (letter, parent)."""
+"""Keys of `key:value` terms. The value is part of it (name, optimizer, schedule), its beginning
+(status, verdict), or all of it (letter, parent)."""

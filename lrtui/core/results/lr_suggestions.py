@@ -29,7 +29,7 @@ HEAD, TAIL = 10, 5
 """Left out of what the rules look at: a tenth of the points at the beginning, where the average
 settles, and the last five."""
 FEWEST_POINTS = next(n for n in range(LEAST_USABLE, 1000) if n - n // HEAD - TAIL >= LEAST_USABLE)
-"""A sweep that ends by itself leaves enough to look at from so many points on."""
+"""Fewest points from which a sweep that ends by itself leaves enough to judge."""
 LEAST_FALL = 1e-4
 """An average that falls by a smaller share than this did not fall: that much is rounding."""
 NO_GRADIENT = "the loss does not change, whatever the rate: no gradient reaches the weights"
@@ -39,7 +39,7 @@ SLIDE_LAG, SLIDE_CLOSE = 15, 0.005
 
 
 class Found(NamedTuple):
-    """What a sweep of so many steps showed; the arrays are (steps,), as recorded."""
+    """The result of a sweep; the arrays are (steps,), as recorded."""
 
     rates: Floats
     losses: Floats
@@ -49,18 +49,18 @@ class Found(NamedTuple):
     """The first step that no longer counts: where a loss or gradient was not finite, or the average
     above four times its best."""
     ending: str
-    """Why the sweep ended there, in words."""
+    """Reason why the sweep ended there, in words."""
     first: int
     last: int
     """The rules look at the points from `first` to `last`, which is not included."""
     suggestions: dict[str, float]
-    """By rule, valley first; empty where there is a `reason`."""
+    """Rates by rule, valley first; empty if there is a `reason`."""
     reason: str
-    """Why nothing is suggested; '' where something is."""
+    """Reason why nothing is suggested; '' if something is."""
 
     @property
     def usable(self) -> int:
-        """How many points the rules look at."""
+        """Number of points that the rules use."""
         return max(0, self.last - self.first)
 
     @property
@@ -71,12 +71,12 @@ class Found(NamedTuple):
 
 
 class Rise:
-    """Whether a sweep has risen far above its best, told point by point, so that its end does not
+    """Detects that a sweep has risen far above its best, point by point, so that its end does not
     depend on when it was stopped.
 
     The first points are at rates too low to matter: their spread is the noise of the batches. The
-    best counts for as much more as the noise of an average of so few losses may have made it too
-    low, by NOISE_SIGMAS of its standard errors.
+    best is raised by NOISE_SIGMAS standard errors of an average of that few losses, which may have
+    made it too low.
     """
 
     def __init__(self, asked: int) -> None:
@@ -114,7 +114,7 @@ class Rise:
 
 
 def _error(count: int) -> float:
-    """The standard error of a debiased average of so many values, over the standard deviation of
+    """Standard error of a debiased average of `count` values, over the standard deviation of
     one."""
     kept = SMOOTHING**count
     return math.sqrt((1 - kept * kept) / (1 - SMOOTHING**2)) * (1 - SMOOTHING) / (1 - kept)
@@ -197,9 +197,9 @@ def valley(rates: Floats, smooth: Floats) -> float:
     lengths = []
     # the longest rising subsequence of the negatives, by patience sorting
     for value in (-smooth).tolist():
-        place = bisect.bisect_left(tails, value)
-        tails[place : place + 1] = [value]
-        lengths.append(place + 1)
+        index = bisect.bisect_left(tails, value)
+        tails[index : index + 1] = [value]
+        lengths.append(index + 1)
     end = int(np.argmax(lengths))
     begin = end - lengths[end]
     third = (end - begin) / 3
@@ -207,7 +207,7 @@ def valley(rates: Floats, smooth: Floats) -> float:
 
 
 def steep(rates: Floats, smooth: Floats) -> float:
-    """Where the average falls fastest over the logarithm of the rate."""
+    """The rate at which the average falls fastest over the logarithm of the rate."""
     return float(rates[np.argmin(np.diff(smooth) / np.diff(np.log(rates)))])
 
 
@@ -269,7 +269,7 @@ def _end(
 
 
 def _remedy(end: int, asked: int) -> str:
-    """What would give more points where a sweep of so many ended at `end`."""
+    """Advice that gives more points, for a sweep of `asked` points that ended at `end`."""
     if end >= asked:
         return "ask for more (--points)"
     return "begin lower (--from), end lower (--to), or ask for more (--points)"

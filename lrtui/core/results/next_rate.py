@@ -35,10 +35,10 @@ def next_rate(winner: LaneState, state: RaceState) -> str:
             if _kin(lane.lane, winner.lane) and lane.status not in FAILED
         }
     )
-    place = kin.index(own)
+    rank = kin.index(own)
     below, above = (
-        (kin[place - 1] if place else None),
-        (kin[place + 1] if place + 1 < len(kin) else None),
+        (kin[rank - 1] if rank else None),
+        (kin[rank + 1] if rank + 1 < len(kin) else None),
     )
     if verdict(winner, state) == Verdict("stalled", "floor"):
         return (

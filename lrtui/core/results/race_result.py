@@ -1,4 +1,4 @@
-"""How a race came out, as one entry for each lane that JSON can hold. Pure."""
+"""The result of a race, one JSON entry per lane. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who leads: the order of the lanes, best first, NaN last, and how far behind the others are.
+"""The standings: the order of the lanes, best first, NaN last, and their gaps to the leader.
 Pure."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Standing(NamedTuple):
     """Counted from 1, among the lanes that are compared."""
     lane: LaneState
     value: float
-    """What the lanes are ordered by; NaN for a lane that failed, is NaN or has not begun."""
+    """The value that lanes are ordered by; NaN for a lane that failed, is NaN or has not begun."""
     gap: float
     """To the first lane: its value times so much, or where a value is not above zero, so much more;
     NaN without a value."""
@@ -46,7 +46,7 @@ class Ranked(NamedTuple):
     step: int | None
     """In the order "budget": how many steps the lanes are compared after."""
     ratio: bool
-    """Whether gaps are ratios; else they are differences."""
+    """True if gaps are ratios; else they are differences."""
 
 
 def standings(state: RaceState) -> list[LaneState]:
@@ -72,9 +72,9 @@ def ranked(
     """
     step = common_step(lanes) if order == "budget" else None
     values = {lane.index: _value(lane, every, order, step) for lane in lanes}
-    with_source = settled({lane.index: lane for lane in lanes}, values, previous)
+    ordered = with_hysteresis({lane.index: lane for lane in lanes}, values, previous)
     ratio = all(value > 0 for value in values.values() if math.isfinite(value))
-    lead = values[with_source[0].index] if with_source else math.nan
+    lead = values[ordered[0].index] if ordered else math.nan
     rows = tuple(
         Standing(
             place,
@@ -83,12 +83,12 @@ def ranked(
             _gap(values[lane.index], lead, ratio),
             change(lane, every),
         )
-        for place, lane in enumerate(with_source, 1)
+        for place, lane in enumerate(ordered, 1)
     )
     return Ranked(rows, order, step, ratio)
 
 
-def settled(
+def with_hysteresis(
     lanes: dict[int, LaneState], values: dict[int, float], previous: Sequence[int]
 ) -> list[LaneState]:
     """The lanes in order of their values, but a lane stays before one that is not clearly better;
@@ -100,38 +100,37 @@ def settled(
     ranks = {index: _rank(lane, values[index]) for index, lane in lanes.items()}
     known = [index for index in dict.fromkeys(previous) if index in lanes]
     fresh = sorted((index for index in lanes if index not in known), key=lambda index: ranks[index])
-    with_source: list[int] = []
+    ordered: list[int] = []
     for index in known:
         ahead = (
             at
-            for at, other in enumerate(with_source)
+            for at, other in enumerate(ordered)
             if _beats(
                 ranks[index],
                 ranks[other],
                 0.0 if _still(lanes[index]) and _still(lanes[other]) else HYSTERESIS,
             )
         )
-        with_source.insert(next(ahead, len(with_source)), index)
+        ordered.insert(next(ahead, len(ordered)), index)
     for index in fresh:
-        with_source.insert(
+        ordered.insert(
             next(
-                (at for at, other in enumerate(with_source) if ranks[index] < ranks[other]),
-                len(with_source),
+                (at for at, other in enumerate(ordered) if ranks[index] < ranks[other]),
+                len(ordered),
             ),
             index,
         )
-    return [lanes[index] for index in with_source]
+    return [lanes[index] for index in ordered]
 
 
 def value_of(lane: LaneState) -> float:
-    """The smoothed loss that a lane is ranked by; NaN where it is none: it failed, is NaN, or has
-    not begun."""
+    """The smoothed loss that a lane is ranked by; NaN if it failed, is NaN or has not begun."""
     return math.nan if lane.status in UNRANKED else lane.losses.smooth.value
 
 
 def gap_to(lane: LaneState, lanes: Sequence[LaneState]) -> float:
-    """How far a lane's smoothed loss is from the lowest of `lanes`: a ratio, or a difference where
-    one is not above zero."""
+    """Gap of a lane's smoothed loss to the lowest of `lanes`: a ratio, or a difference if any value
+    is not above zero."""
     values = [value for other in lanes if math.isfinite(value := value_of(other))]
     return _gap(value_of(lane), min(values, default=math.nan), all(value > 0 for value in values))
 
@@ -143,16 +142,15 @@ def common_step(lanes: Sequence[LaneState]) -> int | None:
 
 
 def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> float:
-    """The smoothed loss as it was after so many steps; before a fork's own, that of the lane it
-    comes from. NaN where there is none."""
+    """The smoothed loss after `steps` steps; before a fork, that of the parent. NaN without one."""
     while steps <= lane.forked_at and lane.parent is not None:
         lane = every[lane.parent]
     return lane.losses.smooth.after(steps) if steps <= lane.steps else math.nan
 
 
 def change(lane: LaneState, every: Sequence[LaneState]) -> float:
-    """How much of itself the smoothed loss lost (below 0) or gained over the last tenth of the
-    lane's own steps; NaN where there are fewer than ten, or the lane is NaN or failed."""
+    """Relative change of the smoothed loss over the last tenth of the lane's own steps (below 0: it
+    fell); NaN for fewer than ten steps, and for a lane that is NaN or failed."""
     own = lane.steps - lane.forked_at
     before = (
         smoothed_after(lane, every, lane.steps - own // CHANGE_OVER)
@@ -178,14 +176,14 @@ def _rank(lane: LaneState, value: float) -> tuple[int, float]:
 
 
 def _beats(own: tuple[int, float], other: tuple[int, float], margin: float) -> bool:
-    """Whether one rank is before another, and by more than a part of the greater value."""
+    """True if one rank is before another, by more than `margin` of the greater value."""
     if own[0] or other[0]:
         return own < other
     return own[1] < other[1] - margin * max(abs(own[1]), abs(other[1]))
 
 
 def _still(lane: LaneState) -> bool:
-    """Whether a lane's values do not change."""
+    """True if a lane's values do not change any more."""
     return lane.status != "running"
 
 

@@ -1,5 +1,5 @@
-"""When a lane's smoothed loss first came down to a value, however long the lane is: a few numbers
-for each lane. Pure."""
+"""Time to target: the first step at which a lane's smoothed loss is at most a value,
+from a few numbers per lane. Pure."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ class Descent:
 
     def extend(self, losses: Float64Array) -> None:
         """Takes in the losses of the next steps, shape (n,)."""
-        places = np.flatnonzero(np.isfinite(losses))
-        averages = self._average.extend(losses)[places]
+        indices = np.flatnonzero(np.isfinite(losses))
+        averages = self._average.extend(losses)[indices]
         if len(averages):
             lowest = math.inf if math.isnan(self.lowest) else self.lowest
             lows = np.minimum(np.minimum.accumulate(averages), lowest)
             falls = np.flatnonzero(np.diff(lows, prepend=lowest) < 0)
             levels = -_level(lows[falls])
             fresh = np.diff(levels, prepend=self._levels[-1] if self._levels else -math.inf) > 0
-            self._steps += (self.count + places[falls[fresh]]).tolist()
+            self._steps += (self.count + indices[falls[fresh]]).tolist()
             self._levels += levels[fresh].tolist()
             self.lowest = float(lows[-1])
         self.count += len(losses)
 
     def reached(self, target: float) -> int | None:
-        """How many of the losses it took until the average was at `target`, give or take FINE of
-        it; None: not yet."""
+        """Number of losses until the average is at `target`, to within FINE of it; None: not
+        yet."""
         at = bisect_left(self._levels, -float(_level(np.array([target]))[0]))
         return self._steps[at] + 1 if at < len(self._steps) else None
 
@@ -98,7 +98,7 @@ class TimeToTarget:
         return None if own is None else lane.forked_at + own
 
     def _of(self, lane: LaneState) -> Descent:
-        """What is known of a lane; anew where it went back, for then its record is another one."""
+        """The record of a lane; a new one after a rewind."""
         losses = lane.columns.get("loss")
         source, descent = self._known.get(lane.index, (None, Descent()))
         if source is not losses or lane.index not in self._known:

@@ -1,5 +1,16 @@
-"""What was asked for: a scenario file, its lanes, optimizers and schedules, as plain values.
+"""The race as it was asked for: a scenario file and its flags, as plain values.
 
-A mistake in a file is refused with file, key and what is expected. Nothing here runs the user's
-code or imports torch. Begin with `spec.py` (the values), then `scenario_file.py` (the reader).
+    spec             Race, Lane, OptimizerSpec, ScheduleSpec: the values
+    scenario_file    TOML to Race; lane_table reads its lanes, overlay lays flags over it
+    toml_table, toml_source, expression, schedule_spec, pasted_python
+                     checked tables, locations for messages, forms of a schedule
+    catalogue, option_bounds
+                     optimizers and schedulers of the installed torch, read from its source
+    lane_syntax, scenario_text
+                     lanes and races written as text again
+    task_ref, user_code_files, environment
+                     the user's code and the environment it needs
+
+An invalid file is refused with file, key and the expected value. Must not run the user's code or
+import torch. Begin with `spec.py`, then `scenario_file.py`.
 """

@@ -36,7 +36,7 @@ AUTO = {"T_max", "total_steps", "total_iters", "num_training_steps"}
 """Options that may be "auto": the length of the budget, counted in the schedule's interval."""
 
 FROM_RATE = {"max_lr"}
-"""Options that are the lane's own rate where they are missing."""
+"""Options that default to the lane's own rate."""
 
 ALIASES = {
     "reduce_lr_on_plateau": "ReduceLROnPlateau",
@@ -79,12 +79,12 @@ class Option(msgspec.Struct, frozen=True):
     types: frozenset[str] = frozenset()
     """Names in its annotation ("float", "tuple", ...); empty: any of them."""
     choices: tuple[str, ...] = ()
-    """The strings that it may be, where there is a closed list."""
+    """The allowed strings, if the list is closed."""
     bounds: Bounds = Bounds()
     """The numbers that it may be."""
 
     def expected(self, value: Any) -> str:
-        """What this option wants, in words, if `value` is not it; '' if it is."""
+        """Return a description of the valid values if `value` is invalid; '' if it is valid."""
         if self.name in AUTO and value == "auto":
             return ""
         if self.choices:
@@ -101,7 +101,7 @@ class Option(msgspec.Struct, frozen=True):
 
 
 _INSTEAD = {"warmup_steps": "; a share of the budget is warmup_ratio"}
-"""Other options for what somebody may mean by one."""
+"""Hints to other options that may be meant."""
 
 
 def _is_whole(value: Any) -> bool:
@@ -109,7 +109,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it can be stored and is worth a race: JSON holds no NaN and no infinity."""
+    """True for a number that can be stored: JSON has neither NaN nor infinity."""
     return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
 
 
@@ -140,8 +140,7 @@ class Signature(msgspec.Struct, frozen=True):
     name: str
     options: dict[str, Option]
     interval: Interval = "epoch"
-    """How often a schedule is stepped unless the scenario says otherwise (what its documentation
-    asks for)."""
+    """Default interval between two steps of a schedule, as its documentation asks for."""
     order: tuple[str, ...] = ()
     """The parameters in the order of positional arguments, without self, the parameters to train
     and the optimizer."""

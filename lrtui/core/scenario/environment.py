@@ -1,13 +1,11 @@
-"""What a race takes with it so that it can be taken up elsewhere: its working directory, and the
-environment variables that decide what its code finds and computes. Reads source files, imports
-none.
+"""The environment that a race needs when it is resumed elsewhere: working directory and environment
+variables that affect its code and results. Reads source files, imports none.
 
 Recorded are: PYTHONPATH; the variables of LIBRARIES, which say where libraries keep data sets and
 weights and how numbers are computed; and each variable that the task's source, or a file of its own
-folder that it imports, names in `os.environ` or `os.getenv`. Never recorded is what looks like a
-secret by its name or by its value. Which devices are visible and how many threads there are
-(CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, a cluster's variables) describe the machine of the day, and
-are not recorded either: a job that goes on elsewhere has other ones.
+folder that it imports, names in `os.environ` or `os.getenv`. Values that look like a secret, by
+name or content, are never recorded. Visible devices and thread counts (CUDA_VISIBLE_DEVICES,
+OMP_NUM_THREADS, a cluster's variables) describe one machine and are not recorded either.
 """
 
 from __future__ import annotations

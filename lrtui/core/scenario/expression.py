@@ -61,8 +61,7 @@ class ExpressionError(ValueError):
 
 
 def is_reference(text: str) -> bool:
-    """Whether `text` names a function by its place, "file.py:name" or "module:name", instead of
-    being arithmetic."""
+    """True if `text` is a reference "file.py:name" or "module:name" instead of arithmetic."""
     target, _, name = text.rpartition(":")
     return bool(target) and name.isidentifier()
 
@@ -106,7 +105,7 @@ def from_lambda(node: ast.Lambda) -> str:
 
 
 class _Renamed(ast.NodeTransformer):
-    """Turns the body of a lambda into an expression; ExpressionError where it is none."""
+    """Convert the body of a lambda into an expression; ExpressionError if that is impossible."""
 
     def __init__(self, parameter: str, variable: str) -> None:
         self._parameter, self._variable = parameter, variable

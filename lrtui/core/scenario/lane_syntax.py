@@ -34,12 +34,11 @@ def format_lane(lane: Lane) -> str:
 
 
 def parse_lane(lane: Lane, text: str) -> Lane:
-    """The lane that a line of words describes: `key=value`, as in a scenario's [[lane]].
+    """Parse a line of `key=value` words, as in a scenario's [[lane]], into a lane.
 
-    Optimizer and rate are those of `lane` where the words name none; whatever else is not named is
-    gone, as if the line stood in a scenario: options are torch's defaults, and there is no
-    schedule. A name that is not given is made from the rest. ScenarioError says which word will not
-    do; files of a person's own are sought from the current directory.
+    Optimizer and rate default to those of `lane`. Other keys default as in a scenario: torch's
+    options, no schedule. A missing name is made from the rest. ScenarioError names the invalid
+    word; the user's files are relative to the current directory.
     """
     source = f"lane {lane.letter}" if lane.letter else "the new lane"
     raw = _table(text, source)
@@ -82,7 +81,7 @@ def joining(race: Race, lane: Lane, name: str = "", at: str = "the new lane") ->
 
 
 def forked_name(race: Race, parent: Lane) -> str:
-    """What a fork of `parent` is called where nobody says otherwise."""
+    """The default name of a fork of `parent`."""
     return unique_name(_FORK.sub("", parent.name) + " fork", {lane.name for lane in race.lanes})
 
 
@@ -149,8 +148,7 @@ def _call(schedule: ScheduleSpec) -> str:
 
 
 def schedule_settings(schedule: ScheduleSpec) -> dict[str, Any]:
-    """The table of a schedule; what a person's own files are is said in full, so that it can be
-    found from anywhere."""
+    """The table of a schedule, with the user's files as absolute paths."""
     options = listed(schedule.options)
     name = schedule.name
     if schedule.code and schedule.own:

@@ -38,8 +38,7 @@ DEFAULT_RATES: dict[str, float] = {
     "Adadelta": 1.0,
     "LBFGS": 1.0,
 }
-"""Where a lane names no rate: torch's own defaults, but 0.01 for SGD; every other optimizer
-0.001."""
+"""Default rates: torch's own, but 0.01 for SGD; every other optimizer 0.001."""
 LANE_KEYS = {"name", "optimizer", "lr", "schedule", "expect"}
 
 

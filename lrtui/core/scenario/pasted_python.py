@@ -16,7 +16,7 @@ from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import one_line
 
 LONGEST = 5000
-"""A pasted call has at most so many characters."""
+"""Longest pasted call, in characters."""
 _KNOWN_MODULES = {
     "torch",
     "th",
@@ -27,8 +27,8 @@ _KNOWN_MODULES = {
     "optimization",
     "schedules",
 }
-"""Where torch and transformers keep what the catalogue names; a name of any other module is a class
-of its own."""
+"""Modules of torch and transformers that hold the catalogue's names; a name of another module is
+the user's class."""
 _GET_SCHEDULER = (
     "name",
     "optimizer",
@@ -41,7 +41,7 @@ _NO_EFFECT = {"verbose", "differentiable"}
 _WORDS = {"true": True, "false": False, "none": None}
 """Literals as TOML and JSON write them."""
 _AS_TEXT = 'lr_lambda = "0.95 ** epoch", arithmetic on step, epoch and total, or "file.py:function"'
-"""What to write for a function that cannot be pasted."""
+"""Replacement to suggest for a function that cannot be pasted."""
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -65,7 +65,7 @@ class _Unclear(ValueError):
 def schedule_table(text: str, parent: Table, key: str) -> dict[str, Any]:
     """Parse the schedule under `key`, a call or a bare, dotted or referring name, into a table."""
     example = 'a call such as "StepLR(step_size=10, gamma=0.1)"'
-    return _told(
+    return _refusing(
         lambda: _table(text, catalogue.schedules(), catalogue.ALIASES, example), parent, key
     )
 
@@ -73,7 +73,7 @@ def schedule_table(text: str, parent: Table, key: str) -> dict[str, Any]:
 def optimizer_table(text: str, parent: Table, key: str) -> dict[str, Any]:
     """Parse the optimizer under `key`, a call or a bare or dotted name, into a table; refuse a rate
     inside it."""
-    table = _told(
+    table = _refusing(
         lambda: _table(text, catalogue.optimizers(), {}, 'a call such as "SGD(momentum=0.9)"'),
         parent,
         key,
@@ -94,7 +94,7 @@ def plain_name(text: str) -> str:
     return name if modules and set(modules.split(".")) <= _KNOWN_MODULES else head
 
 
-def _told(read: Callable[[], dict[str, Any]], parent: Table, key: str) -> dict[str, Any]:
+def _refusing(read: Callable[[], dict[str, Any]], parent: Table, key: str) -> dict[str, Any]:
     try:
         return read()
     except _Unclear as unclear:
@@ -108,7 +108,7 @@ def _table(
     head, opened, rest = text.partition("(")
     if not opened and (":" in text or "=" not in text):
         return {"name": text if ":" in text else _name(text.strip())}
-    unclear = _Unclear(f'"{one_line(text)[:60]}" is no call that is understood', example)
+    unclear = _Unclear(f'"{one_line(text)[:60]}" is not a valid call', example)
     name = head.rpartition("=")[2].strip()  # "scheduler = StepLR(...)" is a line of a script
     try:
         call = (
@@ -311,7 +311,7 @@ def _number(node: ast.expr) -> int | float | None:
                 result = _ARITHMETIC[type(op)](one, other)
             except ArithmeticError:
                 return None
-            # a complex root is no number
+            # a complex root is not a rate
             return result if isinstance(result, (int, float)) else None
     return None
 

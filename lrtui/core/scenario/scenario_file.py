@@ -13,7 +13,7 @@ from lrtui.core.scenario import task_ref
 from lrtui.core.scenario.lane_table import read_lanes
 from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.spec import OnDivergence, OnNan, Pruning, Race, Snapshots
-from lrtui.core.scenario.toml_source import with_places
+from lrtui.core.scenario.toml_source import with_sources
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import closest, literal, one_line
 
@@ -58,9 +58,9 @@ LESSONS = (
 
 def bundled() -> list[Path]:
     """The scenario files that come with lrtui, in the order of LESSONS."""
-    place = {name: index for index, name in enumerate(LESSONS)}
+    order = {name: index for index, name in enumerate(LESSONS)}
     return sorted(
-        BUNDLED.glob("*.toml"), key=lambda path: (place.get(path.stem, len(place)), path.stem)
+        BUNDLED.glob("*.toml"), key=lambda path: (order.get(path.stem, len(order)), path.stem)
     )
 
 
@@ -68,16 +68,16 @@ def find(name: str) -> Path:
     """The file of a scenario given as a path, or as a short name (./scenarios first, then those
     that come with lrtui)."""
     a_path = name.endswith(".toml") or "/" in name
-    places = (
+    candidates = (
         [Path(name)]
         if a_path
         else [folder / f"{name}.toml" for folder in (Path("scenarios"), BUNDLED)]
     )
-    for place in places:
+    for path in candidates:
         try:
-            if place.expanduser().is_file():
-                return place.expanduser().resolve()
-        # too long, not a name, or in the home of nobody
+            if path.expanduser().is_file():
+                return path.expanduser().resolve()
+        # too long, not a name, or of an unknown user
         except (OSError, ValueError, RuntimeError):
             continue
     if a_path:
@@ -112,7 +112,7 @@ def read(path: Path) -> dict[str, Any]:
         )
     try:
         text = raw.decode("utf-8")
-        return with_places(tomllib.loads(text), text, one_line(path.name))
+        return with_sources(tomllib.loads(text), text, one_line(path.name))
     except UnicodeDecodeError as error:
         raise ScenarioError(
             f"{path}: byte {error.start} is not UTF-8", "expected a TOML file, which is UTF-8"
@@ -180,7 +180,7 @@ def _device(table: Table) -> str:
 
 
 def read_snapshots(table: Table) -> Snapshots:
-    """How often a lane's state is put on disk; the usual way where the scenario says nothing."""
+    """The snapshot settings, with defaults."""
     usual = Snapshots()
     table.only({"seconds", "steps", "last", "megabytes"})
     seconds = table.number("seconds", usual.seconds)

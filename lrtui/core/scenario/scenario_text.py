@@ -27,14 +27,13 @@ _PLAIN = (
     "on_divergence",
 )
 WIDTH = 110
-"""Lines of a story are broken behind so many letters."""
+"""Width of a story's lines, in characters."""
 _ALWAYS = ("seed", "batch_size")
-"""Said even where they are as usual: whoever repeats a race must see them."""
+"""Keys that are written even with their default, for whoever repeats the race."""
 
 
 def scenario_text(race: Race) -> str:
-    """The scenario of a race as TOML. Files of a person's own are named in full, so that it can be
-    raced from anywhere."""
+    """The scenario of a race as TOML, with the user's files as absolute paths."""
     return "\n".join(_lines(race)) + "\n"
 
 

@@ -1,5 +1,5 @@
-"""How a scenario or a flag names a schedule: a table, a name, or a call such as
-"StepLR(step_size=10)" (pasted_python.py)."""
+"""Schedules in a scenario or a flag: a table, a name, or a call such as "StepLR(step_size=10)"
+(pasted_python.py)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,8 @@ _OWN_KEYS = {"name", "interval"}
 def read_schedule(
     given: Any, parent: Table, key: str, folder: Path, inside: bool = False
 ) -> ScheduleSpec:
-    """The schedule that `parent` has under `key`; `inside` where it is part of another one (no
-    interval of its own).
-
-    Classes and functions of a person's own are sought relative to `folder`.
-    """
+    """Read the schedule under `key` of `parent`; `inside`: it is a child of another one, without an
+    interval. The user's classes and functions are relative to `folder`."""
     parent = Table(parent.raw, _source(parent.source, source_of(given)), parent.path)
     if isinstance(given, str):
         given = schedule_table(given, parent, key)
@@ -110,7 +107,7 @@ def _fit_together(table: Table, name: str, options: dict[str, Any]) -> None:
 
 
 def _own(table: Table, name: str, folder: Path, inside: bool) -> ScheduleSpec:
-    """A scheduler of a person's own: anything with step(), called with the optimizer and the other
+    """A scheduler class of the user: anything with step(), called with the optimizer and the other
     keys."""
     if inside:
         raise table.error(
@@ -150,7 +147,7 @@ def _interval(table: Table, usual: str, inside: bool) -> str:
 
 
 def _plain(value: Any) -> bool:
-    """Whether a value can be stored and sent on: TOML's dates cannot, nor a number that is none."""
+    """True if a value can be stored as JSON: TOML's dates, NaN and infinities cannot."""
     match value:
         case bool() | str():
             return True

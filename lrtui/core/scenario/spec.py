@@ -1,5 +1,5 @@
-"""What was asked for: a race, its lanes, their optimizers and schedules, as plain values. Knows no
-torch and no file."""
+"""The race as it was asked for: lanes, optimizers and schedules, as plain values. Knows no torch
+and no file."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class OptimizerSpec(msgspec.Struct, frozen=True):
 
 
 class CodeRef(msgspec.Struct, frozen=True):
-    """A class or function of a person's own: `target` is a file's absolute path or a module's name,
-    `name` what is in it."""
+    """A class or function of the user: `target` is a file's absolute path or a module's name,
+    `name` the object in it."""
 
     kind: Literal["file", "module"]
     target: str
@@ -45,23 +45,23 @@ class ScheduleSpec(msgspec.Struct, frozen=True):
     """A learning-rate scheduler by name, with its options and how often it is stepped."""
 
     name: str
-    """One of the catalogue's, or a reference with a colon: a class of a person's own."""
+    """A name of the catalogue, or a reference with a colon to a class of the user."""
     interval: Interval
     options: dict[str, Any] = {}
     children: tuple[ScheduleSpec, ...] = ()
     """The schedulers that SequentialLR and ChainedScheduler are made of."""
     code: CodeRef | None = None
-    """Where the class, or the function under `lr_lambda`, is found; None where nothing of a
-    person's own is used."""
+    """Location of the class, or of the function under `lr_lambda`; None without code of the
+    user."""
 
     @property
     def own(self) -> bool:
-        """Whether the scheduler is a class of a person's own."""
+        """True if the scheduler is a class of the user."""
         return ":" in self.name
 
     @property
     def runs_code(self) -> bool:
-        """Whether a person's own code says what the rates are."""
+        """True if the rates come from code of the user."""
         return self.code is not None or any(child.runs_code for child in self.children)
 
     def __str__(self) -> str:
@@ -70,8 +70,8 @@ class ScheduleSpec(msgspec.Struct, frozen=True):
 
 
 class TaskRef(msgspec.Struct, frozen=True):
-    """Where a task is found: `target` is a file's absolute path or a module's name, `name` the
-    class in it."""
+    """Location of a task: `target` is a file's absolute path or a module's name, `name` the class
+    in it."""
 
     kind: Literal["bundled", "file", "module"]
     target: str
@@ -99,31 +99,30 @@ class Lane(msgspec.Struct, frozen=True):
     schedule."""
     schedule: ScheduleSpec | None = None
     schedule_at: str = ""
-    """The place to change the schedule, as messages name it: "schedules.toml:32", "--schedule"; ""
-    where there is none."""
+    """Location of the schedule in messages: "schedules.toml:32", "--schedule"; "" without a
+    schedule."""
     expect: Expected = ""
-    """What is commonly told of this lane; the end of the race says where the outcome contradicts
-    it."""
+    """The usual outcome of such a lane; the end of the race reports a contradiction."""
 
     @property
     def called(self) -> str:
-        """What people are told that it is called: letter and name, on one line."""
+        """Letter and name on one line, as shown to the user."""
         return one_line(f"{self.letter} {self.name}")
 
 
 class Snapshots(msgspec.Struct, frozen=True):
-    """How often a lane's state is put on disk, and how much of it is kept."""
+    """Interval and number of the snapshots on disk."""
 
     seconds: float = 5.0
     """Between two of a lane; they become rarer where they would take more than a hundredth of the
     time."""
     steps: int = 0
-    """Also after every so many steps; 0: no such rule."""
+    """Also after this many steps; 0: no such rule."""
     last: int = 3
-    """How many of the last ones are kept, besides those with a reason of their own (best, alert,
-    pause, fork, stop)."""
+    """Number of the newest ones kept, besides those with another tag (best, alert, pause, fork,
+    stop)."""
     megabytes: int = 2000
-    """What all snapshots of the run together may take up on disk; each lane has an equal share."""
+    """Disk space of all snapshots of the run; each lane has an equal share."""
 
 
 class Pruning(msgspec.Struct, frozen=True):
@@ -148,31 +147,28 @@ class Race(msgspec.Struct, frozen=True):
     batch_size: int = 32
     """Samples of a batch; of no effect where the task gives a DataLoader."""
     batch_size_given: bool = False
-    """Whether the scenario, or a flag, says it."""
+    """True if the scenario or a flag sets it."""
     drop_last: bool = False
-    """Whether a last batch of an epoch that is short is left out of the training."""
+    """True if a short last batch of an epoch is left out of the training."""
     device: str = "auto"
     """"auto", "cpu", "cuda", "cuda:N" or "mps"; "auto" and "cuda" deal the lanes out to all GPUs in
     turn."""
     sample_every: int = 1
     """Epochs between two samples."""
     pace: int = 0
-    """At most so many steps a second and lane, so that a person can watch a tiny model learn; 0: as
-    fast as it goes."""
+    """Most steps per second and lane, to make a tiny model watchable; 0: no limit."""
     gauge: bool = True
-    """Whether a few steps are measured more closely; it computes the loss of their batches once
-    more."""
+    """True if a few steps are measured, which computes the loss of their batches again."""
     scenario: str = ""
     """The scenario's short name, for the run's own name and for lists."""
     validate: bool = True
-    """Whether the validation samples are looked at; no scenario's affair: a finder's sweep has no
-    use for them."""
+    """False skips the validation samples, as a finder's sweep does; not a key of scenarios."""
     on_nan: OnNan = "stop"
-    """What becomes of a lane whose loss or gradient norm is not finite: it ends before the update,
-    or goes back to its last good snapshot, with half the rate."""
+    """Action on a loss or gradient norm that is not finite: end before the update, or rewind to the
+    last good snapshot with half the rate."""
     on_divergence: OnDivergence = "warn"
-    """What becomes of a lane that is found to diverge: it goes on and a person is told, it is
-    paused, it is stopped, or it goes back to its last good snapshot, with half the rate."""
+    """Action on divergence: an alert alone, a pause, an end, or a rewind to the last good snapshot
+    with half the rate."""
     snapshots: Snapshots = Snapshots()
     # the name that runs store
     pruning: Pruning | None = msgspec.field(default=None, name="relegation")
@@ -206,7 +202,7 @@ def unique_name(name: str, taken: Collection[str], suffix: str = "") -> str:
 
 
 def number(value: float) -> str:
-    """A rate or an option as a person would write it: 0.001, 1e-05 as 1e-5, 0.30000000000000004 as
+    """A rate or an option in its shortest form: 0.001, 1e-05 as 1e-5, 0.30000000000000004 as
     0.3."""
     mantissa, mark, exponent = f"{value:.6g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if mark else mantissa

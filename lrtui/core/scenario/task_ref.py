@@ -1,5 +1,4 @@
-"""Where tasks are found: resolves a reference to a file and a class, by reading, never by
-importing."""
+"""Task references: resolved to a file and a class by reading, never by importing."""
 
 from __future__ import annotations
 
@@ -48,9 +47,9 @@ def resolve(text: str, folder: Path, table: Table) -> TaskRef:
 
 
 def resolve_code(text: str, folder: Path, what: str) -> CodeRef:
-    """What "file.py:name" (relative to `folder`) or "module:name" names; TaskError where there is
-    no such `what` ("class" or "function"), or where a class that inherits from nothing has no
-    method `step`."""
+    """Resolve "file.py:name" (relative to `folder`) or "module:name"; TaskError without such a
+    `what` ("class" or "function"), or for a class that inherits from nothing and has no method
+    `step`."""
     target, _, name = text.rpartition(":")
     if not name.isidentifier() or not target:
         raise TaskError(f'"{one_line(text)[:200]}" names no {what}', "file.py:name or module:name")
@@ -97,7 +96,7 @@ def _bundled(name: str) -> TaskRef:
 def _file(target: str, folder: Path) -> Path:
     try:
         return (folder / Path(target).expanduser()).resolve()
-    # not a name, a loop of links, or in the home of nobody
+    # not a name, a loop of links, or of an unknown user
     except (OSError, ValueError, RuntimeError) as error:
         raise TaskError(f'"{one_line(target)[:200]}": {error}', "a Python file") from error
 
@@ -169,7 +168,7 @@ def _check_steps(path: Path, name: str) -> None:
 
 
 def _has_class(path: Path, name: str) -> bool:
-    """Whether a bundled file holds a task of that name (its helpers do not)."""
+    """True if a bundled file holds a task of that name (its helpers do not)."""
     return f"class {name}" in path.read_text(encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
-"""Where things stand in a scenario's file: tomllib forgets the lines, and a warning must name the
-one to change.
+"""Source locations in a scenario's file: tomllib drops the lines, and a warning must name the one
+to change. Only for text that tomllib has accepted.
 
-Only for text that tomllib has accepted. Values carry their place with them: `SourceStr` and
-`PlacedTable` are equal to what they were made of, wherever flags and sweeps move them.
+Values carry their location: `SourceStr` and `SourceTable` equal the plain values, wherever flags
+and sweeps move them.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ class SourceStr(str):
     at = ""
 
 
-class PlacedTable(dict[str, Any]):
+class SourceTable(dict[str, Any]):
     """A table that knows where it was written."""
 
     at = ""
 
 
 def with_source(value: Any, at: str) -> Any:
-    """`value` with its place, where it is text or a table; anything else as it is."""
+    """`value` with its location if it is a string or a table; anything else as it is."""
     if not isinstance(value, (str, dict)):
         return value
-    made = SourceStr(value) if isinstance(value, str) else PlacedTable(value)
+    made = SourceStr(value) if isinstance(value, str) else SourceTable(value)
     made.at = at
     return made
 
 
 def source_of(value: Any) -> str:
-    """Where a value was written, "" where that is not known."""
+    """Location of a value; "" if unknown."""
     return str(getattr(value, "at", ""))
 
 
-def with_places(raw: dict[str, Any], text: str, name: str) -> dict[str, Any]:
+def with_sources(raw: dict[str, Any], text: str, name: str) -> dict[str, Any]:
     """The tables of a file `name` with that `text`, each schedule of a lane, of [defaults] and of
     [sweep] in its place."""
     known = lines(text)
@@ -104,7 +104,7 @@ class _Scan:
         self._tokens.append(("end", "", line))
         self._at = 0
         self._lists: dict[Path, int] = {}
-        """How many tables each [[list]] has so far."""
+        """Number of tables of each [[list]] so far."""
 
     def statements(self) -> Iterator[tuple[Path, int]]:
         """(path, line) of all there is, in the order of the file."""
@@ -122,9 +122,9 @@ class _Scan:
         double = self._take("[")
         here: Path = ()
         keys = self._keys("]")
-        for place, key in enumerate(keys):
+        for index, key in enumerate(keys):
             here = (*here, key)
-            last = place == len(keys) - 1
+            last = index == len(keys) - 1
             if last and double:
                 self._lists[here] = self._lists.get(here, 0) + 1
             if here in self._lists:

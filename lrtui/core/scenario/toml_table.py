@@ -63,8 +63,7 @@ class Table:
         raise self.error(key, f"{_shown(value)} is not a number", "a number, such as 0.001 or 1e-3")
 
     def whole(self, key: str, default: int, lowest: int, highest: int = HIGHEST) -> int:
-        """A whole number of at least `lowest` where it is given, small enough to count with in 64
-        bits."""
+        """An integer of at least `lowest`, small enough for sums in 64 bits."""
         if key not in self.raw:
             return default
         value = self.raw[key]
@@ -91,7 +90,7 @@ class Table:
         raise self.error(key, f'"{one_line(given)}" is an invalid value', words)
 
     def table(self, key: str) -> Table:
-        """An inner table, empty where there is none."""
+        """An inner table; empty if missing."""
         return Table(self.raw.get(key, {}), self.source, self.key(key))
 
     def tables(self, key: str) -> list[Table]:

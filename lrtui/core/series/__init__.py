@@ -1,5 +1,11 @@
-"""Arrays over steps that grow, are thinned and are drawn in windows. Knows numpy, and no lane.
+"""Growing arrays over steps that are thinned and read in windows.
 
-Begin with `series.py`; `pyramid.py` holds the minima and maxima that make a window of millions of
-steps cheap.
+    series        a column of float32 by step; a window of any range costs O(width)
+    pyramid       the minima and maxima that make windows of millions of steps cheap
+    gaps          runs of NaN and infinities
+    ema           debiased moving averages
+    array_buffer  arrays that grow at their end
+
+Knows numpy, and no lane, event or file. Every result depends on the values alone, not on the blocks
+that they came in. Begin with `series.py`.
 """

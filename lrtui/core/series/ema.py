@@ -113,8 +113,8 @@ class TensorBoardEma:
         """The averages up to each of `values`, shape (n,), which continue those of earlier
         calls."""
         shown: Float64Array = values.astype(np.float64)
-        places = np.flatnonzero(np.isfinite(shown))
-        finite = shown[places]
+        indices = np.flatnonzero(np.isfinite(shown))
+        finite = shown[indices]
         if not len(finite):
             return shown
         held, self._row = len(self._row), np.concatenate((self._row, (1 - self.weight) * finite))
@@ -131,7 +131,7 @@ class TensorBoardEma:
         if differs.any():
             first, self._only = int(differs.argmax()), math.nan
             with np.errstate(over="ignore"):
-                shown[places[first:]] = sums[held + first :] / (1 - powers[first:])
+                shown[indices[first:]] = sums[held + first :] / (1 - powers[first:])
         return shown
 
 

@@ -118,12 +118,12 @@ class Pyramid:
     def read(self, number: int, index: Int64Array) -> tuple[Floats, Floats]:
         """Lows and highs of values (level 0) or of buckets; of a thinned one, those of its bucket;
         arbitrary beyond the end."""
-        place = index - self._gone[number]
+        held = index - self._gone[number]
         if number == 0:
-            lows, highs = _cleaned(_at(self._values, place))
+            lows, highs = _cleaned(_at(self._values, held))
         else:
-            lows, highs = (_at(part, place) for part in self._levels[number - 1])
-        if self._gone[number] and (early := place < 0).any():
+            lows, highs = (_at(part, held) for part in self._levels[number - 1])
+        if self._gone[number] and (early := held < 0).any():
             lows, highs = lows.copy(), highs.copy()
             lows[early], highs[early] = self.read(number + 1, index[early] >> SHIFT)
         return lows, highs

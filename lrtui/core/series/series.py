@@ -135,10 +135,10 @@ class Series:
             values = np.concatenate((lows, values[len(lows) :]))
             values[self._gaps.mask(start, len(self))] = np.inf
         values = np.where(np.isfinite(values), values, np.inf)
-        place = int(values.argmin()) if len(values) else 0
+        index = int(values.argmin()) if len(values) else 0
         return (
-            (start + place, float(values[place]))
-            if len(values) and values[place] < np.inf
+            (start + index, float(values[index]))
+            if len(values) and values[index] < np.inf
             else None
         )
 
@@ -253,7 +253,7 @@ class Series:
         self, edges: Int64Array, before: int, after: int
     ) -> tuple[tuple[int, float] | None, tuple[int, float] | None]:
         left, inner, right = (
-            self._finite_at(int(place)) for place in (edges[0] - 1, edges[-1] - 1, edges[-1])
+            self._finite_at(int(index)) for index in (edges[0] - 1, edges[-1] - 1, edges[-1])
         )
         return (None if left is None else (before, left)), (
             None if right is None or inner is None else (after, right)
@@ -271,13 +271,13 @@ class Series:
             _least(known.low, low), -_least(-known.high, -high), _least(known.positive, positive)
         )
 
-    def _pick(self, places: Int64Array, full: Flags) -> Floats:
+    def _pick(self, indices: Int64Array, full: Flags) -> Floats:
         if not len(self):
-            return np.full(len(places), np.nan, STORED)
-        return np.where(full, self._pyramid.pick(places), STORED(np.nan))
+            return np.full(len(indices), np.nan, STORED)
+        return np.where(full, self._pyramid.pick(indices), STORED(np.nan))
 
-    def _finite_at(self, place: int) -> float | None:
-        value = self.at(place) if 0 <= place < len(self) else math.nan
+    def _finite_at(self, index: int) -> float | None:
+        value = self.at(index) if 0 <= index < len(self) else math.nan
         return value if math.isfinite(value) else None
 
 
@@ -321,8 +321,8 @@ def _first_difference(one: Int64Array, other: Int64Array) -> int:
     if len(one) != len(other):
         return 0
     differs = one != other
-    place = int(differs.argmax())
-    return place if differs[place] else len(one)
+    index = int(differs.argmax())
+    return index if differs[index] else len(one)
 
 
 def _least(one: float, other: float) -> float:

@@ -132,11 +132,11 @@ class Clock:
         """Training seconds at the end of each step, float64 of the shape of `steps`; future steps
         are extrapolated at the mean pace."""
         fine = self._column()
-        place = steps - self._fine_from
+        index = steps - self._fine_from
         known: Float64Array = np.full(steps.shape, self._since)
         if fine.size:
-            known = fine.take(place.clip(0), mode="clip").astype(np.float64)
-        early = place < 0
+            known = fine.take(index.clip(0), mode="clip").astype(np.float64)
+        early = index < 0
         if early.any():
             known[early] = np.interp(
                 steps[early] + 1, np.arange(self._strides.size) * STRIDE, self._strides.view()
@@ -181,8 +181,8 @@ class Clock:
         early = found == self._fine_from
         if self._fine_from and early.any():
             strides = self._strides.view()[: self._fine_from // STRIDE + 1]
-            place = np.interp(seconds[early], strides, np.arange(len(strides)) * STRIDE) - 1
-            found[early] = np.ceil(place).clip(0)
+            position = np.interp(seconds[early], strides, np.arange(len(strides)) * STRIDE) - 1
+            found[early] = np.ceil(position).clip(0)
         return self._ahead(found, seconds - self.total, self._pace(self.total - self._since))
 
     def first_at_wall(self, seconds: Float64Array) -> Int64Array:

@@ -130,7 +130,7 @@ class LaneState:
 
     @property
     def modified(self) -> bool:
-        """True if the lane is no longer as the scenario has it: forked, or its dial was turned."""
+        """True if the lane differs from the scenario: forked, or its dial was turned."""
         return self.parent is not None or bool(self.rates.changes)
 
     @property
