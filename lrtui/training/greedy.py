@@ -10,6 +10,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 
+# More than 20 attributes: the options and the counters of the implementation in transformers.
 class GreedyLR:
     """Divides the rates by `factor` after more than `patience` better metrics in a row, multiplies
     them after as many worse.

@@ -90,9 +90,8 @@ class LaneSnapshots:
         step, smooth = training.step_recorder.step, training.step_recorder.smooth
         try:
             state = training.state_dict()
-        # no memory for a copy, a failing state_dict of the task: the lane trains on without
-        # snapshots
         except Exception as error:
+            # no memory for a copy, or a failing state_dict of the task: the lane trains on without
             self._possible = False
             self._log(f"no snapshots of this lane: {line(error)}")
             return False

@@ -53,7 +53,7 @@ def train_lane(training: Training) -> Events:
                     recompute_loss = partial(_loss, training, batch)
                     recorder.before_forward(batch, recompute_loss)
                     optimizer.zero_grad()
-                    # forward pass and loss
+                    # forward pass and loss, in one expression: nothing else of the result is kept
                     loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)
                     loss.backward()
                     recorder.check(loss, numbers)  # raises NonFinite, and then nothing is updated

@@ -204,8 +204,8 @@ class Recompute:
         leave a trace."""
         try:
             saved = self._loss_state.save(batch=self._batch)
-        # no memory for a copy, a class that forbids access, too many objects
         except Exception as error:
+            # no memory for a copy, a class that forbids access, too many objects
             self._refuse(_words(error))
         else:
             if not saved.fixed:

@@ -145,7 +145,7 @@ def _factors(
     name: str, optimizer: Optimizer, lr: float, options: dict[str, Any], length: int
 ) -> list[formulas.Factor]:
     """The factor on the initial rate of each param group: the same for all, except that a range
-    test leaves groups with a rate of their own at it."""
+    test leaves groups with their own rate unchanged."""
     if name == "polynomial" and options.get("lr_end", formulas.LR_END) >= lr:
         raise ScenarioError(
             f"polynomial: lr_end = {options.get('lr_end', formulas.LR_END):g} is not below lr ="

@@ -195,8 +195,8 @@ class SnapshotWriter:
                 payload,
             )
             left = self._prune(job.lane.letter, budget)
-        # any error of torch or the disk: the thread must survive, because others wait for it
         except Exception as error:
+            # any error of torch or the disk: the thread must survive, because others wait for it
             job.schedule.cost(job.copied_s + time.thread_time() - began)
             self._failed(job.index, str(error))
             return None, str(error)
@@ -232,8 +232,8 @@ class SnapshotWriter:
         good = snapshots.last_good(snapshots.listing(self._run, letter), step)
         if good is not None and good.tag in ("ring", "best"):
             snapshots.retag(good, "good")
-        # keeps its own name, too, because a fork may wait for it
         elif good is not None and good.tag != "good":
+            # keeps its own name, too, because a fork may wait for it
             snapshots.link_into(good, self._run, letter, "good")
 
     def _failed(self, index: int, why: str) -> None:
