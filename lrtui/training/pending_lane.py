@@ -15,18 +15,17 @@ from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, done, 
 from lrtui.core.protocol.commands import Add, Fork, TakeSnapshot, unfit
 from lrtui.core.protocol.events import LaneAdded
 from lrtui.core.scenario.scenario_file import MAX_LANES
-from lrtui.core.scenario.spec import Lane, Race, letter
+from lrtui.core.scenario.spec import Race, letter
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
 from lrtui.store.writer import Writer
 
 
 class LaneDecision(NamedTuple):
-    """The command's result, and if it is granted the new lane with its event."""
+    """The command's result; `added` is None if it was refused."""
 
     result: CommandResult
-    lane: Lane | None = None
-    event: LaneAdded | None = None
+    added: LaneAdded | None = None
 
 
 class PendingLane:
@@ -101,4 +100,4 @@ class PendingLane:
             if source
             else f"lane {sign} {name} added"
         )
-        return LaneDecision(done(words), child, event)
+        return LaneDecision(done(words), event)
