@@ -18,8 +18,10 @@ from lrtui.cli import cli, main, manual_tables
 from lrtui.cli.manual_tables import json_lines, sentences, tables
 from lrtui.core.scenario import scenario_file
 from lrtui.terminal import settings
-from lrtui.tui import keys
+from lrtui.tui.key_table import ALL
+from lrtui.tui.keymap import Keymap, faults
 from support.pages import PAGES, ROOT, blocks, spans
+from support.waiting import PATIENCE_S
 
 IDS = [path.stem for path in PAGES]
 SUMMARY = 64
@@ -99,7 +101,7 @@ class TestPages:
         file = tmp_path / "settings.toml"
         file.write_text("".join(blocks(manual.FOLDER / "terminals.md", "toml")))
         monkeypatch.setenv("LRTUI_CONFIG", str(file))
-        assert settings.load(keys.faults)[1] == []
+        assert settings.load(faults)[1] == []
 
     @pytest.mark.parametrize("topic", ["control", "scenarios", "schedules"])
     def test_toml_on_other_pages_is_a_scenario(self, tmp_path, topic):
@@ -136,9 +138,7 @@ class TestPages:
 class TestTables:
     def test_the_keys_are_those_of_the_help(self):
         page = manual.page("keys").text
-        for shown, words in itertools.chain(
-            *map(keys.help_lines, (keys.RACE, keys.PICKER, keys.FINDER))
-        ):
+        for shown, words in itertools.chain(*map(Keymap().help_lines, ALL)):
             assert f"| `{shown}` | {words} |" in page
 
     def test_the_scenarios_are_those_that_come_with_it(self):
@@ -265,7 +265,7 @@ class TestHelp:
             sys.executable,
             ["-m", "lrtui", "help", topic],
             encoding="utf-8",
-            timeout=120,
+            timeout=PATIENCE_S,
             dimensions=(60, 100),
             env=env,
             cwd=str(tmp_path),

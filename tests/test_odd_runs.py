@@ -45,7 +45,7 @@ from lrtui.report.text import print_report
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import create_run
 from support.fake_run import at, make_race, say, started
-from support.viewer import Viewer, hold_the_time
+from support.viewer import Viewer
 
 NAMES = (
     "<b>",
@@ -390,7 +390,6 @@ def test_an_event_that_does_not_fit_is_left_out_with_a_line(kind: str, tmp_path:
 def test_the_screen_goes_on_as_well(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_the_time(monkeypatch)
     run = made(tmp_path / "runs", [started(0), steps(0, [3.0, 2.0])])
     with Viewer(run.parent, run) as viewer:
         viewer.look()

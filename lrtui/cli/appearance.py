@@ -62,7 +62,7 @@ class Chosen(NamedTuple):
 
 def chosen() -> Chosen:
     """The look, the settings, and what is wrong with them."""
-    from lrtui.tui.keys import faults
+    from lrtui.tui.keymap import faults
 
     wanted, wrong = settings.load(faults)
     return Chosen(_look(wanted), wanted, wrong)

@@ -20,6 +20,7 @@ from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.protocol.launch_protocol import TRAINERS
 from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import run_dir
@@ -211,7 +212,7 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
             "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
         )
     own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
-    raw = scenario_file.overlay(own, changes, "flags")
+    raw = overlay(own, changes, "flags")
     return scenario_file.parse(
         raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2]
     )

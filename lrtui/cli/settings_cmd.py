@@ -42,9 +42,10 @@ def show_settings() -> int:
 
 def _keys(own: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     """Every key by its id: as in the file, else as a comment with its default."""
-    from lrtui.tui import key_names, keys
+    from lrtui.tui import key_names
+    from lrtui.tui.key_table import ALL
 
-    for key in (*keys.RACE, *keys.PICKER, *keys.FINDER):
+    for key in (key for table in ALL for key in table):
         signs = ((key_names.read(name), name) for name in key.keys)
         written = own.get(key.id) or tuple(
             sign if len(sign) == 1 and sign.isascii() else name for sign, name in signs

@@ -16,11 +16,11 @@ import msgspec
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
-from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.errors import ScenarioError, StoreUnavailable
 from lrtui.core.numbers import rate as rate_in_words
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.protocol.events import Alerted, AnyEvent, Rewound, Steps
+from lrtui.core.protocol.thresholds import SMOOTHING
 from lrtui.core.results.finder_result import Outcome, conclude, result_line
 from lrtui.core.results.lr_suggestions import (
     FEWEST_POINTS,
@@ -31,8 +31,16 @@ from lrtui.core.results.lr_suggestions import (
     Rise,
     find,
 )
-from lrtui.core.scenario.scenario_file import MAX_LANES
-from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, ScheduleSpec, letter
+from lrtui.core.scenario.spec import (
+    MAX_LANES,
+    Lane,
+    OptimizerSpec,
+    Race,
+    ScheduleSpec,
+    letter,
+    unique_name,
+)
+from lrtui.core.series.ema import Ema
 from lrtui.core.state.status import FAILED
 
 LOW, HIGH, POINTS = 1e-7, 10.0, 100
@@ -145,7 +153,7 @@ def full_race(asked: FinderPlan, winner: float) -> Race:
     taken = {lane.name for lane in lanes}
     for name, lr in found.items():
         sign = letter(len(lanes))
-        lanes.append(Lane(sign, f"{name} {sign}" if name in taken else name, asked.optimizer, lr))
+        lanes.append(Lane(sign, unique_name(name, taken, sign), asked.optimizer, lr))
     return msgspec.structs.replace(race, lanes=tuple(lanes))
 
 
@@ -189,7 +197,7 @@ class LrFinder:
         self.losses: list[float] = []
         self.smooth: list[float] = []
         """The sweep so far, a point for each step."""
-        self._average, self._rise = Smooth(), Rise(asked.points)
+        self._average, self._rise = Ema(SMOOTHING), Rise(asked.points)
         self._bad: int | None = None
         self._risen = False
         """Whether the sweep has risen far above its best: what comes after that does not count,
@@ -320,7 +328,7 @@ class LrFinder:
             elif isinstance(event, Rewound):  # its process was lost: the same steps come again
                 del self.rates[event.step :], self.losses[event.step :], self.smooth[event.step :]
                 self._average, self._rise, self._bad, self._risen = (
-                    Smooth(),
+                    Ema(SMOOTHING),
                     Rise(self.plan.points),
                     None,
                     False,

@@ -25,7 +25,7 @@ from lrtui.core.toml import toml_key, toml_value
 from lrtui.terminal.palette import COLORS, GLYPHS, THEMES, Colors, Glyphs, Theme
 
 Keys = dict[str, tuple[str, ...]]
-"""Keys that the user wants, by the id of a key in tui/keys.py."""
+"""Keys that the user wants, by the id of a key in tui/key_table.py."""
 FPS = 1, 30
 MEMORY = 16, 1_000_000
 

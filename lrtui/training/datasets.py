@@ -156,7 +156,7 @@ def _one(data: Any) -> Any:
         )
     if _once(data):
         raise TaskError(
-            f"dataset() gave a {type(data).__name__}, which can be gone through only once",
+            f"dataset() gave a {type(data).__name__}, which can be iterated only once",
             "expected an IterableDataset whose __iter__ begins anew each time",
         )
     if isinstance(data, (DataLoader, IterableDataset)):

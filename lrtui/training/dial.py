@@ -56,7 +56,7 @@ class Dial:
         return factor
 
     def no_effect(self, factor: float) -> str:
-        """Why `factor` would not change the next step; "" if it would."""
+        """The reason why `factor` would not change the next step; "" if it would."""
         if isinstance(self._optimizer, torch.optim.Rprop) and self._optimizer.state:
             return "Rprop sizes its own steps: the rate only sets the first one"
         if isinstance(self._optimizer, torch.optim.Adafactor):

@@ -39,7 +39,10 @@ def end_of(exitcode: int, log: str) -> str:
     if exitcode >= 0:
         how, why = f"ended with exit code {exitcode}", _raised(log) or _printed(log)
     elif exitcode == -signal.SIGKILL:
-        how, why = "killed by SIGKILL", "by somebody, or by the system where memory ran out"
+        how, why = (
+            "killed by SIGKILL",
+            "by another process, or by the system because memory ran out",
+        )
     else:
         how, why = f"killed by {_name(-exitcode)}", _crashed(log)
     return f"{how}: {why}" if why else how

@@ -17,7 +17,7 @@ MEMORY = 20
 """Pieces of printed text that are kept."""
 
 
-class _Heard:
+class _Tee:
     """A standard error that keeps the last text written to it."""
 
     def __init__(self, stream: Any, pieces: deque[str]) -> None:
@@ -32,9 +32,9 @@ class _Heard:
         return written
 
     @property
-    def buffer(self) -> _Heard:
+    def buffer(self) -> _Tee:
         """The underlying stream of bytes, to which click writes."""
-        return _Heard(self._stream.buffer, self._pieces)
+        return _Tee(self._stream.buffer, self._pieces)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -49,21 +49,21 @@ class _Heard:
 def exits_reported(what: str) -> Iterator[None]:
     """Raises a sys.exit() within as a TaskError that quotes the last line printed on standard
     error."""
-    heard = _Heard(sys.stderr, deque(maxlen=MEMORY))
-    sys.stderr = heard
+    tee = _Tee(sys.stderr, deque(maxlen=MEMORY))
+    sys.stderr = tee
     try:
         yield
     except SystemExit as error:
-        said = error.code if isinstance(error.code, str) else heard.last_line.rstrip(".")
+        message = error.code if isinstance(error.code, str) else tee.last_line.rstrip(".")
         call = f"sys.exit({error.code})" if isinstance(error.code, int) else "sys.exit()"
         where = place(error)
         raise TaskError(
             f"{what} called {call}"
             + (f" ({where})" if where else "")
-            + (f": {said}" if said else ""),
+            + (f": {message}" if message else ""),
             "expected code that can be imported: give its options defaults, or parse them under "
             '`if __name__ == "__main__":`',
         ) from error
     finally:
-        if sys.stderr is heard:
-            sys.stderr = heard._stream
+        if sys.stderr is tee:
+            sys.stderr = tee._stream

@@ -23,23 +23,23 @@ def failure(lane: int, step: int, error: BaseException) -> tuple[Alerted, Ended]
     )
 
 
-def not_taken_up(lane: int, step: int, error: BaseException) -> tuple[LogMessage, Ended]:
+def not_resumed(lane: int, step: int, error: BaseException) -> tuple[LogMessage, Ended]:
     """Events of a lane that could not be built from its snapshot, for example because its task
     changed. It stays interrupted, so that it can be resumed once that is fixed. The traceback goes
     to the trainer's log."""
     print("".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
-    said, now = line(error), time.time()
+    text, now = line(error), time.time()
     return (
-        LogMessage(lane=lane, at=now, text=f"it cannot be taken up: {said}"),
-        Ended(lane=lane, at=now, step=step, reason="interrupted", error=said),
+        LogMessage(lane=lane, at=now, text=f"the lane cannot be resumed: {text}"),
+        Ended(lane=lane, at=now, step=step, reason="interrupted", error=text),
     )
 
 
 def line(error: BaseException) -> str:
     """The error in one line; a user's file that shadows a module comes first, as the likely
     cause."""
-    said, hidden = traces.line(error), shadows.hidden_by(error)
-    return f"{hidden} ({said})" if hidden else said
+    text, hidden = traces.line(error), shadows.hidden_by(error)
+    return f"{hidden} ({text})" if hidden else text
 
 
 def _in_full(error: BaseException) -> str:

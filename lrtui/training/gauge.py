@@ -88,7 +88,7 @@ class Gauge:
 
     @property
     def unmeasured(self) -> str:
-        """Why the step gain is not measured; '' if it is."""
+        """The reason why the step gain is not measured; '' if it is."""
         return self._recompute.reason
 
     def notes(self) -> list[str]:

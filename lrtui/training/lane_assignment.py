@@ -18,7 +18,7 @@ class LaneAssignment(msgspec.Struct, frozen=True):
     """new: from step 0. last: from its newest snapshot. idle: the lane has ended, and waits for a
     command that rewinds it."""
     resume_reason: RewindReason | None = None
-    """Why the lane resumes from a snapshot; None for a fork, which begins there."""
+    """The reason to resume from a snapshot; None for a fork, which begins there."""
     rate: float | None = None
     """The rate to apply first; None: that of the snapshot."""
     paused: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lrtui.core.diagnostics.detectors import LossMonitor
+from lrtui.core.diagnostics.loss_monitor import LossMonitor
 from lrtui.core.protocol.events import Alerted, FindingsUpdated, LossSpiked, Measured
 from lrtui.core.protocol.findings import Findings
 from lrtui.training.gauge import Sample
@@ -61,7 +61,7 @@ class LossReporter:
             self._alarm = step, diverged
 
     def measured(self, step: int, sample: Sample, unmeasured: str) -> None:
-        """Takes a sample of the gauge; `unmeasured`: why there is no step gain, or ''."""
+        """Takes a sample of the gauge; `unmeasured`: the reason for a missing step gain, or ''."""
         losses = sample.loss, sample.initial
         self._monitor.measured(step, sample.gain, sample.change, sample.predicted, losses)
         self._monitor.unmeasured = unmeasured

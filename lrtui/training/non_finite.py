@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from lrtui.training import tensors
 
 NORM_EVERY = 10
-"""On the CPU the gradient norm is recorded every so many steps, and at suspicious ones."""
+"""Steps between two at which the gradient norm is recorded on the CPU; suspicious steps add to
+these."""
 SAFE_LOSS = 1e15
 """Above this loss gradients are suspicious: the squares of float32 numbers may overflow."""
 

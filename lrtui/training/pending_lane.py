@@ -14,8 +14,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, done, refused
 from lrtui.core.protocol.commands import Add, Fork, TakeSnapshot, unfit
 from lrtui.core.protocol.events import LaneAdded
-from lrtui.core.scenario.scenario_file import MAX_LANES
-from lrtui.core.scenario.spec import Race, letter
+from lrtui.core.scenario.spec import MAX_LANES, Race, letter, unique_name
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
 from lrtui.store.writer import Writer
@@ -74,8 +73,7 @@ class PendingLane:
 
     def _settle(self, race: Race, run: Path, source: SnapshotFile | None) -> LaneDecision:
         sign, child = letter(len(race.lanes)), self._command.child
-        names = {lane.name for lane in race.lanes}
-        name = child.name if child.name not in names else f"{child.name} {sign}"
+        name = unique_name(child.name, {lane.name for lane in race.lanes}, sign)
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")
         step = source.step if source else 0
         # of a lane that was to join when the supervisor was lost, and is not on record

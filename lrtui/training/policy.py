@@ -46,7 +46,7 @@ class Policy:
         command, self.due, self.snapshot_due = self.due, None, False
         if isinstance(command, Rewind):
             self._rewinds += 1
-            return command, f"goes back, with half the rate ({self._rewinds} of {REWINDS})"
+            return command, f"rewinds with half the rate ({self._rewinds} of {REWINDS})"
         return command, f'on_divergence = "{self._race.on_divergence}"'
 
     def halved(self, factor: float) -> float:

@@ -38,7 +38,7 @@ class PruningMonitor:
         try:
             self._reader = self._reader or Reader(self._run)
             for event in self._reader.poll():
-                self._rungs.take(event)
+                self._rungs.apply(event)
         except LrtuiError:
             return []
         if not self._reader.caught_up:

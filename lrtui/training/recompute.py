@@ -50,7 +50,7 @@ class Recompute:
     ) -> None:
         """`data`: the validation data, part of the state that is restored after a validation."""
         self.reason = ""
-        """Why the loss of a step cannot be computed a second time; '' while it can."""
+        """The reason why a step's loss cannot be computed a second time; '' while it can."""
         self.notes: list[str] = []
         """Sentences for the log, not taken yet."""
         self._model, self._device, self._generators = model, device, generators

@@ -62,7 +62,7 @@ class Schedule:
             for name in ("state_dict", "load_state_dict")
         ):
             raise LrtuiError(
-                f"{self._spec} does not tell its state: its lane has no snapshots",
+                f"{self._spec} has no state_dict(): its lane has no snapshots",
                 "expected a scheduler with state_dict() and load_state_dict(), as torch's are",
             )
         state: dict[str, Any] = self._scheduler.state_dict()

@@ -203,8 +203,8 @@ class Training:
             )
         if self.data.length not in (None, done) and self.index == 0 and not self.epochs_ended:
             self.notes.append(
-                f"the training data said that an epoch has {self.data.length} batches, and gave"
-                f" {done}: the steps of the budget are counted by what it said"
+                f"the training data has a length of {self.data.length} batches, and an epoch gave"
+                f" {done}: the steps of the budget are counted by the length"
             )
 
     def close(self) -> None:
@@ -308,7 +308,7 @@ class Training:
     def _unused_keys(self) -> list[str]:
         """A note about the race's batch options if the task makes its batches itself."""
         given = {"batch_size": self.race.batch_size_given, "drop_last": self.race.drop_last}
-        asked = [name for name, said in given.items() if said]
+        asked = [name for name, value in given.items() if value]
         size = self.data.batch_size
         if (
             not self.data.own

@@ -22,8 +22,8 @@ def hidden_by(error: BaseException) -> str:
         raised_in = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
         in_folder = [path.stem for path in raised_in if str(path.parent) == folder]
         for name in (*suspects, *reversed(in_folder)):
-            if said := _sentence(name.partition(".")[0], folder):
-                return said
+            if sentence := _sentence(name.partition(".")[0], folder):
+                return sentence
     return ""
 
 

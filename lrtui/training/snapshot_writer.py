@@ -100,7 +100,7 @@ class SnapshotJob:
     smooth: float
     """The smoothed loss after `step` steps."""
     state: dict[str, Any]
-    """What `Training.state_dict` returned; emptied when it is encoded."""
+    """The result of `Training.state_dict`; emptied when it is encoded."""
     copied_s: float
     """Seconds that copying the state took."""
     schedule: SnapshotSchedule

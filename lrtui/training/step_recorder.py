@@ -56,7 +56,7 @@ class StepRecorder:
         self.step = 0
         """Steps done, not counting the present one."""
         self.non_finite: NonFinite | None = None
-        """Why the lane must end; None while it may go on."""
+        """The reason to end the lane; None while it may train on."""
         self._lane, self._dial, self._deferred = lane, dial, deferred
         self._groups = optimizer.param_groups
         self._buffer = StepBuffer(len(self._groups))

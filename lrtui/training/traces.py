@@ -30,8 +30,8 @@ def line(error: BaseException) -> str:
     causes = [error]
     while (cause := causes[-1].__cause__) is not None and cause not in causes:
         causes.append(_leaf(cause))
-    said = _described(error)
-    return one_line(f"{said}; caused by {_described(causes[-1])}" if len(causes) > 1 else said)
+    text = _described(error)
+    return one_line(f"{text}; caused by {_described(causes[-1])}" if len(causes) > 1 else text)
 
 
 def place(error: BaseException) -> str:
@@ -72,9 +72,9 @@ def _described(error: BaseException) -> str:
     first = lines[0] if lines else ""
     if first.endswith(":") and len(lines) > 1:
         first += " " + lines[1]
-    said = f"{type(error).__name__}: {first[:MAX_MESSAGE]}" if first else type(error).__name__
+    text = f"{type(error).__name__}: {first[:MAX_MESSAGE]}" if first else type(error).__name__
     where = place(error)
-    return f"{said} ({where})" if where else said
+    return f"{text} ({where})" if where else text
 
 
 def _message(error: BaseException) -> str:

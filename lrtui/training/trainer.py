@@ -118,7 +118,7 @@ def run_round_robin(
         for runner in runners.values():
             if shutdown.reason or recorder.superseded:
                 break
-            if not runner.over and not runner.paused and not runner.waits and runner.wait_s() <= 0:
+            if runner.runnable and runner.wait_s() <= 0:
                 runner.run()
             for number, command in recorder.commands():
                 idle = False
@@ -134,12 +134,7 @@ def run_round_robin(
                 runner.interrupt(shutdown.reason, shutdown.cause)
             return
         idle = idle and time.monotonic() - begun < COMMAND_S
-        racing = [
-            runner.wait_s()
-            for runner in runners.values()
-            if not runner.over and not runner.paused and not runner.waits
-        ]
-        if (idle or not all(runner.over for runner in runners.values())) and (
-            not racing or min(racing) > 0
-        ):
-            recorder.wait(min([IDLE_S, *racing]))
+        waits = [runner.wait_s() for runner in runners.values() if runner.runnable]
+        over = all(runner.over for runner in runners.values())
+        if (idle or not over) and (not waits or min(waits) > 0):
+            recorder.wait(min([IDLE_S, *waits]))

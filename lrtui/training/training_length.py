@@ -27,8 +27,7 @@ def training_length(race: Race, steps_per_epoch: int | None) -> TrainingLength:
     assert race.epochs is not None
     if steps_per_epoch is None:
         raise TaskError(
-            "the training data has no length: a budget in epochs does not say how many steps to"
-            " make",
+            "the training data has no length: a budget in epochs has no number of steps",
             "expected a budget in steps, as in steps = 1000 or --steps 1000, or a dataset with"
             " __len__",
         )

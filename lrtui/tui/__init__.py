@@ -1,8 +1,13 @@
-"""The screen: a Textual application that draws a race from plain values. Knows client, core and
-store, never torch.
+"""The screen: shows a run from its record, and sends the user's commands.
 
-`screens/` compose and route keys, `render/` draws on canvases of characters and knows no Textual,
-`keys.py` is the one table of keys, `view.py` holds what a viewer has chosen to see. A look polls
-the record, and only what moved is drawn: few bytes over SSH. Begin with `screens/race.py`, then
-`render/pane.py`.
+Holds the Textual app (`app.py`), its screens (`screens/`), pure drawing on a canvas of cells
+(`render/`), and between them what is computed without Textual: `view.py` (the user's choices),
+`axis_fit.py`, `layout.py`, `race_painter.py` (view and state to cells), `redraw_policy.py` (when
+to draw what). `textual_patches/` replaces internals of Textual.
+
+Must not know: torch, training, `cli`, `plain`, `report`. It talks to a race only through
+`client/`. Of Textual only `app.py`, `canvas_widget.py`, `screens/` and `textual_patches/` use
+widgets.
+
+Begin with `screens/race.py`, then `race_painter.py`.
 """

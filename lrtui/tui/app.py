@@ -1,9 +1,8 @@
-"""The Textual app: composes the screens and routes between them. Whatever has an `if` about
-training lies below it."""
+"""The Textual app: composes the screens and routes between them. Decides nothing about training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +19,11 @@ from lrtui.core.text import one_line
 from lrtui.terminal import settings
 from lrtui.terminal.palette import THEMES
 from lrtui.terminal.settings import Settings
-from lrtui.tui import key_names, keys
+from lrtui.tui import key_names
 from lrtui.tui.canvas_widget import CanvasWidget
+from lrtui.tui.clock import Clock
+from lrtui.tui.keymap import Keymap
+from lrtui.tui.machine import Machine
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
@@ -34,8 +36,8 @@ SAID_S = 12.0
 
 
 class LrtuiApp(App[Follower]):
-    """Begins with the picker, or with a run. Gives back the run that was watched last, for what
-    stays in the scrollback."""
+    """Shows the picker, a finder or a run; returns the run that was watched last, for the
+    scrollback."""
 
     CSS_PATH = "lrtui.tcss"
     TITLE = "lrtui"
@@ -52,20 +54,25 @@ class LrtuiApp(App[Follower]):
         look: Look = Look(),  # noqa: B008  # frozen
         wanted: Settings = Settings(),  # noqa: B008  # frozen
         said: Sequence[str] = (),
+        clock: Clock | None = None,
+        machine: Callable[[], Machine] = Machine,
     ) -> None:
-        """`asked`: begin with a finder; `race_after`: with the full race after it, unasked; `said`:
-        to be read on the screen."""
+        """Begin with `run`, with a finder (`asked`), or with the picker.
+
+        `race_after`: start the full race after the finder; `said`: messages to show; `clock` and
+        `machine`: the real ones by default.
+        """
         super().__init__()
+        self._clock = clock or Clock()
+        self._new_machine = machine
         compositor.install()
         self.look = look
-        """How everything is drawn."""
+        """Colours, theme, glyphs and frame rate."""
         self._wanted = wanted
         self._said = said
         look.use()
-        keys.choose(wanted.keys)
-        if not any(
-            key.startswith("alt+") for own in keys.keymap().values() for key in own.split(",")
-        ):
+        self.keys = Keymap(wanted.keys)
+        if not self.keys.has_alt():
             escape_key.install()
         self.no_color = look.colors == "none"
         self.console._color_system = look.color_system
@@ -75,11 +82,11 @@ class LrtuiApp(App[Follower]):
         self._race_after = race_after
         self._watched: Follower | None = None
         self.finder: LrFinder | None = None
-        """The one that was shown last."""
+        """The finder that was shown last."""
         self._type_ahead = TypeAhead(self)
 
     async def on_event(self, event: Event) -> None:
-        """Handles an event; keys one after another."""
+        """Handle an event; keys one after another, see `TypeAhead`."""
         if not self._type_ahead.takes(event):
             await super().on_event(event)
 
@@ -88,19 +95,19 @@ class LrtuiApp(App[Follower]):
             on_signals(self.leave, lambda: getattr(self._driver, "attrs_before", None))
         self.theme = self.look.textual_theme
         self.set_class(self.look.colors in ("16", "none"), "-few-colors")
-        self.set_keymap(keys.keymap())
+        self.set_keymap(self.keys.textual())
         for words in self._said:
             self.notify(words, title="settings", severity="warning", markup=False, timeout=SAID_S)
         if self._asked is not None:
             self.find(self._asked, race_after=self._race_after)
         elif self._run is None:
-            self.push_screen(Picker(self._runs))
+            self.push_screen(Picker(self._runs, self._clock, self.keys))
         else:
             self.watch_run(self._run)
 
     @property
     def broke(self) -> str:
-        """What ended the screen that nobody asked for, in a line; '' where it was left."""
+        """The error that ended the screen, in a line; '' if there was none."""
         error = self._exception
         return "" if error is None else one_line(f"{type(error).__name__}: {error}")
 
@@ -110,17 +117,17 @@ class LrtuiApp(App[Follower]):
         return self._watched
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What is done to the lines of all widgets but frames: no others of Textual's, which would
-        make colours of NO_COLOR's greys and of the terminal's own background."""
+        """The filters of all widgets' lines but those of CanvasWidget. Textual's own are left out:
+        they would colour NO_COLOR's greys and the terminal's background."""
         return self.look.filters
 
     def bell(self) -> None:
-        """Rings, if the person wants it."""
+        """Ring, unless the settings turn the bell off."""
         if self._wanted.bell:
             super().bell()
 
     def next_theme(self) -> None:
-        """Dark, light, contrast, and dark again; for the next time too."""
+        """Use the next theme, and store it in the settings."""
         theme = THEMES[(THEMES.index(self.look.theme) + 1) % len(THEMES)]
         self.look = self.look._replace(theme=theme)
         self.look.use()
@@ -134,11 +141,11 @@ class LrtuiApp(App[Follower]):
             self.notify(str(error), severity="warning", markup=False)
 
     def leave(self) -> None:
-        """Out of the program, whatever is shown; a race goes on."""
+        """Quit from any screen; a race continues."""
         self.exit(self._watched)
 
     def watch_run(self, run: Path) -> None:
-        """Shows a run in the place of whatever is shown."""
+        """Replace the current screen by a run."""
         try:
             follower = Follower(run, self._wanted.memory * 1_000_000)
         except LrtuiError as error:
@@ -147,7 +154,7 @@ class LrtuiApp(App[Follower]):
         if self._watched is not None:
             self._watched.close()
         self._watched = follower
-        screen = RaceScreen(follower, self.look.fps)
+        screen = RaceScreen(follower, self.look.fps, self._clock, self._new_machine(), self.keys)
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:
@@ -156,8 +163,10 @@ class LrtuiApp(App[Follower]):
     def find(
         self, asked: FinderPlan, launcher: Launcher | None = None, *, race_after: bool = False
     ) -> None:
-        """Shows a finder over whatever is shown."""
-        screen = FinderScreen(asked, self._runs, launcher, race_after=race_after)
+        """Show a finder over the current screen."""
+        screen = FinderScreen(
+            asked, self._runs, launcher, race_after=race_after, clock=self._clock, keymap=self.keys
+        )
         self.finder = screen.finder
         self.push_screen(screen)
 
@@ -176,9 +185,9 @@ class LrtuiApp(App[Follower]):
         self.watch_run(message.run)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: all that the keys of this screen do, by name."""
+        """The palette: every key of this screen by name."""
         for key in (
-            keys.selected(screen.KEYS)
+            self.keys.table(screen.KEYS)
             if isinstance(screen, (RaceScreen, Picker, FinderScreen))
             else ()
         ):
@@ -193,14 +202,14 @@ class LrtuiApp(App[Follower]):
         )
 
     def show_manual(self) -> None:
-        """Shows the manual over whatever is shown."""
+        """Show the manual over the current screen."""
         # Textual's Markdown takes its time to load
         from lrtui.tui.screens.manual import ManualScreen
 
         self.push_screen(ManualScreen("screen"))
 
     async def action_quit(self) -> None:
-        """Textual's Ctrl+Q asks what `q` asks."""
+        """Ctrl+Q, which Textual reserves, asks the same as `q`."""
         if isinstance(self.screen, (RaceScreen, Picker, FinderScreen)):
             self.screen.action_leave()
 
@@ -214,4 +223,4 @@ class LrtuiApp(App[Follower]):
         self.find(message.asked)
 
     def on_race_screen_another(self) -> None:
-        self.switch_screen(Picker(self._runs))
+        self.switch_screen(Picker(self._runs, self._clock, self.keys))

@@ -1,5 +1,4 @@
-"""A widget that is one canvas: whoever owns it draws, it sends the terminal only the cells that
-changed."""
+"""A widget that shows one canvas, and sends the terminal only the cells that changed."""
 
 from __future__ import annotations
 
@@ -13,38 +12,38 @@ from textual.widget import Widget
 from lrtui.tui.render.canvas import Canvas
 
 QUEUED = 2
-"""With more writes than this still waiting for the terminal, nothing is added to them: frames come
-as fast as the line takes them, each with all that changed since the last one, and a key's answer
-never stands behind a queue of old frames."""
+"""Writes waiting for the terminal above which no frame is added: frames come as fast as the line
+takes them, each with all changes since the last one, and a key's reply never waits behind old
+frames."""
 LATER_S = 0.05
 FIRST_REST_S, LONGEST_REST_S, CALMER = 0.25, 2.0, 0.8
-"""A line that was too slow gets rest between two frames that nobody asked for: what lies in its
-buffers drains, so that a key's answer is soon seen. It doubles each time the line is found too
-slow, and shrinks by this factor with each frame that was not."""
+"""Seconds of rest after a slow frame, so that the line's buffers drain and a key's reply is seen
+soon. The rest doubles each time the line is slow, and shrinks by CALMER with each frame that is
+not."""
 
 
 class FrameBackoff:
-    """How long a slow line is left alone between two frames that nobody asked for."""
+    """Seconds between two unrequested frames on a slow line."""
 
     def __init__(self) -> None:
         self.seconds, self._since = 0.0, 0.0
 
     def slow(self) -> None:
-        """The line has not taken what was sent before."""
+        """Note that the line has not taken the earlier frames."""
         self.seconds = min(max(2 * self.seconds, FIRST_REST_S), LONGEST_REST_S)
 
     def sent(self, now: float) -> None:
-        """A frame went out at once."""
+        """Note that a frame was sent without waiting."""
         self.seconds = self.seconds * CALMER if self.seconds > FIRST_REST_S / 2 else 0.0
         self._since = now
 
     def over(self, now: float) -> bool:
-        """Whether the next frame may come."""
+        """True if the next frame may be sent."""
         return now - self._since >= self.seconds
 
 
 class CanvasWidget(Widget):
-    """Draw in `canvas`, then `commit()`. After a change of size there is a new, empty canvas and a
+    """Draw on `canvas`, then `commit()`. After a change of size there is a new, empty canvas and a
     `Resized` message."""
 
     DEFAULT_CSS = "CanvasWidget { width: 1fr; height: 1fr; background: ansi_default; }"
@@ -62,7 +61,7 @@ class CanvasWidget(Widget):
         self._shown = Canvas(0, 0)
         self._strips: list[Strip] = []
         self._late = False
-        """Whether a look at the queue is coming anyway."""
+        """True while a delayed commit is scheduled."""
         self._rest = FrameBackoff()
 
     def on_resize(self) -> None:
@@ -73,13 +72,12 @@ class CanvasWidget(Widget):
 
     @property
     def resting(self) -> bool:
-        """Whether the line is slow and has had a frame just now: what nobody waits for should not
-        be drawn yet."""
+        """True if the line is slow and was sent a frame recently: unrequested drawing should
+        wait."""
         return not self._rest.over(time.monotonic())
 
     def commit(self) -> None:
-        """Shows what has been drawn since the last time: only rows, and of rows only spans, that
-        are different."""
+        """Show the changes since the last commit: only changed spans of changed rows."""
         spans = self.canvas.changed(self._shown)
         if not spans or self._late:
             return
@@ -95,7 +93,7 @@ class CanvasWidget(Widget):
         self.refresh(*[Region(start, y, stop - start, 1) for y, start, stop in spans])
 
     def repaint(self) -> None:
-        """Shows all of it anew: its styles or characters look different now."""
+        """Show everything again: styles or glyphs have changed."""
         self._strips = [self._shown.strip(y) for y in range(self._shown.height)]
         self.refresh()
 
@@ -104,13 +102,13 @@ class CanvasWidget(Widget):
         self.commit()
 
     def _queued(self) -> int:
-        """Writes that the terminal has not taken yet; 0 where that cannot be known."""
+        """Writes that the terminal has not taken yet; 0 if unknown."""
         writer = getattr(self.app._driver, "_writer_thread", None)
         return writer._queue.qsize() if writer is not None else 0
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Straight from the strips: there is no border and no padding for Textual's style cache to
-        see to."""
+        """Return the strips as they are: without border and padding Textual's style cache is not
+        needed."""
         strips = self._strips[crop.y : crop.bottom]
         strips += [Strip.blank(self.size.width)] * (crop.height - len(strips))
         return (

@@ -1,4 +1,4 @@
-"""What a task has printed: the end of the logs of the processes that trained a lane. Knows no
+"""Reads the output of a task: the ends of the logs of the processes that trained a lane. Knows no
 widget and no style."""
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from lrtui.core.text import overwritten
 from lrtui.store.run_dir import SUPERVISOR_LOG
 
 TAIL_BYTES = 256_000
-"""Of each log, so much is shown."""
+"""Bytes to show of each log."""
 _ROLE = re.compile(r"trainer (\d{1,6})")
 
 
 class Printed(NamedTuple):
-    """The lines of a lane's processes."""
+    """The output of a lane's processes."""
 
     title: str
-    """Whose they are, and who shares them."""
+    """The log's name, and the lanes that share it."""
     lines: list[tuple[int, str]]
-    """(place in bytes, text), rising: the place of a line stays the same while the log grows."""
+    """(position in bytes, text), ascending: a line keeps its position while the log grows."""
     note: str = ""
-    """What is said where there are no lines."""
+    """The text to show if there are no lines."""
 
 
 class Console:
-    """Reads the logs of a run; unchanged ones only once."""
+    """Reads the logs of a run; an unchanged log only once."""
 
     def __init__(self, run: Path) -> None:
         self._run = run
         self._read: dict[str, tuple[tuple[int, int], list[tuple[int, str]]]] = {}
-        """By name: the log's size and change time, and its lines, when it was last read."""
+        """By name: size and change time of a log when it was last read, and its lines."""
 
     def stamp(self, state: RaceState, lane: LaneState) -> object:
-        """Something that differs when there is something new."""
+        """A value that differs when the output does."""
         return tuple((name, _size(self._run / name)) for name in _logs(self._run, lane)), _title(
             self._run, state, lane
         )
 
     def printed(self, state: RaceState, lane: LaneState) -> Printed:
-        """All there is of a lane; of a lane without a process, what the supervisor has printed."""
+        """The output of a lane; of a lane without a process, that of the supervisor."""
         names = _logs(self._run, lane)
         lines: list[tuple[int, str]] = []
         before = 0
@@ -58,7 +58,7 @@ class Console:
         return Printed(_title(self._run, state, lane), lines, "" if lines else note)
 
     def _lines(self, name: str) -> tuple[int, list[tuple[int, str]]]:
-        """A log's size and its last lines."""
+        """The size and the last lines of a log."""
         stamp = _size(self._run / name)
         if name not in self._read or self._read[name][0] != stamp:
             self._read[name] = stamp, _tail(self._run / name, stamp[0])
@@ -66,7 +66,7 @@ class Console:
 
 
 def _logs(run: Path, lane: LaneState) -> list[str]:
-    """The names of a lane's logs, the newest last; the supervisor's where none is known."""
+    """The names of a lane's logs, the newest last; the supervisor's if the lane has none."""
     numbers = [
         found[1] for role in lane.lifecycle.process_roles if (found := _ROLE.fullmatch(role))
     ]
@@ -86,7 +86,7 @@ def _alone(run: Path) -> bool:
 
 
 def _title(run: Path, state: RaceState, lane: LaneState) -> str:
-    """Whose output it is."""
+    """The heading: the log's name, and the lanes that share it."""
     names = _logs(run, lane)
     if not lane.started:
         return f"{SUPERVISOR_LOG}: the lane has not started"
@@ -108,7 +108,7 @@ def _title(run: Path, state: RaceState, lane: LaneState) -> str:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """Bytes and time of the last change; zeros where there is no such file."""
+    """Bytes and time of the last change; zeros if the file does not exist."""
     try:
         found = path.stat()
     except OSError:
@@ -117,8 +117,7 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _tail(path: Path, size: int) -> list[tuple[int, str]]:
-    """The last lines of a log of so many bytes, each with the place where it ends; the first one
-    may be cut."""
+    """The last lines of a log of `size` bytes, each with its end position; the first may be cut."""
     first = max(0, size - TAIL_BYTES)
     try:
         with path.open("rb") as file:

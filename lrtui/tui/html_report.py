@@ -1,5 +1,5 @@
-"""Writes a run's page beside the screen: a process of its own reads the record, so that the screen
-neither waits nor shares."""
+"""Writes a run's web page in a process that reads the record itself: the screen neither waits nor
+shares its reader."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lrtui.core.text import one_line
 
 
 def write_page(run: Path, path: Path) -> str:
-    """What was written, in words, once it is there; LrtuiError with what `lrtui report` says where
-    it could not be."""
+    """Write the page and return a message about it; LrtuiError with the message of `lrtui report`
+    if it fails."""
     command = [sys.executable, "-P", "-m", "lrtui", "report", str(run), "--html", str(path)]
     done = subprocess.run(
         command,

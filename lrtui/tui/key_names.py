@@ -1,5 +1,4 @@
-"""The names of keys: as Textual knows them, as a person writes them in a file, and as a person
-reads them."""
+"""Converts names of keys between Textual's, those written in settings, and those shown."""
 
 from __future__ import annotations
 
@@ -35,12 +34,12 @@ _WRITTEN = {
     " ": "space",
     "-": "minus",
 }
-"""What people write for some of them."""
+"""Other spellings in settings."""
 
 
 def named(written: str) -> str | None:
-    """Textual's name of a key that a person wrote ("+", "plus", "F", "Ctrl+R", "esc"); None where
-    there is no such key."""
+    """Textual's name of a key as written in settings ("+", "plus", "F", "Ctrl+R", "esc"); None if
+    unknown."""
     if len(written) == 1:
         return _WRITTEN.get(written) or _of_character(written)
     *before, last = (
@@ -63,13 +62,12 @@ def _of_character(character: str) -> str | None:
 
 
 def types(key: str) -> bool:
-    """Whether a key puts a character into a line of text."""
+    """True if a key types a character into a text field."""
     return len(key) == 1 or key in _CHARACTERS
 
 
 def together(shown: Sequence[str]) -> str:
-    """Several keys as a person reads them: arrows in one ("←→", "Shift+←→"), others apart ("PgUp
-    PgDn")."""
+    """Several shown keys together: arrows in one ("←→", "Shift+←→"), others apart ("PgUp PgDn")."""
     before = {key[:-1] for key in shown}
     if len(before) == 1 and all(key[-1] in _ARROWS for key in shown):
         return before.pop() + "".join(key[-1] for key in shown)
@@ -77,7 +75,7 @@ def together(shown: Sequence[str]) -> str:
 
 
 def read(key: str) -> str:
-    """A key as a person reads it: "Ctrl+R", "PgUp", "+"."""
+    """The shown name of a key: "Ctrl+R", "PgUp", "+"."""
     *modifiers, last = key.split("+")
     shown = _READ.get(last) or _CHARACTERS.get(last, last)
     return "+".join(

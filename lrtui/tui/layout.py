@@ -1,8 +1,9 @@
-"""Where everything stands on the race screen: pure arithmetic. Knows no widget and no style.
+"""Computes the parts of the race screen and of the finder's: pure arithmetic. Knows no widget and
+no style.
 
-Panes of one page stand on a grid of equal cells. What belongs to the race and not to one lane
-(standings, log) takes the cells that the last row leaves free, or a strip below the grid:
-whichever leaves the curves more room.
+Panes of one page form a grid of equal cells. The parts of the race as a whole (standings, log) take
+the cells that the last row leaves free, or a strip below the grid: whichever leaves the curves more
+room.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from lrtui.tui.rects import NOTHING, Rect
 LEAST = 60, 16
 """Columns and rows below which the screen only asks for more room."""
 SHAPES = 2.5, 6.0
-"""Columns per row between which a curve looks right: what it has beyond that is worth nothing."""
+"""Columns per row between which a curve is well shaped: more adds nothing to a grid's worth."""
 WIDE = 100
-"""Columns from which on standings and log stand side by side."""
+"""Columns from which standings and log are side by side."""
 STANDINGS_LEAST, STANDINGS_MOST = 44, 72
 LOG_LEAST = 3
-"""Rows of the log, where the height allows."""
+"""Rows of the log, if the height allows."""
 FINDER_WIDE, FINDER_SIDE = 120, (44, 56)
-"""Columns from which on the finder has a column at the right; least and most columns of that."""
+"""Columns from which the finder has a column at the right; least and most columns of it."""
 LARGE_MACHINE = 40
-"""Rows from which on GPUs have rows of their own."""
+"""Rows from which each GPU has its own row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +40,29 @@ class Layout:
     height: int
     header: Rect
     panel: Rect
-    """What all panes cover together; an overlay of all curves takes their place."""
+    """The area of all panes together, or of the panel that replaces them."""
     panes: dict[int, Rect]
-    """By the lane's index: all lanes that are shown, one page of them, or the enlarged one.
-    Equally wide; heights differ by one row at most."""
+    """By lane index: all visible lanes, one page of them, or the enlarged one. Equally wide;
+    heights differ by one row at most."""
     standings: Rect
     """Header row included; fewer rows than lanes means that it scrolls."""
     log: Rect
-    """Without rows where there is no room for it."""
+    """Without rows if there is no room for it."""
     machine: Rect
     footer: Rect
     parts: PaneParts
-    """Of every pane alike: charts of one page have the same columns and rows."""
+    """The parts of every pane: charts of one page have the same columns and rows."""
     page: tuple[int, int] = 1, 1
-    """Which page of panes this is, counted from 1, and how many there are."""
+    """(number of this page of panes, from 1; number of pages)."""
 
     @property
     def too_small(self) -> bool:
-        """Then there is only the header, one row, for asking for more room."""
+        """True if the screen only asks for more room, in the header."""
         return self.width < LEAST[0] or self.height < LEAST[1]
 
 
 class Grid(NamedTuple):
-    """Cells for the panes of a page, one for each of its lanes, and the race's own part."""
+    """Cells for the panes of a page, one per lane, and the areas of the race as a whole."""
 
     panes: list[Rect]
     panel: Rect
@@ -88,12 +89,12 @@ def arrange(
     *,
     whole: bool = False,
 ) -> Layout:
-    """The screen of `width` x `height` cells for lanes of the indices `shown`, in this order.
+    """Lay out `width` x `height` cells for the lanes of the indices `shown`, in this order.
 
-    All panes show, or the page with the lane `selected` where not all fit, or the lane `big` alone
-    in the room of all; none where something else needs the `whole` stage, or no lane is shown.
-    `wants`: what panes are to have room for. The machine has one row; from LARGE_MACHINE rows on,
-    one more for each of the `gpus`, but no more than a tenth of the height.
+    Shows all panes; or the page with the lane `selected` if not all fit; or the lane `big` alone;
+    or none if a panel needs the `whole` area, or no lane is visible. `wants`: the needs of the
+    panes. The machine has one row; from LARGE_MACHINE rows on, one more for each of the `gpus`, but
+    at most a tenth of the height.
     """
     header = Rect(0, 0, width, min(1, height))
     parts = _parts([], wants)
@@ -116,7 +117,8 @@ def arrange(
 
 
 def _parts(panes: Iterable[Rect], wants: Wants) -> PaneParts:
-    """What all panes of a page have, even the lowest; a row that a pane has more stays free."""
+    """The parts that fit into every pane of a page, even the lowest; an extra row of a higher pane
+    stays free."""
     return pane_parts(*min((pane[2:] for pane in panes), default=PANE_LEAST), wants)
 
 
@@ -126,7 +128,7 @@ def _best_grid(body: Rect, shown: int) -> Grid:
 
 
 def _grids(body: Rect, shown: int) -> Iterator[Grid]:
-    """Every grid that holds all lanes or a page; free cells of its last row are the race's."""
+    """Every grid that holds all lanes or a page; the race takes free cells of its last row."""
     for rows in range(1, body.height // PANE_LEAST[1] + 1):
         for across in range(1, body.width // PANE_LEAST[0] + 1):
             lanes = min(shown, rows * across)
@@ -140,7 +142,8 @@ def _grids(body: Rect, shown: int) -> Iterator[Grid]:
 
 
 def _grids_without_strip(body: Rect, rows: int, across: int, shown: int) -> Iterator[Grid]:
-    """The grid of so many cells in all of the body, if its last row has room for the standings."""
+    """The grid of `rows` x `across` cells in the whole body, if its last row has room for the
+    standings."""
     cells = _cells(body, rows, across)
     lanes = min(shown, rows * across - -(-STANDINGS_LEAST // cells[0].width))
     if lanes <= (rows - 1) * across:
@@ -152,12 +155,12 @@ def _grids_without_strip(body: Rect, rows: int, across: int, shown: int) -> Iter
 
 
 def _room(first: Rect, panel: Rect) -> Rect:
-    """What the last row leaves free, from this cell on."""
+    """The area that the last row leaves free, from this cell on."""
     return Rect(first.x, first.y, panel.right - first.x, panel.bottom - first.y)
 
 
 def _cells(panel: Rect, rows: int, across: int) -> list[Rect]:
-    """Cells row by row, equally wide; what is left of the width stays free."""
+    """Cells row by row, equally wide; the rest of the width stays free."""
     width = panel.width // across
     return [
         Rect(panel.x + column * width, panel.y + y, width, height)
@@ -167,7 +170,7 @@ def _cells(panel: Rect, rows: int, across: int) -> list[Rect]:
 
 
 def _cut(length: int, parts: int) -> list[tuple[int, int]]:
-    """(start, size) of parts that cover a length and differ by one at most."""
+    """(start, size) of parts that cover a length; sizes differ by one at most."""
     edges = [length * part // parts for part in range(parts + 1)]
     return [(start, stop - start) for start, stop in pairwise(edges)]
 
@@ -175,10 +178,9 @@ def _cut(length: int, parts: int) -> list[tuple[int, int]]:
 def _with_strip(
     body: Rect, lanes: int, rows: int = 1, *, with_log: bool = True, alone: bool = False
 ) -> tuple[Rect, Rect, Rect]:
-    """(stage, standings, log), the stage in `rows` of equal height above the two others.
+    """(panel, standings, log): the panel in `rows` of equal height above the two others.
 
-    `alone`: below the large view of one lane, which is to be as large as it can, only the leader
-    and this lane are needed.
+    `alone`: below one enlarged lane only the leader and this lane are needed.
     """
     log_rows = _log_rows(body) if with_log else 0
     if alone:
@@ -192,12 +194,12 @@ def _with_strip(
 
 
 def _log_rows(body: Rect) -> int:
-    """Rows that the log has at least."""
+    """The least rows of the log."""
     return LOG_LEAST if body.height >= 27 else 2 if body.height >= 17 else 0
 
 
 def _race_parts(room: Rect, lanes: int, log_rows: int) -> tuple[Rect, Rect]:
-    """Standings and log: side by side in a wide room that is not much higher than the standings."""
+    """Standings and log: side by side in a wide area that is not much higher than the standings."""
     table = max(lanes, 1) + 1
     if room.width >= WIDE and room.height < 2 * table:
         width = min(STANDINGS_MOST, room.width * 55 // 100)
@@ -208,24 +210,24 @@ def _race_parts(room: Rect, lanes: int, log_rows: int) -> tuple[Rect, Rect]:
 
 @dataclass(frozen=True, slots=True)
 class FinderLayout:
-    """The parts of the finder's screen; without rows where there is no room for one."""
+    """The parts of the finder's screen; without rows if there is no room for one."""
 
     header: Rect
     marks: Rect
-    """Rows for the names of the rules, over the chart."""
+    """Rows for the names of the rules, above the chart."""
     y_labels: Rect
     curve: Rect
     x_labels: Rect
     standings: Rect
-    """Of the check, header row included."""
+    """Standings of the check, header row included."""
     sentences: Rect
     footer: Rect
     too_small: bool = False
 
 
 def arrange_finder(width: int, height: int, lanes: int) -> FinderLayout:
-    """The screen of a finder whose check has so many lanes: the chart, and beside or under it what
-    follows from it."""
+    """Lay out the finder's screen for a check of `lanes` lanes: the chart, and beside or below it
+    the results."""
     header = Rect(0, 0, width, min(1, height))
     if width < LEAST[0] or height < LEAST[1]:
         return FinderLayout(

@@ -1,8 +1,6 @@
-"""What the machine is doing: CPU, memory, GPUs, and what each trainer takes of them. Knows no
-widget.
+"""Reads the machine's load: CPU, memory, GPUs, and each trainer's part. Knows no widget.
 
-It is read in a thread of its own: a driver that takes its time, or a process with much memory,
-keeps no key waiting.
+A thread reads it: a slow driver, or a process with much memory, must not delay a key.
 """
 
 from __future__ import annotations
@@ -23,18 +21,18 @@ from lrtui.tui.machine_history import History, Shares
 
 NAN = math.nan
 MEMORY_S = 10.0
-"""How long what a process takes counts as known: to tell it the kernel walks all its pages, and
-keeps it from new ones."""
+"""Seconds for which a process's memory is cached: to compute it the kernel walks all its pages, and
+stops it from getting new ones."""
 LATELY_S = 10.0
-"""A mean of the CPU's load over more than this says nothing about now."""
+"""Longest interval for which a mean CPU load counts as current."""
 
 
 class Gpu(NamedTuple):
-    """One GPU; NaN where it cannot say (MIG, a lost driver, a laptop's)."""
+    """One GPU; NaN for a value it cannot report (MIG, a lost driver, a laptop's)."""
 
     number: int
     busy: float = NAN
-    """Share of the time in which it did anything, in percent."""
+    """Percent of the time in which it was busy."""
     used: float = NAN
     total: float = NAN
     """Bytes."""
@@ -43,11 +41,10 @@ class Gpu(NamedTuple):
 
 
 class Footprint(NamedTuple):
-    """What a process takes, in bytes; NaN where that cannot be told."""
+    """Memory of a process in bytes; NaN if unknown."""
 
     memory: float
-    """Its own, and its part of what it shares with others (PSS); where the system does not tell
-    that, all of it (RSS)."""
+    """PSS: private pages and a share of common ones; RSS where the system has no PSS."""
     gpu_memory: float = NAN
 
 
@@ -55,33 +52,33 @@ class Reading(NamedTuple):
     """The machine at one moment."""
 
     at: float
-    """Seconds of a clock that nobody sets."""
+    """Seconds of the monotonic clock."""
     cpu: float
-    """Percent of all cores; NaN where that cannot be told."""
+    """Percent of all cores; NaN if unknown."""
     cores: int
     used: float
     total: float
     """Bytes of memory."""
     gpus: tuple[Gpu, ...] = ()
     trainers: Mapping[str, Footprint] = {}
-    """By role; those that are gone or on another machine are not among them."""
+    """By role; processes that have ended or run on another machine are left out."""
 
 
 class LaneLoad(NamedTuple):
-    """What a lane costs."""
+    """The resources of a lane."""
 
     memory: float
-    """Bytes of its trainer's process; NaN where that is gone, or on another machine."""
+    """Bytes of its trainer's process; NaN if it has ended or runs on another machine."""
     gpu_memory: float
-    """Bytes that this process has on GPUs; NaN without any."""
+    """Bytes of this process on GPUs; NaN without any."""
     lanes: int
-    """As many share the process: both figures are those of all of them together."""
+    """Lanes that share the process, whose memory is counted for all of them together."""
     share: float
-    """Of the seconds that all lanes trained lately, its part, 0 to 1; NaN where none trained."""
+    """Share of the training time of all lanes in the last seconds, 0 to 1; NaN if none trained."""
 
 
 class Machine:
-    """The last reading and the history of all; `look` takes the next one."""
+    """The last reading, and the history of all; `look` starts the next one."""
 
     def __init__(self) -> None:
         self.gpus = _gpus()
@@ -89,19 +86,18 @@ class Machine:
         self.reading: Reading | None = None
         """None before the first one."""
         self._fresh: Reading | None = None
-        """What the thread has left here, until it is taken in."""
+        """A finished reading that `news` has not taken in yet."""
         self.history = History()
         self._shares = Shares()
         self._memories: dict[int, tuple[float, float]] = {}
-        """By process: when its memory was last asked for, and what it was."""
+        """By process id: when its memory was last read, and the value."""
         self._thread: threading.Thread | None = None
         self._before = time.monotonic(), psutil.cpu_times()
-        """When the reading before was taken, and the CPU's times then: psutil itself remembers them
-        by thread, and the thread of each reading is another one."""
+        """Time and CPU times of the last reading. psutil remembers them by thread, and each reading
+        has its own thread."""
 
     def look(self, trainers: Mapping[str, Process]) -> None:
-        """Takes a reading, unless the one before is still under way; `news` has it when it is
-        there."""
+        """Start a reading, unless one is under way; `news` takes it in."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(
                 target=self._read, args=(dict(trainers),), name="machine", daemon=True
@@ -126,7 +122,7 @@ class Machine:
         return known
 
     def news(self) -> bool:
-        """Takes in what the thread has read; whether there is anything new."""
+        """Take in a finished reading; True if there is one."""
         found, self._fresh = self._fresh, None
         if found is None:
             return False
@@ -142,7 +138,7 @@ class Machine:
         return True
 
     def loads(self, state: RaceState) -> dict[int, LaneLoad]:
-        """What each living lane costs; by index."""
+        """The resources of each living lane, by index."""
         shares = self._shares.of(
             {lane.index: lane.clock.own_seconds for lane in state.lanes}, time.monotonic()
         )
@@ -152,7 +148,7 @@ class Machine:
 def loads(
     state: RaceState, trainers: Mapping[str, Footprint], shares: Mapping[int, float]
 ) -> dict[int, LaneLoad]:
-    """What each lane that is not over costs: its process's footprint, who shares it, its share of
+    """The resources of each living lane: its process's memory, the lanes sharing it, its share of
     the time."""
     living = [lane for lane in state.lanes if lane.started and not lane.over]
     crowd: dict[str, int] = {}
@@ -170,7 +166,7 @@ def loads(
 
 
 def cpu_percent(before: Any, now: Any) -> float:
-    """How busy all cores were between two of psutil's `cpu_times`, 0 to 100; NaN where no time has
+    """Mean load of all cores between two of psutil's `cpu_times`, 0 to 100; NaN if no time
     passed."""
 
     def spent(times: Any) -> tuple[float, float]:
@@ -189,8 +185,7 @@ def cpu_percent(before: Any, now: Any) -> float:
 def read(
     gpus: list[Any], trainers: Mapping[str, Process], cpu: float, memory_by: Callable[[int], float]
 ) -> Reading:
-    """The machine now, which was `cpu` percent busy lately; `memory_by` tells the bytes of a
-    process."""
+    """Read the machine; `cpu`: its mean load in percent; `memory_by`: bytes of a process by id."""
     memory = psutil.virtual_memory()
     here = {
         role: process
@@ -214,7 +209,7 @@ def read(
 
 
 def memory_of(pid: int) -> float:
-    """Bytes of a process: shared pages count as parts where the kernel tells (Linux)."""
+    """Bytes of a process; PSS on Linux, else RSS."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -228,7 +223,7 @@ def memory_of(pid: int) -> float:
 
 
 def _gpus() -> list[Any]:
-    """NVML's handles; empty where there is no driver or no GPU. NVML needs no CUDA context."""
+    """NVML's handles; empty without driver or GPU. NVML needs no CUDA context."""
     try:
         import pynvml
 
@@ -265,7 +260,7 @@ def _gpu(number: int, handle: Any) -> Gpu:
 
 
 def _gpu_memory(gpus: list[Any]) -> dict[int, float]:
-    """Bytes on all GPUs by process; a container may not see its own."""
+    """Bytes on all GPUs by process id; a container may not see its own processes."""
     found: dict[int, float] = {}
     for handle in gpus:
         try:

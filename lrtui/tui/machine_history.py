@@ -1,5 +1,5 @@
-"""The recent past of the machine in rings of fixed size, and how lanes shared the time. Pure; told
-the time."""
+"""Recent load of the machine in rings of fixed size, and the lanes' shares of the time. Pure: the
+caller passes the time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from collections.abc import Mapping
 
 BINS = 30
 BASES = (("1 min", 60.0), ("5 min", 300.0), ("30 min", 1800.0))
-"""Time bases: name, seconds. Each is kept as so many means."""
+"""Time bases: (name, seconds). Each is kept as BINS means."""
 WINDOW_S = 10.0
-"""Seconds over which the shares of the time are taken."""
+"""Seconds over which shares of the time are measured."""
 
 
 class Ring:
-    """Means of a quantity over the last `BINS` spans of time; NaN for a span in which it was not
-    read."""
+    """Means of a quantity over the last BINS spans of time; NaN for a span without a reading."""
 
     def __init__(self, seconds: float) -> None:
         self._span = seconds / BINS
@@ -25,8 +24,8 @@ class Ring:
         self._sum, self._count = 0.0, 0
 
     def take(self, at: float, value: float) -> None:
-        """One value at a time in seconds, which does not go back; a value that is not finite counts
-        as not read."""
+        """Add a value at a time in seconds, which must not decrease; a value that is not finite is
+        ignored."""
         now = int(at // self._span)
         if self._bin is not None and now > self._bin:
             self._done.append(self._mean)

@@ -1,7 +1,7 @@
-"""Where everything stands inside a pane: pure arithmetic. Knows no widget and no style.
+"""Computes the parts of a pane: pure arithmetic. Knows no widget and no style.
 
-The curve comes first: a pane keeps CURVE_SHARE of its rows for it, and hands out the others in
-the order of `_wishes`.
+The curve comes first: a pane keeps CURVE_SHARE of its rows for it, and grants the others in the
+order of `_wishes`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from lrtui.tui.rects import Rect
 PANE_LEAST = 26, 6
 """Columns and rows of the smallest pane."""
 CURVE_SHARE = 0.6
-"""Part of a pane's rows that its loss curve keeps, where there are more than FIRST_ROWS others."""
+"""Share of a pane's rows that its loss curve keeps, beyond FIRST_ROWS other rows."""
 FIRST_ROWS = 3
-"""Title, words, and the first line of figures: every pane has these."""
+"""Rows of every pane: title, words, and the first line of figures."""
 FIELDS, FIELD = 3, 28
-"""Figures of a lane (losses, steps, pace); columns for one where several stand in a line."""
+"""Figures of a lane (losses, steps, pace); columns for one if several share a line."""
 SMALL_RATE = 13
-"""Columns for the rate at the beginning of the first line of figures."""
+"""Columns for the rate at the start of the first line of figures."""
 LOSS = 12
 """Columns for the loss, which is never cut."""
 LARGE_RATE = 24, 3
 """Columns and rows for the rate in large digits."""
 DIAL_LEAST, FACTS_LEAST = 50, 50
-"""Columns below which there is no dial, and no facts."""
+"""Columns below which a pane has no dial, and no facts."""
 FACTS, FACTS_MORE = 4, 3
 """Rows of the facts: table, quantiles and dial, and those for notes."""
 SPRITES = ((33, 8), (16, 8), (8, 4))
@@ -36,21 +36,21 @@ SPRITES = ((33, 8), (16, 8), (8, 4))
 
 
 class Wants(NamedTuple):
-    """What panes of a page have room for: the same in each, so that charts are of one size."""
+    """The needs of the panes of a page: the same for each, so that charts have one size."""
 
     rates: bool = True
-    """Whether the rate of one of the lanes moves: that takes a chart."""
+    """True if the rate of one of the lanes changes: that takes a chart."""
     sprites: bool = False
-    """Whether one of the lanes has made sprites."""
+    """True if one of the lanes has samples."""
     facts: bool = False
-    """In the large view: what the rate really does."""
+    """True in the large view: the effects of the rate."""
 
 
 USUAL = Wants()
 
 
 class PaneParts(NamedTuple):
-    """The parts of a pane, seen from its upper left corner; None where there is no room for one.
+    """The parts of a pane, relative to its upper left corner; None if there is no room for one.
 
     The last column of a pane stays free, as the border to its neighbour.
     """
@@ -59,9 +59,9 @@ class PaneParts(NamedTuple):
     words: Rect
     rate: Rect
     large: bool
-    """Whether the rate's rect takes large digits (three rows)."""
+    """True if the rate has large digits (three rows)."""
     numbers: tuple[Rect, ...]
-    """Places for loss, progress and speed, most important first: one to three."""
+    """Areas for loss, progress and speed, most important first: one to three."""
     y_labels: Rect
     curve: Rect
     rate_labels: Rect | None
@@ -69,7 +69,7 @@ class PaneParts(NamedTuple):
     rate_curve: Rect | None
     """Under the curve, on the same x axis."""
     marks: Rect
-    """One row: of its own, the lowest of the rates, or the lowest of the curve."""
+    """One row: a separate one, the lowest of the rates, or the lowest of the curve."""
     x_labels: Rect | None
     sprite: Rect | None
     facts: Rect | None = None
@@ -140,7 +140,7 @@ def _wishes(width: int, wants: Wants) -> Iterator[tuple[str, int]]:
 
 
 def _across(width: int) -> int:
-    """Figures in a line of so many columns."""
+    """Figures in a line of `width` columns."""
     return min(FIELDS, max(1, width // FIELD))
 
 
@@ -158,7 +158,7 @@ def _figures(width: int, lines: int, large: bool) -> tuple[Rect, tuple[Rect, ...
 
 
 def _in_fields(rows: list[Rect]) -> tuple[Rect, ...]:
-    """Rows of cells cut into places for the figures, as many as there are."""
+    """Rows of cells cut into areas for the figures."""
     fields: list[Rect] = []
     for row in rows:
         width = row.width // _across(row.width)
@@ -174,7 +174,7 @@ def _gutter(left: int) -> int:
 
 
 def _sprite_width(width: int, height: int) -> int:
-    """Columns for sprites, so few that the curve keeps half of the pane; 0 where there is no room.
+    """Columns for sprites, so that the curve keeps half of the pane; 0 if there is no room.
 
     A third of a large pane, or room for two sprites, for one, or for one of half size.
     """

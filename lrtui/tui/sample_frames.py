@@ -1,4 +1,4 @@
-"""Which pictures the filmstrip shows: of each lane the one at a step, and the best until then.
+"""Chooses the filmstrip's pictures: of each lane the sample at a step, and the best one until then.
 Pure; reads no store."""
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ class Card(NamedTuple):
 
     lane: int
     now: SampleRef | None
-    """The newest at the step or before; None where it had drawn nothing by then."""
+    """The newest at the step or before; None if there is none."""
     best: SampleRef | None
-    """Of those until `now`, the one whose epoch had the lowest loss; None where no epoch's loss is
+    """Of those until `now`, the one whose epoch had the lowest loss; None if no epoch's loss is
     known."""
     value: float
-    """That loss: of validation where there is one, else the epoch's mean; NaN where there is no
-    `best`."""
+    """That loss: of validation if known, else the epoch's mean; NaN without `best`."""
 
 
 class Film(NamedTuple):
-    """What the filmstrip shows."""
+    """The content of the filmstrip."""
 
     step: int | None
-    """Steps done by then; None where nothing has been drawn yet."""
+    """Steps done by then; None without samples."""
     place: int
-    """Which of all samples that is, counted from 1."""
+    """Number of the step among all steps with samples, counted from 1."""
     total: int
     newest: bool
-    """Whether it goes on with the newest."""
+    """True if it follows the newest sample."""
     cards: tuple[Card, ...]
 
 
@@ -62,8 +61,8 @@ def newest(state: RaceState, pictures: SampleIndex, shown: list[int]) -> int:
 def beside(
     state: RaceState, pictures: SampleIndex, shown: list[int], step: int | None, by: int
 ) -> int | None:
-    """So many samples before (below 0) or after the one at `step`; None from the newest one on: the
-    filmstrip goes along."""
+    """The step `by` samples before (below 0) or after `step`; None from the newest on: the
+    filmstrip then follows it."""
     steps = pictures.steps(shown)
     if not steps:
         return None

@@ -1,5 +1,5 @@
-"""What the terminal can show, as far as its environment tells, and what a person has said of it.
-Asks the terminal nothing: one that does not answer would hold everything up."""
+"""Detects what the terminal can show, from its environment and the settings. Sends the terminal no
+query: one that does not reply would delay the start."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _TRUECOLOR_TERMS = re.compile(
 )
 _WITHOUT = re.compile(r"^vt\d|-m$|-mono$")
 _LIGHT_GROUNDS = ("7", "11", "14", "15")
-"""COLORFGBG ends with the number of the background among the 16 colours; these are light ones."""
+"""Light background colours of the 16, as COLORFGBG ends with them."""
 
 
 class Look(NamedTuple):
-    """How the screen is drawn."""
+    """Colours, theme, glyphs and frame rate of the screen."""
 
     colors: Colors = "256"
     theme: Theme = "dark"
@@ -36,28 +36,27 @@ class Look(NamedTuple):
     """Frames a second, 1 to 30."""
 
     def use(self) -> None:
-        """From now on; strips that were made before are to be made anew."""
+        """Apply to all drawing from now on; existing strips must be made again."""
         styles.choose(self.colors, self.theme)
         glyphs.choose(self.glyphs)
 
     @property
     def color_system(self) -> ColorSystem:
-        """What Rich calls it; without colours, in which nothing has any, the one with the shortest
-        codes."""
+        """Rich's colour system; without colours the one with the shortest codes."""
         return {"truecolor": ColorSystem.TRUECOLOR, "256": ColorSystem.EIGHT_BIT}.get(
             self.colors, ColorSystem.STANDARD
         )
 
     @property
     def textual_theme(self) -> str:
-        """The theme of Textual's own widgets that goes with it: of 16 colours and fewer, one that
-        names no others."""
+        """The theme of Textual's own widgets; with 16 colours and fewer, one that uses no
+        others."""
         ground = "light" if self.theme == "light" else "dark"
         return f"textual-{ground}" if self.colors in ("truecolor", "256") else f"ansi-{ground}"
 
     @property
     def filters(self) -> tuple[LineFilter, ...]:
-        """What makes the lines of Textual's own widgets ones that the terminal can show."""
+        """Filters that reduce Textual's own widgets to what the terminal can show."""
         return (
             *((_COLOURLESS,) if self.colors == "none" else ()),
             *((_FOLDED,) if self.glyphs != "braille" else ()),
@@ -65,11 +64,10 @@ class Look(NamedTuple):
 
 
 class Colourless(LineFilter):
-    """No colours at all, not even the terminal's default ones: what has a ground of its own is in
-    reverse."""
+    """Removes all colours, even the terminal's defaults; a background becomes reverse video."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments with what is left of their styles: bold, dim, underlined, reverse."""
+        """The segments with bold, dim, underline and reverse alone."""
         return [
             Segment(text, None if style is None else _colourless(style), control)
             for text, style, control in segments
@@ -87,16 +85,16 @@ _COLOURLESS, _FOLDED = Colourless(), glyphs.Folded()
 
 
 def detect(environ: Mapping[str, str], encoding: str = "utf-8") -> Look:
-    """What the environment says of the terminal; `encoding`: of what is written to it."""
+    """Detect the look from the environment; `encoding`: that of the output."""
     return Look(_colors(environ), _theme(environ), _glyphs(environ, encoding))
 
 
 def _colors(environ: Mapping[str, str]) -> Colors:
-    """NO_COLOR (not empty) before all; then what the terminal's name says, and COLORTERM, which SSH
-    rarely brings along.
+    """NO_COLOR (not empty) first, then the terminal's name, and COLORTERM, which SSH rarely passes
+    on.
 
-    tmux and screen make of truecolor what their own terminal has, so COLORTERM counts in them too;
-    in screen it does not: it knows no truecolor and drops the codes.
+    tmux and screen translate truecolor to what their own terminal has, so COLORTERM counts in tmux;
+    not in screen, which drops the codes.
     """
     term = environ.get("TERM", "").lower()
     if environ.get("NO_COLOR") or term in ("", "dumb") or _WITHOUT.search(term):
@@ -114,13 +112,13 @@ def _colors(environ: Mapping[str, str]) -> Colors:
 
 
 def _theme(environ: Mapping[str, str]) -> Theme:
-    """Light where COLORFGBG says so: "0;15", or "0;default;15". It need not be right: the settings
-    are there for that."""
+    """Light if COLORFGBG says so: "0;15", or "0;default;15". It may be wrong: the settings override
+    it."""
     return "light" if environ.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_GROUNDS else "dark"
 
 
 def _glyphs(environ: Mapping[str, str], encoding: str) -> Glyphs:
-    """Braille wherever there is UTF-8, but on the console, whose font has none."""
+    """Braille with UTF-8, except on the Linux console, whose font lacks it."""
     locale = next(
         (said for name in ("LC_ALL", "LC_CTYPE", "LANG") if (said := environ.get(name))), "utf-8"
     )

@@ -1,9 +1,9 @@
-"""Keys that come faster than they are handled: each one waits until all that the one before it has
-set off is done.
+"""Queues keys that come faster than they are handled: each waits until everything that the one
+before it caused is done.
 
-Textual hands every key on at once, to the screen that is in front when it comes. Of keys that come
-in one piece (quick fingers, a slow line, a paste), those behind one that opens or closes a dialog
-or changes the screen would reach the wrong one.
+Textual passes every key on at once, to the screen in front at that time. Of keys that arrive in one
+piece (quick fingers, a slow line, a paste), those behind one that opens or closes a dialog or
+changes the screen would reach the wrong screen.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 
 ROUNDS = 4
-"""How often all queues on the way are waited for. A key goes from the focused widget up to the app;
-what it posts there goes the same way once more (a line that was submitted, then a screen that asks
-for another one); the new screen comes up; what was to be called after all that is called."""
+"""Rounds of waiting for all queues on a key's way. A key goes from the focused widget up to the
+app; a message posted there goes the same way again (a submitted line, then a request for another
+screen); the new screen is mounted; callbacks run after that."""
 PATIENCE_S = 1.0
-"""A queue that has got no further by then holds up no key any longer."""
+"""Longest wait for one queue."""
 
 
 class TypeAhead:
@@ -36,11 +36,11 @@ class TypeAhead:
 
     @property
     def busy(self) -> bool:
-        """Whether any key is waiting, or being handled."""
+        """True while a key waits or is handled."""
         return self._feeding is not None and not self._feeding.done()
 
     def takes(self, event: Event) -> bool:
-        """Whether an event of the app is to be handled later; it is posted again then."""
+        """True if an event of the app is queued; it is posted again later."""
         if not isinstance(event, Key | Paste) or event.is_forwarded or event is self._turn:
             return False
         self._waiting.append(event)
@@ -57,14 +57,14 @@ class TypeAhead:
                     await _handled(pump)
 
     def _way(self) -> Iterator[MessagePump]:
-        """What a key goes through: the app, the focused widget or the screen, and all above it, the
-        app again."""
+        """The message pumps on a key's way: the app, the focused widget or screen and its
+        ancestors, and the app again."""
         yield self._app
         yield from (self._app.focused or self._app.screen).ancestors_with_self
 
 
 async def _handled(pump: MessagePump) -> None:
-    """Waits until every message that is in a queue now has been handled."""
+    """Wait until every message now in a queue has been handled."""
     done = asyncio.Event()
     if pump.call_later(done.set):  # else nobody handles any there
         try:

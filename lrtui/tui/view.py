@@ -15,6 +15,7 @@ from lrtui.core.results.standings import Order, Ranked, ranked
 from lrtui.core.results.time_to_target import TimeToTarget
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine import LaneLoad
 
 PanelName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
@@ -48,6 +49,8 @@ X_WORDS: dict[XKind, str] = {
 class RaceView:
     """The state of the screen, as opposed to the state of the race."""
 
+    keymap: Keymap = field(default_factory=Keymap)
+    """The keys that texts on the screen name."""
     selected: int = 0
     """Index of the lane that key presses address."""
     panel: PanelName = "panes"

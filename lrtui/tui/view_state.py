@@ -1,8 +1,7 @@
-"""What a person last chose to see of a scenario's races: kept by the scenario's name, in one file
-in the state folder.
+"""Stores the last view of each scenario, in one file in the state folder.
 
-It is a convenience and no record: a file that cannot be read or written is said once and passed
-over.
+A convenience, not a record: an unreadable file is reported once and ignored, a failed write is
+ignored.
 """
 
 from __future__ import annotations
@@ -36,17 +35,33 @@ STORED = {
 """Stored key to field of `RaceView`: the choices that the next race of a scenario starts with.
 Selected lane, zoom, filter and crosshair belong to one race and are not stored."""
 MOST = 200
-"""Of so many scenarios, those looked at last."""
+"""Scenarios to store: those viewed last."""
 
 
 def path() -> Path:
-    """Where the file is."""
+    """The path of the file."""
     return Path(platformdirs.user_state_dir("lrtui")) / "views.json"
 
 
+class StoredView:
+    """A view that begins as it was stored for its scenario, and is stored when it has changed."""
+
+    def __init__(self, view: RaceView, scenario: str) -> None:
+        self._view = view
+        self._scenario = scenario
+        self.trouble = restore(view, scenario)
+        """The problem with the file, in a line; '' if there is none."""
+        self._stored = stored(view)
+
+    def save(self) -> None:
+        """Store the view if its choices have changed."""
+        if (now := stored(self._view)) != self._stored:
+            self._stored = now
+            keep(self._view, self._scenario)
+
+
 def restore(view: RaceView, scenario: str) -> str:
-    """Gives a view what was kept for a scenario; what is wrong with the file in a line, '' where
-    nothing is."""
+    """Apply the stored choices of a scenario; return the problem with the file, '' if none."""
     known, wrong = _read()
     for name, value in known.get(scenario, {}).items():
         if name in STORED and (fit := _fitting(STORED[name], value)) is not None:
@@ -55,7 +70,7 @@ def restore(view: RaceView, scenario: str) -> str:
 
 
 def keep(view: RaceView, scenario: str) -> None:
-    """Writes down what a view shows now; a disk that does not take it changes nothing."""
+    """Store the choices of a view; ignore a disk error."""
     try:
         path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _alone(path().parent):
@@ -71,11 +86,10 @@ def keep(view: RaceView, scenario: str) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Within, no other viewer changes the file: a terminal that is closed may end several of them
-    at one moment."""
+    """Lock the file against other viewers: closing a terminal may end several at one moment."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # a file system without locks: the last one counts
+        with suppress(OSError):  # a file system without locks: the last write wins
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -83,14 +97,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def stored(view: RaceView) -> dict[str, Any]:
-    """What is kept of a view."""
+    """The choices of a view to store."""
     found = {name: getattr(view, field) for name, field in STORED.items()}
-    # who begins in a log is lost
+    # a new race begins with charts, not with a log
     return found | {"stage": view.panel if view.panel in CHART_PANELS else view.charts}
 
 
 def _fitting(name: str, value: Any) -> Any:
-    """A value that the view can have, of its type and one of its words; None where this is none."""
+    """A stored value converted to its field's type; None if invalid."""
     try:
         found = msgspec.convert(value, get_type_hints(RaceView)[name])
     except (KeyError, msgspec.ValidationError):
@@ -105,7 +119,7 @@ def _fitting(name: str, value: Any) -> Any:
 
 
 def _read() -> tuple[dict[str, dict[str, Any]], str]:
-    """What is known by scenario, and what is wrong with the file."""
+    """(choices by scenario, the problem with the file or '')."""
     try:
         return msgspec.json.decode(read_small(path()), type=dict[str, dict[str, Any]]), ""
     except FileNotFoundError:

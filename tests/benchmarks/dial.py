@@ -191,7 +191,7 @@ def resume(folder: str) -> str:
     with Contest(Launcher().start(busy_race("Middle", 4), Path(folder))) as contest:
         for number in range(2 * 3):
             contest.goes_on(by=200)
-            contest.launcher().send_signal(signal.SIGTERM)
+            contest.supervisor().send_signal(signal.SIGTERM)
             contest.sees_nobody()
             launcher = Launcher()
             if number % 2:

@@ -119,7 +119,7 @@ class Screen:
             )
         if figures:
             standings.draw(self.canvas.view(self.layout.standings), self.state, self.view)
-            panels.log(self.canvas.view(self.layout.log), self.state)
+            panels.log(self.canvas.view(self.layout.log), self.state, self.view.keymap)
 
     def frame(self) -> None:
         """Drawn, compared with the last one, and what is different made into strips."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from lrtui.core.diagnostics.detectors import LossMonitor
+from lrtui.core.diagnostics.loss_monitor import LossMonitor
 from lrtui.core.protocol.events import Measured, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import train_lane

@@ -1,8 +1,8 @@
 """What snapshots cost a lane. By hand: `python tests/benchmarks/snapshots.py [Small Middle Conv]`.
 
-Ratio: two lanes that are the same but for their snapshots train in turns in this process, with one
+Ratio: two lanes that are the same but for their snapshots train in runners in this process, with one
 thread, each recorded in a run store of its own; time per step of the one by that of the other,
-median of the rounds. While a snapshot is written the turn goes on, so that what its thread takes
+median of the rounds. While a snapshot is written the lane trains on, so that what its thread takes
 from the training counts. "said" is the share of the time that the lane itself records. Then what
 one snapshot takes: the copy (the lane waits for it), the encoding and the write with its fsync (a
 thread does both).
@@ -33,8 +33,8 @@ from lrtui.training.session import Training
 from lrtui.training.snapshot_writer import SnapshotWriter
 
 HERE = Path(__file__).parent
-ROUNDS, SECONDS, TURN_S = 3, 10.0, 0.1
-"""Seconds of a round for each of the two lanes, in turns of TURN_S."""
+ROUNDS, SECONDS, SLICE_S = 3, 10.0, 0.1
+"""Seconds of a round for each of the two lanes, in slices of SLICE_S."""
 SIZES = {"Small": 100, "Middle": 32, "Conv": 32}
 """Task of models.py: batch size."""
 
@@ -58,25 +58,25 @@ class Alone:
         self._run = create_run(folder, race)
         self._recorder = Recorder(self._run, "trainer 0", {0})
         self._snapshot_writer = SnapshotWriter(self._run, self._recorder, race.snapshots, 1)
-        self._turn = LaneRunner(
+        self._runner = LaneRunner(
             race, LaneAssignment(0, "cpu"), self._run, self._recorder, self._snapshot_writer
         )
-        self._turn._can_keep = kept
-        self._turn.run(0.0)
-        self._first, self.seconds = self._turn.steps, 0.0
+        self._runner._snapshots._possible = kept
+        self._runner.run(0.0)
+        self._first, self.seconds = self._runner.steps, 0.0
 
     def train(self) -> None:
-        """A turn, and more of them while a snapshot is on its way to the disk."""
+        """Trains for one slice, and for more while a snapshot is being written."""
         began = time.perf_counter()
-        self._turn.run(TURN_S)
+        self._runner.run(SLICE_S)
         while self._snapshot_writer.busy(0):
-            self._turn.run(TURN_S)
+            self._runner.run(SLICE_S)
         self.seconds += time.perf_counter() - began
 
     @property
     def step_s(self) -> float:
         """Seconds per step."""
-        return self.seconds / (self._turn.steps - self._first)
+        return self.seconds / (self._runner.steps - self._first)
 
     def said(self) -> tuple[float, int]:
         """The share of its time that it records as spent on snapshots, and how many there were. It

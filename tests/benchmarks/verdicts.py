@@ -27,11 +27,11 @@ from pathlib import Path
 
 import torch
 
-from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.protocol.events import Alerted, FindingsUpdated, Steps
 from lrtui.core.protocol.findings import Findings
-from lrtui.core.protocol.thresholds import TIMES_BEST
+from lrtui.core.protocol.thresholds import SMOOTHING, TIMES_BEST
 from lrtui.core.scenario import scenario_file
+from lrtui.core.series.ema import Ema
 from lrtui.training import rng
 from lrtui.training.batch import batch_length
 from lrtui.training.datasets import datasets
@@ -149,7 +149,7 @@ def spike_detection(losses: list[float]) -> bool:
 def four_times_best(losses: list[float]) -> bool:
     """The stop rule of the finders: the debiased average is four times its best (a NaN is above
     nothing)."""
-    smooth, best = Smooth(), math.inf
+    smooth, best = Ema(SMOOTHING), math.inf
     for loss in losses:
         value = smooth.update(loss)
         best = min(best, value)

@@ -25,7 +25,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.store.reader import summary
 from lrtui.store.writer import Writer, create_run, row
 from support.fake_run import block, make_race, make_run, say, started
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 LRTUI = [sys.executable, "-m", "lrtui"]
 EVENTS = {
@@ -614,7 +614,7 @@ class TestRaces:
                 moving.add(line["lane"])
                 if len(moving) == 4:
                     process.send_signal(number)
-        said = Said(process.wait(120), "".join(told), errors.read_text())
+        said = Said(process.wait(PATIENCE_S), "".join(told), errors.read_text())
         assert said.code == 130
         (run,) = runs.iterdir()
         assert said.err == f"lrtui: interrupted; to go on: lrtui resume {run.name}\n"
@@ -649,7 +649,7 @@ class TestRaces:
         )
         next(moving)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE_S)
         said = Said(*_run(["resume", "--json", "--runs", str(tmp_path)]))
         assert said.code == 0
         assert {(lane["status"], lane["steps"]) for lane in said.lines[-1]["lanes"]} == {
@@ -669,7 +669,7 @@ class TestRaces:
         assert process.stdout
         next(line for line in process.stdout if "step" in line and "loss" in line)
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE_S)
         (run,) = tmp_path.iterdir()
         assert summary(run).state == "running"
         turned = Said(*_run(["send", str(run), "A", "rate", "3e-4"]))
@@ -709,7 +709,7 @@ class TestRaces:
         viewer = psutil.Process(process.pid)
         (supervisor,) = until(viewer.children, "the supervisor's process")
         process.send_signal(signal.SIGINT)
-        assert process.wait(120) == 130
+        assert process.wait(PATIENCE_S) == 130
         until(
             lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE,
             "the end of the supervisor",
@@ -853,7 +853,7 @@ class TestTerminals:
             sys.executable,
             ["-m", "lrtui", *args],
             encoding="utf-8",
-            timeout=120,
+            timeout=PATIENCE_S,
             dimensions=(24, 80),
             env={**os.environ, "LRTUI_RUNS": str(runs), "COLUMNS": "80", **env},
         )

@@ -10,7 +10,7 @@ import pytest
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import LaunchError, LrtuiError
 from lrtui.core.scenario import scenario_file
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 
 def test_closing_a_supervisor_ends_it_at_once_and_frees_whoever_waits_for_its_answer():
@@ -26,9 +26,11 @@ def test_closing_a_supervisor_ends_it_at_once_and_frees_whoever_waits_for_its_an
     asking.start()
     until(supervisor._lock.locked, "the question")
     supervisor.close()
-    asking.join(60)
+    asking.join(PATIENCE_S)
     assert said
-    assert supervisor._process.wait(60) == -signal.SIGTERM  # long before it would have had torch
+    assert (
+        supervisor._process.wait(PATIENCE_S) == -signal.SIGTERM
+    )  # long before it would have had torch
 
 
 def test_a_supervisor_answers_more_than_once_and_a_refusal_does_not_end_it(tmp_path):

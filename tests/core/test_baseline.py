@@ -16,7 +16,7 @@ from lrtui.core.diagnostics.baseline import (
     spread_of,
     widened,
 )
-from lrtui.core.diagnostics.detectors import LossMonitor
+from lrtui.core.diagnostics.loss_monitor import LossMonitor
 from lrtui.core.protocol import thresholds
 
 NOISES = {

@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.diagnostics.detectors import (
-    Divergence,
-    LossMonitor,
-    Oscillation,
-    Plateau,
-    Smooth,
-    Spikes,
-)
+from lrtui.core.diagnostics.divergence import Divergence
+from lrtui.core.diagnostics.loss_monitor import LossMonitor
+from lrtui.core.diagnostics.oscillation import Oscillation
+from lrtui.core.diagnostics.plateau import Plateau
+from lrtui.core.diagnostics.spikes import Spikes
 from lrtui.core.protocol import thresholds
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.protocol.thresholds import early_steps
+from lrtui.core.series.ema import Ema
 
 ANY = st.lists(
     st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, -1.7e308, 0.0, 5e-324]),
@@ -43,7 +41,7 @@ def by_hand(values, factor):
 
 
 def fed(values, factor):
-    smooth = Smooth(factor)
+    smooth = Ema(factor)
     for value in values:
         smooth.update(value)
     return smooth
@@ -89,13 +87,13 @@ def some_gains(value, count=18):
     return [(step, value) for step in range(0, 5 * count, 5)]
 
 
-class TestSmooth:
+class TestEma:
     def test_the_first_value_counts_in_full(self):
         assert fed([7.0], 0.98).value == pytest.approx(7.0)
         assert fed([1.0, 3.0], 0.5).value == pytest.approx((0.5 * 1 + 3) / 1.5)
 
     def test_before_the_first_value_there_is_none(self):
-        assert math.isnan(Smooth().value)
+        assert math.isnan(Ema(0.98).value)
         assert math.isnan(fed([math.nan, math.inf], 0.9).value)
 
     @given(TAME, st.sampled_from([0.5, 0.9, 0.98]))

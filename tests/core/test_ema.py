@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.diagnostics.detectors import Smooth
-from lrtui.core.series.ema import MEMORY, ROW, Ema, Trailing, accumulated
+from lrtui.core.series.ema import ROW, TRAILING, Ema, TensorBoardEma, Trailing, accumulated
 from lrtui.core.series.series import Series
 from support.curves import tensorboard
 
@@ -22,7 +21,7 @@ VALUES = st.lists(
 
 
 def in_blocks(values, weight, sizes):
-    ema, found, at = Ema(weight), [np.empty(0)], 0
+    ema, found, at = TensorBoardEma(weight), [np.empty(0)], 0
     for size in [*sizes, len(values)]:
         found.append(ema.extend(values[at : at + size]))
         at += size
@@ -32,7 +31,7 @@ def in_blocks(values, weight, sizes):
 @given(VALUES, st.sampled_from(WEIGHTS))
 @settings(max_examples=300, deadline=None)
 def test_the_numbers_are_tensorboards(values, weight):
-    found = Ema(weight).extend(np.array(values, np.float64))
+    found = TensorBoardEma(weight).extend(np.array(values, np.float64))
     np.testing.assert_allclose(
         found,
         tensorboard(values, weight),
@@ -49,9 +48,9 @@ def test_long_curves_with_nan_and_infinities_in_them_are_tensorboards_too(weight
     values[random.integers(0, len(values), 30)] = math.inf
     values[:7] = math.nan
     series = Series()
-    series.extend(Ema(weight).extend(values))
+    series.extend(TensorBoardEma(weight).extend(values))
     expected = tensorboard(values.tolist(), weight)
-    np.testing.assert_allclose(Ema(weight).extend(values), expected, rtol=1e-9)
+    np.testing.assert_allclose(TensorBoardEma(weight).extend(values), expected, rtol=1e-9)
     np.testing.assert_allclose(series.values, expected, rtol=1e-6)
 
 
@@ -59,14 +58,16 @@ def test_long_curves_with_nan_and_infinities_in_them_are_tensorboards_too(weight
 @settings(max_examples=300, deadline=None)
 def test_block_by_block_is_the_same_to_the_last_bit_as_in_one_go(values, sizes, weight):
     array = np.array(values, np.float64)
-    assert in_blocks(array, weight, sizes).tobytes() == Ema(weight).extend(array).tobytes()
+    assert (
+        in_blocks(array, weight, sizes).tobytes() == TensorBoardEma(weight).extend(array).tobytes()
+    )
 
 
 @pytest.mark.parametrize("value", [0.1, 0.0, -3e38, 1e-42])
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_equal_values_stay_themselves(value, weight):
     values = np.full(5000, np.float32(value))
-    assert (Ema(weight).extend(values) == np.float32(value)).all()
+    assert (TensorBoardEma(weight).extend(values) == np.float32(value)).all()
     assert (in_blocks(values, weight, [1, 100, 7]) == np.float32(value)).all()
 
 
@@ -101,7 +102,7 @@ def test_a_trailing_average_depends_on_the_numbers_alone(values, sizes, begin):
     )
 
 
-@pytest.mark.parametrize(("count", "holes"), [(1, 0), (40, 3), (MEMORY, 0), (5 * MEMORY, 700)])
+@pytest.mark.parametrize(("count", "holes"), [(1, 0), (40, 3), (TRAILING, 0), (5 * TRAILING, 700)])
 def test_a_trailing_average_is_the_debiased_one(count, holes):
     random = np.random.default_rng(count)
     values = np.exp(random.normal(size=count) - np.arange(count) / 300).astype(np.float32)
@@ -109,7 +110,7 @@ def test_a_trailing_average_is_the_debiased_one(count, holes):
     column, trailing = Series(), Trailing(0.9)
     column.extend(values)
     trailing.follow(column, 0)
-    smooth = Smooth(0.9)
+    smooth = Ema(0.9)
     for value in values.tolist():
         smooth.update(value)
     assert trailing.value == pytest.approx(smooth.value, rel=1e-12)
@@ -118,8 +119,51 @@ def test_a_trailing_average_is_the_debiased_one(count, holes):
 @pytest.mark.parametrize("weight", [0.0, 1.0, -0.5, 2.0])
 def test_a_weight_that_is_none_is_refused(weight):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        Ema(weight)
+        TensorBoardEma(weight)
 
 
 def _finite(values):
     return [value for value in values if math.isfinite(value)]
+
+
+class OldSmooth:
+    """The average that the verdicts' rates of error were measured with, as it was written then."""
+
+    def __init__(self, factor):
+        self.factor, self._sum, self._weight, self.value = factor, 0.0, 0.0, math.nan
+
+    def update(self, value):
+        if math.isfinite(value):
+            self._sum = self.factor * self._sum + (1 - self.factor) * value
+            self._weight = self.factor * self._weight + (1 - self.factor)
+            self.value = self._sum / self._weight
+        return self.value
+
+
+@given(
+    st.lists(
+        st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 1.7e308, 5e-324]), max_size=80
+    ),
+    st.lists(st.integers(0, 30), max_size=4),
+    st.sampled_from([0.5, 0.9, 0.98]),
+)
+@settings(max_examples=300, deadline=None)
+def test_an_ema_has_the_bits_of_the_measured_verdicts(values, sizes, factor):
+    old, one, blocks, found = OldSmooth(factor), Ema(factor), Ema(factor), []
+    expected = np.array([old.update(value) for value in values])
+    at = 0
+    for size in [*sizes, len(values)]:
+        found.append(blocks.extend(np.array(values[at : at + size])))
+        at += size
+    updated = np.array([one.update(value) for value in values])
+    assert updated.tobytes() == expected.tobytes()
+    assert np.concatenate(found)[: len(values)].tobytes() == expected.tobytes()
+
+
+def test_an_ema_goes_on_from_its_stored_state():
+    first = Ema(0.9)
+    first.extend(np.array([3.0, 1.0]))
+    second = Ema(0.5)
+    second.load_state_dict(first.state_dict())
+    assert first.state_dict().keys() == {"factor", "value", "_sum", "_weight"}
+    assert second.update(2.0) == first.update(2.0)

@@ -1,5 +1,4 @@
-"""Lanes in words: what is written is read again, what will not do is refused with the word that
-will not."""
+"""Lanes in words: a line that is written is read again, and an invalid one is refused by its word."""
 
 from __future__ import annotations
 
@@ -10,14 +9,8 @@ import pytest
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import scenario_file
-from lrtui.core.scenario.lane_syntax import (
-    forked_name,
-    format_lane,
-    joining,
-    parse_lane,
-    unique_name,
-)
-from lrtui.core.scenario.spec import Lane, OptimizerSpec
+from lrtui.core.scenario.lane_syntax import forked_name, format_lane, joining, parse_lane
+from lrtui.core.scenario.spec import Lane, OptimizerSpec, unique_name
 from lrtui.core.scenario.user_code_files import user_code_files
 
 PLAIN = Lane("B", "plain", OptimizerSpec("SGD", {"momentum": 0.9}), 0.1)
@@ -103,11 +96,11 @@ def test_words_may_hold_spaces_within_brackets_and_quotes():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("lr=0", "lane B: lr: 0.0 is no learning rate"),
-        ("lr=nan", "lane B: lr: nan is no learning rate"),
+        ("lr=0", "lane B: lr: 0.0 is not a valid learning rate"),
+        ("lr=nan", "lane B: lr: nan is not a valid learning rate"),
         ("lr=x", "is not a number"),
-        ("0.1", '"0.1" is no setting'),
-        ("lr=", '"lr=" is no setting'),
+        ("0.1", '"0.1" is not a setting'),
+        ("lr=", '"lr=" is not a setting'),
         ("lr=1 lr=2", "lr: given twice"),
         ("optimizer=Nothing", 'unknown optimizer "Nothing"'),
         ("momentun=1", 'did you mean "momentum"'),
@@ -143,3 +136,10 @@ def test_a_lane_that_joins_has_the_next_letter_and_a_name_of_its_own():
     assert forked_name(race, race.lanes[0]) == "one fork 2"
     assert forked_name(race, race.lanes[1]) == "one fork 2"
     assert unique_name("x", ["x", "x 2"]) == "x 3"
+
+
+def test_a_name_is_made_unique_by_a_number_or_by_a_suffix():
+    assert unique_name("x", set()) == "x"
+    assert unique_name("x", {"x", "x 2"}) == "x 3"
+    assert unique_name("x", {"x"}, "C") == "x C"
+    assert unique_name("x", {"x": 0, "x C": 1}, "C") == "x C C"

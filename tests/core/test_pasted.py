@@ -14,6 +14,7 @@ from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.expression import ExpressionError, from_lambda, parse
 from lrtui.core.scenario.lane_syntax import format_lane, parse_lane
+from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.pasted_python import plain_name
 
 
@@ -149,7 +150,7 @@ def test_so_it_is_in_every_place_where_a_schedule_may_be_named(pasted):
     assert parse_lane(lane_of(), f"schedule={pasted}").schedule == lane.schedule
     assert parse_lane(lane, format_lane(lane)) == lane
     swept = scenario_file.parse(
-        scenario_file.overlay(
+        overlay(
             {"task": "sprite-generator", "epochs": 3, "lane": [{}]},
             {"lanes.schedule": pasted},
             "flags",
@@ -185,7 +186,7 @@ REFUSED = {
     ),
     "LambdaLR(optimizer, lr_lambda=partial(f, 3))": ("is a function", '"0.95 ** epoch"'),
     "LambdaLR(optimizer, lr_lambda=[lambda e: e, lambda e: e])": (
-        "lr_lambda: a list will not do",
+        "lr_lambda: a list is an invalid value",
         "an expression",
     ),
     "SequentialLR(optimizer, schedulers=[a, b], milestones=[5])": (
@@ -197,10 +198,10 @@ REFUSED = {
     "StepLR(optimizer, 10, step_size=10)": ("step_size: given twice", "step_size once"),
     "StepLR(optimizer, 10, 0.1, -1, 5)": ("StepLR has 4 arguments without a name", "at most 3"),
     "StepLR(optimizer, step_size=10, last_epoch=5)": (
-        "last_epoch: StepLR has no such option",
+        "last_epoch: unknown option of StepLR",
         "gamma, step_size",
     ),
-    "StepLR(optimizer, step_size=None)": ("step_size: None will not do", "a whole number"),
+    "StepLR(optimizer, step_size=None)": ("step_size: None is an invalid value", "a whole number"),
     "CyclicLR(optimizer, 0.1, 0.2, scale_fn=lambda x: 0.5)": (
         "is a function",
         "no scale_fn, or LambdaLR",

@@ -7,6 +7,7 @@ import pytest
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.spec import Race
 
 RAW = {"task": "straight-line", "steps": 3, "lane": [{"lr": 0.1}]}
@@ -62,7 +63,5 @@ def test_a_run_of_before_there_were_policies_can_still_be_read():
 
 
 def test_a_flag_goes_before_the_file():
-    merged = scenario_file.overlay(
-        {**RAW, "on_divergence": "warn"}, {"on_divergence": "stop"}, "flags"
-    )
+    merged = overlay({**RAW, "on_divergence": "warn"}, {"on_divergence": "stop"}, "flags")
     assert scenario_file.parse(merged, source="x", folder=Path()).on_divergence == "stop"

@@ -15,7 +15,8 @@ from hypothesis import given, settings, strategies as st
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.scenario import catalogue, scenario_file
-from lrtui.core.scenario.scenario_file import BUNDLED, overlay, parse
+from lrtui.core.scenario.overlay import overlay
+from lrtui.core.scenario.scenario_file import BUNDLED, parse
 from lrtui.core.scenario.spec import OptimizerSpec, Race, ScheduleSpec, TaskRef
 
 TASK = "class Mine:\n    pass\n\n\nclass Other:\n    pass\n"
@@ -109,10 +110,10 @@ BAD = {
     "no lanes": (HEAD, ["lane: a race needs lanes"]),
     "lane is a table": (HEAD + "[lane]\nlr = 1\n", ["lane: a table is not a list of tables"]),
     "lane is a number": (HEAD + "lane = [1]\n", ["lane 1: 1 is not a table"]),
-    "lr 0": (LANE + "lr = 0\n", ["lane 1.lr: 0.0 is no learning rate", "above 0"]),
-    "lr negative": (LANE + "lr = -0.1\n", ["lane 1.lr: -0.1 is no learning rate"]),
-    "lr nan": (LANE + "lr = nan\n", ["lane 1.lr: nan is no learning rate"]),
-    "lr inf": (LANE + "lr = inf\n", ["lane 1.lr: inf is no learning rate"]),
+    "lr 0": (LANE + "lr = 0\n", ["lane 1.lr: 0.0 is not a valid learning rate", "above 0"]),
+    "lr negative": (LANE + "lr = -0.1\n", ["lane 1.lr: -0.1 is not a valid learning rate"]),
+    "lr nan": (LANE + "lr = nan\n", ["lane 1.lr: nan is not a valid learning rate"]),
+    "lr inf": (LANE + "lr = inf\n", ["lane 1.lr: inf is not a valid learning rate"]),
     "lr a string": (LANE + 'lr = "fast"\n', ["lane 1.lr: 'fast' is not a number"]),
     "lr true": (LANE + "lr = true\n", ["lane 1.lr: true is not a number"]),
     "lr a list": (LANE + "lr = [0.1]\n", ["lane 1.lr: a list is not a number"]),
@@ -121,7 +122,7 @@ BAD = {
     "lr in a sweep": (HEAD + "[sweep]\nlr = [0.1, -1]\n", ["sweep.lr: -1"]),
     "lr in the defaults": (
         HEAD + "[defaults]\nlr = 0\n[[lane]]\n",
-        ["lr: 0.0 is no learning rate"],
+        ["lr: 0.0 is not a valid learning rate"],
     ),
     "names twice": (
         LANE + 'name = "x"\n[[lane]]\nname = "x"\n',
@@ -141,24 +142,30 @@ BAD = {
     "both budgets": (HEAD + "epochs = 1\n[[lane]]\n", ["epochs", "exactly one"]),
     "no epochs": (
         'task = "linear-toy"\nepochs = 0\n[[lane]]\n',
-        ["epochs: 0 will not do", "1 or more"],
+        ["epochs: 0 is an invalid value", "1 or more"],
     ),
-    "negative steps": ('task = "linear-toy"\nsteps = -5\n[[lane]]\n', ["steps: -5 will not do"]),
+    "negative steps": (
+        'task = "linear-toy"\nsteps = -5\n[[lane]]\n',
+        ["steps: -5 is an invalid value"],
+    ),
     "half an epoch": (
         'task = "linear-toy"\nepochs = 0.5\n[[lane]]\n',
-        ["epochs: 0.5 will not do", "a whole number"],
+        ["epochs: 0.5 is an invalid value", "a whole number"],
     ),
-    "epochs true": ('task = "linear-toy"\nepochs = true\n[[lane]]\n', ["epochs: true will not do"]),
+    "epochs true": (
+        'task = "linear-toy"\nepochs = true\n[[lane]]\n',
+        ["epochs: true is an invalid value"],
+    ),
     "epochs beyond measure": (
         f'task = "linear-toy"\nepochs = 1{"0" * 40}\n[[lane]]\n',
-        ["epochs", "will not do"],
+        ["epochs", "invalid value"],
     ),
-    "seed negative": ("seed = -1\n" + LANE, ["seed: -1 will not do"]),
+    "seed negative": ("seed = -1\n" + LANE, ["seed: -1 is an invalid value"]),
     "seed beyond 64 bits": (f"seed = {2**63}\n" + LANE, ["seed"]),
-    "batch size 0": ("batch_size = 0\n" + LANE, ["batch_size: 0 will not do"]),
+    "batch size 0": ("batch_size = 0\n" + LANE, ["batch_size: 0 is an invalid value"]),
     "sample_every a string": (
         "sample_every = 'often'\n" + LANE,
-        ["sample_every: 'often' will not do"],
+        ["sample_every: 'often' is an invalid value"],
     ),
     "bad device": ('device = "gpu"\n' + LANE, ['device: unknown device "gpu"', '"cpu"']),
     "bad device number": ('device = "cuda:x"\n' + LANE, ["device: unknown device"]),
@@ -178,7 +185,7 @@ BAD = {
     ),
     "another optimizer's option": (
         LANE + 'optimizer = "SGD"\namsgrad = true\n',
-        ["lane 1.amsgrad: SGD has no such option"],
+        ["lane 1.amsgrad: unknown option of SGD"],
     ),
     "option in a table": (
         LANE + 'optimizer = { name = "SGD", momentun = 0.9 }\n',
@@ -186,32 +193,35 @@ BAD = {
     ),
     "option of the wrong type": (
         LANE + 'optimizer = "SGD"\nmomentum = "much"\n',
-        ["lane 1.momentum: 'much' will not do for SGD", "a finite number"],
+        ["lane 1.momentum: 'much' is an invalid value for SGD", "a finite number"],
     ),
     "option that is no number": (
         LANE + 'optimizer = "SGD"\nmomentum = nan\n',
-        ["lane 1.momentum: nan will not do", "a finite number"],
+        ["lane 1.momentum: nan is an invalid value", "a finite number"],
     ),
-    "option without end": (LANE + "weight_decay = inf\n", ["lane 1.weight_decay: inf will not do"]),
+    "option without end": (
+        LANE + "weight_decay = inf\n",
+        ["lane 1.weight_decay: inf is an invalid value"],
+    ),
     "option beyond 64 bits": (
         LANE + f"optimizer = 'Muon'\nns_steps = {2**70}\n",
         ["lane 1.ns_steps"],
     ),
     "flag that is a number": (
         LANE + 'optimizer = "SGD"\nnesterov = 1\n',
-        ["lane 1.nesterov: 1 will not do", "true or false"],
+        ["lane 1.nesterov: 1 is an invalid value", "true or false"],
     ),
     "betas a number": (
         LANE + "betas = 0.9\n",
-        ["lane 1.betas: 0.9 will not do for Adam", "a list of numbers"],
+        ["lane 1.betas: 0.9 is an invalid value for Adam", "a list of numbers"],
     ),
     "betas of strings": (
         LANE + 'betas = ["a", "b"]\n',
-        ["lane 1.betas: a list will not do", "a list of numbers"],
+        ["lane 1.betas: a list is an invalid value", "a list of numbers"],
     ),
     "defaults with a wrong option": (
         HEAD + "[defaults]\nmomentun = 0.9\n[[lane]]\n",
-        ["momentun: Adam has no such option"],
+        ["momentun: unknown option of Adam"],
     ),
     "defaults a list": ("defaults = [1]\n" + LANE, ["defaults: a list is not a table"]),
     "unknown schedule": (
@@ -233,7 +243,7 @@ BAD = {
     ),
     "schedule's unknown option": (
         LANE + 'schedule = { name = "StepLR", step_sice = 3 }\n',
-        ["lane 1.schedule.step_sice: StepLR has no such option", 'did you mean "step_size"?'],
+        ["lane 1.schedule.step_sice: unknown option of StepLR", 'did you mean "step_size"?'],
     ),
     "schedule's wrong type": (
         LANE + 'schedule = { name = "StepLR", step_size = 0.5 }\n',
@@ -253,7 +263,7 @@ BAD = {
     ),
     "milestones a number": (
         LANE + 'schedule = { name = "MultiStepLR", milestones = 3 }\n',
-        ["milestones: 3 will not do", "a list of"],
+        ["milestones: 3 is an invalid value", "a list of"],
     ),
     "wrong interval": (
         LANE + 'schedule = { name = "StepLR", step_size = 3, interval = "day" }\n',
@@ -289,7 +299,7 @@ BAD = {
     ),
     "an expression that is a number": (
         LANE + 'schedule = { name = "LambdaLR", lr_lambda = 3 }\n',
-        ["lane 1.schedule.lr_lambda: 3 will not do"],
+        ["lane 1.schedule.lr_lambda: 3 is an invalid value"],
     ),
     "a sequence of nothing": (
         LANE + 'schedule = { name = "SequentialLR", milestones = [] }\n',
@@ -1100,10 +1110,10 @@ def test_a_lane_may_say_what_is_commonly_told_of_it(expect):
 @pytest.mark.parametrize(
     ("expect", "words"),
     [
-        ("fast", '"fast" will not do'),
-        ("WINS", '"WINS" will not do'),
+        ("fast", '"fast" is an invalid value'),
+        ("WINS", '"WINS" is an invalid value'),
         (3, "3 is not a string"),
-        ("\x1b[31mhot", '"hot" will not do'),
+        ("\x1b[31mhot", '"hot" is an invalid value'),
     ],
 )
 def test_anything_else_is_refused_by_file_and_key(expect, words):

@@ -6,7 +6,6 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.protocol.events import FindingsUpdated, LaneAdded
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.race_result import result
@@ -21,6 +20,7 @@ from lrtui.core.results.standings import (
     smoothed_after,
     standings,
 )
+from lrtui.core.series.ema import Ema
 from lrtui.core.state.race_state import RaceState, apply
 from support.builders import make_race, measured, race_of, steps
 
@@ -255,7 +255,7 @@ def assert_nobody_is_behind_one_that_it_clearly_beats(found, values):
 
 
 def smoothed(losses):
-    average = Smooth(0.9)
+    average = Ema(0.9)
     for loss in losses:
         average.update(loss)
     return average.value

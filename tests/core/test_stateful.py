@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from lrtui.core.diagnostics.detectors import LossMonitor
+from lrtui.core.diagnostics.loss_monitor import LossMonitor
 from lrtui.core.stateful import Stateful
 
 

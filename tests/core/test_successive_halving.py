@@ -11,7 +11,7 @@ from lrtui.core.errors import ScenarioError
 from lrtui.core.protocol.events import Column, Ended, Rewound, Started, StatusChanged, Steps
 from lrtui.core.results.successive_halving import SuccessiveHalving
 from lrtui.core.scenario import scenario_file
-from lrtui.core.scenario.race_policies import read_pruning, read_snapshots
+from lrtui.core.scenario.scenario_file import read_pruning, read_snapshots
 from lrtui.core.scenario.spec import Pruning, Snapshots
 from lrtui.core.scenario.toml_table import Table
 
@@ -41,7 +41,7 @@ def fed(rungs, *events):
     before = {one.lane for one in rungs.decisions() if not one.stays}
     behind = []
     for event in events:
-        rungs.take(event)
+        rungs.apply(event)
         behind += [
             one.lane
             for one in rungs.decisions()

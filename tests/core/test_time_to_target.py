@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.protocol.events import LaneAdded, Rewound
 from lrtui.core.results.time_to_target import AT_ONCE, FINE, Descent, TimeToTarget
+from lrtui.core.series.ema import Ema
 from lrtui.core.state.race_state import apply
 from support.builders import race_of, steps
 
 
 def averages(losses):
-    average = Smooth(0.9)
+    average = Ema(0.9)
     return np.array([average.update(loss) for loss in losses])
 
 

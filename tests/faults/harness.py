@@ -33,7 +33,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.store import run_dir
 from lrtui.store.reader import summary
 from lrtui.store.run_dir import DATABASE
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 from .record import Record
 
@@ -143,7 +143,7 @@ class Contest:
         self.told += self.follower.poll()
         return self
 
-    def sees(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
+    def sees(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
         """Looks until something holds."""
         return until(lambda: self.look() and condition(), what, seconds)
 
@@ -174,7 +174,7 @@ class Contest:
         record.assert_undisturbed()
         return record
 
-    def sees_nobody(self, seconds: float = 120.0) -> None:
+    def sees_nobody(self, seconds: float = PATIENCE_S) -> None:
         """Sees the last process of the run end."""
         self.sees(lambda: not self.at_work(), "the end of all processes", seconds)
 

@@ -37,7 +37,7 @@ def test_a_lane_whose_process_is_lost_goes_on_from_its_last_snapshot_and_the_oth
     assert {event.why for lane in record.lanes for event in lane.returns} == {"recovered"}
     said = " ".join(event.text for event in lost(contest))
     for words in (
-        "SIGKILL: by somebody",
+        "SIGKILL: by another process",
         "SIGSEGV: Segmentation fault in _crash (tasks.py:",
         "exit code 3",
         "restart 1 of 3",

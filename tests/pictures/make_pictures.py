@@ -31,7 +31,7 @@ from lrtui.core.scenario.spec import Race  # noqa: E402
 from lrtui.tui.app import LrtuiApp  # noqa: E402
 from lrtui.tui.render.canvas import style, style_count  # noqa: E402
 from lrtui.tui.tiers import Look  # noqa: E402
-from support.viewer import NEVER, Viewer, hold_the_time  # noqa: E402
+from support.viewer import Viewer  # noqa: E402
 
 RECORDS = {"lr-dial": ["--set", "sample_every=3"], "explode": ["--steps", "120"]}
 """What the machine did when the races were recorded; a picture must not change with the machine
@@ -154,7 +154,6 @@ def _race(
 
 def _alone(patch: pytest.MonkeyPatch, folder: str) -> None:
     """No clock, no settings, and nothing that is remembered of how somebody saw a race."""
-    hold_the_time(patch)
     patch.setenv("LRTUI_CONFIG", f"{folder}/settings.toml")
     patch.setenv("XDG_STATE_HOME", folder)
 
@@ -177,9 +176,8 @@ def _picker(patch: pytest.MonkeyPatch, folder: Path) -> str:
 
 def _finder(patch: pytest.MonkeyPatch, folder: Path) -> str:
     patch.setattr("lrtui.client.lr_finder.Launcher", RecordedLauncher)
-    patch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)
     viewer = Viewer(folder, size=(110, 32))
-    viewer.app = LrtuiApp(folder, asked=plan(scenarios.load("lr-dial")))
+    viewer.app = LrtuiApp(folder, asked=plan(scenarios.load("lr-dial")), clock=viewer.clock)
     with viewer:
 
         def over() -> bool:

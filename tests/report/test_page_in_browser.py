@@ -10,7 +10,7 @@ import pytest
 
 from lrtui.client.follower import Follower
 from lrtui.core.protocol.events import Evaluated
-from lrtui.core.series.ema import Ema
+from lrtui.core.series.ema import TensorBoardEma
 from lrtui.report.page import page
 from support.browser import MISSING, Browser, browser
 from support.fake_run import KINDS, at, losses, make_run, say
@@ -105,7 +105,7 @@ def test_smoothing_shows_tensorboards_numbers(fresh):
     )
     fresh.run(slider)
     fresh.hover(*x_of(fresh, 150))
-    average = Ema(0.9).extend(losses("steady").astype("f4"))[150]
+    average = TensorBoardEma(0.9).extend(losses("steady").astype("f4"))[150]
     assert said(fresh)["A"] == [words(average), words(float(np.float32(losses("steady")[150])))]
 
 

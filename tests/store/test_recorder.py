@@ -20,7 +20,7 @@ from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import DATABASE
 from lrtui.store.writer import Writer, create_run, row
 from support.records import block, losses, make_race, read_all
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -412,7 +412,7 @@ def test_a_disk_that_is_really_full_is_survived(run):
     )
     assert process.stdout.readline() == "failed\n"
     assert losses(told(run)) == list(range(1000))
-    out, _ = process.communicate("\n", timeout=120)
+    out, _ = process.communicate("\n", timeout=PATIENCE_S)
     assert out == "done\n"
     assert losses(told(run)) == list(range(9000))
     assert notes(run)[-1].endswith("nothing is missing")

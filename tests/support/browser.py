@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 MISSING = (
@@ -184,7 +184,7 @@ class Browser:
             self._root + path, content, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise AssertionError(json.load(error)["value"]["message"]) from error
@@ -209,7 +209,7 @@ def browser(
             window.close()
     finally:
         driver.terminate()
-        driver.wait(30)
+        driver.wait(PATIENCE_S)
 
 
 def _move(x: float, y: float) -> dict[str, Any]:

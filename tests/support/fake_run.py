@@ -236,7 +236,7 @@ DONE = done("done")
 
 @contextmanager
 def trainer(run: Path, result: CommandResult = DONE) -> Iterator[list[AnyCommand]]:
-    """Somebody who answers the commands of a run, each with the same result; what was sent."""
+    """Answers the commands of a run, each with the same result; yields the commands sent."""
     taken: list[AnyCommand] = []
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Lane runners that take turns in this process, and what they leave behind."""
+"""Lane runners in this process, and the events that they leave."""
 
 import math
 
@@ -37,7 +37,7 @@ class Tape:
         return [event for event in self.events if event.lane == lane]
 
 
-def turns_of(race, tape, folder, assignments=None):
+def runners_of(race, tape, folder, assignments=None):
     snapshot_writer = SnapshotWriter(folder, tape, race.snapshots, len(race.lanes))
     assignments = assignments or [LaneAssignment(index, "cpu") for index in range(len(race.lanes))]
     return [
@@ -55,11 +55,11 @@ def numbers(events):
     ], evaluated
 
 
-def take_shortest_turns(turns):
-    """A turn of one step (or event) each, until all have ended or are paused."""
-    while running := [turn for turn in turns if not turn.over and not turn.paused]:
-        for turn in running:
-            turn.run(seconds=0.0)
+def run_shortest_slices(runners):
+    """Runs each lane for one step at a time, until all have ended or are paused."""
+    while running := [runner for runner in runners if not runner.over and not runner.paused]:
+        for runner in running:
+            runner.run(seconds=0.0)
 
 
 LANE = {
@@ -70,24 +70,24 @@ LANE = {
 }
 
 
-def turn_of(race, folder, assignment=None):
+def runner_of(race, folder, assignment=None):
     tape = Tape()
-    return turns_of(race, tape, folder, [assignment or LaneAssignment(0, "cpu")])[0], tape
+    return runners_of(race, tape, folder, [assignment or LaneAssignment(0, "cpu")])[0], tape
 
 
-def run_to(turn, step):
-    while turn.steps < step and not turn.over:
-        turn.run(seconds=0.0)
-    return turn
+def run_to(runner, step):
+    while runner.steps < step and not runner.over:
+        runner.run(seconds=0.0)
+    return runner
 
 
-def finish(turn):
-    take_shortest_turns([turn])
-    return turn
+def finish(runner):
+    run_shortest_slices([runner])
+    return runner
 
 
-def kept(turn, folder, letter="A"):
-    turn._snapshots.wait_until_idle()
+def kept(runner, folder, letter="A"):
+    runner._snapshots.wait_until_idle()
     return [(one.step, one.tag) for one in snapshots.listing(folder, letter)]
 
 

@@ -15,13 +15,10 @@ import psutil
 import pyte
 import pytest
 
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 LEFT = b"\x1b[?1049l"
 """What ends the alternate screen: all that comes after it stays in the scrollback."""
-
-
-PATIENCE_S = 120
 
 
 class Terminal:
@@ -101,13 +98,14 @@ class Terminal:
         self._process.close(force=True)
 
     def falls_silent(self) -> None:
-        """Reads until nothing has come for longer than any of the screen's periods."""
+        """Reads until an idle program has sent nothing for longer than any of the screen's
+        periods. One that waits for a processor is not idle, whatever the time."""
         quiet = 0
         deadline = time.monotonic() + PATIENCE_S
         while quiet < 12:
             before = len(self.sent)
             assert self._read()
-            quiet = quiet + 1 if len(self.sent) == before else 0
+            quiet = quiet + 1 if len(self.sent) == before and self._is_idle else 0
             assert time.monotonic() < deadline, "it never stops writing"
 
     def kill(self, number: int) -> None:
@@ -138,6 +136,15 @@ class Terminal:
     def scrollback(self) -> str:
         """What the program left behind when its screen was gone."""
         return self.sent.rpartition(LEFT)[2].decode()
+
+    @property
+    def _is_idle(self) -> bool:
+        """True if each thread of the program sleeps."""
+        for stat in Path(f"/proc/{self._process.pid}/task").glob("*/stat"):
+            state = stat.read_text().rpartition(")")[2].split()[0]
+            if state != "S":
+                return False
+        return True
 
     def _read(self) -> bool:
         """Takes what there is within a moment; False when there will be nothing more."""

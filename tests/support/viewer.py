@@ -4,6 +4,7 @@ one thing at a time."""
 from __future__ import annotations
 
 import asyncio
+import os
 import time as real_time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,21 +21,26 @@ from lrtui.core.state.race_state import RaceState
 from lrtui.terminal.settings import Settings
 from lrtui.tui.app import LrtuiApp
 from lrtui.tui.canvas_widget import CanvasWidget
-from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Reading, loads
+from lrtui.tui.clock import Clock
+from lrtui.tui.machine import Footprint, Gpu, LaneLoad, Machine, Reading, loads
 from lrtui.tui.machine_history import History
 from lrtui.tui.tiers import Look
 from support.fake_run import BEGAN
+from support.waiting import PATIENCE_S
 
 NEVER = 1e6
-"""Seconds between two looks at a run: the tests look when they want to, with `Viewer.look`."""
+"""Seconds between two polls of a run: the tests poll when they want to, with `Viewer.look`."""
+
+os.environ["TZ"] = "UTC"  # the log shows the local time of day
+real_time.tzset()
 
 
-class Clock:
-    """Stands for the module `time` where a screen tells the time: it goes only when it is told
-    to."""
+class StillClock(Clock):
+    """A clock that goes only when it is told to, for screens that poll only when they are told to."""
 
-    def __init__(self, now: float = BEGAN + 3600) -> None:
-        self.now = now
+    def __init__(self, poll_s: float = NEVER, reply_s: float = NEVER) -> None:
+        super().__init__(poll_s, reply_s)
+        self.now = BEGAN + 3600
 
     def time(self) -> float:
         return self.now
@@ -42,29 +48,14 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
-    localtime = staticmethod(real_time.gmtime)
-    strftime = staticmethod(real_time.strftime)
 
-
-def hold_the_time(patch: pytest.MonkeyPatch) -> Clock:
-    """Every clock that a screen reads stands still; screens look at their run when a test says
-    so."""
-    clock = Clock()
-    for module in ("screens.race", "screens.watching", "screens.picker", "render.logs"):
-        patch.setattr(f"lrtui.tui.{module}.time", clock)
-    patch.setattr("lrtui.tui.screens.watching.PERIOD_S", NEVER)
-    patch.setattr("lrtui.tui.screens.watching.ANSWER_S", NEVER)
-    patch.setattr("lrtui.tui.screens.watching.Machine", StillMachine)
-    return clock
-
-
-class StillMachine:
+class StillMachine(Machine):
     """A machine that is always the same."""
 
     gpus: Sequence[object] = ()
 
     def __init__(self) -> None:
-        self.reading: Reading | None = None
+        self.reading = None
         self.history = History()
         self._asked = False
 
@@ -112,8 +103,19 @@ class Viewer:
         look: Look | None = None,
         wanted: Settings | None = None,
         said: Sequence[str] = (),
+        clock: StillClock | None = None,
+        machine: Callable[[], Machine] = StillMachine,
     ) -> None:
-        self.app = LrtuiApp(runs, run, look=look or Look(), wanted=wanted or Settings(), said=said)
+        self.clock = clock or StillClock()
+        self.app = LrtuiApp(
+            runs,
+            run,
+            look=look or Look(),
+            wanted=wanted or Settings(),
+            said=said,
+            clock=self.clock,
+            machine=machine,
+        )
         self.bells = 0
         self.toasts: list[str] = []
         self._size = size
@@ -203,7 +205,7 @@ class Viewer:
         """Lets the app work off what has been asked of it."""
         self._runner.run(self.pilot.pause())
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
         """Lets the app go on until something holds (threads of the picker need real time)."""
         deadline = real_time.monotonic() + seconds
         while not (found := condition()):

@@ -1,5 +1,7 @@
-"""The one place where tests wait: for a condition, by looking again, with a deadline that only a
-broken program meets."""
+"""Waiting for a condition, with a ceiling that only a broken program meets.
+
+No test sleeps, and none asserts how long something took: a busy machine keeps no time.
+"""
 
 import shutil
 import threading
@@ -7,19 +9,21 @@ import time
 
 import pytest
 
-_nobody = threading.Event()
+PATIENCE_S = 300.0
+"""Ceiling of every wait, in seconds: ten times what the slowest takes beside eight busy loops."""
+
+_pause = threading.Event()
 
 
-def until(condition, what, seconds=120.0):
-    """Looks until `condition()` is true and returns what it gave; fails with `what` after
-    `seconds`."""
+def until(condition, what, seconds=PATIENCE_S):
+    """Return the first true value of `condition()`; fail with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         if found := condition():
             return found
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds:g} s in vain for {what}")
-        _nobody.wait(0.01)
+        _pause.wait(0.01)
 
 
 def deleted(run):

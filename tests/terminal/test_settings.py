@@ -13,7 +13,7 @@ from lrtui.cli import cli
 from lrtui.core.errors import LrtuiError
 from lrtui.terminal import settings
 from lrtui.terminal.settings import Settings
-from lrtui.tui.keys import faults
+from lrtui.tui.keymap import faults
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_everything_can_be_set(file):
         ('keys.lane.stopp = "x"', 'keys.lane.stopp: no key has this id; did you mean "lane.stop"?'),
         (
             'keys.lane.stop = "hyperspace"',
-            'keys.lane.stop: "hyperspace" is no key; expected one such as',
+            'keys.lane.stop: "hyperspace" is not a key; expected one such as',
         ),
         (
             'keys.lane.stop = "r"',

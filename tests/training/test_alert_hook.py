@@ -16,7 +16,7 @@ from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import alert_hook
 from lrtui.training.alert_hook import AlertHook
 from support.training import make_race
-from support.waiting import until
+from support.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_no_more_than_a_few_run_at_a_time(race, writer, monkeypatch):
             begun.append(self)
 
         def communicate(self, *_):
-            assert go.wait(60)
+            assert go.wait(PATIENCE_S)
 
     monkeypatch.setattr(alert_hook.subprocess, "Popen", Held)
     hook = AlertHook("anything", race, writer)

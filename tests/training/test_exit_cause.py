@@ -34,7 +34,7 @@ DEATHS = {
     ),
     "no memory": (
         "os.kill(os.getpid(), signal.SIGKILL)",
-        "killed by SIGKILL: by somebody, or by the system where memory ran out",
+        "killed by SIGKILL: by another process, or by the system because memory ran out",
     ),
     "a signal without a word": ("os.kill(os.getpid(), signal.SIGHUP)", "killed by SIGHUP"),
     "exception": (

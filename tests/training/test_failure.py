@@ -8,7 +8,7 @@ from torch._utils import ExceptionWrapper
 from torch.utils.data import DataLoader
 
 from lrtui.core.errors import LrtuiError, SnapshotUnfit, TaskError
-from lrtui.training.failure import failure, line, not_taken_up
+from lrtui.training.failure import failure, line, not_resumed
 
 
 class Unprintable(Exception):
@@ -39,10 +39,10 @@ def raised(error, cause=None):
 def test_lrtuis_own_errors_are_sentences_without_class_names(made):
     error = raised(made("train.py: no such file", "expected a Python file"))
     alert, end = failure(0, 3, error)
-    note, interrupted = not_taken_up(0, 3, error)
+    note, interrupted = not_resumed(0, 3, error)
     sentence = "train.py: no such file; expected a Python file"
     assert (alert.text, end.error, interrupted.error) == (sentence, sentence, sentence)
-    assert note.text == f"it cannot be taken up: {sentence}"
+    assert note.text == f"the lane cannot be resumed: {sentence}"
 
 
 def test_what_led_to_an_error_of_lrtuis_stands_before_it():

@@ -29,7 +29,7 @@ from lrtui.core.protocol.events import (
 from lrtui.core.scenario.spec import Snapshots
 from lrtui.store import snapshots
 from lrtui.training.lane_assignment import LaneAssignment
-from support.lane_runners import LANE, finish, kept, latest, numbers, of_kind, run_to, turn_of
+from support.lane_runners import LANE, finish, kept, latest, numbers, of_kind, run_to, runner_of
 from support.training import column, make_race, train
 
 HOT = {"optimizer": "SGD", "lr": 1e12}
@@ -37,14 +37,14 @@ HOT = {"optimizer": "SGD", "lr": 1e12}
 
 def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 6)
-    assert turn.execute(ScaleRate(lane=0, by=10.0)) == done("rate 0.05 from step 6")
-    run_to(turn, 9)
-    assert turn.execute(SetRate(lane=0, rate=0.001)) == done("rate 0.001 from step 9")
-    run_to(turn, 10)
-    assert turn.execute(SetFactor(lane=0, factor=1.0)) == done("rate 0.0025 from step 10")
-    finish(turn)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 6)
+    assert runner.execute(ScaleRate(lane=0, by=10.0)) == done("rate 0.05 from step 6")
+    run_to(runner, 9)
+    assert runner.execute(SetRate(lane=0, rate=0.001)) == done("rate 0.001 from step 9")
+    run_to(runner, 10)
+    assert runner.execute(SetFactor(lane=0, factor=1.0)) == done("rate 0.0025 from step 10")
+    finish(runner)
     scheduled = column(train(race), "applied_lr")
     applied = column(tape.events, "applied_lr")
     factors = [1.0] * 6 + [10.0] * 3 + [0.4] + [1.0] * 2
@@ -74,19 +74,19 @@ def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tm
 )
 def test_what_makes_no_sense_is_refused_and_changes_nothing(command, tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5)
-    assert not turn.execute(command).ok
-    finish(turn)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 5)
+    assert not runner.execute(command).ok
+    finish(runner)
     assert numbers(tape.events) == numbers(train(race))
 
 
 def test_a_schedule_that_is_at_zero_can_be_scaled_but_not_be_set(tmp_path):
     schedule = {"name": "LambdaLR", "lr_lambda": "0 * step", "interval": "batch"}
     race = make_race([{"optimizer": "SGD", "lr": 0.1, "schedule": schedule}])
-    turn, _ = turn_of(race, tmp_path)
-    run_to(turn, 2)
-    assert "the schedule is at 0 now" in turn.execute(SetRate(lane=0, rate=0.1)).text
+    runner, _ = runner_of(race, tmp_path)
+    run_to(runner, 2)
+    assert "the schedule is at 0 now" in runner.execute(SetRate(lane=0, rate=0.1)).text
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,15 @@ def test_a_schedule_that_is_at_zero_can_be_scaled_but_not_be_set(tmp_path):
 )
 def test_where_the_dial_has_no_effect_the_lane_says_so(optimizer, lr, words, tmp_path):
     race = make_race([{"optimizer": optimizer, "lr": lr}])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 3)
-    assert words in turn.execute(ScaleRate(lane=0, by=2.0)).text
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 3)
+    assert words in runner.execute(ScaleRate(lane=0, by=2.0)).text
     assert not of_kind(tape, RateChanged)
 
 
 def test_what_comes_too_late_is_refused(tmp_path):
-    turn, _ = turn_of(make_race([LANE]), tmp_path)
-    finish(turn)
+    runner, _ = runner_of(make_race([LANE]), tmp_path)
+    finish(runner)
     for command in (
         SetRate(lane=0, rate=1.0),
         Pause(lane=0),
@@ -111,19 +111,19 @@ def test_what_comes_too_late_is_refused(tmp_path):
         Stop(lane=0),
         TakeSnapshot(lane=0),
     ):
-        assert turn.execute(command) == LANE_ENDED
+        assert runner.execute(command) == LANE_ENDED
 
 
 @pytest.mark.parametrize("step", [1, 4, 5, 8, 11])
 def test_a_lane_that_is_sent_back_does_the_same_again(step, tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, step).execute(TakeSnapshot(lane=0), 7)
-    run_to(turn, 12)
-    assert turn.execute(Rewind(lane=0, to=step)) == done(
-        f"back at step {step}, rate {turn._training.next_rate:g}"
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, step).execute(TakeSnapshot(lane=0), 7)
+    run_to(runner, 12)
+    assert runner.execute(Rewind(lane=0, to=step)) == done(
+        f"back at step {step}, rate {runner._lane.training.next_rate:g}"
     )
-    finish(turn)
+    finish(runner)
     assert latest(tape.events) == column(train(race))
     assert tape.results == {7: snapshot_taken(f"{step:09d}-fork.snap", step)}
     assert [event.reason for event in of_kind(tape, Ended)] == ["finished"]
@@ -133,14 +133,14 @@ def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_wit
     tmp_path,
 ):
     race = make_race([LANE], on_nan="stop")
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 3).execute(TakeSnapshot(lane=0))
-    turn.execute(SetFactor(lane=0, factor=1e14))
-    finish(turn)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 3).execute(TakeSnapshot(lane=0))
+    runner.execute(SetFactor(lane=0, factor=1e14))
+    finish(runner)
     assert tape.events[-1].reason == "nan"
-    assert turn.execute(Rewind(lane=0, by=0.5)) == done("back at step 3, rate 0.005")
-    assert not turn.over
-    finish(turn)
+    assert runner.execute(Rewind(lane=0, by=0.5)) == done("back at step 3, rate 0.005")
+    assert not runner.over
+    finish(runner)
     assert tape.events[-1].reason == "finished"
     assert latest(tape.events)[:3] == column(train(race))[:3]
     assert [(event.why, event.step) for event in of_kind(tape, Rewound)] == [("rewound", 3)]
@@ -148,42 +148,42 @@ def test_a_lane_that_has_ended_comes_alive_again_from_its_last_good_snapshot_wit
 
 
 def test_what_came_after_the_way_back_leaves_no_snapshot_behind(tmp_path):
-    turn, _ = turn_of(make_race([LANE]), tmp_path)
+    runner, _ = runner_of(make_race([LANE]), tmp_path)
     for step in (2, 5, 7):
-        run_to(turn, step).execute(TakeSnapshot(lane=0))
-    turn.execute(Rewind(lane=0, to=6))
-    assert kept(turn, tmp_path) == [(2, "fork"), (5, "fork")]
+        run_to(runner, step).execute(TakeSnapshot(lane=0))
+    runner.execute(Rewind(lane=0, to=6))
+    assert kept(runner, tmp_path) == [(2, "fork"), (5, "fork")]
 
 
 def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).execute(TakeSnapshot(lane=0))
-    turn.execute(ScaleRate(lane=0, by=0.1))
-    run_to(turn, 7)
-    assert turn.execute(Rewind(lane=0, to=0)) == done("back at step 0, rate 0.01")
-    finish(turn)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 5).execute(TakeSnapshot(lane=0))
+    runner.execute(ScaleRate(lane=0, by=0.1))
+    run_to(runner, 7)
+    assert runner.execute(Rewind(lane=0, to=0)) == done("back at step 0, rate 0.01")
+    finish(runner)
     assert latest(tape.events) == column(train(race))
     assert latest(tape.events, "applied_lr") == column(train(race), "applied_lr")
     assert [event.why for event in of_kind(tape, Rewound)] == ["restarted"]
-    assert kept(turn, tmp_path) == []
+    assert kept(runner, tmp_path) == []
 
 
 @pytest.mark.parametrize("step", [3, 4])
 def test_a_new_process_goes_on_as_if_nothing_had_happened(step, tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, step).execute(TakeSnapshot(lane=0))
-    run_to(turn, step + 1).execute(ScaleRate(lane=0, by=3.0))
-    run_to(turn, step + 3)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, step).execute(TakeSnapshot(lane=0))
+    run_to(runner, step + 1).execute(ScaleRate(lane=0, by=3.0))
+    run_to(runner, step + 3)
     told = list(tape.events)
-    expected, whole = turn_of(race, tmp_path / "whole")
+    expected, whole = runner_of(race, tmp_path / "whole")
     (tmp_path / "whole").mkdir()
     run_to(expected, step + 1).execute(ScaleRate(lane=0, by=3.0))
     finish(expected)
 
     changes = tuple((event.step, event.factor) for event in of_kind(tape, RateChanged))
-    again, more = turn_of(
+    again, more = runner_of(
         race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes)
     )
     finish(again)
@@ -195,13 +195,13 @@ def test_a_new_process_goes_on_as_if_nothing_had_happened(step, tmp_path):
 
 def test_a_damaged_snapshot_is_passed_over_with_a_line_in_the_log(tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
+    runner, tape = runner_of(race, tmp_path)
     for step in (2, 5):
-        run_to(turn, step).execute(TakeSnapshot(lane=0))
-    kept(turn, tmp_path)
+        run_to(runner, step).execute(TakeSnapshot(lane=0))
+    kept(runner, tmp_path)
     newest = snapshots.listing(tmp_path, "A")[-1].path
     newest.write_bytes(newest.read_bytes()[:-10])
-    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
+    again, more = runner_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))
     assert "the snapshot after step 5 is damaged" in of_kind(more, LogMessage)[0].text
@@ -210,10 +210,10 @@ def test_a_damaged_snapshot_is_passed_over_with_a_line_in_the_log(tmp_path):
 
 def test_without_any_snapshot_a_lost_lane_begins_anew_but_a_fork_cannot(tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered"))
-    finish(turn)
+    runner, tape = runner_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered"))
+    finish(runner)
     assert latest(tape.events) == column(train(race))
-    fork, tape = turn_of(race, tmp_path / "none", LaneAssignment(0, "cpu", "last", forked_at=5))
+    fork, tape = runner_of(race, tmp_path / "none", LaneAssignment(0, "cpu", "last", forked_at=5))
     finish(fork)
     assert tape.events[-1].reason == "error"
     assert "no sound snapshot" in tape.events[-1].error
@@ -222,11 +222,13 @@ def test_without_any_snapshot_a_lost_lane_begins_anew_but_a_fork_cannot(tmp_path
 @pytest.mark.parametrize("rate", [None, 0.002])
 def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
     race = make_race([LANE, LANE])
-    turn, _ = turn_of(race, tmp_path)
-    run_to(turn, 5).execute(TakeSnapshot(lane=0))
-    kept(turn, tmp_path)
+    runner, _ = runner_of(race, tmp_path)
+    run_to(runner, 5).execute(TakeSnapshot(lane=0))
+    kept(runner, tmp_path)
     snapshots.link_into(snapshots.listing(tmp_path, "A")[-1], tmp_path, "B", "fork")
-    child, said = turn_of(race, tmp_path, LaneAssignment(1, "cpu", "last", rate=rate, forked_at=5))
+    child, said = runner_of(
+        race, tmp_path, LaneAssignment(1, "cpu", "last", rate=rate, forked_at=5)
+    )
     finish(child)
     assert of_kind(said, Started)[0].first == 5
     own = [value for event in of_kind(said, Steps) for value in event.values("applied_lr").tolist()]
@@ -241,8 +243,8 @@ def test_a_fork_goes_on_from_its_parents_snapshot(rate, tmp_path):
 @pytest.mark.parametrize(("policy", "rewinds"), [("stop", 0), ("rewind", 3)])
 def test_on_nan_may_send_a_lane_back_three_times(policy, rewinds, tmp_path):
     race = make_race([HOT], on_nan=policy, epochs=20)
-    turn, tape = turn_of(race, tmp_path)
-    finish(turn)
+    runner, tape = runner_of(race, tmp_path)
+    finish(runner)
     assert len(of_kind(tape, Rewound)) == rewinds
     assert [event.reason for event in of_kind(tape, Ended)] == ["nan"]
     assert [round(event.factor * 8) for event in of_kind(tape, RateChanged)] == [4, 2, 1][:rewinds]
@@ -256,10 +258,10 @@ def test_on_divergence_rewind_lowers_the_rate_until_it_holds(tmp_path):
         on_nan="rewind",
         epochs=20,
     )
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 20).execute(TakeSnapshot(lane=0))
-    turn.execute(ScaleRate(lane=0, by=1e6))
-    finish(turn)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 20).execute(TakeSnapshot(lane=0))
+    runner.execute(ScaleRate(lane=0, by=1e6))
+    finish(runner)
     assert {event.kind for event in of_kind(tape, Alerted)} <= {"nan", "diverged"}
     assert of_kind(tape, Rewound)[0].step == 20
     assert tape.events[-1].reason == "finished"
@@ -268,11 +270,11 @@ def test_on_divergence_rewind_lowers_the_rate_until_it_holds(tmp_path):
 def test_a_pause_a_stop_and_every_so_many_steps_leave_a_snapshot(tmp_path):
     race = make_race([LANE], snapshots={"steps": 4, "last": 2})
     assert race.snapshots == Snapshots(steps=4, last=2)
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 3).execute(Pause(lane=0))
-    turn.execute(Resume(lane=0))
-    run_to(turn, 7).execute(Stop(lane=0))
-    assert [(step, tag) for step, tag in kept(turn, tmp_path) if tag in ("pause", "stop")] == [
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 3).execute(Pause(lane=0))
+    runner.execute(Resume(lane=0))
+    run_to(runner, 7).execute(Stop(lane=0))
+    assert [(step, tag) for step, tag in kept(runner, tmp_path) if tag in ("pause", "stop")] == [
         (3, "pause"),
         (7, "stop"),
     ]
@@ -281,20 +283,22 @@ def test_a_pause_a_stop_and_every_so_many_steps_leave_a_snapshot(tmp_path):
 
 def test_a_lane_has_no_more_on_disk_than_its_share(tmp_path):
     race = make_race([LANE], epochs=40, snapshots={"last": 50, "megabytes": 1})
-    turn, tape = turn_of(race, tmp_path)
+    runner, tape = runner_of(race, tmp_path)
     for step in range(1, 100):
-        run_to(turn, step).execute(TakeSnapshot(lane=0))
-    turn._snapshots.wait_until_idle()
+        run_to(runner, step).execute(TakeSnapshot(lane=0))
+    runner._snapshots.wait_until_idle()
     assert all(event.total <= 1_000_000 for event in tape.snapshotted)
-    assert len(kept(turn, tmp_path)) == 3  # of each tag with a reason of its own, the last three
+    assert len(kept(runner, tmp_path)) == 3  # of each tag with a reason of its own, the last three
 
 
 def test_a_paused_lane_that_is_taken_up_says_where_it_stands_and_waits(tmp_path):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).execute(Pause(lane=0))
-    kept(turn, tmp_path)
-    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed", paused=True))
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 5).execute(Pause(lane=0))
+    kept(runner, tmp_path)
+    again, more = runner_of(
+        race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed", paused=True)
+    )
     again.announce_paused()
     assert (again.paused, again.steps) == (True, 5)
     assert [event.step for event in of_kind(more, Rewound)] == [5]
@@ -308,18 +312,18 @@ def test_a_lane_whose_task_is_another_one_now_stays_interrupted_and_can_be_taken
     tmp_path,
 ):
     race = make_race([LANE])
-    turn, tape = turn_of(race, tmp_path)
-    run_to(turn, 5).interrupt("SIGTERM")
-    kept(turn, tmp_path)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 5).interrupt("SIGTERM")
+    kept(runner, tmp_path)
     assert tape.events[-1].error == "SIGTERM"
     other = make_race([LANE], task="Plain")
-    wrong, said = turn_of(other, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
+    wrong, said = runner_of(other, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(wrong)
     assert [type(event) for event in said.events] == [LogMessage, Ended]
     assert said.events[0].text.startswith(
-        "it cannot be taken up: lane A: the snapshot after step 5 does not fit"
+        "the lane cannot be resumed: lane A: the snapshot after step 5 does not fit"
     )
     assert said.events[1].reason == "interrupted"
-    again, more = turn_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
+    again, more = runner_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))

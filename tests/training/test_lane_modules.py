@@ -11,7 +11,7 @@ import torch
 
 from lrtui.core.scenario import scenario_file
 from lrtui.training.loop import Training
-from support.lane_runners import Tape, take_shortest_turns, turns_of
+from support.lane_runners import Tape, run_shortest_slices, runners_of
 from support.supervised import Watcher, start
 from support.training import TASK_FOLDER, column
 
@@ -156,7 +156,7 @@ def test_lanes_that_take_turns_are_the_script_each(
 ):
     monkeypatch.syspath_prepend(str(folder))  # where a module is looked for
     race, tape, before = race_of(folder, name, place), Tape(), set(sys.modules)
-    take_shortest_turns(turns_of(race, tape, tmp_path))
+    run_shortest_slices(runners_of(race, tape, tmp_path))
     for index in range(3):
         assert column(tape.of(index)) == plain(name)
     # ended lanes let go

@@ -68,7 +68,7 @@ def test_it_is_shown_by_the_name_it_was_given():
         ("nowhere.py:Gentle", ["nowhere.py: No such file"]),
         ("no.such.module:Gentle", ['no module "no.such.module"']),
         ("own_schedules.py:", ["names no class"]),
-        ({"name": "own_schedules.py:Gentle", "interval": "never"}, ['"never" will not do']),
+        ({"name": "own_schedules.py:Gentle", "interval": "never"}, ['"never" is an invalid value']),
         (
             {"name": "own_schedules.py:Gentle", "factor": float("nan")},
             ["factor: cannot be handed on"],

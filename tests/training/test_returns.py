@@ -34,7 +34,7 @@ from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import (
-    lane_runner as turn_module,
+    lane_runner as runner_module,
     snapshot_writer as writer_module,
     supervisor as supervisor_module,
     trainer as trainer_module,
@@ -47,7 +47,7 @@ from lrtui.training.session import Training
 from lrtui.training.supervisor import Supervisor
 from support.fake_run import say
 from support.fake_trainers import FakeTrainers, result_of, send
-from support.lane_runners import LANE, finish, kept, latest, of_kind, run_to, turn_of
+from support.lane_runners import LANE, finish, kept, latest, of_kind, run_to, runner_of
 from support.supervised import Watcher, pids, start
 from support.training import column, make_race, train
 from support.waiting import until
@@ -59,23 +59,23 @@ HOT = {"optimizer": "SGD", "lr": 1e12}
 
 @pytest.fixture
 def deferred(monkeypatch):
-    monkeypatch.setattr(turn_module, "Training", partial(Training, deferred=True))
+    monkeypatch.setattr(runner_module, "Training", partial(Training, deferred=True))
 
 
 def fork_of(race, folder, step=5, **assignment):
     """Lane B, which begins with a snapshot that A has left."""
-    parent, _ = turn_of(race, folder)
+    parent, _ = runner_of(race, folder)
     run_to(parent, step).execute(TakeSnapshot(lane=0))
     kept(parent, folder)
     snapshots.link_into(snapshots.listing(folder, "A")[0], folder, "B", "fork")
-    return turn_of(race, folder, LaneAssignment(1, "cpu", "last", forked_at=step, **assignment))
+    return runner_of(race, folder, LaneAssignment(1, "cpu", "last", forked_at=step, **assignment))
 
 
 class TestTheDialOfALaneThatWasLost:
     @pytest.mark.parametrize("why", [None, "recovered", "resumed"])
     def test_a_fork_that_had_not_begun_keeps_the_rate_that_it_was_asked_for(self, why, tmp_path):
-        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, resume_reason=why, rate=0.002)
-        finish(turn)
+        runner, tape = fork_of(make_race([LANE, LANE]), tmp_path, resume_reason=why, rate=0.002)
+        finish(runner)
         applied = [
             value for event in of_kind(tape, Steps) for value in event.values("applied_lr").tolist()
         ]
@@ -96,19 +96,19 @@ class TestTheDialOfALaneThatWasLost:
 
     def test_a_rate_that_a_fork_cannot_have_is_not_dropped_in_silence(self, tmp_path):
         lane = {"optimizer": "Rprop", "lr": 0.01}
-        turn, tape = fork_of(make_race([lane, lane]), tmp_path, rate=0.5)
-        finish(turn)
+        runner, tape = fork_of(make_race([lane, lane]), tmp_path, rate=0.5)
+        finish(runner)
         assert any("Rprop sizes its own steps" in event.text for event in of_kind(tape, LogMessage))
 
     def test_it_says_once_where_the_dial_stood_in_the_end_and_nothing_that_was_before(
         self, tmp_path
     ):
         race = make_race([LANE])
-        turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 5).execute(TakeSnapshot(lane=0))
-        kept(turn, tmp_path)
+        runner, _ = runner_of(race, tmp_path)
+        run_to(runner, 5).execute(TakeSnapshot(lane=0))
+        kept(runner, tmp_path)
         changes = ((5, 2.0), (5, 3.0), (7, 4.0), (7, 5.0))
-        again, tape = turn_of(
+        again, tape = runner_of(
             race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes)
         )
         run_to(again, 8)
@@ -121,10 +121,10 @@ class TestTheDialOfALaneThatWasLost:
         self, tmp_path
     ):
         race = make_race([LANE])
-        turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 5).execute(TakeSnapshot(lane=0))
-        kept(turn, tmp_path)
-        again, tape = turn_of(
+        runner, _ = runner_of(race, tmp_path)
+        run_to(runner, 5).execute(TakeSnapshot(lane=0))
+        kept(runner, tmp_path)
+        again, tape = runner_of(
             race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=((8, 2.0),))
         )
         run_to(again, 6).execute(SetFactor(lane=0, factor=0.25))
@@ -136,16 +136,16 @@ class TestTheDialOfALaneThatWasLost:
 
     def test_the_lower_rate_of_a_rewind_outlasts_the_process(self, tmp_path):
         race = make_race([LANE])
-        turn, tape = turn_of(race, tmp_path)
-        run_to(turn, 5).execute(TakeSnapshot(lane=0))
-        run_to(turn, 7).execute(Rewind(lane=0, by=0.5))
-        run_to(turn, 6)
+        runner, tape = runner_of(race, tmp_path)
+        run_to(runner, 5).execute(TakeSnapshot(lane=0))
+        run_to(runner, 7).execute(Rewind(lane=0, by=0.5))
+        run_to(runner, 6)
         run = create_run(tmp_path / "runs", race)
         writer = Writer(run, "crew")
         writer.append([row(event) for event in tape.events])
         writer.close()
         changes = tuple((change.step, change.factor) for change in lane_summaries(run)[0].changes)
-        again, more = turn_of(
+        again, more = runner_of(
             race, tmp_path, LaneAssignment(0, "cpu", "last", "recovered", changes=changes)
         )
         finish(again)
@@ -156,9 +156,9 @@ class TestTheDialOfALaneThatWasLost:
 class TestForks:
     def test_one_that_was_restarted_begins_at_step_0_for_whoever_takes_it_up(self, tmp_path):
         race = make_race([LANE, LANE])
-        turn, tape = fork_of(race, tmp_path, rate=0.002)
-        run_to(turn, 7)
-        assert turn.execute(Rewind(lane=1, to=0)).text.startswith("back at step 0")
+        runner, tape = fork_of(race, tmp_path, rate=0.002)
+        run_to(runner, 7)
+        assert runner.execute(Rewind(lane=1, to=0)).text.startswith("back at step 0")
         run = create_run(tmp_path / "runs", make_race([LANE]))
         writer = Writer(run, "crew")
         writer.append(
@@ -170,17 +170,17 @@ class TestForks:
         writer.close()
         lane = lane_summaries(run)[1]
         assert (lane.forked_at, lane.steps, lane.changes) == (0, 0, ())
-        again, more = turn_of(
+        again, more = runner_of(
             race, tmp_path, LaneAssignment(1, "cpu", "last", "recovered", forked_at=lane.forked_at)
         )
         finish(again)
         assert column(more.events) == column(train(race, 1))
 
     def test_one_whose_snapshots_are_all_damaged_does_not_go_on_as_another_lane(self, tmp_path):
-        turn, tape = fork_of(make_race([LANE, LANE]), tmp_path, resume_reason="recovered")
+        runner, tape = fork_of(make_race([LANE, LANE]), tmp_path, resume_reason="recovered")
         for one in snapshots.listing(tmp_path, "B"):
             one.path.unlink()
-        finish(turn)
+        finish(runner)
         assert "no sound snapshot" in tape.events[-1].error
         assert not of_kind(tape, Steps)
 
@@ -189,10 +189,10 @@ class TestForks:
     ):
         race = make_race([LANE])
         run = create_run(tmp_path, race)
-        turn, _ = turn_of(race, run)
+        runner, _ = runner_of(race, run)
         for step in (3, 6):
-            run_to(turn, step).execute(TakeSnapshot(lane=0))
-        kept(turn, run)
+            run_to(runner, step).execute(TakeSnapshot(lane=0))
+        kept(runner, run)
         early, late = snapshots.listing(run, "A")
         snapshots.link_into(late, run, "B", "fork")  # and there it was killed
         writer = Writer(run, "crew")
@@ -251,86 +251,86 @@ class TestWaysBack:
         self, command, deferred, tmp_path
     ):
         race = make_race([HOT], on_nan="rewind")
-        turn, tape = turn_of(race, tmp_path)
-        while not turn.over and turn.steps < 3:
-            turn.run(seconds=0.0)
-        turn.execute(command, 1)
-        assert of_kind(tape, Rewound) or not turn.over
-        assert turn.over == bool(of_kind(tape, Ended))
+        runner, tape = runner_of(race, tmp_path)
+        while not runner.over and runner.steps < 3:
+            runner.run(seconds=0.0)
+        runner.execute(command, 1)
+        assert of_kind(tape, Rewound) or not runner.over
+        assert runner.over == bool(of_kind(tape, Ended))
 
     def test_a_lane_that_is_to_leave_says_so_though_it_would_have_gone_back(
         self, deferred, tmp_path
     ):
         race = make_race([HOT], on_nan="rewind")
-        turn, tape = turn_of(race, tmp_path)
-        while not turn.over and turn.steps < 3:
-            turn.run(seconds=0.0)
-        turn.interrupt("SIGTERM")
+        runner, tape = runner_of(race, tmp_path)
+        while not runner.over and runner.steps < 3:
+            runner.run(seconds=0.0)
+        runner.interrupt("SIGTERM")
         assert [event.reason for event in of_kind(tape, Ended)] == ["interrupted"]
 
     def test_each_policy_rewind_halves_the_rate_wherever_the_snapshot_comes_from(self, tmp_path):
         race = make_race([LANE], on_nan="rewind", epochs=20)
-        turn, tape = turn_of(race, tmp_path)
+        runner, tape = runner_of(race, tmp_path)
         for step in (3, 6, 9):
-            run_to(turn, step).execute(TakeSnapshot(lane=0))
-            kept(turn, tmp_path)
-            factor = turn._training.dial.factor
-            turn._training.set_factor(1e18)
+            run_to(runner, step).execute(TakeSnapshot(lane=0))
+            kept(runner, tmp_path)
+            factor = runner._lane.training.dial.factor
+            runner._lane.training.set_factor(1e18)
             while len(of_kind(tape, Rewound)) < step // 3:
-                turn.run(seconds=0.0)
-            assert turn._training.dial.factor == factor / 2
+                runner.run(seconds=0.0)
+            assert runner._lane.training.dial.factor == factor / 2
         assert [event.factor for event in of_kind(tape, RateChanged)] == [0.5, 0.25, 0.125]
 
     def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(
         self, tmp_path
     ):
         race = make_race([LANE], epochs=20)
-        turn, _ = turn_of(race, tmp_path)
-        run_to(turn, 2).execute(TakeSnapshot(lane=0))
-        turn._snapshots._writer.pin("A", 2)  # an alert of old
-        run_to(turn, 6).execute(TakeSnapshot(lane=0))
-        run_to(turn, 9)
-        turn._snapshots._writer.pin("A", 8)
-        assert turn.execute(Rewind(lane=0)).text.startswith("back at step 6")
+        runner, _ = runner_of(race, tmp_path)
+        run_to(runner, 2).execute(TakeSnapshot(lane=0))
+        runner._snapshots._writer.pin("A", 2)  # an alert of old
+        run_to(runner, 6).execute(TakeSnapshot(lane=0))
+        run_to(runner, 9)
+        runner._snapshots._writer.pin("A", 8)
+        assert runner.execute(Rewind(lane=0)).text.startswith("back at step 6")
 
     def test_a_lane_that_would_not_come_back_is_not_waited_for_for_ever(
         self, tmp_path, monkeypatch
     ):
-        turn, _ = turn_of(make_race([LANE]), tmp_path)
-        run_to(turn, 3)
-        monkeypatch.setattr(turn._snapshots, "settle", lambda: False)
-        assert not turn.execute(Rewind(lane=0, to=0)).ok
-        assert turn.steps == 3
+        runner, _ = runner_of(make_race([LANE]), tmp_path)
+        run_to(runner, 3)
+        monkeypatch.setattr(runner._snapshots, "wait_until_idle", lambda: False)
+        assert not runner.execute(Rewind(lane=0, to=0)).ok
+        assert runner.steps == 3
 
 
 class TestWhatCannotBeKept:
     def test_whatever_befalls_the_writing_everyone_is_answered_and_nobody_waits_for_ever(
         self, tmp_path, monkeypatch
     ):
-        turn, tape = turn_of(make_race([LANE]), tmp_path)
+        runner, tape = runner_of(make_race([LANE]), tmp_path)
 
         def broken(state):
             raise RuntimeError("no memory for this")
 
         monkeypatch.setattr(writer_module.snapshot, "encode", broken)
-        run_to(turn, 3).execute(TakeSnapshot(lane=0), 7)
-        assert turn._snapshots._writer.wait_until_idle(60.0)
+        run_to(runner, 3).execute(TakeSnapshot(lane=0), 7)
+        assert runner._snapshots._writer.wait_until_idle(60.0)
         assert not tape.results[7].ok
         monkeypatch.undo()
-        turn.execute(TakeSnapshot(lane=0), 8)
-        assert kept(turn, tmp_path) == [(3, "fork")]
+        runner.execute(TakeSnapshot(lane=0), 8)
+        assert kept(runner, tmp_path) == [(3, "fork")]
 
     def test_a_lane_of_which_no_copy_can_be_made_goes_on_without(self, tmp_path, monkeypatch):
         race = make_race([LANE])
-        turn, tape = turn_of(race, tmp_path)
+        runner, tape = runner_of(race, tmp_path)
 
         def broken(training):
             raise RuntimeError("no memory for this")
 
         monkeypatch.setattr(Training, "state_dict", broken)
-        run_to(turn, 3).execute(Pause(lane=0))
-        turn.paused = False
-        finish(turn)
+        run_to(runner, 3).execute(Pause(lane=0))
+        runner.paused = False
+        finish(runner)
         assert column(tape.events) == column(train(race))
         assert any("no memory for this" in event.text for event in of_kind(tape, LogMessage))
 

@@ -199,9 +199,9 @@ def test_what_is_shown_of_a_long_schedule_by_jumping_is_what_stepping_gives(sche
 
 REFUSED = {
     # what nobody can mean: the key, and what is expected in its place
-    "CosineAnnealingLR(T_max=0)": ("T_max: 0 will not do", "1 or more"),
-    "StepLR(step_size=-3)": ("step_size: -3 will not do", "1 or more"),
-    "StepLR(step_size=2.5)": ("step_size: 2.5 will not do", "a whole number, 1 or more"),
+    "CosineAnnealingLR(T_max=0)": ("T_max: 0 is an invalid value", "1 or more"),
+    "StepLR(step_size=-3)": ("step_size: -3 is an invalid value", "1 or more"),
+    "StepLR(step_size=2.5)": ("step_size: 2.5 is an invalid value", "a whole number, 1 or more"),
     "CosineAnnealingWarmRestarts(T_0=0)": ("T_0: 0", "1 or more"),
     "CosineAnnealingWarmRestarts(T_0=3, T_mult=0)": ("T_mult: 0", "1 or more"),
     "LinearLR(total_iters=0)": ("total_iters: 0", "1 or more"),
@@ -209,10 +209,13 @@ REFUSED = {
     "ConstantLR(factor=0)": ("factor: 0", "above 0, at most 1"),
     "PolynomialLR(power=-1)": ("power: -1", "0 or more"),
     "MultiStepLR(milestones=[3, -1])": (
-        "milestones: a list will not do",
+        "milestones: a list is an invalid value",
         "a list of whole numbers, 0 or more",
     ),
-    "MultiStepLR(milestones=[2.5])": ("milestones: a list will not do", "a list of whole numbers"),
+    "MultiStepLR(milestones=[2.5])": (
+        "milestones: a list is an invalid value",
+        "a list of whole numbers",
+    ),
     "SequentialLR(schedulers=['constant', 'linear', 'cosine'], milestones=[5, 2])": (
         "milestones: [5, 2] does not rise",
         "after",
@@ -259,7 +262,7 @@ def test_a_refusal_names_the_line_of_the_file(tmp_path):
         'task = "sprite-generator"\nsteps = 9\n\n[[lane]]\nschedule = "StepLR(step_size=0)"\n'
     )
     with pytest.raises(
-        ScenarioError, match=r"mine\.toml:5: lane 1\.schedule\.step_size: 0 will not do"
+        ScenarioError, match=r"mine\.toml:5: lane 1\.schedule\.step_size: 0 is an invalid value"
     ):
         scenario_file.load(str(tmp_path / "mine.toml"))
 

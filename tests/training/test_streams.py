@@ -107,8 +107,8 @@ def test_a_length_that_is_wrong_is_noted_once_and_what_comes_is_trained_on():
     _, events = trained("Bucketed", epochs=3)
     # the first one is about batch_size
     assert [event.text for event in events if isinstance(event, LogMessage)][1:] == [
-        "the training data said that an epoch has 5 batches, and gave 6: the steps of the budget"
-        " are counted by what it said"
+        "the training data has a length of 5 batches, and an epoch gave 6: the steps of the budget"
+        " are counted by the length"
     ]
     assert len(column(events)) == 18
 

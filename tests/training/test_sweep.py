@@ -18,7 +18,7 @@ from lrtui.training.loop import train_lane
 from lrtui.training.schedules import Schedule
 from lrtui.training.session import Training
 from lrtui.training.training_length import TrainingLength
-from support.lane_runners import Tape, numbers, take_shortest_turns, turns_of
+from support.lane_runners import Tape, numbers, run_shortest_slices, runners_of
 from support.training import column, make_race, train
 
 LANE = {"optimizer": "SGD", "lr": 0.05, "momentum": 0.9}
@@ -93,37 +93,37 @@ def test_a_sweep_is_meant_to_rise_so_that_no_alert_says_it_diverged(tmp_path):
     race = sweep_of(
         make_race([{"optimizer": "SGD", "lr": 1.0}], task="Plain"), low=1e-3, high=3.0, points=4000
     )
-    take_shortest_turns([turn := turns_of(race, tape, tmp_path)[0]])
+    run_shortest_slices([runner := runners_of(race, tape, tmp_path)[0]])
     assert [event.kind for event in tape.events if isinstance(event, Alerted)] == ["nan"]
     assert tape.events[-1].reason == "nan"
     assert tape.events[-1].step < 4000
-    assert turn.over
+    assert runner.over
 
 
 class TestItLeavesNothingBehind:
     def test_a_lane_after_a_sweep_is_bit_identical_to_one_without(self, tmp_path):
         race = make_race([LANE, {"lr": 0.01}])
         alone = [numbers(train(race, index)) for index in range(2)]
-        sweep = turns_of(sweep_of(race), Tape(), tmp_path)[0]
-        take_shortest_turns([sweep])
+        sweep = runners_of(sweep_of(race), Tape(), tmp_path)[0]
+        run_shortest_slices([sweep])
         assert [numbers(train(race, index)) for index in range(2)] == alone
 
     def test_a_lane_that_takes_turns_with_a_sweep_is_too(self, tmp_path):
         race = make_race([LANE])
         alone, tape = numbers(train(race)), Tape()
-        take_shortest_turns(
-            [turns_of(race, tape, tmp_path)[0], turns_of(sweep_of(race), Tape(), tmp_path)[0]]
+        run_shortest_slices(
+            [runners_of(race, tape, tmp_path)[0], runners_of(sweep_of(race), Tape(), tmp_path)[0]]
         )
         assert numbers(tape.events) == alone
 
     def test_random_numbers_go_on_where_they_were(self, tmp_path):
-        """A turn puts a lane's own state in; whoever trains next in this process puts in theirs."""
+        """A slice restores the lane's random state; the lane that trains next restores its own."""
         race, tape = make_race([{"lr": 0.01}], task="DrawsEverywhere"), Tape()
-        alone, turn = numbers(train(race)), turns_of(race, tape, tmp_path)[0]
-        turn.run(seconds=0.0)
-        take_shortest_turns([turns_of(sweep_of(race), Tape(), tmp_path)[0]])
+        alone, runner = numbers(train(race)), runners_of(race, tape, tmp_path)[0]
+        runner.run(seconds=0.0)
+        run_shortest_slices([runners_of(sweep_of(race), Tape(), tmp_path)[0]])
         torch.rand(7), random.random(), np.random.rand()
-        take_shortest_turns([turn])
+        run_shortest_slices([runner])
         assert numbers(tape.events) == alone
 
     def test_the_batches_begin_like_the_races_own(self):
@@ -135,15 +135,19 @@ class TestItLeavesNothingBehind:
         )
 
     def test_its_model_and_optimizer_are_let_go(self, tmp_path):
-        turn = turns_of(sweep_of(make_race([LANE])), Tape(), tmp_path)[0]
-        turn.run(seconds=0.0)
+        runner = runners_of(sweep_of(make_race([LANE])), Tape(), tmp_path)[0]
+        runner.run(seconds=0.0)
         kept = [
             weakref.ref(thing)
-            for thing in (turn._training.model, turn._training.optimizer, turn._training)
+            for thing in (
+                runner._lane.training.model,
+                runner._lane.training.optimizer,
+                runner._lane.training,
+            )
         ]
-        take_shortest_turns([turn])
+        run_shortest_slices([runner])
         gc.collect()
-        assert turn._training is None
+        assert runner._lane is None
         assert [thing() for thing in kept] == [None] * 3
 
 
@@ -154,9 +158,9 @@ class TestPolicies:
         tape = Tape()
         lanes = [{"optimizer": "SGD", "lr": 0.9}]
         race = make_race(lanes, task="Plain", epochs=epochs, on_divergence=policy)
-        turn = turns_of(race, tape, tmp_path)[0]
-        take_shortest_turns([turn])
-        return turn, tape.events
+        runner = runners_of(race, tape, tmp_path)[0]
+        run_shortest_slices([runner])
+        return runner, tape.events
 
     def alert(self, events):
         return next(
@@ -169,15 +173,15 @@ class TestPolicies:
         assert events[-1].step > self.alert(events).step
 
     def test_pause_keeps_it_as_it_is_and_it_goes_on_like_any_other(self, tmp_path):
-        turn, events = self.trained("pause", tmp_path)
-        assert turn.paused
+        runner, events = self.trained("pause", tmp_path)
+        assert runner.paused
         assert not any(isinstance(event, Ended) for event in events)
         assert events[-1].status == "paused"
-        turn.paused = False
-        while not turn.over:
-            turn.run()
+        runner.paused = False
+        while not runner.over:
+            runner.run()
         _, warned = self.trained("warn", tmp_path)
-        assert numbers(turn._recorder.events) == numbers(warned)
+        assert numbers(runner._recorder.events) == numbers(warned)
 
     def test_stop_ends_it_soon_after_the_alert_with_all_steps_told(self, tmp_path):
         _, events = self.trained("stop", tmp_path)
@@ -192,7 +196,7 @@ class TestPolicies:
     def test_no_policy_touches_a_lane_that_does_not_diverge(self, tmp_path):
         race = make_race([LANE], on_divergence="stop")
         tape = Tape()
-        take_shortest_turns([turns_of(race, tape, tmp_path)[0]])
+        run_shortest_slices([runners_of(race, tape, tmp_path)[0]])
         assert numbers(tape.events) == numbers(train(make_race([LANE])))
 
 

@@ -1,4 +1,4 @@
-"""Lanes that take turns in one trainer are what they would be alone: to the bit, paused or not,
+"""Lanes that share one trainer are what they would be alone: to the bit, paused or not,
 whatever befalls the others."""
 
 import re
@@ -15,10 +15,10 @@ from lrtui.store import snapshots
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
 from lrtui.store.writer import Writer, create_run
-from lrtui.training import lane_runner as turn_module
+from lrtui.training import lane_runner as runner_module
 from lrtui.training.session import Training
 from lrtui.training.trainer import run_round_robin
-from support.lane_runners import Tape, numbers, take_shortest_turns, turns_of
+from support.lane_runners import Tape, numbers, run_shortest_slices, runners_of
 from support.training import column, make_race, train
 
 LANES = [
@@ -54,9 +54,9 @@ def record(race, path, commands=()):
         writer.send(command)
     writer.close()
     recorder = Recorder(run, "trainer 0", set(range(len(race.lanes))))
-    turns = turns_of(race, recorder, run)
-    run_round_robin({turn.index: turn for turn in turns}, recorder, Staying())
-    turns[0]._snapshots._writer.close(10.0)
+    runners = runners_of(race, recorder, run)
+    run_round_robin({runner.index: runner for runner in runners}, recorder, Staying())
+    runners[0]._snapshots._writer.close(10.0)
     recorder.close()
     reader = Reader(run)
     events = reader.poll(budget_s=60.0)
@@ -70,7 +70,7 @@ def record(race, path, commands=()):
 
 def test_lanes_that_take_turns_are_bit_identical_to_lanes_alone(tmp_path):
     race, tape = make_race(LANES), Tape()
-    take_shortest_turns(turns_of(race, tape, tmp_path))
+    run_shortest_slices(runners_of(race, tape, tmp_path))
     for index in range(3):
         assert numbers(tape.of(index)) == numbers(train(race, index))
 
@@ -86,7 +86,7 @@ def test_lanes_recorded_in_a_store_are_bit_identical_to_lanes_alone(tmp_path):
 
 def test_a_pace_changes_no_number(tmp_path):
     race, tape = make_race(LANES, pace=100_000), Tape()
-    take_shortest_turns(turns_of(race, tape, tmp_path))
+    run_shortest_slices(runners_of(race, tape, tmp_path))
     for index in range(3):
         assert numbers(tape.of(index)) == numbers(train(race, index))
 
@@ -95,7 +95,7 @@ def test_a_pace_changes_no_number(tmp_path):
 def reading(request, monkeypatch):
     """How a lane reads its numbers: as on the CPU, or as on an accelerator."""
     deferred = request.param == "read by the block"
-    monkeypatch.setattr(turn_module, "Training", partial(Training, deferred=deferred))
+    monkeypatch.setattr(runner_module, "Training", partial(Training, deferred=deferred))
     return deferred
 
 
@@ -104,15 +104,15 @@ def reading(request, monkeypatch):
 @pytest.mark.parametrize("after", range(0, 36, 3))
 def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading, tmp_path):
     race, tape = make_race(LANES[:2]), Tape()
-    turns = turns_of(race, tape, tmp_path)
+    runners = runners_of(race, tape, tmp_path)
     for offset in range(3):
         for _ in range(after + offset if not offset else 1):
-            turns[0].run(seconds=0.0)
-        if not turns[0].over:
-            assert turns[0].execute(Pause(lane=0)) == done("paused")
-            turns[1].run(seconds=0.0)
-            assert turns[0].execute(Resume(lane=0)) == done("running")
-    take_shortest_turns(turns)
+            runners[0].run(seconds=0.0)
+        if not runners[0].over:
+            assert runners[0].execute(Pause(lane=0)) == done("paused")
+            runners[1].run(seconds=0.0)
+            assert runners[0].execute(Resume(lane=0)) == done("running")
+    run_shortest_slices(runners)
     assert numbers(tape.of(0)) == numbers(train(race, 0, deferred=reading))
     assert numbers(tape.of(1)) == numbers(train(race, 1, deferred=reading))
     assert seen_whole(tape.of(0)) == 12
@@ -120,40 +120,40 @@ def test_a_pause_anywhere_changes_no_number_and_loses_no_step(after, reading, tm
 
 def test_a_paused_lane_does_not_train_while_the_others_do(tmp_path):
     race, tape = make_race(LANES[:2]), Tape()
-    turns = turns_of(race, tape, tmp_path)
+    runners = runners_of(race, tape, tmp_path)
     for _ in range(5):
-        turns[0].run(seconds=0.0)
-    turns[0].execute(Pause(lane=0))
-    steps = turns[0].steps
-    take_shortest_turns(turns)
-    assert turns[1].over
-    assert not turns[0].over
-    assert turns[0].steps == steps
+        runners[0].run(seconds=0.0)
+    runners[0].execute(Pause(lane=0))
+    steps = runners[0].steps
+    run_shortest_slices(runners)
+    assert runners[1].over
+    assert not runners[0].over
+    assert runners[0].steps == steps
     assert [event.status for event in tape.of(0) if isinstance(event, StatusChanged)] == ["paused"]
-    turns[0].execute(Resume(lane=0))
-    take_shortest_turns(turns)
+    runners[0].execute(Resume(lane=0))
+    run_shortest_slices(runners)
     assert numbers(tape.of(0)) == numbers(train(race, 0))
 
 
 def test_a_pause_tells_all_steps_done_by_then(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape, tmp_path)[0]
-    while turn.steps < 2:
-        turn.run(seconds=0.0)
-    turn.execute(Pause(lane=0))
+    runner = runners_of(race, tape, tmp_path)[0]
+    while runner.steps < 2:
+        runner.run(seconds=0.0)
+    runner.execute(Pause(lane=0))
     said = tape.events[-1]
     assert isinstance(said, StatusChanged)
-    assert said.step == seen_whole(tape.events) == turn.steps == 2
+    assert said.step == seen_whole(tape.events) == runner.steps == 2
 
 
 def test_commands_that_come_too_late_or_twice_say_so(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape, tmp_path)[0]
-    assert turn.execute(Resume(lane=0)) == done("not paused")
-    assert turn.execute(Pause(lane=0)) == done("paused")
-    assert turn.execute(Pause(lane=0)) == done("already paused")
-    assert turn.execute(Stop(lane=0)) == done("stopped")
-    assert turn.execute(Stop(lane=0)) == LANE_ENDED
+    runner = runners_of(race, tape, tmp_path)[0]
+    assert runner.execute(Resume(lane=0)) == done("not paused")
+    assert runner.execute(Pause(lane=0)) == done("paused")
+    assert runner.execute(Pause(lane=0)) == done("already paused")
+    assert runner.execute(Stop(lane=0)) == done("stopped")
+    assert runner.execute(Stop(lane=0)) == LANE_ENDED
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["stopped"]
 
 
@@ -161,10 +161,10 @@ def test_commands_that_come_too_late_or_twice_say_so(tmp_path):
 @pytest.mark.usefixtures("reading")
 def test_stop_keeps_every_step_that_was_done(after, tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape, tmp_path)[0]
+    runner = runners_of(race, tape, tmp_path)[0]
     for _ in range(after):
-        turn.run(seconds=0.0)
-    assert turn.execute(Stop(lane=0)) == done("stopped")
+        runner.run(seconds=0.0)
+    assert runner.execute(Stop(lane=0)) == done("stopped")
     assert isinstance(tape.events[-1], Ended)
     assert tape.events[-1].reason == "stopped"
     assert tape.events[-1].step == seen_whole(tape.events)
@@ -176,13 +176,13 @@ def test_stop_keeps_every_step_that_was_done(after, tmp_path):
 def test_a_lane_that_exploded_unseen_ends_as_nan_whatever_is_said_to_it(command, tmp_path):
     """On an accelerator a bad step is found when a block is read: a pause or a stop reads it."""
     race, tape = make_race([{"optimizer": "SGD", "lr": 1e12}], task="Plain", epochs=20), Tape()
-    turn = turns_of(race, tape, tmp_path)[0]
-    while turn.steps < 8 and not turn.over:
-        turn.run(seconds=0.0)
-    turn.execute(command(lane=0))
-    if not turn.over:
-        turn.execute(Resume(lane=0))
-        take_shortest_turns([turn])
+    runner = runners_of(race, tape, tmp_path)[0]
+    while runner.steps < 8 and not runner.over:
+        runner.run(seconds=0.0)
+    runner.execute(command(lane=0))
+    if not runner.over:
+        runner.execute(Resume(lane=0))
+        run_shortest_slices([runner])
     expected = train(race)
     assert numbers(tape.events)[0][0][:-1] == numbers(expected)[0][0][:-1]
     assert seen_whole(tape.events) == len(column(expected))
@@ -243,7 +243,7 @@ def test_an_error_in_a_task_ends_its_lane_with_a_traceback_and_no_other(task, li
 
 def test_an_error_in_validation_still_tells_the_step_before_it(tmp_path):
     race, tape = make_race(LANES[:1], task="RaisesInMetrics"), Tape()
-    take_shortest_turns(turns_of(race, tape, tmp_path))
+    run_shortest_slices(runners_of(race, tape, tmp_path))
     assert tape.events[-1].reason == "error"
     assert "no metrics today" in tape.events[-1].error
     assert tape.events[-1].step == seen_whole(tape.events) == 4
@@ -251,29 +251,28 @@ def test_an_error_in_validation_still_tells_the_step_before_it(tmp_path):
 
 def test_a_task_that_cannot_be_built_fails_like_any_other(tmp_path):
     race, tape = make_race(LANES[:1], task="Unbuildable"), Tape()
-    take_shortest_turns(turns_of(race, tape, tmp_path))
+    run_shortest_slices(runners_of(race, tape, tmp_path))
     assert [type(event) for event in tape.events] == [Alerted, Ended]
     assert "no weights" in tape.events[-1].error
 
 
 def test_a_lane_that_has_ended_holds_nothing_any_more(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape, tmp_path)[0]
-    take_shortest_turns([turn])
-    assert turn._training is None
-    assert list(turn._events) == []
+    runner = runners_of(race, tape, tmp_path)[0]
+    run_shortest_slices([runner])
+    assert runner._lane is None
 
 
 def test_leaving_tells_the_steps_done_and_that_somebody_may_go_on(tmp_path):
     race, tape = make_race(LANES[:1]), Tape()
-    turn = turns_of(race, tape, tmp_path)[0]
+    runner = runners_of(race, tape, tmp_path)[0]
     for _ in range(6):
-        turn.run(seconds=0.0)
-    steps = turn.steps
-    turn.interrupt("SIGTERM")
+        runner.run(seconds=0.0)
+    steps = runner.steps
+    runner.interrupt("SIGTERM")
     assert seen_whole(tape.events) == steps > 0
     assert [event.reason for event in tape.events if isinstance(event, Ended)] == ["interrupted"]
-    turn._snapshots.wait_until_idle()
+    runner._snapshots.wait_until_idle()
     assert [(kept.step, kept.tag) for kept in snapshots.listing(tmp_path, "A")] == [(steps, "stop")]
 
 
@@ -282,7 +281,7 @@ def test_the_global_generators_are_each_lanes_own(tmp_path):
     others."""
     race = make_race([{"lr": 0.01}, {"lr": 0.02}], task="DrawsEverywhere")
     tape = Tape()
-    take_shortest_turns(turns_of(race, tape, tmp_path))
+    run_shortest_slices(runners_of(race, tape, tmp_path))
     for index in range(2):
         assert numbers(tape.of(index)) == numbers(train(race, index))
 

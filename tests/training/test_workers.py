@@ -88,7 +88,7 @@ def test_workers_die_with_a_trainer_that_is_killed_and_the_lane_goes_on(tmp_path
     found[0].suspend()  # one that could not look for its parent
     trainer.kill()
     for worker in found:
-        until(lambda worker=worker: gone(worker), "the worker of a dead trainer to end", 20)
+        until(lambda worker=worker: gone(worker), "the worker of a dead trainer to end")
     watcher.see(
         lambda watcher: (
             "lost" in [event.kind for event in watcher.lanes[0] if isinstance(event, Alerted)]

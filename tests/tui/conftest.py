@@ -1,4 +1,4 @@
-"""A held clock, fake runs, and viewers on them."""
+"""Fake runs, and the usual look after tests that change it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,15 @@ from pathlib import Path
 import pytest
 
 from lrtui.client.follower import Follower
-from lrtui.tui import keys
 from lrtui.tui.tiers import Look
 from support.fake_run import make_run
-from support.viewer import Clock, hold_the_time
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Every clock of the screens, held."""
-    return hold_the_time(monkeypatch)
 
 
 @pytest.fixture
 def _usual_look() -> Iterator[None]:
-    """For tests that choose colours, a theme, glyphs or keys (`Look(...).use()`, `Viewer(look=...,
-    wanted=...)`): afterwards all is as it was."""
+    """For tests that choose colours, a theme or glyphs (`Look(...).use()`, `Viewer(look=...)`): afterwards all is as it was."""
     yield
     Look().use()
-    keys.choose({})
 
 
 @pytest.fixture(scope="session")

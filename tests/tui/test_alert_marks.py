@@ -11,23 +11,23 @@ from support.fake_run import STEPS, make_race, make_run, story
 from support.viewer import Viewer
 
 
-def signs(tmp_path, clock, *kinds: str) -> str:
+def signs(tmp_path, *kinds: str) -> str:
     """The overlay's chart without its legend, which has letters of its own."""
     run = make_run(tmp_path / "-".join(kinds), kinds)
     with Viewer(run.parent, run, (100, 40)) as viewer:
         viewer.look(3)
         viewer.press("o")
-        return "\n".join(viewer.lines[2 : viewer.screen._layout.panel.bottom])
+        return "\n".join(viewer.lines[2 : viewer.screen.painter.layout.panel.bottom])
 
 
-def test_a_lane_that_diverged_has_its_mark_in_the_overlay(tmp_path, clock):
-    assert "!" in signs(tmp_path, clock, "steady", "diverges")
-    assert "!" not in signs(tmp_path, clock, "steady")
+def test_a_lane_that_diverged_has_its_mark_in_the_overlay(tmp_path):
+    assert "!" in signs(tmp_path, "steady", "diverges")
+    assert "!" not in signs(tmp_path, "steady")
 
 
-def test_lanes_that_ended_nan_or_in_an_error_have_a_cross(tmp_path, clock):
-    assert signs(tmp_path, clock, "steady", "explodes", "breaks").count("✗") == 2
-    assert "✗" not in signs(tmp_path, clock, "steady")
+def test_lanes_that_ended_nan_or_in_an_error_have_a_cross(tmp_path):
+    assert signs(tmp_path, "steady", "explodes", "breaks").count("✗") == 2
+    assert "✗" not in signs(tmp_path, "steady")
 
 
 def test_a_spike_has_its_mark_in_the_lanes_own_pane():

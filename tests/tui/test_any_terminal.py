@@ -14,14 +14,16 @@ from textual.app import App
 from lrtui.terminal import settings
 from lrtui.terminal.palette import THEMES
 from lrtui.terminal.settings import Settings
-from lrtui.tui import keys, view_state
+from lrtui.tui import view_state
+from lrtui.tui.key_table import FINDER, PICKER, RACE, Key
+from lrtui.tui.keymap import Keymap, faults
 from lrtui.tui.render.glyphs import CONSOLE
 from lrtui.tui.tiers import Look
 from lrtui.tui.view import RaceView
 from support.fake_run import commands, make_run
-from support.viewer import Clock, Viewer
+from support.viewer import Viewer
 
-pytestmark = pytest.mark.usefixtures("_usual_look", "clock")
+pytestmark = pytest.mark.usefixtures("_usual_look")
 
 STAGES = ("panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console")
 NAMES = ("日本 steady", "Zürich", "🚀")
@@ -178,7 +180,7 @@ class TestOwnKeys:
     OWN = {"lane.pause": ("f5", "ctrl+y"), "app.help": ("f6",), "lane.fork": ("question_mark",)}  # noqa: RUF012
 
     def test_they_work_and_the_old_ones_do_not(self, live: Path) -> None:
-        assert keys.faults(self.OWN) == {}
+        assert faults(self.OWN) == {}
         with Viewer(live.parent, live, wanted=Settings(keys=self.OWN)) as viewer:
             viewer.press("space")
             assert commands(live) == []
@@ -202,24 +204,21 @@ class TestOwnKeys:
             assert "F5 Ctrl+Y" in viewer.text
 
     def test_a_line_of_the_help_that_stands_for_several_names_all_their_keys(self) -> None:
-        keys.choose({"lane.down": ("f7",)})
-        assert ("← h F7 ↑ k → l", "Choose the lane beside, below, above") in keys.help_lines(
-            keys.RACE
-        )
-        keys.choose({})
-        assert ("←↓↑→ hjkl", "Choose the lane beside, below, above") in keys.help_lines(keys.RACE)
+        own = Keymap({"lane.down": ("f7",)}).help_lines(RACE)
+        assert ("← h F7 ↑ k → l", "Choose the lane beside, below, above") in own
+        assert ("←↓↑→ hjkl", "Choose the lane beside, below, above") in Keymap().help_lines(RACE)
 
     def test_keys_may_be_exchanged(self) -> None:
-        assert keys.faults({"lane.stop": ("r",), "lane.rewind": ("x",)}) == {}
-        assert list(keys.faults({"lane.stop": ("f5",), "lane.rewind": ("f5",)})) == ["lane.rewind"]
+        assert faults({"lane.stop": ("r",), "lane.rewind": ("x",)}) == {}
+        assert list(faults({"lane.stop": ("f5",), "lane.rewind": ("f5",)})) == ["lane.rewind"]
 
-    @pytest.mark.parametrize("table", [keys.RACE, keys.PICKER, keys.FINDER])
-    def test_every_id_can_have_another_key(self, table: tuple[keys.Key, ...]) -> None:
+    @pytest.mark.parametrize("table", [RACE, PICKER, FINDER])
+    def test_every_id_can_have_another_key(self, table: tuple[Key, ...]) -> None:
         for key in table:
-            assert keys.faults({key.id: ("f12",)}) == {}
+            assert faults({key.id: ("f12",)}) == {}
 
-    @pytest.mark.parametrize("table", [keys.RACE, keys.PICKER, keys.FINDER])
-    def test_no_two_ids_of_a_screen_have_the_same_key(self, table: tuple[keys.Key, ...]) -> None:
+    @pytest.mark.parametrize("table", [RACE, PICKER, FINDER])
+    def test_no_two_ids_of_a_screen_have_the_same_key(self, table: tuple[Key, ...]) -> None:
         every = [name for key in table for name in key.keys]
         assert len(every) == len(set(every))
 
@@ -256,28 +255,29 @@ class TestTheView:
             assert "axes and layout begin as usual" in viewer.toasts[0]
 
 
-def test_frames_come_as_often_as_is_wanted(clock: Clock, run: Path) -> None:
+def test_frames_come_as_often_as_is_wanted(run: Path) -> None:
     for fps in (1, 30):
         with Viewer(run.parent, run, look=Look(fps=fps)) as viewer:
             screen = viewer.screen
-            assert screen._slower == 10 / fps  # type: ignore[attr-defined]
+            policy = screen.policy  # type: ignore[attr-defined]
+            assert policy.slowdown == 10 / fps
             figures = [
-                look for look in range(1, 61) if setattr(screen, "_ticks", look) or screen._each(5)
-            ]  # type: ignore[attr-defined]
+                poll for poll in range(1, 61) if setattr(policy, "polls", poll) or policy.every(5)
+            ]
             assert len(figures) == (60 if fps == 1 else 4)
 
 
 def test_whoever_wants_few_looks_has_them_though_nothing_moves(
-    clock: Clock, run: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for fps, expected in ((2, 12), (10, 6), (30, 6)):
         with Viewer(run.parent, run, look=Look(fps=fps)) as viewer:
             viewer.look()
             screen, looks = viewer.screen, list[int]()
             monkeypatch.setattr(screen, "tick", lambda looks=looks: looks.append(1))
-            screen._moved = False  # type: ignore[attr-defined]
+            screen.policy.parts(news=False, moved=False, behind=False, resting=False)  # type: ignore[attr-defined]
             for _ in range(12):
-                screen._beat()  # type: ignore[attr-defined]
+                screen.beat()  # type: ignore[attr-defined]
             assert len(looks) == expected
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario import scenario_file
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import card, styles
 from lrtui.tui.render.canvas import Canvas
 
@@ -19,7 +20,7 @@ WARNING = (
 def drawn(previews: list[Preview], width: int = 60, height: int = 30) -> tuple[list[str], Canvas]:
     """The rows of the card of the scenario `effective-lr`, which has three lanes."""
     canvas = Canvas(width, height)
-    card.race(canvas, scenario_file.load("effective-lr"), previews, "")
+    card.race(canvas, scenario_file.load("effective-lr"), previews, "", Keymap())
     return [canvas.strip(y).text for y in range(height)], canvas
 
 

@@ -14,8 +14,6 @@ from lrtui.tui.render.canvas import Canvas
 from support.fake_run import make_race, make_run
 from support.viewer import Viewer
 
-pytestmark = pytest.mark.usefixtures("clock")
-
 
 @pytest.fixture
 def crowd(tmp_path: Path):

@@ -17,7 +17,6 @@ from lrtui.tui.screens.curve_actions import WEIGHTS
 from support.fake_run import DIVERGED_AT, NAN_AT, PER_EPOCH, at, block, losses, make_run, say
 from support.viewer import Viewer
 
-pytestmark = pytest.mark.usefixtures("clock")
 SPIKE, TURN, KEPT = 45, 30, 50
 
 
@@ -117,11 +116,13 @@ class TestWhatIsDrawn:
         assert viewer.text == before
 
     def test_t_goes_through_the_kinds_of_x(self, viewer):
-        seen, labels = [], viewer.screen._layout.parts.x_labels
+        seen, labels = [], viewer.screen.painter.layout.parts.x_labels
         for kind in (*KINDS[1:], KINDS[0]):
             viewer.press("t")
             assert viewer.screen.view.x.kind == kind
-            seen.append(viewer.lines[viewer.screen._layout.panes[0].y + labels.y][:6].split()[0])
+            seen.append(
+                viewer.lines[viewer.screen.painter.layout.panes[0].y + labels.y][:6].split()[0]
+            )
         assert seen == ["epoch", "sampl", "wall", "time", "step"]
 
     def test_g_shows_the_full_range(self, tmp_path):
@@ -131,7 +132,7 @@ class TestWhatIsDrawn:
             assert "↑" in viewer.text
             viewer.press("g")
             assert "full range" in shown(viewer)
-            assert "↑" not in "".join(viewer.lines[1 : viewer.screen._layout.panel.bottom])
+            assert "↑" not in "".join(viewer.lines[1 : viewer.screen.painter.layout.panel.bottom])
 
 
 class TestWhichPart:
@@ -229,7 +230,7 @@ class TestCrosshair:
         before = step(viewer)
         viewer.press(pressed)
         assert sign * (step(viewer) - before) > 0
-        assert abs(step(viewer) - before) <= 200 // (viewer.screen._dots()) + 1
+        assert abs(step(viewer) - before) <= 200 // (viewer.screen.controllers.crosshair.dots()) + 1
         assert viewer.screen.view.selected == 0
 
     def test_it_can_go_through_all_steps_and_not_beyond(self, viewer):
@@ -305,9 +306,9 @@ class TestCrosshair:
         viewer.press("c", *["shift+left"] * 2)
         where = step(viewer)
         columns = []
-        for line in viewer.lines[1 : viewer.screen._layout.panel.bottom]:
+        for line in viewer.lines[1 : viewer.screen.painter.layout.panel.bottom]:
             columns += [x for x, sign in enumerate(line) if sign in "⡇⢸"]
-        for rect in viewer.screen._charts():
+        for rect in viewer.screen.painter.charts():
             expected = rect.x + viewer.screen.view.x.place(where, 2 * rect.width) // 2
             assert columns.count(expected) >= rect.height // 2
 
@@ -316,7 +317,7 @@ class TestMouse:
     @pytest.fixture
     def chart(self, viewer):
         """The chart of lane A."""
-        return viewer.screen._charts()[0]
+        return viewer.screen.painter.charts()[0]
 
     def mouse(
         self, viewer: Viewer, kind: type, x: int, y: int, dx: int = 0, button: int = 0
@@ -362,7 +363,7 @@ def test_nothing_overlaps_at_any_size(over, size):
             assert viewer.lines[0].startswith(" A fake race")
             assert "quit" in viewer.lines[-1]
             if viewer.screen.view.panel == "overlay":
-                panel = viewer.screen._layout.panel
+                panel = viewer.screen.painter.layout.panel
                 labels = viewer.lines[panel.bottom - 1][: panel.width]
                 assert not any(raster.BLANK < ord(sign) < raster.BLANK + 256 for sign in labels)
 

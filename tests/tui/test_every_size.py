@@ -16,7 +16,7 @@ from lrtui.tui.rects import Rect
 from lrtui.tui.render.canvas import SPACE, Canvas
 from lrtui.tui.view import CHART_PANELS
 from support.fake_run import KINDS, block, make_run, say
-from support.viewer import Viewer, hold_the_time
+from support.viewer import Viewer
 
 LANES = (1, 2, 3, 5, 8, 13, 21, 34, 64)
 STAGES = ("panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console")
@@ -26,7 +26,6 @@ STAGES = ("panes", "enlarged", "overlay", "filmstrip", "differences", "log", "co
 def viewers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Viewer]]:
     """By number of lanes: a viewer of a live race of them, which has read all of it."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        hold_the_time(patch)
         home = tmp_path_factory.mktemp("sizes")
         patch.setenv("XDG_STATE_HOME", str(home))
         found: dict[int, Viewer] = {}
@@ -47,7 +46,7 @@ def draw(
     screen._frame = SimpleNamespace(size=(width, height), canvas=canvas, commit=lambda: None)  # type: ignore[attr-defined]
     screen.view.panel, screen.view.selected = panel, selected  # type: ignore[attr-defined]
     viewer.do(screen.redraw)  # type: ignore[attr-defined]
-    return canvas, screen._layout  # type: ignore[attr-defined]
+    return canvas, screen.painter.layout  # type: ignore[attr-defined]
 
 
 def inked(canvas: Canvas, rect: Rect) -> np.ndarray:
@@ -121,7 +120,6 @@ def test_what_is_too_small_only_asks_for_more_room(
     assert not inked(canvas, Rect(0, 1, width, height - 1)).any()
 
 
-@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("panel", ["panes", "overlay", "filmstrip"])
 def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_would(
     tmp_path: Path, panel: str

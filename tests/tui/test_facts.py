@@ -209,7 +209,6 @@ class TestTheTable:
         assert quantiles == pytest.approx([value] * 3, rel=0.05)
 
 
-@pytest.mark.usefixtures("clock")
 class TestOnTheScreen:
     @pytest.mark.parametrize("size", [(80, 24), (100, 30), (200, 50)])
     def test_the_large_view_shows_table_and_dial(self, told, size):

@@ -19,8 +19,9 @@ from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.lr_suggestions import bounds, find, smoothed
 from lrtui.core.scenario import scenario_file
 from lrtui.terminal.settings import Settings
-from lrtui.tui import keys
 from lrtui.tui.app import LrtuiApp
+from lrtui.tui.key_table import FINDER
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.layout import arrange_finder
 from lrtui.tui.render import finder as drawing
 from lrtui.tui.render.axis import log_x_ticks
@@ -31,11 +32,11 @@ from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import make_run
 from support.fake_sweep import SWEEPS, FakeLauncher, told
-from support.viewer import NEVER, Clock, Viewer
+from support.viewer import StillMachine, Viewer
 
 
 @pytest.fixture(autouse=True)
-def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeLauncher]:
+def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeLauncher]:
     """In the place of the real ones; screens look when a test says so."""
     fake = FakeLauncher.fresh()
     for module in ("lrtui.client.lr_finder", "lrtui.tui.screens.picker"):
@@ -46,7 +47,6 @@ def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) ->
         lambda self, race, *_, **__: [Preview([0], [lane.lr], 100) for lane in race.lanes],
         raising=False,
     )
-    monkeypatch.setattr("lrtui.tui.screens.finder.PERIOD_S", NEVER)
     monkeypatch.chdir(tmp_path)
     return fake
 
@@ -63,6 +63,8 @@ class Finding(Viewer):
             asked=plan(scenario_file.load("lr-dial"), **asked),  # type: ignore[arg-type]
             race_after=race_after,
             wanted=wanted,
+            clock=self.clock,
+            machine=StillMachine,
         )
 
     def advance(self, condition, what: str) -> None:
@@ -191,7 +193,7 @@ def test_help_has_its_keys_and_the_rules(tmp_path):
     with Finding(tmp_path, size=(100, 40)) as viewer:
         viewer.press("question_mark")
         assert isinstance(viewer.screen, Help)
-        for shown, words in keys.help_lines(keys.FINDER):
+        for shown, words in Keymap().help_lines(FINDER):
             assert shown in viewer.text
             assert words in viewer.text
         assert "the headline" in viewer.text

@@ -45,9 +45,8 @@ from support.fake_run import (
     say,
     without_supervisor,
 )
-from support.viewer import Clock, Viewer
+from support.viewer import Viewer
 
-pytestmark = pytest.mark.usefixtures("clock")
 QUARTER = 10**0.25
 
 
@@ -179,18 +178,18 @@ class TestTheAnswer:
         viewer.look()
         assert viewer.lines[-2].strip() == "A: rate 2"
 
-    def test_what_is_refused_again_does_not_fill_the_screen(self, viewer, clock: Clock):
+    def test_what_is_refused_again_does_not_fill_the_screen(self, viewer):
         viewer.press("u", "u", "u")
         assert len(viewer.toasts) == 1
-        clock.now += 6
+        viewer.clock.now += 6
         viewer.press("u")
         assert len(viewer.toasts) == 2
 
-    def test_it_makes_room_again(self, viewer, live, clock: Clock):
+    def test_it_makes_room_again(self, viewer, live):
         viewer.press("plus")
         answer(live, done("rate 0.178 from step 61"))
         viewer.look()
-        clock.now += 7
+        viewer.clock.now += 7
         viewer.look(2)
         assert "cpu 12 % of 2" in viewer.lines[-2]
 
@@ -200,14 +199,14 @@ class TestTheAnswer:
         viewer.look()
         assert viewer.toasts == ["A: Rprop: [b]the rate changes nothing"]
 
-    def test_an_answer_that_does_not_come_is_said_once(self, viewer, clock: Clock):
+    def test_an_answer_that_does_not_come_is_said_once(self, viewer):
         viewer.press("plus")
-        clock.now += 11
+        viewer.clock.now += 11
         viewer.look(3)
         assert viewer.toasts == ["A: no answer yet; it is done when the lane gets to it"]
 
     def test_it_is_looked_for_without_waiting_for_the_next_tick(self, viewer, live, monkeypatch):
-        monkeypatch.setattr("lrtui.tui.screens.watching.ANSWER_S", 0.005)
+        viewer.clock.reply_s = 0.005
         viewer.press("plus")
         say(live, turned(0, 61, QUARTER))
         answer(live, done("rate 0.178 from step 61"))
@@ -347,9 +346,9 @@ class TestForms:
         ("words", "said"),
         [
             ("optimizer=Adam lr=0.1", "nothing is changed"),
-            ("momentum=0.9", "Adam has no such option"),
-            ("lr=0", "0.0 is no learning rate"),
-            ("cosine", '"cosine" is no setting'),
+            ("momentum=0.9", "unknown option of Adam"),
+            ("lr=0", "0.0 is not a valid learning rate"),
+            ("cosine", '"cosine" is not a setting'),
             ("schedule=StepLR(", "a bracket is not closed"),
         ],
     )
@@ -576,9 +575,7 @@ class TestWhatIsDrawn:
             viewer.press("enter")
             assert "snapshots 3, last at step 60, 2.1 MB of 667 MB" in viewer.text
 
-    def test_a_paused_race_sends_nothing_while_nobody_touches_it(
-        self, viewer, live, monkeypatch, clock: Clock
-    ):
+    def test_a_paused_race_sends_nothing_while_nobody_touches_it(self, viewer, live, monkeypatch):
         viewer.press("P")
         say(
             live,
@@ -586,7 +583,7 @@ class TestWhatIsDrawn:
         )
         answer(live, done("paused"))
         viewer.look(6)
-        clock.now += 10
+        viewer.clock.now += 10
         viewer.look(6)
         sent: list[object] = []
         monkeypatch.setattr(viewer.frame, "refresh", lambda *regions, **_: sent.extend(regions))

@@ -10,7 +10,7 @@ from support.fake_run import make_run
 from support.viewer import Viewer
 
 
-def test_w_asks_for_a_file_and_writes_the_page_there(tmp_path, clock):
+def test_w_asks_for_a_file_and_writes_the_page_there(tmp_path):
     run = make_run(tmp_path / "runs", ("steady", "explodes"))
     page = tmp_path / "race.html"
     with Viewer(tmp_path / "runs", run, (100, 30)) as viewer:
@@ -29,10 +29,10 @@ def test_where_it_cannot_be_written_the_reason_is_said(tmp_path):
         write_page(run, tmp_path / "nowhere" / "race.html")
 
 
-def test_a_folder_is_no_file(tmp_path, clock):
+def test_a_folder_is_no_file(tmp_path):
     run = make_run(tmp_path / "runs", ("steady",))
     with Viewer(tmp_path / "runs", run, (100, 30)) as viewer:
         viewer.look()
         viewer.press("W", "ctrl+u")
         viewer.burst(f"{tmp_path}\r")
-        assert "is no file" in viewer.text
+        assert "not a file" in viewer.text

@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from lrtui.tui import keys
+from lrtui.tui.key_table import FINDER, HEADINGS, PICKER, RACE
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
@@ -16,7 +17,7 @@ from support.fake_run import make_run
 from support.viewer import Viewer
 
 CALL = re.compile(r"(\w+)(?:\((.*)\))?$")
-SCREENS = {RaceScreen: keys.RACE, Picker: keys.PICKER, FinderScreen: keys.FINDER}
+SCREENS = {RaceScreen: RACE, Picker: PICKER, FinderScreen: FINDER}
 ALL = [(screen, key) for screen, table in SCREENS.items() for key in table]
 
 
@@ -29,7 +30,7 @@ class Done:
 
 
 @pytest.fixture
-def viewer(tmp_path, clock):
+def viewer(tmp_path):
     run = make_run(tmp_path, ("steady", "paints", "explodes"), live=True, over=False)
     with Viewer(tmp_path, run, (100, 30)) as viewer:
         viewer.look()
@@ -58,7 +59,7 @@ def test_each_line_of_the_tables_names_something_that_its_screen_can_do(screen, 
 
 
 def test_each_key_of_the_race_reaches_what_the_table_says(viewer, heard):
-    for key in keys.RACE:
+    for key in RACE:
         for name in key.keys:
             viewer.press(name)
             assert heard == [key.action], name
@@ -80,27 +81,25 @@ def test_no_key_has_two_meanings_and_no_name_is_given_twice(table):
 
 def test_the_palette_has_everything_that_keys_do(viewer, heard):
     commands = list(viewer.app.get_system_commands(viewer.screen))
-    assert {key.name for key in keys.RACE} <= {command.title for command in commands}
+    assert {key.name for key in RACE} <= {command.title for command in commands}
     by_name = {command.title: command for command in commands}
-    for key in keys.RACE:
+    for key in RACE:
         viewer.do(by_name[key.name].callback)
-    assert heard == [key.action for key in keys.RACE]
+    assert heard == [key.action for key in RACE]
 
 
 def test_the_help_has_every_line_under_a_heading(viewer):
-    sections = keys.sections(keys.RACE)
-    assert [heading for heading, _ in sections] == list(keys.HEADINGS.values())
+    sections = Keymap().sections(RACE)
+    assert [heading for heading, _ in sections] == list(HEADINGS.values())
     lines = [line for _, found in sections for line in found]
-    assert lines == keys.help_lines(keys.RACE)
+    assert lines == Keymap().help_lines(RACE)
     assert all(
-        any(name in line for line in lines for name in (key.shown,))
-        for key in keys.RACE
-        if key.shown
+        any(name in line for line in lines for name in (key.shown,)) for key in RACE if key.shown
     )
 
 
 def test_the_footer_of_a_race_that_is_over_offers_nothing_that_only_a_living_lane_can_be_told():
-    there, over = (dict(keys.footer_words(keys.RACE, over=over)) for over in (False, True))
+    there, over = (dict(Keymap().footer_words(RACE, over=over)) for over in (False, True))
     assert {word: key for key, word in there.items() if key not in over} == {
         "rate": "+",
         "pause": "Space",
@@ -126,4 +125,4 @@ def test_the_footer_of_a_race_that_is_over_offers_nothing_that_only_a_living_lan
     ],
 )
 def test_the_palette_knows_things_by_the_words_of_the_readme(word, wanted):
-    assert wanted in [key.id for key in keys.RACE if word in key.name.lower()]
+    assert wanted in [key.id for key in RACE if word in key.name.lower()]

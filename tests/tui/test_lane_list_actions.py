@@ -16,8 +16,6 @@ from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import KINDS, block, make_run, say
 from support.viewer import Viewer
 
-pytestmark = pytest.mark.usefixtures("clock")
-
 
 @pytest.fixture
 def viewer(over: Path):
@@ -30,7 +28,7 @@ def viewer(over: Path):
 def rows_of(viewer: Viewer) -> list[str]:
     """The rows of the standings."""
     race = next(screen for screen in viewer.app.screen_stack if isinstance(screen, RaceScreen))
-    x, y, width, height = race._layout.standings
+    x, y, width, height = race.painter.layout.standings
     lines = [line[x : x + width] for line in viewer.lines[y + 1 : y + height]]
     return [
         line
@@ -52,7 +50,7 @@ def letters(viewer: Viewer) -> str:
 def panes(viewer: Viewer) -> str:
     """The letters of the lanes whose panes are shown, in their order."""
     state = viewer.screen.state
-    return "".join(state.lanes[index].lane.letter for index in viewer.screen._layout.panes)
+    return "".join(state.lanes[index].lane.letter for index in viewer.screen.painter.layout.panes)
 
 
 def heading(viewer: Viewer) -> str:
@@ -298,10 +296,10 @@ class TestManyLanes:
 
     def test_a_page_of_panes_says_that_it_is_one(self, many):
         shown = len(panes(many))
-        pages = -(-64 // len(many.screen._layout.panes))
+        pages = -(-64 // len(many.screen.painter.layout.panes))
         assert shown > 0
         assert f"page 1 of {pages}" in many.lines[0]
-        for _ in range(len(many.screen._layout.panes)):
+        for _ in range(len(many.screen.painter.layout.panes)):
             many.press("tab")
         assert f"page 2 of {pages}" in many.lines[0]
         many.press("shift+tab")
@@ -310,7 +308,10 @@ class TestManyLanes:
         assert "page" not in many.lines[0]
 
     def test_pages_are_turned_by_the_keys_that_the_header_names(self, many):
-        size, pages = len(many.screen._layout.panes), -(-64 // len(many.screen._layout.panes))
+        size, pages = (
+            len(many.screen.painter.layout.panes),
+            -(-64 // len(many.screen.painter.layout.panes)),
+        )
         for pressed, page in (
             ("pageup", 1),
             ("pagedown", 2),
@@ -323,11 +324,11 @@ class TestManyLanes:
             assert (
                 f"page {page} of {pages} ({'PgUp' if page == pages else 'PgDn'})" in many.lines[0]
             )
-            assert (page - 1) * size in many.screen._layout.panes
+            assert (page - 1) * size in many.screen.painter.layout.panes
 
     def test_the_chosen_lane_is_in_sight_in_pane_and_table(self, many):
         many.press(*["shift+tab"] * 3)
-        assert many.screen.view.selected in many.screen._layout.panes
+        assert many.screen.view.selected in many.screen.painter.layout.panes
         assert sum("▶" in line for line in many.lines) == 2
 
     def test_a_filter_makes_few_of_many(self, many):

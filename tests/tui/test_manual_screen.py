@@ -19,7 +19,7 @@ from support.viewer import Viewer
 
 
 @pytest.fixture
-def viewer(live: Path, clock):
+def viewer(live: Path):
     with Viewer(live.parent, live, (80, 24)) as viewer:
         viewer.press("question_mark", "tab")
         shown(viewer, "screen")
@@ -58,7 +58,7 @@ def test_from_the_help_of_a_race_tab_leads_to_the_page_about_its_screen(viewer):
     assert "Esc back" in viewer.lines[-1]
 
 
-def test_the_help_says_so(live, clock):
+def test_the_help_says_so(live):
     with Viewer(live.parent, live, (60, 16)) as viewer:
         viewer.press("question_mark")
         assert isinstance(viewer.screen, Help)
@@ -167,7 +167,7 @@ def test_it_fits_every_size(viewer):
         assert ("glossary" in viewer.text) is (width >= 72)
 
 
-def test_the_picker_leads_to_the_page_about_scenarios(tmp_path, clock, monkeypatch):
+def test_the_picker_leads_to_the_page_about_scenarios(tmp_path, monkeypatch):
     monkeypatch.setattr("lrtui.tui.screens.picker.Picker._warm_up", lambda self: None)
     monkeypatch.setattr("lrtui.tui.screens.picker.Picker._preview", lambda self, path, race: None)
     with Viewer(tmp_path / "runs", size=(80, 24)) as viewer:
@@ -190,7 +190,7 @@ def test_the_palette_has_the_manual(viewer):
 @pytest.mark.parametrize(
     "look", [Look(colors="none", glyphs="ascii"), Look(colors="16", theme="light")]
 )
-def test_it_is_shown_in_any_look(live, clock, look):
+def test_it_is_shown_in_any_look(live, look):
     with Viewer(live.parent, live, (80, 24), look=look) as viewer:
         viewer.press("question_mark", "tab")
         shown(viewer, "screen")

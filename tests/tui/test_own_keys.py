@@ -14,11 +14,14 @@ from textual.content import Content
 
 from lrtui.core.protocol.events import Rewound
 from lrtui.terminal.settings import Settings
-from lrtui.tui import key_names, keys
+from lrtui.tui import key_names
+from lrtui.tui.key_legend import LEGEND
+from lrtui.tui.key_table import FINDER, PICKER, RACE
+from lrtui.tui.keymap import Keymap, faults
 from support.fake_run import at, make_run, say, without_supervisor
 from support.viewer import Viewer
 
-pytestmark = pytest.mark.usefixtures("clock", "_usual_look")
+pytestmark = pytest.mark.usefixtures("_usual_look")
 OWN = {
     "lane.left": ("ctrl+left",),
     "lane.right": ("ctrl+right",),
@@ -64,7 +67,7 @@ def viewer(live: Path) -> Iterator[Viewer]:
 
 
 def test_nothing_is_wrong_with_these_keys():
-    assert keys.faults(OWN) == {}
+    assert faults(OWN) == {}
 
 
 class TestSentences:
@@ -96,7 +99,7 @@ class TestSentences:
     def test_in_help_and_footer(self, viewer):
         viewer.press("f4")
         assert "F4 ALL LANES" in viewer.lines[-1]
-        lines = [words for _, words in keys.help_lines(keys.RACE)]
+        lines = [words for _, words in Keymap(OWN).help_lines(RACE)]
         assert {
             "Dial, T and [ for all living lanes, or for one again",
             "Choose the next lane; F3 the one before",
@@ -169,29 +172,28 @@ class TestReading:
         ],
     )
     def test_the_first_key_of_each_id_arrows_in_one(self, names, shown):
-        assert keys.read(*names) == shown
+        assert Keymap().read(*names) == shown
 
     def test_a_persons_own_first_key(self):
-        keys.choose({"view.back": ("f7", "escape")})
-        assert keys.read("view.back") == "F7"
+        assert Keymap({"view.back": ("f7", "escape")}).read("view.back") == "F7"
 
     def test_an_id_that_there_is_not(self):
         with pytest.raises(KeyError):
-            keys.read("view.nothing")
+            Keymap().read("view.nothing")
 
     def test_the_name_of_a_key_in_the_palette_names_no_other(self):
         assert [key.id for key in KEYS if "{" in key.name] == []
 
     def test_the_palette_takes_no_key_for_markup(self, viewer):
-        keys.choose({"view.pan_left": ("[", "m", "]")})
+        viewer.app.keys = Keymap({"view.pan_left": ("[", "m", "]")})
         helps = {
             command.title: command.help for command in viewer.app.get_system_commands(viewer.screen)
         }
         assert Content.from_markup(helps["Move the zoomed part to the left"]).plain == "key [ m ]"
 
 
-SOURCES = sorted(Path(keys.__file__).parent.rglob("*.py"))
-KEYS = [key for table in (keys.RACE, keys.PICKER, keys.FINDER) for key in table]
+SOURCES = sorted(Path(key_names.__file__).parent.rglob("*.py"))
+KEYS = [key for table in (RACE, PICKER, FINDER) for key in table]
 _USUAL = sorted({key_names.read(name) for key in KEYS for name in key.keys})
 _WORDS = "|".join(
     re.escape(shown) for shown in reversed(_USUAL) if len(shown) > 1 and shown[-1] not in "←→↑↓"
@@ -240,16 +242,16 @@ def sentences(source: Path) -> Iterator[str]:
 
 def test_no_sentence_names_a_key_by_its_usual_name():
     tables = [text for key in KEYS for text in (key.help, key.footer, key.palette)] + list(
-        keys.LEGEND.values()
+        LEGEND.values()
     )
     found = [
         (source.name, text)
         for source in SOURCES
-        if source.name not in ("keys.py", "keynames.py")
+        if source.name not in ("key_table.py", "key_legend.py", "key_names.py", "keymap.py")
         for text in sentences(source)
         if NAMED.search(text) and text not in FIXED and " " in text.strip()
     ]
-    assert found + [("keys.py", text) for text in tables if NAMED.search(text)] == []
+    assert found + [("key_table.py", text) for text in tables if NAMED.search(text)] == []
 
 
 @pytest.mark.parametrize(
@@ -279,9 +281,10 @@ def test_every_id_that_a_sentence_names_is_in_the_tables():
         part.value
         for source in SOURCES
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("keys.read", "keys.pressed")
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in ("read", "pressed")
         for part in node.args
-        if isinstance(part, ast.Constant)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
     ]
     assert len(named) > 30
     assert set(named) <= {key.id for key in KEYS}

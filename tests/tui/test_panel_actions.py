@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from textual.actions import parse
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from lrtui.core.protocol.events import (
@@ -20,15 +21,15 @@ from lrtui.core.protocol.events import (
     StatusChanged,
 )
 from lrtui.core.state.race_state import LOG_LINES
-from lrtui.tui import keys, view_state
+from lrtui.tui import view_state
+from lrtui.tui.key_table import RACE, Key
 from lrtui.tui.machine import Gpu
-from lrtui.tui.screens.curve_actions import CurveKeys
-from lrtui.tui.screens.watching import COMPLAINT_S
+from lrtui.tui.screens.crosshair_actions import CrosshairActions
+from lrtui.tui.screens.curve_actions import CurveActions
+from lrtui.tui.screens.toaster import WARNING_S
 from lrtui.tui.view import CURVES
 from support.fake_run import at, make_run, sample, say, started
 from support.viewer import StillMachine, Viewer
-
-pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def refreshes(viewer, monkeypatch):
 
 def panel(viewer: Viewer) -> list[str]:
     """The rows of the stage."""
-    rect = viewer.screen._layout.panel
+    rect = viewer.screen.painter.layout.panel
     return [line[rect.x : rect.right].rstrip() for line in viewer.lines[rect.y : rect.bottom]]
 
 
@@ -353,11 +354,10 @@ class TestMachine:
                 assert f"bars: {base}" in viewer.lines[-2]
                 viewer.press("B")
 
-    def test_on_a_large_screen_each_gpu_has_a_row_until_the_race_is_over(self, live, monkeypatch):
-        monkeypatch.setattr("lrtui.tui.screens.watching.Machine", self.WithGpus)
-        with Viewer(live.parent, live, (200, 50)) as viewer:
+    def test_on_a_large_screen_each_gpu_has_a_row_until_the_race_is_over(self, live):
+        with Viewer(live.parent, live, (200, 50), machine=self.WithGpus) as viewer:
             viewer.look(2)
-            assert viewer.screen._layout.machine.height == 3
+            assert viewer.screen.painter.layout.machine.height == 3
             assert viewer.lines[-3].strip().startswith("gpu 0 93 % ")
             assert viewer.lines[-2].strip().endswith("5.0/80 GB 120 W 48C")
             viewer.press("1", "=", "escape")
@@ -365,10 +365,10 @@ class TestMachine:
                 live, *[Ended(lane=lane, at=at(60), step=60, reason="stopped") for lane in range(3)]
             )
             viewer.look(2)
-            assert viewer.screen._layout.machine.height == 1
+            assert viewer.screen.painter.layout.machine.height == 1
             assert "gpu 0" not in viewer.text
         with Viewer(live.parent, live, (80, 24)) as viewer:
-            assert viewer.screen._layout.machine.height == 1
+            assert viewer.screen.painter.layout.machine.height == 1
 
     def test_a_paused_race_shows_no_figures_of_the_machine(self, viewer, live):
         assert "cpu 12 % of 2" in viewer.text
@@ -434,23 +434,22 @@ class TestWhereItLeadsBackTo:
         assert view_state.stored(viewer.screen.view)["stage"] == "overlay"
 
 
-ABOUT_CURVES = tuple(
-    key for key in keys.RACE if hasattr(CurveKeys, "action_" + key.action.partition("(")[0])
-)
+def is_about_curves(viewer: Viewer, key: Key) -> bool:
+    """True if a key belongs to a controller of the curves."""
+    _, (name, *_) = parse(key.action)[1:]
+    return isinstance(
+        getattr(viewer.screen._actions[name], "__self__", None), CurveActions | CrosshairActions
+    )
 
 
 class TestKeysAboutCurves:
-    @pytest.mark.parametrize(
-        ("looked_at", "pressed"),
-        [("L", ABOUT_CURVES), *((other, ABOUT_CURVES[::9]) for other in "Iwd")],
-    )
-    def test_they_change_nothing_that_cannot_be_seen_and_say_so(
-        self, viewer, clock, looked_at, pressed
-    ):
+    @pytest.mark.parametrize(("looked_at", "every"), [("L", 1), *((other, 9) for other in "Iwd")])
+    def test_they_change_nothing_that_cannot_be_seen_and_say_so(self, viewer, looked_at, every):
         viewer.press(looked_at)
         before = {name: getattr(viewer.screen.view, name) for name in CURVES}
+        pressed = [key for key in RACE if is_about_curves(viewer, key)][::every]
         for key in pressed:
-            clock.now += COMPLAINT_S
+            viewer.clock.now += WARNING_S
             viewer.toasts.clear()
             viewer.press(key.keys[0])
             assert viewer.toasts == ["this acts on the curves: Esc shows them"], key.id

@@ -14,12 +14,14 @@ from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.terminal.settings import Settings
-from lrtui.tui import keys
+from lrtui.tui.key_table import PICKER
+from lrtui.tui.keymap import Keymap, faults
 from lrtui.tui.screens.dialogs import FormDialog, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import make_run, without_supervisor
-from support.viewer import Clock, Viewer
+from support.viewer import Viewer
+from support.waiting import PATIENCE_S
 
 NAMES = [path.stem for path in scenario_file.bundled()]
 
@@ -45,7 +47,7 @@ class FakeLauncher:
 
     def start(self, race: Race, runs: Path) -> Path:
         self.started.append(race)
-        assert FakeLauncher.patience.wait(30)
+        assert FakeLauncher.patience.wait(PATIENCE_S)
         if FakeLauncher.troubles:
             raise FakeLauncher.troubles.pop(0)
         return FakeLauncher.run
@@ -55,7 +57,7 @@ class FakeLauncher:
 
 
 @pytest.fixture(autouse=True)
-def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> type[FakeLauncher]:
+def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeLauncher]:
     """In the place of the real one; races "start" at once, in a working folder without
     scenarios."""
     FakeLauncher.made, FakeLauncher.troubles, FakeLauncher.preview_trouble = [], [], None
@@ -303,7 +305,7 @@ class TestEditing:
         viewer.press(*"lr-dial", "ctrl+e")
         viewer.screen.query_one("#field-lane0").value = "lr=-1"
         viewer.press("enter")
-        assert "lane A: lr: -1.0 is no learning rate" in viewer.text
+        assert "lane A: lr: -1.0 is not a valid learning rate" in viewer.text
         for field in viewer.screen.query(Input):
             field.value = ""
         viewer.press("enter")
@@ -343,7 +345,7 @@ class TestLeaving:
 def test_the_help_lists_every_key_and_is_not_typed_into_the_filter(viewer):
     viewer.press("question_mark")
     assert isinstance(viewer.screen, Help)
-    for shown, words in keys.help_lines(keys.PICKER):
+    for shown, words in Keymap().help_lines(PICKER):
         assert shown in viewer.text
         assert words in viewer.text
     viewer.press("escape")
@@ -360,7 +362,7 @@ def test_sentences_name_a_persons_own_keys(tmp_path):
         "picker.help": ("f6",),
         "picker.edit": ("f7",),
     }
-    assert keys.faults(own) == {}
+    assert faults(own) == {}
     without_supervisor(
         make_run(tmp_path / "runs", ("steady",), title="cut", done=20, live=True, over=False)
     )

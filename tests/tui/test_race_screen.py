@@ -3,22 +3,23 @@ nothing moves in vain."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
+from textual.actions import parse
 
 from lrtui.core.protocol.commands import Pause, Resume, Stop
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, FindingsUpdated, StatusChanged
 from lrtui.core.protocol.findings import Findings
-from lrtui.tui import keys
+from lrtui.tui.key_table import HEADINGS, RACE
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.layout import arrange
 from lrtui.tui.screens.dialogs import ChoiceDialog, Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import KINDS, block, commands, make_run, sample, say
-from support.viewer import Clock, Viewer
-
-pytestmark = pytest.mark.usefixtures("clock")
+from support.viewer import Viewer
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ class TestKeys:
         before = viewer.text
         viewer.press("o")
         assert "A steady  B diverges  C paints" in viewer.lines[1]
-        chart = viewer.lines[2 : viewer.screen._layout.panel.bottom - 1]
+        chart = viewer.lines[2 : viewer.screen.painter.layout.panel.bottom - 1]
         assert {sign for line in chart for sign in line if sign in "ABC"} == set("ABC")
         viewer.press(back)
         assert viewer.text == before
@@ -265,8 +266,8 @@ class TestKeys:
         with Viewer(live.parent, live, (120, 150)) as viewer:
             viewer.press("question_mark")
             assert isinstance(viewer.screen, Help)
-            assert all(heading in viewer.text for heading in keys.HEADINGS.values())
-            for shown, words in keys.help_lines(keys.RACE):
+            assert all(heading in viewer.text for heading in HEADINGS.values())
+            for shown, words in Keymap().help_lines(RACE):
                 assert shown in viewer.text
                 assert words in viewer.text
             viewer.press("z")
@@ -290,8 +291,11 @@ class TestKeys:
         )
 
     def test_every_binding_of_the_table_has_an_action_on_the_screen(self, viewer):
-        for key in keys.RACE:
-            assert hasattr(viewer.screen, f"action_{key.action.partition('(')[0]}"), key.id
+        for key in RACE:
+            _, method, (name, *arguments) = parse(key.action)
+            assert method == "run"
+            action = inspect.signature(viewer.screen._actions[name])
+            assert action.bind(*(arguments[0] if arguments else ())), key.id
 
 
 class TestLeaving:
@@ -316,7 +320,7 @@ class TestLeaving:
         assert commands(live) == []
 
     def test_the_race_can_be_stopped_and_its_end_is_waited_for(self, viewer, live, monkeypatch):
-        monkeypatch.setattr("lrtui.tui.screens.watching.PERIOD_S", 0.01)
+        viewer.clock.poll_s = 0.01
         viewer.press("q", "s")
         assert commands(live) == [Stop(lane=0), Stop(lane=1), Stop(lane=2)]
         assert not viewer.has_left
@@ -325,13 +329,11 @@ class TestLeaving:
         viewer.until(lambda: viewer.has_left, "the end of the program")
         assert viewer.app.return_value.state.over
 
-    def test_trainers_that_do_not_answer_are_not_waited_for_for_ever(
-        self, viewer, clock: Clock, monkeypatch
-    ):
-        monkeypatch.setattr("lrtui.tui.screens.watching.PERIOD_S", 0.01)
+    def test_trainers_that_do_not_answer_are_not_waited_for_for_ever(self, viewer, monkeypatch):
+        viewer.clock.poll_s = 0.01
         viewer.press("q", "s")
         assert not viewer.has_left
-        clock.now += 6
+        viewer.clock.now += 6
         viewer.until(lambda: viewer.has_left, "the end of the program")
 
     @pytest.mark.parametrize("pressed", ["q", "ctrl+c", "ctrl+q"])
@@ -350,12 +352,12 @@ class TestAlarms:
             assert viewer.bells == 0
             assert viewer.toasts == []
 
-    def test_a_new_alert_rings_and_toasts_once_a_lane(self, viewer, live, clock: Clock):
+    def test_a_new_alert_rings_and_toasts_once_a_lane(self, viewer, live):
         say(
             live,
-            Alerted(lane=0, at=clock.now + 1, step=61, kind="diverged", text="high"),
-            Alerted(lane=0, at=clock.now + 2, step=65, kind="nan", text="loss is NaN"),
-            Alerted(lane=2, at=clock.now + 2, step=62, kind="error", text="[bold]no"),
+            Alerted(lane=0, at=viewer.clock.now + 1, step=61, kind="diverged", text="high"),
+            Alerted(lane=0, at=viewer.clock.now + 2, step=65, kind="nan", text="loss is NaN"),
+            Alerted(lane=2, at=viewer.clock.now + 2, step=62, kind="error", text="[bold]no"),
         )
         viewer.look(3)
         assert viewer.bells == 2
@@ -390,7 +392,7 @@ class TestNothingMovesInVain:
         # within the limits of the axes, which all panes share
         say(live, block(1, "diverges", 60, 80))
         viewer.look()
-        pane = viewer.screen._layout.panes[1]
+        pane = viewer.screen.painter.layout.panes[1]
         assert refreshes
         assert all(
             pane.contains(span.x, span.y) and pane.contains(span.right - 1, span.y)
@@ -400,10 +402,10 @@ class TestNothingMovesInVain:
     def test_a_step_that_moves_no_curve_by_a_dot_waits_for_the_next_figures(
         self, viewer, live, refreshes
     ):
-        ends = viewer.screen._curve_ends()
+        ends = viewer.screen.painter.curve_ends()
         say(live, block(1, "diverges", 60, 61))
         viewer.look()
-        assert viewer.screen._curve_ends() == ends, (
+        assert viewer.screen.painter.curve_ends() == ends, (
             "a step of this race is less than a dot of its pane"
         )
         assert refreshes == []
@@ -426,12 +428,12 @@ class TestNothingMovesInVain:
         tick = viewer.screen.tick
         monkeypatch.setattr(viewer.screen, "tick", lambda: (looks.append(1), tick()))
         for _ in range(10):
-            viewer.do(viewer.screen._beat)
+            viewer.do(viewer.screen.beat)
         assert len(looks) == 5
         looks.clear()
         for step in range(60, 160, 10):
             say(live, block(1, "diverges", step, step + 10))
-            viewer.do(viewer.screen._beat)
+            viewer.do(viewer.screen.beat)
         assert len(looks) >= 9
 
     def test_an_alert_is_seen_at_once(self, viewer, live, refreshes):

@@ -21,7 +21,7 @@ def live(tmp_path):
 
 
 @pytest.fixture
-def viewer(tmp_path, live, clock):
+def viewer(tmp_path, live):
     with Viewer(tmp_path, live, (100, 30)) as viewer:
         viewer.look()
         yield viewer
@@ -64,7 +64,7 @@ def test_a_dialog_that_closes_takes_no_key_with_it(viewer, keys):
     assert viewer.has_left
 
 
-def test_help_and_leaving_a_finished_race_in_one_piece(tmp_path, clock):
+def test_help_and_leaving_a_finished_race_in_one_piece(tmp_path):
     run = make_run(tmp_path, ("steady",))
     with Viewer(tmp_path, run, (100, 30)) as viewer:
         viewer.look()
@@ -89,7 +89,7 @@ def test_what_is_pasted_many_keys_long_is_typed_whole(viewer):
     assert viewer.screen.query_one("Input").value == words
 
 
-def test_from_one_race_over_the_picker_to_another(tmp_path, live, clock, monkeypatch):
+def test_from_one_race_over_the_picker_to_another(tmp_path, live, monkeypatch):
     monkeypatch.setattr("lrtui.tui.screens.picker.Launcher", FakeLauncher.fresh())
     make_run(tmp_path, ("paints",), title="Another one").rename(
         tmp_path / "another-20250615-120000-abcd"
@@ -106,7 +106,7 @@ def test_from_one_race_over_the_picker_to_another(tmp_path, live, clock, monkeyp
         assert [race.title for race in races] == ["Another one"]
 
 
-def test_the_finder_over_a_race_and_back(tmp_path, live, clock, monkeypatch):
+def test_the_finder_over_a_race_and_back(tmp_path, live, monkeypatch):
     monkeypatch.setattr("lrtui.client.lr_finder.Launcher", FakeLauncher.fresh())
     with Viewer(tmp_path, live, (100, 30)) as viewer:
         viewer.look()

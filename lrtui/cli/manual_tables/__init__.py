@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lrtui import manual
 from lrtui.cli.manual_tables import json_lines, tables
-from lrtui.tui import keys
+from lrtui.tui import key_table as keys
 
 README = Path(__file__).parents[3] / "README.md"
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -59,7 +59,6 @@ def renewed(text: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Names the stale files; with --write brings them up to date."""
-    keys.choose({})
     stale = 0
     for path in files():
         before = path.read_text(encoding="utf-8")

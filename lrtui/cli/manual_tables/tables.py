@@ -26,7 +26,7 @@ from lrtui.cli.manual_tables.sentences import (
     SETTINGS,
     SNAPSHOT_KEYS,
 )
-from lrtui.core.scenario import catalogue, scenario_file
+from lrtui.core.scenario import catalogue, lane_table, scenario_file
 from lrtui.core.scenario.spec import (
     Expected,
     Lane,
@@ -39,7 +39,9 @@ from lrtui.core.scenario.spec import (
     TaskRef,
 )
 from lrtui.terminal import settings
-from lrtui.tui import key_names, keys
+from lrtui.tui import key_names, key_table as keys
+from lrtui.tui.key_legend import LEGEND as SIGNS
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.screens.finder import LEGEND as RULES_LEGEND
 from lrtui.tui.screens.manual import ManualScreen
 
@@ -137,7 +139,7 @@ def exit_codes() -> str:
 def key_table(which: tuple[keys.Key, ...]) -> str:
     """The keys of one screen, with their headings."""
     parts = []
-    for heading, lines in keys.sections(which):
+    for heading, lines in Keymap().sections(which):
         parts += [f"### {heading}"] if heading else []
         parts.append(
             table(("key", "what it does"), [(code(shown), words) for shown, words in lines])
@@ -159,7 +161,7 @@ def key_ids() -> str:
     """Every key by its id, for the settings file."""
     rows = [
         (code(key.id), " ".join(code(key_names.read(name)) for name in key.keys), key.name)
-        for which in (keys.RACE, keys.PICKER, keys.FINDER)
+        for which in keys.ALL
         for key in which
     ]
     return table(("id", "key", "what it does"), rows)
@@ -168,7 +170,7 @@ def key_ids() -> str:
 def signs() -> str:
     """The signs on a race's screen."""
     return table(
-        ("sign", "meaning"), [(code(sign), keys.told(words)) for sign, words in keys.LEGEND.items()]
+        ("sign", "meaning"), [(code(sign), Keymap().expand(words)) for sign, words in SIGNS.items()]
     )
 
 
@@ -183,7 +185,7 @@ def first_keys() -> str:
     by_id = {key.id: key for key in keys.RACE}
     return table(
         ("key", "what it does"),
-        [(code(by_id[name].shown), keys.told(by_id[name].help)) for name in wanted],
+        [(code(by_id[name].shown), Keymap().expand(by_id[name].help)) for name in wanted],
     )
 
 
@@ -205,8 +207,8 @@ def race_keys() -> str:
     return _toml_keys(
         described(
             RACE_KEYS,
-            [key for key in RACE_KEYS if key in scenario_file._RACE_KEYS]
-            + sorted(scenario_file._RACE_KEYS - RACE_KEYS.keys()),
+            [key for key in RACE_KEYS if key in scenario_file.RACE_KEYS]
+            + sorted(scenario_file.RACE_KEYS - RACE_KEYS.keys()),
         ),
         usual,
         {"on_nan": get_args(OnNan), "on_divergence": get_args(OnDivergence)},
@@ -215,8 +217,8 @@ def race_keys() -> str:
 
 def lane_keys() -> str:
     """The keys of a [[lane]]."""
-    names = [key for key in LANE_KEYS if key in scenario_file._LANE_KEYS] + sorted(
-        scenario_file._LANE_KEYS - LANE_KEYS.keys()
+    names = [key for key in LANE_KEYS if key in lane_table.LANE_KEYS] + sorted(
+        lane_table.LANE_KEYS - LANE_KEYS.keys()
     )
     choices = {"expect": tuple(word for word in get_args(Expected) if word)}
     return _toml_keys(
@@ -290,7 +292,7 @@ def schedules() -> str:
 
 def default_rates() -> str:
     """The learning rate of a lane that names none."""
-    rows = [(code(name), code(f"{rate:g}")) for name, rate in scenario_file.DEFAULT_RATES.items()]
+    rows = [(code(name), code(f"{rate:g}")) for name, rate in lane_table.DEFAULT_RATES.items()]
     return table(("optimizer", "default `lr`"), [*rows, ("any other", code("0.001"))])
 
 

@@ -16,7 +16,7 @@ from lrtui.core.charts.axes import XAxis
 from lrtui.core.protocol.events import is_reserved
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer
-from lrtui.core.series.ema import Ema
+from lrtui.core.series.ema import TensorBoardEma
 from lrtui.core.series.series import Int64Array, Series, Window
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
@@ -151,7 +151,7 @@ class _Smoothed:
 
     def __init__(self, source: Series, weight: float) -> None:
         self.source, self.series = source, Series()
-        self._ema = Ema(weight)
+        self._ema = TensorBoardEma(weight)
 
     def follow(self) -> None:
         done = len(self.series)

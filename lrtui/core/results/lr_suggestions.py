@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lrtui.core.diagnostics.baseline import deviation_of, mean_of
-from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.numbers import loss as in_words, rate as rate_in_words
 from lrtui.core.protocol.thresholds import NOISE_SIGMAS, SMOOTHING, TIMES_BEST
+from lrtui.core.series.ema import Ema
 
 Floats = NDArray[np.floating[Any]]
 
@@ -172,8 +172,7 @@ def find(
 
 def smoothed(losses: Floats) -> Floats:
     """The debiased exponential average with factor 0.98, which skips what is not finite."""
-    average = Smooth(SMOOTHING)
-    return np.array([average.update(value) for value in losses.tolist()], float)
+    return Ema(SMOOTHING).extend(losses)
 
 
 def bounds(losses: ArrayLike, smooth: ArrayLike) -> tuple[float, float]:

@@ -1,12 +1,11 @@
-"""Who goes on at a rung of the race: lanes wait there and are compared by their smoothed loss after
-equally many steps. Pure."""
+"""Successive halving: at each rung lanes wait, are compared by their smoothed loss after equally
+many steps, and those behind are paused. Pure."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-from lrtui.core.diagnostics.detectors import Smooth
 from lrtui.core.protocol.events import (
     AnyEvent,
     Ended,
@@ -17,50 +16,50 @@ from lrtui.core.protocol.events import (
     Steps,
 )
 from lrtui.core.scenario.spec import Pruning
+from lrtui.core.series.ema import Ema
 from lrtui.core.state.losses import RANKING_FACTOR
 
 
 class Decision(NamedTuple):
-    """The answer to one lane at one rung."""
+    """The decision about one lane at one rung."""
 
     lane: int
     rung: int
     stays: bool
-    """False where it is behind, and is to be paused."""
+    """False if the lane is behind and is to be paused."""
 
 
 def rung_steps(spec: Pruning | None, total: int) -> tuple[int, ...]:
-    """After how many steps a lane of `total` steps waits for the others."""
+    """Steps after which a lane of `total` steps waits for the others, one per rung."""
     return tuple(max(1, round(part * total)) for part in spec.rungs) if spec else ()
 
 
 class SuccessiveHalving:
-    """Follows the lanes of a race; `decisions` has an answer for each lane that waits at a rung
-    which is settled.
+    """Follows the lanes of a race; `decisions` has one for each lane that waits at a decided rung.
 
-    Lanes wait, so that what becomes of them, and where they are paused, depends on their losses and
-    not on the clock.
+    Lanes wait, so that decisions depend on their losses and not on the clock.
     """
 
     def __init__(self, spec: Pruning, lanes: int) -> None:
         self._spec = spec
         self._total: dict[int, int] = {}
-        self._average = {index: Smooth(RANKING_FACTOR) for index in range(lanes)}
+        self._average = {index: Ema(RANKING_FACTOR) for index in range(lanes)}
         self._steps = dict.fromkeys(range(lanes), 0)
-        """Steps taken in."""
+        """Steps folded into the average of each lane."""
         self._values: dict[int, dict[int, float]] = {}
-        """By rung: the smoothed loss of each lane that has reached it."""
+        """By rung: the smoothed loss of each lane that reached it."""
         self._out: set[int] = set()
-        """Lanes that have ended or are paused: nobody waits for them."""
+        """Lanes not to wait for: ended, paused, or about to be paused by a decision. The last is
+        why this is not `Lifecycle.status`."""
         self._kept: list[set[int]] = []
-        """Of each settled rung, the lanes that stay."""
+        """Of each decided rung, the lanes that stay."""
         self._waiting: dict[int, int] = {}
-        """The rung at which a lane stands."""
+        """By lane: the rung at which it waits."""
         self._behind: dict[int, int] = {}
-        """Lanes that were found behind and are not paused yet, with the rung."""
+        """By lane: the rung at which it was found behind; removed once it is paused."""
 
-    def take(self, event: AnyEvent) -> None:
-        """Takes one event of the record."""
+    def apply(self, event: AnyEvent) -> None:
+        """Fold in one event of the record."""
         match event:
             case Started():
                 self._total[event.lane] = event.total_steps
@@ -70,11 +69,10 @@ class SuccessiveHalving:
                 self._leave(event.lane)
             case StatusChanged():
                 self._out.discard(event.lane)
-            # the same steps come again: those that are known are passed over
-            case Rewound(why="recovered" | "resumed"):
+            case Rewound() if event.replays:  # known steps come again and are skipped
                 self._out.discard(event.lane)
                 self._waiting.pop(event.lane, None)
-            case LaneAdded() | Rewound():  # it has another past than the others: it is not compared
+            case LaneAdded() | Rewound():  # a lane with another past is not compared
                 self._average.pop(event.lane, None)
                 self._waiting.pop(event.lane, None)
                 self._behind.pop(event.lane, None)
@@ -82,10 +80,10 @@ class SuccessiveHalving:
                     values.pop(event.lane, None)
             case _:
                 return
-        self._settle()
+        self._decide()
 
     def decisions(self) -> list[Decision]:
-        """What is to be said to lanes now; an answer stays until the lane goes on, or is paused."""
+        """Decisions to send to lanes now; each stays until its lane goes on or is paused."""
         behind = [Decision(lane, rung, False) for lane, rung in self._behind.items()]
         return behind + [
             Decision(lane, rung, True)
@@ -129,8 +127,8 @@ class SuccessiveHalving:
                 if step == event.first + offset + 1:
                     self._values.setdefault(rung, {})[event.lane] = average.value
 
-    def _settle(self) -> None:
-        """Compares the lanes at the next rung, when all that race have reached it."""
+    def _decide(self) -> None:
+        """Compare the lanes at the next rung once all that race have reached it."""
         if len(self._kept) >= len(self._spec.rungs) or len(self._total) < len(self._average):
             return
         rung = len(self._kept)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lrtui.core.series.array_buffer import Float64Array
-from lrtui.core.series.ema import Ema
+from lrtui.core.series.ema import TensorBoardEma
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.losses import RANKING_FACTOR
 
@@ -34,7 +34,7 @@ class Descent:
         """Losses taken in."""
         self.lowest = math.nan
         """The lowest smoothed loss so far; NaN before the first that is finite."""
-        self._average = Ema(RANKING_FACTOR)
+        self._average = TensorBoardEma(RANKING_FACTOR)
         self._steps: list[int] = []
         self._levels: list[float] = []
         """Falling; kept with their sign turned, so that bisect finds its way."""

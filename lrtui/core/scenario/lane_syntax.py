@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import msgspec
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import catalogue
-from lrtui.core.scenario.scenario_file import described, read_lane
-from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec, letter
+from lrtui.core.scenario.lane_table import described, read_lane
+from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec, letter, unique_name
 from lrtui.core.scenario.toml_source import with_source
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import one_line
@@ -87,16 +86,6 @@ def forked_name(race: Race, parent: Lane) -> str:
     return unique_name(_FORK.sub("", parent.name) + " fork", {lane.name for lane in race.lanes})
 
 
-def unique_name(name: str, taken: Iterable[str]) -> str:
-    """`name`, with a number where there is a lane of that name already."""
-    known = set(taken)
-    return next(
-        one
-        for number in range(1, len(known) + 2)
-        if (one := name if number == 1 else f"{name} {number}") not in known
-    )
-
-
 def _table(text: str, source: str) -> dict[str, Any]:
     """The words as a lane's table, not yet checked."""
     table: dict[str, Any] = {}
@@ -104,7 +93,7 @@ def _table(text: str, source: str) -> dict[str, Any]:
         key, sign, value = word.partition("=")
         if not sign or not key or not value:
             raise ScenarioError(
-                f'{source}: "{one_line(word)[:60]}" is no setting',
+                f'{source}: "{one_line(word)[:60]}" is not a setting',
                 "expected key=value, such as lr=3e-4 momentum=0.8 schedule=cosine",
             )
         if key in table:

@@ -143,7 +143,7 @@ def _interval(table: Table, usual: str, inside: bool) -> str:
     if interval not in ("batch", "epoch") or (inside and "interval" in table.raw):
         raise table.error(
             "interval",
-            f'"{one_line(interval)}" will not do',
+            f'"{one_line(interval)}" is an invalid value',
             '"batch" or "epoch", on the outermost schedule only',
         )
     return interval

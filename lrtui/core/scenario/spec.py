@@ -3,6 +3,7 @@ torch and no file."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from lrtui.core.text import one_line
 Interval = Literal["batch", "epoch"]
 OnNan = Literal["stop", "rewind"]
 OnDivergence = Literal["warn", "pause", "stop", "rewind"]
+MAX_LANES = 256
 Expected = Literal["", "wins", "ok", "hot", "cold", "diverged", "nan"]
 
 
@@ -192,6 +194,15 @@ def letter(index: int) -> str:
     """A, B, ... Z, AA, AB, ...: the sign of lane `index`, counted from 0."""
     head, tail = divmod(index, 26)
     return (letter(head - 1) if head else "") + chr(ord("A") + tail)
+
+
+def unique_name(name: str, taken: Collection[str], suffix: str = "") -> str:
+    """`name`, made different from the names `taken` by `suffix`, or by a number from 2 on."""
+    unique, number = name, 2
+    while unique in taken:
+        unique = f"{unique} {suffix}" if suffix else f"{name} {number}"
+        number += 1
+    return unique
 
 
 def number(value: float) -> str:

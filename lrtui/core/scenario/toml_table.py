@@ -70,7 +70,9 @@ class Table:
         value = self.raw[key]
         if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
             bounds = f"{lowest} or more" if highest == HIGHEST else f"{lowest} to {highest}"
-            raise self.error(key, f"{_shown(value)} will not do", f"a whole number, {bounds}")
+            raise self.error(
+                key, f"{_shown(value)} is an invalid value", f"a whole number, {bounds}"
+            )
         return value
 
     def flag(self, key: str, default: bool) -> bool:
@@ -79,6 +81,14 @@ class Table:
         if not isinstance(value, bool):
             raise self.error(key, f"{_shown(value)} is neither true nor false", "true or false")
         return value
+
+    def choice(self, key: str, known: tuple[str, ...]) -> Any:
+        """One of `known`; the first is the default."""
+        given = self.text(key, known[0])
+        if given in known:
+            return given
+        words = " or ".join(f'"{word}"' for word in known if word)
+        raise self.error(key, f'"{one_line(given)}" is an invalid value', words)
 
     def table(self, key: str) -> Table:
         """An inner table, empty where there is none."""
@@ -100,15 +110,17 @@ class Table:
         for key, value in options.items():
             option = signature.options.get(key)
             if option is None:
-                known = ", ".join(sorted(signature.options)) or "no options"
+                known = ", ".join(sorted(signature.options))
                 near = closest(key, [*signature.options, *own])
                 raise self.error(
                     key,
-                    f"{signature.name} has no such option{near}",
-                    f"for {signature.name}: {known}",
+                    f"unknown option of {signature.name}{near}",
+                    f"one of {known}" if signature.options else "no options",
                 )
             if expected := option.expected(value):
-                raise self.error(key, f"{_shown(value)} will not do for {signature.name}", expected)
+                raise self.error(
+                    key, f"{_shown(value)} is an invalid value for {signature.name}", expected
+                )
             # where a function is found is resolved elsewhere
             if key in EXPRESSIONS and not is_reference(value):
                 self._expression(key, value)

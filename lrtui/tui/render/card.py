@@ -14,7 +14,7 @@ from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal, one_line
 from lrtui.store.reader import RESUMABLE_STATES, Summary
-from lrtui.tui import keys
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, raster, styles, x_labels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
@@ -23,12 +23,12 @@ CHART_ROWS = 12
 LEAST_CHART = 5
 
 
-def nothing(canvas: Canvas) -> None:
+def nothing(canvas: Canvas, keymap: Keymap) -> None:
     """Nothing matches the filter."""
-    canvas.text(1, 1, f"nothing matches; {keys.read('list.clear')} clears the filter", styles.DIM)
+    canvas.text(1, 1, f"nothing matches; {keymap.read('list.clear')} clears the filter", styles.DIM)
 
 
-def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
+def run(canvas: Canvas, found: Summary, race: Race | LrtuiError, keymap: Keymap) -> None:
     """A run in the list."""
     y = _heading(
         canvas,
@@ -38,7 +38,7 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
     if isinstance(race, Race):
         y = _lanes(canvas, race, y, canvas.height - y - 3)
     y = _wrapped(canvas, str(found.path), y + 1, styles.DIM)
-    go, resume = keys.read("list.go"), keys.read("race.resume")
+    go, resume = keymap.read("list.go"), keymap.read("race.resume")
     watches = (
         f"{go} shows it, {resume} there resumes it"
         if found.state in RESUMABLE_STATES
@@ -48,7 +48,11 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError) -> None:
 
 
 def race(
-    canvas: Canvas, found: Race | LrtuiError, previews: list[Preview] | LrtuiError | None, said: str
+    canvas: Canvas,
+    found: Race | LrtuiError,
+    previews: list[Preview] | LrtuiError | None,
+    said: str,
+    keymap: Keymap,
 ) -> None:
     """A scenario: what it is about, what will race, and each lane's learning rate over the
     budget."""
@@ -75,7 +79,7 @@ def race(
     canvas.text(
         1,
         canvas.height - 1,
-        said or f"{keys.read('list.go')} races it",
+        said or f"{keymap.read('list.go')} races it",
         styles.WARN if said else styles.BOLD,
     )
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from lrtui.core.results.differences import Differences, differences
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import LaneState
-from lrtui.tui import keys
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
@@ -57,7 +56,7 @@ def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView)
     if rest > 0 or scroll:
         text = (
             f" {f'{rest} more below' if rest > 0 else 'the end'} ·"
-            f" {keys.read('view.page_up', 'view.page_down')} scroll "
+            f" {view.keymap.read('view.page_up', 'view.page_down')} scroll "
         )
         canvas.view(Rect(canvas.width - text_width(text), top - 1, text_width(text), 1)).text(
             0, 0, text, styles.DIM

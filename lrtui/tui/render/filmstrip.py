@@ -10,7 +10,6 @@ from typing import NamedTuple
 from lrtui.core.numbers import loss
 from lrtui.core.state.race_state import RaceState
 from lrtui.store.record_index import SampleRef
-from lrtui.tui import keys
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import sprite, styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
@@ -57,7 +56,7 @@ def draw(
     """
     canvas.fill()
     if not strip.cards or strip.step is None:
-        _nothing(canvas, nothing_will_come, shown=bool(strip.cards))
+        _nothing(canvas, view, nothing_will_come, shown=bool(strip.cards))
         return 0
     place = canvas.view(Rect(0, 1, canvas.width, canvas.height - 1))
     shape = next(
@@ -97,7 +96,7 @@ def draw(
             card.lane == view.selected,
             grid.both,
         )
-    _heading(canvas, strip, max(0, len(strip.cards) - fit), first_picture, shape[0])
+    _heading(canvas, strip, view, max(0, len(strip.cards) - fit), first_picture, shape[0])
     return first_picture
 
 
@@ -134,17 +133,19 @@ def arrange(
     )
 
 
-def _heading(canvas: Canvas, strip: Film, hidden: int, first: int, pictures: int) -> None:
+def _heading(
+    canvas: Canvas, strip: Film, view: RaceView, hidden: int, first: int, pictures: int
+) -> None:
     words = f"samples after {strip.step} steps, {strip.place} of {strip.total}"
     words += " · the newest" if strip.newest else ""
     x = 1 + canvas.text(1, 0, words, styles.BOLD)
     from_on = f", from picture {first + 1} of {pictures} on" if first else ""
     x += canvas.text(x, 0, from_on, styles.BOLD)
     for more, style in (
-        (f"{hidden} more: {keys.read('lane.next')}", styles.WARN) if hidden else ("", 0),
-        (f"{keys.read('lane.left', 'lane.right')} scrub", styles.DIM),
+        (f"{hidden} more: {view.keymap.read('lane.next')}", styles.WARN) if hidden else ("", 0),
+        (f"{view.keymap.read('lane.left', 'lane.right')} scrub", styles.DIM),
         (
-            (f"{keys.read('lane.up', 'lane.down')} other pictures", styles.DIM)
+            (f"{view.keymap.read('lane.up', 'lane.down')} other pictures", styles.DIM)
             if pictures > 1
             else ("", 0)
         ),
@@ -153,10 +154,10 @@ def _heading(canvas: Canvas, strip: Film, hidden: int, first: int, pictures: int
             x += 2 + canvas.text(x + 2, 0, more, style)
 
 
-def _nothing(canvas: Canvas, for_ever: bool, shown: bool) -> None:
+def _nothing(canvas: Canvas, view: RaceView, for_ever: bool, shown: bool) -> None:
     lines: tuple[str, ...] = ("No lane has drawn a sample yet.",)
     if not shown:
-        lines = ("No lane is shown.", f"{keys.read('view.back')} shows all of them again.")
+        lines = ("No lane is shown.", f"{view.keymap.read('view.back')} shows all of them again.")
     elif for_ever:
         lines = (
             "This task draws no samples.",

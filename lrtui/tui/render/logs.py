@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
-from lrtui.tui import keys
 from lrtui.tui.console import Printed
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import rule, styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 
@@ -61,19 +61,27 @@ def log_line(state: RaceState, entry: Entry) -> Line:
 
 
 def draw_log(
-    canvas: Canvas, title: str, count: int, end: int | None, line: Callable[[int], Line]
+    canvas: Canvas,
+    title: str,
+    count: int,
+    end: int | None,
+    line: Callable[[int], Line],
+    keymap: Keymap,
 ) -> None:
     """The log: `count` lines, of which `line(i)` gives one; `end` is the number after the last one
     to be shown, None: all."""
-    place = _headed(canvas, title, count, end)
+    place = _headed(canvas, title, count, end, keymap)
     if not count:
         place.text(1, 0, "nothing has happened yet", styles.DIM)
     fill(place, count if end is None else end, line, count)
 
 
-def draw_console(canvas: Canvas, whose: str, printed: Printed, end: int | None) -> None:
+def draw_console(
+    canvas: Canvas, whose: str, printed: Printed, end: int | None, keymap: Keymap
+) -> None:
     """Draw printed output; `end` is the number after the last line shown, None: the newest."""
-    place = _headed(canvas, f"console of {whose} ─ {printed.title}", len(printed.lines), end)
+    title = f"console of {whose} ─ {printed.title}"
+    place = _headed(canvas, title, len(printed.lines), end, keymap)
     if printed.note:
         place.text(1, 0, printed.note, styles.DIM)
     lines = printed.lines
@@ -92,11 +100,11 @@ def scrolled(count: int, end: int | None, by: int, rows: int) -> int | None:
     return None if found >= count else found
 
 
-def _headed(canvas: Canvas, title: str, count: int, end: int | None) -> Canvas:
+def _headed(canvas: Canvas, title: str, count: int, end: int | None, keymap: Keymap) -> Canvas:
     """Draws the heading; the room under it."""
     canvas.fill()
     where = (
-        f"{count - end} newer below: {keys.read('view.newest')} "
+        f"{count - end} newer below: {keymap.read('view.newest')} "
         if end is not None and end < count
         else ""
     )

@@ -10,7 +10,6 @@ from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
-from lrtui.tui import keys
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, crosshair, marks, names, raster, styles, unseen, x_labels
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
@@ -155,7 +154,7 @@ def _of_a_crowd(lanes: list[LaneState], view: RaceView) -> str:
     if len(lanes) <= FEW:
         return ""
     if not view.smoothing:
-        return f" · {keys.read('view.smooth')} smooths"
+        return f" · {view.keymap.read('view.smooth')} smooths"
     behind = chart.raw_behind(lanes, view)
     letters = [lane.lane.letter for lane in lanes if lane.index in behind]
     return f" · raw: {', '.join(letters[:MOST_RAW])}{', …' if len(letters) > MOST_RAW else ' only'}"

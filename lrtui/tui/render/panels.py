@@ -9,7 +9,7 @@ from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.sentences import race_sentences
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
-from lrtui.tui import keys
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.layout import LEAST
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import logs, rule, styles
@@ -73,7 +73,7 @@ def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> st
         if len(view.shown) < len(state.lanes)
         else []
     )
-    turns = keys.read("view.page_up" if page[0] == page[1] else "view.page_down")
+    turns = view.keymap.read("view.page_up" if page[0] == page[1] else "view.page_down")
     paged = (
         [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.panel == "panes" else []
     )
@@ -108,11 +108,11 @@ def _phase(state: RaceState) -> str:
     )
 
 
-def log(canvas: Canvas, state: RaceState) -> None:
+def log(canvas: Canvas, state: RaceState, keymap: Keymap) -> None:
     """Draw the last lines of the log, newest at the bottom; after the race, below its result."""
     canvas.fill()
     if state.over:
-        told = _outcome(_headed(canvas, "result"), state)
+        told = _outcome(_headed(canvas, "result"), state, keymap)
         canvas = canvas.view(
             Rect(0, told + (canvas.height >= HEADED_FROM), canvas.width, canvas.height)
         )
@@ -146,23 +146,25 @@ def _headed(canvas: Canvas, title: str) -> Canvas:
     return canvas.view(Rect(0, 1, canvas.width, canvas.height - 1))
 
 
-def _outcome(canvas: Canvas, state: RaceState) -> int:
+def _outcome(canvas: Canvas, state: RaceState, keymap: Keymap) -> int:
     """Draw the sentences about a race that is over; returns the rows that they took."""
     lines = _whole_sentences(
-        [one_line(sentence) for sentence in race_sentences(state)], canvas.width - 2, canvas.height
+        [one_line(sentence) for sentence in race_sentences(state)],
+        canvas.width - 2,
+        canvas.height,
+        keymap,
     )
     for y, line in enumerate(lines):
         canvas.text(1, y, line, styles.BOLD)
     return len(lines)
 
 
-def _whole_sentences(sentences: list[str], width: int, height: int) -> list[str]:
-    """As many whole sentences as fit, the first ones; if some are missing, the key that shows
-    them."""
+def _whole_sentences(sentences: list[str], width: int, height: int, keymap: Keymap) -> list[str]:
+    """As many whole sentences as fit, the first ones; if some are missing, the key for the rest."""
     wrapped = [textwrap.wrap(sentence, max(8, width)) for sentence in sentences]
     if sum(map(len, wrapped)) <= height:
         return [line for lines in wrapped for line in lines]
-    more = f"{keys.read('lane.explain')}: all of it"
+    more = f"{keymap.read('lane.explain')}: all of it"
     for whole in range(len(wrapped) - 1, 0, -1):
         found = [line for lines in wrapped[:whole] for line in lines]
         if len(found) <= height and text_width(found[-1]) + 2 + len(more) <= width:

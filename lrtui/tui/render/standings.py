@@ -13,7 +13,6 @@ from lrtui.core.results.standings import Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
 from lrtui.core.text import one_line
-from lrtui.tui import keys
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import names, styles
@@ -69,7 +68,9 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     columns = _columns(taken, ranked, state, view)
     _heading(canvas, columns, name_width)
     if not ranked.rows:
-        canvas.text(1, 1, f"no lane matches; {keys.read('view.back')} shows all", styles.WARN)
+        canvas.text(
+            1, 1, f"no lane matches; {view.keymap.read('view.back')} shows all", styles.WARN
+        )
         return
     place = next((at for at, row in enumerate(ranked.rows) if row.lane.index == view.selected), 0)
     for y, row in enumerate(
@@ -109,10 +110,8 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
     canvas.text(
         2, y, one_line(f"No lane matches {view.filter_text}"), styles.WARN, canvas.width - 4
     )
-    words = (
-        f"{keys.read('view.filter')} changes the filter, {keys.read('view.back')} shows all lanes"
-        " again"
-    )
+    change, back = view.keymap.read("view.filter"), view.keymap.read("view.back")
+    words = f"{change} changes the filter, {back} shows all lanes again"
     canvas.text(2, y + 1, words, styles.TEXT, canvas.width - 4)
 
 

@@ -10,7 +10,6 @@ from lrtui.core.charts.metric_series import track
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.series import Window
 from lrtui.core.state.race_state import LaneState
-from lrtui.tui import keys
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas, text_width
 from lrtui.tui.view import RaceView
@@ -35,7 +34,7 @@ def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     where = _where(window, view)
     if where:
         rows = [next((text for text in where if text_width(text) <= canvas.width - 1), where[-1])]
-        more = f"{keys.read('view.full_range')} shows it"
+        more = f"{view.keymap.read('view.full_range')} shows it"
         if not view.full_range and canvas.height > 3 and text_width(more) < canvas.width:
             rows.append(more)
         _write(canvas, rows)

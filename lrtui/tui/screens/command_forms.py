@@ -1,5 +1,4 @@
-"""What a race screen asks before it sends a command: forms whose answer is the commands themselves.
-Knows no screen."""
+"""Forms whose results are commands. Knows no screen."""
 
 from __future__ import annotations
 
@@ -13,45 +12,39 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
 from lrtui.core.results.standings import standings
-from lrtui.core.scenario.lane_syntax import (
-    forked_name,
-    format_lane,
-    joining,
-    parse_lane,
-    unique_name,
-)
-from lrtui.core.scenario.spec import Lane, Race, letter
+from lrtui.core.scenario.lane_syntax import forked_name, format_lane, joining, parse_lane
+from lrtui.core.scenario.spec import Lane, Race, letter, unique_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
-from lrtui.tui import keys
-from lrtui.tui.screens.dialogs import FormDialog
+from lrtui.tui.keymap import Keymap
+from lrtui.tui.screens.forms import Form
 
 WORDS = (
     "as in a scenario: optimizer, lr, its options, schedule. What is deleted is as torch has it."
 )
 
 
-def new_rate(lanes: Sequence[LaneState]) -> FormDialog:
-    """A rate to be typed, for these lanes."""
+def new_rate(lanes: Sequence[LaneState], keymap: Keymap) -> Form:
+    """Ask for the rate of some lanes."""
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         value = _number(given["rate"], "rate")
         return [_fit(SetRate(lane=lane.index, rate=value)) for lane in lanes]
 
     who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
-    return FormDialog(
+    return Form(
         f"{who}: the learning rate of the next step",
         {"rate": ("", rate(next_rate(lanes[0]), 6))},
         read,
         explain=(
-            f"The schedule goes on from there, in proportion; {keys.read('lane.schedule')} goes"
+            f"The schedule goes on from there, in proportion; {keymap.read('lane.schedule')} goes"
             " back to it."
         ),
     )
 
 
-def fork(state: RaceState, lane: LaneState) -> FormDialog:
-    """A name and a rate for a copy of a lane as it stands."""
+def fork(state: RaceState, lane: LaneState) -> Form:
+    """Ask for name and rate of a copy of a lane in its current state."""
     shown = rate(next_rate(lane), 6)
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
@@ -62,7 +55,7 @@ def fork(state: RaceState, lane: LaneState) -> FormDialog:
         ]
 
     usual = forked_name(state.race, lane.lane)
-    return FormDialog(
+    return Form(
         f"Fork {lane.lane.called}: same weights, optimizer and position",
         {"name": ("name", usual), "rate": ("rate of the next step", shown)},
         read,
@@ -70,8 +63,8 @@ def fork(state: RaceState, lane: LaneState) -> FormDialog:
     )
 
 
-def rewind(_: RaceState, lane: LaneState) -> FormDialog:
-    """One of the lane's snapshots, and what the rate is multiplied by from there on."""
+def rewind(lane: LaneState) -> Form:
+    """Ask for one of the lane's snapshots, and for the factor of the rate from there on."""
     kept = [step for step in reversed(lane.snapshots.kept if lane.snapshots else ()) if step > 0]
     targets: list[int | None] = [None, *kept, 0]
     lines = [
@@ -85,7 +78,7 @@ def rewind(_: RaceState, lane: LaneState) -> FormDialog:
         return [_fit(Rewind(lane=lane.index, to=targets[int(given["choice"])], by=by))]
 
     hot = lane.status == "nan" or any(alert.kind in ("nan", "diverged") for alert in lane.alerts)
-    return FormDialog(
+    return Form(
         f"Rewind {lane.lane.called} to a snapshot",
         {"by": ("rate times", "0.5" if hot else "1")},
         read,
@@ -93,19 +86,19 @@ def rewind(_: RaceState, lane: LaneState) -> FormDialog:
     )
 
 
-def edit(state: RaceState, lane: LaneState) -> FormDialog:
-    """A lane in words, to be changed: what it becomes is a fork."""
+def edit(state: RaceState, lane: LaneState, keymap: Keymap) -> Form:
+    """Edit a lane in lane syntax; the result becomes a fork."""
     before = format_lane(lane.lane)
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         child = parse_lane(lane.lane, given["lane"])
         if format_lane(child) == before:
             raise LrtuiError(
-                "nothing is changed", f"{keys.read('lane.fork')} forks the lane as it is"
+                "nothing is changed", f"{keymap.read('lane.fork')} forks the lane as it is"
             )
         return [Fork(lane=lane.index, child=joining(state.race, child))]
 
-    return FormDialog(
+    return Form(
         f"Edit {lane.lane.called}: a fork of it goes on so",
         {"lane": ("", before)},
         read,
@@ -114,14 +107,14 @@ def edit(state: RaceState, lane: LaneState) -> FormDialog:
     )
 
 
-def add(state: RaceState, lane: LaneState) -> FormDialog:
-    """A lane that begins at step 0, to begin with in the words of the chosen one."""
+def add(state: RaceState, lane: LaneState) -> Form:
+    """Ask for a lane that begins at step 0; the initial text is that of the selected lane."""
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         found = parse_lane(msgspec.structs.replace(lane.lane, letter=""), given["lane"])
         return [Add(lane=-1, child=joining(state.race, found))]
 
-    return FormDialog(
+    return Form(
         "A new lane, from the initial weights that all lanes share",
         {"lane": ("", format_lane(lane.lane))},
         read,
@@ -130,35 +123,30 @@ def add(state: RaceState, lane: LaneState) -> FormDialog:
     )
 
 
-def cull(state: RaceState, _: LaneState) -> FormDialog:
-    """How many lanes go on; the others are paused."""
+def cull(state: RaceState, keymap: Keymap) -> Form:
+    """Ask for the number of lanes that continue; the others are paused."""
     living = [lane for lane in standings(state) if not lane.over and lane.status != "paused"]
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         text = given["keep"].strip()
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= len(living)):
             raise LrtuiError(
-                f'"{one_line(text)[:20]}" will not do',
+                f'"{one_line(text)[:20]}": invalid value',
                 f"expected a whole number from 1 to {len(living)}",
             )
         return [Pause(lane=lane.index) for lane in living[int(text) :]]
 
     best = " ".join(lane.lane.letter for lane in living[:12]) + (" …" if len(living) > 12 else "")
-    return FormDialog(
+    return Form(
         "Pause all but the best lanes: how many go on?",
         {"keep": ("", str(math.ceil(len(living) / 3)))},
         read,
-        explain=f"Best first: {best}. {keys.read('lane.pause')} resumes a lane.",
+        explain=f"Best first: {best}. {keymap.read('lane.pause')} resumes a lane.",
     )
 
 
-FORMS = {"fork": fork, "rewind": rewind, "edit": edit, "add": add, "cull": cull}
-"""What the table of keys names: each is about a race and the chosen lane."""
-
-
-def lanes(race: Race) -> FormDialog:
-    """All lanes of a race that has not begun, one to a line; gives back the race with what they
-    have become."""
+def lanes(race: Race) -> Form:
+    """Edit the lanes of a race that has not started, one per line; returns the edited race."""
 
     def read(given: dict[str, str]) -> Race:
         made: list[Lane] = []
@@ -179,7 +167,7 @@ def lanes(race: Race) -> FormDialog:
     fields = {
         f"lane{index}": (lane.called, format_lane(lane)) for index, lane in enumerate(race.lanes)
     }
-    return FormDialog(
+    return Form(
         "The lanes of this race",
         {**fields, "new": ("one more", "")},
         read,
@@ -189,7 +177,7 @@ def lanes(race: Race) -> FormDialog:
 
 
 def _snapshot_line(lane: LaneState, step: int) -> str:
-    """A snapshot as a line of a list: its step, and the loss of the step before it."""
+    """A snapshot as a list item: its step, and the loss of the step before."""
     losses = lane.columns.get("loss")
     known = (
         f", loss {loss(losses.at(step - 1))}"
@@ -209,7 +197,7 @@ def _number(text: str, what: str) -> float:
 
 
 def _fit(command: AnyCommand) -> AnyCommand:
-    """The command, unless its numbers cannot be meant."""
+    """The command; LrtuiError if one of its numbers is out of range."""
     if why := unfit(command):
         raise LrtuiError(why)
     return command

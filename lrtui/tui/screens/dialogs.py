@@ -1,9 +1,9 @@
-"""What stands over a screen for a moment: a question with a key for each answer, a form to fill in,
-and the help."""
+"""Modal screens: a question with one key per answer, a form, a filter bar, the help, an
+explanation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rich.console import Group
@@ -21,21 +21,21 @@ from lrtui.core.diagnostics import rate_report
 from lrtui.core.errors import LrtuiError
 from lrtui.core.results.sentences import lane_sentence, race_sentences
 from lrtui.core.state.race_state import RaceState
-from lrtui.tui import keys
+from lrtui.tui.key_table import Key
+from lrtui.tui.keymap import Keymap
+from lrtui.tui.screens.forms import Choice, Form
 
 
 class ChoiceDialog(ModalScreen[str]):
-    """Asks; gives back the answer that was chosen by its key. Escape is the last answer."""
+    """Asks a question with one key per answer; returns the answer."""
 
-    def __init__(self, question: str, answers: dict[str, tuple[str, str]]) -> None:
-        """`answers`: key -> (what comes back, what it says)."""
+    def __init__(self, choice: Choice) -> None:
         super().__init__()
-        self._question = question
-        self._answers = answers
+        self._choice = choice
 
     def compose(self) -> ComposeResult:
-        text = Text(self._question, style="bold")
-        for key, (_, words) in self._answers.items():
+        text = Text(self._choice.question, style="bold")
+        for key, (_, words) in self._choice.answers.items():
             text.append("\n  ").append(f" {key} ", style="bold reverse").append(
                 f" {words}", style="not bold"
             )
@@ -43,33 +43,33 @@ class ChoiceDialog(ModalScreen[str]):
 
     def on_key(self, event: KeyPress) -> None:
         event.stop()
-        if event.key in self._answers:
-            self.dismiss(self._answers[event.key][0])
+        if event.key in self._choice.answers:
+            self.dismiss(self._choice.answers[event.key][0])
         elif event.key == "escape":
-            self.dismiss(list(self._answers.values())[-1][0])
+            self.dismiss(list(self._choice.answers.values())[-1][0])
 
 
 class TextPrompt(ModalScreen[Any]):
-    """Has lines that are typed into, the first one to begin with."""
+    """Base of the dialogs with text fields; focuses the first one."""
 
     AUTO_FOCUS = "Input"
 
     def on_mount(self) -> None:
         for field in self.query(Input):
-            field.cursor_blink = False  # a blink is bytes on the line, twice a second
+            field.cursor_blink = False  # each blink sends bytes, twice a second
 
 
 class FilterBar(TextPrompt):
-    """A line at the bottom of the screen: what is typed counts at once. Enter keeps it; Escape
-    empties it, and closes too."""
+    """A line at the bottom of the screen whose text takes effect while it is typed. Enter keeps it,
+    Escape clears it; both close the bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "clear", priority=True)]
 
     def __init__(
         self, sign: str, text: str, take: Callable[[str, bool], str], examples: str
     ) -> None:
-        """`take` gets the text whenever it changes, and once more, with True, when it is to be
-        kept; it says what came of it, LrtuiError where it will not do."""
+        """`take(text, final)` is called on every change, and with `final` on Enter or Escape; it
+        returns a description of the effect, or raises LrtuiError for an invalid text."""
         super().__init__()
         self._sign, self._text, self._take, self._examples = sign, text, take, examples
 
@@ -84,7 +84,7 @@ class FilterBar(TextPrompt):
         self._say(self._examples if not self._text else "", "dim")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Takes it in, or says why not; what was taken in before stays then."""
+        """Apply the text; an invalid one leaves the last valid text in effect."""
         if (said := self._taken(event.value, False)) is not None:
             self._say(
                 (
@@ -96,12 +96,12 @@ class FilterBar(TextPrompt):
             )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter, after all that was typed before it; what will not do stays to be mended."""
+        """Close if the text is valid. Submission comes after all keys typed before Enter."""
         if self._taken(event.value, True) is not None:
             self.dismiss(None)
 
     def action_clear(self) -> None:
-        """Nothing is typed any more."""
+        """Apply an empty text and close."""
         self._taken("", True)
         self.dismiss(None)
 
@@ -119,80 +119,64 @@ class FilterBar(TextPrompt):
 
 
 class FormDialog(TextPrompt):
-    """Asks for a few lines of text, and maybe for one thing of a list; gives back what `read` makes
-    of them, None where not.
+    """Asks for a form's texts; returns the result of its `read`, None if cancelled.
 
-    What `read` refuses (LrtuiError) is said in the dialog, which stays: nothing of it has happened.
+    An LrtuiError of `read` is shown in the dialog, which stays open.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # enter waits its turn behind what was typed
+        # without priority: Enter comes after the keys typed before it
         Binding("escape", "back", priority=True),
         Binding("enter", "go"),
         Binding("up", "cursor(-1)", priority=True),
         Binding("down", "cursor(1)", priority=True),
     ]
 
-    def __init__(
-        self,
-        title: str,
-        fields: dict[str, tuple[str, str]],
-        read: Callable[[dict[str, str]], Any],
-        *,
-        choices: Sequence[str] = (),
-        selected: int = 0,
-        explain: str = "",
-        edited: bool = False,
-    ) -> None:
-        """`fields`: name -> (label, text to begin with); `read` gets name -> text, and the number
-        chosen under "choice".
-
-        What is typed replaces the text of a field, unless it is there to be `edited`.
-        """
+    def __init__(self, form: Form) -> None:
         super().__init__()
-        self._title, self._explain, self._edited = title, explain, edited
-        self._fields = fields
-        self._read = read
-        self._choices, self._chosen = choices, selected
+        self._form = form
         self._refused: dict[str, str] = {}
+        """The texts that `read` refused last."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="form"):
-            yield Static(Text(self._title, style="bold"))
-            if self._choices:
+            yield Static(Text(self._form.title, style="bold"))
+            if self._form.choices:
                 yield OptionList(
-                    *(Option(Text(words)) for words in self._choices), id="choices", markup=False
+                    *(Option(Text(words)) for words in self._form.choices),
+                    id="choices",
+                    markup=False,
                 )
-            for name, (label, text) in self._fields.items():
+            for name, (label, text) in self._form.fields.items():
                 if label:
                     yield Static(Text(label, style="dim"))
                 yield Input(
-                    text, id=f"field-{name}", compact=True, select_on_focus=not self._edited
+                    text, id=f"field-{name}", compact=True, select_on_focus=not self._form.edited
                 )
             yield Static(id="refused")
-            if self._explain:
-                yield Static(Text(self._explain, style="dim"))
-            several = "Tab: next line   " if len(self._fields) > 1 else ""
-            choose = "↑↓: choose   " if self._choices else ""
+            if self._form.explain:
+                yield Static(Text(self._form.explain, style="dim"))
+            several = "Tab: next line   " if len(self._form.fields) > 1 else ""
+            choose = "↑↓: choose   " if self._form.choices else ""
             yield Static(Text(f"Enter: do it   {choose}{several}Esc: back", style="dim"))
 
     def on_mount(self) -> None:
         for choices in self.query(OptionList):
             choices.can_focus = False
-            choices.highlighted = self._chosen
+            choices.highlighted = 0
 
     def on_input_changed(self) -> None:
-        """What was refused may no longer be what stands there."""
+        """Clear the error once the refused text has changed."""
         if self._given() != self._refused:
             self.query_one("#refused", Static).update("")
 
     def on_input_submitted(self) -> None:
-        """Enter, after all that was typed before it."""
+        """Submission comes after all keys typed before Enter."""
         self.action_go()
 
     def action_cursor(self, step: int) -> None:
-        """The list's cursor; without a list, the line above or below."""
-        if self._choices:
+        """Move the list's cursor; without a list, focus the next or previous field."""
+        if self._form.choices:
             choices = self.query_one(OptionList)
             choices.action_cursor_down() if step > 0 else choices.action_cursor_up()
         elif step > 0:
@@ -201,12 +185,12 @@ class FormDialog(TextPrompt):
             self.focus_previous(Input)
 
     def action_go(self) -> None:
-        """Reads what was typed; stays where that will not do."""
+        """Read the fields and close; show the error and stay if they are invalid."""
         given = self._given()
-        if self._choices:
+        if self._form.choices:
             given["choice"] = str(self.query_one(OptionList).highlighted or 0)
         try:
-            found = self._read(given)
+            found = self._form.read(given)
         except LrtuiError as error:
             self._refused = self._given()
             self.query_one("#refused", Static).update(Text(str(error), style="bold red"))
@@ -214,16 +198,15 @@ class FormDialog(TextPrompt):
         self.dismiss(found)
 
     def _given(self) -> dict[str, str]:
-        return {name: self.query_one(f"#field-{name}", Input).value for name in self._fields}
+        return {name: self.query_one(f"#field-{name}", Input).value for name in self._form.fields}
 
     def action_back(self) -> None:
-        """Nothing is done."""
+        """Cancel."""
         self.dismiss(None)
 
 
 class Explain(ModalScreen[None]):
-    """What is known of a lane's learning rate, a line for each number; kept up to date while it
-    stands there."""
+    """Explains a lane's learning rate, one line per number; updated while it is open."""
 
     PERIOD_S = 0.5
 
@@ -258,30 +241,33 @@ class Explain(ModalScreen[None]):
 
 
 class Help(ModalScreen[None]):
-    """Every key, made from the table."""
+    """All keys of a screen, from its key table."""
 
-    def __init__(self, table: tuple[keys.Key, ...], legend: dict[str, str], topic: str) -> None:
-        """`topic`: the page with which the manual begins if it is opened from here."""
+    def __init__(
+        self, table: tuple[Key, ...], legend: dict[str, str], topic: str, keymap: Keymap
+    ) -> None:
+        """`topic`: the first page of the manual if it is opened from here."""
         super().__init__()
         self._table = table
         self._legend = legend
         self._topic = topic
+        self._keys = keymap
 
     def compose(self) -> ComposeResult:
         table = Table(box=None, show_header=False, pad_edge=False)
-        for heading, lines in keys.sections(self._table):
+        for heading, lines in self._keys.sections(self._table):
             table.add_row(Text(), Text(heading, style="bold underline"))
             for shown, words in lines:
                 table.add_row(Text(shown, style="bold"), Text(words))
         table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
         for sign, words in self._legend.items():
-            table.add_row(Text(sign, style="bold"), Text(keys.told(words), style="dim"))
+            table.add_row(Text(sign, style="bold"), Text(self._keys.expand(words), style="dim"))
         with read_only("↑↓ PgUp PgDn, Tab manual, any other key closes"):
             yield Static(table)
 
     def on_key(self, event: KeyPress) -> None:
         if event.key == "tab":
-            # Textual's Markdown takes its time to load
+            # imported late: Textual's Markdown is slow to load
             from lrtui.tui.screens.manual import ManualScreen
 
             event.stop()
@@ -292,15 +278,14 @@ class Help(ModalScreen[None]):
 
 
 def read_only(words: str = "↑↓ PgUp PgDn scroll, any other key closes") -> VerticalScroll:
-    """The frame of what is only read; how to scroll and to leave stands on its border, wherever it
-    is scrolled to."""
+    """A scrollable container that names its keys on the border, visible at any scroll position."""
     frame = VerticalScroll(id="help")
     frame.border_subtitle = words
     return frame
 
 
 def close_unless_scrolled(screen: ModalScreen[None], event: KeyPress) -> None:
-    """Any key closes what is only read, but those that scroll it."""
+    """Close a read-only dialog on any key that does not scroll."""
     if event.key not in ("up", "down", "pageup", "pagedown", "home", "end"):
         event.stop()
         screen.dismiss()

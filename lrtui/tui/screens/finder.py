@@ -1,5 +1,4 @@
-"""The finder's screen: sweep, check and the way to the full race. What it shows is drawn in
-tui/render/finder.py."""
+"""The finder's screen: sweep, check, and the way to the full race. Drawn by render/finder.py."""
 
 from __future__ import annotations
 
@@ -19,15 +18,18 @@ from lrtui.core.numbers import loss, rate
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.lr_suggestions import bounds
 from lrtui.core.text import one_line
-from lrtui.tui import axis_fit, keys
+from lrtui.tui import axis_fit
 from lrtui.tui.canvas_widget import CanvasWidget
+from lrtui.tui.clock import Clock
+from lrtui.tui.key_table import FINDER
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.layout import FinderLayout, arrange_finder
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, finder as drawing, overlay, panels
+from lrtui.tui.screens.bindings import bindings
 from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.view import RaceView
 
-PERIOD_S = 0.1
 POLL_BUDGET_S = 0.06
 LEGEND = {
     "valley": "the headline: half-way down the longest stretch over which the average falls",
@@ -42,10 +44,10 @@ LEGEND = {
 
 
 class FinderScreen(Screen[None]):
-    """Finds a learning rate and shows how."""
+    """Shows a finder at work."""
 
-    KEYS = keys.FINDER
-    BINDINGS = keys.bindings(KEYS)
+    KEYS = FINDER
+    BINDINGS = bindings(KEYS)
 
     class Racing(Message):
         """The full race has been started."""
@@ -55,10 +57,10 @@ class FinderScreen(Screen[None]):
             self.run = run
 
     class Left(Message):
-        """The person goes back to where they came from."""
+        """The user returns to the screen below."""
 
     class Quit(Message):
-        """The person has had enough."""
+        """The user quits."""
 
     def __init__(
         self,
@@ -67,22 +69,25 @@ class FinderScreen(Screen[None]):
         launcher: Launcher | None = None,
         *,
         race_after: bool = False,
+        clock: Clock | None = None,
+        keymap: Keymap | None = None,
     ) -> None:
         super().__init__()
+        self._poll_s = (clock or Clock()).poll_s
         self.finder = LrFinder(asked, runs, launcher, race_after=True)
         self._race_after = race_after
         self._starting = False
         self._trouble = ""
         self._log = True
         self._limits = AxisLimits.around(math.nan, math.nan, log=True)
-        self._view = RaceView()
+        self._view = RaceView(keymap=keymap or Keymap())
 
     def compose(self) -> ComposeResult:
         yield CanvasWidget()
 
     def on_mount(self) -> None:
         self._frame = self.query_one(CanvasWidget)
-        self.set_interval(PERIOD_S, self.tick)
+        self.set_interval(self._poll_s, self.tick)
         self.tick()
 
     def on_unmount(self) -> None:
@@ -92,7 +97,7 @@ class FinderScreen(Screen[None]):
         self.draw()
 
     def tick(self) -> None:
-        """One look at the run that is going on; starts the next one when it is time."""
+        """Poll the current run; start the next one when it is due."""
         was_over, events = self.finder.over, self.finder.poll(POLL_BUDGET_S)
         if self.finder.due and not self._starting and not self._trouble:
             self._starting = True
@@ -120,7 +125,7 @@ class FinderScreen(Screen[None]):
             self.app.call_from_thread(self.draw)
 
     def draw(self) -> None:
-        """Draws everything; the frame sends what changed."""
+        """Draw everything; the widget sends what changed."""
         canvas = self._frame.canvas
         if not canvas.height or not canvas.width:
             return
@@ -142,15 +147,14 @@ class FinderScreen(Screen[None]):
         )
         drawing.standings(canvas.view(layout.standings), check, waiting)
         winner = outcome.winner if outcome else None
-        headline = (
-            f"found {rate(winner.lane.lr, 3)}: {keys.read('finder.race')} races with it"
-            if winner
-            else ""
-        )
+        headline = ""
+        if winner:
+            key = self._view.keymap.read("finder.race")
+            headline = f"found {rate(winner.lane.lr, 3)}: {key} races with it"
         drawing.sentences(
             canvas.view(layout.sentences), outcome.sentences if outcome else [], headline
         )
-        panels.footer(canvas.view(layout.footer), keys.footer_words(keys.FINDER))
+        panels.footer(canvas.view(layout.footer), self._view.keymap.footer_words(FINDER))
         self._frame.commit()
 
     def _draw_sweep(self, layout: FinderLayout) -> None:
@@ -174,7 +178,7 @@ class FinderScreen(Screen[None]):
         drawing.x_labels(canvas.view(layout.x_labels), sweep)
 
     def _draw_race(self, layout: FinderLayout) -> None:
-        """Without a sweep: the curves of the lanes that race."""
+        """Draw the curves of the lanes: a finder with given rates has no sweep."""
         if self.finder.check is None:
             return
         state = self.finder.check.state
@@ -194,7 +198,7 @@ class FinderScreen(Screen[None]):
         )
 
     def _phase(self) -> str:
-        """How far it is, in a few words."""
+        """The progress in a few words."""
         finder = self.finder
         if finder.outcome is not None:
             return (
@@ -213,7 +217,7 @@ class FinderScreen(Screen[None]):
         return "the sweep starts"
 
     def action_race(self) -> None:
-        """Starts the full race with the winner in it."""
+        """Start the full race with the winner."""
         outcome = self.finder.outcome
         if outcome is None or outcome.winner is None:
             self.notify(
@@ -241,18 +245,18 @@ class FinderScreen(Screen[None]):
             )
 
     def action_log_axis(self) -> None:
-        """The other scale."""
+        """Switch between a logarithmic and a linear loss axis."""
         self._log = not self._log
         self.draw()
 
     def action_back(self) -> None:
-        """Back to where the person came from; what is going on is stopped."""
+        """Return to the screen below; the current run is stopped."""
         self.post_message(self.Left())
 
     def action_help(self) -> None:
-        """All keys, and what the rules are."""
-        self.app.push_screen(Help(keys.FINDER, LEGEND, "finder"))
+        """Show all keys and the rules."""
+        self.app.push_screen(Help(FINDER, LEGEND, "finder", self._view.keymap))
 
     def action_leave(self) -> None:
-        """Out of the program; what is going on is stopped."""
+        """Quit; the current run is stopped."""
         self.post_message(self.Quit())

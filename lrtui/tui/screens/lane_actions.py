@@ -1,156 +1,190 @@
-"""The keys of the race screen that say something to lanes: the dial, pause, fork, rewind, stop,
-resume."""
+"""Actions that send commands: dial, pause, fork, rewind, stop, resume. Knows no Textual."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from textual import work
-
 from lrtui.client.commands import CommandClient
+from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
 from lrtui.core.scenario.user_code_files import user_code_files
 from lrtui.core.state.race_state import LaneState
-from lrtui.core.text import one_line
-from lrtui.tui import keys
 from lrtui.tui.screens import command_forms
-from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
-from lrtui.tui.screens.watching import STRANDED_EVERY, Watching
+from lrtui.tui.screens.forms import Choice, Form
+from lrtui.tui.screens.ui import Ui
+from lrtui.tui.view import RaceView
 
-COMMANDS: dict[str, Callable[[CommandClient, Sequence[LaneState]], list[AnyCommand]]] = {
-    "schedule": CommandClient.follow_schedule,
-    "undo": CommandClient.undo,
-    "pause": CommandClient.toggle_pause,
-}
-"""Commands that need no form, by the argument of `hand` in the key table."""
+USER_CODE_S = 5.0
+"""Seconds for which a restart names the user code that it runs."""
 
 
-class HandKeys(Watching):
-    """Turns keys into commands."""
+class LaneActions:
+    """Builds commands for the lanes that the user means, and sends them."""
+
+    def __init__(self, follower: Follower, view: RaceView, commands: CommandClient, ui: Ui) -> None:
+        self._follower, self._state = follower, follower.state
+        self._view = view
+        self._commands = commands
+        self._ui = ui
+        self.all_lanes = False
+        """True while the dial, pause and stop address all living lanes."""
+
+    def _selected(self) -> LaneState:
+        """The selected lane; LrtuiError if the filter hides every lane: a command must not go to an
+        invisible one."""
+        if not self._view.shown:
+            raise LrtuiError(f"no lane is shown: {self._view.keymap.read('view.back')} shows all")
+        return self._state.lanes[self._view.selected]
 
     def _targets(self, everyone: bool = False) -> list[LaneState]:
-        return self.commands.targets(self.meant, everyone=everyone or self.all_lanes)
+        return self._commands.targets(self._selected(), everyone=everyone or self.all_lanes)
 
-    @property
-    def meant(self) -> LaneState:
-        """The chosen lane; LrtuiError where the filter hides every lane: nothing is said to one
-        that nobody sees."""
-        if not self.view.shown:
-            raise LrtuiError(f"no lane is shown: {keys.read('view.back')} shows all")
-        return self.selected
-
-    def tick(self) -> None:
-        """Also gets a new supervisor where something that was asked for waits for one."""
-        super().tick()
-        if self._each(STRANDED_EVERY) and self.commands.needs_supervisor:
-            self.revive()
-
-    def action_dial(self, decades: float) -> None:
-        """Multiplies the rate by so many decades."""
-        self.do(lambda: self.commands.scale(self._targets(), 10.0**decades))
-
-    def action_hand(self, what: str, everyone: bool = False) -> None:
-        """Something that needs no question, to the lanes that are meant, or to all."""
-        self.do(lambda: COMMANDS[what](self.commands, self._targets(everyone)))
-
-    def action_ask(self, what: str) -> None:
-        """Shows a form about the chosen lane, and sends the commands that come of it."""
-        self._ask(lambda: command_forms.FORMS[what](self.state, self.meant))
-
-    def action_rate(self) -> None:
-        """Asks for the rate of the lanes that are meant."""
-        self._ask(lambda: command_forms.new_rate(self._targets()))
-
-    def action_all_lanes(self) -> None:
-        """Keys are about all living lanes, or about the chosen one again."""
+    def toggle_all_lanes(self) -> None:
+        """Address all living lanes, or the selected one again."""
         self.all_lanes = not self.all_lanes
-        self.draw()
 
-    def action_restart(self) -> None:
-        """Back to the initial weights, if the person means it."""
-        try:
-            lane = self.meant
-        except LrtuiError as error:
-            return self.warn(error.message)
-        return self._confirm(
+    def scale(self, decades: float) -> None:
+        """Turn the dial by decades."""
+        self.send(self._commands.scale(self._targets(), 10.0**decades))
+
+    def follow_schedule(self) -> None:
+        """Return to the rate of the schedule."""
+        self.send(self._commands.follow_schedule(self._targets()))
+
+    def undo(self, everyone: bool = False) -> None:
+        """Undo the last turn of the dial."""
+        self.send(self._commands.undo(self._targets(everyone)))
+
+    def toggle_pause(self, everyone: bool = False) -> None:
+        """Pause the targets, or resume them if all are paused."""
+        self.send(self._commands.toggle_pause(self._targets(everyone)))
+
+    def set_rate(self) -> None:
+        """Ask for the rate of the targets."""
+        self._ask(command_forms.new_rate(self._targets(), self._view.keymap))
+
+    def fork(self) -> None:
+        """Ask for a fork of the selected lane."""
+        self._ask(command_forms.fork(self._state, self._selected()))
+
+    def rewind(self) -> None:
+        """Ask for a snapshot to rewind the selected lane to."""
+        self._ask(command_forms.rewind(self._selected()))
+
+    def edit(self) -> None:
+        """Ask for changes to the selected lane; the result is a fork."""
+        self._ask(command_forms.edit(self._state, self._selected(), self._view.keymap))
+
+    def add(self) -> None:
+        """Ask for a new lane, like the selected one to begin with."""
+        self._ask(command_forms.add(self._state, self._selected()))
+
+    def cull(self) -> None:
+        """Ask for the number of lanes that continue; pause the others."""
+        self._selected()
+        self._ask(command_forms.cull(self._state, self._view.keymap))
+
+    def restart(self) -> None:
+        """Restart the selected lane from its initial weights, after a confirmation."""
+        lane = self._selected()
+        self._confirm(
             f"Restart lane {lane.lane.called} from its initial weights?",
             "restart it",
             lambda: [Rewind(lane=lane.index, to=0)],
         )
 
-    def action_stop(self) -> None:
-        """Ends the lanes that are meant, if the person means it."""
-        try:
-            lanes = self._targets()
-        except LrtuiError as error:
-            return self.warn(error.message)
+    def stop(self) -> None:
+        """End the targets, after a confirmation."""
+        lanes = self._targets()
         who = f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
-        return self._confirm(
+        self._confirm(
             f"Stop {who} for good?",
             f"stop {'it' if len(lanes) == 1 else 'them'}",
             lambda: [Stop(lane=lane.index) for lane in lanes],
         )
 
-    def action_resume(self) -> None:
-        """A new supervisor for a race that has none."""
-        if not self.follower.supervisor_gone:
-            self.warn("the race has its supervisor: there is nothing to resume")
-        elif not self.follower.resumable():
-            self.warn(f"every lane has ended: {keys.restart_words()}")
-        elif not self.commands.restarting:
-            self.revive()
+    def leave(self) -> None:
+        """Quit; ask what becomes of living lanes."""
+        if self._state.over:
+            self._ui.leave()
+            return
+        state = "still running" if self._state.training else "paused"
+        answers = {
+            "l": ("leave", "leave it running (lrtui watch shows it again)"),
+            "s": ("stop", "stop it"),
+            "b": ("back", "back"),
+        }
+        self._ui.ask(Choice(f"The race is {state}.", answers), self._on_leave)
 
-    def _ask(self, form: Callable[[], FormDialog]) -> None:
-        try:
-            self.app.push_screen(form(), lambda commands: self.do(lambda: commands or []))
-        except LrtuiError as error:
-            self.warn(error.message)
+    def _on_leave(self, answer: str | None) -> None:
+        if answer == "leave":
+            self._ui.leave()
+        elif answer == "stop":
+            # the standings that stay in the terminal are those after the stop
+            self._ui.leave(when_over=True)
+            self.send([Stop(lane=lane.index) for lane in self._state.lanes if not lane.over])
+
+    def resume(self) -> None:
+        """Start a new supervisor for a race that has none."""
+        if not self._follower.supervisor_gone:
+            raise LrtuiError("the race has its supervisor: there is nothing to resume")
+        if not self._follower.resumable():
+            raise LrtuiError(f"every lane has ended: {self._view.keymap.restart_words()}")
+        if not self._commands.restarting:
+            self._start_supervisor()
+
+    def send(self, commands: Sequence[AnyCommand]) -> None:
+        """Send commands; start a supervisor for them if none runs."""
+        self._commands.send(commands)
+        if commands:
+            self.supervise()
+            self._ui.watch_for_reply()
+
+    def supervise(self) -> None:
+        """Start a supervisor if pending commands need one."""
+        if self._commands.needs_supervisor:
+            self._start_supervisor()
+
+    def trouble(self) -> str:
+        """The problem with the run and its remedy, for the header; '' if there is none."""
+        if self._commands.restarting:
+            return "a new supervisor is starting ..."
+        trouble = self._follower.trouble
+        if self._state.over and (left := self._follower.resumable()):
+            trouble = trouble or f"{len(left)} of {len(self._state.lanes)} interrupted"
+            return f"{trouble} · {self._view.keymap.read('race.resume')} resumes"
+        return trouble
+
+    def _ask(self, form: Form) -> None:
+        self._ui.ask(form, lambda commands: self.send(commands or []))
 
     def _confirm(
         self, question: str, yes: str, commands: Callable[[], Sequence[AnyCommand]]
     ) -> None:
-        """Asks before it sends."""
         answers = {"y": ("yes", yes), "n": ("no", "let it be")}
-        self.app.push_screen(
-            ChoiceDialog(question, answers),
-            lambda answer: self.do(commands) if answer == "yes" else None,
+        self._ui.ask(
+            Choice(question, answers),
+            lambda answer: self.send(commands()) if answer == "yes" else None,
         )
 
-    def do(self, commands: Callable[[], Sequence[AnyCommand]]) -> None:
-        """Sends commands; what keeps them from being made or sent is said."""
-        try:
-            wanted = commands()
-            self.commands.send(wanted)
-        except LrtuiError as error:
-            return self.warn(error.message)
-        if not wanted:
-            return None
-        if self.commands.needs_supervisor:
-            self.revive()
-        self.watch_for_reply()
-        return None
-
-    @work(thread=True, group="crew")
     def _start_supervisor(self) -> None:
-        trouble = ""
+        """Start a supervisor for this run, and name the user code that it runs."""
+        self._commands.restarting = True
+        for file in user_code_files(self._state.race):
+            self._ui.show(f"runs the code of {file}", USER_CODE_S)
+        self._ui.in_thread(self._launch, self._on_launched)
+
+    def _launch(self) -> str:
+        """Start the supervisor; return the reason if it fails. Runs in a thread."""
         try:
-            restart_supervisor(self.follower.run)
+            restart_supervisor(self._follower.run)
         except LrtuiError as error:
-            trouble = error.message
-        self.app.call_from_thread(self._revived, trouble)
+            return error.message
+        return ""
 
-    def revive(self) -> None:
-        """A new supervisor for this run, started beside the screen; what runs a person's own code
-        is named."""
-        self.commands.restarting = True
-        for place in user_code_files(self.state.race):
-            self.notify(one_line(f"runs the code of {place}"), markup=False, timeout=5)
-        self._start_supervisor()
-
-    def _revived(self, trouble: str) -> None:
-        self.commands.on_restarted(trouble)
+    def _on_launched(self, trouble: str) -> None:
+        self._commands.on_restarted(trouble)
         if trouble:
-            self.warn(f"not resumed: {trouble}")
-        self.draw()
+            raise LrtuiError(f"not resumed: {trouble}")

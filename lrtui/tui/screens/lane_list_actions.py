@@ -1,100 +1,104 @@
-"""The keys of the race screen for its lanes: which one, which are shown (filter, pin, solo), in
-what order, how they differ."""
+"""Actions on the list of lanes: select, filter, sort. They change the view alone."""
 
 from __future__ import annotations
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.results.lane_filter import EVERY, option_names, parse, visible
 from lrtui.core.results.standings import ORDERS
-from lrtui.tui.render import differences, panels
-from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.screens.dialogs import FilterBar
-from lrtui.tui.screens.watching import Panel, Watching
-from lrtui.tui.view import PanelName
+from lrtui.core.state.race_state import RaceState
+from lrtui.tui import axis_fit
+from lrtui.tui.race_painter import RacePainter
+from lrtui.tui.render import panels
+from lrtui.tui.view import RaceView
 
 EXAMPLES = 'adam  lr>=1e-3  !nan  loss<0.5  status:paused  parent:A  name:"two words"  momentum=0.9'
 
 
-class ListKeys(Watching):
-    """Chooses a lane, and which lanes there are to choose from."""
+class LaneListActions:
+    """Selects, filters and sorts lanes."""
 
-    def choose(self, index: int) -> None:
-        """Makes a lane the one that keys are about; where only one is shown, it is that one from
-        now on."""
-        self.view.selected = index
-        if self.view.solo is not None:
-            self.view.solo = index
-        self.redraw()
+    def __init__(self, state: RaceState, view: RaceView, painter: RacePainter) -> None:
+        self._state = state
+        self._view = view
+        self._painter = painter
 
-    def action_next(self, step: int) -> None:
-        """The next lane in the order in which they are shown, around the end."""
-        listed = self.view.listed
+    def select(self, index: int) -> None:
+        """Select a lane; a solo view shows it from now on."""
+        self._view.selected = index
+        if self._view.solo is not None:
+            self._view.solo = index
+
+    def select_next(self, step: int) -> None:
+        """Select the next lane in display order, around the end."""
+        listed = self._view.listed
         if listed:
-            place = listed.index(self.view.selected) if self.view.selected in listed else -1
-            self.choose(listed[(place + step) % len(listed)])
+            now = listed.index(self._view.selected) if self._view.selected in listed else -1
+            self.select(listed[(now + step) % len(listed)])
 
-    def action_choose(self, place: int) -> None:
-        """A lane by its place among those that are shown, counted from 0."""
-        if 0 <= place < len(self.view.listed):
-            self.choose(self.view.listed[place])
+    def select_number(self, number: int) -> None:
+        """Select a lane by its number in display order, counted from 0."""
+        if 0 <= number < len(self._view.listed):
+            self.select(self._view.listed[number])
 
-    def action_order(self) -> None:
-        """The next order of the standings."""
-        self.view.order = ORDERS[(ORDERS.index(self.view.order) + 1) % len(ORDERS)]
-        self.view.last_order = []  # what was near in one order says nothing about the next
-        self.redraw()
+    def select_beside(self, dx: int, dy: int) -> None:
+        """Select the lane with the nearest pane in a direction; at the edge of a page, the next or
+        previous lane."""
+        panes = self._painter.layout.panes
+        here = panes.get(self._view.selected)
+        found = []
+        if here is not None and self._view.panel == "panes":
+            x, y = here.x + here.width / 2, here.y + here.height / 2
+            for index, pane in panes.items():
+                right, down = pane.x + pane.width / 2 - x, pane.y + pane.height / 2 - y
+                beside = right * dx > 0.4 * here.width * abs(dx)
+                below = down * dy > 0.4 * here.height * abs(dy)
+                if beside or below:
+                    found.append((abs(right) + abs(down) * 3, index))
+        if found:
+            self.select(min(found)[1])
+        else:
+            self.select_next(1 if dx + dy > 0 else -1)
 
-    def action_pin(self) -> None:
-        """Pins the chosen lane, or lets it go."""
-        self.view.pinned ^= {self.view.selected}
-        self.redraw()
+    def select_at(self, x: int, y: int) -> bool:
+        """Select the lane whose pane is at a screen position; False if none is."""
+        for index, pane in self._painter.layout.panes.items():
+            if pane.contains(x, y):
+                self.select(index)
+                return True
+        return False
 
-    def action_solo(self) -> None:
-        """Only the chosen lane, or all again."""
-        self.view.solo = self.view.selected if self.view.solo is None else None
-        self.redraw()
+    def next_order(self) -> None:
+        """Sort the standings by the next criterion."""
+        self._view.order = ORDERS[(ORDERS.index(self._view.order) + 1) % len(ORDERS)]
+        self._view.last_order = []  # the hysteresis of one criterion means nothing to the next
 
-    def action_differences(self) -> None:
-        """The settings in which lanes differ, or panes again."""
-        self.show("differences")
+    def toggle_pin(self) -> None:
+        """Pin the selected lane, or unpin it."""
+        self._view.pinned ^= {self._view.selected}
 
-    def action_filter(self) -> None:
-        """Asks for a filter; what is typed counts at once."""
-        self.app.push_screen(FilterBar("/", self.view.filter_text, self._filtered, EXAMPLES))
+    def toggle_solo(self) -> None:
+        """Show only the selected lane, or all again."""
+        self._view.solo = self._view.selected if self._view.solo is None else None
 
     def clear_filter(self) -> bool:
-        """Shows every lane again; False where every lane was shown."""
-        hiding = bool(self.view.filter_text) or self.view.solo is not None
-        self.view.filter_text, self.view.filter, self.view.solo = "", EVERY, None
+        """Show every lane; False if every lane was visible."""
+        hiding = bool(self._view.filter_text) or self._view.solo is not None
+        self._view.filter_text, self._view.filter, self._view.solo = "", EVERY, None
         return hiding
 
-    def _filtered(self, text: str, kept: bool) -> str:
-        """Takes in what was typed so far and says what is shown. LrtuiError, and all stays as it
-        was, where it cannot be read; also where no lane matches, unless it is to be kept: on the
-        way to `lr>=1e-3` there are words that nothing has."""
-        wanted = parse(text, option_names(self.state))
-        if not kept and not visible(self.state, wanted, self.view.pinned):
+    def apply_filter(self, text: str, final: bool) -> str:
+        """Apply a filter and return a description of its effect; LrtuiError leaves the last one in
+        effect.
+
+        No match is an error only while the text is not `final`: on the way to `lr>=1e-3` there are
+        words that match nothing.
+        """
+        parsed = parse(text, option_names(self._state))
+        if not final and not visible(self._state, parsed, self._view.pinned):
             raise LrtuiError("no lane matches", "Esc shows all")
-        self.view.filter_text, self.view.filter, self.view.solo = text.strip(), wanted, None
-        self.redraw()
+        self._view.filter_text, self._view.filter, self._view.solo = text.strip(), parsed, None
+        axis_fit.fit(self._view, self._state)
         return (
-            panels.seen(self.state, self.view).partition(":")[0]
-            or f"all {len(self.view.shown)} lanes match"
-        )
-
-    def panels_shown(self) -> dict[PanelName, Panel]:
-        return super().panels_shown() | {
-            "differences": Panel(self._draw_differences, self._stamp_of_differences)
-        }
-
-    def _draw_differences(self, canvas: Canvas) -> None:
-        lanes = [self.state.lanes[index] for index in self.view.shown]
-        self.view.scroll = differences.draw(canvas, lanes, self.state.race, self.view)
-
-    def _stamp_of_differences(self) -> object:
-        lanes = [self.state.lanes[index] for index in self.view.shown]
-        return (
-            self.view.scroll,
-            self.view.selected,
-            [(lane.index, lane.factor, lane.parent, lane.forked_at) for lane in lanes],
+            panels.seen(self._state, self._view).partition(":")[0]
+            or f"all {len(self._view.shown)} lanes match"
         )

@@ -1,4 +1,4 @@
-"""The manual on the screen: its pages one after another, and a search over all of them."""
+"""Shows the manual page by page, and searches all pages."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from lrtui import manual
 from lrtui.tui.screens.dialogs import FilterBar
 
 WITH_TOPICS = 72
-"""Columns from which on the list of topics stands beside the page."""
+"""Columns from which the list of topics is beside the page."""
 FOUND = "reverse"
 SHORT = 18
 """Columns of a table with cells of at most this many characters are never narrowed."""
 
 
 class _Rows(Static):
-    """A table in one widget; one for each cell, as Textual has it, takes a second on long pages."""
+    """A table in one widget; Textual's one widget per cell takes a second on long pages."""
 
     DEFAULT_CSS = "_Rows { width: 1fr; height: auto; }"
 
     def __init__(self, headers: list[Content], rows: list[list[Content]]) -> None:
         self._rows = [headers, *rows]
         self.texts = [" ".join(" ".join(cell.plain for cell in row).split()) for row in self._rows]
-        """Each row, the heading first, as a search sees it."""
+        """The text of each row for the search, the heading first."""
         super().__init__(self.drawn(None))
 
     def drawn(self, wanted: re.Pattern[str] | None, rows: int | None = None) -> Table:
@@ -66,7 +66,7 @@ class _Rows(Static):
         return grid
 
     def above(self, row: int) -> int:
-        """Lines of the rows above one."""
+        """Height of the rows above one."""
         console = self.app.console
         options = console.options.update(width=self.size.width, height=None)
         return len(console.render_lines(self.drawn(None, row), options)) if row else 0
@@ -90,7 +90,7 @@ class _Document(Markdown):
 
 
 class _Passage(NamedTuple):
-    """One passage of the page that is shown, as `manual.passages` counts them."""
+    """A passage of the current page, as `manual.passages` counts them."""
 
     part: Static
     text: str
@@ -99,7 +99,7 @@ class _Passage(NamedTuple):
 
 
 class ManualScreen(ModalScreen[None]):
-    """Shows one page at a time; a search goes through the passages of all pages."""
+    """Shows one page at a time; a search covers the passages of all pages."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,right,l", "turn(1)", "The next page", priority=True),
@@ -117,17 +117,17 @@ class ManualScreen(ModalScreen[None]):
     ]
 
     def __init__(self, topic: str) -> None:
-        """`topic`: the page to begin with."""
+        """`topic`: the first page."""
         super().__init__()
         self._topic = topic
         self._words = ""
         self._hits: list[manual.Hit] = []
         self._at = 0
-        """The hit that is shown."""
+        """Index of the current hit."""
         self._loading = asyncio.Lock()
         self._passages: list[_Passage] = []
         self._marked: dict[Static, VisualType] = {}
-        """What shows marks now, with its usual content."""
+        """The widgets with marks, and their content without."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="manual"):
@@ -142,36 +142,36 @@ class ManualScreen(ModalScreen[None]):
         self._show()
 
     def action_turn(self, by: int) -> None:
-        """The next page, or the one before; round and round."""
+        """Show the next or previous page, around the end."""
         place = manual.TOPICS.index(self._topic)
         self._topic = manual.TOPICS[(place + by) % len(manual.TOPICS)]
         self._show()
 
     def action_scroll_page(self, by: int) -> None:
-        """One line down or up."""
+        """Scroll a line down or up."""
         self.query_one("#page").scroll_relative(y=by, animate=False)
 
     def action_search(self) -> None:
-        """Asks for words; the first passage that has them is shown while they are typed."""
+        """Ask for words; the first passage with them is shown while they are typed."""
         self.app.push_screen(
             FilterBar("/", self._words, self._take, "words in all pages, such as  step gain")
         )
 
     def action_hit(self, by: int) -> None:
-        """The next passage that has the words, or the one before, on whatever page it is."""
+        """Show the next or previous passage with the words, on any page."""
         if self._hits:
             self._at = (self._at + by) % len(self._hits)
             self._to_hit()
 
     def action_close(self) -> None:
-        """Back to the screen below; with words searched for, back to the manual without them."""
+        """End the search; without one, return to the screen below."""
         if self._words:
             self._take("", True)
         else:
             self.dismiss()
 
     def _take(self, words: str, kept: bool) -> str:
-        """What `FilterBar` hands over while a line is typed. Returns what came of it."""
+        """Search for the words from `FilterBar`; return a description of the result."""
         words = " ".join(words.split())
         if words != self._words:
             self._words = words
@@ -190,7 +190,7 @@ class ManualScreen(ModalScreen[None]):
         self._show()
 
     def _say(self) -> None:
-        """The frame: which page, which hit, which keys."""
+        """Update the frame: page, hit, keys."""
         frame = self.query_one("#manual", Horizontal)
         place = f"{manual.TOPICS.index(self._topic) + 1} of {len(manual.TOPICS)}"
         title = f"Manual: {self._topic}, {place}"
@@ -212,7 +212,8 @@ class ManualScreen(ModalScreen[None]):
 
     @work
     async def _show(self, keep: bool = False) -> None:
-        """Loads the page, marks the words, scrolls to the hit, else to the top unless `keep`."""
+        """Load the page, mark the words, scroll to the hit; to the top without one, unless
+        `keep`."""
         self._say()
         async with self._loading:  # an update that is cancelled leaves half a page
             await self._load(keep)
@@ -232,7 +233,7 @@ class ManualScreen(ModalScreen[None]):
             page.scroll_home(animate=False)
 
     def _mark(self) -> list[_Passage]:
-        """Marks the words wherever they are on the page; the passages that have them, in order."""
+        """Mark the words on the page; return the passages with them, in order."""
         words = self._words.lower()
         found = [passage for passage in self._passages if words and words in passage.text.lower()]
         parts = dict.fromkeys(passage.part for passage in found)
@@ -248,7 +249,7 @@ class ManualScreen(ModalScreen[None]):
         return found
 
     def _center(self, passage: _Passage) -> None:
-        """Scrolls so that a passage is in the middle."""
+        """Scroll a passage to the middle."""
         page = self.query_one("#page", VerticalScroll)
         above = passage.part.above(passage.row) if isinstance(passage.part, _Rows) else 0
         place = passage.part.region.y - page.region.y + round(page.scroll_y) + above

@@ -1,198 +1,317 @@
-"""The race screen: one run, its panes or what takes their place, and the keys for it. What it shows
-is drawn in tui/render."""
+"""The race screen: polls one run, draws it, and routes keys and mouse to controllers.
+
+It only composes: see race_painter, redraw_policy, and the action modules beside it.
+"""
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 from textual import work
-from textual.events import Click
+from textual.app import ComposeResult
+from textual.events import Click, MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 from textual.message import Message
+from textual.screen import Screen
 
+from lrtui.client.commands import CommandClient, Hints
+from lrtui.client.follower import Follower
 from lrtui.client.lr_finder import FinderPlan, plan
 from lrtui.core.errors import LrtuiError
-from lrtui.core.files import absolute
-from lrtui.core.protocol.commands import Stop
-from lrtui.core.text import one_line
-from lrtui.tui import keys
-from lrtui.tui.html_report import write_page
-from lrtui.tui.render import overlay
-from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.screens import watching
-from lrtui.tui.screens.curve_actions import CurveKeys
-from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FormDialog, Help
-from lrtui.tui.screens.lane_actions import HandKeys
-from lrtui.tui.screens.lane_list_actions import ListKeys
-from lrtui.tui.screens.panel_actions import StageKeys
-from lrtui.tui.screens.watching import Panel
-from lrtui.tui.view import CHART_PANELS, PanelName
+from lrtui.core.protocol.events import (
+    Alerted,
+    AnyEvent,
+    Ended,
+    LaneAdded,
+    LogMessage,
+    RateChanged,
+    Rewound,
+    Sampled,
+    Started,
+    StatusChanged,
+)
+from lrtui.core.state.race_state import LaneState
+from lrtui.tui.canvas_widget import CanvasWidget
+from lrtui.tui.clock import Clock
+from lrtui.tui.key_legend import LEGEND
+from lrtui.tui.key_table import RACE
+from lrtui.tui.keymap import Keymap
+from lrtui.tui.machine import Machine
+from lrtui.tui.race_painter import RacePainter, Status
+from lrtui.tui.race_panels import race_panels, read_sample
+from lrtui.tui.redraw_policy import RedrawPolicy
+from lrtui.tui.screens.bindings import bindings
+from lrtui.tui.screens.crosshair_actions import CrosshairActions
+from lrtui.tui.screens.curve_actions import CurveActions
+from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog, Help
+from lrtui.tui.screens.forms import Choice, Form
+from lrtui.tui.screens.lane_actions import LaneActions
+from lrtui.tui.screens.lane_list_actions import EXAMPLES, LaneListActions
+from lrtui.tui.screens.panel_actions import PanelActions
+from lrtui.tui.screens.race_actions import Action, Controllers, action_table
+from lrtui.tui.screens.report_actions import ReportActions
+from lrtui.tui.screens.toaster import Toaster
+from lrtui.tui.screens.ui import Severity, T
+from lrtui.tui.view import RaceView
+from lrtui.tui.view_state import StoredView
+
+NEWS = (Started, Alerted, StatusChanged, RateChanged, LaneAdded, Rewound, Ended, LogMessage)
+"""Events that are drawn at once."""
+MACHINE_EVERY, SUPERVISE_EVERY, STORE_EVERY = 10, 10, 50
+"""Polls between readings of the machine, checks for a missing supervisor, writes of the view."""
+POLL_BUDGET_S = 0.06
+CATCH_UP_S = 0.005
+"""Seconds between two pieces of a long record: keys are handled in between."""
+CLOSELY_S = 2.0
+"""Seconds for which the screen polls closely for the reply to a command."""
+LEAVE_S = 5.0
+"""Seconds to wait for stopped lanes before leaving: a trainer may not answer."""
 
 
-class RaceScreen(CurveKeys, StageKeys, ListKeys, HandKeys):
-    """Watches one run, and has all its keys."""
+class RaceScreen(Screen[None]):
+    """Shows one run."""
 
     class Another(Message):
-        """The person wants to pick another race; this one goes on."""
+        """The user wants to pick another race; this one continues."""
 
     class Find(Message):
-        """The person wants to find a rate for this race's task; the race goes on."""
+        """The user wants to find a rate for this race's task; the race continues."""
 
         def __init__(self, asked: FinderPlan) -> None:
             super().__init__()
             self.asked = asked
 
-    KEYS = keys.RACE
-    BINDINGS = keys.bindings(KEYS)
+    KEYS = RACE
+    BINDINGS = bindings(KEYS)
 
-    def panels_shown(self) -> dict[PanelName, Panel]:
-        return super().panels_shown() | {
-            "overlay": Panel(self._draw_overlay, self._stamp_of_overlay)
+    def __init__(
+        self,
+        follower: Follower,
+        fps: int = 10,
+        clock: Clock | None = None,
+        machine: Machine | None = None,
+        keymap: Keymap | None = None,
+    ) -> None:
+        """`fps`: polls, and at most frames, per second; `clock`, `machine` and `keymap`: the usual
+        ones by default."""
+        super().__init__()
+        self.follower, self.state = follower, follower.state
+        self.view = view = RaceView(keymap=keymap or Keymap())
+        self._stored_view = StoredView(view, self.state.race.scenario)
+        self._clock = clock or Clock()
+        self._machine = machine or Machine()
+        self._toaster = Toaster(self, self._clock)
+        hints = Hints(view.keymap.read("race.resume"), view.keymap.restart_words())
+        self.commands = CommandClient(follower, hints, self._clock.monotonic)
+        self._sent_at = 0.0
+        """Time of the last command, of the monotonic clock."""
+        self.policy = RedrawPolicy(fps)
+        panels = race_panels(follower, view, self.policy)
+        self.painter = painter = RacePainter(self.state, view, panels, self._sample_at)
+        curves = CurveActions(self.state, view, painter)
+        self.controllers = Controllers(
+            curves,
+            CrosshairActions(self.state, view, painter, curves),
+            PanelActions(follower, view, painter, panels),
+            LaneListActions(self.state, view, painter),
+            LaneActions(follower, view, self.commands, self),
+        )
+        self._actions: dict[str, Action] = action_table(self.controllers) | {
+            "filter": self._ask_filter,
+            "explain": lambda: self.app.push_screen(Explain(self.state, view.selected)),
+            "find": self._find,
+            "write": ReportActions(follower.run, self).write,
+            "pick": lambda: self.post_message(self.Another()),
+            "help": lambda: self.app.push_screen(Help(RACE, LEGEND, "screen", view.keymap)),
         }
 
-    def _draw_overlay(self, canvas: Canvas) -> None:
-        overlay.draw(canvas, self.state, self.view)
+    def compose(self) -> ComposeResult:
+        yield CanvasWidget()
 
-    def _stamp_of_overlay(self) -> object:
-        view = self.view
-        return tuple(lane.version for lane in self.state.lanes), view.limits, view.x, view.selected
+    def on_mount(self) -> None:
+        self._frame = self.query_one(CanvasWidget)
+        self.set_interval(self._clock.poll_s * self.policy.slowdown, self.beat)
+        if self._stored_view.trouble:
+            self.notify(self._stored_view.trouble, severity="warning", markup=False)
+
+    def on_unmount(self) -> None:
+        self._stored_view.save()
+
+    def on_canvas_widget_resized(self) -> None:
+        self.redraw()
+
+    # Polling
+
+    def beat(self) -> None:
+        """Poll, unless the policy skips this beat."""
+        if self.policy.beat():
+            self.tick()
+
+    def tick(self) -> None:
+        """Poll the run once and draw what changed."""
+        was_training = self.state.training
+        events, news = self._poll()
+        self.policy.polls += 1
+        self._poll_machine(was_training)
+        if self.policy.every(STORE_EVERY):
+            self._stored_view.save()
+        behind = bool(events) and not self.follower.caught_up
+        parts = self.policy.parts(
+            news=news, moved=self.painter.moved(), behind=behind, resting=self._frame.resting
+        )
+        if parts != "nothing":
+            self.draw(figures=parts == "everything")
+        if behind:
+            self.set_timer(CATCH_UP_S, self.tick)
+        if self.policy.every(SUPERVISE_EVERY):
+            self.controllers.lanes.supervise()
+
+    def _poll(self) -> tuple[list[AnyEvent], bool]:
+        """Fold new events and replies. Return the events, and True if there is news to draw."""
+        events = self.follower.poll(POLL_BUDGET_S)
+        self._toaster.alert((event for event in events if isinstance(event, Alerted)), self.state)
+        if (child := self.commands.on_events(events)) is not None:
+            self.view.selected = child
+        replied, warnings = self.commands.poll()
+        for text in warnings:
+            self._toaster.warn(text)
+        return events, replied or any(isinstance(event, NEWS) for event in events)
+
+    def _poll_machine(self, training: bool) -> None:
+        """Read the machine's load now and then, until the race is over. While no lane trains the
+        load is not shown, so that nothing is sent."""
+        if self.state.over:
+            self._machine.reading = None
+        elif self.policy.every(MACHINE_EVERY, 1):
+            self._machine.look(self.follower.reader.trainers())
+        news = self._machine.news()
+        if not training:
+            self.view.loads = {}
+        elif news:
+            self.view.loads = self._machine.loads(self.state)
+
+    def watch_for_reply(self) -> None:
+        """Poll closely for the reply to a command that was sent now."""
+        self._sent_at = self._clock.monotonic()
+        self.set_timer(self._clock.reply_s, self._poll_for_reply)
+
+    def _poll_for_reply(self) -> None:
+        if self._poll()[1]:
+            self.draw()
+        if self.commands.waiting and self._clock.monotonic() - self._sent_at < CLOSELY_S:
+            self.set_timer(self._clock.reply_s, self._poll_for_reply)
+
+    # Drawing
+
+    def draw(self, *, figures: bool = True) -> None:
+        """Draw the parts that are out of date; without `figures` only curves."""
+        self.painter.draw(self._frame.canvas, self._status(), figures=figures)
+        self._frame.commit()
+
+    def redraw(self) -> None:
+        """Lay out and draw everything."""
+        self.painter.redraw(self._frame.canvas, self._status())
+        self._frame.commit()
+
+    def _status(self) -> Status:
+        lanes, machine = self.controllers.lanes, self._machine
+        return Status(
+            lanes.trouble(),
+            self.commands.status_line,
+            lanes.all_lanes,
+            machine.reading,
+            machine.history,
+            len(machine.gpus),
+        )
+
+    def _sample_at(self, lane: int, step: int) -> Sampled | None:
+        found = self.follower.samples.at(lane, step)
+        return read_sample(self.follower, found) if found else None
+
+    @property
+    def selected(self) -> LaneState:
+        """The selected lane."""
+        return self.state.lanes[self.view.selected]
+
+    # Keys and mouse
+
+    def action_run(self, name: str, arguments: tuple[Any, ...] = ()) -> None:
+        """Run an action of the key table. One tuple, as Textual passes no `*arguments`."""
+        self._perform(self._actions[name], *arguments)
+
+    def _perform(self, action: Callable[..., object], *arguments: Any) -> None:
+        """Run a controller's method, show its LrtuiError, and draw what it changed."""
+        try:
+            action(*arguments)
+        except LrtuiError as error:
+            self._toaster.warn(error.message)
+        self.redraw()
 
     def on_click(self, event: Click) -> None:
-        for index, rect in self._layout.panes.items():
-            if rect.contains(event.screen_x, event.screen_y):
-                self.choose(index)
-
-    def action_move(self, dx: int, dy: int) -> None:
-        """The lane whose pane lies nearest in a direction; at the edge of a page, the next or the
-        one before."""
-        if self.moved_within(dx, dy) or self.moved_crosshair(dx):
-            return None
-        here = self._layout.panes.get(self.view.selected)
-        if here is None or self.view.panel != "panes":
-            return self.action_next(1 if dx + dy > 0 else -1)
-        middle = (here.x + here.width / 2, here.y + here.height / 2)
-        there = [
-            (abs(x - middle[0]) + abs(y - middle[1]) * 3, index)
-            for index, rect in self._layout.panes.items()
-            for x, y in [(rect.x + rect.width / 2, rect.y + rect.height / 2)]
-            if (x - middle[0]) * dx > 0.4 * here.width * abs(dx)
-            or (y - middle[1]) * dy > 0.4 * here.height * abs(dy)
-        ]
-        if there:
-            return self.choose(min(there)[1])
-        return self.action_next(1 if dx + dy > 0 else -1)
-
-    def action_enlarge(self) -> None:
-        """The chosen lane alone, or all again."""
-        self.show("enlarged")
-
-    def action_overlay(self) -> None:
-        """All curves in one chart, or panes again."""
-        self.show("overlay")
-
-    def action_back(self) -> None:
-        """The curves, then all panes; where they are shown already, no crosshair; where there is
-        none, every lane."""
-        if self.view.panel not in CHART_PANELS:
-            self.show(self.view.panel)
-        elif self.view.panel != "panes":
-            self.show("panes")
-        elif self.view.cursor is not None:
-            self.action_crosshair()
-        elif self.clear_filter():
+        if self.controllers.lane_list.select_at(event.screen_x, event.screen_y):
             self.redraw()
 
-    def action_explain(self) -> None:
-        """The chosen lane's numbers, explained."""
-        self.app.push_screen(Explain(self.state, self.view.selected))
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        self._wheel(event, -1)
 
-    def action_find(self) -> None:
-        """The finder, for what the chosen lane trains with."""
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        self._wheel(event, 1)
+
+    def _wheel(self, event: MouseScrollUp | MouseScrollDown, direction: int) -> None:
+        if self.controllers.wheel(event.screen_x, event.screen_y, direction):
+            self.redraw()
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        self.controllers.curves.press(event.screen_x, event.screen_y)
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        if event.button and event.delta_x and self.controllers.curves.drag(event.screen_x):
+            self.redraw()
+
+    def on_mouse_up(self, event: MouseUp) -> None:
+        self.controllers.curves.release()
+
+    # Services of the controllers, see `ui.Ui`
+
+    def ask(self, question: Form | Choice, on_answer: Callable[[Any], None]) -> None:
+        """Show a dialog and pass its result on."""
+        dialog = FormDialog(question) if isinstance(question, Form) else ChoiceDialog(question)
+        self.app.push_screen(dialog, lambda answer: self._perform(on_answer, answer))
+
+    @work(thread=True)
+    def in_thread(self, job: Callable[[], T], on_done: Callable[[T], None]) -> None:
+        """Run a job in a thread and pass its result on."""
+        self.app.call_from_thread(self._perform, on_done, job())
+
+    def show(self, text: str, seconds: float, severity: Severity = "information") -> None:
+        """Show a message."""
+        self._toaster.show(text, seconds, severity)
+
+    def leave(self, *, when_over: bool = False) -> None:
+        """Leave the program; `when_over`: once the race is over, or after LEAVE_S."""
+        deadline = self._clock.monotonic() + LEAVE_S
+
+        def leave() -> None:
+            if not when_over or self.state.over or self._clock.monotonic() > deadline:
+                self.app.exit(self.follower)
+
+        leave()
+        if when_over:
+            self.set_interval(self._clock.poll_s, leave)
+
+    # Actions of the screen itself
+
+    def _ask_filter(self) -> None:
+        def take(text: str, final: bool) -> str:
+            effect = self.controllers.lane_list.apply_filter(text, final)
+            self.redraw()
+            return effect
+
+        self.app.push_screen(FilterBar("/", self.view.filter_text, take, EXAMPLES))
+
+    def _find(self) -> None:
         self.post_message(self.Find(plan(self.state.race, self.selected.lane.optimizer)))
 
-    def action_pick(self) -> None:
-        """The picker; this race goes on."""
-        self.post_message(self.Another())
-
-    def action_write(self) -> None:
-        """Asks for a file, and writes the page about this run into it."""
-
-        def read(given: dict[str, str]) -> Path:
-            path = absolute(given["file"].strip())
-            if not given["file"].strip() or path.is_dir():
-                raise LrtuiError(
-                    f"{one_line(str(path))}: is no file",
-                    "expected the name of a file, such as race.html",
-                )
-            return path
-
-        def answered(path: Path | None) -> None:
-            if path is not None:
-                # a long record takes its time
-                self.notify(one_line(f"writing {path} ..."), markup=False, timeout=3)
-                self._write(path)
-
-        usual = str(Path.cwd() / f"{self.follower.run.name}.html")
-        self.app.push_screen(
-            FormDialog(
-                "A page about this race, for a browser",
-                {"file": ("write it to", usual)},
-                read,
-                edited=True,
-                explain="Curves, standings, samples and settings in one file; it needs no network.",
-            ),
-            answered,
-        )
-
-    @work(thread=True, group="page")
-    def _write(self, path: Path) -> None:
-        try:
-            said, how = write_page(self.follower.run, path), "information"
-        except LrtuiError as error:
-            said, how = str(error), "warning"
-        self.app.call_from_thread(
-            self.notify, one_line(said), severity=how, markup=False, timeout=8
-        )
-
-    def action_help(self) -> None:
-        """All keys."""
-        self.app.push_screen(Help(keys.RACE, keys.LEGEND, "screen"))
-
     def action_leave(self) -> None:
-        """Quits; while lanes live, asks what is to become of them."""
-        if self.state.over:
-            self.app.exit(self.follower)
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer == "stop":
-                self.do(
-                    lambda: [Stop(lane=lane.index) for lane in self.state.lanes if not lane.over]
-                )
-                self._leave_when_over()
-            elif answer == "leave":
-                self.app.exit(self.follower)
-
-        living = "still running" if self.state.training else "paused"
-        self.app.push_screen(
-            ChoiceDialog(
-                f"The race is {living}.",
-                {
-                    "l": ("leave", "leave it running (lrtui watch shows it again)"),
-                    "s": ("stop", "stop it"),
-                    "b": ("back", "back"),
-                },
-            ),
-            answered,
-        )
-
-    def _leave_when_over(self) -> None:
-        """The standings that stay behind are those after the stop; a trainer that does not answer
-        is not waited for."""
-        asked = time.monotonic()
-
-        def look() -> None:
-            if self.state.over or time.monotonic() - asked > 5.0:
-                self.app.exit(self.follower)
-
-        self.set_interval(watching.PERIOD_S, look)
+        """Quit, as the key does."""
+        self.action_run("leave")

@@ -14,7 +14,7 @@ from textual._compositor import ChopsUpdate
 
 
 def install() -> None:
-    """Puts our `render_segments` in the place of Textual's, where that is the class we know."""
+    """Replace Textual's `render_segments`, if it is the one we know."""
     if hasattr(ChopsUpdate, "render_segments"):
         ChopsUpdate.render_segments = _render_segments  # type: ignore[method-assign]
 

@@ -1,10 +1,9 @@
-"""Esc and the key after it are two keys, also where quick fingers or a slow line bring them at the
-same moment.
+"""Makes Esc and the key after it two keys, also if they arrive at the same moment.
 
 Textual 8.2 waits a tenth of a second after an ESC for the rest of a sequence: a letter that comes
-meanwhile makes Alt and that letter of it, any other sign swallows the Esc, and a second ESC turns
-the first one into `^`. Esc that should have left a form would leave it open, to take what is
-pressed next for its text.
+meanwhile becomes Alt and that letter, any other character swallows the Esc, and a second ESC turns
+the first into `^`. A form that Esc should have closed would stay open and take the next keys as
+text.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ from textual.message import Message
 
 ESC = "\x1b"
 BEGIN = "[O]P_^X\\" + ESC
-"""What goes on with a sequence after an ESC, or may: of these Textual finds out by waiting."""
+"""Characters that may continue a sequence after an ESC: for these Textual's wait decides."""
 _feed, _keys = XTermParser.feed, getattr(XTermParser, "_sequence_to_key_events", None)
 _waits: WeakSet[XTermParser] = WeakSet()
 """The parsers whose last character was an ESC."""
 
 
 def install() -> None:
-    """Teaches Textual's parser of what a terminal sends, where that is the one we know; Alt and a
-    letter are Esc and the letter from then on."""
+    """Patch Textual's parser, if it is the one we know; Alt and a letter become Esc and the
+    letter."""
     if _keys is not None and hasattr(XTermParser(), "_timeout_time"):
         XTermParser.feed = _fed  # type: ignore[method-assign]
         XTermParser._sequence_to_key_events = _named  # type: ignore[method-assign]
 
 
 def _fed(self: XTermParser, data: str) -> Iterable[Message]:
-    """What Textual finds in a piece of input, which may end and begin anywhere."""
+    """Parse a piece of input, which may begin and end anywhere."""
     if ESC not in data and self not in _waits:
         yield from _feed(self, data)
         return
@@ -48,7 +47,7 @@ def _fed(self: XTermParser, data: str) -> Iterable[Message]:
 
 
 def _named(self: XTermParser, sequence: str, alt: bool = False) -> Iterable[Key]:
-    """The keys of a sequence that is none after all."""
+    """The keys of a sequence that turned out to be none."""
     if alt:
         yield Key("escape", ESC)
     if _keys is not None:

@@ -1,9 +1,9 @@
-"""Signals that end the viewer: it leaves as by a key, and where its screen hangs, the terminal is
-put right without it.
+"""Handles signals that end the viewer: it leaves as by a key; if its screen hangs, a thread
+restores the terminal.
 
-A terminal that nobody reads blocks whoever writes to it: the queue of Textual's writer fills (30
-frames, no more), and the event loop waits for it, which is what keeps the viewer's memory bounded.
-But a loop that waits sees no signal.
+A terminal that is not read blocks its writer: the queue of Textual's writer fills (30 frames at
+most) and the event loop waits for it, which bounds the viewer's memory. But a waiting loop sees no
+signal.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 GRACE_S = 5.0
-"""How long the screen has for leaving in good order."""
+"""Seconds for the screen to leave in good order."""
 SANE = (
     b"\x1b[<u\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2048l\x1b[?7h"
     b"\x1b[?1049l\x1b[?25h\x1b[0m\n"
 )
-"""Keyboard, paste, mouse and focus as before; lines wrap; the usual screen, with its cursor."""
+"""Resets keyboard, paste, mouse, focus and line wrap, and returns to the normal screen with its
+cursor."""
 TRIES = 20
 
 
 @contextmanager
 def signals_kept() -> Iterator[None]:
-    """Within, `on_signals` may be called; after it signals mean what they meant before."""
+    """Restore the signal handlers on exit; `on_signals` may be called inside."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
@@ -42,12 +43,11 @@ def signals_kept() -> Iterator[None]:
 
 
 def on_signals(leave: Callable[[], None], attributes: Callable[[], list[Any] | None]) -> None:
-    """From now on SIGNALS call `leave` in the running loop; a loop that does not get to it in
-    GRACE_S is done without.
+    """Call `leave` in the running loop on SIGNALS; end without it if the loop does not get to it in
+    GRACE_S.
 
-    `attributes`: those of the terminal before the screen came (termios), None where it has none. A
-    thread waits for the signals: a handler that falls between two waits of a main thread that hangs
-    would never be run.
+    `attributes`: the terminal's termios attributes before the screen started, None if unknown. A
+    thread waits for the signals: a Python handler would not run while the main thread hangs.
     """
     here, there = os.pipe()
     os.set_blocking(there, False)
@@ -60,7 +60,7 @@ def on_signals(leave: Callable[[], None], attributes: Callable[[], list[Any] | N
 
 
 def _heard(*_: object) -> None:
-    """The thread has been told of the signal by its pipe."""
+    """Do nothing: the thread learns of the signal through its pipe."""
 
 
 def _watch(
@@ -79,8 +79,7 @@ def _watch(
 
 
 def _tear_down(number: int, attributes: Callable[[], list[Any] | None]) -> None:
-    """Puts the terminal right and ends the process at once; whatever still waits to be written
-    there is thrown away."""
+    """Restore the terminal and end the process at once; pending output is discarded."""
     with suppress(Exception):  # a terminal that is gone needs nothing
         _restore(2, attributes())
     os._exit(128 + number)

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lrtui.tui.console import Printed
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import logs, styles
 from lrtui.tui.render.canvas import Canvas, text_width
 from lrtui.tui.render.logs import Line, draw_console, draw_log, scrolled, style_of, wrapped
+
+KEYS = Keymap()
 
 
 def page(canvas: Canvas) -> list[str]:
@@ -21,7 +24,7 @@ def numbered(count: int, text: str = "line {}") -> Printed:
 
 def test_the_newest_lines_stand_at_the_bottom():
     canvas = Canvas(60, 6)
-    draw_console(canvas, "A steady", numbered(100), None)
+    draw_console(canvas, "A steady", numbered(100), None, KEYS)
     found = page(canvas)
     assert found[0].startswith(" console of A steady ─ trainer-0.log ───")
     assert found[1:] == [f" line {number}" for number in range(95, 100)]
@@ -29,20 +32,20 @@ def test_the_newest_lines_stand_at_the_bottom():
 
 def test_few_lines_begin_at_the_top():
     canvas = Canvas(60, 6)
-    draw_console(canvas, "A", numbered(2), None)
+    draw_console(canvas, "A", numbered(2), None, KEYS)
     assert page(canvas)[1:] == [" line 0", " line 1", "", "", ""]
 
 
 def test_scrolled_back_it_says_how_many_are_newer():
     canvas = Canvas(60, 6)
-    draw_console(canvas, "A", numbered(100), 50)
+    draw_console(canvas, "A", numbered(100), 50, KEYS)
     assert page(canvas)[0].endswith(" 50 newer below: End")
     assert page(canvas)[-1] == " line 49"
 
 
 def test_at_the_oldest_the_page_is_full_though_lines_are_long():
     canvas = Canvas(30, 6)
-    draw_console(canvas, "A", numbered(100, "line {}"), 2)
+    draw_console(canvas, "A", numbered(100, "line {}"), 2, KEYS)
     assert page(canvas)[1:] == [f" line {number}" for number in range(5)]
 
 
@@ -55,7 +58,7 @@ def test_long_lines_are_wrapped_under_their_text():
         "a line of the log that is much longer than a row has room for",
         styles.ALERT,
     )
-    draw_log(canvas, "log", 1, None, lambda number: entry)
+    draw_log(canvas, "log", 1, None, lambda number: entry, KEYS)
     assert page(canvas)[1:4] == [
         " 15:06:43 A a line of the log that is",
         "            much longer than a row has",
@@ -65,7 +68,7 @@ def test_long_lines_are_wrapped_under_their_text():
 
 def test_an_empty_log_says_so():
     canvas = Canvas(40, 4)
-    draw_log(canvas, "log", 0, None, lambda number: logs.Line("", "", 0, "", 0))
+    draw_log(canvas, "log", 0, None, lambda number: logs.Line("", "", 0, "", 0), KEYS)
     assert "nothing has happened yet" in page(canvas)[1]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import logs, names, panels
 from lrtui.tui.render.canvas import text_width
 
@@ -37,7 +38,7 @@ def test_a_name_fits_and_what_is_cut_says_so(text: str, width: int) -> None:
 def test_sentences_are_shown_whole_or_a_key_shows_them(
     sentences: list[str], width: int, height: int
 ) -> None:
-    lines = panels._whole_sentences(sentences, width, height)
+    lines = panels._whole_sentences(sentences, width, height, Keymap())
     assert len(lines) <= height
     assert all(len(line) <= width for line in lines)
     assert (

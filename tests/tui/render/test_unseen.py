@@ -9,7 +9,8 @@ import pytest
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.protocol.events import Alerted, Column, Ended, Steps
 from lrtui.core.state.race_state import RaceState, apply
-from lrtui.tui import axis_fit, keys
+from lrtui.tui import axis_fit
+from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import chart, unseen
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
@@ -115,7 +116,6 @@ def test_the_full_range_has_nothing_above_it():
     assert all(sign in "✗" or ord(sign) > 0x2800 for row in rows for sign in row.strip())
 
 
-@pytest.mark.usefixtures("_usual_look")
 def test_the_key_is_the_one_that_a_person_has_chosen():
-    keys.choose({"view.full_range": ("f6",)})
-    assert "F6 shows it" in "".join(shown([5e3, 4.2e16, np.nan]))
+    keymap = Keymap({"view.full_range": ("f6",)})
+    assert "F6 shows it" in "".join(shown([5e3, 4.2e16, np.nan], keymap=keymap))

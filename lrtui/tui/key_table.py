@@ -1,46 +1,41 @@
-"""Every key there is, in one table: bindings, footer, help, the manual and the README are made from
-it."""
+"""The table of all keys: bindings, footer, help, palette and manual derive from it.
+
+The user's own keys are in `keymap.py`, the signs of the help in `key_legend.py`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import NamedTuple
-
-from textual.binding import Binding, BindingType
-
-from lrtui.core.text import closest
-from lrtui.tui import key_names
 
 QUARTER = 0.25
 """Decades by which a turn of the dial moves the rate."""
 
 
 class Key(NamedTuple):
-    """One thing that a person can do, and the keys for it."""
+    """An action and its keys."""
 
     id: str
     keys: tuple[str, ...]
     """As Textual names them."""
     shown: str
-    """As a person reads them."""
+    """The keys as the help shows them; '' if the line of another key names these."""
     action: str
+    """The action with its arguments, as Textual writes them."""
     help: str
-    """What it does; another key stands there as its id in braces, see `told`."""
+    """The effect; names other keys by their ids in braces, see `Keymap.expand`."""
     footer: str = ""
-    """A word or two for the footer; '' where there is no room to spend on it."""
+    """A word or two for the footer; '': not in the footer."""
     palette: str = ""
-    """What the palette calls it, where its line in the help is that of the key beside it, or names
-    other keys."""
+    """The name in the palette, if `help` does not suit: it is empty, or names other keys."""
 
     @property
     def name(self) -> str:
-        """What it does, by itself."""
+        """The effect in words of its own."""
         return self.palette or self.help
 
 
 # fmt: off
-RACE = (
+_RACE = (
     Key("lane.left", ("left", "h"), "←↓↑→ hjkl", "move(-1, 0)",
         "Choose the lane beside, below, above", "lane", palette="Choose the lane to the left"),
     Key("lane.down", ("down", "j"), "", "move(0, 1)", "", palette="Choose the lane below"),
@@ -65,27 +60,27 @@ RACE = (
         "The rate ten times as high, or a tenth", palette="Rate: ten times as high"),
     Key("lane.tenth", ("less_than_sign",), "", "dial(-1)", "", palette="Rate: a tenth"),
     Key("lane.rate", ("equals_sign",), "=", "rate", "Type the rate of the next step"),
-    Key("lane.schedule", ("0",), "0", "hand('schedule')",
+    Key("lane.schedule", ("0",), "0", "schedule",
         "Back to the rate that the schedule says"),
-    Key("lane.undo", ("u",), "u", "hand('undo')", "Undo the last turn of the dial"),
-    Key("race.undo", ("U",), "U", "hand('undo', True)", "Undo it for all lanes"),
-    Key("lane.pause", ("space",), "Space", "hand('pause')", "Pause or resume the chosen lane",
+    Key("lane.undo", ("u",), "u", "undo", "Undo the last turn of the dial"),
+    Key("race.undo", ("U",), "U", "undo(True)", "Undo it for all lanes"),
+    Key("lane.pause", ("space",), "Space", "pause", "Pause or resume the chosen lane",
         "pause"),
-    Key("race.pause", ("P",), "P", "hand('pause', True)", "Pause or resume all lanes"),
+    Key("race.pause", ("P",), "P", "pause(True)", "Pause or resume all lanes"),
     Key("race.all", ("A",), "A", "all_lanes",
         "Dial, {lane.pause} and {lane.stop} for all living lanes, or for one again",
         palette="All lanes: what the dial, pause and stop are about, or one again"),
-    Key("lane.fork", ("f",), "f", "ask('fork')",
+    Key("lane.fork", ("f",), "f", "fork",
         "Fork the lane: a copy goes on beside it (asks name, rate)", "fork"),
-    Key("lane.rewind", ("r",), "r", "ask('rewind')",
+    Key("lane.rewind", ("r",), "r", "rewind",
         "Rewind the lane to a snapshot, ended or not (asks)", "rewind"),
     Key("lane.restart", ("R",), "R", "restart", "Restart the lane from its initial weights (asks)"),
     Key("lane.stop", ("x",), "x", "stop", "Stop the chosen lane for good (asks)", "stop"),
-    Key("race.cull", ("C",), "C", "ask('cull')",
+    Key("race.cull", ("C",), "C", "cull",
         "Cull: pause all but the best lanes (asks how many)"),
-    Key("lane.edit", ("e",), "e", "ask('edit')",
+    Key("lane.edit", ("e",), "e", "edit",
         "Edit the lane: fork it with other options or schedule"),
-    Key("race.add", ("a",), "a", "ask('add')",
+    Key("race.add", ("a",), "a", "add",
         "Add a lane, from step 0 and the shared initial weights"),
     Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume",
         "Resume a race that was interrupted or lost its supervisor"),
@@ -180,6 +175,15 @@ RACE = (
 )
 # fmt: on
 
+
+def _routed(key: Key) -> Key:
+    """The key with "smooth(1)" as "run('smooth', (1,))": the race screen looks its actions up."""
+    name, _, arguments = key.action.rstrip(")").partition("(")
+    return key._replace(action=f"run('{name}', ({arguments},))" if arguments else f"run('{name}')")
+
+
+RACE = tuple(map(_routed, _RACE))
+
 # fmt: off
 PICKER = (
     Key("list.down", ("down",), "↑↓", "cursor(1)", "Choose a scenario or a run", "choose",
@@ -212,56 +216,9 @@ FINDER = (
 # fmt: on
 
 PALETTE = Key("app.palette", ("ctrl+p",), "Ctrl+P", "command_palette", "Every command by name")
-"""Textual's own binding; here for the help and the manual."""
+"""Textual's own binding, for help and manual."""
 RESERVED = {"ctrl+p": "shows every command by name", "ctrl+q": "quits, as everywhere in Textual"}
-
-LEGEND = {
-    "✗": "the last finite value before a NaN or an infinity, or of a lane that ended in an error",
-    "!": "where a lane was found to diverge",
-    "▲ ▼": (
-        "where the dial was turned up or down; ×1.78: what the schedule says, times that, is"
-        " applied"
-    ),
-    "Y": "where a fork left: its curve begins there",
-    "grey": "what a lane did before it was rewound",
-    "^": "a spike: a loss six standard deviations above those before it",
-    "«": "where a lane was rewound to",
-    "▪": "a snapshot that is kept",
-    "↑ ↓": "the curve goes on above, below the chart",
-    "│": "the crosshair: the values of that step; ~ the smoothed one",
-    "dashes": (
-        "the ninth lane and those after it have colours again, in other line styles; in a terminal"
-        " without colours each lane has its own"
-    ),
-    "bold": "a smoothed curve (EMA: TensorBoard's average), over the raw one, which is faint",
-    "gap": "the leader's value times so much; + where it is that much more",
-    "change": "of the average loss over the last tenth of the lane's steps",
-    "→0.12": (
-        "steps until the average loss was there: a tenth above the lowest of any lane; after: the"
-        " time for it"
-    ),
-    "memory, time": (
-        "a lane's part of what its process holds, and of the training time of all lanes lately"
-    ),
-    "*": "a pinned lane",
-    "NaN DIVERGED": "the loss is not finite; it has left where it began, or its best, far below",
-    "HOT OK COLD": (
-        "of the early steps: too long, the loss shakes or rises; well chosen; too short, more was"
-        " to be gained"
-    ),
-    "STALLED": "nothing gained for a tenth of the budget: at the floor, dead, hot or cold",
-    "NOISY": "shakes three times as much as a lane that is lower",
-    "fair": (
-        "checksums of the first weights and of the batches: all lanes began with the same and see"
-        " the same"
-    ),
-    "↓smoothed": (
-        "what the standings go by ({view.order}): the best loss; the average loss after as many"
-        " steps as all have made (at 120); or that of now, of the last ten steps or so (EMA 0.9)"
-    ),
-}
-"""The signs on a race's screen, for its help; keys as in `Key.help`."""
-
+ALL = (RACE, PICKER, FINDER)
 
 HEADINGS = {
     "lane.left": "Lanes",
@@ -271,41 +228,7 @@ HEADINGS = {
     "view.crosshair": "Crosshair",
     "race.find": "Elsewhere",
 }
-"""What the help says above the keys with these ids."""
-
-
-def bindings(table: tuple[Key, ...]) -> list[BindingType]:
-    """The table as Textual takes it; with priority, so that a filter that has the focus does not
-    swallow them. Only Enter waits its turn: it is about what was typed before it, which may arrive
-    in the same piece."""
-    return [
-        Binding(
-            ",".join(key.keys),
-            key.action,
-            key.name,
-            id=key.id,
-            show=False,
-            priority=key.id != "list.go",
-        )
-        for key in table
-    ]
-
-
-def sections(table: tuple[Key, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The lines of the help under their headings; '' for those before the first."""
-    found: list[tuple[str, list[tuple[str, str]]]] = [("", [])]
-    for key in (*selected(table), PALETTE):
-        if key.id in HEADINGS:
-            found.append((HEADINGS[key.id], []))
-        if key.shown:
-            found[-1][1].append((key.shown, told(key.help)))
-    return [section for section in found if section[1]]
-
-
-def help_lines(table: tuple[Key, ...]) -> list[tuple[str, str]]:
-    """(keys, what they do) for help and manual: with the keys that a person has chosen for them."""
-    return [line for _, lines in sections(table) for line in lines]
-
+"""Headings of the help, above the keys with these ids."""
 
 FIRST = (
     "lane.left",
@@ -319,129 +242,7 @@ FIRST = (
     "lane.fork",
     "lane.rewind",
 )
-"""What the footer of a race begins with, so that a narrow one has something of everything; the rest
-as in the table."""
+"""The first keys in the footer of a race, so that a narrow one has some of each kind; the others
+follow in the order of the table."""
 LIVING = ("lane.hotter", "lane.pause", "lane.stop")
-"""What only a lane that lives can be told."""
-
-
-def footer_words(table: tuple[Key, ...], *, over: bool = False) -> list[tuple[str, str]]:
-    """(key, word) for the footer; `over`: of a race that has ended."""
-    shown = [key for key in selected(table) if key.footer and not (over and key.id in LIVING)]
-    shown.sort(key=lambda key: FIRST.index(key.id) if key.id in FIRST else len(FIRST))
-    return [(key.shown.split(" ")[0], key.footer) for key in shown]
-
-
-_own: dict[str, tuple[str, ...]] = {}
-"""By id: the keys that a person has chosen instead of those in the tables."""
-_USUAL = {key.id: key.keys for table in (RACE, PICKER, FINDER) for key in table}
-_ID = re.compile(r"\{([\w. ]+)\}")
-
-
-def pressed(name: str) -> tuple[str, ...]:
-    """The keys of an id, the person's own where they chose some, as Textual names them; KeyError
-    where there is no such id."""
-    return _own.get(name) or _USUAL[name]
-
-
-def read(*names: str) -> str:
-    """For a sentence that names keys: the first key of each of these ids as a person reads it
-    ("Esc", "←→", "PgUp PgDn"). KeyError where there is no such id."""
-    return key_names.together([key_names.read(pressed(name)[0]) for name in names])
-
-
-def restart_words() -> str:
-    """The keys that continue a lane that has ended, in words."""
-    return (
-        f"{read('lane.rewind')} rewinds, {read('lane.restart')} restarts, {read('lane.fork')} forks"
-    )
-
-
-def told(text: str) -> str:
-    """A text with the keys in the place of their ids: "{lane.pause}", or several, "{lane.left
-    lane.right}"."""
-    return _ID.sub(lambda found: read(*found[1].split()), text)
-
-
-def choose(own: Mapping[str, tuple[str, ...]]) -> None:
-    """Takes a person's own keys, of which `faults` names none; {} for those of the tables."""
-    _own.clear()
-    _own.update({name: _as_textual(written) for name, written in own.items()})
-
-
-def _as_textual(written: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(found for key in written if (found := key_names.named(key)))
-
-
-def keymap() -> dict[str, str]:
-    """The same as Textual takes it."""
-    return {name: ",".join(own) for name, own in _own.items()}
-
-
-def selected(table: tuple[Key, ...]) -> tuple[Key, ...]:
-    """The table with a person's own keys. Where one line of the help stands for several ids, it
-    names all their keys."""
-    if not any(key.id in _own for key in table):
-        return table
-    mine = [key._replace(keys=_own.get(key.id, key.keys)) for key in table]
-    groups: list[list[Key]] = []
-    for key in mine:
-        groups.append([key]) if key.shown or not groups else groups[-1].append(key)
-    return tuple(found for group in groups for found in _reread(group))
-
-
-def _reread(group: list[Key]) -> list[Key]:
-    if not any(key.id in _own for key in group):
-        return group
-    shown = " ".join(key_names.read(name) for key in group for name in key.keys)
-    return [group[0]._replace(shown=shown), *group[1:]]
-
-
-def faults(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """What is wrong with the keys that a person has chosen, by id: no such id, no such key, a key
-    that another id has."""
-    ids = {key.id: table for table in (RACE, PICKER, FINDER) for key in table}
-    found: dict[str, str] = {}
-    for name, written in own.items():
-        if name not in ids:
-            found[name] = f"no key has this id{closest(name, ids)}"
-        elif unknown := [key for key in written if key_names.named(key) is None]:
-            found[name] = (
-                f'"{unknown[0]}" is no key; expected one such as "x", "+", "ctrl+e", "f5", "space"'
-                ' or "pagedown"'
-            )
-        elif taken := [key for key in written if key_names.named(key) in RESERVED]:
-            found[name] = f"{taken[0]} is taken: it {RESERVED[key_names.named(taken[0]) or '']}"
-        elif ids[name] is PICKER and any(
-            key_names.types(key) for key in _as_textual(written) if key not in _USUAL[name]
-        ):
-            found[name] = (
-                "expected a key that types nothing: what is typed in the picker is its filter"
-            )
-    while clash := _clash({name: keys for name, keys in own.items() if name not in found}):
-        found.update(clash)
-    return found
-
-
-def _clash(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """The first of a person's choices that takes a key which something else on the same screen
-    has."""
-    for table in (RACE, PICKER, FINDER):
-        owners: dict[str, str] = {}
-        # What a person chose comes after what nobody has moved, so that it is the choice that is
-        # refused.
-        for key in sorted(
-            table, key=lambda key: [key.id in own, list(own).index(key.id) if key.id in own else 0]
-        ):
-            for name in own.get(key.id, key.keys):
-                if (
-                    owners.setdefault(key_names.named(name) or name, key.id) != key.id
-                    and key.id in own
-                ):
-                    return {
-                        key.id: (
-                            f"{name} is the key of {owners[key_names.named(name) or name]} too;"
-                            " expected one for each"
-                        )
-                    }
-    return {}
+"""Keys for living lanes only."""

@@ -1,0 +1,94 @@
+"""Flags laid over the tables of a scenario, before they are checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lrtui.core.errors import ScenarioError
+from lrtui.core.scenario.lane_table import LANE_KEYS
+from lrtui.core.scenario.toml_source import with_source
+from lrtui.core.text import one_line
+
+
+def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[str, Any]:
+    """`raw` with flags laid over it. A change's key is a top-level key, or a dotted path such as
+    `defaults.momentum`.
+
+    The special keys `lanes.lr` and `lanes.optimizer` (lists) replace the lanes by a sweep;
+    `lanes.schedule` sets the schedule of every lane. `epochs` and `steps` replace each other.
+    """
+    merged = dict(raw)
+    for key, value in changes.items():
+        if key in ("epochs", "steps"):
+            merged.pop("epochs", None)
+            merged.pop("steps", None)
+        if not key.startswith("lanes."):
+            _assign(merged, key, value, source)
+    if "lanes.lr" in changes or "lanes.optimizer" in changes:
+        _sweep(merged, changes)
+    if "lanes.schedule" in changes:
+        schedule = with_source(changes["lanes.schedule"], "--schedule")
+        merged["defaults"] = {**_dict(merged.get("defaults")), "schedule": schedule}
+        if isinstance(merged.get("sweep"), dict):
+            merged["sweep"] = {
+                key: value for key, value in merged["sweep"].items() if key != "schedule"
+            }
+        merged["lane"] = [
+            {key: value for key, value in lane.items() if key != "schedule"}
+            for lane in _dicts(merged.get("lane"))
+        ]
+    return merged
+
+
+def _assign(tables: dict[str, Any], key: str, value: Any, source: str) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        inner = tables.get(part)
+        if part == "lane" or not isinstance(inner, (dict, type(None))):
+            raise ScenarioError(
+                f'{source}: --set {one_line(key)}: "{one_line(part)}" is not a table',
+                "expected key=value or defaults.key=value",
+            )
+        tables[part] = tables = dict(inner or {})
+    tables[last] = with_source(value, f"--set {one_line(key)}") if last == "schedule" else value
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Replaces the lanes by a sweep: over the flags, and over what the scenario's lanes had where
+    no flag says otherwise."""
+    lanes, old, defaults = (
+        _dicts(tables.pop("lane", None)),
+        _dict(tables.pop("sweep", None)),
+        _dict(tables.get("defaults")),
+    )
+    optimizers = [
+        {key: value for key, value in lane.items() if key not in LANE_KEYS}
+        | _as_table(lane.get("optimizer", defaults.get("optimizer", "Adam")))
+        for lane in lanes
+    ]
+    rates = [rate for lane in lanes if (rate := lane.get("lr", defaults.get("lr"))) is not None]
+    schedules = [lane.get("schedule", defaults.get("schedule", "none")) for lane in lanes]
+    sweep = {
+        "lr": changes.get("lanes.lr") or old.get("lr") or _distinct(rates),
+        "optimizer": (
+            changes.get("lanes.optimizer") or old.get("optimizer") or _distinct(optimizers)
+        ),
+        "schedule": old.get("schedule") or _distinct(schedules),
+    }
+    tables["sweep"] = {key: value for key, value in sweep.items() if value}
+
+
+def _as_table(optimizer: Any) -> dict[str, Any]:
+    return optimizer if isinstance(optimizer, dict) else {"name": optimizer}
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    return [value for index, value in enumerate(values) if value not in values[:index]]
