@@ -253,7 +253,7 @@ class LaneRunner:
         if result and not result.ok:
             self._log(f"refused: {result.text}")
             if ended:
-                self._recorder.put(Ended(lane=self.index, at=time.time(), step=step, reason="nan"))
+                self._recorder.put(Ended(lane=self.index, step=step, reason="nan"))
 
     def _snapshot_alert(self) -> None:
         if self._lane:
@@ -266,14 +266,7 @@ class LaneRunner:
                 return LANE_ENDED
         self._policy.take()
         self._recorder.put(
-            Ended(
-                lane=self.index,
-                at=time.time(),
-                step=self.steps,
-                reason=reason,
-                error=error,
-                cause=cause,
-            )
+            Ended(lane=self.index, step=self.steps, reason=reason, error=error, cause=cause)
         )
         self._close()
         return done(reason)
@@ -304,4 +297,4 @@ class LaneRunner:
             torch.cuda.empty_cache()
 
     def _log(self, text: str) -> None:
-        self._recorder.put(LogMessage(lane=self.index, at=time.time(), text=one_line(text)))
+        self._recorder.put(LogMessage(lane=self.index, text=one_line(text)))
