@@ -68,8 +68,12 @@ class Recorder:
         self._thread.start()
 
     def put(self, event: AnyEvent) -> None:
-        """Hands over an event to be written with the next flush; a lane's start is signed with this
-        process's role."""
+        """Hands over an event to be written with the next flush.
+
+        An event without a time gets the present one; a lane's start gets this process's role.
+        """
+        if not event.at:
+            event = msgspec.structs.replace(event, at=time.time())
         if isinstance(event, Started):
             event = msgspec.structs.replace(event, role=self._writer.role)
         if not self.superseded:

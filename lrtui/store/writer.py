@@ -22,7 +22,7 @@ from lrtui.core.protocol.events import Alerted, AnyEvent, LogMessage
 from lrtui.core.scenario.spec import Race
 from lrtui.store import database, identity, run_dir
 from lrtui.store.identity import processes
-from lrtui.store.lane_summary import answers, end_rows, recorded_steps
+from lrtui.store.lane_summary import answers
 
 Row = tuple[int, str, bytes]
 """lane, kind and body of an event, as it is stored."""
@@ -158,16 +158,6 @@ class Writer:
         """The results of those commands that have one, by number."""
         with self._guard() as db:
             return answers(db, numbers)
-
-    def ended(self) -> set[int]:
-        """Indices of the lanes whose end is recorded, and not undone."""
-        with self._guard() as db:
-            return set(end_rows(db))
-
-    def reached(self, lane: int) -> int:
-        """How many steps of a lane are recorded."""
-        with self._guard() as db:
-            return recorded_steps(db, lane)
 
     def alerts(self, after: int) -> tuple[int, list[Alerted]]:
         """The alerts recorded after row `after`, and the number of the last row there is."""

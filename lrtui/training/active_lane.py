@@ -112,7 +112,7 @@ class ActiveLane:
                 self._rungs = [rung for rung in self._rungs if rung > recorder.flushed_steps]
                 self.waits = True
                 text = "waits at a pruning rung for the other lanes"
-                self.recorder.put(LogMessage(lane=self._index, at=time.time(), text=text))
+                self.recorder.put(LogMessage(lane=self._index, text=text))
 
     def emit(self, event: AnyEvent) -> None:
         """Records an event and shows alerts to the policy; the NaN end of a lane that the policy
@@ -197,7 +197,6 @@ class ActiveLane:
         self.recorder.put(
             RateChanged(
                 lane=self._index,
-                at=time.time(),
                 step=self.step,
                 factor=self.training.dial.factor,
                 rate=self.training.next_rate,
@@ -206,16 +205,12 @@ class ActiveLane:
 
     def report_status(self, status: Literal["paused", "running"]) -> None:
         """Emits the lane's status."""
-        self.recorder.put(
-            StatusChanged(lane=self._index, at=time.time(), step=self.step, status=status)
-        )
+        self.recorder.put(StatusChanged(lane=self._index, step=self.step, status=status))
 
     def report_return(self, reason: RewindReason) -> None:
         """Emits that the lane resumes from its present step, with its findings and rate there."""
         recorder = self.training.step_recorder
         step = recorder.flushed_steps
-        self.recorder.put(Rewound(lane=self._index, at=time.time(), step=step, why=reason))
-        self.recorder.put(
-            FindingsUpdated(lane=self._index, at=time.time(), step=step, findings=recorder.findings)
-        )
+        self.recorder.put(Rewound(lane=self._index, step=step, why=reason))
+        self.recorder.put(FindingsUpdated(lane=self._index, step=step, findings=recorder.findings))
         self.report_rate()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 
 from lrtui.core.protocol.events import LogMessage, ScheduleForecast, Started
@@ -19,7 +17,6 @@ def started(training: Training) -> Started:
     """The event that says how a lane begins."""
     return Started(
         lane=training.index,
-        at=time.time(),
         device=str(training.device),
         steps_per_epoch=training.steps_per_epoch,
         total_steps=training.length.steps,
@@ -45,7 +42,7 @@ def forecast(training: Training) -> list[ScheduleForecast | LogMessage]:
             f"{lane.schedule} steps at the end of each pass over the training data, whose length is"
             ' not known: interval = "batch" counts steps'
         )
-        return [LogMessage(lane=training.index, at=time.time(), text=one_line(text))]
+        return [LogMessage(lane=training.index, text=one_line(text))]
     if lane.schedule is None or lane.schedule.runs_code or training.schedule.wants_metric:
         return []
     groups = training.unscheduled
@@ -53,18 +50,12 @@ def forecast(training: Training) -> list[ScheduleForecast | LogMessage]:
     if len(plan.rates) < 2:
         return []
     return [
-        ScheduleForecast(
-            lane=training.index,
-            at=time.time(),
-            steps=plan.steps,
-            rates=plan.rates,
-            total=plan.known,
-        )
+        ScheduleForecast(lane=training.index, steps=plan.steps, rates=plan.rates, total=plan.known)
     ]
 
 
 def take_notes(training: Training) -> list[LogMessage]:
     """Removes the notes about the race's data and returns them as events."""
-    events = [LogMessage(lane=-1, at=time.time(), text=one_line(note)) for note in training.notes]
+    events = [LogMessage(lane=-1, text=one_line(note)) for note in training.notes]
     training.notes.clear()
     return events

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import traceback
 
 from lrtui.core.errors import LrtuiError
@@ -16,10 +15,9 @@ MAX_TRACEBACK = 8000
 
 def failure(lane: int, step: int, error: BaseException) -> tuple[Alerted, Ended]:
     """The alert with the error in one line, and the end with the last part of its traceback."""
-    now = time.time()
     return (
-        Alerted(lane=lane, at=now, step=step, kind="error", text=line(error)),
-        Ended(lane=lane, at=now, step=step, reason="error", error=_in_full(error)),
+        Alerted(lane=lane, step=step, kind="error", text=line(error)),
+        Ended(lane=lane, step=step, reason="error", error=_in_full(error)),
     )
 
 
@@ -28,10 +26,10 @@ def not_resumed(lane: int, step: int, error: BaseException) -> tuple[LogMessage,
     changed. It stays interrupted, so that it can be resumed once that is fixed. The traceback goes
     to the trainer's log."""
     print("".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
-    text, now = line(error), time.time()
+    text = line(error)
     return (
-        LogMessage(lane=lane, at=now, text=f"the lane cannot be resumed: {text}"),
-        Ended(lane=lane, at=now, step=step, reason="interrupted", error=text),
+        LogMessage(lane=lane, text=f"the lane cannot be resumed: {text}"),
+        Ended(lane=lane, step=step, reason="interrupted", error=text),
     )
 
 

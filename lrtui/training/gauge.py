@@ -134,9 +134,7 @@ class Gauge:
         }
         steps = self._steps[:count]
         del self._steps[:count], self._rows[:count]
-        return Measured(
-            lane=self.lane, at=time.time(), steps=steps, columns=columns, spent=self.spent
-        )
+        return Measured(lane=self.lane, steps=steps, columns=columns, spent=self.spent)
 
     def state_dict(self) -> dict[str, Any]:
         """The samples not taken yet, between two steps, as plain values."""

@@ -244,7 +244,7 @@ class LaneRunner:
         if result and not result.ok:
             self._log(f"refused: {result.text}")
             if ended:
-                self._recorder.put(Ended(lane=self.index, at=time.time(), step=step, reason="nan"))
+                self._recorder.put(Ended(lane=self.index, step=step, reason="nan"))
 
     def _stop(self, reason: EndReason, error: str = "", cause: EndCause = "") -> CommandResult:
         if self._lane:
@@ -252,9 +252,8 @@ class LaneRunner:
             if self._lane.ended and not self._policy.revives:
                 return LANE_ENDED
         self._policy.take()
-        lane, at = self.index, time.time()
         self._recorder.put(
-            Ended(lane=lane, at=at, step=self.steps, reason=reason, error=error, cause=cause)
+            Ended(lane=self.index, step=self.steps, reason=reason, error=error, cause=cause)
         )
         self._close()
         return done(reason)
@@ -285,4 +284,4 @@ class LaneRunner:
             torch.cuda.empty_cache()
 
     def _log(self, text: str) -> None:
-        self._recorder.put(LogMessage(lane=self.index, at=time.time(), text=one_line(text)))
+        self._recorder.put(LogMessage(lane=self.index, text=one_line(text)))

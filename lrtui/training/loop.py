@@ -75,7 +75,7 @@ def train_lane(training: Training) -> Events:
             raise reason from error
         raise
     yield from recorder.flush(last=True)
-    yield Ended(lane=training.index, at=time.time(), step=recorder.step, reason="finished")
+    yield Ended(lane=training.index, step=recorder.step, reason="finished")
 
 
 def _introduction(training: Training) -> Events:
@@ -86,7 +86,7 @@ def _introduction(training: Training) -> Events:
     yield from announcements.take_notes(training)
     if not training.step_recorder.step:
         if text := param_groups.left_out(training.optimizer.param_groups, training.model):
-            yield LogMessage(lane=training.index, at=time.time(), text=text)
+            yield LogMessage(lane=training.index, text=text)
         yield from _sample(training, epoch=0)
 
 
@@ -122,7 +122,7 @@ def _end_epoch(training: Training) -> Events:
     recorder.close_epoch(
         Evaluated(
             lane=training.index,
-            at=time.time(),
+            at=time.time(),  # the event is held back until the next rate is known
             epoch=epoch,
             step=recorder.step,
             loss=loss,
@@ -195,7 +195,6 @@ def _sample(training: Training, epoch: int) -> Events:
     training.step_recorder.restart_clock()
     yield Sampled(
         lane=training.index,
-        at=time.time(),
         epoch=epoch,
         step=training.step_recorder.step,
         shape=pixels.shape,
@@ -207,14 +206,10 @@ def _end_nan(training: Training, error: NonFinite) -> Events:
     """Ends a lane whose update was refused; its sample shows the weights from before the update."""
     yield from training.step_recorder.flush(last=True)
     yield Alerted(
-        lane=training.index,
-        at=time.time(),
-        step=error.step,
-        kind="nan",
-        text=f"{error} at step {error.step}",
+        lane=training.index, step=error.step, kind="nan", text=f"{error} at step {error.step}"
     )
     yield from _sample(training, epoch=training.epochs_ended)
-    yield Ended(lane=training.index, at=time.time(), step=error.step, reason="nan")
+    yield Ended(lane=training.index, step=error.step, reason="nan")
 
 
 def as_pixels(images: Tensor) -> np.ndarray:

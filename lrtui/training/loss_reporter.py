@@ -74,10 +74,10 @@ class LossReporter:
         if self._alarm and self._alarm[0] < until:
             step, text = self._alarm
             self._alarm = None
-            yield Alerted(lane=self._lane, at=time.time(), step=step, kind="diverged", text=text)
+            yield Alerted(lane=self._lane, step=step, kind="diverged", text=text)
         if spikes := [step for step in self._spikes if step < until]:
             del self._spikes[: len(spikes)]
-            yield LossSpiked(lane=self._lane, at=time.time(), steps=spikes)
+            yield LossSpiked(lane=self._lane, steps=spikes)
         if measured:
             yield measured
         now, known = time.perf_counter(), self.findings
@@ -89,7 +89,7 @@ class LossReporter:
             or (now - self._reported_at > FINDINGS_S)
         ):
             self._reported, self._reported_at = known, now
-            yield FindingsUpdated(lane=self._lane, at=time.time(), step=until, findings=known)
+            yield FindingsUpdated(lane=self._lane, step=until, findings=known)
 
     def state_dict(self) -> dict[str, Any]:
         """The monitor's state, and what is not reported yet, as plain values."""

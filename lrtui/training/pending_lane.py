@@ -14,18 +14,17 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, done, refused
 from lrtui.core.protocol.commands import Add, Fork, TakeSnapshot, unfit
 from lrtui.core.protocol.events import LaneAdded
-from lrtui.core.scenario.spec import MAX_LANES, Lane, Race, letter, unique_name
+from lrtui.core.scenario.spec import MAX_LANES, Race, letter, unique_name
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
 from lrtui.store.writer import Writer
 
 
 class LaneDecision(NamedTuple):
-    """The command's result, and if it is granted the new lane with its event."""
+    """The command's result; `added` is None if it was refused."""
 
     result: CommandResult
-    lane: Lane | None = None
-    event: LaneAdded | None = None
+    added: LaneAdded | None = None
 
 
 class PendingLane:
@@ -99,4 +98,4 @@ class PendingLane:
             if source
             else f"lane {sign} {name} added"
         )
-        return LaneDecision(done(words), child, event)
+        return LaneDecision(done(words), event)

@@ -205,7 +205,6 @@ class SnapshotWriter:
         self._recorder.put(
             Snapshotted(
                 lane=job.index,
-                at=time.time(),
                 step=job.step,
                 tag=job.tag,
                 size=kept.size,
@@ -241,9 +240,5 @@ class SnapshotWriter:
         if index not in self._failing:
             self._failing.add(index)
             self._recorder.put(
-                LogMessage(
-                    lane=index,
-                    at=time.time(),
-                    text=one_line(f"no snapshot could be taken: {why}")[:300],
-                )
+                LogMessage(lane=index, text=one_line(f"no snapshot could be taken: {why}")[:300])
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -124,7 +123,7 @@ class StepBuffer:
             columns["applied_lr" + suffix] = Column.pack(applied[:count])
             columns["next_lr" + suffix] = Column.pack(following[:count])
         columns |= {name: Column.pack(values[:count]) for name, values in self._extra.items()}
-        return Steps(lane=lane, at=time.time(), first=self.first, count=count, columns=columns)
+        return Steps(lane=lane, first=self.first, count=count, columns=columns)
 
     def state_dict(self) -> dict[str, Any]:
         """The steps that are left after `take`, as plain values."""

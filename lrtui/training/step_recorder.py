@@ -184,10 +184,7 @@ class StepRecorder:
         if self._deferred and self.non_finite is None:
             self._guard.keep()
         if self.gauge:
-            events += [
-                LogMessage(lane=self._lane, at=time.time(), text=text)
-                for text in self.gauge.notes()
-            ]
+            events += [LogMessage(lane=self._lane, text=text) for text in self.gauge.notes()]
         return events
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The supervisor of a run: starts its trainers, watches over them, and takes care of the lanes that
-join or are lost.
+"""The supervisor of a run: one loop over trainers, commands, alerts and pruning, to the last end.
 
-It outlives every screen, and imports no torch. Its only channel is the run's database.
+It outlives every screen, and imports no torch. Its only channel is the run's database. Trainers
+are started and signalled by trainer_pool.py, restarted by lane_recovery.py; commands are routed by
+command_router.py.
 """
 
 from __future__ import annotations
@@ -10,122 +11,100 @@ import os
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from multiprocessing import connection
 from pathlib import Path
 
-import msgspec
-
 from lrtui.core.errors import StoreUnavailable, Superseded
-from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, refused
-from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind
-from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, LogMessage, RewindReason
+from lrtui.core.protocol.commands import AnyCommand
+from lrtui.core.protocol.events import AnyEvent, LogMessage
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
-from lrtui.store.lane_summary import LaneSummary, lane_summaries
-from lrtui.store.run_dir import GONE_S, SUPERVISOR_ROLE, Absence, is_gone, tail
+from lrtui.store.lane_summary import lane_summaries
+from lrtui.store.run_dir import GONE_S, SUPERVISOR_ROLE, Absence, is_gone
 from lrtui.store.writer import Writer, row
 from lrtui.training.alert_hook import AlertHook
-from lrtui.training.exit_cause import end_of
+from lrtui.training.command_router import CommandRouter
 from lrtui.training.lane_assignment import LaneAssignment
-from lrtui.training.pending_lane import PendingLane
+from lrtui.training.lane_recovery import LaneRecovery
 from lrtui.training.pruning import PruningMonitor
+from lrtui.training.trainer_pool import Spawn, TrainerPool
 from lrtui.training.trainer_process import TrainerProcess
 
 LOOK_S = 0.1
 BEAT_S = 1.0
-RESTARTS = 3
-"""How often the supervisor starts a lane again whose process was lost."""
-LEAVE_S = 8.0
-"""What trainers may take to end when they are told to; then they are killed."""
-CAUSE_BYTES = 64_000
-"""Of a lost trainer's log, so much is searched for the cause: a crash is followed by a list of all
-modules."""
-OLD_S = 10.0
-"""How long a supervisor that takes up a run waits for the trainers of the one before it: they are
-on their way out."""
+OLD_TRAINERS_S = 10.0
+"""Seconds to wait, when a run is resumed, for trainers of its last supervisor: they are shutting
+down."""
 
 
 class Supervisor:
-    """A race that has been started: its trainers, and the record of what becomes of them."""
+    """Supervises one race, from its start or resumption to the end of its last lane."""
 
     def __init__(
-        self, run: Path, race: Race, on_alert: str = "", folder: str | None = None
+        self,
+        run: Path,
+        race: Race,
+        on_alert: str = "",
+        folder: str | None = None,
+        spawn: Spawn = TrainerProcess,
     ) -> None:
         """`folder`: the working directory of `on_alert`; None: that of this process."""
         self.run = run
-        self.race = race
         self._writer = Writer(run, SUPERVISOR_ROLE)
+        self._pool = TrainerPool(run, race, spawn)
+        self._router = CommandRouter(self._writer, self._pool)
+        self._recovery = LaneRecovery(self._writer, self._pool)
         self._alert_hook = AlertHook(on_alert, race, self._writer, folder=folder)
-        self._pruning: PruningMonitor | None = None
-        self._trainers: dict[int, TrainerProcess] = {}
-        self._devices: list[str] = []
-        self._pending: list[PendingLane] = []
-        self._restarts: Counter[int] = Counter()
-        """By lane."""
-        self._wakes: Counter[int] = Counter()
-        """By number of the command: how often a trainer was started to carry it out."""
-        self._behind: list[tuple[AnyCommand, str]] = []
-        """Commands of the pruning that are not sent yet."""
-        self._threads = 1
-        self._next = -1
-        self._told_to_end = 0.0
+        self._pruning = PruningMonitor(run, race)
+        self._unsent: list[tuple[AnyCommand, str]] = []
+        """Commands of the pruning that are not sent yet, each with its line for the log."""
         self._absence = Absence(run)
-        self._stop = ""
-        self._beaten = -BEAT_S
+        self._stop_reason = ""
+        """Why the race is ended by this process; '' while it is not."""
+        self._beat_at = -BEAT_S
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._asked_to_stop)
+            signal.signal(number, self.on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._try(self._writer.claim)
 
+    @property
+    def race(self) -> Race:
+        """The race with all lanes that joined."""
+        return self._pool.race
+
     def start(self, devices: Sequence[str], trainers: int) -> None:
-        """Starts all lanes at step 0, on `devices`, in at most so many processes."""
-        self._devices = list(devices)
-        self._pruning = PruningMonitor(self.run, self.race)
+        """Start all lanes at step 0, on `devices`, in at most `trainers` processes."""
+        self._pool.devices = list(devices)
         assignments = [LaneAssignment(index, device) for index, device in enumerate(devices)]
-        count = min(trainers, len(assignments))
-        self._threads = max(1, _cores() // count)  # together they do not exceed the cores
-        for number in range(count):
-            self._send_out(assignments[number::count])
+        processes = min(trainers, len(assignments))
+        # together they use no more threads than there are cores
+        self._pool.share_out(assignments, trainers, max(1, _cores() // processes))
 
     def resume(self, devices: Sequence[str], trainers: int) -> None:
-        """Takes up the lanes that were cut off or interrupted, from their last snapshots; each on
-        the device it was on, where that is there. Commands that wait for the supervisor are carried
-        out then. May raise StoreUnavailable."""
-        self._devices = list(devices)
-        self._pruning = PruningMonitor(self.run, self.race)
-        self._wait_for_the_old()
+        """Resume the lanes that were interrupted, from their last snapshots; each on its former
+        device if there is one of that kind. Waiting commands are executed afterwards. May raise
+        StoreUnavailable."""
+        self._pool.devices = list(devices)
+        self._revoke_old_trainers()
         self._alert_hook.skip_existing()
         known = lane_summaries(self.run)
-        going_on = [self._taken_up(one, "resumed") for one in known if one.unfinished]
-        self._threads = max((one.threads for one in known), default=0) or max(
-            1, _cores() // max(1, len(going_on))
-        )
-        count = min(trainers, len(going_on))
-        lanes = f"{len(going_on)} lane{'' if len(going_on) == 1 else 's'}"
-        self._say(
-            [
-                LogMessage(
-                    lane=-1, at=time.time(), text=f"taken up again: {lanes} from the last snapshots"
-                )
-            ]
-        )
-        for number in range(count):
-            self._send_out(going_on[number::count])
+        resumed = [self._pool.resumption(one, "resumed") for one in known if one.unfinished]
+        recorded_threads = max((one.threads for one in known), default=0)
+        threads = recorded_threads or max(1, _cores() // max(1, len(resumed)))
+        lanes = f"{len(resumed)} lane{'' if len(resumed) == 1 else 's'}"
+        self._log(-1, f"taken up again: {lanes} from the last snapshots")
+        self._pool.share_out(resumed, trainers, threads)
 
-    def _wait_for_the_old(self) -> None:
-        """Trainers of a supervisor that is gone are on their way out; what one of them writes after
-        this counts for nothing."""
-        until = time.monotonic() + OLD_S
+    def _revoke_old_trainers(self) -> None:
+        """Wait for trainers of the last supervisor; one that writes after this is refused."""
+        until = time.monotonic() + OLD_TRAINERS_S
         while self._writer.trainers_alive() and time.monotonic() < until:
             time.sleep(LOOK_S)
         self._writer.revoke_trainers()
 
     def note(self, previews: Sequence[Preview]) -> None:
-        """Writes what is to be said of the lanes' schedules into the run's log, where it can be
-        written."""
-        self._say(
+        """Log the warnings about the lanes' schedules, if the record can be written."""
+        self._append(
             [
                 LogMessage(lane=index, at=time.time(), text=text)
                 for index, preview in enumerate(previews)
@@ -133,278 +112,91 @@ class Supervisor:
             ]
         )
 
-    def see_through(self) -> None:
-        """Beats, does what is asked of it, and takes care of every trainer that has ended, until
-        there is nothing left to do."""
+    def run_to_end(self) -> None:
+        """Run the loop until nothing is left to do."""
         try:
-            self._see_through()
-        # this one was frozen, and given up; its trainers are dismissed, too
+            self._loop()
+        # this process was frozen, and replaced by another supervisor
         except Superseded as error:
             print(error.message, file=sys.stderr, flush=True)
-            for trainer in self._trainers.values():
-                trainer.send_signal(signal.SIGKILL)
+            self._pool.kill()
 
-    def _see_through(self) -> None:
-        heard = False
-        while (
-            self._trainers
-            or self._pending
-            or not heard
-            or (self._alert_hook.busy and not self._stop and not is_gone(self.run))
-        ):
-            # one that is dead already, its end not yet recorded (a full disk), must not make this a
-            # busy loop
-            connection.wait(
-                [
-                    mark
-                    for trainer in self._trainers.values()
-                    if (mark := trainer.sentinel) is not None
-                ],
-                LOOK_S,
-            )
+    def _loop(self) -> None:
+        routed = False
+        while not routed or self._has_work():
+            self._pool.wait(LOOK_S)
             self._beat()
-            for number, trainer in list(self._trainers.items()):
-                code = trainer.exitcode
-                if code is not None and (
-                    self._took_leave(number, code) or is_gone(self.run) or self._out_of_time()
-                ):
-                    del self._trainers[number]
+            self._reap()
+            self._alert_hook.race = self.race
             self._alert_hook.look()
-            # no command reaches the race any more, and nothing of it would be left
-            if self._absence.seconds() > GONE_S:
-                self._stop = self._stop or f"{self.run} has been gone for {GONE_S:g} s"
-            if self._stop:
-                self._end_all()
-            if self._stop or is_gone(self.run):
-                self._pending.clear()  # what asks for them waits for whoever takes the run up again
-                heard = True
-                continue
-            heard = self._hear()
-            self._prune()
+            if self._absence.seconds() > GONE_S:  # no command reaches the race any more
+                self.stop(f"{self.run} has been gone for {GONE_S:g} s")
+            if self._stop_reason:
+                self._end_trainers()
+            if self._ends():
+                self._router.forget_pending()
+                routed = True
+            else:
+                routed = self._router.route()
+                self._prune()
         self._alert_hook.give_up()
         self._writer.close()
 
-    def _send_out(self, assignments: list[LaneAssignment]) -> None:
-        """Starts a trainer for these lanes."""
-        self._next += 1
-        self._trainers[self._next] = TrainerProcess(
-            str(self.run), self._next, self.race, assignments, self._threads
-        )
+    def _has_work(self) -> bool:
+        announces = self._alert_hook.busy and not self._ends()
+        return bool(self._pool) or self._router.busy or announces
 
-    def _taken_up(self, lane: LaneSummary, why: RewindReason) -> LaneAssignment:
-        """Where and how a lane goes on from its last snapshot."""
-        dealt = self._devices[lane.index % len(self._devices)]
-        same_kind = lane.device.partition(":")[0] == dealt.partition(":")[0]
-        return LaneAssignment(
-            lane.index,
-            lane.device if same_kind else dealt,
-            "last",
-            why,
-            rate=lane.rate,
-            paused=lane.paused,
-            forked_at=lane.forked_at,
-            changes=tuple((change.step, change.factor) for change in lane.changes),
-        )
+    def _ends(self) -> bool:
+        """True if nothing new may begin: the race is being stopped, or its folder is gone."""
+        return bool(self._stop_reason) or is_gone(self.run)
 
-    def _took_leave(self, number: int, exitcode: int) -> bool:
-        """Sees to the lanes that a trainer left behind: they are started again, or ended. False:
-        not possible just now."""
-        mine = {assignment.index for assignment in self._trainers[number].assignments}
-        try:
-            left = [
-                lane for lane in lane_summaries(self.run) if lane.index in mine and lane.end is None
-            ]
-            path = self.run / f"trainer-{number}.log"
-            log, said = (
-                (tail(path), end_of(exitcode, tail(path, CAUSE_BYTES))) if left else ("", "")
-            )
-            told: list[AnyEvent] = []
-            again: list[LaneAssignment] = []
-            for lane in left:
-                told += self._lost(lane, number, said, log, again if exitcode else None)
-            if told:
-                self._writer.append([row(event) for event in told])
-        except StoreUnavailable:
-            return False
-        self._restarts.update(assignment.index for assignment in again)
-        # one of them may be the others' death
-        apart = any(self._restarts[assignment.index] > 1 for assignment in again)
-        for assignments in (
-            [[assignment] for assignment in again] if apart else [again] if again else []
-        ):
-            self._send_out(assignments)
-        return True
-
-    def _lost(
-        self,
-        lane: LaneSummary,
-        number: int,
-        said: str,
-        log: str,
-        again: list[LaneAssignment] | None,
-    ) -> list[AnyEvent]:
-        """What is told of a lane whose process is gone. It joins `again` where it may start once
-        more."""
-        now = time.time()
-        if self._stop:
-            return [
-                Ended(
-                    lane=lane.index,
-                    at=now,
-                    step=lane.steps,
-                    reason="interrupted",
-                    error=f"trainer {number} {said}",
-                )
-            ]
-        count = self._restarts[lane.index] + 1
-        if again is not None and count <= RESTARTS:
-            again.append(self._taken_up(lane, "recovered"))
-            text = (
-                f"its process was lost ({said}): it goes on from its last snapshot, restart {count}"
-                f" of {RESTARTS}"
-            )
-            return [Alerted(lane=lane.index, at=now, step=lane.steps, kind="lost", text=text)]
-        often = f", {RESTARTS + 1} times" if again is not None else ""
-        return [
-            Alerted(
-                lane=lane.index,
-                at=now,
-                step=lane.steps,
-                kind="error",
-                text=f"its process was lost: {said}{often}",
-            ),
-            Ended(
-                lane=lane.index,
-                at=now,
-                step=lane.steps,
-                reason="died",
-                error=f"trainer {number} {said}\n{log}",
-            ),
-        ]
-
-    def _hear(self) -> bool:
-        """Commands that no trainer can carry out: lanes that are to join, and those that must be
-        woken first. False: they cannot be read just now."""
-        try:
-            for number, command in self._writer.pending(0):
-                if isinstance(command, (Fork, Add)):
-                    if number not in {joining.number for joining in self._pending}:
-                        self._pending.append(PendingLane(number, command))
-                elif result := self._see_to(number, command):
-                    self._writer.acknowledge([(number, result)])
-            for joining in list(self._pending):
-                if self._joined(joining):
-                    self._pending.remove(joining)
-        except StoreUnavailable:
-            return False
-        return True
-
-    def _see_to(self, number: int, command: AnyCommand) -> CommandResult | None:
-        """Routes a command to a running trainer, starting one if needed; returns a result only if
-        no trainer can execute it."""
-        if not 0 <= command.lane < len(self.race.lanes):
-            return refused("there is no such lane")
-        if self._at_work(command.lane):
-            return None
-        if not isinstance(command, Rewind):
-            return LANE_ENDED
-        if self._wakes[number] > RESTARTS:
-            why = f"its process was lost {self._wakes[number]} times over it"
-            return CommandResult("failed", why)
-        lane = next(one for one in lane_summaries(self.run) if one.index == command.lane)
-        self._wakes[number] += 1
-        self._send_out(
-            [
-                msgspec.structs.replace(
-                    self._taken_up(lane, "rewound"), start="idle", paused=False, changes=()
-                )
-            ]
-        )
-        return None
-
-    def _at_work(self, lane: int) -> bool:
-        """Whether a lane has a trainer; one that is dead and not yet seen to counts."""
-        return any(
-            assignment.index == lane
-            for trainer in self._trainers.values()
-            for assignment in trainer.assignments
-        )
-
-    def _joined(self, joining: PendingLane) -> bool:
-        """Brings a lane that is to join one move further; whether that is settled."""
-        said = joining.advance(self._writer, self.run, self.race, self._at_work)
-        if not said:
-            return False
-        if not said.result.ok:
-            self._writer.acknowledge([(joining.number, said.result)])
-            return True
-        assert said.lane
-        assert said.event
-        parent = said.event.parent
-        device = self._devices[
-            (parent if parent >= 0 else len(self.race.lanes)) % len(self._devices)
-        ]
-        self._writer.flush([row(said.event)], [(joining.number, said.result)])
-        self.race = self._alert_hook.race = msgspec.structs.replace(
-            self.race, lanes=(*self.race.lanes, said.lane)
-        )
-        index = said.event.lane
-        self._send_out(
-            [
-                (
-                    LaneAssignment(
-                        index, device, "last", forked_at=said.event.step, rate=joining.rate
-                    )
-                    if parent >= 0
-                    else LaneAssignment(index, device)
-                )
-            ]
-        )
-        return True
+    def _reap(self) -> None:
+        """Recover the lanes of trainers that have exited; give them up if that cannot succeed."""
+        for gone in self._pool.exits():
+            recovered = self._recovery.recover(gone, interrupted=bool(self._stop_reason))
+            if recovered or is_gone(self.run) or self._pool.overdue:
+                self._pool.remove(gone.number)
 
     def _prune(self) -> None:
-        """Says to the lanes at a rung who is behind and who goes on, where the race asks for it."""
+        """Send the commands of the pruning, and log them."""
         try:
-            self._behind += self._pruning.look() if self._pruning else []
-            while self._behind:
-                command, words = self._behind[0]
+            self._unsent += self._pruning.look()
+            while self._unsent:
+                command, text = self._unsent[0]
                 self._writer.send(command)
-                del self._behind[0]
-                if words:
-                    self._say([LogMessage(lane=command.lane, at=time.time(), text=words)])
+                del self._unsent[0]
+                if text:
+                    self._log(command.lane, text)
         except StoreUnavailable:
-            pass
+            pass  # at the next look
 
-    def _end_all(self) -> None:
-        """Tells the trainers to end, once; kills those that do not."""
-        if not self._told_to_end:
-            self._told_to_end = time.monotonic()
-            print(f"{self._stop}: all lanes are interrupted", file=sys.stderr, flush=True)
-            for trainer in self._trainers.values():
-                trainer.send_signal(signal.SIGTERM)
-        elif self._out_of_time():
-            for trainer in self._trainers.values():
-                trainer.send_signal(signal.SIGKILL)
+    def stop(self, reason: str) -> None:
+        """End the race as interrupted, soon; only the first reason counts."""
+        self._stop_reason = self._stop_reason or reason
 
-    def _out_of_time(self) -> bool:
-        """Whether the trainers were told to end long ago: what cannot be recorded by then (a full
-        disk) is not waited for."""
-        return self._told_to_end > 0 and time.monotonic() - self._told_to_end > LEAVE_S
+    def on_signal(self, number: int, frame: object) -> None:
+        """Handle a signal that ends this process."""
+        self._stop_reason = signal.Signals(number).name
 
-    def _asked_to_stop(self, number: int, frame: object) -> None:
-        self._stop = signal.Signals(number).name
+    def _end_trainers(self) -> None:
+        if not self._pool.ending:
+            print(f"{self._stop_reason}: all lanes are interrupted", file=sys.stderr, flush=True)
+        self._pool.end()
 
     def _beat(self) -> None:
-        if time.monotonic() - self._beaten >= BEAT_S:
-            self._beaten = time.monotonic()
+        if time.monotonic() - self._beat_at >= BEAT_S:
+            self._beat_at = time.monotonic()
             self._try(self._writer.beat)
 
-    def _say(self, events: Sequence[AnyEvent]) -> None:
+    def _log(self, lane: int, text: str) -> None:
+        self._append([LogMessage(lane=lane, at=time.time(), text=text)])
+
+    def _append(self, events: Sequence[AnyEvent]) -> None:
         if events:
             self._try(lambda: self._writer.append([row(event) for event in events]))
 
     def _try(self, write: Callable[[], object]) -> None:
-        """Writes, where it can be written just now."""
+        """Write; if the record cannot be written now, report that in this process's log."""
         try:
             write()
         except StoreUnavailable as error:

@@ -80,7 +80,7 @@ def main() -> None:
             requests.close()
             replies.close()
             preflight.close()
-            started.see_through()
+            started.run_to_end()
             return
         if code_refs(request.race) and (request.user_code_files or request.kind != "preview"):
             preflight.close()  # it has imported this race's code, and must not answer for another's

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,16 @@ def test_closing_does_not_wait_for_ever(run, disk):
     disk.full = False
     until(lambda: not recorder._thread.is_alive(), "the recorder to write what it kept")
     assert losses(told(run)) == list(range(10))
+
+
+def test_an_event_without_a_time_gets_the_present_one(run):
+    recorder, before = Recorder(run, "trainer 0", {0}), time.time()
+    recorder.put(LogMessage(lane=0, text="now"))
+    recorder.put(LogMessage(lane=0, at=3.0, text="then"))
+    recorder.close()
+    now, then = read_all(Reader(run))
+    assert before <= now.at <= time.time()
+    assert then.at == 3.0
 
 
 def test_a_recorder_takes_the_commands_for_its_lanes_only(run):

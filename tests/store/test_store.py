@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -38,6 +39,7 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import ScheduleSpec
+from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader, merge, summary
 from lrtui.store.writer import Writer, create_run, row
 from support.builders import make_race
@@ -262,18 +264,20 @@ def test_a_command_that_this_version_does_not_know_hides_no_other(run):
 
 def test_a_lane_has_ended_once_its_end_is_recorded(run):
     writer = Writer(run, "trainer 0")
-    assert writer.ended() == set()
+    assert [lane.end for lane in lane_summaries(run)] == [None, None]
     writer.append([row(Ended(lane=1, step=3, reason="finished"))])
-    assert writer.ended() == {1}
+    assert [lane.end for lane in lane_summaries(run)] == [None, "finished"]
 
 
 def test_a_lane_has_reached_the_end_of_its_last_block(run):
     writer = Writer(run, "trainer 0")
-    assert writer.reached(0) == 0
+    starts = [msgspec.structs.replace(ONE_OF_EACH[0], lane=lane) for lane in (0, 1)]
+    writer.append([row(event) for event in starts])
+    assert [lane.steps for lane in lane_summaries(run)] == [0, 0]
     writer.append(
         [row(block(0)), row(block(10)), row(block(0, 3, lane=1)), row(LogMessage(lane=0, text=""))]
     )
-    assert (writer.reached(0), writer.reached(1), writer.reached(7)) == (20, 3, 0)
+    assert [lane.steps for lane in lane_summaries(run)] == [20, 3]
 
 
 def test_a_summary_says_whether_a_run_goes_on(run):

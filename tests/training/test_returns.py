@@ -14,7 +14,6 @@ from lrtui.client.lr_finder import LrFinder, plan
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.command_result import done, refused, snapshot_taken
 from lrtui.core.protocol.commands import (
-    Add,
     Fork,
     Pause,
     Resume,
@@ -50,9 +49,12 @@ from lrtui.training import (
 )
 from lrtui.training.alert_hook import AlertHook
 from lrtui.training.lane_assignment import LaneAssignment
+from lrtui.training.lane_recovery import RESTARTS
 from lrtui.training.pending_lane import PendingLane
 from lrtui.training.session import Training
-from lrtui.training.supervisor import RESTARTS, Supervisor
+from lrtui.training.supervisor import Supervisor
+from support.fake_run import say
+from support.fake_trainers import FakeTrainers, result_of, send
 from support.lane_runners import LANE, finish, kept, latest, of_kind, run_to, runner_of
 from support.supervised import Watcher, pids, start
 from support.training import column, make_race, train
@@ -210,7 +212,7 @@ class TestForks:
             number for number, command in writer.pending(0) if isinstance(command, TakeSnapshot)
         )
         writer.acknowledge([(asked, snapshot_taken(early.path.name, early.step))])
-        assert joining.advance(writer, run, race, lambda lane: True).event.step == 3
+        assert joining.advance(writer, run, race, lambda lane: True).added.step == 3
         assert [one.step for one in snapshots.listing(run, "B")] == [3]
         writer.close()
 
@@ -384,16 +386,6 @@ def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_supervisor_for_ever
     )
 
 
-def trainer_process(*lanes):
-    """A trainer that has been killed, and not been seen to yet."""
-    return types.SimpleNamespace(
-        assignments=[LaneAssignment(index, "cpu") for index in lanes],
-        exitcode=-9,
-        sentinel=None,
-        tell=lambda number: None,
-    )
-
-
 class TestTheSupervisor:
     @pytest.fixture
     def supervisor(self, tmp_path, monkeypatch):
@@ -411,73 +403,29 @@ class TestTheSupervisor:
             ),
         )
         race = make_race([LANE, LANE, LANE])
-        made = Supervisor(create_run(tmp_path, race), race)
-        made._devices = ["cpu"] * 3
-        made.sent = []
-        monkeypatch.setattr(made, "_send_out", made.sent.append)
-        return made
-
-    def say(self, supervisor, *events):
-        supervisor._writer.append([row(event) for event in events])
+        self.trainers = FakeTrainers()
+        return Supervisor(create_run(tmp_path, race), race, spawn=self.trainers)
 
     def test_it_ends_when_it_is_told_to_though_a_fork_is_on_its_way(self, supervisor):
-        number = supervisor._writer.send(Fork(lane=0, child=supervisor.race.lanes[0]))
-        supervisor._trainers[0] = trainer_process(0)
-        assert supervisor._hear()
-        assert supervisor._pending
-        supervisor._asked_to_stop(signal.SIGTERM, None)
-        supervisor.see_through()
-        # for whoever takes the run up again
-        assert next(one for one, _ in supervisor._writer.pending(0)) == number
-        supervisor._writer.close()
+        number = send(supervisor.run, Fork(lane=0, child=supervisor.race.lanes[0]))
+        supervisor.start(["cpu"] * 3, trainers=1)
+        supervisor.on_signal(signal.SIGTERM, None)
+        supervisor.run_to_end()
+        assert result_of(supervisor.run, number) is None  # for whoever takes the run up again
 
     def test_it_does_not_end_before_it_has_read_what_is_asked_of_it(self, supervisor, monkeypatch):
-        number = supervisor._writer.send(Pause(lane=7))
-        real, tries = supervisor._writer.pending, []
+        number = send(supervisor.run, Pause(lane=7))
+        real, tries = Writer.pending, []
 
-        def locked(after):
+        def locked(writer, after):
             tries.append(after)
             if len(tries) < 3:
                 raise StoreUnavailable("locked")
-            return real(after)
+            return real(writer, after)
 
-        monkeypatch.setattr(supervisor._writer, "pending", locked)
-        supervisor.see_through()
-        assert supervisor._writer.results([number]) == {number: refused("there is no such lane")}
-        supervisor._writer.close()
-
-    def test_no_lane_joins_twice_where_the_record_fails_over_the_next_one(
-        self, supervisor, monkeypatch
-    ):
-        for name in ("one", "two"):
-            supervisor._writer.send(
-                Add(lane=-1, child=msgspec.structs.replace(supervisor.race.lanes[0], name=name))
-            )
-        real, flushes = supervisor._writer.flush, []
-
-        def full(rows, results=()):
-            flushes.append(rows)
-            if len(flushes) == 2:
-                raise StoreUnavailable("full")
-            real(rows, results)
-
-        monkeypatch.setattr(supervisor._writer, "flush", full)
-        assert not supervisor._hear()
-        assert supervisor._hear()
-        assert [lane.name for lane in supervisor.race.lanes[3:]] == ["one", "two"]
-        assert [one.lane.name for one in lane_summaries(supervisor._writer.run)[3:]] == [
-            "one",
-            "two",
-        ]
-        assert len(supervisor.sent) == 2
-
-    def test_a_way_back_that_kills_each_trainer_is_refused_in_the_end(self, supervisor):
-        self.say(supervisor, Ended(lane=1, step=5, reason="nan"))
-        number = supervisor._writer.send(Rewind(lane=1))
-        for _ in range(RESTARTS + 2):
-            supervisor._hear()
-        assert len(supervisor.sent) == RESTARTS + 1
-        assert "its process was lost" in supervisor._writer.results([number])[number].text
+        monkeypatch.setattr(Writer, "pending", locked)
+        supervisor.run_to_end()
+        assert result_of(supervisor.run, number) == refused("there is no such lane")
 
     def test_lanes_that_were_lost_together_twice_go_on_apart(self, supervisor):
         started = [
@@ -494,18 +442,16 @@ class TestTheSupervisor:
             )
             for index in range(3)
         ]
-        self.say(supervisor, *started)
-        for number, expected in enumerate([[[0, 1, 2]], [[0], [1], [2]]]):
-            supervisor._trainers[number] = trainer_process(0, 1, 2)
-            assert supervisor._took_leave(number, -9)
-            assert [
-                [assignment.index for assignment in assignments] for assignments in supervisor.sent
-            ] == expected
-            supervisor.sent.clear()
+        say(supervisor.run, *started)
+        supervisor.start(["cpu"] * 3, trainers=1)
+        supervisor.run_to_end()
+        together, apart = [[0, 1, 2]], [[0], [1], [2]]
+        assert self.trainers.lanes == together * 2 + apart * (RESTARTS - 1)
+        assert [one.end for one in lane_summaries(supervisor.run)] == ["died"] * 3
 
     def test_the_alerts_of_the_supervisor_before_it_are_not_announced_again(self, supervisor):
-        self.say(supervisor, Alerted(lane=0, step=1, kind="nan", text="old"))
-        alert_hook = AlertHook("exit 0", supervisor.race, supervisor._writer)
+        say(supervisor.run, Alerted(lane=0, step=1, kind="nan", text="old"))
+        alert_hook = AlertHook("exit 0", supervisor.race, Writer(supervisor.run, "test"))
         alert_hook.skip_existing()
         alert_hook.look()
         assert not alert_hook.busy
