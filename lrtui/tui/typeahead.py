@@ -21,7 +21,7 @@ ROUNDS = 4
 """Rounds of waiting for all queues on a key's way. A key goes from the focused widget up to the
 app; a message posted there goes the same way again (a submitted line, then a request for another
 screen); the new screen is mounted; callbacks run after that."""
-PATIENCE_S = 1.0
+PATIENCE_S = 10.0
 """Longest wait for one queue."""
 
 
