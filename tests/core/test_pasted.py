@@ -223,11 +223,11 @@ REFUSED = {
         "is not the name",
         'expected "inverse_sqrt"',
     ),
-    "[StepLR(10)]": ("is no call", "StepLR(step_size=10"),
-    "StepLR(10); import os": ("is no call", "StepLR(step_size=10"),
+    "[StepLR(10)]": ("is not a valid call", "StepLR(step_size=10"),
+    "StepLR(10); import os": ("is not a valid call", "StepLR(step_size=10"),
     "__import__('os').system('true')": ("is no", ""),
-    "StepLR(" + "(" * 3000: ("is no call", ""),
-    "StepLR(gamma=" + "9" * 5000 + ")": ("is no call", ""),
+    "StepLR(" + "(" * 3000: ("is not a valid call", ""),
+    "StepLR(gamma=" + "9" * 5000 + ")": ("is not a valid call", ""),
     "StepLR(step_size=9 ** 9 ** 9)": ("step_size", "the value itself"),
 }
 
