@@ -33,7 +33,7 @@ class Lengthless(Dataset):
         return X[index]
 
 
-class CanvasWidget:
+class Frame:
     """As pandas' DataFrame: indexed by its columns."""
 
     iloc = None
@@ -129,8 +129,8 @@ def test_tensors_of_equal_length_are_the_columns_of_samples(made):
         (TensorDataset(X[:0]), "gave no training samples"),
         (DataLoader(ROWS, batch_size=99, drop_last=True), "gave no training samples"),
         ({"x": X, "y": Y}, 'the keys "x", "y": none of them is "train"'),
-        (CanvasWidget(), "a Frame, which is indexed by its columns"),
-        ((CanvasWidget(), CanvasWidget()), "indexed by its columns"),
+        (Frame(), "a Frame, which is indexed by its columns"),
+        ((Frame(), Frame()), "indexed by its columns"),
         (torch.tensor(1.0), "gave a Tensor without a length"),
         ([X[:8], X[8:], Y[:8], Y[8:]], "four arrays of 8, 4, 8, 4 rows"),
         (([[1.0], [2.0]], [0, 1]), "2 inputs and as many targets"),
@@ -299,7 +299,7 @@ def notes(events):
 def test_the_batch_size_that_is_told_is_the_true_one(task, keys, size, told):
     _, events = whole(other_race(task, {"lr": 0.01}, epochs=1, **keys))
     assert next(event for event in events if isinstance(event, Started)).batch_size == size
-    assert [note for note in notes(events) if "an epoch has" not in note] == told
+    assert [note for note in notes(events) if "an epoch gave" not in note] == told
 
 
 def test_a_loaders_batch_size_needs_no_note_where_nobody_said_another():
