@@ -41,7 +41,7 @@ while not follower.state.over:
     for index, rect in layout.panes.items():
         lane = follower.state.lanes[index]
         said = verdict(lane, follower.state)
-        pane.draw(canvas.view(rect), lane, said, view, follower.state.race, layout.parts, chosen=False, figures=True)
+        pane.draw(canvas.view(rect), lane, said, view, follower.state.race, layout.parts, selected=False, figures=True)
     if first is None and all(lane.steps for lane in follower.state.lanes):
         first = time.perf_counter() - began
 print(f"{first:.2f} {time.perf_counter() - began:.2f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")
