@@ -196,7 +196,7 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
     for rate in rates:
         if not (math.isfinite(rate) and rate > 0):
             raise ScenarioError(
-                f"--lr: {rate:g} is no learning rate", "expected a finite number above 0"
+                f"--lr: {rate:g} is not a valid learning rate", "expected a finite number above 0"
             )
     if rates:
         changes["lanes.lr"] = list(rates)

@@ -1,5 +1,5 @@
-"""`lrtui send`: one command to a lane of a run, or to all of them, from any terminal; says what
-became of it."""
+"""`lrtui send`: one command to a lane of a run, or to all of them, from any terminal; prints the
+reply."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANSWER_S = 10.0
 
 
 class _Flags(NamedTuple):
-    """What may stand beside a verb; None where it was not given."""
+    """The flags of a verb; None if not given."""
 
     lr: float | None = None
     name: str | None = None
@@ -46,17 +46,17 @@ class _Flags(NamedTuple):
 
 
 _Make = Callable[[RaceState, LaneState, float, _Flags], AnyCommand]
-"""(race, lane, the number behind the verb, flags) -> what is sent."""
+"""(race, lane, number after the verb, flags) -> the command."""
 
 
 class _Verb(NamedTuple):
     make: _Make
     flags: tuple[str, ...] = ()
-    """The flags that mean something to it."""
+    """The flags that apply to it."""
     number: str = ""
-    """What its number is; '' where it takes none."""
+    """Description of its number; '' if it takes none."""
     revives: bool = False
-    """Whether it can be said to a lane that has ended, and to a run whose supervisor is gone."""
+    """True if it applies to a lane that has ended, and to a run without a supervisor."""
 
 
 def _fork(state: RaceState, lane: LaneState, _: float, flags: _Flags) -> AnyCommand:
@@ -105,7 +105,7 @@ VERBS = {
 @click.option(
     "--lr", type=float, help="fork: the rate of the fork's next step (default: unchanged)."
 )
-@click.option("--name", help="fork: what it is called.")
+@click.option("--name", help="fork: its name.")
 @click.option(
     "--to",
     type=click.IntRange(0),
@@ -154,7 +154,7 @@ def _commands(
     state = follower.state
     sign, rest = (None, list(words)) if everyone else (words[0] if words else "", list(words[1:]))
     if sign == "" or (sign in VERBS and not rest):
-        raise LrtuiError("which lane?", f"name one, or say --all: {_lanes(state)}")
+        raise LrtuiError("no lane given", f"name one, or say --all: {_lanes(state)}")
     verb, number = _verb(rest, flags)
     lanes = (
         [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
@@ -183,24 +183,24 @@ def _verb(words: list[str], flags: _Flags) -> tuple[_Verb, float]:
     verb = VERBS.get(name)
     if verb is None:
         what = (
-            f'"{one_line(name)}" is nothing to say to a lane{closest(name, VERBS)}'
+            f'unknown action "{one_line(name)}"{closest(name, VERBS)}'
             if name
-            else "what is to be said to it?"
+            else "no action given"
         )
         raise LrtuiError(what, "one of " + ", ".join(VERBS))
     for flag, value in zip(flags._fields, flags, strict=True):
         if value is not None and flag not in verb.flags:
             raise LrtuiError(
-                f"--{flag} means nothing to {name}", f"{name} takes {_flag_words(verb)}"
+                f"--{flag} does not apply to {name}", f"{name} takes {_flag_words(verb)}"
             )
     if flags.scale is not None and not (math.isfinite(flags.scale) and flags.scale > 0):
         raise LrtuiError(
-            f"--scale: {flags.scale:g} is no factor", "expected a finite number above 0"
+            f"--scale: invalid value {flags.scale:g}", "expected a finite number above 0"
         )
     if len(rest) != (1 if verb.number else 0):
         extra = rest[1:] if verb.number else rest
         raise LrtuiError(
-            f'"{one_line(extra[0])}" is too much' if extra else f"{name}: its number is missing",
+            f'unexpected argument "{one_line(extra[0])}"' if extra else f"{name}: missing number",
             f"{name} takes {verb.number or _flag_words(verb)}",
         )
     try:

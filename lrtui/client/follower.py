@@ -24,12 +24,12 @@ from lrtui.store.run_dir import SUPERVISOR_LOG, tail
 from lrtui.store.writer import Writer
 
 LOOK_S = 1.0
-"""How often the supervisor is looked for."""
+"""Seconds between two checks for the supervisor."""
 LAST_WORDS_S = 10.0
 """How long trainers whose supervisor is gone may take to put down their lanes' ends, before those
 are made up here."""
 LAST_LINES = 5
-"""Of the log of a supervisor that died, so many are shown."""
+"""Lines shown of the log of a supervisor that died."""
 
 
 class Follower:
@@ -48,7 +48,7 @@ class Follower:
         self._writer: Writer | None = None
         self._looked = time.monotonic()
         self._gone_since: float | None = None
-        """When the supervisor was first found to be gone."""
+        """Time of the first check that found the supervisor gone; None while it runs."""
         self._death_reported = False
         """Whether it has been said that the supervisor died, which the lanes know and the record
         does not."""
@@ -215,7 +215,7 @@ class Follower:
         return [*notes]
 
     def _ends(self) -> list[Ended]:
-        """The ends that nobody was left to record."""
+        """Presumed ends of the lanes whose processes are gone."""
         said = "\n".join(self._last_words())
         return [
             Ended(

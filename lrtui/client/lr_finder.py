@@ -88,7 +88,8 @@ def plan(
     for flag, value in (("--from", low), ("--to", high), *(("--lr", rate) for rate in rates)):
         if not (math.isfinite(value) and value > 0):
             raise ScenarioError(
-                f"{flag}: {value:g} is no learning rate", "expected a finite number above 0"
+                f"{flag}: {value:g} is not a valid learning rate",
+                "expected a finite number above 0",
             )
     if not low < high:
         raise ScenarioError(
@@ -97,7 +98,7 @@ def plan(
         )
     if not FEWEST_POINTS <= points <= MOST_POINTS:
         raise ScenarioError(
-            f"--points: {points} will not do",
+            f"--points: invalid value {points}",
             f"expected {FEWEST_POINTS} to {MOST_POINTS}: the rules need {LEAST_USABLE} "
             f"points, and leave out one in {HEAD} at the beginning and {TAIL} at the end",
         )

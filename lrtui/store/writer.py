@@ -118,7 +118,7 @@ class Writer:
             )
 
     def trainers_alive(self) -> bool:
-        """Whether any trainer of the run still exists."""
+        """True if any trainer of the run still exists."""
         with self._guard() as db:
             return any(
                 process.alive() for process in processes(db) if process.role.startswith("trainer")
@@ -140,7 +140,7 @@ class Writer:
             return int(cursor.lastrowid or 0)
 
     def pending(self, after: int) -> list[tuple[int, AnyCommand]]:
-        """Commands with a number above `after` that nobody has carried out, oldest first."""
+        """Commands without a result and with a number above `after`, oldest first."""
         with self._guard() as db:
             query = "SELECT id, body FROM commands WHERE id > ? AND result IS NULL ORDER BY id"
             rows = db.execute(query, (after,)).fetchall()

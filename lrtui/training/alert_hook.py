@@ -52,7 +52,7 @@ class AlertHook:
 
     @property
     def busy(self) -> bool:
-        """Whether an alert has not been told yet, or something not been noted."""
+        """True while an alert waits or runs, or a log line is not recorded."""
         return bool(self._waiting or self._running or self._notes)
 
     def skip_existing(self) -> None:

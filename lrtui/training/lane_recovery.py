@@ -24,7 +24,7 @@ follows a crash."""
 
 
 class _Loss(NamedTuple):
-    """How a trainer was lost."""
+    """The loss of one trainer."""
 
     trainer: int
     cause: str

@@ -40,13 +40,13 @@ ALL_PREVIEWS_S = 2.0
 
 
 class Shape(NamedTuple):
-    """What is known of a task's data."""
+    """The known properties of a task's data."""
 
     steps_per_epoch: int
     nominal: bool = False
-    """Whether the number is made up."""
+    """True if the number is a guess."""
     validated: bool | None = None
-    """Whether there are validation samples; None where that is not known."""
+    """True if the task has validation samples; None if unknown."""
 
 
 def answer(request: LaunchRequest) -> LaunchReply:

@@ -60,7 +60,7 @@ class Supervisor:
         """Commands of the pruning that are not sent yet, each with its line for the log."""
         self._absence = Absence(run)
         self._stop_reason = ""
-        """Why the race is ended by this process; '' while it is not."""
+        """The reason this process ends the race; '' while it does not."""
         self._beat_at = -BEAT_S
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.on_signal)

@@ -1,4 +1,4 @@
-"""A trainer's process, seen from the supervisor. Knows no torch."""
+"""The supervisor's handle to one trainer process. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lrtui.training.lane_assignment import LaneAssignment
 
 context = multiprocessing.get_context("forkserver")
 UNKNOWN = 255
-"""What is read as exit code of a process whose forkserver is gone, whether it has ended or not."""
+"""Exit code that multiprocessing reports once the forkserver is gone, even of a live process."""
 
 
 class TrainerProcess:
@@ -45,7 +45,7 @@ class TrainerProcess:
 
     @property
     def sentinel(self) -> int | None:
-        """What `connection.wait` wakes up for when it ends; None where that cannot be told."""
+        """Handle that becomes ready for `connection.wait` on exit; None if that is unknown."""
         return None if self._process.exitcode is not None else int(self._process.sentinel)
 
     def send_signal(self, signal: int) -> None:

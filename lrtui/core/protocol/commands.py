@@ -1,4 +1,4 @@
-"""What a person says to a lane, or to the supervisor about one. Knows no store and no key."""
+"""Commands to a lane, or to the supervisor about one. Knows no store and no key."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Rewind(Command, frozen=True):
 
     to: int | None = None
     by: float = 1.0
-    """What the rate is multiplied by from there on (finite, above 0)."""
+    """Factor of the rate from there on (finite, above 0)."""
 
 
 class Fork(Command, frozen=True):
@@ -93,7 +93,7 @@ decode = _decoder.decode
 
 
 def unfit(command: AnyCommand) -> str:
-    """Why a command cannot be meant, whatever the lane does; "" where it can."""
+    """The reason a command is invalid in any state of the lane; "" if it is valid."""
     match command:
         case SetRate(rate=value) | ScaleRate(by=value) | SetFactor(factor=value) | Rewind(by=value):
             pass
@@ -107,5 +107,5 @@ def unfit(command: AnyCommand) -> str:
     return (
         ""
         if math.isfinite(value) and value > 0
-        else f"{value:g} is no {what}: expected a finite number above 0"
+        else f"{value:g} is not a valid {what}: expected a finite number above 0"
     )
