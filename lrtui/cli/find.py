@@ -228,7 +228,7 @@ class _PlainPoints:
         self._said = ""
 
     def tell(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
-        """What is worth a line of its own."""
+        """Write the lines of an event, if it has any."""
         self._say("sweep:" if follower is finder.sweep else "check:")
         self._check.tell(follower.state, event)
 

@@ -60,7 +60,7 @@ def reader_gone(lost: OutputLost) -> bool:
 
 
 def give_up(lost: OutputLost) -> int:
-    """The end of a command of which nothing goes on."""
+    """Ends a command that leaves nothing running."""
     if reader_gone(lost):
         return ExitCode.RACED
     complain(f"standard output: {lost}")

@@ -11,7 +11,7 @@ from typing import Protocol
 from lrtui.cli.output import let_go
 
 ENOUGH = 3
-"""The so manieth interrupt is not kept waiting for the end of what the first one has begun."""
+"""Number of interrupts from which on the end of the work begun by the first is not awaited."""
 
 
 class Interruptible(Protocol):

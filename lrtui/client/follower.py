@@ -26,8 +26,8 @@ from lrtui.store.writer import Writer
 LOOK_S = 1.0
 """Seconds between two checks for the supervisor."""
 LAST_WORDS_S = 10.0
-"""How long trainers whose supervisor is gone may take to put down their lanes' ends, before those
-are made up here."""
+"""Seconds to wait for orphaned trainers to record their lanes' ends before marking them
+interrupted."""
 LAST_LINES = 5
 """Lines shown of the log of a supervisor that died."""
 
@@ -41,17 +41,17 @@ class Follower:
         self.reader = Reader(run)
         self.state = RaceState(self.reader.race, memory)
         self.samples, self.log_index = SampleIndex(), LogIndex()
-        """Where samples and lines of the log lie in the record: `reader.event` reads them again."""
+        """Positions of samples and log lines in the record; `reader.event` reads them again."""
         self.trouble = ""
-        """Why the record may be behind the training, or ended too early; '' where nothing is
-        wrong."""
+        """Reason why the record may be behind the training, or ended too early; '' if all is
+        well."""
         self._writer: Writer | None = None
         self._looked = time.monotonic()
         self._gone_since: float | None = None
         """Time of the first check that found the supervisor gone; None while it runs."""
         self._death_reported = False
-        """Whether it has been said that the supervisor died, which the lanes know and the record
-        does not."""
+        """True once the log says that the supervisor died: only the lanes' ends carry it, not the
+        record."""
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
         """The events since the last call (as many as fit the budget), which `state` now holds."""
@@ -62,7 +62,7 @@ class Follower:
             return []
         self._fold(events)
         if events:
-            self.trouble = ""  # the record goes on: whatever kept it is over
+            self.trouble = ""  # the record continues: the cause is over
         if not self.state.over:
             self._death_reported = False
         elif self.reader.caught_up and not self._death_reported:
@@ -102,15 +102,15 @@ class Follower:
             self.log_index.add(row, lane)
 
     def catch_up(self) -> None:
-        """Reads the record to its end; RunError where that is not possible just now."""
+        """Reads the record to its end; RunError if that is not possible now."""
         while not self.caught_up:
             self.poll(1.0)
             if self.trouble and not self.caught_up:
                 raise RunError(self.trouble, "try again")
 
     def finish(self) -> None:
-        """The same, and ends the lanes for which nobody is left to speak, at once; RunError
-        likewise."""
+        """Reads the record to its end and presumes the ends of orphaned lanes at once; RunError if
+        that is not possible now."""
         self.catch_up()
         if not self.state.over:
             self._look()
@@ -139,13 +139,12 @@ class Follower:
 
     @property
     def supervisor_gone(self) -> bool:
-        """Whether the supervisor that there was has ended or died: nobody reads commands any
-        more."""
+        """True if the run had a supervisor and it is gone: commands are not read any more."""
         return self._abandoned()
 
     def resumable(self) -> list[LaneState]:
-        """The lanes that `lrtui resume` goes on with, once the supervisor is gone: those that did
-        not end by themselves. None where the run's folder is gone."""
+        """The lanes that `lrtui resume` continues once the supervisor is gone: those interrupted.
+        Empty if the run's folder is gone."""
         return (
             [lane for lane in self.state.lanes if not lane.over or lane.status in RESUMABLE]
             if not self.reader.gone
@@ -153,8 +152,8 @@ class Follower:
         )
 
     def send(self, commands: Iterable[AnyCommand]) -> list[int]:
-        """Files commands for the run's trainers and its supervisor; their numbers. StoreUnavailable
-        where that cannot be now."""
+        """Writes commands for the run's trainers and its supervisor; returns their numbers.
+        StoreUnavailable if the record cannot be written now."""
         self._writer = self._writer or Writer(self.run, "viewer")
         return [self._writer.send(command) for command in commands]
 
@@ -173,13 +172,13 @@ class Follower:
         self._writer.acknowledge([(number, CommandResult("withdrawn", why)) for number in numbers])
 
     def close(self) -> None:
-        """Lets go of the database."""
+        """Closes the database."""
         self.reader.close()
         if self._writer:
             self._writer.close()
 
     def _no_writer_left(self) -> bool:
-        """Whether the supervisor is gone, and its trainers with it, or with nothing more to say."""
+        """True if the supervisor is gone, and its trainers are gone or silent for LAST_WORDS_S."""
         if not self._abandoned():
             self._gone_since = None
             return False
@@ -193,7 +192,7 @@ class Follower:
         return supervisor is not None and not supervisor.alive()
 
     def _last_words(self) -> list[str]:
-        """That the supervisor died, the last lines of its log, and how to go on."""
+        """The supervisor's death, the last lines of its log, and the command to resume."""
         if self.reader.gone:
             return [self.reader.trouble()]
         way_back = (

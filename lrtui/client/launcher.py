@@ -72,9 +72,9 @@ class Launcher:
     def preview(
         self, race: Race, steps_per_epoch: int | None = None, user_code_files: bool = False
     ) -> list[Preview]:
-        """The rates that each lane will apply; LrtuiError where torch refuses a lane.
+        """The rates that each lane will apply; LrtuiError if torch refuses a lane.
 
-        With `steps_per_epoch` no task is run to find it out; with `user_code_files` a person's own
+        With `steps_per_epoch` no task is run to measure it; with `user_code_files` the user's own
         schedules are run.
         """
         return self._ask(
@@ -84,21 +84,21 @@ class Launcher:
         ).previews
 
     def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
-        """Starts the race and returns its run directory; nothing is written where it cannot start.
+        """Starts the race and returns its run directory; nothing is written if it cannot start.
 
-        `on_alert` is a shell command that the supervisor runs at each alert, whether anybody
-        watches or not.
+        `on_alert` is a shell command that the supervisor runs at each alert, with or without a
+        viewer.
 
-        From then on the supervisor needs nobody: this object has nothing left to do.
+        The supervisor runs on its own from then on.
         """
         reply = self._ask(LaunchRequest("start", race, str(runs.absolute()), trainers, on_alert))
         self._let_go()
         return Path(reply.run)
 
     def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
-        """Takes up a run whose supervisor is gone: lanes that were cut off or interrupted go on
-        from their last snapshots, and commands that wait (a rewind, a fork) are carried out; the
-        run. RunError where it has a supervisor, or no snapshots."""
+        """Resumes a run whose supervisor is gone: lanes cut off or interrupted continue from their
+        last snapshots, waiting commands (a rewind, a fork) are executed. Returns the run. RunError
+        if it has a supervisor, or no snapshots."""
         race = resumable(run)
         self._ask(
             LaunchRequest(
@@ -109,13 +109,13 @@ class Launcher:
         return run
 
     def interrupt(self) -> None:
-        """Ends the supervisor: whoever waits for its answer gets a LaunchError, and lanes that race
-        already are interrupted, which is recorded. May be called from a signal handler."""
+        """Ends the supervisor: callers that wait for its reply get a LaunchError, and lanes that
+        race already are interrupted, which is recorded. May be called from a signal handler."""
         self._process.terminate()
 
     def close(self) -> None:
-        """Ends a supervisor that has started nothing, at once: whoever waits for an answer of it
-        need wait no longer."""
+        """Ends a supervisor that has started nothing, at once; callers that wait for its reply are
+        released."""
         self.interrupt()
         self._let_go()
 

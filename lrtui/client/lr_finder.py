@@ -48,7 +48,7 @@ MOST_POINTS = 10_000
 DECADES = tuple(10.0**power for power in range(-5, 1))
 """The rates of a race without a sweep, where none are given."""
 FACTORS = {"valley / 3": 1 / 3, "valley": 1.0, "valley x 3": 3.0, "valley x 10": 10.0}
-"""What the check races."""
+"""Rates of the check's lanes, as multiples of the valley."""
 SHORT_EPOCH, CHECK_STEPS = 20, 50
 """Of an epoch with fewer steps than the first the check takes several: at least as many as make the
 second."""
@@ -56,7 +56,7 @@ NEVER = 10**12
 
 
 class FinderPlan(msgspec.Struct, frozen=True):
-    """What is to be found: a rate for `optimizer` on the race's task, with its seed, batch size and
+    """The search of a rate for `optimizer` on the race's task, with its seed, batch size and
     device."""
 
     race: Race
@@ -65,9 +65,9 @@ class FinderPlan(msgspec.Struct, frozen=True):
     high: float = HIGH
     points: int = POINTS
     rates: tuple[float, ...] = ()
-    """Where there are any, these race for an epoch, and nothing is swept."""
+    """If given, these rates race for an epoch, and there is no sweep."""
     own_lanes: bool = True
-    """Whether the lanes of `race` are a person's: then they race beside the rate that was found."""
+    """True if the lanes of `race` are the user's: then they race beside the rate that was found."""
 
     def rate(self, step: int) -> float:
         """The rate that the sweep applies at a step."""
@@ -118,8 +118,8 @@ def plan(
 
 
 def sweep_race(asked: FinderPlan) -> Race:
-    """One lane whose rate rises by the same factor at each step; whoever follows it stops it where
-    it has diverged."""
+    """One lane whose rate rises by the same factor at each step; the follower stops it once it has
+    diverged."""
     schedule = ScheduleSpec("range-test", "batch", {"to": asked.high})
     lane = Lane("A", f"{asked.optimizer.name} sweep", asked.optimizer, asked.low, schedule)
     return _short(
@@ -140,8 +140,8 @@ def check_race(asked: FinderPlan, rates: dict[str, float], **budget: int) -> Rac
 
 
 def full_race(asked: FinderPlan, winner: float) -> Race:
-    """The race that was meant all along: its own lanes and one at the rate that was found; or that
-    rate, a third, three times."""
+    """The full race: its own lanes and one at the rate that was found; or that rate, a third, three
+    times."""
     race = asked.race
     found = {f"found {rate_in_words(winner, 3)}": winner}
     if not asked.own_lanes:
@@ -193,7 +193,7 @@ class LrFinder:
         self.check: Follower | None = None
         self.found: Found | None = None
         self.outcome: Outcome | None = None
-        """What is known at the end."""
+        """The conclusion; None until the end."""
         self.rates: list[float] = []
         self.losses: list[float] = []
         self.smooth: list[float] = []
@@ -201,8 +201,7 @@ class LrFinder:
         self._average, self._rise = Ema(SMOOTHING), Rise(asked.points)
         self._bad: int | None = None
         self._risen = False
-        """Whether the sweep has risen far above its best: what comes after that does not count,
-        however long it went on."""
+        """True once the sweep has risen far above its best: later points do not count."""
         self._launcher: Launcher | None = launcher
         self._starting: Launcher | None = None
         self._race_after = race_after
@@ -214,7 +213,7 @@ class LrFinder:
 
     @property
     def due(self) -> bool:
-        """Whether there is something to be started."""
+        """True if the next race can be started."""
         ready = self.found is not None or bool(self.plan.rates) or self.sweep is None
         return ready and self.check is None and not self.over and not self._stopped
 
@@ -224,7 +223,7 @@ class LrFinder:
         return self.check or self.sweep
 
     def advance(self) -> None:
-        """Starts the sweep, or the check: waits until torch is loaded. LrtuiError where that cannot
+        """Starts the sweep, or the check: waits until torch is loaded. LrtuiError if it cannot
         start."""
         if self.found is None and not self.plan.rates:
             self.sweep = self._start(sweep_race(self.plan), more=True)
@@ -232,10 +231,10 @@ class LrFinder:
             rates, budget = self._to_check()
             self.check = self._start(check_race(self.plan, rates, **budget), more=self._race_after)
         if self._stopped:
-            self.stop()  # it was told to while it was waiting
+            self.stop()  # stopped while it waited
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
-        """What the run that is going on says; draws the conclusion when it has ended."""
+        """Events of the present run; draws the conclusion once it has ended."""
         follower = self.follower
         if follower is None or self.over:
             return []
@@ -250,8 +249,8 @@ class LrFinder:
         return events
 
     def start_full_race(self) -> Path:
-        """Starts the race that was meant, with the winner in it: waits until torch is loaded;
-        returns its run."""
+        """Starts the full race, with the winner in it: waits until torch is loaded; returns its
+        run."""
         assert self.outcome is not None
         assert self.outcome.winner is not None
         follower = self._start(full_race(self.plan, self.outcome.winner.lane.lr), more=False)
@@ -259,7 +258,7 @@ class LrFinder:
         return follower.run
 
     def result(self) -> dict[str, Any]:
-        """What was found, as one JSON object."""
+        """The result as one JSON object."""
         assert self.outcome is not None
         runs = [str(follower.run) for follower in (self.sweep, self.check) if follower]
         return result_line(self.found, self.outcome, self.check.state if self.check else None, runs)

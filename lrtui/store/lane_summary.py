@@ -124,7 +124,7 @@ def lane_summaries(run: Path) -> list[LaneSummary]:
 
 
 def summarize(db: sqlite3.Connection, race: Race) -> list[LaneSummary]:
-    """The same from an open database; `race` as it was started."""
+    """Summaries from an open database; `race` as it was started."""
     lanes = [_LaneFold(LaneSummary(index, lane)) for index, lane in enumerate(race.lanes)]
     for row, event in _turns(db):
         if isinstance(event, LaneAdded):

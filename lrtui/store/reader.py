@@ -31,8 +31,8 @@ KEPT_BYTES = 16 * 1024 * 1024
 
 
 RunState = Literal["running", "ended", "interrupted", "cut off", "unreadable"]
-"""interrupted: the race was told to end early. cut off: the supervisor is gone, but not all lanes
-have ended."""
+"""interrupted: the race was ended early on request. cut off: the supervisor is gone, but not all
+lanes have ended."""
 RESUMABLE_STATES: tuple[RunState, ...] = ("cut off", "interrupted")
 
 
@@ -213,8 +213,8 @@ class Reader:
 
 
 def merge(found: list[AnyEvent]) -> Iterator[AnyEvent]:
-    """The same events, with blocks of steps of a lane merged if no other event of it lies
-    between."""
+    """The same events, with blocks of steps of a lane merged if no other event of it lies between
+    them."""
     open_blocks: dict[int, list[Steps]] = {}
     for event in found:
         if isinstance(event, Steps):

@@ -39,7 +39,7 @@ class Recorder:
 
     def __init__(self, run: Path, role: str, lanes: set[int], keep_bytes: int = KEEP_BYTES) -> None:
         self.superseded = False
-        """Whether another process has this one's place: then nothing is written any more, and
+        """True if another process has taken this role over: then nothing is written any more, and
         training is in vain."""
         self._writer = Writer(run, role)
         self._lanes = lanes
@@ -92,9 +92,8 @@ class Recorder:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """What this thread puts within, and what it says is done, is written as a whole or not at
-        all: a command that was carried out and is not known to be would be carried out again by
-        whoever takes the lanes up."""
+        """Events and acknowledgements inside commit in one transaction, so no command is executed
+        twice."""
         self._holder = threading.get_ident()
         try:
             yield
@@ -106,7 +105,7 @@ class Recorder:
             self._hurry.set()
 
     def wait(self, seconds: float) -> None:
-        """Waits until a command comes or somebody wakes this thread, or so many seconds at most."""
+        """Waits for a command, a wake-up, or `seconds` at most."""
         if not self.superseded:
             self._arrived.wait(seconds)
 
@@ -194,7 +193,7 @@ class Recorder:
             self._give_up()
 
     def _give_up(self) -> None:
-        """Drops everything, and wakes whoever waits for anything."""
+        """Drops everything, and wakes all waiting threads."""
         self.superseded = True
         self._collect()
         for queue in (self._results, self._inbox, self._kept):
@@ -224,8 +223,8 @@ class Recorder:
         self._waiting.clear()
 
     def _drop(self) -> None:
-        """Lets go of the oldest block of steps; other events are few and are kept for as long as
-        there are blocks."""
+        """Drops the oldest block of steps; other events are few and are kept as long as blocks
+        remain."""
         index = next((i for i, (_, steps) in enumerate(self._kept) if steps), 0)
         packed, steps = self._kept[index]
         del self._kept[index]

@@ -80,7 +80,7 @@ class Writer:
         self._inode = 0
 
     def claim(self) -> None:
-        """Takes the role, whoever has had it."""
+        """Takes the role over from any other process."""
         self._sign()
         self._claimed = True
 

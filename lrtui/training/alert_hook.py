@@ -1,7 +1,7 @@
-"""Runs a person's command for each alert of a run (`--on-alert`), beside the training and never in
-its way. Knows no torch.
+"""Runs the user's command for each alert of a run (`--on-alert`), beside the training. Knows no
+torch.
 
-It belongs to the supervisor, so that it works when every screen is gone.
+It belongs to the supervisor, so that it works without any viewer.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class AlertHook:
         return bool(self._waiting or self._running or self._notes)
 
     def skip_existing(self) -> None:
-        """What is on record already was told by the supervisor before this one. May raise
+        """Skips alerts on record: an earlier supervisor has reported them. May raise
         StoreUnavailable."""
         if self._command:
             self._seen, _ = self._writer.alerts(self._seen)
 
     def look(self) -> None:
-        """Fetches new alerts, starts commands where there is room, notes what went wrong. Never
-        waits for a command."""
+        """Fetches new alerts, starts commands up to the limit, logs failures. Never waits for a
+        command."""
         if not self._command:
             return
         try:

@@ -9,7 +9,7 @@ CATCH_UP_S = 0.2
 
 
 class Pace:
-    """The pace of one lane; without `steps_per_s` there is no limit."""
+    """The pace of one lane; no limit without `steps_per_s`."""
 
     def __init__(self, steps_per_s: float | None) -> None:
         self.limited = bool(steps_per_s)

@@ -1,5 +1,5 @@
-"""How a lane joins a race that is under way: its parent is asked for a snapshot, and the new lane
-begins with it. No torch."""
+"""A lane that joins a running race: its parent takes a snapshot, and the new lane begins with it.
+No torch."""
 
 from __future__ import annotations
 

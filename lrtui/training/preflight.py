@@ -50,7 +50,7 @@ class Shape(NamedTuple):
 
 
 def answer(request: LaunchRequest) -> LaunchReply:
-    """The answer; what a person can mend is in its `error`."""
+    """The reply; errors that the user can mend are in its `error`."""
     race = request.race
     try:
         environment.enter(race)
@@ -70,8 +70,8 @@ def answer(request: LaunchRequest) -> LaunchReply:
 
 
 def serve(connection: Connection) -> None:
-    """Answers questions until the other end is closed, or whoever holds it is gone: a person's code
-    may never return."""
+    """Answers questions until the other end is closed or its process is gone: user code may never
+    return."""
     threading.Thread(target=_end_with_the_supervisor, daemon=True).start()
     while True:
         try:
@@ -89,8 +89,8 @@ def _end_with_the_supervisor() -> None:
 
 
 def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
-    """A lane's preview with its warnings. A person's own schedule is built where the race is to
-    start, not run."""
+    """A lane's preview with its warnings. The user's own schedule is built if the race is to start,
+    not run."""
     race, spec = request.race, lane.schedule
     long = training_length(race, shape.steps_per_epoch)
     try:
@@ -171,8 +171,8 @@ def _check_metric(race: Race, lane: Lane, shape: Shape) -> None:
 
 
 def _shape(request: LaunchRequest) -> Shape:
-    """What can be known of the task's data. A person's own task is run only at the start, and where
-    a schedule needs it."""
+    """Properties of the task's data. The user's own task is run only at the start, and if a
+    schedule needs it."""
     race = request.race
     if request.steps_per_epoch is not None:
         return Shape(request.steps_per_epoch)

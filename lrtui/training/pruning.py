@@ -16,7 +16,7 @@ LOOK_S = 0.3
 
 
 class PruningMonitor:
-    """Says whom to pause at a rung, and who goes on, while lanes wait there for it."""
+    """Decides which lanes pause at a rung and which continue, while lanes wait there."""
 
     def __init__(self, run: Path, race: Race) -> None:
         self._run = run
@@ -26,11 +26,10 @@ class PruningMonitor:
         self._said: set[Decision] = set()
 
     def look(self) -> list[tuple[AnyCommand, str]]:
-        """The commands that are due, each with a line for the log ('' for none); nothing where the
-        race has no pruning.
+        """The commands that are due, each with a line for the log ('' for none); none for a race
+        without pruning.
 
-        What is on record of a race that is taken up again is read first: decisions that were
-        carried out then are not repeated.
+        The record of a resumed race is read first: decisions executed then are not repeated.
         """
         if self._rungs is None or time.monotonic() - self._looked < LOOK_S:
             return []

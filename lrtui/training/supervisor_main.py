@@ -1,8 +1,8 @@
-"""The supervisor's process: answers questions about races until it is told to start one, or to take
-one up again; then sees it through. Imports no torch itself.
+"""The supervisor's process: answers questions about races until one of them is to be started or
+resumed; then runs it. Imports no torch itself.
 
-Whoever starts it (lrtui/client/launcher.py) talks to it in lines of JSON. Once a race runs it is on
-its own: its only channel is the run's database.
+Its launcher (lrtui/client/launcher.py) talks to it in lines of JSON. Once a race runs its only
+channel is the run's database.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from lrtui.training.supervisor import Supervisor
 from lrtui.training.trainer_process import context
 
 PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.preflight"]
-"""What the forkserver imports once, so that each process forked from it starts in milliseconds."""
+"""Modules that the forkserver imports once, so that each process forked from it starts in
+milliseconds."""
 
 
 class PreflightProcess:
@@ -55,8 +56,8 @@ class PreflightProcess:
 
 
 def main() -> None:
-    """Answers requests until one starts a race; then sees it through. Ends when whoever asked is
-    gone before that."""
+    """Answers requests until one starts a race, then runs it. Ends if the launcher is gone before
+    that."""
     context.set_forkserver_preload(PRELOAD)
     requests, replies = _private_pipes()
     folder = _leave_folder()
@@ -106,8 +107,8 @@ def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> Supervis
 
 def _leave_folder() -> str:
     """Leaves the folder in which this process was started, and returns it: it may be deleted or
-    unmounted while the race goes on, and processes can no longer be started in it then. Trainers go
-    to the race's own folder (training/environment.py)."""
+    unmounted during the race, and then no process could be started in it. Trainers go to the race's
+    own folder (training/environment.py)."""
     try:
         folder = os.getcwd()
     except OSError:

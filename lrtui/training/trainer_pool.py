@@ -43,7 +43,7 @@ class TrainerPool:
         self.devices: list[str] = []
         """The devices to which lanes are assigned in turn."""
         self.ending = False
-        """True once the trainers were told to end."""
+        """True once the trainers were signalled to end."""
         self._spawn = spawn
         self._trainers: dict[int, TrainerProcess] = {}
         self._next_number = 0
@@ -138,8 +138,8 @@ class TrainerPool:
 
     @property
     def overdue(self) -> bool:
-        """True if the trainers were told to end more than SHUTDOWN_S ago: a record that cannot be
-        written by then (a full disk) is not waited for."""
+        """True if the trainers were signalled to end more than SHUTDOWN_S ago: a record that cannot
+        be written by then (a full disk) is not waited for."""
         return self.ending and time.monotonic() - self._ending_since > SHUTDOWN_S
 
     def kill(self) -> None:

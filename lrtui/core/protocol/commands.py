@@ -31,7 +31,7 @@ class Stop(Command, frozen=True):
 
 
 class SetRate(Command, frozen=True):
-    """Apply `rate` (finite, above 0) at the next step; from there on the schedule goes on in
+    """Apply `rate` (finite, above 0) at the next step; later rates of the schedule scale in
     proportion."""
 
     rate: float
@@ -64,9 +64,9 @@ class Fork(Command, frozen=True):
     by the supervisor."""
 
     child: Lane
-    """What the new lane is; its letter is given by the supervisor. Where its optimizer's options or
-    its schedule differ from the parent's, they count from the fork on, as if the schedule had been
-    so from the start."""
+    """Settings of the new lane; the supervisor gives its letter. Optimizer options or a schedule
+    other than the parent's count from the fork on, as if the schedule had been so from the
+    start."""
     rate: float | None = None
     """The rate to apply at the next step; None: what would have been applied anyway."""
 

@@ -16,9 +16,9 @@ Status = Literal["waiting", "running", "paused"]
 EndReason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
 """finished: the budget is used up. stopped: by the user or `on_divergence`. nan: loss or gradient
 norm not finite. error: an exception in the task or in torch. died: its process was lost too often.
-interrupted: its process was told to end; `lrtui resume` goes on from its last snapshot."""
+interrupted: its process was shut down; `lrtui resume` continues from its last snapshot."""
 AlertKind = Literal["nan", "diverged", "error", "lost"]
-"""lost: the lane's process was lost, and another one goes on from the last snapshot."""
+"""lost: the lane's process was lost, and another one continues from the last snapshot."""
 SnapshotTag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
 """Reason for a snapshot, or for keeping it. ring: one of the last few. best: at the lowest smoothed
 loss. good: the last one before an alert. The others: at an alert, a pause, a fork, an end."""
@@ -130,13 +130,13 @@ class Started(Event, frozen=True, kw_only=True):
     init_checksum: str
     """Of the initial weights and buffers: equal in all lanes of a fair race."""
     batch_checksum: str
-    """Of the order of the first epoch's batches: likewise; "" where that is not known beforehand,
-    as of a stream."""
+    """Of the order of the first epoch's batches, equal likewise; "" if it is unknown beforehand, as
+    of a stream."""
     intra_op_threads: int
     validated: bool
     """True if the task has validation samples."""
     first: Step = 0
-    """The step with which it begins: above 0 where it goes on from a snapshot."""
+    """Its first step: above 0 if it continues from a snapshot."""
     batch_size: int | None = None
     """Samples of a batch, the last of an epoch apart; 0 where that varies or is not known; None in
     runs of older versions."""
@@ -262,7 +262,7 @@ class Alerted(Event, frozen=True, kw_only=True):
 
 
 class StatusChanged(Event, frozen=True, kw_only=True):
-    """The lane was paused or goes on."""
+    """The lane was paused or resumed."""
 
     step: Step
     status: Status

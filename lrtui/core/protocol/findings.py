@@ -27,8 +27,8 @@ class Findings(msgspec.Struct, frozen=True):
     first_gain: float = math.nan
     """The first of them."""
     peak: float = math.nan
-    """The highest loss over the start, or over the first loss where that is higher; NaN where the
-    start is zero or below."""
+    """The highest loss over the start, or over the first loss if that is higher; NaN if the start
+    is zero or below."""
     rise: float = math.nan
     """The most by which a loss was above that of the initial weights on the same batch, over the
     start; NaN if unknown."""

@@ -17,7 +17,7 @@ class Preview(msgspec.Struct, frozen=True):
     """The learning rates that a lane will apply: `rates[i]` from step `steps[i]` on, which rise
     from 0.
 
-    Both are empty where they cannot be known beforehand: then `unknown` says why.
+    Both are empty if they cannot be known beforehand: `unknown` is the reason.
     """
 
     steps: list[int]

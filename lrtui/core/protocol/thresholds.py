@@ -98,11 +98,11 @@ it is the batches' noise ..."""
 UNRECOVERED = 0.4
 """... at its end is still above this part of its start. Where a rate far too high has thrown a
 lane, the loss is flat and every step gains what it promises: without this rule such lanes are
-called cold, and 43 % are told instead of 93 % (tuned)."""
+called cold, and 43 % are detected instead of 93 % (tuned)."""
 KEPT = 0.006
 """HOT: of the drop that the gradients of all steps of the window promised, each on its own batch,
 less than this came about (tuned: 95.5 % of the lanes with ten times the best rate and more are
-told, 92.9 % without this rule) ..."""
+detected, 92.9 % without this rule) ..."""
 KEPT_ERRORS = 2.0
 """... by this many standard errors of it, and ..."""
 PROMISED = 3.0
