@@ -44,10 +44,10 @@ from lrtui.report.text import print_report
 POLL_S = 0.1
 
 
-class Lines(Protocol):
+class LineWriter(Protocol):
     """A writer of a race's events, line by line."""
 
-    def tell(self, state: RaceState, event: AnyEvent) -> None:
+    def write(self, state: RaceState, event: AnyEvent) -> None:
         """One event, already applied to `state`."""
 
     def tick(self, state: RaceState) -> None:
@@ -57,13 +57,13 @@ class Lines(Protocol):
         """The race is over."""
 
 
-def play(follower: Follower, lines: Lines, leave: Callable[[], bool] = lambda: False) -> bool:
+def play(follower: Follower, lines: LineWriter, leave: Callable[[], bool] = lambda: False) -> bool:
     """Write a run's events, following it while it is live; True at its end, False once `leave()` is
     true between two rounds."""
     ticked = time.monotonic()
     while True:
         for event in follower.poll(1.0):
-            lines.tell(follower.state, event)
+            lines.write(follower.state, event)
         if time.monotonic() - ticked >= 1.0 and not follower.state.over:
             ticked = time.monotonic()
             lines.tick(follower.state)
@@ -87,7 +87,7 @@ class PlainLines:
         """Last dial factor written of each lane; a lane that resumes from a snapshot reports it
         again."""
 
-    def tell(self, state: RaceState, event: AnyEvent) -> None:
+    def write(self, state: RaceState, event: AnyEvent) -> None:
         """Alerts, ends and notes have a line each; steps wait for the next second."""
         match event:
             case Started(first=0):
@@ -173,8 +173,8 @@ class JsonLines:
         """Events before every lane had started: the line `race`, with all checksums, comes
         first."""
 
-    def tell(self, state: RaceState, event: AnyEvent) -> None:
-        """One line for each event that programs are told of."""
+    def write(self, state: RaceState, event: AnyEvent) -> None:
+        """Write the line of an event, if `--json` has one for it."""
         if self._held is not None:
             self._held.append(event)
             if not all(lane.started or lane.over for lane in state.lanes[: len(self._race.lanes)]):
@@ -182,11 +182,11 @@ class JsonLines:
             held, self._held = self._held, None
             self._write(_race(state, self._race, self._run))
             for event in held:
-                self._tell(state, event)
+                self._write_event(state, event)
             return
-        self._tell(state, event)
+        self._write_event(state, event)
 
-    def _tell(self, state: RaceState, event: AnyEvent) -> None:
+    def _write_event(self, state: RaceState, event: AnyEvent) -> None:
         if (
             isinstance(event, Started)
             and event.lane < len(self._race.lanes)

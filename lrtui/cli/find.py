@@ -170,7 +170,7 @@ def _play(finder: LrFinder, lines: _JsonPoints | _PlainPoints, signals: Signals)
             follower = finder.follower
             assert follower is not None
             for event in finder.poll(1.0):
-                lines.tell(finder, follower, event)
+                lines.write(finder, follower, event)
             lines.tick(finder)
         if signals.came():
             return False
@@ -188,13 +188,13 @@ class _JsonPoints:
         self._told = 0
         self._check: JsonLines | None = None
 
-    def tell(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
+    def write(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
         """One event; of the sweep, alerts alone: its steps are the points."""
         if follower is finder.check:
             from lrtui.plain import JsonLines
 
             self._check = self._check or JsonLines(follower)
-            self._check.tell(follower.state, event)
+            self._check.write(follower.state, event)
         elif isinstance(event, Alerted):
             self.tick(finder)
             self._write(alert_line(event, follower.state.lanes[event.lane].lane.letter))
@@ -227,10 +227,10 @@ class _PlainPoints:
         self._ticked = time.monotonic()
         self._said = ""
 
-    def tell(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
+    def write(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
         """Write the lines of an event, if it has any."""
         self._say("sweep:" if follower is finder.sweep else "check:")
-        self._check.tell(follower.state, event)
+        self._check.write(follower.state, event)
 
     def tick(self, finder: LrFinder) -> None:
         """A line a second of how far it is."""

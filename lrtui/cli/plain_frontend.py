@@ -22,7 +22,7 @@ from lrtui.core.text import one_line
 from lrtui.store.reader import Reader
 
 if TYPE_CHECKING:
-    from lrtui.plain import Lines
+    from lrtui.plain import LineWriter
 
 RESUME_TIMEOUT_S = 30.0
 """By then a new supervisor has recorded its first event, or has ended."""
@@ -69,7 +69,7 @@ class PlainFrontend:
         self._resumed = resumed
         self._stopping = self._hinted = self._folder_missing = False
 
-    def run(self, lines: Lines) -> int:
+    def run(self, lines: LineWriter) -> int:
         """Print everything until the end; returns the exit code."""
         from lrtui.plain import play
 

@@ -99,7 +99,7 @@ def race(
     plain = plain or as_json or not has_screen(say=True)
     if plain and asked.on_divergence == "pause":
         raise ScenarioError(
-            'on_divergence = "pause" needs a screen: without one nobody could resume the lane',
+            'on_divergence = "pause" needs a screen: a paused lane could not be resumed',
             'expected "warn" or "stop" with --plain and --json',
         )
     announce_user_code(asked)
@@ -208,7 +208,7 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
         return scenario_file.load(name, changes)
     if not task:
         raise ScenarioError(
-            "what is to be raced?",
+            "nothing to race",
             "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
         )
     own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
@@ -219,7 +219,7 @@ def read_race(name: str | None, flags: dict[str, Any]) -> Race:
 
 
 def _from_here(task: str) -> str:
-    """A task given on the command line is relative to where one is, not to the scenario's file."""
+    """Make a task of the command line relative to the working directory, not to the scenario."""
     file, colon, name = task.rpartition(":")
     return f"{absolute(file)}:{name}" if colon and file.endswith(".py") else task
 
@@ -229,7 +229,8 @@ def _setting(item: str) -> tuple[str, Any]:
     key = key.strip()
     if not sign or not key:
         raise ScenarioError(
-            f'--set "{one_line(item)}" is no setting', "expected KEY=VALUE, such as sample_every=2"
+            f'--set "{one_line(item)}" is not a setting',
+            "expected KEY=VALUE, such as sample_every=2",
         )
     try:
         return key, tomllib.loads(f"value = {value}")["value"]

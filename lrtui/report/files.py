@@ -19,7 +19,7 @@ def write(path: Path, text: str) -> int:
     path = absolute(path)
     try:
         if path.exists() and not path.is_file():
-            raise LrtuiError(f"{one_line(str(path))}: is no file", "expected the name of a file")
+            raise LrtuiError(f"{one_line(str(path))}: not a file", "expected the name of a file")
         replace(Path(os.path.realpath(path)), text, private=False, durable=False)
     except OSError as error:
         raise LrtuiError(

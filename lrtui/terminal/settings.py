@@ -173,7 +173,7 @@ def write(key: str, value: str) -> None:
     try:
         if file.exists() and not file.is_file():
             raise LrtuiError(
-                f"{file}: is no file: {key} is not kept",
+                f"{file}: not a file: {key} is not kept",
                 "expected the name of a file in LRTUI_CONFIG",
             )
         text = read_small(file).decode("utf-8") if file.exists() else ""

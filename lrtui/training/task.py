@@ -71,7 +71,7 @@ def load(ref: TaskRef) -> Task:
     ]
     if missing:
         raise TaskError(
-            f'"{ref}" is no task: it has no {", ".join(missing)}',
+            f'"{ref}" is not a task: it has no {", ".join(missing)}',
             "expected the methods model, dataset and loss",
         )
     return task  # type: ignore[no-any-return]  # checked above

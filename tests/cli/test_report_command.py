@@ -132,7 +132,7 @@ def test_the_lanes_of_a_supervisor_that_died_count_as_interrupted_at_once(lrtui,
 
 
 def test_a_file_without_a_name_is_not_taken_for_none(lrtui, tmp_path):
-    assert lrtui("report", "--html", "").err.startswith(f"lrtui: {tmp_path}: is no file")
+    assert lrtui("report", "--html", "").err.startswith(f"lrtui: {tmp_path}: not a file")
     assert lrtui("export", "--csv", "", "--jsonl", "out").code == 2
     assert os.listdir(tmp_path) == ["runs"]
 

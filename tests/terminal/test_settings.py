@@ -250,7 +250,7 @@ def test_no_file_is_too_much_to_be_refused_in_a_line(file, content, expected):
 def test_nobody_waits_for_a_pipe_and_a_device_is_never_replaced(file):
     os.mkfifo(file)
     assert settings.load(faults) == (Settings(), [])
-    with pytest.raises(LrtuiError, match="is no file: theme is not kept"):
+    with pytest.raises(LrtuiError, match="not a file: theme is not kept"):
         settings.write("theme", "light")
     assert stat.S_ISFIFO(file.stat().st_mode)
 

@@ -351,7 +351,7 @@ class TestDifferences:
     def test_hidden_lanes_are_not_compared(self, viewer):
         viewer.press("slash", *"lr=0.1", "enter", "d")
         assert "all 2 lanes: Adam, lr 0.1" in viewer.text
-        assert "no setting in which they differ" in viewer.text
+        assert "All settings are equal" in viewer.text
 
     def test_many_lanes_stand_below_each_other_and_scroll(self, tmp_path):
         run = make_run(tmp_path, KINDS * 10, done=20)

@@ -106,7 +106,7 @@ def race_lines() -> dict[str, dict[str, Any]]:
     lines = plain.JsonLines(cast(Any, follower), out)
     for event in _story(race):
         apply(follower.state, event)
-        lines.tell(follower.state, event)
+        lines.write(follower.state, event)
     lines.finish(cast(Any, follower))
     return {line["event"]: line for line in map(json.loads, out.getvalue().splitlines())}
 

@@ -77,7 +77,7 @@ def _common(canvas: Canvas, found: Differences, lanes: int) -> int:
         canvas.text(1, y, line, styles.TEXT)
     canvas.text(1, 0, head, styles.BOLD)
     if not found.settings and lanes > 1:
-        canvas.text(1, len(lines) + 1, "There is no setting in which they differ.", styles.TEXT)
+        canvas.text(1, len(lines) + 1, "All settings are equal.", styles.TEXT)
     return len(lines) + 1
 
 
