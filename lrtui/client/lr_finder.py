@@ -186,7 +186,7 @@ class LrFinder:
         *,
         race_after: bool = False,
     ) -> None:
-        """`supervisor`: one that is warm already. `race_after`: keep one warm for the full race."""
+        """`launcher`: one that is warm already. `race_after`: keep one warm for the full race."""
         self.plan = asked
         self.runs = runs
         self.sweep: Follower | None = None

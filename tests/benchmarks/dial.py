@@ -30,6 +30,7 @@ from lrtui.core.numbers import count
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 
 HERE = Path(__file__).parent
@@ -140,7 +141,7 @@ def long_run(folder: Path) -> Path:
         "lane": [{"lr": 10.0**-index} for index in range(LANES)],
     }
     run = create_run(folder, scenario_file.parse(raw, source="benchmark", folder=folder))
-    writer = Writer(run, "crew")
+    writer = Writer(run, SUPERVISOR_ROLE)
     writer.append(
         [
             row(

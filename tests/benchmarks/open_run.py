@@ -18,6 +18,7 @@ import numpy as np
 
 from lrtui.core.protocol.events import Column, Ended, Started, Steps
 from lrtui.core.scenario import scenario_file
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 
 LANES, STEPS, BLOCK = 8, 1_250_000, 100
@@ -56,7 +57,7 @@ def make_run(folder: Path) -> Path:
         "lane": [{"lr": 10.0**-index} for index in range(LANES)],
     }
     run = create_run(folder, scenario_file.parse(raw, source="benchmark", folder=folder))
-    writer, random = Writer(run, "crew"), np.random.default_rng(0)
+    writer, random = Writer(run, SUPERVISOR_ROLE), np.random.default_rng(0)
     for lane in range(LANES):
         writer.append(
             [

@@ -65,7 +65,7 @@ def sample(contest: Contest, viewer: psutil.Process) -> dict[str, float]:
     with contextlib.suppress(psutil.NoSuchProcess):
         return {
             "trainers": sum(map(memory, contest.trainers().values())),
-            "crew": sum(map(memory, others)),
+            "supervisor": sum(map(memory, others)),
             "viewer": memory(viewer),
             "history": float(history(contest)),
             "steps": float(sum(lane.steps for lane in contest.follower.state.lanes)),
@@ -121,7 +121,7 @@ def tell(rows: list[dict[str, float]], minutes: float) -> None:
         f"{'':10} {'MB at first':>12} {'warm':>8} {'at last':>8} {'kB/min':>9} {'bytes/step':>11}"
     )
     slopes = {}
-    for name in ("trainers", "crew", "viewer", "history", "disk"):
+    for name in ("trainers", "supervisor", "viewer", "history", "disk"):
         values = np.array([row[name] for row in warm])
         slopes[name] = float(np.polyfit(seconds, values, 1)[0]) * 60
         each = slopes[name] * (seconds[-1] - seconds[0]) / 60 / done

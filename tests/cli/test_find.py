@@ -72,7 +72,7 @@ BAD = {
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> type[FakeLauncher]:
+def launcher(monkeypatch: pytest.MonkeyPatch) -> type[FakeLauncher]:
     """In the place of the real one."""
     fake = FakeLauncher.fresh()
     monkeypatch.setattr("lrtui.client.lr_finder.Launcher", fake)
@@ -222,9 +222,9 @@ class TestThePlan:
 class TestTheWay:
     """Sweep, suggestions, check, winner: on a supervisor that trains nothing."""
 
-    def test_it_checks_the_headline_and_its_neighbours(self, supervisor, tmp_path):
+    def test_it_checks_the_headline_and_its_neighbours(self, launcher, tmp_path):
         finder = play(LrFinder(plan(scenario_file.load("lr-dial")), tmp_path))
-        _, check = (race for fake in supervisor.made for race in fake.started)
+        _, check = (race for fake in launcher.made for race in fake.started)
         assert [lane.lr for lane in check.lanes] == pytest.approx(
             [VALLEY / 3, VALLEY, VALLEY * 3, VALLEY * 10]
         )
@@ -232,46 +232,44 @@ class TestTheWay:
         assert check.epochs == 1
         assert finder.outcome.winner.lane.name == "valley x 3"
         assert finder.result()["suggestions"]["valley"] == pytest.approx(VALLEY)
-        assert finder.result()["runs"] == [
-            str(run) for fake in supervisor.made for run in fake.runs
-        ]
+        assert finder.result()["runs"] == [str(run) for fake in launcher.made for run in fake.runs]
 
-    def test_the_second_supervisor_warms_up_while_the_first_sweeps(self, supervisor, tmp_path):
+    def test_the_second_supervisor_warms_up_while_the_first_sweeps(self, launcher, tmp_path):
         finder = LrFinder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
-        assert [len(fake.started) for fake in supervisor.made] == [1, 0]
+        assert [len(fake.started) for fake in launcher.made] == [1, 0]
         play(finder)
-        assert [len(fake.started) for fake in supervisor.made] == [1, 1], (
+        assert [len(fake.started) for fake in launcher.made] == [1, 1], (
             "and no third one, which nobody asked for"
         )
 
-    def test_a_supervisor_that_is_warm_already_is_taken(self, supervisor, tmp_path):
-        warm = supervisor()
+    def test_a_supervisor_that_is_warm_already_is_taken(self, launcher, tmp_path):
+        warm = launcher()
         LrFinder(plan(scenario_file.load("lr-dial")), tmp_path, warm).advance()
         assert len(warm.started) == 1
 
-    def test_epochs_that_are_too_short_are_taken_several_times(self, supervisor, tmp_path):
-        supervisor.steps_per_epoch = 4
+    def test_epochs_that_are_too_short_are_taken_several_times(self, launcher, tmp_path):
+        launcher.steps_per_epoch = 4
         finder = play(LrFinder(plan(scenario_file.load("lr-dial")), tmp_path))
-        assert supervisor.made[1].started[0].epochs == 13
+        assert launcher.made[1].started[0].epochs == 13
         assert any(
             "13 epochs, because one has only 4 steps (52 steps)" in said
             for said in finder.outcome.sentences
         )
 
     def test_data_without_a_length_is_checked_for_as_many_steps_as_were_swept(
-        self, supervisor, tmp_path
+        self, launcher, tmp_path
     ):
-        supervisor.length_known = False
+        launcher.length_known = False
         finder = play(LrFinder(plan(scenario_file.load("lr-dial")), tmp_path))
-        assert (supervisor.made[1].started[0].epochs, supervisor.made[1].started[0].steps) == (
+        assert (launcher.made[1].started[0].epochs, launcher.made[1].started[0].steps) == (
             None,
             100,
         )
         assert "The check raced 4 rates for 100 steps." in finder.outcome.sentences
 
-    def test_a_sweep_that_went_nan_is_no_hindrance(self, supervisor, tmp_path):
-        supervisor.sweep = "linear SGD"
+    def test_a_sweep_that_went_nan_is_no_hindrance(self, launcher, tmp_path):
+        launcher.sweep = "linear SGD"
         finder = play(LrFinder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.found.suggestions["valley"] == pytest.approx(5.214e-4, rel=1e-3)
         assert finder.rates[-1] == pytest.approx(finder.plan.rate(69)), (
@@ -279,40 +277,40 @@ class TestTheWay:
         )
         assert finder.found.end == 69
 
-    def test_a_task_that_fails_ends_it_with_its_words(self, supervisor, tmp_path):
-        supervisor.lost = "ValueError: no"
+    def test_a_task_that_fails_ends_it_with_its_words(self, launcher, tmp_path):
+        launcher.lost = "ValueError: no"
         finder = play(LrFinder(plan(scenario_file.load("linear")), tmp_path))
         assert finder.check is None
         assert finder.outcome.reason == "the task failed in the sweep after 6 steps: ValueError: no"
         assert finder.outcome.error == "Traceback\nValueError: no"
 
-    def test_without_a_sweep_the_given_rates_race_for_an_epoch(self, supervisor, tmp_path):
+    def test_without_a_sweep_the_given_rates_race_for_an_epoch(self, launcher, tmp_path):
         finder = play(LrFinder(plan(scenario_file.load("lr-dial"), rates=[0.1, 0.001]), tmp_path))
-        (race,) = (race for fake in supervisor.made for race in fake.started)
+        (race,) = (race for fake in launcher.made for race in fake.started)
         assert ([lane.lr for lane in race.lanes], race.epochs) == ([0.001, 0.1], 1)
         assert finder.result()["suggestions"] == dict.fromkeys(RULES)
         assert finder.result()["winner"] in (0.1, 0.001)
 
-    def test_a_supervisor_that_cannot_start_leaves_none_behind(self, supervisor, tmp_path):
-        supervisor.trouble = LaunchError("no", "nothing")
+    def test_a_supervisor_that_cannot_start_leaves_none_behind(self, launcher, tmp_path):
+        launcher.trouble = LaunchError("no", "nothing")
         finder = LrFinder(plan(scenario_file.load("lr-dial")), tmp_path)
         with pytest.raises(LaunchError):
             finder.advance()
-        assert [fake.closed for fake in supervisor.made] == [True, True]
+        assert [fake.closed for fake in launcher.made] == [True, True]
 
-    def test_stopping_stops_the_run_and_the_supervisor_that_waits(self, supervisor, tmp_path):
-        supervisor.hold = True
+    def test_stopping_stops_the_run_and_the_supervisor_that_waits(self, launcher, tmp_path):
+        launcher.hold = True
         finder = LrFinder(plan(scenario_file.load("lr-dial")), tmp_path)
         finder.advance()
         finder.poll(5.0)
         finder.stop()
-        assert told(supervisor.made[0].runs[0]) == [Stop(lane=0)]
-        assert supervisor.made[1].closed
+        assert told(launcher.made[0].runs[0]) == [Stop(lane=0)]
+        assert launcher.made[1].closed
         assert not finder.due
 
 
 class TestWhatIsPrinted:
-    def test_json_is_points_then_the_check_then_the_result(self, supervisor, lrtui):
+    def test_json_is_points_then_the_check_then_the_result(self, launcher, lrtui):
         code, out, _ = lrtui("lr-dial", "--json")
         said = lines(out)
         kinds = list(dict.fromkeys(line["event"] for line in said))
@@ -328,13 +326,13 @@ class TestWhatIsPrinted:
             "valley x 10",
         ]
 
-    def test_json_holds_what_is_not_finite(self, supervisor, lrtui):
-        supervisor.sweep = "linear SGD"
+    def test_json_holds_what_is_not_finite(self, launcher, lrtui):
+        launcher.sweep = "linear SGD"
         said = lines(lrtui("linear", "--json")[1])
         assert [line["loss"] for line in said if line["event"] == "point"][-1] != ""
         assert "alert" in {line["event"] for line in said}
 
-    def test_text_is_a_chart_its_marks_the_standings_and_sentences(self, supervisor, lrtui):
+    def test_text_is_a_chart_its_marks_the_standings_and_sentences(self, launcher, lrtui):
         code, out, _ = lrtui("lr-dial", "--plain")
         assert code == 0
         for words in (
@@ -348,15 +346,15 @@ class TestWhatIsPrinted:
         ):
             assert words in out, words
 
-    def test_no_rate_is_exit_code_one_and_says_why(self, supervisor, lrtui):
-        supervisor.lost = "ValueError: no"
+    def test_no_rate_is_exit_code_one_and_says_why(self, launcher, lrtui):
+        launcher.lost = "ValueError: no"
         code, out, _ = lrtui("lr-dial", "--json")
         assert code == 1
         result = lines(out)[-1]
         assert result["reason"].endswith("ValueError: no")
         assert (result["winner"], result["suggestions"]) == (None, dict.fromkeys(RULES))
 
-    def test_race_goes_on_with_the_winner(self, supervisor, lrtui):
+    def test_race_goes_on_with_the_winner(self, launcher, lrtui):
         code, out, _ = lrtui("lr-dial", "--json", "--race")
         results = [line for line in lines(out) if line["event"] == "result"]
         assert code == 0
@@ -366,9 +364,9 @@ class TestWhatIsPrinted:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_in_the_sweep_stops_it_and_the_supervisor_that_waits(
-    supervisor, lrtui, monkeypatch, number
+    launcher, lrtui, monkeypatch, number
 ):
-    supervisor.hold, poll = True, LrFinder.poll
+    launcher.hold, poll = True, LrFinder.poll
 
     def interrupted(finder: LrFinder, budget_s: float) -> list:
         found = poll(finder, budget_s)
@@ -379,11 +377,11 @@ def test_an_interrupt_in_the_sweep_stops_it_and_the_supervisor_that_waits(
     code, out, err = lrtui("lr-dial", "--json")
     assert (code, err) == (130, "lrtui: interrupted; the search has been stopped\n")
     assert {line["event"] for line in lines(out)} == {"point"}
-    assert told(supervisor.made[0].runs[0]) == [Stop(lane=0)]
-    assert supervisor.made[1].closed
+    assert told(launcher.made[0].runs[0]) == [Stop(lane=0)]
+    assert launcher.made[1].closed
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 def test_a_real_one_finds_a_rate_that_learns(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "lrtui", "find", "linear", "--json", "--runs", str(tmp_path)],

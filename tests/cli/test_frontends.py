@@ -193,7 +193,7 @@ BURSTS = {
 }
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize("burst", BURSTS)
 @pytest.mark.parametrize("how", ["--json", "--plain"])
 def test_however_often_it_is_interrupted_the_race_ends_and_is_recorded_so(tmp_path, burst, how):
@@ -206,7 +206,7 @@ def test_however_often_it_is_interrupted_the_race_ends_and_is_recorded_so(tmp_pa
         front.ends("interrupted")
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 def test_interrupts_that_come_when_the_first_is_being_heeded_are_told_what_is_waited_for(tmp_path):
     with Front(tmp_path, "race", *RACE, "--json") as front:
         front.trains()
@@ -225,7 +225,7 @@ def test_interrupts_that_come_when_the_first_is_being_heeded_are_told_what_is_wa
         again.ends("interrupted")
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize("burst", BURSTS)
 @pytest.mark.parametrize("args", [("race", *RACE), ("find", *FIND)], ids=["race", "find"])
 def test_while_torch_is_loaded_nothing_begins(tmp_path, burst, args):
@@ -244,7 +244,7 @@ def test_while_torch_is_loaded_nothing_begins(tmp_path, burst, args):
         front.ends("interrupted", "ended")
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize("burst", ["int int", "a hail"])
 def test_a_search_that_is_interrupted_is_stopped(tmp_path, burst):
     with Front(tmp_path, "find", *FIND, "--json") as front:
@@ -255,7 +255,7 @@ def test_a_search_that_is_interrupted_is_stopped(tmp_path, burst):
         front.ends("interrupted", "ended")
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 @pytest.mark.skipif(
     not hasattr(fcntl, "F_SETPIPE_SZ"), reason="a pipe can only be made small on Linux"
 )
@@ -281,7 +281,7 @@ def test_a_front_whose_reader_stands_still_leaves_when_it_is_interrupted_again_a
     os.close(here)
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize("how", ["--json", "--plain"])
 def test_a_race_whose_folder_is_deleted_is_ended_by_an_interrupt_too(tmp_path, how):
     with Front(tmp_path, "race", *RACE, how) as front:
@@ -306,7 +306,7 @@ def test_a_race_whose_folder_is_deleted_is_ended_by_an_interrupt_too(tmp_path, h
         )
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 class TestOutputThatFails:
     def test_a_full_disk_leaves_the_race_running_and_says_so(self, tmp_path):
         with Front(tmp_path, "race", *RACE, "--plain", out="/dev/full") as front:

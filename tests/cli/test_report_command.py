@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lrtui.cli import main
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from support.fake_run import KINDS, gone, make_run
 
 
@@ -121,7 +122,7 @@ def test_a_run_that_is_not_there_is_no_race(lrtui, command):
 
 def test_the_lanes_of_a_supervisor_that_died_count_as_interrupted_at_once(lrtui, tmp_path):
     run = make_run(tmp_path / "runs", ("steady", "diverges"), done=60, over=False)
-    gone(run, "crew")
+    gone(run, SUPERVISOR_ROLE)
     said = lrtui("report", run.name, "--html", "page.html")
     assert said.out.count("interrupted") >= 3
     assert f"the race is not over; to go on with it: lrtui resume {run.name}" in said.out

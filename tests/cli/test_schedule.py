@@ -14,7 +14,7 @@ import pytest
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.report.text import rates_chart
 
-pytestmark = pytest.mark.xdist_group("crew")
+pytestmark = pytest.mark.xdist_group("processes")
 
 OWN = """
 class Falls:

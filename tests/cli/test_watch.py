@@ -14,6 +14,7 @@ import pytest
 
 from lrtui.cli import main
 from lrtui.core.protocol.events import Alerted, Ended
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from support.fake_run import block, make_race, make_run, say, started
 from support.waiting import PATIENCE_S
@@ -31,7 +32,7 @@ class TestARecordByOthers:
         run = create_run(
             here / "runs", msgspec.structs.replace(race, title=self.EVIL, lanes=(lane,))
         )
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         writer.append(
             [
                 row(event)

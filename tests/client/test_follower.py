@@ -18,7 +18,7 @@ from lrtui.core.protocol.events import (
     StatusChanged,
 )
 from lrtui.plain import JsonLines, PlainLines, play
-from lrtui.store.run_dir import SUPERVISOR_LOG
+from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE
 from lrtui.store.writer import Writer
 from support.fake_run import block, gone, make_race, make_run, say, started
 
@@ -28,7 +28,7 @@ def run(tmp_path, monkeypatch):
     """Two lanes at step 60, and a supervisor that has died."""
     monkeypatch.setattr(follower, "LOOK_S", -1.0)
     made = make_run(tmp_path, ("steady", "diverges"), done=60, over=False)
-    gone(made, "crew")
+    gone(made, SUPERVISOR_ROLE)
     (made / SUPERVISOR_LOG).write_text("first\n\x1b[31mSegmentation fault\n")
     return made
 
@@ -109,7 +109,7 @@ class TestASupervisorThatIsGone:
     def test_a_run_that_is_taken_up_again_goes_on_before_the_eyes(self, run):
         follower = Follower(run)
         follower.poll(10.0)
-        Writer(run, "crew").beat()
+        Writer(run, SUPERVISOR_ROLE).beat()
         say(run, Rewound(lane=0, step=50, why="resumed"), block(0, "steady", 50, 55))
         follower.poll(10.0)
         assert (

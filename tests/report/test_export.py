@@ -33,6 +33,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.report.export import export
 from lrtui.report.staging_dir import staging
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from support.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
 
@@ -400,7 +401,7 @@ def test_it_takes_no_more_memory_for_a_longer_race(tmp_path):
     peaks = []
     for count in (10, 1000):
         run = create_run(tmp_path / "runs", make_race(("steady",)))
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         noise = Column.pack(np.random.default_rng(0).random(1000))
         blocks = (
             Steps(

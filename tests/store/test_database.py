@@ -14,7 +14,7 @@ from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol.events import LogMessage
 from lrtui.store import database
 from lrtui.store.reader import Reader, summary
-from lrtui.store.run_dir import DATABASE
+from lrtui.store.run_dir import DATABASE, SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from support.builders import make_race
 from support.records import block, losses, read_all
@@ -28,7 +28,7 @@ def test_nobody_else_may_look_into_a_run(tmp_path):
     old = os.umask(0)
     try:
         run = create_run(tmp_path / "runs", make_race())
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         writer.append([row(block(0))])
     finally:
         os.umask(old)
@@ -139,14 +139,14 @@ def test_a_run_that_is_not_there_cannot_be_read(tmp_path):
 
 def test_a_folder_with_a_strange_name_is_a_folder_like_any_other(tmp_path):
     run = create_run(tmp_path / "what? 100% #1 & ünï=1", make_race())
-    Writer(run, "crew").append([row(block(0))])
+    Writer(run, SUPERVISOR_ROLE).append([row(block(0))])
     assert losses(read_all(Reader(run))) == list(range(10))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_finished_run_can_be_read_where_nothing_may_be_written(tmp_path):
     run = create_run(tmp_path, make_race())
-    writer = Writer(run, "crew")
+    writer = Writer(run, SUPERVISOR_ROLE)
     writer.append([row(block(0))])
     writer.close()
     run.chmod(0o500)

@@ -11,6 +11,7 @@ import pytest
 
 from lrtui.store import identity, reader as readers
 from lrtui.store.reader import Reader, summary
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run
 from support.builders import make_race
 from support.waiting import until
@@ -29,7 +30,7 @@ def test_a_start_is_read_twice_alike_and_differs_from_the_next_processes():
 
 @pytest.mark.parametrize("hours", [-24 * 365, -1, 1, 24 * 365])
 def test_a_clock_that_is_set_kills_nobody(run, hours, monkeypatch):
-    Writer(run, "crew").beat()
+    Writer(run, SUPERVISOR_ROLE).beat()
     reader = Reader(run)
     now, begun, made = time.time, psutil.boot_time(), psutil.Process.create_time
     monkeypatch.setattr(time, "time", lambda: now() + 3600 * hours)
@@ -38,19 +39,19 @@ def test_a_clock_that_is_set_kills_nobody(run, hours, monkeypatch):
     assert reader.supervisor().alive()
     assert reader.trouble() == ""
     assert summary(run).state == "running"
-    Writer(run, "crew").beat()
+    Writer(run, SUPERVISOR_ROLE).beat()
     assert reader.supervisor().alive()
 
 
 def test_a_machine_that_slept_has_a_late_beat_and_a_living_supervisor(run, monkeypatch):
-    Writer(run, "crew").beat()
+    Writer(run, SUPERVISOR_ROLE).beat()
     reader = Reader(run)
     assert reader.trouble() == ""
     now = time.monotonic
     monkeypatch.setattr(readers.time, "monotonic", lambda: now() + 3600)
     assert "training goes on" in reader.trouble()
     assert reader.supervisor().alive()
-    Writer(run, "crew").beat()
+    Writer(run, SUPERVISOR_ROLE).beat()
     assert reader.trouble() == ""
 
 
@@ -90,7 +91,7 @@ def test_a_start_by_the_time_of_day_is_understood_as_such():
 
 
 def test_on_another_host_the_beat_counts(run):
-    writer = Writer(run, "crew")
+    writer = Writer(run, SUPERVISOR_ROLE)
     writer._me = (*writer._me[:2], "elsewhere")
     writer.beat()
     supervisor = Reader(run).supervisor()
@@ -102,12 +103,12 @@ def test_on_another_host_the_beat_counts(run):
 
 
 def test_trainers_are_seen_apart_from_their_supervisor(run):
-    Writer(run, "crew").beat()
+    Writer(run, SUPERVISOR_ROLE).beat()
     reader, writer = Reader(run), Writer(run, "trainer 0")
     assert not reader.trainers_alive()
     writer.claim()
     assert reader.trainers_alive()
     assert writer.trainers_alive()
-    Writer(run, "crew").revoke_trainers()
+    Writer(run, SUPERVISOR_ROLE).revoke_trainers()
     assert not reader.trainers_alive()
     assert reader.supervisor() is not None

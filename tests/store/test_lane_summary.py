@@ -13,7 +13,7 @@ from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import lane_summary
 from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.store.reader import Reader, summary
-from lrtui.store.run_dir import DATABASE
+from lrtui.store.run_dir import DATABASE, SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from support.builders import make_race, rewound, turned
 from support.fake_run import say
@@ -188,7 +188,7 @@ class TestLanesThatJoined:
         assert lane_summaries(run)[2].lane == child
 
     def test_a_list_of_runs_counts_them(self, run):
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         writer.append(
             [
                 row(LaneAdded(lane=2, child=make_race(3).lanes[2], parent=0, step=7)),
@@ -205,7 +205,7 @@ class TestAListOfRuns:
     def test_a_run_whose_lanes_were_interrupted_can_be_resumed_once_its_supervisor_is_gone(
         self, run
     ):
-        supervisor = Writer(run, "crew")
+        supervisor = Writer(run, SUPERVISOR_ROLE)
         supervisor.beat()
         say(
             run,

@@ -41,6 +41,7 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.core.scenario.spec import ScheduleSpec
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader, merge, summary
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from support.builders import make_race
 from support.records import block, losses, read_all
@@ -282,7 +283,7 @@ def test_a_lane_has_reached_the_end_of_its_last_block(run):
 
 def test_a_summary_says_whether_a_run_goes_on(run):
     assert summary(run).state == "cut off"
-    writer = Writer(run, "crew")
+    writer = Writer(run, SUPERVISOR_ROLE)
     writer.beat()
     assert summary(run).state == "running"
     writer.append([row(Ended(lane=lane, step=3, reason="finished")) for lane in (0, 1)])
@@ -290,7 +291,7 @@ def test_a_summary_says_whether_a_run_goes_on(run):
 
 
 def test_a_process_that_only_shares_the_number_of_the_supervisor_is_not_the_supervisor(run):
-    writer = Writer(run, "crew")
+    writer = Writer(run, SUPERVISOR_ROLE)
     writer._me = (writer._me[0], writer._me[1] - 1000.0, writer._me[2])
     writer.beat()
     assert not Reader(run).supervisor().alive()

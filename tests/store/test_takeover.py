@@ -11,6 +11,7 @@ from lrtui.core.protocol.commands import Pause, Stop
 from lrtui.store import recorder as recorders
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from support.builders import make_race
 from support.records import block, losses, read_all
@@ -35,11 +36,11 @@ def another(run, role):
 
 
 def test_every_way_to_write_is_closed_to_who_has_lost_its_role(run):
-    old = Writer(run, "crew")
+    old = Writer(run, SUPERVISOR_ROLE)
     old.claim()
     old.append([row(block(0))])
     number = Writer(run, "viewer").send(Pause(lane=0))
-    new = another(run, "crew")
+    new = another(run, SUPERVISOR_ROLE)
     new.claim()
     for write in (
         lambda: old.append([row(block(10))]),
@@ -60,7 +61,7 @@ def test_who_has_no_role_may_write_beside_all_others(run):
     """Viewers file commands, whoever they are."""
     Writer(run, "viewer").send(Pause(lane=0))
     another(run, "viewer").send(Pause(lane=0))
-    assert len(Writer(run, "crew").pending(0)) == 2
+    assert len(Writer(run, SUPERVISOR_ROLE).pending(0)) == 2
 
 
 def test_a_trainer_whose_place_is_taken_never_writes_again(run):
@@ -85,7 +86,7 @@ def test_a_trainer_whose_place_is_taken_never_writes_again(run):
 def test_a_trainer_that_is_dismissed_never_writes_again_though_nobody_has_its_place(run):
     recorder = Recorder(run, "trainer 3", {0})
     assert recorder.wait_flushed(60.0)
-    Writer(run, "crew").revoke_trainers()
+    Writer(run, SUPERVISOR_ROLE).revoke_trainers()
     recorder.put(block(0))
     until(lambda: recorder.superseded, "it to notice")
     recorder.close()

@@ -28,6 +28,7 @@ from lrtui.core.protocol.events import (
 )
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 
 BEGAN = 1_750_000_000.0
@@ -55,7 +56,7 @@ def make_run(
     """A run with a lane of each kind, each `done` steps far; `over` ends those that still race,
     `live` has a supervisor: us."""
     run = create_run(runs, make_race(kinds, title, **keys))
-    writer = Writer(run, "crew")
+    writer = Writer(run, SUPERVISOR_ROLE)
     for index, kind in enumerate(kinds):
         writer.append([row(event) for event in story(index, kind, done, over=over)])
     if live:

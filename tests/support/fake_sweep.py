@@ -13,6 +13,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Ended, Started, Steps
 from lrtui.core.scenario.spec import Race
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 
 BEGAN = 1_750_000_000.0
@@ -53,7 +54,7 @@ class FakeLauncher:
         self.started.append(race)
         run = create_run(runs, race)
         self.runs.append(run)
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         writer.beat()
         writer.append([row(event) for event in self._events(race)])
         writer.close()

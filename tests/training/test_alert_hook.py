@@ -12,6 +12,7 @@ from lrtui.client.launcher import Launcher
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.events import Alerted, LogMessage
 from lrtui.store.reader import Reader
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import alert_hook
 from lrtui.training.alert_hook import AlertHook
@@ -26,7 +27,7 @@ def race():
 
 @pytest.fixture
 def writer(race, tmp_path):
-    writer = Writer(create_run(tmp_path / "runs", race), "crew")
+    writer = Writer(create_run(tmp_path / "runs", race), SUPERVISOR_ROLE)
     yield writer
     writer.close()
 
@@ -169,7 +170,7 @@ def test_without_a_command_nothing_is_looked_for(race, writer):
     assert not alert_hook.busy
 
 
-@pytest.mark.xdist_group("crew")
+@pytest.mark.xdist_group("processes")
 def test_a_supervisor_tells_it_when_nobody_watches(tmp_path):
     too_high = make_race(
         [{"optimizer": "SGD", "lr": 3.0}, {"optimizer": "SGD", "lr": 0.01}],

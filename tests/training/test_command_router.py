@@ -10,6 +10,7 @@ from lrtui.core.protocol.command_result import LANE_ENDED, refused
 from lrtui.core.protocol.commands import Add, Fork, Pause, Rewind
 from lrtui.core.protocol.events import Ended
 from lrtui.store.lane_summary import lane_summaries
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run
 from lrtui.training import trainer_pool
 from lrtui.training.command_router import STARTS, CommandRouter
@@ -41,7 +42,7 @@ def pool(run, trainers):
 
 @pytest.fixture
 def router(run, pool):
-    writer = Writer(run, "crew")
+    writer = Writer(run, SUPERVISOR_ROLE)
     yield CommandRouter(writer, pool)
     writer.close()
 

@@ -24,7 +24,7 @@ from support.supervised import Watcher
 from support.training import column
 from support.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("_nobody_stays")]
 
 TASK = """
 import os

@@ -15,7 +15,7 @@ from support.lane_runners import Tape, run_shortest_slices, runners_of
 from support.supervised import Watcher, start
 from support.training import TASK_FOLDER, column
 
-pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("_nobody_stays")]
 
 TASKS = """
 import copy, pickle

@@ -40,6 +40,7 @@ from lrtui.store import recorder as recorder_module, snapshots
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader
 from lrtui.store.recorder import Recorder
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.training import (
     lane_runner as runner_module,
@@ -60,7 +61,7 @@ from support.supervised import Watcher, pids, start
 from support.training import column, make_race, train
 from support.waiting import until
 
-pytestmark = pytest.mark.xdist_group("crew")
+pytestmark = pytest.mark.xdist_group("processes")
 
 HOT = {"optimizer": "SGD", "lr": 1e12}
 
@@ -92,7 +93,7 @@ class TestTheDialOfALaneThatWasLost:
     def test_the_record_knows_that_rate_until_the_lane_has_said_what_it_applies(self, tmp_path):
         race = make_race([LANE, LANE])
         run = create_run(tmp_path, make_race([LANE]))
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         writer.append([row(LaneAdded(lane=1, child=race.lanes[1], parent=0, step=5, rate=0.002))])
         assert lane_summaries(run)[1].rate == 0.002
         writer.append([row(RateChanged(lane=1, step=5, factor=1.0, rate=0.002))])
@@ -149,7 +150,7 @@ class TestTheDialOfALaneThatWasLost:
         run_to(runner, 7).execute(Rewind(lane=0, by=0.5))
         run_to(runner, 6)
         run = create_run(tmp_path / "runs", race)
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         writer.append([row(event) for event in tape.events])
         writer.close()
         changes = tuple((change.step, change.factor) for change in lane_summaries(run)[0].changes)
@@ -168,7 +169,7 @@ class TestForks:
         run_to(runner, 7)
         assert runner.execute(Rewind(lane=1, to=0)).text.startswith("back at step 0")
         run = create_run(tmp_path / "runs", make_race([LANE]))
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         writer.append(
             [
                 row(LaneAdded(lane=1, child=race.lanes[1], parent=0, step=5)),
@@ -203,7 +204,7 @@ class TestForks:
         kept(runner, run)
         early, late = snapshots.listing(run, "A")
         snapshots.link_into(late, run, "B", "fork")  # and there it was killed
-        writer = Writer(run, "crew")
+        writer = Writer(run, SUPERVISOR_ROLE)
         joining = PendingLane(
             writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0])
         )

@@ -27,7 +27,7 @@ from support.waiting import deleted, until
 from . import tasks_for_tests
 from .bare import bare_loop
 
-pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("_nobody_stays")]
 
 FOUR = [
     {"optimizer": "Adam", "lr": 0.01},

@@ -19,7 +19,7 @@ from . import tasks_of_other_data as tasks
 from .breaks import breaks, unequal
 from .plain import plain_loop
 
-pytestmark = [pytest.mark.xdist_group("crew"), pytest.mark.usefixtures("_nobody_stays")]
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("_nobody_stays")]
 
 TWO = [{"name": "faster", "lr": 0.01}, {"name": "slower", "lr": 0.001}]
 

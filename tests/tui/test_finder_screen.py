@@ -36,7 +36,7 @@ from support.viewer import StillMachine, Viewer
 
 
 @pytest.fixture(autouse=True)
-def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeLauncher]:
+def launcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeLauncher]:
     """In the place of the real ones; screens look when a test says so."""
     fake = FakeLauncher.fresh()
     for module in ("lrtui.client.lr_finder", "lrtui.tui.screens.picker"):
@@ -118,8 +118,8 @@ def test_too_small_a_terminal_is_asked_to_grow_and_may(tmp_path):
         assert "found 0.0212" in viewer.text
 
 
-def test_a_sweep_that_goes_on_says_how_far_it_is(tmp_path, supervisor):
-    supervisor.hold = True
+def test_a_sweep_that_goes_on_says_how_far_it_is(tmp_path, launcher):
+    launcher.hold = True
     with Finding(tmp_path) as viewer:
         viewer.advance(lambda: "sweep 50/100" in viewer.text, "the first half of the sweep")
         assert "the check comes after the sweep" in viewer.text
@@ -134,12 +134,12 @@ def test_the_headline_names_a_persons_own_key(tmp_path):
         assert "found 0.0212: F5 races with it" in viewer.text
 
 
-def test_enter_starts_the_full_race_with_the_winner_in_it(tmp_path, supervisor):
+def test_enter_starts_the_full_race_with_the_winner_in_it(tmp_path, launcher):
     with Finding(tmp_path) as viewer:
         viewer.to_the_end()
         viewer.press("enter")
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race")
-        race = supervisor.made[2].started[0]
+        race = launcher.made[2].started[0]
         assert [lane.name for lane in race.lanes] == [
             "standard",
             "high",
@@ -149,13 +149,13 @@ def test_enter_starts_the_full_race_with_the_winner_in_it(tmp_path, supervisor):
         ]
 
 
-def test_with_race_after_nobody_needs_to_press_enter(tmp_path, supervisor):
+def test_with_race_after_nobody_needs_to_press_enter(tmp_path, launcher):
     with Finding(tmp_path, race_after=True) as viewer:
         viewer.advance(lambda: isinstance(viewer.screen, RaceScreen), "the race")
 
 
-def test_no_rate_says_why_and_enter_starts_nothing(tmp_path, supervisor):
-    supervisor.lost = "ValueError: [bold]no[/bold]"
+def test_no_rate_says_why_and_enter_starts_nothing(tmp_path, launcher):
+    launcher.lost = "ValueError: [bold]no[/bold]"
     with Finding(tmp_path) as viewer:
         viewer.to_the_end()
         assert "no rate found" in viewer.text
@@ -164,15 +164,15 @@ def test_no_rate_says_why_and_enter_starts_nothing(tmp_path, supervisor):
         assert viewer.toasts == ["no rate was found"]
 
 
-def test_a_supervisor_that_cannot_start_is_told_in_the_header(tmp_path, supervisor):
-    supervisor.trouble = LaunchError("the supervisor did not start", "out of memory")
+def test_a_supervisor_that_cannot_start_is_told_in_the_header(tmp_path, launcher):
+    launcher.trouble = LaunchError("the supervisor did not start", "out of memory")
     with Finding(tmp_path) as viewer:
         viewer.advance(lambda: "out of memory" in viewer.text, "the trouble")
         viewer.look(3)
-        assert len(supervisor.made) == 2, "nothing is tried over and over"
+        assert len(launcher.made) == 2, "nothing is tried over and over"
 
 
-def test_without_a_sweep_the_lanes_curves_are_shown(tmp_path, supervisor):
+def test_without_a_sweep_the_lanes_curves_are_shown(tmp_path, launcher):
     with Finding(tmp_path, rates=(0.1, 0.01)) as viewer:
         viewer.to_the_end()
         assert "B 0.1" in viewer.text
@@ -200,31 +200,31 @@ def test_help_has_its_keys_and_the_rules(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["q", "escape"])
-def test_leaving_in_the_middle_stops_what_is_going_on(tmp_path, supervisor, key):
-    supervisor.hold = True
+def test_leaving_in_the_middle_stops_what_is_going_on(tmp_path, launcher, key):
+    launcher.hold = True
     with Finding(tmp_path) as viewer:
         viewer.advance(lambda: "sweep 50/100" in viewer.text, "the first half of the sweep")
         viewer.press(key)
         assert viewer.has_left
-    assert told(supervisor.made[0].runs[0]) == [Stop(lane=0)]
-    assert supervisor.made[1].closed
+    assert told(launcher.made[0].runs[0]) == [Stop(lane=0)]
+    assert launcher.made[1].closed
 
 
-def test_from_the_picker_and_back(tmp_path, supervisor):
+def test_from_the_picker_and_back(tmp_path, launcher):
     with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
-        viewer.until(lambda: supervisor.made, "the picker's supervisor")
+        viewer.until(lambda: launcher.made, "the picker's supervisor")
         viewer.press("ctrl+f")
         viewer.until(lambda: isinstance(viewer.screen, FinderScreen), "the finder")
-        viewer.until(lambda: supervisor.made[0].started, "the sweep")
-        assert supervisor.made[0].started[0].scenario.endswith("-find"), (
+        viewer.until(lambda: launcher.made[0].started, "the sweep")
+        assert launcher.made[0].started[0].scenario.endswith("-find"), (
             "on the supervisor that was warm"
         )
         viewer.press("escape")
         assert isinstance(viewer.screen, Picker)
-        viewer.until(lambda: len(supervisor.made) > 2, "another warm supervisor")
+        viewer.until(lambda: len(launcher.made) > 2, "another warm supervisor")
 
 
-def test_from_a_race_and_back_to_it_which_goes_on(tmp_path, supervisor):
+def test_from_a_race_and_back_to_it_which_goes_on(tmp_path, launcher):
     run = make_run(tmp_path / "runs", ("steady", "paints"), live=True, done=60)
     with Viewer(tmp_path / "runs", run) as viewer:
         race = viewer.screen

@@ -443,7 +443,7 @@ class Revived:
 
 class TestARaceWithoutItsSupervisor:
     @pytest.fixture(autouse=True)
-    def supervisor(self, monkeypatch: pytest.MonkeyPatch):
+    def launcher(self, monkeypatch: pytest.MonkeyPatch):
         Revived.started, Revived.fails = [], ""
         monkeypatch.setattr("lrtui.client.launcher.Launcher", Revived)
 

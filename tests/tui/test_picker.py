@@ -57,7 +57,7 @@ class FakeLauncher:
 
 
 @pytest.fixture(autouse=True)
-def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeLauncher]:
+def launcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeLauncher]:
     """In the place of the real one; races "start" at once, in a working folder without
     scenarios."""
     FakeLauncher.made, FakeLauncher.troubles, FakeLauncher.preview_trouble = [], [], None
@@ -110,16 +110,16 @@ class TestTheList:
         viewer.press(*"lr", "space", *"dial")
         assert listed(viewer) == ["lr-dial"]
 
-    def test_nothing_that_matches_is_said_and_enter_does_nothing(self, viewer, supervisor):
+    def test_nothing_that_matches_is_said_and_enter_does_nothing(self, viewer, launcher):
         viewer.press(*"zzz", "enter", "down")
         assert listed(viewer) == []
         assert "nothing matches; Esc clears the filter" in viewer.text
-        assert not any(one.started for one in supervisor.made)
+        assert not any(one.started for one in launcher.made)
 
-    def test_enter_is_about_what_was_typed_before_it_however_fast(self, viewer, supervisor):
+    def test_enter_is_about_what_was_typed_before_it_however_fast(self, viewer, launcher):
         viewer.burst("optim\r")
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
-        assert [race.title for one in supervisor.made for race in one.started] == [
+        assert [race.title for one in launcher.made for race in one.started] == [
             scenario_file.load("optimizers").title
         ]
 
@@ -186,13 +186,13 @@ class TestTheCard:
         assert any(0x2800 < ord(sign) < 0x2900 for sign in viewer.text)
         assert "1e-4┤" in viewer.text or "1e-5┤" in viewer.text
 
-    def test_what_torch_refuses_is_said_in_its_place(self, tmp_path, supervisor):
-        supervisor.preview_trouble = LrtuiError("lane A (Adam): [bold]no", "expected yes")
+    def test_what_torch_refuses_is_said_in_its_place(self, tmp_path, launcher):
+        launcher.preview_trouble = LrtuiError("lane A (Adam): [bold]no", "expected yes")
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
             viewer.until(lambda: "lane A (Adam): [bold]no" in viewer.text, "the refusal")
             assert "expected yes" in viewer.text
 
-    def test_a_bad_scenario_shows_its_error_and_does_not_race(self, tmp_path, supervisor):
+    def test_a_bad_scenario_shows_its_error_and_does_not_race(self, tmp_path, launcher):
         write_scenario(GOOD.replace("0.1", '"[bold]fast"'), "bad")
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
             assert '"[bold]fast" is not a number' in viewer.text.replace("'", '"')
@@ -200,7 +200,7 @@ class TestTheCard:
             viewer.press("enter")
             assert isinstance(viewer.screen, Picker)
             assert len(viewer.toasts) == 1
-            assert not any(one.started for one in supervisor.made)
+            assert not any(one.started for one in launcher.made)
 
     def test_a_scenario_that_is_not_utf8_is_shown_as_bad(self, tmp_path):
         Path("scenarios").mkdir()
@@ -219,34 +219,34 @@ class TestTheCard:
 
 
 class TestEnter:
-    def test_it_races_the_scenario(self, viewer, supervisor):
+    def test_it_races_the_scenario(self, viewer, launcher):
         viewer.press("down")
         start(viewer)
-        assert [race for one in supervisor.made for race in one.started] == [
+        assert [race for one in launcher.made for race in one.started] == [
             scenario_file.load(NAMES[1])
         ]
         viewer.look()
         assert "A steady" in viewer.text
 
-    def test_it_says_so_while_it_starts_and_a_second_one_changes_nothing(self, viewer, supervisor):
-        supervisor.patience.clear()
+    def test_it_says_so_while_it_starts_and_a_second_one_changes_nothing(self, viewer, launcher):
+        launcher.patience.clear()
         viewer.press("enter", "enter")
         assert "starting ..." in viewer.text
-        supervisor.patience.set()
+        launcher.patience.set()
         viewer.until(lambda: isinstance(viewer.screen, RaceScreen), "the race screen")
-        assert sum(len(one.started) for one in supervisor.made) == 1
+        assert sum(len(one.started) for one in launcher.made) == 1
 
-    def test_it_watches_a_run(self, tmp_path, supervisor):
+    def test_it_watches_a_run(self, tmp_path, launcher):
         make_run(tmp_path / "runs", ("steady", "explodes"), title="longover")
         with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
             viewer.press(*"long")
             start(viewer)
             viewer.look()
             assert "NaN at step 37" in viewer.text
-        assert not any(one.started for one in supervisor.made)
+        assert not any(one.started for one in launcher.made)
 
-    def test_what_is_refused_is_said_and_another_can_be_raced(self, viewer, supervisor):
-        supervisor.troubles = [
+    def test_what_is_refused_is_said_and_another_can_be_raced(self, viewer, launcher):
+        launcher.troubles = [
             ScenarioError('no device "cuda:9" on this machine', "expected one of auto, cpu")
         ]
         viewer.press("enter")
@@ -255,14 +255,14 @@ class TestEnter:
         assert "starting ..." not in viewer.text
         viewer.press("down")
         start(viewer)
-        assert len(supervisor.made) == 1
+        assert len(launcher.made) == 1
 
-    def test_a_supervisor_that_died_is_replaced(self, viewer, supervisor):
-        supervisor.troubles = [LaunchError("the supervisor did not start", "it said nothing")]
+    def test_a_supervisor_that_died_is_replaced(self, viewer, launcher):
+        launcher.troubles = [LaunchError("the supervisor did not start", "it said nothing")]
         viewer.press("enter")
         viewer.until(lambda: viewer.toasts, "a word about it")
         start(viewer)
-        assert len(supervisor.made) == 2
+        assert len(launcher.made) == 2
 
     def test_from_the_race_one_can_pick_another(self, viewer):
         start(viewer)
@@ -274,7 +274,7 @@ class TestEnter:
 class TestEditing:
     """Ctrl+E: a letter would go to the filter."""
 
-    def test_the_lanes_are_edited_for_this_race_only(self, viewer, supervisor):
+    def test_the_lanes_are_edited_for_this_race_only(self, viewer, launcher):
         viewer.press(*"lr-dial", "ctrl+e")
         assert isinstance(viewer.screen, FormDialog)
         rates = ["0.001", "0.1", "1e-05", "0.01"]
@@ -292,7 +292,7 @@ class TestEditing:
         assert "Enter races it as edited" in viewer.text
         assert "SGD(momentum=0.9) lr=0.5" in viewer.text
         start(viewer)
-        (race,) = supervisor.made[0].started
+        (race,) = launcher.made[0].started
         assert [(lane.letter, lane.name, lane.lr) for lane in race.lanes] == [
             ("A", "standard", 0.001),
             ("B", "SGD 0.5", 0.5),
@@ -322,7 +322,7 @@ class TestEditing:
 
 
 class TestLeaving:
-    def test_escape_clears_the_filter_first_and_then_quits(self, viewer, supervisor):
+    def test_escape_clears_the_filter_first_and_then_quits(self, viewer, launcher):
         viewer.press(*"optim", "escape")
         assert listed(viewer) == NAMES
         assert not viewer.has_left
@@ -335,11 +335,11 @@ class TestLeaving:
         viewer.press(pressed)
         assert viewer.has_left
 
-    def test_a_supervisor_that_was_never_used_is_let_go(self, tmp_path, supervisor):
+    def test_a_supervisor_that_was_never_used_is_let_go(self, tmp_path, launcher):
         with Viewer(tmp_path / "runs") as viewer:
-            viewer.until(lambda: supervisor.made, "a supervisor that warms up")
+            viewer.until(lambda: launcher.made, "a supervisor that warms up")
             viewer.press("escape")
-        assert [one.closed for one in supervisor.made] == [True]
+        assert [one.closed for one in launcher.made] == [True]
 
 
 def test_the_help_lists_every_key_and_is_not_typed_into_the_filter(viewer):

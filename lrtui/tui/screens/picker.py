@@ -248,7 +248,7 @@ class Picker(Screen[None]):
                 self._preview(item.path, race)
         frame.commit()
 
-    @work(thread=True, group="crew")
+    @work(thread=True, group="launcher")
     def _warm_up(self) -> None:
         """Start a supervisor, which imports torch while the user reads."""
         self._get_launcher()
