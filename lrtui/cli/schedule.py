@@ -55,7 +55,7 @@ def schedule(spec: str, as_json: bool, steps_per_epoch: int | None, **flags: Any
     launcher = Launcher()
     try:
         previews = launcher.preview(
-            race, steps_per_epoch or (STEPS_PER_EPOCH if alone else None), user_code_files=True
+            race, steps_per_epoch or (STEPS_PER_EPOCH if alone else None), run_user_code=True
         )
     finally:
         launcher.close()

@@ -70,16 +70,16 @@ class Launcher:
         )
 
     def preview(
-        self, race: Race, steps_per_epoch: int | None = None, user_code_files: bool = False
+        self, race: Race, steps_per_epoch: int | None = None, run_user_code: bool = False
     ) -> list[Preview]:
         """The rates that each lane will apply; LrtuiError if torch refuses a lane.
 
-        With `steps_per_epoch` no task is run to measure it; with `user_code_files` the user's own
+        With `steps_per_epoch` no task is run to measure it; with `run_user_code` the user's own
         schedules are run.
         """
         return self._ask(
             LaunchRequest(
-                "preview", race, steps_per_epoch=steps_per_epoch, user_code_files=user_code_files
+                "preview", race, steps_per_epoch=steps_per_epoch, run_user_code=run_user_code
             )
         ).previews
 

@@ -19,7 +19,15 @@ import numpy as np
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.files import absolute
-from lrtui.core.protocol.events import AnyEvent, Evaluated, LaneAdded, Measured, Sampled, Steps
+from lrtui.core.protocol.events import (
+    AnyEvent,
+    Evaluated,
+    LaneAdded,
+    Measured,
+    Sampled,
+    Steps,
+    kind,
+)
 from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import Lane, letter
 from lrtui.report.staging_dir import clear, staging
@@ -242,7 +250,7 @@ def _event_row(row: int, event: AnyEvent) -> dict[str, Any]:
             fields["pixels"] = len(event.pixels)
     known = {
         "row": row,
-        "kind": type(event).__name__,
+        "kind": kind(event),
         **{name: fields.pop(name, None) for name in ("at", "step", "text")},
     }
     fields.pop("lane")

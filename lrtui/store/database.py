@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -63,11 +63,11 @@ def create(run: Path, fill: Callable[[sqlite3.Connection], object]) -> sqlite3.C
     The file appears under its name when it is complete.
     """
     with files.atomic(run / DATABASE) as part:
-        connection = sqlite3.connect(part, isolation_level=None)
-        connection.executescript(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        fill(connection)
-        connection.close()
+        schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+        with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+            connection.executescript(schema)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            fill(connection)
     connection = connect(run)
     if file_system(run) not in NETWORK_FILE_SYSTEMS:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -136,12 +136,14 @@ def summarize(db: sqlite3.Connection, race: Race) -> list[LaneSummary]:
 
 
 def end_rows(db: sqlite3.Connection) -> dict[int, int]:
-    """Row id of each lane's end that no later rewind undid."""
-    last: dict[int, tuple[int, str]] = {}
-    for row, lane, kind in db.execute(f"SELECT id, lane, kind FROM events WHERE {TURNS}"):
-        if kind in ("Ended", "Rewound"):
-            last[lane] = max(last.get(lane, (0, "")), (row, kind))
-    return {lane: row for lane, (row, kind) in last.items() if kind == "Ended"}
+    """Row id of each lane's end that no rewind undid; of several the first, as in Lifecycle."""
+    found: dict[int, int] = {}
+    for row, lane, kind in sorted(db.execute(f"SELECT id, lane, kind FROM events WHERE {TURNS}")):
+        if kind == "Rewound":
+            found.pop(lane, None)
+        elif kind == "Ended":
+            found.setdefault(lane, row)
+    return found
 
 
 def end_reasons(db: sqlite3.Connection) -> dict[int, EndReason]:

@@ -190,10 +190,19 @@ class LaneRunner:
         """Builds the lane from a snapshot's state, or at step 0."""
         with environment.entered(self._race):
             training = Training(self._race, self.index, self._device, snapshot=state)
-        self._snapshots.begin(training, loaded=bool(state))
-        self._lane = ActiveLane(
-            training, self._recorder, self._snapshots, self._policy, paused=paused, changes=changes
-        )
+        try:
+            self._snapshots.begin(training, loaded=bool(state))
+            self._lane = ActiveLane(
+                training,
+                self._recorder,
+                self._snapshots,
+                self._policy,
+                paused=paused,
+                changes=changes,
+            )
+        except BaseException:
+            training.close()
+            raise
         self.over = False
         return self._lane
 
@@ -219,6 +228,8 @@ class LaneRunner:
         self, state: dict[str, Any] | None, new_factor: Callable[[float], float]
     ) -> CommandResult:
         lane = self._build(state)
+        # a later exception is the task's, not one of resuming
+        self._assignment = msgspec.structs.replace(self._assignment, resume_reason=None)
         self._snapshots.forget(after=lane.step if state else -1)
         self._snapshots.unmark_good()
         lane.training.set_factor(new_factor(lane.training.dial.factor))
@@ -243,7 +254,7 @@ class LaneRunner:
         )
         if result and not result.ok:
             self._log(f"refused: {result.text}")
-            if ended:
+            if ended and result.code != "failed":  # a failure has recorded its own end
                 self._recorder.put(Ended(lane=self.index, step=step, reason="nan"))
 
     def _stop(self, reason: EndReason, error: str = "", cause: EndCause = "") -> CommandResult:

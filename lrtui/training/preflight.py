@@ -94,7 +94,7 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
     race, spec = request.race, lane.schedule
     long = training_length(race, shape.steps_per_epoch)
     try:
-        if spec and spec.runs_code and not request.user_code_files:
+        if spec and spec.runs_code and not request.run_user_code:
             if request.kind != "preview":
                 Schedule(spec, dummy(lane, _groups(race)), lane.lr, long)
             found = Preview(

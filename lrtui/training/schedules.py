@@ -123,7 +123,7 @@ def _build(
         settings.pop("verbose", None)  # prints; here the screen shows the rates
         return GreedyLR(optimizer, **settings)
     if spec.code:
-        options["lr_lambda"] = tasks.user_code_files(spec.code)
+        options["lr_lambda"] = tasks.load_user_object(spec.code)
     elif "lr_lambda" in options:
         options["lr_lambda"] = _function(str(options["lr_lambda"]), length)
     if spec.children:
@@ -180,7 +180,7 @@ def _complete_cycle(
 def _own(spec: ScheduleSpec, optimizer: Optimizer) -> Any:
     """Builds the user's scheduler, of which only step() is called."""
     assert spec.code
-    scheduler = tasks.user_code_files(spec.code)(optimizer, **spec.options)
+    scheduler = tasks.load_user_object(spec.code)(optimizer, **spec.options)
     if not callable(getattr(scheduler, "step", None)):
         raise ScenarioError(
             f"{spec.name} made a {type(scheduler).__name__} that has no step()",

@@ -83,7 +83,7 @@ def main() -> None:
             preflight.close()
             started.run_to_end()
             return
-        if code_refs(request.race) and (request.user_code_files or request.kind != "preview"):
+        if code_refs(request.race) and (request.run_user_code or request.kind != "preview"):
             preflight.close()  # it has imported this race's code, and must not answer for another's
             preflight = PreflightProcess()
 

@@ -96,7 +96,7 @@ _models: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 """Every model returned that still exists."""
 
 
-def user_code_files(ref: CodeRef) -> Any:
+def load_user_object(ref: CodeRef) -> Any:
     """The user's class or function that `ref` names."""
     found = getattr(import_code(ref), ref.name, None)
     if not callable(found):

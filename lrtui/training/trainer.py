@@ -65,7 +65,8 @@ class ShutdownRequest:
         supervisor = multiprocessing.parent_process()
         if supervisor is not None:
             supervisor.join()
-            self.cause = "supervisor_gone"
+            if not self.reason:
+                self.cause = "supervisor_gone"
             self.now("the supervisor is gone")
             # the process waits for a step at most; this thread ends with it
             time.sleep(ORPHAN_S)

@@ -20,22 +20,15 @@ _PLACES += [str(Path(torch.__file__).parents[1]), str(Path(__file__).parents[1])
 _INSTALLED = tuple(dict.fromkeys(os.path.realpath(place) + os.sep for place in _PLACES))
 _HOLDERS = frozenset({"argparse", "collections", "configparser", "optparse", "types", "weakref"})
 """Standard modules whose instances hold the user's objects, such as argparse.Namespace."""
-_adopted: set[str] = set()
-
-
-def adopt(module: str) -> None:
-    """Counts the installed top-level package of `module`, which holds the task, as the user's
-    code."""
-    _adopted.add(module.partition(".")[0])
 
 
 def is_own(thing: types.FunctionType | types.ModuleType | type) -> bool:
     """True if a function, a module or a class is the user's code."""
     if isinstance(thing, types.FunctionType):
-        return _is_own_file(thing.__code__.co_filename) or _package(thing.__module__) in _adopted
+        return _is_own_file(thing.__code__.co_filename)
     if isinstance(thing, types.ModuleType):
         file = getattr(thing, "__file__", None)
-        return bool(file) and (_is_own_file(str(file)) or _package(thing.__name__) in _adopted)
+        return bool(file) and _is_own_file(str(file))
     return _is_own_class(thing)
 
 

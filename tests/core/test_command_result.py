@@ -35,6 +35,12 @@ def test_only_an_executed_command_is_ok():
     assert not any(result.ok for result in (refused("no"), LANE_ENDED, WITHDRAWN))
 
 
+def test_a_reply_of_a_later_version_is_no_success():
+    found = decode_result('{"code":"deferred","text":"at the next epoch","snapshot":""}')
+    assert (found.ok, found.code) == (False, "not_understood")
+    assert "deferred" in found.text
+
+
 @pytest.mark.parametrize(
     ("stored", "result"),
     [

@@ -224,6 +224,7 @@ def test_events_keep_their_words_and_pictures_are_only_counted(run, folder):
         LogMessage(lane=-1, at=2.0, text="for all"),
     )
     export(run, folder, "csv")
+    assert table(folder / "run-events.csv")[-1]["kind"] == "Noted"  # as it is stored
     alert = table(folder / "A-events.csv")[-1]
     assert (alert["kind"], alert["step"], alert["text"]) == (
         "Alerted",

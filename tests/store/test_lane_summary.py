@@ -221,6 +221,16 @@ class TestAListOfRuns:
         assert summary(run).state == "cut off"
         assert [lane.end for lane in lane_summaries(run)] == ["finished", None]
 
+    def test_the_first_of_two_ends_counts_here_too(self, run):
+        say(
+            run,
+            Ended(lane=0, step=1, reason="finished"),
+            Ended(lane=1, step=1, reason="finished"),
+            Ended(lane=0, step=1, reason="interrupted"),  # a failed attempt to rewind it
+        )
+        assert summary(run).state == "ended"
+        assert [lane.end for lane in lane_summaries(run)] == ["finished", "finished"]
+
 
 def test_it_agrees_with_the_whole_history_whatever_happens(tmp_path):
     chance = random.Random(11)

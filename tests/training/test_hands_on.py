@@ -330,3 +330,20 @@ def test_lane_stays_interrupted_while_its_task_is_another_one(tmp_path):
     again, more = runner_of(race, tmp_path, LaneAssignment(0, "cpu", "last", "resumed"))
     finish(again)
     assert latest(tape.events + more.events) == column(train(race))
+
+
+def test_a_lane_rewound_by_an_idle_trainer_fails_by_its_task(tmp_path, monkeypatch):
+    """Its error is the task's and not one of resuming, once the lane is built."""
+    race = make_race([LANE])
+    runner, _ = runner_of(race, tmp_path)
+    run_to(runner, 5).execute(TakeSnapshot(lane=0))
+    kept(runner, tmp_path)
+    idle, tape = runner_of(race, tmp_path, LaneAssignment(0, "cpu", "idle", "rewound"))
+    assert idle.execute(Rewind(lane=0, to=5)).ok
+
+    def broken(model, batch):
+        raise ValueError("a broken batch")
+
+    monkeypatch.setattr(idle._lane.training.task, "loss", broken)
+    finish(idle)
+    assert (tape.events[-1].reason, "broken batch" in tape.events[-1].error) == ("error", True)

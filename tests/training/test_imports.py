@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lrtui.core.scenario.spec import CodeRef
-from lrtui.training.task import user_code_files
+from lrtui.training.task import load_user_object
 
 TASK = """
 
@@ -219,7 +219,7 @@ def test_files_and_their_helpers_may_have_the_names_of_others_in_other_folders(t
         CodeRef("file", str(tmp_path / side / "task.py"), "Row")
         for side in ("left", "right", "left")
     ]
-    made = [user_code_files(ref) for ref in refs]
+    made = [load_user_object(ref) for ref in refs]
     assert [row.side for row in made] == ["left", "right", "left"]
     assert [sys.modules[row.__module__].__file__ for row in made] == [ref.target for ref in refs]
     assert made[0].__module__ != made[1].__module__

@@ -142,7 +142,7 @@ def test_a_preview_does_not_run_own_code_and_says_so(schedule):
 def test_whoever_names_it_may_have_it_run():
     (shown,) = answer(
         LaunchRequest(
-            "preview", race_with("own_schedules.py:Gentle"), steps_per_epoch=3, user_code_files=True
+            "preview", race_with("own_schedules.py:Gentle"), steps_per_epoch=3, run_user_code=True
         )
     ).previews
     assert shown.rates == pytest.approx([LR, LR / 2, LR / 4])

@@ -26,8 +26,8 @@ from lrtui.tui.layout import arrange_finder
 from lrtui.tui.render import finder as drawing
 from lrtui.tui.render.axis import log_x_ticks
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.screens.dialogs import Help
 from lrtui.tui.screens.finder import FinderScreen
+from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import make_run

@@ -10,7 +10,8 @@ import pytest
 from textual.widgets import Markdown, OptionList
 
 from lrtui import manual
-from lrtui.tui.screens.dialogs import FilterBar, Help
+from lrtui.tui.screens.dialogs import FilterBar
+from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.manual import ManualScreen, _passages
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen

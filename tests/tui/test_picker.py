@@ -16,7 +16,8 @@ from lrtui.core.scenario.spec import Race
 from lrtui.terminal.settings import Settings
 from lrtui.tui.key_table import PICKER
 from lrtui.tui.keymap import Keymap, faults
-from lrtui.tui.screens.dialogs import FormDialog, Help
+from lrtui.tui.screens.dialogs import FormDialog
+from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import make_run, without_supervisor

@@ -15,7 +15,8 @@ from lrtui.core.protocol.findings import Findings
 from lrtui.tui.key_table import HEADINGS, RACE
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.layout import arrange
-from lrtui.tui.screens.dialogs import ChoiceDialog, Help
+from lrtui.tui.screens.dialogs import ChoiceDialog
+from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import KINDS, block, commands, make_run, sample, say

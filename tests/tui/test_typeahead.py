@@ -6,8 +6,9 @@ from __future__ import annotations
 import pytest
 
 from lrtui.core.protocol.commands import Pause, SetRate, Stop
-from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog, Help
+from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog
 from lrtui.tui.screens.finder import FinderScreen
+from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.picker import Picker
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import commands, make_run

@@ -55,6 +55,8 @@ def decode_result(stored: str) -> CommandResult:
     """Decode a stored result: JSON, or the plain text that versions before CommandResult wrote."""
     try:
         return _decoder.decode(stored)
+    except msgspec.ValidationError:  # JSON of a later version
+        return CommandResult("not_understood", f"a reply of another version of lrtui: {stored}")
     except msgspec.DecodeError:
         return _from_text(stored)
 

@@ -50,8 +50,7 @@ class LaunchRequest(msgspec.Struct, frozen=True):
     run."""
 
     kind: Literal["preview", "start", "resume"]
-    """preview: which rates will be applied? start: the race is to begin, if it may. resume: an old
-    one is to go on."""
+    """preview: report the rates to come. start: check and start a race. resume: resume a run."""
     race: Race
     runs: str = ""
     trainers: int = TRAINERS
@@ -61,7 +60,7 @@ class LaunchRequest(msgspec.Struct, frozen=True):
     """Of a preview: the length of an epoch, so that no task is run to find it out."""
     run: str = ""
     """Of a resume: the run's folder; `race` has all lanes that ever joined."""
-    user_code_files: bool = False
+    run_user_code: bool = msgspec.field(default=False, name="own_code")
     """Of a preview: True if it may run the user's own schedule."""
 
 

@@ -1,5 +1,4 @@
-"""Modal screens: a question with one key per answer, a form, a filter bar, the help, an
-explanation."""
+"""Modal screens: a question with one key per answer, a form, a filter bar, an explanation."""
 
 from __future__ import annotations
 
@@ -22,8 +21,6 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.state.race_state import RaceState
-from lrtui.tui.key_table import Key
-from lrtui.tui.keymap import Keymap
 from lrtui.tui.screens.forms import Choice, Form
 
 
@@ -239,43 +236,6 @@ class Explain(ModalScreen[None]):
 
     def on_key(self, event: KeyPress) -> None:
         close_unless_scrolled(self, event)
-
-
-class Help(ModalScreen[None]):
-    """All keys of a screen, from its key table."""
-
-    def __init__(
-        self, table: tuple[Key, ...], legend: dict[str, str], topic: str, keymap: Keymap
-    ) -> None:
-        """`topic`: the first page of the manual if it is opened from here."""
-        super().__init__()
-        self._table = table
-        self._legend = legend
-        self._topic = topic
-        self._keys = keymap
-
-    def compose(self) -> ComposeResult:
-        table = Table(box=None, show_header=False, pad_edge=False)
-        for heading, lines in self._keys.sections(self._table):
-            table.add_row(Text(), Text(heading, style="bold underline"))
-            for shown, words in lines:
-                table.add_row(Text(shown, style="bold"), Text(words))
-        table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
-        for sign, words in self._legend.items():
-            table.add_row(Text(sign, style="bold"), Text(self._keys.expand(words), style="dim"))
-        with read_only("↑↓ PgUp PgDn, Tab manual, any other key closes"):
-            yield Static(table)
-
-    def on_key(self, event: KeyPress) -> None:
-        if event.key == "tab":
-            # imported late: Textual's Markdown is slow to load
-            from lrtui.tui.screens.manual import ManualScreen
-
-            event.stop()
-            event.prevent_default()
-            self.app.switch_screen(ManualScreen(self._topic))
-        else:
-            close_unless_scrolled(self, event)
 
 
 def read_only(words: str = "↑↓ PgUp PgDn scroll, any other key closes") -> VerticalScroll:

@@ -27,7 +27,7 @@ from lrtui.tui.layout import FinderLayout, arrange_finder
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, finder as drawing, overlay, panels
 from lrtui.tui.screens.bindings import bindings
-from lrtui.tui.screens.dialogs import Help
+from lrtui.tui.screens.help import Help
 from lrtui.tui.view import RaceView
 
 POLL_BUDGET_S = 0.06

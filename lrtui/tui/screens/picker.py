@@ -28,7 +28,8 @@ from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import card, panels
 from lrtui.tui.screens import command_forms
 from lrtui.tui.screens.bindings import bindings
-from lrtui.tui.screens.dialogs import FormDialog, Help
+from lrtui.tui.screens.dialogs import FormDialog
+from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.picker_items import (
     HEADINGS,
     Item,

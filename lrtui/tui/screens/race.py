@@ -43,8 +43,9 @@ from lrtui.tui.redraw_policy import RedrawPolicy
 from lrtui.tui.screens.bindings import bindings
 from lrtui.tui.screens.crosshair_actions import CrosshairActions
 from lrtui.tui.screens.curve_actions import CurveActions
-from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog, Help
+from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog
 from lrtui.tui.screens.forms import Choice, Form
+from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.lane_actions import LaneActions
 from lrtui.tui.screens.lane_list_actions import EXAMPLES, LaneListActions
 from lrtui.tui.screens.panel_actions import PanelActions
