@@ -28,7 +28,7 @@ from lrtui.core.protocol.commands import (
     Stop,
     TakeSnapshot,
 )
-from lrtui.core.scenario.lane_syntax import forked_name, joining
+from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
 from lrtui.store import run_dir
@@ -62,7 +62,7 @@ class _Verb(NamedTuple):
 def _fork(state: RaceState, lane: LaneState, _: float, flags: _Flags) -> AnyCommand:
     name = flags.name if flags.name is not None else forked_name(state.race, lane.lane)
     return Fork(
-        lane=lane.index, child=joining(state.race, lane.lane, name, "--name"), rate=flags.lr
+        lane=lane.index, child=as_new_lane(state.race, lane.lane, name, "--name"), rate=flags.lr
     )
 
 

@@ -49,7 +49,7 @@ class PendingLane:
         if len(race.lanes) >= MAX_LANES:
             return LaneDecision(refused(f"a race has at most {MAX_LANES} lanes"))
         if isinstance(self._command, Add):
-            return self._settle(race, run, None)
+            return self._decide(race, run, None)
         if why := unfit(self._command):
             return LaneDecision(refused(why))
         if not 0 <= self._command.lane < len(race.lanes):
@@ -69,9 +69,9 @@ class PendingLane:
             source = next((kept for kept in known if kept.path.name == taken.snapshot), None)
         if source is None:
             return LaneDecision(refused(f"lane {parent.letter} has left no snapshot to begin from"))
-        return self._settle(race, run, source)
+        return self._decide(race, run, source)
 
-    def _settle(self, race: Race, run: Path, source: SnapshotFile | None) -> LaneDecision:
+    def _decide(self, race: Race, run: Path, source: SnapshotFile | None) -> LaneDecision:
         sign, child = letter(len(race.lanes)), self._command.child
         name = unique_name(child.name, {lane.name for lane in race.lanes}, sign)
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")

@@ -39,7 +39,7 @@ class PreflightProcess:
         there.close()
 
     def ask(self, request: LaunchRequest) -> LaunchReply:
-        """The answer; LrtuiError where the scout died over it."""
+        """The answer; LrtuiError if the preflight process died."""
         try:
             self._here.send_bytes(msgspec.msgpack.encode(request))
             return msgspec.msgpack.decode(self._here.recv_bytes(), type=LaunchReply)

@@ -9,7 +9,7 @@ import pytest
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import scenario_file
-from lrtui.core.scenario.lane_syntax import forked_name, format_lane, joining, parse_lane
+from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name, format_lane, parse_lane
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, unique_name
 from lrtui.core.scenario.user_code_files import user_code_files
 
@@ -126,13 +126,13 @@ def test_a_lane_that_joins_has_the_next_letter_and_a_name_of_its_own():
         source="test",
         folder=Path(),
     )
-    assert (joining(race, race.lanes[0]).letter, joining(race, race.lanes[0]).name) == (
+    assert (as_new_lane(race, race.lanes[0]).letter, as_new_lane(race, race.lanes[0]).name) == (
         "C",
         "one 2",
     )
-    assert joining(race, race.lanes[0], " a \n name ").name == "a name"
+    assert as_new_lane(race, race.lanes[0], " a \n name ").name == "a name"
     with pytest.raises(ScenarioError, match='"one" is also the name of lane A'):
-        joining(race, race.lanes[1], "one")
+        as_new_lane(race, race.lanes[1], "one")
     assert forked_name(race, race.lanes[0]) == "one fork 2"
     assert forked_name(race, race.lanes[1]) == "one fork 2"
     assert unique_name("x", ["x", "x 2"]) == "x 3"

@@ -205,15 +205,15 @@ class TestForks:
         early, late = snapshots.listing(run, "A")
         snapshots.link_into(late, run, "B", "fork")  # and there it was killed
         writer = Writer(run, SUPERVISOR_ROLE)
-        joining = PendingLane(
+        pending = PendingLane(
             writer.send(Fork(lane=0, child=race.lanes[0])), Fork(lane=0, child=race.lanes[0])
         )
-        assert joining.advance(writer, run, race, lambda lane: True) is None
+        assert pending.advance(writer, run, race, lambda lane: True) is None
         asked = next(
             number for number, command in writer.pending(0) if isinstance(command, TakeSnapshot)
         )
         writer.acknowledge([(asked, snapshot_taken(early.path.name, early.step))])
-        assert joining.advance(writer, run, race, lambda lane: True).added.step == 3
+        assert pending.advance(writer, run, race, lambda lane: True).added.step == 3
         assert [one.step for one in snapshots.listing(run, "B")] == [3]
         writer.close()
 

@@ -33,7 +33,6 @@ class LossMonitor(Stateful):
         "_divergence",
         "_spikes",
         "_plateau",
-        "_shaking",
         "_early",
         "_pending",
         "_baseline",
@@ -49,10 +48,10 @@ class LossMonitor(Stateful):
         "_count",
         "_best_before",
         "_steps",
-    )
+    ) | {"_shaking": "_oscillation"}
 
     def __init__(self, total: int) -> None:
-        self._divergence, self._spikes, self._plateau, self._shaking = (
+        self._divergence, self._spikes, self._plateau, self._oscillation = (
             Divergence(total),
             Spikes(),
             Plateau(total),
@@ -95,7 +94,7 @@ class LossMonitor(Stateful):
         if said and self._best_before == -math.inf:
             self._best_before = self._divergence.best
         self._plateau.update(self._divergence.slow.value)
-        self._shaking.update(loss)
+        self._oscillation.update(loss)
         if norm is not None and math.isfinite(norm):
             self._fold_norm(norm)
         if self._steps <= self._early:
@@ -136,7 +135,7 @@ class LossMonitor(Stateful):
         self._fold_measured()
         window = self._window if self._steps >= self._early else self._early_findings()
         gains = self._late if len(self._late) > 2 else self._gains
-        reversal_share, median_change = self._shaking.measure(self._divergence.slow.value)
+        reversal_share, median_change = self._oscillation.measure(self._divergence.slow.value)
         return msgspec.structs.replace(
             window,
             gain=median(gains) if gains else math.nan,

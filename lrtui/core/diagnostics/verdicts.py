@@ -49,7 +49,7 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
     if not found.early:
         if found.flat_since is not None:
             return Verdict("stalled", _why_stalled(lane, state))
-        if _seismic(lane, state):
+        if _is_noisy(lane, state):
             return Verdict("noisy")
     return Verdict(gauge_word(lane))
 
@@ -110,7 +110,7 @@ def _why_stalled(lane: LaneState, state: RaceState) -> str:
     return "hot" if lane.findings.early_gain < thresholds.HALF_WAY else "cold"
 
 
-def _seismic(lane: LaneState, state: RaceState) -> bool:
+def _is_noisy(lane: LaneState, state: RaceState) -> bool:
     """True if the loss oscillates far more than that of another lane on the same batches, and is
     not lower for it.
 

@@ -46,7 +46,7 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 class LaunchRequest(msgspec.Struct, frozen=True):
-    """A line to the supervisor, handed on to its scout. `start` needs a runs folder, `resume` a
+    """A line to the supervisor and its preflight process. `start` needs a runs folder, `resume` a
     run."""
 
     kind: Literal["preview", "start", "resume"]

@@ -62,7 +62,7 @@ def parse_lane(lane: Lane, text: str) -> Lane:
     )
 
 
-def joining(race: Race, lane: Lane, name: str = "", at: str = "the new lane") -> Lane:
+def as_new_lane(race: Race, lane: Lane, name: str = "", at: str = "the new lane") -> Lane:
     """`lane` as it joins the race: with the next letter, and with a name that no other lane has.
 
     A name that was asked for is taken as it is, or refused (ScenarioError, which names `at`); one

@@ -12,7 +12,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
 from lrtui.core.results.standings import standings
-from lrtui.core.scenario.lane_syntax import forked_name, format_lane, joining, parse_lane
+from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name, format_lane, parse_lane
 from lrtui.core.scenario.spec import Lane, Race, letter, unique_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
@@ -48,7 +48,7 @@ def fork(state: RaceState, lane: LaneState) -> Form:
     shown = rate(next_rate(lane), 6)
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
-        child = joining(state.race, lane.lane, one_line(given["name"]) or usual, "name")
+        child = as_new_lane(state.race, lane.lane, one_line(given["name"]) or usual, "name")
         value = None if given["rate"].strip() in ("", shown) else _number(given["rate"], "rate")
         return [
             _fit(Fork(lane=lane.index, child=msgspec.structs.replace(child, expect=""), rate=value))
@@ -96,7 +96,7 @@ def edit(state: RaceState, lane: LaneState, keymap: Keymap) -> Form:
             raise LrtuiError(
                 "nothing is changed", f"{keymap.read('lane.fork')} forks the lane as it is"
             )
-        return [Fork(lane=lane.index, child=joining(state.race, child))]
+        return [Fork(lane=lane.index, child=as_new_lane(state.race, child))]
 
     return Form(
         f"Edit {lane.lane.called}: a fork of it goes on so",
@@ -112,7 +112,7 @@ def add(state: RaceState, lane: LaneState) -> Form:
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         found = parse_lane(msgspec.structs.replace(lane.lane, letter=""), given["lane"])
-        return [Add(lane=-1, child=joining(state.race, found))]
+        return [Add(lane=-1, child=as_new_lane(state.race, found))]
 
     return Form(
         "A new lane, from the initial weights that all lanes share",
