@@ -139,7 +139,7 @@ def read_plan(flags: dict[str, Any]) -> FinderPlan:
         )
     if not name and not flags["task"]:
         raise ScenarioError(
-            "a rate for what?",
+            "nothing to find a rate for",
             "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
         )
     common = {"rates": (), "schedule": None, "epochs": None, "steps": None}

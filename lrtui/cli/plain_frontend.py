@@ -131,7 +131,7 @@ class PlainFrontend:
             # a supervisor that is terminated ends its lanes itself
             if supervisor is None or not supervisor.terminate():
                 raise LrtuiError(
-                    "the race could not be told to stop: " + error.message, self._way_back()
+                    "the stop command could not be sent: " + error.message, self._way_back()
                 ) from error
         self._stopping = True
 

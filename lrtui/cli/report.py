@@ -81,7 +81,7 @@ def export(
     from lrtui.report import export as exporting
 
     if as_csv is None and as_jsonl is None:
-        raise ScenarioError("into which files?", "expected --csv DIR or --jsonl DIR")
+        raise ScenarioError("no output folder given", "expected --csv DIR or --jsonl DIR")
     if as_csv is not None and as_jsonl is not None and _same(as_csv, as_jsonl):
         raise ScenarioError(
             f"{as_jsonl}: one folder for both",

@@ -24,7 +24,7 @@ SNAPSHOTS_SINCE = 2
 
 
 def resumable(run: Path) -> Race:
-    """The race of a run that may be taken up again, with all lanes that ever joined; RunError where
+    """The race of a resumable run, with all lanes that ever joined; RunError where
     it may not."""
     reader = Reader(run)
     try:
@@ -34,7 +34,7 @@ def resumable(run: Path) -> Race:
         if reader.version < SNAPSHOTS_SINCE:
             raise RunError(
                 f"{run.name} was recorded by a version of lrtui that kept no snapshots",
-                "start the race anew",
+                "start a new race",
             )
         return msgspec.structs.replace(
             reader.race, lanes=tuple(one.lane for one in lane_summaries(run))

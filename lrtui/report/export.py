@@ -70,7 +70,7 @@ def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Writt
         held = place.is_dir() and any(place.iterdir())
         if held and not force:
             raise LrtuiError(
-                f"{folder}: there is something in it",
+                f"{folder}: the folder is not empty",
                 "expected a new or empty folder; --force replaces its files",
             )
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,7 @@ def by_hand(lane: LaneState, state: RaceState, asked: int) -> Iterator[str]:
     for change in lane.rates.changes:
         yield event_text.describe(change)
     for gone in lane.abandoned:
-        yield f"went back to step {gone.first}, and made the steps from there on anew"
+        yield f"went back to step {gone.first}, and repeated the steps from there on"
 
 
 def _comes_along(race: Race) -> bool:

@@ -124,7 +124,7 @@ class LaneSnapshots:
         state = self._load(reversed(snapshots.listing(self._run, self._lane.letter)))
         if state is None and required:
             raise SnapshotDamaged(
-                f"lane {self._lane.letter}: no sound snapshot to begin from", "fork it anew"
+                f"lane {self._lane.letter}: no sound snapshot to begin from", "fork the lane again"
             )
         return state
 

@@ -92,7 +92,7 @@ class Supervisor:
         recorded_threads = max((one.threads for one in known), default=0)
         threads = recorded_threads or max(1, _cores() // max(1, len(resumed)))
         lanes = f"{len(resumed)} lane{'' if len(resumed) == 1 else 's'}"
-        self._log(-1, f"taken up again: {lanes} from the last snapshots")
+        self._log(-1, f"resumed: {lanes} from the last snapshots")
         self._pool.share_out(resumed, trainers, threads)
 
     def _revoke_old_trainers(self) -> None:

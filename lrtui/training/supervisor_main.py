@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> Supervisor:
-    """A supervisor at work on a new run, or on one that is taken up again."""
+    """A supervisor at work on a new run, or on a resumed one."""
     run = (
         Path(request.run)
         if request.kind == "resume"

@@ -55,7 +55,7 @@ def load(ref: TaskRef) -> Task:
     made = getattr(module, _class_name(ref), None)
     if not callable(made):
         raise TaskError(
-            f'"{ref}" is not there', f"expected a class {_class_name(ref)} in {ref.target}"
+            f'"{ref}" not found', f"expected a class {_class_name(ref)} in {ref.target}"
         )
     try:
         task = made()
@@ -101,7 +101,7 @@ def load_user_object(ref: CodeRef) -> Any:
     found = getattr(import_code(ref), ref.name, None)
     if not callable(found):
         raise TaskError(
-            f'"{ref}" is not there', f"expected a class or function {ref.name} in {ref.target}"
+            f'"{ref}" not found', f"expected a class or function {ref.name} in {ref.target}"
         )
     return found
 

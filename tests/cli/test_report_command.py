@@ -102,7 +102,7 @@ class TestExport:
         (tmp_path / "out" / "notes").write_text("mine")
         said = lrtui("export", "--csv", "out")
         assert (said.code, said.out) == (2, "")
-        assert "there is something in it" in said.err
+        assert "the folder is not empty" in said.err
         assert "--force" in said.err
         assert lrtui("export", "--csv", "out", "--force").code == 0
         assert (tmp_path / "out" / "notes").read_text() == "mine"

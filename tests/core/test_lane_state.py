@@ -325,7 +325,7 @@ class TestAWayBack:
             ("rewound", "rewound to step 4"),
             ("restarted", "restarted from step 4"),
             ("recovered", "its process was lost: back at step 4"),
-            ("resumed", "taken up again at step 4"),
+            ("resumed", "resumed at step 4"),
         ],
     )
     def test_the_log_says_why_and_keeps_what_was_said(self, why, words):

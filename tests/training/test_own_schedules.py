@@ -101,8 +101,8 @@ def test_what_is_not_there_is_refused_with_one_clear_error(schedule, words):
         ("own_schedules.py:Inherits", "has no step()"),
         ("own_schedules.py:Refuses", "ValueError: [bold]no way"),
         ("own_schedules.py:Gentle(fast=1)", "unexpected keyword argument 'fast'"),
-        ("own_schedules.py:NUMBER", "is not there"),
-        ("LambdaLR(lr_lambda='own_schedules.py:NUMBER')", "is not there"),
+        ("own_schedules.py:NUMBER", "not found"),
+        ("LambdaLR(lr_lambda='own_schedules.py:NUMBER')", "not found"),
     ],
 )
 def test_what_only_running_it_can_tell_is_refused_at_the_start(schedule, words):

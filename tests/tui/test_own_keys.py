@@ -84,8 +84,8 @@ class TestSentences:
         viewer.press("alt+left", "left_curly_bracket", "f")
         assert viewer.toasts == [
             "there is no crosshair: Ctrl+K shows it",
-            "all of it is in sight: x zooms in, then { and } move",
-            "all of it is in sight: x zooms in, then f follows the newest step",
+            "everything is in sight: x zooms in, then { and } move",
+            "everything is in sight: x zooms in, then f follows the newest step",
         ]
 
     def test_in_forms(self, viewer):

@@ -22,7 +22,7 @@ from lrtui.core.scenario.spec import letter, number
 _REWINDS: dict[RewindReason, str] = {
     "rewound": "rewound to",
     "restarted": "restarted from",
-    "resumed": "taken up again at",
+    "resumed": "resumed at",
     "recovered": "its process was lost: back at",
 }
 

@@ -99,7 +99,7 @@ def edit(state: RaceState, lane: LaneState, keymap: Keymap) -> Form:
         return [Fork(lane=lane.index, child=as_new_lane(state.race, child))]
 
     return Form(
-        f"Edit {lane.lane.called}: a fork of it goes on so",
+        f"Edit {lane.lane.called}: settings of a fork of it",
         {"lane": ("", before)},
         read,
         explain=WORDS,

@@ -143,7 +143,7 @@ class CurveActions:
         if not self.view.zooms:
             read = self.view.keymap.read
             raise LrtuiError(
-                f"all of it is in sight: {read('view.zoom_in')} zooms in, then"
+                f"everything is in sight: {read('view.zoom_in')} zooms in, then"
                 f" {read('view.pan_left')} and {read('view.pan_right')} move"
             )
         self.show(self.view.x.moved(direction * PAN))
@@ -155,7 +155,7 @@ class CurveActions:
         if not view.zooms:
             zooms, follows = view.keymap.read("view.zoom_in"), view.keymap.read("view.follow")
             raise LrtuiError(
-                f"all of it is in sight: {zooms} zooms in, then {follows} follows the newest step"
+                f"everything is in sight: {zooms} zooms in, then {follows} follows the newest step"
             )
         view.follow = not view.follow
         newest = axis_fit.newest(view, self._state)
