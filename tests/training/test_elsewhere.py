@@ -67,6 +67,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "lib" / "shared.py").write_text("here = 2\n")
     monkeypatch.chdir(home)
     monkeypatch.setenv("ROWS_SCALE", "0.5")
+    monkeypatch.delenv("TZ", raising=False)
     monkeypatch.setenv("PYTHONPATH", "lib")
     return home
 

@@ -482,7 +482,7 @@ def test_pruning_goes_on_after_a_race_was_taken_up_again():
 
     def fed(*events):
         for event in events:
-            rungs.take(event)
+            rungs.apply(event)
         return [one.lane for one in rungs.decisions() if not one.stays]
 
     assert fed(started(0), started(1), steps(0, 0, 8, 1.0), steps(1, 0, 1, 2.0)) == []

@@ -299,7 +299,7 @@ class TestWhatCannotBeKept:
     @pytest.mark.parametrize(
         ("schedule", "message"),
         [
-            ("own_schedules.py:Gentle", "has no state_dict(): its lane has no snapshots"),
+            ("own_schedules.py:Gentle", r"has no state_dict\(\): its lane has no snapshots"),
             ("own_schedules.py:Hoards", "a set cannot be kept: the lane has no snapshots"),
         ],
     )

@@ -83,7 +83,7 @@ class HalfWeights(Base):
         return nn.functional.mse_loss(model(batch[0].to(torch.bfloat16)).float(), batch[1])
 
 
-class Float64Array(Base):
+class Doubles(Base):
     """float64 weights and loss."""
 
     def model(self):

@@ -19,7 +19,7 @@ class Shown(App[None]):
         yield CanvasWidget()
 
 
-class FilterBar:
+class Line:
     """A terminal's line with so many writes that it has not taken yet."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class FilterBar:
 @pytest.fixture
 def line(monkeypatch):
     monkeypatch.setattr(canvas_widget, "LATER_S", 0.001)
-    return FilterBar()
+    return Line()
 
 
 def sent(monkeypatch, shown: CanvasWidget) -> list[int]:
@@ -42,7 +42,7 @@ def sent(monkeypatch, shown: CanvasWidget) -> list[int]:
     return rows
 
 
-async def run(line: FilterBar, monkeypatch, steps) -> None:
+async def run(line: Line, monkeypatch, steps) -> None:
     app = Shown()
     async with app.run_test(size=(40, 6)) as pilot:
         await pilot.pause()
