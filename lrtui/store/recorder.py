@@ -33,6 +33,8 @@ KEEP_BYTES = 64 * 1024 * 1024
 _Item = AnyEvent | threading.Event | tuple[int, CommandResult]
 
 
+# 22 attributes: the queues and flags that the training thread and the writing thread share, under
+# one lock. In classes of their own they would each need a lock, and an order among them.
 class Recorder:
     """The inbox and outbox of one trainer. `put`, `commands` and `acknowledge` never wait for the
     disk."""
@@ -45,11 +47,11 @@ class Recorder:
         self._lanes = lanes
         self._keep_bytes = keep_bytes
         self._outbox: deque[_Item | list[_Item]] = deque()
-        """Events, and between them what became of commands, and what is to be set when all before
-        it is written; a list is written in one transaction."""
+        """Events, command results, and threading.Events to set once everything before them is
+        written; a list is written in one transaction."""
         self._held: list[_Item] | None = None
         self._holder = 0
-        """The thread whose things are held together."""
+        """Thread whose items are held for one transaction."""
         self._order = threading.Lock()
         self._results: list[tuple[int, CommandResult]] = []
         self._inbox: deque[tuple[int, AnyCommand]] = deque()

@@ -20,72 +20,18 @@ SMALL_RISE = 1.3
 def next_rate(winner: LaneState, state: RaceState) -> str:
     """Advice: a rate on the side that the winner's gauge points to, or a schedule if early and late
     gains differ."""
-    own, word, gain, late = (
-        winner.rate,
-        gauge_word(winner),
-        winner.findings.early_gain,
-        winner.findings.gain,
-    )
     if not winner.findings.moved:
         return _far_higher(winner, state)
-    kin = sorted(
-        {
-            lane.rate
-            for lane in state.lanes
-            if _kin(lane.lane, winner.lane) and lane.status not in FAILED
-        }
-    )
-    rank = kin.index(own)
-    below, above = (
-        (kin[rank - 1] if rank else None),
-        (kin[rank + 1] if rank + 1 < len(kin) else None),
-    )
-    if verdict(winner, state) == Verdict("stalled", "floor"):
+    own, below, above = winner.rate, *_neighbours(winner, state)
+    if advice := _without_another_rate(winner, state):
+        return advice
+    if gauge_word(winner) == "none" and (above is None) == (below is None):
         return (
-            f"Next: {rate(own, 3)} is settled, it is at the floor; try other seeds, optimizers and"
-            " schedules at it."
+            f"Next: {rate(own, 3)} again, for longer: {_not_enough(winner)} to say on which side"
+            " to look."
         )
-    if altered(winner):
-        return (
-            f"Next: race {rate(own, 3)} from the start; the winner came to it only at step"
-            f" {winner.rates.since}."
-        )
-    if word in ("ok", "cold") and gain > HALF_WAY > late and winner.lane.schedule is None:
-        return (
-            f"Next: a schedule that begins at {rate(own, 3)} and comes down: its early steps had"
-            f" headroom (step gain {gain:.2f}), its last ones overshot ({late:.2f})."
-        )
-    if word == "none":
-        up, why = (
-            above is None and below is not None,
-            "the winner is at the edge of the rates raced",
-        )
-        if (above is None) == (below is None):
-            return (
-                f"Next: {rate(own, 3)} again, for longer: {_not_enough(winner)} to say on which"
-                " side to look."
-            )
-    else:
-        up = word == "cold" or (word == "ok" and gain > HALF_WAY)
-        why = f"the winner's early step gain was {gain:.2f}: " + (
-            "it was too cold"
-            if word == "cold"
-            else (
-                "it was too hot"
-                if word == "hot"
-                else "there was headroom above"
-                if up
-                else "its steps went beyond the lowest point"
-            )
-        )
-    other = above if up else below
-    # A step at the lowest point of the parabola has a margin of 1: the rate may rise by so much,
-    # and not beyond.
-    most = (
-        own * min(3.0, max(1.0 / margin(gain), 1.0))
-        if up and word != "none" and margin(gain) > 0
-        else own * 3
-    )
+    up, why = _direction(winner, below, above)
+    other, most = above if up else below, _highest(winner) if up else own * 3
     if other is None:
         return try_rate(most if up else own / 3, why)
     between = math.sqrt(own * other)
@@ -99,6 +45,66 @@ def next_rate(winner: LaneState, state: RaceState) -> str:
     return try_rate(
         min(most, between) if up else between, f"{why}, and {rate(other, 3)} was worse", own, other
     )
+
+
+def _neighbours(winner: LaneState, state: RaceState) -> tuple[float | None, float | None]:
+    """The next lower and the next higher rate among the lanes of the same kind that did not
+    fail."""
+    rates = sorted(
+        {
+            lane.rate
+            for lane in state.lanes
+            if _kin(lane.lane, winner.lane) and lane.status not in FAILED
+        }
+    )
+    rank = rates.index(winner.rate)
+    return rates[rank - 1] if rank else None, rates[rank + 1] if rank + 1 < len(rates) else None
+
+
+def _without_another_rate(winner: LaneState, state: RaceState) -> str:
+    """Advice that keeps the winner's rate; '' if another one is worth a race."""
+    own, gain, late = winner.rate, winner.findings.early_gain, winner.findings.gain
+    if verdict(winner, state) == Verdict("stalled", "floor"):
+        return (
+            f"Next: {rate(own, 3)} is settled, it is at the floor; try other seeds, optimizers and"
+            " schedules at it."
+        )
+    if altered(winner):
+        return (
+            f"Next: race {rate(own, 3)} from the start; the winner came to it only at step"
+            f" {winner.rates.since}."
+        )
+    fits = gauge_word(winner) in ("ok", "cold") and winner.lane.schedule is None
+    if fits and gain > HALF_WAY > late:
+        return (
+            f"Next: a schedule that begins at {rate(own, 3)} and comes down: its early steps had"
+            f" headroom (step gain {gain:.2f}), its last ones overshot ({late:.2f})."
+        )
+    return ""
+
+
+def _direction(winner: LaneState, below: float | None, above: float | None) -> tuple[bool, str]:
+    """(True if a higher rate is worth a race, the reason)."""
+    word, gain = gauge_word(winner), winner.findings.early_gain
+    if word == "none":
+        return above is None and below is not None, "the winner is at the edge of the rates raced"
+    up = word == "cold" or (word == "ok" and gain > HALF_WAY)
+    if word == "cold":
+        reason = "it was too cold"
+    elif word == "hot":
+        reason = "it was too hot"
+    else:
+        reason = "there was headroom above" if up else "its steps went beyond the lowest point"
+    return up, f"the winner's early step gain was {gain:.2f}: {reason}"
+
+
+def _highest(winner: LaneState) -> float:
+    """The highest rate to advise: a step at the lowest point of the parabola has a margin of 1, and
+    the rate may rise by that factor only, at most threefold."""
+    reach = margin(winner.findings.early_gain)
+    if gauge_word(winner) != "none" and reach > 0:
+        return winner.rate * min(3.0, max(1.0 / reach, 1.0))
+    return winner.rate * 3
 
 
 def _not_enough(lane: LaneState) -> str:
