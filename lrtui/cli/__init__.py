@@ -41,13 +41,30 @@ def _run(args: Sequence[str] | None) -> int:
     except OutputLost as lost:
         return give_up(lost)
     except click.ClickException as error:
-        complain(error.format_message(), "see `lrtui --help`")
+        complain(*_usage(error))
         return ExitCode.BAD_INPUT
     except LrtuiError as error:
         complain(*filter(None, (error.message, error.hint)))
         return ExitCode.BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
+
+
+def _usage(error: click.ClickException) -> tuple[str, str]:
+    """An error of the command line, and where to read on."""
+    context = getattr(error, "ctx", None)
+    hint = f"see `{' '.join(['lrtui', *_commands(context)])} --help`"
+    if isinstance(error, click.NoSuchOption):
+        near = f': did you mean "{error.possibilities[0]}"?' if error.possibilities else ""
+        return f'unknown option "{error.option_name}"{near}', hint
+    return error.format_message(), hint
+
+
+def _commands(context: click.Context | None) -> list[str]:
+    """The commands under `lrtui` that a context is in."""
+    if context is None or context.parent is None:
+        return []
+    return [*_commands(context.parent), str(context.info_name)]
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -247,3 +247,11 @@ class TestVersionAndHelp:
         said = lrtui(*args)
         assert said.code == 0
         assert said.out.startswith("Usage: ")
+
+
+def test_an_unknown_option_is_named_with_its_command(lrtui):
+    said = lrtui("race", "--rn", "3", "lr-dial")
+    assert (said.code, said.err.splitlines()) == (
+        2,
+        ['lrtui: unknown option "--rn": did you mean "--runs"?', "see `lrtui race --help`"],
+    )
