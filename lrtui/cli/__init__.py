@@ -1,5 +1,16 @@
-"""The commands. The only package that knows everyone; what it does itself is to read flags and to
-choose a front."""
+"""The command line: click commands that read flags, start or open runs, and choose a front end.
+
+The only package that knows all others.
+
+- One module per command or family: `race.py` (race, watch, resume), `find.py`, `send.py`,
+  `report.py` (report, export), `schedule.py`, `runs.py`, `settings_cmd.py`, `help.py`.
+- `options.py` and `appearance.py` hold shared options, `exit_codes.py` and `output.py` what the
+  shell gets, `signals.py` interrupts.
+- `frontends.py` opens the screen, `plain_frontend.py` prints lines.
+- `manual_tables/` generates the tables of the manual.
+
+Begin to read here with `main`, then `race.py`.
+"""
 
 from __future__ import annotations
 
