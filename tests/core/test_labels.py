@@ -4,7 +4,7 @@ stand for."""
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import number_label, short_label, step_labels, y_labels
@@ -14,6 +14,7 @@ VALUES = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
 @given(VALUES, VALUES, st.booleans(), st.integers(1, 12))
+@example(2.220446049250313e-16, 2.220446049250313e-16, False, 1)
 def test_y_labels_lie_on_the_axis_and_say_their_values(
     one: float, other: float, log: bool, most: int
 ) -> None:

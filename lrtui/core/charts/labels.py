@@ -22,11 +22,9 @@ def y_labels(limits: AxisLimits, most: int) -> list[tuple[float, str]]:
         values = list(multiples(limits.low, limits.high, step))
         if len(values) > 1:
             return list(zip(values, _labels(values, step), strict=True))
-    labels = (
-        [end_label(value) for value in ends]
-        if limits.log
-        else _labels(ends, nice(size / INTERVALS))
-    )
+    # limits snap to a step of INTERVALS parts of the smaller range that they were made around
+    step = nice(size / (2 * INTERVALS))
+    labels = [end_label(value) for value in ends] if limits.log else _labels(ends, step)
     return list(zip(ends, labels, strict=True))
 
 
