@@ -286,7 +286,7 @@ class TestFolders:
         folder.mkdir(parents=True)
         export(run, folder, "csv")
         before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-        with pytest.raises(LrtuiError, match="something in it"):
+        with pytest.raises(LrtuiError, match="the folder is not empty"):
             export(run, folder, "csv")
         assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
         assert os.listdir(folder.parent) == ["csv"]
