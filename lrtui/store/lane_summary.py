@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -135,26 +136,12 @@ def summarize(db: sqlite3.Connection, race: Race) -> list[LaneSummary]:
     return [lane.result(db) for lane in lanes]
 
 
-def end_rows(db: sqlite3.Connection) -> dict[int, int]:
-    """Row id of each lane's end that no rewind undid; of several the first, as in Lifecycle."""
-    found: dict[int, int] = {}
-    for row, lane, kind in sorted(db.execute(f"SELECT id, lane, kind FROM events WHERE {TURNS}")):
-        if kind == "Rewound":
-            found.pop(lane, None)
-        elif kind == "Ended":
-            found.setdefault(lane, row)
-    return found
-
-
 def end_reasons(db: sqlite3.Connection) -> dict[int, EndReason]:
     """The end reason of each lane that has ended."""
-    found = {}
-    for lane, row in end_rows(db).items():
-        body = db.execute("SELECT body FROM events WHERE id = ?", (row,)).fetchone()[0]
-        event = events.decode(body)
-        if isinstance(event, Ended):
-            found[lane] = event.reason
-    return found
+    lives: defaultdict[int, Lifecycle] = defaultdict(Lifecycle)
+    for _, event in _turns(db):
+        lives[event.lane].apply(event)
+    return {lane: life.ended.reason for lane, life in lives.items() if life.ended}
 
 
 def added_lanes(db: sqlite3.Connection) -> int:
