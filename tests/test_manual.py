@@ -252,9 +252,7 @@ class TestHelp:
         assert lrtui("help", *words) == (2, "", said)
 
     @pytest.mark.parametrize(("topic", "paged"), [("keys", True), ("finder", False)])
-    def test_on_a_terminal_a_long_page_goes_through_the_pager_of_the_environment(
-        self, tmp_path, topic, paged
-    ):
+    def test_long_help_page_on_a_terminal_goes_through_the_pager(self, tmp_path, topic, paged):
         kept = {
             name: value
             for name, value in os.environ.items()

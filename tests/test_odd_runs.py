@@ -284,7 +284,7 @@ def test_a_metric_called_like_something_recorded_is_shown_beside_it(tmp_path: Pa
     assert {"metrics.loss", "metrics.seconds"} <= set(data["lanes"][0]["curves"])
 
 
-def test_an_event_that_cannot_be_read_is_named_and_what_is_before_it_counts(tmp_path: Path) -> None:
+def test_undecodable_event_is_named_and_earlier_events_count(tmp_path: Path) -> None:
     run = made(tmp_path / "runs", [started(0), steps(0, [3.0, 2.0])])
     db = sqlite3.connect(run / DATABASE)
     db.execute("UPDATE events SET body = x'00ff' WHERE kind = 'Steps'")

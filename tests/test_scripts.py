@@ -130,7 +130,7 @@ def test_nor_where_python_starts_with_that_directory_first_on_its_path(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_task_beside_such_files_trains_and_its_numbers_are_in_every_record(folder):
+def test_task_beside_shadowing_files_trains_and_exports_its_columns(folder):
     done = lrtui(
         folder,
         "race",

@@ -106,7 +106,7 @@ def test_what_an_encoding_has_not_becomes_ascii_instead_of_a_traceback(tmp_path,
     assert done.stderr == b""
 
 
-def test_a_broken_settings_file_is_said_once_on_stderr_where_there_is_no_screen(tmp_path):
+def test_plain_watch_prints_settings_error_once_on_stderr(tmp_path):
     make_run(tmp_path, ("steady",))
     file = tmp_path / "mine.toml"
     file.write_text("fps = 99\n")

@@ -207,7 +207,7 @@ def test_however_often_it_is_interrupted_the_race_ends_and_is_recorded_so(tmp_pa
 
 
 @pytest.mark.xdist_group("processes")
-def test_interrupts_that_come_when_the_first_is_being_heeded_are_told_what_is_waited_for(tmp_path):
+def test_interrupt_during_shutdown_keeps_exit_code_and_resume_command(tmp_path):
     with Front(tmp_path, "race", *RACE, "--json") as front:
         front.trains()
         front.signalled(signal.SIGINT)
@@ -259,7 +259,7 @@ def test_a_search_that_is_interrupted_is_stopped(tmp_path, burst):
 @pytest.mark.skipif(
     not hasattr(fcntl, "F_SETPIPE_SZ"), reason="a pipe can only be made small on Linux"
 )
-def test_a_front_whose_reader_stands_still_leaves_when_it_is_interrupted_again_and_again(tmp_path):
+def test_repeated_interrupts_end_frontend_with_full_output_pipe(tmp_path):
     here, there = os.pipe()
     fcntl.fcntl(there, fcntl.F_SETPIPE_SZ, 4096)
     with Front(tmp_path, "race", *RACE, "--json", out=f"/proc/self/fd/{there}") as front:

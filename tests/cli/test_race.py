@@ -149,7 +149,7 @@ class TestRaces:
         assert again.code == 2
         assert "nothing to resume" in again.err
 
-    def test_a_hang_up_leaves_the_race_running_and_any_terminal_can_speak_to_it(self, tmp_path):
+    def test_race_survives_hangup_and_accepts_commands_from_other_terminals(self, tmp_path):
         process = subprocess.Popen(
             [*LRTUI, "race", "linear", "--plain", "--runs", str(tmp_path), "--set", "pace=20"],
             stdout=subprocess.PIPE,
@@ -168,9 +168,7 @@ class TestRaces:
         assert (stopped.code, len(stopped.out.splitlines())) == (0, 4)
         until(lambda: summary(run).state == "ended", "the end of the race")
 
-    def test_pruned_lanes_wait_and_a_race_without_a_screen_ends_when_nobody_else_is_left(
-        self, tmp_path
-    ):
+    def test_headless_race_ends_when_only_pruned_lanes_are_left(self, tmp_path):
         rules = ("pace=150", "pruning.rungs=[0.2]", "pruning.keep=0.5")
         flags = [flag for rule in rules for flag in ("--set", rule)]
         said = race("linear", "--json", "--steps", "200", *flags, runs=tmp_path)

@@ -39,7 +39,7 @@ def schedule(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_schedule_is_drawn_into_a_pipe_with_its_rates_in_words_and_its_warnings(tmp_path):
+def test_schedule_into_pipe_prints_chart_rates_and_warnings(tmp_path):
     done = schedule(
         "CosineAnnealingLR(T_max=50, eta_min=1e-4)", "--lr", "0.01", "--epochs", "100", cwd=tmp_path
     )

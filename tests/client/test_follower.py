@@ -58,9 +58,7 @@ class TestASupervisorThatIsGone:
             {"error": "the crew is gone"},
         ],
     )
-    def test_what_its_trainers_recorded_on_their_way_out_is_joined_by_its_last_words_once(
-        self, run, end
-    ):
+    def test_supervisor_log_is_added_once_after_trainers_recorded_the_ends(self, run, end):
         say(run, *(Ended(lane=lane, step=60, reason="interrupted", **end) for lane in (0, 1)))
         follower = Follower(run)
         words = [event.text for event in follower.poll(10.0) if isinstance(event, LogMessage)]

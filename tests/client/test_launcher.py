@@ -13,7 +13,7 @@ from lrtui.core.scenario import scenario_file
 from support.waiting import PATIENCE_S, until
 
 
-def test_closing_a_supervisor_ends_it_at_once_and_frees_whoever_waits_for_its_answer():
+def test_close_terminates_supervisor_and_fails_a_pending_preview():
     supervisor, race = Launcher(), scenario_file.load("lr-dial")
     said: list[LrtuiError] = []
 

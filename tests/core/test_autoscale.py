@@ -77,7 +77,7 @@ def test_of_nothing_there_is_no_range(full, tail):
 
 @given(st.lists(st.tuples(walks(), st.booleans()), min_size=1, max_size=4), st.integers(1, 130))
 @settings(max_examples=200, deadline=None)
-def test_no_tail_is_ever_outside_and_nothing_else_is_inside_that_is_not_there(lanes, width):
+def test_visible_range_holds_each_tail_and_stays_within_full_range(lanes, width):
     windows, tails = [window(walk, width) for walk, _ in lanes], [tail for _, tail in lanes]
     low, high, positive = visible_range(windows, tails)
     everything = visible_range(windows, tails, full=True)

@@ -145,7 +145,7 @@ def slow_window(track: MetricSeries, x: XAxis, lane, race, width) -> Window:
     st.integers(1, 90),
 )
 @settings(max_examples=200, deadline=None)
-def test_a_window_equals_reading_every_point_on_every_axis_while_the_lane_grows(
+def test_updated_window_equals_reading_every_point_on_every_axis(
     events, kind, log, start, span, width
 ):
     state, x = told(events), None

@@ -107,7 +107,7 @@ def test_a_table_is_no_option_of_anything(name, kind, signature):
         assert option.expected({"a": 1})
 
 
-def test_schedules_that_their_documentation_steps_after_every_batch_are_stepped_so():
+def test_schedules_stepped_per_batch_match_the_torch_documentation():
     by_batch = {
         name for name, signature in catalogue.schedules().items() if signature.interval == "batch"
     }

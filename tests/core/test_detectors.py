@@ -154,7 +154,7 @@ class TestDivergence:
         )
         assert words == f"smoothed loss {now[step]:.4g} is above 4 times its best"
 
-    def test_twenty_steps_above_its_start_after_the_early_window_are_divergence(self):
+    def test_loss_above_1_2_times_its_start_for_patience_steps_diverges(self):
         # never four times the best, always above 1.2 times the start
         losses = [1.0] * 5 + [1.5] * 300
         assert all(value > 1.2 for value in lower_average(losses)[EARLY:])
@@ -187,9 +187,7 @@ class TestDivergence:
         assert 0 < above < thresholds.PATIENCE
         assert [rule.update(1.0) for _ in range(100)] == [None] * 100
 
-    def test_what_it_has_recovered_from_does_not_count_although_the_slow_average_still_shows_it(
-        self,
-    ):
+    def test_recovered_spike_in_the_slow_average_is_not_divergence(self):
         losses = [1.0] * 120 + [45.0] + [0.5] * 200
         slow = [by_hand(losses[: step + 1], 0.98) for step in range(len(losses))]
         assert sum(value > 1.2 for value in slow[121:]) > thresholds.PATIENCE
@@ -203,7 +201,7 @@ class TestDivergence:
         held = [rule.update(loss) for loss in rises]
         assert held.index(next(filter(None, held))) >= thresholds.PATIENCE - 1
 
-    def test_a_million_times_its_start_is_divergence_at_once_even_in_the_early_window(self):
+    def test_million_times_the_start_diverges_within_the_early_window(self):
         losses = [1.0] * 10 + [1e6 * 8.0, 1e6 * 80.0]
         fast = [by_hand(losses[: step + 1], 0.9) for step in range(len(losses))]
         first = next(step for step, value in enumerate(fast) if value > 1e6)
@@ -230,7 +228,7 @@ class TestDivergence:
     def test_the_start_is_the_median_of_five_so_one_odd_loss_does_not_make_it(self):
         assert said_at([1.0, 1.0, 0.001, 1.0, 1.0] + [1.15] * 300) == []
 
-    def test_the_start_is_the_first_loss_where_the_rate_has_thrown_the_lane_up_at_once(self):
+    def test_start_is_the_first_loss_if_the_first_median_is_twice_as_high(self):
         rule = Divergence(TOTAL)
         for loss in (1.0, 60.0, 60.0, 60.0, 60.0):
             rule.update(loss)
@@ -433,9 +431,7 @@ class TestTheWord:
     @pytest.mark.parametrize(
         ("long", "progress", "word"), [(True, 0.981, "hot"), (True, 0.98, "ok"), (False, 1.5, "ok")]
     )
-    def test_long_steps_that_lead_nowhere_are_hot_when_a_window_long_enough_closes(
-        self, long, progress, word
-    ):
+    def test_long_steps_are_hot_only_without_progress(self, long, progress, word):
         assert self.word(long=long, progress=progress) == word
 
     @pytest.mark.parametrize(
@@ -463,7 +459,7 @@ class TestJudge:
         assert late.gain == -3.0
         assert late.word == closed.word
 
-    def test_the_gain_is_that_of_the_early_window_until_there_are_three_later_ones(self):
+    def test_early_gain_counts_until_three_later_gains_exist(self):
         assert (
             judged([1.0] * 200, [*some_gains(0.9), (120, 0.1), (150, 0.1)]).findings().gain == 0.9
         )
@@ -570,7 +566,7 @@ def test_no_numbers_make_the_judge_fail_or_warn(steps, total):
     st.lists(st.integers(1, 30), min_size=1, max_size=20),
 )
 @settings(deadline=None, max_examples=100)
-def test_what_is_known_does_not_depend_on_when_it_is_asked_for_nor_on_blocks(steps, sizes):
+def test_findings_are_independent_of_query_time_and_block_size(steps, sizes):
     one_by_one, in_blocks, total = LossMonitor(len(steps)), LossMonitor(len(steps)), len(steps)
     said, spikes = [], []
     for number, (loss, norm, gain) in enumerate(steps):

@@ -37,7 +37,7 @@ def test_rates_are_written_as_everywhere():
     assert found(race({"lr": 1e-5}, {"lr": 0.001})) == {"lr": ("1e-5", "0.001")}
 
 
-def test_an_option_that_nobody_set_is_the_usual_and_one_that_the_optimizer_lacks_is_none():
+def test_unset_option_is_usual_and_missing_option_is_a_dash():
     pushed = {"name": "SGD", "momentum": 0.9}
     state = race(*({"optimizer": optimizer, "lr": 0.1} for optimizer in (pushed, "SGD", "Adam")))
     assert found(state) == {"optimizer": ("SGD", "SGD", "Adam"), "momentum": ("0.9", "usual", "–")}

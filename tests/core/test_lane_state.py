@@ -266,9 +266,7 @@ class TestAWayBack:
     @pytest.mark.parametrize(
         ("why", "kept"), [("rewound", 1), ("restarted", 1), ("recovered", 0), ("resumed", 0)]
     )
-    def test_the_part_of_the_curve_that_was_thrown_away_is_kept_where_it_does_not_come_again(
-        self, why, kept
-    ):
+    def test_abandoned_curve_is_kept_after_a_rewind_but_not_a_recovery(self, why, kept):
         lane = fold([*self.STORY, rewound(4, why)]).lanes[0]
         assert [(one.first, one.losses.values.tolist()) for one in lane.abandoned] == [
             (4, [9.0, 9.0])
@@ -282,7 +280,7 @@ class TestAWayBack:
             [4.0],
         ]
 
-    def test_to_a_snapshot_before_an_epochs_end_the_end_comes_again_and_counts_once(self):
+    def test_evaluation_repeated_after_a_rewind_counts_once(self):
         epoch = Evaluated(lane=0, epoch=1, step=3, loss=4.0)
         lane = fold([*self.STORY, rewound(3), epoch]).lanes[0]
         assert list(lane.evaluations) == [1]

@@ -83,7 +83,7 @@ def test_a_rewind_undoes_an_end(why):
     assert (found.status, found.over, counted[-1]) == ("running", False, True)
 
 
-def test_a_lost_process_leaves_a_lane_paused_and_a_rewind_on_purpose_does_not():
+def test_pause_survives_a_lost_process_but_not_a_rewind():
     for why, paused in (("recovered", True), ("resumed", True), ("rewound", False)):
         found, _ = life(started(), status("paused"), rewound(why), started())
         assert (found.paused, found.status) == (paused, "running")

@@ -44,7 +44,7 @@ def assert_around(thin: Window, full: Window) -> None:
     st.sampled_from([1, 40, 9999]),
 )
 @settings(max_examples=300, deadline=None)
-def test_a_window_of_what_is_forgotten_is_around_the_full_one_and_equal_where_nothing_is(
+def test_thinned_window_encloses_the_full_one_and_is_exact_where_unthinned(
     walk, deeds, seed, width, start, span, at_once
 ):
     random = np.random.default_rng(seed)

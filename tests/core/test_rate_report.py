@@ -46,7 +46,7 @@ def rows(lane):
     return {name: (value, words) for name, value, words in rate_report.explained(lane)}
 
 
-def test_rates_are_those_of_the_last_step_and_of_the_last_sample_that_has_them():
+def test_rates_are_those_of_the_last_step_and_the_last_finite_sample():
     found = rate_report.rates(lane_with())
     assert found == rate_report.Rates(
         0.125, 0.0625, 0.0123, 0.00111, 0.00222, 0.00333, 0.0456, -2.7

@@ -637,7 +637,7 @@ def test_a_sequence_of_batch_schedules_goes_by_the_batch(folder):
     assert interval('["linear", "ConstantLR"]') == "epoch"
 
 
-def test_a_file_task_is_sought_beside_the_scenario_not_in_the_working_folder(folder, monkeypatch):
+def test_task_file_path_is_relative_to_the_scenario(folder, monkeypatch):
     monkeypatch.chdir("/")
     assert race(folder, 'task = "task.py:Other"\nsteps = 1\n[[lane]]\n').task == TaskRef(
         "file", str(folder / "task.py"), "Other"
@@ -737,7 +737,7 @@ def test_without_flags_a_scenario_is_as_it_is_written(folder):
     ]
 
 
-def test_lr_flags_sweep_over_the_optimizers_and_schedules_that_the_lanes_had(folder):
+def test_lr_flags_sweep_over_the_optimizers_and_schedules_of_the_lanes(folder):
     adam, sgd = "Adam(weight_decay=0.1)", "SGD(momentum=0.9)"
     assert lanes(folder, {"lanes.lr": [1.0, 2.0]}) == [
         (optimizer, lr, schedule)
@@ -758,7 +758,7 @@ def test_a_rate_of_the_defaults_is_one_that_a_lane_had(folder):
     assert [lane[1] for lane in lanes(folder, {"lanes.optimizer": ["SGD"]}, text)] == [0.5, 0.25]
 
 
-def test_the_defaults_options_go_with_their_optimizer_however_it_is_written(folder):
+def test_default_options_apply_to_their_optimizer_in_any_notation(folder):
     text = (
         HEAD
         + """

@@ -116,7 +116,7 @@ class TestALane:
             == "A lane 0 (3): not finite at step 7; the rate is far too high."
         )
 
-    def test_a_batch_that_no_rate_makes_finite_is_told_from_a_rate_that_is_too_high(self):
+    def test_nan_at_a_rate_without_effect_blames_the_batch(self):
         still = nan_lane(lr=1e-8, found=changed(COLD, moved=False))
         state = race(still, nan_lane(lr=0.1), nan_lane(5, lr=3.0))
         assert [lane_sentence(lane, state).partition(": ")[2] for lane in state.lanes] == [
@@ -352,7 +352,7 @@ class TestTheNextRate:
 
     WON, LOST = {"loss": 1.0}, {"loss": 5.0}
 
-    def test_between_the_winner_and_its_upper_neighbour_where_it_was_cold_or_has_headroom(self):
+    def test_next_rate_is_below_the_upper_neighbour_of_a_cold_winner(self):
         lanes = [{"lr": 0.001, **self.LOST}, {"lr": 0.01, **self.WON}, {"lr": 1.0, **self.LOST}]
         assert (
             self.next(*lanes)
@@ -366,7 +366,7 @@ class TestTheNextRate:
             " worse."
         )
 
-    def test_a_schedule_where_the_early_steps_had_headroom_and_the_last_ones_overshot(self):
+    def test_schedule_is_suggested_for_early_headroom_and_late_overshoot(self):
         lanes = [
             {"lr": 0.001, **self.LOST},
             {"lr": 0.01, **self.WON, "found": changed(OK, gain=0.2)},
@@ -395,7 +395,7 @@ class TestTheNextRate:
         ]
         assert "is settled within a factor of 2" in self.next(*lanes)
 
-    def test_between_it_and_its_lower_neighbour_where_it_was_hot_or_its_steps_are_long(self):
+    def test_next_rate_is_above_the_lower_neighbour_of_a_hot_winner(self):
         lanes = [
             {"lr": 1e-4, **self.LOST},
             {"lr": 0.01, "found": HOT, **self.WON},
@@ -457,7 +457,7 @@ class TestTheNextRate:
         assert self.next(low, {"lr": 0.03, **best}, high) == again
         assert self.next({"lr": 0.03, **best}) == again
 
-    def test_only_lanes_with_the_same_optimizer_and_schedule_are_its_neighbours(self):
+    def test_neighbours_share_optimizer_and_schedule_and_did_not_fail(self):
         adam, cosine = (
             OptimizerSpec("Adam"),
             ScheduleSpec("CosineAnnealingLR", "epoch", {"T_max": 3}),

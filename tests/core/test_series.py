@@ -157,11 +157,10 @@ def asked(series: Series, deed: str, start: int, stop: int, width: int) -> Any:
 
 @given(walks(), st.lists(DEEDS, max_size=30))
 @settings(max_examples=500, deadline=None)
-def test_asked_anything_in_any_order_it_says_what_one_that_was_made_at_once_says(
+def test_series_edited_step_by_step_equals_series_built_at_once(
     walk: NDArray[np.float32], deeds: list[tuple[str, int, int, int]]
 ) -> None:
-    """Whatever was not worked in yet is by the time that somebody asks; nobody has asked the other
-    one before."""
+    """Extends, cuts and queries in any order; each reference series answers one query only."""
     series, known, ahead = Series(), walk[:0], 0
     for deed, start, stop, width in deeds:
         if deed == "extend":
@@ -197,7 +196,7 @@ def test_blocks_of_one_value_do_not_pile_up() -> None:
     assert series.values.tolist() == list(range(1000))
 
 
-def test_a_spike_of_one_step_in_a_million_is_in_every_window_that_covers_it() -> None:
+def test_spike_of_one_step_in_a_million_is_in_every_covering_window() -> None:
     values = np.ones(1_000_000, np.float32)
     values[654_321] = 1e30
     series = series_of(values, 9973)

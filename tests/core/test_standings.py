@@ -127,7 +127,7 @@ class TestOrders:
             "A",
         ]
 
-    def test_at_equal_budget_the_slower_lane_is_compared_with_what_the_other_one_was(self):
+    def test_equal_budget_order_compares_losses_at_the_common_step(self):
         fast, slow = [5.0 - 0.04 * step for step in range(100)], [3.0] * 20
         state = race_of((fast, None), (slow, None))
         assert [row.lane.lane.letter for row in ranked(state.lanes, state.lanes).rows] == ["A", "B"]
@@ -137,7 +137,7 @@ class TestOrders:
         assert table.rows[0].value == pytest.approx(3.0)
         assert table.rows[1].value == pytest.approx(smoothed(fast[:20]))
 
-    def test_the_budget_is_what_those_have_made_that_neither_failed_nor_are_nan_nor_wait(self):
+    def test_common_step_ignores_failed_nan_and_waiting_lanes(self):
         state = race_of(
             ([1.0] * 30, None),
             ([1.0] * 20, "stopped"),
@@ -170,7 +170,7 @@ class TestOrders:
             == "CDEBA"
         )
 
-    def test_the_smoothed_loss_after_all_steps_is_the_one_that_lanes_are_ranked_by(self):
+    def test_smoothed_loss_after_all_steps_equals_the_ranking_value(self):
         losses = [math.sin(step) + 2 for step in range(700)]
         losses[5] = losses[690] = math.nan
         lane = race_of((losses, None)).lanes[0]
@@ -228,9 +228,7 @@ class TestNoFlicker:
         assert order_of(lanes[:2], values, [2, 0, 1]) == [0, 1]
 
     @given(st.data())
-    def test_whatever_the_losses_no_order_is_wrong_by_more_than_a_little_and_none_moves_by_itself(
-        self, data
-    ):
+    def test_order_is_stable_and_never_clearly_wrong(self, data):
         count = data.draw(st.integers(1, 8))
         lanes = race_of(*[([1.0], None)] * count).lanes
         close = st.floats(0.98, 1.02) | st.floats(0, 10)

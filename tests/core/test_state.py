@@ -145,7 +145,7 @@ def test_the_training_time_does_not_either(seconds, size):
 
 
 @given(LOSSES, st.integers(1, 9), st.data())
-def test_a_lane_that_went_back_and_came_again_has_the_bits_of_one_that_did_not(losses, size, data):
+def test_smoothed_loss_after_a_resume_equals_an_uninterrupted_lane(losses, size, data):
     back = data.draw(st.integers(0, len(losses)))
     straight = fold([steps(losses)]).lanes[0]
     again = [steps(losses[start : start + size], start) for start in range(back, len(losses), size)]

@@ -56,7 +56,7 @@ def test_state_dict_is_a_copy():
     assert json.dumps(memory) == text
 
 
-def test_a_name_that_an_older_version_did_not_store_keeps_its_initial_value():
+def test_attribute_missing_from_stored_state_keeps_its_initial_value():
     memory = LossMonitor(10).state_dict()
     del memory["_hot"]
     judge = LossMonitor(10)

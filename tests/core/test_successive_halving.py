@@ -69,7 +69,7 @@ def test_the_lanes_behind_are_named_when_all_have_reached_the_rung():
     assert fed(rungs, steps(0, 10, [9.0] * 80)) == []
 
 
-def test_lanes_that_wait_at_a_rung_go_on_when_it_is_settled_and_when_they_come_to_it_again():
+def test_waiting_lanes_go_on_at_a_settled_rung_and_on_returning_to_it():
     rungs = of(2, rungs=(1 / 9,), keep=0.5)
     fed(rungs, steps(0, 0, [1.0] * 10))
     assert going_on(rungs) == []
@@ -100,7 +100,7 @@ def test_each_further_rung_keeps_the_fraction_of_what_was_left():
     assert sorted(fed(rungs, *(steps(lane, 10, [float(lane)] * 20) for lane in range(3)))) == [1, 2]
 
 
-def test_nan_ranks_last_and_nobody_waits_for_a_lane_that_has_ended_or_is_paused():
+def test_nan_ranks_last_and_ended_or_paused_lanes_are_not_awaited():
     rungs = of(4, rungs=(1 / 9,), keep=0.5)
     fed(
         rungs,

@@ -141,9 +141,7 @@ class TestStalled:
     @pytest.mark.parametrize(
         ("own", "leaders", "reason"), [(0.1, 0.01, "hot"), (0.001, 0.01, "cold")]
     )
-    def test_a_leader_with_the_same_optimizer_shows_on_which_side_the_better_rates_are(
-        self, own, leaders, reason
-    ):
+    def test_stalled_lane_is_hot_above_the_leaders_rate_and_cold_below(self, own, leaders, reason):
         against_it = changed(STUCK, early_gain=0.9 if reason == "hot" else 0.3)
         assert self.reason((3.0, own, against_it), (1.0, leaders, OK)) == reason
 
@@ -172,7 +170,7 @@ class TestSeismic:
     WILD = changed(OK, reversal_share=0.7, median_change=0.31)
     CALM = changed(OK, reversal_share=0.7, median_change=0.1)
 
-    def test_it_jumps_three_times_as_far_as_the_calmest_of_the_lanes_that_are_lower(self):
+    def test_noisy_lane_jumps_three_times_as_far_as_the_calmest_better_lane(self):
         assert on(race((2.0, 0.1, self.WILD), (1.0, 0.01, self.CALM))).word == "noisy"
         assert (
             on(race((2.0, 0.1, changed(self.WILD, median_change=0.3)), (1.0, 0.01, self.CALM))).word

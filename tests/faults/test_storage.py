@@ -22,9 +22,7 @@ pytestmark = pytest.mark.xdist_group("faults")
 DISK_KB = 6000
 
 
-def test_training_goes_on_without_its_disk_and_what_was_held_back_is_written_in_the_end(
-    tmp_path, monkeypatch
-):
+def test_training_outlasts_a_failing_disk_and_writes_the_backlog(tmp_path, monkeypatch):
     monkeypatch.setattr("lrtui.store.reader.LATE_S", 2.0)
     on_a_small_disk(tmp_path / "disk", DISK_KB, lambda disk: _without_its_disk(tmp_path, disk))
 
@@ -74,7 +72,7 @@ def endured(contest, trouble, luck):
     return began, over
 
 
-def test_after_a_power_cut_the_record_is_sound_and_whole_up_to_the_last_moments(tmp_path):
+def test_record_after_a_power_cut_is_sound_up_to_the_last_moments(tmp_path):
     luck = chance("power")
     with Contest.start(tmp_path, epochs=6000) as contest:
         contest.goes_on(by=luck.randrange(50, 120))

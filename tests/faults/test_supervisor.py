@@ -48,7 +48,7 @@ def test_trainers_of_a_killed_supervisor_leave_sound_snapshots(tmp_path):
     assert code in (1, 130)  # no success: the race is not over
 
 
-def test_whoever_tells_a_race_to_end_finds_it_saved_and_a_hang_up_does_not_end_it(tmp_path):
+def test_terminated_race_is_saved_and_hangup_does_not_end_it(tmp_path):
     luck, runs = chance("signals"), tmp_path / "runs"
     with (
         Front(

@@ -62,9 +62,7 @@ class Line(Terminal):
         )
 
 
-def test_a_race_does_not_notice_what_becomes_of_its_viewers_and_is_offered_first_afterwards(
-    tmp_path,
-):
+def test_race_is_unaffected_by_its_viewers_and_listed_first_afterwards(tmp_path):
     luck, runs = chance("viewers"), tmp_path / "runs"
     with (
         Line("race", str(write_scenario(tmp_path, epochs=2000)), runs=runs) as first,

@@ -429,7 +429,7 @@ def test_it_takes_no_more_memory_for_a_longer_race(tmp_path):
     assert peaks[1] - peaks[0] < 10e6, peaks
 
 
-def test_a_folder_that_is_in_the_way_of_a_file_stops_it_before_anything_is_replaced(run, folder):
+def test_export_replaces_nothing_if_a_folder_has_the_name_of_a_file(run, folder):
     export(run, folder, "csv")
     (folder / "B-steps.csv").unlink()
     (folder / "B-steps.csv").mkdir()

@@ -269,7 +269,7 @@ def test_a_curve_that_is_not_finite_or_out_of_sight_is_not_drawn() -> None:
     assert changed.nonzero().tolist() == [[0, 0]]
 
 
-def test_the_generator_paints_eight_kinds_that_can_be_told_apart_at_the_standard_rate() -> None:
+def test_sprite_generator_paints_eight_distinct_sprites_at_standard_rate() -> None:
     task = build("sprite-generator")
     model = new_model(task, seed=7)
     assert train(task, model, lr=0.001, epochs=15) < 0.015
@@ -277,7 +277,7 @@ def test_the_generator_paints_eight_kinds_that_can_be_told_apart_at_the_standard
     assert (torch.cdist(pictures.flatten(1), pictures.flatten(1)) + torch.eye(8) * 99).min() > 1.0
 
 
-def test_the_generator_stays_static_at_a_low_rate_and_paints_one_picture_at_a_high_one() -> None:
+def test_sprite_generator_stays_static_at_low_rate_and_collapses_at_high() -> None:
     task = build("sprite-generator")
     low, high = new_model(task, seed=7), new_model(task, seed=7)
     assert train(task, low, lr=0.00001, epochs=15) > 0.12
@@ -285,7 +285,7 @@ def test_the_generator_stays_static_at_a_low_rate_and_paints_one_picture_at_a_hi
     assert sample(task, high).std(dim=0).max() < 0.01
 
 
-def test_the_line_is_a_hundred_points_on_3x_plus_7_with_noise_of_deviation_2() -> None:
+def test_straight_line_has_100_points_of_3x_plus_7_with_noise() -> None:
     (points,) = parts(build("straight-line"))
     x, y = points.tensors
     assert len(points) == 100
@@ -294,14 +294,14 @@ def test_the_line_is_a_hundred_points_on_3x_plus_7_with_noise_of_deviation_2() -
     assert 1.5 < (y - 3 * x - 7).std() < 2.5
 
 
-def test_an_epoch_of_lr_dial_is_sixteen_steps_and_one_of_effective_lr_is_one() -> None:
+def test_epoch_has_16_steps_in_lr_dial_and_one_in_effective_lr() -> None:
     for scenario, steps in (("lr-dial", 16), ("effective-lr", 1)):
         content = tomllib.loads((SCENARIOS / f"{scenario}.toml").read_text("utf-8"))
         training = parts(build(content["task"]))[0]
         assert len(training) == steps * content["batch_size"]
 
 
-def test_diabetes_has_442_patients_of_ten_measurements_a_fifth_of_them_held_out() -> None:
+def test_diabetes_has_442_patients_and_a_fifth_for_validation() -> None:
     diabetes = module("diabetes")
     patients = diabetes._read(diabetes.CSV)
     assert patients.shape == (442, 11)

@@ -48,9 +48,7 @@ def test_a_run_is_kept_with_a_write_ahead_log(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["nfs", "cifs", "lustre", "fuse.sshfs"])
-def test_on_a_network_file_system_there_is_a_rollback_journal_and_a_word_about_it(
-    kind, tmp_path, monkeypatch
-):
+def test_network_file_system_gets_a_rollback_journal_and_a_log_message(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(database, "file_system", lambda path: kind)
     run = create_run(tmp_path, make_race())
     assert not database.is_wal(database.connect(run))

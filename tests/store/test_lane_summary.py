@@ -92,7 +92,7 @@ class TestALane:
         say(run, block(5, 3))
         assert first(run).steps == 8
 
-    def test_a_pause_lasts_until_somebody_ends_it_and_not_only_as_long_as_its_process(self, run):
+    def test_pause_outlasts_its_process_until_a_resume_or_rewind(self, run):
         say(run, started(), block(0), paused(10))
         assert (first(run).paused, first(run).steps) == (True, 10)
         say(
@@ -121,9 +121,7 @@ class TestTurnsOfTheDial:
     def steps(self, run):
         return [(change.step, change.factor) for change in first(run).changes]
 
-    def test_those_after_the_snapshot_are_to_be_made_again_as_often_as_the_process_is_lost(
-        self, run
-    ):
+    def test_turns_after_the_snapshot_are_repeated_at_each_recovery(self, run):
         say(
             run,
             started(),
@@ -159,7 +157,7 @@ class TestTurnsOfTheDial:
         )
         assert self.steps(run) == [(10, 0.5), (10, 2.0), (90, 1.0)]
 
-    def test_a_new_one_counts_more_than_those_that_were_to_be_made_again_after_it(self, run):
+    def test_new_turn_replaces_later_turns_that_await_repetition(self, run):
         say(
             run,
             turned(10, 0.5),
@@ -202,9 +200,7 @@ class TestLanesThatJoined:
 
 
 class TestAListOfRuns:
-    def test_a_run_whose_lanes_were_interrupted_can_be_resumed_once_its_supervisor_is_gone(
-        self, run
-    ):
+    def test_interrupted_run_is_resumable_once_its_supervisor_is_gone(self, run):
         supervisor = Writer(run, SUPERVISOR_ROLE)
         supervisor.beat()
         say(

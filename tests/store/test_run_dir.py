@@ -15,9 +15,7 @@ def make(runs, name):
     return run.rename(run.with_name(name))
 
 
-def test_the_folder_of_runs_is_the_one_given_then_the_variables_then_the_platforms(
-    tmp_path, monkeypatch
-):
+def test_runs_folder_is_the_argument_then_environment_then_platform(tmp_path, monkeypatch):
     monkeypatch.setenv("LRTUI_RUNS", str(tmp_path / "variable"))
     assert run_dir.runs_folder(str(tmp_path / "given")) == tmp_path / "given"
     assert run_dir.runs_folder() == tmp_path / "variable"
@@ -80,9 +78,7 @@ def test_a_folder_that_is_not_there_has_no_runs(tmp_path):
     assert run_dir.listing(tmp_path / "nowhere") == []
 
 
-def test_a_run_is_found_by_path_by_name_by_its_beginning_or_because_it_is_the_newest(
-    tmp_path, monkeypatch
-):
+def test_run_is_found_by_path_name_prefix_or_as_the_newest(tmp_path, monkeypatch):
     old, new = (
         make(tmp_path, "decades-20260101-120000-aaaa"),
         make(tmp_path, "decades-20260102-120000-bbbb"),

@@ -88,7 +88,7 @@ class TestWriting:
             "000000001-ring.snap"
         ]
 
-    def test_what_a_killed_process_left_half_written_is_cleared_away_by_the_next_one(self, run):
+    def test_partial_file_of_a_killed_process_is_removed_by_the_next_write(self, run):
         keep(run, 1)
         half = run / "snapshots" / "A" / ".000000002-ring.snap.77.abcd.part"
         half.write_bytes(PAYLOAD)

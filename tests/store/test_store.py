@@ -172,7 +172,7 @@ def test_what_lies_between_two_polls_comes_with_the_second(run):
     assert losses(read_all(reader)) == list(range(10, 30))
 
 
-def test_a_poll_takes_no_more_rows_than_it_may_and_says_that_there_are_more(run):
+def test_poll_respects_the_row_limit_and_reports_remaining_rows(run):
     Writer(run, "trainer 0").append([row(block(first)) for first in range(0, 100, 10)])
     reader = Reader(run)
     assert losses(reader.poll(60.0, rows=4)) == list(range(40))
@@ -290,7 +290,7 @@ def test_a_summary_says_whether_a_run_goes_on(run):
     assert (summary(run).state, summary(run).title, summary(run).lanes) == ("ended", "a race", 2)
 
 
-def test_a_process_that_only_shares_the_number_of_the_supervisor_is_not_the_supervisor(run):
+def test_process_reusing_the_supervisors_pid_is_not_the_supervisor(run):
     writer = Writer(run, SUPERVISOR_ROLE)
     writer._me = (writer._me[0], writer._me[1] - 1000.0, writer._me[2])
     writer.beat()

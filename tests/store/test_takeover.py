@@ -83,7 +83,7 @@ def test_a_trainer_whose_place_is_taken_never_writes_again(run):
     assert losses(told(run)) == list(range(10))
 
 
-def test_a_trainer_that_is_dismissed_never_writes_again_though_nobody_has_its_place(run):
+def test_dismissed_trainer_never_writes_again_without_a_successor(run):
     recorder = Recorder(run, "trainer 3", {0})
     assert recorder.wait_flushed(60.0)
     Writer(run, SUPERVISOR_ROLE).revoke_trainers()

@@ -43,7 +43,7 @@ def test_each_lane_stands_out_from_the_background(colors, theme):
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("colors", COLORS)
-def test_no_two_lanes_have_the_same_colour_and_none_has_one_where_there_are_none(colors, theme):
+def test_lane_colours_are_distinct_and_absent_without_colour(colors, theme):
     found = lane_colors(colors, theme)
     assert len(set(found)) == (0 if colors == "none" else 8)
     numbers = [Color.parse(name).number for name in found]

@@ -31,9 +31,7 @@ def test_without_a_file_all_is_as_usual(file):
     )
 
 
-def test_the_file_lies_in_the_platforms_folder_unless_the_environment_says_where(
-    monkeypatch, tmp_path
-):
+def test_settings_file_is_in_the_platform_folder_or_named_by_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("LRTUI_CONFIG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert settings.path() == tmp_path / "lrtui" / "settings.toml"

@@ -110,9 +110,7 @@ class TestJoining:
         assert trainers.lanes == [[3], [4]]
         assert [one.assignments[0].device for one in trainers.trainers] == ["cuda:0", "cpu"]
 
-    def test_a_fork_that_waits_for_its_parent_can_be_left_to_the_next_supervisor(
-        self, run, router, pool
-    ):
+    def test_fork_waiting_for_its_parent_is_left_to_the_next_supervisor(self, run, router, pool):
         pool.start([LaneAssignment(0, "cpu")])
         number = send(run, Fork(lane=0, child=joining(run, "fork")))
         assert router.route()

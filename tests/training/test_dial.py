@@ -43,7 +43,7 @@ def turned(race, turns, seal_at=()):
 @pytest.mark.parametrize(
     ("name", "interval"), [pair for pair in INTERVALS if pair[0] not in catalogue.WANTS_METRIC]
 )
-def test_with_every_schedule_the_rate_applied_is_the_schedules_own_times_the_factor(name, interval):
+def test_applied_rate_is_the_scheduled_rate_times_the_factor(name, interval):
     schedule = {"name": name, "interval": interval, **BY_HAND[name][0]}
     lr = 0.03 if name == "polynomial" else 0.01  # above where it ends
     own = column(whole(race_with(schedule=schedule, lr=lr))[1], "applied_lr")

@@ -180,7 +180,7 @@ def test_what_is_missing_is_told_by_name_and_can_be_put_back(
     watcher.see(lambda seen: seen.ends() == ["finished"], "the end")
 
 
-def test_a_race_whose_starting_folder_is_deleted_goes_on_and_takes_lanes_in(tmp_path, monkeypatch):
+def test_race_goes_on_and_forks_after_its_starting_folder_is_deleted(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -108,7 +108,7 @@ class TestTheGain:
         bench = Bench([weight], sgd(0.1), lambda: (torch.arange(5) * weight).sum()).train(5)
         assert bench.gains == pytest.approx([1.0] * 5)
 
-    def test_where_momentum_carries_uphill_the_loss_that_curvature_adds_counts_against_it(self):
+    def test_curvature_loss_lowers_the_gain_where_momentum_goes_uphill(self):
         weight = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
         bench = Bench([weight], sgd(0.5, momentum=0.9), lambda: 0.5 * (weight**2).sum())
         uphill = 0
@@ -282,7 +282,7 @@ class TestTheNumbers:
         (place,) = _spread(weights((6, 7)))
         assert place.chosen.tolist() == list(range(42))
 
-    def test_an_optimizer_of_ones_own_has_its_rate_for_a_step_size_and_no_quantiles(self):
+    def test_unknown_optimizer_has_its_rate_as_step_size_and_no_quantiles(self):
         class Own(torch.optim.Optimizer):
             def __init__(self, params):
                 super().__init__(params, {"lr": 0.25})
@@ -400,7 +400,7 @@ class TestTheExtraForward:
         assert bench.gauge.unmeasured.startswith("it fails when it is computed a second time")
         assert len(bench.gauge.notes()) == 1
 
-    def test_a_loss_that_asks_for_gradients_itself_is_measured_from_the_second_sample_on(self):
+    def test_gain_of_a_loss_with_gradients_starts_at_the_second_sample(self):
         (weight,) = weights((4,))
 
         def loss():

@@ -41,7 +41,7 @@ def _no_snapshot_by_the_clock(monkeypatch):
     monkeypatch.setattr("lrtui.training.snapshot_writer.FIRST_S", math.inf)
 
 
-def test_the_dial_counts_from_the_next_step_on_and_composes_with_the_schedule(tmp_path):
+def test_dial_applies_from_the_next_step_and_multiplies_the_schedule(tmp_path):
     race = make_race([LANE])
     runner, tape = runner_of(race, tmp_path)
     run_to(runner, 6)
@@ -159,7 +159,7 @@ def test_what_came_after_the_way_back_leaves_no_snapshot_behind(tmp_path):
     assert kept(runner, tmp_path) == [(2, "fork"), (5, "fork")]
 
 
-def test_a_restart_begins_with_the_initial_weights_and_the_schedules_own_rate(tmp_path):
+def test_restart_uses_the_initial_weights_and_the_scheduled_rate(tmp_path):
     race = make_race([LANE])
     runner, tape = runner_of(race, tmp_path)
     run_to(runner, 5).execute(TakeSnapshot(lane=0))

@@ -208,7 +208,7 @@ def said(tmp_path_factory) -> dict[str, str]:
     return {name: found[ref].replace(str(folder), "") for name, ref in refs.items()}
 
 
-def test_files_and_their_helpers_may_have_the_names_of_others_in_other_folders(tmp_path):
+def test_equally_named_files_of_other_folders_are_separate_modules(tmp_path):
     for side in ("left", "right"):
         (tmp_path / side / "parts").mkdir(parents=True)
         (tmp_path / side / "helpers.py").write_text("import parts.inner\nside = parts.inner.side\n")

@@ -182,7 +182,7 @@ def test_the_numbers_are_quantities_at_the_steps_where_they_were_given(given):
     assert third.series.values.tolist() == [3.0, 6.0, 9.0, 12.0]
 
 
-def test_an_optimizer_that_calls_the_loss_itself_records_the_first_calls_numbers(given):
+def test_optimizer_with_a_closure_records_the_values_of_its_first_call(given):
     race = make_race([{"optimizer": "LBFGS", "lr": 0.1}], task="Plain", epochs=2)
     plain = train(race)
     given(PartsPlain)

@@ -60,9 +60,7 @@ def gains(events):
 
 @pytest.mark.parametrize("deferred", [False, True])
 @pytest.mark.parametrize("task", [*tasks.PUT_BACK, *tasks.FIXED])
-def test_a_lane_that_is_measured_at_each_step_validated_and_sampled_is_the_plain_loop(
-    task, deferred
-):
+def test_measured_validated_and_sampled_lane_equals_the_plain_loop(task, deferred):
     events = (_without_validation if task in tasks.FIXED else train)(
         race_of(task), deferred=deferred
     )
@@ -88,7 +86,7 @@ def test_its_gain_is_measured_with_the_state_that_the_step_had(task):
 
 
 @pytest.mark.parametrize("task", tasks.FIXED)
-def test_where_a_position_cannot_be_put_back_the_gain_is_not_measured_and_the_log_names_it(task):
+def test_unrestorable_position_disables_the_gain_and_is_logged(task):
     events = _without_validation(race_of(task))
     assert all(map(math.isnan, gains(events)))
     notes = [event.text for event in events if isinstance(event, LogMessage)]
@@ -155,7 +153,7 @@ def test_shared_objects_stay_shared_and_the_order_of_a_dict_stays():
     assert list(thing.table) == ["a", "b"]
 
 
-def test_elements_of_large_containers_count_as_data_but_not_which_ones_they_are():
+def test_large_container_restores_its_membership_but_not_its_elements():
     thing = Holder()
     thing.rows = [[n] for n in range(LARGE + 1)]
     before = saved(thing)
@@ -166,7 +164,7 @@ def test_elements_of_large_containers_count_as_data_but_not_which_ones_they_are(
     assert thing.rows[5] == [5, 1]
 
 
-def test_a_bulky_tensor_is_copied_until_it_was_seen_to_stay_the_same_and_watched_after_that():
+def test_bulky_tensor_is_copied_until_seen_unchanged_and_then_watched():
     thing = Holder()
     thing.data = torch.zeros(BULKY // 4 + 1)
     reach = Reachable({"thing": thing})

@@ -19,7 +19,7 @@ def race_with(schedule, **keys):
 @pytest.mark.parametrize(
     "reference", ["own_schedules.py:Gentle", f"{TASK_FOLDER}/own_schedules.py:Gentle"]
 )
-def test_an_object_that_only_steps_sets_the_rate_and_its_get_lr_is_not_believed(reference):
+def test_object_with_only_step_sets_the_rate_and_its_get_lr_is_ignored(reference):
     events = train(race_with({"name": reference, "factor": 0.8}))
     assert column(events, "applied_lr") == pytest.approx(
         [LR * 0.8 ** (step // 3) for step in range(9)]

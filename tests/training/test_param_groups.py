@@ -200,7 +200,7 @@ class TestHandsOn:
         assert (rising[0], rising[-1]) == (1e-6, pytest.approx(0.01))
 
 
-def test_one_is_told_of_parameters_that_are_left_out_unless_they_are_frozen():
+def test_parameters_missing_from_param_groups_are_logged_unless_frozen():
     (note,) = (
         event for event in train(make_race([{}], task="HeadOnly")) if isinstance(event, LogMessage)
     )

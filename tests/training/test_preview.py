@@ -63,7 +63,7 @@ JUMPING = {
 
 
 @pytest.mark.parametrize("schedule", JUMPING)
-def test_a_long_schedule_by_the_batch_is_looked_at_here_and_there_and_is_true_there(schedule):
+def test_preview_samples_a_long_schedule_per_batch_with_exact_rates(schedule):
     name = schedule.partition("(")[0]
     spec = scenario_table(schedule) if name != "cosine" else schedule
     shown = preview(lane_with(spec), TrainingLength(1_000_000, 100), 10_000, seconds=60)
@@ -160,7 +160,7 @@ def test_a_plan_that_is_cut_ends_there():
     assert max(plan.steps) < 8
 
 
-def test_looking_ahead_touches_neither_random_numbers_nor_the_lanes_optimizer():
+def test_forecast_changes_neither_random_state_nor_the_optimizer():
     training = Training(
         make_race([{"lr": LR, "schedule": "OneCycleLR"}], task="Dropped"), 0, torch.device("cpu")
     )

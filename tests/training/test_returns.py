@@ -90,7 +90,7 @@ class TestTheDialOfALaneThatWasLost:
         ]
         assert applied[0] == pytest.approx(0.002)
 
-    def test_the_record_knows_that_rate_until_the_lane_has_said_what_it_applies(self, tmp_path):
+    def test_record_has_the_rate_of_a_fork_until_the_lane_reports_its_own(self, tmp_path):
         race = make_race([LANE, LANE])
         run = create_run(tmp_path, make_race([LANE]))
         writer = Writer(run, SUPERVISOR_ROLE)
@@ -109,9 +109,7 @@ class TestTheDialOfALaneThatWasLost:
         finish(runner)
         assert any("Rprop sizes its own steps" in event.text for event in of_kind(tape, LogMessage))
 
-    def test_it_says_once_where_the_dial_stood_in_the_end_and_nothing_that_was_before(
-        self, tmp_path
-    ):
+    def test_recovered_lane_reports_the_last_turn_of_each_step(self, tmp_path):
         race = make_race([LANE])
         runner, _ = runner_of(race, tmp_path)
         run_to(runner, 5).execute(TakeSnapshot(lane=0))
@@ -126,9 +124,7 @@ class TestTheDialOfALaneThatWasLost:
             (7, 5.0),
         ]
 
-    def test_whoever_turns_it_then_is_not_overruled_by_what_was_done_before_the_loss(
-        self, tmp_path
-    ):
+    def test_new_turn_discards_the_turns_made_before_the_loss(self, tmp_path):
         race = make_race([LANE])
         runner, _ = runner_of(race, tmp_path)
         run_to(runner, 5).execute(TakeSnapshot(lane=0))
@@ -185,7 +181,7 @@ class TestForks:
         finish(again)
         assert column(more.events) == column(train(race, 1))
 
-    def test_one_whose_snapshots_are_all_damaged_does_not_go_on_as_another_lane(self, tmp_path):
+    def test_fork_without_a_sound_snapshot_fails_without_training(self, tmp_path):
         runner, tape = fork_of(make_race([LANE, LANE]), tmp_path, resume_reason="recovered")
         for one in snapshots.listing(tmp_path, "B"):
             one.path.unlink()
@@ -255,7 +251,7 @@ class TestForks:
 
 class TestWaysBack:
     @pytest.mark.parametrize("command", [Pause(lane=0), TakeSnapshot(lane=0)])
-    def test_a_bad_update_that_a_command_brings_to_light_is_followed_by_what_the_race_wants(
+    def test_bad_update_found_by_a_command_is_handled_by_the_nan_policy(
         self, command, deferred, tmp_path
     ):
         race = make_race([HOT], on_nan="rewind")
@@ -276,7 +272,7 @@ class TestWaysBack:
         runner.interrupt("SIGTERM")
         assert [event.reason for event in of_kind(tape, Ended)] == ["interrupted"]
 
-    def test_each_policy_rewind_halves_the_rate_wherever_the_snapshot_comes_from(self, tmp_path):
+    def test_policy_rewind_halves_the_rate_whatever_the_snapshot(self, tmp_path):
         race = make_race([LANE], on_nan="rewind", epochs=20)
         runner, tape = runner_of(race, tmp_path)
         for step in (3, 6, 9):
@@ -289,9 +285,7 @@ class TestWaysBack:
             assert runner._lane.training.dial.factor == factor / 2
         assert [event.factor for event in of_kind(tape, RateChanged)] == [0.5, 0.25, 0.125]
 
-    def test_the_last_good_one_before_an_alert_is_found_again_whatever_it_was_taken_for(
-        self, tmp_path
-    ):
+    def test_rewind_finds_the_last_good_snapshot_of_any_kind_before_an_alert(self, tmp_path):
         race = make_race([LANE], epochs=20)
         runner, _ = runner_of(race, tmp_path)
         run_to(runner, 2).execute(TakeSnapshot(lane=0))
@@ -312,7 +306,7 @@ class TestWaysBack:
 
 
 class TestWhatCannotBeKept:
-    def test_whatever_befalls_the_writing_everyone_is_answered_and_nobody_waits_for_ever(
+    def test_failed_encoding_refuses_its_command_and_blocks_no_later_one(
         self, tmp_path, monkeypatch
     ):
         runner, tape = runner_of(make_race([LANE]), tmp_path)
@@ -343,7 +337,7 @@ class TestWhatCannotBeKept:
         assert any("no memory for this" in event.text for event in of_kind(tape, LogMessage))
 
 
-def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp_path, monkeypatch):
+def test_events_and_result_of_a_command_are_written_atomically(tmp_path, monkeypatch):
     monkeypatch.setattr(recorder_module, "FLUSH_S", 0.001)
     run = create_run(tmp_path, make_race([LANE]))
     writer = Writer(run, "viewer")
@@ -362,7 +356,7 @@ def test_a_commands_events_and_its_answer_are_written_together_or_not_at_all(tmp
     writer.close()
 
 
-def test_a_trainer_that_hangs_in_a_step_does_not_outlive_its_supervisor_for_ever(monkeypatch):
+def test_hanging_trainer_exits_after_its_supervisor_is_gone(monkeypatch):
     exits, slept = [], []
     monkeypatch.setattr(
         trainer_module,

@@ -143,7 +143,7 @@ def one_clear_line(text):
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 @given(schedules())
-def test_what_is_said_of_any_schedule_is_a_refusal_in_one_line_or_the_truth(schedule):
+def test_any_schedule_is_refused_in_one_line_or_previewed_correctly(schedule):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         race = lane_of(schedule)
@@ -187,7 +187,7 @@ def test_what_is_said_of_any_schedule_is_a_refusal_in_one_line_or_the_truth(sche
         "cosine(num_cycles=0",
     ],
 )
-def test_what_is_shown_of_a_long_schedule_by_jumping_is_what_stepping_gives(schedule):
+def test_jumping_preview_of_a_long_schedule_equals_stepping(schedule):
     """A preview of many steps jumps; the schedules of torch have other formulas for that."""
     race = lane_of(schedule + ", interval='batch')", steps=6000)
     (preview,) = answer(LaunchRequest("preview", race, steps_per_epoch=100)).previews
@@ -303,7 +303,7 @@ def test_what_can_be_done_but_was_hardly_meant_is_told_with_true_numbers(schedul
         ("polynomial(lr_end=0.2)", "lr_end = 0.2 is not below lr = 0.1"),
     ],
 )
-def test_what_only_the_budget_or_the_rate_shows_is_refused_before_the_start(schedule, words):
+def test_option_unfit_for_the_budget_or_rate_is_refused_before_the_start(schedule, words):
     said = answer(LaunchRequest("preview", lane_of(schedule), steps_per_epoch=3))
     assert words in said.error
     assert said.hint.startswith("expected")

@@ -43,7 +43,7 @@ def test_every_schedule_there_is_has_its_rate_written_down_here():
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_the_rate_applied_is_the_one_computed_by_hand_at_the_schedules_own_interval(name):
+def test_applied_rate_equals_the_manual_one_at_the_usual_interval(name):
     events = train(race_with({"name": name, **BY_HAND[name][0]}))
     assert events[-1].reason == "finished"
     assert column(events, "applied_lr") == close_to(
@@ -72,7 +72,7 @@ def test_a_preview_shows_what_the_loop_applies(name, interval):
     assert each == column(train(race), "applied_lr")
 
 
-def test_a_preview_of_a_schedule_that_wants_a_rising_metric_shows_one_that_rises():
+def test_preview_of_a_schedule_in_mode_max_assumes_a_rising_metric():
     race = race_with({"name": "ReduceLROnPlateau", "mode": "max", "patience": 0})
     assert preview(race.lanes[0], TrainingLength(STEPS, EPOCHS), STEPS_PER_EPOCH).rates == [LR]
 

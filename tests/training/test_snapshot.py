@@ -303,9 +303,7 @@ class TestWhatCannotBeKept:
             ("own_schedules.py:Hoards", "a set cannot be kept: the lane has no snapshots"),
         ],
     )
-    def test_a_schedule_that_keeps_its_state_to_itself_leaves_the_lane_without_snapshots(
-        self, schedule, message
-    ):
+    def test_lane_of_a_schedule_without_storable_state_has_no_snapshots(self, schedule, message):
         training = Training(exact_race({"schedule": schedule}), 0, CPU)
         loop = train_lane(training)
         while training.step_recorder.step < 2:
@@ -410,7 +408,7 @@ class TestForks:
         assert "Measured" in told
 
 
-def test_an_epoch_that_begins_in_its_middle_fetches_nothing_of_what_was_before():
+def test_resumed_epoch_fetches_no_earlier_samples():
     order = BatchOrder(3, 50, 16)
     order.epoch, order.first = 2, 2
     assert list(order) == [batch_order(3, 2, 50)[32:48], batch_order(3, 2, 50)[48:]]

@@ -142,7 +142,7 @@ def test_what_a_loader_is_asked_for_its_checksum_leaves_its_sampler_alone():
     ("task", "known"),
     [("DrawsFromItsData", True), ("CountsOnItsClass", True), ("TakesFromAStream", False)],
 )
-def test_a_checksum_is_taken_only_where_what_the_sampler_shares_can_be_put_back(task, known):
+def test_batch_checksum_requires_restorable_sampler_state(task, known):
     race = other_race(task, {"lr": 0.01}, epochs=1)
     sums = {Training(race, 0, CPU).batch_checksum for _ in range(2)}
     assert len(sums) == 1

@@ -76,9 +76,7 @@ def test_a_race_of_four_equals_the_bare_loop_exactly(trainers, tmp_path):
     assert_equal_to_the_bare_loop(watcher)
 
 
-def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_loop_exactly(
-    tmp_path,
-):
+def test_race_with_viewers_and_a_pause_equals_the_bare_loop(tmp_path):
     run = start(make_race(FOUR, task="Slow", epochs=8), tmp_path)
     one, other = Watcher(run), Watcher(run)
     one.see(lambda watcher: watcher.state.lanes[1].steps > 3, "the first steps of lane B")
@@ -99,7 +97,7 @@ def test_a_race_with_viewers_attached_and_a_pause_in_the_middle_equals_the_bare_
         assert_equal_to_the_bare_loop(watcher)
 
 
-def test_a_trainer_that_is_killed_is_recorded_with_its_last_words_and_the_others_finish(tmp_path):
+def test_killed_trainer_is_recorded_with_its_output_and_others_finish(tmp_path):
     watcher = Watcher(
         start(make_race([CALM, TOO_HIGH, CALM], task="Dies", epochs=10), tmp_path)
     ).see_the_end()
@@ -154,7 +152,7 @@ def test_what_torch_refuses_is_refused_before_anything_is_written(tmp_path):
     assert [path.name for path in runs.iterdir()] == [run.name]
 
 
-def test_an_option_that_depends_on_the_length_of_ones_own_task_is_not_refused_beforehand(tmp_path):
+def test_option_depending_on_the_task_length_is_not_refused_early(tmp_path):
     """Twelve steps are what the task has; the supervisor may not run its code to find that out."""
     lane = {"lr": 0.1, "schedule": {"name": "OneCycleLR", "total_steps": 12}}
     launcher = Launcher()
@@ -163,7 +161,7 @@ def test_an_option_that_depends_on_the_length_of_ones_own_task_is_not_refused_be
     assert Watcher(launcher.start(race, tmp_path)).see_the_end().ends() == ["finished"]
 
 
-def test_what_is_to_be_said_of_a_schedule_stands_in_the_log_before_its_lane_ends(tmp_path):
+def test_schedule_warning_is_logged_before_its_lane_ends(tmp_path):
     lane = {"optimizer": "SGD", "lr": 0.01, "schedule": "CosineAnnealingLR(T_max=2)"}
     watcher = Watcher(start(make_race([CALM, lane], epochs=4), tmp_path)).see_the_end()
     notes = [event for event in watcher.lanes[1] if isinstance(event, LogMessage)]

@@ -230,7 +230,7 @@ def any_tensor(draw):
 
 @given(any_tensor(), any_tensor())
 @settings(max_examples=300, deadline=None)
-def test_tensors_of_any_type_and_layout_are_hashed_compared_copied_and_snapshotted(one, other):
+def test_tensor_of_any_type_and_layout_is_hashed_compared_and_stored(one, other):
     def holder(tensor):
         module = nn.Module()
         module.register_buffer("held", tensor)

@@ -151,7 +151,7 @@ def test_nadam_moves_along_the_average_and_the_gradient():
         assert one.size == pytest.approx((own + ahead) * math.sqrt(1 - beta2**one.t))
 
 
-def test_asgd_decays_the_weights_by_its_own_rate_and_moves_along_the_gradient():
+def test_asgd_decays_weights_by_its_rate_and_follows_the_gradient():
     lambd, alpha, expected = 1e-2, 0.75, None
     for one in steps("ASGD", lr=0.05, lambd=lambd, alpha=alpha, t0=1e6):
         expected = 0.05 if expected is None else expected
@@ -175,7 +175,7 @@ def test_the_step_size_of_adam(name, betas):
         )
 
 
-def test_the_first_step_of_adam_is_the_rate_in_each_element_whatever_its_size():
+def test_first_step_of_adam_equals_the_rate_in_each_element():
     first = next(steps("Adam", lr=0.1, eps=0.0))
     torch.testing.assert_close(first.change, -0.1 * first.grad.sign())
 
@@ -222,7 +222,7 @@ def test_the_step_size_of_adagrad():
 
 @pytest.mark.parametrize("shape", [MATRIX, VECTOR])
 @pytest.mark.parametrize("lr", [0.01, 100.0])
-def test_the_step_size_of_adafactor_is_the_size_of_the_weights_times_the_rate_or_its_cap(shape, lr):
+def test_adafactor_step_size_is_the_weight_rms_times_the_capped_rate(shape, lr):
     for one in steps("Adafactor", shape, lr=lr, weight_decay=0.0, count=STEPS):
         size = math.sqrt(one.before.square().mean().item())
         assert one.size == pytest.approx(max(1e-3, size) * min(one.lr, 1 / math.sqrt(one.t)))

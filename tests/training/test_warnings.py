@@ -219,7 +219,7 @@ def test_no_word_of_momentum_where_there_is_none_to_move(optimizer, tmp_path):
 
 
 @pytest.mark.parametrize("path", scenario_file.bundled(), ids=lambda path: path.stem)
-def test_bundled_scenarios_have_only_the_warnings_that_they_are_meant_to_have(path):
+def test_bundled_scenarios_have_only_intended_warnings(path):
     said = told(LaunchRequest("preview", scenario_file.load(str(path))))
     if path.stem != "schedules":
         assert said == []
@@ -270,7 +270,7 @@ def test_nothing_is_said_that_depends_on_a_guess():
     assert len(told(LaunchRequest("preview", by_epochs))) == 1  # epochs are known
 
 
-def test_a_metric_schedule_without_validation_is_refused_at_the_start_with_its_line(tmp_path):
+def test_metric_schedule_without_validation_is_refused_with_its_line(tmp_path):
     race = asked(tmp_path, '"ReduceLROnPlateau(patience=5)"', task='"straight-line"')
     (said,) = told(LaunchRequest("preview", race))
     assert said.startswith(

@@ -69,9 +69,7 @@ def test_lanes_equal_the_plain_loop_bit_for_bit_in_turns_too(task, budget, tmp_p
         ("RaggedInWorkers", "the samples of a batch cannot be put together"),
     ],
 )
-def test_the_alert_tells_in_one_line_what_a_worker_died_of_and_other_lanes_go_on(
-    task, told, tmp_path
-):
+def test_alert_names_the_cause_of_a_dead_worker_in_one_line(task, told, tmp_path):
     watcher = Watcher(start(other_race(task, TWO[0], epochs=2), tmp_path, trainers=1)).see_the_end()
     assert watcher.ends() == ["error"]
     (alert,) = [event for event in watcher.lanes[0] if isinstance(event, Alerted)]

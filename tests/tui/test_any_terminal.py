@@ -281,9 +281,7 @@ def test_whoever_wants_few_looks_has_them_though_nothing_moves(
             assert len(looks) == expected
 
 
-def test_without_colours_each_curve_over_the_others_has_a_line_style_that_the_legend_shows(
-    run: Path,
-) -> None:
+def test_overlay_without_colours_has_line_styles_shown_in_the_legend(run: Path) -> None:
     with Viewer(run.parent, run, (100, 30), look=Look("none")) as viewer:
         viewer.look(10)
         viewer.press("o")

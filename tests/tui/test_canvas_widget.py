@@ -65,7 +65,7 @@ def test_a_quick_line_gets_each_change_at_once(line, monkeypatch):
     asyncio.run(run(line, monkeypatch, steps))
 
 
-def test_a_slow_line_gets_what_changed_together_once_it_has_taken_what_was_there(line, monkeypatch):
+def test_slow_terminal_gets_changed_rows_together_once_drained(line, monkeypatch):
     async def steps(shown, rows, pilot):
         line.waiting = canvas_widget.QUEUED + 1
         for row in range(3):

@@ -33,7 +33,7 @@ def test_says_which_key_smooths_it(crowd):
     assert crowd.lines[1].rstrip() == " loss · log · steps · s smooths"
 
 
-def test_smoothed_has_the_raw_curves_of_the_chosen_and_pinned_lanes_only_and_says_so(crowd):
+def test_smoothed_overlay_has_raw_curves_of_selected_and_pinned_lanes(crowd):
     crowd.press("s", "s")
     assert crowd.lines[1].rstrip() == " loss · EMA 0.9 · log · steps · raw: A only"
     view = crowd.screen.view
@@ -77,7 +77,7 @@ def test_the_first_words_that_names_share(called, shared):
     assert names.shared(state.lanes) == shared
 
 
-def test_a_letter_stands_near_the_end_of_its_curve_even_where_only_curves_are_near():
+def test_letter_is_placed_near_its_curve_end_among_other_curves():
     canvas = Canvas(40, 12)
     canvas.codes[2:, :] = raster.BLANK + 255
     assert overlay._free(canvas, 20, 8, 1, set()) == (20, 8)

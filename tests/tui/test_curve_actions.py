@@ -380,7 +380,7 @@ def test_sixty_four_lanes_have_their_letters(tmp_path):
         assert "lowest first" in viewer.text
 
 
-def test_an_enlarged_lane_has_the_axis_for_itself_and_leaves_no_empty_chart(tmp_path):
+def test_enlarged_lane_has_its_own_axis_limits_and_no_empty_chart(tmp_path):
     run = make_run(tmp_path, ("steady", "explodes"))
     with Viewer(tmp_path, run, (60, 16)) as viewer:
         viewer.look(10)

@@ -68,6 +68,6 @@ def test_sequences_are_what_they_were(parser, sent, keys):
     assert read(parser, *sent) == keys
 
 
-def test_an_esc_after_which_nothing_came_for_a_while_is_not_waited_for_again(parser):
+def test_esc_followed_by_silence_is_not_awaited_again(parser):
     assert read(parser, "\x1b") == ["escape"]
     assert read(parser, "o", "\x1b[A") == ["o", "up"]

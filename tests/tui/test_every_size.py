@@ -127,9 +127,7 @@ def test_what_is_too_small_only_asks_for_more_room(
 
 
 @pytest.mark.parametrize("panel", ["panes", "overlay", "filmstrip"])
-def test_a_terminal_that_changes_its_size_again_and_again_shows_what_a_new_one_would(
-    tmp_path: Path, panel: str
-) -> None:
+def test_repeatedly_resized_terminal_equals_a_new_one(tmp_path: Path, panel: str) -> None:
     run = make_run(tmp_path, ("steady", "diverges", "paints"), done=60, live=True)
     sizes = [
         (80, 24),

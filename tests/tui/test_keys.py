@@ -98,7 +98,7 @@ def test_the_help_has_every_line_under_a_heading(viewer):
     )
 
 
-def test_the_footer_of_a_race_that_is_over_offers_nothing_that_only_a_living_lane_can_be_told():
+def test_footer_of_a_finished_race_omits_keys_for_live_lanes():
     there, over = (dict(Keymap().footer_words(RACE, over=over)) for over in (False, True))
     assert {word: key for key, word in there.items() if key not in over} == {
         "rate": "+",

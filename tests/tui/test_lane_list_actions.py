@@ -73,9 +73,7 @@ class TestTheTable:
         assert rows["A"][4] == "×2.000"
         assert "NaN" in rows["B"]
 
-    def test_the_steps_to_a_target_and_the_time_for_them_are_said_of_each_lane_that_got_there(
-        self, over
-    ):
+    def test_table_has_steps_and_time_of_each_lane_that_reached_the_target(self, over):
         with Viewer(over.parent, over, (200, 32)) as viewer:
             viewer.screen.view.target = 0.5
             viewer.look(5)

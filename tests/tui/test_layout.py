@@ -99,9 +99,7 @@ def test_what_the_last_row_leaves_free_is_the_race_s(width: int, height: int, la
 
 @given(WIDTHS, HEIGHTS, LANES)
 @settings(max_examples=300, deadline=None)
-def test_every_lane_has_a_pane_where_panes_of_the_least_size_fit_above_the_strip(
-    width: int, height: int, lanes: int
-) -> None:
+def test_every_lane_has_a_pane_if_least_size_panes_fit(width: int, height: int, lanes: int) -> None:
     layout = arrange(width, height, range(lanes))
     strip = arrange(width, height, range(lanes), whole=True).panel
     assert len(layout.panes) >= min(
@@ -129,7 +127,7 @@ def test_four_lanes_at_80_by_24_show_everything() -> None:
     assert layout.machine.height == layout.footer.height == layout.header.height == 1
 
 
-def test_standings_and_log_stand_side_by_side_below_the_panes_of_a_wide_screen() -> None:
+def test_standings_and_log_are_side_by_side_on_a_wide_screen() -> None:
     for width in (WIDE, 200, 300):
         layout = arrange(width, 50, range(8))
         assert layout.standings.y == layout.log.y == layout.panel.bottom
@@ -236,7 +234,7 @@ def test_a_higher_pane_shows_more(height: int, large: bool, rates: int) -> None:
     assert (parts.rate_curve.height if parts.rate_curve else 0) == rates
 
 
-def test_marks_of_constant_rates_have_a_row_of_their_own_from_twelve_rows_on() -> None:
+def test_constant_rate_marks_have_their_own_row_from_twelve_rows_on() -> None:
     for height in range(13, 90):
         parts = pane_parts(48, height, Wants(rates=False))
         assert parts.marks.y == parts.curve.bottom
@@ -244,7 +242,7 @@ def test_marks_of_constant_rates_have_a_row_of_their_own_from_twelve_rows_on() -
         assert parts.x_labels.y == parts.marks.bottom
 
 
-def test_a_sprite_stands_at_the_right_where_it_leaves_the_curve_half_of_the_pane() -> None:
+def test_sprite_is_at_the_right_if_the_curve_keeps_half_the_pane() -> None:
     wants = Wants(sprites=True)
     assert pane_parts(26, 6, wants).sprite is None
     assert pane_parts(40, 7, wants).sprite == Rect(31, 2, 8, 5)
@@ -280,7 +278,7 @@ def test_panes_stand_in_the_order_in_which_lanes_are_shown() -> None:
     assert list(arrange(80, 24, [5, 0, 3], big=3).panes) == [3]
 
 
-def test_where_no_lane_is_shown_there_are_no_panes_and_everything_else_is_there() -> None:
+def test_layout_without_lanes_has_everything_but_panes() -> None:
     layout = arrange(80, 24, [])
     assert layout.panes == {}
     assert layout.panel.height > 0

@@ -66,7 +66,7 @@ def test_the_help_says_so(live):
         assert "Tab manual, any other key closes" in viewer.text
 
 
-def test_every_page_is_reached_with_one_key_and_has_the_passages_that_a_search_counts(viewer):
+def test_each_page_is_one_key_away_and_has_the_passages_of_a_search(viewer):
     seen = []
     for _ in manual.TOPICS:
         viewer.press("tab")

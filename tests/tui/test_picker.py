@@ -146,7 +146,7 @@ class TestTheList:
             assert items[-1].endswith(" ago")
             assert items[0].index("●") == items[-1].index("0 s ago")
 
-    def test_the_last_run_stands_above_where_it_was_cut_off_and_the_cursor_is_on_it(self, tmp_path):
+    def test_interrupted_last_run_is_first_and_selected(self, tmp_path):
         older = make_run(tmp_path / "runs", ("steady",), title="older", done=20, over=False)
         older.rename(older.with_name("older-20200101-000000-abcd"))
         make_run(tmp_path / "runs", ("steady",), title="newer", done=20, over=False)

@@ -26,7 +26,7 @@ from lrtui.tui.render.canvas import text_width
         ("metrics.loss log", ["metr…", ".loss"], ["metr", "ics", ".loss", "log"]),
     ],
 )
-def test_labels_in_the_two_rows_of_a_small_pane_and_in_the_rows_of_a_large_one(words, narrow, wide):
+def test_axis_label_is_broken_into_the_rows_of_small_and_large_panes(words, narrow, wide):
     assert in_rows(words, 5, 2) == narrow
     assert in_rows(words, 6, 9) == wide
 

@@ -37,7 +37,7 @@ def cells_of(canvas: Canvas, y: int) -> list[tuple[str, Style]]:
 
 @given(WRITES)
 @settings(max_examples=300, deadline=None)
-def test_a_strip_is_exactly_as_wide_as_the_canvas_and_says_what_was_written(
+def test_strip_has_the_canvas_width_and_the_written_cells(
     writes: list[tuple[int, int, str, int]],
 ) -> None:
     canvas = written(writes)

@@ -71,7 +71,7 @@ def test_below_it():
     assert words(shown([0.5, 0.02, 0.3, np.nan])) == ["below: 0.02 to 0.5", "g shows it"]
 
 
-def test_arrows_over_the_whole_width_are_not_all_that_is_said_of_a_lane_that_lives():
+def test_living_lane_outside_the_axis_has_its_range_below_the_arrows():
     rows = shown(np.linspace(2e3, 9e3, 200), over="")
     assert rows[0] == "↑" * 24
     assert words(rows) == ["above: 2000 to 9000", "g shows it"]
