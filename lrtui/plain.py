@@ -82,7 +82,8 @@ class PlainLines:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
-        self._told: dict[int, int] = {}
+        self._printed: dict[int, int] = {}
+        """Steps of each lane at its last line."""
         self._factors: dict[int, float] = {}
         """Last dial factor written of each lane; a lane that resumes from a snapshot reports it
         again."""
@@ -133,8 +134,8 @@ class PlainLines:
     def tick(self, state: RaceState) -> None:
         """A line for each lane that has done steps since the last one."""
         for lane in state.lanes:
-            if lane.steps != self._told.get(lane.index, 0) and not lane.over:
-                self._told[lane.index] = lane.steps
+            if lane.steps != self._printed.get(lane.index, 0) and not lane.over:
+                self._printed[lane.index] = lane.steps
                 print(_progress(lane), file=self._out)
         self._out.flush()
 

@@ -82,10 +82,10 @@ def _look(wanted: Settings) -> Look:
     given = click.get_current_context().meta.get(_FLAGS, {})
     encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"  # where Textual writes
     look = detect(os.environ, encoding)
-    said = {
+    configured = {
         name: getattr(wanted, name) for name, _, _ in _OPTIONS if getattr(wanted, name) is not None
     }
-    return look._replace(**{**said, **given})
+    return look._replace(**{**configured, **given})
 
 
 class _Folding:

@@ -185,7 +185,7 @@ class _JsonPoints:
     """JSON Lines: points of the sweep, events of the check as of any race, and the result."""
 
     def __init__(self) -> None:
-        self._told = 0
+        self._written = 0
         self._check: JsonLines | None = None
 
     def write(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
@@ -201,11 +201,11 @@ class _JsonPoints:
 
     def tick(self, finder: LrFinder) -> None:
         """The points that are new."""
-        for step in range(self._told, len(finder.losses)):
+        for step in range(self._written, len(finder.losses)):
             self._write(
                 point_line(step, finder.rates[step], finder.losses[step], finder.smooth[step])
             )
-        self._told = len(finder.losses)
+        self._written = len(finder.losses)
 
     def finish(self, finder: LrFinder) -> None:
         """The result."""
@@ -225,7 +225,7 @@ class _PlainPoints:
 
         self._check = PlainLines()
         self._ticked = time.monotonic()
-        self._said = ""
+        self._heading = ""
 
     def write(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
         """Write the lines of an event, if it has any."""
@@ -261,6 +261,6 @@ class _PlainPoints:
                 print(f"run: {follower.run}")
 
     def _say(self, heading: str) -> None:
-        if heading != self._said:
-            self._said = heading
+        if heading != self._heading:
+            self._heading = heading
             print(heading, flush=True)

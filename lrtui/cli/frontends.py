@@ -80,7 +80,9 @@ def open_screen(
     from lrtui.tui.textual_patches.signals import signals_kept
 
     look, settings, faults = chosen()
-    app = LrtuiApp(runs, run, asked, race_after=race_after, look=look, wanted=settings, said=faults)
+    app = LrtuiApp(
+        runs, run, asked, race_after=race_after, look=look, wanted=settings, faults=faults
+    )
     with nullcontext(signals) if signals else Signals() as kept:
         if run is not None and signals is not None and signals.came():
             return print_run(run, False, signals, resumed=resumed)

@@ -215,10 +215,10 @@ class Follower:
 
     def _ends(self) -> list[Ended]:
         """Presumed ends of the lanes whose processes are gone."""
-        said = "\n".join(self._last_words())
+        error = "\n".join(self._last_words())
         return [
             Ended(
-                lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=said
+                lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=error
             )
             for lane in self.state.lanes
             if not lane.over

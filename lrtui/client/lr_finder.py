@@ -205,7 +205,7 @@ class LrFinder:
         self._launcher: Launcher | None = launcher
         self._starting: Launcher | None = None
         self._race_after = race_after
-        self._stopped = self._told_to_stop = False
+        self._stopped = self._stop_sent = False
 
     @property
     def over(self) -> bool:
@@ -241,8 +241,8 @@ class LrFinder:
         events = follower.poll(budget_s)
         if follower is self.sweep:
             self._take(events)
-            if self._risen and not self._told_to_stop:
-                self._told_to_stop = True
+            if self._risen and not self._stop_sent:
+                self._stop_sent = True
                 self._send_stop(follower)
         if follower.caught_up and follower.state.over:
             self._conclude(follower)

@@ -128,8 +128,8 @@ def _write(run: Path, folder: Path, form: Form) -> None:
             files[index] = _LaneFiles(
                 folder, letter(index), record.lane_columns.get(index, LaneColumns()), form
             )
-        for told in record.events():
-            event = told.event
+        for recorded in record.events():
+            event = recorded.event
             if isinstance(event, LaneAdded) and event.lane == len(lanes):
                 lanes.append(event.child)
             if event.lane not in files:
@@ -139,7 +139,7 @@ def _write(run: Path, folder: Path, form: Form) -> None:
                     record.lane_columns.get(event.lane, LaneColumns()),
                     form,
                 )
-            files[event.lane].take(told)
+            files[event.lane].take(recorded)
         for one in files.values():
             one.finish()
         about = _about(run, record, lanes, files)
@@ -162,23 +162,23 @@ class _LaneFiles:
         later report counts."""
         self.tables: dict[str, Table] = {}
 
-    def take(self, told: RecordedEvent) -> None:
-        event = told.event
-        self._table("events", _EVENT_COLUMNS).row(_event_row(told.row, event))
-        if not told.counts:
+    def take(self, recorded: RecordedEvent) -> None:
+        event = recorded.event
+        self._table("events", _EVENT_COLUMNS).row(_event_row(recorded.row, event))
+        if not recorded.counts:
             return
         match event:
             case Steps():
-                self._steps("steps", event, 0, min(max(told.cut - event.first, 0), event.count))
+                self._steps("steps", event, 0, min(max(recorded.cut - event.first, 0), event.count))
                 self._steps(
                     "abandoned",
                     event,
-                    min(max(told.cut - event.first, 0), event.count),
+                    min(max(recorded.cut - event.first, 0), event.count),
                     event.count,
                 )
             case Measured():
-                self._measured(event, told.cut)
-            case Evaluated() if event.step <= told.cut:
+                self._measured(event, recorded.cut)
+            case Evaluated() if event.step <= recorded.cut:
                 if self._held is not None and self._held.epoch < event.epoch:
                     self._evaluated(self._held)
                 self._held = event

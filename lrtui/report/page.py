@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from lrtui._version import __version__
 from lrtui.client.follower import Follower
-from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import count, duration, rate
 from lrtui.core.protocol.events import Alerted
 from lrtui.core.results.batch_size import batch_words
@@ -213,9 +213,9 @@ def _standings(state: RaceState) -> str:
 
 
 def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
-    said = verdict(lane, state)
+    verdict = verdicts.verdict(lane, state)
     dial = "" if lane.factor == 1 else f" ×{number(lane.factor)}"
-    word = f'<span class="verdict v-{said.word}">{_text(str(said)) or "–"}</span>'
+    word = f'<span class="verdict v-{verdict.word}">{_text(str(verdict)) or "–"}</span>'
     end = f'<span class="{"bad" if lane.status in UNRANKED else ""}">{_text(lane.status)}</span>'
     best = "–" if lane.losses.best_step is None else str(lane.losses.best_step)
     return [

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import step_labels, y_labels
-from lrtui.core.diagnostics.verdicts import Verdict, verdict
+from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import count, rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.finder_result import Outcome
@@ -95,12 +95,12 @@ def standings_table(state: RaceState, width: int, ranked: list[LaneState] | None
             name, no_wrap=name != "lane", justify="right" if name in _RIGHT else "left"
         )
     for place, lane in enumerate(standings(state) if ranked is None else ranked, 1):
-        cells = _cells(place, lane, verdict(lane, state))
+        cells = _cells(place, lane, verdicts.verdict(lane, state))
         table.add_row(*(cells[name] for name in shown))
     return table
 
 
-def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
+def _cells(place: int, lane: LaneState, verdict: verdicts.Verdict) -> dict[str, str | Text]:
     spec = lane.lane
     return {
         "": str(place),
@@ -108,7 +108,9 @@ def _cells(place: int, lane: LaneState, said: Verdict) -> dict[str, str | Text]:
         "optimizer": Text(one_line(str(spec.optimizer))),
         "lr": rate(spec.lr) if lane.factor == 1 else f"{rate(spec.lr)} ×{number(lane.factor)}",
         "status": Text(lane.status, style="bold red" if lane.status in UNRANKED else ""),
-        "verdict": Text(str(said), style="bold red" if said.word in ("nan", "diverged") else ""),
+        "verdict": Text(
+            str(verdict), style="bold red" if verdict.word in ("nan", "diverged") else ""
+        ),
         "last loss": lane.losses.last_text,
         "best": lane.losses.best_text,
         "at step": "" if lane.losses.best_step is None else str(lane.losses.best_step),

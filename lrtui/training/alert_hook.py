@@ -100,16 +100,16 @@ class AlertHook:
         except OSError as error:
             self._note(event.lane, str(error))
             return
-        told = json.dumps(line, allow_nan=False).encode() + b"\n"
+        payload = json.dumps(line, allow_nan=False).encode() + b"\n"
         thread = threading.Thread(
-            target=self._see_through, args=(process, event.lane, told), daemon=True
+            target=self._see_through, args=(process, event.lane, payload), daemon=True
         )
         self._running[thread] = process
         thread.start()
 
-    def _see_through(self, process: subprocess.Popen[bytes], lane: int, told: bytes) -> None:
+    def _see_through(self, process: subprocess.Popen[bytes], lane: int, payload: bytes) -> None:
         try:
-            process.communicate(told, self._limit_s)
+            process.communicate(payload, self._limit_s)
             if process.returncode:
                 self._note(lane, f"ended with exit code {process.returncode}")
         except subprocess.TimeoutExpired:

@@ -35,7 +35,7 @@ class Datasets(NamedTuple):
 
 def datasets(task: Task) -> Datasets:
     """The data that `task.dataset()` returns; raises TaskError if it cannot be trained on."""
-    found = _told_apart(task.dataset())
+    found = _interpreted(task.dataset())
     if length(found.training) == 0:
         raise TaskError("dataset() gave no training samples", _no_batch(found.training))
     return (
@@ -53,7 +53,7 @@ def length(data: Any) -> int | None:
         return None
 
 
-def _told_apart(made: Any) -> Datasets:
+def _interpreted(made: Any) -> Datasets:
     if isinstance(made, Mapping):
         return _splits(made)
     if isinstance(made, (tuple, list)):

@@ -23,7 +23,7 @@ class PruningMonitor:
         self._rungs = SuccessiveHalving(race.pruning, len(race.lanes)) if race.pruning else None
         self._reader: Reader | None = None
         self._looked = 0.0
-        self._said: set[Decision] = set()
+        self._sent: set[Decision] = set()
 
     def look(self) -> list[tuple[AnyCommand, str]]:
         """The commands that are due, each with a line for the log ('' for none); none for a race
@@ -43,7 +43,7 @@ class PruningMonitor:
         if not self._reader.caught_up:
             return []
         now = set(self._rungs.decisions())
-        fresh, self._said = now - self._said, now
+        fresh, self._sent = now - self._sent, now
         return [
             (
                 (Resume(lane=one.lane), "")

@@ -32,7 +32,8 @@ from lrtui.tui.textual_patches.signals import on_signals
 from lrtui.tui.tiers import Look
 from lrtui.tui.typeahead import TypeAhead
 
-SAID_S = 12.0
+FAULTS_S = 12.0
+"""Seconds that the faults of the settings file are shown."""
 
 
 class LrtuiApp(App[Follower]):
@@ -53,14 +54,14 @@ class LrtuiApp(App[Follower]):
         race_after: bool = False,
         look: Look = Look(),  # noqa: B008  # frozen
         wanted: Settings = Settings(),  # noqa: B008  # frozen
-        said: Sequence[str] = (),
+        faults: Sequence[str] = (),
         clock: Clock | None = None,
         machine: Callable[[], Machine] = Machine,
     ) -> None:
         """Begin with `run`, with a finder (`asked`), or with the picker.
 
-        `race_after`: start the full race after the finder; `said`: messages to show; `clock` and
-        `machine`: the real ones by default.
+        `race_after`: start the full race after the finder; `faults`: lines about the settings file
+        to show; `clock` and `machine`: the real ones by default.
         """
         super().__init__()
         self._clock = clock or Clock()
@@ -69,7 +70,7 @@ class LrtuiApp(App[Follower]):
         self.look = look
         """Colours, theme, glyphs and frame rate."""
         self._wanted = wanted
-        self._said = said
+        self._faults = faults
         look.use()
         self.keys = Keymap(wanted.keys)
         if not self.keys.has_alt():
@@ -96,8 +97,8 @@ class LrtuiApp(App[Follower]):
         self.theme = self.look.textual_theme
         self.set_class(self.look.colors in ("16", "none"), "-few-colors")
         self.set_keymap(self.keys.textual())
-        for words in self._said:
-            self.notify(words, title="settings", severity="warning", markup=False, timeout=SAID_S)
+        for words in self._faults:
+            self.notify(words, title="settings", severity="warning", markup=False, timeout=FAULTS_S)
         if self._asked is not None:
             self.find(self._asked, race_after=self._race_after)
         elif self._run is None:

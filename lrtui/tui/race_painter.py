@@ -158,7 +158,7 @@ class RacePainter:
             panels.log(canvas.view(layout.log), state, view.keymap)
         self._paint_machine(canvas.view(layout.machine), status)
         if status.commands:
-            panels.said(canvas.view(layout.machine._replace(height=1)), status.commands)
+            panels.commands(canvas.view(layout.machine._replace(height=1)), status.commands)
         scope = [(view.keymap.read("race.all"), "ALL LANES")] if status.all_lanes else []
         words = scope + view.keymap.footer_words(RACE, over=state.over)
         panels.footer(canvas.view(layout.footer), words)

@@ -120,8 +120,8 @@ def _theme(environ: Mapping[str, str]) -> Theme:
 def _glyphs(environ: Mapping[str, str], encoding: str) -> Glyphs:
     """Braille with UTF-8, except on the Linux console, whose font lacks it."""
     locale = next(
-        (said for name in ("LC_ALL", "LC_CTYPE", "LANG") if (said := environ.get(name))), "utf-8"
+        (value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := environ.get(name))), "utf-8"
     )
-    if not all("utf8" in said.lower().replace("-", "") for said in (locale, encoding)):
+    if not all("utf8" in value.lower().replace("-", "") for value in (locale, encoding)):
         return "ascii"
     return "halves" if environ.get("TERM") == "linux" else "braille"

@@ -187,7 +187,7 @@ class RaceView:
         return " · ".join(parts)
 
     @property
-    def said(self) -> str:
+    def chart_heading(self) -> str:
         """`words_shown` after the mark that the crosshair jumped to."""
         return " · ".join(part for part in (self.cursor_label, self.words_shown) if part)
 

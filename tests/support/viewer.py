@@ -102,7 +102,7 @@ class Viewer:
         *,
         look: Look | None = None,
         wanted: Settings | None = None,
-        said: Sequence[str] = (),
+        faults: Sequence[str] = (),
         clock: StillClock | None = None,
         machine: Callable[[], Machine] = StillMachine,
     ) -> None:
@@ -112,7 +112,7 @@ class Viewer:
             run,
             look=look or Look(),
             wanted=wanted or Settings(),
-            said=said,
+            faults=faults,
             clock=self.clock,
             machine=machine,
         )

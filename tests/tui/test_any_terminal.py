@@ -163,7 +163,7 @@ def test_the_next_theme_is_drawn_at_once_and_kept(run: Path) -> None:
 
 
 def test_what_is_wrong_with_the_settings_is_said_on_the_screen(run: Path) -> None:
-    with Viewer(run.parent, run, said=["settings.toml:1: fps: expected [bold]"]) as viewer:
+    with Viewer(run.parent, run, faults=["settings.toml:1: fps: expected [bold]"]) as viewer:
         assert viewer.toasts == ["settings.toml:1: fps: expected [bold]"]
 
 

@@ -88,10 +88,10 @@ class LossMonitor(Stateful):
         """
         self._fold_measured()
         self._steps += 1
-        said = self._divergence.update(
+        divergence = self._divergence.update(
             loss, self._hot, self._baseline, self._reach.moved(self._steps)
         )
-        if said and self._best_before == -math.inf:
+        if divergence and self._best_before == -math.inf:
             self._best_before = self._divergence.best
         self._plateau.update(self._divergence.slow.value)
         self._oscillation.update(loss)
@@ -104,7 +104,7 @@ class LossMonitor(Stateful):
                 self._hot = self._window.word == "hot"
         spike = self._spikes.update(loss)
         self._count += spike
-        return said, spike
+        return divergence, spike
 
     def measured(
         self,

@@ -146,7 +146,7 @@ def _share(ratio: float) -> str:
 
 def caveats(optimizer: OptimizerSpec, schedule: ScheduleSpec | None) -> list[str]:
     """Common misreadings of the rate that apply to the lane, a line each."""
-    said = [_CAVEATS[optimizer.name]] if optimizer.name in _CAVEATS else []
+    lines = [_CAVEATS[optimizer.name]] if optimizer.name in _CAVEATS else []
     names = sorted(
         {
             part.name
@@ -155,7 +155,7 @@ def caveats(optimizer: OptimizerSpec, schedule: ScheduleSpec | None) -> list[str
         }
     )
     if names:
-        said.append(
+        lines.append(
             f"{' and '.join(names)} also move{'s' * (len(names) == 1)} momentum (or beta1) against"
             " the rate"
         )
@@ -166,8 +166,8 @@ def caveats(optimizer: OptimizerSpec, schedule: ScheduleSpec | None) -> list[str
             if momentum < 1
             else "further and further"
         )
-        said.append(f"momentum {momentum:g}: a steady gradient moves the weights {times}")
-    return said
+        lines.append(f"momentum {momentum:g}: a steady gradient moves the weights {times}")
+    return lines
 
 
 def _parts(schedule: ScheduleSpec | None) -> list[ScheduleSpec]:

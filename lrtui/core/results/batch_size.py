@@ -11,8 +11,8 @@ from lrtui.core.state.lane_state import LaneState
 def batch_size(lanes: Sequence[LaneState], race: Race) -> int | None:
     """Samples of a batch, as the lanes say it once they have started; None where it varies or is
     not known."""
-    told = (lane.started.batch_size for lane in lanes if lane.started)
-    return next((size for size in told if size is not None), race.batch_size) or None
+    sizes = (lane.started.batch_size for lane in lanes if lane.started)
+    return next((size for size in sizes if size is not None), race.batch_size) or None
 
 
 def batch_words(lanes: Sequence[LaneState], race: Race) -> str:

@@ -114,8 +114,8 @@ def _place(lane: LaneState) -> int:
 def _reason(found: Found | None, sweep: RaceState | None, ranked: list[LaneState]) -> str:
     lost = next((lane for lane in (sweep.lanes if sweep else ()) if lane.status in FAILED), None)
     if lost is not None:
-        said = lost.alerts[-1].text if lost.alerts else "its process was lost"
-        return f"the task failed in the sweep after {lost.steps} steps: {said}"
+        cause = lost.alerts[-1].text if lost.alerts else "its process was lost"
+        return f"the task failed in the sweep after {lost.steps} steps: {cause}"
     if found is not None and found.reason:
         return found.reason
     if any(lane.status == "interrupted" for lane in [*ranked, *(sweep.lanes if sweep else ())]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from lrtui.core.diagnostics.verdicts import Verdict, altered, margin, verdict, warming
+from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.thresholds import FIRST_GAIN, HOT, PEAK_RATIO
 from lrtui.core.results.standings import standings
@@ -18,8 +18,8 @@ LEVEL_RATIO = 1.05
 
 def lane_sentence(lane: LaneState, state: RaceState) -> str:
     """One honest sentence about a lane, with the numbers that it rests on."""
-    said = bad_batch(lane, state) or _about(lane, verdict(lane, state))
-    return f"{lane_name(lane)}: {said}{_against(lane, state)}."
+    clause = bad_batch(lane, state) or _about(lane, verdicts.verdict(lane, state))
+    return f"{lane_name(lane)}: {clause}{_against(lane, state)}."
 
 
 def bad_batch(lane: LaneState, state: RaceState) -> str:
@@ -40,9 +40,9 @@ def _nan_step(lane: LaneState) -> int | None:
     return lane.ended.step if lane.ended and lane.status == "nan" else None
 
 
-def _about(lane: LaneState, said: Verdict) -> str:
+def _about(lane: LaneState, verdict: verdicts.Verdict) -> str:
     found, gain = lane.findings, _gain(lane)
-    match said.word:
+    match verdict.word:
         case "nan":
             step = lane.ended.step if lane.ended else lane.steps
             if step == 0:
@@ -73,14 +73,14 @@ def _about(lane: LaneState, said: Verdict) -> str:
         case "stalled" if found.dead:
             return "it cannot learn: every gradient was exactly zero"
         case "stalled":
-            too_short = said.reason == "cold" and not found.settled
+            too_short = verdict.reason == "cold" and not found.settled
             return (
                 f"less than 1 % gained since step {found.flat_since},"
-                f" {_TOO_SHORT if too_short else _REASONS[said.reason]}"
+                f" {_TOO_SHORT if too_short else _REASONS[verdict.reason]}"
             )
-    if altered(lane):
+    if verdicts.altered(lane):
         return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
-    if warming(lane):
+    if verdicts.warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     if found.unmeasured:
         return (
@@ -116,7 +116,7 @@ def _why_hot(lane: LaneState) -> str:
 
 def _gain(lane: LaneState) -> str:
     gain = lane.findings.early_gain
-    return f"step gain {gain:.2f}, margin {margin(gain):.2f} of 2"
+    return f"step gain {gain:.2f}, margin {verdicts.margin(gain):.2f} of 2"
 
 
 def _against(lane: LaneState, state: RaceState) -> str:

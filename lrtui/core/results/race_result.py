@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.diagnostics import verdicts
 from lrtui.core.protocol.events import plain
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.standings import standings
@@ -38,5 +38,5 @@ def result(state: RaceState) -> list[dict[str, Any]]:
 
 
 def _verdict(lane: LaneState, state: RaceState) -> dict[str, str | None]:
-    said = verdict(lane, state)
-    return {"verdict": said.word, "reason": said.reason or None}
+    verdict = verdicts.verdict(lane, state)
+    return {"verdict": verdict.word, "reason": verdict.reason or None}

@@ -51,7 +51,7 @@ def race(
     canvas: Canvas,
     found: Race | LrtuiError,
     previews: list[Preview] | LrtuiError | None,
-    said: str,
+    notice: str,
     keymap: Keymap,
 ) -> None:
     """A scenario: what it is about, what will race, and each lane's learning rate over the
@@ -79,8 +79,8 @@ def race(
     canvas.text(
         1,
         canvas.height - 1,
-        said or f"{keymap.read('list.go')} races it",
-        styles.WARN if said else styles.BOLD,
+        notice or f"{keymap.read('list.go')} races it",
+        styles.WARN if notice else styles.BOLD,
     )
 
 
@@ -128,12 +128,12 @@ def _notes(
         return []
     lines: list[tuple[str, int]] = []
     for lane, preview in zip(found.lanes, previews, strict=True):
-        said = [(text, styles.WARN) for text in preview.warnings]
+        remarks = [(text, styles.WARN) for text in preview.warnings]
         if preview.unknown:
-            said.append((preview.unknown, styles.DIM))
+            remarks.append((preview.unknown, styles.DIM))
         lines += [
             (line, style)
-            for text, style in said
+            for text, style in remarks
             for line in textwrap.wrap(f"{lane.letter} {one_line(text)}", width)
         ]
     return (

@@ -22,7 +22,7 @@ _ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
 def draw(
     canvas: Canvas,
     lane: LaneState,
-    said: Verdict,
+    verdict: Verdict,
     disk_share: float = math.nan,
     load: LaneLoad | None = None,
 ) -> None:
@@ -51,7 +51,7 @@ def draw(
         ["per element", *quantiles, f"usual 10^{rate_report.USUAL_RATIO:g}"][:fits],
         styles.DIM,
     )
-    dial(canvas, 2 + shown, lane, said)
+    dial(canvas, 2 + shown, lane, verdict)
     notes = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
     ours = [
         line
@@ -69,7 +69,7 @@ def draw(
             )
 
 
-def dial(canvas: Canvas, y: int, lane: LaneState, said: Verdict) -> None:
+def dial(canvas: Canvas, y: int, lane: LaneState, verdict: Verdict) -> None:
     """cold ────┼──●──┼──── hot, and the gain in numbers where the width allows."""
     found = lane.findings
     width = max(9, min(33, canvas.width - 40)) // 3 * 3
@@ -92,7 +92,7 @@ def dial(canvas: Canvas, y: int, lane: LaneState, said: Verdict) -> None:
         )
     x += width
     x += canvas.text(x, y, " hot  ", styles.DIM)
-    canvas.text(x, y, _words(lane, said, canvas.width - x), styles.TEXT)
+    canvas.text(x, y, _words(lane, verdict, canvas.width - x), styles.TEXT)
 
 
 def position(gain: float, word: str) -> float | None:
@@ -125,11 +125,11 @@ def snapshots(lane: LaneState, share: float) -> str:
     return f"snapshots {len(kept.kept)}{last}, {size(kept.total)} of {size(share)}"
 
 
-def _words(lane: LaneState, said: Verdict, width: int) -> str:
+def _words(lane: LaneState, verdict: Verdict, width: int) -> str:
     """The gauge's numbers, as many as fit."""
     found = lane.findings
-    if said.word in ("nan", "diverged"):
-        return str(said)
+    if verdict.word in ("nan", "diverged"):
+        return str(verdict)
     if found.dead:
         return "no gradient: it cannot learn"
     if found.unmeasured and not found.samples:

@@ -142,11 +142,11 @@ def x_labels(canvas: Canvas, sweep: Sweep) -> None:
         canvas.text(tick.cell, 0, tick.label, styles.DIM)
 
 
-def standings(canvas: Canvas, check: RaceState | None, said: str) -> None:
-    """Draw the check's lanes, best first; without a check, the text `said`."""
+def standings(canvas: Canvas, check: RaceState | None, placeholder: str) -> None:
+    """Draw the check's lanes, best first; without a check, the placeholder."""
     canvas.fill()
     if check is None:
-        canvas.text(1, 0, said, styles.DIM)
+        canvas.text(1, 0, placeholder, styles.DIM)
         return
     canvas.text(1, 0, _row("#", "rate", "", "smoothed", "status"), styles.DIM)
     for y, lane in enumerate(in_order(check)[: canvas.height - 1], 1):
@@ -178,12 +178,14 @@ def _row(place: str, known: str, name: str, smooth: str, status: str) -> str:
     return f"{place:>2} {known:<8}{name:<12}{smooth:>8} {status}"
 
 
-def sentences(canvas: Canvas, said: list[str], headline: str) -> None:
+def sentences(canvas: Canvas, conclusions: list[str], headline: str) -> None:
     """Draw the conclusions, wrapped; with too little room, the last ones, which are about the
     check."""
     canvas.fill()
     canvas.text(1, 0, headline, styles.WARN)
-    wrapped = [textwrap.wrap(one_line(sentence), max(8, canvas.width - 3)) for sentence in said]
+    wrapped = [
+        textwrap.wrap(one_line(sentence), max(8, canvas.width - 3)) for sentence in conclusions
+    ]
     while len(wrapped) > 1 and sum(map(len, wrapped)) > canvas.height - bool(headline):
         del wrapped[0]
     lines = [line for lines in wrapped for line in lines][: canvas.height - bool(headline)]

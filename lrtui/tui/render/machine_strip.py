@@ -86,12 +86,12 @@ def devices(state: RaceState) -> str:
 
 def gpu_words(gpu: Gpu) -> str:
     """Memory, power and temperature of a GPU, as far as its driver reports them."""
-    told = [
+    figures = [
         (gpu.used, _gigabytes(gpu.used, gpu.total)),
         (gpu.watts, f"{gpu.watts:.0f} W"),
         (gpu.celsius, f"{gpu.celsius:.0f}C"),
     ]
-    return " ".join(text for value, text in told if math.isfinite(value))
+    return " ".join(text for value, text in figures if math.isfinite(value))
 
 
 def bars(past: Sequence[float], width: int) -> str:

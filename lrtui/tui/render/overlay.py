@@ -129,7 +129,7 @@ def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
     """Draw what the chart shows, right of the legend if both fit, else above it; return the rows
     taken."""
     lanes = [state.lanes[index] for index in view.shown]
-    words = view.said + _of_a_crowd(lanes, view)
+    words = view.chart_heading + _of_a_crowd(lanes, view)
     entries = [_name(lane) for lane in lanes]
     one_row = (
         not _dashed(lanes)

@@ -37,7 +37,7 @@ STATUS_WIDTH = 16
 def draw(
     canvas: Canvas,
     lane: LaneState,
-    said: Verdict,
+    verdict: Verdict,
     view: RaceView,
     race: Race,
     parts: PaneParts,
@@ -48,7 +48,7 @@ def draw(
     """Draw a pane with these parts; `figures` False leaves all but the curve as it was."""
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
-        _title(canvas.view(parts.title), lane, said, selected, lane.index in view.pinned)
+        _title(canvas.view(parts.title), lane, verdict, selected, lane.index in view.pinned)
         if view.cursor is not None:
             crosshair.words(canvas.view(parts.words), lane, race, view)
         else:
@@ -58,12 +58,12 @@ def draw(
         _numbers(canvas, lane, parts)
         if parts.facts:
             facts.draw(
-                canvas.view(parts.facts), lane, said, view.disk_share, view.loads.get(lane.index)
+                canvas.view(parts.facts), lane, verdict, view.disk_share, view.loads.get(lane.index)
             )
         elif parts.dial:
             row = canvas.view(parts.dial)
             row.fill()
-            facts.dial(row, 0, lane, said)
+            facts.dial(row, 0, lane, verdict)
     if lane.status in FAILED and lane.ended is not None and lane.ended.error:
         _error(canvas, lane.ended.error, parts)
         return
@@ -72,8 +72,8 @@ def draw(
         _sprite(canvas.view(parts.sprite), view.pictures.get(lane.index, lane.sample))
 
 
-def _title(canvas: Canvas, lane: LaneState, said: Verdict, selected: bool, pinned: bool) -> None:
-    bad = said.word == "nan" or lane.status in FAILED
+def _title(canvas: Canvas, lane: LaneState, verdict: Verdict, selected: bool, pinned: bool) -> None:
+    bad = verdict.word == "nan" or lane.status in FAILED
     bar = (
         styles.ALERT_BAR
         if bad
@@ -83,7 +83,7 @@ def _title(canvas: Canvas, lane: LaneState, said: Verdict, selected: bool, pinne
     )
     sign = "▶" if selected else " "
     name = sign + names.named(lane, pinned=pinned)
-    words = [status_words(lane, said), *short_status(lane, said)]
+    words = [status_words(lane, verdict), *short_status(lane, verdict)]
     status = next(
         (text for text in words if text_width(name) + len(text) + 2 <= canvas.width), words[-1]
     )
@@ -92,21 +92,25 @@ def _title(canvas: Canvas, lane: LaneState, said: Verdict, selected: bool, pinne
         canvas.styles[...] = bar
 
 
-def status_words(lane: LaneState, said: Verdict) -> str:
+def status_words(lane: LaneState, verdict: Verdict) -> str:
     """Status and verdict of a lane in STATUS_WIDTH cells; NaN with its step."""
     if lane.status == "nan" and lane.ended is not None:
         return f"NaN at step {lane.ended.step}"
     status = {"finished": "done", "error": "ERROR", "died": "LOST"}.get(lane.status, lane.status)
-    words = f"{status} {said}".rstrip()
-    return words if len(words) <= STATUS_WIDTH else str(said)
+    words = f"{status} {verdict}".rstrip()
+    return words if len(words) <= STATUS_WIDTH else str(verdict)
 
 
-def short_status(lane: LaneState, said: Verdict) -> list[str]:
+def short_status(lane: LaneState, verdict: Verdict) -> list[str]:
     """Status in ever shorter forms instead of `status_words`: a step that would be cut is left
     out."""
     return [
         text
-        for text in (str(said), str(said).partition(" ")[0], status_words(lane, Verdict("none")))
+        for text in (
+            str(verdict),
+            str(verdict).partition(" ")[0],
+            status_words(lane, Verdict("none")),
+        )
         if text
     ]
 
@@ -116,13 +120,13 @@ def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
     shows."""
     canvas.fill()
     spec = lane.lane
-    said = next((alert for alert in reversed(lane.alerts) if alert.kind != "diverged"), None)
-    if said is not None:
+    alert = next((one for one in reversed(lane.alerts) if one.kind != "diverged"), None)
+    if alert is not None:
         canvas.text(
             1,
             0,
-            shortened(one_line(said.text), canvas.width - 1),
-            styles.WARN if said.kind == "lost" else styles.ALERT,
+            shortened(one_line(alert.text), canvas.width - 1),
+            styles.WARN if alert.kind == "lost" else styles.ALERT,
         )
         return
     before = f"from {letter(lane.parent)}@{lane.forked_at} " if lane.parent is not None else ""

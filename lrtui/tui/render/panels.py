@@ -112,9 +112,9 @@ def log(canvas: Canvas, state: RaceState, keymap: Keymap) -> None:
     """Draw the last lines of the log, newest at the bottom; after the race, below its result."""
     canvas.fill()
     if state.over:
-        told = _outcome(_headed(canvas, "result"), state, keymap)
+        taken = _outcome(_headed(canvas, "result"), state, keymap)
         canvas = canvas.view(
-            Rect(0, told + (canvas.height >= HEADED_FROM), canvas.width, canvas.height)
+            Rect(0, taken + (canvas.height >= HEADED_FROM), canvas.width, canvas.height)
         )
     canvas = _headed(canvas, "log")
     lines = _newest(state, canvas.width - 2, canvas.height)
@@ -175,7 +175,7 @@ def _whole_sentences(sentences: list[str], width: int, height: int, keymap: Keym
     return [*first[:-1], f"{shortened(first[-1], width - 2 - len(more))}  {more}"] if first else []
 
 
-def said(canvas: Canvas, text: str) -> None:
+def commands(canvas: Canvas, text: str) -> None:
     """Draw the last commands and their answers in place of the machine."""
     canvas.fill()
     canvas.text(1, 0, shortened(text, canvas.width - 2), styles.BOLD)
@@ -186,7 +186,7 @@ def view_words(canvas: Canvas, view: RaceView) -> int:
     taken."""
     if view.usual or view.panel not in ("panes", "enlarged"):
         return 0
-    words = shortened(view.said, max(0, canvas.width - 24))
+    words = shortened(view.chart_heading, max(0, canvas.width - 24))
     canvas.text(canvas.width - text_width(words) - 1, 0, words, styles.BOLD)
     return text_width(words) + 2
 

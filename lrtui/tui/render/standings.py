@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lrtui.core.diagnostics.verdicts import Verdict, verdict
+from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, rate, size
 from lrtui.core.results.standings import Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -85,7 +85,7 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
         _lane(
             line,
             row.lane,
-            verdict(row.lane, state),
+            verdicts.verdict(row.lane, state),
             text,
             status_width,
             row.lane.index == view.selected,
@@ -234,9 +234,14 @@ def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> Non
 
 
 def _lane(
-    canvas: Canvas, lane: LaneState, said: Verdict, cells: str, status_width: int, selected: bool
+    canvas: Canvas,
+    lane: LaneState,
+    verdict: verdicts.Verdict,
+    cells: str,
+    status_width: int,
+    selected: bool,
 ) -> None:
-    bad = said.word == "nan" or lane.status in FAILED
+    bad = verdict.word == "nan" or lane.status in FAILED
     style = (
         styles.ALERT_BAR
         if bad
@@ -246,7 +251,7 @@ def _lane(
     )
     if bad or selected:
         canvas.fill(style)
-    words = [status_words(lane, said), *short_status(lane, said)]
+    words = [status_words(lane, verdict), *short_status(lane, verdict)]
     status = next((text for text in words if len(text) <= status_width), words[-1])
     canvas.text(0, 0, "▶" if selected else " ", style)
     canvas.text(1, 0, cells + status, style)

@@ -73,7 +73,7 @@ class FilterBar(TextPrompt):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="line"):
-            yield Static(id="line-said")
+            yield Static(id="line-reply")
             with Horizontal():
                 yield Static(Text(self._sign, style="bold"), id="line-sign")
                 yield Input(self._text, compact=True, select_on_focus=False)
@@ -83,10 +83,10 @@ class FilterBar(TextPrompt):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Apply the text; an invalid one leaves the last valid text in effect."""
-        if (said := self._taken(event.value, False)) is not None:
+        if (effect := self._taken(event.value, False)) is not None:
             self._say(
                 (
-                    f"{said}   Enter keeps it, Esc clears it"
+                    f"{effect}   Enter keeps it, Esc clears it"
                     if event.value.strip()
                     else self._examples
                 ),
@@ -111,7 +111,7 @@ class FilterBar(TextPrompt):
             return None
 
     def _say(self, text: str, style: str) -> None:
-        self.query_one("#line-said", Static).update(
+        self.query_one("#line-reply", Static).update(
             Text(text, style=style, no_wrap=True, overflow="ellipsis")
         )
 
