@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 
 from lrtui.core.numbers import rate as rate_text
@@ -63,6 +62,8 @@ class LaneRunner:
         self._lane: ActiveLane | None = None
         self._random = rng.capture(torch.device("cpu"))
         self._modules = LaneModules()
+        self._resume_reason = assignment.resume_reason
+        """None once the return is reported: a later failure is the task's, not one of resuming."""
         self._forked_at = assignment.forked_at
         self._last_step = assignment.forked_at
         """Steps done when the lane was closed."""
@@ -163,7 +164,7 @@ class LaneRunner:
         assignment = self._assignment
         if assignment.start == "new":
             return self._build(None, paused=assignment.paused, changes=assignment.changes)
-        fork = assignment.resume_reason is None
+        fork = self._resume_reason is None
         state = self._snapshots.newest(required=fork or self._forked_at > 0)
         lane = self._build(state, paused=assignment.paused, changes=assignment.changes)
         self._snapshots.forget(after=lane.step)  # the damaged ones
@@ -173,9 +174,9 @@ class LaneRunner:
             self._log(f"the fork's rate stays as it was: {reason}")
         lane.dial_replay.begin_at(lane.step)
         lane.replay_dial(report=False)
-        if assignment.resume_reason:
-            lane.report_return(assignment.resume_reason)
-            self._assignment = msgspec.structs.replace(assignment, resume_reason=None)
+        if self._resume_reason:
+            lane.report_return(self._resume_reason)
+            self._resume_reason = None
         else:
             lane.report_rate()
         return lane
@@ -228,8 +229,7 @@ class LaneRunner:
         self, state: dict[str, Any] | None, new_factor: Callable[[float], float]
     ) -> CommandResult:
         lane = self._build(state)
-        # a later exception is the task's, not one of resuming
-        self._assignment = msgspec.structs.replace(self._assignment, resume_reason=None)
+        self._resume_reason = None
         self._snapshots.forget(after=lane.step if state else -1)
         self._snapshots.unmark_good()
         lane.training.set_factor(new_factor(lane.training.dial.factor))
@@ -274,7 +274,7 @@ class LaneRunner:
             # the device may be lost with its numbers: the error itself must be reported
             with suppress(Exception):
                 self._lane.flush(last=True)
-        events = not_resumed if self._assignment.resume_reason else failure
+        events = not_resumed if self._resume_reason else failure
         for event in events(self.index, self.steps, error):
             self._recorder.put(event)
         error.__traceback__ = None  # its frames hold the model
