@@ -12,7 +12,7 @@ import click
 from lrtui.cli.appearance import look_options, paper
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import has_screen, open_screen
-from lrtui.cli.options import json_option, plain_option, runs_folder, runs_option
+from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
 from lrtui.cli.output import complain
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race import read_race
@@ -70,6 +70,7 @@ _MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
     "--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators."
 )
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+@recipe_options
 @click.option(
     "--set",
     "settings",
@@ -145,7 +146,7 @@ def read_plan(flags: dict[str, Any]) -> FinderPlan:
     common = {"rates": (), "schedule": None, "epochs": None, "steps": None}
     race = read_race(name, {**flags, **common, "optimizers": ()})
     wanted = (
-        read_race(name, {**flags, **common, "optimizers": (optimizer,)}).lanes[0].optimizer
+        read_race(name, {**flags, **common, "optimizers": (optimizer,)}).lanes[0]
         if optimizer
         else None
     )

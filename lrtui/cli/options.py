@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +17,29 @@ runs_option = click.option(
 )
 plain_option = click.option("--plain", is_flag=True, help="Lines of text instead of the screen.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+
+
+_RECIPE = (
+    click.option(
+        "--clip-grad-norm", type=float, help="Highest norm of all gradients together; 0: none."
+    ),
+    click.option(
+        "--clip-grad-value", type=float, help="Highest value of a gradient's element; 0: none."
+    ),
+    click.option(
+        "--accumulate", type=click.IntRange(1), metavar="N", help="Micro-batches of a step."
+    ),
+    click.option("--precision", metavar="TYPE", help="fp32, bf16, fp16 (autocast) or tf32."),
+    click.option("--compile/--no-compile", default=None, help="torch.compile of the model."),
+    click.option("--ema", type=float, metavar="DECAY", help="Averaged weights, evaluated too."),
+)
+
+
+def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of the recipe, for every lane."""
+    for option in reversed(_RECIPE):
+        command = option(command)
+    return command
 
 
 def runs_folder(runs: str | None) -> Path:

@@ -12,7 +12,7 @@ import click
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen
-from lrtui.cli.options import json_option, plain_option, runs_folder, runs_option
+from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.signals import Signals
 from lrtui.client.launcher import Launcher, resumable
@@ -53,6 +53,7 @@ from lrtui.store.reader import RESUMABLE_STATES, summary
     "--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators."
 )
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+@recipe_options
 @click.option(
     "--on-nan", metavar="POLICY", help="What becomes of a lane that goes NaN: stop or rewind."
 )

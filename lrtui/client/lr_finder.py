@@ -31,15 +31,7 @@ from lrtui.core.results.lr_suggestions import (
     Rise,
     find,
 )
-from lrtui.core.scenario.spec import (
-    MAX_LANES,
-    Lane,
-    OptimizerSpec,
-    Race,
-    ScheduleSpec,
-    letter,
-    unique_name,
-)
+from lrtui.core.scenario.spec import MAX_LANES, Lane, Race, ScheduleSpec, letter, unique_name
 from lrtui.core.series.ema import Ema
 from lrtui.core.state.status import FAILED
 
@@ -56,11 +48,11 @@ NEVER = 10**12
 
 
 class FinderPlan(msgspec.Struct, frozen=True):
-    """The search of a rate for `optimizer` on the race's task, with its seed, batch size and
-    device."""
+    """The search of a rate for `lane`, its optimizer and recipe, on the race's task, with the
+    race's seed, batch size and device."""
 
     race: Race
-    optimizer: OptimizerSpec
+    lane: Lane
     low: float = LOW
     high: float = HIGH
     points: int = POINTS
@@ -69,6 +61,12 @@ class FinderPlan(msgspec.Struct, frozen=True):
     own_lanes: bool = True
     """True if the lanes of `race` are the user's: then they race beside the rate that was found."""
 
+    def lane_at(self, lr: float, sign: str, name: str) -> Lane:
+        """The lane at another rate, without a schedule."""
+        return msgspec.structs.replace(
+            self.lane, letter=sign, name=name, lr=lr, schedule=None, schedule_at="", expect=""
+        )
+
     def rate(self, step: int) -> float:
         """The rate that the sweep applies at a step."""
         return float(self.low * (self.high / self.low) ** (step / (self.points - 1)))
@@ -76,7 +74,7 @@ class FinderPlan(msgspec.Struct, frozen=True):
 
 def plan(
     race: Race,
-    optimizer: OptimizerSpec | None = None,
+    lane: Lane | None = None,
     *,
     low: float = LOW,
     high: float = HIGH,
@@ -84,7 +82,8 @@ def plan(
     rates: Sequence[float] = (),
     own_lanes: bool = True,
 ) -> FinderPlan:
-    """A checked plan; ScenarioError, in the words of the flags, for what cannot be swept."""
+    """A checked plan for `lane`, by default the race's first; ScenarioError, in the words of the
+    flags, for what cannot be swept."""
     for flag, value in (("--from", low), ("--to", high), *(("--lr", rate) for rate in rates)):
         if not (math.isfinite(value) and value > 0):
             raise ScenarioError(
@@ -107,13 +106,7 @@ def plan(
             f"--lr: {len(rates)} lanes are too many", f"expected at most {MAX_LANES}"
         )
     return FinderPlan(
-        race,
-        optimizer or race.lanes[0].optimizer,
-        low,
-        high,
-        points,
-        tuple(dict.fromkeys(rates)),
-        own_lanes,
+        race, lane or race.lanes[0], low, high, points, tuple(dict.fromkeys(rates)), own_lanes
     )
 
 
@@ -121,7 +114,12 @@ def sweep_race(asked: FinderPlan) -> Race:
     """One lane whose rate rises by the same factor at each step; the follower stops it once it has
     diverged."""
     schedule = ScheduleSpec("range-test", "batch", {"to": asked.high})
-    lane = Lane("A", f"{asked.optimizer.name} sweep", asked.optimizer, asked.low, schedule)
+    lane = msgspec.structs.replace(
+        asked.lane_at(asked.low, "A", f"{asked.lane.optimizer.short} sweep"),
+        schedule=schedule,
+        # nothing is evaluated
+        recipe=msgspec.structs.replace(asked.lane.recipe, ema=0.0),
+    )
     return _short(
         asked.race, "finder", "find", (lane,), steps=asked.points, gauge=False, validate=False
     )
@@ -131,9 +129,7 @@ def check_race(asked: FinderPlan, rates: dict[str, float], **budget: int) -> Rac
     """A lane for each of the named rates, from the lowest to the highest; `budget`: epochs or
     steps."""
     pairs = sorted(rates.items(), key=lambda pair: pair[1])
-    lanes = tuple(
-        Lane(letter(index), name, asked.optimizer, lr) for index, (name, lr) in enumerate(pairs)
-    )
+    lanes = tuple(asked.lane_at(lr, letter(index), name) for index, (name, lr) in enumerate(pairs))
     return _short(
         asked.race, "one-epoch race" if asked.rates else "finder's check", "check", lanes, **budget
     )
@@ -154,7 +150,7 @@ def full_race(asked: FinderPlan, winner: float) -> Race:
     taken = {lane.name for lane in lanes}
     for name, lr in found.items():
         sign = letter(len(lanes))
-        lanes.append(Lane(sign, unique_name(name, taken, sign), asked.optimizer, lr))
+        lanes.append(asked.lane_at(lr, sign, unique_name(name, taken, sign)))
     return msgspec.structs.replace(race, lanes=tuple(lanes))
 
 

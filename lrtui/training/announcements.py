@@ -6,6 +6,7 @@ import torch
 
 from lrtui.core.protocol.events import LogMessage, ScheduleForecast, Started
 from lrtui.core.text import one_line
+from lrtui.training.optimizers import adapts
 from lrtui.training.preview import preview, thinned
 from lrtui.training.session import Training
 
@@ -45,6 +46,8 @@ def forecast(training: Training) -> list[ScheduleForecast | LogMessage]:
         return [LogMessage(lane=training.index, text=one_line(text))]
     if lane.schedule is None or lane.schedule.runs_code or training.schedule.wants_metric:
         return []
+    if adapts(training.optimizer.param_groups[0]):
+        return []  # the rate depends on the losses
     groups = training.unscheduled
     plan = thinned(preview(lane, training.length, training.steps_per_epoch, FORECAST_S, groups))
     if len(plan.rates) < 2:
@@ -55,7 +58,12 @@ def forecast(training: Training) -> list[ScheduleForecast | LogMessage]:
 
 
 def take_notes(training: Training) -> list[LogMessage]:
-    """Removes the notes about the race's data and returns them as events."""
-    events = [LogMessage(lane=-1, text=one_line(note)) for note in training.notes]
+    """Removes the notes about the race's data and about the lane, and returns them as events."""
+    events = [
+        LogMessage(lane=lane, text=one_line(note))
+        for lane, notes in ((-1, training.notes), (training.index, training.own_notes))
+        for note in notes
+    ]
     training.notes.clear()
+    training.own_notes.clear()
     return events

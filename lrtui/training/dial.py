@@ -10,6 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from lrtui.core.protocol.commands import ScaleRate, SetFactor, SetRate
+from lrtui.training.optimizers import applied_rate
 
 
 class Dial:
@@ -31,8 +32,12 @@ class Dial:
 
     def rates(self) -> list[float]:
         """The rate that a step would apply now, for each param group."""
-        scheduled = self._scheduled or [group["lr"] for group in self._optimizer.param_groups]
-        return [float(self._times(rate)) for rate in scheduled]
+        groups = self._optimizer.param_groups
+        scheduled = self._scheduled or [group["lr"] for group in groups]
+        return [
+            applied_rate(group, self._times(rate))
+            for group, rate in zip(groups, scheduled, strict=True)
+        ]
 
     def factor_for(self, command: SetRate | ScaleRate | SetFactor) -> float:
         """The factor that a command asks for; raises ValueError, with the reason, if it is not

@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.protocol.events import Column, Measured
 from lrtui.training import update_rules
+from lrtui.training.optimizers import applied_rate
 from lrtui.training.recompute import Recompute
 from lrtui.training.tensors import dense, norm, real
 
@@ -82,6 +83,10 @@ class Gauge:
         self._before: list[list[Tensor]] = []
         self._asgd_etas: list[float] = []
         self._lrs: list[float] = []
+        self._grads: list[list[Tensor | None]] = []
+        """Gradients before the update."""
+        # torch's own leave them as they are; others normalise them in place
+        self._keeps_grads = [type(part).__module__.startswith("torch.") for part, _ in self._parts]
         self._steps: list[int] = []
         self._rows: list[dict[str, float]] = []
         optimizer.register_step_pre_hook(self._before_update)
@@ -96,20 +101,28 @@ class Gauge:
         found, self._recompute.notes = self._recompute.notes, []
         return found
 
-    def before_forward(self, step: int, batch: Any, recompute_loss: Callable[[], Tensor]) -> None:
-        """Begins a step on `batch`, whose loss `recompute_loss` computes once more; `step` counts
-        from 0."""
+    @property
+    def measuring(self) -> bool:
+        """True within a sampled step, whose state is not whole before its end."""
+        return self._due
+
+    def begin_step(self, step: int) -> None:
+        """Begins a step; `step` counts from 0."""
         self._due = self._sampling.due(step)
+        self._recompute.restart()
+
+    def before_forward(self, batch: Any, recompute_loss: Callable[[Any], Tensor]) -> None:
+        """Begins a micro-batch of the step, whose loss `recompute_loss` computes once more."""
         if self._due:
             began = time.perf_counter()
             self._recompute.begin(batch, recompute_loss)
             self.spent += time.perf_counter() - began
 
     def after_step(
-        self, step: int, loss: Tensor, recompute_loss: Callable[[], Tensor]
+        self, step: int, loss: Tensor, recompute_loss: Callable[[Any], Tensor]
     ) -> Sample | None:
         """Measures a step after its update, if it is sampled; `recompute_loss` computes the loss of
-        its batch once more."""
+        one of its batches once more."""
         if not self._due:
             return None
         began = time.perf_counter()
@@ -119,7 +132,7 @@ class Gauge:
             row, sample = self._measure(loss, recompute_loss)
         self._steps.append(step)
         self._rows.append(row)
-        self._due, self._before = False, []
+        self._due, self._before, self._grads = False, [], []
         self.spent += time.perf_counter() - began
         return sample
 
@@ -166,11 +179,15 @@ class Gauge:
         self._asgd_etas = [
             update_rules.asgd_eta(part, group["params"][0], group) for part, group in self._parts
         ]
-        self._lrs = [float(group["lr"]) for _, group in self._parts]
+        self._lrs = [applied_rate(group) for _, group in self._parts]
+        self._grads = [
+            [p.grad if own or p.grad is None else p.grad.clone() for p in group["params"]]
+            for own, (_, group) in zip(self._keeps_grads, self._parts, strict=True)
+        ]
         self.spent += time.perf_counter() - began
 
     def _measure(
-        self, loss: Tensor, recompute_loss: Callable[[], Tensor]
+        self, loss: Tensor, recompute_loss: Callable[[Any], Tensor]
     ) -> tuple[dict[str, float], Sample]:
         predicted = 0.0
         row: dict[str, float] = {}
@@ -224,9 +241,11 @@ class Gauge:
         dense.
         """
         moved = [
-            (real(p.detach()), real(before), dense(p.grad))
-            for p, before in zip(group["params"], self._before[index], strict=True)
-            if p.grad is not None
+            (real(p.detach()), real(before), dense(grad))
+            for p, before, grad in zip(
+                group["params"], self._before[index], self._grads[index], strict=True
+            )
+            if grad is not None
         ]
         if not moved:
             return {"realised": math.nan, "update_ratio": math.nan}, 0.0

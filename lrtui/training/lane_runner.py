@@ -40,7 +40,8 @@ lose 5 % more than with 30 ms."""
 class LaneRunner:
     """One lane of a trainer: not built yet, built (an ActiveLane), or over.
 
-    Keeps the lane's random state and modules while other lanes run in the process.
+    Keeps the lane's random state, modules and precision of matrix products while other lanes run in
+    the process.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class LaneRunner:
         self._policy = Policy(race, assignment.index)
         self._lane: ActiveLane | None = None
         self._random = rng.capture(torch.device("cpu"))
+        self._matmul_precision = torch.get_float32_matmul_precision()
         self._modules = LaneModules()
         self._resume_reason = assignment.resume_reason
         """None once the return is reported: a later failure is the task's, not one of resuming."""
@@ -146,6 +148,7 @@ class LaneRunner:
         exception, even a task's exit() or KeyboardInterrupt, ends this lane and no other."""
         self._modules.enter()
         rng.restore(self._random, self._device)
+        torch.set_float32_matmul_precision(self._matmul_precision)
         try:
             result = act()
             if self._lane and self._lane.ended:
@@ -156,6 +159,7 @@ class LaneRunner:
             return CommandResult("failed", line(error)[:300])
         finally:
             self._random = rng.capture(self._device)
+            self._matmul_precision = torch.get_float32_matmul_precision()
 
     def _built(self) -> ActiveLane:
         """The lane, which the first call builds as its assignment says."""

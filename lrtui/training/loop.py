@@ -5,14 +5,15 @@ copy: hooks and closures do not survive one); lazy layers materialised by the fi
 and scheduler built on it; `torch.manual_seed(seed)` again; then for each epoch the samples in the
 order of `lrtui.batch_order(seed, epoch, n)`, cut into batches, each collated with
 `default_collate`, and the five steps: zero_grad, forward, loss, backward, step. With the task's own
-DataLoader, or a stream, each epoch is one pass instead: `for batch in loader`.
+DataLoader, or a stream, each epoch is one pass instead: `for batch in loader`. What a recipe adds
+to these steps stands in recipe.py.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
@@ -22,10 +23,12 @@ from torch import Tensor
 
 from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Sampled
-from lrtui.training import announcements, fetching, losses, param_groups, rng
+from lrtui.training import announcements, averaging, fetching, losses, param_groups, recipe, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
 from lrtui.training.non_finite import NonFinite
 from lrtui.training.session import Training
+from lrtui.training.step_buffer import CLIPPED, SKIPPED
+from lrtui.training.step_recorder import StepRecorder
 
 Events = Iterator[AnyEvent | None]
 """None: a step or a batch of validation is done, and the lane may be paused there."""
@@ -37,31 +40,32 @@ MAX_SIDE = 64
 def train_lane(training: Training) -> Events:
     """Trains one lane to the end of its budget: yields events as they happen, and None after each
     step."""
-    task, model, optimizer = training.task, training.model, training.optimizer
-    recorder = training.step_recorder
+    task, model, optimizer = training.race.task, training.model, training.optimizer
+    recorder, accumulation = training.step_recorder, training.accumulation
+    recompute_loss = partial(_loss, training)
     yield from _introduction(training)
     try:
         while not training.over:
             model.train()
             recorder.restart_clock()
-            for batch in training.batches():
+            for micro_batches in training.steps():
+                recorder.begin_step()
                 if training.closure:
-                    extra: list[dict[str, float | Tensor]] = []
-                    loss = optimizer.step(_closure(training, batch, extra))  # the first one's loss
-                    recorder.check_after(loss, extra[0])
+                    stepped = _closure_step(training, list(micro_batches))
                 else:
-                    recompute_loss = partial(_loss, training, batch)
-                    recorder.before_forward(batch, recompute_loss)
-                    optimizer.zero_grad()
-                    # forward pass and loss, in one expression: nothing else of the result is kept
-                    loss, numbers = losses.of_step(task.loss(model, batch), training.race.task)
-                    loss.backward()
-                    recorder.check(loss, numbers)  # raises NonFinite, and then nothing is updated
-                    optimizer.step()
-                    recorder.after_step(loss, recompute_loss)  # measures sampled steps
-                training.schedule.after_batch()
+                    if not accumulation.done:
+                        optimizer.zero_grad()
+                    for batch in micro_batches:
+                        recorder.before_forward(batch, recompute_loss)
+                        # in one expression: nothing else of the loss's graph is kept
+                        accumulation.backward(*losses.of_step(training.loss(batch), task))
+                        if not accumulation.complete and not recorder.measuring:
+                            yield from _pause_within(recorder)
+                    stepped = _update(training, recompute_loss)
+                if stepped:
+                    training.schedule.after_batch()
                 recorder.close_step(ends_epoch=training.ends_epoch(recorder.step))
-                yield None  # a snapshot may be taken here, and wherever a validation yields None
+                yield None  # a snapshot may be taken here, and wherever else None is yielded
                 if recorder.due:
                     yield from recorder.flush()
                 if recorder.non_finite:
@@ -90,24 +94,61 @@ def _introduction(training: Training) -> Events:
         yield from _sample(training, epoch=0)
 
 
-def _closure(training: Training, batch: Any, extra: list[dict[str, float | Tensor]]) -> Any:
-    """The function that LBFGS calls several times a step; it appends the numbers beside each loss
-    to `extra`."""
+def _pause_within(recorder: StepRecorder) -> Events:
+    """Yields None between two micro-batches of a step."""
+    recorder.stop_clock()
+    yield None
+    recorder.restart_clock()
+
+
+def _update(training: Training, recompute_loss: Callable[[Any], Tensor]) -> bool:
+    """Clips the accumulated gradients and updates the weights; False if the GradScaler skipped the
+    update. Raises NonFinite before an update that must not happen."""
+    recorder, clipping, scaler = training.step_recorder, training.clipping, training.scaler
+    loss, numbers = training.accumulation.finish()
+    scaler.unscale(training.optimizer)
+    norm, clipped = clipping.measure()
+    if clipped is not None:
+        numbers[CLIPPED] = clipped
+    if scaler.active:
+        numbers[SKIPPED], scale = 0.0, scaler.scale
+    recorder.check(loss, numbers, norm)
+    clipping.clip(norm)
+    if not scaler.step(training.optimizer):
+        recorder.skip(scale)
+        return False
+    recorder.after_step(loss, recompute_loss)  # measures sampled steps
+    if training.average:
+        training.average.update()
+    return True
+
+
+def _closure_step(training: Training, batches: list[Any]) -> bool:
+    """One step of an optimizer that calls for the loss itself, several times (LBFGS); the first
+    call's loss is recorded."""
+    numbers: list[dict[str, Any]] = []
+    accumulation, clipping = training.accumulation, training.clipping
 
     def closure() -> Tensor:
         training.optimizer.zero_grad()
-        loss, numbers = losses.of_step(
-            training.task.loss(training.model, batch), training.race.task
-        )
-        loss.backward()
-        extra.append(numbers)
+        accumulation.begin(len(batches))
+        for batch in batches:
+            accumulation.backward(*losses.of_step(training.loss(batch), training.race.task))
+        loss, beside = accumulation.finish()
+        norm, clipped = clipping.measure()
+        clipping.clip(norm)
+        numbers.append(beside if clipped is None else {**beside, CLIPPED: clipped})
         return loss
 
-    return closure
+    loss: Any = training.optimizer.step(closure)  # type: ignore[arg-type]  # torch hands it through
+    training.step_recorder.check_after(loss, numbers[0])
+    if training.average:
+        training.average.update()
+    return True
 
 
 def _loss(training: Training, batch: Any) -> Tensor:
-    return losses.scalar(training.task.loss(training.model, batch), training.race.task)
+    return losses.scalar(training.loss(batch), training.race.task)
 
 
 def _end_epoch(training: Training) -> Events:
@@ -129,7 +170,7 @@ def _end_epoch(training: Training) -> Events:
             metrics=metrics,
         )
     )
-    training.epochs_ended, training.epoch_began = epoch, recorder.step
+    training.epochs_ended, training.epoch_began, training.position = epoch, recorder.step, 0
     last = training.over
     yield from announcements.take_notes(training)
     if recorder.due or last:
@@ -146,13 +187,23 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     if training.validation is None:
         return {}
     training.before_validation = rng.capture(training.device, training.generators)
+    weights = averaging.evaluation_weights(training.model, training.optimizer)
     training.model.eval()
     sums: dict[str, Any] = {}
     samples = 0
     with training.recompute.without_trace("validation"):
         for fetched in fetching.one_pass(training.validation):
             batch = to_device(fetched, training.device)
-            measured = _measured(training, batch)
+            # the weights are the training's own again wherever None is yielded
+            with averaging.replaced(training.model, weights):
+                measured = _measured(training, batch)
+            if training.average:
+                with (
+                    averaging.replaced(training.model, training.average.weights),
+                    rng.preserved(training.device),
+                ):
+                    found = _measured(training, batch)
+                measured |= {averaging.PREFIX + name: value for name, value in found.items()}
             count = batch_length(batch)
             samples += count
             for name, value in measured.items():
@@ -170,9 +221,9 @@ def _measured(training: Training, batch: Any) -> dict[str, Any]:
         with torch.set_grad_enabled(training.validates_with_gradients):
             measured: dict[str, Any] = {"val_loss": _loss(training, batch).detach()}
             if hasattr(training.task, "metrics"):
-                measured |= losses.metrics(
-                    training.task.metrics(training.model, batch), training.race.task
-                )
+                with recipe.autocast(training.recipe.precision, training.device):
+                    found = training.task.metrics(training.model, batch)
+                measured |= losses.metrics(found, training.race.task)
             return measured
     except RuntimeError as error:
         if training.validates_with_gradients or "grad" not in str(error):
@@ -185,11 +236,14 @@ def _sample(training: Training, epoch: int) -> Events:
     """The task's sample of the present model, if it has one; restores the random state."""
     if not hasattr(training.task, "sample"):
         return
+    weights = averaging.evaluation_weights(training.model, training.optimizer)
     training.model.eval()
     with (
         torch.no_grad(),
         rng.preserved(training.device),
         training.recompute.without_trace("a sample"),
+        averaging.replaced(training.model, weights),
+        recipe.autocast(training.recipe.precision, training.device),
     ):
         pixels = as_pixels(training.task.sample(training.model))
     training.step_recorder.restart_clock()

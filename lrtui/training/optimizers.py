@@ -1,4 +1,4 @@
-"""Builds a lane's optimizer. Knows the classes of torch.optim by name only."""
+"""Builds a lane's optimizer: a class of torch.optim by name, or any class with its interface."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from lrtui.core.errors import TaskError
 from lrtui.core.scenario.spec import OptimizerSpec
+from lrtui.training import task as tasks
 
 Group = dict[str, Any]
 OWN_RATE = "own_lr"
@@ -70,13 +71,30 @@ def build(spec: OptimizerSpec, params: Iterable[Any], lr: float) -> Optimizer:
         for key, value in spec.options.items()
     }
     optimizer: Optimizer = _class(spec)(params, lr=lr, **options)
+    if spec.code and not isinstance(optimizer, Optimizer):
+        raise TaskError(
+            f"{spec.name} made a {type(optimizer).__name__}, which is not a torch.optim.Optimizer",
+            "expected a class with torch's interface: param_groups, state_dict(), step()",
+        )
     if spec.name == "SparseAdam":
         optimizer.register_step_pre_hook(_refuse_dense)
     return optimizer
 
 
-def known_options(spec: OptimizerSpec) -> set[str]:
-    """The options that a param group of this optimizer may have, without the rate."""
+def check_options(spec: OptimizerSpec) -> None:
+    """Raise TypeError, in Python's words, unless the class of a lane's own optimizer takes its
+    options; imports its code."""
+    if spec.code:
+        inspect.signature(_class(spec)).bind((), lr=1.0, **spec.options)
+
+
+def known_options(spec: OptimizerSpec) -> set[str] | None:
+    """The options that a param group of this optimizer may have, without the rate; None if any."""
+    if spec.code and any(
+        parameter.kind is parameter.VAR_KEYWORD
+        for parameter in inspect.signature(_class(spec)).parameters.values()
+    ):
+        return None
     kinds = (torch.optim.Muon, torch.optim.AdamW) if spec.name == "Muon" else (_class(spec),)
     named = {name for kind in kinds for name in inspect.signature(kind).parameters}
     return named - {"self", "params", "lr", "differentiable"}
@@ -87,6 +105,19 @@ def has_own_rate(group: Mapping[str, Any]) -> bool:
     return bool(group.get(OWN_RATE, False))
 
 
+def adapts(group: Mapping[str, Any]) -> bool:
+    """True if the optimizer multiplies `lr` by an estimate `d` of its own, as Prodigy and
+    D-Adaptation do."""
+    return "d" in group and ("d0" in group or "k" in group)
+
+
+def applied_rate(group: Mapping[str, Any], lr: Any = None) -> float:
+    """The rate that a step of this param group applies: `lr`, by default the group's, times the
+    estimate of an optimizer that adapts."""
+    rate = float(group["lr"] if lr is None else lr)
+    return rate * float(group["d"]) if adapts(group) else rate
+
+
 def wants_closure(optimizer: Optimizer) -> bool:
     """True if `step` needs a closure that computes the loss (LBFGS)."""
     parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
@@ -94,6 +125,8 @@ def wants_closure(optimizer: Optimizer) -> bool:
 
 
 def _class(spec: OptimizerSpec) -> Any:
+    if spec.code:
+        return tasks.load_user_object(spec.code)
     return MuonWithAdamW if spec.name == "Muon" else getattr(torch.optim, spec.name)
 
 

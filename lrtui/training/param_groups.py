@@ -73,7 +73,7 @@ def _group(number: int, given: Any, spec: OptimizerSpec, lr: float) -> Group:
         raise TaskError(f'{called} has no "params"', _EXPECTED)
     known = known_options(spec)
     for key in given:
-        if key not in known | {"params", "name", "lr", "lr_scale"}:
+        if known is not None and key not in known | {"params", "name", "lr", "lr_scale"}:
             near = closest(str(key), [*known, "lr_scale"])
             raise TaskError(
                 f'{called}: {spec.name} has no option "{one_line(str(key))}"{near}',

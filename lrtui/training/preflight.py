@@ -7,6 +7,7 @@ torch.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import threading
@@ -15,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import msgspec
+import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from lrtui.core.diagnostics import schedule_check
@@ -23,13 +25,14 @@ from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest, Prev
 from lrtui.core.scenario.catalogue import WANTS_METRIC
 from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec
 from lrtui.core.text import one_line
-from lrtui.training import devices, environment, task as tasks
+from lrtui.training import devices, environment, optimizers, task as tasks
 from lrtui.training.batches import loader
 from lrtui.training.datasets import datasets, length
 from lrtui.training.failure import line
 from lrtui.training.optimizers import Group
 from lrtui.training.order import BatchOrder
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
+from lrtui.training.recipe import check_device
 from lrtui.training.schedules import Schedule
 from lrtui.training.training_length import TrainingLength, training_length
 
@@ -42,7 +45,7 @@ ALL_PREVIEWS_S = 2.0
 class Shape(NamedTuple):
     """The known properties of a task's data."""
 
-    steps_per_epoch: int
+    batches_per_epoch: int
     nominal: bool = False
     """True if the number is a guess."""
     validated: bool | None = None
@@ -61,7 +64,11 @@ def answer(request: LaunchRequest) -> LaunchReply:
         for lane in race.lanes:
             _check_metric(race, lane, shape)
         notes = [Preview([], [], found.total, warnings=found.warnings) for found in previews]
-        return LaunchReply(devices=devices.deal(race.device, len(race.lanes)), previews=notes)
+        dealt = devices.deal(race.device, len(race.lanes))
+        for lane, device in zip(race.lanes, dealt, strict=True):
+            if device == "cpu":  # others are checked by their trainers
+                _check_precision(race, lane)
+        return LaunchReply(devices=dealt, previews=notes)
     except LrtuiError as error:
         return LaunchReply(error=error.message, hint=error.hint)
     except Exception as error:  # a bug of ours must not take the picker with it
@@ -92,8 +99,11 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
     """A lane's preview with its warnings. The user's own schedule is built if the race is to start,
     not run."""
     race, spec = request.race, lane.schedule
-    long = training_length(race, shape.steps_per_epoch)
+    each = request.steps_per_epoch or math.ceil(shape.batches_per_epoch / lane.recipe.accumulate)
+    long = training_length(race, each)
     try:
+        if request.kind != "preview":
+            optimizers.check_options(lane.optimizer)
         if spec and spec.runs_code and not request.run_user_code:
             if request.kind != "preview":
                 Schedule(spec, dummy(lane, _groups(race)), lane.lr, long)
@@ -101,13 +111,13 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
                 [],
                 [],
                 long.steps,
-                steps_per_epoch=shape.steps_per_epoch,
+                steps_per_epoch=each,
                 nominal=shape.nominal,
                 unknown=f"{_own_name(spec)} is your own code: its rates are known when it runs",
             )
         else:
             seconds = min(PREVIEW_S, ALL_PREVIEWS_S / len(race.lanes))
-            found = preview(lane, long, shape.steps_per_epoch, seconds, _groups(race))
+            found = preview(lane, long, each, seconds, _groups(race))
             found = msgspec.structs.replace(found, nominal=shape.nominal)
     except LrtuiError as error:
         raise ScenarioError(f"{_place(race, lane)}: {error.message}", error.hint) from error
@@ -168,6 +178,13 @@ def _check_metric(race: Race, lane: Lane, shape: Shape) -> None:
             "expected a task whose dataset() gives a pair (training, validation), or another"
             " schedule",
         )
+
+
+def _check_precision(race: Race, lane: Lane) -> None:
+    try:
+        check_device(lane.recipe.precision, torch.device("cpu"))
+    except ScenarioError as error:
+        raise ScenarioError(f"{_place(race, lane)}: {error.message}", error.hint) from error
 
 
 def _shape(request: LaunchRequest) -> Shape:

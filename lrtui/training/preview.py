@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.catalogue import PER_GROUP
-from lrtui.core.scenario.spec import Lane, ScheduleSpec
+from lrtui.core.scenario.spec import Lane, OptimizerSpec, ScheduleSpec
 from lrtui.core.text import one_line
 from lrtui.training import optimizers
 from lrtui.training.optimizers import Group
@@ -142,7 +142,9 @@ def dummy(lane: Lane, groups: Sequence[Group] = ()) -> Optimizer:
         ]
         groups = [{}] * max([1, *map(len, lists)])
     made = [{**group, "params": [nn.Parameter(torch.zeros(1, 1))]} for group in groups]
-    return optimizers.build(lane.optimizer, made, lane.lr)
+    # rates do not depend on the class, and another's code is not run for a preview
+    spec = OptimizerSpec("Adam") if lane.optimizer.code else lane.optimizer
+    return optimizers.build(spec, made, lane.lr)
 
 
 def _specs(spec: ScheduleSpec | None) -> Iterator[ScheduleSpec]:

@@ -17,7 +17,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,15 @@ REHEARSAL_S = 10
 result."""
 
 
+class _Start(NamedTuple):
+    """The beginning of a micro-batch's forward pass."""
+
+    batch: Any
+    random: rng.RandomState
+    state: SavedState | None
+    """None if the loss is known to change nothing."""
+
+
 class Recompute:
     """Makes the extra calls of one lane's task. `generators`: the task's, from which a step's loss
     may draw."""
@@ -47,8 +56,11 @@ class Recompute:
         device: torch.device,
         generators: Sequence[rng.Generator] = (),
         data: Any = None,
+        *,
+        graph: bool = False,
     ) -> None:
-        """`data`: the validation data, part of the state that is restored after a validation."""
+        """`data`: the validation data, part of the state that is restored after a validation.
+        `graph`: compute the second loss with gradients enabled."""
         self.reason = ""
         """The reason why a step's loss cannot be computed a second time; '' while it can."""
         self.notes: list[str] = []
@@ -56,54 +68,55 @@ class Recompute:
         self._model, self._device, self._generators = model, device, generators
         self._loss_state = Reachable({"task": task, "model": model})
         self._whole_state = Reachable({"task": task, "model": model, "validation data": data})
-        self._random: rng.RandomState | None = None
-        self._began: SavedState | None = None
-        self._batch: Any = None
+        self._starts: list[_Start] = []
+        """The beginnings of the present step's micro-batches."""
         self._rehearsed = False
         self._stateful: bool | None = None
         """True if the loss itself changes more than random state; None before that is known."""
-        self._graph = False
+        self._graph = graph
         self._logged: set[str] = set()
         self._outside: set[str] = set()
         """Names of the state outside the model that the loss changes: snapshots do not hold it."""
 
-    def begin(self, batch: Any, recompute_loss: Callable[[], Tensor]) -> None:
-        """Saves the state before the forward pass of a step on `batch`, from which `recompute_loss`
-        will start."""
-        self._random = rng.capture(self._device, self._generators)
-        self._batch = batch
-        if self._stateful is not False and not self.reason:
-            self._began = self._save()
-        if self._began is not None and not self._rehearsed:
+    def restart(self) -> None:
+        """Forgets the micro-batches of the step before."""
+        self._starts.clear()
+
+    def begin(self, batch: Any, recompute_loss: Callable[[Any], Tensor]) -> None:
+        """Saves the state before the forward pass of a micro-batch of the step, from which
+        `recompute_loss` will start."""
+        saves = self._stateful is not False and not self.reason
+        random = rng.capture(self._device, self._generators)
+        start = _Start(batch, random, self._save([batch]) if saves else None)
+        self._starts.append(start)
+        if start.state is not None and not self._rehearsed:
             self._rehearsed = True
-            if not self._repeats(recompute_loss, self._began):
+            if not self._repeats(recompute_loss, start):
                 self._refuse(
                     "it gives another value each time, and what it depends on cannot be found"
                 )
 
     def losses(
-        self, recompute_loss: Callable[[], Tensor], initial: Sequence[Tensor] | None = None
+        self, recompute_loss: Callable[[Any], Tensor], initial: Sequence[Tensor] | None = None
     ) -> tuple[float, float]:
-        """The loss of the step that `begin` preceded, at the present weights and at `initial` ones
-        (one tensor for each parameter).
+        """The mean loss of the micro-batches that `begin` preceded, at the present weights and at
+        `initial` ones (one tensor for each parameter).
 
         NaN if the task cannot compute it or it was not asked for: measuring never ends a lane.
         """
-        assert self._random is not None
-        after, began = rng.capture(self._device, self._generators), self._began
-        self._began = None
-        saved = None if self.reason else self._save()
-        self._batch = None
+        after, starts = rng.capture(self._device, self._generators), self._starts
+        self._starts = []
+        saved = None if self.reason else self._save([start.batch for start in starts])
         if saved is None:
             return math.nan, math.nan
         try:
-            now = self._once_more(recompute_loss, began)
+            now = self._once_more(recompute_loss, starts)
             if initial is None or math.isnan(now):
                 return now, math.nan
             with torch.no_grad():
                 for parameter, values in zip(self._model.parameters(), initial, strict=True):
                     parameter.copy_(values)
-            return now, self._once_more(recompute_loss, began)
+            return now, self._once_more(recompute_loss, starts)
         except RuntimeError as error:  # parameters that were added or reshaped since
             self._log(f"the loss at the initial weights is not computed: {_words(error)}")
             return math.nan, math.nan
@@ -111,16 +124,23 @@ class Recompute:
             self._restore(saved)
             rng.restore(after, self._device, self._generators)
 
-    def _once_more(self, recompute_loss: Callable[[], Tensor], began: SavedState | None) -> float:
-        """The loss with the random numbers and the state that the step's own loss began with."""
-        assert self._random is not None
-        if began is not None:
-            self._return_to(began)
-        rng.restore(self._random, self._device, self._generators)
+    def _once_more(
+        self, recompute_loss: Callable[[Any], Tensor], starts: Sequence[_Start]
+    ) -> float:
+        """The mean loss with the random numbers and the state that the step's own losses began
+        with, summed in the same order."""
+        total: Tensor | None = None
         try:
-            # a loss may change state only if gradients are enabled, as a critic's step does
-            with torch.set_grad_enabled(self._graph or self._stateful is not False):
-                return float(recompute_loss().item())
+            for start in starts:
+                if start.state is not None:
+                    self._return_to(start.state)
+                rng.restore(start.random, self._device, self._generators)
+                # a loss may change state only if gradients are enabled, as a critic's step does
+                with torch.set_grad_enabled(self._graph or self._stateful is not False):
+                    loss = recompute_loss(start.batch).detach()
+                share = loss / len(starts) if len(starts) > 1 else loss
+                total = share if total is None else total + share
+            return math.nan if total is None else float(total.item())
         except (Exception, SystemExit) as error:
             if self._graph:
                 self._refuse(f"it fails when it is computed a second time ({_words(error)})")
@@ -128,7 +148,7 @@ class Recompute:
             self._graph = True
             return math.nan
 
-    def _repeats(self, recompute_loss: Callable[[], Tensor], began: SavedState) -> bool:
+    def _repeats(self, recompute_loss: Callable[[Any], Tensor], start: _Start) -> bool:
         """Computes the loss several times from the same state in a forked process; False if its
         values differ.
 
@@ -154,7 +174,7 @@ class Recompute:
                 for number in (0, 1, 2):
                     os.dup2(null, number)
                 torch.set_num_threads(1)  # a thread pool does not survive either
-                values = [self._once_more(recompute_loss, began) for _ in range(REHEARSALS)]
+                values = [self._once_more(recompute_loss, [start]) for _ in range(REHEARSALS)]
                 os.write(there, struct.pack(f"{REHEARSALS}d", *values))
             finally:
                 os._exit(0)
@@ -162,7 +182,8 @@ class Recompute:
         with os.fdopen(here, "rb") as pipe:
             answer = pipe.read()
         os.waitpid(pid, 0)
-        began.restore()  # memory shared with the child
+        if start.state is not None:
+            start.state.restore()  # memory shared with the child
         return len(set(map(repr, struct.unpack(f"{len(answer) // 8}d", answer)[1:]))) <= 1
 
     @contextmanager
@@ -199,11 +220,11 @@ class Recompute:
                 f"{_list(outside)} began anew: the loss changes it, and snapshots do not hold it"
             )
 
-    def _save(self) -> SavedState | None:
-        """Saves the present state; returns None, and sets `reason`, if recomputing the loss would
-        leave a trace."""
+    def _save(self, batches: Sequence[Any]) -> SavedState | None:
+        """Saves the present state, the step's batches included; returns None, and sets `reason`, if
+        recomputing the loss would leave a trace."""
         try:
-            saved = self._loss_state.save(batch=self._batch)
+            saved = self._loss_state.save(batch=batches[0] if len(batches) == 1 else list(batches))
         except Exception as error:
             # no memory for a copy, a class that forbids access, too many objects
             self._refuse(_words(error))

@@ -3,25 +3,33 @@ restored as one state_dict."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
 import torch
+from torch import Tensor
 
 from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.diagnostics.schedule_check import SWEEPS
 from lrtui.core.errors import ScenarioError, SnapshotUnfit, TaskError
 from lrtui.core.scenario.spec import Lane, Race
 from lrtui.training import (
+    averaging,
+    compiling,
     fetching,
     lazy_layers,
+    losses,
     optimizers,
     param_groups,
+    recipe as recipes,
     rng,
     snapshot as snapshots,
     task as tasks,
 )
+from lrtui.training.averaging import WeightAverage
 from lrtui.training.batch import to_device
 from lrtui.training.batches import Batches, loader, unused_options
 from lrtui.training.datasets import datasets
@@ -29,6 +37,7 @@ from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
 from lrtui.training.order import weights_checksum
 from lrtui.training.reachable import Reachable
+from lrtui.training.recipe import Accumulation, Clipping, LossScaler
 from lrtui.training.recompute import Recompute
 from lrtui.training.schedules import Schedule
 from lrtui.training.step_recorder import StepRecorder
@@ -53,15 +62,21 @@ class Training:
         snapshot: dict[str, Any] | None = None,
     ) -> None:
         self.race, self.index, self.device = race, index, device
+        self.recipe = race.lanes[index].recipe
+        recipes.check_device(self.recipe.precision, device)
+        recipes.set_matmul_precision(self.recipe.precision)
         rng.seed_all(race.seed)  # a task's file may draw random numbers when it is imported
         self.task = tasks.load(race.task)
         notes = self._build_data_and_model()
         self._build_optimizer()
+        self._build_recipe()
         # after the dial's hook: it must see the applied rates
         self.step_recorder = self._build_recorder(deferred)
         self.epochs_ended = 0
         self.epoch_began = 0
         """Step number with which the present epoch began."""
+        self.position = 0
+        """Batches of the present epoch that were taken."""
         notes = [*notes, *unused_options(race, self.data)]
         self.notes = notes if index == 0 and snapshot is None else []
         """Log lines about the race's data, which the first lane writes for all."""
@@ -70,6 +85,10 @@ class Training:
         self.validates_with_gradients = False
         self.before_validation: rng.RandomState | None = None
         """Random state at the beginning of the present validation; None outside of one."""
+        self.validates_within = False
+        """True if the present validation is one of `validate_every`, not of an epoch's end."""
+        self.own_notes = self._compile()
+        """Log lines about this lane."""
         rng.seed_all(race.seed)
         if snapshot is not None:
             self.load_state_dict(snapshot)
@@ -107,8 +126,10 @@ class Training:
         ]
         """The param groups, without parameters, before a schedule changes them."""
         self.closure = optimizers.wants_closure(self.optimizer)
-        self.length = training_length(race, self.data.length)
+        self.length = training_length(race, self.steps_of_an_epoch)
         self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.length)
+        if averaging.has_modes(self.optimizer):
+            self.optimizer.train()  # type: ignore[attr-defined]  # as just seen
         if self.schedule.wants_metric and self.validation is None:
             raise ScenarioError(
                 f"{lane.schedule} looks at the validation loss, and {race.task} has no validation"
@@ -118,10 +139,52 @@ class Training:
         self.batch_checksum = self.data.checksum
         self.dial = Dial(self.optimizer)
 
+    def _build_recipe(self) -> None:
+        """Builds what stands around backward() and step()."""
+        recipe = self.recipe
+        if self.closure and recipe.precision == "fp16":
+            raise ScenarioError(
+                f'precision = "fp16": {self.race.lanes[self.index].optimizer.name} computes the'
+                " loss itself, which torch's GradScaler cannot scale",
+                'expected precision = "bf16" or "fp32", or another optimizer',
+            )
+        self.scaler = LossScaler(recipe.precision, self.device)
+        self.clipping = Clipping(recipe, self.model)
+        self.accumulation = Accumulation(self.model, self.scaler)
+        self.average = WeightAverage(self.model, recipe.ema) if recipe.ema else None
+
+    def _compile(self) -> list[str]:
+        """Compiles the model if the recipe asks for it; returns lines for the log."""
+        if not self.recipe.compile:
+            return []
+
+        def first_loss() -> Tensor:
+            batch = to_device(next(self.data.epoch(0, 0)), self.device)
+            self.data.close()
+            return losses.scalar(self.loss(batch), self.race.task)
+
+        line = compiling.compile_model(
+            self.model, self.recipe.compile, first_loss, self.task, self.device, self.generators
+        )
+        return [line]
+
+    def loss(self, batch: Any) -> Any:
+        """What the task's loss() returns, computed in the recipe's precision."""
+        with recipes.autocast(self.recipe.precision, self.device):
+            return self.task.loss(self.model, batch)
+
     def _build_recorder(self, deferred: bool | None) -> StepRecorder:
         """Builds the step recorder, and the gauge unless the race or a closure rules it out."""
         lane, device, gauge = self.race.lanes[self.index], self.device, None
-        self.recompute = Recompute(self.task, self.model, device, self.generators, self.validation)
+        self.recompute = Recompute(
+            self.task,
+            self.model,
+            device,
+            self.generators,
+            self.validation,
+            # compiled code without gradients would be another one, and compiled anew
+            graph=bool(self.recipe.compile),
+        )
         if self.race.gauge and not self.closure:
             sampling = Sampling(self.length.steps)
             gauge = Gauge(self.index, self.model, self.optimizer, sampling, self.recompute)
@@ -134,13 +197,20 @@ class Training:
             gauge,
             closure=self.closure,
             deferred=device.type != "cpu" and not self.closure if deferred is None else deferred,
+            scaled=self.scaler.active,
             sweeps=lane.schedule is not None and lane.schedule.name in SWEEPS,
         )
 
     @property
+    def steps_of_an_epoch(self) -> int | None:
+        """Optimizer steps of an epoch; None if its length is unknown."""
+        length = self.data.length
+        return None if length is None else math.ceil(length / self.recipe.accumulate)
+
+    @property
     def steps_per_epoch(self) -> int:
         """Steps of an epoch; of the whole budget if an epoch's length is unknown."""
-        return self.data.length or self.length.steps
+        return self.steps_of_an_epoch or self.length.steps
 
     @property
     def next_rate(self) -> float:
@@ -158,13 +228,13 @@ class Training:
         rate is then unknown."""
         if not self.data.exact and self.schedule.by_epoch:
             return True
-        return step + 1 - self.epoch_began == self.data.length or step + 1 == self.length.steps
+        return self.position == self.data.length or step + 1 == self.length.steps
 
     @property
     def epoch_is_whole(self) -> bool:
         """At an epoch's end: True if the data ended it, False if a budget in steps did."""
         step, budget = self.step_recorder.step, self.race.steps
-        return budget is None or step < budget or step - self.epoch_began == self.data.length
+        return budget is None or step < budget or self.position == self.data.length
 
     @property
     def over(self) -> bool:
@@ -173,24 +243,43 @@ class Training:
             return self.epoch_began >= self.race.steps
         return self.epochs_ended == self.race.epochs
 
-    def batches(self) -> Iterator[Any]:
+    def steps(self) -> Iterator[Iterator[Any]]:
+        """The micro-batches of each remaining step of the present epoch, on the device: as many as
+        the recipe accumulates, fewer at the end of the data. An open step is gone on with."""
+        batches = self._batches()
+        for batch in batches:
+            if not self.accumulation.done:
+                self.accumulation.begin(self._micro_batches())
+            missing = self.accumulation.size - self.accumulation.done
+            yield chain((batch,), islice(batches, missing - 1))
+        if self.accumulation.done:  # a snapshot of the last, short one
+            yield iter(())
+
+    def _micro_batches(self) -> int:
+        """Number of micro-batches that the step of the batch just taken is expected to have."""
+        size, length = self.recipe.accumulate, self.data.length
+        left = size if length is None else length - (self.position - 1)
+        return min(size, left) if left > 0 else size
+
+    def _batches(self) -> Iterator[Any]:
         """The present epoch's remaining batches, on the device, as many as the budget allows."""
-        # a snapshot from within a validation: the epoch's batches are done
-        if self.before_validation is not None:
+        # a snapshot from within the validation at its end: the epoch's batches are done
+        if self.before_validation is not None and not self.validates_within:
             return
-        done, budget = self.step_recorder.step - self.epoch_began, self.race.steps
+        budget = self.race.steps
         if self.step_recorder.step == budget:
             return
-        for batch in self.data.epoch(self.epochs_ended, done):
+        for batch in self.data.epoch(self.epochs_ended, self.position):
             if not self.data.exact:
                 # the previous step did not end the epoch
                 self.step_recorder.schedule_known()
-            done += 1
+            self.position += 1
             self.batch = to_device(batch, self.device)
             yield self.batch
             self.batch = None
             if self.step_recorder.step == budget:
                 return
+        done = self.position
         if not done:
             raise TaskError(
                 f"dataset() gave no batch in epoch {self.epochs_ended + 1}",
@@ -224,7 +313,12 @@ class Training:
             "step": self.step_recorder.step,
             "epochs_ended": self.epochs_ended,
             "epoch_began": self.epoch_began,
+            "position": self.position,
+            "accumulation": self.accumulation.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             "validating": self.before_validation is not None,
+            "validates_within": self.validates_within,
             "model": self.model.state_dict(),
             "buffers": snapshots.unlisted(self.model),
             "optimizer": [
@@ -255,11 +349,16 @@ class Training:
             self.epochs_ended = state["epochs_ended"]
             # not in snapshots of earlier versions
             self.epoch_began = state.get("epoch_began", self.epochs_ended * self.steps_per_epoch)
+            self.position = state.get("position", state["step"] - self.epoch_began)
+            self.accumulation.load_state_dict(state.get("accumulation"))
+            self.scaler.load_state_dict(state.get("scaler", {}))
+            self._restore_average(state.get("average"))
             self.data.load_state_dict(state["batches"])
             self.dial.factor = state["factor"]
             self.step_recorder.load_state_dict(state["probe"])
             random = rng.unpacked(state["random"], self.device)
             self.before_validation = random if state["validating"] else None
+            self.validates_within = state.get("validates_within", False)
             rng.restore(random, self.device, self.generators)
         except (
             LookupError,
@@ -274,3 +373,12 @@ class Training:
                 f" {error}",
                 f"expected {self.race.task} as it was when the race began",
             ) from error
+
+    def _restore_average(self, kept: dict[str, Any] | None) -> None:
+        """Restores the averaged weights; a fork that begins to average starts from the weights."""
+        if self.average is None:
+            return
+        if kept is None:
+            self.average = WeightAverage(self.model, self.recipe.ema)
+        else:
+            self.average.load_state_dict(kept)

@@ -7,6 +7,7 @@ persistent workers.
 
 from __future__ import annotations
 
+import inspect
 import io
 import types
 from collections import Counter, OrderedDict
@@ -20,6 +21,7 @@ from torch.optim import Optimizer
 
 from lrtui.core.errors import LrtuiError, SnapshotDamaged
 from lrtui.core.scenario.spec import Lane
+from lrtui.training.optimizers import OWN_RATE, MuonWithAdamW
 from lrtui.training.schedules import Schedule
 
 FORMAT = 1
@@ -98,7 +100,10 @@ def restore_rates(
     """Restores optimizer and schedule of `lane`, which was `before` in the snapshot."""
     given, was = lane.optimizer.options, before.optimizer.options
     changed = {key for key in given | was if given.get(key) != was.get(key)}
-    same_kind = lane.optimizer.name == before.optimizer.name
+    same_kind = (lane.optimizer.name, lane.optimizer.code) == (
+        before.optimizer.name,
+        before.optimizer.code,
+    )
     same_plan = same_kind and (lane.lr, lane.schedule) == (before.lr, before.schedule)
     if changed and schedule.can_jump:
         # its position is a function of the step; it may be one that moves the momentum, too
@@ -106,16 +111,29 @@ def restore_rates(
     if same_kind:
         for part, kept in zip(parts(optimizer), state["optimizer"], strict=True):
             groups = restore_part(part, kept)
-            for group, loaded in zip(
-                part.param_groups, groups if same_plan else [], strict=same_plan
-            ):
-                group.update({key: value for key, value in loaded.items() if key not in changed})
+            for group, loaded in zip(part.param_groups, groups, strict=True):
+                group.update(
+                    {
+                        key: value
+                        for key, value in loaded.items()
+                        if key not in changed and (same_plan or key in counters(part, group))
+                    }
+                )
     # without this torch's schedulers warn if the optimizer has not stepped
     optimizer._opt_called = True  # type: ignore[attr-defined]
     if same_plan:
         schedule.load_state_dict(state["schedule"])
     else:
         schedule.catch_up(state["step"], state["epochs_ended"])
+
+
+def counters(optimizer: Optimizer, group: dict[str, Any]) -> set[str]:
+    """The keys of a param group that are state, not options: torch's optimizers have none, others
+    count steps there or keep an estimate of the rate."""
+    options = inspect.signature(type(optimizer).__init__).parameters.keys()
+    if type(optimizer).__module__.startswith("torch.") or isinstance(optimizer, MuonWithAdamW):
+        return set()
+    return group.keys() - options - {"params", "initial_lr", "name", OWN_RATE}
 
 
 def _placed(value: Any, device: torch.device) -> Any:

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from lrtui.core.protocol.events import Column, Steps
 
+SKIPPED, CLIPPED = "skipped", "clipped"
+"""Columns of recipes, 1 or 0: the GradScaler skipped the step; its gradients were clipped."""
+
 
 class StepBuffer:
     """Gathers steps into a block. Losses and norms may be tensors on a device until `read`."""
@@ -60,9 +63,24 @@ class StepBuffer:
         for column, rate in zip(self._applied, rates, strict=True):
             column.append(rate)
 
+    def replace_applied(self, rates: Iterable[float]) -> None:
+        """Replaces the rates of the newest update."""
+        for column, rate in zip(self._applied, rates, strict=True):
+            column[-1] = rate
+
+    def skip(self) -> None:
+        """Marks the newest step as one without an update."""
+        self.norms[-1] = None
+        self._extra[SKIPPED][-1] = 1.0
+        for column in self._applied:
+            del column[len(self.losses) - 1 :]  # a fused optimizer was called
+
     def add_seconds(self, seconds: float) -> None:
         """Ends a step."""
         self._seconds.append(seconds)
+        for column in self._applied:
+            if len(column) < len(self._seconds):
+                column.append(math.nan)
 
     def set_next(self, rates: Iterable[float]) -> None:
         """Sets the rates that follow the last step, or replaces them."""

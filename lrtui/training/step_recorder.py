@@ -25,8 +25,12 @@ from lrtui.training.dial import Dial
 from lrtui.training.gauge import Gauge
 from lrtui.training.loss_reporter import LossReporter
 from lrtui.training.non_finite import NonFinite, NonFiniteGuard
+from lrtui.training.optimizers import applied_rate
+from lrtui.training.recipe import LEAST_SCALE
 from lrtui.training.step_buffer import StepBuffer
 
+SCHEDULED = "scheduled_lr"
+"""Key of a param group under which an optimizer leaves the rate that its step applied."""
 BLOCK_S = 0.05
 """Seconds from one flush to the next."""
 
@@ -36,7 +40,8 @@ class StepRecorder:
     (`check_after` with a closure), `after_step`, `close_step`, and `close_epoch`.
 
     `deferred`: numbers stay on the device until a flush. `closure`: the optimizer computes the loss
-    itself, so its update is checked afterwards. `sweeps`: see LossReporter.
+    itself, so its update is checked afterwards. `scaled`: a GradScaler skips steps whose gradients
+    overflow, which end no lane. `sweeps`: see LossReporter.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class StepRecorder:
         *,
         deferred: bool,
         closure: bool,
+        scaled: bool = False,
         sweeps: bool = False,
     ) -> None:
         self.gauge = gauge
@@ -57,7 +63,7 @@ class StepRecorder:
         """Steps done, not counting the present one."""
         self.non_finite: NonFinite | None = None
         """The reason to end the lane; None while it may train on."""
-        self._lane, self._dial, self._deferred = lane, dial, deferred
+        self._lane, self._dial, self._deferred, self._scaled = lane, dial, deferred, scaled
         self._groups = optimizer.param_groups
         self._buffer = StepBuffer(len(self._groups))
         self._guard = NonFiniteGuard(model, rolls_back=deferred or closure)
@@ -66,8 +72,12 @@ class StepRecorder:
         """Events that come right after the block that is open now."""
         self._epoch_losses = array("d")
         self._due = 0.0  # the first step is flushed at once
+        self._elapsed = 0.0
+        """Seconds of the present step before its clock was stopped."""
         self.restart_clock()
         optimizer.register_step_pre_hook(self._before_update)
+        if any(SCHEDULED in group for group in self._groups):
+            optimizer.register_step_post_hook(self._after_update)
 
     @property
     def flushed_steps(self) -> int:
@@ -96,26 +106,44 @@ class StepRecorder:
         return self._mark >= self._due or self.alarmed
 
     def restart_clock(self) -> None:
-        """Starts timing a step now: time spent in a pause, another lane's slice or a sample belongs
-        to no step."""
+        """Starts timing now: time spent in a pause, another lane's slice or a sample belongs to no
+        step."""
         self._mark = time.perf_counter()
 
-    def before_forward(self, batch: Any, recompute_loss: Callable[[], Tensor]) -> None:
-        """Begins a step on `batch`; `recompute_loss` computes its loss once more if the step is
-        measured."""
-        if self.gauge:
-            self.gauge.before_forward(self.step, batch, recompute_loss)
+    def stop_clock(self) -> None:
+        """Stops timing a step that is not done; `restart_clock` goes on with it."""
+        self._elapsed += time.perf_counter() - self._mark
 
-    def check(self, loss: Tensor, numbers: Mapping[str, float | Tensor]) -> None:
+    @property
+    def measuring(self) -> bool:
+        """True within a step that the gauge samples: the lane's state is not whole."""
+        return self.gauge is not None and self.gauge.measuring
+
+    def begin_step(self) -> None:
+        """Begins a step."""
+        if self.gauge:
+            self.gauge.begin_step(self.step)
+
+    def before_forward(self, batch: Any, recompute_loss: Callable[[Any], Tensor]) -> None:
+        """Begins a micro-batch of the step; `recompute_loss` computes its loss once more if the
+        step is measured."""
+        if self.gauge:
+            self.gauge.before_forward(batch, recompute_loss)
+
+    def check(
+        self, loss: Tensor, numbers: Mapping[str, float | Tensor], norm: Tensor | None = None
+    ) -> None:
         """Takes loss and gradients before the update, and the `numbers` beside the loss; raises
-        NonFinite if the update must not happen."""
+        NonFinite if the update must not happen. `norm`: the gradients', if it is known."""
         read = not self._deferred
         self._buffer.add_extra(numbers, read=read)
         value = self._buffer.add_loss(loss, read=read)
         if self._deferred:
-            self._buffer.norms.append(self._guard.gradient_norm())
+            self._buffer.norms.append(self._guard.gradient_norm() if norm is None else norm)
             return
-        self._buffer.norms.append(self._guard.sampled_norm(self.step, value))
+        self._buffer.norms.append(
+            self._guard.sampled_norm(self.step, value) if norm is None else norm.item()
+        )
         self._check_step(len(self._buffer.losses) - 1)
         if self.non_finite:
             raise self.non_finite
@@ -125,7 +153,16 @@ class StepRecorder:
         self.check(loss, numbers)
         self._guard.keep()
 
-    def after_step(self, loss: Tensor, recompute_loss: Callable[[], Tensor]) -> None:
+    def skip(self, scale: float) -> None:
+        """Takes that the GradScaler skipped the update at `scale` of the loss: no rate was applied,
+        and the gradient norm is unknown. Raises NonFinite if the scale cannot get smaller."""
+        self._buffer.skip()
+        if scale <= LEAST_SCALE:
+            self._refuse(len(self._buffer.losses) - 1)
+        if self.non_finite:
+            raise self.non_finite
+
+    def after_step(self, loss: Tensor, recompute_loss: Callable[[Any], Tensor]) -> None:
         """Measures the step after its update, if it is sampled."""
         if self.gauge and (sample := self.gauge.after_step(self.step, loss, recompute_loss)):
             self._reporter.measured(self.step, sample, self.gauge.unmeasured)
@@ -134,8 +171,8 @@ class StepRecorder:
         """Ends a step whose batch scheduler has run. If it ends an epoch, `close_epoch` follows
         with the next rate."""
         now = time.perf_counter()
-        self._buffer.add_seconds(now - self._mark)
-        self._mark = now
+        self._buffer.add_seconds(now - self._mark + self._elapsed)
+        self._mark, self._elapsed = now, 0.0
         self.step += 1
         if not ends_epoch:
             self.schedule_known()
@@ -209,7 +246,11 @@ class StepRecorder:
         self._guard.keep()
 
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
-        self._buffer.add_applied([float(group["lr"]) for group in self._groups])
+        self._buffer.add_applied(map(applied_rate, self._groups))
+
+    def _after_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        """A schedule-free optimizer warms up within its step, and leaves the rate in its groups."""
+        self._buffer.replace_applied(float(group[SCHEDULED]) for group in self._groups)
 
     def _check_deferred(self) -> None:
         """Reads the numbers that are still on a device and checks them, up to the first bad one."""
@@ -226,6 +267,8 @@ class StepRecorder:
         """Checks the numbers of the step at `index` of the block, which are on the CPU now."""
         buffer = self._buffer
         loss, norm = buffer.losses[index], buffer.norms[index]
+        if self._scaled and norm is not None and not math.isfinite(norm):
+            norm = buffer.norms[index] = None  # the scaler skips this step
         self._epoch_losses.append(loss)
         buffer.checked = index + 1
         self._reporter.update(buffer.first + index, loss, norm)

@@ -143,7 +143,7 @@ class TestThePlan:
             '[defaults]\noptimizer = "SGD"\nmomentum = 0.9\n[[lane]]\nlr = 1'
         )
         asked = read_plan({**FLAGS, "name": str(tmp_path / "mine.toml")})
-        assert asked.optimizer == OptimizerSpec("SGD", {"momentum": 0.9})
+        assert asked.lane.optimizer == OptimizerSpec("SGD", {"momentum": 0.9})
         sweep = sweep_race(asked)
         assert (sweep.seed, sweep.batch_size, sweep.device, sweep.task.name) == (
             3,
@@ -172,7 +172,12 @@ class TestThePlan:
                 "batch_size": 4,
             }
         )
-        assert (asked.optimizer.name, asked.low, asked.high, asked.points) == ("SGD", 1e-4, 1.0, 50)
+        assert (asked.lane.optimizer.name, asked.low, asked.high, asked.points) == (
+            "SGD",
+            1e-4,
+            1.0,
+            50,
+        )
         assert (asked.race.seed, asked.race.batch_size) == (9, 4)
         assert [lane.name for lane in asked.race.lanes] == ["standard", "high", "low", "bold"], (
             "its own lanes are kept"

@@ -1,6 +1,7 @@
 """Small tasks that the tests train: dropout, batch norm, a class-labelled one, and ones that go
 wrong."""
 
+import math
 import os
 import random
 import signal
@@ -303,3 +304,19 @@ class _Odd(nn.Module):
             self.grows = torch.cat([self.grows, x.mean().reshape(1)])
         hidden = torch.tanh(self.other(torch.tanh(self.again(x - self.mean) * self.frozen)))
         return self.out(hidden.double() + self.grows.sum()).float()
+
+
+class Steep(Plain):
+    """A net whose gradients overflow float16 where the loss is scaled, for a few steps."""
+
+    def loss(self, model, batch):
+        return 30 * super().loss(model, batch)
+
+
+class NanInSecond(Plain):
+    """The fourth loss is NaN, the second one of a step of two micro-batches."""
+
+    def loss(self, model, batch):
+        self.calls = getattr(self, "calls", 0) + 1
+        loss = super().loss(model, batch)
+        return loss * math.nan if self.calls == 4 else loss

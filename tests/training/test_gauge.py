@@ -52,12 +52,13 @@ class Bench:
 
     def train(self, steps):
         for _ in range(steps):
-            self.gauge.before_forward(self.step, None, self.loss)
+            self.gauge.begin_step(self.step)
+            self.gauge.before_forward(None, lambda batch: self.loss())
             self.optimizer.zero_grad()
             loss = self.loss()
             loss.backward()
             self.optimizer.step()
-            self.samples.append(self.gauge.after_step(self.step, loss, self.loss))
+            self.samples.append(self.gauge.after_step(self.step, loss, lambda batch: self.loss()))
             self.gains.append(self.samples[-1].gain)
             self.step += 1
         return self

@@ -217,7 +217,7 @@ def test_a_model_whose_weights_have_no_memory_is_measured_no_further(monkeypatch
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(Reachable, "save", broken)
-    recompute.begin(None, lambda: model.weight.sum())
-    assert math.isnan(recompute.losses(lambda: model.weight.sum())[0])
+    recompute.begin(None, lambda batch: model.weight.sum())
+    assert math.isnan(recompute.losses(lambda batch: model.weight.sum())[0])
     assert recompute.reason == "out of memory"
     assert len(recompute.notes) == 1

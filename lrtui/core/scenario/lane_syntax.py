@@ -30,22 +30,27 @@ def format_lane(lane: Lane) -> str:
     """The lane as one line that `parse_lane` reads again; its name is not in it."""
     options = [f"{key}={toml_value(value)}" for key, value in lane.optimizer.options.items()]
     schedule = [f"schedule={_call(lane.schedule)}"] if lane.schedule else []
-    return " ".join([f"optimizer={lane.optimizer.name}", f"lr={lane.lr!r}", *options, *schedule])
+    recipe = [f"{key}={toml_value(value)}" for key, value in lane.recipe.changes().items()]
+    spec = lane.optimizer
+    name = toml_value(spec.reference) if spec.code else spec.name
+    return " ".join([f"optimizer={name}", f"lr={lane.lr!r}", *options, *schedule, *recipe])
 
 
 def parse_lane(lane: Lane, text: str) -> Lane:
     """Parse a line of `key=value` words, as in a scenario's [[lane]], into a lane.
 
     Optimizer and rate default to those of `lane`. Other keys default as in a scenario: torch's
-    options, no schedule. A missing name is made from the rest. ScenarioError names the invalid
-    word; the user's files are relative to the current directory.
+    options, no schedule, no recipe. A missing name is made from the rest. ScenarioError names the
+    invalid word; the user's files are relative to the current directory.
     """
     source = f"lane {lane.letter}" if lane.letter else "the new lane"
     raw = _table(text, source)
     if "schedule" in raw:
         # relative files: from here, as with the flag of that name
         raw["schedule"] = with_source(raw["schedule"], "--schedule")
-    raw = {"optimizer": lane.optimizer.name, "lr": lane.lr, **raw}
+    if "optimizer" in raw:
+        raw["optimizer"] = with_source(raw["optimizer"], "--optimizer")
+    raw = {"optimizer": lane.optimizer.reference, "lr": lane.lr, **raw}
     table = Table(raw, source)
     if isinstance(raw["optimizer"], dict):
         raise table.error(
@@ -57,8 +62,15 @@ def parse_lane(lane: Lane, text: str) -> Lane:
     # however its file is named
     same = found.schedule and lane.schedule and _call(found.schedule) == _call(lane.schedule)
     schedule, at = (lane.schedule, lane.schedule_at) if same else (found.schedule, "")
+    optimizer = found.optimizer
+    if optimizer.code and optimizer.code == lane.optimizer.code:
+        optimizer = msgspec.structs.replace(optimizer, name=lane.optimizer.name)
     return msgspec.structs.replace(
-        found, name=found.name or described(found), schedule=schedule, schedule_at=at
+        found,
+        name=found.name or described(found),
+        optimizer=optimizer,
+        schedule=schedule,
+        schedule_at=at,
     )
 
 

@@ -11,13 +11,16 @@ from typing import Any, get_args
 import msgspec
 
 from lrtui.core.scenario import catalogue
+from lrtui.core.scenario.own_optimizer import DEFAULT_RATE, own_optimizer, refuse_maximize
 from lrtui.core.scenario.pasted_python import optimizer_table, plain_name
+from lrtui.core.scenario.recipe_table import CLIPPING, RECIPE_KEYS, read_recipe
 from lrtui.core.scenario.schedule_spec import read_schedule
 from lrtui.core.scenario.spec import (
     MAX_LANES,
     Expected,
     Lane,
     OptimizerSpec,
+    Recipe,
     letter,
     number,
     unique_name,
@@ -38,11 +41,12 @@ DEFAULT_RATES: dict[str, float] = {
     "Adadelta": 1.0,
     "LBFGS": 1.0,
 }
-"""Default rates: torch's own, but 0.01 for SGD; every other optimizer 0.001."""
-LANE_KEYS = {"name", "optimizer", "lr", "schedule", "expect"}
+"""Default rates: torch's own, but 0.01 for SGD; every other optimizer DEFAULT_RATE."""
+LANE_KEYS = {"name", "optimizer", "lr", "schedule", "expect", *RECIPE_KEYS}
 
 
-def read_lanes(table: Table, folder: Path) -> tuple[Lane, ...]:
+def read_lanes(table: Table, folder: Path, recipe: Recipe) -> tuple[Lane, ...]:
+    """The lanes of a scenario. `recipe`: the race-wide one, which a lane's own keys replace."""
     defaults = table.table("defaults")
     if "name" in defaults.raw:
         raise defaults.error("name", "a name belongs to one lane", "a [[lane]] with that name")
@@ -54,13 +58,15 @@ def read_lanes(table: Table, folder: Path) -> tuple[Lane, ...]:
         raise table.error("lane", "a race needs lanes", "at least one [[lane]] table, or a [sweep]")
     if len(tables) > MAX_LANES:
         raise table.error("lane", f"{len(tables)} lanes are too many", f"at most {MAX_LANES}")
-    lanes = tuple(read_lane(lane, letter(index), folder) for index, lane in enumerate(tables))
+    lanes = tuple(
+        read_lane(lane, letter(index), folder, recipe) for index, lane in enumerate(tables)
+    )
     return tuple(_named(lanes, tables))
 
 
 def _product(sweep: Table) -> list[Table]:
     """One lane table for each combination of the lists in [sweep]."""
-    sweep.only({"lr", "optimizer", "schedule"})
+    sweep.only({"lr", "optimizer", "schedule", *RECIPE_KEYS})
     for key, value in sweep.raw.items():
         if not isinstance(value, list) or not value:
             raise sweep.error(key, "a sweep goes over a list", f"a list, such as {key} = [...]")
@@ -82,6 +88,8 @@ def _with_defaults(lane: Table, defaults: Table) -> Table:
     kept = {key: value for key, value in defaults.raw.items() if not own or key in LANE_KEYS}
     if lane.raw.get("schedule") == "none":
         kept.pop("schedule", None)
+    if CLIPPING & lane.raw.keys():
+        kept = {key: value for key, value in kept.items() if key not in CLIPPING}
     return Table({**kept, **lane.raw}, lane.source, lane.path)
 
 
@@ -91,11 +99,11 @@ def _optimizer_name(given: Any) -> Any:
     return plain_name(name).lower() if isinstance(name, str) else name
 
 
-def read_lane(table: Table, sign: str, folder: Path) -> Lane:
+def read_lane(table: Table, sign: str, folder: Path, recipe: Recipe | None = None) -> Lane:
     """The lane that a [[lane]] table describes; without a name where it gives none. Relative files
-    are sought in `folder`."""
-    optimizer = _optimizer(table)
-    lr = table.number("lr", DEFAULT_RATES.get(optimizer.name, 1e-3))
+    are sought in `folder`. `recipe`: what the table's own keys replace."""
+    optimizer, usual_rate = _optimizer(table, folder)
+    lr = table.number("lr", usual_rate)
     if not (math.isfinite(lr) and lr > 0):
         raise table.error("lr", f"{lr} is not a valid learning rate", "a finite number above 0")
     given = table.raw.get("schedule")
@@ -107,35 +115,42 @@ def read_lane(table: Table, sign: str, folder: Path) -> Lane:
     if "name" in table.raw and not name:
         raise table.error("name", "empty", "a name that can be seen, or no name at all")
     expect = table.choice("expect", get_args(Expected))
-    return Lane(sign, name, optimizer, lr, schedule, at if schedule else "", expect)
+    recipe = read_recipe(table, recipe)
+    if recipe.precision == "fp16" and optimizer.name == "LBFGS":
+        raise table.error(
+            "precision",
+            "LBFGS computes the loss itself, which torch's GradScaler cannot scale",
+            '"bf16" or "fp32", or another optimizer',
+        )
+    return Lane(sign, name, optimizer, lr, schedule, at if schedule else "", expect, recipe)
 
 
-def _optimizer(table: Table) -> OptimizerSpec:
-    """The optimizer of a lane: a name with options beside it, a table { name = ..., option = ... },
-    or a call as in Python."""
+def _optimizer(table: Table, folder: Path) -> tuple[OptimizerSpec, float]:
+    """The optimizer of a lane, and its default rate: a name with options beside it, a table { name
+    = ..., option = ... }, or a call as in Python."""
     given = table.raw.get("optimizer", "Adam")
+    # a flag's files are relative to the working directory
+    folder = Path.cwd() if source_of(given).startswith("--") else folder
     if isinstance(given, str) and plain_name(given) != given:
         given = optimizer_table(given, table, "optimizer")
     inner = Table(given, table.source, table.key("optimizer")) if isinstance(given, dict) else None
     name = plain_name(inner.text("name") if inner else table.text("optimizer", "Adam"))
+    if ":" in name:
+        return own_optimizer(name, table, LANE_KEYS, inner, folder)
     known = {key.lower(): signature for key, signature in catalogue.optimizers().items()}
     signature = known.get(name.lower())
     if signature is None:
         raise table.error(
             "optimizer",
             f'unknown optimizer "{one_line(name)}"{closest(name, catalogue.optimizers())}',
-            "one of " + ", ".join(catalogue.optimizers()),
+            "one of " + ", ".join(catalogue.optimizers()) + '; or "package:Class", "file.py:Class"',
         )
     options = table.options(signature, LANE_KEYS)
-    if options.get("maximize") or (inner and inner.raw.get("maximize") is True):
-        raise (inner or table).error(
-            "maximize",
-            "lanes are ranked by the lowest loss, and the step gain is that of a descent",
-            "false; where a value is to become as high as possible, let loss() return its negative",
-        )
-    return OptimizerSpec(
+    refuse_maximize(options | (inner.raw if inner else {}), inner or table)
+    spec = OptimizerSpec(
         signature.name, options | (inner.options(signature, {"name"}) if inner else {})
     )
+    return spec, DEFAULT_RATES.get(spec.name, DEFAULT_RATE)
 
 
 def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
@@ -159,6 +174,6 @@ def described(lane: Lane, mixed: bool = False) -> str:
     """A name made of what the lane is; `mixed` where optimizers of one name differ in their
     options."""
     schedule = lane.schedule
-    return f"{lane.optimizer if mixed else lane.optimizer.name} {number(lane.lr)}" + (
+    return f"{lane.optimizer if mixed else lane.optimizer.short} {number(lane.lr)}" + (
         f" {schedule.name}" if schedule else ""
     )

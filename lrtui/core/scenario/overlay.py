@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.lane_table import LANE_KEYS
+from lrtui.core.scenario.recipe_table import CLIPPING, RECIPE_KEYS
+from lrtui.core.scenario.spec import Recipe
 from lrtui.core.scenario.toml_source import with_source
 from lrtui.core.text import one_line
 
@@ -22,6 +26,8 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
         if key in ("epochs", "steps"):
             merged.pop("epochs", None)
             merged.pop("steps", None)
+        if key in RECIPE_KEYS:
+            _replace_recipe(merged, key)
         if not key.startswith("lanes."):
             _assign(merged, key, value, source)
     if "lanes.lr" in changes or "lanes.optimizer" in changes:
@@ -38,6 +44,24 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
             for lane in _dicts(merged.get("lane"))
         ]
     return merged
+
+
+def _replace_recipe(tables: dict[str, Any], key: str) -> None:
+    """Removes what a flag replaces in every lane: `key`, and with one kind of clipping the
+    other."""
+    replaced = CLIPPING if key in CLIPPING else {key}
+
+    def without(table: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in table.items() if name not in replaced}
+
+    for name in replaced:
+        tables.pop(name, None)
+    if isinstance(tables.get("defaults"), dict):
+        tables["defaults"] = without(tables["defaults"])
+    if isinstance(tables.get("lane"), list):
+        tables["lane"] = [
+            without(lane) if isinstance(lane, dict) else lane for lane in tables["lane"]
+        ]
 
 
 def _assign(tables: dict[str, Any], key: str, value: Any, source: str) -> None:
@@ -69,6 +93,7 @@ def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
         _dict(tables.pop("sweep", None)),
         _dict(tables.get("defaults")),
     )
+    usual = msgspec.to_builtins(Recipe()) | tables | defaults
     optimizers = [
         {key: value for key, value in lane.items() if key not in LANE_KEYS}
         | _as_table(lane.get("optimizer", defaults.get("optimizer", "Adam")))
@@ -78,12 +103,21 @@ def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
     schedules = [lane.get("schedule", defaults.get("schedule", "none")) for lane in lanes]
     sweep = {
         "lr": changes.get("lanes.lr") or old.get("lr") or _distinct(rates),
-        "optimizer": (
-            changes.get("lanes.optimizer") or old.get("optimizer") or _distinct(optimizers)
-        ),
+        "optimizer": _from_flags(changes.get("lanes.optimizer"))
+        or old.get("optimizer")
+        or _distinct(optimizers),
         "schedule": old.get("schedule") or _distinct(schedules),
     }
+    for key in sorted(RECIPE_KEYS & {key for table in (old, *lanes) for key in table}):
+        sweep[key] = old.get(key) or _distinct([lane.get(key, usual[key]) for lane in lanes])
     tables["sweep"] = {key: value for key, value in sweep.items() if value}
+
+
+def _from_flags(names: Any) -> Any:
+    """Optimizers with their source: files of flags are relative to the working directory."""
+    if not isinstance(names, list):
+        return names
+    return [with_source(name, "--optimizer") for name in names]
 
 
 def _as_table(optimizer: Any) -> dict[str, Any]:

@@ -90,6 +90,8 @@ def optimizer_table(text: str, parent: Table, key: str) -> dict[str, Any]:
 def plain_name(text: str) -> str:
     """The name in a pasted call or a dotted name, without the modules of torch; not checked."""
     head = text.partition("(")[0].strip()
+    if ":" in head:  # a reference, such as optim.py:Name
+        return head
     modules, _, name = head.rpartition(".")
     return name if modules and set(modules.split(".")) <= _KNOWN_MODULES else head
 

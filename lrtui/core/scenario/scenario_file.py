@@ -12,6 +12,7 @@ from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import task_ref
 from lrtui.core.scenario.lane_table import read_lanes
 from lrtui.core.scenario.overlay import overlay
+from lrtui.core.scenario.recipe_table import RECIPE_KEYS, read_recipe
 from lrtui.core.scenario.spec import OnDivergence, OnNan, Pruning, Race, Snapshots
 from lrtui.core.scenario.toml_source import with_sources
 from lrtui.core.scenario.toml_table import Table
@@ -30,6 +31,7 @@ RACE_KEYS = {
     "drop_last",
     "device",
     "sample_every",
+    "validate_every",
     "pace",
     "gauge",
     "on_nan",
@@ -39,6 +41,7 @@ RACE_KEYS = {
     "defaults",
     "lane",
     "sweep",
+    *RECIPE_KEYS,
 }
 LESSONS = (
     "lr-dial",
@@ -148,7 +151,7 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
         title=one_line(table.text("title", task.name)),
         story=literal(table.text("story", "")).strip(),
         task=task,
-        lanes=read_lanes(table, folder),
+        lanes=read_lanes(table, folder, read_recipe(table)),
         seed=table.whole("seed", 0, 0, 2**63 - 1),
         epochs=epochs,
         steps=steps,
@@ -157,6 +160,7 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
         drop_last=table.flag("drop_last", False),
         device=_device(table),
         sample_every=table.whole("sample_every", 1, 1),
+        validate_every=table.whole("validate_every", 0, 0),
         pace=table.whole("pace", 0, 0),
         gauge=table.flag("gauge", True),
         scenario=one_line(scenario),

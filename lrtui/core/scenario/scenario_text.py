@@ -21,6 +21,7 @@ _PLAIN = (
     "drop_last",
     "device",
     "sample_every",
+    "validate_every",
     "pace",
     "gauge",
     "on_nan",
@@ -38,13 +39,14 @@ def scenario_text(race: Race) -> str:
 
 
 def lane_table(lane: Lane) -> dict[str, Any]:
-    """The [[lane]] table of a lane: name, optimizer with its options, rate, schedule,
+    """The [[lane]] table of a lane: name, optimizer with its options, rate, schedule, recipe,
     expectation."""
-    options = lane.optimizer.options
-    optimizer = {"name": lane.optimizer.name, **listed(options)} if options else lane.optimizer.name
+    options, reference = lane.optimizer.options, lane.optimizer.reference
+    optimizer = {"name": reference, **listed(options)} if options else reference
     table: dict[str, Any] = {"name": lane.name, "optimizer": optimizer, "lr": lane.lr}
     if lane.schedule is not None:
         table["schedule"] = schedule_settings(lane.schedule) | {"interval": lane.schedule.interval}
+    table |= lane.recipe.changes()
     return table | ({"expect": lane.expect} if lane.expect else {})
 
 

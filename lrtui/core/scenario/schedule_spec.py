@@ -118,7 +118,7 @@ def _own(table: Table, name: str, folder: Path, inside: bool) -> ScheduleSpec:
     interval = _interval(table, "epoch", inside)
     options = {key: value for key, value in table.raw.items() if key not in _OWN_KEYS}
     for key, value in options.items():
-        if not _plain(value):
+        if not storable(value):
             raise table.error(
                 key,
                 "cannot be handed on",
@@ -146,7 +146,7 @@ def _interval(table: Table, usual: str, inside: bool) -> str:
     return interval
 
 
-def _plain(value: Any) -> bool:
+def storable(value: Any) -> bool:
     """True if a value can be stored as JSON: TOML's dates, NaN and infinities cannot."""
     match value:
         case bool() | str():
@@ -156,9 +156,9 @@ def _plain(value: Any) -> bool:
         case float():
             return math.isfinite(value)
         case list():
-            return all(map(_plain, value))
+            return all(map(storable, value))
         case dict():
-            return all(isinstance(key, str) and _plain(item) for key, item in value.items())
+            return all(isinstance(key, str) and storable(item) for key, item in value.items())
     return False
 
 

@@ -15,16 +15,11 @@ OnNan = Literal["stop", "rewind"]
 OnDivergence = Literal["warn", "pause", "stop", "rewind"]
 MAX_LANES = 256
 Expected = Literal["", "wins", "ok", "hot", "cold", "diverged", "nan"]
-
-
-class OptimizerSpec(msgspec.Struct, frozen=True):
-    """A class of `torch.optim` by name, with its options other than the learning rate."""
-
-    name: str
-    options: dict[str, Any] = {}
-
-    def __str__(self) -> str:
-        return self.name + _options(self.options)
+Precision = Literal["fp32", "bf16", "fp16", "tf32"]
+CompileMode = Literal[
+    "", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
+]
+"""The modes of torch.compile; "" is none."""
 
 
 class CodeRef(msgspec.Struct, frozen=True):
@@ -39,6 +34,30 @@ class CodeRef(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.target}:{self.name}"
+
+
+class OptimizerSpec(msgspec.Struct, frozen=True):
+    """A class of `torch.optim` by name, or any class with its interface, with its options other
+    than the learning rate."""
+
+    name: str
+    """A name of the catalogue, or a reference with a colon to a class of the user or a package."""
+    options: dict[str, Any] = {}
+    code: CodeRef | None = None
+    """Location of a class that is not torch's."""
+
+    @property
+    def reference(self) -> str:
+        """The name as it can be read anywhere, with the absolute path of a file."""
+        return str(self.code) if self.code else self.name
+
+    @property
+    def short(self) -> str:
+        """The name without the package or file of a class that is not torch's."""
+        return self.name.rpartition(":")[2]
+
+    def __str__(self) -> str:
+        return self.name + _options(self.options)
 
 
 class ScheduleSpec(msgspec.Struct, frozen=True):
@@ -88,6 +107,39 @@ class TaskRef(msgspec.Struct, frozen=True):
         return f"{self.target.rpartition('/')[2]}:{self.name}" if self.kind == "file" else str(self)
 
 
+class Recipe(msgspec.Struct, frozen=True):
+    """How a lane makes a step of its optimizer, beside optimizer and schedule."""
+
+    clip_grad_norm: float = 0.0
+    """Highest 2-norm of all gradients together (`torch.nn.utils.clip_grad_norm_`); 0: none."""
+    clip_grad_value: float = 0.0
+    """Highest absolute value of a gradient's element (`clip_grad_value_`); 0: none."""
+    accumulate: int = 1
+    """Batches (micro-batches) whose gradients make one step, 1 or more."""
+    precision: Precision = "fp32"
+    """bf16, fp16: type of `torch.autocast`, fp16 with a GradScaler. tf32: `fp32` with matrix
+    products in TensorFloat-32."""
+    compile: CompileMode = ""
+    """Mode of `torch.compile`; "" runs the model as it is."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, below 1; 0: none."""
+
+    def changes(self) -> dict[str, Any]:
+        """The settings that are not the defaults, by key."""
+        usual = Recipe()
+        return {
+            name: value
+            for name in self.__struct_fields__
+            if (value := getattr(self, name)) != getattr(usual, name)
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{key} {number(value) if isinstance(value, float) else value}"
+            for key, value in self.changes().items()
+        )
+
+
 class Lane(msgspec.Struct, frozen=True):
     """One model copy to train: what is different about it."""
 
@@ -103,6 +155,7 @@ class Lane(msgspec.Struct, frozen=True):
     schedule."""
     expect: Expected = ""
     """The usual outcome of such a lane; the end of the race reports a contradiction."""
+    recipe: Recipe = Recipe()
 
     @property
     def called(self) -> str:
@@ -155,6 +208,8 @@ class Race(msgspec.Struct, frozen=True):
     turn."""
     sample_every: int = 1
     """Epochs between two samples."""
+    validate_every: int = 0
+    """Steps between two validations; 0: at each epoch's end."""
     pace: int = 0
     """Most steps per second and lane, to make a tiny model watchable; 0: no limit."""
     gauge: bool = True

@@ -65,6 +65,11 @@ def resolve_code(text: str, folder: Path, what: str) -> CodeRef:
     return found
 
 
+def source_file(code: CodeRef) -> Path | None:
+    """The source file of the user's code; None if its module is not found."""
+    return Path(code.target) if code.kind == "file" else module_path(code.target, code.found_in)
+
+
 def bundled_file(name: str) -> tuple[Path, str]:
     """File and class of a bundled task by convention: sprite-generator is SpriteGenerator in
     sprite_generator.py."""

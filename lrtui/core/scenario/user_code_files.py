@@ -8,15 +8,22 @@ from lrtui.core.scenario.spec import CodeRef, Race, ScheduleSpec, TaskRef
 
 
 def user_code_files(race: Race) -> list[str]:
-    """Files (absolute paths) and modules of the race's task and schedules; none if they are
-    bundled."""
+    """Files (absolute paths) and modules of the race's task, optimizers and schedules; none if they
+    are bundled."""
     return list(dict.fromkeys(_place(ref.kind, ref.target) for ref in code_refs(race)))
 
 
 def code_refs(race: Race) -> list[TaskRef | CodeRef]:
-    """References to the user's code in a race: its task's first, then those of its schedules."""
+    """References to the user's code in a race: its task's first, then those of its lanes'
+    optimizers and schedules."""
     task = [] if race.task.kind == "bundled" else [race.task]
-    return [*task, *(code for lane in race.lanes for code in _codes(lane.schedule))]
+    own = [
+        code
+        for lane in race.lanes
+        for code in (lane.optimizer.code, *_codes(lane.schedule))
+        if code is not None
+    ]
+    return [*task, *own]
 
 
 def _codes(schedule: ScheduleSpec | None) -> Iterator[CodeRef]:

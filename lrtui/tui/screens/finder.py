@@ -193,7 +193,7 @@ class FinderScreen(Screen[None]):
         asked, begun = self.finder.plan, self.finder.follower
         batch = batch_words(begun.state.lanes if begun else (), asked.race)
         return (
-            f"Finding a rate: {asked.race.title} · {asked.optimizer} · {batch} · seed"
+            f"Finding a rate: {asked.race.title} · {asked.lane.optimizer} · {batch} · seed"
             f" {asked.race.seed}"
         )
 

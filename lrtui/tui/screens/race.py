@@ -311,7 +311,7 @@ class RaceScreen(Screen[None]):
         self.app.push_screen(FilterBar("/", self.view.filter_text, take, EXAMPLES))
 
     def _find(self) -> None:
-        self.post_message(self.Find(plan(self.state.race, self.selected.lane.optimizer)))
+        self.post_message(self.Find(plan(self.state.race, self.selected.lane)))
 
     def action_leave(self) -> None:
         """Quit, as the key does."""

@@ -1,0 +1,51 @@
+"""torch.compile of a lane's model, before its first step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrtui.core.scenario.spec import CompileMode
+from lrtui.core.text import one_line
+from lrtui.training import rng
+from lrtui.training.reachable import Reachable
+
+
+def compile_model(
+    model: nn.Module,
+    mode: CompileMode,
+    first_loss: Callable[[], Tensor],
+    task: Any,
+    device: torch.device,
+    generators: Sequence[rng.Generator],
+) -> str:
+    """Compile `model` in place by one forward and backward pass of `first_loss`, which leave no
+    other trace; return a line for the log.
+
+    The model stays as it is, and the line says why, if compiling fails. Compiled code is kept for
+    the shapes and modes of that pass; others are compiled when they come.
+    """
+    before, state = (
+        rng.capture(device, generators),
+        Reachable({"task": task, "model": model}).save(),
+    )
+    began = time.perf_counter()
+    model.compile(mode=None if mode == "default" else mode)
+    try:
+        model.train()
+        first_loss().backward()
+    except Exception as error:  # of the compiler, or of the task: the first step shows which
+        model._compiled_call_impl = None
+        reason = one_line(str(error))[:200] or type(error).__name__
+        return f"torch.compile failed, the model runs as it is: {reason}"
+    finally:
+        for parameter in model.parameters():
+            parameter.grad = None
+        state.restore()
+        rng.restore(before, device, generators)
+    seconds = time.perf_counter() - began
+    return f"torch.compile took {seconds:.1f} s ({mode}), before the first step"

@@ -1,0 +1,224 @@
+"""Lanes with a recipe: equal to the hand-written loop, resumed anywhere, and what is recorded."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lrtui.core.errors import ScenarioError
+from lrtui.core.protocol.events import Alerted, Ended, Evaluated, LogMessage, Measured
+from lrtui.training.recipe import check_device
+from support.training import column, make_race, train
+
+from . import tasks_for_tests
+from .bare import bare_loop
+from .breaks import breaks, unequal, whole
+
+CPU = torch.device("cpu")
+BARE = {"seed": 11, "epochs": 3, "batch_size": 16}
+RECIPES = [
+    {"clip_grad_norm": 0.1},
+    {"clip_grad_value": 0.01},
+    {"accumulate": 2},
+    {"accumulate": 3, "clip_grad_norm": 0.05},
+    {"accumulate": 100},
+    {"precision": "bf16"},
+    {"precision": "fp16", "accumulate": 2, "clip_grad_norm": 0.5},
+    {"ema": 0.9},
+    {"accumulate": 2, "precision": "bf16", "clip_grad_norm": 0.3, "ema": 0.5},
+]
+
+
+def lane(**keys):
+    return {"optimizer": "AdamW", "lr": 0.01, "weight_decay": 0.1, **keys}
+
+
+def adamw(params):
+    return torch.optim.AdamW(params, lr=0.01, weight_decay=0.1)
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+def test_lane_equals_the_bare_loop_with_the_same_recipe(recipe, deferred):
+    race = make_race([lane(**recipe)], task="Dropped")
+    training, events = whole(race, deferred=deferred)
+    ends = {}
+    losses, rates = bare_loop(tasks_for_tests.Dropped(), adamw, **BARE, **recipe, ends=ends)
+    assert column(events) == losses
+    assert repr(column(events, "applied_lr")) == repr(rates)  # NaN where a step was skipped
+    mine, theirs = training.model.state_dict(), ends["model"].state_dict()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    if "ema" in recipe:
+        averaged = list(ends["average"].module.parameters())
+        assert all(map(torch.equal, training.average.weights, averaged))
+
+
+def test_scheduler_by_the_batch_counts_optimizer_steps():
+    recipe = {"accumulate": 2}
+    race = make_race([lane(**recipe, schedule="OneCycleLR(max_lr=0.05)")])
+    losses, rates = bare_loop(
+        tasks_for_tests.Dropped(),
+        adamw,
+        lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=0.05, total_steps=len(column(train(race)))
+        ),
+        per_batch=True,
+        **BARE,
+        **recipe,
+    )
+    events = train(race)
+    assert column(events) == losses
+    assert column(events, "applied_lr") == rates
+    started = events[0]
+    assert started.total_steps == len(losses) == 3 * started.steps_per_epoch
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{"accumulate": 3}, {"accumulate": 2, "precision": "fp16", "ema": 0.9, "clip_grad_norm": 1.0}],
+    ids=str,
+)
+@pytest.mark.parametrize("task", ["Dropped", "AugmentedLoader"])
+def test_lane_resumed_between_micro_batches_is_the_one_nobody_interrupts(recipe, task):
+    race = make_race([lane(**recipe)], task=task, epochs=2)
+    found = breaks(race)
+    within = [moment for moment in found if moment.step < found[-1].step]
+    assert len(found) > len({moment.step for moment in found}), "no break within a step"
+    assert unequal(race, within[:: max(1, len(within) // 8)]) == []
+
+
+class TestClipping:
+    def test_norm_on_record_is_the_one_before_clipping_at_each_step(self):
+        ends = {}
+        bare_loop(tasks_for_tests.Dropped(), adamw, **BARE, clip_grad_norm=0.1, ends=ends)
+        events = train(make_race([lane(clip_grad_norm=0.1)]))
+        norms = column(events, "grad_norm")
+        assert norms == [float(np.float32(norm)) for norm in ends["norms"]]
+        assert column(events, "clipped") == [float(norm > 0.1) for norm in norms]
+
+    def test_value_clipping_is_on_record_where_an_element_was_cut(self):
+        events = train(make_race([lane(clip_grad_value=1e-9)]))
+        assert set(column(events, "clipped")) == {1.0}
+        assert set(column(train(make_race([lane(clip_grad_value=1e9)])), "clipped")) == {0.0}
+
+    def test_lane_without_clipping_has_no_such_column(self):
+        with pytest.raises(KeyError):
+            column(train(make_race([lane()])), "clipped")
+
+    def test_non_finite_gradients_are_refused_before_they_are_clipped(self):
+        race = make_race([lane(clip_grad_norm=1.0)], task="InfiniteGradient")
+        training, events = whole(race)
+        assert events[-1].reason == "nan"
+        assert all(torch.isfinite(p).all() for p in training.model.parameters())
+
+
+class TestFp16:
+    def test_overflowing_steps_are_skipped_recorded_and_move_no_schedule(self):
+        recipe = {"precision": "fp16"}
+        race = make_race(
+            [lane(**recipe, schedule={"name": "LinearLR", "total_iters": 50, "interval": "batch"})],
+            task="Steep",
+            epochs=4,
+        )
+        events = train(race)
+        losses, rates = bare_loop(
+            tasks_for_tests.Steep(),
+            adamw,
+            lambda optimizer: torch.optim.lr_scheduler.LinearLR(optimizer, total_iters=50),
+            per_batch=True,
+            **{**BARE, "epochs": 4},
+            **recipe,
+        )
+        skipped = column(events, "skipped")
+        assert 0 < sum(skipped) < len(skipped)
+        assert column(events) == losses
+        applied = column(events, "applied_lr")
+        assert [math.isnan(rate) for rate in applied] == [bool(skip) for skip in skipped]
+        assert repr(applied) == repr(rates)
+        assert not any(isinstance(event, Alerted) for event in events)
+        assert events[-1].reason == "finished"
+
+    def test_gradients_that_overflow_at_scale_one_end_the_lane(self):
+        events = train(
+            make_race([lane(precision="fp16")], task="InfiniteGradient", epochs=None, steps=60)
+        )
+        assert events[-1].reason == "nan"
+        assert 10 < events[-1].step < 40  # the scale was halved down to one
+        assert [event.kind for event in events if isinstance(event, Alerted)] == ["nan"]
+
+    def test_optimizer_with_a_closure_refuses_it_in_one_line(self):
+        with pytest.raises(ScenarioError, match="precision: LBFGS computes the loss itself"):
+            train(make_race([{"optimizer": "LBFGS", "lr": 0.1, "precision": "fp16"}]))
+
+
+def test_cpu_refuses_tensor_float_32_in_one_line():
+    with pytest.raises(ScenarioError, match='precision = "tf32": cpu has no TensorFloat-32'):
+        check_device("tf32", CPU)
+
+
+class TestNaN:
+    @pytest.mark.parametrize("deferred", [False, True])
+    def test_nan_in_a_micro_batch_is_refused_before_the_step(self, deferred):
+        race = make_race([lane(accumulate=2)], task="NanInSecond")
+        training, events = whole(race, deferred=deferred)
+        assert [event.reason for event in events if isinstance(event, Ended)] == ["nan"]
+        assert all(torch.isfinite(p).all() for p in training.model.parameters())
+        assert math.isnan(column(events)[-1])
+
+
+class TestAverage:
+    def test_averaged_weights_are_evaluated_beside_the_raw_ones(self):
+        plain = [e.metrics for e in train(make_race([lane()])) if isinstance(e, Evaluated)]
+        both = [e.metrics for e in train(make_race([lane(ema=0.9)])) if isinstance(e, Evaluated)]
+        raw = [
+            {name: value for name, value in metrics.items() if not name.startswith("ema_")}
+            for metrics in both
+        ]
+        assert raw == plain
+        assert {name.removeprefix("ema_") for name in both[-1]} == set(plain[-1])
+        assert both[-1]["ema_val_loss"] != both[-1]["val_loss"]
+
+    def test_average_is_that_of_torch_and_its_loss_that_of_its_module(self):
+        task, ends = tasks_for_tests.Dropped(), {}
+        events = train(make_race([lane(ema=0.9)]))
+        bare_loop(task, adamw, **BARE, ema=0.9, ends=ends)
+        module = ends["average"].module.eval()
+        held_out = task.dataset()[1]
+        with torch.no_grad():
+            batch = torch.utils.data.default_collate([held_out[i] for i in range(len(held_out))])
+            expected = task.loss(module, batch).item()
+        last = [event for event in events if isinstance(event, Evaluated)][-1]
+        assert last.metrics["ema_val_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_gauge_measures_the_mean_over_micro_batches():
+    """A plain model in float64: the second loss of a step equals its first at the old weights."""
+    events = train(make_race([lane(accumulate=3)], task="Dropped"))
+    gains = np.concatenate([e.values("gain") for e in events if isinstance(e, Measured)])
+    assert np.isfinite(gains).any()
+
+
+class TestCompile:
+    def test_compiled_lane_says_how_long_it_took_and_trains(self):
+        events = train(make_race([lane(compile=True)], task="Plain", epochs=1))
+        notes = [event.text for event in events if isinstance(event, LogMessage)]
+        assert any(note.startswith("torch.compile took") for note in notes), notes
+        losses, _ = bare_loop(
+            tasks_for_tests.Plain(), adamw, **{**BARE, "epochs": 1}, compiled=True
+        )
+        assert column(events) == losses
+
+    def test_failure_of_the_compiler_falls_back_and_is_logged_once(self, monkeypatch):
+        def broken(self, **options):
+            def call(*args, **kwargs):
+                raise RuntimeError("no compiler on this machine")
+
+            self._compiled_call_impl = call
+
+        monkeypatch.setattr(torch.nn.Module, "compile", broken)
+        events = train(make_race([lane(compile=True)], task="Plain", epochs=1))
+        notes = [e.text for e in events if isinstance(e, LogMessage) and "compile" in e.text]
+        assert len(notes) == 1
+        assert "no compiler on this machine" in notes[0]
+        assert column(events) == column(train(make_race([lane()], task="Plain", epochs=1)))
