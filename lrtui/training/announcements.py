@@ -6,6 +6,7 @@ import torch
 
 from lrtui.core.protocol.events import LogMessage, ScheduleForecast, Started
 from lrtui.core.text import one_line
+from lrtui.training import param_groups
 from lrtui.training.optimizers import adapts
 from lrtui.training.preview import preview, thinned
 from lrtui.training.session import Training
@@ -29,6 +30,7 @@ def started(training: Training) -> Started:
         first=training.step_recorder.flushed_steps,
         batch_size=training.data.batch_size or 0,
         length_known=training.data.length is not None,
+        groups=param_groups.names(training.optimizer.param_groups),
     )
 
 

@@ -20,24 +20,32 @@ OWN_RATE = "own_lr"
 
 
 class MuonWithAdamW(Optimizer):
-    """Muon for the matrices, AdamW at the same rate for everything else, as one optimizer.
+    """Muon for the matrices, AdamW for everything else, as one optimizer.
 
     `param_groups` are those of both, so that a scheduler moves both and the pre-hook sees both. A
-    group of parameters is split in two; options go to the part that knows them.
+    group of parameters is split in two, each with a name; options go to the part that knows them.
+    `adamw_lr`: AdamW's rate, by default the same; the rates of groups keep their ratio to it.
     """
 
-    def __init__(self, params: Iterable[Any], lr: float, **options: Any) -> None:
+    def __init__(
+        self, params: Iterable[Any], lr: float, adamw_lr: float | None = None, **options: Any
+    ) -> None:
         groups = _groups(params)
         self.parts: list[Optimizer] = []
-        for kind, fits, given in (
-            (torch.optim.Muon, _is_matrix, options),
-            (torch.optim.AdamW, lambda p: not _is_matrix(p), {}),
+        other = 1.0 if adamw_lr is None else adamw_lr / lr
+        for kind, fits, given, ratio in (
+            (torch.optim.Muon, _is_matrix, options, 1.0),
+            (torch.optim.AdamW, lambda p: not _is_matrix(p), {}, other),
         ):
             known = {"name", "lr", OWN_RATE} | inspect.signature(kind).parameters.keys()
             split = [
                 {key: value for key, value in group.items() if key in known}
-                | {"params": list(filter(fits, group["params"]))}
-                for group in groups
+                | {
+                    "params": list(filter(fits, group["params"])),
+                    "name": f"{group['name']} ({name})" if "name" in group else name,
+                    "lr": group.get("lr", lr) * (1.0 if has_own_rate(group) else ratio),
+                }
+                for name, group in ((kind.__name__, group) for group in groups)
             ]
             if some := [group for group in split if group["params"]]:
                 self.parts.append(kind(some, lr=lr, **given))

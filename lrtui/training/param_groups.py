@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -44,6 +44,16 @@ def of_task(
     groups = [_group(number, group, spec, lr) for number, group in enumerate(listed, 1)]
     _refuse_strangers(groups, model)
     return groups
+
+
+def names(groups: Sequence[Group]) -> list[str]:
+    """A name for each param group: its own, or a number from 1 on; "all" for a single one."""
+    if len(groups) == 1:
+        return [one_line(str(groups[0].get("name", "all")))]
+    return [
+        one_line(str(group.get("name", f"group {number}")))
+        for number, group in enumerate(groups, 1)
+    ]
 
 
 def left_out(groups: Iterable[Group], model: nn.Module) -> str:

@@ -2,6 +2,7 @@
 
 import inspect
 
+import msgspec
 import pytest
 import torch
 from torch.optim import lr_scheduler, swa_utils
@@ -37,6 +38,11 @@ def test_the_optimizers_are_torchs():
     assert subclasses(torch.optim, torch.optim.Optimizer).keys() == catalogue.optimizers().keys()
 
 
+def test_only_muon_has_a_second_rate():
+    with_it = [n for n, one in catalogue.optimizers().items() if "adamw_lr" in one.options]
+    assert with_it == ["Muon"]
+
+
 def test_the_schedules_are_torchs_and_ours():
     found = subclasses(lr_scheduler, lr_scheduler.LRScheduler) | subclasses(
         swa_utils, lr_scheduler.LRScheduler
@@ -51,7 +57,14 @@ def test_every_other_name_of_a_schedule_leads_to_one():
 
 
 TORCHS = [
-    (name, getattr(torch.optim, name), signature)
+    (
+        name,
+        getattr(torch.optim, name),
+        msgspec.structs.replace(
+            signature,
+            options={key: each for key, each in signature.options.items() if key != "adamw_lr"},
+        ),
+    )
     for name, signature in catalogue.optimizers().items()
 ]
 TORCHS += [

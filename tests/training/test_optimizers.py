@@ -46,6 +46,15 @@ def test_a_model_of_matrices_only_or_of_vectors_only_has_one_part(shape, kind):
     assert [type(part) for part in parts] == [kind]
 
 
+def test_muon_and_adamw_have_two_rates_which_one_schedule_moves():
+    schedule = {"name": "StepLR", "step_size": 1, "gamma": 0.5}
+    lane = {"optimizer": "Muon", "lr": 0.02, "adamw_lr": 0.003, "schedule": schedule}
+    events = train(make_race([lane], task="Plain"))
+    assert events[0].groups == ["Muon", "AdamW"]
+    rates = [sorted(set(column(events, f"applied_lr{suffix}"))) for suffix in ("", "/1")]
+    assert rates == [[0.005, 0.01, 0.02], [0.00075, 0.0015, 0.003]]
+
+
 def test_both_parts_of_muon_are_recorded_and_scheduled():
     lane = {
         "optimizer": "Muon",

@@ -76,6 +76,8 @@ RESERVED = frozenset(
         "realised",
         "update_ratio",
         "val_loss",
+        "clipped",
+        "skipped",
         "event",
         "lane",
         "first",
@@ -142,6 +144,9 @@ class Started(Event, frozen=True, kw_only=True):
     runs of older versions."""
     length_known: bool = True
     """False if the training data has no length; `steps_per_epoch` is then the whole budget."""
+    groups: list[str] = []
+    """Names of the optimizer's param groups, in the order of their columns; one or more, but [] in
+    runs of older versions."""
     role: str = ""
     """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of
     older versions."""
@@ -153,8 +158,9 @@ class Steps(Event, frozen=True, kw_only=True):
 
     Columns: `loss`, `applied_lr` (what the optimizer's pre-hook saw), `next_lr`, `grad_norm`,
     `seconds` (time of the step, without samples and validation); further param groups as
-    `applied_lr/1`, `next_lr/1`, ... Columns of other names are numbers that the task's loss gave
-    beside the loss; NaN where it gave none.
+    `applied_lr/1`, `next_lr/1`, ... `clipped` and `skipped`, 1 or 0, with a recipe that clips
+    gradients, or whose GradScaler may skip an update (its rates are NaN). Columns of other names
+    are numbers that the task's loss gave beside the loss; NaN where it gave none.
     """
 
     first: Step

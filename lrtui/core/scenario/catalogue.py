@@ -100,6 +100,8 @@ class Option(msgspec.Struct, frozen=True):
         return " or ".join(dict.fromkeys(words for words, _ in accepted)) + limits + ways
 
 
+ADAMW_LR = Option("adamw_lr", types=frozenset({"float"}), bounds=Bounds(0, above=True))
+"""Ours: the rate of the parameters that Muon does not train, which are no matrices."""
 _INSTEAD = {"warmup_steps": "; a share of the budget is warmup_ratio"}
 """Hints to other options that may be meant."""
 
@@ -228,11 +230,14 @@ def optimizers() -> dict[str, Signature]:
     classes = _classes(
         [path for path in sorted(_torch_optim().glob("*.py")) if path.stem not in _NOT_OPTIMIZERS]
     )
-    return {
+    found = {
         name: Signature(name, _options(node, classes), order=_order(node, classes))
         for name, node in sorted(classes.items())
         if not name.startswith("_") and _descends(node, "Optimizer", classes)
     }
+    if "Muon" in found:
+        found["Muon"].options[ADAMW_LR.name] = ADAMW_LR
+    return found
 
 
 @cache
