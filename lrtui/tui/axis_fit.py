@@ -9,7 +9,7 @@ from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_
 from lrtui.core.charts.axes import CLOCKS, XAxis, whole
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.metric_series import quantities, track
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.results.lane_filter import visible
 from lrtui.core.series.series import FiniteRange
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -142,7 +142,7 @@ def rate_moves(lane: LaneState, view: RaceView) -> bool:
 def _rate_ranges(lane: LaneState, group: int) -> list[FiniteRange]:
     """The known ranges of past and planned rates of a lane's param group."""
     name, plan = column("applied_lr", group), lane.rates.forecast_range
-    ratio = rate_report.forecast_ratio(lane, group)
+    ratio = param_groups.forecast_ratio(lane, group)
     past = [lane.columns[name].finite_range()] if name in lane.columns else []
     ahead = FiniteRange(*(ratio * limit for limit in plan))
     return [one for one in (*past, ahead) if math.isfinite(one.low)]

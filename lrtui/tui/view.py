@@ -9,7 +9,7 @@ from typing import Literal
 
 from lrtui.core.charts.axes import XAxis, XKind
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.diagnostics.rate_report import group_called
+from lrtui.core.diagnostics.param_groups import group_called
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.lane_filter import EVERY, Filter
 from lrtui.core.results.standings import Order, Ranked, ranked

@@ -7,14 +7,14 @@ back has other columns, which is how it is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrtui.core.charts.axes import XAxis
-from lrtui.core.diagnostics.rate_report import groups
+from lrtui.core.diagnostics.param_groups import groups
 from lrtui.core.protocol.events import is_reserved
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer
@@ -27,6 +27,13 @@ from lrtui.core.text import one_line
 SELDOM = ("grad_norm",)
 """Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that
 a task's loss gives, and the rates of a lane whose steps may be skipped."""
+LABELS = {
+    "val_loss": "val loss",
+    "grad_norm": "grad norm",
+    "update_ratio": "update ratio",
+    "applied_lr": "rate",
+}
+"""Short labels of columns."""
 METRIC = "metrics."
 """Before the name of a task's metric that is also the name of something recorded at each step."""
 SMOOTHED = 3
@@ -91,9 +98,9 @@ class MetricSeries(NamedTuple):
         return index if self.steps is None else int(self.steps[index]), self.series.at(index)
 
 
-def quantities(state: RaceState) -> list[Quantity]:
+def quantities(state: RaceState, labels: Mapping[str, str] = LABELS) -> list[Quantity]:
     """The loss, and what any lane has: numbers that the task's loss gave, validation loss, metrics
-    in their order, then what is measured, then the rates."""
+    in their order, then what is measured, then the rates. `labels`: names of columns for people."""
     found: dict[str, None] = {"loss": None}
     known: set[str] = set().union(
         *(each for lane in state.lanes for each in (lane.columns, lane.measured.columns))
@@ -108,7 +115,7 @@ def quantities(state: RaceState) -> list[Quantity]:
     for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
         names = [name for name in known if name.split("/")[0] == family]
         found |= dict.fromkeys(sorted(names, key=lambda name: (len(name), name)))
-    return [Quantity(name, _label(name, state), _usually_log(name)) for name in found]
+    return [Quantity(name, _label(name, state, labels), _usually_log(name)) for name in found]
 
 
 def track(lane: LaneState, name: str) -> MetricSeries | None:
@@ -213,12 +220,6 @@ def _evaluated(lane: LaneState, name: str) -> _Sparse:
     return sparse
 
 
-_LABELS = {
-    "val_loss": "val loss",
-    "grad_norm": "grad norm",
-    "update_ratio": "update ratio",
-    "applied_lr": "rate",
-}
 _LOG = ("loss", "val_loss", "grad_norm", "update_ratio", "applied_lr")
 
 
@@ -228,11 +229,11 @@ def _is_seldom(lane: LaneState, name: str) -> bool:
     return name in SELDOM or not is_reserved(name) or skips
 
 
-def _label(name: str, state: RaceState) -> str:
+def _label(name: str, state: RaceState, labels: Mapping[str, str]) -> str:
     """A column's name for an axis; that of a param group with the group's name, or its number where
     the lanes have different names for it."""
     family, slash, number = one_line(name).partition("/")
-    label = _LABELS.get(family, family)
+    label = labels.get(family, family)
     if family not in ("applied_lr", "update_ratio") or (slash and not number.isdecimal()):
         return label + slash + number
     group = int(number or 0)

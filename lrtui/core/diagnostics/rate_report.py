@@ -7,16 +7,13 @@ import math
 from typing import NamedTuple
 
 from lrtui.core.numbers import UNKNOWN, rate
-from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec, unique_name
+from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.state.rates import column
-from lrtui.core.text import one_line
 
 USUAL_RATIO = -3.0
 """log10 of the update-to-weight ratio that is customary: about a thousandth of the weights a step
 (course notes of cs231n)."""
-RATIO_KEPT = 1e-4
-"""Relative difference up to which two ratios of rates, recorded in float32, are the same."""
 
 
 class Rates(NamedTuple):
@@ -44,49 +41,11 @@ def rates(lane: LaneState, group: int = 0) -> Rates:
     )
 
 
-def groups(lane: LaneState) -> list[str]:
-    """Names of the lane's param groups, one or more, all different; a run of an older version has
-    numbers from 1 on."""
-    given = lane.started.groups if lane.started else []
-    if not given:
-        recorded = sum(name.partition("/")[0] == "applied_lr" for name in lane.columns)
-        return [f"group {number}" for number in range(1, max(1, recorded) + 1)]
-    names: list[str] = []
-    for name in given:
-        names.append(unique_name(one_line(name), names))
-    return names
-
-
-def group_called(lane: LaneState, name: str) -> int:
-    """The index of the lane's param group of this name; 0, the first, if it has none."""
-    names = groups(lane)
-    return names.index(name) if name in names else 0
-
-
-def group_name(lane: LaneState, group: int) -> str:
-    """The name of a param group; '' where it is the lane's only one."""
-    names = groups(lane)
-    return names[group] if len(names) > 1 else ""
-
-
 def shown_rate(lane: LaneState, group: int = 0) -> float:
     """The applied rate of a param group; before the first step that of the lane, which is the
     first group's as a rule, and NaN for another one."""
     applied = lane.rates.applied_by(group)
     return applied if math.isfinite(applied) or group else lane.rate
-
-
-def forecast_ratio(lane: LaneState, group: int) -> float:
-    """The ratio of a param group's rates to come to the forecast, which is of the first; NaN if it
-    is unknown: it has changed so far, or there was no step yet."""
-    if not group:
-        return 1.0
-    first, own = (lane.columns.get(column("next_lr", each)) for each in (0, group))
-    if not first or not own or len(own) <= lane.forked_at or not lane.rates.next:
-        return math.nan
-    ratio = lane.rates.next_by(group) / lane.rates.next
-    kept = own.at(lane.forked_at) - ratio * first.at(lane.forked_at)
-    return ratio if abs(kept) <= RATIO_KEPT * own.at(lane.forked_at) else math.nan
 
 
 def ratio_words(ratio: float) -> str:

@@ -14,7 +14,7 @@ from lrtui.core.charts.axes import CLOCKS
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import short_label
 from lrtui.core.charts.metric_series import MetricSeries, smoothed, track
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import Int64Array
 from lrtui.core.series.series import Window, window_of
@@ -137,7 +137,7 @@ def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     """Adds the rates that a lane has before it to the curve of those behind it: every other dot
     column, so that it is dotted."""
     plan = lane.rates.forecast
-    ratio = rate_report.forecast_ratio(lane, view.group_of(lane))
+    ratio = param_groups.forecast_ratio(lane, view.group_of(lane))
     if (
         plan is None
         or math.isnan(ratio)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.core.numbers import size
 from lrtui.core.protocol.thresholds import COLD, HOT
@@ -24,7 +24,7 @@ def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView) -> N
     fit. The view's param group comes first, further ones where rows are left."""
     canvas.fill()
     fits = max(1, (canvas.width - 1) // CELL)
-    chosen, count = view.group_of(lane), len(rate_report.groups(lane))
+    chosen, count = view.group_of(lane), len(param_groups.groups(lane))
     heads = ("applied", "next", "step size", "realised", "change/wt")
     _row(canvas, 0, heads[:fits], styles.DIM)
     shown = min(count, max(1, canvas.height - 4))

@@ -3,7 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.tui.render.canvas import shortened, text_width
@@ -30,7 +30,7 @@ def shared(lanes: list[LaneState]) -> int:
 def group(lane: LaneState, shown: int, width: int) -> str:
     """The name of a lane's param group in at most `width` cells; '' where it is the only one, or
     has no room."""
-    name = rate_report.group_name(lane, shown)
+    name = param_groups.group_name(lane, shown)
     return shortened(name, width) if width >= LEAST_GROUP or text_width(name) <= width else ""
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lrtui.core.diagnostics import rate_report, verdicts
+from lrtui.core.diagnostics import param_groups, rate_report, verdicts
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, size
 from lrtui.core.results.standings import Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -174,7 +174,7 @@ def _columns(
 def _rate_heading(ranked: Ranked, view: RaceView) -> str:
     """The heading of the rates, with the param group's name if all lanes show the same of
     several."""
-    found = {rate_report.group_name(row.lane, view.group_of(row.lane)) for row in ranked.rows}
+    found = {param_groups.group_name(row.lane, view.group_of(row.lane)) for row in ranked.rows}
     name = found.pop() if len(found) == 1 else ""
     return shortened(f"lr {name}".rstrip(), WIDTHS["lr"])
 

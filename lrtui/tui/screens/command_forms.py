@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lrtui.client.commands import next_rate
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
@@ -37,7 +37,7 @@ def new_rate(lanes: Sequence[LaneState], view: RaceView) -> Form:
         ]
 
     who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
-    group = rate_report.group_name(lanes[0], view.group_of(lanes[0]))
+    group = param_groups.group_name(lanes[0], view.group_of(lanes[0]))
     others = " The other param groups keep their ratios to it." if group else ""
     return Form(
         f"{who}: the learning rate of {f'{group} at ' if group else ''}the next step",

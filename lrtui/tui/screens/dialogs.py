@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.errors import LrtuiError
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
@@ -228,9 +228,9 @@ class Explain(ModalScreen[None]):
             return
         self._version = lane.version
         table = Table(box=None, show_header=False, pad_edge=False)
-        group = rate_report.group_called(lane, self._group)
-        if called := rate_report.group_name(lane, group):
-            place = f"{group + 1} of {len(rate_report.groups(lane))} param groups"
+        group = param_groups.group_called(lane, self._group)
+        if called := param_groups.group_name(lane, group):
+            place = f"{group + 1} of {len(param_groups.groups(lane))} param groups"
             table.add_row(Text("of", style="dim"), Text(called, style="bold"), Text(place))
         for name, value, words in rate_report.explained(lane, group):
             table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
