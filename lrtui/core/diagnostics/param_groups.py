@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrtui.core.numbers import rate
-from lrtui.core.scenario.spec import unique_name
+from lrtui.core.scenario.spec import number, unique_name
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.state.rates import column
 from lrtui.core.text import one_line
@@ -32,7 +32,9 @@ class GroupRate(NamedTuple):
     def __str__(self) -> str:
         if math.isfinite(self.own):
             return f"{self.name} {rate(self.own, 3)} of its own"
-        return self.name if self.ratio == 1 else f"{self.name} ×{self.ratio:.3g}"
+        return (
+            self.name if self.ratio == 1 else f"{self.name} ×{number(float(f'{self.ratio:.3g}'))}"
+        )
 
 
 def groups(lane: LaneState) -> list[str]:
