@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -122,7 +123,9 @@ class Launcher:
     def _let_go(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
-                pipe.close()
+                # a request that the supervisor did not live to read is flushed in vain
+                with suppress(OSError):
+                    pipe.close()
         # so that no zombie is left
         threading.Thread(target=self._process.wait, daemon=True).start()
 

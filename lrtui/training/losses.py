@@ -100,6 +100,11 @@ def _refused(given: Any, loss: Any, task: TaskRef) -> TaskError:
             hint = "expected a scalar tensor, before .item() or float()"
         case None:
             hint = "expected a scalar tensor: does it return what it computes?"
+        case tuple() | list() if len(loss) > 1 and all(_is_loss(part) for part in loss):
+            hint = (
+                "expected one scalar, such as their sum: a lane has one optimizer, and two in one"
+                " loop (a GAN) do not fit a task"
+            )
         case tuple() | list():
             hint = (
                 'expected the scalar to minimise alone, or a dict {"loss": scalar, other numbers}'
@@ -130,6 +135,10 @@ def _numbers(given: Mapping[Any, Any], task: TaskRef) -> dict[str, float | Tenso
             f"expected at most {MOST}",
         )
     return found
+
+
+def _is_loss(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.numel() == 1 and value.requires_grad
 
 
 def _inner(value: Any) -> str:

@@ -164,7 +164,8 @@ class Accumulation:
         self._scaler.backward(loss)
         self.done += 1
         if self._loss is None:
-            self._loss, self._numbers = loss.detach(), dict(numbers)
+            # a copy: compiled code with CUDA graphs writes over its results
+            self._loss, self._numbers = loss.detach().clone(), dict(numbers)
             return
         self._loss = self._loss + loss.detach()
         for name, value in numbers.items():

@@ -40,3 +40,13 @@ def test_a_supervisor_answers_more_than_once_and_a_refusal_does_not_end_it(tmp_p
     assert [preview.total for preview in supervisor.preview(race)] == [10, 10, 10]
     supervisor.close()
     assert not (tmp_path / "runs").exists()
+
+
+def test_close_survives_a_request_that_its_supervisor_did_not_read():
+    launcher = Launcher()
+    launcher._process.kill()
+    launcher._process.wait()
+    assert launcher._process.stdin is not None
+    launcher._process.stdin.write(b"x" * 10)  # buffered: its flush fails
+    launcher.close()
+    assert launcher._process.stdin.closed

@@ -13,7 +13,16 @@ import lrtui
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def bare_loop(
+def bare_loop(*args, **keys):
+    """Losses and applied rates of each step; arguments as of `bare_steps`."""
+    losses, rates = [], []
+    for loss, rate in bare_steps(*args, **keys):
+        losses.append(loss)
+        rates.append(rate)
+    return losses, rates
+
+
+def bare_steps(
     task,
     make_optimizer,
     make_scheduler=None,
@@ -30,8 +39,8 @@ def bare_loop(
     ema=0.0,
     ends=None,
 ):
-    """Losses and applied rates of each step. `ends`: a dict that gets the model, the average and
-    the gradient norms."""
+    """Yields loss and applied rate of each step. `ends`: a dict that gets the model, the average
+    and the gradient norms."""
     torch.manual_seed(seed)
     model = task.model()
     if compiled:
@@ -44,7 +53,7 @@ def bare_loop(
     data = task.dataset()
     data = data[0] if isinstance(data, tuple) else data
     torch.manual_seed(seed)
-    losses, rates, norms = [], [], []
+    norms = []
     if hasattr(optimizer, "train"):
         optimizer.train()
     for epoch in range(epochs):
@@ -75,14 +84,12 @@ def bare_loop(
             scaler.step(optimizer)
             scaler.update()
             skipped = scaler.get_scale() < scale
-            rates.append(math.nan if skipped else rate)
-            losses.append(total.item())
             if average and not skipped:
                 average.update_parameters(model)
             if scheduler and per_batch and not skipped:
                 scheduler.step()
+            yield total.item(), math.nan if skipped else rate
         if scheduler and not per_batch:
             scheduler.step()
     if ends is not None:
         ends.update(model=model, average=average, norms=norms)
-    return losses, rates

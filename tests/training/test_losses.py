@@ -45,6 +45,11 @@ class Dict(dict):
             "a tuple (tensor of shape [], float32, tensor of shape [3], float32)",
             "dict",
         ),
+        (
+            (WEIGHTS.sum(), WEIGHTS.mean()),
+            "a tuple (tensor of shape [], float32, tensor of shape [], float32)",
+            "two in one loop (a GAN) do not fit a task",
+        ),
         ([WEIGHTS.sum()], "a list (tensor of shape [], float32)", "dict"),
         (0.53, "the float 0.53", "before .item()"),
         (None, "None", "return"),
