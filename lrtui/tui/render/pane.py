@@ -233,7 +233,8 @@ def _curves(
             place.text(*drawn.end, chart.NAN_MARK, styles.ALERT)
     elif place.height:
         text = lane.status if not lane.steps > lane.forked_at else f"no {view.label}"
-        place.text(max(0, (place.width - len(text)) // 2), place.height // 2, text, styles.DIM)
+        text = shortened(text, place.width)
+        place.text((place.width - text_width(text)) // 2, place.height // 2, text, styles.DIM)
     crosshair.line(place, view)
     on_curve = parts.marks.y < parts.curve.bottom
     charted = parts.rate_curve is not None and lane.index in view.moving
