@@ -96,6 +96,7 @@ class CurveActions:
         selected = found[(now + step) % len(found)]
         self.view.quantity, self.view.y_log = selected.name, selected.log
 
+    @on_charts
     def next_group(self) -> None:
         """Show the rates of the selected lane's next param group."""
         lane = self._lane
