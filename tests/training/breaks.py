@@ -51,7 +51,7 @@ def breaks(race, index=0, *, factor=1.0, deferred=None):
                 list(told),
                 training.step_recorder.flushed_steps,
                 training.step_recorder.step,
-                training.before_validation is not None,
+                training.progress.before_validation is not None,
             )
         )
     return found

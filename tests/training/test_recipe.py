@@ -51,7 +51,7 @@ def test_lane_equals_the_bare_loop_with_the_same_recipe(recipe, deferred):
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     if "ema" in recipe:
         averaged = list(ends["average"].module.parameters())
-        assert all(map(torch.equal, training.average.weights, averaged))
+        assert all(map(torch.equal, training.recipe.average.weights, averaged))
 
 
 def test_scheduler_by_the_batch_counts_optimizer_steps():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrtui.core.charts.axes import XAxis
-from lrtui.core.protocol.events import is_reserved
+from lrtui.core.protocol.column_names import is_reserved
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer
 from lrtui.core.series.ema import TensorBoardEma
