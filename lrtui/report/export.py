@@ -179,8 +179,9 @@ class _LaneFiles:
             case Measured():
                 self._measured(event, recorded.cut)
             case Evaluated() if event.step <= recorded.cut:
-                if self._held is not None and self._held.epoch < event.epoch:
-                    self._evaluated(self._held)
+                held = self._held  # one at the same step comes again after a rewind
+                if held is not None and (held.epoch, held.step) < (event.epoch, event.step):
+                    self._evaluated(held)
                 self._held = event
 
     def finish(self) -> None:

@@ -46,6 +46,8 @@ def train_lane(training: Training) -> Events:
     yield from _introduction(training)
     try:
         while not training.over:
+            if training.validates_within:  # a snapshot from there
+                yield from _evaluate_within(training)
             model.train()
             recorder.restart_clock()
             for micro_batches in training.steps():
@@ -65,11 +67,15 @@ def train_lane(training: Training) -> Events:
                 if stepped:
                     training.schedule.after_batch()
                 recorder.close_step(ends_epoch=training.ends_epoch(recorder.step))
+                training.validates_within = training.validation_due
                 yield None  # a snapshot may be taken here, and wherever else None is yielded
                 if recorder.due:
                     yield from recorder.flush()
                 if recorder.non_finite:
                     raise recorder.non_finite
+                if training.validates_within:
+                    yield from _evaluate_within(training)
+                    model.train()
             yield from _end_epoch(training)
     except NonFinite as error:
         yield from _end_nan(training, error)
@@ -157,14 +163,15 @@ def _end_epoch(training: Training) -> Events:
     loss = recorder.epoch_loss()
     if recorder.non_finite:
         raise recorder.non_finite
-    metrics = yield from _validate(training)
+    metrics = (yield from _validate(training)) if training.validates_epoch else {}
     if training.epoch_is_whole:
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
     recorder.close_epoch(
         Evaluated(
             lane=training.index,
             at=time.time(),  # the event is held back until the next rate is known
-            epoch=epoch,
+            # the pass over data of unknown length that a budget ends is no epoch
+            epoch=epoch if training.epoch_is_whole or training.data.length else epoch - 1,
             step=recorder.step,
             loss=loss,
             metrics=metrics,
@@ -179,6 +186,29 @@ def _end_epoch(training: Training) -> Events:
             raise recorder.non_finite
     if last or epoch % training.race.sample_every == 0:
         yield from _sample(training, epoch)
+
+
+def _evaluate_within(training: Training) -> Events:
+    """Validates within an epoch, after `validate_every` steps."""
+    recorder = training.step_recorder
+    loss = recorder.epoch_loss()
+    if recorder.non_finite:
+        raise recorder.non_finite
+    metrics = yield from _validate(training)
+    training.validated_at, training.validates_within = recorder.step, False
+    recorder.follow(
+        Evaluated(
+            lane=training.index,
+            epoch=training.epochs_ended,
+            step=recorder.step,
+            loss=loss,
+            metrics=metrics,
+        )
+    )
+    yield from recorder.flush()
+    if recorder.non_finite:
+        raise recorder.non_finite
+    recorder.restart_clock()
 
 
 def _validate(training: Training) -> Generator[None, None, dict[str, float]]:

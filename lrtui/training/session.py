@@ -86,7 +86,9 @@ class Training:
         self.before_validation: rng.RandomState | None = None
         """Random state at the beginning of the present validation; None outside of one."""
         self.validates_within = False
-        """True if the present validation is one of `validate_every`, not of an epoch's end."""
+        """True if the present validation, or one that is due, is not that of an epoch's end."""
+        self.validated_at = -1
+        """Steps done at the last validation within an epoch."""
         self.own_notes = self._compile()
         """Log lines about this lane."""
         rng.seed_all(race.seed)
@@ -237,6 +239,25 @@ class Training:
         return budget is None or step < budget or self.position == self.data.length
 
     @property
+    def validation_due(self) -> bool:
+        """After a step: True if `validate_every` asks for a validation, and no epoch ends with
+        it."""
+        step, every = self.step_recorder.step, self.race.validate_every
+        if not every or step % every or self.validation is None:
+            return False
+        return self.position != self.data.length and step != self.length.steps
+
+    @property
+    def validates_epoch(self) -> bool:
+        """At an epoch's end: True if it is validated: each one, or with `validate_every` those
+        whose step is due, the last one, and where the schedule looks at the result."""
+        step, every = self.step_recorder.step, self.race.validate_every
+        if not every or self.schedule.wants_metric:
+            return True
+        last = step == self.length.steps or self.epochs_ended + 1 == self.race.epochs
+        return (last or step % every == 0) and self.validated_at != step
+
+    @property
     def over(self) -> bool:
         """True if the budget is used up and its last epoch has ended."""
         if self.race.steps is not None:
@@ -319,6 +340,7 @@ class Training:
             "average": self.average.state_dict() if self.average else None,
             "validating": self.before_validation is not None,
             "validates_within": self.validates_within,
+            "validated_at": self.validated_at,
             "model": self.model.state_dict(),
             "buffers": snapshots.unlisted(self.model),
             "optimizer": [
@@ -359,6 +381,7 @@ class Training:
             random = rng.unpacked(state["random"], self.device)
             self.before_validation = random if state["validating"] else None
             self.validates_within = state.get("validates_within", False)
+            self.validated_at = state.get("validated_at", -1)
             rng.restore(random, self.device, self.generators)
         except (
             LookupError,

@@ -193,10 +193,14 @@ class StepRecorder:
         losses = self._epoch_losses
         return math.fsum(losses) / len(losses) if losses else math.nan
 
+    def follow(self, event: AnyEvent) -> None:
+        """Takes an event that follows the block that is open now; flush it between two steps."""
+        self._followers.append(event)
+
     def close_epoch(self, event: AnyEvent) -> None:
         """Ends an epoch whose scheduler has run: `event` follows the block that is open now."""
         self.schedule_known()
-        self._followers.append(event)
+        self.follow(event)
         del self._epoch_losses[:]
 
     def flush(self, *, last: bool = False) -> list[AnyEvent]:

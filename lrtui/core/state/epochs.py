@@ -68,9 +68,13 @@ class Epochs:
         return self.steps[indices[first:]], values[first:]
 
     def apply(self, event: Evaluated) -> None:
-        """Append the end of an epoch. A repeated epoch replaces the known ones from it on: the
-        epoch whose end a snapshot was taken at may come twice."""
-        known = int(self._epochs.view().searchsorted(event.epoch))
+        """Append an evaluation. One at a step that is known replaces those from it on: the epoch
+        whose end a snapshot was taken at may come twice. But at the end of data of unknown length
+        both an evaluation within the epoch and its end are kept."""
+        known = int(self.steps.searchsorted(event.step))
+        same_step = known < len(self) and self.steps[known] == event.step
+        if same_step and self._epochs.view()[known] < event.epoch:
+            known += 1
         self._shorten(known)
         for name, value in event.metrics.items():
             indices, values = self._metrics.setdefault(
