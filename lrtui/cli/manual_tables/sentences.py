@@ -44,13 +44,17 @@ RACE_KEYS = {
     "seed": "Seed of weights, batch order and all random generators",
     "epochs": "Budget in epochs",
     "steps": "Budget in steps; exactly one of `epochs` and `steps` is set",
-    "batch_size": "Samples per batch; no effect if the task gives a DataLoader",
+    "batch_size": (
+        "Samples per batch (micro-batch, with `accumulate`); no effect if the task gives a "
+        "DataLoader"
+    ),
     "drop_last": "Leave out the last batch of an epoch if it is short",
     "device": (
         "`auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `auto` and `cuda` distribute the lanes "
         "over all GPUs"
     ),
     "sample_every": "Epochs between two samples",
+    "validate_every": "Steps between two validations; 0: at each epoch's end",
     "pace": (
         "At most this many steps per second and lane, so that a tiny model can be watched; 0: "
         "full speed"
@@ -90,6 +94,19 @@ LANE_KEYS = {
         "The outcome that is commonly told of such a lane; the end of the race says where it "
         "turns out otherwise"
     ),
+}
+RECIPE_KEYS = {
+    "clip_grad_norm": (
+        "Highest 2-norm of all gradients together; larger ones are scaled down; 0: no clipping"
+    ),
+    "clip_grad_value": "Highest absolute value of a gradient's element; 0: no clipping",
+    "accumulate": "Batches (micro-batches) whose gradients make one step",
+    "precision": (
+        "Type of `torch.autocast`, `fp16` with a GradScaler; `tf32`: matrix products in "
+        "TensorFloat-32"
+    ),
+    "compile": "`torch.compile` of the model before the first step: `true`, or a mode",
+    "ema": "Decay of a moving average of the weights, which is validated too; 0: none",
 }
 SNAPSHOT_KEYS = {
     "seconds": (
@@ -159,7 +176,9 @@ FIELDS = {
         "learning rate that the optimizer applied; `applied_lr/1`, ... for further param groups"
     ),
     "next_lr": "learning rate of the following step",
-    "grad_norm": "norm of the gradient; null: not measured",
+    "grad_norm": "norm of the gradient, before clipping; null: not measured",
+    "clipped": "1 if the gradients were clipped, otherwise 0; only in a lane with clipping",
+    "skipped": "1 if the GradScaler skipped the step, otherwise 0; only with fp16",
     "measured.steps": "numbers of the measured steps",
     "gain": "step gain (gain ratio)",
     "step_size": "what multiplies the optimizer's direction",
