@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 
 from lrtui.client.follower import Follower
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.numbers import count, rate
 from lrtui.core.protocol import event_text
 from lrtui.core.protocol.events import (
@@ -156,8 +157,16 @@ def _progress(lane: LaneState) -> str:
     return (
         f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
         f"loss {lane.losses.last_text}  best {lane.losses.best_text}  "
-        f"lr {rate(lane.rates.applied)}{speed}"
+        f"lr {_rates(lane)}{speed}"
     )
+
+
+def _rates(lane: LaneState) -> str:
+    """The applied rate; of several param groups each one's, with its name."""
+    names = param_groups.groups(lane)
+    rates = [rate(lane.rates.applied_by(group)) for group in range(len(names))]
+    named = (f"{name} {value}" for name, value in zip(names, rates, strict=True))
+    return ", ".join(named) if len(names) > 1 else rates[0]
 
 
 class JsonLines:
@@ -238,6 +247,8 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
                 "optimizer": str(lane.optimizer),
                 "lr": lane.lr,
                 "schedule": str(lane.schedule) if lane.schedule else None,
+                "recipe": lane.recipe.changes(),
+                "groups": _groups(start),
                 "device": start.device if start else None,
                 "steps": start.total_steps if start else None,
                 "init_checksum": start.init_checksum if start else None,
@@ -247,6 +258,11 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
             for lane, start in zip(race.lanes, started, strict=True)
         ],
     }
+
+
+def _groups(start: Started | None) -> list[str] | None:
+    """The names of param groups; None where they are unknown."""
+    return list(start.groups) or None if start else None
 
 
 def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
@@ -272,6 +288,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
                 step=event.first,
                 device=event.device,
                 steps=event.total_steps,
+                groups=_groups(event),
                 init_checksum=event.init_checksum,
                 batch_checksum=event.batch_checksum or None,
             )
@@ -282,6 +299,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
                 optimizer=str(child.optimizer),
                 lr=child.lr,
                 schedule=str(child.schedule) if child.schedule else None,
+                recipe=child.recipe.changes(),
                 step=event.step,
                 parent=state.lanes[event.parent].lane.letter if event.parent >= 0 else None,
             )

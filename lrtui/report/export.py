@@ -25,6 +25,7 @@ from lrtui.core.protocol.events import (
     LaneAdded,
     Measured,
     Sampled,
+    Started,
     Steps,
     kind,
 )
@@ -160,6 +161,8 @@ class _LaneFiles:
         self._held: Evaluated | None = None
         """Last epoch written: a process that resumed from a snapshot may report it again, and the
         later report counts."""
+        self.groups: list[str] = []
+        """Names of the lane's param groups, in the order of their columns."""
         self.tables: dict[str, Table] = {}
 
     def take(self, recorded: RecordedEvent) -> None:
@@ -168,6 +171,8 @@ class _LaneFiles:
         if not recorded.counts:
             return
         match event:
+            case Started():
+                self.groups = event.groups
             case Steps():
                 self._steps("steps", event, 0, min(max(recorded.cut - event.first, 0), event.count))
                 self._steps(
@@ -275,6 +280,7 @@ def _about(
                 "ended": known.end if known else None,
                 "device": known.device if known else "",
                 "intra_op_threads": known.threads if known else 0,
+                "groups": files[index].groups if index in files else [],
                 "files": (
                     {
                         name: {"file": table.path.name, "rows": table.rows}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lrtui.core.charts import metric_series
 from lrtui.core.charts.autoscale import ends_well
 from lrtui.core.charts.metric_series import quantities, track
 from lrtui.core.results.batch_size import batch_size
@@ -23,7 +24,7 @@ curve has fewer columns."""
 PER_COLUMN = 28
 """Bytes that a column of a curve takes, packed: five numbers of four bytes as base64."""
 LEAST_COLUMNS = 100
-LABELS = {
+LABELS = metric_series.LABELS | {
     "loss": "training loss",
     "val_loss": "validation loss",
     "grad_norm": "gradient norm",
@@ -35,7 +36,7 @@ LABELS = {
 
 def page_data(state: RaceState) -> dict[str, Any]:
     """Axes, lanes, curves and marks; see `_packed` for how numbers are written."""
-    found = quantities(state)
+    found = quantities(state, LABELS)
     known = (track(lane, quantity.name) for quantity in found for lane in state.lanes)
     # these have times too
     long = sum(one is not None and len(one.series) > LEAST_COLUMNS for one in known) + len(
@@ -46,11 +47,7 @@ def page_data(state: RaceState) -> dict[str, Any]:
         "total": length(state),
         "batch": batch_size(state.lanes, state.race) or 1,
         "quantities": [
-            {
-                "name": quantity.name,
-                "label": LABELS.get(quantity.name, one_line(quantity.label)),
-                "log": quantity.log,
-            }
+            {"name": quantity.name, "label": one_line(quantity.label), "log": quantity.log}
             for quantity in found
         ],
         "lanes": [

@@ -9,9 +9,11 @@ from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_
 from lrtui.core.charts.axes import CLOCKS, XAxis, whole
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.metric_series import quantities, track
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.results.lane_filter import visible
 from lrtui.core.series.series import FiniteRange
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.rates import column
 from lrtui.tui.view import RaceView
 
 PART = 0.25
@@ -39,7 +41,7 @@ def fit(view: RaceView, state: RaceState, *, figures: bool = True) -> None:
     if figures or not is_fitted(view):
         view.limits = fitted(view, state)
         view.rate_limits = fitted_rates(view, state)
-        view.moving = {index for index in view.shown if rate_moves(state.lanes[index])}
+        view.moving = {index for index in view.shown if rate_moves(state.lanes[index], view)}
 
 
 def _hide(view: RaceView, state: RaceState) -> None:
@@ -127,21 +129,29 @@ def _what(view: RaceView) -> tuple[object, ...]:
     )
 
 
-def rate_moves(lane: LaneState) -> bool:
-    """True if a lane has had, or will have by its schedule, more than one rate; O(1)."""
-    ranges = _rate_ranges(lane)
-    return bool(ranges) and min(one.low for one in ranges) < max(one.high for one in ranges)
+def rate_moves(lane: LaneState, view: RaceView) -> bool:
+    """True if the first param group of a lane, or the one shown, has had, or will have by its
+    schedule, more than one rate; O(1)."""
+    return any(
+        min(one.low for one in ranges) < max(one.high for one in ranges)
+        for group in {0, view.group_of(lane)}
+        if (ranges := _rate_ranges(lane, group))
+    )
 
 
-def _rate_ranges(lane: LaneState) -> list[FiniteRange]:
-    """The known ranges of a lane's past and planned rates."""
-    ranges = [lane.columns["applied_lr"].finite_range()] if "applied_lr" in lane.columns else []
-    return [one for one in (*ranges, lane.rates.forecast_range) if math.isfinite(one.low)]
+def _rate_ranges(lane: LaneState, group: int) -> list[FiniteRange]:
+    """The known ranges of past and planned rates of a lane's param group."""
+    name, plan = column("applied_lr", group), lane.rates.forecast_range
+    ratio = param_groups.forecast_ratio(lane, group)
+    past = [lane.columns[name].finite_range()] if name in lane.columns else []
+    ahead = FiniteRange(*(ratio * limit for limit in plan))
+    return [one for one in (*past, ahead) if math.isfinite(one.low)]
 
 
 def fitted_rates(view: RaceView, state: RaceState) -> AxisLimits:
     """The y axis of past and planned rates; logarithmic, unless all of them are zero."""
-    ranges = [one for index in charted(view) for one in _rate_ranges(state.lanes[index])]
+    lanes = [state.lanes[index] for index in charted(view)]
+    ranges = [one for lane in lanes for one in _rate_ranges(lane, view.group_of(lane))]
     if not ranges:
         return view.rate_limits.with_log(True)
     low, high = min(one.low for one in ranges), max(one.high for one in ranges)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from lrtui.core.charts.axes import XAxis, XKind
 from lrtui.core.charts.axis_limits import AxisLimits
+from lrtui.core.diagnostics.param_groups import group_called
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.lane_filter import EVERY, Filter
 from lrtui.core.results.standings import Order, Ranked, ranked
@@ -80,6 +81,9 @@ class RaceView:
     """Position of the crosshair in units of `x_kind`; None: no crosshair."""
     cursor_label: str = ""
     """The mark that the crosshair jumped to: "A: spike at step 1234"; '': none."""
+    group: str = ""
+    """Name of the param group whose rates are shown, of lanes with such a group; others show their
+    first."""
     order: Order = "smoothed"
     """Sort order of the standings."""
     target: float | None = None
@@ -142,6 +146,10 @@ class RaceView:
             panel if self.panel != panel else "panes" if panel in CHART_PANELS else self.charts
         )
         self.scroll, self.scroll_end = 0, None
+
+    def group_of(self, lane: LaneState) -> int:
+        """The index of the param group whose rates are shown of a lane."""
+        return group_called(lane, self.group)
 
     def step_at_cursor(self, lane: LaneState, race: Race) -> int | None:
         """The steps that a lane had done at the crosshair; None without a crosshair."""

@@ -30,6 +30,7 @@ STORED = {
     "smoothing": "smoothing",
     "full_range": "full_range",
     "order": "order",
+    "group": "group",
     "base": "time_base",
 }
 """Stored key to field of `RaceView`: the choices that the next race of a scenario starts with.

@@ -12,8 +12,9 @@ from lrtui.core.charts.axes import XAxis
 from lrtui.core.charts.metric_series import Quantity, quantities, smoothed, track
 from lrtui.core.protocol.events import Column, Evaluated, Rewound, Steps
 from lrtui.core.state.race_state import RaceState, apply
-from support.builders import block, make_race, measured, started
+from support.builders import block, make_race, measured, started, steps
 from support.curves import tensorboard
+from support.param_groups import with_groups
 
 
 def evaluated(epoch, step, **metrics):
@@ -29,16 +30,16 @@ def raced(*events):
 
 def test_quantities_are_those_that_any_lane_has_in_a_fixed_order():
     assert [each.name for each in quantities(raced())] == ["loss"]
-    steps = block(0, [1.0], [0.1], 11.0)
-    steps = Steps(
+    first = block(0, [1.0], [0.1], 11.0)
+    both = Steps(
         lane=0,
         at=11.0,
         first=0,
         count=1,
-        columns={**steps.columns, "applied_lr/1": Column.pack([1.0])},
+        columns={**first.columns, "applied_lr/1": Column.pack([1.0])},
     )
     state = raced(
-        steps,
+        both,
         evaluated(1, 1, acc=0.5, val_loss=2.0),
         measured([0], gain=[0.5], update_ratio=[-3.0], step_size=[1.0]),
     )
@@ -57,9 +58,9 @@ def test_quantities_are_those_that_any_lane_has_in_a_fixed_order():
         "loss",
         "acc",
         "grad norm",
-        "update ratio",
-        "rate",
-        "rate/1",
+        "update ratio group 1",
+        "rate group 1",
+        "rate group 2",
     }
     assert [each.log for each in quantities(state)][:3] == [True, True, False]
 
@@ -171,3 +172,18 @@ def test_sparse_points_are_in_a_window_with_their_neighbours_outside():
     window = track(lane, "acc").window(lane, state.race, XAxis("step", False, 15.0, 35.0), 20)
     assert np.flatnonzero(~np.isnan(window.lo)).tolist() == [4, 14]
     assert (window.before, window.after) == ((-6, 1.0), (24, 4.0))
+
+
+def test_labels_have_the_names_of_param_groups_that_lanes_agree_on():
+    def labels(*names):
+        state = RaceState(make_race(len(names)))
+        for lane, each in enumerate(names):
+            for event in with_groups([started(lane), steps([1.0], lane=lane)], each):
+                apply(state, event)
+        return [one.label for one in quantities(state) if one.name.startswith("applied_lr")]
+
+    assert (
+        labels(("body", "head")) == labels(("body", "head"), ("all",)) == ["rate body", "rate head"]
+    )
+    assert labels(("body", "head"), ("body", "tail")) == ["rate body", "rate/1"]
+    assert labels(("all",), ("all",)) == ["rate"]

@@ -7,10 +7,12 @@ import re
 import msgspec
 import pytest
 
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups, rate_report
+from lrtui.core.protocol.events import RateChanged, Rewound
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.core.state.race_state import RaceState, apply
 from support.builders import make_race, measured, started, steps
+from support.param_groups import with_groups
 
 NUMBERS = {
     "step_size": 0.0123,
@@ -55,7 +57,7 @@ def test_rates_are_those_of_the_last_step_and_the_last_finite_sample():
 
 def test_further_groups_have_their_own():
     lane = lane_with(**{f"{name}/1": value / 2 for name, value in NUMBERS.items()})
-    assert rate_report.groups(lane) == 1  # by the rates recorded at each step
+    assert param_groups.groups(lane) == ["group 1"]  # by the rates recorded at each step
     assert rate_report.rates(lane, 1).step_size == 0.0123 / 2
     assert math.isnan(rate_report.rates(lane, 1).applied)
 
@@ -63,8 +65,66 @@ def test_further_groups_have_their_own():
 def test_before_the_first_step_nothing_is_known_and_said_to_be():
     lane = RaceState(make_race(1)).lanes[0]
     assert all(map(math.isnan, rate_report.rates(lane)))
-    assert rate_report.groups(lane) == 1
+    assert param_groups.groups(lane) == ["group 1"]
     assert [value for _, value, _ in rate_report.explained(lane)] == ["–"] * 6
+
+
+class TestParamGroups:
+    def lane(self, names=("body", "head"), rates=(0.2, 0.1)):
+        state = RaceState(make_race(1))
+        for event in with_groups([started(), steps([2.0, 1.0], rates=list(rates))], names):
+            apply(state, event)
+        return state, state.lanes[0]
+
+    def test_names_are_those_of_the_start(self):
+        assert param_groups.groups(self.lane()[1]) == ["body", "head"]
+        assert [param_groups.group_name(self.lane()[1], group) for group in (0, 1)] == [
+            "body",
+            "head",
+        ]
+
+    def test_names_are_numbers_in_an_older_run(self):
+        assert param_groups.groups(self.lane(names=())[1]) == ["group 1"]
+
+    def test_equal_names_get_numbers(self):
+        assert param_groups.groups(self.lane(("x", "x", "x"))[1]) == ["x", "x 2", "x 3"]
+
+    def test_single_group_needs_no_name(self):
+        assert param_groups.group_name(self.lane(["all"])[1], 0) == ""
+
+    def test_group_is_found_by_name_else_the_first(self):
+        lane = self.lane()[1]
+        assert [param_groups.group_called(lane, name) for name in ("head", "body", "", "x")] == [
+            1,
+            0,
+            0,
+            0,
+        ]
+
+    def test_rates_are_those_of_the_group(self):
+        lane = self.lane()[1]
+        assert rate_report.rates(lane, 1)[:2] == (1.0, 0.5)
+        assert rate_report.shown_rate(lane, 1) == 1.0
+
+    def test_rate_before_the_first_step_is_known_of_the_first_group(self):
+        lane = RaceState(make_race(1)).lanes[0]
+        assert rate_report.shown_rate(lane) == 0.1
+        assert math.isnan(rate_report.shown_rate(lane, 1))
+
+    def test_forecast_is_in_proportion_while_the_ratio_stays(self):
+        state, lane = self.lane()
+        assert param_groups.forecast_ratio(lane, 0) == 1.0
+        assert param_groups.forecast_ratio(lane, 1) == pytest.approx(10.0)
+        apply(state, with_groups([steps([1.0], first=2)], ratio=9.0)[0])
+        assert math.isnan(param_groups.forecast_ratio(lane, 1))
+
+    def test_turn_of_the_dial_turns_the_next_rate_of_all(self):
+        state, lane = self.lane()
+        apply(state, RateChanged(lane=0, step=2, factor=2.0, rate=0.1))
+        assert (lane.rates.next, lane.rates.next_by(1)) == (0.1, 1.0)
+        apply(state, Rewound(lane=0, step=1, why="rewound"))
+        assert (lane.rates.next, lane.rates.next_by(1)) == pytest.approx((0.1, 1.0))
+        assert (lane.rates.applied, lane.rates.applied_by(1)) == pytest.approx((0.2, 2.0))
 
 
 def test_each_number_stands_in_its_line_with_those_that_it_is_made_of():

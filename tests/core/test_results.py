@@ -17,7 +17,7 @@ NAMES = ("valley / 3", "valley", "valley x 3", "valley x 10")
 RATES = (0.01, 0.03, 0.09, 0.3)
 
 
-def raced(*losses, ends=None, per_epoch=64, alerts=()):
+def raced(*losses, ends=None, per_epoch=64, alerts=(), groups=False):
     """A check whose lanes have these losses."""
     count = len(losses)
     lanes = tuple(Lane(letter(i), NAMES[i], OptimizerSpec("SGD"), RATES[i]) for i in range(count))
@@ -35,6 +35,7 @@ def raced(*losses, ends=None, per_epoch=64, alerts=()):
                 batch_checksum="b",
                 intra_op_threads=1,
                 validated=False,
+                groups=["body", "head"] if groups else ["all"],
             ),
         )
         flat = Column.pack(np.full(len(values), RATES[index]))
@@ -44,6 +45,8 @@ def raced(*losses, ends=None, per_epoch=64, alerts=()):
             "next_lr": flat,
             "seconds": flat,
         }
+        if groups:
+            columns["applied_lr/1"] = Column.pack(np.full(len(values), 10 * RATES[index]))
         apply(state, Steps(lane=index, first=0, count=len(values), columns=columns))
         for lane, kind in alerts:
             if lane == index:
@@ -94,6 +97,18 @@ class TestTheWinner:
             "valley x 10",
         ]
         assert (outcome.reason, outcome.error) == ("", "")
+
+    def test_has_param_groups_at_another_rate(self):
+        check = raced(falling(1.5), falling(1.2), falling(0.7), falling(1.6))
+        outcome = conclude(swept(), None, check)
+        assert result_line(swept(), outcome, check, [])["groups"] == []
+        check = raced(falling(1.5), falling(1.2), falling(0.7), falling(1.6), groups=True)
+        outcome = conclude(swept(), None, check)
+        assert "Param groups at another rate: head ×10." in outcome.sentences
+        assert result_line(swept(), outcome, check, [])["groups"] == [
+            {"name": "body", "ratio": 1.0, "lr": None},
+            {"name": "head", "ratio": 10.0, "lr": None},
+        ]
 
     def test_is_never_a_lane_that_diverged_or_went_nan(self):
         check = raced(

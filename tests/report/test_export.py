@@ -35,7 +35,8 @@ from lrtui.report.export import export
 from lrtui.report.staging_dir import staging
 from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
-from support.fake_run import KINDS, at, block, losses, make_race, make_run, say, started
+from support.fake_run import KINDS, at, block, losses, make_race, make_run, say, started, story
+from support.param_groups import with_groups
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -450,3 +451,15 @@ def test_an_empty_disk_is_filled_though_it_cannot_be_renamed(run, folder, monkey
     assert not [
         name for name in (*os.listdir(folder), *os.listdir(folder.parent)) if name.startswith(".")
     ]
+
+
+def test_names_of_param_groups_stand_once(tmp_path):
+    run = create_run(tmp_path / "runs", make_race(("steady",)))
+    writer = Writer(run, "trainer 0")
+    writer.append([row(event) for event in with_groups(story(0, "steady", 20))])
+    writer.close()
+    export(run, tmp_path / "out", "csv")
+    (lane,) = json.loads((tmp_path / "out" / "race.json").read_text())["lanes"]
+    assert lane["groups"] == ["body", "head"]
+    head = (tmp_path / "out" / "A-steps.csv").read_text().splitlines()[0].split(",")
+    assert {"applied_lr", "applied_lr/1"} <= set(head)

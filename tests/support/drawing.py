@@ -21,9 +21,9 @@ DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bits of a braille cell, column by column."""
 
 
-def drawn(state: RaceState, index: int, canvas: Canvas) -> list[str]:
+def drawn(state: RaceState, index: int, canvas: Canvas, view: RaceView | None = None) -> list[str]:
     """The rows of a canvas on which a lane is drawn, over what stands there."""
-    view = RaceView()
+    view = view or RaceView()
     axis_fit.fit(view, state)
     lane = state.lanes[index]
     wants = Wants(index in view.moving, lane.sample is not None)

@@ -16,6 +16,7 @@ from lrtui.tui.render import facts
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import Explain
 from lrtui.tui.screens.race import RaceScreen
+from lrtui.tui.view import RaceView
 from support.fake_run import block, make_race, make_run, say, started
 from support.viewer import Viewer
 
@@ -42,9 +43,11 @@ def judged(found: Findings, lane: int = 0) -> FindingsUpdated:
     return FindingsUpdated(lane=lane, at=1.0, step=60, findings=found)
 
 
-def drawn(state: RaceState, width: int = 79, height: int = 7) -> list[str]:
+def drawn(
+    state: RaceState, width: int = 79, height: int = 7, view: RaceView | None = None
+) -> list[str]:
     canvas, lane = Canvas(width, height), state.lanes[0]
-    facts.draw(canvas, lane, verdict(lane, state))
+    facts.draw(canvas, lane, verdict(lane, state), view or RaceView())
     return [canvas.strip(y).text for y in range(height)]
 
 
@@ -188,7 +191,8 @@ class TestTheTable:
             ),
         )
         rows = drawn(state)
-        assert rows[2].split() == ["0.5", "0.25", "0.0158", "0.0256", "10^-1.2"]
+        assert rows[1].split()[-2:] == ["group", "1"]
+        assert rows[2].split() == ["0.5", "0.25", "0.0158", "0.0256", "10^-1.2", "group", "2"]
 
     @pytest.mark.parametrize("width", range(50, 150, 7))
     @pytest.mark.parametrize("height", [4, 5, 7])

@@ -35,7 +35,7 @@ OWN = {
     "lane.pause": ("T",),
     "lane.stop": ("[",),
     "lane.explain": ("f9",),
-    "lane.fork": ("G",),
+    "lane.fork": ("N",),
     "lane.rewind": ("H",),
     "lane.restart": ("]",),
     "view.back": ("Q",),
@@ -94,7 +94,7 @@ class TestSentences:
         viewer.press("escape", "C")
         assert "T resumes a lane." in viewer.text
         viewer.press("escape", "e", "enter")
-        assert "G forks the lane as it is" in viewer.text
+        assert "N forks the lane as it is" in viewer.text
 
     def test_in_help_and_footer(self, viewer):
         viewer.press("f4")
@@ -136,7 +136,7 @@ class TestSentences:
         with viewer_of(run) as viewer:
             viewer.look()
             viewer.press("plus")
-            assert viewer.toasts == ["A has ended: H rewinds, ] restarts, G forks"]
+            assert viewer.toasts == ["A has ended: H rewinds, ] restarts, N forks"]
 
     def test_of_a_race_that_was_interrupted(self, tmp_path):
         run = without_supervisor(

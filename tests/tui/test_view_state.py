@@ -30,6 +30,7 @@ def test_axes_layout_and_order_come_back_for_the_same_scenario_only() -> None:
         "smoothing": 0.9,
         "full_range": True,
         "order": "best",
+        "group": "head",
         "base": 1,
     }
     fields = {view_state.STORED[name]: value for name, value in choices.items()}

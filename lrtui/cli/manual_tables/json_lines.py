@@ -78,6 +78,7 @@ def _story(race: Race) -> list[AnyEvent]:
             validated=True,
             first=first,
             batch_size=32,
+            groups=["all"],
         )
 
     fork = msgspec.structs.replace(race.lanes[0], letter="B", name="low fork")

@@ -165,6 +165,8 @@ FIELDS = {
     "name": "the lane's name",
     "optimizer": "optimizer with its options",
     "schedule": "schedule with its options, or null",
+    "recipe": "settings of the recipe that are not the defaults, by key",
+    "groups": "names of the optimizer's param groups, in the order of their columns; null: unknown",
     "init_checksum": "checksum of the initial weights and buffers",
     "batch_checksum": "checksum of the first epoch's batch order; null: not known beforehand",
     "lane": "the lane's letter; null: the whole run",
@@ -173,7 +175,8 @@ FIELDS = {
     "first": "number of the block's first step, from 0",
     "loss": "training loss of each step",
     "applied_lr": (
-        "learning rate that the optimizer applied; `applied_lr/1`, ... for further param groups"
+        "learning rate that the optimizer applied; `applied_lr/1`, ... for further param groups,"
+        " named by `groups` of the lane"
     ),
     "next_lr": "learning rate of the following step",
     "grad_norm": "norm of the gradient, before clipping; null: not measured",
@@ -223,6 +226,10 @@ FIELDS = {
     "ending": "why the sweep ended",
     "disagreement": "highest suggestion over the lowest",
     "checked": "the check's lanes as in `result`, each with its `lr`",
+    "find.groups": (
+        "the winner's param groups, each with its `name` and its `ratio` to the rate found, or"
+        " its own `lr`; [] of a lane with one group"
+    ),
     "find.reason": "why no rate won, or null",
     "find.error": "what the task raised, or null",
     "runs": "paths of the runs",

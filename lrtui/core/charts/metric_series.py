@@ -7,12 +7,14 @@ back has other columns, which is how it is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrtui.core.charts.axes import XAxis
+from lrtui.core.diagnostics.param_groups import groups
 from lrtui.core.protocol.column_names import is_reserved
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer
@@ -24,7 +26,14 @@ from lrtui.core.text import one_line
 
 SELDOM = ("grad_norm",)
 """Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that
-a task's loss gives."""
+a task's loss gives, and the rates of a lane whose steps may be skipped."""
+LABELS = {
+    "val_loss": "val loss",
+    "grad_norm": "grad norm",
+    "update_ratio": "update ratio",
+    "applied_lr": "rate",
+}
+"""Short labels of columns."""
 METRIC = "metrics."
 """Before the name of a task's metric that is also the name of something recorded at each step."""
 SMOOTHED = 3
@@ -69,6 +78,16 @@ class MetricSeries(NamedTuple):
         step = index if self.steps is None else self.steps[index]
         return int(x.columns_between(edges, lane, race, np.array([step]))[0])
 
+    def between(self, start: int, stop: int) -> tuple[Int64Array, NDArray[np.float64]]:
+        """(steps, values) of the steps from `start` up to, not including, `stop`."""
+        if self.steps is None:
+            first, last = max(0, start), min(stop, len(self.series))
+            steps: Int64Array = np.arange(first, max(first, last))
+        else:
+            first, last = (int(edge) for edge in self.steps.searchsorted([start, stop]))
+            steps = self.steps[first:last]
+        return steps, self.series.part(first, last).astype(float)
+
     def at(self, step: int) -> tuple[int, float] | None:
         """(step, value) of the newest value at or before a step, finite or not; None before the
         first."""
@@ -79,9 +98,9 @@ class MetricSeries(NamedTuple):
         return index if self.steps is None else int(self.steps[index]), self.series.at(index)
 
 
-def quantities(state: RaceState) -> list[Quantity]:
+def quantities(state: RaceState, labels: Mapping[str, str] = LABELS) -> list[Quantity]:
     """The loss, and what any lane has: numbers that the task's loss gave, validation loss, metrics
-    in their order, then what is measured, then the rates."""
+    in their order, then what is measured, then the rates. `labels`: names of columns for people."""
     found: dict[str, None] = {"loss": None}
     known: set[str] = set().union(
         *(each for lane in state.lanes for each in (lane.columns, lane.measured.columns))
@@ -96,13 +115,13 @@ def quantities(state: RaceState) -> list[Quantity]:
     for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
         names = [name for name in known if name.split("/")[0] == family]
         found |= dict.fromkeys(sorted(names, key=lambda name: (len(name), name)))
-    return [Quantity(name, _label(name), _usually_log(name)) for name in found]
+    return [Quantity(name, _label(name, state, labels), _usually_log(name)) for name in found]
 
 
 def track(lane: LaneState, name: str) -> MetricSeries | None:
     """A quantity of a lane; None where it has no value yet. `update_ratio` is a ratio here, not its
     logarithm."""
-    if name in lane.columns and name not in SELDOM and is_reserved(name):
+    if name in lane.columns and not _is_seldom(lane, name):
         return MetricSeries(None, lane.columns[name]) if len(lane.columns[name]) else None
     gather = (
         _seldom
@@ -201,18 +220,26 @@ def _evaluated(lane: LaneState, name: str) -> _Sparse:
     return sparse
 
 
-_LABELS = {
-    "val_loss": "val loss",
-    "grad_norm": "grad norm",
-    "update_ratio": "update ratio",
-    "applied_lr": "rate",
-}
 _LOG = ("loss", "val_loss", "grad_norm", "update_ratio", "applied_lr")
 
 
-def _label(name: str) -> str:
-    family, slash, group = one_line(name).partition("/")
-    return _LABELS.get(family, family) + slash + group
+def _is_seldom(lane: LaneState, name: str) -> bool:
+    """True if NaN in a column of the lane stands for a step without a value."""
+    skips = "skipped" in lane.columns and name.partition("/")[0] in ("applied_lr", "next_lr")
+    return name in SELDOM or not is_reserved(name) or skips
+
+
+def _label(name: str, state: RaceState, labels: Mapping[str, str]) -> str:
+    """A column's name for an axis; that of a param group with the group's name, or its number where
+    the lanes have different names for it."""
+    family, slash, number = one_line(name).partition("/")
+    label = labels.get(family, family)
+    if family not in ("applied_lr", "update_ratio") or (slash and not number.isdecimal()):
+        return label + slash + number
+    group = int(number or 0)
+    named = [groups(lane) for lane in state.lanes]
+    names = {each[group] for each in named if len(each) > max(group, 1)}
+    return f"{label} {names.pop()}" if len(names) == 1 else label + slash + number
 
 
 def _usually_log(name: str) -> bool:

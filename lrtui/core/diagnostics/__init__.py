@@ -4,7 +4,8 @@
     baseline        noise of the batches, reach and promise of the steps
     sampling        which steps are measured
     verdicts        one word per lane, compared with the other lanes
-    rate_report     the numbers behind a rate, explained
+    rate_report, param_groups
+                    the numbers behind a rate, explained; the names and ratios of param groups
     schedule_check, schedule_rules, schedule_case
                     warnings about a schedule before it runs
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lrtui.core.numbers import UNKNOWN, rate
 from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
 from lrtui.core.state.race_state import LaneState
+from lrtui.core.state.rates import column
 
 USUAL_RATIO = -3.0
 """log10 of the update-to-weight ratio that is customary: about a thousandth of the weights a step
@@ -32,20 +33,19 @@ class Rates(NamedTuple):
 def rates(lane: LaneState, group: int = 0) -> Rates:
     """The numbers as last recorded: the rates of the last step, the others of the last step that
     was measured."""
-    suffix = f"/{group}" if group else ""
-    applied, following = (
-        lane.columns[name + suffix].last if name + suffix in lane.columns else math.nan
-        for name in ("applied_lr", "next_lr")
-    )
-    if not group:
-        applied, following = lane.rates.applied, lane.rates.next  # in full precision
     names = ("step_size", "rate_p10", "rate_p50", "rate_p90", "realised", "update_ratio")
-    return Rates(applied, following, *(lane.measured.last(name + suffix) for name in names))
+    return Rates(
+        lane.rates.applied_by(group),
+        lane.rates.next_by(group),
+        *(lane.measured.last(column(name, group)) for name in names),
+    )
 
 
-def groups(lane: LaneState) -> int:
-    """Number of param groups that the lane has recorded."""
-    return max(1, sum(name.startswith("applied_lr") for name in lane.columns))
+def shown_rate(lane: LaneState, group: int = 0) -> float:
+    """The applied rate of a param group; before the first step that of the lane, which is the
+    first group's as a rule, and NaN for another one."""
+    applied = lane.rates.applied_by(group)
+    return applied if math.isfinite(applied) or group else lane.rate
 
 
 def ratio_words(ratio: float) -> str:
@@ -58,9 +58,10 @@ def known(value: float, digits: int = 3) -> str:
     return rate(value, digits) if math.isfinite(value) else UNKNOWN
 
 
-def explained(lane: LaneState) -> list[tuple[str, str, str]]:
-    """(name, value, what it is, with this lane's numbers in the formula): a row for each number."""
-    now, name = rates(lane), lane.lane.optimizer.name
+def explained(lane: LaneState, group: int = 0) -> list[tuple[str, str, str]]:
+    """(name, value, what it is, with the numbers of a param group in the formula): a row for each
+    number."""
+    now, name = rates(lane, group), lane.lane.optimizer.name
     if name == "SGD" and not lane.lane.optimizer.options.get("momentum"):
         change = (
             f"change = -rate x gradient: each weight moves by {known(now.applied)} times its"
@@ -78,7 +79,11 @@ def explained(lane: LaneState) -> list[tuple[str, str, str]]:
                 " by one"
             ),
         ),
-        ("step size", known(now.step_size), f"{_step_size(name, now)}{_at(lane, 'step_size')}"),
+        (
+            "step size",
+            known(now.step_size),
+            f"{_step_size(name, now)}{_at(lane, column('step_size', group))}",
+        ),
         (
             "per element",
             known(now.p50),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from lrtui.core.diagnostics.param_groups import group_rates
 from lrtui.core.numbers import count, loss, rate
 from lrtui.core.protocol.events import plain
 from lrtui.core.results.lr_suggestions import NO_GRADIENT, RULES, Found
@@ -86,11 +87,19 @@ def result_line(
         "ending": found.ending if found else None,
         "disagreement": found.disagreement if suggestions and found else None,
         "checked": [{"lr": lane.lane.lr, **entries[lane.lane.letter]} for lane in outcome.ranked],
+        "groups": [
+            {"name": one.name, "ratio": _known(one.ratio), "lr": _known(one.own)}
+            for one in (group_rates(outcome.winner, outcome.ranked) if outcome.winner else ())
+        ],
         "reason": outcome.reason or None,
         "error": outcome.error or None,
         "sentences": outcome.sentences,
         "runs": runs,
     }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def point_line(step: int, lr: float, value: float, smooth: float) -> dict[str, Any]:
@@ -177,6 +186,9 @@ def _about_check(ranked: list[LaneState], winner: LaneState | None) -> Iterator[
         f"{_named(winner)} won with a smoothed loss of {loss(winner.losses.smooth.value)}"
         f"{_margin(good)}."
     )
+    named = [one for one in group_rates(winner, ranked) if one.ratio != 1]
+    if named:
+        yield f"Param groups at another rate: {', '.join(map(str, named))}."
     if not winner.findings.moved:
         yield (
             "Its steps were too short to move the loss: what it won by is noise of the batches; try"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lrtui.core.protocol.events import RateChanged, ScheduleForecast
@@ -22,8 +23,9 @@ class RateHistory:
     ) -> None:
         """`inherited`: the dial's factor at the fork. `reconfigured`: a fork whose optimizer, rate
         or schedule differs from its parent's."""
-        self.applied = self.next = math.nan
-        """In the precision of the record, float64; the columns are float32, for drawing."""
+        self._newest: dict[str, float] = {}
+        """Newest rates by column, in the precision of the record, float64; the columns are float32,
+        for drawing."""
         self.changes: list[RateChanged] = []
         """Turns of the dial, rising by step."""
         self.forecast: ScheduleForecast | None = None
@@ -32,6 +34,24 @@ class RateHistory:
         """Bounds of `forecast`, so that an axis need not move when those rates are applied."""
         self._columns, self._begin = columns, begin
         self._inherited, self._reconfigured = inherited, reconfigured
+
+    def applied_by(self, group: int) -> float:
+        """The rate of a param group in the last step that updated it; NaN before the first."""
+        return self._newest.get(column("applied_lr", group), math.nan)
+
+    def next_by(self, group: int) -> float:
+        """The rate of a param group's next step; NaN if unknown, or after the last step."""
+        return self._newest.get(column("next_lr", group), math.nan)
+
+    @property
+    def applied(self) -> float:
+        """`applied_by` of the first param group."""
+        return self.applied_by(0)
+
+    @property
+    def next(self) -> float:
+        """`next_by` of the first param group."""
+        return self.next_by(0)
 
     @property
     def factor(self) -> float:
@@ -57,7 +77,9 @@ class RateHistory:
     def apply(self, event: RateChanged) -> bool:
         """Fold in a turn of the dial; False if the dial stands there already: a process that goes
         on repeats it."""
-        self.next = event.rate
+        turn = event.factor / self.factor if self.factor else 1.0
+        self._newest |= {name: rate * turn for name, rate in self._newest.items() if _is_next(name)}
+        self._newest["next_lr"] = event.rate
         if event.factor == self.factor:
             return False
         self.changes.append(event)
@@ -71,12 +93,40 @@ class RateHistory:
 
     def extend(self, blocks: dict[str, NDArray[Any]]) -> None:
         """Fold in the columns of a block of steps."""
-        self.applied = float(blocks["applied_lr"][-1])
-        self.next = float(blocks["next_lr"][-1])
+        for name, block in blocks.items():
+            if _is_next(name):
+                self._newest[name] = float(block[-1])
+            elif _is_applied(name):
+                self._see(name, block)
 
     def cut(self, step: int) -> None:
         """Drop the turns of the dial after `step`; `columns` are cut there already."""
         if step < self._begin:  # a fork restarted from the initial weights: nothing is inherited
             self._begin, self._inherited = step, 1.0
         self.changes = [change for change in self.changes if change.step <= step]
-        self.applied, self.next = self._columns.last("applied_lr"), self._columns.last("next_lr")
+        self._newest = {name: self._columns.last(name) for name in self._columns if _is_next(name)}
+        for name, series in self._columns.items():
+            if _is_applied(name):
+                self._see(name, series.values)
+
+    def _see(self, name: str, applied: NDArray[Any]) -> None:
+        """Keep the newest finite rate: a step without an update has NaN."""
+        rate = float(applied[-1]) if len(applied) else math.nan
+        if not math.isfinite(rate):
+            known = applied[np.isfinite(applied)]
+            rate = float(known[-1]) if len(known) else math.nan
+        if math.isfinite(rate):
+            self._newest[name] = rate
+
+
+def column(family: str, group: int) -> str:
+    """The column of a param group, counted from 0: "applied_lr", "applied_lr/1"."""
+    return f"{family}/{group}" if group else family
+
+
+def _is_applied(name: str) -> bool:
+    return name.partition("/")[0] == "applied_lr"
+
+
+def _is_next(name: str) -> bool:
+    return name.partition("/")[0] == "next_lr"

@@ -3,6 +3,7 @@ axis. Knows no widget."""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,10 +14,12 @@ from lrtui.core.charts.axes import CLOCKS
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import short_label
 from lrtui.core.charts.metric_series import MetricSeries, smoothed, track
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import Int64Array
 from lrtui.core.series.series import Window, window_of
 from lrtui.core.state.race_state import LaneState
+from lrtui.core.state.rates import column
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.axis import y_ticks
 from lrtui.tui.render.axis_text import in_rows
@@ -116,17 +119,16 @@ def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     """Draws the applied rates: where steps are wider than a dot they are drawn level, not as
     slopes."""
     canvas.fill()
-    raw = track(lane, "applied_lr")
+    raw = track(lane, column("applied_lr", view.group_of(lane)))
     if raw is None or not canvas.height or not canvas.width:
         return
     width = 2 * canvas.width
     first, last = (view.x.step(lane, race, value) for value in (view.x.start, view.x.stop))
-    if last - first > width or raw.steps is not None:
+    if last - first > width:
         bits = _dots(canvas, raw.window(lane, race, view.x, width), view.rate_limits).bits
     else:
-        first, last = max(0, first - 1), min(last + 2, len(raw.series))
-        steps = np.arange(first, last + 1)
-        values = raw.series.part(first, last).astype(float)
+        steps, values = raw.between(first - 1, last + 2)
+        steps = np.append(steps, steps[-1:] + 1)
         bits = _stairs(canvas, view.x.columns(lane, race, steps, width), values, view.rate_limits)
     canvas.put(0, 0, raster.codes(bits), styles.DIM)
 
@@ -135,8 +137,10 @@ def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     """Adds the rates that a lane has before it to the curve of those behind it: every other dot
     column, so that it is dotted."""
     plan = lane.rates.forecast
+    ratio = param_groups.forecast_ratio(lane, view.group_of(lane))
     if (
         plan is None
+        or math.isnan(ratio)
         or lane.over
         or not canvas.height
         or lane.steps >= plan.total
@@ -145,7 +149,7 @@ def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
         return
     place = bisect_right(plan.steps, lane.steps) - 1
     steps = np.array([lane.steps, *plan.steps[place + 1 :], plan.total])
-    values = np.array(plan.rates[place:], float)
+    values = ratio * np.array(plan.rates[place:], float)
     columns = view.x.columns(lane, race, steps, 2 * canvas.width)
     dots = _stairs(canvas, columns, values, view.rate_limits) & LEFT_DOTS
     drawn = np.where(canvas.codes >= raster.BLANK, canvas.codes - raster.BLANK, 0).astype(np.uint8)

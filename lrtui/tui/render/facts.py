@@ -4,43 +4,40 @@ from __future__ import annotations
 
 import math
 
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.core.numbers import size
 from lrtui.core.protocol.thresholds import COLD, HOT
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
-from lrtui.tui.machine import LaneLoad
-from lrtui.tui.render import machine_strip, styles
+from lrtui.tui.render import machine_strip, names, styles
 from lrtui.tui.render.canvas import Canvas, shortened
+from lrtui.tui.view import RaceView
 
 CELL = 12
 _ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
 """Step gains at the ends of the dial's thirds: cold, right, hot."""
 
 
-def draw(
-    canvas: Canvas,
-    lane: LaneState,
-    verdict: Verdict,
-    disk_share: float = math.nan,
-    load: LaneLoad | None = None,
-) -> None:
+def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView) -> None:
     """Draw the numbers, the quantiles of single elements' rates, the dial, and warnings if they
-    fit."""
+    fit. The view's param group comes first, further ones where rows are left."""
     canvas.fill()
     fits = max(1, (canvas.width - 1) // CELL)
+    chosen, count = view.group_of(lane), len(param_groups.groups(lane))
     heads = ("applied", "next", "step size", "realised", "change/wt")
     _row(canvas, 0, heads[:fits], styles.DIM)
-    shown = min(rate_report.groups(lane), max(1, canvas.height - 4))
-    groups = [rate_report.rates(lane, group) for group in range(shown)]
-    for y, now in enumerate(groups, 1):
+    shown = min(count, max(1, canvas.height - 4))
+    for y, group in enumerate(sorted(range(count), key=lambda group: group != chosen)[:shown], 1):
+        now = rate_report.rates(lane, group)
         cells = [
             rate_report.known(value)
             for value in (now.applied, now.next, now.step_size, now.realised)
         ]
         _row(canvas, y, [*cells, rate_report.ratio_words(now.ratio)][:fits], styles.BOLD)
-    now = groups[0]
+        x = 1 + CELL * len(heads)
+        canvas.text(x, y, names.group(lane, group, canvas.width - x), styles.DIM)
+    now = rate_report.rates(lane, chosen)
     quantiles = [
         f"{share}% {rate_report.known(value, 2)}"
         for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))
@@ -52,13 +49,14 @@ def draw(
         styles.DIM,
     )
     dial(canvas, 2 + shown, lane, verdict)
+    load = view.loads.get(lane.index)
     notes = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
     ours = [
         line
         for line in (
             cost(lane),
             machine_strip.load_words(load) if load else "",
-            snapshots(lane, disk_share),
+            snapshots(lane, view.disk_share),
         )
         if line
     ]

@@ -19,7 +19,9 @@ from lrtui.core.charts.marks import (
     turns,
 )
 from lrtui.core.charts.metric_series import track
+from lrtui.core.protocol.events import RateChanged
 from lrtui.core.scenario.spec import Race
+from lrtui.core.state import rates
 from lrtui.core.state.race_state import LaneState
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas
@@ -82,12 +84,19 @@ def on_rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> Non
     columns = view.x.columns(lane, race, np.array([turn.step for turn, _ in found]), canvas.width)
     limits = view.rate_limits
     for (turn, sign), column in zip(found, columns.tolist(), strict=True):
-        if turn.rate > 0 and 0 <= column < canvas.width:
-            y = (
-                raster.dot_row(turn.rate, 4 * canvas.height, limits.low, limits.high, limits.log)
-                // 4
-            )
+        rate = _rate_at(turn, lane, view.group_of(lane))
+        if rate > 0 and 0 <= column < canvas.width:
+            y = raster.dot_row(rate, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
             canvas.text(column, y, sign, styles.lane_bold(lane.index))
+
+
+def _rate_at(turn: RateChanged, lane: LaneState, group: int) -> float:
+    """The rate of a param group at a turn of the dial; NaN if it is unknown."""
+    if not group:
+        return turn.rate
+    found = track(lane, rates.column("applied_lr", group))
+    at = found.at(turn.step) if found else None
+    return at[1] if at else math.nan
 
 
 def _style(mark: Mark, index: int) -> int:

@@ -3,10 +3,13 @@ Pure."""
 
 from __future__ import annotations
 
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.tui.render.canvas import shortened, text_width
 
+LEAST_GROUP = 3
+"""Cells below which a param group's name is not cut but left out."""
 LEAST_START = 2
 """Cells of a name's beginning below which its last word is not worth keeping."""
 
@@ -22,6 +25,13 @@ def shared(lanes: list[LaneState]) -> int:
     found = [one_line(lane.lane.name).split(" ") for lane in lanes]
     most = min(map(len, found)) - 1
     return next((place for place in range(most) if len({name[place] for name in found}) > 1), most)
+
+
+def group(lane: LaneState, shown: int, width: int) -> str:
+    """The name of a lane's param group in at most `width` cells; '' where it is the only one, or
+    has no room."""
+    name = param_groups.group_name(lane, shown)
+    return shortened(name, width) if width >= LEAST_GROUP or text_width(name) <= width else ""
 
 
 def cut(text: str, width: int) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 from lrtui.core.charts.marks import COLDER, HOTTER, SNAPSHOT
+from lrtui.core.diagnostics import rate_report
 from lrtui.core.diagnostics.verdicts import Verdict
 from lrtui.core.numbers import count, duration, loss, rate
 from lrtui.core.protocol.events import Sampled
@@ -54,12 +55,10 @@ def draw(
         else:
             moves = parts.rate_curve is not None or lane.index in view.moving
             _words(canvas.view(parts.words), lane, plain=not moves)
-        _rate(canvas.view(parts.rate), lane, parts.large)
+        _rate(canvas.view(parts.rate), lane, view.group_of(lane), parts.large)
         _numbers(canvas, lane, parts)
         if parts.facts:
-            facts.draw(
-                canvas.view(parts.facts), lane, verdict, view.disk_share, view.loads.get(lane.index)
-            )
+            facts.draw(canvas.view(parts.facts), lane, verdict, view)
         elif parts.dial:
             row = canvas.view(parts.dial)
             row.fill()
@@ -140,13 +139,17 @@ def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
     canvas.text(canvas.width - text_width(metrics) - 1, 0, metrics, styles.TEXT)
 
 
-def _rate(canvas: Canvas, lane: LaneState, large: bool) -> None:
+def _rate(canvas: Canvas, lane: LaneState, group: int, large: bool) -> None:
+    """Draw the applied rate of a param group, and the group's name if there are several."""
     canvas.fill()
-    value = lane.rates.applied if math.isfinite(lane.rates.applied) else lane.rate
+    number = rate_report.known(rate_report.shown_rate(lane, group))
+    style = styles.lane_bold(lane.index)
     if large:
-        digits.write(canvas, 1, 0, rate(value, 3), styles.lane_bold(lane.index))
+        x = 2 + digits.write(canvas, 1, 0, number, style)
+        canvas.text(x, 0, names.group(lane, group, canvas.width - x), styles.DIM)
     else:
-        canvas.text(1, 0, f"lr {rate(value, 3)}", styles.lane_bold(lane.index))
+        name = names.group(lane, group, canvas.width - 2 - text_width(number)) or "lr"
+        canvas.text(1, 0, f"{name} {number}", style)
 
 
 def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
@@ -246,6 +249,7 @@ def _curves(
 def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     """Draw the rates behind and before a lane: a chart, or a line of text if there is only one
     rate."""
+    group = view.group_of(lane)
     if lane.index in view.moving:
         chart.rates(canvas, lane, race, view)
         chart.ahead(canvas, lane, race, view)
@@ -253,10 +257,13 @@ def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: Ra
         if canvas.height > 1:
             chart.y_labels(labels, view.rate_limits)
     else:
-        canvas.text(0, 0, f"constant {rate(lane.rate, 3)}", styles.DIM)
+        shown = rate_report.known(rate_report.shown_rate(lane, group))
+        canvas.text(0, 0, f"constant {shown}", styles.DIM)
     crosshair.line(canvas, view)
-    if (labels.codes[0, :2] == ord(" ")).all():
-        labels.text(0, 0, "lr", styles.DIM)
+    taken = labels.codes[0] != ord(" ")
+    room = int(taken.argmax()) if taken.any() else labels.width
+    if room > 1:
+        labels.text(0, 0, names.group(lane, group, room - 1) or "lr", styles.DIM)
 
 
 def _x_labels(canvas: Canvas, rect: Rect, view: RaceView) -> None:

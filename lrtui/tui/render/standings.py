@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lrtui.core.diagnostics import verdicts
-from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, rate, size
+from lrtui.core.diagnostics import param_groups, rate_report, verdicts
+from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, size
 from lrtui.core.results.standings import Order, Ranked, Standing
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
@@ -16,7 +16,7 @@ from lrtui.core.text import one_line
 from lrtui.tui.machine import LaneLoad
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import names, styles
-from lrtui.tui.render.canvas import Canvas, fitted, text_width
+from lrtui.tui.render.canvas import Canvas, fitted, shortened, text_width
 from lrtui.tui.render.pane import short_status, status_words
 from lrtui.tui.view import RaceView
 
@@ -152,9 +152,9 @@ def _columns(
         "value": Column(f"↓{value}", _value),
         "gap": Column("gap", lambda row: gap_words(row.gap, ranked.ratio, row.place == 1)),
         "lr": Column(
-            "lr",
-            lambda row: rate(
-                applied if (applied := row.lane.rates.applied) == applied else row.lane.rate, 3
+            _rate_heading(ranked, view),
+            lambda row: rate_report.known(
+                rate_report.shown_rate(row.lane, view.group_of(row.lane))
             ),
         ),
         "best": Column("best", lambda row: row.lane.losses.best_text),
@@ -169,6 +169,14 @@ def _columns(
         "time": Column("after", lambda row: _time(row.lane, reached.get(row.lane.index))),
     }
     return {key: every[key] for key in taken}
+
+
+def _rate_heading(ranked: Ranked, view: RaceView) -> str:
+    """The heading of the rates, with the param group's name if all lanes show the same of
+    several."""
+    found = {param_groups.group_name(row.lane, view.group_of(row.lane)) for row in ranked.rows}
+    name = found.pop() if len(found) == 1 else ""
+    return shortened(f"lr {name}".rstrip(), WIDTHS["lr"])
 
 
 def _memory(load: LaneLoad | None) -> str:

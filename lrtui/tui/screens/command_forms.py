@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lrtui.client.commands import next_rate
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
@@ -18,29 +19,41 @@ from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.screens.forms import Form
+from lrtui.tui.view import RaceView
 
 WORDS = (
     "as in a scenario: optimizer, lr, its options, schedule. What is deleted is as torch has it."
 )
 
 
-def new_rate(lanes: Sequence[LaneState], keymap: Keymap) -> Form:
-    """Ask for the rate of some lanes."""
+def new_rate(lanes: Sequence[LaneState], view: RaceView) -> Form:
+    """Ask for the rate of some lanes, that of the view's param group; a command holds that of the
+    first, and the others keep their ratios to it."""
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         value = _number(given["rate"], "rate")
-        return [_fit(SetRate(lane=lane.index, rate=value)) for lane in lanes]
+        return [
+            _fit(SetRate(lane=lane.index, rate=value / _to_first(lane, view))) for lane in lanes
+        ]
 
     who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
+    group = param_groups.group_name(lanes[0], view.group_of(lanes[0]))
+    others = " The other param groups keep their ratios to it." if group else ""
     return Form(
-        f"{who}: the learning rate of the next step",
-        {"rate": ("", rate(next_rate(lanes[0]), 6))},
+        f"{who}: the learning rate of {f'{group} at ' if group else ''}the next step",
+        {"rate": ("", rate(next_rate(lanes[0]) * _to_first(lanes[0], view), 6))},
         read,
         explain=(
-            f"The schedule goes on from there, in proportion; {keymap.read('lane.schedule')} goes"
-            " back to it."
+            "The schedule goes on from there, in proportion;"
+            f" {view.keymap.read('lane.schedule')} goes back to it.{others}"
         ),
     )
+
+
+def _to_first(lane: LaneState, view: RaceView) -> float:
+    """The ratio of the next rate of the view's param group to that of the first; 1 if unknown."""
+    ratio = lane.rates.next_by(view.group_of(lane)) / (lane.rates.next or math.nan)
+    return ratio if math.isfinite(ratio) and ratio > 0 else 1.0
 
 
 def fork(state: RaceState, lane: LaneState) -> Form:

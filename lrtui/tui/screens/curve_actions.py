@@ -8,6 +8,7 @@ from typing import NamedTuple
 from lrtui.core.charts import axes
 from lrtui.core.charts.axes import KINDS, XAxis
 from lrtui.core.charts.metric_series import quantities
+from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui import axis_fit
@@ -94,6 +95,14 @@ class CurveActions:
         now = names.index(self.view.quantity) if self.view.quantity in names else -step
         selected = found[(now + step) % len(found)]
         self.view.quantity, self.view.y_log = selected.name, selected.log
+
+    def next_group(self) -> None:
+        """Show the rates of the selected lane's next param group."""
+        lane = self._lane
+        names = param_groups.groups(lane)
+        if len(names) == 1:
+            raise LrtuiError(f"{lane.lane.called} has one param group: its rate is shown")
+        self.view.group = names[(self.view.group_of(lane) + 1) % len(names)]
 
     @on_charts
     def reset(self) -> None:

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from lrtui.core.diagnostics import rate_report
+from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.errors import LrtuiError
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
@@ -208,9 +208,10 @@ class Explain(ModalScreen[None]):
 
     PERIOD_S = 0.5
 
-    def __init__(self, state: RaceState, index: int) -> None:
+    def __init__(self, state: RaceState, index: int, group: str = "") -> None:
+        """`group`: name of the param group, if the lane has one of this name."""
         super().__init__()
-        self._state, self._index = state, index
+        self._state, self._index, self._group = state, index, group
         self._version = -1
 
     def compose(self) -> ComposeResult:
@@ -227,7 +228,11 @@ class Explain(ModalScreen[None]):
             return
         self._version = lane.version
         table = Table(box=None, show_header=False, pad_edge=False)
-        for name, value, words in rate_report.explained(lane):
+        group = param_groups.group_called(lane, self._group)
+        if called := param_groups.group_name(lane, group):
+            place = f"{group + 1} of {len(param_groups.groups(lane))} param groups"
+            table.add_row(Text("of", style="dim"), Text(called, style="bold"), Text(place))
+        for name, value, words in rate_report.explained(lane, group):
             table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
         outcome = race_sentences(self._state) if self._state.over else []
         caveats = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)

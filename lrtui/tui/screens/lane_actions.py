@@ -63,7 +63,7 @@ class LaneActions:
 
     def set_rate(self) -> None:
         """Ask for the rate of the targets."""
-        self._ask(command_forms.new_rate(self._targets(), self._view.keymap))
+        self._ask(command_forms.new_rate(self._targets(), self._view))
 
     def fork(self) -> None:
         """Ask for a fork of the selected lane."""

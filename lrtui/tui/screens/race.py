@@ -119,7 +119,7 @@ class RaceScreen(Screen[None]):
         )
         self._actions: dict[str, Action] = action_table(self.controllers) | {
             "filter": self._ask_filter,
-            "explain": lambda: self.app.push_screen(Explain(self.state, view.selected)),
+            "explain": lambda: self.app.push_screen(Explain(self.state, view.selected, view.group)),
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
             "pick": lambda: self.post_message(self.Another()),

@@ -61,6 +61,7 @@ def action_table(controllers: Controllers) -> dict[str, Action]:
         "smooth": curves.smooth,
         "log_axis": curves.toggle_y_log,
         "x_log": curves.toggle_x_log,
+        "group": curves.next_group,
         "x_kind": curves.next_x_kind,
         "full_range": curves.toggle_full_range,
         "quantity": curves.change_quantity,
