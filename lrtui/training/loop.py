@@ -120,7 +120,9 @@ def _update(training: Training, recompute_loss: Callable[[Any], Tensor]) -> bool
     if scaler.active:
         numbers[SKIPPED], scale = 0.0, scaler.scale
     recorder.check(loss, numbers, norm)
-    clipping.clip(norm)
+    if clipping.active:
+        recorder.before_clipping()
+        clipping.clip(norm)
     if not scaler.step(training.optimizer):
         recorder.skip(scale)
         return False

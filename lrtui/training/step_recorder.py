@@ -143,6 +143,11 @@ class StepRecorder:
         self.check(loss, numbers)
         self._guard.keep()
 
+    def before_clipping(self) -> None:
+        """Takes the gradients before they are clipped, if the step is measured."""
+        if self.gauge:
+            self.gauge.before_clipping()
+
     def skip(self, scale: float) -> None:
         """Takes that the GradScaler skipped the update at `scale` of the loss: no rate was applied,
         and the gradient norm is unknown. Raises NonFinite if the scale cannot get smaller."""

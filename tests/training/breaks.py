@@ -25,6 +25,8 @@ class Break(NamedTuple):
     """How many steps they tell of."""
     step: int
     validating: bool
+    open: bool
+    """True between two micro-batches of a step."""
 
 
 def whole(race, index=0, *, factor=1.0, deferred=None):
@@ -52,6 +54,7 @@ def breaks(race, index=0, *, factor=1.0, deferred=None):
                 training.step_recorder.flushed_steps,
                 training.step_recorder.step,
                 training.progress.before_validation is not None,
+                training.recipe.accumulation.done > 0,
             )
         )
     return found
