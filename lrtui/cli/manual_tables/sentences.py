@@ -75,14 +75,16 @@ RACE_KEYS = {
     "pruning": "The table `[pruning]`, below; without it no lane is pruned",
     "defaults": "A table of lane keys and optimizer options for every lane that does not set them",
     "lane": "One `[[lane]]` table for each lane, below",
-    "sweep": "A table of lists; every combination of their values becomes a lane",
+    "sweep": (
+        "A table of lists (`lr`, `optimizer`, `schedule`, keys of a recipe, `recipe`); every "
+        "combination of their values becomes a lane"
+    ),
 }
 LANE_KEYS = {
     "name": "Unique; by default made of optimizer, rate and schedule",
     "optimizer": (
-        "A class of `torch.optim`, a call as in Python, or a table `{ name = ..., option "
-        "= ... }`; its options may also "
-        "stand beside it"
+        "A class of `torch.optim` or one [of your own](optimizers.md), a call as in Python, or a "
+        "table `{ name = ..., option = ... }`; its options may also stand beside it"
     ),
     "lr": "Initial learning rate; by default the optimizer's own, 0.01 for SGD",
     "schedule": (
