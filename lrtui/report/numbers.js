@@ -62,7 +62,7 @@ function firstFrom(numbers, value) {
 
 function xOf(lane, step) {
   if (view.axis === "step") return step;
-  if (view.axis === "samples") return step * race.batch;
+  if (view.axis === "samples") return step * lane.stepSamples;
   return view.axis === "epoch" ? step / Math.max(lane.perEpoch, 1) : secondsAt(lane, step);
 }
 function xsOf(lane, curve) {

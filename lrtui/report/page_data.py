@@ -12,7 +12,7 @@ import numpy as np
 from lrtui.core.charts import metric_series
 from lrtui.core.charts.autoscale import ends_well
 from lrtui.core.charts.metric_series import quantities, track
-from lrtui.core.results.batch_size import batch_size
+from lrtui.core.results.batch_size import step_samples
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.report.curves import COLUMNS, Curve, abandoned, lane_curve, length, marks
@@ -27,6 +27,7 @@ LEAST_COLUMNS = 100
 LABELS = metric_series.LABELS | {
     "loss": "training loss",
     "val_loss": "validation loss",
+    "ema_val_loss": "validation loss, averaged weights",
     "grad_norm": "gradient norm",
     "gain": "step gain",
     "applied_lr": "applied rate",
@@ -45,7 +46,6 @@ def page_data(state: RaceState) -> dict[str, Any]:
     columns = max(LEAST_COLUMNS, min(COLUMNS, ROOM // (PER_COLUMN * max(long, 1))))
     return {
         "total": length(state),
-        "batch": batch_size(state.lanes, state.race) or 1,
         "quantities": [
             {"name": quantity.name, "label": one_line(quantity.label), "log": quantity.log}
             for quantity in found
@@ -78,6 +78,7 @@ def _lane(lane: LaneState, state: RaceState, names: list[str], columns: int) -> 
         "color": lane.index % 8,
         "dash": [int(part) for part in dash_of(lane.index).split()],
         "born": lane.forked_at,
+        "stepSamples": step_samples(lane, state.race),
         "perEpoch": lane.started.steps_per_epoch if lane.started else 0,
         "well": ends_well(lane, state),
         "time": _packed(lane.clock.time(ends), "<f4"),

@@ -28,6 +28,7 @@ from lrtui.core.results.finder_result import Outcome
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.lr_suggestions import Found, bounds
 from lrtui.core.results.race_sentences import race_sentences
+from lrtui.core.results.recipe_words import recipe_words
 from lrtui.core.results.standings import standings
 from lrtui.core.scenario.spec import number
 from lrtui.core.series.series import Window, window_of
@@ -46,7 +47,7 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
     console.print()
     console.print(standings_table(state, console.width))
-    for text in endings(state):
+    for text in [*recipes(state), *endings(state)]:
         console.print(text)
     if state.over:
         console.print()
@@ -117,6 +118,17 @@ def _cells(place: int, lane: LaneState, verdict: verdicts.Verdict) -> dict[str, 
         "steps": str(lane.steps),
         "steps/s": "" if math.isnan(lane.steps_per_second) else count(lane.steps_per_second),
     }
+
+
+def recipes(state: RaceState) -> Iterator[Text]:
+    """A line about each recipe that is not the usual one, with its lanes."""
+    lanes: dict[str, list[str]] = {}
+    for lane in state.lanes:
+        if words := recipe_words(lane, state.race):
+            lanes.setdefault(words, []).append(lane.lane.letter)
+    for words, letters in lanes.items():
+        whose = "all lanes" if len(letters) == len(state.lanes) else ", ".join(letters)
+        yield Text(one_line(f"{whose}: {words}"), style="dim")
 
 
 def endings(state: RaceState) -> Iterator[Text]:

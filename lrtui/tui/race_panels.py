@@ -68,7 +68,10 @@ class DifferencesPanel:
         self._view.scroll = differences.draw(canvas, self._lanes(), self._state.race, self._view)
 
     def stamp(self) -> object:
-        lanes = [(lane.index, lane.factor, lane.parent, lane.forked_at) for lane in self._lanes()]
+        lanes = [
+            (lane.index, lane.factor, lane.parent, lane.forked_at, lane.steps > lane.forked_at)
+            for lane in self._lanes()
+        ]
         return self._view.scroll, self._view.selected, lanes
 
 

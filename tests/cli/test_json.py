@@ -33,8 +33,8 @@ EVENTS = {
     },
     "epoch": {"lane", "epoch", "step", "loss", "metrics"},
     "alert": {"lane", "step", "kind", "text"},
-    "start": {"lane", "step", "device", "steps", "init_checksum", "batch_checksum"},
-    "joined": {"lane", "name", "optimizer", "lr", "schedule", "parent", "step"},
+    "start": {"lane", "step", "device", "steps", "groups", "init_checksum", "batch_checksum"},
+    "joined": {"lane", "name", "optimizer", "lr", "schedule", "recipe", "parent", "step"},
     "rate": {"lane", "step", "factor", "lr"},
     "snapshot": {"lane", "step", "tag", "bytes"},
     "rewound": {"lane", "step", "why"},
@@ -45,7 +45,17 @@ EVENTS = {
 }
 
 
-IN_LANE = {"letter", "name", "optimizer", "lr", "schedule", "init_checksum", "batch_checksum"}
+IN_LANE = {
+    "letter",
+    "name",
+    "optimizer",
+    "lr",
+    "schedule",
+    "recipe",
+    "groups",
+    "init_checksum",
+    "batch_checksum",
+}
 
 
 IN_RESULT = {

@@ -60,7 +60,7 @@ def test_is_told_by_the_lanes(told, size, words, samples):
     assert json.load(io.StringIO(json.dumps(_race(known, RACE, "run"))))["batch_size"] == size
     assert words in differences(known.lanes, RACE).common
     assert whole(known, "samples").stop == samples
-    assert page_data(known)["batch"] == (size or 1)
+    assert page_data(known)["lanes"][0]["stepSamples"] == (size or 1)
 
 
 def test_is_what_was_asked_for_before_a_lane_has_started():

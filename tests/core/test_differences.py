@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from lrtui.core.protocol.events import LaneAdded, RateChanged
 from lrtui.core.results.differences import differences
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
+from support.builders import started, steps
+from support.param_groups import with_groups
 
 
 def race(*lanes: dict[str, object], **keys: object) -> RaceState:
@@ -89,3 +93,27 @@ def test_an_option_of_a_persons_own_schedule_may_be_called_every(tmp_path):
     own = {"name": f"{tmp_path}/own.py:Own", "interval": "batch"}
     state = race({"schedule": {**own, "every": 5}}, {"schedule": {**own, "every": 7}})
     assert found(state) == {"schedule every": ("5", "7")}
+
+
+def test_recipe_settings_are_shared_or_rows():
+    same = {"lr": 0.1, "accumulate": 4}
+    state = race({**same, "ema": 0.99}, {**same, "clip_grad_norm": 1.0}, batch_size=16)
+    assert found(state) == {"clip_grad_norm": ("none", "1"), "ema": ("0.99", "none")}
+    common = differences(state.lanes, state.race).common
+    assert "accumulate 4, 100 steps, batch 64 (16 × 4)" in common
+    assert "precision" not in common
+
+
+def test_recipe_setting_with_the_name_of_an_option_keeps_its_prefix():
+    state = race({"lr": 0.1, "ema": 0.5}, {"lr": 0.1})
+    lane = state.lanes[1]
+    spec = msgspec.structs.replace(lane.lane.optimizer, options={"ema": 3.0})
+    lane.lane = msgspec.structs.replace(lane.lane, optimizer=spec)
+    assert found(state) == {"ema": ("usual", "3"), "recipe ema": ("0.5", "none")}
+
+
+def test_param_groups_are_a_setting():
+    state = race({"lr": 0.1}, {"lr": 0.1})
+    for event in with_groups([started(0), steps([1.0])]):
+        apply(state, event)
+    assert found(state) == {"param groups": ("body, head ×10", "–")}

@@ -219,3 +219,33 @@ def test_pinned_lanes_come_first_and_stay_whatever_is_asked_for() -> None:
     assert visible(state, EVERY, {2, 3}) == [2, 3, 0, 1, 4]
     assert visible(state, parse("nan"), {2}) == [2, 1]
     assert visible(state, parse("nan"), {99}) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("clip_grad_norm:1", "A"),
+        ("clip_grad_norm=1", "A"),
+        ("!clip_grad_norm:1", "BC"),
+        ("precision:bf16", "B"),
+        ("precision=fp32", "AC"),
+        ("accumulate>1", "B"),
+        ("momentum:0.9", "C"),
+        ("name:lane", "ABC"),
+    ],
+)
+def test_settings_of_recipes_are_compared_as_options_are(text: str, letters: str) -> None:
+    lanes = [
+        {"name": "lane 0", "lr": 0.1, "clip_grad_norm": 1.0},
+        {"name": "lane 1", "lr": 0.1, "precision": "bf16", "accumulate": 2},
+        {"name": "lane 2", "lr": 0.1, "optimizer": {"name": "SGD", "momentum": 0.9}},
+    ]
+    raw = {"title": "a race", "task": "sprite-generator", "steps": 100, "lane": lanes}
+    state = RaceState(scenario_file.parse(raw, source="test", folder=Path(), scenario="test"))
+    found = visible(state, parse(text, option_names(state)))
+    assert "".join(state.lanes[index].lane.letter for index in found) == letters
+
+
+def test_setting_that_no_lane_has_is_refused_with_those_there_are() -> None:
+    with pytest.raises(LrtuiError, match="no lane has a setting"):
+        parse("ema=0.9", option_names(race()))

@@ -41,7 +41,7 @@ from lrtui.report.page import page
 from lrtui.report.page_data import page_data, script_json
 from lrtui.report.png import png, strip
 from lrtui.report.svg import SHADES, chart_svg, gap_columns
-from lrtui.store.writer import create_run
+from lrtui.store.writer import Writer, create_run, row
 from lrtui.terminal.palette import lane_colors
 from support.fake_run import (
     BROKE_AT,
@@ -54,7 +54,9 @@ from support.fake_run import (
     make_run,
     say,
     started,
+    story,
 )
+from support.param_groups import with_groups
 
 EVIL = "</script><img src=x onerror=alert(1)>'\"&{{run}}<!--"
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
@@ -558,3 +560,20 @@ def test_the_axis_is_the_screens(tmp_path):
     assert found is not None
     assert (found.log, found.high <= 10, found.low < 0.03) == (True, True, True)
     follower.close()
+
+
+def test_quantities_have_the_names_of_param_groups(tmp_path):
+    run = create_run(tmp_path, make_race(("steady",), accumulate=4))
+    writer = Writer(run, "trainer 0")
+    writer.append([row(event) for event in with_groups(story(0, "steady", 20))])
+    writer.close()
+    follower = Follower(run)
+    while not follower.caught_up:
+        follower.poll(5.0)
+    text = page(follower)
+    follower.close()
+    assert ">applied rate body</option>" in text
+    assert ">applied rate head</option>" in text
+    assert "param groups body, head ×10" in text
+    assert "accumulate 4" in text
+    assert "batch 64 (16 × 4)" in text

@@ -23,7 +23,7 @@ from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.events import Column, Ended, Steps
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.report.curves import loss_limits
-from lrtui.report.text import chart, endings, print_report, standings_table
+from lrtui.report.text import chart, endings, print_report, recipes, standings_table
 from support.fake_run import KINDS, make_race, make_run, started
 
 SPIKES = [0.0, -1.0, 1.0, 1e-38, 1e38, -1e38, 1e-300, math.nan, math.inf, -math.inf]
@@ -205,3 +205,15 @@ def test_a_race_without_a_single_step_has_a_report_without_a_chart(tmp_path):
     print_report(Console(file=out, width=80), RaceState(make_race()), tmp_path)
     assert "waiting" in out.getvalue()
     assert "loss by step" not in out.getvalue()
+
+
+def test_each_recipe_has_a_line_with_its_lanes():
+    lanes = [{"lr": 0.1, "ema": 0.9}, {"lr": 0.2}, {"lr": 0.3, "ema": 0.9}]
+    race = make_race(("steady",), lane=lanes)
+    assert [str(line) for line in recipes(RaceState(race))] == ["A, C: ema 0.9"]
+    race = make_race(("steady",), lane=lanes, accumulate=4)
+    assert [str(line) for line in recipes(RaceState(race))] == [
+        "A, C: accumulate 4, ema 0.9, batch 64 (16 × 4)",
+        "B: accumulate 4, batch 64 (16 × 4)",
+    ]
+    assert not list(recipes(RaceState(make_race(("steady",)))))

@@ -3,6 +3,8 @@ never over them."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lrtui.core.protocol.launch_protocol import Preview
@@ -70,3 +72,14 @@ def test_nothing_is_drawn_beyond_what_is_known():
     dots = [x for row in rows for x, char in enumerate(row) if "⠀" < char <= "⣿"]
     assert dots
     assert max(dots) < 9 + (60 - 10) * 0.55
+
+
+def test_lane_has_its_recipe_and_the_card_the_batch_of_a_step():
+    lanes = [{"lr": 0.1, "schedule": "cosine", "clip_grad_norm": 1.0}, {"lr": 0.2}]
+    raw = {"task": "straight-line", "steps": 10, "batch_size": 8, "accumulate": 2, "lane": lanes}
+    race = scenario_file.parse(raw, source="test", folder=Path())
+    canvas = Canvas(100, 24)
+    card.race(canvas, race, None, "", Keymap())
+    text = "\n".join(canvas.strip(y).text for y in range(24))
+    assert "batch 16 (8 × 2)" in text
+    assert "clip_grad_norm 1, accumulate 2" in text

@@ -47,7 +47,7 @@ def drawn(
     state: RaceState, width: int = 79, height: int = 7, view: RaceView | None = None
 ) -> list[str]:
     canvas, lane = Canvas(width, height), state.lanes[0]
-    facts.draw(canvas, lane, verdict(lane, state), view or RaceView())
+    facts.draw(canvas, lane, verdict(lane, state), view or RaceView(), state.race)
     return [canvas.strip(y).text for y in range(height)]
 
 

@@ -8,17 +8,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.commands import SetRate
-from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Steps
+from lrtui.core.protocol.events import Alerted, AnyEvent, Column, Evaluated, Steps
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
 from lrtui.tui import axis_fit
-from lrtui.tui.render import chart, marks
+from lrtui.tui.render import chart, facts, marks
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.view import RaceView
 from support.drawing import drawn
-from support.fake_run import commands, make_race, story
+from support.fake_run import commands, make_race, make_run, story
 from support.param_groups import NAMES, with_groups
 from support.viewer import Viewer
 
@@ -166,3 +167,37 @@ def skipping(event: AnyEvent, steps: set[int]) -> AnyEvent:
     rates = np.where(skipped, np.nan, event.values("applied_lr"))
     more = {"applied_lr": Column.pack(rates), "skipped": Column.pack(skipped.astype(float))}
     return msgspec.structs.replace(event, columns={**event.columns, **more})
+
+
+def test_recipe_stands_in_the_facts_with_what_became_of_the_steps():
+    raw = make_race(("steady",), clip_grad_norm=1.0, accumulate=4)
+    state = RaceState(raw)
+    for event in story(0, "steady", 60):
+        apply(state, skipping(event, {3, 4}))
+    lane, view, canvas = state.lanes[0], RaceView(), Canvas(100, 7)
+    facts.draw(canvas, lane, verdict(lane, state), view, state.race)
+    rows = [canvas.strip(y).text.strip() for y in range(7)]
+    assert "clip_grad_norm 1, accumulate 4, batch 64 (16 × 4); skipped 2 steps" in rows
+
+
+def test_pane_and_explanation_have_the_recipe(tmp_path):
+    run = make_run(tmp_path, ("steady",), done=60, live=True, ema=0.99)
+    with Viewer(tmp_path, run, (120, 30)) as viewer:
+        viewer.look()
+        assert (
+            "Adam lr=0.1, constant, ema 0.99" in viewer.text
+            or "Adam lr=0.1, ema 0.99" in viewer.text
+        )
+        viewer.press("i")
+        assert "ema 0.99" in viewer.text
+
+
+def test_averaged_metric_stands_beside_the_raw_one():
+    state = RaceState(make_race(("steady",), ema=0.99))
+    for event in story(0, "steady", 60):
+        if isinstance(event, Evaluated):
+            more = {"acc": 0.5, **event.metrics, "ema_val_loss": 0.25}
+            event = msgspec.structs.replace(event, metrics=more)
+        apply(state, event)
+    (row,) = (row for row in drawn(state, 0, Canvas(120, 20)) if "ema_val_loss" in row)
+    assert row.index("acc") < row.index(" val_loss") < row.index("ema_val_loss 0.2500")

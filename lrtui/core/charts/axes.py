@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from lrtui.core.results.batch_size import batch_size
+from lrtui.core.results.batch_size import step_samples
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import Float64Array, Int64Array
 from lrtui.core.series.series import linear_edges
@@ -171,8 +171,7 @@ def _per_unit(kind: XKind, lane: LaneState, race: Race) -> float:
     """Steps of the lane in an epoch, a sample, a step."""
     if kind == "epoch":
         return float(max(lane.started.steps_per_epoch, 1)) if lane.started else 1.0
-    # where the size varies, batches are counted
-    return 1 / (batch_size([lane], race) or 1) if kind == "samples" else 1.0
+    return 1 / step_samples(lane, race) if kind == "samples" else 1.0
 
 
 def _logs(start: float, stop: float) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.diagnostics.param_groups import groups
 from lrtui.core.protocol.column_names import is_reserved
+from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer
 from lrtui.core.series.ema import TensorBoardEma
@@ -29,6 +30,7 @@ SELDOM = ("grad_norm",)
 a task's loss gives, and the rates of a lane whose steps may be skipped."""
 LABELS = {
     "val_loss": "val loss",
+    "ema_val_loss": "ema val loss",
     "grad_norm": "grad norm",
     "update_ratio": "update ratio",
     "applied_lr": "rate",
@@ -110,7 +112,8 @@ def quantities(state: RaceState, labels: Mapping[str, str] = LABELS) -> list[Qua
         sorted(name for lane in state.lanes for name in lane.columns if not is_reserved(name))
     )
     found |= dict.fromkeys(
-        METRIC + name if name in known else name for name in sorted(metrics, key="val_loss".__ne__)
+        METRIC + name if name in known else name
+        for name in beside_averaged(sorted(metrics, key="val_loss".__ne__))
     )
     for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
         names = [name for name in known if name.split("/")[0] == family]
@@ -220,7 +223,7 @@ def _evaluated(lane: LaneState, name: str) -> _Sparse:
     return sparse
 
 
-_LOG = ("loss", "val_loss", "grad_norm", "update_ratio", "applied_lr")
+_LOG = ("loss", "val_loss", "ema_val_loss", "grad_norm", "update_ratio", "applied_lr")
 
 
 def _is_seldom(lane: LaneState, name: str) -> bool:

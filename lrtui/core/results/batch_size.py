@@ -15,8 +15,18 @@ def batch_size(lanes: Sequence[LaneState], race: Race) -> int | None:
     return next((size for size in sizes if size is not None), race.batch_size) or None
 
 
+def step_samples(lane: LaneState, race: Race) -> int:
+    """Samples of a step, which may be made of several batches; batches where their size varies."""
+    return (batch_size([lane], race) or 1) * lane.lane.recipe.accumulate
+
+
 def batch_words(lanes: Sequence[LaneState], race: Race) -> str:
-    """The same in words."""
+    """The same in words, with the size of a step where all lanes make it of as many batches:
+    "batch 64 (16 × 4)"."""
     size = batch_size(lanes, race)
+    if not size:
+        return "batches of their own size"
     dropped = ", last one dropped" if race.drop_last and size == race.batch_size else ""
-    return f"batch {size}{dropped}" if size else "batches of their own size"
+    counts = {lane.recipe.accumulate for lane in [each.lane for each in lanes] or race.lanes}
+    count = counts.pop() if len(counts) == 1 else 1
+    return f"batch {f'{size * count} ({size} × {count})' if count > 1 else size}{dropped}"

@@ -3,12 +3,13 @@ results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from lrtui.core.diagnostics.param_groups import group_words
 from lrtui.core.numbers import rate
 from lrtui.core.results.batch_size import batch_words
-from lrtui.core.scenario.spec import CodeRef, Race, ScheduleSpec, letter, number
+from lrtui.core.scenario.spec import CodeRef, Race, Recipe, ScheduleSpec, letter, number
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.text import one_line
 
@@ -16,6 +17,9 @@ ABSENT = "–"
 """Stands where a lane has no such setting."""
 _EVERY = "stepped every"
 """The interval of a schedule, by a name that no option has (a user's class may have `every`)."""
+_GROUPS = "param groups"
+_RECIPE = "recipe "
+"""Before the name of a recipe's setting, which an option may have, too."""
 USUAL = "usual"
 """Value of an optimizer's option that the lane does not set: torch's default."""
 
@@ -33,11 +37,11 @@ class Differences(NamedTuple):
 
 def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
     """Settings in which `lanes` (one or more) differ, in the order of a scenario: optimizer, rate,
-    options, schedule, dial, parent.
+    options, schedule, recipe, dial, parent.
 
     The race's seed, batches and budget are the same for all and belong to the shared ones.
     """
-    tables = [_settings(lane) for lane in lanes]
+    tables = [_settings(lane, lanes) for lane in lanes]
     names = sorted({name: None for table in tables for name in table}, key=_place)
     rows = {name: tuple(_shown(table, name, tables) for table in tables) for name in names}
     differing = {name: values for name, values in rows.items() if len(set(values)) > 1}
@@ -47,18 +51,23 @@ def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
         if name not in differing and values[0] != ABSENT
     ]
     common = ", ".join(filter(None, [*same, *_of_the_race(lanes, race)]))
-    return Differences(common, tuple(differing), tuple(differing.values()))
+    shown = (_named(name, rows) for name in differing)
+    return Differences(common, tuple(shown), tuple(differing.values()))
 
 
-def _settings(lane: LaneState) -> dict[str, Any]:
+def _settings(lane: LaneState, lanes: Sequence[LaneState]) -> dict[str, Any]:
     """Every setting of a lane by name; what is there in every lane comes first."""
     spec = lane.lane
     table: dict[str, Any] = {"optimizer": spec.optimizer.name, "lr": rate(spec.lr)}
     table |= {_text(name): value for name, value in spec.optimizer.options.items()}
+    if groups := group_words(lane, lanes):
+        table[_GROUPS] = groups
     table["schedule"] = _schedule_name(spec.schedule)
     if spec.schedule is not None:
         table |= {f"schedule {_text(name)}": value for name, value in spec.schedule.options.items()}
         table[_EVERY] = spec.schedule.interval
+    for name in spec.recipe.__struct_fields__:
+        table[f"{_RECIPE}{name}"] = getattr(spec.recipe, name) or "none"
     table["dial"] = f"×{number(lane.factor)}"
     table["from"] = (
         "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.forked_at}"
@@ -81,6 +90,8 @@ def _shown(table: dict[str, Any], name: str, tables: Sequence[dict[str, Any]]) -
     such a setting."""
     if name in table:
         return _text(table[name])
+    if name == _GROUPS:
+        return ABSENT
     kind = "schedule" if name.startswith("schedule ") or name == _EVERY else "optimizer"
     known = any(name in other and other[kind] == table[kind] for other in tables)
     return USUAL if known else ABSENT
@@ -101,8 +112,15 @@ def _text(value: Any) -> str:
 
 def _place(name: str) -> int:
     """Sort key of a setting; options keep the order of their first appearance."""
-    fixed = {"optimizer": 0, "lr": 1, "schedule": 3, _EVERY: 5, "dial": 6, "from": 7}
-    return fixed.get(name, 4 if name.startswith("schedule ") else 2)
+    fixed = {"optimizer": 0, "lr": 1, _GROUPS: 3, "schedule": 4, _EVERY: 6, "dial": 8, "from": 9}
+    kinds = {"schedule": 5, _RECIPE.strip(): 7}
+    return fixed.get(name, kinds.get(name.partition(" ")[0], 2))
+
+
+def _named(name: str, rows: Collection[str]) -> str:
+    """A setting's name for people: a recipe's without its prefix, unless an option has the name."""
+    bare = name.removeprefix(_RECIPE)
+    return name if bare in rows and bare != name else bare
 
 
 def _phrase(name: str, value: str) -> str:
@@ -118,6 +136,10 @@ def _phrase(name: str, value: str) -> str:
             return "" if value == "×1" else f"dials at {value}"
         case "from":
             return "" if value == "the start" else f"forked from {value}"
+    if name.startswith(_RECIPE):
+        setting = name.removeprefix(_RECIPE)
+        usual = _text(getattr(Recipe(), setting) or "none")
+        return "" if value == usual else f"{setting} {value}"
     return f"{name} {value}"
 
 

@@ -29,7 +29,7 @@ _COMPARED: dict[str, Callable[[float, float], bool]] = {
 _CONDITION = re.compile(r"([^<>=!:]*)(>=|<=|!=|==|>|<|=)(.*)", re.DOTALL)
 _LETTER = re.compile(r"[A-Z]{1,2}")
 """A word in one or two capitals is a lane's letter and nothing else."""
-_KEYED = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
+_KEYED = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 MEASURES = ("lr", "loss", "best", "step", "gap")
 """Comparable quantities besides options: the lane's rate (the schedule's start times the dial), its
 smoothed loss, its best loss, the steps done, and the gap to the leader as in the standings (a
@@ -68,8 +68,10 @@ def parse(text: str, options: Collection[str] | None = None) -> Filter:
 
 
 def option_names(state: RaceState) -> set[str]:
-    """The options of optimizers and schedules that any lane sets: what there is to compare."""
-    return {name for lane in state.lanes for name in _options(lane)}
+    """The options of optimizers and schedules, and settings of recipes, that any lane sets: what
+    there is to compare."""
+    recipes = {name for lane in state.lanes for name in lane.lane.recipe.changes()}
+    return recipes | {name for lane in state.lanes for name in _own_options(lane)}
 
 
 def matches(wanted: Filter, lane: LaneState, state: RaceState) -> bool:
@@ -111,16 +113,18 @@ def _term(text: str, options: Collection[str] | None) -> Term:
     if not body:
         raise _refused(text, "is not a term", f"a word or a condition after it, such as {EXAMPLE}")
     if found := _CONDITION.fullmatch(body):
-        return _condition(text, found, negated, options)
+        return _condition(text, found[1], found[2], found[3], negated, options)
     if found := _KEYED.fullmatch(body):
-        return _keyed(text, found[1].lower(), found[2].lower(), negated)
+        name, value = found.groups()
+        if name.lower() not in KEYS and name in (options or ()):  # momentum:0.9
+            return _condition(text, name, "=", value, negated, options)
+        return _keyed(text, name.lower(), value.lower(), negated)
     return Term("", "", body if _LETTER.fullmatch(body) else body.lower(), negated)
 
 
 def _condition(
-    text: str, found: re.Match[str], negated: bool, options: Collection[str] | None
+    text: str, key: str, sign: str, value: str, negated: bool, options: Collection[str] | None
 ) -> Term:
-    key, sign, value = found[1], found[2], found[3]
     known = [*MEASURES, *(options or ())]
     name = next(
         (name for name in known if name.lower() == key.lower()), "" if options is not None else key
@@ -233,7 +237,13 @@ def _measure(key: str, lane: LaneState, state: RaceState) -> float:
 
 
 def _options(lane: LaneState) -> dict[str, Any]:
-    """The options of optimizer and schedule by name; the optimizer's if both have one of that
+    """The settings of the recipe, and the options of optimizer and schedule, by name."""
+    recipe = lane.lane.recipe
+    return {name: getattr(recipe, name) for name in recipe.__struct_fields__} | _own_options(lane)
+
+
+def _own_options(lane: LaneState) -> dict[str, Any]:
+    """The options that optimizer and schedule set; the optimizer's if both have one of that
     name."""
     schedule = lane.lane.schedule
     return {**(schedule.options if schedule else {}), **lane.lane.optimizer.options}

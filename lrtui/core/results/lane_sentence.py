@@ -8,6 +8,7 @@ import re
 from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.thresholds import FIRST_GAIN, HOT, PEAK_RATIO
+from lrtui.core.results.recipe_words import averaged_words, update_words
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import UNRANKED
@@ -19,7 +20,8 @@ LEVEL_RATIO = 1.05
 def lane_sentence(lane: LaneState, state: RaceState) -> str:
     """One honest sentence about a lane, with the numbers that it rests on."""
     clause = bad_batch(lane, state) or _about(lane, verdicts.verdict(lane, state))
-    return f"{lane_name(lane)}: {clause}{_against(lane, state)}."
+    more = [words for words in (update_words(lane), averaged_words(lane)) if words]
+    return "; ".join([f"{lane_name(lane)}: {clause}{_against(lane, state)}", *more]) + "."
 
 
 def bad_batch(lane: LaneState, state: RaceState) -> str:

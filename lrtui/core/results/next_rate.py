@@ -129,7 +129,11 @@ def _far_higher(winner: LaneState, state: RaceState) -> str:
 
 
 def _kin(one: Lane, other: Lane) -> bool:
-    return one.optimizer == other.optimizer and one.schedule == other.schedule
+    return (one.optimizer, one.schedule, one.recipe) == (
+        other.optimizer,
+        other.schedule,
+        other.recipe,
+    )
 
 
 def try_rate(value: float, why: str, *raced: float) -> str:

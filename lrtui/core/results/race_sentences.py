@@ -13,6 +13,7 @@ from lrtui.core.diagnostics.verdicts import gauge_word, verdict
 from lrtui.core.numbers import loss
 from lrtui.core.results.lane_sentence import LEVEL_RATIO, bad_batch, lane_name, loss_ratio
 from lrtui.core.results.next_rate import next_rate, try_rate
+from lrtui.core.results.recipe_words import averaged_words
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED, UNRANKED
@@ -45,11 +46,13 @@ def race_sentences(state: RaceState) -> list[str]:
         return [
             f"{lane_name(winner)} is ahead: {_by_how_much(ranked)}.",
             *_on_validation(ranked),
+            *_on_averaged(winner),
             _UNFINISHED,
         ]
     return [
         f"{lane_name(winner)} won: {_by_how_much(ranked)}.",
         *_on_validation(ranked),
+        *_on_averaged(winner),
         next_rate(winner, state),
         *_surprises(winner, ranked, state),
     ]
@@ -102,6 +105,12 @@ def _on_validation(ranked: list[LaneState]) -> Iterator[str]:
             f"On the validation samples {lane_name(best)} is better: {loss(least)} beside the"
             f" winner's {loss(own)}."
         )
+
+
+def _on_averaged(winner: LaneState) -> Iterator[str]:
+    """A sentence if the winner has averaged weights too."""
+    if words := averaged_words(winner):
+        yield f"{lane_name(winner)}: {words}."
 
 
 def _nobody(state: RaceState) -> str:

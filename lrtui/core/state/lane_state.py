@@ -39,6 +39,7 @@ from lrtui.core.state.measurements import Measurements
 from lrtui.core.state.rates import RateHistory
 from lrtui.core.state.status import LaneStatus
 from lrtui.core.state.throughput import Throughput
+from lrtui.core.state.updates import UpdateCounts
 
 UNLOGGED = ("ring", "best", "good")
 """Snapshots that are taken all the time: the log leaves them out."""
@@ -79,6 +80,7 @@ class LaneState:
             parent.rates.factor_at(forked_at) if parent else 1.0,
             parent is not None and _anonymous(parent.lane) != _anonymous(lane),
         )
+        self.updates = UpdateCounts(self.columns)
         self.snapshots: Snapshotted | None = None
         """The newest event about the snapshots on disk."""
         self.abandoned: list[Abandoned] = []
@@ -184,6 +186,7 @@ class LaneState:
         blocks = self.columns.append(event)
         self.losses.extend(event.first, blocks["loss"])
         self.rates.extend(blocks)
+        self.updates.extend(blocks)
         self.clock.extend(event.first, blocks["seconds"], event.at, self.columns["seconds"])
         self.steps = event.first + event.count
         self.throughput.mark(event.at, self.steps)
@@ -198,7 +201,7 @@ class LaneState:
             self.columns.cut(step)
         else:
             self.columns.clear()
-        for part in (self.evaluations, self.losses, self.rates, self.measured):
+        for part in (self.evaluations, self.losses, self.rates, self.updates, self.measured):
             part.cut(step)
         self.clock.cut(step, self.columns.get("seconds"))
         self.alerts = [alert for alert in self.alerts if alert.step < step]

@@ -11,6 +11,7 @@ from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.results.batch_size import batch_words
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal, one_line
 from lrtui.store.reader import RESUMABLE_STATES, Summary
@@ -61,7 +62,7 @@ def race(
         _wrapped(canvas, found.hint, y, styles.TEXT)
         return
     facts = (
-        f"task {found.task} · {found.budget} · batch {found.batch_size} · device {found.device} ·"
+        f"task {found.task} · {found.budget} · {batch_words((), found)} · device {found.device} ·"
         f" seed {found.seed}"
     )
     y = _heading(canvas, found.title, facts)
@@ -100,8 +101,8 @@ def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> in
 
 
 def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
-    """A row for each lane: letter, name, optimizer, rate, schedule. Returns the row after the
-    table."""
+    """A row for each lane: letter, name, optimizer, rate, schedule, recipe. Returns the row after
+    the table."""
     names = min(
         max((text_width(lane.name) for lane in found.lanes), default=0), max(10, canvas.width // 3)
     )
@@ -112,10 +113,9 @@ def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
             return y + 1
         x = 1 + canvas.text(1, y, lane.called, styles.lane_bold(lane_index), names + 3)
         x = max(x, names + 4) + 1
-        spec = f"{lane.optimizer} lr={rate(lane.lr)}" + (
-            f"  {lane.schedule}" if lane.schedule else ""
-        )
-        canvas.text(x, y, shortened(one_line(spec), max(1, canvas.width - x - 1)), styles.TEXT)
+        parts = [f"{lane.optimizer} lr={rate(lane.lr)}", str(lane.schedule or ""), str(lane.recipe)]
+        spec = one_line("  ".join(filter(None, parts)))
+        canvas.text(x, y, shortened(spec, max(1, canvas.width - x - 1)), styles.TEXT)
         y += 1
     return y
 

@@ -8,6 +8,8 @@ from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.core.numbers import size
 from lrtui.core.protocol.thresholds import COLD, HOT
+from lrtui.core.results.recipe_words import recipe_words, update_words
+from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.tui.render import machine_strip, names, styles
@@ -19,7 +21,7 @@ _ZONES = ((1.0, COLD), (COLD, HOT), (HOT, -0.5))
 """Step gains at the ends of the dial's thirds: cold, right, hot."""
 
 
-def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView) -> None:
+def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView, race: Race) -> None:
     """Draw the numbers, the quantiles of single elements' rates, the dial, and warnings if they
     fit. The view's param group comes first, further ones where rows are left."""
     canvas.fill()
@@ -54,6 +56,7 @@ def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView) -> N
     ours = [
         line
         for line in (
+            "; ".join(filter(None, [recipe_words(lane, race), update_words(lane)])),
             cost(lane),
             machine_strip.load_words(load) if load else "",
             snapshots(lane, view.disk_share),

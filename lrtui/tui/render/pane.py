@@ -10,6 +10,7 @@ from lrtui.core.diagnostics import rate_report
 from lrtui.core.diagnostics.verdicts import Verdict
 from lrtui.core.numbers import count, duration, loss, rate
 from lrtui.core.protocol.events import Sampled
+from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.scenario.spec import Race, letter
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.state.status import FAILED
@@ -58,7 +59,7 @@ def draw(
         _rate(canvas.view(parts.rate), lane, view.group_of(lane), parts.large)
         _numbers(canvas, lane, parts)
         if parts.facts:
-            facts.draw(canvas.view(parts.facts), lane, verdict, view)
+            facts.draw(canvas.view(parts.facts), lane, verdict, view, race)
         elif parts.dial:
             row = canvas.view(parts.dial)
             row.fill()
@@ -131,7 +132,8 @@ def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
     before = f"from {letter(lane.parent)}@{lane.forked_at} " if lane.parent is not None else ""
     turned = f"×{lane.factor:.3g} " if lane.factor != 1 else ""
     schedule = spec.schedule or ("constant" if plain else "")
-    text = one_line(f"{spec.optimizer} lr={rate(spec.lr)}" + (f", {schedule}" if schedule else ""))
+    parts = [f"{spec.optimizer} lr={rate(spec.lr)}", str(schedule), str(spec.recipe)]
+    text = one_line(", ".join(filter(None, parts)))
     x = 1 + canvas.text(1, 0, before, styles.TEXT)
     x += canvas.text(x, 0, turned, styles.lane_bold(lane.index))
     x += canvas.text(x, 0, shortened(text, canvas.width - x), styles.DIM)
@@ -202,8 +204,9 @@ def progress_bar(done: float, width: int) -> str:
 def _metrics(lane: LaneState, width: int) -> str:
     """The newest metrics, the first ones of them that fit: a number is never cut."""
     words = ""
-    for name, value in lane.evaluations.last.metrics.items() if lane.evaluations.last else ():
-        more = f"{words}  {one_line(name)} {loss(value)}".lstrip()
+    metrics = lane.evaluations.last.metrics if lane.evaluations.last else {}
+    for name in beside_averaged(metrics):
+        more = f"{words}  {one_line(name)} {loss(metrics[name])}".lstrip()
         if text_width(more) > width:
             break
         words = more

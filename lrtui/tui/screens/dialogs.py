@@ -20,6 +20,7 @@ from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.errors import LrtuiError
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
+from lrtui.core.results.recipe_words import recipe_words
 from lrtui.core.state.race_state import RaceState
 from lrtui.tui.screens.forms import Choice, Form
 
@@ -234,9 +235,11 @@ class Explain(ModalScreen[None]):
             table.add_row(Text("of", style="dim"), Text(called, style="bold"), Text(place))
         for name, value, words in rate_report.explained(lane, group):
             table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
+        recipe = recipe_words(lane, self._state.race)
         outcome = race_sentences(self._state) if self._state.over else []
         caveats = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
-        lines = Text("\n".join([lane_sentence(lane, self._state), *caveats, *outcome]))
+        about = [lane_sentence(lane, self._state), *filter(None, [recipe]), *caveats, *outcome]
+        lines = Text("\n".join(about))
         self.query_one("#explained", Static).update(Group(lines, Text(), table))
 
     def on_key(self, event: KeyPress) -> None:
