@@ -20,10 +20,12 @@ from lrtui.core.scenario import scenario_file
 from lrtui.terminal import settings
 from lrtui.tui.key_table import ALL
 from lrtui.tui.keymap import Keymap, faults
-from support.pages import PAGES, ROOT, blocks, spans
+from support.pages import PAGES, ROOT, blocks, files, spans
 from support.waiting import PATIENCE_S
 
 IDS = [path.stem for path in PAGES]
+SCENARIO_PAGES = ("control", "optimizers", "recipe", "scenarios", "schedules")
+"""Pages whose TOML blocks are scenarios, or parts of one."""
 SUMMARY = 64
 """Characters of a page's summary, so that the list of topics has a line for each."""
 RACE = 'task = "straight-line"\nsteps = 10\n[[lane]]\nlr = 0.1\n'
@@ -103,11 +105,13 @@ class TestPages:
         monkeypatch.setenv("LRTUI_CONFIG", str(file))
         assert settings.load(faults)[1] == []
 
-    @pytest.mark.parametrize("topic", ["control", "scenarios", "schedules"])
+    @pytest.mark.parametrize("topic", SCENARIO_PAGES)
     def test_toml_on_other_pages_is_a_scenario(self, tmp_path, topic):
         (tmp_path / "my.py").write_text(
             "def factor(step): return 1.0\nclass Name:\n    def step(self): pass\n"
         )
+        for name, text in files().items():
+            (tmp_path / name).write_text(text)
         found = blocks(manual.FOLDER / f"{topic}.md", "toml")
         assert found
         for block in found:
@@ -130,8 +134,7 @@ class TestPages:
         assert [
             path.stem
             for path in PAGES
-            if path.stem not in ("terminals", "control", "scenarios", "schedules")
-            and blocks(path, "toml")
+            if path.stem not in ("terminals", *SCENARIO_PAGES) and blocks(path, "toml")
         ] == []
 
 

@@ -60,7 +60,7 @@ def test_a_model_of_ones_own_takes_fifteen_lines_and_they_run(tmp_path):
 
 def test_it_names_every_topic_of_the_manual_and_no_other():
     assert re.findall(
-        r"\[(\w+)\]\(lrtui/manual/\1\.md\)", TEXT.partition("\n## Manual\n")[2]
+        r"\[([\w-]+)\]\(lrtui/manual/\1\.md\)", TEXT.partition("\n## Manual\n")[2]
     ) == list(manual.TOPICS)
 
 

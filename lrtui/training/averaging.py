@@ -78,8 +78,10 @@ class WeightAverage:
         """The average, as tensors, and the number of updates."""
         return {"weights": list(self.weights), "count": self._count}
 
-    def load_state_dict(self, kept: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+    def load_state_dict(self, kept: dict[str, Any] | None) -> None:
+        """Restores what `state_dict` returned; None: takes the model's present weights."""
+        if kept is None:
+            kept = {"weights": [p.detach() for p in self._parameters], "count": 0}
         with torch.no_grad():
             for weight, value in zip(self.weights, kept["weights"], strict=True):
                 weight.copy_(value)

@@ -86,7 +86,7 @@ class Gauge:
         self._grads: list[list[Tensor | None]] = []
         """Gradients before the update."""
         # torch's own leave them as they are; others normalise them in place
-        self._keeps_grads = [type(part).__module__.startswith("torch.") for part, _ in self._parts]
+        self._leaves_grads = [type(part).__module__.startswith("torch.") for part, _ in self._parts]
         self._steps: list[int] = []
         self._rows: list[dict[str, float]] = []
         optimizer.register_step_pre_hook(self._before_update)
@@ -109,6 +109,7 @@ class Gauge:
     def begin_step(self, step: int) -> None:
         """Begins a step; `step` counts from 0."""
         self._due = self._sampling.due(step)
+        self._grads = []
         self._recompute.restart()
 
     def before_forward(self, batch: Any, recompute_loss: Callable[[Any], Tensor]) -> None:
@@ -166,6 +167,20 @@ class Gauge:
         self._recompute.load_state_dict(kept.get("recompute", {}))
         self._steps, self._rows = list(kept["steps"]), [dict(row) for row in kept["rows"]]
 
+    def before_clipping(self) -> None:
+        """Copies the gradients, along which the drop of the loss is predicted."""
+        if self._due:
+            began = time.perf_counter()
+            self._keep_gradients([False] * len(self._parts))
+            self.spent += time.perf_counter() - began
+
+    def _keep_gradients(self, unchanged: list[bool]) -> None:
+        """Keeps the gradients of each group: themselves if they stay `unchanged`, else copies."""
+        self._grads = [
+            [p.grad if same or p.grad is None else p.grad.clone() for p in group["params"]]
+            for same, (_, group) in zip(unchanged, self._parts, strict=True)
+        ]
+
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
         if not self._due:
             return
@@ -180,10 +195,8 @@ class Gauge:
             update_rules.asgd_eta(part, group["params"][0], group) for part, group in self._parts
         ]
         self._lrs = [applied_rate(group) for _, group in self._parts]
-        self._grads = [
-            [p.grad if own or p.grad is None else p.grad.clone() for p in group["params"]]
-            for own, (_, group) in zip(self._keeps_grads, self._parts, strict=True)
-        ]
+        if not self._grads:
+            self._keep_gradients(self._leaves_grads)
         self.spent += time.perf_counter() - began
 
     def _measure(

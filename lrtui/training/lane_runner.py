@@ -3,7 +3,6 @@ commands."""
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,14 +19,14 @@ from lrtui.core.protocol.events import EndCause, Ended, EndReason, LogMessage
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store.recorder import Recorder
-from lrtui.training import environment, lane_commands, rng
+from lrtui.training import devices, environment, lane_commands
 from lrtui.training.active_lane import ActiveLane
 from lrtui.training.failure import failure, line, not_resumed
 from lrtui.training.lane_assignment import LaneAssignment
-from lrtui.training.lane_modules import LaneModules
 from lrtui.training.lane_snapshots import LaneSnapshots
 from lrtui.training.pace import Pace
 from lrtui.training.policy import Policy
+from lrtui.training.process_state import ProcessState
 from lrtui.training.session import Training
 from lrtui.training.snapshot_writer import SnapshotWriter
 
@@ -40,8 +39,7 @@ lose 5 % more than with 30 ms."""
 class LaneRunner:
     """One lane of a trainer: not built yet, built (an ActiveLane), or over.
 
-    Keeps the lane's random state, modules and precision of matrix products while other lanes run in
-    the process.
+    Keeps the lane's state of the process while other lanes run in it.
     """
 
     def __init__(
@@ -61,15 +59,14 @@ class LaneRunner:
         self._snapshots = LaneSnapshots(race, assignment.index, run, snapshot_writer, self._log)
         self._policy = Policy(race, assignment.index)
         self._lane: ActiveLane | None = None
-        self._random = rng.capture(torch.device("cpu"))
-        self._matmul_precision = torch.get_float32_matmul_precision()
-        self._modules = LaneModules()
+        self._process = ProcessState(self._device)
         self._resume_reason = assignment.resume_reason
         """None once the return is reported: a later failure is the task's, not one of resuming."""
         self._forked_at = assignment.forked_at
         self._last_step = assignment.forked_at
         """Steps done when the lane was closed."""
-        self._pace = Pace(race.pace)
+        self.pace = Pace(race.pace)
+        """The wait until the lane may train on."""
 
     @property
     def steps(self) -> int:
@@ -83,12 +80,8 @@ class LaneRunner:
 
     @property
     def runnable(self) -> bool:
-        """True if the lane may train, after `wait_s` seconds."""
+        """True if the lane may train, after the wait of its pace."""
         return not (self.over or self.paused or (self._lane and self._lane.waits))
-
-    def wait_s(self) -> float:
-        """Seconds until the lane may train on; above 0 only if it is ahead of the race's pace."""
-        return self._pace.wait_s()
 
     def run(self, seconds: float = SLICE_S) -> None:
         """Trains for `seconds`, or one step if the race has a pace."""
@@ -102,10 +95,10 @@ class LaneRunner:
         began = time.perf_counter()
         lane = self._built()
         first = lane.step
-        lane.training.step_recorder.restart_clock()
+        lane.training.step_recorder.clock.start()
         while lane.advance():
-            if self._pace.limited and lane.step > first:
-                self._pace.step_done()
+            if self.pace.limited and lane.step > first:
+                self.pace.step_done()
                 break
             if time.perf_counter() - began >= seconds or lane.waits or lane.policy_due:
                 break
@@ -146,9 +139,7 @@ class LaneRunner:
     def _in_process(self, act: Callable[[], CommandResult | None]) -> CommandResult | None:
         """Calls `act` with the lane's random state and modules in place of another lane's. An
         exception, even a task's exit() or KeyboardInterrupt, ends this lane and no other."""
-        self._modules.enter()
-        rng.restore(self._random, self._device)
-        torch.set_float32_matmul_precision(self._matmul_precision)
+        self._process.enter()
         try:
             result = act()
             if self._lane and self._lane.ended:
@@ -158,8 +149,7 @@ class LaneRunner:
             self._fail(error)
             return CommandResult("failed", line(error)[:300])
         finally:
-            self._random = rng.capture(self._device)
-            self._matmul_precision = torch.get_float32_matmul_precision()
+            self._process.leave()
 
     def _built(self) -> ActiveLane:
         """The lane, which the first call builds as its assignment says."""
@@ -292,11 +282,8 @@ class LaneRunner:
         if lane:
             lane.training.close()
         del lane
-        self._modules.forget()
-        # elsewhere the next collection suffices; this one takes a tenth of a second
-        if self._device.type == "cuda":
-            gc.collect()
-            torch.cuda.empty_cache()
+        self._process.modules.forget()
+        devices.free_memory(self._device)
 
     def _log(self, text: str) -> None:
         self._recorder.put(LogMessage(lane=self.index, text=one_line(text)))

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from lrtui.core.errors import TaskError
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Sampled
-from lrtui.training import announcements, averaging, fetching, losses, param_groups, recipe, rng
+from lrtui.training import announcements, averaging, fetching, losses, param_groups, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
 from lrtui.training.non_finite import NonFinite
 from lrtui.training.session import Training
@@ -41,16 +41,16 @@ def train_lane(training: Training) -> Events:
     """Trains one lane to the end of its budget: yields events as they happen, and None after each
     step."""
     task, model, optimizer = training.race.task, training.model, training.optimizer
-    recorder, accumulation = training.step_recorder, training.accumulation
-    recompute_loss = partial(_loss, training)
+    recorder, accumulation = training.step_recorder, training.recipe.accumulation
+    progress, recompute_loss = training.progress, partial(_loss, training)
     yield from _introduction(training)
     try:
-        while not training.over:
-            if training.validates_within:  # a snapshot from there
+        while not progress.over:
+            if progress.validates_within:  # a snapshot from there
                 yield from _evaluate_within(training)
             model.train()
-            recorder.restart_clock()
-            for micro_batches in training.steps():
+            recorder.clock.start()
+            for micro_batches in progress.steps():
                 recorder.begin_step()
                 if training.closure:
                     stepped = _closure_step(training, list(micro_batches))
@@ -66,14 +66,14 @@ def train_lane(training: Training) -> Events:
                     stepped = _update(training, recompute_loss)
                 if stepped:
                     training.schedule.after_batch()
-                recorder.close_step(ends_epoch=training.ends_epoch(recorder.step))
-                training.validates_within = training.validation_due
+                recorder.close_step(ends_epoch=progress.ends_epoch(recorder.step))
+                progress.validates_within = progress.validation_due
                 yield None  # a snapshot may be taken here, and wherever else None is yielded
                 if recorder.due:
                     yield from recorder.flush()
                 if recorder.non_finite:
                     raise recorder.non_finite
-                if training.validates_within:
+                if progress.validates_within:
                     yield from _evaluate_within(training)
                     model.train()
             yield from _end_epoch(training)
@@ -81,7 +81,7 @@ def train_lane(training: Training) -> Events:
         yield from _end_nan(training, error)
         return
     except ValueError as error:
-        if reason := one_sample(error, training.batch, training.race, own=training.data.own):
+        if reason := one_sample(error, progress.batch, training.race, own=training.data.own):
             raise reason from error
         raise
     yield from recorder.flush(last=True)
@@ -102,16 +102,17 @@ def _introduction(training: Training) -> Events:
 
 def _pause_within(recorder: StepRecorder) -> Events:
     """Yields None between two micro-batches of a step."""
-    recorder.stop_clock()
+    recorder.clock.stop()
     yield None
-    recorder.restart_clock()
+    recorder.clock.start()
 
 
 def _update(training: Training, recompute_loss: Callable[[Any], Tensor]) -> bool:
     """Clips the accumulated gradients and updates the weights; False if the GradScaler skipped the
     update. Raises NonFinite before an update that must not happen."""
-    recorder, clipping, scaler = training.step_recorder, training.clipping, training.scaler
-    loss, numbers = training.accumulation.finish()
+    recorder, recipe = training.step_recorder, training.recipe
+    clipping, scaler = recipe.clipping, recipe.scaler
+    loss, numbers = recipe.accumulation.finish()
     scaler.unscale(training.optimizer)
     norm, clipped = clipping.measure()
     if clipped is not None:
@@ -119,13 +120,15 @@ def _update(training: Training, recompute_loss: Callable[[Any], Tensor]) -> bool
     if scaler.active:
         numbers[SKIPPED], scale = 0.0, scaler.scale
     recorder.check(loss, numbers, norm)
-    clipping.clip(norm)
+    if clipping.active:
+        recorder.before_clipping()
+        clipping.clip(norm)
     if not scaler.step(training.optimizer):
         recorder.skip(scale)
         return False
     recorder.after_step(loss, recompute_loss)  # measures sampled steps
-    if training.average:
-        training.average.update()
+    if recipe.average:
+        recipe.average.update()
     return True
 
 
@@ -133,7 +136,7 @@ def _closure_step(training: Training, batches: list[Any]) -> bool:
     """One step of an optimizer that calls for the loss itself, several times (LBFGS); the first
     call's loss is recorded."""
     numbers: list[dict[str, Any]] = []
-    accumulation, clipping = training.accumulation, training.clipping
+    accumulation, clipping = training.recipe.accumulation, training.recipe.clipping
 
     def closure() -> Tensor:
         training.optimizer.zero_grad()
@@ -148,8 +151,8 @@ def _closure_step(training: Training, batches: list[Any]) -> bool:
 
     loss: Any = training.optimizer.step(closure)  # type: ignore[arg-type]  # torch hands it through
     training.step_recorder.check_after(loss, numbers[0])
-    if training.average:
-        training.average.update()
+    if training.recipe.average:
+        training.recipe.average.update()
     return True
 
 
@@ -159,26 +162,27 @@ def _loss(training: Training, batch: Any) -> Tensor:
 
 def _end_epoch(training: Training) -> Events:
     """Ends an epoch: validation, the epoch's scheduler, the epoch's event, a sample."""
-    recorder, epoch = training.step_recorder, training.epochs_ended + 1
+    recorder, progress = training.step_recorder, training.progress
+    epoch = progress.epochs_ended + 1
     loss = recorder.epoch_loss()
     if recorder.non_finite:
         raise recorder.non_finite
-    metrics = (yield from _validate(training)) if training.validates_epoch else {}
-    if training.epoch_is_whole:
+    metrics = (yield from _validate(training)) if progress.validates_epoch else {}
+    if progress.epoch_is_whole:
         training.schedule.after_epoch(metrics.get("val_loss", math.nan))
     recorder.close_epoch(
         Evaluated(
             lane=training.index,
             at=time.time(),  # the event is held back until the next rate is known
             # the pass over data of unknown length that a budget ends is no epoch
-            epoch=epoch if training.epoch_is_whole or training.data.length else epoch - 1,
+            epoch=epoch if progress.epoch_is_whole or training.data.length else epoch - 1,
             step=recorder.step,
             loss=loss,
             metrics=metrics,
         )
     )
-    training.epochs_ended, training.epoch_began, training.position = epoch, recorder.step, 0
-    last = training.over
+    progress.end_epoch()
+    last = progress.over
     yield from announcements.take_notes(training)
     if recorder.due or last:
         yield from recorder.flush(last=last)
@@ -190,16 +194,16 @@ def _end_epoch(training: Training) -> Events:
 
 def _evaluate_within(training: Training) -> Events:
     """Validates within an epoch, after `validate_every` steps."""
-    recorder = training.step_recorder
+    recorder, progress = training.step_recorder, training.progress
     loss = recorder.epoch_loss()
     if recorder.non_finite:
         raise recorder.non_finite
     metrics = yield from _validate(training)
-    training.validated_at, training.validates_within = recorder.step, False
+    progress.validated_at, progress.validates_within = recorder.step, False
     recorder.follow(
         Evaluated(
             lane=training.index,
-            epoch=training.epochs_ended,
+            epoch=progress.epochs_ended,
             step=recorder.step,
             loss=loss,
             metrics=metrics,
@@ -208,7 +212,7 @@ def _evaluate_within(training: Training) -> Events:
     yield from recorder.flush()
     if recorder.non_finite:
         raise recorder.non_finite
-    recorder.restart_clock()
+    recorder.clock.start()
 
 
 def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
@@ -216,7 +220,8 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
     state."""
     if training.validation is None:
         return {}
-    training.before_validation = rng.capture(training.device, training.generators)
+    progress, average = training.progress, training.recipe.average
+    progress.before_validation = rng.capture(training.device, training.generators)
     weights = averaging.evaluation_weights(training.model, training.optimizer)
     training.model.eval()
     sums: dict[str, Any] = {}
@@ -227,9 +232,9 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
             # the weights are the training's own again wherever None is yielded
             with averaging.replaced(training.model, weights):
                 measured = _measured(training, batch)
-            if training.average:
+            if average:
                 with (
-                    averaging.replaced(training.model, training.average.weights),
+                    averaging.replaced(training.model, average.weights),
                     rng.preserved(training.device),
                 ):
                     found = _measured(training, batch)
@@ -239,8 +244,8 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
             for name, value in measured.items():
                 sums[name] = sums.get(name, 0.0) + value * count
             yield None
-    rng.restore(training.before_validation, training.device, training.generators)
-    training.before_validation = None
+    rng.restore(progress.before_validation, training.device, training.generators)
+    progress.before_validation = None
     return {str(name): float(value) / samples for name, value in sums.items()}
 
 
@@ -251,7 +256,7 @@ def _measured(training: Training, batch: Any) -> dict[str, Any]:
         with torch.set_grad_enabled(training.validates_with_gradients):
             measured: dict[str, Any] = {"val_loss": _loss(training, batch).detach()}
             if hasattr(training.task, "metrics"):
-                with recipe.autocast(training.recipe.precision, training.device):
+                with training.recipe.autocast():
                     found = training.task.metrics(training.model, batch)
                 measured |= losses.metrics(found, training.race.task)
             return measured
@@ -273,10 +278,10 @@ def _sample(training: Training, epoch: int) -> Events:
         rng.preserved(training.device),
         training.recompute.without_trace("a sample"),
         averaging.replaced(training.model, weights),
-        recipe.autocast(training.recipe.precision, training.device),
+        training.recipe.autocast(),
     ):
         pixels = as_pixels(training.task.sample(training.model))
-    training.step_recorder.restart_clock()
+    training.step_recorder.clock.start()
     yield Sampled(
         lane=training.index,
         epoch=epoch,
@@ -292,7 +297,7 @@ def _end_nan(training: Training, error: NonFinite) -> Events:
     yield Alerted(
         lane=training.index, step=error.step, kind="nan", text=f"{error} at step {error.step}"
     )
-    yield from _sample(training, epoch=training.epochs_ended)
+    yield from _sample(training, epoch=training.progress.epochs_ended)
     yield Ended(lane=training.index, step=error.step, reason="nan")
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lrtui.core.errors import TaskError
-from lrtui.core.protocol.events import is_reserved
+from lrtui.core.protocol.column_names import is_reserved
 from lrtui.core.scenario.spec import TaskRef
 from lrtui.core.text import one_line
 

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.spec import Precision, Recipe
 from lrtui.training import tensors
+from lrtui.training.averaging import WeightAverage
 
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 LEAST_SCALE = 1.0
@@ -208,15 +209,54 @@ class Accumulation:
             parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
 
 
-def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
-    """The context of a forward pass and its loss."""
-    if precision not in _TYPES:
-        return nullcontext()
-    return torch.autocast(device.type, _TYPES[precision])
-
-
 def set_matmul_precision(precision: Precision) -> None:
     """Sets the precision of matrix products of the process for a lane with tf32; the user's code
     may set it for the others."""
     if precision == "tf32":
         torch.set_float32_matmul_precision("high")
+
+
+class StepRecipe:
+    """The parts of a lane's recipe."""
+
+    def __init__(
+        self, spec: Recipe, model: nn.Module, device: torch.device, *, closure: bool
+    ) -> None:
+        """`closure`: the optimizer computes the loss itself."""
+        if closure and spec.precision == "fp16":
+            raise ScenarioError(
+                'precision = "fp16": the optimizer computes the loss itself, which torch\'s'
+                " GradScaler cannot scale",
+                'expected precision = "bf16" or "fp32", or another optimizer',
+            )
+        self.spec = spec
+        self.scaler = LossScaler(spec.precision, device)
+        self.clipping = Clipping(spec, model)
+        self.accumulation = Accumulation(model, self.scaler)
+        self.average = WeightAverage(model, spec.ema) if spec.ema else None
+        self._device_type = device.type
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context of a forward pass and its loss."""
+        if self.spec.precision not in _TYPES:
+            return nullcontext()
+        return torch.autocast(self._device_type, _TYPES[self.spec.precision])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The open step, the scale of the loss and the averaged weights, as plain values."""
+        return {
+            "accumulation": self.accumulation.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+        }
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned, into a model that has its weights already.
+
+        Snapshots of earlier versions hold none of it. A fork that begins to average starts from its
+        weights.
+        """
+        self.accumulation.load_state_dict(kept.get("accumulation"))
+        self.scaler.load_state_dict(kept.get("scaler", {}))
+        if self.average:
+            self.average.load_state_dict(kept.get("average"))

@@ -28,6 +28,7 @@ from lrtui.training.non_finite import NonFinite, NonFiniteGuard
 from lrtui.training.optimizers import applied_rate
 from lrtui.training.recipe import LEAST_SCALE
 from lrtui.training.step_buffer import StepBuffer
+from lrtui.training.step_clock import StepClock
 
 SCHEDULED = "scheduled_lr"
 """Key of a param group under which an optimizer leaves the rate that its step applied."""
@@ -72,9 +73,7 @@ class StepRecorder:
         """Events that come right after the block that is open now."""
         self._epoch_losses = array("d")
         self._due = 0.0  # the first step is flushed at once
-        self._elapsed = 0.0
-        """Seconds of the present step before its clock was stopped."""
-        self.restart_clock()
+        self.clock = StepClock()
         optimizer.register_step_pre_hook(self._before_update)
         if any(SCHEDULED in group for group in self._groups):
             optimizer.register_step_post_hook(self._after_update)
@@ -103,16 +102,7 @@ class StepRecorder:
     @property
     def due(self) -> bool:
         """True if the block should be flushed now."""
-        return self._mark >= self._due or self.alarmed
-
-    def restart_clock(self) -> None:
-        """Starts timing now: time spent in a pause, another lane's slice or a sample belongs to no
-        step."""
-        self._mark = time.perf_counter()
-
-    def stop_clock(self) -> None:
-        """Stops timing a step that is not done; `restart_clock` goes on with it."""
-        self._elapsed += time.perf_counter() - self._mark
+        return self.clock.mark >= self._due or self.alarmed
 
     @property
     def measuring(self) -> bool:
@@ -153,6 +143,11 @@ class StepRecorder:
         self.check(loss, numbers)
         self._guard.keep()
 
+    def before_clipping(self) -> None:
+        """Takes the gradients before they are clipped, if the step is measured."""
+        if self.gauge:
+            self.gauge.before_clipping()
+
     def skip(self, scale: float) -> None:
         """Takes that the GradScaler skipped the update at `scale` of the loss: no rate was applied,
         and the gradient norm is unknown. Raises NonFinite if the scale cannot get smaller."""
@@ -170,9 +165,7 @@ class StepRecorder:
     def close_step(self, *, ends_epoch: bool) -> None:
         """Ends a step whose batch scheduler has run. If it ends an epoch, `close_epoch` follows
         with the next rate."""
-        now = time.perf_counter()
-        self._buffer.add_seconds(now - self._mark + self._elapsed)
-        self._mark, self._elapsed = now, 0.0
+        self._buffer.add_seconds(self.clock.lap())
         self.step += 1
         if not ends_epoch:
             self.schedule_known()
@@ -285,6 +278,6 @@ class StepRecorder:
         buffer = self._buffer
         step, norm = buffer.first + index, buffer.norms[index]
         self.non_finite = NonFinite(step, buffer.losses[index], math.nan if norm is None else norm)
-        buffer.cut_after(index, time.perf_counter() - self._mark)
+        buffer.cut_after(index, self.clock.elapsed())
         self.step = step + 1
         self._guard.roll_back()

@@ -119,7 +119,7 @@ def run_round_robin(
         for runner in runners.values():
             if shutdown.reason or recorder.superseded:
                 break
-            if runner.runnable and runner.wait_s() <= 0:
+            if runner.runnable and runner.pace.wait_s() <= 0:
                 runner.run()
             for number, command in recorder.commands():
                 idle = False
@@ -135,7 +135,7 @@ def run_round_robin(
                 runner.interrupt(shutdown.reason, shutdown.cause)
             return
         idle = idle and time.monotonic() - begun < COMMAND_S
-        waits = [runner.wait_s() for runner in runners.values() if runner.runnable]
+        waits = [runner.pace.wait_s() for runner in runners.values() if runner.runnable]
         over = all(runner.over for runner in runners.values())
         if (idle or not over) and (not waits or min(waits) > 0):
             recorder.wait(min([IDLE_S, *waits]))

@@ -225,7 +225,7 @@ def test_lane_has_the_expected_outcome_or_none(expect):
     [
         ("fast", '"fast" is an invalid value'),
         ("WINS", '"WINS" is an invalid value'),
-        (3, "3 is not a string"),
+        (3, "3 is an invalid value"),
         ("\x1b[31mhot", '"hot" is an invalid value'),
     ],
 )

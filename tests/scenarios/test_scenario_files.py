@@ -30,7 +30,7 @@ def rates(name: str, optimizer: str) -> list[float]:
     return sorted(lane["lr"] for lane in lanes(name) if lane["optimizer"] == optimizer)
 
 
-def test_all_eleven_scenarios_are_here() -> None:
+def test_all_twelve_scenarios_are_here() -> None:
     assert NAMES == [
         "categories",
         "circles-squares",
@@ -42,6 +42,7 @@ def test_all_eleven_scenarios_are_here() -> None:
         "linear",
         "lr-dial",
         "optimizers",
+        "recipe",
         "schedules",
     ]
 
@@ -107,6 +108,20 @@ def test_optimizers_has_all_seven() -> None:
     found = [lane["optimizer"] for lane in lanes("optimizers")]
     assert found == ["SGD", "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Muon"]
     assert [lane.get("momentum") for lane in lanes("optimizers")[:2]] == [None, 0.9]
+
+
+def test_recipe_has_two_rates_with_and_without_clipping_and_a_low_one() -> None:
+    found = [
+        (lane["lr"], lane.get("clip_grad_norm"), lane.get("expect")) for lane in lanes("recipe")
+    ]
+    assert found == [
+        (0.03, None, "nan"),
+        (0.03, 1.0, None),
+        (0.01, None, "nan"),
+        (0.01, 1.0, None),
+        (1e-5, None, None),
+    ]
+    assert {lane["schedule"] for lane in lanes("recipe")} == {"cosine"}
 
 
 def test_effective_lr_is_three_traces_of_ten_steps() -> None:

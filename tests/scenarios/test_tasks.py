@@ -21,6 +21,7 @@ TASKS = (
     "circles-squares",
     "diabetes",
     "linear-toy",
+    "random-walk",
     "sprite-categories",
     "sprite-denoiser",
     "sprite-generator",
@@ -332,3 +333,43 @@ def test_the_first_picture_of_the_denoiser_is_what_came_out() -> None:
     first, second = (sample(task, new_model(task, seed)) for seed in (1, 2))
     assert not torch.equal(first[0], second[0])
     assert torch.equal(first[1:3], second[1:3])
+
+
+def test_random_walk_has_512_walks_of_64_steps_with_a_spread_of_one() -> None:
+    training, validation = parts(build("random-walk"))
+    assert (len(training), len(validation)) == (512, 256)
+    walks, ends = training.tensors
+    assert walks.shape == (512, 64, 1)
+    assert walks.abs().eq(1).all()
+    assert torch.equal(ends * 8, walks.sum(dim=1))
+    assert 0.9 < ends.std() < 1.1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 7])
+@pytest.mark.parametrize("lr", [0.03, 0.01])
+def test_random_walk_needs_clipping_at_the_rates_of_its_scenario(lr: float, seed: int) -> None:
+    task = build("random-walk")
+    dataset = parts(task)[0]
+    model, clipped = new_model(task, seed), new_model(task, seed)
+    assert not descend(task, model, dataset, lr, math.inf) < 1e6
+    assert descend(task, clipped, dataset, lr, 1.0) < 0.3
+
+
+def descend(task: Any, model: nn.Module, dataset: Any, lr: float, limit: float) -> float:
+    """Five epochs of SGD with a linear schedule; the mean loss of the last one, NaN once a loss or
+    a gradient is not finite."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=80)
+    losses: list[float] = []
+    for step in range(80):
+        batch = [tensor[step % 16 * 32 :][:32] for tensor in dataset.tensors]
+        optimizer.zero_grad()
+        loss = task.loss(model, batch)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), limit)
+        if not torch.isfinite(loss + norm):
+            return math.nan
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    return sum(losses[-16:]) / 16

@@ -25,6 +25,8 @@ class Break(NamedTuple):
     """How many steps they tell of."""
     step: int
     validating: bool
+    open: bool
+    """True between two micro-batches of a step."""
 
 
 def whole(race, index=0, *, factor=1.0, deferred=None):
@@ -51,7 +53,8 @@ def breaks(race, index=0, *, factor=1.0, deferred=None):
                 list(told),
                 training.step_recorder.flushed_steps,
                 training.step_recorder.step,
-                training.before_validation is not None,
+                training.progress.before_validation is not None,
+                training.recipe.accumulation.done > 0,
             )
         )
     return found

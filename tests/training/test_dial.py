@@ -32,7 +32,7 @@ def turned(race, turns, seal_at=()):
     for event in train_lane(training):
         if event is not None:
             told.append(event)
-        elif training.before_validation is None:
+        elif training.progress.before_validation is None:
             if training.step_recorder.step in seal_at:
                 told += training.step_recorder.flush()
             if training.step_recorder.step in turns:

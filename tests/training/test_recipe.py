@@ -8,7 +8,10 @@ import torch
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, LogMessage, Measured
+from lrtui.training import snapshot
+from lrtui.training.loop import train_lane
 from lrtui.training.recipe import check_device
+from lrtui.training.session import Training
 from support.training import column, make_race, train
 
 from . import tasks_for_tests
@@ -51,7 +54,7 @@ def test_lane_equals_the_bare_loop_with_the_same_recipe(recipe, deferred):
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     if "ema" in recipe:
         averaged = list(ends["average"].module.parameters())
-        assert all(map(torch.equal, training.average.weights, averaged))
+        assert all(map(torch.equal, training.recipe.average.weights, averaged))
 
 
 def test_scheduler_by_the_batch_counts_optimizer_steps():
@@ -86,6 +89,19 @@ def test_lane_resumed_between_micro_batches_is_the_one_nobody_interrupts(recipe,
     within = [moment for moment in found if moment.step < found[-1].step]
     assert len(found) > len({moment.step for moment in found}), "no break within a step"
     assert unequal(race, within[:: max(1, len(within) // 8)]) == []
+
+
+@pytest.mark.parametrize("budget", [{"epochs": 3}, {"steps": 9}], ids=str)
+def test_fork_may_accumulate_otherwise_after_the_open_step(budget):
+    race = make_race([lane(accumulate=3), lane(accumulate=2)], batch_size=8, **budget)
+    moments = breaks(race)
+    within = next(m for m in moments if m.open)
+    training = Training(race, 1, CPU, snapshot=snapshot.decode(within.payload))
+    assert training.recipe.accumulation.size == 3
+    events = [event for event in train_lane(training) if event is not None]
+    assert events[-1].reason == "finished"
+    taken = training.progress.epochs_ended
+    assert taken == 3 or "steps" in budget
 
 
 class TestClipping:
@@ -199,7 +215,25 @@ def test_gauge_measures_the_mean_over_micro_batches():
     assert np.isfinite(gains).any()
 
 
+@pytest.mark.parametrize("recipe", [{"clip_grad_norm": 0.01}, {"clip_grad_value": 0.001}], ids=str)
+def test_step_gain_is_along_the_gradient_before_clipping(recipe):
+    """So short a step is on a straight line: what the gradient predicts is what comes."""
+    race = make_race([{"optimizer": "SGD", "lr": 1e-2, **recipe}], task="Plain")
+    gains = np.concatenate([e.values("gain") for e in train(race) if isinstance(e, Measured)])
+    assert gains == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def compiler():
+    """Skips where torch itself finds no compiler for its code."""
+    try:
+        torch.compile(lambda x: x.sin() + 1)(torch.ones(3))
+    except RuntimeError as error:
+        pytest.skip(f"torch.compile does not work here: {str(error)[:100]}")
+
+
 class TestCompile:
+    @pytest.mark.usefixtures("compiler")
     def test_compiled_lane_says_how_long_it_took_and_trains(self):
         events = train(make_race([lane(compile=True)], task="Plain", epochs=1))
         notes = [event.text for event in events if isinstance(event, LogMessage)]

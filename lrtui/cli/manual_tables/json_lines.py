@@ -48,7 +48,10 @@ def _race() -> Race:
 def _story(race: Race) -> list[AnyEvent]:
     """One event of each kind of `--json`, as a race would record them."""
     values = [1.5, 1.25]
-    steps = {name: Column.pack(values) for name in ("loss", "applied_lr", "next_lr", "grad_norm")}
+    steps = {
+        name: Column.pack(values)
+        for name in ("loss", "applied_lr", "next_lr", "grad_norm", "clipped", "skipped")
+    }
     gauge = {
         name: Column.pack([0.5])
         for name in (

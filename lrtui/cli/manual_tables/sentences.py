@@ -44,13 +44,17 @@ RACE_KEYS = {
     "seed": "Seed of weights, batch order and all random generators",
     "epochs": "Budget in epochs",
     "steps": "Budget in steps; exactly one of `epochs` and `steps` is set",
-    "batch_size": "Samples per batch; no effect if the task gives a DataLoader",
+    "batch_size": (
+        "Samples per batch (micro-batch, with `accumulate`); no effect if the task gives a "
+        "DataLoader"
+    ),
     "drop_last": "Leave out the last batch of an epoch if it is short",
     "device": (
         "`auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `auto` and `cuda` distribute the lanes "
         "over all GPUs"
     ),
     "sample_every": "Epochs between two samples",
+    "validate_every": "Steps between two validations; 0: at each epoch's end",
     "pace": (
         "At most this many steps per second and lane, so that a tiny model can be watched; 0: "
         "full speed"
@@ -71,14 +75,16 @@ RACE_KEYS = {
     "pruning": "The table `[pruning]`, below; without it no lane is pruned",
     "defaults": "A table of lane keys and optimizer options for every lane that does not set them",
     "lane": "One `[[lane]]` table for each lane, below",
-    "sweep": "A table of lists; every combination of their values becomes a lane",
+    "sweep": (
+        "A table of lists (`lr`, `optimizer`, `schedule`, keys of a recipe, `recipe`); every "
+        "combination of their values becomes a lane"
+    ),
 }
 LANE_KEYS = {
     "name": "Unique; by default made of optimizer, rate and schedule",
     "optimizer": (
-        "A class of `torch.optim`, a call as in Python, or a table `{ name = ..., option "
-        "= ... }`; its options may also "
-        "stand beside it"
+        "A class of `torch.optim` or one [of your own](optimizers.md), a call as in Python, or a "
+        "table `{ name = ..., option = ... }`; its options may also stand beside it"
     ),
     "lr": "Initial learning rate; by default the optimizer's own, 0.01 for SGD",
     "schedule": (
@@ -90,6 +96,19 @@ LANE_KEYS = {
         "The outcome that is commonly told of such a lane; the end of the race says where it "
         "turns out otherwise"
     ),
+}
+RECIPE_KEYS = {
+    "clip_grad_norm": (
+        "Highest 2-norm of all gradients together; larger ones are scaled down; 0: no clipping"
+    ),
+    "clip_grad_value": "Highest absolute value of a gradient's element; 0: no clipping",
+    "accumulate": "Batches (micro-batches) whose gradients make one step",
+    "precision": (
+        "Type of `torch.autocast`, `fp16` with a GradScaler; `tf32`: matrix products in "
+        "TensorFloat-32"
+    ),
+    "compile": "`torch.compile` of the model before the first step: `true`, or a mode",
+    "ema": "Decay of a moving average of the weights, which is validated too; 0: none",
 }
 SNAPSHOT_KEYS = {
     "seconds": (
@@ -162,7 +181,9 @@ FIELDS = {
         " named by `groups` of the lane"
     ),
     "next_lr": "learning rate of the following step",
-    "grad_norm": "norm of the gradient; null: not measured",
+    "grad_norm": "norm of the gradient, before clipping; null: not measured",
+    "clipped": "1 if the gradients were clipped, otherwise 0; only in a lane with clipping",
+    "skipped": "1 if the GradScaler skipped the step, otherwise 0; only with fp16",
     "measured.steps": "numbers of the measured steps",
     "gain": "step gain (gain ratio)",
     "step_size": "what multiplies the optimizer's direction",

@@ -23,18 +23,22 @@ from lrtui.cli.manual_tables.sentences import (
     LANE_KEYS,
     PRUNING_KEYS,
     RACE_KEYS,
+    RECIPE_KEYS,
     SETTINGS,
     SNAPSHOT_KEYS,
 )
 from lrtui.core.scenario import catalogue, lane_table, scenario_file
 from lrtui.core.scenario.spec import (
+    CompileMode,
     Expected,
     Lane,
     OnDivergence,
     OnNan,
     OptimizerSpec,
+    Precision,
     Pruning,
     Race,
+    Recipe,
     Snapshots,
     TaskRef,
 )
@@ -202,13 +206,12 @@ def scenarios() -> str:
 
 
 def race_keys() -> str:
-    """The keys at the top of a scenario."""
+    """The keys at the top of a scenario, but for those of its recipe."""
     usual = Race("", TaskRef("bundled", "", ""), ())
+    names = scenario_file.RACE_KEYS - RECIPE_KEYS.keys()
     return _toml_keys(
         described(
-            RACE_KEYS,
-            [key for key in RACE_KEYS if key in scenario_file.RACE_KEYS]
-            + sorted(scenario_file.RACE_KEYS - RACE_KEYS.keys()),
+            RACE_KEYS, [key for key in RACE_KEYS if key in names] + sorted(names - RACE_KEYS.keys())
         ),
         usual,
         {"on_nan": get_args(OnNan), "on_divergence": get_args(OnDivergence)},
@@ -216,9 +219,9 @@ def race_keys() -> str:
 
 
 def lane_keys() -> str:
-    """The keys of a [[lane]]."""
+    """The keys of a [[lane]], but for those of its recipe."""
     names = [key for key in LANE_KEYS if key in lane_table.LANE_KEYS] + sorted(
-        lane_table.LANE_KEYS - LANE_KEYS.keys()
+        lane_table.LANE_KEYS - LANE_KEYS.keys() - RECIPE_KEYS.keys()
     )
     choices = {"expect": tuple(word for word in get_args(Expected) if word)}
     return _toml_keys(
@@ -226,6 +229,16 @@ def lane_keys() -> str:
         Lane("A", "", OptimizerSpec("Adam"), 1e-3),
         choices,
         {"lr", "name"},
+    )
+
+
+def recipe_keys() -> str:
+    """The keys of a recipe: race-wide, in [defaults], [sweep] or a [[lane]]."""
+    modes = tuple(mode for mode in get_args(CompileMode) if mode)
+    return _toml_keys(
+        described(RECIPE_KEYS, Recipe.__struct_fields__),
+        msgspec.structs.replace(Recipe(), compile=False),
+        {"precision": get_args(Precision), "compile": modes},
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.diagnostics.param_groups import groups
-from lrtui.core.protocol.events import is_reserved
+from lrtui.core.protocol.column_names import is_reserved
 from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer

@@ -65,8 +65,8 @@ def read_lanes(table: Table, folder: Path, recipe: Recipe) -> tuple[Lane, ...]:
 
 
 def _product(sweep: Table) -> list[Table]:
-    """One lane table for each combination of the lists in [sweep]."""
-    sweep.only({"lr", "optimizer", "schedule", *RECIPE_KEYS})
+    """One lane table for each combination of the lists in [sweep]; `recipe` is a list of tables."""
+    sweep.only({"lr", "optimizer", "schedule", "recipe", *RECIPE_KEYS})
     for key, value in sweep.raw.items():
         if not isinstance(value, list) or not value:
             raise sweep.error(key, "a sweep goes over a list", f"a list, such as {key} = [...]")
@@ -75,9 +75,15 @@ def _product(sweep: Table) -> list[Table]:
             next(iter(sweep.raw)), f"{count} lanes are too many", f"at most {MAX_LANES}"
         )
     combos = itertools.product(*sweep.raw.values()) if sweep.raw else ()
-    return [
-        Table(dict(zip(sweep.raw, combo, strict=True)), sweep.source, "sweep") for combo in combos
-    ]
+    return [_combined(sweep, combo) for combo in combos]
+
+
+def _combined(sweep: Table, combo: tuple[Any, ...]) -> Table:
+    """The lane table of one combination of a sweep's values."""
+    lane = dict(zip(sweep.raw, combo, strict=True))
+    recipe = Table(lane.pop("recipe", {}), sweep.source, sweep.key("recipe"))
+    recipe.only(RECIPE_KEYS)
+    return Table(lane | recipe.raw, sweep.source, "sweep")
 
 
 def _with_defaults(lane: Table, defaults: Table) -> Table:
@@ -154,11 +160,13 @@ def _optimizer(table: Table, folder: Path) -> tuple[OptimizerSpec, float]:
 
 
 def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
-    """The lanes with names: the given ones, which must differ, or optimizer, rate and schedule."""
+    """The lanes with names: the given ones, which must differ, or optimizer, rate, schedule, and
+    recipe where the lanes differ in it."""
     seen: dict[str, int] = {}
     mixed = len({str(lane.optimizer) for lane in lanes}) > 1
+    recipes = len({lane.recipe for lane in lanes}) > 1
     for index, (lane, table) in enumerate(zip(lanes, tables, strict=True)):
-        name = lane.name or described(lane, mixed)
+        name = lane.name or described(lane, mixed, recipes)
         if name in seen and lane.name:
             raise table.error(
                 "name",
@@ -170,10 +178,10 @@ def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
         yield msgspec.structs.replace(lane, name=name)
 
 
-def described(lane: Lane, mixed: bool = False) -> str:
+def described(lane: Lane, mixed: bool = False, recipe: bool = False) -> str:
     """A name made of what the lane is; `mixed` where optimizers of one name differ in their
-    options."""
-    schedule = lane.schedule
-    return f"{lane.optimizer if mixed else lane.optimizer.short} {number(lane.lr)}" + (
-        f" {schedule.name}" if schedule else ""
-    )
+    options, `recipe` where recipes differ."""
+    optimizer = str(lane.optimizer) if mixed else lane.optimizer.short
+    schedule = lane.schedule.name if lane.schedule else ""
+    parts = [optimizer, number(lane.lr), schedule, str(lane.recipe) if recipe else ""]
+    return " ".join(part for part in parts if part)

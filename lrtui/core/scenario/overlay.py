@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.lane_table import LANE_KEYS
 from lrtui.core.scenario.recipe_table import CLIPPING, RECIPE_KEYS
-from lrtui.core.scenario.spec import Recipe
 from lrtui.core.scenario.toml_source import with_source
 from lrtui.core.text import one_line
 
@@ -22,12 +19,12 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
     `lanes.schedule` sets the schedule of every lane. `epochs` and `steps` replace each other.
     """
     merged = dict(raw)
+    for key in RECIPE_KEYS & changes.keys():
+        _replace_recipe(merged, key, changes[key])
     for key, value in changes.items():
         if key in ("epochs", "steps"):
             merged.pop("epochs", None)
             merged.pop("steps", None)
-        if key in RECIPE_KEYS:
-            _replace_recipe(merged, key)
         if not key.startswith("lanes."):
             _assign(merged, key, value, source)
     if "lanes.lr" in changes or "lanes.optimizer" in changes:
@@ -46,22 +43,26 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
     return merged
 
 
-def _replace_recipe(tables: dict[str, Any], key: str) -> None:
-    """Removes what a flag replaces in every lane: `key`, and with one kind of clipping the
-    other."""
+def _replace_recipe(tables: dict[str, Any], key: str, value: Any) -> None:
+    """Removes what a flag replaces in every lane: `key`, and with one kind of clipping the other.
+    In a sweep over it, `value` takes the place of the list."""
     replaced = CLIPPING if key in CLIPPING else {key}
 
-    def without(table: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in table.items() if name not in replaced}
+    def without(given: Any) -> Any:
+        if isinstance(given, list):
+            return [without(item) for item in given]
+        if not isinstance(given, dict):
+            return given
+        kept = {name: inner for name, inner in given.items() if name not in replaced}
+        return kept | ({"recipe": without(kept["recipe"])} if "recipe" in kept else {})
 
+    swept = replaced & _dict(tables.get("sweep")).keys()
     for name in replaced:
         tables.pop(name, None)
-    if isinstance(tables.get("defaults"), dict):
-        tables["defaults"] = without(tables["defaults"])
-    if isinstance(tables.get("lane"), list):
-        tables["lane"] = [
-            without(lane) if isinstance(lane, dict) else lane for lane in tables["lane"]
-        ]
+    for name in {"lane", "defaults", "sweep"} & tables.keys():
+        tables[name] = without(tables[name])
+    if swept:
+        tables["sweep"][key] = [value]
 
 
 def _assign(tables: dict[str, Any], key: str, value: Any, source: str) -> None:
@@ -93,7 +94,6 @@ def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
         _dict(tables.pop("sweep", None)),
         _dict(tables.get("defaults")),
     )
-    usual = msgspec.to_builtins(Recipe()) | tables | defaults
     optimizers = [
         {key: value for key, value in lane.items() if key not in LANE_KEYS}
         | _as_table(lane.get("optimizer", defaults.get("optimizer", "Adam")))
@@ -108,8 +108,9 @@ def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
         or _distinct(optimizers),
         "schedule": old.get("schedule") or _distinct(schedules),
     }
-    for key in sorted(RECIPE_KEYS & {key for table in (old, *lanes) for key in table}):
-        sweep[key] = old.get(key) or _distinct([lane.get(key, usual[key]) for lane in lanes])
+    recipes = [{key: lane[key] for key in lane if key in RECIPE_KEYS} for lane in lanes]
+    sweep |= {key: old[key] for key in old if key in RECIPE_KEYS}
+    sweep["recipe"] = old.get("recipe") or (_distinct(recipes) if any(recipes) else [])
     tables["sweep"] = {key: value for key, value in sweep.items() if value}
 
 

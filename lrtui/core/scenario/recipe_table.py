@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from lrtui.core.scenario.spec import CompileMode, Precision, Recipe
-from lrtui.core.scenario.toml_table import Table
+from lrtui.core.scenario.toml_table import Table, shown
 
 RECIPE_KEYS = frozenset(Recipe.__struct_fields__)
 CLIPPING = frozenset({"clip_grad_norm", "clip_grad_value"})
@@ -62,10 +62,9 @@ def _compile(table: Table, key: str) -> str:
         return "default" if given else ""
     modes = [mode for mode in get_args(CompileMode) if mode]
     if given not in modes:
-        shown = f'"{given}"' if isinstance(given, str) else str(given)
         raise table.error(
             key,
-            f"{shown[:60]} is an invalid value",
+            f"{shown(given)} is an invalid value",
             "true, false or " + " or ".join(f'"{mode}"' for mode in modes),
         )
     return str(given)

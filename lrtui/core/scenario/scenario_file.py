@@ -51,6 +51,7 @@ LESSONS = (
     "effective-lr",
     "schedules",
     "optimizers",
+    "recipe",
     "circles-squares",
     "categories",
     "denoise",

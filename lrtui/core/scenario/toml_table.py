@@ -24,7 +24,7 @@ class Table:
         self.path = path
         if not isinstance(raw, dict):
             raise ScenarioError(
-                f"{source}: {path}: {_shown(raw)} is not a table",
+                f"{source}: {path}: {shown(raw)} is not a table",
                 "expected a table of keys and values",
             )
         self.raw: dict[str, Any] = raw
@@ -49,7 +49,7 @@ class Table:
         """A string."""
         value = self._get(key, default, "a string")
         if not isinstance(value, str):
-            raise self.error(key, f"{_shown(value)} is not a string", "a string")
+            raise self.error(key, f"{shown(value)} is not a string", "a string")
         return value
 
     def number(self, key: str, default: float = _MISSING) -> float:
@@ -60,7 +60,7 @@ class Table:
                 return float(value)
         except OverflowError:
             pass
-        raise self.error(key, f"{_shown(value)} is not a number", "a number, such as 0.001 or 1e-3")
+        raise self.error(key, f"{shown(value)} is not a number", "a number, such as 0.001 or 1e-3")
 
     def whole(self, key: str, default: int, lowest: int, highest: int = HIGHEST) -> int:
         """An integer of at least `lowest`, small enough for sums in 64 bits."""
@@ -70,7 +70,7 @@ class Table:
         if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
             bounds = f"{lowest} or more" if highest == HIGHEST else f"{lowest} to {highest}"
             raise self.error(
-                key, f"{_shown(value)} is an invalid value", f"a whole number, {bounds}"
+                key, f"{shown(value)} is an invalid value", f"a whole number, {bounds}"
             )
         return value
 
@@ -78,16 +78,17 @@ class Table:
         """true or false."""
         value = self._get(key, default, "true or false")
         if not isinstance(value, bool):
-            raise self.error(key, f"{_shown(value)} is neither true nor false", "true or false")
+            raise self.error(key, f"{shown(value)} is neither true nor false", "true or false")
         return value
 
     def choice(self, key: str, known: tuple[str, ...]) -> Any:
         """One of `known`; the first is the default."""
-        given = self.text(key, known[0])
+        given = self.raw.get(key, known[0])
         if given in known:
             return given
         words = " or ".join(f'"{word}"' for word in known if word)
-        raise self.error(key, f'"{one_line(given)}" is an invalid value', words)
+        named = f'"{one_line(given)}"' if isinstance(given, str) else shown(given)
+        raise self.error(key, f"{named} is an invalid value", words)
 
     def table(self, key: str) -> Table:
         """An inner table; empty if missing."""
@@ -97,7 +98,7 @@ class Table:
         """The tables of a [[list]], each with its number, counted from 1, in its path."""
         raw = self.raw.get(key, [])
         if not isinstance(raw, list):
-            raise self.error(key, f"{_shown(raw)} is not a list of tables", f"[[{key}]] tables")
+            raise self.error(key, f"{shown(raw)} is not a list of tables", f"[[{key}]] tables")
         return [
             Table(item, self.source, f"{self.key(key)} {index}")
             for index, item in enumerate(raw, 1)
@@ -118,7 +119,7 @@ class Table:
                 )
             if expected := option.expected(value):
                 raise self.error(
-                    key, f"{_shown(value)} is an invalid value for {signature.name}", expected
+                    key, f"{shown(value)} is an invalid value for {signature.name}", expected
                 )
             # where a function is found is resolved elsewhere
             if key in EXPRESSIONS and not is_reference(value):
@@ -149,7 +150,7 @@ class Table:
         return value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as an error message can quote it."""
     if isinstance(value, dict):
         return "a table"
