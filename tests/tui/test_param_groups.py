@@ -51,7 +51,7 @@ def state_with(names: tuple[str, ...] = NAMES, kind: str = "steady", done: int =
 def test_pane_shows_the_next_group_when_asked(run, size):
     with Viewer(run.parent, run, size) as viewer:
         viewer.look()
-        assert "body 0.0553" in viewer.text or "body" in viewer.text
+        assert "body" in viewer.text
         viewer.press("G")
         assert "head" in viewer.text
         assert "body" not in viewer.text
@@ -184,12 +184,9 @@ def test_pane_and_explanation_have_the_recipe(tmp_path):
     run = make_run(tmp_path, ("steady",), done=60, live=True, ema=0.99)
     with Viewer(tmp_path, run, (120, 30)) as viewer:
         viewer.look()
-        assert (
-            "Adam lr=0.1, constant, ema 0.99" in viewer.text
-            or "Adam lr=0.1, ema 0.99" in viewer.text
-        )
+        assert "Adam lr=0.1, ema 0.99" in viewer.text
         viewer.press("i")
-        assert "ema 0.99" in viewer.text
+        assert viewer.text.count("ema 0.99") == 2  # the pane is seen above the explanation
 
 
 def test_averaged_metric_stands_beside_the_raw_one():
