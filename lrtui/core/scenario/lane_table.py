@@ -90,7 +90,7 @@ def _with_defaults(lane: Table, defaults: Table) -> Table:
     """The lane's table over [defaults]; the defaults' optimizer options go only with the defaults'
     optimizer."""
     usual = defaults.raw.get("optimizer", "Adam")
-    own = _optimizer_name(lane.raw.get("optimizer", usual)) != _optimizer_name(usual)
+    own = optimizer_name(lane.raw.get("optimizer", usual)) != optimizer_name(usual)
     kept = {key: value for key, value in defaults.raw.items() if not own or key in LANE_KEYS}
     if lane.raw.get("schedule") == "none":
         kept.pop("schedule", None)
@@ -99,7 +99,7 @@ def _with_defaults(lane: Table, defaults: Table) -> Table:
     return Table({**kept, **lane.raw}, lane.source, lane.path)
 
 
-def _optimizer_name(given: Any) -> Any:
+def optimizer_name(given: Any) -> Any:
     """The name in any form of `optimizer`, fit to be compared; not yet checked."""
     name = given.get("name") if isinstance(given, dict) else given
     return plain_name(name).lower() if isinstance(name, str) else name
