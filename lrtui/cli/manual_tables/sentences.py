@@ -81,7 +81,10 @@ RACE_KEYS = {
     ),
 }
 LANE_KEYS = {
-    "name": "Unique; by default made of optimizer, rate and schedule",
+    "name": (
+        "Unique; by default made of optimizer, rate, schedule and the keys of the recipe in which "
+        "lanes differ"
+    ),
     "optimizer": (
         "A class of `torch.optim` or one [of your own](optimizers.md), a call as in Python, or a "
         "table `{ name = ..., option = ... }`; its options may also stand beside it"
