@@ -77,6 +77,19 @@ def test_optimizer_flag_without_rates_has_the_optimizers_default(folder):
     ]
 
 
+def test_default_option_as_a_flag_is_refused_where_no_lane_has_its_optimizer(folder):
+    changes = {"lanes.optimizer": ["RMSprop", "Adagrad"], "defaults.momentum": 0.9}
+    with pytest.raises(
+        LrtuiError, match=r"--set defaults\.momentum: an option of Adam, which no lane"
+    ):
+        load_scenario(folder, LANE, changes)
+    text = HEAD + "[defaults]\noptimizer = 'sgd'\n[[lane]]\n"
+    changes["lanes.optimizer"] = ["SGD", "Adagrad"]
+    assert [lane[0] for lane in lanes(folder, changes, text)] == ["SGD(momentum=0.9)", "Adagrad"]
+    changes |= {"lanes.optimizer": ["SGD(nesterov=True)"]}
+    assert lanes(folder, changes, text)[0][0] == "SGD(momentum=0.9, nesterov=True)"
+
+
 def test_lr_and_optimizer_flags_make_the_product(folder):
     made = lanes(folder, {"lanes.lr": [1.0, 2.0], "lanes.optimizer": ["SGD", "Adam"]}, LANE)
     assert [lane[:2] for lane in made] == [("SGD", 1.0), ("Adam", 1.0), ("SGD", 2.0), ("Adam", 2.0)]

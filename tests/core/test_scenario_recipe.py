@@ -138,6 +138,15 @@ def test_sweep_over_recipes_takes_each_as_a_whole(folder):
     ]
 
 
+def test_generated_names_tell_in_what_recipes_differ(folder):
+    text = f"accumulate = 4\n{LANE}[[lane]]\nclip_grad_norm = 1\n[[lane]]\nprecision = 'bf16'\n"
+    assert [lane.name for lane in load_scenario(folder, text).lanes] == [
+        "Adam 0.001",
+        "Adam 0.001 clip_grad_norm 1",
+        "Adam 0.001 precision bf16",
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

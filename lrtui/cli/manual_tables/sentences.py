@@ -81,7 +81,10 @@ RACE_KEYS = {
     ),
 }
 LANE_KEYS = {
-    "name": "Unique; by default made of optimizer, rate and schedule",
+    "name": (
+        "Unique; by default made of optimizer, rate, schedule and the keys of the recipe in which "
+        "lanes differ"
+    ),
     "optimizer": (
         "A class of `torch.optim` or one [of your own](optimizers.md), a call as in Python, or a "
         "table `{ name = ..., option = ... }`; its options may also stand beside it"
@@ -135,7 +138,7 @@ EVENTS = {
     "start": "A lane starts again, from a snapshot or as a new lane",
     "steps": "A block of consecutive steps",
     "measured": "Values at the steps that the gauge measures",
-    "epoch": "End of an epoch",
+    "epoch": "End of an epoch, or a validation within one (`validate_every`)",
     "alert": "An alert; `--on-alert` gets the same object",
     "joined": "A lane is forked or added",
     "rate": "The dial moved",
@@ -192,9 +195,9 @@ FIELDS = {
     "rate_p90": "their 90 % quantile",
     "realised": "norm of the change over norm of the gradient",
     "update_ratio": "log10 of norm of the change over norm of the weights",
-    "epoch": "number of the epoch, from 1",
-    "epoch.loss": "mean training loss",
-    "metrics": "validation metrics by name",
+    "epoch": "epochs that have ended by then",
+    "epoch.loss": "mean training loss since the epoch began",
+    "metrics": "validation metrics by name; `ema_...`: with averaged weights",
     "kind": "one of nan, diverged, error, lost",
     "text": "one line of text",
     "parent": "the parent's letter; null: none",

@@ -90,7 +90,7 @@ def _with_defaults(lane: Table, defaults: Table) -> Table:
     """The lane's table over [defaults]; the defaults' optimizer options go only with the defaults'
     optimizer."""
     usual = defaults.raw.get("optimizer", "Adam")
-    own = _optimizer_name(lane.raw.get("optimizer", usual)) != _optimizer_name(usual)
+    own = optimizer_name(lane.raw.get("optimizer", usual)) != optimizer_name(usual)
     kept = {key: value for key, value in defaults.raw.items() if not own or key in LANE_KEYS}
     if lane.raw.get("schedule") == "none":
         kept.pop("schedule", None)
@@ -99,7 +99,7 @@ def _with_defaults(lane: Table, defaults: Table) -> Table:
     return Table({**kept, **lane.raw}, lane.source, lane.path)
 
 
-def _optimizer_name(given: Any) -> Any:
+def optimizer_name(given: Any) -> Any:
     """The name in any form of `optimizer`, fit to be compared; not yet checked."""
     name = given.get("name") if isinstance(given, dict) else given
     return plain_name(name).lower() if isinstance(name, str) else name
@@ -161,12 +161,18 @@ def _optimizer(table: Table, folder: Path) -> tuple[OptimizerSpec, float]:
 
 def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
     """The lanes with names: the given ones, which must differ, or optimizer, rate, schedule, and
-    recipe where the lanes differ in it."""
+    the keys of the recipe in which lanes differ."""
     seen: dict[str, int] = {}
     mixed = len({str(lane.optimizer) for lane in lanes}) > 1
-    recipes = len({lane.recipe for lane in lanes}) > 1
+    usual = Recipe()
+    shared = {
+        key: getattr(usual, key)
+        for key in RECIPE_KEYS
+        if len({getattr(lane.recipe, key) for lane in lanes}) == 1
+    }
     for index, (lane, table) in enumerate(zip(lanes, tables, strict=True)):
-        name = lane.name or described(lane, mixed, recipes)
+        own = msgspec.structs.replace(lane.recipe, **shared)
+        name = lane.name or described(lane, mixed, own)
         if name in seen and lane.name:
             raise table.error(
                 "name",
@@ -178,10 +184,10 @@ def _named(lanes: Sequence[Lane], tables: Sequence[Table]) -> Iterable[Lane]:
         yield msgspec.structs.replace(lane, name=name)
 
 
-def described(lane: Lane, mixed: bool = False, recipe: bool = False) -> str:
+def described(lane: Lane, mixed: bool = False, recipe: Recipe | None = None) -> str:
     """A name made of what the lane is; `mixed` where optimizers of one name differ in their
-    options, `recipe` where recipes differ."""
+    options, `recipe`: what of its recipe is not that of every lane."""
     optimizer = str(lane.optimizer) if mixed else lane.optimizer.short
     schedule = lane.schedule.name if lane.schedule else ""
-    parts = [optimizer, number(lane.lr), schedule, str(lane.recipe) if recipe else ""]
+    parts = [optimizer, number(lane.lr), schedule, str(recipe or "")]
     return " ".join(part for part in parts if part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lrtui.core.errors import ScenarioError
-from lrtui.core.scenario.lane_table import LANE_KEYS
+from lrtui.core.scenario.lane_table import LANE_KEYS, optimizer_name
 from lrtui.core.scenario.recipe_table import CLIPPING, RECIPE_KEYS
 from lrtui.core.scenario.toml_source import with_source
 from lrtui.core.text import one_line
@@ -29,6 +29,8 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
             _assign(merged, key, value, source)
     if "lanes.lr" in changes or "lanes.optimizer" in changes:
         _sweep(merged, changes)
+    if "lanes.optimizer" in changes:
+        _refuse_unused(changes, _dict(merged.get("defaults")), source)
     if "lanes.schedule" in changes:
         schedule = with_source(changes["lanes.schedule"], "--schedule")
         merged["defaults"] = {**_dict(merged.get("defaults")), "schedule": schedule}
@@ -112,6 +114,22 @@ def _sweep(tables: dict[str, Any], changes: dict[str, Any]) -> None:
     sweep |= {key: old[key] for key in old if key in RECIPE_KEYS}
     sweep["recipe"] = old.get("recipe") or (_distinct(recipes) if any(recipes) else [])
     tables["sweep"] = {key: value for key, value in sweep.items() if value}
+
+
+def _refuse_unused(changes: dict[str, Any], defaults: dict[str, Any], source: str) -> None:
+    """Refuses a flag that sets an option of the default optimizer if flags give every lane another
+    one."""
+    usual = defaults.get("optimizer", "Adam")
+    if optimizer_name(usual) in map(optimizer_name, changes["lanes.optimizer"]):
+        return
+    for key in changes:
+        option = key.removeprefix("defaults.")
+        if option != key and option not in LANE_KEYS:
+            raise ScenarioError(
+                f"{source}: --set {one_line(key)}: an option of {one_line(str(usual))}, which no"
+                " lane has",
+                "expected options in a call, such as --optimizer 'SGD(momentum=0.9)'",
+            )
 
 
 def _from_flags(names: Any) -> Any:
