@@ -7,8 +7,9 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from lrtui.training import tensors
+from lrtui.training import param_groups, tensors
 
 NORM_EVERY = 10
 """Steps between two at which the gradient norm is recorded on the CPU; suspicious steps add to
@@ -36,10 +37,11 @@ class NonFiniteGuard:
     `rolls_back`: updates are checked after they happened, so the copy is needed.
     """
 
-    def __init__(self, model: nn.Module, *, rolls_back: bool) -> None:
+    def __init__(self, model: nn.Module, optimizer: Optimizer, *, rolls_back: bool) -> None:
         self._model = model
         self._parameters = list(model.parameters())
-        """All of them: one that is frozen now may be trained later."""
+        self._trained = param_groups.trained(model, optimizer.param_groups)
+        """Frozen ones, too: they may be trained later."""
         self._rolls_back = rolls_back
         self._copy: list[tuple[Tensor, Tensor | None]] = []
         """Weights and buffers, each with its values when they were last known to be finite."""
@@ -48,7 +50,7 @@ class NonFiniteGuard:
 
     def gradient_norm(self) -> Tensor | None:
         """The 2-norm of all gradients, on their device; None if it cannot be computed."""
-        return tensors.gradient_norm(self._parameters)
+        return tensors.gradient_norm(self._trained)
 
     def sampled_norm(self, step: int, loss: float) -> float | None:
         """The gradient norm every NORM_EVERY steps and where an element may not be finite; None if
@@ -67,7 +69,7 @@ class NonFiniteGuard:
         """
         try:
             torch._amp_foreach_non_finite_check_and_unscale_(
-                [p.grad for p in self._parameters if p.grad is not None], self._found, self._one
+                [p.grad for p in self._trained if p.grad is not None], self._found, self._one
             )
         except (RuntimeError, AttributeError):
             return False

@@ -56,6 +56,13 @@ def names(groups: Sequence[Group]) -> list[str]:
     ]
 
 
+def trained(model: nn.Module, groups: Iterable[Group]) -> list[nn.Parameter]:
+    """The parameters that are in one of the groups, in the model's order. Gradients of the others
+    pile up: nothing clears them."""
+    held = {id(p) for group in groups for p in group["params"]}
+    return [p for p in model.parameters() if id(p) in held]
+
+
 def left_out(groups: Iterable[Group], model: nn.Module) -> str:
     """A sentence about the trainable parameters that are in none of the groups; '' if there are
     none."""

@@ -14,7 +14,7 @@ memory) is left to the rehearsal in recompute.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -24,7 +24,7 @@ from torch import Tensor
 from lrtui.training import rng
 from lrtui.training.object_walk import ObjectWalk, TooLarge
 from lrtui.training.saved_state import SavedState
-from lrtui.training.state_kinds import ARRAY, GENERATOR, TENSOR
+from lrtui.training.state_kinds import ARRAY, GENERATOR, TENSOR, version
 
 BULKY = 1 << 24
 """Bytes of a tensor or array beyond which it counts as data once a comparison found it
@@ -40,10 +40,11 @@ class Reachable:
         self._data: dict[int, Tensor | np.ndarray] = {}
         """Bulky tensors and arrays that a comparison found unchanged, by id."""
 
-    def save(self, **more: Any) -> SavedState:
+    def save(self, *, uncopied: Iterable[Tensor] = (), **more: Any) -> SavedState:
         """Saves the present state, including that of `more` roots; raises TooLarge if there are too
-        many objects."""
-        return ObjectWalk({**self._roots, **more}, self._data).run()
+        many objects. Of the tensors `uncopied` only the versions are kept."""
+        data = self._data | {id(tensor): tensor for tensor in uncopied}
+        return ObjectWalk({**self._roots, **more}, data).run()
 
     def generators(self) -> list[rng.Generator]:
         """The reachable random generators, each once, in an order that only the code decides."""
@@ -53,9 +54,13 @@ class Reachable:
         return [record.thing for record in walk.records if record.kind is GENERATOR]
 
     def skip_copies(self, saved: SavedState) -> None:
-        """Stops copying the bulky tensors of `saved`, which a comparison found unchanged."""
+        """Stops copying the bulky tensors of `saved`, which a comparison found unchanged, except
+        those that were written to and put back."""
         for record in saved.records:
+            thing = record.thing
             if (
-                record.kind is TENSOR and record.thing.numel() * record.thing.element_size() > BULKY
-            ) or (record.kind is ARRAY and record.thing.nbytes > BULKY):
-                self._data[id(record.thing)] = record.thing
+                record.kind is TENSOR
+                and thing.numel() * thing.element_size() > BULKY
+                and version(thing) == record.content.version
+            ) or (record.kind is ARRAY and thing.nbytes > BULKY):
+                self._data[id(thing)] = thing

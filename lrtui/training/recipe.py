@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.spec import Precision, Recipe
-from lrtui.training import tensors
+from lrtui.training import param_groups, tensors
 from lrtui.training.averaging import WeightAverage
 
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -98,8 +98,8 @@ class LossScaler:
 class Clipping:
     """Clips gradients by their norm or by value, with torch's own functions."""
 
-    def __init__(self, recipe: Recipe, model: nn.Module) -> None:
-        self._parameters = list(model.parameters())
+    def __init__(self, recipe: Recipe, model: nn.Module, optimizer: Optimizer) -> None:
+        self._parameters = param_groups.trained(model, optimizer.param_groups)
         self._norm, self._value = recipe.clip_grad_norm, recipe.clip_grad_value
 
     @property
@@ -108,7 +108,7 @@ class Clipping:
         return bool(self._norm or self._value)
 
     def measure(self) -> tuple[Tensor | None, Tensor | None]:
-        """The 2-norm of all gradients before clipping (None: not needed here), and whether clipping
+        """The 2-norm of the gradients before clipping (None: not needed here), and whether clipping
         will change them (None: there is none), scalars on their device."""
         if not self.active:
             return None, None
@@ -198,15 +198,24 @@ class Accumulation:
             "gradients": [p.grad for p in self._parameters],
         }
 
-    def load_state_dict(self, kept: dict[str, Any] | None) -> None:
-        """Restores what `state_dict` returned; the model is on its device already."""
+    def load_state_dict(self, kept: dict[str, Any] | None, rescale: float = 1.0) -> None:
+        """Restores what `state_dict` returned; the model is on its device already. `rescale`: the
+        scale of the loss now, relative to the one that the gradients were added with."""
         if kept is None:
             return
+        if rescale != 1.0 and any(g is not None and not _finite(g) for g in kept["gradients"]):
+            return  # the scale that the scaler would halve is gone, and so is the open step
         self.done, self.size = kept["done"], kept["size"]
         device = self._parameters[0].device
         self._loss, self._numbers = kept["loss"].to(device, copy=True), dict(kept["numbers"])
         for parameter, gradient in zip(self._parameters, kept["gradients"], strict=True):
             parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
+            if parameter.grad is not None and rescale != 1.0:
+                parameter.grad.mul_(rescale)
+
+
+def _finite(gradient: Tensor) -> bool:
+    return all(bool(torch.isfinite(part).all()) for part in tensors.pieces(gradient))
 
 
 def set_matmul_precision(precision: Precision) -> None:
@@ -220,7 +229,13 @@ class StepRecipe:
     """The parts of a lane's recipe."""
 
     def __init__(
-        self, spec: Recipe, model: nn.Module, device: torch.device, *, closure: bool
+        self,
+        spec: Recipe,
+        model: nn.Module,
+        optimizer: Optimizer,
+        device: torch.device,
+        *,
+        closure: bool,
     ) -> None:
         """`closure`: the optimizer computes the loss itself."""
         if closure and spec.precision == "fp16":
@@ -231,7 +246,7 @@ class StepRecipe:
             )
         self.spec = spec
         self.scaler = LossScaler(spec.precision, device)
-        self.clipping = Clipping(spec, model)
+        self.clipping = Clipping(spec, model, optimizer)
         self.accumulation = Accumulation(model, self.scaler)
         self.average = WeightAverage(model, spec.ema) if spec.ema else None
         self._device_type = device.type
@@ -254,9 +269,11 @@ class StepRecipe:
         """Restores what `state_dict` returned, into a model that has its weights already.
 
         Snapshots of earlier versions hold none of it. A fork that begins to average starts from its
-        weights.
+        weights; one with another precision goes on with the open step at its own scale.
         """
-        self.accumulation.load_state_dict(kept.get("accumulation"))
-        self.scaler.load_state_dict(kept.get("scaler", {}))
+        scaler = kept.get("scaler", {})
+        self.scaler.load_state_dict(scaler)
+        rescale = self.scaler.scale / scaler.get("scale", 1.0)
+        self.accumulation.load_state_dict(kept.get("accumulation"), rescale)
         if self.average:
             self.average.load_state_dict(kept.get("average"))

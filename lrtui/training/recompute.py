@@ -87,7 +87,9 @@ class Recompute:
         `recompute_loss` will start."""
         saves = self._stateful is not False and not self.reason
         random = rng.capture(self._device, self._generators)
-        start = _Start(batch, random, self._save([batch]) if saves else None)
+        # the second loss never puts the lane's own tensors back; a rehearsal may have to
+        own = self._own() if self._rehearsed else ()
+        start = _Start(batch, random, self._save([batch], uncopied=own) if saves else None)
         self._starts.append(start)
         if start.state is not None and not self._rehearsed:
             self._rehearsed = True
@@ -220,11 +222,14 @@ class Recompute:
                 f"{_list(outside)} began anew: the loss changes it, and snapshots do not hold it"
             )
 
-    def _save(self, batches: Sequence[Any]) -> SavedState | None:
-        """Saves the present state, the step's batches included; returns None, and sets `reason`, if
-        recomputing the loss would leave a trace."""
+    def _save(
+        self, batches: Sequence[Any], *, uncopied: Sequence[Tensor] = ()
+    ) -> SavedState | None:
+        """Saves the present state, the step's batches included, but not the values of `uncopied`;
+        returns None, and sets `reason`, if recomputing the loss would leave a trace."""
+        batch = batches[0] if len(batches) == 1 else list(batches)
         try:
-            saved = self._loss_state.save(batch=batches[0] if len(batches) == 1 else list(batches))
+            saved = self._loss_state.save(uncopied=uncopied, batch=batch)
         except Exception as error:
             # no memory for a copy, a class that forbids access, too many objects
             self._refuse(_words(error))
@@ -271,11 +276,15 @@ class Recompute:
         else:
             self._loss_state.skip_copies(saved)
 
+    def _own(self) -> list[Tensor]:
+        """The lane's weights, gradients and buffers."""
+        parameters = list(self._model.parameters())
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        return [*parameters, *gradients, *self._model.buffers()]
+
     def _weights(self) -> frozenset[int]:
-        """Ids of the lane's weights and buffers, which are expected to change."""
-        return frozenset(
-            id(tensor) for tensor in (*self._model.parameters(), *self._model.buffers())
-        )
+        """Ids of the lane's weights, gradients and buffers, which are expected to change."""
+        return frozenset(map(id, self._own()))
 
     def _log(self, text: str) -> None:
         if text not in self._logged:

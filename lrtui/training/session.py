@@ -68,7 +68,7 @@ class Training:
         self.task = tasks.load(race.task)
         notes = self._build_data_and_model()
         self._build_optimizer()
-        self.recipe = StepRecipe(spec, self.model, device, closure=self.closure)
+        self.recipe = StepRecipe(spec, self.model, self.optimizer, device, closure=self.closure)
         # after the dial's hook: it must see the applied rates
         self.step_recorder = self._build_recorder(deferred)
         self.progress = Progress(self)

@@ -164,13 +164,14 @@ class _Content(NamedTuple):
     version: int
 
 
-def _version(thing: Tensor) -> int:
+def version(thing: Tensor) -> int:
+    """The number of writes to a tensor so far; -1 if they are not counted."""
     return -1 if thing.is_inference() else thing._version
 
 
 def _take_version(thing: Tensor) -> _Content:
     return _Content(
-        None, thing.grad if thing.is_leaf else None, thing.requires_grad, _version(thing)
+        None, thing.grad if thing.is_leaf else None, thing.requires_grad, version(thing)
     )
 
 
@@ -188,7 +189,7 @@ def _same_tensor(thing: Tensor, content: _Content) -> bool:
     ):
         return False
     return (
-        _version(thing) == content.version
+        version(thing) == content.version
         if content.values is None
         else tensors.same_values(thing.detach(), content.values)
     )

@@ -67,7 +67,7 @@ class StepRecorder:
         self._lane, self._dial, self._deferred, self._scaled = lane, dial, deferred, scaled
         self._groups = optimizer.param_groups
         self._buffer = StepBuffer(len(self._groups))
-        self._guard = NonFiniteGuard(model, rolls_back=deferred or closure)
+        self._guard = NonFiniteGuard(model, optimizer, rolls_back=deferred or closure)
         self._reporter = LossReporter(lane, total, sweeps=sweeps)
         self._followers: list[AnyEvent] = []
         """Events that come right after the block that is open now."""

@@ -36,3 +36,46 @@ class NotOne:
 
     def step(self):
         pass
+
+
+def _renewed(kind):
+    """Another class, with other options."""
+
+    class Renewed(kind):
+        def __init__(self, params, lr=0.03, other=0):
+            super().__init__(params, lr)
+
+    return Renewed
+
+
+class Twice(Signed):
+    def __init__(self, params, lr=0.5, first=0):
+        super().__init__(params, lr)
+
+
+class Twice(Signed):  # noqa: F811  # as the last one in force
+    def __init__(self, params, lr=0.04, last=0):
+        super().__init__(params, lr)
+
+
+@_renewed
+class Decorated(Signed):
+    def __init__(self, params, lr=0.5):
+        super().__init__(params, lr)
+
+
+class Rebound(Signed):
+    def __init__(self, params, lr=0.5):
+        super().__init__(params, lr)
+
+
+Rebound = _renewed(Signed)  # noqa: F811  # as the last one in force
+
+
+class _Mixin:
+    def __init__(self, unread):
+        pass
+
+
+class Inheriting(torch.optim.AdamW, _Mixin):
+    pass

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
 
+from lrtui.training.reachable import BULKY
+
 
 def _points(n, seed=0):
     generator = torch.Generator().manual_seed(seed)
@@ -55,6 +57,21 @@ class Validated(Plain):
 
     def dataset(self):
         return _points(48), _points(48)
+
+
+class HalfTrained(Dropped):
+    """param_groups() leaves out the last layer."""
+
+    def param_groups(self, model):
+        return [{"params": model[0].parameters()}, {"params": model[1].parameters()}]
+
+
+class Bulky(Dropped):
+    """A weight of more bytes than a walk copies each time."""
+
+    def model(self):
+        wide = BULKY // 16 + 1
+        return nn.Sequential(nn.Linear(4, wide, bias=False), nn.Linear(wide, 1))
 
 
 class Grouped(Dropped):

@@ -15,7 +15,7 @@ from lrtui.training.object_walk import LARGE
 from lrtui.training.reachable import BULKY, Reachable
 from lrtui.training.recompute import Recompute
 from lrtui.training.task import load
-from support.training import TASK_FOLDER, column, train
+from support.training import TASK_FOLDER, column, make_race, train
 
 from . import stateful_tasks as tasks
 from .bare import bare_loop
@@ -176,6 +176,28 @@ def test_bulky_tensor_is_copied_until_seen_unchanged_and_then_watched():
     second = reach.save()
     thing.data[0] = 1
     assert second.restore().failed == ["thing.data"]  # there was no copy: it is told
+
+
+def test_bulky_tensor_that_is_written_to_and_put_back_is_copied_again():
+    thing = Holder()
+    thing.data = torch.zeros(BULKY // 4 + 1)
+    reach = Reachable({"thing": thing})
+    for _ in range(2):
+        before = reach.save()
+        thing.data.fill_(1)
+        assert before.restore(unnamed=frozenset({id(thing.data)})) == ([], [])
+        reach.skip_copies(before)
+    assert thing.data[0] == 0
+
+
+def test_measured_lane_with_bulky_weights_trains_as_if_not_measured():
+    keys = {"task": "Bulky", "epochs": 2}
+    measured, plain = (
+        train(make_race([{"optimizer": "SGD", "lr": 1e-7}], gauge=gauge, **keys))
+        for gauge in (True, False)
+    )
+    assert not [event.text for event in measured if isinstance(event, LogMessage)]
+    assert column(measured) == column(plain)
 
 
 def test_a_class_that_refuses_to_be_put_back_is_told():

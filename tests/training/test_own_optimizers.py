@@ -170,6 +170,20 @@ class TestOptions:
         race = race_of({"optimizer": "own_optimizers.py:Warm", "colour": "red"})
         assert Training(race, 0, CPU).optimizer.options == {"colour": "red"}
 
+    @pytest.mark.parametrize(
+        ("name", "option", "rate"),
+        [
+            ("Twice", "last", 0.04),
+            ("Decorated", "other", 1e-3),
+            ("Rebound", "other", 1e-3),
+            ("Inheriting", "weight_decay", 1e-3),
+        ],
+    )
+    def test_constructor_is_read_of_the_class_in_force_or_not_at_all(self, name, option, rate):
+        race = race_of({"optimizer": f"own_optimizers.py:{name}", option: 1})
+        assert race.lanes[0].lr == rate
+        assert Training(race, 0, CPU).optimizer.param_groups[0]["lr"] == rate
+
     def test_class_that_makes_no_optimizer_is_named(self):
         race = race_of({"optimizer": "own_optimizers.py:NotOne"})
         with pytest.raises(TaskError, match=r"NotOne, which is not a torch\.optim\.Optimizer"):

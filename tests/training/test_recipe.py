@@ -104,6 +104,45 @@ def test_fork_may_accumulate_otherwise_after_the_open_step(budget):
     assert taken == 3 or "steps" in budget
 
 
+@pytest.mark.parametrize("before", ["fp16", "fp32"])
+def test_fork_may_go_on_with_the_open_step_in_another_precision(before):
+    usual = {"optimizer": "SGD", "lr": 0.01, "accumulate": 3}
+    lanes = [{**usual, "precision": precision} for precision in ("fp16", "fp32")]
+    race = make_race(lanes, task="Plain", epochs=2, batch_size=4, gauge=False)
+    index = 0 if before == "fp16" else 1
+    within = [moment for moment in breaks(race, index) if moment.open]
+    kept = snapshot.decode(within[-1].payload)
+    training = Training(race, 1 - index, CPU, snapshot=kept)
+    was = kept["scaler"].get("scale", 1.0)
+    for parameter, gradient in zip(
+        training.model.parameters(), kept["accumulation"]["gradients"], strict=True
+    ):
+        assert torch.equal(parameter.grad / training.recipe.scaler.scale, gradient / was)
+
+
+def test_fork_drops_an_open_step_whose_scaled_gradients_overflowed():
+    lanes = [lane(accumulate=3, precision=precision) for precision in ("fp16", "fp32")]
+    race = make_race(lanes, task="Plain", epochs=1, batch_size=4, gauge=False)
+    within = next(moment for moment in breaks(race, 0) if moment.open)
+    kept = snapshot.decode(within.payload)
+    for gradient in kept["accumulation"]["gradients"]:
+        gradient.fill_(math.inf)
+    training = Training(race, 1, CPU, snapshot=kept)
+    assert not training.recipe.accumulation.done
+    assert [event for event in train_lane(training) if event is not None][-1].reason == "finished"
+
+
+def test_gradients_of_untrained_parameters_neither_count_nor_pile_up():
+    recipe = {"clip_grad_norm": 0.1, "accumulate": 2}
+    race = make_race([lane(**recipe)], task="HalfTrained")
+    assert unequal(race, breaks(race)[::3]) == []
+
+
+def test_accumulated_gradients_are_no_trace_of_the_loss():
+    events = train(make_race([lane(accumulate=3)], task="Dropped"))
+    assert not [event.text for event in events if isinstance(event, LogMessage)]
+
+
 class TestClipping:
     def test_norm_on_record_is_the_one_before_clipping_at_each_step(self):
         ends = {}

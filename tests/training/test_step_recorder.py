@@ -95,6 +95,11 @@ class TestStepBuffer:
         assert as_floats([]) == []
 
 
+def guard_of(model, *, rolls_back):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return NonFiniteGuard(model, optimizer, rolls_back=rolls_back)
+
+
 class TestNonFiniteGuard:
     def model(self) -> torch.nn.Module:
         model = torch.nn.BatchNorm1d(3)
@@ -119,12 +124,12 @@ class TestNonFiniteGuard:
         model = self.model()
         if bad:
             model.weight.grad[0] = math.inf
-        norm = NonFiniteGuard(model, rolls_back=False).sampled_norm(step, loss)
+        norm = guard_of(model, rolls_back=False).sampled_norm(step, loss)
         assert (norm is not None) is measured
 
     def test_roll_back_restores_weights_and_buffers(self):
         model = self.model()
-        guard = NonFiniteGuard(model, rolls_back=True)
+        guard = guard_of(model, rolls_back=True)
         with torch.no_grad():
             model.weight.fill_(2.0)
         guard.keep()
@@ -137,7 +142,7 @@ class TestNonFiniteGuard:
 
     def test_without_a_copy_nothing_is_restored(self):
         model = self.model()
-        guard = NonFiniteGuard(model, rolls_back=False)
+        guard = guard_of(model, rolls_back=False)
         with torch.no_grad():
             model.weight.fill_(5.0)
         guard.roll_back()

@@ -29,9 +29,11 @@ def constructor(path: Path, name: str, left: int = FARTHEST) -> Constructor | No
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    for node in tree.body:
+    for node in reversed(tree.body):  # the last binding of a name is the one in force
         if isinstance(node, ast.ClassDef) and node.name == name:
-            return _of_class(node, path, tree, left)
+            return _of_class(node, path, left)
+        if isinstance(node, ast.Assign) and any(_names(target, name) for target in node.targets):
+            return None  # made when it is run
         if isinstance(node, ast.ImportFrom) and left:
             for alias in node.names:
                 if (alias.asname or alias.name) == name and (found := _neighbour(path, node)):
@@ -39,19 +41,18 @@ def constructor(path: Path, name: str, left: int = FARTHEST) -> Constructor | No
     return None
 
 
-def _of_class(node: ast.ClassDef, path: Path, tree: ast.Module, left: int) -> Constructor | None:
-    init = next(
-        (
-            item
-            for item in node.body
-            if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-        ),
-        None,
-    )
-    if init is not None:
-        return _read(init)
-    bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
-    return constructor(path, bases[0], left - 1) if bases and left else None
+def _of_class(node: ast.ClassDef, path: Path, left: int) -> Constructor | None:
+    if node.decorator_list:  # it may give the class another constructor, or return another class
+        return None
+    for item in reversed(node.body):
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return _read(item)
+    base = node.bases[0] if node.bases else None
+    return constructor(path, base.id, left - 1) if isinstance(base, ast.Name) and left else None
+
+
+def _names(target: ast.expr, name: str) -> bool:
+    return isinstance(target, ast.Name) and target.id == name
 
 
 def _read(init: ast.FunctionDef) -> Constructor:
