@@ -8,7 +8,7 @@ import pytest
 
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, verdict, warming
 from lrtui.core.protocol import thresholds
-from lrtui.core.protocol.events import Alerted, Ended, FindingsUpdated
+from lrtui.core.protocol.events import Alerted, Column, Ended, FindingsUpdated
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.core.state.race_state import RaceState, apply
 from support.builders import COLD, HOT, OK, STUCK, changed, make_race, started, steps
@@ -249,6 +249,13 @@ class TestAWarmup:
             assert (
                 gauge_word(state.lanes[0]) == on(state).word == ("none" if is_warming else "cold")
             )
+
+    def test_rate_is_reached_if_it_is_in_any_param_group(self):
+        state, block = RaceState(make_race(1)), steps([1.0] * 60, rates=[0.01] * 60)
+        apply(state, started())
+        second = {"applied_lr/1": Column.pack([0.1] * 60)}
+        apply(state, msgspec.structs.replace(block, columns=block.columns | second))
+        assert not warming(state.lanes[0])
 
     @pytest.mark.parametrize(("found", "word"), [(HOT, "hot"), (OK, "ok")])
     def test_what_is_hot_or_right_at_less_than_its_rate_is_that_all_the_same(self, found, word):

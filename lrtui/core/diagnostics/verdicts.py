@@ -68,10 +68,14 @@ def altered(lane: LaneState) -> bool:
 
 
 def warming(lane: LaneState) -> bool:
-    """True if no step of the early window had even half of the lane's rate."""
-    if "applied_lr" not in lane.columns:
-        return False
-    applied = lane.columns["applied_lr"].part(0, early_steps(lane.total_steps))
+    """True if no step of the early window had even half of the lane's rate in any param group."""
+    early = early_steps(lane.total_steps)
+    parts = [
+        series.part(0, early)
+        for name, series in lane.columns.items()
+        if name.partition("/")[0] == "applied_lr"
+    ]
+    applied = np.concatenate([*parts, np.empty(0)])
     known = applied[np.isfinite(applied)]  # nothing was applied at a step that was refused
     return len(known) > 0 and bool(known.max() < lane.rate / 2)
 
