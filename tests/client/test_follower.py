@@ -177,6 +177,7 @@ class TestLines:
             "optimizer": "Adam",
             "lr": 0.001,
             "schedule": None,
+            "recipe": {},
             "step": 60,
             "parent": "A",
         } in lines

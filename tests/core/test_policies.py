@@ -35,9 +35,9 @@ def test_either_may_rewind(key):
     ("key", "value", "expected"),
     [
         ("on_nan", "pause", 'expected "stop"'),
-        ("on_nan", True, "expected a string"),
+        ("on_nan", True, 'expected "stop" or "rewind"'),
         ("on_divergence", "explode", '"pause" or "stop"'),
-        ("on_divergence", 3, "expected a string"),
+        ("on_divergence", 3, 'expected "warn" or "pause"'),
         ("on_divergence", "", '"warn" or'),
     ],
 )
