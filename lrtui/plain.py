@@ -14,7 +14,7 @@ from rich.console import Console
 
 from lrtui.client.follower import Follower
 from lrtui.core.diagnostics import param_groups
-from lrtui.core.numbers import count, rate
+from lrtui.core.numbers import count, loss, rate
 from lrtui.core.protocol import event_text
 from lrtui.core.protocol.events import (
     Alerted,
@@ -153,12 +153,22 @@ class PlainLines:
 
 
 def _progress(lane: LaneState) -> str:
-    speed = "" if math.isnan(lane.throughput.speed) else f"  {count(lane.throughput.speed)} steps/s"
+    metrics = lane.evaluations.last.metrics if lane.evaluations.last else {}
+    validated = f"val_loss {loss(metrics['val_loss'])}  " if "val_loss" in metrics else ""
     return (
         f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
         f"loss {lane.losses.last_text}  best {lane.losses.best_text}  "
-        f"lr {_rates(lane)}{speed}"
+        f"{validated}lr {_rates(lane)}{_speed(lane.throughput.speed)}"
     )
+
+
+def _speed(steps_per_second: float) -> str:
+    """A lane's pace with its unit, after two spaces; '' if it is unknown or 0."""
+    if not steps_per_second > 0:
+        return ""
+    if steps_per_second < 1:
+        return f"  {1 / steps_per_second:.1f} s a step"
+    return f"  {count(steps_per_second)} steps/s"
 
 
 def _rates(lane: LaneState) -> str:

@@ -183,6 +183,8 @@ class LaneRunner:
         changes: Sequence[tuple[int, float]] = (),
     ) -> ActiveLane:
         """Builds the lane from a snapshot's state, or at step 0."""
+        if self._race.lanes[self.index].recipe.compile:
+            self._log("torch.compile begins: the first step waits for it")
         with environment.entered(self._race):
             training = Training(self._race, self.index, self._device, snapshot=state)
         try:

@@ -73,6 +73,8 @@ class Training:
         self.step_recorder = self._build_recorder(deferred)
         self.progress = Progress(self)
         notes = [*notes, *unused_options(race, self.data)]
+        if loop := tasks.unused_loop(self.task):
+            notes.append(loop)
         self.notes = notes if index == 0 and snapshot is None else []
         """Log lines about the race's data, which the first lane writes for all."""
         self.validates_with_gradients = False

@@ -77,12 +77,33 @@ def load(ref: TaskRef) -> Task:
     return task  # type: ignore[no-any-return]  # checked above
 
 
+LOOPS = ("training_step", "configure_optimizers", "optimizer", "optimizers", "step")
+"""Methods of classes that bring a training loop, or optimizers, of their own."""
+
+
+def unused_loop(task: Task) -> str:
+    """A sentence about methods of the task that lanes do not call; '' without any."""
+    found = [name for name in LOOPS if callable(getattr(task, name, None))]
+    if not found:
+        return ""
+    return (
+        f"the task's {', '.join(f'{name}()' for name in found)} is not called: a lane has one"
+        " optimizer, the race's, and the loop is lrtui's; two optimizers in one loop do not fit a"
+        " task"
+    )
+
+
 def new_model(task: Task) -> nn.Module:
     """Builds the model with `task.model()`; raises TaskError if another lane of this process has it
     already."""
-    model = task.model()
+    model: Any = task.model()
     if not isinstance(model, nn.Module):
-        raise TaskError(f"model() gave a {type(model).__name__}", "expected a new torch.nn.Module")
+        several = isinstance(model, (list, tuple)) and len(model) > 1
+        raise TaskError(
+            f"model() gave a {type(model).__name__}",
+            "expected a new torch.nn.Module"
+            + ("; several nets with an optimizer each do not fit a task" if several else ""),
+        )
     if model in _models:
         raise TaskError(
             "model() gave the same model twice",

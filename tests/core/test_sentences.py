@@ -9,7 +9,7 @@ from lrtui.core.protocol.events import Alerted, Ended, Evaluated, FindingsUpdate
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import _ordinal, race_sentences
-from lrtui.core.scenario.spec import OptimizerSpec, ScheduleSpec
+from lrtui.core.scenario.spec import OptimizerSpec, Recipe, ScheduleSpec
 from lrtui.core.state.race_state import RaceState, apply
 from support.builders import COLD, HOT, OK, changed, make_race, started, steps
 
@@ -589,3 +589,18 @@ def test_the_sentences_of_a_race_that_goes_on_can_be_asked_for_too():
         race_sentences(state)[0]
         == "A lane 0 (0.1) won: smoothed loss 2.000, the only lane with one to show."
     )
+
+
+def test_a_lane_that_failed_names_the_one_that_clipping_saved():
+    clipped = {"lr": 0.1, "recipe": Recipe(clip_grad_norm=1.0)}
+    assert "the rate is far too high without clipping: B lane 1 (0.1) has it" in about(
+        nan_lane(lr=0.1), clipped
+    )
+    assert "clipping" not in about(nan_lane(lr=0.1), clipped | {"lr": 0.01})
+    assert "clipping" not in about(nan_lane(**clipped), {"lr": 0.1})
+
+
+def test_a_winner_at_the_edge_whose_gain_is_half_is_not_told_its_own_rate():
+    found = changed(OK, early_gain=0.55, gain=0.55)
+    said = " ".join(race_sentences(race({"loss": 0.1, "lr": 0.03, "found": found}, {"lr": 0.01})))
+    assert "Next: 0.03 is near the highest rate that helps (early step gain 0.55)" in said

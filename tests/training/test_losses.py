@@ -37,6 +37,19 @@ class Dict(dict):
     """As other libraries derive theirs."""
 
 
+def test_task_with_a_loop_of_its_own_is_told_that_it_is_not_called():
+    class Trainer:
+        def training_step(self, batch):
+            pass
+
+        def configure_optimizers(self):
+            pass
+
+    said = tasks.unused_loop(Trainer())
+    assert said.startswith("the task's training_step(), configure_optimizers() is not called")
+    assert tasks.unused_loop(object()) == ""
+
+
 @pytest.mark.parametrize(
     ("given", "said", "hint"),
     [

@@ -11,7 +11,7 @@ from lrtui.core.protocol.thresholds import FIRST_GAIN, HOT, PEAK_RATIO
 from lrtui.core.results.recipe_words import averaged_words, update_words
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.state.status import UNRANKED
+from lrtui.core.state.status import FAILED, UNRANKED
 
 LEVEL_RATIO = 1.05
 """Losses within 5 % of each other are called level: another seed may reverse them."""
@@ -19,7 +19,7 @@ LEVEL_RATIO = 1.05
 
 def lane_sentence(lane: LaneState, state: RaceState) -> str:
     """One honest sentence about a lane, with the numbers that it rests on."""
-    clause = bad_batch(lane, state) or _about(lane, verdicts.verdict(lane, state))
+    clause = bad_batch(lane, state) or _about(lane, verdicts.verdict(lane, state), state)
     more = [words for words in (update_words(lane), averaged_words(lane)) if words]
     return "; ".join([f"{lane_name(lane)}: {clause}{_against(lane, state)}", *more]) + "."
 
@@ -42,17 +42,32 @@ def _nan_step(lane: LaneState) -> int | None:
     return lane.ended.step if lane.ended and lane.status == "nan" else None
 
 
-def _about(lane: LaneState, verdict: verdicts.Verdict) -> str:
+def _unclipped(lane: LaneState, state: RaceState) -> str:
+    """A hint if a lane of the same optimizer and rate is sound because its gradients are
+    clipped."""
+    if lane.lane.recipe.clips:
+        return ""
+    sound = [
+        other
+        for other in state.lanes
+        if other.lane.recipe.clips
+        and (other.lane.optimizer, other.rate) == (lane.lane.optimizer, lane.rate)
+        and other.status not in FAILED
+    ]
+    return f" without clipping: {lane_name(sound[0])} has it and is sound" if sound else ""
+
+
+def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
     found, gain = lane.findings, _gain(lane)
     match verdict.word:
         case "nan":
             step = lane.ended.step if lane.ended else lane.steps
             if step == 0:
                 return "not finite at step 0, before any update: the rate has no part in it"
-            return f"not finite at step {step}; the rate is far too high"
+            return f"not finite at step {step}; the rate is far too high{_unclipped(lane, state)}"
         case "diverged":
             step = next(alert.step for alert in lane.alerts if alert.kind == "diverged")
-            return f"diverged at step {step}; the rate is too high"
+            return f"diverged at step {step}; the rate is too high{_unclipped(lane, state)}"
         case "hot":
             return f"too hot, {_why_hot(lane)}"
         case "cold" if not found.moved:

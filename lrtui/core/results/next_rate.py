@@ -33,7 +33,13 @@ def next_rate(winner: LaneState, state: RaceState) -> str:
     up, why = _direction(winner, below, above)
     other, most = above if up else below, _highest(winner) if up else own * 3
     if other is None:
-        return try_rate(most if up else own / 3, why)
+        if up and most / own < SMALL_RISE:
+            gain = winner.findings.early_gain
+            return (
+                f"Next: {rate(own, 3)} is near the highest rate that helps (early step gain"
+                f" {gain:.2f}); try other seeds, optimizers and schedules at it."
+            )
+        return try_rate(most if up else own / 3, why, own)
     between = math.sqrt(own * other)
     if max(own, other) / min(own, other) < SETTLED_FACTOR or (
         up and min(most, between) / own < SMALL_RISE

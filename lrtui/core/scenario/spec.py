@@ -124,6 +124,11 @@ class Recipe(msgspec.Struct, frozen=True):
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, below 1; 0: none."""
 
+    @property
+    def clips(self) -> bool:
+        """True if gradients are clipped, by norm or by value."""
+        return bool(self.clip_grad_norm or self.clip_grad_value)
+
     def changes(self) -> dict[str, Any]:
         """The settings that are not the defaults, by key."""
         usual = Recipe()

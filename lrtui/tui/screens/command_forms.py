@@ -22,7 +22,8 @@ from lrtui.tui.screens.forms import Form
 from lrtui.tui.view import RaceView
 
 WORDS = (
-    "as in a scenario: optimizer, lr, its options, schedule. What is deleted is as torch has it."
+    "as in a scenario: optimizer, lr, its options, schedule, recipe. What is deleted is as torch"
+    " has it."
 )
 
 
