@@ -34,18 +34,36 @@ def compile_model(
         Reachable({"task": task, "model": model}).save(),
     )
     began = time.perf_counter()
-    model.compile(mode=None if mode == "default" else mode)
+    compiled: Callable[..., Any] | None = torch.compile(
+        _call(model), mode=None if mode == "default" else mode
+    )
+    model._compiled_call_impl = compiled
     try:
         model.train()
         first_loss().backward()
     except Exception as error:  # of the compiler, or of the task: the first step shows which
-        model._compiled_call_impl = None
+        compiled = None
         reason = one_line(str(error))[:200] or type(error).__name__
         return f"torch.compile failed, the model runs as it is: {reason}"
     finally:
         for parameter in model.parameters():
             parameter.grad = None
         state.restore()
+        model._compiled_call_impl = compiled  # removed with every other trace
         rng.restore(before, device, generators)
     seconds = time.perf_counter() - began
     return f"torch.compile took {seconds:.1f} s ({mode}), before the first step"
+
+
+def _call(model: nn.Module) -> Callable[..., Any]:
+    """The call of `model` to compile: that of `nn.Module.compile`. A forward of torch's own, as of
+    nn.Sequential, is not compiled as the topmost one, so a function here calls it, as in
+    `torch.compile(model)`."""
+    call: Callable[..., Any] = model._call_impl
+    if not type(model).forward.__module__.startswith("torch.nn."):
+        return call
+
+    def inner(*args: Any, **options: Any) -> Any:
+        return call(*args, **options)
+
+    return inner

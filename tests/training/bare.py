@@ -43,8 +43,7 @@ def bare_steps(
     and the gradient norms."""
     torch.manual_seed(seed)
     model = task.model()
-    if compiled:
-        model.compile()
+    called = torch.compile(model) if compiled else model
     groups = task.param_groups(model) if hasattr(task, "param_groups") else model.parameters()
     optimizer = make_optimizer(groups)
     scheduler = make_scheduler(optimizer) if make_scheduler else None
@@ -68,7 +67,7 @@ def bare_steps(
                 batch = default_collate([data[i] for i in order[start : start + batch_size]])
                 half = precision in TYPES
                 with torch.autocast("cpu", TYPES[precision]) if half else nullcontext():
-                    loss = task.loss(model, batch)
+                    loss = task.loss(called, batch)
                 if len(group) > 1:
                     loss = loss / len(group)
                 scaler.scale(loss).backward()

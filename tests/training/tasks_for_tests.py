@@ -59,6 +59,21 @@ class Validated(Plain):
         return _points(48), _points(48)
 
 
+class Subclassed(Plain):
+    """A module of the user's own around one of torch's."""
+
+    class Module(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.inner(x).tanh()
+
+    def model(self):
+        return self.Module()
+
+
 class HalfTrained(Dropped):
     """param_groups() leaves out the last layer."""
 

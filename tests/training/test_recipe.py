@@ -273,6 +273,19 @@ def compiler():
 
 class TestCompile:
     @pytest.mark.usefixtures("compiler")
+    @pytest.mark.parametrize("task", ["Plain", "Subclassed"])
+    def test_model_is_compiled_before_the_first_step_and_stays_so(self, task):
+        counters = torch._dynamo.utils.counters
+        torch._dynamo.reset()
+        counters.clear()
+        training = Training(make_race([lane(compile=True)], task=task), 0, CPU)
+        assert counters["frames"]["ok"] == 1
+        assert training.model._compiled_call_impl is not None
+        with torch._dynamo.config.patch(error_on_recompile=True):
+            events = [event for event in train_lane(training) if event is not None]
+        assert events[-1].reason == "finished"
+
+    @pytest.mark.usefixtures("compiler")
     def test_compiled_lane_says_how_long_it_took_and_trains(self):
         events = train(make_race([lane(compile=True)], task="Plain", epochs=1))
         notes = [event.text for event in events if isinstance(event, LogMessage)]
@@ -283,13 +296,13 @@ class TestCompile:
         assert column(events) == losses
 
     def test_failure_of_the_compiler_falls_back_and_is_logged_once(self, monkeypatch):
-        def broken(self, **options):
-            def call(*args, **kwargs):
+        def broken(call, **options):
+            def compiled(*args, **kwargs):
                 raise RuntimeError("no compiler on this machine")
 
-            self._compiled_call_impl = call
+            return compiled
 
-        monkeypatch.setattr(torch.nn.Module, "compile", broken)
+        monkeypatch.setattr(torch, "compile", broken)
         events = train(make_race([lane(compile=True)], task="Plain", epochs=1))
         notes = [e.text for e in events if isinstance(e, LogMessage) and "compile" in e.text]
         assert len(notes) == 1
