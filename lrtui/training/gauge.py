@@ -79,7 +79,8 @@ class Gauge:
         self._initial: list[Tensor] | None = [p.detach().clone() for p in model.parameters()]
         """The initial weights, while steps are compared with them."""
         self._samples = 0
-        self._due = False
+        self.measuring = False
+        """True within a sampled step, whose state is not whole before its end."""
         self._before: list[list[Tensor]] = []
         self._asgd_etas: list[float] = []
         self._lrs: list[float] = []
@@ -101,20 +102,15 @@ class Gauge:
         found, self._recompute.notes = self._recompute.notes, []
         return found
 
-    @property
-    def measuring(self) -> bool:
-        """True within a sampled step, whose state is not whole before its end."""
-        return self._due
-
     def begin_step(self, step: int) -> None:
         """Begins a step; `step` counts from 0."""
-        self._due = self._sampling.due(step)
+        self.measuring = self._sampling.due(step)
         self._grads = []
         self._recompute.restart()
 
     def before_forward(self, batch: Any, recompute_loss: Callable[[Any], Tensor]) -> None:
         """Begins a micro-batch of the step, whose loss `recompute_loss` computes once more."""
-        if self._due:
+        if self.measuring:
             began = time.perf_counter()
             self._recompute.begin(batch, recompute_loss)
             self.spent += time.perf_counter() - began
@@ -124,7 +120,7 @@ class Gauge:
     ) -> Sample | None:
         """Measures a step after its update, if it is sampled; `recompute_loss` computes the loss of
         one of its batches once more."""
-        if not self._due:
+        if not self.measuring:
             return None
         began = time.perf_counter()
         if not self._sampling.compared(step):
@@ -133,7 +129,7 @@ class Gauge:
             row, sample = self._measure(loss, recompute_loss)
         self._steps.append(step)
         self._rows.append(row)
-        self._due, self._before, self._grads = False, [], []
+        self.measuring, self._before, self._grads = False, [], []
         self.spent += time.perf_counter() - began
         return sample
 
@@ -169,7 +165,7 @@ class Gauge:
 
     def before_clipping(self) -> None:
         """Copies the gradients, along which the drop of the loss is predicted."""
-        if self._due:
+        if self.measuring:
             began = time.perf_counter()
             self._keep_gradients([False] * len(self._parts))
             self.spent += time.perf_counter() - began
@@ -182,7 +178,7 @@ class Gauge:
         ]
 
     def _before_update(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
-        if not self._due:
+        if not self.measuring:
             return
         began = time.perf_counter()
         try:

@@ -53,20 +53,17 @@ class LaneRunner:
         self.index = assignment.index
         self.over = assignment.start == "idle"
         """True once the lane has ended; a rewind builds it again."""
-        self._race, self._assignment = race, assignment
+        self._race, self._assignment, self._recorder = race, assignment, recorder
         self._device = torch.device(assignment.device)
-        self._recorder = recorder
         self._snapshots = LaneSnapshots(race, assignment.index, run, snapshot_writer, self._log)
         self._policy = Policy(race, assignment.index)
         self._lane: ActiveLane | None = None
         self._process = ProcessState(self._device)
         self._resume_reason = assignment.resume_reason
         """None once the return is reported: a later failure is the task's, not one of resuming."""
-        self._forked_at = assignment.forked_at
-        self._last_step = assignment.forked_at
+        self._forked_at = self._last_step = assignment.forked_at
         """Steps done when the lane was closed."""
         self.pace = Pace(race.pace)
-        """The wait until the lane may train on."""
 
     @property
     def steps(self) -> int:
@@ -156,11 +153,11 @@ class LaneRunner:
         if self._lane is not None:
             return self._lane
         assignment = self._assignment
-        if assignment.start == "new":
-            return self._build(None, paused=assignment.paused, changes=assignment.changes)
-        fork = self._resume_reason is None
-        state = self._snapshots.newest(required=fork or self._forked_at > 0)
+        new, fork = assignment.start == "new", self._resume_reason is None
+        state = None if new else self._snapshots.newest(required=fork or self._forked_at > 0)
         lane = self._build(state, paused=assignment.paused, changes=assignment.changes)
+        if new:
+            return lane
         self._snapshots.forget(after=lane.step)  # the damaged ones
         if assignment.rate is not None and (
             reason := lane.set_dial(SetRate(lane=self.index, rate=assignment.rate))
