@@ -74,6 +74,16 @@ class Subclassed(Plain):
         return self.Module()
 
 
+class MeasuredAtRandom(Dropped):
+    """metrics() draws from a generator of the task's own."""
+
+    def __init__(self):
+        self.generator = torch.Generator().manual_seed(5)
+
+    def metrics(self, model, batch):
+        return {"draw": torch.rand((), generator=self.generator)}
+
+
 class HalfTrained(Dropped):
     """param_groups() leaves out the last layer."""
 

@@ -194,6 +194,10 @@ class TestFp16:
         assert not any(isinstance(event, Alerted) for event in events)
         assert events[-1].reason == "finished"
 
+    def test_lane_resumed_after_a_skipped_step_is_the_one_nobody_interrupts(self):
+        race = make_race([lane(precision="fp16")], task="Steep")
+        assert unequal(race, breaks(race)[::3]) == []
+
     def test_gradients_that_overflow_at_scale_one_end_the_lane(self):
         events = train(
             make_race([lane(precision="fp16")], task="InfiniteGradient", epochs=None, steps=60)
@@ -223,9 +227,16 @@ class TestNaN:
 
 
 class TestAverage:
-    def test_averaged_weights_are_evaluated_beside_the_raw_ones(self):
-        plain = [e.metrics for e in train(make_race([lane()])) if isinstance(e, Evaluated)]
-        both = [e.metrics for e in train(make_race([lane(ema=0.9)])) if isinstance(e, Evaluated)]
+    @pytest.mark.parametrize("task", ["Dropped", "MeasuredAtRandom"])
+    def test_averaged_weights_are_evaluated_beside_the_raw_ones(self, task):
+        plain, both = (
+            [
+                event.metrics
+                for event in train(make_race([lane(ema=decay)], task=task, batch_size=8))
+                if isinstance(event, Evaluated)
+            ]
+            for decay in (0.0, 0.9)
+        )
         raw = [
             {name: value for name, value in metrics.items() if not name.startswith("ema_")}
             for metrics in both
