@@ -9,7 +9,7 @@ import signal
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, TensorDataset
 
 from lrtui.training.reachable import BULKY
 
@@ -82,6 +82,24 @@ class MeasuredAtRandom(Dropped):
 
     def metrics(self, model, batch):
         return {"draw": torch.rand((), generator=self.generator)}
+
+
+class MovingStream(IterableDataset):
+    """Each pass begins where the last one ended."""
+
+    def __init__(self):
+        self.position = 0
+
+    def __iter__(self):
+        for _ in range(64):
+            self.position += 1
+            x = torch.full((4,), self.position / 64)
+            yield x, x.sum(0, keepdim=True)
+
+
+class Moving(Plain):
+    def dataset(self):
+        return MovingStream()
 
 
 class HalfTrained(Dropped):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrtui.core.errors import ScenarioError
+from lrtui.core.errors import ScenarioError, TaskError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, LogMessage, Measured
 from lrtui.training import snapshot
 from lrtui.training.loop import train_lane
@@ -157,6 +157,12 @@ class TestClipping:
         assert set(column(events, "clipped")) == {1.0}
         assert set(column(train(make_race([lane(clip_grad_value=1e9)])), "clipped")) == {0.0}
 
+    @pytest.mark.parametrize("key", ["clip_grad_norm", "clip_grad_value"])
+    def test_sparse_gradients_are_refused_in_one_line(self, key):
+        race = make_race([{"optimizer": "SGD", "lr": 0.1, key: 1.0}], task="Sparse")
+        with pytest.raises(TaskError, match=f"{key}: torch does not clip sparse gradients"):
+            train(race)
+
     def test_lane_without_clipping_has_no_such_column(self):
         with pytest.raises(KeyError):
             column(train(make_race([lane()])), "clipped")
@@ -294,6 +300,13 @@ class TestCompile:
             tasks_for_tests.Plain(), adamw, **{**BARE, "epochs": 1}, compiled=True
         )
         assert column(events) == losses
+
+    def test_first_pass_leaves_no_trace_in_the_data(self):
+        lanes = [
+            {"optimizer": "SGD", "lr": 1e-3, "compile": compiled} for compiled in (True, False)
+        ]
+        race = make_race(lanes, task="Moving", steps=4)
+        assert column(train(race)) == pytest.approx(column(train(race, 1)), rel=1e-5)
 
     def test_failure_of_the_compiler_falls_back_and_is_logged_once(self, monkeypatch):
         def broken(call, **options):
