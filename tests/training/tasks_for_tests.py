@@ -102,6 +102,16 @@ class Moving(Plain):
         return MovingStream()
 
 
+class Counted(Dropped):
+    """A parameter of whole numbers, which is not trained."""
+
+    def model(self):
+        model = super().model()
+        count = nn.Parameter(torch.tensor([3]), requires_grad=False)
+        model[4].register_parameter("count", count)
+        return model
+
+
 class HalfTrained(Dropped):
     """param_groups() leaves out the last layer."""
 

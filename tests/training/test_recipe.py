@@ -251,6 +251,11 @@ class TestAverage:
         assert {name.removeprefix("ema_") for name in both[-1]} == set(plain[-1])
         assert both[-1]["ema_val_loss"] != both[-1]["val_loss"]
 
+    def test_parameters_of_whole_numbers_are_taken_as_they_are(self):
+        training, events = whole(make_race([lane(ema=0.9)], task="Counted"))
+        assert events[-1].reason == "finished"
+        assert training.recipe.average.weights[-1].tolist() == [3]
+
     def test_average_is_that_of_torch_and_its_loss_that_of_its_module(self):
         task, ends = tasks_for_tests.Dropped(), {}
         events = train(make_race([lane(ema=0.9)]))
