@@ -177,8 +177,12 @@ class Accumulation:
         self._scaler.backward(loss)
         self.done += 1
         if self._loss is None:
-            # a copy: compiled code with CUDA graphs writes over its results
-            self._loss, self._numbers = loss.detach().clone(), dict(numbers)
+            # copies: compiled code with CUDA graphs writes over its results, a model its buffers
+            self._loss = loss.detach().clone()
+            self._numbers = {
+                name: value.clone() if isinstance(value, Tensor) else value
+                for name, value in numbers.items()
+            }
             return
         self._loss = self._loss + loss.detach()
         for name, value in numbers.items():

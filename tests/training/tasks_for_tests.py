@@ -112,6 +112,20 @@ class Counted(Dropped):
         return model
 
 
+class Tallied(Plain):
+    """A number beside the loss that the next loss writes over."""
+
+    def model(self):
+        model = super().model()
+        model.register_buffer("tally", torch.zeros(()))
+        return model
+
+    def loss(self, model, batch):
+        if model.training:
+            model.tally += 1
+        return {"loss": super().loss(model, batch), "tally": model.tally}
+
+
 class HalfTrained(Dropped):
     """param_groups() leaves out the last layer."""
 

@@ -91,6 +91,12 @@ def test_lane_resumed_between_micro_batches_is_the_one_nobody_interrupts(recipe,
     assert unequal(race, within[:: max(1, len(within) // 8)]) == []
 
 
+@pytest.mark.parametrize("deferred", [False, True])
+def test_numbers_beside_the_loss_are_those_of_their_own_step(deferred):
+    events = train(make_race([lane()], task="Tallied", gauge=False), deferred=deferred)
+    assert column(events, "tally") == [float(step) for step in range(1, 10)]
+
+
 @pytest.mark.parametrize("budget", [{"epochs": 3}, {"steps": 9}], ids=str)
 def test_fork_may_accumulate_otherwise_after_the_open_step(budget):
     race = make_race([lane(accumulate=3), lane(accumulate=2)], batch_size=8, **budget)
