@@ -61,17 +61,27 @@ class WeightAverage:
         self._parameters = list(model.parameters())
         self.weights = [p.detach().clone() for p in self._parameters]
         """One tensor for each parameter."""
+        self._fractional = [
+            index for index, weight in enumerate(self.weights) if _has_average(weight)
+        ]
+        """Indices of the weights that are averaged; the others are whole numbers."""
         self._average = swa_utils.get_ema_multi_avg_fn(decay)
         self._count = 0
 
     def update(self) -> None:
-        """Takes the weights after a step; the first ones as they are."""
+        """Takes the weights after a step; the first ones, and whole numbers, as they are."""
         now: list[Any] = [p.detach() for p in self._parameters]
-        if self._count:
-            self._average(self.weights, now, self._count)
-        else:
+        moving = self._fractional if self._count else []
+        if moving:
+            self._average(
+                [self.weights[index] for index in moving],
+                [now[index] for index in moving],
+                self._count,
+            )
+        if copied := set(range(len(now))) - set(moving):
             with torch.no_grad():
-                torch._foreach_copy_(self.weights, now)
+                for index in copied:
+                    self.weights[index].copy_(now[index])
         self._count += 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -86,3 +96,7 @@ class WeightAverage:
             for weight, value in zip(self.weights, kept["weights"], strict=True):
                 weight.copy_(value)
         self._count = kept["count"]
+
+
+def _has_average(weight: Tensor) -> bool:
+    return weight.is_floating_point() or weight.is_complex()

@@ -15,6 +15,7 @@ from lrtui.core.errors import TaskError
 from lrtui.core.scenario.spec import Race
 from lrtui.training import fetching, rng
 from lrtui.training.datasets import length
+from lrtui.training.object_walk import ObjectWalk, TooLarge
 from lrtui.training.order import BatchOrder, order_checksum
 from lrtui.training.reachable import Reachable
 
@@ -93,6 +94,18 @@ class Batches:
             self._began = rng.capture(self._device, self._generators)
         self._pass = fetching.one_pass(self._loader)
         return self._pass
+
+    def first(self) -> Any:
+        """The first batch of the first epoch. What the data counts or holds is as before, except
+        values of tensors and positions of iterators; random generators are the caller's."""
+        saved = None
+        with suppress(TooLarge):
+            saved = ObjectWalk({"data": self._loader}, None).run()
+        batch = next(self.epoch(0, 0))
+        self.close()
+        if saved:
+            saved.restore()
+        return batch
 
     def close(self) -> None:
         """Ends the present pass and all worker processes."""

@@ -27,8 +27,7 @@ def materialise(
         return
     before = rng.capture(device, generators)
     state = Reachable({"task": task}).save()
-    batch = to_device(next(data.epoch(0, 0)), device)
-    data.close()
+    batch = to_device(data.first(), device)
     # draws the weights as if right after model()
     rng.restore(before, device, generators)
     model.eval()

@@ -235,7 +235,7 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
             if average:
                 with (
                     averaging.replaced(training.model, average.weights),
-                    rng.preserved(training.device),
+                    rng.preserved(training.device, training.generators),
                 ):
                     found = _measured(training, batch)
                 measured |= {averaging.PREFIX + name: value for name, value in found.items()}

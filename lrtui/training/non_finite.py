@@ -68,6 +68,7 @@ class NonFiniteGuard:
         gradients, an unusual type): the norm then decides, at each step.
         """
         try:
+            self._found.zero_()  # torch sets it only
             torch._amp_foreach_non_finite_check_and_unscale_(
                 [p.grad for p in self._trained if p.grad is not None], self._found, self._one
             )

@@ -132,9 +132,12 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
                 f"{_place(race, lane)} ({what}): {line(error)}",
                 f"expected {_own_name(spec)} to take what the scenario gives it",
             ) from error
+        own = lane.optimizer.code
         raise ScenarioError(
             f"{_place(race, lane)} ({what}): {one_line(str(error))}",
-            "expected options that torch accepts",
+            f"expected options that {own.name}(params, lr=..., ...) takes"
+            if own
+            else "expected options that torch accepts",
         ) from error
     certain = not shape.nominal or schedule_check.is_certain(spec, race.epochs is not None)
     return msgspec.structs.replace(

@@ -7,7 +7,7 @@ With the default recipe every call is the plain one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.core.errors import ScenarioError
+from lrtui.core.errors import ScenarioError, TaskError
 from lrtui.core.scenario.spec import Precision, Recipe
 from lrtui.training import param_groups, tensors
 from lrtui.training.averaging import WeightAverage
@@ -113,6 +113,8 @@ class Clipping:
         if not self.active:
             return None, None
         grads = [p.grad for p in self._parameters if p.grad is not None]
+        if any(grad.layout != torch.strided or grad.is_complex() for grad in grads):
+            self._refuse(grads)
         if self._norm:
             norm = torch.nn.utils.get_total_norm(grads)
             return norm, norm > self._norm
@@ -122,6 +124,16 @@ class Clipping:
             [tensors.dense(grad).abs().max().to(grads[0].device) for grad in grads if grad.numel()]
         )
         return None, highest.max() > self._value
+
+    def _refuse(self, grads: Sequence[Tensor]) -> None:
+        """Raises TaskError if torch's function takes no gradients of these kinds."""
+        key = "clip_grad_norm" if self._norm else "clip_grad_value"
+        kind = "sparse" if any(grad.layout != torch.strided for grad in grads) else "complex"
+        if kind == "sparse" or self._value:
+            raise TaskError(
+                f"{key}: torch does not clip {kind} gradients, and the model has some",
+                "expected no clipping" + (", or clip_grad_norm" if kind == "complex" else ""),
+            )
 
     def clip(self, norm: Tensor | None) -> None:
         """Clips the gradients; `norm`: as measured."""
@@ -165,8 +177,12 @@ class Accumulation:
         self._scaler.backward(loss)
         self.done += 1
         if self._loss is None:
-            # a copy: compiled code with CUDA graphs writes over its results
-            self._loss, self._numbers = loss.detach().clone(), dict(numbers)
+            # copies: compiled code with CUDA graphs writes over its results, a model its buffers
+            self._loss = loss.detach().clone()
+            self._numbers = {
+                name: value.clone() if isinstance(value, Tensor) else value
+                for name, value in numbers.items()
+            }
             return
         self._loss = self._loss + loss.detach()
         for name, value in numbers.items():

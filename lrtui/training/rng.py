@@ -64,13 +64,13 @@ def restore(state: RandomState, device: torch.device, generators: Sequence[Gener
 
 
 @contextmanager
-def preserved(device: torch.device) -> Iterator[None]:
-    """Restores the global generators on exit."""
-    state = capture(device)
+def preserved(device: torch.device, generators: Sequence[Generator] = ()) -> Iterator[None]:
+    """Restores the global generators, and those given, on exit."""
+    state = capture(device, generators)
     try:
         yield
     finally:
-        restore(state, device)
+        restore(state, device, generators)
 
 
 def _device_state(device: torch.device) -> torch.Tensor | None:

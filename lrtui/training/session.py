@@ -137,8 +137,7 @@ class Training:
             return []
 
         def first_loss() -> Tensor:
-            batch = to_device(next(self.data.epoch(0, 0)), self.device)
-            self.data.close()
+            batch = to_device(self.data.first(), self.device)
             return losses.scalar(self.loss(batch), self.race.task)
 
         line = compiling.compile_model(

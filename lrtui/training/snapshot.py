@@ -80,7 +80,7 @@ def restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, A
     optimizer.load_state_dict({"state": kept["state"], "param_groups": kept["groups"]})
     loaded, optimizer.param_groups = optimizer.param_groups, groups
     parameters = [p for group in groups for p in group["params"]]
-    for index, values in kept["state"].items():
+    for index, values in _of_parameters(kept["state"]):
         state = optimizer.state[parameters[index]]
         for key, value in values.items():
             there = state[key].device if isinstance(value, Tensor) else torch.device("cpu")
@@ -149,7 +149,7 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     host = [
         [index, key]
-        for index, values in state["state"].items()
+        for index, values in _of_parameters(state["state"])
         for key, value in values.items()
         if isinstance(value, Tensor) and value.device.type == "cpu"
     ]
@@ -159,6 +159,15 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
         "groups": state["param_groups"],
         "host": host if elsewhere else None,
     }
+
+
+def _of_parameters(state: dict[Any, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The entries of parameters; an optimizer may keep others, such as a counter, beside them."""
+    return [
+        (index, values)
+        for index, values in state.items()
+        if isinstance(index, int) and isinstance(values, dict)
+    ]
 
 
 def parts(optimizer: Optimizer) -> list[Optimizer]:

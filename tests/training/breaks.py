@@ -25,7 +25,7 @@ class Break(NamedTuple):
     """How many steps they tell of."""
     step: int
     validating: bool
-    open: bool
+    open: bool = False
     """True between two micro-batches of a step."""
 
 

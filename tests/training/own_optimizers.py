@@ -79,3 +79,15 @@ class _Mixin:
 
 class Inheriting(torch.optim.AdamW, _Mixin):
     pass
+
+
+class Counting(Signed):
+    """Counts its steps in its state, beside those of parameters."""
+
+    def __init__(self, params, lr=0.02):
+        super().__init__(params, lr)
+        self.state["steps"] = 0
+
+    def step(self, closure=None):
+        self.state["steps"] += 1
+        super().step()

@@ -9,7 +9,7 @@ import signal
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, TensorDataset
 
 from lrtui.training.reachable import BULKY
 
@@ -72,6 +72,58 @@ class Subclassed(Plain):
 
     def model(self):
         return self.Module()
+
+
+class MeasuredAtRandom(Dropped):
+    """metrics() draws from a generator of the task's own."""
+
+    def __init__(self):
+        self.generator = torch.Generator().manual_seed(5)
+
+    def metrics(self, model, batch):
+        return {"draw": torch.rand((), generator=self.generator)}
+
+
+class MovingStream(IterableDataset):
+    """Each pass begins where the last one ended."""
+
+    def __init__(self):
+        self.position = 0
+
+    def __iter__(self):
+        for _ in range(64):
+            self.position += 1
+            x = torch.full((4,), self.position / 64)
+            yield x, x.sum(0, keepdim=True)
+
+
+class Moving(Plain):
+    def dataset(self):
+        return MovingStream()
+
+
+class Counted(Dropped):
+    """A parameter of whole numbers, which is not trained."""
+
+    def model(self):
+        model = super().model()
+        count = nn.Parameter(torch.tensor([3]), requires_grad=False)
+        model[4].register_parameter("count", count)
+        return model
+
+
+class Tallied(Plain):
+    """A number beside the loss that the next loss writes over."""
+
+    def model(self):
+        model = super().model()
+        model.register_buffer("tally", torch.zeros(()))
+        return model
+
+    def loss(self, model, batch):
+        if model.training:
+            model.tally += 1
+        return {"loss": super().loss(model, batch), "tally": model.tally}
 
 
 class HalfTrained(Dropped):

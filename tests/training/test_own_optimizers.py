@@ -17,16 +17,18 @@ from support.training import column, make_race, train
 from . import tasks_for_tests
 from .bare import bare_loop
 from .breaks import breaks, unequal, whole
-from .own_optimizers import Signed
+from .own_optimizers import Counting, Signed
 
 CPU = torch.device("cpu")
 BARE = {"seed": 11, "epochs": 3, "batch_size": 16}
 FREE = {"optimizer": "schedulefree:AdamWScheduleFree", "lr": 0.02, "warmup_steps": 4}
 PRODIGY = {"optimizer": "prodigyopt:Prodigy", "lr": 1.0, "weight_decay": 0.01}
+COUNTING = {"optimizer": "own_optimizers.py:Counting", "lr": 0.02}
 SIGNED = {"optimizer": "own_optimizers.py:Signed", "lr": 0.02, "decay": 0.1}
 MAKERS = {
     "free": (FREE, lambda p: schedulefree.AdamWScheduleFree(p, lr=0.02, warmup_steps=4)),
     "prodigy": (PRODIGY, lambda p: prodigyopt.Prodigy(p, lr=1.0, weight_decay=0.01)),
+    "counting": (COUNTING, lambda p: Counting(p, lr=0.02)),
     "signed": (SIGNED, lambda p: Signed(p, lr=0.02, decay=0.1)),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrtui.core.errors import ScenarioError
+from lrtui.core.errors import ScenarioError, TaskError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, LogMessage, Measured
 from lrtui.training import snapshot
 from lrtui.training.loop import train_lane
@@ -91,6 +91,12 @@ def test_lane_resumed_between_micro_batches_is_the_one_nobody_interrupts(recipe,
     assert unequal(race, within[:: max(1, len(within) // 8)]) == []
 
 
+@pytest.mark.parametrize("deferred", [False, True])
+def test_numbers_beside_the_loss_are_those_of_their_own_step(deferred):
+    events = train(make_race([lane()], task="Tallied", gauge=False), deferred=deferred)
+    assert column(events, "tally") == [float(step) for step in range(1, 10)]
+
+
 @pytest.mark.parametrize("budget", [{"epochs": 3}, {"steps": 9}], ids=str)
 def test_fork_may_accumulate_otherwise_after_the_open_step(budget):
     race = make_race([lane(accumulate=3), lane(accumulate=2)], batch_size=8, **budget)
@@ -157,6 +163,12 @@ class TestClipping:
         assert set(column(events, "clipped")) == {1.0}
         assert set(column(train(make_race([lane(clip_grad_value=1e9)])), "clipped")) == {0.0}
 
+    @pytest.mark.parametrize("key", ["clip_grad_norm", "clip_grad_value"])
+    def test_sparse_gradients_are_refused_in_one_line(self, key):
+        race = make_race([{"optimizer": "SGD", "lr": 0.1, key: 1.0}], task="Sparse")
+        with pytest.raises(TaskError, match=f"{key}: torch does not clip sparse gradients"):
+            train(race)
+
     def test_lane_without_clipping_has_no_such_column(self):
         with pytest.raises(KeyError):
             column(train(make_race([lane()])), "clipped")
@@ -194,6 +206,10 @@ class TestFp16:
         assert not any(isinstance(event, Alerted) for event in events)
         assert events[-1].reason == "finished"
 
+    def test_lane_resumed_after_a_skipped_step_is_the_one_nobody_interrupts(self):
+        race = make_race([lane(precision="fp16")], task="Steep")
+        assert unequal(race, breaks(race)[::3]) == []
+
     def test_gradients_that_overflow_at_scale_one_end_the_lane(self):
         events = train(
             make_race([lane(precision="fp16")], task="InfiniteGradient", epochs=None, steps=60)
@@ -223,9 +239,16 @@ class TestNaN:
 
 
 class TestAverage:
-    def test_averaged_weights_are_evaluated_beside_the_raw_ones(self):
-        plain = [e.metrics for e in train(make_race([lane()])) if isinstance(e, Evaluated)]
-        both = [e.metrics for e in train(make_race([lane(ema=0.9)])) if isinstance(e, Evaluated)]
+    @pytest.mark.parametrize("task", ["Dropped", "MeasuredAtRandom"])
+    def test_averaged_weights_are_evaluated_beside_the_raw_ones(self, task):
+        plain, both = (
+            [
+                event.metrics
+                for event in train(make_race([lane(ema=decay)], task=task, batch_size=8))
+                if isinstance(event, Evaluated)
+            ]
+            for decay in (0.0, 0.9)
+        )
         raw = [
             {name: value for name, value in metrics.items() if not name.startswith("ema_")}
             for metrics in both
@@ -233,6 +256,11 @@ class TestAverage:
         assert raw == plain
         assert {name.removeprefix("ema_") for name in both[-1]} == set(plain[-1])
         assert both[-1]["ema_val_loss"] != both[-1]["val_loss"]
+
+    def test_parameters_of_whole_numbers_are_taken_as_they_are(self):
+        training, events = whole(make_race([lane(ema=0.9)], task="Counted"))
+        assert events[-1].reason == "finished"
+        assert training.recipe.average.weights[-1].tolist() == [3]
 
     def test_average_is_that_of_torch_and_its_loss_that_of_its_module(self):
         task, ends = tasks_for_tests.Dropped(), {}
@@ -294,6 +322,13 @@ class TestCompile:
             tasks_for_tests.Plain(), adamw, **{**BARE, "epochs": 1}, compiled=True
         )
         assert column(events) == losses
+
+    def test_first_pass_leaves_no_trace_in_the_data(self):
+        lanes = [
+            {"optimizer": "SGD", "lr": 1e-3, "compile": compiled} for compiled in (True, False)
+        ]
+        race = make_race(lanes, task="Moving", steps=4)
+        assert column(train(race)) == pytest.approx(column(train(race, 1)), rel=1e-5)
 
     def test_failure_of_the_compiler_falls_back_and_is_logged_once(self, monkeypatch):
         def broken(call, **options):
