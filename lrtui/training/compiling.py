@@ -56,14 +56,16 @@ def compile_model(
 
 
 def _call(model: nn.Module) -> Callable[..., Any]:
-    """The call of `model` to compile: that of `nn.Module.compile`. A forward of torch's own, as of
-    nn.Sequential, is not compiled as the topmost one, so a function here calls it, as in
-    `torch.compile(model)`."""
+    """The call of `model` to compile, as `torch.compile(model)` does.
+
+    It is wrapped, because a topmost forward of torch's own, as of nn.Sequential, is not compiled;
+    and the wrapper has code of its own, because torch keeps what it compiled by code: lanes of one
+    process must share neither the versions for each other's shapes nor the limit on their number.
+    """
     call: Callable[..., Any] = model._call_impl
-    if not type(model).forward.__module__.startswith("torch.nn."):
-        return call
 
     def inner(*args: Any, **options: Any) -> Any:
         return call(*args, **options)
 
+    inner.__code__ = inner.__code__.replace()
     return inner

@@ -314,6 +314,16 @@ class TestCompile:
         assert events[-1].reason == "finished"
 
     @pytest.mark.usefixtures("compiler")
+    def test_lanes_of_one_process_share_no_compiled_code(self):
+        """Code for another lane's shapes would compute other last bits than the lane alone."""
+        counters = torch._dynamo.utils.counters
+        torch._dynamo.reset()
+        counters.clear()
+        race = make_race([lane(compile=True)], task="Plain")
+        lanes = [Training(race, 0, CPU) for _ in range(3)]
+        assert counters["frames"]["ok"] == len(lanes)
+
+    @pytest.mark.usefixtures("compiler")
     def test_compiled_lane_says_how_long_it_took_and_trains(self):
         events = train(make_race([lane(compile=True)], task="Plain", epochs=1))
         notes = [event.text for event in events if isinstance(event, LogMessage)]
