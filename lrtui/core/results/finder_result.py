@@ -167,7 +167,7 @@ def _about_check(ranked: list[LaneState], winner: LaneState | None) -> Iterator[
         words = (
             "one epoch"
             if epochs == 1
-            else f"{epochs} epochs, because one has only {started.steps_per_epoch} steps"
+            else f"{epochs} epochs, because one has only {_steps(started.steps_per_epoch)}"
         )
         few = " - too few to tell much" if started.total_steps < FEW_STEPS else ""
         long = (
@@ -236,3 +236,7 @@ def _margin(good: list[LaneState]) -> str:
     if headline is None or headline in good[:2]:
         return words
     return words + f"; the headline {_named(headline)} reached {loss(headline.losses.smooth.value)}"
+
+
+def _steps(number: int) -> str:
+    return f"{number} step{'' if number == 1 else 's'}"
