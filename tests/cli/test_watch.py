@@ -68,8 +68,8 @@ class TestPlainLines:
         assert [line[0] for line in lines] == ["A", "B"] * (len(lines) // 2)
         assert clock.now // 1.0 - 1 <= len(lines) // 2 <= clock.now // 1.0 + 1
         assert re.fullmatch(
-            r"A steady: step \d+/200  epoch \d+  loss [\d.]+  best [\d.]+  lr [\d.e-]+  \d+"
-            r" steps/s",
+            r"A steady: step \d+/200  epoch \d+  loss [\d.]+  best [\d.]+"
+            r"  val_loss [\d.]+  lr [\d.e-]+  \d+ steps/s",
             lines[0],
         )
 

@@ -70,7 +70,7 @@ def test_each_page_is_one_key_away_and_has_the_passages_of_a_search(viewer):
     seen = []
     for _ in manual.TOPICS:
         viewer.press("tab")
-        topic = re.search(r"Manual: (\w+), ", viewer.lines[0])[1]
+        topic = re.search(r"Manual: ([\w-]+), ", viewer.lines[0])[1]
         shown(viewer, topic)
         seen.append(topic)
         texts = [each.text.lower() for each in _passages(viewer.screen.query_one(Markdown))]
