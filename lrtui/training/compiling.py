@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch._dynamo.utils
 from torch import Tensor, nn
 
 from lrtui.core.scenario.spec import CompileMode
@@ -38,9 +39,17 @@ def compile_model(
         _call(model), mode=None if mode == "default" else mode
     )
     model._compiled_call_impl = compiled
+    frames = torch._dynamo.utils.counters["frames"]
+    known = frames["ok"]
     try:
         model.train()
         first_loss().backward()
+        if frames["ok"] == known:
+            compiled = None
+            return (
+                "torch.compile compiled nothing, the model runs as it is: loss() does not call the"
+                " model as a whole, or torch leaves it out"
+            )
     except Exception as error:  # of the compiler, or of the task: the first step shows which
         compiled = None
         reason = one_line(str(error))[:200] or type(error).__name__

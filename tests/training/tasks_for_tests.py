@@ -404,3 +404,13 @@ class NanInSecond(Plain):
         self.calls = getattr(self, "calls", 0) + 1
         loss = super().loss(model, batch)
         return loss * math.nan if self.calls == 4 else loss
+
+
+class ByParts(Plain):
+    """The loss calls the model's layers, not the model."""
+
+    def model(self):
+        return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+
+    def loss(self, model, batch):
+        return nn.functional.mse_loss(model[1](model[0](batch[0])), batch[1])

@@ -314,6 +314,13 @@ class TestCompile:
         assert events[-1].reason == "finished"
 
     @pytest.mark.usefixtures("compiler")
+    def test_loss_that_calls_parts_of_the_model_compiles_nothing_and_is_told(self):
+        events = train(make_race([lane(compile=True)], task="ByParts", epochs=1))
+        notes = [e.text for e in events if isinstance(e, LogMessage) and "compile" in e.text]
+        assert len(notes) == 1
+        assert notes[0].startswith("torch.compile compiled nothing, the model runs as it is")
+
+    @pytest.mark.usefixtures("compiler")
     def test_lanes_of_one_process_share_no_compiled_code(self):
         """Code for another lane's shapes would compute other last bits than the lane alone."""
         counters = torch._dynamo.utils.counters
