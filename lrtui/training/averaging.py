@@ -11,8 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer, swa_utils
 
-PREFIX = "ema_"
-"""Of the metrics of averaged weights: ema_val_loss."""
+
+@contextmanager
+def _put_back(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Gives the model's parameters, detached, to be changed; puts their values back bit for
+    bit."""
+    parameters = [p.detach() for p in model.parameters()]
+    own = [p.clone() for p in parameters]
+    try:
+        yield parameters
+    finally:
+        with torch.no_grad():
+            torch._foreach_copy_(parameters, own)
 
 
 @contextmanager
@@ -22,15 +32,10 @@ def replaced(model: nn.Module, weights: Sequence[Tensor] | None) -> Iterator[Non
     if weights is None:
         yield
         return
-    parameters = [p.detach() for p in model.parameters()]
-    own = [p.clone() for p in parameters]
-    try:
+    with _put_back(model) as parameters:
         with torch.no_grad():
             torch._foreach_copy_(parameters, list(weights))
         yield
-    finally:
-        with torch.no_grad():
-            torch._foreach_copy_(parameters, own)
 
 
 def evaluation_weights(model: nn.Module, optimizer: Optimizer) -> list[Tensor] | None:
@@ -38,13 +43,10 @@ def evaluation_weights(model: nn.Module, optimizer: Optimizer) -> list[Tensor] |
     it has no such mode. The training weights are put back bit for bit."""
     if not has_modes(optimizer):
         return None
-    parameters = [p.detach() for p in model.parameters()]
-    own = [p.clone() for p in parameters]
-    optimizer.eval()  # type: ignore[attr-defined]  # as just seen
-    found = [p.clone() for p in parameters]
-    optimizer.train()  # type: ignore[attr-defined]
-    with torch.no_grad():
-        torch._foreach_copy_(parameters, own)
+    with _put_back(model) as parameters:
+        optimizer.eval()  # type: ignore[attr-defined]  # as just seen
+        found = [p.clone() for p in parameters]
+        optimizer.train()  # type: ignore[attr-defined]
     return found
 
 

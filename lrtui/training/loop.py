@@ -22,12 +22,12 @@ import torch
 from torch import Tensor
 
 from lrtui.core.errors import TaskError
+from lrtui.core.protocol.column_names import AVERAGED, CLIPPED, SKIPPED
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, Evaluated, LogMessage, Sampled
 from lrtui.training import announcements, averaging, fetching, losses, param_groups, rng
 from lrtui.training.batch import batch_length, one_sample, to_device
 from lrtui.training.non_finite import NonFinite
 from lrtui.training.session import Training
-from lrtui.training.step_buffer import CLIPPED, SKIPPED
 from lrtui.training.step_recorder import StepRecorder
 
 Events = Iterator[AnyEvent | None]
@@ -53,7 +53,8 @@ def train_lane(training: Training) -> Events:
             for micro_batches in progress.steps():
                 recorder.begin_step()
                 if training.closure:
-                    stepped = _closure_step(training, list(micro_batches))
+                    _closure_step(training, list(micro_batches))
+                    stepped = True
                 else:
                     if not accumulation.done:
                         optimizer.zero_grad()
@@ -65,6 +66,7 @@ def train_lane(training: Training) -> Events:
                             yield from _pause_within(recorder)
                     stepped = _update(training, recompute_loss)
                 if stepped:
+                    training.recipe.after_update()
                     training.schedule.after_batch()
                 recorder.close_step(ends_epoch=progress.ends_epoch(recorder.step))
                 progress.validates_within = progress.validation_due
@@ -127,12 +129,10 @@ def _update(training: Training, recompute_loss: Callable[[Any], Tensor]) -> bool
         recorder.skip(scale)
         return False
     recorder.after_step(loss, recompute_loss)  # measures sampled steps
-    if recipe.average:
-        recipe.average.update()
     return True
 
 
-def _closure_step(training: Training, batches: list[Any]) -> bool:
+def _closure_step(training: Training, batches: list[Any]) -> None:
     """One step of an optimizer that calls for the loss itself, several times (LBFGS); the first
     call's loss is recorded."""
     numbers: list[dict[str, Any]] = []
@@ -151,9 +151,6 @@ def _closure_step(training: Training, batches: list[Any]) -> bool:
 
     loss: Any = training.optimizer.step(closure)  # type: ignore[arg-type]  # torch hands it through
     training.step_recorder.check_after(loss, numbers[0])
-    if training.recipe.average:
-        training.recipe.average.update()
-    return True
 
 
 def _loss(training: Training, batch: Any) -> Tensor:
@@ -238,7 +235,7 @@ def _validate(training: Training) -> Generator[None, None, dict[str, float]]:
                     rng.preserved(training.device, training.generators),
                 ):
                     found = _measured(training, batch)
-                measured |= {averaging.PREFIX + name: value for name, value in found.items()}
+                measured |= {AVERAGED + name: value for name, value in found.items()}
             count = batch_length(batch)
             samples += count
             for name, value in measured.items():

@@ -7,7 +7,6 @@ torch.
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 import threading
@@ -34,7 +33,7 @@ from lrtui.training.order import BatchOrder
 from lrtui.training.preview import PREVIEW_S, dummy, preview, thinned
 from lrtui.training.recipe import check_device
 from lrtui.training.schedules import Schedule
-from lrtui.training.training_length import TrainingLength, training_length
+from lrtui.training.training_length import TrainingLength, epoch_steps, training_length
 
 NOMINAL_STEPS_PER_EPOCH = 100
 """Of a task whose code may not be run yet."""
@@ -99,7 +98,7 @@ def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
     """A lane's preview with its warnings. The user's own schedule is built if the race is to start,
     not run."""
     race, spec = request.race, lane.schedule
-    each = request.steps_per_epoch or math.ceil(shape.batches_per_epoch / lane.recipe.accumulate)
+    each = request.steps_per_epoch or epoch_steps(shape.batches_per_epoch, lane)
     long = training_length(race, each)
     try:
         if request.kind != "preview":

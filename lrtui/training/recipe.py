@@ -121,7 +121,7 @@ class Clipping:
         if not grads:
             return None, torch.zeros((), dtype=torch.bool)
         highest = torch.stack(
-            [tensors.dense(grad).abs().max().to(grads[0].device) for grad in grads if grad.numel()]
+            [grad.abs().max().to(grads[0].device) for grad in grads if grad.numel()]
         )
         return None, highest.max() > self._value
 
@@ -272,6 +272,11 @@ class StepRecipe:
         if self.spec.precision not in _TYPES:
             return nullcontext()
         return torch.autocast(self._device_type, _TYPES[self.spec.precision])
+
+    def after_update(self) -> None:
+        """Takes the weights after an update into their average."""
+        if self.average:
+            self.average.update()
 
     def state_dict(self) -> dict[str, Any]:
         """The open step, the scale of the loss and the averaged weights, as plain values."""

@@ -3,7 +3,6 @@ restored as one state_dict."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +39,7 @@ from lrtui.training.recipe import StepRecipe
 from lrtui.training.recompute import Recompute
 from lrtui.training.schedules import Schedule
 from lrtui.training.step_recorder import StepRecorder
-from lrtui.training.training_length import training_length
+from lrtui.training.training_length import epoch_steps, training_length
 
 
 # More than 20 attributes: a session is the list of a lane's parts, which the loop names singly.
@@ -182,8 +181,7 @@ class Training:
     def steps_of_an_epoch(self) -> int | None:
         """Optimizer steps of an epoch; None if its length is unknown."""
         length = self.data.length
-        accumulate = self.race.lanes[self.index].recipe.accumulate
-        return None if length is None else math.ceil(length / accumulate)
+        return None if length is None else epoch_steps(length, self.race.lanes[self.index])
 
     @property
     def steps_per_epoch(self) -> int:

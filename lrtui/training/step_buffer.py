@@ -9,10 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from lrtui.core.protocol.column_names import SKIPPED
 from lrtui.core.protocol.events import Column, Steps
-
-SKIPPED, CLIPPED = "skipped", "clipped"
-"""Columns of recipes, 1 or 0: the GradScaler skipped the step; its gradients were clipped."""
 
 
 class StepBuffer:

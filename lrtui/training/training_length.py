@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from lrtui.core.errors import TaskError
-from lrtui.core.scenario.spec import Interval, Race
+from lrtui.core.scenario.spec import Interval, Lane, Race
 
 
 class TrainingLength(NamedTuple):
@@ -18,6 +18,11 @@ class TrainingLength(NamedTuple):
     def count(self, interval: Interval) -> int:
         """The budget in scheduler steps: batches or epochs."""
         return self.steps if interval == "batch" else self.epochs
+
+
+def epoch_steps(batches: int, lane: Lane) -> int:
+    """Optimizer steps of an epoch of `batches`, the last of which may be of fewer batches."""
+    return math.ceil(batches / lane.recipe.accumulate)
 
 
 def training_length(race: Race, steps_per_epoch: int | None) -> TrainingLength:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.diagnostics.param_groups import groups
-from lrtui.core.protocol.column_names import is_reserved
+from lrtui.core.protocol.column_names import SKIPPED, family, is_reserved
 from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.array_buffer import ArrayBuffer
@@ -115,8 +115,8 @@ def quantities(state: RaceState, labels: Mapping[str, str] = LABELS) -> list[Qua
         METRIC + name if name in known else name
         for name in beside_averaged(sorted(metrics, key="val_loss".__ne__))
     )
-    for family in ("grad_norm", "update_ratio", "gain", "applied_lr"):
-        names = [name for name in known if name.split("/")[0] == family]
+    for kind in ("grad_norm", "update_ratio", "gain", "applied_lr"):
+        names = [name for name in known if family(name) == kind]
         found |= dict.fromkeys(sorted(names, key=lambda name: (len(name), name)))
     return [Quantity(name, _label(name, state, labels), _usually_log(name)) for name in found]
 
@@ -228,16 +228,16 @@ _LOG = ("loss", "val_loss", "ema_val_loss", "grad_norm", "update_ratio", "applie
 
 def _is_seldom(lane: LaneState, name: str) -> bool:
     """True if NaN in a column of the lane stands for a step without a value."""
-    skips = "skipped" in lane.columns and name.partition("/")[0] in ("applied_lr", "next_lr")
+    skips = SKIPPED in lane.columns and family(name) in ("applied_lr", "next_lr")
     return name in SELDOM or not is_reserved(name) or skips
 
 
 def _label(name: str, state: RaceState, labels: Mapping[str, str]) -> str:
     """A column's name for an axis; that of a param group with the group's name, or its number where
     the lanes have different names for it."""
-    family, slash, number = one_line(name).partition("/")
-    label = labels.get(family, family)
-    if family not in ("applied_lr", "update_ratio") or (slash and not number.isdecimal()):
+    kind, slash, number = one_line(name).partition("/")
+    label = labels.get(kind, kind)
+    if kind not in ("applied_lr", "update_ratio") or (slash and not number.isdecimal()):
         return label + slash + number
     group = int(number or 0)
     named = [groups(lane) for lane in state.lanes]

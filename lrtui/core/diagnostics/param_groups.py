@@ -11,7 +11,7 @@ import numpy as np
 from lrtui.core.numbers import rate
 from lrtui.core.scenario.spec import number, unique_name
 from lrtui.core.state.race_state import LaneState
-from lrtui.core.state.rates import column
+from lrtui.core.state.rates import column, is_applied
 from lrtui.core.text import one_line
 
 KEPT = 1e-4
@@ -42,7 +42,7 @@ def groups(lane: LaneState) -> list[str]:
     numbers from 1 on."""
     given = lane.started.groups if lane.started else []
     if not given:
-        recorded = sum(name.partition("/")[0] == "applied_lr" for name in lane.columns)
+        recorded = sum(map(is_applied, lane.columns))
         return [f"group {number}" for number in range(1, max(1, recorded) + 1)]
     names: list[str] = []
     for name in given:

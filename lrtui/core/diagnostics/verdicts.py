@@ -12,6 +12,7 @@ from lrtui.core.protocol import thresholds
 from lrtui.core.protocol.findings import GaugeWord
 from lrtui.core.protocol.thresholds import early_steps
 from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.rates import is_applied
 
 Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none"]
 """From the worst to nothing to be said: "none" while too few steps have been measured."""
@@ -70,11 +71,7 @@ def altered(lane: LaneState) -> bool:
 def warming(lane: LaneState) -> bool:
     """True if no step of the early window had even half of the lane's rate in any param group."""
     early = early_steps(lane.total_steps)
-    parts = [
-        series.part(0, early)
-        for name, series in lane.columns.items()
-        if name.partition("/")[0] == "applied_lr"
-    ]
+    parts = [series.part(0, early) for name, series in lane.columns.items() if is_applied(name)]
     applied = np.concatenate([*parts, np.empty(0)])
     known = applied[np.isfinite(applied)]  # nothing was applied at a step that was refused
     return len(known) > 0 and bool(known.max() < lane.rate / 2)

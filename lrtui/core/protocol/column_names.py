@@ -1,6 +1,12 @@
-"""Names of columns that a task's own numbers may not have."""
+"""Names of columns and metrics that trainers and readers share, and those that a task's own numbers
+may not have."""
 
 from __future__ import annotations
+
+CLIPPED, SKIPPED = "clipped", "skipped"
+"""Columns of recipes, 1 or 0: the step's gradients were clipped; the GradScaler skipped it."""
+AVERAGED = "ema_"
+"""Before the name of a metric that was taken with averaged weights: ema_val_loss."""
 
 RESERVED = frozenset(
     (
@@ -17,8 +23,8 @@ RESERVED = frozenset(
         "realised",
         "update_ratio",
         "val_loss",
-        "clipped",
-        "skipped",
+        CLIPPED,
+        SKIPPED,
         "event",
         "lane",
         "first",
@@ -32,8 +38,13 @@ RESERVED = frozenset(
 have."""
 
 
+def family(name: str) -> str:
+    """A column's name without the number of its param group: "applied_lr" of "applied_lr/1"."""
+    return name.partition("/")[0]
+
+
 def is_reserved(name: str) -> bool:
     """True if a column name is reserved; those of further param groups end in a number:
     "applied_lr/1"."""
-    family, _, group = name.partition("/")
-    return family in RESERVED and (not group or group.isdecimal())
+    _, _, group = name.partition("/")
+    return family(name) in RESERVED and (not group or group.isdecimal())

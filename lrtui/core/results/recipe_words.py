@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterable
 
 from lrtui.core.numbers import loss
+from lrtui.core.protocol.column_names import AVERAGED, CLIPPED
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
-
-AVERAGED = "ema_"
-"""Before the name of a metric that was taken with averaged weights."""
 
 
 def recipe_words(lane: LaneState, race: Race) -> str:
@@ -26,7 +24,7 @@ def update_words(lane: LaneState) -> str:
     """The share of clipped steps and the number of skipped ones: "clipped 37 %, skipped 3 steps";
     '' where neither is known of, or nothing was skipped."""
     own, updates, words = lane.steps - lane.forked_at, lane.updates, []
-    if "clipped" in lane.columns and own > 0:
+    if CLIPPED in lane.columns and own > 0:
         words.append(f"clipped {_per_cent(updates.clipped / own)}")
     if updates.skipped:
         words.append(f"skipped {updates.skipped} step{'' if updates.skipped == 1 else 's'}")

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from lrtui.core.errors import LrtuiError
+from lrtui.core.scenario.class_source import parameters
 from lrtui.core.scenario.option_bounds import Bounds, bounds
 from lrtui.core.scenario.spec import Interval
 
@@ -318,12 +319,7 @@ def _arguments(
             base.id for base in node.bases if isinstance(base, ast.Name) and base.id in classes
         ]
         return _arguments(classes[bases[0]], classes) if bases else []
-    positional = init.args.posonlyargs + init.args.args
-    defaults = [None] * (len(positional) - len(init.args.defaults)) + list(init.args.defaults)
-    return [
-        *zip(positional, defaults, strict=True),
-        *zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True),
-    ]
+    return parameters(init)
 
 
 def _option(arg: ast.arg, default: ast.expr | None, schedule: str) -> Option:

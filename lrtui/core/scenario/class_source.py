@@ -55,20 +55,25 @@ def _names(target: ast.expr, name: str) -> bool:
     return isinstance(target, ast.Name) and target.id == name
 
 
-def _read(init: ast.FunctionDef) -> Constructor:
+def parameters(init: ast.FunctionDef) -> list[tuple[ast.arg, ast.expr | None]]:
+    """The parameters of an __init__ with their defaults (None: required), those by name last."""
     given = init.args
     positional = given.posonlyargs + given.args
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
-    pairs = [
+    return [
         *zip(positional, defaults, strict=True),
         *zip(given.kwonlyargs, given.kw_defaults, strict=True),
-    ][2:]  # without self and the parameters to train
+    ]
+
+
+def _read(init: ast.FunctionDef) -> Constructor:
+    pairs = parameters(init)[2:]  # without self and the parameters to train
     lr = next((default for arg, default in pairs if arg.arg == "lr"), None)
     rate = lr.value if isinstance(lr, ast.Constant) else None
     return Constructor(
         tuple(arg.arg for arg, _ in pairs),
         tuple(arg.arg for arg, default in pairs if default is None and arg.arg != "lr"),
-        given.kwarg is not None,
+        init.args.kwarg is not None,
         float(rate) if isinstance(rate, (int, float)) and not isinstance(rate, bool) else None,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 from lrtui.core.errors import TaskError
 from lrtui.core.scenario import task_ref
 from lrtui.core.scenario.class_source import Constructor, constructor
-from lrtui.core.scenario.schedule_spec import storable
+from lrtui.core.scenario.schedule_spec import check_storable
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import closest, one_line
@@ -56,7 +56,7 @@ def _options(
     table: Table, known: Collection[str], name: str, found: Constructor | None
 ) -> dict[str, Any]:
     options = {key: value for key, value in table.raw.items() if key not in known}
-    for key, value in options.items():
+    for key in options:
         if found and not found.open and key not in found.names:
             raise table.error(
                 key,
@@ -65,10 +65,5 @@ def _options(
             )
         if key == "lr":
             raise table.error(key, "the rate stands inside the optimizer", "lr beside optimizer")
-        if not storable(value):
-            raise table.error(
-                key,
-                "cannot be handed on",
-                "text, true, false, finite numbers, and lists and tables of them",
-            )
+        check_storable(table, key)
     return options

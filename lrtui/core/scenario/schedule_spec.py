@@ -117,13 +117,8 @@ def _own(table: Table, name: str, folder: Path, inside: bool) -> ScheduleSpec:
         )
     interval = _interval(table, "epoch", inside)
     options = {key: value for key, value in table.raw.items() if key not in _OWN_KEYS}
-    for key, value in options.items():
-        if not storable(value):
-            raise table.error(
-                key,
-                "cannot be handed on",
-                "text, true, false, finite numbers, and lists and tables of them",
-            )
+    for key in options:
+        check_storable(table, key)
     code = _code(table, "name", name, folder, "class")
     return ScheduleSpec(one_line(name), interval, options, (), code)  # type: ignore[arg-type]  # checked by _interval
 
@@ -146,7 +141,17 @@ def _interval(table: Table, usual: str, inside: bool) -> str:
     return interval
 
 
-def storable(value: Any) -> bool:
+def check_storable(table: Table, key: str) -> None:
+    """Refuse an option of a class of the user that cannot be stored and handed on."""
+    if not _storable(table.raw[key]):
+        raise table.error(
+            key,
+            "cannot be handed on",
+            "text, true, false, finite numbers, and lists and tables of them",
+        )
+
+
+def _storable(value: Any) -> bool:
     """True if a value can be stored as JSON: TOML's dates, NaN and infinities cannot."""
     match value:
         case bool() | str():
@@ -156,9 +161,9 @@ def storable(value: Any) -> bool:
         case float():
             return math.isfinite(value)
         case list():
-            return all(map(storable, value))
+            return all(map(_storable, value))
         case dict():
-            return all(isinstance(key, str) and storable(item) for key, item in value.items())
+            return all(isinstance(key, str) and _storable(item) for key, item in value.items())
     return False
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrtui.core.protocol.column_names import family
 from lrtui.core.protocol.events import RateChanged, ScheduleForecast
 from lrtui.core.series.series import FiniteRange
 from lrtui.core.state.columns import Columns
@@ -96,7 +97,7 @@ class RateHistory:
         for name, block in blocks.items():
             if _is_next(name):
                 self._newest[name] = float(block[-1])
-            elif _is_applied(name):
+            elif is_applied(name):
                 self._see(name, block)
 
     def cut(self, step: int) -> None:
@@ -106,7 +107,7 @@ class RateHistory:
         self.changes = [change for change in self.changes if change.step <= step]
         self._newest = {name: self._columns.last(name) for name in self._columns if _is_next(name)}
         for name, series in self._columns.items():
-            if _is_applied(name):
+            if is_applied(name):
                 self._see(name, series.values)
 
     def _see(self, name: str, applied: NDArray[Any]) -> None:
@@ -119,14 +120,15 @@ class RateHistory:
             self._newest[name] = rate
 
 
-def column(family: str, group: int) -> str:
+def column(kind: str, group: int) -> str:
     """The column of a param group, counted from 0: "applied_lr", "applied_lr/1"."""
-    return f"{family}/{group}" if group else family
+    return f"{kind}/{group}" if group else kind
 
 
-def _is_applied(name: str) -> bool:
-    return name.partition("/")[0] == "applied_lr"
+def is_applied(name: str) -> bool:
+    """True for the columns of applied rates, one a param group."""
+    return family(name) == "applied_lr"
 
 
 def _is_next(name: str) -> bool:
-    return name.partition("/")[0] == "next_lr"
+    return family(name) == "next_lr"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrtui.core.protocol.column_names import CLIPPED, SKIPPED
 from lrtui.core.state.columns import Columns
 
 
@@ -20,14 +21,14 @@ class UpdateCounts:
 
     def extend(self, blocks: dict[str, NDArray[Any]]) -> None:
         """Fold in the columns of a block of steps."""
-        self.clipped += _count(blocks.get("clipped"))
-        self.skipped += _count(blocks.get("skipped"))
+        self.clipped += _count(blocks.get(CLIPPED))
+        self.skipped += _count(blocks.get(SKIPPED))
 
     def cut(self, step: int) -> None:
         """Count again; `columns` are cut at `step` already."""
         self.clipped, self.skipped = (
             _count(self._columns[name].values) if name in self._columns else 0
-            for name in ("clipped", "skipped")
+            for name in (CLIPPED, SKIPPED)
         )
 
 
