@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 import msgspec
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.scenario import catalogue, scenario_file
@@ -171,6 +171,7 @@ def test_any_tables_give_a_race_or_an_error(raw, tmp_path_factory):
 
 @settings(max_examples=300, deadline=None)
 @given(raw=ANYTHING, changes=CHANGES)
+@example(raw={}, changes={"lanes.lr": [], "lanes.optimizer": 0})
 def test_any_flags_over_any_tables_give_a_race_or_an_error(raw, changes):
     try:
         assert isinstance(

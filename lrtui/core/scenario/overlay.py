@@ -29,7 +29,7 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
             _assign(merged, key, value, source)
     if "lanes.lr" in changes or "lanes.optimizer" in changes:
         _sweep(merged, changes)
-    if "lanes.optimizer" in changes:
+    if isinstance(changes.get("lanes.optimizer"), list):
         _refuse_unused(changes, _dict(merged.get("defaults")), source)
     if "lanes.schedule" in changes:
         schedule = with_source(changes["lanes.schedule"], "--schedule")
