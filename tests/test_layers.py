@@ -25,12 +25,13 @@ SCREEN = [
     "lrtui.plain",
     "lrtui.report",
 ]
-TORCH = ["torch", "lrtui.training"]
+TORCH = ["torch", "lrtui.training", "lrtui.integrations"]
 ABOVE = {
     # what a layer must not load
     "lrtui.core": [*SCREEN, *TORCH, "lrtui.store", "lrtui.client", "sqlite3", "psutil"],
     "lrtui.store": [*SCREEN, *TORCH, "lrtui.client"],
-    "lrtui.training": [*SCREEN, "lrtui.client"],
+    "lrtui.training": [*SCREEN, "lrtui.client", "lrtui.integrations"],
+    "lrtui.integrations": [*SCREEN, "lrtui.client"],
     "lrtui.tui": [*TORCH, "plotext", "lrtui.cli", "lrtui.plain", "lrtui.report"],
     "lrtui.plain": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli"],
     "lrtui.report": [*TORCH, "textual", "click", "lrtui.tui", "lrtui.cli", "lrtui.plain"],

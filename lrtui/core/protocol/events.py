@@ -89,7 +89,9 @@ class Started(Event, frozen=True, kw_only=True):
 
     device: str
     steps_per_epoch: Count
+    """Of a script, which has no known epochs: 1, with `length_known` False."""
     total_steps: Step
+    """0 if it is not known."""
     parameters: int
     """Number of trainable elements."""
     init_checksum: str
@@ -110,6 +112,11 @@ class Started(Event, frozen=True, kw_only=True):
     groups: list[str] = []
     """Names of the optimizer's param groups, in the order of their columns; one or more, but [] in
     runs of older versions."""
+    optimizer: str = ""
+    """Class of the optimizer that a script made; "" where the lane's settings say it."""
+    initial_lr: float = math.nan
+    """Rate of a script's first param group as the script itself set it; NaN where the lane's
+    settings say it, and where the group has none."""
     role: str = ""
     """Of the process that trains it, as in the record's `processes`: "trainer 3". '' in runs of
     older versions."""
@@ -204,6 +211,21 @@ class Evaluated(Event, frozen=True, kw_only=True):
     """Steps done by then."""
     loss: float
     metrics: dict[str, float] = {}
+
+
+class Logged(Event, frozen=True, kw_only=True):
+    """Numbers that a script logged at some steps, one value per step in every column; NaN for a
+    missing one. `steps` are steps done by then, rising or equal."""
+
+    steps: list[Step]
+    columns: dict[str, Column]
+
+    def __post_init__(self) -> None:
+        _check(self.columns, len(self.steps))
+
+    def values(self, column: str) -> np.ndarray:
+        """The numbers of one column, shape (len(steps),)."""
+        return self.columns[column].unpack(len(self.steps))
 
 
 class Sampled(Event, frozen=True, kw_only=True):
@@ -301,6 +323,8 @@ class Ended(Event, frozen=True, kw_only=True):
     error: str = ""
     cause: EndCause = ""
     """"" in runs of versions before this field."""
+    exit_code: int | None = None
+    """Of a script's process, negative for a signal; None without one."""
 
     @property
     def orphaned(self) -> bool:
@@ -326,6 +350,7 @@ AnyEvent = (
     | FindingsUpdated
     | LossSpiked
     | Evaluated
+    | Logged
     | Sampled
     | Alerted
     | StatusChanged

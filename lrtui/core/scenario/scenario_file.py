@@ -13,7 +13,7 @@ from lrtui.core.scenario import task_ref
 from lrtui.core.scenario.lane_table import read_lanes
 from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.recipe_table import RECIPE_KEYS, read_recipe
-from lrtui.core.scenario.spec import OnDivergence, OnNan, Pruning, Race, Snapshots
+from lrtui.core.scenario.spec import OnDivergence, Pruning, Race, Snapshots
 from lrtui.core.scenario.toml_source import with_sources
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import closest, literal, one_line
@@ -165,7 +165,7 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
         pace=table.whole("pace", 0, 0),
         gauge=table.flag("gauge", True),
         scenario=one_line(scenario),
-        on_nan=table.choice("on_nan", get_args(OnNan)),
+        on_nan=table.choice("on_nan", ("stop", "rewind")),
         on_divergence=table.choice("on_divergence", get_args(OnDivergence)),
         snapshots=read_snapshots(table.table("snapshots")),
         pruning=read_pruning(table.table("pruning")) if "pruning" in raw else None,

@@ -3,6 +3,7 @@ and no file."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import msgspec
 from lrtui.core.text import one_line
 
 Interval = Literal["batch", "epoch"]
-OnNan = Literal["stop", "rewind"]
+OnNan = Literal["stop", "rewind", "warn"]
 OnDivergence = Literal["warn", "pause", "stop", "rewind"]
 MAX_LANES = 256
 Expected = Literal["", "wins", "ok", "hot", "cold", "diverged", "nan"]
@@ -90,21 +91,50 @@ class ScheduleSpec(msgspec.Struct, frozen=True):
 
 class TaskRef(msgspec.Struct, frozen=True):
     """Location of a task: `target` is a file's absolute path or a module's name, `name` the class
-    in it."""
+    in it. Of a script: `target` is its file, its module or its program, `name` a short name; it is
+    never imported."""
 
-    kind: Literal["bundled", "file", "module"]
+    kind: Literal["bundled", "file", "module", "script"]
     target: str
     name: str
     found_in: str = ""
     """Of a module: the entry of sys.path under which it was found; "" in runs of older versions."""
 
     def __str__(self) -> str:
+        if self.kind == "script":
+            return self.target
         return self.name if self.kind == "bundled" else f"{self.target}:{self.name}"
 
     @property
     def short(self) -> str:
         """The reference without the folders of its file."""
+        if self.kind == "script":
+            return self.name
         return f"{self.target.rpartition('/')[2]}:{self.name}" if self.kind == "file" else str(self)
+
+
+class Script(msgspec.Struct, frozen=True):
+    """A training script of the user, run unchanged: one process tree of it for each lane."""
+
+    command: tuple[str, ...]
+    """Program and arguments; `{NAME}` in an argument stands for the lane's value of that name."""
+    env: dict[str, str] = {}
+    """Environment variables beside those of the process that started the race."""
+    at_once: int = 0
+    """Most lanes that run at a time; 0: one for each GPU, or as many as the cores allow."""
+    seeded: bool = True
+    """True if Python, numpy and torch are seeded before the script's first line."""
+    supervised: bool = True
+    """False if the script was started by the user, and watches itself (`lrtui.watch`)."""
+    config: dict[str, Any] = {}
+    """Settings that the script gave to `lrtui.watch`, to be shown."""
+
+    def command_of(self, lane: Lane) -> list[str]:
+        """The command with the lane's values in place of `{NAME}`."""
+        return [
+            re.sub(r"\{(\w+)\}", lambda found: lane.values.get(found[1], found[0]), part)
+            for part in self.command
+        ]
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -153,7 +183,7 @@ class Lane(msgspec.Struct, frozen=True):
     optimizer: OptimizerSpec
     lr: float
     """The initial learning rate, finite and above zero; what is applied at a step is up to the
-    schedule."""
+    schedule. Of a script's lane also 0: the rate is the script's own."""
     schedule: ScheduleSpec | None = None
     schedule_at: str = ""
     """Location of the schedule in messages: "schedules.toml:32", "--schedule"; "" without a
@@ -161,6 +191,8 @@ class Lane(msgspec.Struct, frozen=True):
     expect: Expected = ""
     """The usual outcome of such a lane; the end of the race reports a contradiction."""
     recipe: Recipe = Recipe()
+    values: dict[str, str] = {}
+    """Of a script's lane: what stands for each `{NAME}` of the command."""
 
     @property
     def called(self) -> str:
@@ -193,7 +225,8 @@ class Pruning(msgspec.Struct, frozen=True):
 
 
 class Race(msgspec.Struct, frozen=True):
-    """One task, its lanes, a seed and a budget. Exactly one of `epochs` and `steps` is set."""
+    """One task or script, its lanes, a seed and a budget. Of a task exactly one of `epochs` and
+    `steps` is set; the length of a script is known only if `steps` says it."""
 
     title: str
     task: TaskRef
@@ -238,10 +271,14 @@ class Race(msgspec.Struct, frozen=True):
     environment: dict[str, str] = {}
     """Environment variables that the task's code may need when the race is taken up elsewhere
     (core/scenario/environment.py)."""
+    script: Script | None = None
+    """What the lanes run in place of a task; `task.kind` is then "script"."""
 
     @property
     def budget(self) -> str:
-        """The budget in words."""
+        """The budget in words; "" if it is not known."""
+        if self.epochs is None and self.steps is None:
+            return ""
         count, unit = (self.epochs, "epoch") if self.epochs is not None else (self.steps, "step")
         return f"{count} {unit}{'' if count == 1 else 's'}"
 

@@ -8,15 +8,16 @@ from lrtui.core.scenario.spec import CodeRef, Race, ScheduleSpec, TaskRef
 
 
 def user_code_files(race: Race) -> list[str]:
-    """Files (absolute paths) and modules of the race's task, optimizers and schedules; none if they
-    are bundled."""
-    return list(dict.fromkeys(_place(ref.kind, ref.target) for ref in code_refs(race)))
+    """Files (absolute paths) and modules of the race's task, optimizers and schedules, none if they
+    are bundled; of a script what it runs."""
+    script = [race.task.target] if race.script else []
+    return script + list(dict.fromkeys(_place(ref.kind, ref.target) for ref in code_refs(race)))
 
 
 def code_refs(race: Race) -> list[TaskRef | CodeRef]:
     """References to the user's code in a race: its task's first, then those of its lanes'
-    optimizers and schedules."""
-    task = [] if race.task.kind == "bundled" else [race.task]
+    optimizers and schedules. A script is not imported, and has none."""
+    task = [] if race.task.kind in ("bundled", "script") else [race.task]
     own = [
         code
         for lane in race.lanes
