@@ -15,7 +15,7 @@ from lrtui.core.protocol.commands import Add, Fork, Pause, Rewind, Stop, TakeSna
 from lrtui.core.protocol.events import Alerted, LaneAdded, StatusChanged
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.reader import Reader, summary
-from support.scripts import ScriptRace, make_script_race, recording, set_patience
+from support.script_races import ScriptRace, make_script_race, recording, set_patience
 from support.training import make_race
 from support.waiting import until
 
