@@ -15,10 +15,10 @@ from lrtui.cli.frontends import has_screen, open_screen
 from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
 from lrtui.cli.output import complain
 from lrtui.cli.plain_frontend import print_run
-from lrtui.cli.race import read_race
+from lrtui.cli.race_flags import read_race
 from lrtui.cli.signals import Signals
 from lrtui.client.follower import Follower
-from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, FinderPlan, LrFinder, plan
+from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, FinderPlan, LrFinder, no_finder, plan
 from lrtui.core.errors import LaunchError, ScenarioError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.events import Alerted, AnyEvent, alert_line
@@ -143,6 +143,8 @@ def read_plan(flags: dict[str, Any]) -> FinderPlan:
             "nothing to find a rate for",
             "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
         )
+    if name and name.endswith(".py"):
+        raise no_finder(name)
     common = {"rates": (), "schedule": None, "epochs": None, "steps": None}
     race = read_race(name, {**flags, **common, "optimizers": ()})
     wanted = (
