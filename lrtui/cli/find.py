@@ -26,7 +26,7 @@ from lrtui.core.results.finder_result import point_line
 from lrtui.core.streams import OutputLost
 
 if TYPE_CHECKING:
-    from lrtui.plain import JsonLines
+    from lrtui.plain.json_lines import JsonLines
 
 _MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
 
@@ -194,7 +194,7 @@ class _JsonPoints:
     def write(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
         """One event; of the sweep, alerts alone: its steps are the points."""
         if follower is finder.check:
-            from lrtui.plain import JsonLines
+            from lrtui.plain.json_lines import JsonLines
 
             self._check = self._check or JsonLines(follower)
             self._check.write(follower.state, event)
@@ -224,7 +224,7 @@ class _PlainPoints:
     them."""
 
     def __init__(self) -> None:
-        from lrtui.plain import PlainLines
+        from lrtui.plain.text_lines import PlainLines
 
         self._check = PlainLines()
         self._ticked = time.monotonic()

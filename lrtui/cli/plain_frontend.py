@@ -37,7 +37,8 @@ def print_run(
     printed. If the lines cannot be written, the race continues if stderr can say so, else it is
     stopped. `resumed`: a supervisor is about to resume the run, so recorded ends are not its end.
     """
-    from lrtui.plain import JsonLines, PlainLines
+    from lrtui.plain.json_lines import JsonLines
+    from lrtui.plain.text_lines import PlainLines
 
     try:
         follower = Follower(run, wanted().memory * 1_000_000)
@@ -45,7 +46,7 @@ def print_run(
         raise type(error)(error.message, _goes_on(run) if signals else error.hint) from error
     frontend = PlainFrontend(follower, signals, resumed)
     try:
-        return frontend.run(JsonLines(follower) if as_json else PlainLines())
+        return frontend.run(JsonLines(follower) if as_json else PlainLines(run=run))
     except OutputLost as lost:
         return frontend.on_output_lost(lost)
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from lrtui.cli.script_flags import REFUSED, check_program, refuse_flags, script_of, varied
+from lrtui.cli.script_flags import REFUSED, refuse_flags, script_of, varied
 from lrtui.core.errors import ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.scenario import scenario_file
@@ -81,7 +81,6 @@ def read_race(name: str | None, flags: dict[str, Any], script: ScriptFlags | Non
             f"no rates to race {race.title} at",
             f"expected {USAGE}; `lrtui run` watches one lane at the script's own rate",
         )
-    check_program(race)
     return race
 
 

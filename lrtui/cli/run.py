@@ -15,7 +15,7 @@ from lrtui.cli.frontends import has_screen, launch, open_screen, script_launcher
 from lrtui.cli.options import json_option, plain_option, runs_folder, runs_option
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race_flags import check_rate
-from lrtui.cli.script_flags import WordsAfterOptions, check_program, script_of, script_options
+from lrtui.cli.script_flags import WordsAfterOptions, script_of, script_options
 from lrtui.cli.signals import Signals
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import scenario_file
@@ -90,7 +90,6 @@ def read_run(
     script = script_of(first, as_module, list(map(literally, rest)), USAGE)
     raw["script"] = script | ({"seeded": False} if no_seed else {})
     race = scenario_file.parse(raw, source="flags", folder=Path.cwd())
-    check_program(race)
     if name is None:
         return race
     called = one_line(name)

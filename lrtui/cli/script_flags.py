@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from lrtui.core.errors import ScenarioError
-from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 
 ITS_OWN = "expected an option of the script's own, after --"
@@ -114,17 +111,3 @@ def refuse_flags(given: Iterable[str]) -> None:
         flag = "--" + {"optimizers": "optimizer"}.get(name, name).replace("_", "-")
         why = REFUSED.get(name, "a script makes its steps itself")
         raise ScenarioError(f"{flag}: {why}", INSTEAD.get(name, ITS_OWN))
-
-
-def check_program(race: Race) -> None:
-    """Refuse a command whose program this machine does not have."""
-    assert race.script is not None
-    program = race.script.command[0]
-    if shutil.which(program) is None:
-        there = Path(program).is_file()
-        raise ScenarioError(
-            f"{one_line(program)}: {'not a program' if there else 'no such program'}",
-            f"expected lrtui run {one_line(program)} for a Python script"
-            if there and program.endswith(".py")
-            else "expected a program of this machine, or a Python script before --",
-        )

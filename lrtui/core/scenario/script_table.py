@@ -113,12 +113,12 @@ def script_settings(race: Race) -> dict[str, Any]:
     """The table [script] that reads back as the race's script."""
     assert race.script is not None
     command, target = list(race.script.command), race.task.target
-    if command[0] == target:
-        what: dict[str, Any] = {"command": command}
-    elif command[1] == "-m":
-        what = {"module": target, "args": command[3:]}
-    else:
+    if command[1:3] == ["-m", target]:
+        what: dict[str, Any] = {"module": target, "args": command[3:]}
+    elif command[1:2] == [target] and command[0] != target:
         what = {"file": target, "args": command[2:]}
+    else:
+        what = {"command": command}
     usual = Script(())
     kept = {
         key: value
