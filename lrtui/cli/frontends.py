@@ -44,11 +44,6 @@ def loading_torch() -> AbstractContextManager[object]:
     return console.status("loading torch ...", spinner="line")
 
 
-def script_launcher() -> Launcher:
-    """A supervisor of scripts that is starting."""
-    return Launcher()
-
-
 def launch(signals: Signals, launcher: Launcher, begin: Callable[[], Launched]) -> Launched | None:
     """Return what `begin` returns once `launcher` runs a race; None if an interrupt came first."""
     try:

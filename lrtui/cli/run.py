@@ -11,12 +11,13 @@ import msgspec
 
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
-from lrtui.cli.frontends import has_screen, launch, open_screen, script_launcher
+from lrtui.cli.frontends import has_screen, launch, open_screen
 from lrtui.cli.options import json_option, plain_option, runs_folder, runs_option
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race_flags import check_rate
 from lrtui.cli.script_flags import WordsAfterOptions, script_of, script_options
 from lrtui.cli.signals import Signals
+from lrtui.client.launcher import Launcher
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.placeholders import literally
@@ -53,7 +54,7 @@ def run(
     folder = runs_folder(runs)
     plain = plain or as_json or (not detach and not has_screen(say=True))
     with Signals() as signals:
-        launcher = script_launcher()
+        launcher = Launcher()
         made = launch(signals, launcher, lambda: launcher.start(asked, folder))
         if made is None:
             return ExitCode.INTERRUPTED
