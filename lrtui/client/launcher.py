@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from lrtui.client.script_again import again
 from lrtui.core.errors import LaunchError, LrtuiError, RunError, ScenarioError
 from lrtui.core.protocol.launch_protocol import TRAINERS, LaunchReply, LaunchRequest, Preview
 from lrtui.core.scenario import environment
@@ -20,6 +21,8 @@ from lrtui.core.text import literal
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader
 
+TRAINERS_PACKAGE, SCRIPTS_PACKAGE = "lrtui.training", "lrtui.integrations"
+"""Packages that run a supervisor as a command."""
 SNAPSHOTS_SINCE = 2
 """The schema version from which on runs have snapshots."""
 
@@ -29,9 +32,13 @@ def resumable(run: Path) -> Race:
     it may not."""
     reader = Reader(run)
     try:
-        supervisor = reader.supervisor()
-        if supervisor is not None and supervisor.alive():
+        if reader.alive():
             raise RunError(f"{run.name} is still running", f"see it with `lrtui watch {run.name}`")
+        if reader.race.script is not None:
+            raise RunError(
+                f"{run.name}: a script cannot be resumed, lrtui does not keep its weights",
+                f"start it again with: {again(run, reader.race)}",
+            )
         if reader.version < SNAPSHOTS_SINCE:
             raise RunError(
                 f"{run.name} was recorded by a version of lrtui that kept no snapshots",
@@ -55,20 +62,36 @@ def restart_supervisor(run: Path) -> None:
         raise
 
 
+def _package(race: Race) -> str:
+    return TRAINERS_PACKAGE if race.script is None else SCRIPTS_PACKAGE
+
+
 class Launcher:
     """A supervisor that is warming up: answers previews, starts one race. Calls from several
     threads wait for each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, race: Race | None = None) -> None:
+        """`race`: the one to be started, if it is known: that of a script needs no torch."""
         self._lock = threading.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the supervisor does
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lrtui.training"],
+        self._package = TRAINERS_PACKAGE if race is None else _package(race)
+        self._process = self._warm_up()
+
+    def _warm_up(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", self._package],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             start_new_session=True,
         )
+
+    def _fit(self, race: Race) -> None:
+        """Replace a supervisor that was warmed up for races of the other kind."""
+        if _package(race) != self._package:
+            self.close()
+            self._package = _package(race)
+            self._process = self._warm_up()
 
     def preview(
         self, race: Race, steps_per_epoch: int | None = None, run_user_code: bool = False
@@ -130,10 +153,11 @@ class Launcher:
         threading.Thread(target=self._process.wait, daemon=True).start()
 
     def _ask(self, request: LaunchRequest) -> LaunchReply:
-        assert self._process.stdin
-        assert self._process.stdout
         request = msgspec.structs.replace(request, race=environment.recorded(request.race))
         with self._lock:
+            self._fit(request.race)
+            assert self._process.stdin
+            assert self._process.stdout
             try:
                 self._process.stdin.write(msgspec.json.encode(request) + b"\n")
                 self._process.stdin.flush()

@@ -1,0 +1,59 @@
+"""The supervisor of a race of scripts: the loop of training/supervisor.py over scripts in place of
+trainers. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest
+from lrtui.core.scenario.spec import Race
+from lrtui.integrations import script_environment
+from lrtui.integrations.script_ends import ScriptEnds
+from lrtui.integrations.script_environment import Places
+from lrtui.integrations.script_pool import ScriptPool
+from lrtui.integrations.script_router import ScriptRouter
+from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE
+from lrtui.store.writer import Writer, create_run
+from lrtui.training.lane_processes import usable_cores
+from lrtui.training.launch_requests import Answer, leave_folder, serve
+from lrtui.training.output import to_log
+from lrtui.training.supervisor import Supervisor
+
+
+class ScriptSupervisor(Supervisor):
+    """Supervises a race of scripts."""
+
+    def __init__(
+        self, run: Path, race: Race, on_alert: str = "", folder: str | None = None
+    ) -> None:
+        """`folder`: the working directory of `on_alert`; None: that of this process."""
+        assert race.script is not None
+        gpus, cores = script_environment.visible_gpus(os.environ), usable_cores()
+        writer = Writer(run, SUPERVISOR_ROLE)
+        self._scripts = ScriptPool(writer, race, Places(race.script.at_once, gpus, cores))
+        router, ends = ScriptRouter(writer, self._scripts), ScriptEnds(writer, self._scripts)
+        super().__init__(writer, self._scripts, router, ends, on_alert, folder)
+
+    def start(self) -> None:
+        """Start the lanes that may run now; the others wait for them."""
+        self._scripts.start()
+
+
+def main() -> None:
+    """Answer requests until one starts a race, then run it. Return if the launcher is gone before
+    that."""
+    folder = leave_folder()
+
+    def handle(request: LaunchRequest) -> Answer:
+        if request.kind == "preview":
+            return LaunchReply(), None
+        script_environment.check(request.race)
+        run = create_run(Path(request.runs), request.race)
+        to_log(run / SUPERVISOR_LOG)
+        supervisor = ScriptSupervisor(run, request.race, request.on_alert, folder)
+        supervisor.start()
+        return LaunchReply(), supervisor
+
+    if started := serve(handle):
+        started.run_to_end()
