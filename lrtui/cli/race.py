@@ -120,8 +120,13 @@ def race(
     announce_user_code(asked)
     folder = runs_folder(runs)
     with Signals() as signals:
-        launcher = Launcher()
-        run = launch(signals, launcher, lambda: launcher.start(asked, folder, trainers, on_alert))
+        launcher = Launcher(asked)
+        run = launch(
+            signals,
+            launcher,
+            lambda: launcher.start(asked, folder, trainers, on_alert),
+            torch=asked.script is None,
+        )
         if run is None:
             return ExitCode.INTERRUPTED
         if plain:

@@ -54,8 +54,8 @@ def run(
     folder = runs_folder(runs)
     plain = plain or as_json or (not detach and not has_screen(say=True))
     with Signals() as signals:
-        launcher = Launcher()
-        made = launch(signals, launcher, lambda: launcher.start(asked, folder))
+        launcher = Launcher(asked)
+        made = launch(signals, launcher, lambda: launcher.start(asked, folder), torch=False)
         if made is None:
             return ExitCode.INTERRUPTED
         if detach:

@@ -147,7 +147,7 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
         _known(told | {"command": race.script.command_of(lane), "values": lane.values})
         for lane, told in zip(race.lanes, line["lanes"], strict=True)
     ]
-    return _known(line | {"device": None, "lanes": lanes})
+    return _known(line | {"device": None, "batch_size": None, "lanes": lanes})
 
 
 def _known(line: dict[str, Any]) -> dict[str, Any]:
