@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,9 @@ def run(
     """Run a training SCRIPT as it is, watch it and turn its learning rate: a Python file,
     -m MODULE, or any program after `--`. Options stand before it; its exit code is handed on."""
     asked = read_run(**flags)
-    if show:
-        return _show(asked)
     folder = runs_folder(runs)
+    if show:
+        return _show(asked, folder)
     plain = plain or as_json or (not detach and not has_screen(say=True))
     with Signals() as signals:
         launcher = Launcher(asked)
@@ -111,6 +112,16 @@ def _check_file(word: str) -> None:
     )
 
 
-def _show(race: Race) -> int:
+def _show(race: Race, runs: Path) -> int:
     """Print command, folder and environment of the script."""
-    raise NotImplementedError
+    assert race.script is not None
+    launcher = Launcher(race)
+    try:
+        (variables,) = launcher.environments(race, runs)
+    finally:
+        launcher.close()
+    print(one_line(shlex.join(race.script.command_of(race.lanes[0]))))
+    print(f"in {one_line(os.getcwd())}")
+    for name, value in sorted(variables.items()):
+        print(f"{one_line(name)}={one_line(value)}")
+    return ExitCode.RACED
