@@ -79,8 +79,11 @@ def explained(lane: LaneState, group: int = 0) -> list[tuple[str, str, str]]:
             "next",
             known(now.next),
             (
-                "what the schedule holds ready for the step to come; reading it too early is off"
-                " by one"
+                "what the optimizer holds ready for the step to come, if the script's scheduler has"
+                " set it already"
+                if lane.is_script
+                else "what the schedule holds ready for the step to come; reading it too early is"
+                " off by one"
             ),
         ),
         (

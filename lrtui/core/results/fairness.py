@@ -60,7 +60,7 @@ def _of_script(state: RaceState, script: Script) -> Fairness:
         )
         return Fairness("different models", f"Different models are raced: {sizes}.")
     return Fairness(
-        "fair",
+        "fair" if len(begun) == len(state.lanes) else f"fair so far: {_letters(begun)}",
         f"Fair: {_letters(begun)} began with the same weights"
         f" ({_checksum(begun[0])}) and the same first loss ({loss(begun[0].losses.first)}).",
     )

@@ -69,6 +69,9 @@ def draw(
     if lane.status in FAILED and lane.ended is not None and lane.ended.error:
         _error(canvas, lane.ended.error, parts)
         return
+    if lines := view.no_steps.get(lane.index):
+        _no_steps(canvas, lines, parts)
+        return
     _curves(canvas, lane, view, race, parts, figures=figures)
     if parts.sprite:
         _sprite(canvas.view(parts.sprite), view.pictures.get(lane.index, lane.sample))
@@ -240,8 +243,6 @@ def _curves(
         chart.abandoned(place, lane, race, view)
         if lane.status == "nan" and drawn.end is not None:
             place.text(*drawn.end, chart.NAN_MARK, styles.ALERT)
-    elif place.height and (lines := view.no_steps.get(lane.index)):
-        _no_steps(canvas, lines, parts)
     elif place.height:
         text = lane.status if not lane.steps > lane.forked_at else f"no {view.label}"
         text = shortened(text, place.width)
