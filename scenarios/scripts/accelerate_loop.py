@@ -1,4 +1,4 @@
-"""Accelerate: a plain loop with gradient accumulation, on whatever devices there are."""
+"""Accelerate: a plain loop with gradient accumulation, on any device."""
 
 import argparse
 import json

@@ -1,26 +1,29 @@
-"""Hugging Face Trainer: a small GPT-2, built from a config, learns to read this file."""
+"""Hugging Face Trainer: a small GPT-2 from a config learns this file."""
 
 import argparse
 import tempfile
 from pathlib import Path
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+import transformers
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--lr", type=float, default=1e-3)
 parser.add_argument("--steps", type=int, default=30)
-parser.add_argument("--length", type=int, default=32, help="characters of a sample")
+parser.add_argument("--length", type=int, default=32)
 args = parser.parse_args()
 
 text = torch.tensor(list(Path(__file__).read_bytes()))
-rows = [{"input_ids": row, "labels": row} for row in text.unfold(0, args.length, 4)]
-config = GPT2Config(vocab_size=256, n_positions=args.length, n_embd=32, n_layer=2, n_head=2)
+rows = text.unfold(0, args.length, 4)
+data = [{"input_ids": row, "labels": row} for row in rows]
+sizes = dict(n_positions=args.length, n_embd=32, n_layer=2, n_head=2)
+config = transformers.GPT2Config(vocab_size=256, **sizes)
+model = transformers.GPT2LMHeadModel(config)
 
 with tempfile.TemporaryDirectory() as folder:
-    trainer = Trainer(
-        GPT2LMHeadModel(config),
-        TrainingArguments(
+    trainer = transformers.Trainer(
+        model,
+        transformers.TrainingArguments(
             output_dir=folder,
             max_steps=args.steps,
             learning_rate=args.lr,
@@ -33,6 +36,6 @@ with tempfile.TemporaryDirectory() as folder:
             report_to="none",
             use_cpu=not torch.cuda.is_available(),
         ),
-        train_dataset=rows,
+        train_dataset=data,
     )
     trainer.train()

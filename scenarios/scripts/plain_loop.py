@@ -1,4 +1,4 @@
-"""A plain PyTorch loop: a small net tells two spirals apart. It knows nothing of lrtui."""
+"""A plain PyTorch loop: a small net tells two spirals apart."""
 
 import argparse
 import json
@@ -17,7 +17,8 @@ label = torch.arange(1024) % 2
 turned = angle + torch.pi * label
 points = torch.stack([turned.cos(), turned.sin()], 1) * angle[:, None] / 10
 
-model = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2))
+layers = nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh()
+model = nn.Sequential(*layers, nn.Linear(64, 2))
 optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
 schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps)
 
