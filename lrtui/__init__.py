@@ -9,18 +9,32 @@ from lrtui._version import __version__
 
 if TYPE_CHECKING:
     from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, ScheduleSpec
+    from lrtui.integrations.script_lane import Stopped
+    from lrtui.integrations.watch import watch
     from lrtui.training.order import batch_order
     from lrtui.training.task import Task
 
-__all__ = ["Lane", "OptimizerSpec", "Race", "ScheduleSpec", "Task", "__version__", "batch_order"]
+__all__ = [
+    "Lane",
+    "OptimizerSpec",
+    "Race",
+    "ScheduleSpec",
+    "Stopped",
+    "Task",
+    "__version__",
+    "batch_order",
+    "watch",
+]
 
 _HOMES = {
     "Lane": "lrtui.core.scenario.spec",
     "OptimizerSpec": "lrtui.core.scenario.spec",
     "Race": "lrtui.core.scenario.spec",
     "ScheduleSpec": "lrtui.core.scenario.spec",
+    "Stopped": "lrtui.integrations.script_lane",
     "Task": "lrtui.training.task",
     "batch_order": "lrtui.training.order",
+    "watch": "lrtui.integrations.watch",
 }
 
 

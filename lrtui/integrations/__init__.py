@@ -2,9 +2,12 @@
 
 A script runs unchanged in a process of its own. `inject/sitecustomize.py` is put on its path, and
 hooks torch's optimizers once the script imports torch; from then on the process records its lane
-and reads the lane's commands, like a trainer.
+and reads the lane's commands, like a trainer. Its environment says which lane: LRTUI_RUN (the run's
+folder), LRTUI_LANE (index), LRTUI_SEED (absent if it is not seeded), LRTUI_PATH (folders in which a
+foreign interpreter finds lrtui and what it needs).
 
-- `watch.py` is the lane of this process: `lrtui.watch`, its log, its dial. Begin here.
+- `watch.py` is `lrtui.watch`; `attach.py` hooks a script that lrtui started. Begin here.
+- `script_lane.py` is the lane of this process, `controls.py` its dial, pause and stop.
 - `optimizer_hooks.py` sees and scales the rates of any optimizer.
 - `loss_capture.py` sees the losses.
 - `ranks.py` brings dial, pause and stop to all ranks of a distributed script at the same step.

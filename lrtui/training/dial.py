@@ -56,27 +56,9 @@ class Dial:
                 factor = command.factor
         if not (math.isfinite(factor * max(scheduled, 1.0)) and factor > 0):
             raise ValueError(f"the rate would be {factor * scheduled:g}")
-        if vain := self.no_effect(factor):
+        if vain := no_effect(self._optimizer, self.factor, factor):
             raise ValueError(vain)
         return factor
-
-    def no_effect(self, factor: float) -> str:
-        """The reason why `factor` would not change the next step; "" if it would."""
-        if isinstance(self._optimizer, torch.optim.Rprop) and self._optimizer.state:
-            return "Rprop sizes its own steps: the rate only sets the first one"
-        if isinstance(self._optimizer, torch.optim.Adafactor):
-            cap = 1 / math.sqrt(
-                1 + max((int(state["step"]) for state in self._optimizer.state.values()), default=0)
-            )
-            if all(
-                float(group["lr"]) * min(self.factor, factor) >= cap and not group["weight_decay"]
-                for group in self._optimizer.param_groups
-            ):
-                return (
-                    f"Adafactor takes no rate above 1 / sqrt(t), {cap:.2g} now: the old one and the"
-                    " new one are both above it"
-                )
-        return ""
 
     def _times(self, rate: Any) -> Any:
         return rate if self.factor == 1.0 else rate * self.factor
@@ -92,3 +74,23 @@ class Dial:
         for group, rate in zip(optimizer.param_groups, self._scheduled, strict=False):
             group["lr"] = rate
         self._scheduled = []
+
+
+def no_effect(optimizer: Optimizer, before: float, after: float) -> str:
+    """The reason why the next step at factor `after` would be that at `before`; "" if it would
+    not."""
+    if isinstance(optimizer, torch.optim.Rprop) and optimizer.state:
+        return "Rprop sizes its own steps: the rate only sets the first one"
+    if isinstance(optimizer, torch.optim.Adafactor):
+        cap = 1 / math.sqrt(
+            1 + max((int(state["step"]) for state in optimizer.state.values()), default=0)
+        )
+        if all(
+            float(group["lr"]) * min(before, after) >= cap and not group["weight_decay"]
+            for group in optimizer.param_groups
+        ):
+            return (
+                f"Adafactor takes no rate above 1 / sqrt(t), {cap:.2g} now: the old one and the"
+                " new one are both above it"
+            )
+    return ""

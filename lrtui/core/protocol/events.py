@@ -232,9 +232,12 @@ class Sampled(Event, frozen=True, kw_only=True):
     """The images of `task.sample(model)`: `shape` (N, H, W, 3), `pixels` their bytes, 0..255."""
 
     epoch: int
+    """Of a script, which has no known epochs: 0."""
     step: Step
     shape: tuple[int, int, int, int]
     pixels: bytes
+    name: str = ""
+    """The name that a script gave them."""
 
     def __post_init__(self) -> None:
         if min(self.shape) < 0 or math.prod(self.shape) != len(self.pixels):

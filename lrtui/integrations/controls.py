@@ -1,0 +1,85 @@
+"""Dial, pause and stop of a script's lane: commands come in, a plan is in force, changes are
+recorded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from lrtui.core.protocol.command_result import CommandResult, refused
+from lrtui.core.protocol.commands import AnyCommand, Stop
+from lrtui.core.protocol.events import RateChanged, StatusChanged
+from lrtui.integrations import script_commands
+from lrtui.integrations.plan import Plan
+from lrtui.integrations.ranks import Ranks
+from lrtui.integrations.recording import Recording, answered
+from lrtui.integrations.script_commands import Present
+
+
+class Controls:
+    """The plan of a lane."""
+
+    def __init__(self, lane: int) -> None:
+        self.plan = Plan()
+        """In force."""
+        self.ranks: Ranks | None = None
+        """The other processes that must follow the same plan."""
+        self._lane = lane
+        self._wanted = Plan()
+        """As commands left it: in force from the next step on that all ranks agree on."""
+
+    def want(self, **changes: Any) -> None:
+        """Ask for changes of the plan, as a command does."""
+        self._wanted = msgspec.structs.replace(self._wanted, **changes)
+
+    def stop_now(self, reason: str) -> None:
+        """Stop at this step, which is the same in all ranks."""
+        self.plan = msgspec.structs.replace(self.plan, stop=reason)
+
+    def holds(self) -> bool:
+        """True while the lane is paused."""
+        return self.plan.paused and not self.plan.stop
+
+    def follow(self, recording: Recording, present: Present) -> None:
+        """Execute the commands that have come, and put in force what all ranks agree on now."""
+        for number, command in recording.commands():
+            results: list[CommandResult] = []
+            with answered(recording, number, results):
+                results.append(self._execute(command, present))
+        agreed = (
+            self.ranks.agree(present.step, self.plan, self._wanted) if self.ranks else self._wanted
+        )
+        if agreed != self.plan:
+            self._put_in_force(agreed, recording, present)
+
+    def _execute(self, command: AnyCommand, present: Present) -> CommandResult:
+        if self.ranks and not isinstance(command, Stop) and (missing := self.ranks.missing()):
+            who = ", ".join(map(str, missing))
+            return refused(
+                f"rank {who} of {self.ranks.count} runs without lrtui's hooks, and would not follow"
+            )
+        self._wanted, result = script_commands.execute(command, self._wanted, present)
+        return result
+
+    def _put_in_force(self, plan: Plan, recording: Recording, present: Present) -> None:
+        before, self.plan = self.plan, plan
+        if plan.factor != before.factor:
+            recording.put(
+                RateChanged(
+                    lane=self._lane,
+                    at=time.time(),
+                    step=present.step,
+                    factor=plan.factor,
+                    rate=present.rate * plan.factor,
+                )
+            )
+        if plan.paused != before.paused and not plan.stop:
+            status = StatusChanged(
+                lane=self._lane,
+                at=time.time(),
+                step=present.step,
+                status="paused" if plan.paused else "running",
+            )
+            recording.put(status)

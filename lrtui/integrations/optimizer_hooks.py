@@ -1,0 +1,216 @@
+"""Sees each step of torch's optimizers, and scales its rates.
+
+The factor stands around the step alone: a scheduler, or a script that assigns `param_group["lr"]`,
+reads and writes the rates as without it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+Group = dict[str, Any]
+
+
+class StepListener(Protocol):
+    """The lane that is told of steps. Any exception but `passes` ends the hooks."""
+
+    @property
+    def passes(self) -> tuple[type[BaseException], ...]:
+        """Exceptions meant for the script."""
+
+    def before_step(self, optimizer: Optimizer) -> float:
+        """Take in a step that begins; return the factor of its rates."""
+
+    def rates_known(self, optimizer: Optimizer) -> None:
+        """Take in the rates of the step, which stand in the groups now."""
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        """Take in a step that is done; its rates are as before."""
+
+    def closure_called(self, calls: int) -> None:
+        """Take in that a closure of the step begins for the `calls`-th time; 0: its last call has
+        ended."""
+
+    def failed(self, error: Exception) -> None:
+        """Take in an error of lrtui's own; the hooks are gone."""
+
+
+class OptimizerHooks:
+    """Hooks on one optimizer, or on every optimizer of the process."""
+
+    def __init__(self, listener: StepListener) -> None:
+        self._listener = listener
+        self._pid = os.getpid()
+        self._handles: list[Any] = []
+        self._running: list[Optimizer] = []
+        """The optimizer whose step runs, and those that it calls as a wrapper."""
+        self._scheduled: list[tuple[Group, Any]] = []
+        """Groups whose rates are scaled now, with the rates of the script."""
+
+    def install(self, optimizer: Optimizer | None = None) -> None:
+        """Register the hooks, on every optimizer if none is given."""
+        if optimizer is None:
+            self._handles += [
+                _CreatedRates(),
+                register_optimizer_step_pre_hook(self._before),
+                register_optimizer_step_post_hook(self._after),
+            ]
+        else:
+            self._handles += [
+                optimizer.register_step_pre_hook(self._before),
+                optimizer.register_step_post_hook(self._after),
+            ]
+
+    def uninstall(self) -> None:
+        """Remove the hooks; the rates are those of the script."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._restore()
+
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        if os.getpid() != self._pid:
+            return None
+        try:
+            # a step that raised (out of memory) had no end
+            if optimizer in self._running:
+                self._restore()
+                self._running.clear()
+            self._running.append(optimizer)
+            if len(self._running) > 1:
+                return None
+            factor = self._listener.before_step(optimizer)
+            if factor != 1.0:
+                self._scale(optimizer, factor)
+            self._listener.rates_known(optimizer)
+            return self._with_closure(args, kwargs)
+        except self._listener.passes:
+            self._running.clear()
+            self._restore()
+            raise
+        except Exception as error:
+            self._give_up(error)
+            return None
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if os.getpid() != self._pid or not self._running:
+            return
+        self._running.pop()
+        if self._running:
+            return
+        self._restore()
+        try:
+            self._listener.after_step(optimizer)
+        except self._listener.passes:
+            raise
+        except Exception as error:
+            self._give_up(error)
+
+    def _scale(self, optimizer: Optimizer, factor: float) -> None:
+        for group in optimizer.param_groups:
+            rate = group.get("lr")
+            if rate is not None:
+                self._scheduled.append((group, rate))
+                group["lr"] = rate * factor
+
+    def _restore(self) -> None:
+        for group, rate in self._scheduled:
+            group["lr"] = rate
+        self._scheduled.clear()
+
+    def _with_closure(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        """The arguments with a closure that tells of its calls; None without one."""
+        if callable(kwargs.get("closure")):
+            return args, {**kwargs, "closure": self._told(kwargs["closure"])}
+        if len(args) > 1 and callable(args[1]):
+            return (args[0], self._told(args[1]), *args[2:]), kwargs
+        return None
+
+    def _told(self, closure: Callable[..., Any]) -> Callable[..., Any]:
+        calls = 0
+
+        def told(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            self._listener.closure_called(calls)
+            try:
+                return closure(*args, **kwargs)
+            finally:
+                self._listener.closure_called(0)
+
+        return told
+
+    def _give_up(self, error: Exception) -> None:
+        self.uninstall()
+        self._running.clear()
+        self._listener.failed(error)
+
+
+CREATED = "_lrtui_created_rate"
+"""Attribute of an optimizer: the rate that its first param group was created with."""
+
+
+class _CreatedRates:
+    """Notes on each optimizer the rate of its first param group, before a script that schedules by
+    hand assigns another one."""
+
+    def __init__(self) -> None:
+        original = self._original = Optimizer.add_param_group
+
+        @functools.wraps(original)
+        def add_param_group(optimizer: Optimizer, param_group: Group) -> None:
+            original(optimizer, param_group)
+            if len(optimizer.param_groups) == 1:
+                setattr(optimizer, CREATED, optimizer.param_groups[0].get("lr"))
+
+        self._wrapper = add_param_group
+        Optimizer.add_param_group = add_param_group  # type: ignore[method-assign, assignment]
+
+    def remove(self) -> None:
+        """Put the method back, unless someone else has wrapped it since."""
+        if Optimizer.add_param_group is self._wrapper:
+            Optimizer.add_param_group = self._original  # type: ignore[method-assign]
+
+
+def initial_rate(optimizer: Optimizer) -> float:
+    """The rate that the script gave the first param group: the highest of a one-cycle schedule, the
+    initial one of another scheduler, else the one it was created with; NaN if it has none."""
+    group = optimizer.param_groups[0]
+    created = getattr(optimizer, CREATED, None)
+    usual = optimizer.defaults.get("lr") if created is None else created
+    for rate in (group.get("max_lr"), group.get("initial_lr"), usual, group.get("lr")):
+        if rate is not None and float(rate) > 0:
+            return float(rate)
+    return math.nan
+
+
+def gradient_norm(optimizer: Optimizer) -> Any:
+    """The 2-norm of the gradients of an optimizer as a float64 scalar on their device; None where a
+    rank has a part of them only, and where they are not dense."""
+    grads = [
+        p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None
+    ]
+    whole = all(
+        type(grad) is torch.Tensor and grad.layout == torch.strided and not grad.is_meta
+        for grad in grads
+    ) and not any(
+        hasattr(p, "_is_flat_param") or type(p).__name__ == "FlatParameter"
+        for p in optimizer.param_groups[0]["params"]
+    )
+    if not grads or not whole or len({grad.device for grad in grads}) > 1:
+        return None
+    norms = torch._foreach_norm([grad.detach() for grad in grads])
+    norm = torch.linalg.vector_norm(torch.stack([n.double() for n in norms]))
+    scale = getattr(optimizer, "grad_scale", None)
+    return norm if scale is None else norm / scale

@@ -1,0 +1,153 @@
+"""One plan for all ranks of a distributed script, from the same step on in each.
+
+Rank 0 publishes plans in the store that the process group came up with (`torch.distributed`'s own
+key-value store), each for a step to come; every rank follows it when it gets there, and waits on
+the host for a rank 0 that is behind. No collective is involved, so that a pause of any length lets
+none time out.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import msgspec
+from torch import distributed
+
+from lrtui.integrations.plan import Plan
+
+LOOK_S = 0.1
+"""Seconds between two looks, as rank 0 measures its steps."""
+POLL_S = 0.01
+KEPT = 500
+"""Plans that are kept at least, for ranks that are behind."""
+REGISTERED_S = 2.0
+"""Seconds to wait for ranks that are about to make their first step."""
+
+
+class _Published(msgspec.Struct, frozen=True):
+    """A plan, and the step of the look after the one that it is for."""
+
+    plan: Plan
+    following: int
+
+
+def own_rank() -> tuple[int, int]:
+    """(rank, number of ranks) of this process; (0, 1) if the script is not distributed."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+class Ranks:
+    """The agreement of one rank with the others. All must make the same optimizer steps."""
+
+    def __init__(self, rank: int, count: int) -> None:
+        self.rank, self.count = rank, count
+        default = distributed.distributed_c10d._get_default_store()
+        self._store: Any = distributed.distributed_c10d.PrefixStore("lrtui", default)
+        self._look, self._following, self._number = 0, 1, 0
+        """Steps of the next look and of the one after it; number of the next look."""
+        self._published = Plan()
+        """By rank 0, for the next look."""
+        self._began, self._began_step = time.monotonic(), 0
+        self._waits = False
+        self._store.set(f"rank/{rank}", "1")
+
+    def missing(self) -> list[int]:
+        """Ranks that have no hooks, and would not follow a plan."""
+        until = time.monotonic() + REGISTERED_S
+        while True:
+            left = [rank for rank in range(self.count) if not self._store.check([f"rank/{rank}"])]
+            if not left or time.monotonic() > until:
+                return left
+            time.sleep(POLL_S)
+
+    def agree(self, step: int, plan: Plan, wanted: Plan) -> Plan:
+        """The plan in force at `step`, which begins: `plan` until the next look; `wanted` is what
+        rank 0 publishes for a later one. A paused plan is asked about again until it is not."""
+        if self._waits:
+            return self._resumed(wanted)
+        if step < self._look:
+            return plan
+        plan = self._published if self.rank == 0 else self._read(plan)
+        if plan.paused and not plan.stop:
+            self._waits = True
+        else:
+            self._advance(step, wanted)
+        return plan
+
+    def _read(self, plan: Plan) -> Plan:
+        """The plan that rank 0 published for this look; the first look has none."""
+        if self._number == 0:
+            return plan
+        found = self._wait_for(f"plan/{self._number}")
+        if found is None:
+            self._look = self._following = sys.maxsize
+            return plan
+        self._following = found.following
+        return found.plan
+
+    def _resumed(self, wanted: Plan) -> Plan:
+        """The plan after a pause; the paused one while it lasts."""
+        key = f"resumed/{self._number}"
+        if self.rank == 0:
+            if wanted.paused and not wanted.stop:
+                return wanted
+            self._store.set(key, msgspec.json.encode(_Published(wanted, self._following)))
+        elif not self._store.check([key]):
+            return Plan(paused=True)
+        elif found := self._wait_for(key):
+            wanted = found.plan
+        self._waits = False
+        self._began, self._began_step = time.monotonic(), self._look
+        self._advance(self._look, wanted)
+        return wanted
+
+    def _advance(self, step: int, wanted: Plan) -> None:
+        """Go on to the next look; rank 0 publishes the plan for it."""
+        self._number += 1
+        self._look = self._following
+        if self.rank:
+            return
+        self._published, self._following = wanted, self._look + self._interval(step)
+        body = msgspec.json.encode(_Published(wanted, self._following))
+        self._store.set(f"plan/{self._number}", body)
+        if self._number % KEPT == 0 and self._number > KEPT:
+            self._forget(self._number - 2 * KEPT, self._number - KEPT)
+
+    def _forget(self, first: int, oldest: int) -> None:
+        """Delete the plans from number `first` up to `oldest`, which no rank is behind."""
+        self._store.set("oldest", str(oldest))
+        for number in range(first, oldest):
+            self._store.delete_key(f"plan/{number}")
+            self._store.delete_key(f"resumed/{number}")
+
+    def close(self) -> None:
+        """Let the other ranks go on by themselves: this one makes no more steps."""
+        if self.rank == 0:
+            self._store.set("over", "1")
+
+    def _interval(self, step: int) -> int:
+        """Steps that take LOOK_S."""
+        now = time.monotonic()
+        each = (now - self._began) / max(step - self._began_step, 1)
+        self._began, self._began_step = now, step
+        return max(1, min(1000, int(LOOK_S / max(each, 1e-6))))
+
+    def _wait_for(self, key: str) -> _Published | None:
+        """The value that rank 0 sets under a key; None once rank 0 makes no more steps.
+
+        Not by the store's own wait, which has a time limit: rank 0 may be in a validation of any
+        length.
+        """
+        while not self._store.check([key]):
+            if self._store.check(["over"]):
+                return None
+            if self._store.check(["oldest"]) and int(self._store.get("oldest")) > self._number:
+                raise RuntimeError(
+                    f"rank {self.rank} is far behind rank 0: they train on their own"
+                )
+            time.sleep(POLL_S)
+        return msgspec.json.decode(self._store.get(key), type=_Published)
