@@ -16,8 +16,9 @@ args = parser.parse_args()
 text = torch.tensor(list(Path(__file__).read_bytes()))
 rows = text.unfold(0, args.length, 4)
 data = [{"input_ids": row, "labels": row} for row in rows]
-sizes = dict(n_positions=args.length, n_embd=32, n_layer=2, n_head=2)
-config = transformers.GPT2Config(vocab_size=256, **sizes)
+config = transformers.GPT2Config(
+    vocab_size=256, n_positions=args.length, n_embd=32, n_layer=2, n_head=2
+)
 model = transformers.GPT2LMHeadModel(config)
 
 with tempfile.TemporaryDirectory() as folder:
