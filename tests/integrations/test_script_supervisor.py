@@ -18,7 +18,7 @@ from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.reader import Reader, summary
 from support.script_races import ScriptRace, make_script_race, recording, set_patience
 from support.training import make_race
-from support.waiting import until
+from support.waiting import deleted, until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -207,6 +207,15 @@ class TestSupervisorEnds:
             for steps in (100, 1000000, 1):
                 assert f"lrtui run {race.task.target} steps={steps}" in refused.value.hint
 
+    def test_supervisor_whose_folder_is_deleted_ends_with_its_scripts(self, tmp_path):
+        with ScriptRace(recording(lanes=2, script={"at_once": 2}), tmp_path) as contest:
+            contest.see_steps()
+            supervisor, scripts = contest.supervisor(), contest.family()
+            deleted(contest.run)
+            for script in scripts:
+                script.kill()
+            until(lambda: gone(supervisor), "the supervisor's end")
+
     def test_presumed_end_is_undone_by_a_later_event(self, tmp_path):
         """A script that has made no step when its supervisor is killed looks gone at first."""
         with ScriptRace(recording("steps=5"), tmp_path) as contest:
@@ -238,6 +247,8 @@ class TestTree:
         with ScriptRace(recording("tail", "steps=100"), tmp_path) as contest:
             assert contest.see_end() == ["finished"]
             assert contest.lanes[0].steps == 100
+            words = "its first process has ended; another one of it goes on training"
+            assert contest.notes(0).count(words) == 1
 
 
 class TestCommands:
