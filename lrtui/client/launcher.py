@@ -119,6 +119,11 @@ class Launcher:
             )
         ).previews
 
+    def environments(self, race: Race, runs: Path) -> list[dict[str, str]]:
+        """The environment variables that lrtui would set for the script of each lane; LrtuiError if
+        a script cannot be started."""
+        return self._ask(LaunchRequest("preview", race, str(runs.absolute()))).environments
+
     def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Starts the race and returns its run directory; nothing is written if it cannot start.
 

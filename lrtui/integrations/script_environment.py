@@ -68,9 +68,27 @@ def lane_environment(
     if gpus := places.gpus(place, len(race.lanes)):
         added["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     inherited = {name: value for name, value in inherited.items() if name not in (RUN, LANE, SEED)}
-    path = inherited.get("PYTHONPATH")
+    own = race.script.env_of(race.lanes[index])
+    path = own.pop("PYTHONPATH", inherited.get("PYTHONPATH"))
     added["PYTHONPATH"] = f"{INJECT}{os.pathsep}{path}" if path else INJECT
-    return {**unless_set, **inherited, **added, **race.script.env}
+    return {**unless_set, **inherited, **added, **own}
+
+
+def added_variables(
+    run: Path, race: Race, places: Places, inherited: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """The variables of each lane's script that are not `inherited` as they are; lanes beyond the
+    first places have those of the lane whose place they take."""
+    return [
+        {
+            name: value
+            for name, value in lane_environment(
+                run, race, index, places, index % places.limit, inherited
+            ).items()
+            if inherited.get(name) != value
+        }
+        for index in range(len(race.lanes))
+    ]
 
 
 def marks(run: Path, index: int) -> dict[str, str]:

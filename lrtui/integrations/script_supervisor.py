@@ -31,10 +31,8 @@ class ScriptSupervisor(Supervisor):
         self, run: Path, race: Race, on_alert: str = "", folder: str | None = None
     ) -> None:
         """`folder`: the working directory of `on_alert`; None: that of this process."""
-        assert race.script is not None
-        gpus, cores = script_environment.visible_gpus(os.environ), usable_cores()
         writer = Writer(run, SUPERVISOR_ROLE)
-        self._scripts = ScriptPool(writer, race, Places(race.script.at_once, gpus, cores))
+        self._scripts = ScriptPool(writer, race, _places(race))
         router, ends = ScriptRouter(writer, self._scripts), ScriptEnds(writer, self._scripts)
         super().__init__(writer, self._scripts, router, ends, on_alert, folder)
 
@@ -60,15 +58,27 @@ class ScriptSupervisor(Supervisor):
         self._writer.append([row(end) for end in ends])
 
 
+def _places(race: Race) -> Places:
+    assert race.script is not None
+    gpus, cores = script_environment.visible_gpus(os.environ), usable_cores()
+    return Places(race.script.at_once, gpus, cores)
+
+
+def _environments(request: LaunchRequest) -> list[dict[str, str]]:
+    """The variables that each lane's script would get, in a run that is not made."""
+    run = Path(request.runs, "RUN")
+    return script_environment.added_variables(run, request.race, _places(request.race), os.environ)
+
+
 def main() -> None:
     """Answer requests until one starts a race, then run it. Return if the launcher is gone before
     that."""
     folder = leave_folder()
 
     def handle(request: LaunchRequest) -> Answer:
-        if request.kind == "preview":
-            return LaunchReply(), None
         script_environment.check(request.race)
+        if request.kind == "preview":
+            return LaunchReply(environments=_environments(request)), None
         resumes = request.kind == "resume"
         run = Path(request.run) if resumes else create_run(Path(request.runs), request.race)
         to_log(run / SUPERVISOR_LOG)
