@@ -15,6 +15,7 @@ from lrtui.cli.options import runs_folder, runs_option
 from lrtui.cli.output import complain
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
+from lrtui.client.script_commands import refusal, revival
 from lrtui.core.errors import LrtuiError, RunError
 from lrtui.core.protocol.commands import (
     AnyCommand,
@@ -156,22 +157,25 @@ def _commands(
     if sign == "" or (sign in VERBS and not rest):
         raise LrtuiError("no lane given", f"name one, or say --all: {_lanes(state)}")
     verb, number = _verb(rest, flags)
+    if why := refusal(state.race, rest[0]):
+        raise LrtuiError(why)
     lanes = (
         [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
     )
-    if follower.supervisor_gone and not verb.revives and follower.resumable():
+    resumes = not refusal(state.race, "resume") and bool(follower.resumable())
+    if follower.supervisor_gone and not verb.revives and resumes:
         raise RunError(
             f"the supervisor of {follower.run.name} is gone",
             f"go on with `lrtui resume {follower.run.name}`",
         )
     for lane in lanes:
         if lane.over and not verb.revives:
-            raise LrtuiError(
-                f"{lane.lane.letter} has ended ({lane.status})",
-                "it can be rewound, restarted or forked",
-            )
+            raise LrtuiError(f"{lane.lane.letter} has ended ({lane.status})", revival(state.race))
     if not lanes:
-        raise LrtuiError("every lane has ended", "name one, to rewind, restart or fork it")
+        named = "name one, to rewind, restart or fork it"
+        raise LrtuiError(
+            "every lane has ended", revival(state.race) if state.race.script else named
+        )
     if everyone and flags.name is not None and len(lanes) > 1:
         raise LrtuiError("--name with --all: all forks would have one name", "leave --name out")
     return [verb.make(state, lane, number, flags) for lane in lanes]

@@ -186,10 +186,9 @@ class CommandClient:
                 raise LrtuiError(why)
         can_wait = for_next_supervisor or all(isinstance(one, RESTARTING) for one in commands)
         if not can_wait and self._unread:
-            raise LrtuiError(
-                f"the race's supervisor is gone: {self._hints.resume}, or `lrtui resume`,"
-                " goes on with it"
-            )
+            ways = f": {self._hints.resume}, or `lrtui resume`, goes on with it"
+            resumes = not refusal(self._follower.state.race, "resume")
+            raise LrtuiError(f"the race's supervisor is gone{ways if resumes else ''}")
         numbers = self._follower.send(commands)
         self._awaited_lanes += sum(isinstance(command, Fork | Add) for command in commands)
         self._stopped |= {command.lane for command in commands if isinstance(command, Stop)}

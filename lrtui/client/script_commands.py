@@ -46,6 +46,14 @@ def refused(race: Race, command: AnyCommand) -> str:
     return refusal(race, "run again" if again else _ACTIONS.get(type(command), ""))
 
 
+def revival(race: Race) -> str:
+    """How a lane that has ended goes on, in words."""
+    if not race.script:
+        return "it can be rewound, restarted or forked"
+    why = refusal(race, "run again")
+    return why or "R on the screen of `lrtui watch` runs its script again, as a new lane"
+
+
 def run_again(race: Race, lane: Lane) -> Add:
     """The command that runs a lane's script again from the start, as a new lane."""
     name = unique_name(lane.name, [one.name for one in race.lanes])

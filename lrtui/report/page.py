@@ -41,7 +41,7 @@ KEYS = (
     ("0", "all again"),
     ("y", "logarithmic or linear"),
     ("s S", "smoothing more, less"),
-    ("t", "steps, epochs, samples, time"),
+    ("t", "next x axis"),
     ("m", "next quantity"),
     ("g", "full range"),
     ("Esc", "hide the line"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lrtui.core import numbers
 from lrtui.core.results.race_words import command_line
+from lrtui.core.scenario.spec import letter
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import overwritten
 from lrtui.store.run_dir import SUPERVISOR_LOG
@@ -72,19 +73,20 @@ class Console:
 
 def last_lines(run: Path, lane: LaneState) -> list[str]:
     """The last lines that a script's lane has printed, without empty ones."""
-    path = run / script_log(lane.lane.letter)
+    path = run / script_log(lane)
     return [text for _, text in _tail(path, _size(path)[0], LAST_BYTES) if text.strip()]
 
 
-def script_log(letter: str) -> str:
-    """The name of the log of a script's lane."""
-    return f"script-{letter}.log"
+def script_log(lane: LaneState) -> str:
+    """The name of the log of a script's lane. The letter that the record gives a lane is not used:
+    it could be any text."""
+    return f"script-{letter(lane.index)}.log"
 
 
 def _logs(run: Path, lane: LaneState) -> list[str]:
     """The names of a lane's logs, the newest last; the supervisor's if the lane has none."""
     if lane.is_script:
-        return [script_log(lane.lane.letter)]
+        return [script_log(lane)]
     numbers = [
         found[1] for role in lane.lifecycle.process_roles if (found := _ROLE.fullmatch(role))
     ]
