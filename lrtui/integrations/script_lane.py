@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ class ScriptLane:
         say(
             f"an error of its own ({text}): from step {self.step} on nothing is recorded or steered"
         )
-        if self.recording:
+        with suppress(Exception):
             self.note(f"recording ended by an error of lrtui's own: {text}")
 
     def scaler_stepped(self, optimizer: Any) -> None:
@@ -206,9 +207,7 @@ class ScriptLane:
         if loss is None and self.step == 0:
             self.note("no backward() was seen before the first step: give the loss with run.loss()")
         now = time.perf_counter()
-        self._open = Row(
-            NAN if loss is None else loss, list(self._rates), [], norm, now - self._mark, skipped
-        )
+        self._open = Row(loss, list(self._rates), [], norm, now - self._mark, skipped)
         self._mark = now
         self.step += 1
         if isinstance(loss, float) and not math.isfinite(loss):
@@ -361,9 +360,11 @@ class ScriptLane:
         )
         self.recording.put(event)
 
-    def _check(self, step: int, loss: float, norm: float) -> None:
+    def _check(self, step: int, loss: float | None, norm: float) -> None:
         """Take a step's numbers to the rules; the first that is not finite is an alert."""
         assert self.recording is not None
+        if loss is None:
+            return
         if math.isfinite(loss):
             self._reporter.update(step, loss, None if math.isnan(norm) else norm)
         if self._alerted or (math.isfinite(loss) and not math.isinf(norm)):

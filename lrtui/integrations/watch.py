@@ -50,19 +50,19 @@ def watch(
 
     `optimizer`: a torch optimizer, or a wrapper with one as `.optimizer`; None for a loop that
     calls `Watch.step`. `steps`: the number of steps to come, if it is known. `name`: of the run;
-    a watch of the same name that is not finished ends. `config`: settings, to be shown. `runs`: the
-    folder of runs (default: $LRTUI_RUNS, else in the user's state folder). `raise_on_stop`: a stop
-    raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With LRTUI=off in the environment
-    a watch does nothing.
+    an unfinished watch of that name, or of the same optimizer, ends. `config`: settings, to be
+    shown. `runs`: the folder of runs (default: $LRTUI_RUNS, else in the user's state folder).
+    `raise_on_stop`: a stop raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With
+    LRTUI=off in the environment a watch does nothing.
     """
     while optimizer is not None and not isinstance(optimizer, Optimizer):
         optimizer = getattr(optimizer, "optimizer", None)
     if os.environ.get("LRTUI") == "off":
         return Watch(None)
     try:
-        if _adopted is not None and (not _adopted.over or own_rank()[0]):
+        if _adopted is not None:
             return _joined(_adopted, optimizer, steps, config, raise_on_stop)
-        for known in [known for known in _watches if known.name == name]:
+        for known in [known for known in _watches if known.clashes(name, optimizer)]:
             known.finish()
         return _begun(optimizer, steps, name, config, runs, raise_on_stop)
     except Exception as error:
@@ -171,6 +171,11 @@ class Watch:
         lane.finish(
             Ended(lane=lane.index, at=time.time(), step=lane.step, reason=reason, error=error)
         )
+
+    def clashes(self, name: str, optimizer: Optimizer | None) -> bool:
+        """True if a new watch of that name or optimizer takes the place of this one."""
+        mine = self._lane.roster.first if self._lane else None
+        return self.name == name or (mine is not None and mine is optimizer)
 
     def __enter__(self) -> Watch:
         return self

@@ -14,7 +14,7 @@ from lrtui.core.results.differences import differences
 from lrtui.core.results.fairness import fairness
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
-from lrtui.plain import _race
+from lrtui.plain.json_lines import _race
 from lrtui.report.page_data import page_data
 from lrtui.report.repeat import proof
 from lrtui.tui.render.pane import number_lines
