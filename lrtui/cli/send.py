@@ -15,7 +15,6 @@ from lrtui.cli.options import runs_folder, runs_option
 from lrtui.cli.output import complain
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
-from lrtui.client.script_commands import refusal, revival
 from lrtui.core.errors import LrtuiError, RunError
 from lrtui.core.protocol.commands import (
     AnyCommand,
@@ -29,6 +28,7 @@ from lrtui.core.protocol.commands import (
     Stop,
     TakeSnapshot,
 )
+from lrtui.core.protocol.script_refusals import refusal, revival
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
@@ -162,8 +162,7 @@ def _commands(
     lanes = (
         [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
     )
-    resumes = not refusal(state.race, "resume") and bool(follower.resumable())
-    if follower.supervisor_gone and not verb.revives and resumes:
+    if follower.supervisor_gone and not verb.revives and follower.resumable():
         raise RunError(
             f"the supervisor of {follower.run.name} is gone",
             f"go on with `lrtui resume {follower.run.name}`",

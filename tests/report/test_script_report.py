@@ -55,11 +55,19 @@ def test_lanes_that_never_began_have_no_invented_numbers(tmp_path):
 class TestThePage:
     def test_it_shows_commands_and_no_unknown_facts(self, run):
         text = page(read(run))
-        assert "A: python train.py\n" in text
-        for word in ("batch 32", "epochs,", "race.toml", "torch and as many threads"):
+        assert "lrtui race race.toml" in text
+        assert "[script]" in text
+        for word in ("batch 32", "torch and as many threads"):
             assert word not in text
         assert "seed 0" in text
         assert "AdamW" in text
+
+    def test_of_a_watched_script_it_shows_how_it_was_started(self, tmp_path):
+        race = make_script_race((0.0,), supervised=False, seeded=False)
+        text = page(read(make_script_run(tmp_path, race, over="finished", live=False)))
+        assert "The script was started as" in text
+        assert "python train.py" in text
+        assert "race.toml" not in text
 
     def test_its_axes_are_those_of_a_script(self, run):
         assert page_data(read(run).state)["axes"] == ("step", "wall", "time")

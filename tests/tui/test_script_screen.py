@@ -178,7 +178,7 @@ class TestRefusals:
             ("f", "a script cannot be forked"),
             ("r", "a script cannot be rewound"),
             ("e", "a script cannot be forked"),
-            ("a", "a lane cannot be added with other ones"),
+            ("a", "cannot be added with other settings"),
             ("ctrl+r", "cannot go on where it was cut off"),
             ("ctrl+f", "the finder trains a task"),
         ],
