@@ -20,13 +20,9 @@ from lrtui.integrations import lane_script, script_environment
 from lrtui.integrations.lane_script import LaneScript, StopReason
 from lrtui.integrations.script_environment import Places
 from lrtui.integrations.script_process import ScriptProcess
-from lrtui.store.run_dir import is_gone, trainer_role
+from lrtui.store.run_dir import is_gone, script_log, trainer_role
 from lrtui.store.writer import Writer, row
 from lrtui.training.lane_processes import ProcessExit
-
-LOG = "script-{letter}.log"
-"""The output of a lane's script, in the run's folder."""
-
 
 Answer = tuple[int, CommandResult]
 """Number of a command, and its result."""
@@ -72,7 +68,7 @@ class ScriptPool:
 
     def log_of(self, index: int) -> Path:
         """The output of a lane's script."""
-        return self.run / LOG.format(letter=self.race.lanes[index].letter)
+        return self.run / script_log(index)
 
     def wait(self, seconds: float) -> None:
         """Wait for `seconds`: the end of a tree of processes cannot be waited for."""
