@@ -202,7 +202,7 @@ class TestSupervisorEnds:
             assert contest.follower.supervisor_gone
             assert contest.follower.resumable() == []
             assert summary(contest.run).state == "cut off"
-            with pytest.raises(RunError, match="cannot be resumed") as refused:
+            with pytest.raises(RunError, match="cannot go on where it was cut off") as refused:
                 resumable(contest.run)
             for steps in (100, 1000000, 1):
                 assert f"lrtui run {race.task.target} steps={steps}" in refused.value.hint
