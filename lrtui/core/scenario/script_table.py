@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, get_args
 
+from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.placeholders import NAME, placeholders
 from lrtui.core.scenario.recipe_table import RECIPE_KEYS
 from lrtui.core.scenario.spec import (
@@ -133,6 +134,19 @@ def lane_settings(lane: Lane) -> dict[str, Any]:
     rate = {"lr": lane.lr} if lane.lr else {}
     values = {"values": lane.values} if lane.values else {}
     return {"name": lane.name, **rate, **values} | ({"expect": lane.expect} if lane.expect else {})
+
+
+def varied(items: Iterable[str]) -> dict[str, list[str]]:
+    """The values by name of texts such as bs=16,32; a name that comes again has further values."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        name, sign, values = item.partition("=")
+        if not sign or not re.fullmatch(NAME, name):
+            raise ScenarioError(
+                f'"{one_line(item)[:60]}" names no values', "expected NAME=V1,V2, such as bs=16,32"
+            )
+        found.setdefault(name, []).extend(values.split(","))
+    return found
 
 
 def _only(table: Table, known: Iterable[str]) -> None:
