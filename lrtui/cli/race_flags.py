@@ -87,7 +87,7 @@ def read_race(name: str | None, flags: dict[str, Any], script: ScriptFlags | Non
     race = _parsed(source, changes | script.changes(name))
     if script.names_script(name) and not any(lane.lr or lane.values for lane in race.lanes):
         raise ScenarioError(
-            f"no rates to race {race.title} at",
+            f"{race.title}: no rates given",
             f"expected {USAGE}; `lrtui run` watches one lane at the script's own rate",
         )
     return race
@@ -97,9 +97,8 @@ def _source(name: str | None, task: str | None, script: ScriptFlags) -> _Source:
     """The tables that the command line names, without what it lays over them."""
     if script.names_script(name):
         raw = _header(name) if name and not script.as_module else None
-        raw = raw or {
-            "script": script_of(name, script.as_module, (script.arguments or ())[:1], USAGE)
-        }
+        program = (script.arguments or ())[:1]
+        raw = raw or {"script": script_of(name, script.as_module, program, USAGE)}
         return _Source(raw, one_line(name) if name else "flags", Path.cwd(), "")
     if name:
         path = scenario_file.find(name)

@@ -92,21 +92,23 @@ def read_script(table: Table, folder: Path) -> tuple[TaskRef, Script]:
         case "file":
             target = _file(table, folder)
             command = [sys.executable, target]
+            name = PurePath(target).stem
         case "module":
             target = _module(table)
             command = [sys.executable, "-m", target]
+            name = target.rpartition(".")[2]
         case _:
             command = _words(table, "command")
             if not command or not command[0]:
                 raise table.error("command", "empty", "a program and its arguments")
             target = command[0]
+            name = PurePath(_file_name(command) or target).stem
     script = Script(
         command=(*command, *_words(table, "args")),
         env=_environment(table.table("env")),
         at_once=table.whole("at_once", 0, 0, MAX_LANES),
         seeded=table.flag("seeded", True),
     )
-    name = PurePath(_file_name(command) or target).stem or target
     return TaskRef("script", target, one_line(name) or "script"), script
 
 
