@@ -11,7 +11,7 @@ from typing import Any
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.script_table import RUN_KEYS, SCRIPT_KEYS, read_script_race
 from lrtui.core.scenario.spec import Race
-from lrtui.core.scenario.toml_table import Table
+from lrtui.core.scenario.toml_table import Table, shown
 from lrtui.core.text import one_line
 
 MAX_BYTES = 64 * 1024
@@ -47,7 +47,11 @@ def header_tables(path: Path) -> dict[str, Any] | None:
     table.only(HEADER_KEYS)
     script = {key: value for key, value in table.raw.items() if key in SCRIPT_KEYS}
     race = {key: value for key, value in table.raw.items() if key in RACE_KEYS and key != "lr"}
-    sweep = {"sweep": {"lr": table.raw["lr"]}} if "lr" in table.raw else {}
+    if not isinstance(rates := table.raw.get("lr", []), list):
+        raise table.error(
+            "lr", f"{shown(rates)} is not a list", "a list, such as lr = [1e-2, 1e-3]"
+        )
+    sweep = {"sweep": {"lr": rates}} if rates else {}
     return {"script": {"file": str(path.absolute()), **script}, **race, **sweep}
 
 

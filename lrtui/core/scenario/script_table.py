@@ -282,7 +282,9 @@ def _check_placeholders(
     for name in vary:
         if name not in places:
             raise given.error(
-                f"vary.{name}", f"{{{name}}} stands in no argument", f"{{{name}}} in script.args"
+                f"vary.{name}",
+                f"{{{name}}} stands in no argument",
+                f"{{{name}}} in the script's arguments",
             )
     for row in rows:
         for name in row.values:
@@ -290,7 +292,7 @@ def _check_placeholders(
                 raise row.table.error(
                     f"values.{name}",
                     f"{{{name}}} stands in no argument",
-                    f"{{{name}}} in script.args",
+                    f"{{{name}}} in the script's arguments",
                 )
         for name, key in places.items():
             if name not in row.values:
