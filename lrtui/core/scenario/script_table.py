@@ -281,19 +281,11 @@ def _check_placeholders(
     }
     for name in vary:
         if name not in places:
-            raise given.error(
-                f"vary.{name}",
-                f"{{{name}}} stands in no argument",
-                f"{{{name}}} in the script's arguments",
-            )
+            raise given.error(f"vary.{name}", *_unused(name))
     for row in rows:
         for name in row.values:
             if name not in places:
-                raise row.table.error(
-                    f"values.{name}",
-                    f"{{{name}}} stands in no argument",
-                    f"{{{name}}} in the script's arguments",
-                )
+                raise row.table.error(f"values.{name}", *_unused(name))
         for name, key in places.items():
             if name not in row.values:
                 raise given.error(
@@ -302,6 +294,10 @@ def _check_placeholders(
                     f"values (--vary {name}=..., script.vary.{name} = [...]), or {{{{{name}}}}}"
                     " for the braces themselves",
                 )
+
+
+def _unused(name: str) -> tuple[str, str]:
+    return f"{{{name}}} stands in no argument", f"{{{name}}} in the script's arguments"
 
 
 def _lanes(rows: list[_Row], usual: str) -> Iterator[Lane]:
