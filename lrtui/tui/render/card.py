@@ -111,7 +111,8 @@ def _command(canvas: Canvas, script: Script, y: int) -> None:
     rows = max(1, canvas.height - y - 3)
     program, *arguments = script.command
     words = ["python" if program == sys.executable else program, *arguments]
-    y = _wrapped(canvas, one_line(shlex.join(words)), y + 1, styles.TEXT, rows)
+    command = one_line(shlex.join(words))
+    y = _wrapped(canvas, command, y + 1, styles.TEXT, rows, hyphens=False)
     for name, value in list(script.env.items())[: max(0, canvas.height - y - 2)]:
         canvas.text(1, y, shortened(one_line(f"with {name}={value}"), canvas.width - 2), styles.DIM)
         y += 1
@@ -127,10 +128,17 @@ def _heading(canvas: Canvas, title: str, facts: str) -> int:
     return _wrapped(canvas, facts, 1, styles.DIM) + 1
 
 
-def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> int:
-    """Write a text in at most `rows` lines; return the row after it."""
+def _wrapped(
+    canvas: Canvas, text: str, y: int, style: int, rows: int = 8, *, hyphens: bool = True
+) -> int:
+    """Write a text in at most `rows` lines, broken at spaces and `hyphens`; return the row after
+    it."""
     lines = textwrap.wrap(
-        literal(text), max(8, canvas.width - 2), max_lines=max(1, rows), placeholder=" …"
+        literal(text),
+        max(8, canvas.width - 2),
+        max_lines=max(1, rows),
+        placeholder=" …",
+        break_on_hyphens=hyphens,
     )
     for offset, line in enumerate(lines):
         canvas.text(1, y + offset, line, style)
