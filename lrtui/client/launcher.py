@@ -29,14 +29,26 @@ SNAPSHOTS_SINCE = 2
 
 def resumable(run: Path) -> Race:
     """The race of a resumable run, with all lanes that ever joined; RunError where
-    it may not."""
+    it may not, or is one of scripts."""
+    race = _deserted(run)
+    if race.script is not None:
+        raise RunError(
+            f"{run.name}: a script cannot be resumed, lrtui does not keep its weights",
+            f"start it again with: {again(run, race)}",
+        )
+    return race
+
+
+def _deserted(run: Path) -> Race:
+    """The race of a run that a new supervisor may take over, with all lanes that ever joined;
+    RunError where none may."""
     reader = Reader(run)
     try:
         if reader.alive():
             raise RunError(f"{run.name} is still running", f"see it with `lrtui watch {run.name}`")
-        if reader.race.script is not None:
+        if not reader.supervised:
             raise RunError(
-                f"{run.name}: a script cannot be resumed, lrtui does not keep its weights",
+                f"{run.name}: lrtui did not start this script",
                 f"start it again with: {again(run, reader.race)}",
             )
         if reader.version < SNAPSHOTS_SINCE:
@@ -126,9 +138,10 @@ class Launcher:
 
     def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Resumes a run whose supervisor is gone: lanes cut off or interrupted continue from their
-        last snapshots, waiting commands (a rewind, a fork) are executed. Returns the run. RunError
-        if it has a supervisor, or no snapshots."""
-        race = resumable(run)
+        last snapshots, waiting commands (a rewind, a fork) are executed; of scripts, which cannot
+        continue, only the commands are. Returns the run. RunError if it has a supervisor, or no
+        snapshots."""
+        race = _deserted(run)
         self._ask(
             LaunchRequest(
                 "resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())

@@ -19,7 +19,7 @@ def again(run: Path, race: Race) -> str:
     commands = [shlex.join(_words(race, race.script, lane)) for lane in lanes]
     if race.folder and race.folder != _here():
         commands.insert(0, shlex.join(["cd", race.folder]))
-    return " && ".join(dict.fromkeys(commands))
+    return "; ".join(dict.fromkeys(commands))
 
 
 def _words(race: Race, script: Script, lane: Lane) -> list[str]:

@@ -71,8 +71,8 @@ class LaneScript:
 
         `records`: the script makes steps, and reads its commands.
         """
+        before, self.asked = self.asked, reason
         self.stops.append(number)
-        self.asked = reason
         if self.waits:
             self.signalled = reason
             return "stopped before it was started"
@@ -81,10 +81,13 @@ class LaneScript:
         if self.signalled:
             self.process.kill()
             return "killed"
+        if before:
+            self.terminate(reason)
+            return "sent SIGTERM: it was told to stop before; another stop kills it"
         if not records:
             self.terminate(reason)
             return "sent SIGTERM: it had made no step yet"
-        self._asked_at = self._asked_at or time.monotonic()
+        self._asked_at = time.monotonic()
         return ""
 
     def escalate(self) -> str:

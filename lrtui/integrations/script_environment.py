@@ -1,5 +1,5 @@
-"""Environment and command of each lane of a script race, and the GPUs dealt to it. Knows no
-process."""
+"""Environment of each lane of a script race, and the GPUs dealt to it; whether its command can be
+started. Knows no process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lrtui.core.errors import ScenarioError
-from lrtui.core.scenario.spec import Lane, Race, Script
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 
 RUN, LANE, SEED, PATH = "LRTUI_RUN", "LRTUI_LANE", "LRTUI_SEED", "LRTUI_PATH"
@@ -67,6 +67,7 @@ def lane_environment(
         unless_set["OMP_NUM_THREADS"] = str(threads)
     if gpus := places.gpus(place, len(race.lanes)):
         added["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    inherited = {name: value for name, value in inherited.items() if name not in (RUN, LANE, SEED)}
     own = race.script.env_of(race.lanes[index])
     path = own.pop("PYTHONPATH", inherited.get("PYTHONPATH"))
     added["PYTHONPATH"] = f"{INJECT}{os.pathsep}{path}" if path else INJECT
@@ -101,13 +102,6 @@ def _packages() -> str:
     return os.pathsep.join(dict.fromkeys(folders))
 
 
-def command_of(script: Script, lane: Lane) -> list[str]:
-    """The command of a lane; a Python script and a module are run by this interpreter."""
-    command = script.command_of(lane)
-    own = command[0] == "-m" or command[0].endswith(".py")
-    return [sys.executable, *command] if own else command
-
-
 def check(race: Race) -> None:
     """ScenarioError if the command of a lane cannot be started: a folder, file, module or program
     that is not there."""
@@ -115,7 +109,7 @@ def check(race: Race) -> None:
     if race.folder and not os.path.isdir(race.folder):
         raise ScenarioError(f"{race.folder}: no such folder", "expected a folder to run it in")
     for lane in race.lanes:
-        program, *arguments = command_of(race.script, lane)
+        program, *arguments = race.script.command_of(lane)
         _check_program(program, race)
         if program == sys.executable:
             _check_python(arguments, race)

@@ -28,6 +28,10 @@ LOG = "script-{letter}.log"
 """The output of a lane's script, in the run's folder."""
 
 
+Answer = tuple[int, CommandResult]
+"""Number of a command, and its result."""
+
+
 class ScriptPool:
     """Starts scripts in the order of their lanes, at most so many at a time; tells which have
     ended, and signals them."""
@@ -87,22 +91,21 @@ class ScriptPool:
         del self._lanes[number]
         self._fill()
 
-    def stop(self, index: int, number: int, reason: StopReason) -> CommandResult | None:
-        """Execute the stop command `number`; None if the script does, or has no such lane."""
+    def stop(self, index: int, number: int, reason: StopReason) -> list[Answer]:
+        """Execute the stop command `number`; no answers if the script does, or has ended."""
         lane = self._lanes.get(index)
-        if lane is None or number in lane.stops:
-            return None
-        text = lane.stop(number, reason, self._records(index))
-        return done(text) if text else None
+        if lane is None:
+            return []
+        return _answers(lane, lane.stop(number, reason, self._records(index)))
 
-    def escalate(self) -> list[tuple[int, CommandResult]]:
+    def escalate(self) -> list[Answer]:
         """Signal scripts that did not stop in time; the results of their stop commands."""
-        results = []
+        answers = []
         for index, lane in self._lanes.items():
             if text := lane.escalate():
                 self._say(LogMessage(lane=index, at=time.time(), text=text))
-                results += [(number, done(text)) for number in lane.stops]
-        return results
+                answers += _answers(lane, text)
+        return answers
 
     def end(self) -> None:
         """Send SIGTERM to all scripts, once, and withdraw those that wait; later calls kill those
@@ -146,7 +149,7 @@ class ScriptPool:
 
     def _start(self, lane: LaneScript) -> None:
         assert self.race.script is not None
-        command = script_environment.command_of(self.race.script, self.race.lanes[lane.index])
+        command = self.race.script.command_of(self.race.lanes[lane.index])
         environment = script_environment.lane_environment(
             self.run, self.race, lane.index, self._places, lane.place, os.environ
         )
@@ -169,3 +172,9 @@ class ScriptPool:
             self._writer.append([row(event) for event in events])
         except StoreUnavailable as error:
             print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
+
+
+def _answers(lane: LaneScript, text: str) -> list[Answer]:
+    """The result of all stop commands to a lane so far, of which the script may have answered
+    some; none without a text."""
+    return [(number, done(text)) for number in lane.stops] if text else []

@@ -6,11 +6,11 @@ from __future__ import annotations
 import msgspec
 
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.protocol.command_result import CommandResult, refused
+from lrtui.core.protocol.command_result import refused
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind, Stop, TakeSnapshot
 from lrtui.core.scenario.spec import Lane, Race
 from lrtui.integrations.lane_script import StopReason
-from lrtui.integrations.script_pool import ScriptPool
+from lrtui.integrations.script_pool import Answer, ScriptPool
 from lrtui.store.writer import Writer
 from lrtui.training.command_router import CommandRouter
 
@@ -26,7 +26,7 @@ class ScriptRouter:
         self._usual = CommandRouter(writer, pool)
         self._seen = 0
         """Number of the last command that was looked at."""
-        self._unsent: list[tuple[int, CommandResult]] = []
+        self._unsent: list[Answer] = []
         """Results that are not written yet."""
 
     @property
@@ -44,22 +44,21 @@ class ScriptRouter:
         try:
             for number, command in self._writer.sent(self._seen):
                 self._seen = number
-                if result := self._execute(number, command):
-                    self._unsent.append((number, result))
+                self._unsent += self._execute(number, command)
             self._writer.acknowledge(self._unsent)
         except StoreUnavailable:
             return False
         self._unsent.clear()
         return self._usual.route()
 
-    def _execute(self, number: int, command: AnyCommand) -> CommandResult | None:
-        """The result of a command; None if it goes its usual way."""
+    def _execute(self, number: int, command: AnyCommand) -> list[Answer]:
+        """The results of a command; none if it goes its usual way."""
         if why := unsupported(command, self._pool.race):
-            return refused(why)
+            return [(number, refused(why))]
         if isinstance(command, Stop):
             reason: StopReason = "stopped" if command.for_good else "interrupted"
             return self._pool.stop(command.lane, number, reason)
-        return None
+        return []
 
 
 def unsupported(command: AnyCommand, race: Race) -> str:

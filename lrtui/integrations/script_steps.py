@@ -20,7 +20,8 @@ NAN = math.nan
 class Row(msgspec.Struct):
     """One optimizer step. Losses, norms and `skipped` may be tensors on an accelerator."""
 
-    loss: Any = NAN
+    loss: Any = None
+    """None if it was not seen."""
     applied: list[float] = []
     next: list[float] = []
     norm: Any = NAN
@@ -41,13 +42,14 @@ class ScriptSteps:
         self._skips = False
         """True once a step was skipped: from then on each block has the column."""
 
-    def take(self, lane: int) -> tuple[Steps, Sequence[float], Sequence[float]] | None:
+    def take(self, lane: int) -> tuple[Steps, Sequence[float | None], Sequence[float]] | None:
         """Remove all rows; return them as an event, with their losses and gradient norms. None if
         there are none. Waits for an accelerator once."""
         rows, self.rows = self.rows, []
         if not rows:
             return None
-        losses = read_floats([row.loss for row in rows])
+        losses = read_floats([NAN if row.loss is None else row.loss for row in rows])
+        seen = [None if row.loss is None else loss for row, loss in zip(rows, losses, strict=True)]
         norms = read_floats([row.norm for row in rows])
         skipped = read_floats([row.skipped for row in rows])
         for index, skip in enumerate(skipped):
@@ -70,7 +72,7 @@ class ScriptSteps:
             columns[name] = Column.pack(read_floats([row.numbers.get(name, NAN) for row in rows]))
         block = Steps(lane=lane, first=self.first, count=len(rows), columns=columns)
         self.first += len(rows)
-        return block, losses, norms
+        return block, seen, norms
 
 
 def read_floats(values: list[Any]) -> list[float]:

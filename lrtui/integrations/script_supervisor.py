@@ -4,8 +4,10 @@ trainers. Imports no torch."""
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
+from lrtui.core.protocol.events import Ended
 from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest
 from lrtui.core.scenario.spec import Race
 from lrtui.integrations import script_environment
@@ -13,8 +15,9 @@ from lrtui.integrations.script_ends import ScriptEnds
 from lrtui.integrations.script_environment import Places
 from lrtui.integrations.script_pool import ScriptPool
 from lrtui.integrations.script_router import ScriptRouter
+from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE
-from lrtui.store.writer import Writer, create_run
+from lrtui.store.writer import Writer, create_run, row
 from lrtui.training.lane_processes import usable_cores
 from lrtui.training.launch_requests import Answer, leave_folder, serve
 from lrtui.training.output import to_log
@@ -36,6 +39,23 @@ class ScriptSupervisor(Supervisor):
     def start(self) -> None:
         """Start the lanes that may run now; the others wait for them."""
         self._scripts.start()
+
+    def resume(self) -> None:
+        """Take over a run whose processes are gone: lanes that have no end are interrupted. Waiting
+        commands are executed afterwards. May raise StoreUnavailable."""
+        self._alert_hook.skip_existing()
+        ends = [
+            Ended(
+                lane=one.index,
+                at=time.time(),
+                step=one.steps,
+                reason="interrupted",
+                error="its supervisor died",
+            )
+            for one in lane_summaries(self.run)
+            if one.end is None
+        ]
+        self._writer.append([row(end) for end in ends])
 
 
 def _places(race: Race) -> Places:
@@ -59,10 +79,11 @@ def main() -> None:
         script_environment.check(request.race)
         if request.kind == "preview":
             return LaunchReply(environments=_environments(request)), None
-        run = create_run(Path(request.runs), request.race)
+        resumes = request.kind == "resume"
+        run = Path(request.run) if resumes else create_run(Path(request.runs), request.race)
         to_log(run / SUPERVISOR_LOG)
         supervisor = ScriptSupervisor(run, request.race, request.on_alert, folder)
-        supervisor.start()
+        supervisor.resume() if resumes else supervisor.start()
         return LaunchReply(), supervisor
 
     if started := serve(handle):

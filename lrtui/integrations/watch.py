@@ -24,15 +24,15 @@ from torch.optim import Optimizer
 from lrtui.core.protocol.events import Ended, EndReason, Sampled
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, Script, TaskRef
 from lrtui.core.text import literal, one_line
+from lrtui.integrations import attach, own_steps
 from lrtui.integrations.ranks import own_rank
-from lrtui.integrations.script_lane import ScriptLane, Stopped, say
+from lrtui.integrations.script_lane import ScriptLane, say
+from lrtui.integrations.stopped import Stopped
 from lrtui.store.run_dir import runs_folder
 from lrtui.store.writer import create_run
 from lrtui.training.loop import as_pixels
 
 MAX_ERROR = 8000
-_adopted: ScriptLane | None = None
-"""The lane that lrtui started this process for."""
 _watches: list[Watch] = []
 """Those that are not finished."""
 
@@ -50,30 +50,24 @@ def watch(
 
     `optimizer`: a torch optimizer, or a wrapper with one as `.optimizer`; None for a loop that
     calls `Watch.step`. `steps`: the number of steps to come, if it is known. `name`: of the run;
-    a watch of the same name that is not finished ends. `config`: settings, to be shown. `runs`: the
-    folder of runs (default: $LRTUI_RUNS, else in the user's state folder). `raise_on_stop`: a stop
-    raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With LRTUI=off in the environment
-    a watch does nothing.
+    an unfinished watch of that name, or of the same optimizer, ends. `config`: settings, to be
+    shown. `runs`: the folder of runs (default: $LRTUI_RUNS, else in the user's state folder).
+    `raise_on_stop`: a stop raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With
+    LRTUI=off in the environment a watch does nothing.
     """
     while optimizer is not None and not isinstance(optimizer, Optimizer):
         optimizer = getattr(optimizer, "optimizer", None)
     if os.environ.get("LRTUI") == "off":
         return Watch(None)
     try:
-        if _adopted is not None and (not _adopted.over or own_rank()[0]):
-            return _joined(_adopted, optimizer, steps, config, raise_on_stop)
-        for known in [known for known in _watches if known.name == name]:
+        if attach.adopted is not None:
+            return _joined(attach.adopted, optimizer, steps, config, raise_on_stop)
+        for known in [known for known in _watches if known.clashes(name, optimizer)]:
             known.finish()
         return _begun(optimizer, steps, name, config, runs, raise_on_stop)
     except Exception as error:
         say(f"this training is not watched ({type(error).__name__}: {one_line(str(error))})")
         return Watch(None)
-
-
-def adopt(lane: ScriptLane) -> None:
-    """Make `lane` the one that watches of this process join."""
-    global _adopted
-    _adopted = lane
 
 
 class Watch:
@@ -136,11 +130,16 @@ class Watch:
         if self._lane:
             self._lane.given_loss = float(loss) if not isinstance(loss, Tensor) else loss.detach()
 
-    def step(self, *, loss: Any, rate: float = math.nan) -> None:
-        """Record a step of a loop without a torch optimizer: its loss, and the rate it applied.
-        Waits while the lane is paused."""
+    def turn(self, rate: float) -> float:
+        """Begin a step of a loop without a torch optimizer, which would apply `rate` by itself:
+        execute commands, wait while the lane is paused, and return the rate to apply."""
+        return own_steps.turn(self._lane, float(rate)) if self._lane else rate
+
+    def step(self, *, loss: Any = None, rate: float = math.nan) -> None:
+        """Record a step of a loop without a torch optimizer: its loss (default: what backward() was
+        called on since the last step), and the rate it applied. Waits while the lane is paused."""
         if self._lane:
-            self._lane.step_done(loss, rate)
+            own_steps.done(self._lane, loss, float(rate))
 
     def set_total(self, steps: int) -> None:
         """Set the number of steps that the training will make."""
@@ -171,6 +170,11 @@ class Watch:
         lane.finish(
             Ended(lane=lane.index, at=time.time(), step=lane.step, reason=reason, error=error)
         )
+
+    def clashes(self, name: str, optimizer: Optimizer | None) -> bool:
+        """True if a new watch of that name or optimizer takes the place of this one."""
+        mine = self._lane.roster.first if self._lane else None
+        return self.name == name or (mine is not None and mine is optimizer)
 
     def __enter__(self) -> Watch:
         return self

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import sys
 
 import msgspec
 import psutil
 import pytest
 
 from lrtui.client.follower import Follower
-from lrtui.client.launcher import Launcher, resumable
+from lrtui.client.launcher import Launcher, restart_supervisor, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.protocol.command_result import LANE_ENDED
 from lrtui.core.protocol.commands import Add, Fork, Pause, Rewind, Stop, TakeSnapshot
@@ -143,11 +144,21 @@ class TestStop:
             (first,) = contest.send(Stop(lane=0))
             words = "still running 0.3 s after the stop: sent SIGTERM; another stop kills it"
             assert first.text == words
-            assert words in contest.notes(0)
+            contest.see(lambda: words in contest.notes(0), "a line of the log")
             contest.see_steps()  # it ignores that, too
             assert contest.send(Stop(lane=0))[0].text == "killed"
             assert contest.see_end() == ["stopped"]
             assert contest.lanes[0].ended.exit_code == -signal.SIGKILL
+
+    def test_second_stop_brings_sigterm_at_once(self, tmp_path):
+        with ScriptRace(recording("deaf"), tmp_path) as contest:
+            contest.see_steps()
+            (number,) = contest.follower.send([Stop(lane=0)])
+            (second,) = contest.send(Stop(lane=0))
+            assert second.text.startswith("sent SIGTERM")
+            assert contest.see_end() == ["stopped"]
+            assert contest.lanes[0].ended.exit_code == -signal.SIGTERM
+            assert contest.follower.results([number])[number] == second
 
     def test_script_that_ends_before_it_sees_the_stop_is_finished(self, tmp_path):
         with ScriptRace(recording("deaf", "steps=60"), tmp_path) as contest:
@@ -194,7 +205,7 @@ class TestSupervisorEnds:
             with pytest.raises(RunError, match="cannot be resumed") as refused:
                 resumable(contest.run)
             for steps in (100, 1000000, 1):
-                assert f"lrtui run -- {race.script.command[0]} steps={steps}" in refused.value.hint
+                assert f"lrtui run {race.task.target} steps={steps}" in refused.value.hint
 
     def test_presumed_end_is_undone_by_a_later_event(self, tmp_path):
         """A script that has made no step when its supervisor is killed looks gone at first."""
@@ -265,6 +276,17 @@ class TestCommands:
                 "again"
             ]
 
+    def test_script_joins_a_race_whose_supervisor_has_left(self, tmp_path):
+        with ScriptRace(recording("steps=3"), tmp_path) as contest:
+            contest.see_end()
+            until(lambda: contest.supervisor() is None, "the supervisor's end")
+            (number,) = contest.follower.send([Add(lane=-1, child=contest.lanes[0].lane)])
+            restart_supervisor(contest.run)
+            contest.see(lambda: len(contest.lanes) == 2, "the new lane")
+            assert contest.see_end() == ["finished", "finished"]
+            assert contest.lanes[1].steps == 3
+            assert contest.follower.results([number])[number].ok
+
     def test_command_to_a_lane_that_waits_is_for_its_script(self, tmp_path):
         race = recording("{x}", values=["steps=100", ""], script={"at_once": 1})
         with ScriptRace(race, tmp_path) as contest:
@@ -291,10 +313,10 @@ class TestStart:
             (["./no-such-program"], "./no-such-program: no such file"),
             (["plain.txt/../plain.txt"], "plain.txt/../plain.txt: no such file"),
             (["./plain.txt"], "./plain.txt: not executable"),
-            (["train.py", "--lr", "1"], "train.py: no such file"),
-            (["-m", "nobody.train"], "nobody.train: no such module"),
+            ([sys.executable, "train.py", "--lr", "1"], "train.py: no such file"),
+            ([sys.executable, "-m", "nobody.train"], "nobody.train: no such module"),
             (["python3", "-c", "print('{x}')"], ""),
-            (["-m", "module.train"], ""),
+            ([sys.executable, "-m", "module.train"], ""),
         ],
     )
     def test_bad_command_is_refused_before_anything_is_written(self, tmp_path, command, words):

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from lrtui.core.protocol.command_result import done
-from lrtui.core.protocol.commands import Stop
+from lrtui.core.protocol.commands import Rewind, Stop, TakeSnapshot
 from lrtui.core.protocol.events import Alerted, Column, Started, Steps
 from lrtui.store.recorder import Recorder
 from lrtui.store.run_dir import trainer_role
@@ -89,7 +89,7 @@ def record(words, steps):
         if math.isnan(loss):
             recorder.put(Alerted(lane=lane, step=step, kind="nan", text="loss nan at step 2"))
         for number, command in recorder.commands():
-            if "deaf" not in words:
+            if "deaf" not in words and not isinstance(command, Rewind | TakeSnapshot):
                 recorder.acknowledge(number, done(f"{type(command).__name__} at step {step}"))
                 if isinstance(command, Stop):
                     recorder.close()

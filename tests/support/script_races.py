@@ -29,7 +29,9 @@ def make_script_race(*command, lanes=1, values=None, script=None, **keys):
     keys = {"on_nan": "warn", **keys}
     return Race(
         title="Scripts",
-        task=TaskRef("script", command[0], "train"),
+        task=TaskRef(
+            "script", next((one for one in command if one.endswith(".py")), command[0]), "train"
+        ),
         lanes=made,
         script=Script(command=tuple(command), **(script or {})),
         **keys,
@@ -38,7 +40,7 @@ def make_script_race(*command, lanes=1, values=None, script=None, **keys):
 
 def recording(*words, **keys):
     """A race of tests/support/recording_script.py."""
-    return make_script_race(RECORDING, *words, **keys)
+    return make_script_race(sys.executable, RECORDING, *words, **keys)
 
 
 IMPATIENT = """
