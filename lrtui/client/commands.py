@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
-from lrtui.client.script_commands import refusal, refused
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.command_result import CommandResult
@@ -32,6 +31,7 @@ from lrtui.core.protocol.commands import (
     unfit,
 )
 from lrtui.core.protocol.events import AnyEvent, LaneAdded, StatusChanged
+from lrtui.core.protocol.script_refusals import refusal, refusal_of
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
@@ -115,14 +115,6 @@ class CommandClient:
             and self._follower.supervisor_gone
         )
 
-    @property
-    def _unread(self) -> bool:
-        """True if no process is left to read a command: a script reads its own."""
-        script = self._follower.state.race.script is not None
-        return self._follower.supervisor_gone and not (
-            script and self._follower.reader.trainers_alive()
-        )
-
     def allow(self, action: str) -> None:
         """LrtuiError if the race's lanes do not take an action."""
         if why := refusal(self._follower.state.race, action):
@@ -140,7 +132,6 @@ class CommandClient:
         if (
             not living
             and self._follower.supervisor_gone
-            and not refusal(self._follower.state.race, "resume")
             and any(lane in self._follower.resumable() for lane in lanes)
         ):
             raise LrtuiError(f"the race was interrupted: {self._hints.resume} goes on with it")
@@ -182,14 +173,13 @@ class CommandClient:
         `for_next_supervisor`: send them even if no supervisor runs now, because one is starting.
         """
         for command in commands:
-            if why := unfit(command) or refused(self._follower.state.race, command):
+            if why := unfit(command) or refusal_of(self._follower.state.race, command):
                 raise LrtuiError(why)
         can_wait = for_next_supervisor or all(isinstance(one, RESTARTING) for one in commands)
-        if not can_wait and self._unread:
-            raise LrtuiError(
-                f"the race's supervisor is gone: {self._hints.resume}, or `lrtui resume`,"
-                " goes on with it"
-            )
+        if not can_wait and self._follower.supervisor_gone:
+            ways = f": {self._hints.resume}, or `lrtui resume`, goes on with it"
+            resumes = not refusal(self._follower.state.race, "resume")
+            raise LrtuiError(f"the race's supervisor is gone{ways if resumes else ''}")
         numbers = self._follower.send(commands)
         self._awaited_lanes += sum(isinstance(command, Fork | Add) for command in commands)
         self._stopped |= {command.lane for command in commands if isinstance(command, Stop)}

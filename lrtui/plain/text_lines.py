@@ -152,7 +152,7 @@ def _own(lane: Lane) -> str:
 
 
 def _progress(lane: LaneState) -> str:
-    metrics = lane.evaluations.last.metrics if lane.evaluations.last else {}
+    metrics = lane.metrics
     validated = f"val_loss {loss(metrics['val_loss'])}  " if "val_loss" in metrics else ""
     of = f"/{lane.total_steps}" if lane.total_steps else ""
     # a script's epochs are its own

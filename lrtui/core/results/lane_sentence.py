@@ -99,6 +99,8 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
             )
     if verdicts.altered(lane):
         return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
+    if state.race.script and lane.status in FAILED:
+        return "it ended in an error, which says nothing about its rate"
     if state.race.script:
         return "nothing in its losses speaks against its rate"
     if verdicts.warming(lane):

@@ -21,6 +21,8 @@ from lrtui.core.state.status import FAILED, UNRANKED
 
 def race_sentences(state: RaceState) -> list[str]:
     """The outcome, the rate to try next, and unexpected results."""
+    if state.race.script and len(state.lanes) == 1:
+        return [_alone(state.lanes[0])]
     ranked = [
         lane
         for lane in standings(state)
@@ -74,6 +76,18 @@ def _unfinished(state: RaceState) -> str:
 
 def _interrupted(state: RaceState) -> bool:
     return any(lane.status == "interrupted" for lane in state.lanes)
+
+
+def _alone(lane: LaneState) -> str:
+    """The end of a script that no other was compared with."""
+    own = {"finished": "finished", "nan": "went NaN"} | dict.fromkeys(FAILED, "ended in an error")
+    end = own.get(lane.status, f"was {lane.status}")
+    known = math.isfinite(lane.losses.smooth.value)
+    smooth = f"; its smoothed loss was {loss(lane.losses.smooth.value)}" if known else ""
+    held = lane.metrics.get("val_loss", math.nan)
+    validation = f", its last validation loss {loss(held)}" if math.isfinite(held) else ""
+    steps = f"{lane.steps} step{'' if lane.steps == 1 else 's'}"
+    return f"{lane_name(lane)} {end} after {steps}{smooth}{validation}."
 
 
 def _by_how_much(ranked: list[LaneState]) -> str:

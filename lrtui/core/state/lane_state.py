@@ -268,7 +268,8 @@ class LaneState:
         best, error = self.losses, event.error if event.reason == "interrupted" else ""
         at = f", best {loss(best.best)} at {best.best_step}" if best.best_step is not None else ""
         why = f" ({error.splitlines()[0]})" if error else ""
-        why += f", {ended}" if (ended := exit_words(event.exit_code)) else ""
+        if event.reason not in ("stopped", "interrupted") and (code := exit_words(event.exit_code)):
+            why += f", {code}"
         return f"{event.reason} after {self.steps} steps{at}{why}"
 
 

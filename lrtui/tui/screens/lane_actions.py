@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
-from lrtui.client.script_commands import refusal, run_again
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
+from lrtui.core.protocol.script_refusals import run_again
 from lrtui.core.results.race_words import command_line, lane_rate
 from lrtui.core.scenario.user_code_files import user_code_files
 from lrtui.core.state.race_state import LaneState
@@ -183,8 +183,7 @@ class LaneActions:
         if self._commands.restarting:
             return "a new supervisor is starting ..."
         trouble = self._follower.trouble
-        resumes = not refusal(self._state.race, "resume")
-        if resumes and self._state.over and (left := self._follower.resumable()):
+        if self._state.over and (left := self._follower.resumable()):
             trouble = trouble or f"{len(left)} of {len(self._state.lanes)} interrupted"
             return f"{trouble} · {self._view.keymap.read('race.resume')} resumes"
         return trouble
