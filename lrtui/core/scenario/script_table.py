@@ -102,9 +102,11 @@ def read_script(table: Table, folder: Path) -> tuple[TaskRef, Script]:
             if not command or not command[0]:
                 raise table.error("command", "empty", "a program and its arguments")
             target = command[0]
-            name = PurePath(_file_name(command) or target).stem
+            name = ""
+    command += _words(table, "args")
+    name = name or PurePath(_file_name(command) or target).stem
     script = Script(
-        command=(*command, *_words(table, "args")),
+        command=tuple(command),
         env=_environment(table.table("env")),
         at_once=table.whole("at_once", 0, 0, MAX_LANES),
         seeded=table.flag("seeded", True),
