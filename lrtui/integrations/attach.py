@@ -11,20 +11,25 @@ from types import TracebackType
 import msgspec
 
 from lrtui.core.scenario.spec import Race
-from lrtui.integrations import watch
-from lrtui.integrations.script_lane import ScriptLane, Stopped, say
+from lrtui.integrations.script_lane import ScriptLane, say
+from lrtui.integrations.stopped import Stopped
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader
+
+adopted: ScriptLane | None = None
+"""The lane that lrtui started this process for, which watches join; here, for torch may first be
+imported by the module of the watches."""
 
 
 def attach() -> None:
     """Make this process the script of its lane, unless another process steps an optimizer first."""
+    global adopted
     if os.environ.get("LRTUI") == "off":
         return
     run, index = Path(os.environ["LRTUI_RUN"]), int(os.environ["LRTUI_LANE"])
     lane = ScriptLane(run, _race(run), index)
     lane.install()
-    watch.adopt(lane)
+    adopted = lane
     atexit.register(lane.finish)
     _quiet_end()
 

@@ -26,6 +26,7 @@ from lrtui.integrations.roster import Roster
 from lrtui.integrations.script_commands import Present
 from lrtui.integrations.script_log import ScriptLog
 from lrtui.integrations.script_steps import NAN, Row, ScriptSteps
+from lrtui.integrations.stopped import Stopped
 from lrtui.training.loss_reporter import LossReporter
 from lrtui.training.non_finite import NORM_EVERY, NonFinite
 
@@ -33,10 +34,6 @@ PAUSED_S = 0.2
 """Seconds between two looks during a pause."""
 BLOCK_S, DEVICE_BLOCK_S = 0.05, 0.25
 """Seconds from one flush to the next; on an accelerator, which has to be waited for."""
-
-
-class Stopped(KeyboardInterrupt):
-    """Raised in a script to end it: by a command, at its budget, or at NaN if the race says so."""
 
 
 class ScriptLane:
@@ -76,6 +73,8 @@ class ScriptLane:
         self._pid = os.getpid()
         self._parameters, self._checksum, self._device = 0, "", "cpu"
         self._initial = NAN
+        self.own_rate = NAN
+        """Of a loop without a torch optimizer, whatever the dial says."""
         self._mark = self._due = 0.0
 
     def install(self, optimizer: Optimizer | None = None) -> None:
@@ -164,7 +163,8 @@ class ScriptLane:
         stepped, self._stepped = self._stepped, False
         while hasattr(optimizer, "optimizer"):
             optimizer = optimizer.optimizer
-        if stepped or self.over or self.roster.first not in (None, optimizer):
+        own = isinstance(optimizer, Optimizer) and self.roster.first in (None, optimizer)
+        if stepped or self.over or not own:
             return
         self.begin(optimizer)
         self._rates = [NAN] * len(self._rates)
@@ -245,18 +245,11 @@ class ScriptLane:
         period = BLOCK_S if self._device == "cpu" else DEVICE_BLOCK_S
         self._due = time.perf_counter() + period
 
-    def step_done(self, loss: Any, rate: float) -> None:
-        """Record a step of a loop that has no torch optimizer."""
-        if self.over:
-            return
-        if self.recording is None:
-            self._initial = rate
-            self.begin(None)
+    def record(self, loss: Loss | None, rate: float) -> None:
+        """Take in a step without a torch optimizer, begun before."""
         self._rates = [float(rate)]
         self.close_row(self._rates)
-        capture.take()
-        self.end(float(loss))
-        self.hold()
+        self.end(loss)
 
     def hold(self) -> None:
         """Execute commands between two steps, and wait while the lane is paused."""
@@ -314,17 +307,18 @@ class ScriptLane:
             self.note(self._notes.pop(0))
         self._mark = time.perf_counter()
         lr = self.race.lanes[self.index].lr
+        self._initial = self.own_rate
         if optimizer is not None:
             self._parameters, self._checksum = param_checksum(optimizer)
             self._device = _device(optimizer)
             self._initial = initial_rate(optimizer)
-            if lr and self._initial > 0:
-                self.base = lr / self._initial
-                if self.base != 1.0:
-                    self.note(
-                        f"the script's own rate is {number(self._initial)}: all of its rates are"
-                        f" multiplied by {number(self.base)}"
-                    )
+        if lr and self._initial > 0:
+            self.base = lr / self._initial
+            if self.base != 1.0:
+                self.note(
+                    f"the script's own rate is {number(self._initial)}: all of its rates are"
+                    f" multiplied by {number(self.base)}"
+                )
         if lr and not self._initial > 0:
             kind = type(optimizer).__name__ if optimizer is not None else "the script"
             self.note(f"{kind} has no rate to turn: it trains at its own")
@@ -332,8 +326,8 @@ class ScriptLane:
 
     def _present(self) -> Present:
         first = self.roster.first
-        rates = self.roster.next_rates(self.base) if first is not None else self._rates
-        rate = rates[0] if rates else self._initial * self.base
+        rates = self.roster.next_rates(self.base)
+        rate = rates[0] if rates else self.own_rate * self.base
         return Present(first, rate, self.base, self.step)
 
     def _announce(self) -> None:
@@ -361,7 +355,8 @@ class ScriptLane:
         self.recording.put(event)
 
     def _check(self, step: int, loss: float | None, norm: float) -> None:
-        """Take a step's numbers to the rules; the first that is not finite is an alert."""
+        """Take a step's numbers to the rules; the first that is not finite is an alert. A loss that
+        nobody saw (None) is none."""
         assert self.recording is not None
         if loss is None:
             return

@@ -24,15 +24,15 @@ from torch.optim import Optimizer
 from lrtui.core.protocol.events import Ended, EndReason, Sampled
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, Script, TaskRef
 from lrtui.core.text import literal, one_line
+from lrtui.integrations import attach, own_steps
 from lrtui.integrations.ranks import own_rank
-from lrtui.integrations.script_lane import ScriptLane, Stopped, say
+from lrtui.integrations.script_lane import ScriptLane, say
+from lrtui.integrations.stopped import Stopped
 from lrtui.store.run_dir import runs_folder
 from lrtui.store.writer import create_run
 from lrtui.training.loop import as_pixels
 
 MAX_ERROR = 8000
-_adopted: ScriptLane | None = None
-"""The lane that lrtui started this process for."""
 _watches: list[Watch] = []
 """Those that are not finished."""
 
@@ -60,20 +60,14 @@ def watch(
     if os.environ.get("LRTUI") == "off":
         return Watch(None)
     try:
-        if _adopted is not None:
-            return _joined(_adopted, optimizer, steps, config, raise_on_stop)
+        if attach.adopted is not None:
+            return _joined(attach.adopted, optimizer, steps, config, raise_on_stop)
         for known in [known for known in _watches if known.clashes(name, optimizer)]:
             known.finish()
         return _begun(optimizer, steps, name, config, runs, raise_on_stop)
     except Exception as error:
         say(f"this training is not watched ({type(error).__name__}: {one_line(str(error))})")
         return Watch(None)
-
-
-def adopt(lane: ScriptLane) -> None:
-    """Make `lane` the one that watches of this process join."""
-    global _adopted
-    _adopted = lane
 
 
 class Watch:
@@ -136,11 +130,16 @@ class Watch:
         if self._lane:
             self._lane.given_loss = float(loss) if not isinstance(loss, Tensor) else loss.detach()
 
-    def step(self, *, loss: Any, rate: float = math.nan) -> None:
-        """Record a step of a loop without a torch optimizer: its loss, and the rate it applied.
-        Waits while the lane is paused."""
+    def turn(self, rate: float) -> float:
+        """Begin a step of a loop without a torch optimizer, which would apply `rate` by itself:
+        execute commands, wait while the lane is paused, and return the rate to apply."""
+        return own_steps.turn(self._lane, float(rate)) if self._lane else rate
+
+    def step(self, *, loss: Any = None, rate: float = math.nan) -> None:
+        """Record a step of a loop without a torch optimizer: its loss (default: what backward() was
+        called on since the last step), and the rate it applied. Waits while the lane is paused."""
         if self._lane:
-            self._lane.step_done(loss, rate)
+            own_steps.done(self._lane, loss, float(rate))
 
     def set_total(self, steps: int) -> None:
         """Set the number of steps that the training will make."""

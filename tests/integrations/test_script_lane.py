@@ -33,7 +33,8 @@ from lrtui.core.protocol.events import (
 from lrtui.integrations import script_lane
 from lrtui.integrations.loss_capture import capture
 from lrtui.integrations.optimizer_hooks import initial_rate
-from lrtui.integrations.script_lane import ScriptLane, Stopped
+from lrtui.integrations.script_lane import ScriptLane
+from lrtui.integrations.stopped import Stopped
 from support.scripts import script_race
 
 optimizer_module = importlib.import_module("torch.optim.optimizer")  # torch.optim deletes the name
