@@ -230,6 +230,23 @@ class TestAfterTheRace:
         assert told[0].startswith("A lr 0.01 won: ")
         assert "nothing in its losses" in lane_sentence(state.lanes[0], state)
 
+    def test_a_script_alone_has_not_won(self):
+        state = ended(raced((1e-3,)))
+        assert race_sentences(state) == [
+            "A lr 0.001 finished after 120 steps; its smoothed loss was 0.06087."
+        ]
+
+    def test_a_script_that_failed_says_nothing_about_its_rate(self):
+        state = raced((1e-3,))
+        apply(state, Ended(lane=0, step=120, reason="error", error="boom", exit_code=1))
+        assert "ended in an error after 120 steps" in race_sentences(state)[0]
+        assert "says nothing about its rate" in lane_sentence(state.lanes[0], state)
+
+    def test_a_turned_dial_is_no_reason_against_a_verdict(self):
+        state = raced((1e-3,))
+        apply(state, RateChanged(lane=0, step=110, factor=10.0, rate=1e-2))
+        assert "nothing in its losses" in lane_sentence(state.lanes[0], state)
+
     def test_an_interrupted_script_cannot_be_resumed(self):
         state = raced()
         for lane in state.lanes:

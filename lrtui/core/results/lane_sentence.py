@@ -97,12 +97,16 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
                 f"less than 1 % gained since step {found.flat_since},"
                 f" {_TOO_SHORT if too_short else _REASONS[verdict.reason]}"
             )
-    if verdicts.altered(lane):
-        return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
     if state.race.script and lane.status in FAILED:
         return "it ended in an error, which says nothing about its rate"
     if state.race.script:
-        return "nothing in its losses speaks against its rate"
+        return (
+            "nothing in its losses speaks against its rate"
+            if lane.steps
+            else "no optimizer step was seen"
+        )
+    if verdicts.altered(lane):
+        return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
     if verdicts.warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     if found.unmeasured:

@@ -10,6 +10,7 @@ import msgspec
 
 from lrtui.core.numbers import loss
 from lrtui.core.protocol import event_text
+from lrtui.core.protocol.column_names import logged_name
 from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
@@ -75,6 +76,7 @@ class LaneState:
         self.evaluations = Epochs()
         self.logged = LoggedNumbers()
         self.sample: Sampled | None = None
+        """The newest images; of a script that has several kinds of them, of the first kind."""
         self.steps = forked_at
         """Steps done, those inherited from the parent included."""
         self.losses = LossSummary(self.columns, forked_at)
@@ -158,9 +160,8 @@ class LaneState:
         """The newest value of each metric: of the last evaluation, and those that a script
         logged."""
         evaluated = self.evaluations.last.metrics if self.evaluations.last else {}
-        return evaluated | {
-            name: value for name, value in self.logged.newest().items() if name not in evaluated
-        }
+        logged = {logged_name(name): value for name, value in self.logged.newest().items()}
+        return logged | evaluated
 
     @property
     def modified(self) -> bool:
@@ -195,7 +196,7 @@ class LaneState:
                 self.clock.mark(event.at)
             case Logged():
                 self.logged.apply(event)
-            case Sampled():
+            case Sampled() if self.sample is None or self.sample.name == event.name:
                 self.sample = event
             case Snapshotted():
                 self.snapshots = event
