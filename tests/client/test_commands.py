@@ -152,11 +152,7 @@ class TestScripts:
         client = client_of(script)
         client.send(sent)
         assert commands(script) == sent
-        assert [client.stopping(lane) for lane in client._follower.state.lanes] == [
-            False,
-            False,
-            True,
-        ]
+        assert [client.stopping(lane) for lane in client._follower.state.lanes] == ["", "", "step"]
 
     def test_the_rate_of_a_script_without_a_known_next_one_is_its_last(self, script):
         client = client_of(script)
