@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from lrtui.core.charts.autoscale import ends_well
 from lrtui.core.charts.axes import kinds, whole
 from lrtui.core.diagnostics.plateau import Plateau
 from lrtui.core.diagnostics.verdicts import Verdict, verdict
@@ -156,6 +157,10 @@ class TestVerdicts:
         apply(state, Alerted(lane=0, step=2, kind="nan", text="loss is NaN"))
         assert [lane.lane.letter for lane in standings(state)] == ["C", "B", "A"]
         assert "not finite at step 2" in lane_sentence(state.lanes[0], state)
+        assert "it is at" not in lane_sentence(state.lanes[0], state)
+        assert [ends_well(lane, state) for lane in state.lanes] == [False, True, True]
+        assert ended(state).over
+        assert race_sentences(state)[0].startswith("C lr 0.0001 won")
 
 
 class TestFairness:
@@ -208,6 +213,12 @@ class TestAfterTheRace:
     def test_the_rate_to_try_lies_beside_the_better_neighbour(self):
         state = raced(losses=[[0.5] * 30, [0.1] * 30, [2.0] * 30])
         assert next_rate(state.lanes[1], state).startswith("Next: try 0.003; of the rates")
+
+    def test_above_a_winner_below_a_rate_that_was_too_high_there_is_room(self):
+        state = raced(losses=[[0.5] * 30 + [math.nan], [0.1] * 31, [2.0] * 31])
+        apply(state, Alerted(lane=0, step=30, kind="nan", text="loss is NaN"))
+        told = next_rate(state.lanes[1], state)
+        assert told == "Next: try 0.003; 0.01 was too high, and 0.0001 slower."
 
     def test_a_winner_at_the_edge_leads_beyond_it(self):
         state = raced(losses=[[0.1] * 30, [0.5] * 30, [2.0] * 30])
