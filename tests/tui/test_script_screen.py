@@ -300,3 +300,12 @@ def test_an_axis_that_another_race_left_falls_back_to_steps(viewer):
         viewer.press("t")
         kinds.append(viewer.screen.view.x_kind)
     assert kinds == ["wall", "time", "step"]
+
+
+def test_the_header_counts_scripts_that_wait(viewer):
+    assert "2 of 3 lanes racing, 1 waiting" in viewer.lines[0]
+
+
+def test_the_filmstrip_says_how_a_script_draws(viewer):
+    viewer.press("I")
+    assert "run.image(name, tensor)" in viewer.text
