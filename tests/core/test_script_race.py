@@ -8,6 +8,7 @@ import pytest
 
 from lrtui.core.charts.autoscale import ends_well
 from lrtui.core.charts.axes import kinds, whole
+from lrtui.core.charts.metric_series import track
 from lrtui.core.diagnostics.plateau import Plateau
 from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.protocol import event_text, thresholds
@@ -30,7 +31,7 @@ from lrtui.core.results.race_words import (
 )
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import apply
-from support.builders import make_race
+from support.builders import fold, make_race, started, steps
 from support.fake_script import (
     curve,
     folded,
@@ -198,6 +199,11 @@ class TestFairness:
         assert found.words == "NOT FAIR: first loss differs"
         assert "A, B 2.300, C 2.400" in found.sentence
 
+    def test_what_is_not_seen_is_not_called_equal(self):
+        assert self.of({}, {}, {}, losses=(math.nan,) * 3).words == "same weights"
+        unseen = {"init_checksum": ""}
+        assert self.of(unseen, unseen, unseen).words == "same first loss"
+
     def test_models_of_other_sizes_are_not_called_unfair(self):
         race = make_script_race((1e-3, 1e-3), ({"width": "8"}, {"width": "16"}))
         found = self.of({}, {"parameters": 9, "init_checksum": "x"}, race=race, losses=(2.3, 2.4))
@@ -268,6 +274,32 @@ class TestAfterTheRace:
         state = raced((1e-3,))
         apply(state, Ended(lane=0, step=120, reason="error", exit_code=-9))
         assert state.log[-1][2].endswith(", killed by signal 9")
+
+
+class TestLossesThatAreNotSeen:
+    def test_they_leave_no_gap_and_no_nan(self):
+        state = raced((1e-3,), [[2.0, math.nan, 1.0, math.nan]])
+        lane = state.lanes[0]
+        found = track(lane, "loss")
+        assert found.steps.tolist() == [0, 2]
+        assert (lane.last_loss, lane.losses.best_text) == ("–", "1.000")
+        assert [one.lane.letter for one in standings(state)] == ["A"]
+
+    def test_after_an_alert_nan_is_what_it_says(self):
+        state = raced((1e-3,), [[2.0, math.nan]])
+        apply(state, Alerted(lane=0, step=1, kind="nan", text="loss is NaN"))
+        assert state.lanes[0].last_loss == "NaN"
+        assert track(state.lanes[0], "loss").steps is None
+
+    def test_a_script_that_hides_all_of_them_says_how_to_give_them(self):
+        state = raced((1e-3,), [[math.nan] * 3])
+        assert "run.loss()" in lane_sentence(state.lanes[0], state)
+        assert track(state.lanes[0], "loss") is None
+
+    def test_a_task_has_nan_where_it_says_so(self):
+        state = fold([started(0), steps([2.0, math.nan])])
+        assert state.lanes[0].last_loss == "NaN"
+        assert track(state.lanes[0], "loss").steps is None
 
 
 class TestSettings:

@@ -34,7 +34,8 @@ from lrtui.core.text import one_line
 
 SELDOM = ("grad_norm",)
 """Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that
-a task's loss gives, and the rates of a lane whose steps may be skipped."""
+a task's loss gives, the rates of a lane whose steps may be skipped, and losses that a script
+hides."""
 LABELS = {
     "val_loss": "val loss",
     "ema_val_loss": "ema val loss",
@@ -249,7 +250,8 @@ _LOG = ("loss", "val_loss", "ema_val_loss", "grad_norm", "update_ratio", "applie
 def _is_seldom(lane: LaneState, name: str) -> bool:
     """True if NaN in a column of the lane stands for a step without a value."""
     skips = SKIPPED in lane.columns and family(name) in ("applied_lr", "next_lr")
-    return name in SELDOM or not is_reserved(name) or skips
+    unseen = name == "loss" and lane.unseen
+    return name in SELDOM or not is_reserved(name) or skips or unseen
 
 
 def _label(name: str, state: RaceState, labels: Mapping[str, str]) -> str:

@@ -101,11 +101,13 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
     if state.race.script and lane.status in FAILED:
         return "it ended in an error, which says nothing about its rate"
     if state.race.script:
-        return (
-            "nothing in its losses speaks against its rate"
-            if lane.steps
-            else "no optimizer step was seen"
-        )
+        if not lane.steps:
+            return "no optimizer step was seen"
+        if lane.losses.best_step is None:
+            return (
+                "none of its losses was seen: the script gives them with run.loss() of lrtui.watch"
+            )
+        return "nothing in its losses speaks against its rate"
     if verdicts.altered(lane):
         return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
     if verdicts.warming(lane):

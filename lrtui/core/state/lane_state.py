@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lrtui.core.numbers import loss
+from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.protocol import event_text
 from lrtui.core.protocol.column_names import logged_name
 from lrtui.core.protocol.events import (
@@ -154,6 +154,17 @@ class LaneState:
         """The optimizer with its options; of a script its class, '' before its first step."""
         own = self.started.optimizer if self.started else ""
         return str(self.lane.optimizer) or own
+
+    @property
+    def unseen(self) -> bool:
+        """True if NaN in the losses stands for one that was not seen: a script may hide it."""
+        return self.is_script and not any(alert.kind == "nan" for alert in self.alerts)
+
+    @property
+    def last_loss(self) -> str:
+        """The last loss as text; a dash where it was not seen."""
+        known = math.isfinite(self.losses.last) or not self.unseen
+        return self.losses.last_text if known else UNKNOWN
 
     @property
     def metrics(self) -> dict[str, float]:
