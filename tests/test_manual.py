@@ -24,7 +24,7 @@ from support.pages import PAGES, ROOT, blocks, files, spans
 from support.waiting import PATIENCE_S
 
 IDS = [path.stem for path in PAGES]
-SCENARIO_PAGES = ("control", "optimizers", "recipe", "scenarios", "schedules")
+SCENARIO_PAGES = ("control", "optimizers", "recipe", "scenarios", "schedules", "scripts")
 """Pages whose TOML blocks are scenarios, or parts of one."""
 SUMMARY = 64
 """Characters of a page's summary, so that the list of topics has a line for each."""
@@ -118,7 +118,7 @@ class TestPages:
             raw = tomllib.loads(block)
             raw = (
                 raw
-                if "task" in raw
+                if {"task", "script"} & raw.keys()
                 else {
                     **{
                         key: value

@@ -29,6 +29,7 @@ COMMANDS = commands()
 SITUATIONS = {
     "": "terminal",
     "race": "launcher",
+    "run": "launcher",
     "find": "launcher",
     "watch": "finished",
     "report": "finished",
@@ -65,11 +66,15 @@ def launcher(anywhere: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> N
     """Records made-up steps, except for tasks of one's own."""
 
     class Launcher(FakeLauncher.fresh()):  # type: ignore[misc]
+        def __init__(self, *_: object) -> None:
+            super().__init__()
+
         def start(self, race: Race, runs: Path, *_: object) -> Path:
             return super().start(race, runs)
 
     if "--task" not in command or command.startswith("lrtui find"):
         monkeypatch.setattr("lrtui.cli.race.Launcher", Launcher)
+    monkeypatch.setattr("lrtui.cli.run.Launcher", Launcher)
     monkeypatch.setattr("lrtui.client.lr_finder.Launcher", Launcher)
 
 

@@ -2,10 +2,10 @@
 
 The only package that knows all others.
 
-- One module per command or family: `race.py` (race, watch, resume), `find.py`, `send.py`,
+- One module per command or family: `race.py` (race, watch, resume), `run.py`, `find.py`, `send.py`,
   `report.py` (report, export), `schedule.py`, `runs.py`, `settings_cmd.py`, `help.py`.
-- `options.py` and `appearance.py` hold shared options, `exit_codes.py` and `output.py` what the
-  shell gets, `signals.py` interrupts.
+- `options.py`, `script_flags.py` and `appearance.py` hold shared options, `race_flags.py` makes a
+  race of them, `exit_codes.py` and `output.py` what the shell gets, `signals.py` interrupts.
 - `frontends.py` opens the screen, `plain_frontend.py` prints lines.
 - `manual_tables/` generates the tables of the manual.
 
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import click
 
 from lrtui._version import __version__
-from lrtui.cli import find, help as manual, race, report, runs, schedule, send, settings_cmd
+from lrtui.cli import find, help as manual, race, report, run, runs, schedule, send, settings_cmd
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import has_screen, open_screen
@@ -101,6 +101,7 @@ def cli(context: click.Context, runs: str | None) -> int:
 
 for command in (
     race.race,
+    run.run,
     race.watch,
     race.resume,
     send.send,

@@ -15,10 +15,10 @@ from lrtui.cli.frontends import has_screen, open_screen
 from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
 from lrtui.cli.output import complain
 from lrtui.cli.plain_frontend import print_run
-from lrtui.cli.race import read_race
+from lrtui.cli.race_flags import read_race
 from lrtui.cli.signals import Signals
 from lrtui.client.follower import Follower
-from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, FinderPlan, LrFinder, plan
+from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, FinderPlan, LrFinder, no_finder, plan
 from lrtui.core.errors import LaunchError, ScenarioError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.events import Alerted, AnyEvent, alert_line
@@ -26,7 +26,7 @@ from lrtui.core.results.finder_result import point_line
 from lrtui.core.streams import OutputLost
 
 if TYPE_CHECKING:
-    from lrtui.plain import JsonLines
+    from lrtui.plain.json_lines import JsonLines
 
 _MODES = {"sweep": "--from, --to and --points", "race": "--lr"}
 
@@ -143,6 +143,8 @@ def read_plan(flags: dict[str, Any]) -> FinderPlan:
             "nothing to find a rate for",
             "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
         )
+    if name and name.endswith(".py"):
+        raise no_finder(name)
     common = {"rates": (), "schedule": None, "epochs": None, "steps": None}
     race = read_race(name, {**flags, **common, "optimizers": ()})
     wanted = (
@@ -192,7 +194,7 @@ class _JsonPoints:
     def write(self, finder: LrFinder, follower: Follower, event: AnyEvent) -> None:
         """One event; of the sweep, alerts alone: its steps are the points."""
         if follower is finder.check:
-            from lrtui.plain import JsonLines
+            from lrtui.plain.json_lines import JsonLines
 
             self._check = self._check or JsonLines(follower)
             self._check.write(follower.state, event)
@@ -222,7 +224,7 @@ class _PlainPoints:
     them."""
 
     def __init__(self) -> None:
-        from lrtui.plain import PlainLines
+        from lrtui.plain.text_lines import PlainLines
 
         self._check = PlainLines()
         self._ticked = time.monotonic()

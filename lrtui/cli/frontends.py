@@ -44,10 +44,15 @@ def loading_torch() -> AbstractContextManager[object]:
     return console.status("loading torch ...", spinner="line")
 
 
-def launch(signals: Signals, launcher: Launcher, begin: Callable[[], Launched]) -> Launched | None:
-    """Return what `begin` returns once `launcher` runs a race; None if an interrupt came first."""
+def launch(
+    signals: Signals, launcher: Launcher, begin: Callable[[], Launched], *, torch: bool = True
+) -> Launched | None:
+    """Return what `begin` returns once `launcher` runs a race; None if an interrupt came first.
+
+    `torch`: False for a script, whose supervisor does without.
+    """
     try:
-        with loading_torch(), signals.waiting_for(launcher):
+        with loading_torch() if torch else nullcontext(), signals.waiting_for(launcher):
             return begin()
     except LaunchError:
         if signals.came():

@@ -14,6 +14,7 @@ from lrtui.cli.output import complain, reader_gone
 from lrtui.cli.signals import Signals
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
+from lrtui.client.script_again import again
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.state.status import RESUMABLE
@@ -37,7 +38,8 @@ def print_run(
     printed. If the lines cannot be written, the race continues if stderr can say so, else it is
     stopped. `resumed`: a supervisor is about to resume the run, so recorded ends are not its end.
     """
-    from lrtui.plain import JsonLines, PlainLines
+    from lrtui.plain.json_lines import JsonLines
+    from lrtui.plain.text_lines import PlainLines
 
     try:
         follower = Follower(run, wanted().memory * 1_000_000)
@@ -45,7 +47,7 @@ def print_run(
         raise type(error)(error.message, _goes_on(run) if signals else error.hint) from error
     frontend = PlainFrontend(follower, signals, resumed)
     try:
-        return frontend.run(JsonLines(follower) if as_json else PlainLines())
+        return frontend.run(JsonLines(follower) if as_json else PlainLines(run=run))
     except OutputLost as lost:
         return frontend.on_output_lost(lost)
     except KeyboardInterrupt:
@@ -170,9 +172,11 @@ class PlainFrontend:
 
     def _hint(self) -> bool:
         """Report once, after a second interrupt, that the lanes are ending; always False: their
-        ends are still printed."""
+        ends are still printed. A script that is late is killed by a second stop."""
         if self._signals and self._signals.count > 1 and not self._hinted:
             self._hinted = True
+            if self._follower.state.race.script is not None:
+                self.stop()
             complain("its lanes are ending; interrupt again to leave at once")
         return False
 
@@ -197,6 +201,9 @@ class PlainFrontend:
                 else f"the race goes on; back to it with: lrtui watch {name}"
             )
         if any(lane.status in RESUMABLE for lane in self._follower.state.lanes):
+            race = self._follower.state.race
+            if race.script is not None:
+                return f"to run it again: {again(self._follower.run, race)}"
             return f"to go on: lrtui resume {name}"
         return f"the race has ended; see it with: lrtui report {name}"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,21 @@ from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen
 from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
 from lrtui.cli.plain_frontend import print_run
+from lrtui.cli.race_flags import ScriptFlags, read_race
+from lrtui.cli.script_flags import WordsAfterDashes, script_options
 from lrtui.cli.signals import Signals
 from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
-from lrtui.core.files import absolute
 from lrtui.core.protocol.launch_protocol import TRAINERS
-from lrtui.core.scenario import scenario_file
-from lrtui.core.scenario.overlay import overlay
-from lrtui.core.scenario.spec import Race
-from lrtui.core.text import one_line
+from lrtui.core.scenario.spec import MAX_LANES
 from lrtui.store import run_dir
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import RESUMABLE_STATES, summary
 
 
-@click.command()
-@click.argument("name", metavar="[SCENARIO]", required=False)
+@click.command(cls=WordsAfterDashes)
+@click.argument("name", metavar="[SCENARIO|SCRIPT]", required=False)
+@click.argument("arguments", metavar="[-- ARGS|COMMAND]", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--task", metavar="REF", help="What to train: bundled name, file.py:Name or module:Name."
 )
@@ -55,7 +52,9 @@ from lrtui.store.reader import RESUMABLE_STATES, summary
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 @recipe_options
 @click.option(
-    "--on-nan", metavar="POLICY", help="What becomes of a lane that goes NaN: stop or rewind."
+    "--on-nan",
+    metavar="POLICY",
+    help="What becomes of a lane that goes NaN: stop or rewind; of a script's: warn or stop.",
 )
 @click.option(
     "--on-divergence",
@@ -82,6 +81,19 @@ from lrtui.store.reader import RESUMABLE_STATES, summary
     show_default=True,
     help="Processes; more lanes take turns.",
 )
+@script_options
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="NAME=V1,V2",
+    help="Values that stand for {NAME} in a script's arguments; each one makes lanes.",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, MAX_LANES),
+    metavar="N",
+    help="Most scripts that run at a time (default: one a GPU, or as many as the cores allow).",
+)
 @runs_option
 @look_options
 @plain_option
@@ -95,8 +107,10 @@ def race(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Race a SCENARIO (a name or a .toml file), or a task of your own with --task."""
-    asked = read_race(name, flags)
+    """Race a SCENARIO (a name or a .toml file), a task of your own with --task, or a SCRIPT as it
+    is: `train.py`, `-m package.module`, or any program after `--`."""
+    script = ScriptFlags(**{key: flags.pop(key) for key in ScriptFlags._fields})
+    asked = read_race(name, flags, script)
     plain = plain or as_json or not has_screen(say=True)
     if plain and asked.on_divergence == "pause":
         raise ScenarioError(
@@ -106,8 +120,13 @@ def race(
     announce_user_code(asked)
     folder = runs_folder(runs)
     with Signals() as signals:
-        launcher = Launcher()
-        run = launch(signals, launcher, lambda: launcher.start(asked, folder, trainers, on_alert))
+        launcher = Launcher(asked)
+        run = launch(
+            signals,
+            launcher,
+            lambda: launcher.start(asked, folder, trainers, on_alert),
+            torch=asked.script is None,
+        )
         if run is None:
             return ExitCode.INTERRUPTED
         if plain:
@@ -179,61 +198,3 @@ def _newest_resumable(folder: Path) -> Path:
             f"nothing to resume among the {len(known)} runs in {folder}", "see `lrtui runs`"
         )
     return found
-
-
-def read_race(name: str | None, flags: dict[str, Any]) -> Race:
-    """The race that the command line asks for."""
-    changes: dict[str, Any] = {
-        key: value for item in flags.pop("settings") for key, value in [_setting(item)]
-    }
-    rates, optimizers, schedule, task = (
-        flags.pop(key) for key in ("rates", "optimizers", "schedule", "task")
-    )
-    changes |= {key: value for key, value in flags.items() if value is not None}
-    if flags["epochs"] is not None and flags["steps"] is not None:
-        raise ScenarioError("--epochs and --steps exclude each other", "expected one budget")
-    if task:
-        changes["task"] = _from_here(task)
-    for rate in rates:
-        if not (math.isfinite(rate) and rate > 0):
-            raise ScenarioError(
-                f"--lr: {rate:g} is not a valid learning rate", "expected a finite number above 0"
-            )
-    if rates:
-        changes["lanes.lr"] = list(rates)
-    if optimizers:
-        changes["lanes.optimizer"] = list(optimizers)
-    if schedule:
-        changes["lanes.schedule"] = schedule
-    if name:
-        return scenario_file.load(name, changes)
-    if not task:
-        raise ScenarioError(
-            "nothing to race",
-            "name a scenario (see `lrtui scenarios`), or a task with --task file.py:Name",
-        )
-    own = {"epochs": 10, "sweep": {"lr": [0.1, 0.01, 0.001, 0.0001]}}
-    raw = overlay(own, changes, "flags")
-    return scenario_file.parse(
-        raw, source="flags", folder=Path.cwd(), scenario=task.rpartition(":")[2]
-    )
-
-
-def _from_here(task: str) -> str:
-    """Make a task of the command line relative to the working directory, not to the scenario."""
-    file, colon, name = task.rpartition(":")
-    return f"{absolute(file)}:{name}" if colon and file.endswith(".py") else task
-
-
-def _setting(item: str) -> tuple[str, Any]:
-    key, sign, value = item.partition("=")
-    key = key.strip()
-    if not sign or not key:
-        raise ScenarioError(
-            f'--set "{one_line(item)}" is not a setting',
-            "expected KEY=VALUE, such as sample_every=2",
-        )
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value.strip()  # an unquoted word is a string

@@ -107,7 +107,13 @@ def _of_scenario(name: str, flags: dict[str, Any]) -> Race:
             "expected one such as 'StepLR(step_size=10, gamma=0.1)', or a name from `lrtui"
             " scenarios`",
         ) from error
-    return scenario_file.load(name, changes)
+    race = scenario_file.load(name, changes)
+    if race.script:
+        raise ScenarioError(
+            f"{one_line(name)[:200]}: the schedule of a script is known only to the script",
+            "expected the scenario of a task, or a schedule by name",
+        )
+    return race
 
 
 def _draw(race: Race, previews: list[Preview]) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
+from lrtui.client.script_commands import refusal, refused
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.command_result import CommandResult
@@ -90,6 +91,8 @@ class CommandClient:
         requests the opposite."""
         self.restarting = False
         """True while a new supervisor starts."""
+        self._stopped: set[int] = set()
+        """Indices of lanes that were told to stop."""
         self._awaited_lanes = 0
         """Lanes that this client requested and that have not joined yet."""
 
@@ -112,6 +115,23 @@ class CommandClient:
             and self._follower.supervisor_gone
         )
 
+    @property
+    def _unread(self) -> bool:
+        """True if no process is left to read a command: a script reads its own."""
+        script = self._follower.state.race.script is not None
+        return self._follower.supervisor_gone and not (
+            script and self._follower.reader.trainers_alive()
+        )
+
+    def allow(self, action: str) -> None:
+        """LrtuiError if the race's lanes do not take an action."""
+        if why := refusal(self._follower.state.race, action):
+            raise LrtuiError(why)
+
+    def stopping(self, lane: LaneState) -> bool:
+        """True for a script's lane that was told to stop and still lives."""
+        return lane.is_script and lane.index in self._stopped and not lane.over
+
     def targets(self, selected: LaneState, *, everyone: bool = False) -> list[LaneState]:
         """The living lanes that a command addresses: the selected one, or all. LrtuiError if none
         lives."""
@@ -120,6 +140,7 @@ class CommandClient:
         if (
             not living
             and self._follower.supervisor_gone
+            and not refusal(self._follower.state.race, "resume")
             and any(lane in self._follower.resumable() for lane in lanes)
         ):
             raise LrtuiError(f"the race was interrupted: {self._hints.resume} goes on with it")
@@ -161,16 +182,17 @@ class CommandClient:
         `for_next_supervisor`: send them even if no supervisor runs now, because one is starting.
         """
         for command in commands:
-            if why := unfit(command):
+            if why := unfit(command) or refused(self._follower.state.race, command):
                 raise LrtuiError(why)
         can_wait = for_next_supervisor or all(isinstance(one, RESTARTING) for one in commands)
-        if not can_wait and self._follower.supervisor_gone:
+        if not can_wait and self._unread:
             raise LrtuiError(
                 f"the race's supervisor is gone: {self._hints.resume}, or `lrtui resume`,"
                 " goes on with it"
             )
         numbers = self._follower.send(commands)
         self._awaited_lanes += sum(isinstance(command, Fork | Add) for command in commands)
+        self._stopped |= {command.lane for command in commands if isinstance(command, Stop)}
         now = self._clock()
         if not self._pending:
             self._replies = []
@@ -300,8 +322,10 @@ def previous_factor(lane: LaneState) -> float | None:
 
 
 def next_rate(lane: LaneState) -> float:
-    """The rate of a lane's next step; an estimate if the lane has not reported it."""
-    return lane.rates.next if math.isfinite(lane.rates.next) else lane.lane.lr * lane.factor
+    """The rate of a lane's next step; an estimate if the lane has not reported it: of a script,
+    whose scheduler is not known, the last one."""
+    known = (lane.rates.next, lane.rates.applied if lane.is_script else math.nan)
+    return next(filter(math.isfinite, known), lane.rate)
 
 
 def describe(command: AnyCommand) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from lrtui.client.script_again import again
 from lrtui.core.errors import RunError, StoreUnavailable
 from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import AnyCommand
@@ -20,7 +21,7 @@ from lrtui.core.state.race_state import LaneState, RaceState, apply, presume_end
 from lrtui.core.state.status import RESUMABLE
 from lrtui.store.reader import Reader
 from lrtui.store.record_index import LogIndex, SampleIndex
-from lrtui.store.run_dir import SUPERVISOR_LOG, tail
+from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE, tail, trainer_role
 from lrtui.store.writer import Writer
 
 LOOK_S = 1.0
@@ -61,8 +62,8 @@ class Follower:
             self.trouble = error.message
             return []
         self._fold(events)
-        if events:
-            self.trouble = ""  # the record continues: the cause is over
+        if events and self.trouble:
+            self.trouble = self.reader.trouble()  # the record continues: its cause may be over
         if not self.state.over:
             self._death_reported = False
         elif self.reader.caught_up and not self._death_reported:
@@ -116,22 +117,22 @@ class Follower:
             self._look()
 
     def _look(self) -> list[AnyEvent]:
-        """Looks whether the supervisor lives. One that is gone may have ended since the record was
-        read: it is read again."""
-        silent, trouble = self._no_writer_left(), self.reader.trouble()
+        """Looks whether the run's processes live. One that is gone may have ended since the record
+        was read: it is read again."""
+        orphans, trouble = self._orphans(), self.reader.trouble()
         try:
             events = self.reader.poll() if trouble else []
         except StoreUnavailable:
             return []
-        self.trouble = "" if events else trouble
         self._fold(events)
-        if not silent or events:
+        self.trouble = self.reader.trouble() if events else trouble
+        if not self.reader.caught_up:
             return events
-        ends = self._ends()
+        ends = self._ends([lane for lane in orphans if not lane.over])
         for end in ends:
             presume_ended(self.state, end)
             self._note_lines(end.lane)
-        return [*ends]
+        return [*events, *ends]
 
     @property
     def caught_up(self) -> bool:
@@ -139,17 +140,16 @@ class Follower:
 
     @property
     def supervisor_gone(self) -> bool:
-        """True if the run had a supervisor and it is gone: commands are not read any more."""
+        """True if the run's supervisor, and any script of it, is gone: commands are not read any
+        more."""
         return self._abandoned()
 
     def resumable(self) -> list[LaneState]:
         """The lanes that `lrtui resume` continues once the supervisor is gone: those interrupted.
-        Empty if the run's folder is gone."""
-        return (
-            [lane for lane in self.state.lanes if not lane.over or lane.status in RESUMABLE]
-            if not self.reader.gone
-            else []
-        )
+        Empty for scripts, and if the run's folder is gone."""
+        if self.reader.gone or self.state.race.script is not None:
+            return []
+        return [lane for lane in self.state.lanes if not lane.over or lane.status in RESUMABLE]
 
     def send(self, commands: Iterable[AnyCommand]) -> list[int]:
         """Writes commands for the run's trainers and its supervisor; returns their numbers.
@@ -177,6 +177,18 @@ class Follower:
         if self._writer:
             self._writer.close()
 
+    def _orphans(self) -> list[LaneState]:
+        """The lanes without an end whose processes are all gone."""
+        living = [lane for lane in self.state.lanes if not lane.over]
+        if self.state.race.script is None:
+            return living if self._no_writer_left() else []
+        keepers = {one.role: one for one in self.reader.keepers()}
+        supervisor = keepers.get(SUPERVISOR_ROLE)
+        if not keepers or (supervisor is not None and supervisor.alive()):
+            return []
+        scripts = {role for role, one in keepers.items() if one.alive()}
+        return [lane for lane in living if trainer_role(lane.index) not in scripts]
+
     def _no_writer_left(self) -> bool:
         """True if the supervisor is gone, and its trainers are gone or silent for LAST_WORDS_S."""
         if not self._abandoned():
@@ -188,20 +200,24 @@ class Follower:
         )
 
     def _abandoned(self) -> bool:
-        supervisor = self.reader.supervisor()
-        return supervisor is not None and not supervisor.alive()
+        return bool(self.reader.keepers()) and not self.reader.alive()
 
     def _last_words(self) -> list[str]:
         """The supervisor's death, the last lines of its log, and the command to resume."""
         if self.reader.gone:
             return [self.reader.trouble()]
-        way_back = (
-            f"go on from the last snapshots with: lrtui resume {self.run.name}"
-            if self.reader.version > 1
-            else ""
-        )
+        if not self.reader.supervised:
+            return ["the script died", self._way_back()]
         last = tail(self.run / SUPERVISOR_LOG).splitlines()[-LAST_LINES:]
-        return list(filter(None, ("the supervisor died", *last, way_back)))
+        return list(filter(None, ("the supervisor died", *last, self._way_back())))
+
+    def _way_back(self) -> str:
+        """The command that goes on with the lanes, or starts their scripts again."""
+        if self.state.race.script is not None:
+            return f"start it again with: {again(self.run, self.state.race)}"
+        if self.reader.version == 1:
+            return ""
+        return f"go on from the last snapshots with: lrtui resume {self.run.name}"
 
     def _report_supervisor_death(self) -> list[AnyEvent]:
         """Lines for the log about a supervisor that died while its trainers could still end in good
@@ -213,13 +229,12 @@ class Follower:
         self.trouble = self.reader.trouble()
         return [*notes]
 
-    def _ends(self) -> list[Ended]:
+    def _ends(self, orphans: list[LaneState]) -> list[Ended]:
         """Presumed ends of the lanes whose processes are gone."""
-        error = "\n".join(self._last_words())
+        error = "\n".join(self._last_words()) if orphans else ""
         return [
             Ended(
                 lane=lane.index, at=time.time(), step=lane.steps, reason="interrupted", error=error
             )
-            for lane in self.state.lanes
-            if not lane.over
+            for lane in orphans
         ]

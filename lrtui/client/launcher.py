@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from lrtui.client.script_again import again
 from lrtui.core.errors import LaunchError, LrtuiError, RunError, ScenarioError
 from lrtui.core.protocol.launch_protocol import TRAINERS, LaunchReply, LaunchRequest, Preview
 from lrtui.core.scenario import environment
@@ -20,18 +21,36 @@ from lrtui.core.text import literal
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader
 
+TRAINERS_PACKAGE, SCRIPTS_PACKAGE = "lrtui.training", "lrtui.integrations"
+"""Packages that run a supervisor as a command."""
 SNAPSHOTS_SINCE = 2
 """The schema version from which on runs have snapshots."""
 
 
 def resumable(run: Path) -> Race:
     """The race of a resumable run, with all lanes that ever joined; RunError where
-    it may not."""
+    it may not, or is one of scripts."""
+    race = _deserted(run)
+    if race.script is not None:
+        raise RunError(
+            f"{run.name}: a script cannot be resumed, lrtui does not keep its weights",
+            f"start it again with: {again(run, race)}",
+        )
+    return race
+
+
+def _deserted(run: Path) -> Race:
+    """The race of a run that a new supervisor may take over, with all lanes that ever joined;
+    RunError where none may."""
     reader = Reader(run)
     try:
-        supervisor = reader.supervisor()
-        if supervisor is not None and supervisor.alive():
+        if reader.alive():
             raise RunError(f"{run.name} is still running", f"see it with `lrtui watch {run.name}`")
+        if not reader.supervised:
+            raise RunError(
+                f"{run.name}: lrtui did not start this script",
+                f"start it again with: {again(run, reader.race)}",
+            )
         if reader.version < SNAPSHOTS_SINCE:
             raise RunError(
                 f"{run.name} was recorded by a version of lrtui that kept no snapshots",
@@ -55,20 +74,36 @@ def restart_supervisor(run: Path) -> None:
         raise
 
 
+def _package(race: Race) -> str:
+    return TRAINERS_PACKAGE if race.script is None else SCRIPTS_PACKAGE
+
+
 class Launcher:
     """A supervisor that is warming up: answers previews, starts one race. Calls from several
     threads wait for each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, race: Race | None = None) -> None:
+        """`race`: the one to be started, if it is known: that of a script needs no torch."""
         self._lock = threading.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the supervisor does
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lrtui.training"],
+        self._package = TRAINERS_PACKAGE if race is None else _package(race)
+        self._process = self._warm_up()
+
+    def _warm_up(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", self._package],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             start_new_session=True,
         )
+
+    def _fit(self, race: Race) -> None:
+        """Replace a supervisor that was warmed up for races of the other kind."""
+        if _package(race) != self._package:
+            self.close()
+            self._package = _package(race)
+            self._process = self._warm_up()
 
     def preview(
         self, race: Race, steps_per_epoch: int | None = None, run_user_code: bool = False
@@ -84,6 +119,11 @@ class Launcher:
             )
         ).previews
 
+    def environments(self, race: Race, runs: Path) -> list[dict[str, str]]:
+        """The environment variables that lrtui would set for the script of each lane; LrtuiError if
+        a script cannot be started."""
+        return self._ask(LaunchRequest("preview", race, str(runs.absolute()))).environments
+
     def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Starts the race and returns its run directory; nothing is written if it cannot start.
 
@@ -98,9 +138,10 @@ class Launcher:
 
     def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
         """Resumes a run whose supervisor is gone: lanes cut off or interrupted continue from their
-        last snapshots, waiting commands (a rewind, a fork) are executed. Returns the run. RunError
-        if it has a supervisor, or no snapshots."""
-        race = resumable(run)
+        last snapshots, waiting commands (a rewind, a fork) are executed; of scripts, which cannot
+        continue, only the commands are. Returns the run. RunError if it has a supervisor, or no
+        snapshots."""
+        race = _deserted(run)
         self._ask(
             LaunchRequest(
                 "resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())
@@ -130,10 +171,11 @@ class Launcher:
         threading.Thread(target=self._process.wait, daemon=True).start()
 
     def _ask(self, request: LaunchRequest) -> LaunchReply:
-        assert self._process.stdin
-        assert self._process.stdout
         request = msgspec.structs.replace(request, race=environment.recorded(request.race))
         with self._lock:
+            self._fit(request.race)
+            assert self._process.stdin
+            assert self._process.stdout
             try:
                 self._process.stdin.write(msgspec.json.encode(request) + b"\n")
                 self._process.stdin.flush()

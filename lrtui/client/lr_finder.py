@@ -84,6 +84,8 @@ def plan(
 ) -> FinderPlan:
     """A checked plan for `lane`, by default the race's first; ScenarioError, in the words of the
     flags, for what cannot be swept."""
+    if race.script:
+        raise no_finder(race.title)
     for flag, value in (("--from", low), ("--to", high), *(("--lr", rate) for rate in rates)):
         if not (math.isfinite(value) and value > 0):
             raise ScenarioError(
@@ -107,6 +109,14 @@ def plan(
         )
     return FinderPlan(
         race, lane or race.lanes[0], low, high, points, tuple(dict.fromkeys(rates)), own_lanes
+    )
+
+
+def no_finder(script: str) -> ScenarioError:
+    """The refusal to find a rate for a script."""
+    return ScenarioError(
+        f"{script}: the finder cannot set a script's rate at each step",
+        "expected a task; of a script race some rates: lrtui race train.py --lr 1e-2 --lr 1e-3",
     )
 
 

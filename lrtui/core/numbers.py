@@ -84,6 +84,12 @@ def ago(seconds: float) -> str:
     return f"{int(seconds) // 86400} days ago"
 
 
+def ordinal(place: int) -> str:
+    """A place in an order: 1st, 2nd, 11th, 23rd."""
+    ending = place % 100 if place % 100 < 20 else place % 10
+    return f"{place}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(ending, 'th') }"
+
+
 def _special(value: float) -> str:
     return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
 

@@ -11,6 +11,7 @@ foreign interpreter finds lrtui and what it needs).
 - `optimizer_hooks.py` sees and scales the rates of any optimizer.
 - `loss_capture.py` sees the losses.
 - `ranks.py` brings dial, pause and stop to all ranks of a distributed script at the same step.
-- `script_process.py` starts and ends a script, `script_supervisor.py` those of a race.
+- `script_supervisor.py` supervises the scripts of a race: `script_pool.py` starts them in turn,
+  `lane_script.py` stops one, `script_process.py` is its tree of processes.
 - `huggingface.py`, `lightning.py`, ... are callbacks of frameworks, thin layers on `watch.py`.
 """

@@ -14,7 +14,7 @@ from lrtui.core.protocol.events import RateChanged, StatusChanged
 from lrtui.integrations import script_commands
 from lrtui.integrations.plan import Plan
 from lrtui.integrations.ranks import Ranks
-from lrtui.integrations.recording import Recording, answered
+from lrtui.integrations.recording import Recording
 from lrtui.integrations.script_commands import Present
 
 
@@ -45,9 +45,8 @@ class Controls:
     def follow(self, recording: Recording, present: Present) -> None:
         """Execute the commands that have come, and put in force what all ranks agree on now."""
         for number, command in recording.commands():
-            results: list[CommandResult] = []
-            with answered(recording, number, results):
-                results.append(self._execute(command, present))
+            with recording.atomic():
+                recording.acknowledge(number, self._execute(command, present))
         agreed = (
             self.ranks.agree(present.step, self.plan, self._wanted) if self.ranks else self._wanted
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +34,9 @@ class Recording(Protocol):
     def acknowledge(self, number: int, result: CommandResult) -> None:
         """Hand over the result of a command."""
 
+    def atomic(self) -> AbstractContextManager[None]:
+        """Write what is handed over within the block in one transaction."""
+
     def wait(self, seconds: float) -> None:
         """Wait for a command, at most `seconds`."""
 
@@ -59,6 +61,10 @@ class Silence:
 
     def acknowledge(self, number: int, result: CommandResult) -> None:
         """Drop a result."""
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
 
     def wait(self, seconds: float) -> None:
         """Wait `seconds`."""
@@ -87,14 +93,3 @@ def recorder(run: Path, lane: int) -> Recorder | None:
     except OSError:  # a full disk: the recorder waits for it
         pass
     return Recorder(run, role, {lane})
-
-
-@contextmanager
-def answered(recording: Recording, number: int, results: list[CommandResult]) -> Iterator[None]:
-    """Write the result of a command, which the block appends to `results`, with its events."""
-    if isinstance(recording, Recorder):
-        with recording.atomic():
-            yield
-            recording.acknowledge(number, results[-1])
-    else:
-        yield

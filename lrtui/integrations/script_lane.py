@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from lrtui.integrations.roster import Roster
 from lrtui.integrations.script_commands import Present
 from lrtui.integrations.script_log import ScriptLog
 from lrtui.integrations.script_steps import NAN, Row, ScriptSteps
+from lrtui.integrations.stopped import Stopped
 from lrtui.training.loss_reporter import LossReporter
 from lrtui.training.non_finite import NORM_EVERY, NonFinite
 
@@ -37,10 +39,6 @@ PAUSED_S = 0.2
 """Seconds between two looks during a pause."""
 BLOCK_S, DEVICE_BLOCK_S = 0.05, 0.25
 """Seconds from one flush to the next; on an accelerator, which has to be waited for."""
-
-
-class Stopped(KeyboardInterrupt):
-    """Raised in a script to end it: by a command, at its budget, or at NaN if the race says so."""
 
 
 class ScriptLane:
@@ -162,7 +160,7 @@ class ScriptLane:
         say(
             f"an error of its own ({text}): from step {self.step} on nothing is recorded or steered"
         )
-        if self.recording:
+        with suppress(Exception):
             self.note(f"recording ended by an error of lrtui's own: {text}")
 
     def scaler_stepped(self, optimizer: Any) -> None:

@@ -21,7 +21,7 @@ class Row(msgspec.Struct):
     """One optimizer step. Losses, norms and `skipped` may be tensors on an accelerator."""
 
     loss: Any = None
-    """None where none was seen or given."""
+    """None if it was not seen."""
     applied: list[float] = []
     next: list[float] = []
     norm: Any = NAN
@@ -49,6 +49,7 @@ class ScriptSteps:
         if not rows:
             return None
         losses = read_floats([NAN if row.loss is None else row.loss for row in rows])
+        seen = [None if row.loss is None else loss for row, loss in zip(rows, losses, strict=True)]
         norms = read_floats([row.norm for row in rows])
         skipped = read_floats([row.skipped for row in rows])
         for index, skip in enumerate(skipped):
@@ -71,7 +72,6 @@ class ScriptSteps:
             columns[name] = Column.pack(read_floats([row.numbers.get(name, NAN) for row in rows]))
         block = Steps(lane=lane, first=self.first, count=len(rows), columns=columns)
         self.first += len(rows)
-        seen = [None if row.loss is None else loss for row, loss in zip(rows, losses, strict=True)]
         return block, seen, norms
 
 

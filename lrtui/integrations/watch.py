@@ -27,7 +27,8 @@ from lrtui.core.text import literal, one_line
 from lrtui.integrations import attach, own_steps
 from lrtui.integrations.optimizer_hooks import unwrapped
 from lrtui.integrations.ranks import own_rank
-from lrtui.integrations.script_lane import ScriptLane, Stopped, say
+from lrtui.integrations.script_lane import ScriptLane, say
+from lrtui.integrations.stopped import Stopped
 from lrtui.store.run_dir import runs_folder
 from lrtui.store.writer import create_run
 from lrtui.training.loop import as_pixels
@@ -50,19 +51,18 @@ def watch(
 
     `optimizer`: a torch optimizer, or a wrapper with one as `.optimizer`; None for a loop that
     calls `Watch.step`. `steps`: the number of steps to come, if it is known. `name`: of the run;
-    a watch of the same name that is not finished ends. `config`: settings, to be shown. `runs`: the
-    folder of runs (default: $LRTUI_RUNS, else in the user's state folder). `raise_on_stop`: a stop
-    raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With LRTUI=off in the environment
-    a watch does nothing.
+    an unfinished watch of that name, or of the same optimizer, ends. `config`: settings, to be
+    shown. `runs`: the folder of runs (default: $LRTUI_RUNS, else in the user's state folder).
+    `raise_on_stop`: a stop raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With
+    LRTUI=off in the environment a watch does nothing.
     """
     optimizer = unwrapped(optimizer)
     if os.environ.get("LRTUI") == "off":
         return Watch(None)
     try:
-        lane = attach.adopted
-        if lane is not None and (not lane.over or own_rank()[0]):
-            return _joined(lane, optimizer, steps, config, raise_on_stop)
-        for known in [known for known in _watches if known.name == name]:
+        if attach.adopted is not None:
+            return _joined(attach.adopted, optimizer, steps, config, raise_on_stop)
+        for known in [known for known in _watches if known.clashes(name, optimizer)]:
             known.finish()
         return _begun(optimizer, steps, name, config, runs, raise_on_stop)
     except Exception as error:
@@ -170,6 +170,11 @@ class Watch:
         lane.finish(
             Ended(lane=lane.index, at=time.time(), step=lane.step, reason=reason, error=error)
         )
+
+    def clashes(self, name: str, optimizer: Optimizer | None) -> bool:
+        """True if a new watch of that name or optimizer takes the place of this one."""
+        mine = self._lane.roster.first if self._lane else None
+        return self.name == name or (mine is not None and mine is optimizer)
 
     def __enter__(self) -> Watch:
         return self

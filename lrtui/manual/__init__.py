@@ -28,6 +28,7 @@ TOPICS = (
     "recipe",
     "scenarios",
     "tasks",
+    "scripts",
     "param-groups",
     "streams",
     "resume",

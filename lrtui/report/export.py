@@ -23,6 +23,7 @@ from lrtui.core.protocol.events import (
     AnyEvent,
     Evaluated,
     LaneAdded,
+    Logged,
     Measured,
     Sampled,
     Started,
@@ -37,7 +38,7 @@ from lrtui.store.record_stream import LaneColumns, RecordedEvent, RecordStream
 
 RACE = "race.json"
 _OURS = re.compile(
-    r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|events)|run-events)\.(?:csv|jsonl)"
+    r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|logged|events)|run-events)\.(?:csv|jsonl)"
 )
 _EPOCH_COLUMNS = ("epoch", "step", "at", "train_loss")
 _EVENT_COLUMNS = ("row", "at", "kind", "step", "text", "more")
@@ -157,7 +158,8 @@ class _LaneFiles:
 
     def __init__(self, folder: Path, sign: str, columns_of_lane: LaneColumns, form: Form) -> None:
         self._folder, self._sign, self._course, self._form = folder, sign, columns_of_lane, form
-        self._metrics = _metric_columns(columns_of_lane.metrics)
+        self._metrics = _own_columns(columns_of_lane.metrics, _EPOCH_COLUMNS, "metrics")
+        self._logged = _own_columns(columns_of_lane.logged, ("step",), "logged")
         self._held: Evaluated | None = None
         """Last epoch written: a process that resumed from a snapshot may report it again, and the
         later report counts."""
@@ -182,7 +184,11 @@ class _LaneFiles:
                     event.count,
                 )
             case Measured():
-                self._measured(event, recorded.cut)
+                self._sparse(
+                    "measured", event, {name: name for name in self._course.measured}, recorded.cut
+                )
+            case Logged():
+                self._sparse("logged", event, self._logged, recorded.cut)
             case Evaluated() if event.step <= recorded.cut:
                 held = self._held  # one at the same step comes again after a rewind
                 if held is not None and (held.epoch, held.step) < (event.epoch, event.step):
@@ -211,14 +217,14 @@ class _LaneFiles:
             ]
             table.numbers([range(event.first + start, event.first + stop), *values])
 
-    def _measured(self, event: Measured, cut: int) -> None:
+    def _sparse(
+        self, name: str, event: Measured | Logged, columns: Mapping[str, str], cut: int
+    ) -> None:
+        """Values at some steps; `columns`: the table's column by the name of each."""
         kept = np.flatnonzero(np.array(event.steps) < cut)
         if len(kept):
-            table = self._table("measured", ("step", *self._course.measured))
-            values = [
-                event.values(name)[kept] if name in event.columns else None
-                for name in self._course.measured
-            ]
+            table = self._table(name, ("step", *columns.values()))
+            values = [event.values(own)[kept] if own in event.columns else None for own in columns]
             table.numbers([[event.steps[place] for place in kept], *values])
 
     def _evaluated(self, event: Evaluated) -> None:
@@ -227,14 +233,15 @@ class _LaneFiles:
         table.row(dict(own) | {self._metrics[name]: value for name, value in event.metrics.items()})
 
 
-def _metric_columns(metrics: Iterable[str]) -> dict[str, str]:
-    """The column of each metric: its own name, but for one that is taken."""
+def _own_columns(names: Iterable[str], fixed: Iterable[str], prefix: str) -> dict[str, str]:
+    """The column of each name beside the `fixed` ones: the name itself, but for one that is
+    taken."""
     columns: dict[str, str] = {}
-    taken = {*_EPOCH_COLUMNS}
-    for name in metrics:
+    taken = {*fixed}
+    for name in names:
         column = name
         while column in taken:
-            column = f"metrics.{column}"
+            column = f"{prefix}.{column}"
         taken.add(column)
         columns[name] = column
     return columns
@@ -247,7 +254,7 @@ def _event_row(row: int, event: AnyEvent) -> dict[str, Any]:
     match event:
         case Steps():
             fields |= {"step": event.first, "columns": list(event.columns)}
-        case Measured():
+        case Measured() | Logged():
             fields |= {
                 "step": event.steps[0] if event.steps else None,
                 "columns": list(event.columns),

@@ -91,7 +91,7 @@ canvas.addEventListener("wheel", event => {
   }
 }, {passive: false});
 
-const WEIGHTS = [0, 0.6, 0.9, 0.97, 0.99, 0.999], AXES = ["step", "epoch", "samples", "wall", "time"];
+const WEIGHTS = [0, 0.6, 0.9, 0.97, 0.99, 0.999], AXES = race.axes;
 function move(share) {
   const [start, stop] = range(), now = view.cursor === null ? (start + stop) / 2 : view.cursor + share * (stop - start);
   change({cursor: Math.max(start, Math.min(stop, now))});
@@ -143,6 +143,7 @@ function theme() {
 $("theme").addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; theme(); });
 system.addEventListener("change", theme);
 
+for (const option of [...$("axis").options]) if (!AXES.includes(option.value)) option.remove();
 $("still").hidden = true;
 for (const one of [document.querySelector(".tools"), $("plot"), $("legend"), $("keys"), $("theme")]) one.hidden = false;
 new ResizeObserver(draw).observe(canvas);

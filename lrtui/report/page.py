@@ -15,12 +15,13 @@ from typing import TypeVar
 from lrtui._version import __version__
 from lrtui.client.follower import Follower
 from lrtui.core.diagnostics import verdicts
-from lrtui.core.numbers import count, duration, rate
+from lrtui.core.numbers import count, duration
 from lrtui.core.protocol.events import Alerted
-from lrtui.core.results.batch_size import batch_words
 from lrtui.core.results.differences import differences
+from lrtui.core.results.fairness import fairness
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
+from lrtui.core.results.race_words import command_line, lane_rate, race_facts
 from lrtui.core.results.standings import standings
 from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import number
@@ -146,9 +147,7 @@ def _facts(follower: Follower) -> str:
     words = [
         str(race.task),
         f"{len(lanes)} lanes",
-        race.budget,
-        batch_words(lanes, race),
-        f"seed {race.seed}",
+        *race_facts(lanes, race),
         f"{created:%Y-%m-%d %H:%M}",
     ]
     return " · ".join(map(_text, words))
@@ -221,8 +220,8 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
     return [
         str(place),
         _name(lane),
-        _text(str(lane.lane.optimizer)),
-        rate(lane.lane.lr) + dial,
+        _text(lane.optimizer or "–"),
+        lane_rate(lane) + dial,
         word,
         end,
         lane.losses.last_text,
@@ -318,26 +317,38 @@ def _settings(state: RaceState) -> str:
 def _repeat(follower: Follower) -> str:
     """Commands, the scenario, and what was done by hand."""
     race, state = follower.reader.race, follower.state
+    modified = _by_hand(state, len(race.lanes))
+    if race.script:
+        lines = "\n".join(f"{lane.letter}: {command_line(race, lane)}" for lane in state.race.lanes)
+        where = f"Each lane was a process of its own, in {race.folder}:" if race.folder else ""
+        alike = fairness(state).sentence
+        return f"<p>{_text(where)}</p>{_pre(lines)}{modified}<p>{_text(alike)}</p>"
     ways = commands(race)
     other = (
         f"<p>It comes with lrtui as it is, so this does the same:</p>{_pre(ways[1])}"
         if len(ways) > 1
         else ""
     )
-    done = {lane.index: list(by_hand(lane, state, len(race.lanes))) for lane in state.lanes}
+    return (
+        f"<p>Save this as <code>{FILE}</code> and"
+        f" run</p>{_pre(ways[0])}{other}{modified}<p>{_text(proof(state))}</p><details"
+        f" open><summary>{FILE}</summary>{_pre(scenario_text(race))}</details>"
+    )
+
+
+def _by_hand(state: RaceState, asked: int) -> str:
+    """Changes that were made to the lanes of a race, of which it had `asked` at its start."""
+    done = {lane.index: list(by_hand(lane, state, asked)) for lane in state.lanes}
     share = _share(sum(map(bool, done.values())))
     hands = [
         f"<li>{_name(lane)}: {'; '.join(_ends(done[lane.index], share, 'changes', _text))}</li>"
         for lane in state.lanes
         if done[lane.index]
     ]
-    modified = "<p>Done while it ran, which the scenario does not repeat:</p>" if hands else ""
-    modified += f'<ul class="plain">{"".join(hands)}</ul>' if hands else ""
-    return (
-        f"<p>Save this as <code>{FILE}</code> and"
-        f" run</p>{_pre(ways[0])}{other}{modified}<p>{_text(proof(state))}</p><details"
-        f" open><summary>{FILE}</summary>{_pre(scenario_text(race))}</details>"
-    )
+    if not hands:
+        return ""
+    what = "a repeat does not make" if state.race.script else "the scenario does not repeat"
+    return f'<p>Done while it ran, which {what}:</p><ul class="plain">{"".join(hands)}</ul>'
 
 
 def _pre(text: str) -> str:

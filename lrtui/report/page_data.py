@@ -11,6 +11,7 @@ import numpy as np
 
 from lrtui.core.charts import metric_series
 from lrtui.core.charts.autoscale import ends_well
+from lrtui.core.charts.axes import kinds
 from lrtui.core.charts.metric_series import quantities, track
 from lrtui.core.results.batch_size import step_samples
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -46,6 +47,7 @@ def page_data(state: RaceState) -> dict[str, Any]:
     columns = max(LEAST_COLUMNS, min(COLUMNS, ROOM // (PER_COLUMN * max(long, 1))))
     return {
         "total": length(state),
+        "axes": kinds(state.race),
         "quantities": [
             {"name": quantity.name, "label": one_line(quantity.label), "log": quantity.log}
             for quantity in found

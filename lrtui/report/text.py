@@ -24,10 +24,12 @@ from lrtui.core.charts.labels import step_labels, y_labels
 from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import count, rate
 from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.results.fairness import fairness
 from lrtui.core.results.finder_result import Outcome
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.lr_suggestions import Found, bounds
 from lrtui.core.results.race_sentences import race_sentences
+from lrtui.core.results.race_words import lane_rate
 from lrtui.core.results.recipe_words import recipe_words
 from lrtui.core.results.standings import standings
 from lrtui.core.scenario.spec import number
@@ -47,7 +49,7 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
     console.print()
     console.print(standings_table(state, console.width))
-    for text in [*recipes(state), *endings(state)]:
+    for text in [*recipes(state), *began_alike(state), *endings(state)]:
         console.print(text)
     if state.over:
         console.print()
@@ -106,8 +108,8 @@ def _cells(place: int, lane: LaneState, verdict: verdicts.Verdict) -> dict[str, 
     return {
         "": str(place),
         "lane": Text(spec.called, style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
-        "optimizer": Text(one_line(str(spec.optimizer))),
-        "lr": rate(spec.lr) if lane.factor == 1 else f"{rate(spec.lr)} ×{number(lane.factor)}",
+        "optimizer": Text(one_line(lane.optimizer)),
+        "lr": lane_rate(lane) + ("" if lane.factor == 1 else f" ×{number(lane.factor)}"),
         "status": Text(lane.status, style="bold red" if lane.status in UNRANKED else ""),
         "verdict": Text(
             str(verdict), style="bold red" if verdict.word in ("nan", "diverged") else ""
@@ -129,6 +131,12 @@ def recipes(state: RaceState) -> Iterator[Text]:
     for words, letters in lanes.items():
         whose = "all lanes" if len(letters) == len(state.lanes) else ", ".join(letters)
         yield Text(one_line(f"{whose}: {words}"), style="dim")
+
+
+def began_alike(state: RaceState) -> Iterator[Text]:
+    """A line about what differed between scripts when they began, or that nothing did."""
+    if words := fairness(state).sentence:
+        yield Text(one_line(words), style="dim")
 
 
 def endings(state: RaceState) -> Iterator[Text]:

@@ -55,6 +55,8 @@ class LaneSummary(msgspec.Struct, frozen=True):
     """True after a pause command; a lost process does not change it."""
     steps: int = 0
     """Steps done, as far as they are recorded."""
+    started: bool = False
+    """True once its process made it ready for the first step."""
     threads: int = 0
     """torch's intra-op threads, on which results depend; 0: the lane never started."""
     device: str = ""
@@ -104,9 +106,12 @@ class _LaneFold:
         """The summary; the steps of a lane that runs are those of its last block."""
         end = self.lifecycle.ended
         lane = msgspec.structs.replace(
-            self.summary, end=end.reason if end else None, paused=self.lifecycle.paused
+            self.summary,
+            end=end.reason if end else None,
+            paused=self.lifecycle.paused,
+            started=self.lifecycle.started is not None,
         )
-        if end or lane.paused or not lane.threads:
+        if end or lane.paused or not lane.started:
             return lane
         steps = max(lane.steps, recorded_steps(db, lane.index, self.cut_row))
         return msgspec.structs.replace(lane, steps=steps)

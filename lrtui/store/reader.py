@@ -31,8 +31,8 @@ KEPT_BYTES = 16 * 1024 * 1024
 
 
 RunState = Literal["running", "ended", "interrupted", "cut off", "unreadable"]
-"""interrupted: the race was ended early on request. cut off: the supervisor is gone, but not all
-lanes have ended."""
+"""interrupted: the race was ended early on request. cut off: the process that would have to end it
+is gone, but not all lanes have ended."""
 RESUMABLE_STATES: tuple[RunState, ...] = ("cut off", "interrupted")
 
 
@@ -54,12 +54,11 @@ def summary(run: Path) -> Summary:
     except LrtuiError as error:
         return Summary(run, error.message, 0, 0.0, "unreadable")
     try:
-        supervisor = reader.supervisor()
         over, interrupted, lanes = reader.outcome()
         state: RunState
         if over and not interrupted:
             state = "ended"
-        elif supervisor is not None and supervisor.alive():
+        elif reader.alive():
             state = "running"
         else:
             state = "interrupted" if over else "cut off"
@@ -84,8 +83,8 @@ class Reader:
         self._again_bytes = 0
         self._last = 0
         self._beat, self._beat_at = 0.0, time.monotonic()
-        """The supervisor's last beat, and the monotonic time at which it was first seen: the clocks
-        of two machines may differ."""
+        """The last beat of all keepers, and the monotonic time at which it was first seen: the
+        clocks of two machines may differ."""
         self.caught_up = False
         """True if the last `poll` reached the end of the record."""
 
@@ -157,6 +156,17 @@ class Reader:
             (process for process in self._processes() if process.role == SUPERVISOR_ROLE), None
         )
 
+    def keepers(self) -> list[Process]:
+        """The processes that keep the run going, dead or alive: its supervisor, whose trainers end
+        without it; and scripts, which do not. Empty before the first one."""
+        supervisor = self.supervisor()
+        scripts = self.trainers().values() if self.race.script is not None else ()
+        return [*([supervisor] if supervisor else []), *scripts]
+
+    def alive(self) -> bool:
+        """True while a process lives that keeps the run going."""
+        return any(one.alive() for one in self.keepers())
+
     def trainers(self) -> dict[str, Process]:
         """Trainers that have worked on the run, by role."""
         return {
@@ -183,21 +193,19 @@ class Reader:
 
     def trouble(self) -> str:
         """Reason why the record may lag behind the training, for the user; '' if none."""
-        supervisor = self.supervisor()
+        keepers = self.keepers()
+        living = [one for one in keepers if one.alive()]
         if self.gone:
-            living = supervisor is not None and supervisor.alive()
-            return FOLDER_GONE + (
-                f"unless it is back within {GONE_S:g} s, the race ends"
-                if living
-                else "the race has ended"
-            )
-        if supervisor is None:
+            return FOLDER_GONE + self._without_folder(living)
+        if not keepers:
             return ""
-        if not supervisor.alive():
-            back = f"lrtui resume {self.run.name} goes on; " if self.version > 1 else ""
-            return f"the supervisor died: {back}see {SUPERVISOR_LOG}"
-        if supervisor.beat != self._beat:
-            self._beat, self._beat_at = supervisor.beat, time.monotonic()
+        if not living:
+            return self._death()
+        if self.supervised and not any(one.role == SUPERVISOR_ROLE for one in living):
+            return "the supervisor died: its scripts go on, and their ends are not recorded"
+        beat = max(one.beat for one in living)
+        if beat != self._beat:
+            self._beat, self._beat_at = beat, time.monotonic()
         if time.monotonic() - self._beat_at > LATE_S:
             full = shutil.disk_usage(self.run).free < 1_000_000
             return (
@@ -206,6 +214,25 @@ class Reader:
                 else "the record is late: training goes on"
             )
         return ""
+
+    @property
+    def supervised(self) -> bool:
+        """True if the run has a supervisor; a script that watches itself has none."""
+        return self.race.script is None or self.race.script.supervised
+
+    def _without_folder(self, living: list[Process]) -> str:
+        if not living:
+            return "the race has ended"
+        if not self.supervised:
+            return "the script goes on, its record waits"
+        return f"unless it is back within {GONE_S:g} s, the race ends"
+
+    def _death(self) -> str:
+        if not self.supervised:
+            return "the script died"
+        resumable = self.race.script is None and self.version > 1
+        back = f"lrtui resume {self.run.name} goes on; " if resumable else ""
+        return f"the supervisor died: {back}see {SUPERVISOR_LOG}"
 
     def close(self) -> None:
         """Closes the connection."""

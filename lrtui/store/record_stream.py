@@ -28,9 +28,10 @@ class LaneColumns(msgspec.Struct):
     """Names of the columns that a lane has on record, and its rewinds."""
 
     columns: dict[str, None] = {}
-    """Of its steps, in the order of their first appearance; `metrics` and `measured` likewise."""
+    """Of its steps, in the order of their first appearance; the others likewise."""
     metrics: dict[str, None] = {}
     measured: dict[str, None] = {}
+    logged: dict[str, None] = {}
     rows: list[int] = []
     """Row of each rewind, rising."""
     cuts: list[int] = []
@@ -99,7 +100,7 @@ class RecordStream:
         decode = msgspec.msgpack.Decoder(_Names).decode
         query = (
             "SELECT id, lane, kind, body FROM events WHERE kind IN ('Steps', 'Evaluated',"
-            " 'Measured', 'Rewound') ORDER BY id"
+            " 'Measured', 'Logged', 'Rewound') ORDER BY id"
         )
         for row, lane, kind, body in self._db.execute(query):
             names, columns_of_lane = decode(body), found.setdefault(lane, LaneColumns())
@@ -108,6 +109,8 @@ class RecordStream:
                     columns_of_lane.columns.update(dict.fromkeys(names.columns))
                 case "Measured":
                     columns_of_lane.measured.update(dict.fromkeys(names.columns))
+                case "Logged":
+                    columns_of_lane.logged.update(dict.fromkeys(names.columns))
                 case "Evaluated":
                     columns_of_lane.metrics.update(dict.fromkeys(names.metrics))
                 case "Rewound":

@@ -101,6 +101,11 @@ def is_gone(run: Path) -> bool:
     return False
 
 
+def trainer_role(number: int) -> str:
+    """Role of a trainer, or of the process that records the lane `number` of a script."""
+    return f"trainer {number}"
+
+
 class Absence:
     """Measures how long a run's folder has been gone."""
 

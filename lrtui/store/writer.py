@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -21,7 +21,7 @@ from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import Alerted, AnyEvent, LogMessage
 from lrtui.core.scenario.spec import Race
 from lrtui.store import database, identity, run_dir
-from lrtui.store.identity import processes
+from lrtui.store.identity import Process, processes
 from lrtui.store.lane_summary import answers
 
 Row = tuple[int, str, bytes]
@@ -124,6 +124,11 @@ class Writer:
                 process.alive() for process in processes(db) if process.role.startswith("trainer")
             )
 
+    def process(self, role: str) -> Process | None:
+        """The process that has a role, or had it last; None before the first."""
+        with self._guard() as db:
+            return next((one for one in processes(db) if one.role == role), None)
+
     def revoke_trainers(self) -> None:
         """Takes their roles from all trainers: those that are still there cannot write any more."""
         with self._transaction() as db:
@@ -153,6 +158,18 @@ class Writer:
         if strange:
             self.acknowledge(strange)
         return understood
+
+    def sent(self, after: int) -> list[tuple[int, AnyCommand]]:
+        """Commands with a number above `after`, with or without a result, oldest first; those that
+        are not understood are left out."""
+        with self._guard() as db:
+            query = "SELECT id, body FROM commands WHERE id > ? ORDER BY id"
+            rows = db.execute(query, (after,)).fetchall()
+        found = []
+        for number, body in rows:
+            with suppress(msgspec.DecodeError):
+                found.append((number, commands.decode(body)))
+        return found
 
     def results(self, numbers: Sequence[int]) -> dict[int, CommandResult]:
         """The results of those commands that have one, by number."""

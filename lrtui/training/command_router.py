@@ -1,33 +1,36 @@
-"""Routes the commands of a run: to running trainers, to a trainer started for a rewind, or into the
-race as a new lane. Imports no torch."""
+"""Routes the commands of a run: to running processes, to one started for a rewind, or into the race
+as a new lane. Imports no torch."""
 
 from __future__ import annotations
 
 from collections import Counter
-
-import msgspec
+from collections.abc import Callable
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, refused
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind
-from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.writer import Writer, row
+from lrtui.training.lane_processes import LaneTable
 from lrtui.training.pending_lane import PendingLane
-from lrtui.training.trainer_pool import TrainerPool
 
 STARTS = 4
-"""Trainers started for one rewind, at most: each of them was lost over it."""
+"""Processes started for one rewind, at most: each of them was lost over it."""
 
 
 class CommandRouter:
     """Ensures that each command without a result is executed, or refuses it."""
 
-    def __init__(self, writer: Writer, pool: TrainerPool) -> None:
+    def __init__(
+        self, writer: Writer, pool: LaneTable, revive: Callable[[int], None] | None = None
+    ) -> None:
+        """`revive`: starts a process for an ended lane, which rewinds it; None: ended lanes stay
+        ended."""
         self._writer = writer
         self._pool = pool
+        self._revive = revive
         self._pending_lanes: list[PendingLane] = []
         self._starts: Counter[int] = Counter()
-        """Trainers started to execute a command, by command number."""
+        """Processes started to execute a command, by command number."""
 
     @property
     def busy(self) -> bool:
@@ -58,28 +61,20 @@ class CommandRouter:
             self._pending_lanes.append(PendingLane(number, command))
 
     def _route(self, number: int, command: AnyCommand) -> CommandResult | None:
-        """Route a command to its lane's trainer, starting one if needed; a result only if no
-        trainer can execute it."""
+        """Route a command to its lane's process, starting one if needed; a result only if none can
+        execute it."""
         if not 0 <= command.lane < len(self._pool.race.lanes):
             return refused("there is no such lane")
         if self._pool.has_lane(command.lane):
             return None
-        if not isinstance(command, Rewind):
+        if not isinstance(command, Rewind) or self._revive is None:
             return LANE_ENDED
         if self._starts[number] >= STARTS:
             why = f"its process was lost {self._starts[number]} times over it"
             return CommandResult("failed", why)
         self._starts[number] += 1
-        self._start_idle(command.lane)
+        self._revive(command.lane)
         return None
-
-    def _start_idle(self, lane: int) -> None:
-        """Start a trainer for an ended lane, which waits for the command that rewinds it."""
-        ended = next(one for one in lane_summaries(self._pool.run) if one.index == lane)
-        resumption = self._pool.resumption(ended, "rewound")
-        self._pool.start(
-            [msgspec.structs.replace(resumption, start="idle", paused=False, changes=())]
-        )
 
     def _advance(self, pending: PendingLane) -> bool:
         """Advance a lane that is about to join; True once it has joined or was refused."""

@@ -14,7 +14,8 @@ from lrtui.store.run_dir import tail
 from lrtui.store.writer import Writer, row
 from lrtui.training.exit_cause import end_of
 from lrtui.training.lane_assignment import LaneAssignment
-from lrtui.training.trainer_pool import TrainerExit, TrainerPool
+from lrtui.training.lane_processes import ProcessExit
+from lrtui.training.trainer_pool import TrainerPool
 
 RESTARTS = 3
 """Restarts of a lane whose process was lost, at most."""
@@ -42,7 +43,7 @@ class LaneRecovery:
         self._restarts: Counter[int] = Counter()
         """By lane index."""
 
-    def recover(self, gone: TrainerExit, *, interrupted: bool) -> bool:
+    def recover(self, gone: ProcessExit, *, interrupted: bool) -> bool:
         """Restart the lanes that a trainer left without an end, or record their ends.
 
         `interrupted`: the race is ending, so no lane is restarted. False: the record cannot be read
@@ -72,7 +73,7 @@ class LaneRecovery:
         self._restart(again)
         return True
 
-    def _loss(self, gone: TrainerExit) -> _Loss:
+    def _loss(self, gone: ProcessExit) -> _Loss:
         path = self._pool.run / f"trainer-{gone.number}.log"
         return _Loss(gone.number, end_of(gone.code, tail(path, CAUSE_BYTES)), tail(path))
 

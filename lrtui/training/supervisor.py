@@ -1,40 +1,30 @@
-"""The supervisor of a run: one loop over trainers, commands, alerts and pruning, to the last end.
+"""The supervisor of a run: one loop over processes, commands, alerts and pruning, to the last end.
 
-It outlives every screen, and imports no torch. Its only channel is the run's database. Trainers
-are started and signalled by trainer_pool.py, restarted by lane_recovery.py; commands are routed by
-command_router.py.
+It outlives every screen, and imports no torch. Its only channel is the run's database. What runs
+the lanes is given to it: trainers (trainer_supervisor.py), or scripts
+(integrations/script_supervisor.py).
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent, LogMessage
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario.spec import Race
-from lrtui.store.lane_summary import lane_summaries
-from lrtui.store.run_dir import GONE_S, SUPERVISOR_ROLE, Absence, is_gone
+from lrtui.store.run_dir import GONE_S, Absence, is_gone
 from lrtui.store.writer import Writer, row
 from lrtui.training.alert_hook import AlertHook
-from lrtui.training.command_router import CommandRouter
-from lrtui.training.lane_assignment import LaneAssignment
-from lrtui.training.lane_recovery import LaneRecovery
+from lrtui.training.lane_processes import ProcessPool, Recovery, Router
 from lrtui.training.pruning import PruningMonitor
-from lrtui.training.trainer_pool import Spawn, TrainerPool
-from lrtui.training.trainer_process import TrainerProcess
 
 LOOK_S = 0.1
 BEAT_S = 1.0
-OLD_TRAINERS_S = 10.0
-"""Seconds to wait, when a run is resumed, for trainers of its last supervisor: they are shutting
-down."""
 
 
 class Supervisor:
@@ -42,23 +32,24 @@ class Supervisor:
 
     def __init__(
         self,
-        run: Path,
-        race: Race,
+        writer: Writer,
+        pool: ProcessPool,
+        router: Router,
+        recovery: Recovery,
         on_alert: str = "",
         folder: str | None = None,
-        spawn: Spawn = TrainerProcess,
     ) -> None:
         """`folder`: the working directory of `on_alert`; None: that of this process."""
-        self.run = run
-        self._writer = Writer(run, SUPERVISOR_ROLE)
-        self._pool = TrainerPool(run, race, spawn)
-        self._router = CommandRouter(self._writer, self._pool)
-        self._recovery = LaneRecovery(self._writer, self._pool)
-        self._alert_hook = AlertHook(on_alert, race, self._writer, folder=folder)
-        self._pruning = PruningMonitor(run, race)
+        self.run = writer.run
+        self._writer = writer
+        self._pool = pool
+        self._router = router
+        self._recovery = recovery
+        self._alert_hook = AlertHook(on_alert, pool.race, writer, folder=folder)
+        self._pruning = PruningMonitor(self.run, pool.race)
         self._unsent: list[tuple[AnyCommand, str]] = []
         """Commands of the pruning that are not sent yet, each with its line for the log."""
-        self._absence = Absence(run)
+        self._absence = Absence(self.run)
         self._stop_reason = ""
         """The reason this process ends the race; '' while it does not."""
         self._beat_at = -BEAT_S
@@ -71,36 +62,6 @@ class Supervisor:
     def race(self) -> Race:
         """The race with all lanes that joined."""
         return self._pool.race
-
-    def start(self, devices: Sequence[str], trainers: int) -> None:
-        """Start all lanes at step 0, on `devices`, in at most `trainers` processes."""
-        self._pool.devices = list(devices)
-        assignments = [LaneAssignment(index, device) for index, device in enumerate(devices)]
-        processes = min(trainers, len(assignments))
-        # together they use no more threads than there are cores
-        self._pool.share_out(assignments, trainers, max(1, _cores() // processes))
-
-    def resume(self, devices: Sequence[str], trainers: int) -> None:
-        """Resume the lanes that were interrupted, from their last snapshots; each on its former
-        device if there is one of that kind. Waiting commands are executed afterwards. May raise
-        StoreUnavailable."""
-        self._pool.devices = list(devices)
-        self._revoke_old_trainers()
-        self._alert_hook.skip_existing()
-        known = lane_summaries(self.run)
-        resumed = [self._pool.resumption(one, "resumed") for one in known if one.unfinished]
-        recorded_threads = max((one.threads for one in known), default=0)
-        threads = recorded_threads or max(1, _cores() // max(1, len(resumed)))
-        lanes = f"{len(resumed)} lane{'' if len(resumed) == 1 else 's'}"
-        self._log(-1, f"resumed: {lanes} from the last snapshots")
-        self._pool.share_out(resumed, trainers, threads)
-
-    def _revoke_old_trainers(self) -> None:
-        """Wait for trainers of the last supervisor; one that writes after this is refused."""
-        until = time.monotonic() + OLD_TRAINERS_S
-        while self._writer.trainers_alive() and time.monotonic() < until:
-            time.sleep(LOOK_S)
-        self._writer.revoke_trainers()
 
     def note(self, previews: Sequence[Preview]) -> None:
         """Log the warnings about the lanes' schedules, if the record can be written."""
@@ -132,7 +93,7 @@ class Supervisor:
             if self._absence.seconds() > GONE_S:  # no command reaches the race any more
                 self.stop(f"{self.run} has been gone for {GONE_S:g} s")
             if self._stop_reason:
-                self._end_trainers()
+                self._end_processes()
             if self._ends():
                 self._router.forget_pending()
                 routed = True
@@ -151,7 +112,7 @@ class Supervisor:
         return bool(self._stop_reason) or is_gone(self.run)
 
     def _reap(self) -> None:
-        """Recover the lanes of trainers that have exited; give them up if that cannot succeed."""
+        """Recover the lanes of processes that have exited; give them up if that cannot succeed."""
         for gone in self._pool.exits():
             recovered = self._recovery.recover(gone, interrupted=bool(self._stop_reason))
             if recovered or is_gone(self.run) or self._pool.overdue:
@@ -178,7 +139,7 @@ class Supervisor:
         """Handle a signal that ends this process."""
         self._stop_reason = signal.Signals(number).name
 
-    def _end_trainers(self) -> None:
+    def _end_processes(self) -> None:
         if not self._pool.ending:
             print(f"{self._stop_reason}: all lanes are interrupted", file=sys.stderr, flush=True)
         self._pool.end()
@@ -201,7 +162,3 @@ class Supervisor:
             write()
         except StoreUnavailable as error:
             print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

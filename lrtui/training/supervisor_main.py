@@ -1,13 +1,9 @@
 """The supervisor's process: answers questions about races until one of them is to be started or
 resumed; then runs it. Imports no torch itself.
-
-Its launcher (lrtui/client/launcher.py) talks to it in lines of JSON. Once a race runs its only
-channel is the run's database.
 """
 
 from __future__ import annotations
 
-import os
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -16,13 +12,13 @@ import msgspec
 
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest
-from lrtui.core.scenario import environment
 from lrtui.core.scenario.user_code_files import code_refs
 from lrtui.store.run_dir import SUPERVISOR_LOG
 from lrtui.store.writer import create_run
+from lrtui.training.launch_requests import Answer, leave_folder, serve
 from lrtui.training.output import to_log
-from lrtui.training.supervisor import Supervisor
 from lrtui.training.trainer_process import context
+from lrtui.training.trainer_supervisor import TrainerSupervisor
 
 PRELOAD = ["torch", "torch._dynamo", "lrtui.training.trainer", "lrtui.training.preflight"]
 """Modules that the forkserver imports once, so that each process forked from it starts in
@@ -55,40 +51,51 @@ class PreflightProcess:
         self._process.join(1.0)
 
 
+class _Requests:
+    """Answers requests with the help of a preflight process."""
+
+    def __init__(self, folder: str) -> None:
+        """`folder`: the one in which this process was started."""
+        self._folder = folder
+        self._preflight = PreflightProcess()
+
+    def handle(self, request: LaunchRequest) -> Answer:
+        """The answer; LrtuiError if there is none."""
+        try:
+            answer = self._preflight.ask(request)
+            if request.kind != "preview" and not answer.error:
+                return answer, _begin(request, answer, self._folder)
+        except LrtuiError:
+            self._forget_code(request)
+            raise
+        self._forget_code(request)
+        return answer, None
+
+    def close(self) -> None:
+        """End the preflight process."""
+        self._preflight.close()
+
+    def _forget_code(self, request: LaunchRequest) -> None:
+        """Replace a preflight process that has imported a race's code: it must not answer for
+        another's."""
+        if code_refs(request.race) and (request.run_user_code or request.kind != "preview"):
+            self._preflight.close()
+            self._preflight = PreflightProcess()
+
+
 def main() -> None:
     """Answers requests until one starts a race, then runs it. Ends if the launcher is gone before
     that."""
     context.set_forkserver_preload(PRELOAD)
-    requests, replies = _private_pipes()
-    folder = _leave_folder()
+    folder = leave_folder()
     forkserver.ensure_running()
-    preflight = PreflightProcess()
-    for line in requests:
-        request = msgspec.json.decode(line, type=LaunchRequest)
-        try:
-            answer = preflight.ask(request)
-            started = (
-                _begin(request, answer, folder)
-                if request.kind != "preview" and not answer.error
-                else None
-            )
-            answer = msgspec.structs.replace(answer, run=str(started.run) if started else "")
-        except LrtuiError as error:
-            started, answer = None, LaunchReply(error=error.message, hint=error.hint)
-        replies.write(msgspec.json.encode(answer) + b"\n")
-        replies.flush()
-        if started:
-            requests.close()
-            replies.close()
-            preflight.close()
-            started.run_to_end()
-            return
-        if code_refs(request.race) and (request.run_user_code or request.kind != "preview"):
-            preflight.close()  # it has imported this race's code, and must not answer for another's
-            preflight = PreflightProcess()
+    requests = _Requests(folder)
+    if started := serve(requests.handle):
+        requests.close()
+        started.run_to_end()
 
 
-def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> Supervisor:
+def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> TrainerSupervisor:
     """A supervisor at work on a new run, or on a resumed one."""
     run = (
         Path(request.run)
@@ -96,38 +103,13 @@ def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> Supervis
         else create_run(Path(request.runs), request.race)
     )
     to_log(run / SUPERVISOR_LOG)
-    supervisor = Supervisor(run, request.race, request.on_alert, folder)
+    supervisor = TrainerSupervisor(run, request.race, request.on_alert, folder)
     if request.kind == "resume":
         supervisor.resume(answer.devices, request.trainers)
     else:
         supervisor.start(answer.devices, request.trainers)
         supervisor.note(answer.previews)
     return supervisor
-
-
-def _leave_folder() -> str:
-    """Leaves the folder in which this process was started, and returns it: it may be deleted or
-    unmounted during the race, and then no process could be started in it. Trainers go to the race's
-    own folder (training/environment.py)."""
-    try:
-        folder = os.getcwd()
-    except OSError:
-        folder = os.sep
-    if path := os.environ.get("PYTHONPATH"):
-        os.environ["PYTHONPATH"] = environment.absolute(path, folder)
-    os.chdir(os.sep)
-    return folder
-
-
-def _private_pipes() -> tuple[Any, Any]:
-    """Standard input and output under other numbers, so that nothing a library prints gets between
-    the lines."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    os.close(null)
-    return requests, replies
 
 
 def _preflight(pipe: Any) -> None:

@@ -19,7 +19,7 @@ import torch
 from lrtui.core.protocol.events import EndCause
 from lrtui.core.scenario.spec import Race
 from lrtui.store.recorder import Recorder
-from lrtui.store.run_dir import is_gone
+from lrtui.store.run_dir import is_gone, trainer_role
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_runner import LaneRunner
 from lrtui.training.output import to_log
@@ -86,7 +86,7 @@ def run(
     gc.freeze()
     if all(assignment.device == "cpu" for assignment in assignments):
         os.nice(10)  # keeps the screen quick; a GPU's lane must feed it and keeps its priority
-    recorder = Recorder(run, f"trainer {number}", {assignment.index for assignment in assignments})
+    recorder = Recorder(run, trainer_role(number), {assignment.index for assignment in assignments})
     snapshot_writer = SnapshotWriter(run, recorder, race.snapshots, len(race.lanes))
     runners = {
         assignment.index: LaneRunner(race, assignment, run, recorder, snapshot_writer)

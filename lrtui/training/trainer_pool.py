@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from lrtui.core.protocol.events import LaneAdded, RewindReason
 from lrtui.core.scenario.spec import Race
-from lrtui.store.lane_summary import LaneSummary
+from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.training.lane_assignment import LaneAssignment
+from lrtui.training.lane_processes import ProcessExit
 from lrtui.training.trainer_process import TrainerProcess
 
 SHUTDOWN_S = 8.0
@@ -22,15 +22,6 @@ SHUTDOWN_S = 8.0
 
 Spawn = Callable[[str, int, Race, Sequence[LaneAssignment], int], TrainerProcess]
 """(run, number, race, assignments, intra-op threads) -> a started trainer."""
-
-
-class TrainerExit(NamedTuple):
-    """A trainer that has exited and is still in the pool."""
-
-    number: int
-    code: int
-    lanes: frozenset[int]
-    """Indices of the lanes assigned to it."""
 
 
 class TrainerPool:
@@ -79,6 +70,12 @@ class TrainerPool:
         fork = LaneAssignment(added.lane, device, "last", forked_at=added.step, rate=added.rate)
         self.start([fork])
 
+    def start_idle(self, lane: int) -> None:
+        """Start a trainer for an ended lane, which waits for the command that rewinds it."""
+        ended = next(one for one in lane_summaries(self.run) if one.index == lane)
+        resumption = self.resumption(ended, "rewound")
+        self.start([msgspec.structs.replace(resumption, start="idle", paused=False, changes=())])
+
     def resumption(self, lane: LaneSummary, reason: RewindReason) -> LaneAssignment:
         """The assignment that resumes a lane from its last snapshot, on its former device if this
         machine has devices of that kind."""
@@ -116,10 +113,10 @@ class TrainerPool:
         ]
         connection.wait(sentinels, seconds)
 
-    def exits(self) -> list[TrainerExit]:
+    def exits(self) -> list[ProcessExit]:
         """The trainers that have exited and were not removed yet."""
         return [
-            TrainerExit(number, code, frozenset(one.index for one in trainer.assignments))
+            ProcessExit(number, code, frozenset(one.index for one in trainer.assignments))
             for number, trainer in self._trainers.items()
             if (code := trainer.exitcode) is not None
         ]

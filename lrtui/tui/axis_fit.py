@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_beginnings
-from lrtui.core.charts.axes import CLOCKS, XAxis, whole
+from lrtui.core.charts.axes import CLOCKS, XAxis, kinds, whole
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.metric_series import quantities, track
 from lrtui.core.diagnostics import param_groups
@@ -29,6 +29,8 @@ def fit(view: RaceView, state: RaceState, *, figures: bool = True) -> None:
     With `figures` False the y axes stay unless the user's choices changed.
     """
     _hide(view, state)
+    if view.x_kind not in kinds(state.race):  # as another race has left it
+        view.x_kind = "step"
     view.forks = {}
     for lane in state.lanes:
         if lane.parent is not None:

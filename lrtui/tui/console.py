@@ -1,5 +1,5 @@
-"""Reads the output of a task: the ends of the logs of the processes that trained a lane. Knows no
-widget and no style."""
+"""Reads the output of a task or a script: the ends of the logs of the processes that trained a
+lane. Knows no widget and no style."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lrtui.core import numbers
+from lrtui.core.results.race_words import command_line
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import overwritten
 from lrtui.store.run_dir import SUPERVISOR_LOG
 
 TAIL_BYTES = 256_000
 """Bytes to show of each log."""
+LAST_BYTES = 4_000
+"""Bytes from the end of a log that are read for its last lines."""
 _ROLE = re.compile(r"trainer (\d{1,6})")
 
 
@@ -55,18 +58,33 @@ class Console:
             before += size + 2
         self._read = {name: self._read[name] for name in names}
         note = "it has printed nothing" if names else "none of its logs is there"
+        if state.race.script and not state.race.script.supervised:
+            note = "lrtui did not start this script: what it prints is where it was started"
         return Printed(_title(self._run, state, lane), lines, "" if lines else note)
 
     def _lines(self, name: str) -> tuple[int, list[tuple[int, str]]]:
         """The size and the last lines of a log."""
         stamp = _size(self._run / name)
         if name not in self._read or self._read[name][0] != stamp:
-            self._read[name] = stamp, _tail(self._run / name, stamp[0])
+            self._read[name] = stamp, _tail(self._run / name, stamp[0], TAIL_BYTES)
         return stamp[0], self._read[name][1]
+
+
+def last_lines(run: Path, lane: LaneState) -> list[str]:
+    """The last lines that a script's lane has printed, without empty ones."""
+    path = run / script_log(lane.lane.letter)
+    return [text for _, text in _tail(path, _size(path)[0], LAST_BYTES) if text.strip()]
+
+
+def script_log(letter: str) -> str:
+    """The name of the log of a script's lane."""
+    return f"script-{letter}.log"
 
 
 def _logs(run: Path, lane: LaneState) -> list[str]:
     """The names of a lane's logs, the newest last; the supervisor's if the lane has none."""
+    if lane.is_script:
+        return [script_log(lane.lane.letter)]
     numbers = [
         found[1] for role in lane.lifecycle.process_roles if (found := _ROLE.fullmatch(role))
     ]
@@ -88,6 +106,8 @@ def _alone(run: Path) -> bool:
 def _title(run: Path, state: RaceState, lane: LaneState) -> str:
     """The heading: the log's name, and the lanes that share it."""
     names = _logs(run, lane)
+    if lane.is_script:
+        return command_line(state.race, lane.lane)
     if not lane.started:
         return f"{SUPERVISOR_LOG}: the lane has not started"
     if not lane.lifecycle.process_roles and names == [SUPERVISOR_LOG]:
@@ -116,9 +136,10 @@ def _size(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _tail(path: Path, size: int) -> list[tuple[int, str]]:
-    """The last lines of a log of `size` bytes, each with its end position; the first may be cut."""
-    first = max(0, size - TAIL_BYTES)
+def _tail(path: Path, size: int, most: int) -> list[tuple[int, str]]:
+    """The last lines of a log of `size` bytes, `most` bytes of it, each with its end position; the
+    first may be cut."""
+    first = max(0, size - most)
     try:
         with path.open("rb") as file:
             file.seek(first)
@@ -130,5 +151,5 @@ def _tail(path: Path, size: int) -> list[tuple[int, str]]:
         place += len(raw) + 1
         lines.append((place, overwritten(raw.decode("utf-8", "replace"))))
     if first:
-        lines[0] = lines[0][0], f"... the last {numbers.size(TAIL_BYTES)} of {numbers.size(size)}"
+        lines[0] = lines[0][0], f"... the last {numbers.size(most)} of {numbers.size(size)}"
     return lines if lines[-1][1] else lines[:-1]

@@ -74,7 +74,9 @@ _RACE = (
         "Fork the lane: a copy goes on beside it (asks name, rate)", "fork"),
     Key("lane.rewind", ("r",), "r", "rewind",
         "Rewind the lane to a snapshot, ended or not (asks)", "rewind"),
-    Key("lane.restart", ("R",), "R", "restart", "Restart the lane from its initial weights (asks)"),
+    Key("lane.restart", ("R",), "R", "restart",
+        "Restart the lane from its initial weights (asks); a script: as a new lane",
+        palette="Restart the lane from its initial weights, a script as a new lane"),
     Key("lane.stop", ("x",), "x", "stop", "Stop the chosen lane for good (asks)", "stop"),
     Key("race.cull", ("C",), "C", "cull",
         "Cull: pause all but the best lanes (asks how many)"),
@@ -91,8 +93,8 @@ _RACE = (
         palette="Samples of all lanes at the same step (filmstrip)"),
     Key("view.events", ("L",), "L", "log", "All that happened, of the lanes that are shown", "log",
         palette="Log: all that happened, of the lanes that are shown"),
-    Key("view.console", ("w",), "w", "console", "What the chosen lane's task has printed",
-        palette="Console: what the chosen lane's task has printed"),
+    Key("view.console", ("w",), "w", "console", "What the chosen lane's task or script has printed",
+        palette="Console: what the chosen lane's task or script has printed"),
     Key("view.page_up", ("pageup",), "PgUp PgDn", "scroll(-1)",
         "A page of panes, log, console, lists; ten samples", palette="A page back, or up"),
     Key("view.page_down", ("pagedown",), "", "scroll(1)", "", palette="A page on, or down"),
@@ -249,3 +251,5 @@ FIRST = (
 follow in the order of the table."""
 LIVING = ("lane.hotter", "lane.pause", "lane.stop")
 """Keys for living lanes only."""
+SCRIPT_OFF = ("lane.fork", "lane.rewind", "lane.edit", "race.add", "race.find", "race.resume")
+"""Keys that a race of scripts refuses; `client/commands.py` says why."""

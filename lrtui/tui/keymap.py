@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lrtui.core.text import closest
 from lrtui.tui import key_names
@@ -79,9 +79,12 @@ class Keymap:
         """(keys, effect) of a table, for help and manual."""
         return [line for _, lines in self.sections(table) for line in lines]
 
-    def footer_words(self, table: tuple[Key, ...], *, over: bool = False) -> list[tuple[str, str]]:
-        """(key, word) for the footer; `over`: the race has ended."""
-        shown = [key for key in self.table(table) if key.footer and not (over and key.id in LIVING)]
+    def footer_words(
+        self, table: tuple[Key, ...], *, over: bool = False, off: Collection[str] = ()
+    ) -> list[tuple[str, str]]:
+        """(key, word) for the footer; `over`: the race has ended; `off`: ids without effect."""
+        off = {*off, *(LIVING if over else ())}
+        shown = [key for key in self.table(table) if key.footer and key.id not in off]
         shown.sort(key=lambda key: FIRST.index(key.id) if key.id in FIRST else len(FIRST))
         return [(key.shown.split(" ")[0], key.footer) for key in shown]
 

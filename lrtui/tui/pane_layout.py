@@ -44,6 +44,8 @@ class Wants(NamedTuple):
     """True if one of the lanes has samples."""
     facts: bool = False
     """True in the large view: the effects of the rate."""
+    gauge: bool = True
+    """True if the lanes have a gauge to show on a dial."""
 
 
 USUAL = Wants()
@@ -132,7 +134,7 @@ def _wishes(width: int, wants: Wants) -> Iterator[tuple[str, int]]:
     yield "rate" if wants.rates else "marks", 1
     for _ in range(-(-(FIELDS - _across(width - SMALL_RATE)) // _across(width))):
         yield "line", 1
-    yield "dial", int(not facts and width >= DIAL_LEAST)
+    yield "dial", int(not facts and wants.gauge and width >= DIAL_LEAST)
     yield "facts", FACTS_MORE if facts else 0
     if width >= LARGE_RATE[0]:
         yield "large", LARGE_RATE[1]

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import Sampled
-from lrtui.core.state.race_state import RaceState
+from lrtui.core.results.race_words import step_words
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui import axis_fit
-from lrtui.tui.key_table import RACE
+from lrtui.tui.key_table import RACE, SCRIPT_OFF
 from lrtui.tui.layout import arrange
 from lrtui.tui.machine import Reading
 from lrtui.tui.machine_history import History
@@ -49,12 +50,14 @@ class RacePainter:
         view: RaceView,
         panels: Mapping[PanelName, Panel],
         sample_at: Callable[[int, int], Sampled | None],
+        last_lines: Callable[[LaneState], list[str]],
     ) -> None:
-        """`sample_at(lane, step)`: the last sample of a lane up to a step."""
+        """`sample_at(lane, step)`: the last sample of a lane up to a step; `last_lines`: of what a
+        script's lane has printed."""
         self._state = state
         self._view = view
         self._panels = panels
-        self._sample_at = sample_at
+        self._sample_at, self._last_lines = sample_at, last_lines
         self.layout = arrange(0, 0, [])
         self._laid_out_for: object = None
         """The inputs of the layout besides the size, when it was computed."""
@@ -121,6 +124,7 @@ class RacePainter:
             any(lane.index in self._view.moving for lane in lanes),
             any(lane.sample is not None for lane in lanes),
             facts=self._view.panel == "enlarged",
+            gauge=self._state.race.script is None,
         )
         return tuple(self._view.shown), wants, 0 if self._state.over else status.gpus
 
@@ -149,6 +153,8 @@ class RacePainter:
             panels.too_small(canvas)
             return
         self._fit_samples()
+        if figures:
+            self._fit_no_steps()
         self._ends = self.curve_ends()
         visible = panels.seen(state, view, layout.page)
         panels.header(canvas.view(layout.header), state, status.trouble, visible)
@@ -160,7 +166,8 @@ class RacePainter:
         if status.commands:
             panels.commands(canvas.view(layout.machine._replace(height=1)), status.commands)
         scope = [(view.keymap.read("race.all"), "ALL LANES")] if status.all_lanes else []
-        words = scope + view.keymap.footer_words(RACE, over=state.over)
+        off = SCRIPT_OFF if state.race.script else ()
+        words = scope + view.keymap.footer_words(RACE, over=state.over, off=off)
         panels.footer(canvas.view(layout.footer), words)
 
     def _paint_machine(self, canvas: Canvas, status: Status) -> None:
@@ -208,3 +215,13 @@ class RacePainter:
             step = view.step_at_cursor(self._state.lanes[lane], self._state.race)
             if step is not None:
                 view.pictures[lane] = self._sample_at(lane, step)
+
+    def _fit_no_steps(self) -> None:
+        """Find what to show of the script lanes without a step."""
+        state = self._state
+        lanes = [state.lanes[index] for index in self._view.shown] if state.race.script else []
+        self._view.no_steps = {
+            lane.index: [step_words(lane, state), *self._last_lines(lane)]
+            for lane in lanes
+            if not lane.steps
+        }

@@ -135,6 +135,9 @@ class RaceView:
     pictures: dict[int, Sampled | None] = field(default_factory=dict)
     """By lane index: the last sample before the crosshair. Empty without a crosshair: panes then
     show the newest."""
+    no_steps: dict[int, list[str]] = field(default_factory=dict)
+    """By index of each script lane without a step: its state, then the last lines it has
+    printed."""
     loads: dict[int, LaneLoad] = field(default_factory=dict)
     """Memory and time by lane index; empty while no lane trains."""
 

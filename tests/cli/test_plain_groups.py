@@ -6,8 +6,9 @@ import io
 import json
 from types import SimpleNamespace
 
-from lrtui import plain
 from lrtui.core.state.race_state import RaceState, apply
+from lrtui.plain.json_lines import JsonLines
+from lrtui.plain.text_lines import PlainLines
 from support.fake_run import make_race, story
 from support.param_groups import with_groups
 
@@ -17,7 +18,7 @@ def written(lines, race):
     out = io.StringIO()
     state = RaceState(race)
     follower = SimpleNamespace(run="x", reader=SimpleNamespace(race=race), state=state)
-    writer = lines(follower, out) if lines is plain.JsonLines else lines(out)
+    writer = lines(follower, out) if lines is JsonLines else lines(out)
     told = [*story(0, "steady", 40, over=False), *with_groups(story(1, "steady", 40, over=False))]
     for event in told:
         apply(state, event)
@@ -27,9 +28,7 @@ def written(lines, race):
 
 
 def test_plain_line_has_the_rate_of_each_group():
-    lines = [
-        line for line in written(plain.PlainLines, make_race(("steady", "rests"))) if " lr " in line
-    ]
+    lines = [line for line in written(PlainLines, make_race(("steady", "rests"))) if " lr " in line]
     assert [line.partition("  lr ")[2].partition("  ")[0] for line in lines] == [
         "0.06757",
         "body 0.006757, head 0.06757",
@@ -38,6 +37,6 @@ def test_plain_line_has_the_rate_of_each_group():
 
 def test_json_lanes_have_names_of_groups_and_the_recipe():
     race = make_race(("steady", "rests"), clip_grad_norm=1.0)
-    lanes = json.loads(written(plain.JsonLines, race)[0])["lanes"]
+    lanes = json.loads(written(JsonLines, race)[0])["lanes"]
     assert [lane["groups"] for lane in lanes] == [None, ["body", "head"]]
     assert [lane["recipe"] for lane in lanes] == [{"clip_grad_norm": 1.0}] * 2

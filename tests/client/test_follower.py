@@ -17,7 +17,9 @@ from lrtui.core.protocol.events import (
     Snapshotted,
     StatusChanged,
 )
-from lrtui.plain import JsonLines, PlainLines, play
+from lrtui.plain import play
+from lrtui.plain.json_lines import JsonLines
+from lrtui.plain.text_lines import PlainLines
 from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE
 from lrtui.store.writer import Writer
 from support.fake_run import block, gone, make_race, make_run, say, started

@@ -11,13 +11,13 @@ from lrtui.core.charts.axes import whole
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.results.batch_size import batch_size, batch_words
 from lrtui.core.results.differences import differences
+from lrtui.core.results.fairness import fairness
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
-from lrtui.plain import _race
+from lrtui.plain.json_lines import _race
 from lrtui.report.page_data import page_data
 from lrtui.report.repeat import proof
 from lrtui.tui.render.pane import number_lines
-from lrtui.tui.render.panels import fairness
 
 RACE = scenario_file.parse(
     {"task": "straight-line", "steps": 40, "batch_size": 8, "lane": [{"lr": 0.1}, {"lr": 0.2}]},
@@ -75,7 +75,7 @@ def test_a_batch_that_is_left_out_is_said_where_lrtui_makes_the_batches():
 
 def test_an_order_that_nobody_knows_beforehand_is_not_made_up():
     known = state(batch_checksum="", length_known=False, steps_per_epoch=40)
-    assert fairness(known) == "fair: weights abcdef"
+    assert fairness(known).words == "fair: weights abcdef"
     assert "batches" not in proof(known)
     assert "weights abcdef say" in proof(known)
     assert _race(known, RACE, "run")["lanes"][0]["batch_checksum"] is None

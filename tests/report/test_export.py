@@ -238,6 +238,7 @@ def test_events_keep_their_words_and_pictures_are_only_counted(run, folder):
         "epoch": 1,
         "shape": [8, 16, 16, 3],
         "pixels": 8 * 16 * 16 * 3,
+        "name": "",
     }
 
 

@@ -43,7 +43,7 @@ def pool(run, trainers):
 @pytest.fixture
 def router(run, pool):
     writer = Writer(run, SUPERVISOR_ROLE)
-    yield CommandRouter(writer, pool)
+    yield CommandRouter(writer, pool, pool.start_idle)
     writer.close()
 
 

@@ -53,7 +53,7 @@ from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_recovery import RESTARTS
 from lrtui.training.pending_lane import PendingLane
 from lrtui.training.session import Training
-from lrtui.training.supervisor import Supervisor
+from lrtui.training.trainer_supervisor import TrainerSupervisor
 from support.fake_run import say
 from support.fake_trainers import FakeTrainers, result_of, send
 from support.lane_runners import LANE, finish, kept, latest, of_kind, run_to, runner_of
@@ -399,7 +399,7 @@ class TestTheSupervisor:
         )
         race = make_race([LANE, LANE, LANE])
         self.trainers = FakeTrainers()
-        return Supervisor(create_run(tmp_path, race), race, spawn=self.trainers)
+        return TrainerSupervisor(create_run(tmp_path, race), race, spawn=self.trainers)
 
     def test_it_ends_when_it_is_told_to_though_a_fork_is_on_its_way(self, supervisor):
         number = send(supervisor.run, Fork(lane=0, child=supervisor.race.lanes[0]))

@@ -67,7 +67,9 @@ class Parts:
     def __init__(self, follower: Follower) -> None:
         self.state, self.view, self.ui = follower.state, RaceView(), FakeUi()
         panels: dict[PanelName, Panel] = race_panels(follower, self.view, RedrawPolicy())
-        self.painter = RacePainter(self.state, self.view, panels, lambda lane, step: None)
+        self.painter = RacePainter(
+            self.state, self.view, panels, lambda lane, step: None, lambda lane: []
+        )
         self.canvas = Canvas(100, 30)
         curves = CurveActions(self.state, self.view, self.painter)
         commands = CommandClient(follower)

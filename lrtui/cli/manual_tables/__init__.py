@@ -36,6 +36,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "scenarios": tables.scenarios,
     "race-keys": tables.race_keys,
     "lane-keys": tables.lane_keys,
+    "script-keys": tables.script_keys,
     "recipe-keys": tables.recipe_keys,
     "snapshot-keys": tables.snapshot_keys,
     "pruning-keys": tables.pruning_keys,

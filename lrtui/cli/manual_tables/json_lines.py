@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,10 @@ from typing import Any, cast
 
 import msgspec
 
-from lrtui import plain
 from lrtui.cli import schedule
 from lrtui.cli.manual_tables.markdown import code, described, table
 from lrtui.cli.manual_tables.sentences import EVENTS, FIELDS, OTHER
+from lrtui.client.script_output import LOG
 from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
@@ -23,6 +24,7 @@ from lrtui.core.protocol.events import (
     Evaluated,
     FindingsUpdated,
     LaneAdded,
+    Logged,
     LogMessage,
     Measured,
     RateChanged,
@@ -38,6 +40,7 @@ from lrtui.core.results import finder_result
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import RaceState, apply
+from lrtui.plain.json_lines import JsonLines
 
 
 def _race() -> Race:
@@ -101,18 +104,68 @@ def _story(race: Race) -> list[AnyEvent]:
     ]
 
 
-def race_lines() -> dict[str, dict[str, Any]]:
-    """A line of each kind that a race prints with `--json`, by event, made by the encoders."""
-    race, out = _race(), io.StringIO()
-    follower = SimpleNamespace(
-        run="runs/lr-dial-1", reader=SimpleNamespace(race=race), state=RaceState(race)
+def _script_race() -> Race:
+    raw = {
+        "script": {"command": ["train", "{size}"], "vary": {"size": [16]}},
+        "sweep": {"lr": [0.001]},
+        "steps": 100,
+    }
+    return scenario_file.parse(raw, source="manual", folder=Path(), scenario="manual")
+
+
+def _script_story() -> list[AnyEvent]:
+    """What a script's race records beside that."""
+    begin = Started(
+        lane=0,
+        device="cpu",
+        steps_per_epoch=1,
+        total_steps=100,
+        parameters=2,
+        init_checksum="8d5d7cd0",
+        batch_checksum="",
+        intra_op_threads=1,
+        validated=False,
+        length_known=False,
+        batch_size=0,
+        groups=["all"],
+        optimizer="SGD",
+        initial_lr=0.1,
     )
-    lines = plain.JsonLines(cast(Any, follower), out)
-    for event in _story(race):
+    logged = Logged(lane=0, steps=[2], columns={"val_loss": Column.pack([1.5])})
+    return [begin, logged, Ended(lane=0, step=2, reason="error", error="...", exit_code=1)]
+
+
+def _lines_of(race: Race, story: list[AnyEvent], run: Path) -> dict[str, dict[str, Any]]:
+    """A line of each kind, by event."""
+    out = io.StringIO()
+    reader = SimpleNamespace(race=race)
+    follower = SimpleNamespace(run=run, reader=reader, state=RaceState(race))
+    lines = JsonLines(cast(Any, follower), out)
+    for event in story:
         apply(follower.state, event)
         lines.write(follower.state, event)
     lines.finish(cast(Any, follower))
     return {line["event"]: line for line in map(json.loads, out.getvalue().splitlines())}
+
+
+def race_lines() -> dict[str, dict[str, Any]]:
+    """A line of each kind that a race prints with `--json`, by event, made by the encoders; with
+    the fields of a task's race and of a script's."""
+    race = _race()
+    found = _lines_of(race, _story(race), Path("runs/lr-dial-1"))
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, LOG.format(letter="A")).write_text("epoch 1")
+        scripts = _lines_of(_script_race(), _script_story(), Path(folder))
+    for event, line in scripts.items():
+        found[event] = found.get(event, {}) | line | _merged_lanes(found.get(event, {}), line)
+    return found
+
+
+def _merged_lanes(line: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The first lane of both lines with the fields of either, if they have lanes."""
+    if "lanes" not in line:
+        return {}
+    return {"lanes": [line["lanes"][0] | other["lanes"][0]]}
 
 
 def other_lines() -> dict[str, dict[str, Any]]:

@@ -41,6 +41,7 @@ RACE_KEYS = {
     "title": "One line for the header",
     "story": "Text for the user who picks the scenario",
     "task": "What to train: a bundled name, `file.py:Name` or `module:Name`; see [tasks](tasks.md)",
+    "script": "The table `[script]`: a script in place of a task; see [scripts](scripts.md)",
     "seed": "Seed of weights, batch order and all random generators",
     "epochs": "Budget in epochs",
     "steps": "Budget in steps; exactly one of `epochs` and `steps` is set",
@@ -65,7 +66,7 @@ RACE_KEYS = {
     "on_nan": (
         "A lane with a NaN or infinite loss or gradient: end it, or go back to the last "
         "good snapshot with half the rate, "
-        "three times at most"
+        "three times at most. Of a script: `warn`, the default there, or `stop`"
     ),
     "on_divergence": (
         "A lane that diverges: alert only, pause it, end it, or rewind it as above; `pause` "
@@ -79,6 +80,21 @@ RACE_KEYS = {
         "A table of lists (`lr`, `optimizer`, `schedule`, keys of a recipe, `recipe`); every "
         "combination of their values becomes a lane"
     ),
+}
+SCRIPT_KEYS = {
+    "file": "A Python script, relative to the scenario's file; run by the Python that runs lrtui",
+    "module": "Or a module, as in `python -m`",
+    "command": 'Or a program with its arguments, as it is: `["torchrun", "train.py"]`',
+    "args": "Further arguments; `{NAME}` stands for the lane's value of that name",
+    "env": "Environment variables, beside those of the shell; `{NAME}` as in `args`",
+    "vary": (
+        "A list of values for each NAME; every combination of them, with every rate, becomes a lane"
+    ),
+    "at_once": (
+        "Most scripts that run at a time; 0: one for each GPU, without a GPU as many as there are "
+        "cores"
+    ),
+    "seeded": "Seed Python, numpy and torch before the script's first line",
 }
 LANE_KEYS = {
     "name": (
@@ -135,7 +151,10 @@ PRUNING_KEYS = {
 }
 EVENTS = {
     "race": "First line of a race",
-    "start": "A lane starts again, from a snapshot or as a new lane",
+    "start": (
+        "A lane starts again, from a snapshot or as a new lane; a script's lane makes its first "
+        "step"
+    ),
     "steps": "A block of consecutive steps",
     "measured": "Values at the steps that the gauge measures",
     "epoch": "End of an epoch, or a validation within one (`validate_every`)",
@@ -147,6 +166,8 @@ EVENTS = {
     "status": "A lane was paused or goes on",
     "end": "A lane ended",
     "note": "A line of the log",
+    "logged": "Numbers that a script logged (`run.log`), each under its own name",
+    "output": "A line that a script wrote on its standard output or error",
     "result": "Last line of a race: every lane, best first",
 }
 OTHER = {
@@ -157,18 +178,25 @@ OTHER = {
 FIELDS = {
     "run": "path of the run directory",
     "title": "the race's title",
-    "task": "the task",
-    "seed": "the seed",
+    "task": "the task; of a script its file, module or program",
+    "command": "a script's program and arguments; only in a script's race",
+    "values": "a script's varied values by name; only where there are any",
+    "exit_code": "a script's own, negative for a signal; only in a script's race",
+    "logged.steps": "steps done at each number",
+    "logged.val_loss": "a number that the script logged under this name; null: not at this step",
+    "seed": "the seed; not of a script that is left unseeded",
     "device": "the device; null: not started",
     "epochs": "budget in epochs, or null",
-    "lr": "learning rate",
+    "lr": "learning rate; of a script's lane only if it was given",
+    "start.lr": "rate that a script set itself; only in a script's race",
+    "start.steps": "the lane's budget in steps; of a script only if it is known",
     "race.steps": "budget in steps, or null",
     "batch_size": "samples per batch; null: unknown or varying",
     "intra_op_threads": "torch's intra-op threads per lane",
     "lanes": "one object for each lane",
     "letter": "the lane's letter",
     "name": "the lane's name",
-    "optimizer": "optimizer with its options",
+    "optimizer": "optimizer with its options; of a script its class, once it makes a step",
     "schedule": "schedule with its options, or null",
     "recipe": "settings of the recipe that are not the defaults, by key",
     "groups": "names of the optimizer's param groups, in the order of their columns; null: unknown",

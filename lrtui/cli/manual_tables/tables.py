@@ -24,10 +24,11 @@ from lrtui.cli.manual_tables.sentences import (
     PRUNING_KEYS,
     RACE_KEYS,
     RECIPE_KEYS,
+    SCRIPT_KEYS,
     SETTINGS,
     SNAPSHOT_KEYS,
 )
-from lrtui.core.scenario import catalogue, lane_table, scenario_file
+from lrtui.core.scenario import catalogue, lane_table, scenario_file, script_table
 from lrtui.core.scenario.spec import (
     CompileMode,
     Expected,
@@ -39,6 +40,7 @@ from lrtui.core.scenario.spec import (
     Pruning,
     Race,
     Recipe,
+    Script,
     Snapshots,
     TaskRef,
 )
@@ -230,6 +232,12 @@ def lane_keys() -> str:
         choices,
         {"lr", "name"},
     )
+
+
+def script_keys() -> str:
+    """The keys of [script]."""
+    words = described(SCRIPT_KEYS, script_table.SCRIPT_KEYS)
+    return _toml_keys(words, Script(()), {}, (*script_table.RUN_KEYS, "args", "env", "vary"))
 
 
 def recipe_keys() -> str:

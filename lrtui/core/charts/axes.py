@@ -25,6 +25,10 @@ XKind = Literal["step", "epoch", "samples", "wall", "time"]
 KINDS: tuple[XKind, ...] = ("step", "epoch", "samples", "wall", "time")
 CLOCKS: tuple[XKind, ...] = ("wall", "time")
 """Axes in seconds, whose end is not known beforehand."""
+SCRIPT_KINDS: tuple[XKind, ...] = ("step", *CLOCKS)
+"""Axes of a script, whose epochs and samples are not known."""
+LEAST_STEPS = 10
+"""The axis of a lane of unknown length has this many steps at first."""
 _FAR = 1e12
 
 
@@ -149,11 +153,11 @@ class XAxis(NamedTuple):
 
 
 def whole(state: RaceState, kind: XKind = "step", log: bool = False) -> XAxis:
-    """All of an axis: the budget, which does not move; seconds up to 1, 2, 5, 10, ... or, once all
-    lanes are over, to the end."""
+    """All of an axis: the budget, which does not move; seconds, and the steps of a lane of unknown
+    length, up to 1, 2, 5, 10, ... or, once they are over, to the end."""
     if kind not in CLOCKS:
         ends = [
-            max(lane.total_steps, lane.steps, 2) / _per_unit(kind, lane, state.race)
+            max(lane.total_steps or _reach(lane), lane.steps, 2) / _per_unit(kind, lane, state.race)
             for lane in state.lanes
             if lane.started
         ]
@@ -161,10 +165,24 @@ def whole(state: RaceState, kind: XKind = "step", log: bool = False) -> XAxis:
     last = max((lane.clock.end(kind == "wall") for lane in state.lanes), default=0.0)
     if state.over and last > 0:
         return XAxis(kind, log, 0.0, last * (1 + 1e-6))
-    decade = 10.0 ** math.floor(math.log10(max(last, 1e-3)))
-    return XAxis(
-        kind, log, 0.0, next(times * decade for times in (1, 2, 5, 10, 20) if times * decade > last)
-    )
+    return XAxis(kind, log, 0.0, _next_round(last, 1e-3))
+
+
+def kinds(race: Race) -> tuple[XKind, ...]:
+    """The x axes that a race has."""
+    return SCRIPT_KINDS if race.script else KINDS
+
+
+def _reach(lane: LaneState) -> float:
+    """The end of the axis of a lane of unknown length, in steps."""
+    return lane.steps if lane.over else _next_round(lane.steps, LEAST_STEPS)
+
+
+def _next_round(value: float, least: float) -> float:
+    """The next 1, 2 or 5 times a power of ten above a value; that of a smaller one is above
+    `least`."""
+    decade = 10.0 ** math.floor(math.log10(max(value, least)))
+    return next(times * decade for times in (1, 2, 5, 10, 20) if times * decade > value)
 
 
 def _per_unit(kind: XKind, lane: LaneState, race: Race) -> float:

@@ -7,7 +7,7 @@ back has other columns, which is how it is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +18,9 @@ from lrtui.core.diagnostics.param_groups import groups
 from lrtui.core.protocol.column_names import SKIPPED, family, is_reserved
 from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.scenario.spec import Race
-from lrtui.core.series.array_buffer import ArrayBuffer
 from lrtui.core.series.ema import TensorBoardEma
 from lrtui.core.series.series import Int64Array, Series, Window
+from lrtui.core.series.sparse import SparseSeries
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
@@ -38,6 +38,8 @@ LABELS = {
 """Short labels of columns."""
 METRIC = "metrics."
 """Before the name of a task's metric that is also the name of something recorded at each step."""
+LOGGED = "logged."
+"""Before the name of a number that a script logged, where the name means something else, too."""
 SMOOTHED = 3
 """Smoothed tracks of a lane that are kept: those that were asked for last."""
 
@@ -102,12 +104,16 @@ class MetricSeries(NamedTuple):
 
 def quantities(state: RaceState, labels: Mapping[str, str] = LABELS) -> list[Quantity]:
     """The loss, and what any lane has: numbers that the task's loss gave, validation loss, metrics
-    in their order, then what is measured, then the rates. `labels`: names of columns for people."""
+    and numbers that a script logged, then what is measured, then the rates. `labels`: names of
+    columns for people."""
     found: dict[str, None] = {"loss": None}
     known: set[str] = set().union(
         *(each for lane in state.lanes for each in (lane.columns, lane.measured.columns))
     )
     metrics = dict.fromkeys(name for lane in state.lanes for name in lane.evaluations.metrics)
+    metrics |= dict.fromkeys(
+        _logged_name(name, lane, known) for lane in state.lanes for name in lane.logged
+    )
     found |= dict.fromkeys(
         sorted(name for lane in state.lanes for name in lane.columns if not is_reserved(name))
     )
@@ -132,6 +138,8 @@ def track(lane: LaneState, name: str) -> MetricSeries | None:
         else _measured
         if name in lane.measured.columns
         else _evaluated
+        if name.removeprefix(METRIC) in lane.evaluations.metrics
+        else _logged
     )
     sparse = gather(lane, name)
     return MetricSeries(sparse.steps.view(), sparse.series) if sparse.steps.size else None
@@ -154,18 +162,13 @@ def smoothed(lane: LaneState, name: str, weight: float) -> MetricSeries | None:
     return MetricSeries(raw.steps, kept.series)
 
 
-class _Sparse:
+class _Gathered(SparseSeries):
     """Values at some steps, gathered from `source`; whoever reads on adds what is new."""
 
     def __init__(self, source: object, cuts: int = 0) -> None:
+        super().__init__()
         self.source, self.cuts = source, cuts
         self.read = 0
-        self.steps = ArrayBuffer(np.int64)
-        self.series = Series()
-
-    def add(self, steps: Sequence[int] | Int64Array, values: Sequence[float] | np.ndarray) -> None:
-        self.steps.append(np.array(steps, np.int64))
-        self.series.extend(values)
 
 
 class _Smoothed:
@@ -181,12 +184,12 @@ class _Smoothed:
             self.series.extend(self._ema.extend(self.source.part(done, len(self.source))))
 
 
-def _seldom(lane: LaneState, name: str) -> _Sparse:
+def _seldom(lane: LaneState, name: str) -> _Gathered:
     """The values of a column at the steps that have one."""
     column = lane.columns[name]
-    sparse: _Sparse | None = lane.derived.get(("sparse", name))
+    sparse: _Gathered | None = lane.derived.get(("sparse", name))
     if sparse is None or sparse.source is not column:
-        sparse = lane.derived["sparse", name] = _Sparse(column)
+        sparse = lane.derived["sparse", name] = _Gathered(column)
     fresh = column.part(sparse.read, len(column))
     there = np.flatnonzero(~np.isnan(fresh))
     if len(there):
@@ -195,11 +198,11 @@ def _seldom(lane: LaneState, name: str) -> _Sparse:
     return sparse
 
 
-def _measured(lane: LaneState, name: str) -> _Sparse:
+def _measured(lane: LaneState, name: str) -> _Gathered:
     values = lane.measured.columns[name]
-    sparse: _Sparse | None = lane.derived.get(("sparse", name))
+    sparse: _Gathered | None = lane.derived.get(("sparse", name))
     if sparse is None or sparse.source is not values:  # a lane that goes back has new lists
-        sparse = lane.derived["sparse", name] = _Sparse(values)
+        sparse = lane.derived["sparse", name] = _Gathered(values)
     fresh = np.array(values[sparse.read :], float)
     if len(fresh):
         with np.errstate(over="ignore"):
@@ -209,13 +212,13 @@ def _measured(lane: LaneState, name: str) -> _Sparse:
     return sparse
 
 
-def _evaluated(lane: LaneState, name: str) -> _Sparse:
+def _evaluated(lane: LaneState, name: str) -> _Gathered:
     """A metric by the last step before it was taken."""
     epochs = lane.evaluations
     own = name if name in epochs.metrics else name.removeprefix(METRIC)
-    sparse: _Sparse | None = lane.derived.get(("sparse", name))
+    sparse: _Gathered | None = lane.derived.get(("sparse", name))
     if sparse is None or sparse.cuts != epochs.cuts:
-        sparse = lane.derived["sparse", name] = _Sparse(epochs, epochs.cuts)
+        sparse = lane.derived["sparse", name] = _Gathered(epochs, epochs.cuts)
     steps, values = epochs.metric(own, sparse.read)
     if len(steps):
         sparse.add(np.maximum(steps - 1, 0), values)
@@ -223,6 +226,24 @@ def _evaluated(lane: LaneState, name: str) -> _Sparse:
     return sparse
 
 
+def _logged(lane: LaneState, name: str) -> SparseSeries:
+    own = "" if _is_taken(name) and not name.startswith(LOGGED) else name.removeprefix(LOGGED)
+    return lane.logged.get(own, _NOTHING)
+
+
+def _logged_name(name: str, lane: LaneState, known: Collection[str]) -> str:
+    """The quantity's name of a number that a lane's script logged: its own, unless that is the
+    name of a column of any lane (`known`), or of an evaluation's metric."""
+    taken = name in known or name in lane.evaluations.metrics or _is_taken(name)
+    return LOGGED + name if taken else name
+
+
+def _is_taken(name: str) -> bool:
+    """True for a logged number's name that means something else whatever the lane has."""
+    return (is_reserved(name) and name != "val_loss") or name.startswith((LOGGED, METRIC))
+
+
+_NOTHING = SparseSeries()
 _LOG = ("loss", "val_loss", "ema_val_loss", "grad_norm", "update_ratio", "applied_lr")
 
 

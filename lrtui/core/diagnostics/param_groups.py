@@ -85,7 +85,7 @@ def group_rates(lane: LaneState, lanes: Sequence[LaneState] = ()) -> list[GroupR
     others = [
         found
         for other in lanes
-        if other.lane.lr != lane.lane.lr
+        if other.initial_rate != lane.initial_rate
         and (other.lane.optimizer, other.lane.schedule) == (lane.lane.optimizer, lane.lane.schedule)
         and len(found := _initial(other)) == len(names)
     ]

@@ -10,7 +10,10 @@ from lrtui.core.stateful import Stateful, stored
 
 
 class Plateau(Stateful):
-    """The step since which the best smoothed loss has hardly improved."""
+    """The step since which the best smoothed loss has hardly improved.
+
+    Of a lane of unknown length (`total` 0) the budget is what it has done so far.
+    """
 
     STATE = stored("_patience", "_early", "_mark", "_since", "_steps")
 
@@ -31,5 +34,6 @@ class Plateau(Stateful):
     def since(self) -> int | None:
         """Steps done at the last improvement; None while the loss improves, and in the early
         window."""
-        flat = self._steps - self._since >= self._patience and self._steps > self._early
+        patience = max(self._patience, thresholds.FLAT_PART * self._steps)
+        flat = self._steps - self._since >= patience and self._steps > self._early
         return self._since if flat else None

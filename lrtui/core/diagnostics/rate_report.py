@@ -16,6 +16,10 @@ USUAL_RATIO = -3.0
 (course notes of cs231n)."""
 
 
+SEEN_OF_SCRIPT = 2
+"""The first rows of `explained` that a script's lane has."""
+
+
 class Rates(NamedTuple):
     """Of one param group; NaN where not known."""
 
@@ -60,23 +64,26 @@ def known(value: float, digits: int = 3) -> str:
 
 def explained(lane: LaneState, group: int = 0) -> list[tuple[str, str, str]]:
     """(name, value, what it is, with the numbers of a param group in the formula): a row for each
-    number."""
-    now, name = rates(lane, group), lane.lane.optimizer.name
-    if name == "SGD" and not lane.lane.optimizer.options.get("momentum"):
+    number. Of a script only its rates are seen."""
+    now, name = rates(lane, group), own_optimizer(lane).name or "the optimizer"
+    if not lane.is_script and name == "SGD" and not lane.lane.optimizer.options.get("momentum"):
         change = (
             f"change = -rate x gradient: each weight moves by {known(now.applied)} times its"
             " gradient"
         )
     else:
         change = f"change = -rate x what {name} makes of the gradient"
-    return [
+    rows = [
         ("applied", known(now.applied), f"what the optimizer was told for the last step; {change}"),
         (
             "next",
             known(now.next),
             (
-                "what the schedule holds ready for the step to come; reading it too early is off"
-                " by one"
+                "what the optimizer holds ready for the step to come, if the script's scheduler has"
+                " set it already"
+                if lane.is_script
+                else "what the schedule holds ready for the step to come; reading it too early is"
+                " off by one"
             ),
         ),
         (
@@ -109,6 +116,12 @@ def explained(lane: LaneState, group: int = 0) -> list[tuple[str, str, str]]:
             ),
         ),
     ]
+    return rows[:SEEN_OF_SCRIPT] if lane.is_script else rows
+
+
+def own_optimizer(lane: LaneState) -> OptimizerSpec:
+    """The optimizer of a lane; of a script its class, as far as it is known."""
+    return OptimizerSpec(lane.optimizer) if lane.is_script else lane.lane.optimizer
 
 
 def _at(lane: LaneState, column: str) -> str:

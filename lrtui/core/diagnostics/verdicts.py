@@ -105,6 +105,8 @@ def _why_stalled(lane: LaneState, state: RaceState) -> str:
         return "floor"
     if lane.findings.gradient < thresholds.DEAD_GRADIENT and own > thresholds.DEAD_LOSS * lead:
         return "dead"
+    if state.race.script:  # no step gain is measured, and other values may tell the lanes apart
+        return ""
     if lane.lane.optimizer == leader.lane.optimizer and lane.rates.applied != leader.rates.applied:
         # the leader shows on which side the better rates are
         return "hot" if lane.rates.applied > leader.rates.applied else "cold"

@@ -33,7 +33,8 @@ def describe(event: AnyEvent) -> str:
         case Started(first=first) if first:
             return f"goes on at step {first} on {event.device}"
         case Started():
-            return f"started on {event.device}, {event.total_steps} steps"
+            length = f", {event.total_steps} steps" if event.total_steps else ""
+            return f"started on {event.device}{length}"
         case StatusChanged():
             return f"{event.status} at step {event.step}"
         case RateChanged():

@@ -50,7 +50,8 @@ class LaunchRequest(msgspec.Struct, frozen=True):
     run."""
 
     kind: Literal["preview", "start", "resume"]
-    """preview: report the rates to come. start: check and start a race. resume: resume a run."""
+    """preview: report the rates to come, of scripts the environments. start: check and start a
+    race. resume: resume a run."""
     race: Race
     runs: str = ""
     trainers: int = TRAINERS
@@ -74,5 +75,7 @@ class LaunchReply(msgspec.Struct, frozen=True):
     run: str = ""
     devices: list[str] = []
     previews: list[Preview] = []
+    environments: list[dict[str, str]] = []
+    """Of a preview of scripts: the variables that each lane's script gets beside its shell's."""
     error: str = ""
     hint: str = ""

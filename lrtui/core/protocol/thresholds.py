@@ -130,7 +130,8 @@ FLAT = 0.01
 FLAT_STEPS = 50
 """... over this many steps, or FLAT_PART of the budget if that is more."""
 FLAT_PART = 0.1
-"""See FLAT_STEPS: a tenth of the budget without a hundredth of progress."""
+"""See FLAT_STEPS: a tenth of the budget without a hundredth of progress; where no budget is known,
+a tenth of the steps done."""
 AT_FLOOR = 1.05
 """STALLED at the floor: within 5 % of the leader. There is nothing below to go to ..."""
 SETTLED = 0.5
@@ -157,5 +158,7 @@ same batches, whose noise is in both."""
 
 
 def early_steps(total: int) -> int:
-    """The length of the early window of a lane of `total` steps."""
-    return max(EARLY_LEAST, min(EARLY_STEPS, round(EARLY_PART * total)))
+    """The length of the early window of a lane of `total` steps; 0: of a lane of unknown length."""
+    return (
+        EARLY_STEPS if not total else max(EARLY_LEAST, min(EARLY_STEPS, round(EARLY_PART * total)))
+    )

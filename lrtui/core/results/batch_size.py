@@ -12,7 +12,8 @@ def batch_size(lanes: Sequence[LaneState], race: Race) -> int | None:
     """Samples of a batch, as the lanes say it once they have started; None where it varies or is
     not known."""
     sizes = (lane.started.batch_size for lane in lanes if lane.started)
-    return next((size for size in sizes if size is not None), race.batch_size) or None
+    asked = 0 if race.script else race.batch_size
+    return next((size for size in sizes if size is not None), asked) or None
 
 
 def step_samples(lane: LaneState, race: Race) -> int:
@@ -22,10 +23,10 @@ def step_samples(lane: LaneState, race: Race) -> int:
 
 def batch_words(lanes: Sequence[LaneState], race: Race) -> str:
     """The same in words, with the size of a step where all lanes make it of as many batches:
-    "batch 64 (16 × 4)"."""
+    "batch 64 (16 × 4)"; '' of a script, whose batches nobody knows."""
     size = batch_size(lanes, race)
     if not size:
-        return "batches of their own size"
+        return "" if race.script else "batches of their own size"
     dropped = ", last one dropped" if race.drop_last and size == race.batch_size else ""
     counts = {lane.recipe.accumulate for lane in [each.lane for each in lanes] or race.lanes}
     count = counts.pop() if len(counts) == 1 else 1

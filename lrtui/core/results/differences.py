@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lrtui.core.diagnostics.param_groups import group_words
 from lrtui.core.numbers import rate
-from lrtui.core.results.batch_size import batch_words
+from lrtui.core.results.race_words import lane_rate, race_facts
 from lrtui.core.scenario.spec import CodeRef, Race, Recipe, ScheduleSpec, letter, number
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.text import one_line
@@ -58,6 +58,8 @@ def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
 def _settings(lane: LaneState, lanes: Sequence[LaneState]) -> dict[str, Any]:
     """Every setting of a lane by name; what is there in every lane comes first."""
     spec = lane.lane
+    if lane.is_script:
+        return _of_script(lane)
     table: dict[str, Any] = {"optimizer": spec.optimizer.name, "lr": rate(spec.lr)}
     table |= {_text(name): value for name, value in spec.optimizer.options.items()}
     if groups := group_words(lane, lanes):
@@ -68,11 +70,21 @@ def _settings(lane: LaneState, lanes: Sequence[LaneState]) -> dict[str, Any]:
         table[_EVERY] = spec.schedule.interval
     for name in spec.recipe.__struct_fields__:
         table[f"{_RECIPE}{name}"] = getattr(spec.recipe, name) or "none"
-    table["dial"] = f"×{number(lane.factor)}"
+    table["dial"] = _dial(lane)
     table["from"] = (
         "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.forked_at}"
     )
     return table
+
+
+def _of_script(lane: LaneState) -> dict[str, Any]:
+    """The settings of a script's lane: what lrtui was told, and what it saw."""
+    optimizer = {"optimizer": lane.optimizer} if lane.optimizer else {}
+    return {**optimizer, "lr": lane_rate(lane), **lane.lane.values, "dial": _dial(lane)}
+
+
+def _dial(lane: LaneState) -> str:
+    return f"×{number(lane.factor)}"
 
 
 def _schedule_name(schedule: ScheduleSpec | None) -> str:
@@ -90,7 +102,7 @@ def _shown(table: dict[str, Any], name: str, tables: Sequence[dict[str, Any]]) -
     such a setting."""
     if name in table:
         return _text(table[name])
-    if name == _GROUPS:
+    if name == _GROUPS or "schedule" not in table:  # the table of a script's lane
         return ABSENT
     kind = "schedule" if name.startswith("schedule ") or name == _EVERY else "optimizer"
     known = any(name in other and other[kind] == table[kind] for other in tables)
@@ -144,11 +156,9 @@ def _phrase(name: str, value: str) -> str:
 
 
 def _of_the_race(lanes: Sequence[LaneState], race: Race) -> list[str]:
+    if race.script:
+        devices = {lane.started.device for lane in lanes if lane.started}
+        known = [f"device {one_line(devices.pop())}"] if len(devices) == 1 else []
+        return [*race_facts(lanes, race), *known]
     gauge = [] if race.gauge else ["gauge off"]
-    return [
-        race.budget,
-        batch_words(lanes, race),
-        f"seed {race.seed}",
-        f"device {race.device}",
-        *gauge,
-    ]
+    return [*race_facts(lanes, race), f"device {race.device}", *gauge]

@@ -193,7 +193,7 @@ def _holds(term: Term, lane: LaneState, state: RaceState) -> bool:
     spec = lane.lane
     if _LETTER.fullmatch(term.value):
         return term.value == spec.letter
-    texts = [spec.name, spec.optimizer.name, spec.schedule.name if spec.schedule else ""]
+    texts = [spec.name, _optimizer(lane), spec.schedule.name if spec.schedule else ""]
     return (
         term.value == spec.letter.lower()
         or any(term.value in text.lower() for text in texts)
@@ -243,10 +243,18 @@ def _options(lane: LaneState) -> dict[str, Any]:
 
 
 def _own_options(lane: LaneState) -> dict[str, Any]:
-    """The options that optimizer and schedule set; the optimizer's if both have one of that
-    name."""
+    """The options that optimizer and schedule set, the optimizer's if both have one of that name;
+    and the values of a script's lane."""
     schedule = lane.lane.schedule
-    return {**(schedule.options if schedule else {}), **lane.lane.optimizer.options}
+    values = {
+        name: text if (found := _number(text)) is None else found
+        for name, text in lane.lane.values.items()
+    }
+    return {**(schedule.options if schedule else {}), **lane.lane.optimizer.options, **values}
+
+
+def _optimizer(lane: LaneState) -> str:
+    return lane.lane.optimizer.name or lane.optimizer
 
 
 def _within(text: Callable[[LaneState], str]) -> Callable[[str, LaneState, RaceState], bool]:
@@ -265,7 +273,7 @@ def _descends(value: str, lane: LaneState, state: RaceState) -> bool:
 KEYS: dict[str, Callable[[str, LaneState, RaceState], bool]] = {
     "name": _within(lambda lane: lane.lane.name),
     "letter": lambda value, lane, _: value == lane.lane.letter.lower(),
-    "optimizer": _within(lambda lane: lane.lane.optimizer.name),
+    "optimizer": _within(_optimizer),
     "schedule": _within(lambda lane: lane.lane.schedule.name if lane.lane.schedule else "none"),
     "status": lambda value, lane, _: lane.status.startswith(value),
     "verdict": lambda value, lane, state: verdict(lane, state).word.startswith(value),

@@ -61,7 +61,9 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
     found, gain = lane.findings, _gain(lane)
     match verdict.word:
         case "nan":
-            step = lane.ended.step if lane.ended else lane.steps
+            step = next(alert.step for alert in lane.alerts if alert.kind == "nan")
+            if lane.ended and lane.status == "nan":
+                step = lane.ended.step
             if step == 0:
                 return "not finite at step 0, before any update: the rate has no part in it"
             return f"not finite at step {step}; the rate is far too high{_unclipped(lane, state)}"
@@ -97,6 +99,8 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
             )
     if verdicts.altered(lane):
         return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
+    if state.race.script:
+        return "nothing in its losses speaks against its rate"
     if verdicts.warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     if found.unmeasured:
@@ -158,9 +162,11 @@ def loss_ratio(larger: float, smaller: float) -> str:
 def lane_name(lane: LaneState) -> str:
     """The lane's letter and name, with its rate unless the name has it."""
     name = lane.lane.called
-    if lane.factor != 1.0:
+    if lane.factor != 1.0 and math.isfinite(lane.rate):
         return f"{name} (dialled to {rate(lane.rate, 3)})"
-    value = rate(lane.lane.lr, 3)
+    if not math.isfinite(lane.initial_rate):
+        return name
+    value = rate(lane.initial_rate, 3)
     return (
         name if re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", name) else f"{name} ({value})"
     )

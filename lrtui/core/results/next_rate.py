@@ -7,6 +7,7 @@ import math
 from lrtui.core.diagnostics.verdicts import Verdict, altered, gauge_word, margin, verdict
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.thresholds import HALF_WAY
+from lrtui.core.results.standings import value_of
 from lrtui.core.scenario.spec import Lane
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
@@ -19,13 +20,17 @@ SMALL_RISE = 1.3
 
 def next_rate(winner: LaneState, state: RaceState) -> str:
     """Advice: a rate on the side that the winner's gauge points to, or a schedule if early and late
-    gains differ."""
+    gains differ; '' of a script whose rates say nothing."""
+    if not math.isfinite(winner.rate):
+        return ""
     if not winner.findings.moved:
         return _far_higher(winner, state)
     own, below, above = winner.rate, *_neighbours(winner, state)
     if advice := _without_another_rate(winner, state):
         return advice
     if gauge_word(winner) == "none" and (above is None) == (below is None):
+        if state.race.script:
+            return _beside_the_better(winner, below, above, state)
         return (
             f"Next: {rate(own, 3)} again, for longer: {_not_enough(winner)} to say on which side"
             " to look."
@@ -44,10 +49,7 @@ def next_rate(winner: LaneState, state: RaceState) -> str:
     if max(own, other) / min(own, other) < SETTLED_FACTOR or (
         up and min(most, between) / own < SMALL_RISE
     ):
-        return (
-            f"Next: {rate(own, 3)} is settled within a factor of {SETTLED_FACTOR:g}; try other"
-            " seeds, optimizers and schedules at it."
-        )
+        return _settled(own)
     return try_rate(
         min(most, between) if up else between, f"{why}, and {rate(other, 3)} was worse", own, other
     )
@@ -60,11 +62,44 @@ def _neighbours(winner: LaneState, state: RaceState) -> tuple[float | None, floa
         {
             lane.rate
             for lane in state.lanes
-            if _kin(lane.lane, winner.lane) and lane.status not in FAILED
+            if _kin(lane.lane, winner.lane)
+            and lane.status not in FAILED
+            and math.isfinite(lane.rate)
         }
     )
     rank = rates.index(winner.rate)
     return rates[rank - 1] if rank else None, rates[rank + 1] if rank + 1 < len(rates) else None
+
+
+def _beside_the_better(
+    winner: LaneState, below: float | None, above: float | None, state: RaceState
+) -> str:
+    """Advice without a gauge: a rate between the winner's and the better one of its neighbours;
+    '' without neighbours."""
+    if below is None or above is None:
+        return ""
+
+    def best(rate: float) -> float:
+        losses = [value_of(lane) for lane in state.lanes if lane.rate == rate]
+        return min(filter(math.isfinite, losses), default=math.inf)
+
+    other = above if best(above) < best(below) else below
+    if max(winner.rate, other) / min(winner.rate, other) < SETTLED_FACTOR:
+        return _settled(winner.rate)
+    side = "higher" if other == above else "lower"
+    return try_rate(
+        math.sqrt(winner.rate * other),
+        f"of the rates beside the winner's the {side} one, {rate(other, 3)}, came nearer",
+        winner.rate,
+        other,
+    )
+
+
+def _settled(own: float) -> str:
+    return (
+        f"Next: {rate(own, 3)} is settled within a factor of {SETTLED_FACTOR:g}; try other"
+        " seeds, optimizers and schedules at it."
+    )
 
 
 def _without_another_rate(winner: LaneState, state: RaceState) -> str:
@@ -135,10 +170,11 @@ def _far_higher(winner: LaneState, state: RaceState) -> str:
 
 
 def _kin(one: Lane, other: Lane) -> bool:
-    return (one.optimizer, one.schedule, one.recipe) == (
+    return (one.optimizer, one.schedule, one.recipe, one.values) == (
         other.optimizer,
         other.schedule,
         other.recipe,
+        other.values,
     )
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 
 from lrtui.core.diagnostics.verdicts import gauge_word, verdict
-from lrtui.core.numbers import loss
+from lrtui.core.numbers import loss, ordinal
 from lrtui.core.results.lane_sentence import LEVEL_RATIO, bad_batch, lane_name, loss_ratio
 from lrtui.core.results.next_rate import next_rate, try_rate
 from lrtui.core.results.recipe_words import averaged_words
@@ -47,13 +47,13 @@ def race_sentences(state: RaceState) -> list[str]:
             f"{lane_name(winner)} is ahead: {_by_how_much(ranked)}.",
             *_on_validation(ranked),
             *_on_averaged(winner),
-            _UNFINISHED,
+            _unfinished(state),
         ]
     return [
         f"{lane_name(winner)} won: {_by_how_much(ranked)}.",
         *_on_validation(ranked),
         *_on_averaged(winner),
-        next_rate(winner, state),
+        *filter(None, [next_rate(winner, state)]),
         *_surprises(winner, ranked, state),
     ]
 
@@ -66,7 +66,10 @@ _NOTHING_TO_LEARN = (
     "Nobody won: the loss was exactly 0 in every lane from the first step on, and there is nothing"
     " to learn."
 )
-_UNFINISHED = "The race was interrupted, and can be resumed."
+
+
+def _unfinished(state: RaceState) -> str:
+    return "The race was interrupted" + ("." if state.race.script else ", and can be resumed.")
 
 
 def _interrupted(state: RaceState) -> bool:
@@ -92,9 +95,9 @@ def _by_how_much(ranked: list[LaneState]) -> str:
 def _on_validation(ranked: list[LaneState]) -> Iterator[str]:
     """A sentence if the validation loss names another winner, by more than a twentieth."""
     held = {
-        lane.index: last.metrics["val_loss"]
+        lane.index: value
         for lane in ranked
-        if (last := lane.evaluations.last) and math.isfinite(last.metrics.get("val_loss", math.nan))
+        if math.isfinite(value := lane.metrics.get("val_loss", math.nan))
     }
     if ranked[0].index not in held:
         return
@@ -116,19 +119,18 @@ def _on_averaged(winner: LaneState) -> Iterator[str]:
 def _nobody(state: RaceState) -> str:
     ended = [lane for lane in state.lanes if lane.status == "nan"]
     if _interrupted(state):
-        return "Nobody is ahead: no lane has a loss to show. " + _UNFINISHED
+        return "Nobody is ahead: no lane has a loss to show. " + _unfinished(state)
     if ended and not any(lane.status in FAILED for lane in state.lanes):
         if all(lane.ended and lane.ended.step == 0 for lane in ended):
             return (
                 "Nobody won: the loss is not finite from the first step on, whatever the rate: look"
-                " at the task."
+                f" at the {'script' if state.race.script else 'task'}."
             )
         if all(bad_batch(lane, state) for lane in ended):
             return "Nobody won: a batch gives no finite loss, whatever the rate: look at its data."
-        lowest = min(lane.lane.lr for lane in ended)
-        return "Nobody won: no loss stayed finite. " + try_rate(
-            lowest / 10, "a tenth of the lowest rate raced"
-        )
+        rates = [lane.initial_rate for lane in ended if math.isfinite(lane.initial_rate)]
+        advice = try_rate(min(rates) / 10, "a tenth of the lowest rate raced") if rates else ""
+        return f"Nobody won: no loss stayed finite. {advice}".rstrip()
     return "Nobody won: no lane has a loss to show."
 
 
@@ -157,7 +159,7 @@ def _surprises(winner: LaneState, ranked: list[LaneState], state: RaceState) -> 
             place = ranked.index(lane) + 1 if lane in ranked else len(state.lanes)
             yield (
                 f"Not as often told: {lane_name(lane)} was expected to be {_WORDS[expected]}; it"
-                f" was {_WORDS[found]} and came {_ordinal(place)} of {len(state.lanes)}."
+                f" was {_WORDS[found]} and came {ordinal(place)} of {len(state.lanes)}."
             )
 
 
@@ -173,8 +175,3 @@ _WORDS = {
 
 def _level(lane: LaneState, winner: LaneState) -> bool:
     return loss_ratio(lane.losses.smooth.value, winner.losses.smooth.value) == "level with"
-
-
-def _ordinal(place: int) -> str:
-    ending = place % 100 if place % 100 < 20 else place % 10
-    return f"{place}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(ending, 'th') }"

@@ -16,9 +16,12 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
     `defaults.momentum`.
 
     The special keys `lanes.lr` and `lanes.optimizer` (lists) replace the lanes by a sweep;
-    `lanes.schedule` sets the schedule of every lane. `epochs` and `steps` replace each other.
+    `lanes.schedule` sets the schedule of every lane; `lanes.args` (a list) adds arguments to a
+    script's. `epochs` and `steps` replace each other, and so do `seed` and `script.seeded`.
     """
     merged = dict(raw)
+    if "script" in raw:
+        return _over_script(merged, changes, source)
     for key in RECIPE_KEYS & changes.keys():
         _replace_recipe(merged, key, changes[key])
     for key, value in changes.items():
@@ -43,6 +46,35 @@ def overlay(raw: dict[str, Any], changes: dict[str, Any], source: str) -> dict[s
             for lane in _dicts(merged.get("lane"))
         ]
     return merged
+
+
+def _over_script(tables: dict[str, Any], changes: dict[str, Any], source: str) -> dict[str, Any]:
+    """Flags laid over a script's scenario: rates replace those of its lanes, whose values stay."""
+    if "script.seeded" in changes:
+        tables.pop("seed", None)
+    if "seed" in changes:
+        _assign(tables, "script.seeded", True, source)
+    for key, value in changes.items():
+        if not key.startswith("lanes."):
+            _assign(tables, key, value, source)
+    more, given = changes.get("lanes.args"), _dict(tables["script"]).get("args", [])
+    if more and isinstance(more, list) and isinstance(given, list):
+        _assign(tables, "script.args", [*given, *more], source)
+    varied = {key.removeprefix("script.vary.") for key in changes if key.startswith("script.vary.")}
+    if varied or "lanes.lr" in changes:
+        lanes, old = _dicts(tables.pop("lane", None)), _dict(tables.pop("sweep", None))
+        rates = [lane["lr"] for lane in lanes if "lr" in lane]
+        given = old.get("values") or [lane.get("values", {}) for lane in lanes]
+        values = [
+            {name: value for name, value in _dict(one).items() if name not in varied}
+            for one in (given if isinstance(given, list) else [])
+        ]
+        sweep = {
+            "lr": changes.get("lanes.lr") or old.get("lr") or _distinct(rates),
+            "values": _distinct(values) if any(values) else [],
+        }
+        tables["sweep"] = {key: value for key, value in sweep.items() if value}
+    return tables
 
 
 def _replace_recipe(tables: dict[str, Any], key: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from lrtui.core.scenario import task_ref
 from lrtui.core.scenario.lane_table import read_lanes
 from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.recipe_table import RECIPE_KEYS, read_recipe
+from lrtui.core.scenario.script_table import read_script_race
 from lrtui.core.scenario.spec import OnDivergence, Pruning, Race, Snapshots
 from lrtui.core.scenario.toml_source import with_sources
 from lrtui.core.scenario.toml_table import Table
@@ -24,6 +25,7 @@ RACE_KEYS = {
     "title",
     "story",
     "task",
+    "script",
     "seed",
     "epochs",
     "steps",
@@ -141,6 +143,8 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
         raise table.error(
             "relegation", "the table is called [pruning] now", "the same keys under [pruning]"
         )
+    if "script" in raw:
+        return read_script_race(table, folder, scenario)
     table.only(RACE_KEYS)
     epochs, steps = (table.whole(key, 0, 1) if key in raw else None for key in ("epochs", "steps"))
     if (epochs is None) == (steps is None):

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from lrtui.core.scenario.lane_syntax import schedule_settings
-from lrtui.core.scenario.spec import Lane, Race
+from lrtui.core.scenario.script_table import lane_settings, script_settings
+from lrtui.core.scenario.spec import Lane, Race, Script
 from lrtui.core.text import literal
 from lrtui.core.toml import listed, toml_key, toml_value
 
@@ -61,6 +62,10 @@ def _lines(race: Race) -> Iterator[str]:
         )
         # what surrounds it is stripped
         yield f'story = """\n{chr(10).join(map(_wrapped, story.split(chr(10))))}\n"""'
+    yield from _of_script(race, race.script) if race.script else _of_task(race)
+
+
+def _of_task(race: Race) -> Iterator[str]:
     yield f"task = {toml_value(str(race.task))}"
     usual = Race("", race.task, ())
     for name in _PLAIN:
@@ -75,6 +80,16 @@ def _lines(race: Race) -> Iterator[str]:
             yield from _table(f"[{name}]", listed(msgspec.structs.asdict(given)))
     for lane in race.lanes:
         yield from _table("[[lane]]", lane_table(lane))
+
+
+def _of_script(race: Race, script: Script) -> Iterator[str]:
+    seed = {"seed": race.seed} if script.seeded else {}
+    steps = {"steps": race.steps} if race.steps is not None else {}
+    for key, value in {**seed, **steps, "on_nan": race.on_nan}.items():
+        yield f"{key} = {toml_value(value)}"
+    yield from _table("[script]", script_settings(race))
+    for lane in race.lanes:
+        yield from _table("[[lane]]", lane_settings(lane))
 
 
 def _wrapped(line: str) -> str:

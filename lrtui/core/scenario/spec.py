@@ -3,12 +3,12 @@ and no file."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
 
+from lrtui.core.scenario.placeholders import filled
 from lrtui.core.text import one_line
 
 Interval = Literal["batch", "epoch"]
@@ -117,9 +117,10 @@ class Script(msgspec.Struct, frozen=True):
     """A training script of the user, run unchanged: one process tree of it for each lane."""
 
     command: tuple[str, ...]
-    """Program and arguments; `{NAME}` in an argument stands for the lane's value of that name."""
+    """Program and arguments; `{NAME}` stands for the lane's value of that name, `{{NAME}}` for
+    itself in single braces (placeholders.py)."""
     env: dict[str, str] = {}
-    """Environment variables beside those of the process that started the race."""
+    """Environment variables beside those of the race's own process; `{NAME}` as above."""
     at_once: int = 0
     """Most lanes that run at a time; 0: one for each GPU, or as many as the cores allow."""
     seeded: bool = True
@@ -131,10 +132,11 @@ class Script(msgspec.Struct, frozen=True):
 
     def command_of(self, lane: Lane) -> list[str]:
         """The command with the lane's values in place of `{NAME}`."""
-        return [
-            re.sub(r"\{(\w+)\}", lambda found: lane.values.get(found[1], found[0]), part)
-            for part in self.command
-        ]
+        return [filled(part, lane.values) for part in self.command]
+
+    def env_of(self, lane: Lane) -> dict[str, str]:
+        """The environment variables with the lane's values in place of `{NAME}`."""
+        return {name: filled(value, lane.values) for name, value in self.env.items()}
 
 
 class Recipe(msgspec.Struct, frozen=True):

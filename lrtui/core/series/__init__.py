@@ -5,6 +5,7 @@
     gaps          runs of NaN and infinities
     ema           debiased moving averages
     array_buffer  arrays that grow at their end
+    sparse        numbers at some steps only
 
 Knows numpy, and no lane, event or file. Every result depends on the values alone, not on the blocks
 that they came in. Begin with `series.py`.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from lrtui.core.protocol.events import (
     Ended,
     Evaluated,
     FindingsUpdated,
+    Logged,
     LossSpiked,
     Measured,
     RateChanged,
@@ -34,6 +36,7 @@ from lrtui.core.state.clock import Clock
 from lrtui.core.state.columns import Columns
 from lrtui.core.state.epochs import Epochs
 from lrtui.core.state.lifecycle import Lifecycle
+from lrtui.core.state.logged import LoggedNumbers
 from lrtui.core.state.losses import LossSummary
 from lrtui.core.state.measurements import Measurements
 from lrtui.core.state.rates import RateHistory
@@ -70,6 +73,7 @@ class LaneState:
         self.alerts: list[Alerted] = []
         self.columns = Columns()
         self.evaluations = Epochs()
+        self.logged = LoggedNumbers()
         self.sample: Sampled | None = None
         self.steps = forked_at
         """Steps done, those inherited from the parent included."""
@@ -113,6 +117,7 @@ class LaneState:
 
     @property
     def total_steps(self) -> int:
+        """The budget in steps; 0 if it is not known."""
         return self.started.total_steps if self.started else 0
 
     @property
@@ -126,9 +131,36 @@ class LaneState:
         return self.rates.factor
 
     @property
+    def is_script(self) -> bool:
+        """True if the lane is a script of the user, which makes its own optimizer."""
+        return not self.lane.optimizer.name
+
+    @property
+    def initial_rate(self) -> float:
+        """The rate that the schedule starts from; of a script that sets its own, NaN before its
+        first step."""
+        own = self.started.initial_lr if self.started else math.nan
+        return self.lane.lr or own
+
+    @property
     def rate(self) -> float:
         """The rate that the schedule starts from, times the dial."""
-        return self.lane.lr * self.factor
+        return self.initial_rate * self.factor
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer with its options; of a script its class, '' before its first step."""
+        own = self.started.optimizer if self.started else ""
+        return str(self.lane.optimizer) or own
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The newest value of each metric: of the last evaluation, and those that a script
+        logged."""
+        evaluated = self.evaluations.last.metrics if self.evaluations.last else {}
+        return evaluated | {
+            name: value for name, value in self.logged.newest().items() if name not in evaluated
+        }
 
     @property
     def modified(self) -> bool:
@@ -161,6 +193,8 @@ class LaneState:
             case Evaluated():
                 self.evaluations.apply(event)
                 self.clock.mark(event.at)
+            case Logged():
+                self.logged.apply(event)
             case Sampled():
                 self.sample = event
             case Snapshotted():
@@ -201,7 +235,14 @@ class LaneState:
             self.columns.cut(step)
         else:
             self.columns.clear()
-        for part in (self.evaluations, self.losses, self.rates, self.updates, self.measured):
+        for part in (
+            self.evaluations,
+            self.logged,
+            self.losses,
+            self.rates,
+            self.updates,
+            self.measured,
+        ):
             part.cut(step)
         self.clock.cut(step, self.columns.get("seconds"))
         self.alerts = [alert for alert in self.alerts if alert.step < step]
@@ -227,7 +268,15 @@ class LaneState:
         best, error = self.losses, event.error if event.reason == "interrupted" else ""
         at = f", best {loss(best.best)} at {best.best_step}" if best.best_step is not None else ""
         why = f" ({error.splitlines()[0]})" if error else ""
+        why += f", {ended}" if (ended := exit_words(event.exit_code)) else ""
         return f"{event.reason} after {self.steps} steps{at}{why}"
+
+
+def exit_words(code: int | None) -> str:
+    """The end of a script's process in words; '' if it ended well."""
+    if not code:
+        return ""
+    return f"exit code {code}" if code > 0 else f"killed by signal {-code}"
 
 
 def _anonymous(lane: Lane) -> Lane:

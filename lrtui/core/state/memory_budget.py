@@ -4,14 +4,25 @@ buckets."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from lrtui.core.series.series import Series
 from lrtui.core.state.lane_state import LaneState
 
 DEFAULT_BYTES = 1_000_000_000
 """About 25 million steps with 8 columns each are kept whole."""
 BYTES_PER_VALUE = 5
 """Approximate; used to decide when the exact sum is due."""
+
+
+class Thinnable(Protocol):
+    """A series that can give up detail."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+
+    def thin(self) -> int:
+        """Drop detail of the older half; return the bytes freed, 0 if nothing is left to drop."""
 
 
 class MemoryBudget:
@@ -48,13 +59,14 @@ def thin_to_fit(lanes: Sequence[LaneState], limit: int) -> None:
             thinnable = [pair for pair in thinnable if pair[1] is not series]
         elif series is lane.columns.get("seconds"):
             before = lane.clock.nbytes
-            lane.clock.thin(series.forgotten)
+            lane.clock.thin(lane.columns["seconds"].forgotten)
             freed += before - lane.clock.nbytes
         over -= freed
 
 
-def all_series(lane: LaneState) -> Iterator[Series]:
-    """Columns of steps, curves derived from them, and abandoned losses."""
+def all_series(lane: LaneState) -> Iterator[Thinnable]:
+    """Columns of steps, logged numbers, curves derived from them, and abandoned losses."""
     yield from lane.columns.values()
+    yield from lane.logged.values()
     yield from (derived.series for derived in lane.derived.values())
     yield from (abandoned.losses for abandoned in lane.abandoned)

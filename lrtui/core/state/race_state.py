@@ -17,6 +17,7 @@ from lrtui.core.protocol.events import (
     AnyEvent,
     Ended,
     LaneAdded,
+    Logged,
     LogMessage,
     Rewound,
     Started,
@@ -123,6 +124,8 @@ def _apply_to_lane(state: RaceState, event: AnyEvent) -> None:
             each.clock.origin = event.at
     if isinstance(event, Steps):
         state._budget.add(state.lanes, event.count * len(event.columns))
+    elif isinstance(event, Logged):
+        state._budget.add(state.lanes, len(event.steps) * len(event.columns))
     if text:
         state._log(event.at, lane.index, text)
 

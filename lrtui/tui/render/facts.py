@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.core.numbers import size
 from lrtui.core.protocol.thresholds import COLD, HOT
+from lrtui.core.results.race_words import command_line, config_words
 from lrtui.core.results.recipe_words import recipe_words, update_words
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
@@ -25,9 +27,37 @@ def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView, race
     """Draw the numbers, the quantiles of single elements' rates, the dial, and warnings if they
     fit. The view's param group comes first, further ones where rows are left."""
     canvas.fill()
+    heads = ("applied", "next", "step size", "realised", "change/wt")
+    below = _rates(
+        canvas, lane, view, heads[: rate_report.SEEN_OF_SCRIPT] if lane.is_script else heads
+    )
+    if not lane.is_script:
+        _quantiles(canvas, below, lane, view)
+        dial(canvas, below + 1, lane, verdict)
+        below += 2
+    load = view.loads.get(lane.index)
+    notes = rate_report.caveats(rate_report.own_optimizer(lane), lane.lane.schedule)
+    ours = [
+        line
+        for line in (
+            "; ".join(filter(None, [recipe_words(lane, race), update_words(lane)])),
+            command_line(race, lane.lane) if lane.is_script else cost(lane),
+            machine_strip.load_words(load) if load else "",
+            snapshots(lane, view.disk_share),
+            config_words(race),
+        )
+        if line
+    ]
+    for y, text in enumerate([*ours, *notes], below):
+        if y < canvas.height:
+            canvas.text(1, y, one_line(text), styles.DIM if y < below + len(ours) else styles.WARN)
+
+
+def _rates(canvas: Canvas, lane: LaneState, view: RaceView, heads: Sequence[str]) -> int:
+    """Draw the numbers of each param group under their names, as many groups as fit; return the
+    row below."""
     fits = max(1, (canvas.width - 1) // CELL)
     chosen, count = view.group_of(lane), len(param_groups.groups(lane))
-    heads = ("applied", "next", "step size", "realised", "change/wt")
     _row(canvas, 0, heads[:fits], styles.DIM)
     shown = min(count, max(1, canvas.height - 4))
     for y, group in enumerate(sorted(range(count), key=lambda group: group != chosen)[:shown], 1):
@@ -36,38 +66,21 @@ def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView, race
             rate_report.known(value)
             for value in (now.applied, now.next, now.step_size, now.realised)
         ]
-        _row(canvas, y, [*cells, rate_report.ratio_words(now.ratio)][:fits], styles.BOLD)
+        row = [*cells, rate_report.ratio_words(now.ratio)]
+        _row(canvas, y, row[: min(fits, len(heads))], styles.BOLD)
         x = 1 + CELL * len(heads)
         canvas.text(x, y, names.group(lane, group, canvas.width - x), styles.DIM)
-    now = rate_report.rates(lane, chosen)
+    return 1 + shown
+
+
+def _quantiles(canvas: Canvas, y: int, lane: LaneState, view: RaceView) -> None:
+    now = rate_report.rates(lane, view.group_of(lane))
     quantiles = [
         f"{share}% {rate_report.known(value, 2)}"
         for share, value in ((10, now.p10), (50, now.p50), (90, now.p90))
     ]
-    _row(
-        canvas,
-        1 + shown,
-        ["per element", *quantiles, f"usual 10^{rate_report.USUAL_RATIO:g}"][:fits],
-        styles.DIM,
-    )
-    dial(canvas, 2 + shown, lane, verdict)
-    load = view.loads.get(lane.index)
-    notes = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
-    ours = [
-        line
-        for line in (
-            "; ".join(filter(None, [recipe_words(lane, race), update_words(lane)])),
-            cost(lane),
-            machine_strip.load_words(load) if load else "",
-            snapshots(lane, view.disk_share),
-        )
-        if line
-    ]
-    for y, text in enumerate([*ours, *notes]):
-        if 3 + shown + y < canvas.height:
-            canvas.text(
-                1, 3 + shown + y, one_line(text), styles.DIM if y < len(ours) else styles.WARN
-            )
+    cells = ["per element", *quantiles, f"usual 10^{rate_report.USUAL_RATIO:g}"]
+    _row(canvas, y, cells[: max(1, (canvas.width - 1) // CELL)], styles.DIM)
 
 
 def dial(canvas: Canvas, y: int, lane: LaneState, verdict: Verdict) -> None:
@@ -151,6 +164,6 @@ def _words(lane: LaneState, verdict: Verdict, width: int) -> str:
     )
 
 
-def _row(canvas: Canvas, y: int, cells: list[str] | tuple[str, ...], style: int) -> None:
+def _row(canvas: Canvas, y: int, cells: Sequence[str], style: int) -> None:
     for index, text in enumerate(cells):
         canvas.text(1 + index * CELL, y, text, style, CELL - 1)

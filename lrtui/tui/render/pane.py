@@ -4,12 +4,14 @@ drawing; knows no widget."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from lrtui.core.charts.marks import COLDER, HOTTER, SNAPSHOT
 from lrtui.core.diagnostics import rate_report
 from lrtui.core.diagnostics.verdicts import Verdict
-from lrtui.core.numbers import count, duration, loss, rate
+from lrtui.core.numbers import count, duration, loss
 from lrtui.core.protocol.events import Sampled
+from lrtui.core.results.race_words import lane_settings
 from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.scenario.spec import Race, letter
 from lrtui.core.state.race_state import LaneState
@@ -66,6 +68,9 @@ def draw(
             facts.dial(row, 0, lane, verdict)
     if lane.status in FAILED and lane.ended is not None and lane.ended.error:
         _error(canvas, lane.ended.error, parts)
+        return
+    if lines := view.no_steps.get(lane.index):
+        _no_steps(canvas, lines, parts)
         return
     _curves(canvas, lane, view, race, parts, figures=figures)
     if parts.sprite:
@@ -131,8 +136,8 @@ def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
         return
     before = f"from {letter(lane.parent)}@{lane.forked_at} " if lane.parent is not None else ""
     turned = f"×{lane.factor:.3g} " if lane.factor != 1 else ""
-    schedule = spec.schedule or ("constant" if plain else "")
-    parts = [f"{spec.optimizer} lr={rate(spec.lr)}", str(schedule), str(spec.recipe)]
+    schedule = spec.schedule or ("constant" if plain and not lane.is_script else "")
+    parts = [lane_settings(lane), str(schedule), str(spec.recipe)]
     text = one_line(", ".join(filter(None, parts)))
     x = 1 + canvas.text(1, 0, before, styles.TEXT)
     x += canvas.text(x, 0, turned, styles.lane_bold(lane.index))
@@ -169,7 +174,8 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
         losses = f"loss {lane.losses.last_text}"
     if len(widths) == 1:
         return [losses]
-    steps = f"step {lane.steps}/{lane.total_steps or '?'}"
+    total = lane.total_steps or ("" if lane.is_script else "?")
+    steps = f"step {lane.steps}{f'/{total}' if total else ''}"
     epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
     if text_width(steps + epochs) <= widths[1]:
         steps += epochs
@@ -177,6 +183,12 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
 
 
 def _pace(lane: LaneState, width: int) -> str:
+    """Progress, speed and the time that is left; of a script of unknown length speed and time so
+    far."""
+    if lane.is_script and not lane.total_steps:
+        pace = lane.throughput.speed if lane.ended is None else lane.steps_per_second
+        per_second = f"{count(pace)}/s " if pace > 0 else ""
+        return f"{per_second}in {duration(lane.clock.own_seconds)}" if lane.started else ""
     # epochs may be longer than the declared length of the data
     done = min(lane.steps / lane.total_steps, 1.0) if lane.total_steps else 0.0
     if lane.ended is not None:
@@ -204,7 +216,7 @@ def progress_bar(done: float, width: int) -> str:
 def _metrics(lane: LaneState, width: int) -> str:
     """The newest metrics, the first ones of them that fit: a number is never cut."""
     words = ""
-    metrics = lane.evaluations.last.metrics if lane.evaluations.last else {}
+    metrics = lane.metrics
     for name in beside_averaged(metrics):
         more = f"{words}  {one_line(name)} {loss(metrics[name])}".lstrip()
         if text_width(more) > width:
@@ -282,12 +294,29 @@ def _sprite(canvas: Canvas, sample: Sampled | None) -> None:
         canvas.put(0, 0, codes, numbers)
 
 
+def _no_steps(canvas: Canvas, lines: Sequence[str], parts: PaneParts) -> None:
+    """Draw the state of a script without a step in place of its curves, and below it the end of
+    what it has printed."""
+    place = _in_place_of_curves(canvas, parts)
+    if not place.height:
+        return
+    place.text(0, 0, shortened(lines[0], place.width), styles.BOLD)
+    printed = lines[1:][-(place.height - 1) :] if place.height > 1 else []
+    for y, line in enumerate(printed, 1):
+        place.text(0, y, shortened(line, place.width), styles.DIM)
+
+
+def _in_place_of_curves(canvas: Canvas, parts: PaneParts) -> Canvas:
+    """The empty area of curves, labels and marks."""
+    top = parts.y_labels.y
+    canvas.fill(rect=(0, top, canvas.width - 1, canvas.height - top))
+    return canvas.view(Rect(1, top, canvas.width - 3, canvas.height - top))
+
+
 def _error(canvas: Canvas, text: str, parts: PaneParts) -> None:
     """Draw the end of a traceback in place of the curves, wrapped: its last lines say what
     happened."""
-    top = parts.y_labels.y
-    canvas.fill(rect=(0, top, canvas.width - 1, canvas.height - top))
-    place = canvas.view(Rect(1, top, canvas.width - 3, canvas.height - top))
+    place = _in_place_of_curves(canvas, parts)
     width = max(1, place.width)
     lines = [
         line[start : start + width]

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import textwrap
 
-from lrtui.core.results.batch_size import batch_words
+from lrtui.core.results.fairness import fairness
 from lrtui.core.results.race_sentences import race_sentences
+from lrtui.core.results.race_words import race_facts
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.keymap import Keymap
@@ -42,7 +43,7 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
         if trouble
         else ""
         if seen and canvas.width < 80
-        else fairness(state, short=canvas.width < 100)
+        else fairness(state, short=canvas.width < 100).words
     )
     room = max(0, canvas.width - text_width(right) - 3)
     race = state.race
@@ -50,7 +51,7 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
     words = " " + shortened(
         one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most))
     )
-    for part in (*most, race.budget, batch_words(state.lanes, race), f"seed {race.seed}"):
+    for part in (*most, *race_facts(state.lanes, race)):
         if text_width(words) + 3 + text_width(part) > room:
             break
         words += f" · {part}"
@@ -78,24 +79,6 @@ def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> st
         [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.panel == "panes" else []
     )
     return " · ".join(paged + hidden)
-
-
-def fairness(state: RaceState, short: bool = False) -> str:
-    """Result of the fairness check, with the checksums: equal weights and batches in all started
-    lanes."""
-    started = [lane.started for lane in state.lanes if lane.started]
-    if not started:
-        return "" if state.over else "starting"
-    weights, batches = (
-        {start.init_checksum for start in started},
-        {start.batch_checksum for start in started},
-    )
-    if len(weights) == len(batches) == 1:
-        words = ("", "") if short else ("weights ", "batches ")
-        # of a stream it is not known beforehand
-        order = f" {words[1]}{min(batches)[:6]}" if min(batches) else ""
-        return f"fair: {words[0]}{min(weights)[:6]}{order}"
-    return "NOT FAIR: " + ("weights" if len(weights) > 1 else "batches") + " differ"
 
 
 def _phase(state: RaceState) -> str:

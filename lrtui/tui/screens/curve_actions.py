@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lrtui.core.charts import axes
-from lrtui.core.charts.axes import KINDS, XAxis
+from lrtui.core.charts.axes import XAxis
 from lrtui.core.charts.metric_series import quantities
 from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
@@ -70,7 +70,8 @@ class CurveActions:
         selected lane."""
         view, lane, race = self.view, self._lane, self._state.race
         old = view.x
-        view.x_kind = KINDS[(KINDS.index(view.x_kind) + 1) % len(KINDS)]
+        known = axes.kinds(race)
+        view.x_kind = known[(known.index(view.x_kind) + 1) % len(known)]
         fresh = old._replace(kind=view.x_kind)
 
         def convert(value: float, more: int = 0) -> float:

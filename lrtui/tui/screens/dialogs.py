@@ -18,11 +18,17 @@ from textual.widgets.option_list import Option
 
 from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.errors import LrtuiError
+from lrtui.core.numbers import loss
+from lrtui.core.results.fairness import fairness
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
+from lrtui.core.results.race_words import command_line
 from lrtui.core.results.recipe_words import recipe_words
 from lrtui.core.state.race_state import RaceState
+from lrtui.core.text import one_line
 from lrtui.tui.screens.forms import Choice, Form
+
+LOGGED = Text("the newest of the numbers that the script logged under this name")
 
 
 class ChoiceDialog(ModalScreen[str]):
@@ -235,11 +241,20 @@ class Explain(ModalScreen[None]):
             table.add_row(Text("of", style="dim"), Text(called, style="bold"), Text(place))
         for name, value, words in rate_report.explained(lane, group):
             table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
-        recipe = recipe_words(lane, self._state.race)
-        outcome = race_sentences(self._state) if self._state.over else []
-        caveats = rate_report.caveats(lane.lane.optimizer, lane.lane.schedule)
-        about = [lane_sentence(lane, self._state), *filter(None, [recipe]), *caveats, *outcome]
-        lines = Text("\n".join(about))
+        for name, number in lane.logged.newest().items():
+            table.add_row(
+                Text(one_line(name), style="bold"), Text(loss(number), style="bold"), LOGGED
+            )
+        race = self._state.race
+        about = [
+            lane_sentence(lane, self._state),
+            recipe_words(lane, race),
+            command_line(race, lane.lane),
+            fairness(self._state).sentence,
+            *rate_report.caveats(rate_report.own_optimizer(lane), lane.lane.schedule),
+            *(race_sentences(self._state) if self._state.over else []),
+        ]
+        lines = Text("\n".join(filter(None, about)))
         self.query_one("#explained", Static).update(Group(lines, Text(), table))
 
     def on_key(self, event: KeyPress) -> None:

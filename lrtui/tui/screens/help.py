@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -18,21 +20,29 @@ class Help(ModalScreen[None]):
     """All keys of a screen, from its key table."""
 
     def __init__(
-        self, table: tuple[Key, ...], legend: dict[str, str], topic: str, keymap: Keymap
+        self,
+        table: tuple[Key, ...],
+        legend: dict[str, str],
+        topic: str,
+        keymap: Keymap,
+        off: Collection[str] = (),
     ) -> None:
-        """`topic`: the first page of the manual if it is opened from here."""
+        """`topic`: the first page of the manual if it is opened from here; `off`: ids of keys
+        without effect here, which are grey."""
         super().__init__()
         self._table = table
         self._legend = legend
         self._topic = topic
         self._keys = keymap
+        self._off = {key.shown for key in keymap.table(table) if key.id in off}
 
     def compose(self) -> ComposeResult:
         table = Table(box=None, show_header=False, pad_edge=False)
         for heading, lines in self._keys.sections(self._table):
             table.add_row(Text(), Text(heading, style="bold underline"))
             for shown, words in lines:
-                table.add_row(Text(shown, style="bold"), Text(words))
+                styles = ("dim", "dim") if shown in self._off else ("bold", "")
+                table.add_row(Text(shown, style=styles[0]), Text(words, style=styles[1]))
         table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
         for sign, words in self._legend.items():
             table.add_row(Text(sign, style="bold"), Text(self._keys.expand(words), style="dim"))

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
+from lrtui.client.script_commands import refusal, run_again
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
+from lrtui.core.results.race_words import command_line, lane_rate
 from lrtui.core.scenario.user_code_files import user_code_files
 from lrtui.core.state.race_state import LaneState
+from lrtui.core.text import one_line
 from lrtui.tui.screens import command_forms
 from lrtui.tui.screens.forms import Choice, Form
 from lrtui.tui.screens.ui import Ui
@@ -67,18 +70,22 @@ class LaneActions:
 
     def fork(self) -> None:
         """Ask for a fork of the selected lane."""
+        self._commands.allow("fork")
         self._ask(command_forms.fork(self._state, self._selected()))
 
     def rewind(self) -> None:
         """Ask for a snapshot to rewind the selected lane to."""
+        self._commands.allow("rewind")
         self._ask(command_forms.rewind(self._selected()))
 
     def edit(self) -> None:
         """Ask for changes to the selected lane; the result is a fork."""
+        self._commands.allow("fork")
         self._ask(command_forms.edit(self._state, self._selected(), self._view.keymap))
 
     def add(self) -> None:
         """Ask for a new lane, like the selected one to begin with."""
+        self._commands.allow("add")
         self._ask(command_forms.add(self._state, self._selected()))
 
     def cull(self) -> None:
@@ -87,23 +94,46 @@ class LaneActions:
         self._ask(command_forms.cull(self._state, self._view.keymap))
 
     def restart(self) -> None:
-        """Restart the selected lane from its initial weights, after a confirmation."""
+        """Restart the selected lane from its initial weights, or run a script again as a new lane,
+        after a confirmation."""
         lane = self._selected()
+        if lane.is_script:
+            self._run_again(lane)
+            return
         self._confirm(
             f"Restart lane {lane.lane.called} from its initial weights?",
             "restart it",
             lambda: [Rewind(lane=lane.index, to=0)],
         )
 
+    def _run_again(self, lane: LaneState) -> None:
+        """Run a lane's script again, after showing its command line."""
+        self._commands.allow("run again")
+        race = self._state.race
+        command = run_again(race, lane.lane)
+        rate = "" if not lane.lane.lr else f"\n  at the rate {lane_rate(lane)}"
+        self._confirm(
+            f"Run the script of {lane.lane.called} again, from the start, as the new lane"
+            f" {command.child.called}?\n  in {one_line(race.folder)}"
+            f"\n  {command_line(race, lane.lane)}{rate}",
+            "run it",
+            lambda: [command],
+        )
+
     def stop(self) -> None:
-        """End the targets, after a confirmation."""
+        """End the targets, after a confirmation; kill scripts that were told to stop and live
+        on."""
         lanes = self._targets()
         who = f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
-        self._confirm(
-            f"Stop {who} for good?",
-            f"stop {'it' if len(lanes) == 1 else 'them'}",
-            lambda: [Stop(lane=lane.index) for lane in lanes],
-        )
+        whom = "it" if len(lanes) == 1 else "them"
+        question, yes = f"Stop {who} for good?", f"stop {whom}"
+        if all(map(self._commands.stopping, lanes)):
+            question = (
+                f"{who[0].upper()}{who[1:]}: told to stop, still ending. SIGTERM comes after 10 s."
+                f" Kill {whom} now?"
+            )
+            yes = f"kill {whom} (SIGKILL)"
+        self._confirm(question, yes, lambda: [Stop(lane=lane.index) for lane in lanes])
 
     def leave(self) -> None:
         """Quit; ask what becomes of living lanes."""
@@ -128,6 +158,7 @@ class LaneActions:
 
     def resume(self) -> None:
         """Start a new supervisor for a race that has none."""
+        self._commands.allow("resume")
         if not self._follower.supervisor_gone:
             raise LrtuiError("the race has its supervisor: there is nothing to resume")
         if not self._follower.resumable():
@@ -152,7 +183,8 @@ class LaneActions:
         if self._commands.restarting:
             return "a new supervisor is starting ..."
         trouble = self._follower.trouble
-        if self._state.over and (left := self._follower.resumable()):
+        resumes = not refusal(self._state.race, "resume")
+        if resumes and self._state.over and (left := self._follower.resumable()):
             trouble = trouble or f"{len(left)} of {len(self._state.lanes)} interrupted"
             return f"{trouble} · {self._view.keymap.read('race.resume')} resumes"
         return trouble

@@ -33,8 +33,9 @@ from lrtui.core.protocol.events import (
 from lrtui.core.state.race_state import LaneState
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
+from lrtui.tui.console import last_lines
 from lrtui.tui.key_legend import LEGEND
-from lrtui.tui.key_table import RACE
+from lrtui.tui.key_table import RACE, SCRIPT_OFF
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine import Machine
 from lrtui.tui.race_painter import RacePainter, Status
@@ -102,13 +103,21 @@ class RaceScreen(Screen[None]):
         self._clock = clock or Clock()
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock)
-        hints = Hints(view.keymap.read("race.resume"), view.keymap.restart_words())
+        script = self.state.race.script
+        hints = Hints(
+            view.keymap.read("race.resume"),
+            f"{view.keymap.read('lane.restart')} runs its script again"
+            if script
+            else view.keymap.restart_words(),
+        )
         self.commands = CommandClient(follower, hints, self._clock.monotonic)
         self._sent_at = 0.0
         """Time of the last command, of the monotonic clock."""
         self.policy = RedrawPolicy(fps)
         panels = race_panels(follower, view, self.policy)
-        self.painter = painter = RacePainter(self.state, view, panels, self._sample_at)
+        self.painter = painter = RacePainter(
+            self.state, view, panels, self._sample_at, lambda lane: last_lines(follower.run, lane)
+        )
         curves = CurveActions(self.state, view, painter)
         self.controllers = Controllers(
             curves,
@@ -123,7 +132,9 @@ class RaceScreen(Screen[None]):
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
             "pick": lambda: self.post_message(self.Another()),
-            "help": lambda: self.app.push_screen(Help(RACE, LEGEND, "screen", view.keymap)),
+            "help": lambda: self.app.push_screen(
+                Help(RACE, LEGEND, "screen", view.keymap, SCRIPT_OFF if script else ())
+            ),
         }
 
     def compose(self) -> ComposeResult:
@@ -311,6 +322,7 @@ class RaceScreen(Screen[None]):
         self.app.push_screen(FilterBar("/", self.view.filter_text, take, EXAMPLES))
 
     def _find(self) -> None:
+        self.commands.allow("find")
         self.post_message(self.Find(plan(self.state.race, self.selected.lane)))
 
     def action_leave(self) -> None:

@@ -1,27 +1,22 @@
-"""A race as lines on stdout: for people without a terminal (`--plain`) and for programs (`--json`).
-Knows no screen."""
+"""A race as JSON Lines for programs: one object for each event."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-import time
-from collections.abc import Callable, Container, Iterable
-from typing import Any, Protocol, TextIO
-
-from rich.console import Console
+from collections.abc import Container, Iterable
+from typing import Any, TextIO
 
 from lrtui.client.follower import Follower
-from lrtui.core.diagnostics import param_groups
-from lrtui.core.numbers import count, loss, rate
-from lrtui.core.protocol import event_text
+from lrtui.client.script_output import RaceOutput
 from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
     Ended,
     Evaluated,
     LaneAdded,
+    Logged,
     LogMessage,
     Measured,
     RateChanged,
@@ -39,144 +34,6 @@ from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import UNLOGGED
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.text import literal, one_line
-from lrtui.report.text import print_report
-
-POLL_S = 0.1
-
-
-class LineWriter(Protocol):
-    """A writer of a race's events, line by line."""
-
-    def write(self, state: RaceState, event: AnyEvent) -> None:
-        """One event, already applied to `state`."""
-
-    def tick(self, state: RaceState) -> None:
-        """A second has passed."""
-
-    def finish(self, follower: Follower) -> None:
-        """The race is over."""
-
-
-def play(follower: Follower, lines: LineWriter, leave: Callable[[], bool] = lambda: False) -> bool:
-    """Write a run's events, following it while it is live; True at its end, False once `leave()` is
-    true between two rounds."""
-    ticked = time.monotonic()
-    while True:
-        for event in follower.poll(1.0):
-            lines.write(follower.state, event)
-        if time.monotonic() - ticked >= 1.0 and not follower.state.over:
-            ticked = time.monotonic()
-            lines.tick(follower.state)
-        if follower.caught_up and follower.state.over:
-            lines.finish(follower)
-            return True
-        if leave():
-            return False
-        if follower.caught_up:
-            time.sleep(POLL_S)
-
-
-class PlainLines:
-    """Text for people: a line per lane and second, alerts as they come, standings and chart at the
-    end."""
-
-    def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stdout
-        self._printed: dict[int, int] = {}
-        """Steps of each lane at its last line."""
-        self._factors: dict[int, float] = {}
-        """Last dial factor written of each lane; a lane that resumes from a snapshot reports it
-        again."""
-
-    def write(self, state: RaceState, event: AnyEvent) -> None:
-        """Alerts, ends and notes have a line each; steps wait for the next second."""
-        match event:
-            case Started(first=0):
-                order = f"batches {event.batch_checksum}, " if event.batch_checksum else ""
-                self._say(
-                    state,
-                    event,
-                    f"starts on {event.device}: {event.total_steps} steps, weights"
-                    f" {event.init_checksum}, {order}{event.intra_op_threads} thread(s)",
-                )
-            case Alerted():
-                self._say(state, event, f"! {event.kind}: {event.text}")
-            case StatusChanged():
-                self._say(state, event, event.status)
-            case LaneAdded():
-                self._factors[event.lane] = self._factors.get(event.parent, 1.0)
-                self._say(
-                    state,
-                    event,
-                    f"{event_text.describe(event)}: {event.child.optimizer}, rate"
-                    f" {rate(event.child.lr)}",
-                )
-            case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
-                self._factors[event.lane] = event.factor
-                self._say(state, event, event_text.describe(event))
-            case Ended():
-                lane = state.lanes[event.lane]
-                self._say(
-                    state,
-                    event,
-                    f"{event.reason} after {lane.steps} steps, last loss {lane.losses.last_text}",
-                )
-                for line in literal(event.error).splitlines():
-                    print(f"    {line}", file=self._out)
-            case Snapshotted() if event.tag in UNLOGGED:
-                return
-            case Started() | Snapshotted() | Rewound() | LogMessage():
-                self._say(state, event, event_text.describe(event))
-            case _:
-                return
-        self._out.flush()
-
-    def tick(self, state: RaceState) -> None:
-        """A line for each lane that has done steps since the last one."""
-        for lane in state.lanes:
-            if lane.steps != self._printed.get(lane.index, 0) and not lane.over:
-                self._printed[lane.index] = lane.steps
-                print(_progress(lane), file=self._out)
-        self._out.flush()
-
-    def finish(self, follower: Follower) -> None:
-        """Standings, chart and where the run is."""
-        print_report(Console(file=self._out, highlight=False), follower.state, follower.run)
-
-    def _say(self, state: RaceState, event: AnyEvent, text: str) -> None:
-        print(
-            (f"{state.lanes[event.lane].lane.called}: " if event.lane >= 0 else "")
-            + one_line(text),
-            file=self._out,
-        )
-
-
-def _progress(lane: LaneState) -> str:
-    metrics = lane.evaluations.last.metrics if lane.evaluations.last else {}
-    validated = f"val_loss {loss(metrics['val_loss'])}  " if "val_loss" in metrics else ""
-    return (
-        f"{lane.lane.called}: step {lane.steps}/{lane.total_steps}  epoch {lane.epoch}  "
-        f"loss {lane.losses.last_text}  best {lane.losses.best_text}  "
-        f"{validated}lr {_rates(lane)}{_speed(lane.throughput.speed)}"
-    )
-
-
-def _speed(steps_per_second: float) -> str:
-    """A lane's pace with its unit, after two spaces; '' if it is unknown or 0."""
-    if not steps_per_second > 0:
-        return ""
-    if steps_per_second < 1:
-        return f"  {1 / steps_per_second:.1f} s a step"
-    return f"  {count(steps_per_second)} steps/s"
-
-
-def _rates(lane: LaneState) -> str:
-    """The applied rate; of several param groups each one's, with its name."""
-    names = param_groups.groups(lane)
-    rates = [rate(lane.rates.applied_by(group)) for group in range(len(names))]
-    named = (f"{name} {value}" for name, value in zip(names, rates, strict=True))
-    return ", ".join(named) if len(names) > 1 else rates[0]
 
 
 class JsonLines:
@@ -187,8 +44,10 @@ class JsonLines:
         self._run = str(follower.run)
         self._out = out or sys.stdout
         self._race = follower.reader.race
+        self._outputs = RaceOutput(follower.run)
         self._begun: set[int] = set()
-        """Lanes whose first start has come by: it is in the first line."""
+        """Lanes whose first start has come by: it is in the first line, but for scripts, which may
+        start much later."""
         self._held: list[AnyEvent] | None = []
         """Events before every lane had started: the line `race`, with all checksums, comes
         first."""
@@ -197,7 +56,8 @@ class JsonLines:
         """Write the line of an event, if `--json` has one for it."""
         if self._held is not None:
             self._held.append(event)
-            if not all(lane.started or lane.over for lane in state.lanes[: len(self._race.lanes)]):
+            lanes = state.lanes[: len(self._race.lanes)]
+            if self._race.script is None and not all(lane.started or lane.over for lane in lanes):
                 return
             held, self._held = self._held, None
             self._write(_race(state, self._race, self._run))
@@ -207,14 +67,27 @@ class JsonLines:
         self._write_event(state, event)
 
     def _write_event(self, state: RaceState, event: AnyEvent) -> None:
+        if isinstance(event, Ended):
+            lane = state.lanes[event.lane]
+            self._write_output(lane, self._outputs.of(lane).rest())
         if (
             isinstance(event, Started)
+            and self._race.script is None
             and event.lane < len(self._race.lanes)
             and event.lane not in self._begun
         ):
             self._begun.add(event.lane)
         else:
             self._write(_line(state, event))
+
+    def look(self, state: RaceState) -> None:
+        """The lines that scripts have written."""
+        for lane in state.lanes if state.race.script and self._held is None else ():
+            self._write_output(lane, self._outputs.of(lane).poll())
+
+    def _write_output(self, lane: LaneState, lines: Iterable[str]) -> None:
+        for text in lines:
+            self._write({"event": "output", "lane": lane.lane.letter, "text": text})
 
     def tick(self, state: RaceState) -> None:
         """Programs need no clock."""
@@ -239,12 +112,12 @@ class JsonLines:
 def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
     """The race as it was asked for, and its start; lanes added later have lines of their own."""
     started = [lane.started for lane in state.lanes[: len(race.lanes)]]
-    return {
+    line: dict[str, Any] = {
         "event": "race",
         "run": run,
         "title": race.title,
         "task": str(race.task),
-        "seed": race.seed,
+        "seed": race.seed if race.script is None or race.script.seeded else None,
         "device": race.device,
         "epochs": race.epochs,
         "steps": race.steps,
@@ -255,7 +128,7 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
                 "letter": lane.letter,
                 "name": lane.name,
                 "optimizer": str(lane.optimizer),
-                "lr": lane.lr,
+                "lr": lane.lr or None,
                 "schedule": str(lane.schedule) if lane.schedule else None,
                 "recipe": lane.recipe.changes(),
                 "groups": _groups(start),
@@ -267,6 +140,22 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
             }
             for lane, start in zip(race.lanes, started, strict=True)
         ],
+    }
+    if race.script is None:
+        return line
+    lanes = [
+        _known(told | {"command": race.script.command_of(lane), "values": lane.values})
+        for lane, told in zip(race.lanes, line["lanes"], strict=True)
+    ]
+    return _known(line | {"device": None, "batch_size": None, "lanes": lanes})
+
+
+def _known(line: dict[str, Any]) -> dict[str, Any]:
+    """The line of a script without the fields that are not known."""
+    return {
+        key: value
+        for key, value in line.items()
+        if value is not None and value != "" and value != {} and value != []
     }
 
 
@@ -292,8 +181,11 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
         case Evaluated(epoch=epoch, step=step, loss=loss):
             metrics = {name: plain(value) for name, value in event.metrics.items()}
             return line("epoch", epoch=epoch, step=step, loss=plain(loss), metrics=metrics)
+        case Logged():
+            columns = _columns(event, event.columns, sparse=event.columns)
+            return line("logged", steps=event.steps, **columns)
         case Started():
-            return line(
+            start = line(
                 "start",
                 step=event.first,
                 device=event.device,
@@ -302,17 +194,23 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
                 init_checksum=event.init_checksum,
                 batch_checksum=event.batch_checksum or None,
             )
+            if state.race.script is None:
+                return start
+            own = event.initial_lr if math.isfinite(event.initial_lr) else None
+            told = {"optimizer": event.optimizer, "lr": own, "steps": event.total_steps or None}
+            return _known(start | told)
         case LaneAdded(child=child):
-            return line(
+            joined = line(
                 "joined",
                 name=child.name,
                 optimizer=str(child.optimizer),
-                lr=child.lr,
+                lr=child.lr or None,
                 schedule=str(child.schedule) if child.schedule else None,
                 recipe=child.recipe.changes(),
                 step=event.step,
                 parent=state.lanes[event.parent].lane.letter if event.parent >= 0 else None,
             )
+            return joined if state.race.script is None else _known(joined)
         case RateChanged(step=step):
             return line("rate", step=step, factor=plain(event.factor), lr=plain(event.rate))
         case Snapshotted(step=step, tag=tag) if tag not in UNLOGGED:
@@ -323,7 +221,8 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
             return alert_line(event, lane or "")
         case Ended(step=step, reason=reason):
             error = {"error": event.error} if event.error else {}
-            return line("end", step=step, reason=reason, **error)
+            code = {"exit_code": event.exit_code} if event.exit_code is not None else {}
+            return line("end", step=step, reason=reason, **code, **error)
         case StatusChanged():
             return line("status", step=event.step, status=event.status)
         case LogMessage():
@@ -332,7 +231,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
 
 
 def _columns(
-    event: Steps | Measured, names: Iterable[str], sparse: Container[str]
+    event: Steps | Measured | Logged, names: Iterable[str], sparse: Container[str]
 ) -> dict[str, list[float | str | None]]:
     """Columns as JSON values by name; NaN in a `sparse` column is null: not measured there."""
     return {

@@ -1,0 +1,137 @@
+"""The check that lanes began alike: with the same weights, and the same batches or, of a script,
+the same first loss. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from lrtui.core.numbers import loss
+from lrtui.core.scenario.spec import Script
+from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.text import one_line
+
+
+class Fairness(NamedTuple):
+    """Result of the check."""
+
+    words: str
+    """For the header; '' before any lane has begun."""
+    sentence: str = ""
+    """With what differs and how to change it; '' if `words` say all."""
+
+
+def fairness(state: RaceState, short: bool = False) -> Fairness:
+    """The check over the lanes that have begun; `short`: words for a narrow header."""
+    if state.race.script:
+        return _of_script(state, state.race.script)
+    started = [lane.started for lane in state.lanes if lane.started]
+    if not started:
+        return Fairness("" if state.over else "starting")
+    weights, batches = (
+        {start.init_checksum for start in started},
+        {start.batch_checksum for start in started},
+    )
+    if len(weights) == len(batches) == 1:
+        words = ("", "") if short else ("weights ", "batches ")
+        # of a stream it is not known beforehand
+        order = f" {words[1]}{min(batches)[:6]}" if min(batches) else ""
+        return Fairness(f"fair: {words[0]}{min(weights)[:6]}{order}")
+    return Fairness("NOT FAIR: " + ("weights" if len(weights) > 1 else "batches") + " differ")
+
+
+def _of_script(state: RaceState, script: Script) -> Fairness:
+    """Weights and first losses at the first step of each lane; lanes of models of other sizes are
+    not compared with each other."""
+    begun = [lane for lane in state.lanes if lane.started and lane.steps > 0]
+    if not begun:
+        return Fairness("" if state.over else "starting")
+    if len(begun) == 1:
+        return Fairness("" if len(state.lanes) == 1 else "1 lane has begun")
+    models = _grouped(begun, lambda lane: lane.started.parameters if lane.started else 0)
+    for lanes in models:
+        if found := _differences(lanes, state, script):
+            return found
+    if len(models) > 1:
+        sizes = "; ".join(
+            f"{_letters(lanes)} {lanes[0].started.parameters} parameters"
+            for lanes in models
+            if lanes[0].started
+        )
+        return Fairness("different models", f"Different models are raced: {sizes}.")
+    return Fairness(
+        "fair" if len(begun) == len(state.lanes) else f"fair so far: {_letters(begun)}",
+        f"Fair: {_letters(begun)} began with the same weights"
+        f" ({_checksum(begun[0])}) and the same first loss ({loss(begun[0].losses.first)}).",
+    )
+
+
+def _differences(lanes: Sequence[LaneState], state: RaceState, script: Script) -> Fairness | None:
+    """What differs between lanes of models of one size; None if nothing does."""
+    weights = _grouped(lanes, _checksum)
+    if len(weights) > 1:
+        who = _versus(weights)
+        if len(_grouped(lanes, _values)) > 1:
+            return Fairness(
+                "weights differ",
+                f"The first weights differ: {who}. The lanes have different values, which may be"
+                " why.",
+            )
+        return Fairness(
+            "NOT FAIR: weights differ",
+            f"The first weights differ: {who}. {_seeding(state, script)}",
+        )
+    losses = _grouped(lanes, lambda lane: repr(lane.losses.first))
+    if len(losses) > 1:
+        alike = "" if len(_grouped(lanes, _values)) > 1 else "NOT FAIR: "
+        firsts = ", ".join(f"{_letters(one)} {loss(one[0].losses.first)}" for one in losses)
+        return Fairness(
+            f"{alike}first loss differs",
+            f"The weights are the same, but the first loss differs: {firsts}. Another order of"
+            f" batches, or dropout? {_seeding(state, script)}",
+        )
+    return None
+
+
+def _seeding(state: RaceState, script: Script) -> str:
+    """How to make lanes begin alike."""
+    if not script.supervised:
+        return "Seed every generator that the script draws from, such as torch.manual_seed(0)."
+    if not script.seeded:
+        return (
+            "The script does not seed itself: race it without --no-seed, and lrtui seeds Python,"
+            " numpy and torch."
+        )
+    return (
+        f"Python, numpy and torch were seeded with {state.race.seed}: the script draws from"
+        " something else, such as its own generator, the time, or the order in which threads end."
+    )
+
+
+def _grouped(
+    lanes: Iterable[LaneState], key: Callable[[LaneState], object]
+) -> list[list[LaneState]]:
+    """The lanes by a key, in the order in which each key comes first."""
+    found: dict[object, list[LaneState]] = {}
+    for lane in lanes:
+        found.setdefault(key(lane), []).append(lane)
+    return list(found.values())
+
+
+def _checksum(lane: LaneState) -> str:
+    return one_line(lane.started.init_checksum) if lane.started else ""
+
+
+def _values(lane: LaneState) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(lane.lane.values.items()))
+
+
+def _letters(lanes: Sequence[LaneState]) -> str:
+    more = f" and {len(lanes) - 8} more" if len(lanes) > 8 else ""
+    return ", ".join(lane.lane.letter for lane in lanes[:8]) + more
+
+
+def _versus(groups: Sequence[Sequence[LaneState]]) -> str:
+    """Groups of lanes with their checksums: "A, B d4bb1f; C 57259b"."""
+    more = "; ..." if len(groups) > 8 else ""
+    return "; ".join(f"{_letters(one)} {_checksum(one[0])[:6]}" for one in groups[:8]) + more

@@ -1,0 +1,61 @@
+"""A race and its lanes in words: budget, batch and seed; optimizer, rate and settings. Pure.
+
+What is not known of a script is left out.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+
+from lrtui.core.numbers import ordinal, rate
+from lrtui.core.results.batch_size import batch_words
+from lrtui.core.scenario.spec import Lane, Race
+from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.text import one_line
+
+OWN_RATE = "its own rate"
+"""In place of a rate that a script sets and has not yet shown."""
+
+
+def race_facts(lanes: Sequence[LaneState], race: Race) -> list[str]:
+    """Budget, batch and seed, as far as they are known."""
+    watched = "watched script" if race.script and not race.script.supervised else ""
+    seed = f"seed {race.seed}" if not race.script or race.script.seeded else ""
+    return [words for words in (watched, race.budget, batch_words(lanes, race), seed) if words]
+
+
+def lane_rate(lane: LaneState, digits: int = 4) -> str:
+    """The rate that a lane's schedule starts from."""
+    found = lane.initial_rate
+    return rate(found, digits) if math.isfinite(found) else OWN_RATE
+
+
+def lane_settings(lane: LaneState) -> str:
+    """Optimizer, rate and the values of a script lane in words: "AdamW lr=0.001, width=64"."""
+    known = math.isfinite(lane.initial_rate)
+    base = f"{lane.optimizer} {f'lr={lane_rate(lane)}' if known else OWN_RATE}".strip()
+    values = (f"{name}={value}" for name, value in lane.lane.values.items())
+    return one_line(", ".join((base, *values)))
+
+
+def step_words(lane: LaneState, state: RaceState) -> str:
+    """The state of a script's lane that has made no step."""
+    if lane.over:
+        return f"{lane.status}: no optimizer step was seen"
+    if lane.status != "waiting":
+        return f"{lane.status}, no step yet"
+    queue = [one for one in state.lanes if one.status == "waiting"]
+    return f"waiting ({ordinal(queue.index(lane) + 1)} in the queue)"
+
+
+def config_words(race: Race) -> str:
+    """The settings that a script gave to `lrtui.watch`; '' without any."""
+    config = race.script.config if race.script else {}
+    return one_line(", ".join(f"{name} {value}" for name, value in config.items()))
+
+
+def command_line(race: Race, lane: Lane) -> str:
+    """The command that runs a lane's script, for a shell; '' of a task."""
+    return one_line(shlex.join(race.script.command_of(lane))) if race.script else ""
