@@ -14,21 +14,21 @@ _pause = threading.Event()
 class Steering:
     """Sends commands to the newest run, and knows when they have been executed."""
 
-    def __init__(self, runs, *commands, more=5):
-        """`more`: steps to make once the commands are answered."""
-        self.runs, self.commands, self.more = runs, commands, more
+    def __init__(self, runs, *commands, more=5, moment=0.01):
+        """`more`: steps to make once the commands are answered; until then each step gives the
+        recorder `moment` seconds."""
+        self.runs, self.commands, self.more, self.moment = runs, commands, more, moment
         self.writer = None
         self.numbers = []
         self.results = []
 
     def step(self):
-        """To be called at each step's end; True at the last one that is wanted. Until all commands
-        are answered each call gives the recorder a moment."""
+        """To be called at each step's end; True at the last one that is wanted."""
         if self.writer is None:
             self.writer = Writer(find(None, self.runs), "test")
             self.numbers = [self.writer.send(command) for command in self.commands]
         if not self.results:
-            _pause.wait(0.01)
+            _pause.wait(self.moment)
             found = self.writer.results(self.numbers)
             if len(found) == len(self.numbers):
                 self.results = [found[number] for number in self.numbers]
