@@ -59,7 +59,10 @@ class LrtuiCallback(xgboost.callback.TrainingCallback):
         return self.watch.stopped
 
     def after_training(self, model: Any) -> Any:
+        """Also puts the rate back where another callback ended the training before this one saw the
+        end of the round."""
         if self.watch is not None:
+            self._put_back(model)
             self.watch.finish()
             self.watch = None
         return model

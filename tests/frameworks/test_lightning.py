@@ -10,15 +10,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lrtui
 from lrtui.core.protocol.commands import ScaleRate, Stop
-from lrtui.core.protocol.events import (
-    Alerted,
-    Ended,
-    Logged,
-    LogMessage,
-    RateChanged,
-    StatusChanged,
-)
-from support.steering import Pauser, Steering, doubled_from, newest
+from lrtui.core.protocol.events import Alerted, Ended, LogMessage, RateChanged
+from support.steering import Pauser, Steering, doubled_from, logged, newest, statuses
 
 lightning = pytest.importorskip("lightning")
 from lrtui.integrations.lightning import LrtuiCallback  # noqa: E402
@@ -78,12 +71,6 @@ class EachStep(lightning.Callback):
     def on_train_batch_end(self, trainer, *args):
         if self.act(trainer.global_step):
             trainer.should_stop = True
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("LRTUI_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
 
 
 def trainer(*callbacks, **args):
@@ -183,8 +170,8 @@ def test_stop_waits_for_the_end_of_an_epoch_where_min_epochs_asks(runs):
 def test_pause_waits_before_a_step_and_resume_goes_on(runs):
     pauser = Pauser(runs)
     trainer(LrtuiCallback(), EachStep(lambda step: pauser.done), max_epochs=100).fit(Fit(), DATA)
-    statuses = [event.status for event in newest(runs).of(StatusChanged)]
-    assert (pauser.done, statuses) == (True, ["paused", "running"])
+    assert pauser.done
+    assert statuses(newest(runs)) == ["paused", "running"]
 
 
 def test_nan_is_seen_at_its_step(runs):
@@ -196,11 +183,7 @@ def test_nan_is_seen_at_its_step(runs):
 
 def test_what_the_module_logs_and_epochs_are_logged_once_each(runs):
     trainer(LrtuiCallback(), max_epochs=3).fit(Fit(), DATA, DATA)
-    values = {}
-    for log in newest(runs).of(Logged):
-        for name in log.columns:
-            known = zip(log.steps, log.values(name).tolist(), strict=True)
-            values.setdefault(name, []).extend(pair for pair in known if not math.isnan(pair[1]))
+    values = logged(newest(runs))
     assert values["epoch"] == [(EPOCH, 1.0), (2 * EPOCH, 2.0), (3 * EPOCH, 3.0)]
     assert values.keys() == {"epoch", "train_loss", "val_loss"}
     assert [step for step, _ in values["val_loss"]] == [EPOCH, 2 * EPOCH, 3 * EPOCH]

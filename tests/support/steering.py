@@ -1,8 +1,10 @@
 """Commands to a lane that trains in the test's own process, between two of its steps."""
 
+import math
 import threading
 
 from lrtui.core.protocol.commands import Pause, Resume
+from lrtui.core.protocol.events import Logged, StatusChanged
 from lrtui.store.run_dir import find, listing
 from lrtui.store.writer import Writer
 from support.scripts import Ran, record
@@ -84,3 +86,18 @@ class Pauser(threading.Thread):
         if self.is_alive():
             _pause.wait(0.01)
         return not self.is_alive()
+
+
+def logged(ran):
+    """Each number that was logged, as (step, value) in order, by name."""
+    found = {}
+    for log in ran.of(Logged):
+        for name in log.columns:
+            pairs = zip(log.steps, log.values(name).tolist(), strict=True)
+            found.setdefault(name, []).extend(pair for pair in pairs if not math.isnan(pair[1]))
+    return found
+
+
+def statuses(ran):
+    """The lane's pauses and resumptions."""
+    return [event.status for event in ran.of(StatusChanged)]
