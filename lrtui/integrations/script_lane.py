@@ -18,7 +18,12 @@ from lrtui.core.scenario.spec import Race, number
 from lrtui.core.text import one_line
 from lrtui.integrations.controls import Controls
 from lrtui.integrations.loss_capture import Loss, capture
-from lrtui.integrations.optimizer_hooks import OptimizerHooks, gradient_norm, initial_rate
+from lrtui.integrations.optimizer_hooks import (
+    OptimizerHooks,
+    gradient_norm,
+    initial_rate,
+    unwrapped,
+)
 from lrtui.integrations.param_checksum import param_checksum
 from lrtui.integrations.ranks import Ranks, own_rank
 from lrtui.integrations.recording import Recording, Silence, recorder
@@ -170,9 +175,8 @@ class ScriptLane:
     def scaler_stepped(self, optimizer: Any) -> None:
         """Record a step that the GradScaler skipped: no hook was called."""
         stepped, self._stepped = self._stepped, False
-        while hasattr(optimizer, "optimizer"):
-            optimizer = optimizer.optimizer
-        own = isinstance(optimizer, Optimizer) and self.roster.first in (None, optimizer)
+        optimizer = unwrapped(optimizer)
+        own = optimizer is not None and self.roster.first in (None, optimizer)
         if stepped or self.over or not own:
             return
         self.begin(optimizer)
