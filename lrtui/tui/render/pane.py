@@ -170,9 +170,9 @@ def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
 
 def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     """The figures in lines of these widths, most important first; a number is never cut."""
-    losses = f"loss {lane.losses.last_text:<8}best {lane.losses.best_text}"
+    losses = f"loss {lane.last_loss:<8}best {lane.losses.best_text}"
     if text_width(losses) > widths[0]:
-        losses = f"loss {lane.losses.last_text}"
+        losses = f"loss {lane.last_loss}"
     if len(widths) == 1:
         return [losses]
     total = lane.total_steps or ("" if lane.is_script else "?")

@@ -104,12 +104,7 @@ class RaceScreen(Screen[None]):
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock)
         script = self.state.race.script
-        hints = Hints(
-            view.keymap.read("race.resume"),
-            f"{view.keymap.read('lane.restart')} runs its script again"
-            if script
-            else view.keymap.restart_words(),
-        )
+        hints = Hints(view.keymap.read("race.resume"), view.keymap.restart_words(self.state.race))
         self.commands = CommandClient(follower, hints, self._clock.monotonic)
         self._sent_at = 0.0
         """Time of the last command, of the monotonic clock."""
