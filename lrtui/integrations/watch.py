@@ -25,6 +25,7 @@ from lrtui.core.protocol.events import Ended, EndReason, Sampled
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, Script, TaskRef
 from lrtui.core.text import literal, one_line
 from lrtui.integrations import attach, own_steps
+from lrtui.integrations.optimizer_hooks import unwrapped
 from lrtui.integrations.ranks import own_rank
 from lrtui.integrations.script_lane import ScriptLane, say
 from lrtui.integrations.stopped import Stopped
@@ -55,8 +56,7 @@ def watch(
     `raise_on_stop`: a stop raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With
     LRTUI=off in the environment a watch does nothing.
     """
-    while optimizer is not None and not isinstance(optimizer, Optimizer):
-        optimizer = getattr(optimizer, "optimizer", None)
+    optimizer = unwrapped(optimizer)
     if os.environ.get("LRTUI") == "off":
         return Watch(None)
     try:

@@ -26,7 +26,7 @@ from lrtui.core.results.race_words import command_line, config_words
 from lrtui.core.results.recipe_words import recipe_words
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
-from lrtui.tui.screens.forms import Choice, Form
+from lrtui.tui.screens.forms import Choice, FieldError, Form
 
 LOGGED = Text("the newest of the numbers that the script logged under this name")
 
@@ -197,10 +197,19 @@ class FormDialog(TextPrompt):
         try:
             found = self._form.read(given)
         except LrtuiError as error:
-            self._refused = self._given()
-            self.query_one("#refused", Static).update(Text(str(error), style="bold red"))
+            self._refuse(error)
             return
         self.dismiss(found)
+
+    def _refuse(self, error: LrtuiError) -> None:
+        """Show an error under its field, if it has one."""
+        self._refused = self._given()
+        refused = self.query_one("#refused", Static)
+        refused.update(Text(str(error), style="bold red"))
+        if isinstance(error, FieldError):
+            field = self.query_one(f"#field-{error.field}", Input)
+            self.query_one("#form").move_child(refused, after=field)
+            field.focus()
 
     def _given(self) -> dict[str, str]:
         return {name: self.query_one(f"#field-{name}", Input).value for name in self._form.fields}
