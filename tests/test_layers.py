@@ -92,6 +92,9 @@ def test_no_module_of_a_layer_loads_anything_from_above_it(name):
         assert bad == [], module
 
 
-def test_the_supervisor_itself_needs_no_torch():
-    """Only the forkserver loads it: the supervisor answers at once and stays small."""
-    assert "torch" not in loaded_by("lrtui.training.supervisor")["lrtui.training.supervisor"]
+@pytest.mark.parametrize(
+    "module", ["lrtui.training.supervisor_main", "lrtui.integrations.script_supervisor"]
+)
+def test_the_supervisor_itself_needs_no_torch(module):
+    """Only the forkserver and scripts load it: the supervisor answers at once and stays small."""
+    assert "torch" not in loaded_by(module)[module]

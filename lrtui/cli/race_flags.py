@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from lrtui.cli.script_flags import REFUSED, refuse_flags, script_of, varied
+from lrtui.cli.script_flags import REFUSED, refuse_flags, script_of
 from lrtui.core.errors import ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.overlay import overlay
 from lrtui.core.scenario.recipe_table import RECIPE_KEYS
+from lrtui.core.scenario.script_header import header_tables
+from lrtui.core.scenario.script_table import varied
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 
@@ -38,11 +40,19 @@ class ScriptFlags(NamedTuple):
         by_file = name is not None and name.endswith(".py")
         return self.as_module or by_file or (name is None and self.arguments is not None)
 
-    def changes(self) -> dict[str, Any]:
-        """What they lay over a scenario's tables (see `overlay`)."""
+    def arguments_of(self, name: str | None) -> tuple[str, ...]:
+        """The words after `--` that are arguments; the first one is a program if `name` and -m do
+        not say what to run."""
+        words = self.arguments or ()
+        return words if name or self.as_module else words[1:]
+
+    def changes(self, name: str | None) -> dict[str, Any]:
+        """What they lay over the tables of a scenario or a script (see `overlay`)."""
         found: dict[str, Any] = {
             f"script.vary.{name}": values for name, values in varied(self.vary).items()
         }
+        if more := self.arguments_of(name):
+            found["lanes.args"] = list(more)
         if self.at_once is not None:
             found["script.at_once"] = self.at_once
         if self.no_seed:
@@ -72,13 +82,12 @@ def read_race(name: str | None, flags: dict[str, Any], script: ScriptFlags | Non
         _refuse_script_flags(name, script)
         return _parsed(source, changes | ({"task": _from_here(task)} if task else {}))
     refuse_flags([*given, *_trainers()])
-    more = {} if script.names_script(name) else {"lanes.args": list(script.arguments or ())}
     if script.no_seed and "seed" in changes:
         raise ScenarioError("--seed and --no-seed exclude each other", "expected one of the two")
-    race = _parsed(source, changes | script.changes() | more)
+    race = _parsed(source, changes | script.changes(name))
     if script.names_script(name) and not any(lane.lr or lane.values for lane in race.lanes):
         raise ScenarioError(
-            f"no rates to race {race.title} at",
+            f"{race.title}: no rates given",
             f"expected {USAGE}; `lrtui run` watches one lane at the script's own rate",
         )
     return race
@@ -87,8 +96,10 @@ def read_race(name: str | None, flags: dict[str, Any], script: ScriptFlags | Non
 def _source(name: str | None, task: str | None, script: ScriptFlags) -> _Source:
     """The tables that the command line names, without what it lays over them."""
     if script.names_script(name):
-        what = script_of(name, script.as_module, script.arguments or (), USAGE)
-        return _Source({"script": what}, "flags", Path.cwd(), "")
+        raw = _header(name) if name and not script.as_module else None
+        program = (script.arguments or ())[:1]
+        raw = raw or {"script": script_of(name, script.as_module, program, USAGE)}
+        return _Source(raw, one_line(name) if name else "flags", Path.cwd(), "")
     if name:
         path = scenario_file.find(name)
         return _Source(scenario_file.read(path), str(path), path.parent, path.stem)
@@ -100,6 +111,11 @@ def _source(name: str | None, task: str | None, script: ScriptFlags) -> _Source:
         "name a scenario (see `lrtui scenarios`), a script (train.py), or a task with --task"
         " file.py:Name",
     )
+
+
+def _header(name: str) -> dict[str, Any] | None:
+    """The tables in the header of a script, if it is there and has any."""
+    return header_tables(Path(name)) if Path(name).is_file() else None
 
 
 def _parsed(source: _Source, changes: dict[str, Any]) -> Race:

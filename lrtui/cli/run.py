@@ -87,9 +87,10 @@ def read_run(
     program = as_written and not as_module
     if words and not as_module and not program:
         _check_file(words[0])
-    first, rest = (None, words) if program or not words else (words[0], words[1:])
+    named = words[0] if words and not program else None
+    script = script_of(named, as_module, words[:1], USAGE)
     # nothing is varied: braces are the script's own
-    script = script_of(first, as_module, list(map(literally, rest)), USAGE)
+    script["args"] = list(map(literally, words[1:]))
     raw["script"] = script | ({"seeded": False} if no_seed else {})
     race = scenario_file.parse(raw, source="flags", folder=Path.cwd())
     if name is None:

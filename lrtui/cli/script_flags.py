@@ -76,33 +76,19 @@ class WordsAfterDashes(click.Command):
 
 
 def script_of(
-    name: str | None, as_module: bool, words: Sequence[str], usage: str
+    name: str | None, as_module: bool, program: Sequence[str], usage: str
 ) -> dict[str, Any]:
     """The table [script] of what the command line names: a Python file, a module, or without a
-    `name` a program as it is written. `usage`: an example of the command."""
+    `name` a program. `usage`: an example of the command."""
     if as_module:
         if not name:
             raise ScenarioError("-m: no module", f"expected {usage}")
-        return {"module": name, "args": list(words)}
+        return {"module": name}
     if name:
-        return {"file": name, "args": list(words)}
-    if not words:
+        return {"file": name}
+    if not program:
         raise ScenarioError("nothing to run", f"expected {usage}")
-    return {"command": list(words)}
-
-
-def varied(items: Iterable[str]) -> dict[str, list[str]]:
-    """The values by name of `--vary NAME=V1,V2`; a name that comes again has further values."""
-    found: dict[str, list[str]] = {}
-    for item in items:
-        name, sign, values = item.partition("=")
-        if not sign or not name.isidentifier():
-            raise ScenarioError(
-                f'--vary "{one_line(item)}" names no values',
-                "expected NAME=V1,V2, such as bs=16,32",
-            )
-        found.setdefault(name, []).extend(values.split(","))
-    return found
+    return {"command": list(program)}
 
 
 def refuse_flags(given: Iterable[str]) -> None:

@@ -28,6 +28,7 @@ from lrtui.core.protocol.commands import (
     Stop,
     TakeSnapshot,
 )
+from lrtui.core.protocol.script_refusals import refusal, revival
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
@@ -156,6 +157,8 @@ def _commands(
     if sign == "" or (sign in VERBS and not rest):
         raise LrtuiError("no lane given", f"name one, or say --all: {_lanes(state)}")
     verb, number = _verb(rest, flags)
+    if why := refusal(state.race, rest[0]):
+        raise LrtuiError(why)
     lanes = (
         [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
     )
@@ -166,12 +169,12 @@ def _commands(
         )
     for lane in lanes:
         if lane.over and not verb.revives:
-            raise LrtuiError(
-                f"{lane.lane.letter} has ended ({lane.status})",
-                "it can be rewound, restarted or forked",
-            )
+            raise LrtuiError(f"{lane.lane.letter} has ended ({lane.status})", revival(state.race))
     if not lanes:
-        raise LrtuiError("every lane has ended", "name one, to rewind, restart or fork it")
+        named = "name one, to rewind, restart or fork it"
+        raise LrtuiError(
+            "every lane has ended", revival(state.race) if state.race.script else named
+        )
     if everyone and flags.name is not None and len(lanes) > 1:
         raise LrtuiError("--name with --all: all forks would have one name", "leave --name out")
     return [verb.make(state, lane, number, flags) for lane in lanes]

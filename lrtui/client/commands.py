@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
-from lrtui.client.script_commands import refusal, refused
 from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.command_result import CommandResult
@@ -32,6 +31,7 @@ from lrtui.core.protocol.commands import (
     unfit,
 )
 from lrtui.core.protocol.events import AnyEvent, LaneAdded, StatusChanged
+from lrtui.core.protocol.script_refusals import refusal, refusal_of
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
@@ -42,6 +42,11 @@ POLL_S = 0.02
 """Between two looks for replies while a caller waits for them."""
 REPLY_SHOWN_S = 6.0
 """Seconds for which a reply stays in the status line."""
+SIGTERM_S = 10.0
+"""Seconds after which the supervisor sends SIGTERM to a script that was told to stop."""
+Stopping = Literal["", "step", "signal"]
+""""Whether a script was told to stop: "" it was not. step: it was, and may end after its step.
+signal: it was sent SIGTERM, and another stop kills it."""
 RESTARTING = Rewind | Fork | Add
 """Commands for an ended lane or a race without a supervisor: a new supervisor executes them."""
 
@@ -91,8 +96,8 @@ class CommandClient:
         requests the opposite."""
         self.restarting = False
         """True while a new supervisor starts."""
-        self._stopped: set[int] = set()
-        """Indices of lanes that were told to stop."""
+        self._stopped: dict[int, float] = {}
+        """By index of a script's lane that was told to stop: when it is sent SIGTERM."""
         self._awaited_lanes = 0
         """Lanes that this client requested and that have not joined yet."""
 
@@ -115,22 +120,16 @@ class CommandClient:
             and self._follower.supervisor_gone
         )
 
-    @property
-    def _unread(self) -> bool:
-        """True if no process is left to read a command: a script reads its own."""
-        script = self._follower.state.race.script is not None
-        return self._follower.supervisor_gone and not (
-            script and self._follower.reader.trainers_alive()
-        )
-
     def allow(self, action: str) -> None:
         """LrtuiError if the race's lanes do not take an action."""
         if why := refusal(self._follower.state.race, action):
             raise LrtuiError(why)
 
-    def stopping(self, lane: LaneState) -> bool:
-        """True for a script's lane that was told to stop and still lives."""
-        return lane.is_script and lane.index in self._stopped and not lane.over
+    def stopping(self, lane: LaneState) -> Stopping:
+        """What a script's lane that was told to stop, and still lives, waits for."""
+        if not lane.is_script or lane.index not in self._stopped or lane.over:
+            return ""
+        return "step" if self._clock() < self._stopped[lane.index] else "signal"
 
     def targets(self, selected: LaneState, *, everyone: bool = False) -> list[LaneState]:
         """The living lanes that a command addresses: the selected one, or all. LrtuiError if none
@@ -140,7 +139,6 @@ class CommandClient:
         if (
             not living
             and self._follower.supervisor_gone
-            and not refusal(self._follower.state.race, "resume")
             and any(lane in self._follower.resumable() for lane in lanes)
         ):
             raise LrtuiError(f"the race was interrupted: {self._hints.resume} goes on with it")
@@ -182,18 +180,19 @@ class CommandClient:
         `for_next_supervisor`: send them even if no supervisor runs now, because one is starting.
         """
         for command in commands:
-            if why := unfit(command) or refused(self._follower.state.race, command):
+            if why := unfit(command) or refusal_of(self._follower.state.race, command):
                 raise LrtuiError(why)
         can_wait = for_next_supervisor or all(isinstance(one, RESTARTING) for one in commands)
-        if not can_wait and self._unread:
-            raise LrtuiError(
-                f"the race's supervisor is gone: {self._hints.resume}, or `lrtui resume`,"
-                " goes on with it"
-            )
+        if not can_wait and self._follower.supervisor_gone:
+            ways = f": {self._hints.resume}, or `lrtui resume`, goes on with it"
+            resumes = not refusal(self._follower.state.race, "resume")
+            raise LrtuiError(f"the race's supervisor is gone{ways if resumes else ''}")
         numbers = self._follower.send(commands)
         self._awaited_lanes += sum(isinstance(command, Fork | Add) for command in commands)
-        self._stopped |= {command.lane for command in commands if isinstance(command, Stop)}
         now = self._clock()
+        for command in commands:
+            if isinstance(command, Stop):
+                self._stopped.setdefault(command.lane, now + SIGTERM_S)
         if not self._pending:
             self._replies = []
         self._pending |= {
@@ -217,6 +216,8 @@ class CommandClient:
         replies = []
         for number_, result in sorted(self._follower.results(list(self._pending)).items()):
             command = self._pending.pop(number_).command
+            if isinstance(command, Stop) and "SIGTERM" in result.text:
+                self._stopped[command.lane] = -math.inf
             replies.append(Reply(self._letter(command), command, result))
         return replies
 

@@ -15,6 +15,7 @@ import msgspec
 from lrtui.client.script_again import again
 from lrtui.core.errors import LaunchError, LrtuiError, RunError, ScenarioError
 from lrtui.core.protocol.launch_protocol import TRAINERS, LaunchReply, LaunchRequest, Preview
+from lrtui.core.protocol.script_refusals import refusal
 from lrtui.core.scenario import environment
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal
@@ -33,8 +34,7 @@ def resumable(run: Path) -> Race:
     race = _deserted(run)
     if race.script is not None:
         raise RunError(
-            f"{run.name}: a script cannot be resumed, lrtui does not keep its weights",
-            f"start it again with: {again(run, race)}",
+            f"{run.name}: {refusal(race, 'resume')}", f"start it again with: {again(run, race)}"
         )
     return race
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import overwritten
+from lrtui.store.run_dir import script_log
 
-LOG = "script-{letter}.log"
-"""The output of a lane's script, in the run's folder."""
 CHUNK = 256 * 1024
 """Bytes read of a file at a time."""
 LONGEST = 16 * 1024
@@ -78,6 +77,6 @@ class RaceOutput:
     def of(self, lane: LaneState) -> ScriptOutput:
         """The output of a lane, each line of which is given once."""
         if lane.index not in self._outputs:
-            log = self._run / LOG.format(letter=lane.lane.letter) if self._run else None
+            log = self._run / script_log(lane.index) if self._run else None
             self._outputs[lane.index] = ScriptOutput(log)
         return self._outputs[lane.index]

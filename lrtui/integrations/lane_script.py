@@ -35,9 +35,9 @@ class LaneScript:
         self.signalled: StopReason = ""
         """The end for which it was signalled, or withdrawn before its start."""
         self._asked_at = 0.0
-        self.left: list[str] = []
-        """Processes that it left behind, in words."""
-        self._over = False
+        self.notes: list[str] = []
+        """Lines for the log that are not written yet."""
+        self._over = self._orphaned = False
 
     @property
     def waits(self) -> bool:
@@ -51,20 +51,30 @@ class LaneScript:
 
     def over(self, records: Callable[[], bool]) -> bool:
         """True once its last process has ended, or outlives it for LINGER_S. `records`: True if a
-        process of it writes the lane's record, and is to be waited for."""
+        process of it writes the lane's record, which is waited for."""
         if self.process is None or self._over:
             return self._over or not self.waits
         if self.process.exitcode is None:
             return False
+        if records():
+            self._note_orphans()
+            return False
         rest = self.process.rest()
-        if rest and (self.process.ended_for < LINGER_S or records()):
+        if rest and self.process.ended_for < LINGER_S:
             return False
         if rest and (self.asked or self.signalled):
             self.process.kill()  # they were to stop, too
         elif rest:
-            self.left = [f"{one.pid}" for one in rest]
+            who = ", ".join(str(one.pid) for one in rest)
+            self.notes.append(f"processes that it started outlive it, and are left alone: {who}")
         self._over = True
         return True
+
+    def _note_orphans(self) -> None:
+        assert self.process is not None
+        if not self._orphaned and self.process.ended_for > LINGER_S:
+            self._orphaned = True
+            self.notes.append("its first process has ended; another one of it goes on training")
 
     def stop(self, number: int, reason: StopReason, records: bool) -> str:
         """Take in a stop command: its result, or '' if the script is to execute it itself.

@@ -48,11 +48,6 @@ class ScriptEnds:
         code = lane.process.exitcode if lane.process else None
         reason, error = self._reason(lane, summary, code), ""
         events: list[AnyEvent] = []
-        if lane.left:
-            text = (
-                f"processes that it started outlive it, and are left alone: {', '.join(lane.left)}"
-            )
-            events.append(LogMessage(lane=lane.index, at=now, text=text))
         if reason == "error":
             cause = lane.failure or end_of(code or 0, tail(log, CAUSE_BYTES))
             error = "\n".join(filter(None, (tail(log), cause)))

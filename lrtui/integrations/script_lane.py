@@ -37,7 +37,7 @@ from lrtui.training.non_finite import NORM_EVERY, NonFinite
 
 PAUSED_S = 0.2
 """Seconds between two looks during a pause."""
-BLOCK_S, DEVICE_BLOCK_S = 0.05, 0.25
+BLOCK_S, DEVICE_BLOCK_S = 0.1, 0.25
 """Seconds from one flush to the next; on an accelerator, which has to be waited for."""
 
 
@@ -71,6 +71,8 @@ class ScriptLane:
         self._open: Row | None = None
         """The newest step, whose next rate is not known yet."""
         self._rates: list[float] = []
+        self._index = 0
+        """Number of the optimizer whose step runs."""
         self.over = False
         """True once nothing more is recorded."""
         self._announced = self._alerted = self._stepped = False
@@ -88,6 +90,11 @@ class ScriptLane:
             self.roster.lead(optimizer)
         self.hooks.install(optimizer)
         capture.install(self)
+
+    def let_go(self) -> None:
+        """Leave the script as it would be without lrtui."""
+        self.hooks.uninstall()
+        capture.uninstall(self)
 
     @property
     def stopped(self) -> bool:
@@ -115,17 +122,20 @@ class ScriptLane:
         """Begin a step; return the factor of its rates."""
         if self.over:
             return 1.0
-        if self.roster.index(optimizer) and self.roster.first is None:
+        index = self.roster.index(optimizer)
+        if index and self.roster.first is None:
+            index = 0
             self.roster.replace_first(optimizer)
-        if not self.roster.index(optimizer):
+        self._index = index
+        if not index:
             self.begin(optimizer)
         return self.factor if not self.over else 1.0
 
     def rates_known(self, optimizer: Optimizer) -> None:
         """Take in the rates of a step; those of the lane's optimizer are the next of the one
         before."""
-        self.roster.rates(optimizer, self._rates)
-        if not self.roster.index(optimizer):
+        self.roster.rates(self._index, optimizer.param_groups, self._rates)
+        if not self._index:
             self.close_row(self._rates)
 
     def after_step(self, optimizer: Optimizer) -> None:
@@ -133,10 +143,10 @@ class ScriptLane:
         self._stepped = True
         if self.over:
             return
-        self.roster.rates(optimizer, self._rates, done=True)
-        loss, index = capture.take(), self.roster.index(optimizer)
-        if index:
-            self._add_other(index, loss)
+        self.roster.rates(self._index, optimizer.param_groups, self._rates, done=True)
+        loss = capture.take()
+        if self._index:
+            self._add_other(self._index, loss)
             return
         norm = NAN
         if self.step % NORM_EVERY == 0 and not isinstance(self.recording, Silence):
@@ -154,8 +164,7 @@ class ScriptLane:
         if self.over:
             return
         self.over = True
-        self.hooks.uninstall()
-        capture.uninstall(self)
+        self.let_go()
         text = one_line(f"{type(error).__name__}: {error}")
         say(
             f"an error of its own ({text}): from step {self.step} on nothing is recorded or steered"
@@ -184,14 +193,14 @@ class ScriptLane:
             return
         if recording.superseded:
             raise RuntimeError("another process has this lane now")
-        self.controls.follow(recording, self._present())
+        self.controls.follow(recording, self.step, self._present)
         if self.controls.holds():
             began = time.perf_counter()
             self.close_row(self.roster.next_rates(self.factor))
             self.flush()
             while self.controls.holds():
                 recording.wait(PAUSED_S)
-                self.controls.follow(recording, self._present())
+                self.controls.follow(recording, self.step, self._present)
             self._mark += time.perf_counter() - began
         self._raise_if_stopped()
 
@@ -283,8 +292,7 @@ class ScriptLane:
         of the script."""
         if os.getpid() != self._pid or (self.over and self.recording is None):
             return
-        self.hooks.uninstall()
-        capture.uninstall(self)
+        self.let_go()
         if not self.over:
             self.close_row([])
             self.flush(last=True)
@@ -302,8 +310,7 @@ class ScriptLane:
         self.recording = Silence() if rank else recorder(self.run, self.index)
         if self.recording is None:
             self.over = True
-            self.hooks.uninstall()
-            capture.uninstall(self)
+            self.let_go()
             return None
         if count > 1:
             self.controls.ranks = Ranks(rank, count)

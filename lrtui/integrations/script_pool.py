@@ -20,13 +20,9 @@ from lrtui.integrations import lane_script, script_environment
 from lrtui.integrations.lane_script import LaneScript, StopReason
 from lrtui.integrations.script_environment import Places
 from lrtui.integrations.script_process import ScriptProcess
-from lrtui.store.run_dir import trainer_role
+from lrtui.store.run_dir import is_gone, script_log, trainer_role
 from lrtui.store.writer import Writer, row
 from lrtui.training.lane_processes import ProcessExit
-
-LOG = "script-{letter}.log"
-"""The output of a lane's script, in the run's folder."""
-
 
 Answer = tuple[int, CommandResult]
 """Number of a command, and its result."""
@@ -72,7 +68,7 @@ class ScriptPool:
 
     def log_of(self, index: int) -> Path:
         """The output of a lane's script."""
-        return self.run / LOG.format(letter=self.race.lanes[index].letter)
+        return self.run / script_log(index)
 
     def wait(self, seconds: float) -> None:
         """Wait for `seconds`: the end of a tree of processes cannot be waited for."""
@@ -80,11 +76,14 @@ class ScriptPool:
 
     def exits(self) -> list[ProcessExit]:
         """The lanes whose scripts have ended and were not removed yet."""
-        return [
-            ProcessExit(index, (lane.process and lane.process.exitcode) or 0, frozenset([index]))
-            for index, lane in self._lanes.items()
-            if lane.over(partial(self._records, index))
-        ]
+        exits = []
+        for index, lane in self._lanes.items():
+            if lane.over(partial(self._records, index)):
+                code = lane.process.exitcode if lane.process else None
+                exits.append(ProcessExit(index, code or 0, frozenset([index])))
+            self._say(*(LogMessage(lane=index, at=time.time(), text=one) for one in lane.notes))
+            lane.notes.clear()
+        return exits
 
     def remove(self, number: int) -> None:
         """Forget a lane that has ended, and start the next one."""
@@ -129,12 +128,12 @@ class ScriptPool:
                 lane.process.kill()
 
     def _records(self, index: int) -> bool:
-        """True if a process writes the lane's record and reads its commands, or if that cannot be
-        known now."""
+        """True if a process writes the lane's record and reads its commands, or if that may be so
+        and is to be waited for."""
         try:
             process = self._writer.process(trainer_role(index))
         except StoreUnavailable:
-            return True
+            return not self.ending and not is_gone(self.run)
         return process is not None and process.alive()
 
     def _fill(self) -> None:
@@ -169,7 +168,8 @@ class ScriptPool:
     def _say(self, *events: AnyEvent) -> None:
         """Record events; if that is not possible now, report it in this process's log."""
         try:
-            self._writer.append([row(event) for event in events])
+            if events:
+                self._writer.append([row(event) for event in events])
         except StoreUnavailable as error:
             print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
 

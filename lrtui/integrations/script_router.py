@@ -3,18 +3,14 @@ through, the rest goes its usual way."""
 
 from __future__ import annotations
 
-import msgspec
-
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.command_result import refused
-from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind, Stop, TakeSnapshot
-from lrtui.core.scenario.spec import Lane, Race
+from lrtui.core.protocol.commands import AnyCommand, Stop
+from lrtui.core.protocol.script_refusals import refusal_of
 from lrtui.integrations.lane_script import StopReason
 from lrtui.integrations.script_pool import Answer, ScriptPool
 from lrtui.store.writer import Writer
 from lrtui.training.command_router import CommandRouter
-
-AGAIN = "lrtui does not hold its state; R runs it again from the start"
 
 
 class ScriptRouter:
@@ -53,28 +49,9 @@ class ScriptRouter:
 
     def _execute(self, number: int, command: AnyCommand) -> list[Answer]:
         """The results of a command; none if it goes its usual way."""
-        if why := unsupported(command, self._pool.race):
+        if why := refusal_of(self._pool.race, command):
             return [(number, refused(why))]
         if isinstance(command, Stop):
             reason: StopReason = "stopped" if command.for_good else "interrupted"
             return self._pool.stop(command.lane, number, reason)
         return []
-
-
-def unsupported(command: AnyCommand, race: Race) -> str:
-    """Why no script can execute a command; "" if one can."""
-    match command:
-        case Fork():
-            return f"a script cannot be forked: {AGAIN}"
-        case Rewind():
-            return f"a script cannot be rewound: {AGAIN}"
-        case TakeSnapshot():
-            return "a script has no snapshots"
-        case Add(child=child) if _settings(child) not in map(_settings, race.lanes):
-            return "a script cannot be added with other settings: it joins as it is, by R"
-    return ""
-
-
-def _settings(lane: Lane) -> Lane:
-    """The lane without what has no effect on its script."""
-    return msgspec.structs.replace(lane, letter="", name="", expect="")

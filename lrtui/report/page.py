@@ -41,7 +41,7 @@ KEYS = (
     ("0", "all again"),
     ("y", "logarithmic or linear"),
     ("s S", "smoothing more, less"),
-    ("t", "steps, epochs, samples, time"),
+    ("t", "next x axis"),
     ("m", "next quantity"),
     ("g", "full range"),
     ("Esc", "hide the line"),
@@ -224,7 +224,7 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
         lane_rate(lane) + dial,
         word,
         end,
-        lane.losses.last_text,
+        lane.last_loss,
         lane.losses.best_text,
         best,
         count(lane.steps),
@@ -318,11 +318,10 @@ def _repeat(follower: Follower) -> str:
     """Commands, the scenario, and what was done by hand."""
     race, state = follower.reader.race, follower.state
     modified = _by_hand(state, len(race.lanes))
-    if race.script:
-        lines = "\n".join(f"{lane.letter}: {command_line(race, lane)}" for lane in state.race.lanes)
-        where = f"Each lane was a process of its own, in {race.folder}:" if race.folder else ""
-        alike = fairness(state).sentence
-        return f"<p>{_text(where)}</p>{_pre(lines)}{modified}<p>{_text(alike)}</p>"
+    alike = _text(fairness(state).sentence if race.script else proof(state))
+    if race.script and not race.script.supervised:
+        lines = "\n".join(command_line(race, lane) for lane in race.lanes)
+        return f"<p>The script was started as</p>{_pre(lines)}{modified}<p>{alike}</p>"
     ways = commands(race)
     other = (
         f"<p>It comes with lrtui as it is, so this does the same:</p>{_pre(ways[1])}"
@@ -331,7 +330,7 @@ def _repeat(follower: Follower) -> str:
     )
     return (
         f"<p>Save this as <code>{FILE}</code> and"
-        f" run</p>{_pre(ways[0])}{other}{modified}<p>{_text(proof(state))}</p><details"
+        f" run</p>{_pre(ways[0])}{other}{modified}<p>{alike}</p><details"
         f" open><summary>{FILE}</summary>{_pre(scenario_text(race))}</details>"
     )
 

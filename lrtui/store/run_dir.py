@@ -13,6 +13,7 @@ import platformdirs
 
 from lrtui.core.errors import RunError
 from lrtui.core.files import absolute
+from lrtui.core.scenario.spec import letter
 from lrtui.core.text import closest, literal, one_line
 
 DATABASE = "run.db"
@@ -104,6 +105,12 @@ def is_gone(run: Path) -> bool:
 def trainer_role(number: int) -> str:
     """Role of a trainer, or of the process that records the lane `number` of a script."""
     return f"trainer {number}"
+
+
+def script_log(lane: int) -> str:
+    """Name of the file with the output of a lane's script, by the lane's place: the letter that a
+    record gives it could be any text."""
+    return f"script-{letter(lane)}.log"
 
 
 class Absence:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lrtui.core import numbers
-from lrtui.core.results.race_words import command_line
+from lrtui.core.results.race_words import short_command
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import overwritten
-from lrtui.store.run_dir import SUPERVISOR_LOG
+from lrtui.store.run_dir import SUPERVISOR_LOG, script_log
 
 TAIL_BYTES = 256_000
 """Bytes to show of each log."""
@@ -72,19 +72,14 @@ class Console:
 
 def last_lines(run: Path, lane: LaneState) -> list[str]:
     """The last lines that a script's lane has printed, without empty ones."""
-    path = run / script_log(lane.lane.letter)
+    path = run / script_log(lane.index)
     return [text for _, text in _tail(path, _size(path)[0], LAST_BYTES) if text.strip()]
-
-
-def script_log(letter: str) -> str:
-    """The name of the log of a script's lane."""
-    return f"script-{letter}.log"
 
 
 def _logs(run: Path, lane: LaneState) -> list[str]:
     """The names of a lane's logs, the newest last; the supervisor's if the lane has none."""
     if lane.is_script:
-        return [script_log(lane.lane.letter)]
+        return [script_log(lane.index)]
     numbers = [
         found[1] for role in lane.lifecycle.process_roles if (found := _ROLE.fullmatch(role))
     ]
@@ -107,7 +102,7 @@ def _title(run: Path, state: RaceState, lane: LaneState) -> str:
     """The heading: the log's name, and the lanes that share it."""
     names = _logs(run, lane)
     if lane.is_script:
-        return command_line(state.race, lane.lane)
+        return short_command(state.race, lane.lane)
     if not lane.started:
         return f"{SUPERVISOR_LOG}: the lane has not started"
     if not lane.lifecycle.process_roles and names == [SUPERVISOR_LOG]:

@@ -4,6 +4,7 @@ outweighs a guess."""
 import io
 import json
 
+import msgspec
 import pytest
 
 from lrtui.client import follower
@@ -20,9 +21,11 @@ from lrtui.core.protocol.events import (
 from lrtui.plain import play
 from lrtui.plain.json_lines import JsonLines
 from lrtui.plain.text_lines import PlainLines
+from lrtui.store.reader import summary
 from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE
-from lrtui.store.writer import Writer
+from lrtui.store.writer import Writer, create_run
 from support.fake_run import block, gone, make_race, make_run, say, started
+from support.fake_script import curve, make_script_race, script_started, script_steps
 
 
 @pytest.fixture
@@ -118,6 +121,54 @@ class TestASupervisorThatIsGone:
             follower.trouble,
         ) == ("running", 55, "")
         assert not follower.supervisor_gone
+
+
+class TestAScriptThatWatchesItself:
+    @pytest.fixture
+    def run(self, tmp_path, monkeypatch):
+        """A run of `lrtui.watch`, at step 60: it has no supervisor."""
+        monkeypatch.setattr(follower, "LOOK_S", -1.0)
+        race = make_script_race((0.0,), supervised=False)
+        made = create_run(tmp_path, msgspec.structs.replace(race, folder=str(tmp_path)))
+        say(made, script_started(), script_steps(curve(0, 60)))
+        return made
+
+    def test_it_runs_while_its_process_does(self, run):
+        Writer(run, "trainer 0").beat()
+        follower = Follower(run)
+        follower.poll(10.0)
+        assert (follower.state.lanes[0].status, follower.trouble) == ("running", "")
+        assert not follower.supervisor_gone
+        assert summary(run).state == "running"
+
+    def test_script_that_died_is_told_as_such_and_nothing_resumes_it(self, run, monkeypatch):
+        gone(run, "trainer 0")
+        monkeypatch.chdir(run.parent)
+        follower = Follower(run)
+        follower.poll(10.0)
+        (lane,) = follower.state.lanes
+        assert lane.status == "interrupted"
+        assert lane.ended.error.splitlines() == [
+            "the script died",
+            "start it again with: python train.py",
+        ]
+        assert follower.trouble == "the script died"
+        assert follower.supervisor_gone
+        assert follower.resumable() == []
+        assert summary(run).state == "cut off"
+
+    def test_script_that_has_ended_in_order_did_not_die(self, run):
+        gone(run, "trainer 0")
+        say(run, Ended(lane=0, step=60, reason="finished"))
+        follower = Follower(run)
+        follower.poll(10.0)
+        assert (follower.state.lanes[0].status, follower.trouble) == ("finished", "")
+        assert summary(run).state == "ended"
+
+    def test_before_the_first_sign_of_its_process_nothing_is_presumed(self, run):
+        follower = Follower(run)
+        follower.poll(10.0)
+        assert (follower.state.over, follower.trouble) == (False, "")
 
 
 CHILD = make_race(("steady", "rests", "paints")).lanes[2]

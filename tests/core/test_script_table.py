@@ -61,7 +61,7 @@ class TestWhatIsRun:
 
     def test_module_and_command_are_run_as_they_are(self, folder):
         module = parsed(folder, {"module": "package.train", "args": ["-v"]})
-        assert module.task == TaskRef("script", "package.train", "package")
+        assert module.task == TaskRef("script", "package.train", "train")
         assert module.script.command == (sys.executable, "-m", "package.train", "-v")
         program = parsed(folder, {"command": ["torchrun", "--nproc-per-node", 2, "train.py"]})
         assert program.task == TaskRef("script", "torchrun", "train")

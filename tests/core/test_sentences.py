@@ -5,10 +5,11 @@ import math
 import msgspec
 import pytest
 
+from lrtui.core.numbers import ordinal
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, FindingsUpdated
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.lane_sentence import lane_sentence
-from lrtui.core.results.race_sentences import _ordinal, race_sentences
+from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.scenario.spec import OptimizerSpec, Recipe, ScheduleSpec
 from lrtui.core.state.race_state import RaceState, apply
 from support.builders import COLD, HOT, OK, changed, make_race, started, steps
@@ -570,7 +571,7 @@ class TestSurprises:
     ],
 )
 def test_places_have_their_endings(place, words):
-    assert _ordinal(place) == words
+    assert ordinal(place) == words
 
 
 def test_the_sentences_of_a_race_that_goes_on_can_be_asked_for_too():

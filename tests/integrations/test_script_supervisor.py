@@ -18,7 +18,7 @@ from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.reader import Reader, summary
 from support.script_races import ScriptRace, make_script_race, recording, set_patience
 from support.training import make_race
-from support.waiting import until
+from support.waiting import deleted, until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -202,10 +202,19 @@ class TestSupervisorEnds:
             assert contest.follower.supervisor_gone
             assert contest.follower.resumable() == []
             assert summary(contest.run).state == "cut off"
-            with pytest.raises(RunError, match="cannot be resumed") as refused:
+            with pytest.raises(RunError, match="cannot go on where it was cut off") as refused:
                 resumable(contest.run)
             for steps in (100, 1000000, 1):
                 assert f"lrtui run {race.task.target} steps={steps}" in refused.value.hint
+
+    def test_supervisor_whose_folder_is_deleted_ends_with_its_scripts(self, tmp_path):
+        with ScriptRace(recording(lanes=2, script={"at_once": 2}), tmp_path) as contest:
+            contest.see_steps()
+            supervisor, scripts = contest.supervisor(), contest.family()
+            deleted(contest.run)
+            for script in scripts:
+                script.kill()
+            until(lambda: gone(supervisor), "the supervisor's end")
 
     def test_presumed_end_is_undone_by_a_later_event(self, tmp_path):
         """A script that has made no step when its supervisor is killed looks gone at first."""
@@ -238,6 +247,8 @@ class TestTree:
         with ScriptRace(recording("tail", "steps=100"), tmp_path) as contest:
             assert contest.see_end() == ["finished"]
             assert contest.lanes[0].steps == 100
+            words = "its first process has ended; another one of it goes on training"
+            assert contest.notes(0).count(words) == 1
 
 
 class TestCommands:

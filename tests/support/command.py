@@ -29,7 +29,7 @@ class Said(NamedTuple):
 def race(*args: str, runs: Path, **keys: Any) -> Said:
     """Runs `lrtui race` as another process."""
     done = subprocess.run(
-        [*LRTUI, "race", *args, "--runs", str(runs)],
+        [*LRTUI, "race", "--runs", str(runs), *args],
         capture_output=True,
         text=True,
         check=False,

@@ -47,7 +47,9 @@ def make_script_race(
         )
         for index, lr in enumerate(rates)
     )
-    script = Script(("python", "train.py", "--width", "{width}"), **keys)
+    names = {name: None for given in values for name in given}
+    options = [part for name in names for part in (f"--{name}", f"{{{name}}}")]
+    script = Script(("python", "train.py", *options), **keys)
     return Race(
         "train.py",
         TaskRef("script", "/home/me/train.py", "train"),

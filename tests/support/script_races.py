@@ -71,7 +71,9 @@ class ScriptRace:
     of its processes behind."""
 
     def __init__(self, race, runs, **how):
-        self.run = Launcher(race).start(race, runs, **how)
+        launcher = Launcher(race)
+        self.run = launcher.start(race, runs, **how)
+        self._launched = psutil.Process(launcher._process.pid)
         self.follower = Follower(self.run)
         self.told = []
 
@@ -80,7 +82,7 @@ class ScriptRace:
 
     def __exit__(self, *_):
         self.follower.close()
-        for process in [*self.family(), *filter(None, [self.supervisor()])]:
+        for process in filter(None, [*self.family(), self._launched, self.supervisor()]):
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
@@ -135,6 +137,8 @@ class ScriptRace:
         return self._process(f"trainer {lane}")
 
     def _process(self, role):
+        if not (self.run / DATABASE).exists():
+            return None
         with contextlib.closing(sqlite3.connect(self.run / DATABASE)) as db:
             row = db.execute("SELECT pid FROM processes WHERE role = ?", (role,)).fetchone()
         try:

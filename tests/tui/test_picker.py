@@ -25,6 +25,7 @@ from support.viewer import Viewer
 from support.waiting import PATIENCE_S
 
 NAMES = [path.stem for path in scenario_file.bundled()]
+ITEMS = [*NAMES, "a script of your own ..."]
 
 
 class FakeLauncher:
@@ -97,7 +98,7 @@ GOOD = 'title = "Mine [bold]own[/bold]"\ntask = "straight-line"\nsteps = 5\n[[la
 
 class TestTheList:
     def test_the_bundled_scenarios_stand_in_the_order_in_which_one_meets_them(self, viewer):
-        assert listed(viewer) == NAMES
+        assert listed(viewer) == ITEMS
         assert "lr-dial" in viewer.lines[2]
 
     def test_typing_filters_and_backspace_takes_it_back(self, viewer):
@@ -105,7 +106,7 @@ class TestTheList:
         assert listed(viewer) == ["optimizers"]
         assert "Enter races it" in viewer.text
         viewer.press(*["backspace"] * 5)
-        assert listed(viewer) == NAMES
+        assert listed(viewer) == ITEMS
 
     def test_every_word_that_is_typed_must_match(self, viewer):
         viewer.press(*"lr", "space", *"dial")
@@ -141,7 +142,7 @@ class TestTheList:
         with Viewer(tmp_path / "runs", size=(130, 40)) as viewer:
             items = listed(viewer)
             assert items[0].split() == ["still-going", "●", "running"]
-            assert items[1:-1] == NAMES
+            assert items[1:-1] == ITEMS
             assert items[-1].split()[0] == "longover"
             assert items[-1].endswith(" ago")
             assert items[0].index("●") == items[-1].index("0 s ago")
@@ -158,13 +159,13 @@ class TestTheList:
     def test_own_scenarios_stand_before_the_bundled_ones(self, tmp_path):
         write_scenario(GOOD)
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
-            assert listed(viewer) == ["mine", *NAMES]
+            assert listed(viewer) == ["mine", *ITEMS]
             assert "Mine [bold]own[/bold]" in viewer.text
 
     def test_in_the_repository_the_bundled_ones_are_not_listed_twice(self, tmp_path, monkeypatch):
         monkeypatch.chdir(scenario_file.BUNDLED.parent)
         with Viewer(tmp_path / "runs", size=(100, 40)) as viewer:
-            assert listed(viewer) == NAMES
+            assert listed(viewer) == ITEMS
 
 
 class TestTheCard:
@@ -325,7 +326,7 @@ class TestEditing:
 class TestLeaving:
     def test_escape_clears_the_filter_first_and_then_quits(self, viewer, launcher):
         viewer.press(*"optim", "escape")
-        assert listed(viewer) == NAMES
+        assert listed(viewer) == ITEMS
         assert not viewer.has_left
         viewer.press("escape")
         assert viewer.has_left
@@ -351,7 +352,7 @@ def test_the_help_lists_every_key_and_is_not_typed_into_the_filter(viewer):
         assert words in viewer.text
     viewer.press("escape")
     assert isinstance(viewer.screen, Picker)
-    assert listed(viewer) == NAMES
+    assert listed(viewer) == ITEMS
 
 
 @pytest.mark.usefixtures("_usual_look")
@@ -390,7 +391,7 @@ def test_sentences_name_a_persons_own_keys(tmp_path):
 @pytest.mark.parametrize(("width", "height"), [(60, 16), (80, 24), (132, 43), (200, 50), (300, 90)])
 def test_every_size_shows_list_card_and_footer(tmp_path, width, height):
     with Viewer(tmp_path / "runs", size=(width, height)) as viewer:
-        for _ in NAMES:
+        for _ in NAMES[1:]:
             viewer.press("down")
             assert all(len(line) == width for line in viewer.lines)
             assert "Enter races it" in viewer.text

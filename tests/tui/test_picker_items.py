@@ -8,7 +8,13 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.store.reader import summary
-from lrtui.tui.screens.picker_items import RaceCache, RunItem, ScenarioItem, find_items
+from lrtui.tui.screens.picker_items import (
+    OwnScriptItem,
+    RaceCache,
+    RunItem,
+    ScenarioItem,
+    find_items,
+)
 
 
 def test_a_run_says_when_it_was_and_what_it_raced(over: Path) -> None:
@@ -24,7 +30,9 @@ def test_an_interrupted_run_comes_before_the_scenarios(over: Path) -> None:
     first, *others = find_items(over.parent)
     assert isinstance(first, RunItem)
     assert first.path == over
-    assert {item.path for item in others} == set(scenario_file.bundled())
+    *scenarios, own = others
+    assert {item.path for item in scenarios} == set(scenario_file.bundled())
+    assert own == OwnScriptItem()
 
 
 def test_an_edited_race_replaces_that_of_the_file_and_its_preview(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import msgspec
 from lrtui.cli import schedule
 from lrtui.cli.manual_tables.markdown import code, described, table
 from lrtui.cli.manual_tables.sentences import EVENTS, FIELDS, OTHER
-from lrtui.client.script_output import LOG
 from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
@@ -41,6 +40,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.plain.json_lines import JsonLines
+from lrtui.store.run_dir import script_log
 
 
 def _race() -> Race:
@@ -154,7 +154,7 @@ def race_lines() -> dict[str, dict[str, Any]]:
     race = _race()
     found = _lines_of(race, _story(race), Path("runs/lr-dial-1"))
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, LOG.format(letter="A")).write_text("epoch 1")
+        Path(folder, script_log(0)).write_text("epoch 1")
         scripts = _lines_of(_script_race(), _script_story(), Path(folder))
     for event, line in scripts.items():
         found[event] = found.get(event, {}) | line | _merged_lanes(found.get(event, {}), line)

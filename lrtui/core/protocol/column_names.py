@@ -5,6 +5,10 @@ from __future__ import annotations
 
 CLIPPED, SKIPPED = "clipped", "skipped"
 """Columns of recipes, 1 or 0: the step's gradients were clipped; the GradScaler skipped it."""
+METRIC = "metrics."
+"""Before the name of a task's metric that is also the name of something recorded at each step."""
+LOGGED = "logged."
+"""Before the name of a number that a script logged, where the name means something else, too."""
 AVERAGED = "ema_"
 """Before the name of a metric that was taken with averaged weights: ema_val_loss."""
 
@@ -41,6 +45,13 @@ have."""
 def family(name: str) -> str:
     """A column's name without the number of its param group: "applied_lr" of "applied_lr/1"."""
     return name.partition("/")[0]
+
+
+def logged_name(name: str) -> str:
+    """The name of a number that a script logged, apart from what is recorded under it; `val_loss`
+    means the same."""
+    taken = (is_reserved(name) and name != "val_loss") or name.startswith((LOGGED, METRIC))
+    return LOGGED + name if taken else name
 
 
 def is_reserved(name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from lrtui.core.numbers import ordinal, rate
 from lrtui.core.results.batch_size import batch_words
@@ -42,8 +43,8 @@ def lane_settings(lane: LaneState) -> str:
 
 def step_words(lane: LaneState, state: RaceState) -> str:
     """The state of a script's lane that has made no step."""
-    if lane.over:
-        return f"{lane.status}: no optimizer step was seen"
+    if lane.ended:
+        return f"{lane.status}: {one_line(lane.ended.error) or 'no optimizer step was seen'}"
     if lane.status != "waiting":
         return f"{lane.status}, no step yet"
     queue = [one for one in state.lanes if one.status == "waiting"]
@@ -57,5 +58,19 @@ def config_words(race: Race) -> str:
 
 
 def command_line(race: Race, lane: Lane) -> str:
-    """The command that runs a lane's script, for a shell; '' of a task."""
-    return one_line(shlex.join(race.script.command_of(lane))) if race.script else ""
+    """The command that runs a lane's script, for a shell, after the variables that the race sets;
+    '' of a task."""
+    if not race.script:
+        return ""
+    variables = [f"{name}={shlex.quote(value)}" for name, value in race.script.env_of(lane).items()]
+    return one_line(" ".join([*variables, shlex.join(race.script.command_of(lane))]))
+
+
+def short_command(race: Race, lane: Lane) -> str:
+    """The same, with the program by its name alone and files relative to the race's folder."""
+    if not race.script:
+        return ""
+    program, *arguments = race.script.command_of(lane)
+    home = race.folder.rstrip("/") + "/"
+    short = [part.removeprefix(home) if race.folder else part for part in arguments]
+    return one_line(shlex.join([PurePath(program).name, *short]))

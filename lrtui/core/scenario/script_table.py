@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, get_args
 
+from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.placeholders import NAME, placeholders
 from lrtui.core.scenario.recipe_table import RECIPE_KEYS
 from lrtui.core.scenario.spec import (
@@ -91,21 +92,25 @@ def read_script(table: Table, folder: Path) -> tuple[TaskRef, Script]:
         case "file":
             target = _file(table, folder)
             command = [sys.executable, target]
+            name = PurePath(target).stem
         case "module":
             target = _module(table)
             command = [sys.executable, "-m", target]
+            name = target.rpartition(".")[2]
         case _:
             command = _words(table, "command")
             if not command or not command[0]:
                 raise table.error("command", "empty", "a program and its arguments")
             target = command[0]
+            name = ""
+    command += _words(table, "args")
+    name = name or PurePath(_file_name(command) or target).stem
     script = Script(
-        command=(*command, *_words(table, "args")),
+        command=tuple(command),
         env=_environment(table.table("env")),
         at_once=table.whole("at_once", 0, 0, MAX_LANES),
         seeded=table.flag("seeded", True),
     )
-    name = PurePath(_file_name(command) or target).stem or target
     return TaskRef("script", target, one_line(name) or "script"), script
 
 
@@ -133,6 +138,19 @@ def lane_settings(lane: Lane) -> dict[str, Any]:
     rate = {"lr": lane.lr} if lane.lr else {}
     values = {"values": lane.values} if lane.values else {}
     return {"name": lane.name, **rate, **values} | ({"expect": lane.expect} if lane.expect else {})
+
+
+def varied(items: Iterable[str]) -> dict[str, list[str]]:
+    """The values by name of texts such as bs=16,32; a name that comes again has further values."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        name, sign, values = item.partition("=")
+        if not sign or not re.fullmatch(NAME, name):
+            raise ScenarioError(
+                f'"{one_line(item)[:60]}" names no values', "expected NAME=V1,V2, such as bs=16,32"
+            )
+        found.setdefault(name, []).extend(values.split(","))
+    return found
 
 
 def _only(table: Table, known: Iterable[str]) -> None:
@@ -265,17 +283,11 @@ def _check_placeholders(
     }
     for name in vary:
         if name not in places:
-            raise given.error(
-                f"vary.{name}", f"{{{name}}} stands in no argument", f"{{{name}}} in script.args"
-            )
+            raise given.error(f"vary.{name}", *_unused(name))
     for row in rows:
         for name in row.values:
             if name not in places:
-                raise row.table.error(
-                    f"values.{name}",
-                    f"{{{name}}} stands in no argument",
-                    f"{{{name}}} in script.args",
-                )
+                raise row.table.error(f"values.{name}", *_unused(name))
         for name, key in places.items():
             if name not in row.values:
                 raise given.error(
@@ -284,6 +296,10 @@ def _check_placeholders(
                     f"values (--vary {name}=..., script.vary.{name} = [...]), or {{{{{name}}}}}"
                     " for the braces themselves",
                 )
+
+
+def _unused(name: str) -> tuple[str, str]:
+    return f"{{{name}}} stands in no argument", f"{{{name}}} in the script's arguments"
 
 
 def _lanes(rows: list[_Row], usual: str) -> Iterator[Lane]:

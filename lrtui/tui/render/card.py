@@ -3,6 +3,8 @@ come. Pure drawing."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 import textwrap
 from datetime import datetime
 
@@ -12,7 +14,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.batch_size import batch_words
-from lrtui.core.scenario.spec import Race
+from lrtui.core.scenario.spec import Lane, Race, Script
 from lrtui.core.text import literal, one_line
 from lrtui.store.reader import RESUMABLE_STATES, Summary
 from lrtui.tui.keymap import Keymap
@@ -61,28 +63,64 @@ def race(
         y = _wrapped(canvas, found.message, 1, styles.ALERT)
         _wrapped(canvas, found.hint, y, styles.TEXT)
         return
-    facts = (
-        f"task {found.task} · {found.budget} · {batch_words((), found)} · device {found.device} ·"
-        f" seed {found.seed}"
-    )
-    y = _heading(canvas, found.title, facts)
+    y = _heading(canvas, found.title, _facts(found))
     notes = _notes(found, previews, max(8, canvas.width - 2), canvas.height // 4)
     story = canvas.height - y - len(found.lanes) - LEAST_CHART - len(notes) - 4
     y = _wrapped(canvas, found.story, y, styles.TEXT, max(2, story)) + 1
     y = _lanes(canvas, found, y, max(3, canvas.height - y - LEAST_CHART - len(notes) - 2)) + 1
     place = Rect(1, y, canvas.width - 2, min(CHART_ROWS, canvas.height - y - len(notes) - 1))
-    if place.height >= 3:
+    if found.script is not None:
+        _command(canvas, found.script, y)
+    elif place.height >= 3:
         _rates(canvas.view(place), previews)
     for row, (text, style) in enumerate(
         notes, max(y + place.height, 0) if place.height >= 3 else y
     ):
         canvas.text(1, row, text, style)
-    canvas.text(
-        1,
-        canvas.height - 1,
-        notice or f"{keymap.read('list.go')} races it",
-        styles.WARN if notice else styles.BOLD,
-    )
+    _last_row(canvas, notice, f"{keymap.read('list.go')} races it")
+
+
+def own_script(canvas: Canvas, notice: str, keymap: Keymap) -> None:
+    """A script that is asked for."""
+    y = _heading(canvas, "A training script of your own", "unchanged, once for each learning rate")
+    for text in (
+        "lrtui sees every optimizer step of it: loss, applied rate, gradient norm, NaN. The dial,"
+        " pause and stop work as in any race.",
+        "On the command line: lrtui race train.py --lr 1e-2 --lr 1e-3 -- ARGS",
+        "To have it in this list: a table [tool.lrtui] in its header, or [script] in"
+        " scenarios/NAME.toml; see `lrtui help scripts`.",
+    ):
+        y = _wrapped(canvas, text, y, styles.TEXT) + 1
+    _last_row(canvas, notice, f"{keymap.read('list.go')} asks for path, rates and arguments")
+
+
+def _facts(found: Race) -> str:
+    """The race in words: what, how long, how fed, where, with which seed."""
+    script = found.script
+    parts = [f"task {found.task}", found.budget, batch_words((), found), f"device {found.device}"]
+    if script is not None:
+        at_once = f"{script.at_once} at a time" if script.at_once else ""
+        parts = [f"script {found.task.short}", found.budget, at_once]
+    seed = f"seed {found.seed}" if script is None or script.seeded else "not seeded"
+    return " · ".join(filter(None, [*parts, seed]))
+
+
+def _command(canvas: Canvas, script: Script, y: int) -> None:
+    """The command line and the environment of a script."""
+    canvas.text(1, y, "what is run", styles.DIM)
+    rows = max(1, canvas.height - y - 3)
+    program, *arguments = script.command
+    words = ["python" if program == sys.executable else program, *arguments]
+    command = one_line(shlex.join(words))
+    y = _wrapped(canvas, command, y + 1, styles.TEXT, rows, hyphens=False)
+    for name, value in list(script.env.items())[: max(0, canvas.height - y - 2)]:
+        canvas.text(1, y, shortened(one_line(f"with {name}={value}"), canvas.width - 2), styles.DIM)
+        y += 1
+
+
+def _last_row(canvas: Canvas, notice: str, words: str) -> None:
+    style = styles.WARN if notice else styles.BOLD
+    canvas.text(1, canvas.height - 1, notice or words, style)
 
 
 def _heading(canvas: Canvas, title: str, facts: str) -> int:
@@ -90,10 +128,17 @@ def _heading(canvas: Canvas, title: str, facts: str) -> int:
     return _wrapped(canvas, facts, 1, styles.DIM) + 1
 
 
-def _wrapped(canvas: Canvas, text: str, y: int, style: int, rows: int = 8) -> int:
-    """Write a text in at most `rows` lines; return the row after it."""
+def _wrapped(
+    canvas: Canvas, text: str, y: int, style: int, rows: int = 8, *, hyphens: bool = True
+) -> int:
+    """Write a text in at most `rows` lines, broken at spaces and `hyphens`; return the row after
+    it."""
     lines = textwrap.wrap(
-        literal(text), max(8, canvas.width - 2), max_lines=max(1, rows), placeholder=" …"
+        literal(text),
+        max(8, canvas.width - 2),
+        max_lines=max(1, rows),
+        placeholder=" …",
+        break_on_hyphens=hyphens,
     )
     for offset, line in enumerate(lines):
         canvas.text(1, y + offset, line, style)
@@ -113,11 +158,21 @@ def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
             return y + 1
         x = 1 + canvas.text(1, y, lane.called, styles.lane_bold(lane_index), names + 3)
         x = max(x, names + 4) + 1
-        parts = [f"{lane.optimizer} lr={rate(lane.lr)}", str(lane.schedule or ""), str(lane.recipe)]
-        spec = one_line("  ".join(filter(None, parts)))
+        spec = one_line(_settings(lane))
         canvas.text(x, y, shortened(spec, max(1, canvas.width - x - 1)), styles.TEXT)
         y += 1
     return y
+
+
+def _settings(lane: Lane) -> str:
+    """What a lane is, beside its name."""
+    if not lane.optimizer.name:
+        given = [f"lr={rate(lane.lr)}"] if lane.lr else []
+        given += [f"{name}={value}" for name, value in lane.values.items()]
+        words = " ".join(given) or "at its own rate"
+        return words if words != lane.name else ""
+    parts = [f"{lane.optimizer} lr={rate(lane.lr)}", str(lane.schedule or ""), str(lane.recipe)]
+    return "  ".join(filter(None, parts))
 
 
 def _notes(

@@ -9,7 +9,7 @@ from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.diagnostics.verdicts import Verdict, gauge_word, margin, warming
 from lrtui.core.numbers import size
 from lrtui.core.protocol.thresholds import COLD, HOT
-from lrtui.core.results.race_words import command_line, config_words
+from lrtui.core.results.race_words import config_words, short_command
 from lrtui.core.results.recipe_words import recipe_words, update_words
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
@@ -41,10 +41,10 @@ def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView, race
         line
         for line in (
             "; ".join(filter(None, [recipe_words(lane, race), update_words(lane)])),
-            command_line(race, lane.lane) if lane.is_script else cost(lane),
+            short_command(race, lane.lane) if lane.is_script else cost(lane),
+            config_words(race),
             machine_strip.load_words(load) if load else "",
             snapshots(lane, view.disk_share),
-            config_words(race),
         )
         if line
     ]

@@ -4,6 +4,7 @@ drawing; knows no widget."""
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from lrtui.core.charts.marks import COLDER, HOTTER, SNAPSHOT
@@ -169,9 +170,9 @@ def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
 
 def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     """The figures in lines of these widths, most important first; a number is never cut."""
-    losses = f"loss {lane.losses.last_text:<8}best {lane.losses.best_text}"
+    losses = f"loss {lane.last_loss:<8}best {lane.losses.best_text}"
     if text_width(losses) > widths[0]:
-        losses = f"loss {lane.losses.last_text}"
+        losses = f"loss {lane.last_loss}"
     if len(widths) == 1:
         return [losses]
     total = lane.total_steps or ("" if lane.is_script else "?")
@@ -300,10 +301,13 @@ def _no_steps(canvas: Canvas, lines: Sequence[str], parts: PaneParts) -> None:
     place = _in_place_of_curves(canvas, parts)
     if not place.height:
         return
-    place.text(0, 0, shortened(lines[0], place.width), styles.BOLD)
-    printed = lines[1:][-(place.height - 1) :] if place.height > 1 else []
-    for y, line in enumerate(printed, 1):
-        place.text(0, y, shortened(line, place.width), styles.DIM)
+    state = textwrap.wrap(lines[0], max(8, place.width))[: place.height]
+    room = place.height - len(state)
+    printed = lines[1:][-room:] if room else []
+    for y, (line, style) in enumerate(
+        [(line, styles.BOLD) for line in state] + [(line, styles.DIM) for line in printed]
+    ):
+        place.text(0, y, shortened(line, place.width), style)
 
 
 def _in_place_of_curves(canvas: Canvas, parts: PaneParts) -> Canvas:

@@ -39,10 +39,11 @@ def new_rate(lanes: Sequence[LaneState], view: RaceView) -> Form:
 
     who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
     group = param_groups.group_name(lanes[0], view.group_of(lanes[0]))
+    now = next_rate(lanes[0]) * _to_first(lanes[0], view)
     others = " The other param groups keep their ratios to it." if group else ""
     return Form(
         f"{who}: the learning rate of {f'{group} at ' if group else ''}the next step",
-        {"rate": ("", rate(next_rate(lanes[0]) * _to_first(lanes[0], view), 6))},
+        {"rate": ("", rate(now, 6) if math.isfinite(now) else "")},
         read,
         explain=(
             "The schedule goes on from there, in proportion;"

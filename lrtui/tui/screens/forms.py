@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from lrtui.core.errors import LrtuiError
+
+
+class FieldError(LrtuiError):
+    """An error about one field of a form."""
+
+    def __init__(self, field: str, error: LrtuiError) -> None:
+        super().__init__(error.message, error.hint)
+        self.field = field
+
 
 class Choice(NamedTuple):
     """A question with one key per answer."""
@@ -22,7 +32,8 @@ class Form(NamedTuple):
     """By name: (label, initial text)."""
     read: Callable[[dict[str, str]], Any]
     """Converts the texts by name, and the index of the chosen item under "choice", to the form's
-    result. Its LrtuiError is shown in the form, which stays open."""
+    result. Its LrtuiError is shown in the form, which stays open, a FieldError under its
+    field."""
     choices: Sequence[str] = ()
     explain: str = ""
     edited: bool = False

@@ -6,14 +6,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, OptionList
-from textual.widgets.option_list import Option
 
 from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import FinderPlan, plan
@@ -26,29 +24,18 @@ from lrtui.tui.clock import Clock
 from lrtui.tui.key_table import PICKER
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import card, panels
-from lrtui.tui.screens import command_forms
+from lrtui.tui.screens import command_forms, picker_scripts
 from lrtui.tui.screens.bindings import bindings
-from lrtui.tui.screens.dialogs import FormDialog
+from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
 from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.picker_items import (
-    HEADINGS,
-    Item,
+    OwnScriptItem,
     RaceCache,
     RunItem,
     ScenarioItem,
     find_items,
 )
-
-
-class FilterInput(Input):
-    """Takes every character but the help key's."""
-
-    def __init__(self, keymap: Keymap) -> None:
-        super().__init__(placeholder="type to filter", id="filter", compact=True)
-        self._help = keymap.pressed("picker.help")
-
-    def check_consume_key(self, key: str, character: str | None) -> bool:
-        return key not in self._help and super().check_consume_key(key, character)
+from lrtui.tui.screens.picker_list import FilterInput, ItemList
 
 
 class Picker(Screen[None]):
@@ -81,9 +68,9 @@ class Picker(Screen[None]):
         self._runs = runs
         self._launcher: Launcher | None = None
         self._supervisor_lock = threading.Lock()
-        self._items: dict[str, Item] = {}
-        """By option id."""
         self._cache = RaceCache()
+        self._typed: dict[str, str] = {}
+        """The last texts of the form for a script of one's own."""
         self._starting = False
         self._drawn_once = False
         """The list is drawn first: reading a scenario takes as long as everything before it."""
@@ -92,18 +79,15 @@ class Picker(Screen[None]):
         with Horizontal():
             with Vertical(id="left"):
                 yield FilterInput(self._keys)
-                yield OptionList(id="list", markup=False)
+                yield ItemList(self._now)
             with Vertical():
                 yield CanvasWidget(id="card")
         yield CanvasWidget(id="picker-footer")
 
     def on_mount(self) -> None:
         self.query_one("#picker-footer", CanvasWidget).styles.height = 1
-        self.query_one("#list", OptionList).can_focus = False
-        # each blink sends bytes, twice a second
-        self.query_one("#filter", FilterInput).cursor_blink = False
-        self._items = {str(index): item for index, item in enumerate(find_items(self._runs))}
-        self._fill("")
+        self.query_one(ItemList).show(find_items(self._runs))
+        self._show()
         self.query_one(Input).focus()
         self.call_after_refresh(self._begin)
 
@@ -128,7 +112,8 @@ class Picker(Screen[None]):
             self._show()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._fill(event.value)
+        self.query_one(ItemList).filter(event.value)
+        self._show()
 
     def on_input_submitted(self) -> None:
         self.action_go()
@@ -141,9 +126,7 @@ class Picker(Screen[None]):
 
     def action_cursor(self, step: int) -> None:
         """Move the cursor by `step` items; headings do not count."""
-        options = self.query_one(OptionList)
-        for _ in range(abs(step)):
-            options.action_cursor_down() if step > 0 else options.action_cursor_up()
+        self.query_one(ItemList).move(step)
 
     def action_clear(self) -> None:
         """Clear the filter; quit if it is empty."""
@@ -163,35 +146,35 @@ class Picker(Screen[None]):
 
     def action_go(self) -> None:
         """Race the scenario, or watch the run."""
-        item = self._item()
+        item = self.query_one(ItemList).item
         if item is None or self._starting:
             return
         if isinstance(item, RunItem):
             self.post_message(self.Chosen(item.path))
             return
-        race = item.race(self._cache)
-        if isinstance(race, LrtuiError):
-            self.notify(one_line(str(race)), severity="error", markup=False)
+        if isinstance(item, OwnScriptItem):
+            self.app.push_screen(FormDialog(picker_scripts.own_script(self._typed)), self._race)
             return
-        self._starting = True
-        self._show()
-        self._start(race)
+        self._race(self._readable(item))
 
     def action_find(self) -> None:
         """Find a rate for the first lane of the scenario or run."""
-        item = self._item()
-        if item is None or self._starting:
+        item = self.query_one(ItemList).item
+        if item is None or self._starting or isinstance(item, OwnScriptItem):
             return
-        race = item.race(self._cache)
-        if isinstance(race, LrtuiError):
-            self.notify(one_line(str(race)), severity="error", markup=False)
+        if (race := self._readable(item)) is None:
+            return
+        try:
+            asked = plan(race)
+        except LrtuiError as error:
+            self._refuse(error)
             return
         launcher, self._launcher = self._get_launcher(), None
-        self.post_message(self.Find(plan(race), launcher))
+        self.post_message(self.Find(asked, launcher))
 
     def action_edit(self) -> None:
         """Edit the lanes of the scenario for this race; its file stays as it is."""
-        item = self._item()
+        item = self.query_one(ItemList).item
         if not isinstance(item, ScenarioItem) or self._starting:
             return
         race = item.race(self._cache)
@@ -203,38 +186,40 @@ class Picker(Screen[None]):
                 self._cache.edit(item.path, found)
             self._show()
 
-        self.app.push_screen(FormDialog(command_forms.lanes(race)), edited)
+        try:
+            lanes = command_forms.lanes if race.script is None else picker_scripts.edit_script
+            self.app.push_screen(FormDialog(lanes(race)), edited)
+        except LrtuiError as error:
+            self._refuse(error)
 
-    def _item(self) -> Item | None:
-        """The highlighted item."""
-        options = self.query_one(OptionList)
-        index = options.highlighted
-        return (
-            self._items.get(options.get_option_at_index(index).id or "")
-            if index is not None
-            else None
-        )
+    def _race(self, race: Race | None) -> None:
+        """Start a race; one of a script only once its command line was confirmed."""
 
-    def _fill(self, words: str) -> None:
-        """List the items that match all words, under headings."""
-        options = self.query_one(OptionList)
-        options.clear_options()
-        heading = ""
-        for key, item in self._items.items():
-            text = item.label(self._now())
-            searched = f"{item.kind} {text.plain}".lower()
-            if not all(word in searched for word in words.lower().split()):
-                continue
-            if item.kind != heading:
-                heading = item.kind
-                options.add_option(Option(Text(HEADINGS[heading], style="dim"), disabled=True))
-            options.add_option(Option(text, id=key))
-        options.action_first()
-        self._show()
+        def answered(answer: str | None) -> None:
+            if race is not None and answer == picker_scripts.RUN:
+                self._starting = True
+                self._show()
+                self._start(race)
+
+        if race is not None and race.script is not None:
+            self.app.push_screen(ChoiceDialog(picker_scripts.confirm(race)), answered)
+        else:
+            answered(picker_scripts.RUN)
+
+    def _readable(self, item: ScenarioItem | RunItem) -> Race | None:
+        """The race of an item; None, after a word about it, if it cannot be read."""
+        race = item.race(self._cache)
+        if isinstance(race, Race):
+            return race
+        self._refuse(race)
+        return None
+
+    def _refuse(self, error: LrtuiError) -> None:
+        self.notify(one_line(str(error)), severity="error", markup=False)
 
     def _show(self) -> None:
         """Draw the card of the highlighted item."""
-        frame, item = self.query_one("#card", CanvasWidget), self._item()
+        frame, item = self.query_one("#card", CanvasWidget), self.query_one(ItemList).item
         if not frame.canvas.width or not self._drawn_once:
             return
         frame.canvas.fill()
@@ -243,10 +228,10 @@ class Picker(Screen[None]):
         else:
             message = "starting ..." if self._starting else ""
             item.card(frame.canvas, self._cache, message, self._keys)
-            race = item.race(self._cache)
-            unseen = isinstance(item, ScenarioItem) and item.path not in self._cache.previews
-            if unseen and isinstance(race, Race):
-                self._preview(item.path, race)
+            if isinstance(item, ScenarioItem) and item.path not in self._cache.previews:
+                race = item.race(self._cache)
+                if isinstance(race, Race) and race.script is None:
+                    self._preview(item.path, race)
         frame.commit()
 
     @work(thread=True, group="launcher")

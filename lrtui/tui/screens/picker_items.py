@@ -13,6 +13,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import ago
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.scenario import scenario_file
+from lrtui.core.scenario.script_header import load_header, scripts_with_header
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import run_dir
@@ -36,8 +37,12 @@ class RaceCache:
         """By scenario file; without an entry the preview was not computed yet."""
 
     def scenario(self, path: Path) -> Race | LrtuiError:
-        """The race of a scenario file, as edited; or why the file cannot be read."""
-        return self._get(path, lambda: scenario_file.load(str(path)))
+        """The race of a scenario file, or in the header of a script, as edited; or why it cannot be
+        read."""
+        return self._get(
+            path,
+            lambda: load_header(path) if path.suffix == ".py" else scenario_file.load(str(path)),
+        )
 
     def run(self, path: Path) -> Race | LrtuiError:
         """The race of a run; or why its record cannot be read."""
@@ -72,7 +77,7 @@ def _recorded_race(run: Path) -> Race:
 
 @dataclass(frozen=True)
 class ScenarioItem:
-    """A scenario that can be raced."""
+    """A scenario that can be raced: a file of its own, or the header of a script."""
 
     path: Path
     kind: str = "scenario"
@@ -80,7 +85,7 @@ class ScenarioItem:
 
     def label(self, now: float) -> Text:
         """The line in the list; `now`: seconds since the epoch."""
-        return Text(one_line(self.path.stem))
+        return Text(one_line(self.path.name if self.kind == "script" else self.path.stem))
 
     def race(self, cache: RaceCache) -> Race | LrtuiError:
         """The race, or why it cannot be read."""
@@ -91,6 +96,22 @@ class ScenarioItem:
         if not message and cache.is_edited(self.path):
             message = f"{keymap.read('list.go')} races it as edited"
         card.race(canvas, self.race(cache), cache.previews.get(self.path), message, keymap)
+
+
+@dataclass(frozen=True)
+class OwnScriptItem:
+    """A script that is asked for."""
+
+    kind: str = "yours"
+    """A word that the filter finds, and the key of the heading."""
+
+    def label(self, now: float) -> Text:
+        """The line in the list."""
+        return Text("a script of your own ...")
+
+    def card(self, canvas: Canvas, cache: RaceCache, message: str, keymap: Keymap) -> None:
+        """Draw the details."""
+        card.own_script(canvas, message, keymap)
 
 
 @dataclass(frozen=True)
@@ -125,24 +146,32 @@ class RunItem:
         card.run(canvas, self.summary, self.race(cache), keymap)
 
 
-Item = ScenarioItem | RunItem
+Item = ScenarioItem | OwnScriptItem | RunItem
 
-HEADINGS = {"run": "── runs ──", "own": "── ./scenarios ──", "scenario": "── scenarios ──"}
+HEADINGS = {
+    "run": "── runs ──",
+    "own": "── ./scenarios ──",
+    "script": "── scripts here ──",
+    "scenario": "── scenarios ──",
+    "yours": "── your training script ──",
+}
 """By `kind`."""
 
 
 def find_items(runs: Path) -> list[Item]:
-    """Running races, the last run if it was interrupted, scenarios, then other runs, newest
-    first."""
+    """Running races, the last run if it was interrupted, scenarios, a script of one's own, then
+    other runs, newest first."""
     recent = [RunItem(summary(run)) for run in run_dir.listing(runs)[:RECENT_RUNS]]
     rest = [item for item in recent if item.summary.state != "running"]
     first = [item for item in recent if item.summary.state == "running"]
     first += [item for item in rest[:1] if item.summary.state in RESUMABLE_STATES]
-    return [*first, *_scenarios(), *(item for item in rest if item not in first)]
+    return [*first, *_scenarios(), OwnScriptItem(), *(item for item in rest if item not in first)]
 
 
 def _scenarios() -> Iterator[ScenarioItem]:
+    """Those of the working folder first."""
     own = sorted(Path("scenarios").absolute().glob("*.toml"))
     if own and not own[0].parent.samefile(scenario_file.BUNDLED):
         yield from (ScenarioItem(path, "own") for path in own)
+    yield from (ScenarioItem(path, "script") for path in scripts_with_header(Path.cwd()))
     yield from map(ScenarioItem, scenario_file.bundled())

@@ -99,17 +99,12 @@ class RaceScreen(Screen[None]):
         super().__init__()
         self.follower, self.state = follower, follower.state
         self.view = view = RaceView(keymap=keymap or Keymap())
-        self._stored_view = StoredView(view, self.state.race.scenario)
+        self._stored_view = StoredView(view, self.state.race.scenario or self.state.race.title)
         self._clock = clock or Clock()
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock)
         script = self.state.race.script
-        hints = Hints(
-            view.keymap.read("race.resume"),
-            f"{view.keymap.read('lane.restart')} runs its script again"
-            if script
-            else view.keymap.restart_words(),
-        )
+        hints = Hints(view.keymap.read("race.resume"), view.keymap.restart_words(self.state.race))
         self.commands = CommandClient(follower, hints, self._clock.monotonic)
         self._sent_at = 0.0
         """Time of the last command, of the monotonic clock."""
