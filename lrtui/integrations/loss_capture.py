@@ -65,11 +65,14 @@ class _Pending:
         """Take back the losses after the first `length`."""
         del self._losses[length:]
 
-    def total(self, parameter: int) -> Loss | None:
-        """The sum of the losses that `parameter` has the gradients of, or had last; None if there
-        are none."""
-        start, end = self._zeroed.get(parameter, (0, 0))
-        losses = self._losses[end:] or self._losses[start:end]
+    def take(self, parameter: int) -> Loss | None:
+        """Remove the losses; return the sum of those that `parameter` has the gradients of, or had
+        last."""
+        losses, self._losses = self._losses, []
+        if self._zeroed:
+            start, end = self._zeroed.get(parameter, (0, 0))
+            losses = losses[end:] or losses[start:end]
+            self._zeroed.clear()
         return _total(losses) if losses else None
 
 
@@ -117,11 +120,11 @@ class LossCapture:
     def take(self, optimizer: Optimizer | None = None) -> Loss | None:
         """The sum of the losses since the last call, or None; they are removed. `optimizer`: the
         one that stepped."""
-        pending = self._pending.pop(threading.get_ident(), None)
-        if pending is None and self._pending:
+        pending = self._pending.get(threading.get_ident())
+        if not pending:
             # an optimizer that steps within the backward pass, in a thread of autograd's
-            pending = self._pending.pop(next(iter(self._pending)))
-        return pending.total(_first_parameter(optimizer)) if pending else None
+            pending = next(filter(None, self._pending.values()), None)
+        return pending.take(_first_parameter(optimizer)) if pending else None
 
     def add(self, loss: Any) -> None:
         """Add the loss of a micro-batch: a number, or a tensor with one element."""
@@ -133,7 +136,13 @@ class LossCapture:
             loss = loss.item()
         else:
             loss = loss.detach().double().reshape(())
-        self._pending.setdefault(threading.get_ident(), _Pending()).add(loss)
+        self._own().add(loss)
+
+    def _own(self) -> _Pending:
+        thread = threading.get_ident()
+        if thread not in self._pending:
+            self._pending[thread] = _Pending()
+        return self._pending[thread]
 
     def ignore(self, ignoring: bool) -> None:
         """Begin or end a stretch whose losses do not count, as of repeated closures."""
@@ -147,7 +156,7 @@ class LossCapture:
             )
             if not outermost:
                 return original(tensors, grad_tensors, *args, **kwargs)
-            pending = self._pending.setdefault(threading.get_ident(), _Pending())
+            pending = self._own()
             before = len(pending)
             try:  # first, for an optimizer may step within the backward pass
                 if self._scales or grad_tensors is not None or type(tensors) is not Tensor:
@@ -214,7 +223,7 @@ class LossCapture:
 
 
 def _total(losses: Sequence[Loss]) -> Loss:
-    return sum(losses[1:], losses[0])
+    return losses[0] if len(losses) == 1 else sum(losses[1:], losses[0])
 
 
 def _is_vector(tensor: Tensor, weights: Any) -> bool:

@@ -15,14 +15,13 @@ from types import FrameType
 from typing import Any, Protocol
 
 import torch
-from torch._compile import _disable_dynamo
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
 
-from lrtui.integrations.wrapped import Wrapped
+from lrtui.integrations.wrapped import Wrapped, spare_from_compilation
 
 Group = dict[str, Any]
 _AROUND_STEP = "torch.optim.optimizer"
@@ -100,6 +99,7 @@ class OptimizerHooks:
                 register_optimizer_step_post_hook(self._after),
             ]
         else:
+            spare_from_compilation()
             self._handles += [
                 optimizer.register_step_pre_hook(self._before),
                 optimizer.register_step_post_hook(self._after),
@@ -118,11 +118,11 @@ class OptimizerHooks:
         self._pid, self._turn = os.getpid(), threading.RLock()
         self._steps.clear()
 
-    @_disable_dynamo  # else a compiled step has the hooks compiled, too
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         if os.getpid() != self._pid:
             return None
-        step = self._steps.setdefault(threading.get_ident(), _Step())
+        thread = threading.get_ident()
+        step = self._steps.get(thread) or self._steps.setdefault(thread, _Step())
         try:
             if step.running and not _runs(step.running[-1]):
                 step.end()  # it raised (out of memory), and had no end
@@ -142,7 +142,6 @@ class OptimizerHooks:
             self._give_up(error)
             return None
 
-    @_disable_dynamo
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         step = self._steps.get(threading.get_ident())
         if os.getpid() != self._pid or step is None or not step.running:
@@ -221,6 +220,7 @@ def _note_created_rate(original: Any) -> Any:
 
     def add_param_group(optimizer: Optimizer, param_group: Group) -> None:
         original(optimizer, param_group)
+        spare_from_compilation()
         if len(optimizer.param_groups) == 1:
             setattr(optimizer, CREATED, optimizer.param_groups[0].get("lr"))
 
