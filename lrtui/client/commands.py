@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
@@ -42,6 +42,11 @@ POLL_S = 0.02
 """Between two looks for replies while a caller waits for them."""
 REPLY_SHOWN_S = 6.0
 """Seconds for which a reply stays in the status line."""
+SIGTERM_S = 10.0
+"""Seconds after which the supervisor sends SIGTERM to a script that was told to stop."""
+Stopping = Literal["", "step", "signal"]
+""""Whether a script was told to stop: "" it was not. step: it was, and may end after its step.
+signal: it was sent SIGTERM, and another stop kills it."""
 RESTARTING = Rewind | Fork | Add
 """Commands for an ended lane or a race without a supervisor: a new supervisor executes them."""
 
@@ -91,8 +96,8 @@ class CommandClient:
         requests the opposite."""
         self.restarting = False
         """True while a new supervisor starts."""
-        self._stopped: set[int] = set()
-        """Indices of lanes that were told to stop."""
+        self._stopped: dict[int, float] = {}
+        """By index of a script's lane that was told to stop: when it is sent SIGTERM."""
         self._awaited_lanes = 0
         """Lanes that this client requested and that have not joined yet."""
 
@@ -120,9 +125,11 @@ class CommandClient:
         if why := refusal(self._follower.state.race, action):
             raise LrtuiError(why)
 
-    def stopping(self, lane: LaneState) -> bool:
-        """True for a script's lane that was told to stop and still lives."""
-        return lane.is_script and lane.index in self._stopped and not lane.over
+    def stopping(self, lane: LaneState) -> Stopping:
+        """What a script's lane that was told to stop, and still lives, waits for."""
+        if not lane.is_script or lane.index not in self._stopped or lane.over:
+            return ""
+        return "step" if self._clock() < self._stopped[lane.index] else "signal"
 
     def targets(self, selected: LaneState, *, everyone: bool = False) -> list[LaneState]:
         """The living lanes that a command addresses: the selected one, or all. LrtuiError if none
@@ -182,8 +189,10 @@ class CommandClient:
             raise LrtuiError(f"the race's supervisor is gone{ways if resumes else ''}")
         numbers = self._follower.send(commands)
         self._awaited_lanes += sum(isinstance(command, Fork | Add) for command in commands)
-        self._stopped |= {command.lane for command in commands if isinstance(command, Stop)}
         now = self._clock()
+        for command in commands:
+            if isinstance(command, Stop):
+                self._stopped.setdefault(command.lane, now + SIGTERM_S)
         if not self._pending:
             self._replies = []
         self._pending |= {
@@ -207,6 +216,8 @@ class CommandClient:
         replies = []
         for number_, result in sorted(self._follower.results(list(self._pending)).items()):
             command = self._pending.pop(number_).command
+            if isinstance(command, Stop) and "SIGTERM" in result.text:
+                self._stopped[command.lane] = -math.inf
             replies.append(Reply(self._letter(command), command, result))
         return replies
 

@@ -4,6 +4,7 @@ recorded."""
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -42,16 +43,15 @@ class Controls:
         """True while the lane is paused."""
         return self.plan.paused and not self.plan.stop
 
-    def follow(self, recording: Recording, present: Present) -> None:
-        """Execute the commands that have come, and put in force what all ranks agree on now."""
+    def follow(self, recording: Recording, step: int, present: Callable[[], Present]) -> None:
+        """Execute the commands that have come, and put in force what all ranks agree on for
+        `step`, which begins. `present`: the lane as it is now."""
         for number, command in recording.commands():
             with recording.atomic():
-                recording.acknowledge(number, self._execute(command, present))
-        agreed = (
-            self.ranks.agree(present.step, self.plan, self._wanted) if self.ranks else self._wanted
-        )
+                recording.acknowledge(number, self._execute(command, present()))
+        agreed = self.ranks.agree(step, self.plan, self._wanted) if self.ranks else self._wanted
         if agreed != self.plan:
-            self._put_in_force(agreed, recording, present)
+            self._put_in_force(agreed, recording, present())
 
     def _execute(self, command: AnyCommand, present: Present) -> CommandResult:
         if self.ranks and not isinstance(command, Stop) and (missing := self.ranks.missing()):

@@ -27,7 +27,7 @@ class LrtuiCallback(Callback):  # type: ignore[misc, unused-ignore]
         """`name`: of the run; "" is the model's class."""
         super().__init__()
         self.title = name
-        self.watched: Watch | None = None
+        self.watch: Watch | None = None
         self.scheduled: list[float] = []
         """The groups' rates as fastai set them, during a step of an optimizer of its own."""
 
@@ -37,7 +37,7 @@ class LrtuiCallback(Callback):  # type: ignore[misc, unused-ignore]
             return
         accumulates = any(isinstance(cb, GradientAccumulation) for cb in self.learn.cbs)
         self.scheduled = []
-        self.watched = watch(
+        self.watch = watch(
             self.learn.opt.opt if self._wraps else None,
             steps=None if accumulates else self.learn.n_epoch * len(self.learn.dls.train),
             name=self.title or type(self.learn.model).__name__,
@@ -46,12 +46,12 @@ class LrtuiCallback(Callback):  # type: ignore[misc, unused-ignore]
 
     def before_step(self) -> None:
         """Multiplies the rates, on top of what ParamScheduler has set."""
-        if self.watched is None or self._wraps:
+        if self.watch is None or self._wraps:
             return
         hypers = self.learn.opt.hypers
         self.scheduled = [group["lr"] for group in hypers]
-        self.watched.turn(self.scheduled[-1])
-        if (factor := self.watched.factor) != 1.0:
+        self.watch.turn(self.scheduled[-1])
+        if (factor := self.watch.factor) != 1.0:
             for group, rate in zip(hypers, self.scheduled, strict=True):
                 group["lr"] = rate * factor
 
@@ -60,25 +60,25 @@ class LrtuiCallback(Callback):  # type: ignore[misc, unused-ignore]
 
     def after_step(self) -> None:
         """Also called behind a cancelled step, which has put the rates back."""
-        if self.watched is not None and self.scheduled:
-            self.watched.step(rate=self._put_back())
+        if self.watch is not None and self.scheduled:
+            self.watch.step(rate=self._put_back())
 
     def after_batch(self) -> None:
-        if self.watched is not None and self.watched.stopped:
+        if self.watch is not None and self.watch.stopped:
             raise CancelFitException
 
     def after_epoch(self) -> None:
-        if self.watched is not None:
+        if self.watch is not None:
             told = zip(self.learn.recorder.metric_names, self.learn.recorder.log, strict=False)
             metrics = {
                 name: float(v) for name, v in told if name not in _NO_METRICS and v is not None
             }
-            self.watched.log(epoch=self.learn.epoch + 1, **metrics)
+            self.watch.log(epoch=self.learn.epoch + 1, **metrics)
 
     def after_fit(self) -> None:
-        if self.watched is not None:
-            self.watched.finish()
-            self.watched = None
+        if self.watch is not None:
+            self.watch.finish()
+            self.watch = None
 
     @property
     def _wraps(self) -> bool:

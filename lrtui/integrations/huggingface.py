@@ -37,7 +37,7 @@ class LrtuiCallback(TrainerCallback):
     def __init__(self, name: str = "") -> None:
         """`name`: of the run; "" is `run_name` of the arguments."""
         self._name = name
-        self._watch: Watch | None = None
+        self.watch: Watch | None = None
 
     def on_train_begin(
         self,
@@ -47,7 +47,7 @@ class LrtuiCallback(TrainerCallback):
         optimizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        self._watch = watch(
+        self.watch = watch(
             optimizer,
             steps=state.max_steps,
             name=self._name or args.run_name or "",
@@ -58,7 +58,7 @@ class LrtuiCallback(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if self._watch is not None and self._watch.stopped:
+        if self.watch is not None and self.watch.stopped:
             control.should_training_stop = True
 
     def on_log(
@@ -70,8 +70,8 @@ class LrtuiCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Hands on evaluations, and whatever else Trainer or a trainer made of it logs."""
-        if self._watch is not None:
-            self._watch.log(
+        if self.watch is not None:
+            self.watch.log(
                 **{
                     key: value
                     for key, value in (logs or {}).items()
@@ -84,9 +84,9 @@ class LrtuiCallback(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if self._watch is not None:
-            self._watch.finish()
-            self._watch = None
+        if self.watch is not None:
+            self.watch.finish()
+            self.watch = None
 
 
 def _plain(value: Any) -> Any:

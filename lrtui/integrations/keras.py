@@ -23,7 +23,7 @@ class LrtuiCallback(keras.callbacks.Callback):
         """`name`: of the run; "" is the model's name."""
         super().__init__()
         self._name = name
-        self._watch: Watch | None = None
+        self.watch: Watch | None = None
         self._losses: list[float] = []
         """Of the batches since the last step."""
         self._dial: _Dial | None = None
@@ -42,36 +42,36 @@ class LrtuiCallback(keras.callbacks.Callback):
         total = (steps or 0) * self.params["epochs"] // self._accumulated or None
         self._losses = []
         self._dial = _Dial(optimizer)
-        self._watch = watch(steps=total, name=self._name or self.model.name, raise_on_stop=False)
+        self.watch = watch(steps=total, name=self._name or self.model.name, raise_on_stop=False)
         if (at_once := self.model.steps_per_execution) > 1:
-            self._watch.note(f"Keras tells of one step in {at_once}: steps_per_execution")
+            self.watch.note(f"Keras tells of one step in {at_once}: steps_per_execution")
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._watch is not None and self._dial is not None:
-            self._watch.turn(self._dial.rate())
-            self._dial.turn(self._watch.factor)
+        if self.watch is not None and self._dial is not None:
+            self.watch.turn(self._dial.rate())
+            self._dial.turn(self.watch.factor)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._watch is None or self._dial is None:
+        if self.watch is None or self._dial is None:
             return
         self._dial.put_back()
         self._losses.append(self._loss(logs or {}))
         if len(self._losses) >= self._accumulated:
-            self._watch.step(loss=sum(self._losses) / len(self._losses), rate=self._dial.applied)
+            self.watch.step(loss=sum(self._losses) / len(self._losses), rate=self._dial.applied)
             self._losses.clear()
-        if self._watch.stopped:
+        if self.watch.stopped:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._watch is not None:
+        if self.watch is not None:
             values = {k: float(v) for k, v in (logs or {}).items() if k not in _SEEN}
-            self._watch.log(epoch=epoch + 1, **values)
+            self.watch.log(epoch=epoch + 1, **values)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self._watch is not None and self._dial is not None:
+        if self.watch is not None and self._dial is not None:
             self._dial.remove()
-            self._watch.finish()
-            self._watch = self._dial = None
+            self.watch.finish()
+            self.watch = self._dial = None
 
     @property
     def _accumulated(self) -> int:

@@ -9,6 +9,7 @@ set if it is one of `valid_sets`, else of the first of them; without one no loss
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ def lrtui_callback(name: str = "") -> list[Callable[[Any], None]]:
     def record_round(env: Any) -> None:
         lane.after(env)
 
+    weakref.finalize(record_round, lane.finish)
     turn_rate.before_iteration = True  # type: ignore[attr-defined]
     turn_rate.order = _AFTER_SCHEDULES  # type: ignore[attr-defined]
     record_round.order = _BEFORE_EARLY_STOPPING  # type: ignore[attr-defined]
@@ -75,10 +77,16 @@ class _Lane:
         self._watch.log(**told)
         stopped, last = self._watch.stopped, env.iteration + 1 == env.end_iteration
         if stopped or last:
-            self._watch.finish()
-            self._watch = None
+            self.finish()
         if stopped:
             raise lightgbm.callback.EarlyStopException(env.iteration, env.evaluation_result_list)
+
+    def finish(self) -> None:
+        """End the lane; after a stop by another callback, which ends the training before this one
+        is called, once nobody holds the callbacks any more."""
+        if self._watch is not None:
+            self._watch.finish()
+            self._watch = None
 
 
 def _scheduled(params: dict[str, Any]) -> float:

@@ -28,14 +28,14 @@ class LrtuiCallback(Callback):
     def __init__(self, name: str = "") -> None:
         """`name`: of the run; "" is the module's class."""
         self._name = name
-        self._watch: Watch | None = None
+        self.watch: Watch | None = None
         self._logged: dict[str, float] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         total = trainer.estimated_stepping_batches
         one = len(trainer.optimizers) == 1 and pl_module.automatic_optimization
         self._logged = {}
-        self._watch = watch(
+        self.watch = watch(
             trainer.optimizers[0] if trainer.optimizers else None,
             steps=int(total) if one and math.isfinite(total) else None,
             name=self._name or type(pl_module).__name__,
@@ -45,13 +45,13 @@ class LrtuiCallback(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._watch is None or not self._watch.stopped or trainer.should_stop:
+        if self.watch is None or not self.watch.stopped or trainer.should_stop:
             return
         trainer.should_stop = True
         if (trainer.min_epochs or 0) > trainer.current_epoch or (
             trainer.min_steps or 0
         ) > trainer.global_step:
-            self._watch.note(
+            self.watch.note(
                 "Lightning goes on to the end of an epoch:"
                 f" min_epochs = {trainer.min_epochs}, min_steps = {trainer.min_steps}"
             )
@@ -64,14 +64,14 @@ class LrtuiCallback(Callback):
         self._log(trainer, epoch=trainer.current_epoch + 1)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._watch is not None:
-            self._watch.finish()
-            self._watch = None
+        if self.watch is not None:
+            self.watch.finish()
+            self.watch = None
 
     def _log(self, trainer: Trainer, **more: float) -> None:
         """Hands on what the module has logged and has changed since."""
         values = {key: float(value) for key, value in trainer.callback_metrics.items()}
         fresh = {key: value for key, value in values.items() if self._logged.get(key) != value}
         self._logged |= fresh
-        if self._watch is not None:
-            self._watch.log(**fresh, **more)
+        if self.watch is not None:
+            self.watch.log(**fresh, **more)

@@ -36,7 +36,8 @@ class LossCapture:
     def __init__(self) -> None:
         self._listeners: list[CaptureListener] = []
         self._losses: list[Loss] = []
-        self._ignoring = False
+        self._ignoring = self._scales = False
+        """True within repeated closures; once a GradScaler has scaled a loss."""
         self._installed: list[tuple[Any, str, Any, Any]] = []
         """(owner, name, the original, the wrapper)."""
 
@@ -71,10 +72,15 @@ class LossCapture:
 
     def add(self, loss: Any) -> None:
         """Add the loss of a micro-batch: a number, or a tensor with one element."""
-        if isinstance(loss, Tensor):
-            loss = loss.detach()
-            loss = loss.double().reshape(()) if loss.device.type != "cpu" else loss.item()
-        self._losses.append(float(loss) if not isinstance(loss, Tensor) else loss)
+        if not isinstance(loss, Tensor):
+            loss = float(loss)
+        elif loss.is_cpu:
+            loss = loss.item()
+        elif loss.is_meta:
+            return
+        else:
+            loss = loss.detach().double().reshape(())
+        self._losses.append(loss)
 
     def ignore(self, ignoring: bool) -> None:
         """Begin or end a stretch whose losses do not count, as of repeated closures."""
@@ -95,7 +101,10 @@ class LossCapture:
             result = original(tensors, grad_tensors, *args, **kwargs)
             if outermost:
                 try:
-                    self._see(tensors, grad_tensors)
+                    if self._scales or grad_tensors is not None or type(tensors) is not Tensor:
+                        self._see(tensors, grad_tensors)
+                    elif tensors.numel() == 1:
+                        self.add(tensors)
                 except Exception as error:
                     self._fail(error)
             return result
@@ -109,7 +118,7 @@ class LossCapture:
             return
         factors = [weights] * len(given) if not isinstance(weights, Sequence) else weights
         for tensor, factor in zip(given, factors, strict=False):
-            if isinstance(tensor, Tensor) and tensor.numel() == 1 and not tensor.is_meta:
+            if isinstance(tensor, Tensor) and tensor.numel() == 1:
                 loss = getattr(tensor, UNSCALED, tensor).detach()
                 self.add(loss if factor is None else loss * factor.detach())
 
@@ -117,6 +126,7 @@ class LossCapture:
         def scale(scaler: Any, outputs: Any) -> Any:
             result = original(scaler, outputs)
             if isinstance(outputs, Tensor) and result is not outputs:
+                self._scales = True
                 setattr(result, UNSCALED, outputs.detach())
             return result
 

@@ -183,6 +183,14 @@ class _CreatedRates:
             Optimizer.add_param_group = self._original  # type: ignore[method-assign]
 
 
+def unwrapped(optimizer: Any) -> Optimizer | None:
+    """The torch optimizer in wrappers that have it as `.optimizer`, some of which are optimizers
+    themselves without its hooks (accelerate's); None if there is none."""
+    while hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer if isinstance(optimizer, Optimizer) else None
+
+
 def initial_rate(optimizer: Optimizer) -> float:
     """The rate that the script gave the first param group: the highest of a one-cycle schedule, the
     initial one of another scheduler, else the one it was created with; NaN if it has none."""

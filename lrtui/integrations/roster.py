@@ -44,13 +44,14 @@ class Roster:
         """Put an optimizer in the place of a first one that the script has thrown away."""
         self._known[0] = weakref.ref(optimizer)
 
-    def rates(self, optimizer: Optimizer, into: list[float], *, done: bool = False) -> None:
-        """Write the rates that stand in the groups of an optimizer to their columns of `into`.
+    def rates(
+        self, index: int, groups: list[dict[str, Any]], into: list[float], *, done: bool = False
+    ) -> None:
+        """Write the rates that stand in the groups of optimizer `index` to their columns of `into`.
 
         `done`: after a step, in which a schedule-free optimizer leaves the rate it applied.
         """
-        index = self.index(optimizer)
-        for at, group in enumerate(optimizer.param_groups):
+        for at, group in enumerate(groups):
             rate = _rate(group, done)
             if done and rate is None:
                 continue

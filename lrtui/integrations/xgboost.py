@@ -28,25 +28,25 @@ class LrtuiCallback(xgboost.callback.TrainingCallback):
         super().__init__()
         self._name = name
         self._rounds = rounds
-        self._watch: Watch | None = None
+        self.watch: Watch | None = None
         self._base = self._applied = float("nan")
         """The rate as it was set by others, and what was made of it in this round."""
 
     def before_training(self, model: Any) -> Any:
-        self._watch = watch(steps=self._rounds, name=self._name or "xgboost", raise_on_stop=False)
+        self.watch = watch(steps=self._rounds, name=self._name or "xgboost", raise_on_stop=False)
         return model
 
     def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        if self._watch is None:
+        if self.watch is None:
             return False
         self._base = self._applied = _rate(model)
-        if (rate := self._watch.turn(self._base)) != self._base:
+        if (rate := self.watch.turn(self._base)) != self._base:
             model.set_param("learning_rate", rate)
             self._applied = _rate(model)
         return False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        if self._watch is None:
+        if self.watch is None:
             return False
         self._put_back(model)
         told = {
@@ -54,14 +54,17 @@ class LrtuiCallback(xgboost.callback.TrainingCallback):
             for data, metrics in evals_log.items()
             for metric, values in metrics.items()
         }
-        self._watch.step(loss=_loss(told), rate=self._applied)
-        self._watch.log(**told)
-        return self._watch.stopped
+        self.watch.step(loss=_loss(told), rate=self._applied)
+        self.watch.log(**told)
+        return self.watch.stopped
 
     def after_training(self, model: Any) -> Any:
-        if self._watch is not None:
-            self._watch.finish()
-            self._watch = None
+        """Also puts the rate back where another callback ended the training before this one saw the
+        end of the round."""
+        if self.watch is not None:
+            self._put_back(model)
+            self.watch.finish()
+            self.watch = None
         return model
 
     def _put_back(self, model: Any) -> None:

@@ -91,7 +91,7 @@ class PlainLines:
         self._output(lane, self._outputs.of(lane).rest())
         self._log(lane)
         code = f", exit code {event.exit_code}" if event.exit_code is not None else ""
-        steps = f", last loss {lane.losses.last_text}" if lane.steps or not script else UNSEEN
+        steps = f", last loss {lane.last_loss}" if lane.steps or not script else UNSEEN
         self._line(lane, f"{event.reason} after {lane.steps} steps{code}{steps}")
         error = literal(event.error).splitlines()
         for line in error[-1:] if script else error:
@@ -159,7 +159,7 @@ def _progress(lane: LaneState) -> str:
     epoch = f"epoch {lane.epoch}  " if lane.lane.optimizer.name else ""
     return (
         f"{lane.lane.called}: step {lane.steps}{of}  {epoch}"
-        f"loss {lane.losses.last_text}  best {lane.losses.best_text}  "
+        f"loss {lane.last_loss}  best {lane.losses.best_text}  "
         f"{validated}lr {_rates(lane)}{_speed(lane.throughput.speed)}"
     )
 

@@ -224,7 +224,7 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
         lane_rate(lane) + dial,
         word,
         end,
-        lane.losses.last_text,
+        lane.last_loss,
         lane.losses.best_text,
         best,
         count(lane.steps),

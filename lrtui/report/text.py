@@ -114,7 +114,7 @@ def _cells(place: int, lane: LaneState, verdict: verdicts.Verdict) -> dict[str, 
         "verdict": Text(
             str(verdict), style="bold red" if verdict.word in ("nan", "diverged") else ""
         ),
-        "last loss": lane.losses.last_text,
+        "last loss": lane.last_loss,
         "best": lane.losses.best_text,
         "at step": "" if lane.losses.best_step is None else str(lane.losses.best_step),
         "steps": str(lane.steps),

@@ -80,16 +80,15 @@ class LossReporter:
             yield LossSpiked(lane=self._lane, steps=spikes)
         if measured:
             yield measured
-        now, known = time.perf_counter(), self.findings
+        now, reported = time.perf_counter(), self._reported
         if (
             force
             or measured
-            or known.early != self._reported.early
-            or known.flat_since != self._reported.flat_since
-            or (now - self._reported_at > FINDINGS_S)
+            or self._monitor.stage != (reported.early, reported.flat_since)
+            or now - self._reported_at > FINDINGS_S
         ):
-            self._reported, self._reported_at = known, now
-            yield FindingsUpdated(lane=self._lane, step=until, findings=known)
+            self._reported, self._reported_at = self.findings, now
+            yield FindingsUpdated(lane=self._lane, step=until, findings=self._reported)
 
     def state_dict(self) -> dict[str, Any]:
         """The monitor's state, and what is not reported yet, as plain values."""

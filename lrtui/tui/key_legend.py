@@ -40,7 +40,7 @@ LEGEND = {
     "NOISY": "shakes three times as much as a lane that is lower",
     "fair": (
         "checksums of the first weights and of the batches: all lanes began with the same and see"
-        " the same"
+        " the same; of scripts, the weights at the first step and the first loss are equal"
     ),
     "↓smoothed": (
         "what the standings go by ({view.order}): the best loss; the average loss after as many"

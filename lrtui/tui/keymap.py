@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import closest
 from lrtui.tui import key_names
 from lrtui.tui.key_table import ALL, FIRST, HEADINGS, LIVING, PALETTE, PICKER, RESERVED, Key
@@ -34,8 +35,11 @@ class Keymap:
         lane.right}"."""
         return _ID.sub(lambda found: self.read(*found[1].split()), text)
 
-    def restart_words(self) -> str:
+    def restart_words(self, race: Race) -> str:
         """The keys that continue a lane that has ended, in words."""
+        if race.script:
+            again = f"{self.read('lane.restart')} runs its script again"
+            return again if race.script.supervised else "start its script again"
         rewind, restart = self.read("lane.rewind"), self.read("lane.restart")
         return f"{rewind} rewinds, {restart} restarts, {self.read('lane.fork')} forks"
 

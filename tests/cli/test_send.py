@@ -23,6 +23,7 @@ from lrtui.core.protocol.commands import (
     TakeSnapshot,
 )
 from support.fake_run import commands, make_run, trainer, without_supervisor
+from support.fake_script import make_script_run
 
 
 def run_cli(*args: str) -> int:
@@ -256,3 +257,25 @@ class TestARaceWithoutItsSupervisor:
             capsys.readouterr().err.splitlines()[0]
             == f"lrtui: runs the code of {tmp_path / 'mine.py'}"
         )
+
+
+class TestScripts:
+    @pytest.mark.parametrize(
+        ("verb", "words"),
+        [
+            ("fork", "a script cannot be forked"),
+            ("rewind", "a script cannot be rewound"),
+            ("restart", "a script cannot be restarted"),
+            ("snapshot", "a script has no snapshots"),
+        ],
+    )
+    def test_what_a_script_cannot_do_is_refused_in_words(self, tmp_path, capsys, verb, words):
+        run = make_script_run(tmp_path)
+        assert run_cli("send", str(run), "A", verb) == 2
+        assert words in capsys.readouterr().err
+        assert commands(run) == []
+
+    def test_an_ended_script_names_the_way_to_run_it_again(self, tmp_path, capsys):
+        run = make_script_run(tmp_path, over="finished")
+        assert run_cli("send", str(run), "A", "pause") == 2
+        assert "runs its script again" in capsys.readouterr().err

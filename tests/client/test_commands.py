@@ -6,12 +6,14 @@ from typing import ClassVar
 import pytest
 
 from lrtui.client import commands as client_module
-from lrtui.client.commands import CommandClient
+from lrtui.client.commands import CommandClient, next_rate
 from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.command_result import done, refused
-from lrtui.core.protocol.commands import Pause, Rewind, ScaleRate
-from support.fake_run import commands, make_run, trainer, without_supervisor
+from lrtui.core.protocol.commands import Add, Fork, Pause, Rewind, ScaleRate, Stop, TakeSnapshot
+from lrtui.core.protocol.script_refusals import refusal, run_again
+from support.fake_run import commands, make_race, make_run, trainer, without_supervisor
+from support.fake_script import make_script_race, make_script_run
 
 
 class Launcher:
@@ -109,3 +111,54 @@ def test_what_waits_is_withdrawn_if_no_supervisor_starts(live, launcher, error):
     assert commands(live) == []
     (result,) = client_module.Follower(live).results([1]).values()
     assert (result.code, result.text) == ("withdrawn", str(error) or "interrupted")
+
+
+class TestScripts:
+    @pytest.fixture
+    def script(self, tmp_path):
+        return make_script_run(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("command", "words"),
+        [
+            (Rewind(lane=0), "cannot be rewound"),
+            (Fork(lane=0, child=make_script_race().lanes[0]), "cannot be forked"),
+            (TakeSnapshot(lane=0), "no snapshots"),
+            (Add(lane=-1, child=make_script_race((7.0,)).lanes[0]), "other settings"),
+        ],
+    )
+    def test_what_needs_the_state_of_a_script_is_refused(self, script, command, words):
+        client = client_of(script)
+        with pytest.raises(LrtuiError, match=words):
+            client.send([Pause(lane=0), command])
+        assert commands(script) == []
+
+    def test_the_same_lane_again_is_sent(self, script):
+        race = make_script_race()
+        again = run_again(race, race.lanes[1])
+        assert (again.child.letter, again.child.name) == ("D", "lr 0.001 2")
+        client_of(script).send([again])
+        assert commands(script) == [again]
+
+    def test_a_script_that_lrtui_did_not_start_is_not_run(self, tmp_path):
+        race = make_script_race((0.0,), supervised=False)
+        run = make_script_run(tmp_path, race)
+        with pytest.raises(LrtuiError, match="did not start this script"):
+            client_of(run).send([run_again(race, race.lanes[0])])
+        assert commands(run) == []
+
+    def test_commands_that_a_script_takes_are_sent(self, script):
+        sent = [Pause(lane=0), ScaleRate(lane=1, by=2.0), Stop(lane=2)]
+        client = client_of(script)
+        client.send(sent)
+        assert commands(script) == sent
+        assert [client.stopping(lane) for lane in client._follower.state.lanes] == ["", "", "step"]
+
+    def test_the_rate_of_a_script_without_a_known_next_one_is_its_last(self, script):
+        client = client_of(script)
+        assert next_rate(client._follower.state.lanes[0]) == pytest.approx(1e-2)
+
+    def test_a_task_refuses_nothing(self):
+        race = make_race(("steady",))
+        for action in ("fork", "rewind", "restart", "add", "resume", "find", "run again"):
+            assert refusal(race, action) == ""

@@ -9,13 +9,24 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lrtui.core.charts.metric_series import quantities, track
-from lrtui.core.protocol.events import Evaluated, Logged
+from lrtui.core.protocol.events import Evaluated, Logged, Sampled
 from lrtui.core.series.sparse import SparseSeries
 from lrtui.core.state.logged import MOST_NAMES
 from lrtui.core.state.memory_budget import thin_to_fit
+from lrtui.core.state.race_state import apply
 from support.fake_script import folded, logged, make_script_race, script_started, script_steps
 
-NAMES = ["val_loss", "acc", "loss", "grad_norm", "applied_lr/1", "logged.acc", "metrics.x", "step"]
+NAMES = [
+    "val_loss",
+    "epoch",
+    "acc",
+    "loss",
+    "grad_norm",
+    "applied_lr/1",
+    "logged.acc",
+    "metrics.x",
+    "step",
+]
 VALUES = st.floats(width=32) | st.just(math.nan)
 
 
@@ -79,6 +90,16 @@ def test_the_newest_numbers_are_metrics_of_the_lane():
         script_steps([1.0] * 4), logged([2], acc=[0.5], val_loss=[2.0]), logged([4], acc=[0.25])
     )
     assert state.lanes[0].metrics == {"acc": 0.25, "val_loss": 2.0}
+    apply(state, logged([4], loss=[7.0]))
+    assert state.lanes[0].metrics["logged.loss"] == 7.0
+
+
+def test_a_pane_keeps_to_one_kind_of_images():
+    def image(name, step):
+        return Sampled(lane=0, epoch=0, step=step, shape=(1, 1, 1, 3), pixels=b"abc", name=name)
+
+    state = race(image("filters", 1), image("inputs", 2), image("filters", 3), image("inputs", 4))
+    assert state.lanes[0].sample == image("filters", 3)
 
 
 def test_names_that_mean_something_else_are_kept_apart():

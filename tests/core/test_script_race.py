@@ -6,7 +6,9 @@ import math
 
 import pytest
 
+from lrtui.core.charts.autoscale import ends_well
 from lrtui.core.charts.axes import kinds, whole
+from lrtui.core.charts.metric_series import track
 from lrtui.core.diagnostics.plateau import Plateau
 from lrtui.core.diagnostics.verdicts import Verdict, verdict
 from lrtui.core.protocol import event_text, thresholds
@@ -29,7 +31,7 @@ from lrtui.core.results.race_words import (
 )
 from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import apply
-from support.builders import make_race
+from support.builders import fold, make_race, started, steps
 from support.fake_script import (
     curve,
     folded,
@@ -156,6 +158,10 @@ class TestVerdicts:
         apply(state, Alerted(lane=0, step=2, kind="nan", text="loss is NaN"))
         assert [lane.lane.letter for lane in standings(state)] == ["C", "B", "A"]
         assert "not finite at step 2" in lane_sentence(state.lanes[0], state)
+        assert "it is at" not in lane_sentence(state.lanes[0], state)
+        assert [ends_well(lane, state) for lane in state.lanes] == [False, True, True]
+        assert ended(state).over
+        assert race_sentences(state)[0].startswith("C lr 0.0001 won")
 
 
 class TestFairness:
@@ -193,6 +199,11 @@ class TestFairness:
         assert found.words == "NOT FAIR: first loss differs"
         assert "A, B 2.300, C 2.400" in found.sentence
 
+    def test_what_is_not_seen_is_not_called_equal(self):
+        assert self.of({}, {}, {}, losses=(math.nan,) * 3).words == "same weights"
+        unseen = {"init_checksum": ""}
+        assert self.of(unseen, unseen, unseen).words == "same first loss"
+
     def test_models_of_other_sizes_are_not_called_unfair(self):
         race = make_script_race((1e-3, 1e-3), ({"width": "8"}, {"width": "16"}))
         found = self.of({}, {"parameters": 9, "init_checksum": "x"}, race=race, losses=(2.3, 2.4))
@@ -208,6 +219,12 @@ class TestAfterTheRace:
     def test_the_rate_to_try_lies_beside_the_better_neighbour(self):
         state = raced(losses=[[0.5] * 30, [0.1] * 30, [2.0] * 30])
         assert next_rate(state.lanes[1], state).startswith("Next: try 0.003; of the rates")
+
+    def test_above_a_winner_below_a_rate_that_was_too_high_there_is_room(self):
+        state = raced(losses=[[0.5] * 30 + [math.nan], [0.1] * 31, [2.0] * 31])
+        apply(state, Alerted(lane=0, step=30, kind="nan", text="loss is NaN"))
+        told = next_rate(state.lanes[1], state)
+        assert told == "Next: try 0.003; 0.01 was too high, and 0.0001 slower."
 
     def test_a_winner_at_the_edge_leads_beyond_it(self):
         state = raced(losses=[[0.1] * 30, [0.5] * 30, [2.0] * 30])
@@ -230,6 +247,23 @@ class TestAfterTheRace:
         assert told[0].startswith("A lr 0.01 won: ")
         assert "nothing in its losses" in lane_sentence(state.lanes[0], state)
 
+    def test_a_script_alone_has_not_won(self):
+        state = ended(raced((1e-3,)))
+        assert race_sentences(state) == [
+            "A lr 0.001 finished after 120 steps; its smoothed loss was 0.06087."
+        ]
+
+    def test_a_script_that_failed_says_nothing_about_its_rate(self):
+        state = raced((1e-3,))
+        apply(state, Ended(lane=0, step=120, reason="error", error="boom", exit_code=1))
+        assert "ended in an error after 120 steps" in race_sentences(state)[0]
+        assert "says nothing about its rate" in lane_sentence(state.lanes[0], state)
+
+    def test_a_turned_dial_is_no_reason_against_a_verdict(self):
+        state = raced((1e-3,))
+        apply(state, RateChanged(lane=0, step=110, factor=10.0, rate=1e-2))
+        assert "nothing in its losses" in lane_sentence(state.lanes[0], state)
+
     def test_an_interrupted_script_cannot_be_resumed(self):
         state = raced()
         for lane in state.lanes:
@@ -240,6 +274,32 @@ class TestAfterTheRace:
         state = raced((1e-3,))
         apply(state, Ended(lane=0, step=120, reason="error", exit_code=-9))
         assert state.log[-1][2].endswith(", killed by signal 9")
+
+
+class TestLossesThatAreNotSeen:
+    def test_they_leave_no_gap_and_no_nan(self):
+        state = raced((1e-3,), [[2.0, math.nan, 1.0, math.nan]])
+        lane = state.lanes[0]
+        found = track(lane, "loss")
+        assert found.steps.tolist() == [0, 2]
+        assert (lane.last_loss, lane.losses.best_text) == ("–", "1.000")
+        assert [one.lane.letter for one in standings(state)] == ["A"]
+
+    def test_after_an_alert_nan_is_what_it_says(self):
+        state = raced((1e-3,), [[2.0, math.nan]])
+        apply(state, Alerted(lane=0, step=1, kind="nan", text="loss is NaN"))
+        assert state.lanes[0].last_loss == "NaN"
+        assert track(state.lanes[0], "loss").steps is None
+
+    def test_a_script_that_hides_all_of_them_says_how_to_give_them(self):
+        state = raced((1e-3,), [[math.nan] * 3])
+        assert "run.loss()" in lane_sentence(state.lanes[0], state)
+        assert track(state.lanes[0], "loss") is None
+
+    def test_a_task_has_nan_where_it_says_so(self):
+        state = fold([started(0), steps([2.0, math.nan])])
+        assert state.lanes[0].last_loss == "NaN"
+        assert track(state.lanes[0], "loss").steps is None
 
 
 class TestSettings:

@@ -14,6 +14,7 @@ from lrtui.core.series.ema import TensorBoardEma
 from lrtui.report.page import page
 from support.browser import MISSING, Browser, browser
 from support.fake_run import KINDS, at, losses, make_run, say
+from support.fake_script import make_script_run
 
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("browser")]
 PLACE = (
@@ -247,3 +248,15 @@ def test_metrics_may_be_called_like_what_every_object_has(window, tmp_path):
             "B": value
         }
     assert window.complaints() == []
+
+
+def test_a_script_has_no_axis_of_epochs_or_samples(window, tmp_path):
+    follower = Follower(make_script_run(tmp_path, over="finished", live=False))
+    follower.catch_up()
+    (tmp_path / "script.html").write_text(page(follower), encoding="utf-8")
+    follower.close()
+    window.open(tmp_path / "script.html")
+    values = "return [...document.getElementById('axis').options].map(one => one.value)"
+    assert window.run(values) == ["step", "wall", "time"]
+    labels = "return [...document.getElementById('quantity').options].map(one => one.text)"
+    assert "validation loss" in window.run(labels)

@@ -47,9 +47,9 @@ def viewer(script: Path):
         yield found
 
 
-def answer_all(run: Path) -> None:
+def answer_all(run: Path, text: str = "stopping after this step") -> None:
     writer = Writer(run, "test")
-    writer.acknowledge([(number, done("stopping")) for number, _ in writer.pending(0)])
+    writer.acknowledge([(number, done(text)) for number, _ in writer.pending(0)])
     writer.close()
 
 
@@ -163,6 +163,14 @@ class TestLoggedNumbers:
         viewer.press("c")
         assert "0.5000" in viewer.text
 
+    def test_an_epoch_stands_beside_the_steps_and_validation_comes_first(self, viewer, script):
+        say(script, logged([120], acc=[0.25], epoch=[3.0], val_loss=[0.5]))
+        viewer.look(6)
+        viewer.press("enter")
+        assert "step 120 ep 3" in viewer.text
+        assert "val_loss 0.5000" in viewer.text
+        assert "epoch 3.000" not in viewer.text
+
     def test_i_lists_the_newest(self, viewer, script):
         say(script, logged([120], words=[17.0]))
         viewer.look()
@@ -244,17 +252,45 @@ class TestTheRate:
 
 
 class TestStop:
-    def test_a_second_stop_says_that_the_first_is_under_way_and_kills(self, viewer, script):
+    def test_a_second_stop_says_that_the_first_is_under_way(self, viewer, script):
         viewer.press("x")
         assert "Stop lane A lr 0.01 for good?" in viewer.text
         viewer.press("y")
         answer_all(script)
         viewer.look()
         viewer.press("x")
-        assert "still ending" in viewer.text
-        assert "SIGTERM" in viewer.text
+        assert "told to stop, still ending" in viewer.text
+        assert "send SIGTERM" in viewer.text
         viewer.press("y")
         assert commands(script) == [Stop(lane=0)]
+
+    def test_after_the_signal_another_stop_kills(self, viewer, script):
+        viewer.press("x", "y")
+        viewer.clock.now += 11
+        viewer.press("x")
+        assert "kill it (SIGKILL)" in viewer.text
+        assert "SIGKILL" in viewer.text
+
+    def test_a_lane_without_a_step_is_signalled_at_once(self, viewer, script):
+        viewer.press("3", "x", "y")
+        answer_all(script, "sent SIGTERM: it had made no step yet")
+        viewer.look()
+        viewer.press("x")
+        assert "kill it (SIGKILL)" in viewer.text
+
+    def test_stopping_all_leaves_out_those_that_were_told(self, viewer, script):
+        viewer.press("x", "y", "A", "x")
+        assert "Stop all 2 lanes for good?" in viewer.text
+        viewer.press("y")
+        assert commands(script) == [Stop(lane=0), Stop(lane=1), Stop(lane=2)]
+
+    def test_a_script_that_lrtui_did_not_start_is_signalled_nothing(self, tmp_path):
+        run = make_script_run(tmp_path, make_script_race((0.0,), supervised=False))
+        with Viewer(tmp_path, run) as viewer:
+            viewer.look()
+            viewer.press("x", "y", "x")
+            assert "signals nothing that it did not start" in viewer.toasts[-1]
+            assert commands(run) == [Stop(lane=0)]
 
     def test_a_stop_of_a_task_asks_the_same_twice(self, live):
         with Viewer(live.parent, live) as viewer:
@@ -272,3 +308,12 @@ def test_an_axis_that_another_race_left_falls_back_to_steps(viewer):
         viewer.press("t")
         kinds.append(viewer.screen.view.x_kind)
     assert kinds == ["wall", "time", "step"]
+
+
+def test_the_header_counts_scripts_that_wait(viewer):
+    assert "2 of 3 lanes racing, 1 waiting" in viewer.lines[0]
+
+
+def test_the_filmstrip_says_how_a_script_draws(viewer):
+    viewer.press("I")
+    assert "run.image(name, tensor)" in viewer.text

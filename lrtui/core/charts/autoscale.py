@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.results.standings import is_nan
 from lrtui.core.series.array_buffer import Float64Array
 from lrtui.core.series.series import FiniteRange, Window
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -65,8 +66,10 @@ def with_beginnings(found: FiniteRange, windows: Sequence[Window]) -> FiniteRang
 
 
 def ends_well(lane: LaneState, state: RaceState) -> bool:
-    """True if the newest values of a lane must be visible: it lives, or did not end by
-    exploding."""
+    """True if the newest values of a lane must be visible: it lives with a finite loss, or did not
+    end by exploding."""
+    if is_nan(lane):
+        return False
     if not lane.over:
         return True
     return lane.status not in UNRANKED and verdict(lane, state).word != "diverged"

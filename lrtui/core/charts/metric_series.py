@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from lrtui.core.charts.axes import XAxis
 from lrtui.core.diagnostics.param_groups import groups
-from lrtui.core.protocol.column_names import SKIPPED, family, is_reserved
+from lrtui.core.protocol.column_names import (
+    LOGGED,
+    METRIC,
+    SKIPPED,
+    family,
+    is_reserved,
+    logged_name,
+)
 from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.scenario.spec import Race
 from lrtui.core.series.ema import TensorBoardEma
@@ -27,7 +34,8 @@ from lrtui.core.text import one_line
 
 SELDOM = ("grad_norm",)
 """Columns that are measured at some steps only, and hold NaN at the others; so do the numbers that
-a task's loss gives, and the rates of a lane whose steps may be skipped."""
+a task's loss gives, the rates of a lane whose steps may be skipped, and losses that a script
+hides."""
 LABELS = {
     "val_loss": "val loss",
     "ema_val_loss": "ema val loss",
@@ -36,10 +44,6 @@ LABELS = {
     "applied_lr": "rate",
 }
 """Short labels of columns."""
-METRIC = "metrics."
-"""Before the name of a task's metric that is also the name of something recorded at each step."""
-LOGGED = "logged."
-"""Before the name of a number that a script logged, where the name means something else, too."""
 SMOOTHED = 3
 """Smoothed tracks of a lane that are kept: those that were asked for last."""
 
@@ -227,20 +231,16 @@ def _evaluated(lane: LaneState, name: str) -> _Gathered:
 
 
 def _logged(lane: LaneState, name: str) -> SparseSeries:
-    own = "" if _is_taken(name) and not name.startswith(LOGGED) else name.removeprefix(LOGGED)
-    return lane.logged.get(own, _NOTHING)
+    if not name.startswith(LOGGED) and logged_name(name) != name:
+        return _NOTHING
+    return lane.logged.get(name.removeprefix(LOGGED), _NOTHING)
 
 
 def _logged_name(name: str, lane: LaneState, known: Collection[str]) -> str:
     """The quantity's name of a number that a lane's script logged: its own, unless that is the
     name of a column of any lane (`known`), or of an evaluation's metric."""
-    taken = name in known or name in lane.evaluations.metrics or _is_taken(name)
-    return LOGGED + name if taken else name
-
-
-def _is_taken(name: str) -> bool:
-    """True for a logged number's name that means something else whatever the lane has."""
-    return (is_reserved(name) and name != "val_loss") or name.startswith((LOGGED, METRIC))
+    taken = name in known or name in lane.evaluations.metrics
+    return LOGGED + name if taken else logged_name(name)
 
 
 _NOTHING = SparseSeries()
@@ -250,7 +250,8 @@ _LOG = ("loss", "val_loss", "ema_val_loss", "grad_norm", "update_ratio", "applie
 def _is_seldom(lane: LaneState, name: str) -> bool:
     """True if NaN in a column of the lane stands for a step without a value."""
     skips = SKIPPED in lane.columns and family(name) in ("applied_lr", "next_lr")
-    return name in SELDOM or not is_reserved(name) or skips
+    unseen = name == "loss" and lane.unseen
+    return name in SELDOM or not is_reserved(name) or skips or unseen
 
 
 def _label(name: str, state: RaceState, labels: Mapping[str, str]) -> str:

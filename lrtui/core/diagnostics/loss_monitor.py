@@ -81,6 +81,12 @@ class LossMonitor(Stateful):
         """The smoothed loss; NaN before the first finite one."""
         return self._divergence.slow.value
 
+    @property
+    def stage(self) -> tuple[bool, int | None]:
+        """Within the early window or not, and the step since which nothing was gained: the findings
+        of which a change is news, at no cost."""
+        return self._steps < self._early, self._plateau.since
+
     def update(self, loss: float, norm: float | None = None) -> tuple[str | None, bool]:
         """Fold in one step: its loss and, if measured, its gradient norm.
 

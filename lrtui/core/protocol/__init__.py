@@ -2,6 +2,7 @@
 
     events           of lanes: columns of steps, samples, alerts, ends
     commands         to lanes and to the supervisor
+    script_refusals  those that a race of scripts refuses
     findings         results of the diagnostic rules
     launch_protocol  lines between a launcher and a supervisor
     event_text       log lines of events

@@ -5,9 +5,15 @@ from __future__ import annotations
 
 CLIPPED, SKIPPED = "clipped", "skipped"
 """Columns of recipes, 1 or 0: the step's gradients were clipped; the GradScaler skipped it."""
+METRIC = "metrics."
+"""Before the name of a task's metric that is also the name of something recorded at each step."""
+LOGGED = "logged."
+"""Before the name of a number that a script logged, where the name means something else, too."""
 AVERAGED = "ema_"
 """Before the name of a metric that was taken with averaged weights: ema_val_loss."""
 
+LINE_KEYS = ("event", "lane", "first", "step", "steps", "epoch", "metrics")
+"""Keys of the lines of steps in `--json`."""
 RESERVED = frozenset(
     (
         "loss",
@@ -25,13 +31,7 @@ RESERVED = frozenset(
         "val_loss",
         CLIPPED,
         SKIPPED,
-        "event",
-        "lane",
-        "first",
-        "step",
-        "steps",
-        "epoch",
-        "metrics",
+        *LINE_KEYS,
     )
 )
 """Names of columns, and of keys of their lines in `--json`, that no number of a task's loss may
@@ -41,6 +41,14 @@ have."""
 def family(name: str) -> str:
     """A column's name without the number of its param group: "applied_lr" of "applied_lr/1"."""
     return name.partition("/")[0]
+
+
+def logged_name(name: str) -> str:
+    """The name of a number that a script logged, apart from what is recorded under it; `val_loss`
+    means the same."""
+    free = not is_reserved(name) or name in ("val_loss", *LINE_KEYS)
+    taken = not free or name.startswith((LOGGED, METRIC))
+    return LOGGED + name if taken else name
 
 
 def is_reserved(name: str) -> bool:

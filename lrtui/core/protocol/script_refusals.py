@@ -24,19 +24,24 @@ _REFUSALS = {
         "the finder trains a task with many rates in one process, and a script runs in its own:"
         " `lrtui race` with several rates compares them"
     ),
+    "force": (
+        "it was told to stop, and ends after its step: lrtui did not start this script, and signals"
+        " nothing that it did not start"
+    ),
     "run again": (
         "lrtui did not start this script, and starts none by what a record says: run it again"
         " where it was started"
     ),
 }
 """By action: why a script's lane does not take it."""
+_BY_SUPERVISOR = ("force", "run again")
 _ACTIONS = {Fork: "fork", Rewind: "rewind", TakeSnapshot: "snapshot", Add: "add"}
 
 
 def refusal(race: Race, action: str) -> str:
-    """Why no lane of a race takes an action; '' if it may: everything of a task, and running again
-    of a script that lrtui started."""
-    if race.script is None or (action == "run again" and race.script.supervised):
+    """Why no lane of a race takes an action; '' if it may: everything of a task, and what a
+    supervisor does with a script that lrtui started."""
+    if race.script is None or (action in _BY_SUPERVISOR and race.script.supervised):
         return ""
     return _REFUSALS.get(action, "")
 

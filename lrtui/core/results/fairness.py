@@ -3,6 +3,7 @@ the same first loss. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -59,6 +60,12 @@ def _of_script(state: RaceState, script: Script) -> Fairness:
             if lanes[0].started
         )
         return Fairness("different models", f"Different models are raced: {sizes}.")
+    if not math.isfinite(begun[0].losses.first):
+        return Fairness(
+            "same weights",
+            f"{_letters(begun)} began with the same weights ({_checksum(begun[0])}); their first"
+            " losses are not seen.",
+        )
     if not all(map(_checksum, begun)):
         return Fairness(
             "same first loss",

@@ -9,9 +9,9 @@ from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.thresholds import FIRST_GAIN, HOT, PEAK_RATIO
 from lrtui.core.results.recipe_words import averaged_words, update_words
-from lrtui.core.results.standings import standings
+from lrtui.core.results.standings import standings, value_of
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.state.status import FAILED, UNRANKED
+from lrtui.core.state.status import FAILED
 
 LEVEL_RATIO = 1.05
 """Losses within 5 % of each other are called level: another seed may reverse them."""
@@ -27,9 +27,9 @@ def lane_sentence(lane: LaneState, state: RaceState) -> str:
 def bad_batch(lane: LaneState, state: RaceState) -> str:
     """The sentence for a batch whose loss is not finite at any rate, as shown by a lane that ended
     at the same step without having moved; else ''."""
-    step = _nan_step(lane)
+    step = nan_step(lane)
     if not step or not any(
-        _nan_step(other) == step and not other.findings.moved for other in state.lanes
+        nan_step(other) == step and not other.findings.moved for other in state.lanes
     ):
         return ""
     return (
@@ -38,8 +38,11 @@ def bad_batch(lane: LaneState, state: RaceState) -> str:
     )
 
 
-def _nan_step(lane: LaneState) -> int | None:
-    return lane.ended.step if lane.ended and lane.status == "nan" else None
+def nan_step(lane: LaneState) -> int | None:
+    """The step at which a lane's loss was first not finite; None if it never was."""
+    if lane.ended and lane.status == "nan":
+        return lane.ended.step
+    return next((alert.step for alert in lane.alerts if alert.kind == "nan"), None)
 
 
 def _unclipped(lane: LaneState, state: RaceState) -> str:
@@ -61,9 +64,7 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
     found, gain = lane.findings, _gain(lane)
     match verdict.word:
         case "nan":
-            step = next(alert.step for alert in lane.alerts if alert.kind == "nan")
-            if lane.ended and lane.status == "nan":
-                step = lane.ended.step
+            step = nan_step(lane)
             if step == 0:
                 return "not finite at step 0, before any update: the rate has no part in it"
             return f"not finite at step {step}; the rate is far too high{_unclipped(lane, state)}"
@@ -97,12 +98,18 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
                 f"less than 1 % gained since step {found.flat_since},"
                 f" {_TOO_SHORT if too_short else _REASONS[verdict.reason]}"
             )
-    if verdicts.altered(lane):
-        return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
     if state.race.script and lane.status in FAILED:
         return "it ended in an error, which says nothing about its rate"
     if state.race.script:
+        if not lane.steps:
+            return "no optimizer step was seen"
+        if lane.losses.best_step is None:
+            return (
+                "none of its losses was seen: the script gives them with run.loss() of lrtui.watch"
+            )
         return "nothing in its losses speaks against its rate"
+    if verdicts.altered(lane):
+        return f"no verdict on its rate, which it has had only since step {lane.rates.since}"
     if verdicts.warming(lane):
         return "no verdict on its rate, which was still warming up in the early window"
     if found.unmeasured:
@@ -144,7 +151,7 @@ def _gain(lane: LaneState) -> str:
 
 def _against(lane: LaneState, state: RaceState) -> str:
     """The lane's last loss, compared with the best lane's."""
-    if lane.status in UNRANKED or not math.isfinite(lane.losses.smooth.value):
+    if not math.isfinite(value_of(lane)):
         return ""
     best = standings(state)[0]
     word = "was interrupted" if lane.status == "interrupted" else "ended" if lane.over else "is"

@@ -74,8 +74,8 @@ def _neighbours(winner: LaneState, state: RaceState) -> tuple[float | None, floa
 def _beside_the_better(
     winner: LaneState, below: float | None, above: float | None, state: RaceState
 ) -> str:
-    """Advice without a gauge: a rate between the winner's and the better one of its neighbours;
-    '' without neighbours."""
+    """Advice without a gauge: a rate between the winner's and the better one of its neighbours, or
+    the higher one if that was too high; '' without neighbours."""
     if below is None or above is None:
         return ""
 
@@ -83,16 +83,17 @@ def _beside_the_better(
         losses = [value_of(lane) for lane in state.lanes if lane.rate == rate]
         return min(filter(math.isfinite, losses), default=math.inf)
 
-    other = above if best(above) < best(below) else below
+    low, high = best(below), best(above)
+    other = above if high < low or high == math.inf else below
+    side = "higher" if other == above else "lower"
+    why = (
+        f"{rate(above, 3)} was too high, and {rate(below, 3)} slower"
+        if high == math.inf
+        else f"of the rates beside the winner's the {side} one, {rate(other, 3)}, came nearer"
+    )
     if max(winner.rate, other) / min(winner.rate, other) < SETTLED_FACTOR:
         return _settled(winner.rate)
-    side = "higher" if other == above else "lower"
-    return try_rate(
-        math.sqrt(winner.rate * other),
-        f"of the rates beside the winner's the {side} one, {rate(other, 3)}, came nearer",
-        winner.rate,
-        other,
-    )
+    return try_rate(math.sqrt(winner.rate * other), why, winner.rate, other)
 
 
 def _settled(own: float) -> str:

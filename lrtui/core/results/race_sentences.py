@@ -11,23 +11,19 @@ from collections.abc import Iterator
 
 from lrtui.core.diagnostics.verdicts import gauge_word, verdict
 from lrtui.core.numbers import loss, ordinal
-from lrtui.core.results.lane_sentence import LEVEL_RATIO, bad_batch, lane_name, loss_ratio
+from lrtui.core.results.lane_sentence import LEVEL_RATIO, bad_batch, lane_name, loss_ratio, nan_step
 from lrtui.core.results.next_rate import next_rate, try_rate
 from lrtui.core.results.recipe_words import averaged_words
-from lrtui.core.results.standings import standings
+from lrtui.core.results.standings import is_nan, standings, value_of
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.state.status import FAILED, UNRANKED
+from lrtui.core.state.status import FAILED
 
 
 def race_sentences(state: RaceState) -> list[str]:
     """The outcome, the rate to try next, and unexpected results."""
     if state.race.script and len(state.lanes) == 1:
         return [_alone(state.lanes[0])]
-    ranked = [
-        lane
-        for lane in standings(state)
-        if lane.status not in UNRANKED and math.isfinite(lane.losses.smooth.value)
-    ]
+    ranked = [lane for lane in standings(state) if math.isfinite(value_of(lane))]
     if not ranked:
         return [_nobody(state)]
     if all(lane.findings.dead for lane in ranked):
@@ -131,11 +127,11 @@ def _on_averaged(winner: LaneState) -> Iterator[str]:
 
 
 def _nobody(state: RaceState) -> str:
-    ended = [lane for lane in state.lanes if lane.status == "nan"]
+    ended = [lane for lane in state.lanes if is_nan(lane)]
     if _interrupted(state):
         return "Nobody is ahead: no lane has a loss to show. " + _unfinished(state)
     if ended and not any(lane.status in FAILED for lane in state.lanes):
-        if all(lane.ended and lane.ended.step == 0 for lane in ended):
+        if all(nan_step(lane) == 0 for lane in ended):
             return (
                 "Nobody won: the loss is not finite from the first step on, whatever the rate: look"
                 f" at the {'script' if state.race.script else 'task'}."

@@ -125,7 +125,14 @@ def with_hysteresis(
 
 def value_of(lane: LaneState) -> float:
     """The smoothed loss that a lane is ranked by; NaN if it failed, is NaN or has not begun."""
-    return math.nan if lane.status in UNRANKED or _is_nan(lane) else lane.losses.smooth.value
+    return math.nan if lane.status in UNRANKED or is_nan(lane) else lane.losses.smooth.value
+
+
+def is_nan(lane: LaneState) -> bool:
+    """True if a lane ended by a loss that is not finite, or goes on with one (`on_nan` "warn")."""
+    return lane.status == "nan" or (
+        not math.isfinite(lane.losses.last) and any(alert.kind == "nan" for alert in lane.alerts)
+    )
 
 
 def gap_to(lane: LaneState, lanes: Sequence[LaneState]) -> float:
@@ -168,18 +175,11 @@ def _value(lane: LaneState, every: Sequence[LaneState], order: Order, step: int 
 
 
 def _rank(lane: LaneState, value: float) -> tuple[int, float]:
-    if _is_nan(lane):
+    if is_nan(lane):
         return 3, -lane.steps  # the one that lasted longest first
     if lane.status in FAILED:
         return 2, -lane.steps
     return (0, value) if math.isfinite(value) else (1, 0.0)
-
-
-def _is_nan(lane: LaneState) -> bool:
-    """True if a lane ended by a loss that is not finite, or goes on with one (`on_nan` "warn")."""
-    return lane.status == "nan" or (
-        not math.isfinite(lane.losses.last) and any(alert.kind == "nan" for alert in lane.alerts)
-    )
 
 
 def _beats(own: tuple[int, float], other: tuple[int, float], margin: float) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lrtui.core.numbers import loss
+from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.protocol import event_text
+from lrtui.core.protocol.column_names import logged_name
 from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
@@ -75,6 +76,7 @@ class LaneState:
         self.evaluations = Epochs()
         self.logged = LoggedNumbers()
         self.sample: Sampled | None = None
+        """The newest images; of a script that has several kinds of them, of the first kind."""
         self.steps = forked_at
         """Steps done, those inherited from the parent included."""
         self.losses = LossSummary(self.columns, forked_at)
@@ -154,13 +156,23 @@ class LaneState:
         return str(self.lane.optimizer) or own
 
     @property
+    def unseen(self) -> bool:
+        """True if NaN in the losses stands for one that was not seen: a script may hide it."""
+        return self.is_script and not any(alert.kind == "nan" for alert in self.alerts)
+
+    @property
+    def last_loss(self) -> str:
+        """The last loss as text; a dash where it was not seen."""
+        known = math.isfinite(self.losses.last) or not self.unseen
+        return self.losses.last_text if known else UNKNOWN
+
+    @property
     def metrics(self) -> dict[str, float]:
         """The newest value of each metric: of the last evaluation, and those that a script
         logged."""
         evaluated = self.evaluations.last.metrics if self.evaluations.last else {}
-        return evaluated | {
-            name: value for name, value in self.logged.newest().items() if name not in evaluated
-        }
+        logged = {logged_name(name): value for name, value in self.logged.newest().items()}
+        return logged | evaluated
 
     @property
     def modified(self) -> bool:
@@ -195,7 +207,7 @@ class LaneState:
                 self.clock.mark(event.at)
             case Logged():
                 self.logged.apply(event)
-            case Sampled():
+            case Sampled() if self.sample is None or self.sample.name == event.name:
                 self.sample = event
             case Snapshotted():
                 self.snapshots = event

@@ -42,9 +42,9 @@ def draw(canvas: Canvas, lane: LaneState, verdict: Verdict, view: RaceView, race
         for line in (
             "; ".join(filter(None, [recipe_words(lane, race), update_words(lane)])),
             short_command(race, lane.lane) if lane.is_script else cost(lane),
+            config_words(race),
             machine_strip.load_words(load) if load else "",
             snapshots(lane, view.disk_share),
-            config_words(race),
         )
         if line
     ]

@@ -28,6 +28,10 @@ HOW_TO_DRAW = (
     " before the first step and after each epoch; its pictures of all lanes stand here side by"
     " side."
 )
+HOW_A_SCRIPT_DRAWS = (
+    "In the script, `run = lrtui.watch(optimizer)` and then `run.image(name, tensor)` show images"
+    " N x C x H x W in 0..1; those of all lanes stand here side by side."
+)
 
 
 class Grid(NamedTuple):
@@ -56,7 +60,7 @@ def draw(
     """
     canvas.fill()
     if not strip.cards or strip.step is None:
-        _nothing(canvas, view, nothing_will_come, shown=bool(strip.cards))
+        _nothing(canvas, state, view, nothing_will_come, shown=bool(strip.cards))
         return 0
     place = canvas.view(Rect(0, 1, canvas.width, canvas.height - 1))
     shape = next(
@@ -154,15 +158,15 @@ def _heading(
             x += 2 + canvas.text(x + 2, 0, more, style)
 
 
-def _nothing(canvas: Canvas, view: RaceView, for_ever: bool, shown: bool) -> None:
+def _nothing(canvas: Canvas, state: RaceState, view: RaceView, for_ever: bool, shown: bool) -> None:
     lines: tuple[str, ...] = ("No lane has drawn a sample yet.",)
     if not shown:
         lines = ("No lane is shown.", f"{view.keymap.read('view.back')} shows all of them again.")
     elif for_ever:
-        lines = (
-            "This task draws no samples.",
-            *textwrap.wrap(HOW_TO_DRAW, max(8, canvas.width - 2)),
-        )
+        what, how = ("task", HOW_TO_DRAW)
+        if state.race.script:
+            what, how = ("script", HOW_A_SCRIPT_DRAWS)
+        lines = (f"This {what} draws no samples.", *textwrap.wrap(how, max(8, canvas.width - 2)))
     for y, text in enumerate(lines):
         canvas.text(1, 1 + y, text, styles.DIM if y else styles.BOLD)
 

@@ -170,14 +170,16 @@ def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
 
 def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     """The figures in lines of these widths, most important first; a number is never cut."""
-    losses = f"loss {lane.losses.last_text:<8}best {lane.losses.best_text}"
+    losses = f"loss {lane.last_loss:<8}best {lane.losses.best_text}"
     if text_width(losses) > widths[0]:
-        losses = f"loss {lane.losses.last_text}"
+        losses = f"loss {lane.last_loss}"
     if len(widths) == 1:
         return [losses]
     total = lane.total_steps or ("" if lane.is_script else "?")
     steps = f"step {lane.steps}{f'/{total}' if total else ''}"
     epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
+    if lane.is_script and "epoch" in lane.metrics:
+        epochs = f" ep {lane.metrics['epoch']:g}"
     if text_width(steps + epochs) <= widths[1]:
         steps += epochs
     return [losses, steps, _pace(lane, widths[-1])][: len(widths)]
@@ -217,7 +219,10 @@ def progress_bar(done: float, width: int) -> str:
 def _metrics(lane: LaneState, width: int) -> str:
     """The newest metrics, the first ones of them that fit: a number is never cut."""
     words = ""
-    metrics = lane.metrics
+    metrics = dict(lane.metrics)
+    if lane.is_script:  # an epoch stands beside the steps, and validation is what matters most
+        metrics.pop("epoch", None)
+        metrics = dict(sorted(metrics.items(), key=lambda item: item[0] != "val_loss"))
     for name in beside_averaged(metrics):
         more = f"{words}  {one_line(name)} {loss(metrics[name])}".lstrip()
         if text_width(more) > width:

@@ -85,10 +85,12 @@ def _phase(state: RaceState) -> str:
     if state.over:
         return "over"
     living = [lane for lane in state.lanes if not lane.over]
-    paused = sum(lane.status == "paused" for lane in living)
-    return (
-        "paused" if paused == len(living) else f"{len(living)} of {len(state.lanes)} lanes racing"
-    )
+    if all(lane.status == "paused" for lane in living):
+        return "paused"
+    # a task's lanes wait for a moment, scripts for a place
+    queued = sum(lane.status == "waiting" for lane in living) if state.race.script else 0
+    waiting = f", {queued} waiting" if queued else ""
+    return f"{len(living) - queued} of {len(state.lanes)} lanes racing{waiting}"
 
 
 def log(canvas: Canvas, state: RaceState, keymap: Keymap) -> None:

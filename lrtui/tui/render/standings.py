@@ -227,7 +227,7 @@ def change_words(change: float) -> str:
 def _value(row: Standing) -> str:
     if math.isfinite(row.value):
         return loss(row.value)
-    return row.lane.losses.last_text if row.lane.status != "nan" else "NaN"
+    return row.lane.last_loss if row.lane.status != "nan" else "NaN"
 
 
 def _heading(canvas: Canvas, columns: dict[str, Column], name_width: int) -> None:

@@ -22,7 +22,7 @@ from lrtui.core.numbers import loss
 from lrtui.core.results.fairness import fairness
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
-from lrtui.core.results.race_words import command_line
+from lrtui.core.results.race_words import command_line, config_words
 from lrtui.core.results.recipe_words import recipe_words
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
@@ -250,7 +250,7 @@ class Explain(ModalScreen[None]):
             table.add_row(Text("of", style="dim"), Text(called, style="bold"), Text(place))
         for name, value, words in rate_report.explained(lane, group):
             table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
-        for name, number in lane.logged.newest().items():
+        for name, number in lane.metrics.items() if lane.is_script else ():
             table.add_row(
                 Text(one_line(name), style="bold"), Text(loss(number), style="bold"), LOGGED
             )
@@ -259,6 +259,7 @@ class Explain(ModalScreen[None]):
             lane_sentence(lane, self._state),
             recipe_words(lane, race),
             command_line(race, lane.lane),
+            config_words(race),
             fairness(self._state).sentence,
             *rate_report.caveats(rate_report.own_optimizer(lane), lane.lane.schedule),
             *(race_sentences(self._state) if self._state.over else []),

@@ -121,19 +121,27 @@ class LaneActions:
         )
 
     def stop(self) -> None:
-        """End the targets, after a confirmation; kill scripts that were told to stop and live
-        on."""
+        """End the targets that were not told to stop, after a confirmation; if all were, end their
+        scripts by force."""
         lanes = self._targets()
-        who = f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
-        whom = "it" if len(lanes) == 1 else "them"
-        question, yes = f"Stop {who} for good?", f"stop {whom}"
-        if all(map(self._commands.stopping, lanes)):
-            question = (
-                f"{who[0].upper()}{who[1:]}: told to stop, still ending. SIGTERM comes after 10 s."
-                f" Kill {whom} now?"
-            )
-            yes = f"kill {whom} (SIGKILL)"
-        self._confirm(question, yes, lambda: [Stop(lane=lane.index) for lane in lanes])
+        if fresh := self._not_stopping(lanes):
+            question = f"Stop {_together(fresh)} for good?"
+            self._confirm(question, f"stop {_them(fresh)}", lambda: _stops(fresh))
+            return
+        self._commands.allow("force")
+        signalled = all(self._commands.stopping(lane) == "signal" for lane in lanes)
+        question, yes = (
+            (f"sent SIGTERM, still ending. Kill {_them(lanes)}?", f"kill {_them(lanes)} (SIGKILL)")
+            if signalled
+            else ("still ending; SIGTERM comes 10 s after that. Send it now?", "send SIGTERM")
+        )
+        who = _together(lanes)
+        self._confirm(
+            f"{who[0].upper()}{who[1:]}: told to stop, {question}", yes, lambda: _stops(lanes)
+        )
+
+    def _not_stopping(self, lanes: Sequence[LaneState]) -> list[LaneState]:
+        return [lane for lane in lanes if not self._commands.stopping(lane)]
 
     def leave(self) -> None:
         """Quit; ask what becomes of living lanes."""
@@ -154,7 +162,8 @@ class LaneActions:
         elif answer == "stop":
             # the standings that stay in the terminal are those after the stop
             self._ui.leave(when_over=True)
-            self.send([Stop(lane=lane.index) for lane in self._state.lanes if not lane.over])
+            living = [lane for lane in self._state.lanes if not lane.over]
+            self.send(_stops(self._not_stopping(living)))
 
     def resume(self) -> None:
         """Start a new supervisor for a race that has none."""
@@ -162,7 +171,9 @@ class LaneActions:
         if not self._follower.supervisor_gone:
             raise LrtuiError("the race has its supervisor: there is nothing to resume")
         if not self._follower.resumable():
-            raise LrtuiError(f"every lane has ended: {self._view.keymap.restart_words()}")
+            raise LrtuiError(
+                f"every lane has ended: {self._view.keymap.restart_words(self._state.race)}"
+            )
         if not self._commands.restarting:
             self._start_supervisor()
 
@@ -219,3 +230,15 @@ class LaneActions:
         self._commands.on_restarted(trouble)
         if trouble:
             raise LrtuiError(f"not resumed: {trouble}")
+
+
+def _stops(lanes: Sequence[LaneState]) -> list[Stop]:
+    return [Stop(lane=lane.index) for lane in lanes]
+
+
+def _together(lanes: Sequence[LaneState]) -> str:
+    return f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
+
+
+def _them(lanes: Sequence[LaneState]) -> str:
+    return "it" if len(lanes) == 1 else "them"
