@@ -197,11 +197,17 @@ class TestRefusals:
         assert words in viewer.toasts[-1]
         assert commands(script) == []
 
-    def test_the_footer_leaves_such_keys_out_and_the_help_shows_them_grey(self, viewer):
+    def test_the_footer_leaves_such_keys_out(self, viewer):
         viewer.resize(250, 60)
         assert "fork" not in viewer.lines[-1]
         assert "rewind" not in viewer.lines[-1]
         assert "stop" in viewer.lines[-1]
+
+    def test_the_help_has_them_in_brackets(self, viewer):
+        viewer.resize(120, 60)
+        viewer.press("question_mark")
+        assert "(Fork the lane: a copy goes on beside it (asks name, rate))" in viewer.text
+        assert "Stop the chosen lane for good (asks)" in viewer.text
 
     def test_the_help_of_a_task_has_no_grey_key(self, script, tmp_path):
 
