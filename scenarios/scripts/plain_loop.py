@@ -7,15 +7,15 @@ import torch
 from torch import nn
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--lr", type=float, default=1e-3)
-parser.add_argument("--steps", type=int, default=200)
+parser.add_argument("--lr", type=float, default=1e-2)
+parser.add_argument("--steps", type=int, default=300)
 parser.add_argument("--batch-size", type=int, default=64)
 args = parser.parse_args()
 
-angle = torch.rand(1024) * 3 * torch.pi
+angle = torch.rand(1024) * 2 * torch.pi
 label = torch.arange(1024) % 2
 turned = angle + torch.pi * label
-points = torch.stack([turned.cos(), turned.sin()], 1) * angle[:, None] / 10
+points = torch.stack([turned.cos(), turned.sin()], 1) * angle[:, None] / 6
 
 layers = nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh()
 model = nn.Sequential(*layers, nn.Linear(64, 2))
