@@ -237,6 +237,23 @@ class TestRunAgain:
             lane=-1, child=msgspec.structs.replace(race.lanes[0], letter="D", name="lr 0.01 2")
         )
 
+    def test_a_command_line_that_cannot_be_shown_is_not_run(self, tmp_path):
+        race = make_script_race((1e-3,), ({"width": "9" * 700},))
+        run = make_script_run(tmp_path, race)
+        with Viewer(tmp_path, run, (60, 16)) as viewer:
+            viewer.look()
+            viewer.press("R")
+            assert "too long to be shown" in viewer.toasts[-1]
+
+    def test_the_longest_one_leaves_room_for_the_answers(self, tmp_path):
+        race = make_script_race((1e-3,), ({"width": "9" * 560},))
+        run = make_script_run(tmp_path, race)
+        with Viewer(tmp_path, run, (80, 24)) as viewer:
+            viewer.look()
+            viewer.press("R")
+            assert "run it" in viewer.text
+            assert "let it be" in viewer.text
+
     def test_a_task_is_restarted_as_before(self, tmp_path):
         run = make_run(tmp_path, ("steady",), done=60, live=True)
         with Viewer(tmp_path, run) as viewer:
