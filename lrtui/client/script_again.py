@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from lrtui.core.scenario.script_table import script_settings
-from lrtui.core.scenario.spec import Lane, Race, Script, number
+from lrtui.core.scenario.spec import Lane, Race, Script
 from lrtui.store.lane_summary import lane_summaries
 
 
@@ -28,7 +28,7 @@ def _words(race: Race, script: Script, lane: Lane) -> list[str]:
     if not script.supervised:
         return command
     options = {
-        "--lr": number(lane.lr) if lane.lr else "",
+        "--lr": str(lane.lr or ""),
         "--steps": str(race.steps or ""),
         "--seed": str(race.seed) if script.seeded and race.seed else "",
         "--on-nan": race.on_nan if race.on_nan != "warn" else "",

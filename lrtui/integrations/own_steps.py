@@ -23,8 +23,8 @@ def done(lane: ScriptLane, loss: Any, rate: float) -> None:
     if lane.over:
         return
     lane.own_rate = rate / lane.factor
-    if lane.recording is None:
+    if lane.record.recording is None:
         lane.begin(None)
     seen = capture.take()
-    lane.record(seen if loss is None else float(loss), rate)
+    lane.own_step(seen if loss is None else float(loss), rate)
     lane.hold()

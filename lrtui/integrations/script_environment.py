@@ -136,7 +136,7 @@ def _check_python(arguments: list[str], race: Race) -> None:
         case ["-m", module, *_]:
             top = module.partition(".")[0]
             path = [race.folder or os.curdir, *_python_path(race), *sys.path]
-            if top not in sys.builtin_module_names and not _found(top, path):
+            if not _found(top, path):
                 raise ScenarioError(
                     f"{one_line(module)}: no such module",
                     f"expected one that Python finds from {race.folder or 'here'}",
@@ -156,7 +156,14 @@ def _python_path(race: Race) -> list[str]:
 
 
 def _found(module: str, path: list[str]) -> bool:
-    return importlib.machinery.PathFinder.find_spec(module, path) is not None
+    """True if Python finds a top-level module in `path`, or in its own way, such as a package that
+    is installed as a link to its sources."""
+    if importlib.machinery.PathFinder.find_spec(module, path) is not None:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def visible_gpus(environment: Mapping[str, str]) -> list[str]:

@@ -10,13 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 
-from lrtui.core.protocol.events import Alerted, Ended, LogMessage, Started
-from lrtui.core.scenario.spec import Race, number
+from lrtui.core.protocol.events import Ended
+from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
+from lrtui.integrations import lane_start
 from lrtui.integrations.controls import Controls
+from lrtui.integrations.lane_record import LaneRecord
 from lrtui.integrations.loss_capture import Loss, capture
 from lrtui.integrations.optimizer_hooks import (
     OptimizerHooks,
@@ -24,21 +25,16 @@ from lrtui.integrations.optimizer_hooks import (
     initial_rate,
     unwrapped,
 )
-from lrtui.integrations.param_checksum import param_checksum
 from lrtui.integrations.ranks import Ranks, own_rank
 from lrtui.integrations.recording import Recording, Silence, recorder
 from lrtui.integrations.roster import Roster
 from lrtui.integrations.script_commands import Present
-from lrtui.integrations.script_log import ScriptLog
-from lrtui.integrations.script_steps import NAN, Row, ScriptSteps
+from lrtui.integrations.script_steps import NAN, Row
 from lrtui.integrations.stopped import Stopped
-from lrtui.training.loss_reporter import LossReporter
-from lrtui.training.non_finite import NORM_EVERY, NonFinite
+from lrtui.training.non_finite import NORM_EVERY
 
 PAUSED_S = 0.2
 """Seconds between two looks during a pause."""
-BLOCK_S, DEVICE_BLOCK_S = 0.1, 0.25
-"""Seconds from one flush to the next; on an accelerator, which has to be waited for."""
 
 
 class ScriptLane:
@@ -51,38 +47,31 @@ class ScriptLane:
     def __init__(self, run: Path, race: Race, index: int, *, raises: bool = True) -> None:
         """`raises`: a stop raises Stopped in the script; else it only shows in `stopped`."""
         self.run, self.race, self.index, self.raises = run, race, index, raises
-        self.total = race.steps or 0
-        """Steps that the script will make, as far as is known; 0: unknown."""
-        self._limit = self.total if race.script and race.script.supervised else 0
-        self.steps = ScriptSteps()
+        self._limit = (race.steps or 0) if race.script and race.script.supervised else 0
+        """Steps after which the script is to end; 0: none."""
         self.step = 0
         """Steps done."""
-        self.controls = Controls(index)
+        self.own_rate = NAN
+        """Of a loop without a torch optimizer, whatever the dial says."""
         self.base = 1.0
         """The lane's rate over the script's own."""
-        self.recording: Recording | None = None
-        """None before the first step."""
-        self.roster = Roster()
-        self.hooks = OptimizerHooks(self)
         self.given_loss: Loss | None = None
         """A loss that the script gave itself, which wins over those that were seen."""
-        self.log = ScriptLog()
-        self._reporter = LossReporter(index, self.total, sweeps=False)
+        self.over = False
+        """True once nothing more is recorded."""
+        self.controls = Controls(index)
+        self.record = LaneRecord(index, race.steps or 0, self._non_finite)
+        self.roster = Roster()
+        self.hooks = OptimizerHooks(self)
         self._open: Row | None = None
         """The newest step, whose next rate is not known yet."""
         self._rates: list[float] = []
         self._index = 0
         """Number of the optimizer whose step runs."""
-        self.over = False
-        """True once nothing more is recorded."""
-        self._announced = self._alerted = self._stepped = False
-        self._notes: list[str] = []
+        self._stepped = False
+        """True if a hook was called since the last step of a GradScaler."""
         self._pid = os.getpid()
-        self._parameters, self._checksum, self._device = 0, "", "cpu"
-        self._initial = NAN
-        self.own_rate = NAN
-        """Of a loop without a torch optimizer, whatever the dial says."""
-        self._mark = self._due = 0.0
+        self._mark = 0.0
 
     def install(self, optimizer: Optimizer | None = None) -> None:
         """Begin to see the script's steps and losses; those of every optimizer if none is given."""
@@ -149,7 +138,7 @@ class ScriptLane:
             self._add_other(self._index, loss)
             return
         norm = NAN
-        if self.step % NORM_EVERY == 0 and not isinstance(self.recording, Silence):
+        if self.step % NORM_EVERY == 0 and not self.record.silent:
             measured = gradient_norm(optimizer)
             norm = NAN if measured is None else _plain(measured)
         found_inf = getattr(optimizer, "found_inf", None)  # a fused optimizer skips by itself
@@ -170,7 +159,7 @@ class ScriptLane:
             f"an error of its own ({text}): from step {self.step} on nothing is recorded or steered"
         )
         with suppress(Exception):
-            self.note(f"recording ended by an error of lrtui's own: {text}")
+            self.record.note(f"recording ended by an error of lrtui's own: {text}")
 
     def scaler_stepped(self, optimizer: Any) -> None:
         """Record a step that the GradScaler skipped: no hook was called."""
@@ -188,7 +177,7 @@ class ScriptLane:
 
     def begin(self, optimizer: Optimizer | None) -> None:
         """Begin a step of the lane: follow the plan, and wait while it says so."""
-        recording = self.recording or self._start(optimizer)
+        recording = self.record.recording or self._start(optimizer)
         if recording is None:
             return
         if recording.superseded:
@@ -197,7 +186,7 @@ class ScriptLane:
         if self.controls.holds():
             began = time.perf_counter()
             self.close_row(self.roster.next_rates(self.factor))
-            self.flush()
+            self.record.flush()
             while self.controls.holds():
                 recording.wait(PAUSED_S)
                 self.controls.follow(recording, self.step, self._present)
@@ -208,23 +197,23 @@ class ScriptLane:
         """Complete the newest step with the rates that follow it."""
         if self._open is not None:
             self._open.next = list(following)
-            self.steps.rows.append(self._open)
-            self._open = None
-            if time.perf_counter() >= self._due:
-                self.flush()
+            row, self._open = self._open, None
+            self.record.add(row)
 
     def end(self, loss: Loss | None, norm: Any = NAN, *, skipped: Any = 0.0) -> None:
         """End a step of the lane."""
         given, self.given_loss = self.given_loss, None
         loss = given if given is not None else loss
         if loss is None and self.step == 0:
-            self.note("no backward() was seen before the first step: give the loss with run.loss()")
+            self.record.note(
+                "no backward() was seen before the first step: give the loss with run.loss()"
+            )
         now = time.perf_counter()
         self._open = Row(loss, list(self._rates), [], norm, now - self._mark, skipped)
         self._mark = now
         self.step += 1
         if isinstance(loss, float) and not math.isfinite(loss):
-            self._due = 0.0  # told at once
+            self.record.hurry()
         if self._limit and self.step >= self._limit:
             self.controls.stop_now(f"made its {self._limit} steps")
         self._raise_if_stopped()
@@ -236,29 +225,7 @@ class ScriptLane:
             if loss is not None:
                 self._open.numbers[f"loss {number + 1}"] = loss
 
-    def flush(self, *, last: bool = False) -> None:
-        """Hand the complete steps to the recording, with what the rules find in them."""
-        if self.recording is None or isinstance(self.recording, Silence):
-            self.steps.rows.clear()
-            return
-        if not self._announced:
-            self._announce()
-        first = self.steps.first
-        if taken := self.steps.take(self.index):
-            block, losses, norms = taken
-            self.recording.put(block)
-            for at, (loss, norm) in enumerate(zip(losses, norms, strict=True)):
-                self._check(first + at, loss, norm)
-        for event in self._reporter.events(self.steps.first, None, force=last):
-            self.recording.put(event)
-        if logged := self.log.take(self.index):
-            self.recording.put(logged)
-        while self.log.refused:
-            self.note(f"not logged: {self.log.refused.pop(0)}")
-        period = BLOCK_S if self._device == "cpu" else DEVICE_BLOCK_S
-        self._due = time.perf_counter() + period
-
-    def record(self, loss: Loss | None, rate: float) -> None:
+    def own_step(self, loss: Loss | None, rate: float) -> None:
         """Take in a step without a torch optimizer, begun before."""
         self._rates = [float(rate)]
         self.close_row(self._rates)
@@ -266,74 +233,43 @@ class ScriptLane:
 
     def hold(self) -> None:
         """Execute commands between two steps, and wait while the lane is paused."""
-        if self.recording is not None and not self.over:
+        if self.record.recording is not None and not self.over:
             self.begin(None)
-
-    def set_total(self, steps: int) -> None:
-        """Set the number of steps that the script will make."""
-        if steps != self.total:
-            self.total, self._announced = steps, False
-
-    def log_numbers(self, numbers: dict[str, Any]) -> None:
-        """Take in numbers that the script logs after the present step."""
-        self.log.add(self.step, numbers)
-        if self.recording is not None and time.perf_counter() >= self._due:
-            self.flush()
-
-    def note(self, text: str) -> None:
-        """Write a line in the lane's log; before the first step it waits for it."""
-        if self.recording:
-            self.recording.put(LogMessage(lane=self.index, text=one_line(text)))
-        else:
-            self._notes.append(text)
 
     def finish(self, end: Ended | None = None) -> None:
         """Write what is left, with the lane's end if this process is the one to tell it, and let go
         of the script."""
-        if os.getpid() != self._pid or (self.over and self.recording is None):
+        if os.getpid() != self._pid or (self.over and self.record.recording is None):
             return
         self.let_go()
         if not self.over:
             self.close_row([])
-            self.flush(last=True)
+            self.record.flush(last=True)
         if self.controls.ranks:
             self.controls.ranks.close()
+        if end is not None and self.record.recording is None and not own_rank()[0]:
+            self.record.recording = recorder(self.run, self.index)  # it ends without a step
         self.over = True
-        if self.recording:
-            if end is not None:
-                self.recording.put(end)
-            self.recording.close()
+        self.record.close(end)
 
     def _start(self, optimizer: Optimizer | None) -> Recording | None:
         """Take the lane at the first step; None if another process has it."""
         rank, count = own_rank()
-        self.recording = Silence() if rank else recorder(self.run, self.index)
-        if self.recording is None:
+        recording = Silence() if rank else recorder(self.run, self.index)
+        if recording is None:
             self.over = True
             self.let_go()
             return None
         if count > 1:
             self.controls.ranks = Ranks(rank, count)
-        while self._notes:
-            self.note(self._notes.pop(0))
+        initial = self.own_rate if optimizer is None else initial_rate(optimizer)
+        started = lane_start.started(self.index, optimizer, initial)
+        self.record.open(recording, started, self.roster.names)
+        self.base, text = lane_start.base(self.race.lanes[self.index].lr, initial, optimizer)
+        if text:
+            self.record.note(text)
         self._mark = time.perf_counter()
-        lr = self.race.lanes[self.index].lr
-        self._initial = self.own_rate
-        if optimizer is not None:
-            self._parameters, self._checksum = param_checksum(optimizer)
-            self._device = _device(optimizer)
-            self._initial = initial_rate(optimizer)
-        if lr and self._initial > 0:
-            self.base = lr / self._initial
-            if self.base != 1.0:
-                self.note(
-                    f"the script's own rate is {number(self._initial)}: all of its rates are"
-                    f" multiplied by {number(self.base)}"
-                )
-        if lr and not self._initial > 0:
-            kind = type(optimizer).__name__ if optimizer is not None else "the script"
-            self.note(f"{kind} has no rate to turn: it trains at its own")
-        return self.recording
+        return recording
 
     def _present(self) -> Present:
         first = self.roster.first
@@ -341,43 +277,7 @@ class ScriptLane:
         rate = rates[0] if rates else self.own_rate * self.base
         return Present(first, rate, self.base, self.step)
 
-    def _announce(self) -> None:
-        """Record the lane's start, once it is known which optimizers step."""
-        self._announced = True
-        assert self.recording is not None
-        first = self.roster.first
-        event = Started(
-            lane=self.index,
-            at=time.time(),
-            device=self._device,
-            steps_per_epoch=1,
-            total_steps=self.total,
-            parameters=self._parameters,
-            init_checksum=self._checksum,
-            batch_checksum="",
-            intra_op_threads=torch.get_num_threads(),
-            validated=False,
-            batch_size=0,
-            length_known=False,
-            groups=self.roster.names() or ["all"],
-            optimizer=type(first).__name__ if first is not None else "",
-            initial_lr=self._initial,
-        )
-        self.recording.put(event)
-
-    def _check(self, step: int, loss: float | None, norm: float) -> None:
-        """Take a step's numbers to the rules; the first that is not finite is an alert. A loss that
-        nobody saw (None) is none."""
-        assert self.recording is not None
-        if loss is None:
-            return
-        if math.isfinite(loss):
-            self._reporter.update(step, loss, None if math.isnan(norm) else norm)
-        if self._alerted or (math.isfinite(loss) and not math.isinf(norm)):
-            return
-        self._alerted = True
-        text = f"{NonFinite(step, loss, norm)} at step {step}"
-        self.recording.put(Alerted(lane=self.index, step=step, kind="nan", text=text))
+    def _non_finite(self, text: str) -> None:
         if self.race.on_nan == "stop":
             self.controls.want(stop=text)
 
@@ -394,7 +294,3 @@ def say(text: str) -> None:
 def _plain(value: Any) -> Any:
     """A scalar tensor as a float, unless that would wait for an accelerator."""
     return value.item() if value.device.type == "cpu" else value
-
-
-def _device(optimizer: Optimizer) -> str:
-    return next((str(p.device) for group in optimizer.param_groups for p in group["params"]), "cpu")

@@ -149,8 +149,10 @@ class ScriptPool:
     def _start(self, lane: LaneScript) -> None:
         assert self.race.script is not None
         command = self.race.script.command_of(self.race.lanes[lane.index])
+        # a race that is taken over from another shell runs as from its own
+        inherited = {**os.environ, **self.race.environment}
         environment = script_environment.lane_environment(
-            self.run, self.race, lane.index, self._places, lane.place, os.environ
+            self.run, self.race, lane.index, self._places, lane.place, inherited
         )
         now, text = time.time(), f"runs {one_line(shlex.join(command))}"
         self._say(

@@ -102,19 +102,19 @@ class Watch:
     def log(self, **numbers: Any) -> None:
         """Record numbers, such as `val_loss`, at the present step."""
         if self._lane:
-            self._lane.log_numbers(numbers)
+            self._lane.record.log_numbers(self._lane.step, numbers)
 
     def image(self, name: str, image: Any) -> None:
         """Show images: a tensor or array H x W, C x H x W or N x C x H x W with C = 1 or 3, of
         floats in 0..1 or bytes."""
-        if not self._lane or not self._lane.recording:
+        if not self._lane or not self._lane.record.recording:
             return
         try:
             pixels = as_pixels(_as_batch(image))
         except Exception as error:
-            self._lane.note(f"image {name}: {error}")
+            self._lane.record.note(f"image {name}: {error}")
             return
-        self._lane.recording.put(
+        self._lane.record.put(
             Sampled(
                 lane=self._lane.index,
                 epoch=0,
@@ -144,12 +144,12 @@ class Watch:
     def set_total(self, steps: int) -> None:
         """Set the number of steps that the training will make."""
         if self._lane:
-            self._lane.set_total(steps)
+            self._lane.record.set_total(steps)
 
     def note(self, text: str) -> None:
         """Write a line in the lane's log."""
         if self._lane:
-            self._lane.note(text)
+            self._lane.record.note(text)
 
     def wait_while_paused(self) -> None:
         """Wait between two steps while the lane is paused."""
@@ -206,9 +206,9 @@ def _joined(
     if optimizer is not None:
         lane.roster.lead(optimizer)
     if steps:
-        lane.set_total(steps)
+        lane.record.set_total(steps)
     if config:
-        lane.note("config: " + ", ".join(f"{key} {value}" for key, value in config.items()))
+        lane.record.note("config: " + ", ".join(f"{key} {value}" for key, value in config.items()))
     return Watch(lane, joined=True)
 
 
@@ -265,6 +265,6 @@ def _as_batch(image: Any) -> Tensor:
         images = images.detach()
         if images.dtype == torch.uint8:
             images = images.float() / 255
-        while images.dim() < 4:
+        while images.dim() in (2, 3):
             images = images.unsqueeze(0)
     return images

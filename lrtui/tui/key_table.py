@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lrtui.core.scenario.spec import Race
+
 QUARTER = 0.25
 """Decades by which a turn of the dial moves the rate."""
 
@@ -252,4 +254,9 @@ follow in the order of the table."""
 LIVING = ("lane.hotter", "lane.pause", "lane.stop")
 """Keys for living lanes only."""
 SCRIPT_OFF = ("lane.fork", "lane.rewind", "lane.edit", "race.add", "race.find", "race.resume")
-"""Keys that a race of scripts refuses; `client/commands.py` says why."""
+"""Keys that a race of scripts refuses; `core/protocol/script_refusals.py` says why."""
+
+
+def off(race: Race) -> tuple[str, ...]:
+    """The keys that have no effect on a race."""
+    return SCRIPT_OFF if race.script else ()

@@ -11,7 +11,7 @@ from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.race_words import step_words
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui import axis_fit
-from lrtui.tui.key_table import RACE, SCRIPT_OFF
+from lrtui.tui.key_table import RACE, off
 from lrtui.tui.layout import arrange
 from lrtui.tui.machine import Reading
 from lrtui.tui.machine_history import History
@@ -166,8 +166,7 @@ class RacePainter:
         if status.commands:
             panels.commands(canvas.view(layout.machine._replace(height=1)), status.commands)
         scope = [(view.keymap.read("race.all"), "ALL LANES")] if status.all_lanes else []
-        off = SCRIPT_OFF if state.race.script else ()
-        words = scope + view.keymap.footer_words(RACE, over=state.over, off=off)
+        words = scope + view.keymap.footer_words(RACE, over=state.over, off=off(state.race))
         panels.footer(canvas.view(layout.footer), words)
 
     def _paint_machine(self, canvas: Canvas, status: Status) -> None:

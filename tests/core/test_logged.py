@@ -16,7 +16,17 @@ from lrtui.core.state.memory_budget import thin_to_fit
 from lrtui.core.state.race_state import apply
 from support.fake_script import folded, logged, make_script_race, script_started, script_steps
 
-NAMES = ["val_loss", "acc", "loss", "grad_norm", "applied_lr/1", "logged.acc", "metrics.x", "step"]
+NAMES = [
+    "val_loss",
+    "epoch",
+    "acc",
+    "loss",
+    "grad_norm",
+    "applied_lr/1",
+    "logged.acc",
+    "metrics.x",
+    "step",
+]
 VALUES = st.floats(width=32) | st.just(math.nan)
 
 

@@ -28,14 +28,7 @@ class Ranks:
         self.run = create_run(folder / "runs", race)
         self.writer, self.reader = Writer(self.run, "test"), Reader(self.run)
         self.events = []
-        launch = [
-            "-m",
-            "torch.distributed.run",
-            "--nproc-per-node",
-            str(count),
-            "--master-port",
-            "0",
-        ]
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
         self.process = subprocess.Popen(
             [sys.executable, *launch, str(SCRIPTS / script), str(self.stop_file)],
             env=environment(self.run, 0, 0, **env),

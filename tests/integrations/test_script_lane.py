@@ -30,7 +30,7 @@ from lrtui.core.protocol.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.integrations import script_lane
+from lrtui.integrations import lane_record, script_lane
 from lrtui.integrations.loss_capture import capture
 from lrtui.integrations.optimizer_hooks import initial_rate
 from lrtui.integrations.script_lane import ScriptLane
@@ -594,9 +594,11 @@ class TestSeveralOptimizers:
 def test_logged_numbers_come_at_their_steps(begin):
     lane, record = begin()
     script = Script().run(2)
-    lane.log_numbers({"val_loss": torch.tensor(0.5), "accuracy": 0.25, "text": "no number"})
+    lane.record.log_numbers(
+        lane.step, {"val_loss": torch.tensor(0.5), "accuracy": 0.25, "text": "no number"}
+    )
     script.run(1)
-    lane.log_numbers({"val_loss": math.nan})
+    lane.record.log_numbers(lane.step, {"val_loss": math.nan})
     lane.finish()
     values = {}
     for event in record.of(Logged):
@@ -616,11 +618,11 @@ BREAKABLE = [
     (ScriptLane, "rates_known"),
     (ScriptLane, "after_step"),
     (ScriptLane, "begin"),
-    (ScriptLane, "flush"),
+    (lane_record.LaneRecord, "flush"),
     (Recorded, "put"),
     (Recorded, "commands"),
     (type(capture), "add"),
-    (script_lane.ScriptSteps, "take"),
+    (lane_record.ScriptSteps, "take"),
     (script_lane.Roster, "rates"),
 ]
 
@@ -640,7 +642,7 @@ def test_an_error_of_lrtuis_own_is_told_once_and_the_script_runs_on(
         return original(*args, **kwargs)
 
     monkeypatch.setattr(owner, name, broken)
-    monkeypatch.setattr(script_lane, "BLOCK_S", 0.0)
+    monkeypatch.setattr(lane_record, "BLOCK_S", 0.0)
     script = Script(schedule=halving).run(8)
     monkeypatch.undo()
     assert script.losses == alone.losses

@@ -287,16 +287,20 @@ class TestCommands:
                 "again"
             ]
 
-    def test_script_joins_a_race_whose_supervisor_has_left(self, tmp_path):
-        with ScriptRace(recording("steps=3"), tmp_path) as contest:
+    def test_script_joins_a_race_whose_supervisor_has_left(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HF_HOME", "/the/first/shell")
+        with ScriptRace(recording("steps=3", "HF_HOME"), tmp_path) as contest:
             contest.see_end()
             until(lambda: contest.supervisor() is None, "the supervisor's end")
+            monkeypatch.setenv("HF_HOME", "/another/shell")
             (number,) = contest.follower.send([Add(lane=-1, child=contest.lanes[0].lane)])
             restart_supervisor(contest.run)
             contest.see(lambda: len(contest.lanes) == 2, "the new lane")
             assert contest.see_end() == ["finished", "finished"]
             assert contest.lanes[1].steps == 3
             assert contest.follower.results([number])[number].ok
+            assert "HF_HOME=/the/first/shell" in contest.output("B")
+            assert contest.output("B") == contest.output("A")
 
     def test_command_to_a_lane_that_waits_is_for_its_script(self, tmp_path):
         race = recording("{x}", values=["steps=100", ""], script={"at_once": 1})

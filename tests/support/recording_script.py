@@ -3,7 +3,7 @@
 steps=N: it ends after so many steps; without it, never. exit=N: its exit code. silent: it makes no
 step. deaf: it takes no stop command. stubborn: it ignores SIGTERM. child: it starts a process that
 outlives it; stubborn-child: one that ignores SIGTERM, too; apart: in a session of its own. nan: its
-third loss. tail: it goes on as a child of itself, and its main process ends.
+third loss. NAME: it prints that variable. tail: it goes on as a child of itself, and its main process ends.
 """
 
 import math
@@ -38,6 +38,8 @@ def main(words):
             pass
         return 0
     print("begins", *words, flush=True)
+    for name in filter(str.isupper, words):
+        print(f"{name}={os.environ.get(name)}")
     if "silent" not in words:
         record(words, int(settings.get("steps", 1 << 30)))
     elif "steps" not in settings:

@@ -163,6 +163,14 @@ class TestLoggedNumbers:
         viewer.press("c")
         assert "0.5000" in viewer.text
 
+    def test_an_epoch_stands_beside_the_steps_and_validation_comes_first(self, viewer, script):
+        say(script, logged([120], acc=[0.25], epoch=[3.0], val_loss=[0.5]))
+        viewer.look(6)
+        viewer.press("enter")
+        assert "step 120 ep 3" in viewer.text
+        assert "val_loss 0.5000" in viewer.text
+        assert "epoch 3.000" not in viewer.text
+
     def test_i_lists_the_newest(self, viewer, script):
         say(script, logged([120], words=[17.0]))
         viewer.look()

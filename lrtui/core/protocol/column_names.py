@@ -12,6 +12,8 @@ LOGGED = "logged."
 AVERAGED = "ema_"
 """Before the name of a metric that was taken with averaged weights: ema_val_loss."""
 
+LINE_KEYS = ("event", "lane", "first", "step", "steps", "epoch", "metrics")
+"""Keys of the lines of steps in `--json`."""
 RESERVED = frozenset(
     (
         "loss",
@@ -29,13 +31,7 @@ RESERVED = frozenset(
         "val_loss",
         CLIPPED,
         SKIPPED,
-        "event",
-        "lane",
-        "first",
-        "step",
-        "steps",
-        "epoch",
-        "metrics",
+        *LINE_KEYS,
     )
 )
 """Names of columns, and of keys of their lines in `--json`, that no number of a task's loss may
@@ -50,7 +46,8 @@ def family(name: str) -> str:
 def logged_name(name: str) -> str:
     """The name of a number that a script logged, apart from what is recorded under it; `val_loss`
     means the same."""
-    taken = (is_reserved(name) and name != "val_loss") or name.startswith((LOGGED, METRIC))
+    free = not is_reserved(name) or name in ("val_loss", *LINE_KEYS)
+    taken = not free or name.startswith((LOGGED, METRIC))
     return LOGGED + name if taken else name
 
 

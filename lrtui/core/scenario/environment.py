@@ -64,10 +64,13 @@ def recorded(race: Race) -> Race:
 def needed(race: Race, environment: Mapping[str, str], folder: str) -> dict[str, str]:
     """The variables of `environment` that are recorded; none for a race that runs no code of the
     user's own. Relative entries of PYTHONPATH are those of `folder`."""
-    refs = code_refs(race)
-    if not refs:
+    refs, script = code_refs(race), race.task.target if race.script else ""
+    if not refs and not script:
         return {}
-    read = variables(path for ref in refs if (path := _source(ref)) is not None)
+    sources = [path for ref in refs if (path := _source(ref)) is not None]
+    if script.endswith(".py"):
+        sources.append(Path(folder, script))
+    read = variables(sources)
     kept = {
         name: value
         for name, value in environment.items()

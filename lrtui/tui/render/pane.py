@@ -178,6 +178,8 @@ def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
     total = lane.total_steps or ("" if lane.is_script else "?")
     steps = f"step {lane.steps}{f'/{total}' if total else ''}"
     epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
+    if lane.is_script and "epoch" in lane.metrics:
+        epochs = f" ep {lane.metrics['epoch']:g}"
     if text_width(steps + epochs) <= widths[1]:
         steps += epochs
     return [losses, steps, _pace(lane, widths[-1])][: len(widths)]
@@ -217,7 +219,10 @@ def progress_bar(done: float, width: int) -> str:
 def _metrics(lane: LaneState, width: int) -> str:
     """The newest metrics, the first ones of them that fit: a number is never cut."""
     words = ""
-    metrics = lane.metrics
+    metrics = dict(lane.metrics)
+    if lane.is_script:  # an epoch stands beside the steps, and validation is what matters most
+        metrics.pop("epoch", None)
+        metrics = dict(sorted(metrics.items(), key=lambda item: item[0] != "val_loss"))
     for name in beside_averaged(metrics):
         more = f"{words}  {one_line(name)} {loss(metrics[name])}".lstrip()
         if text_width(more) > width:

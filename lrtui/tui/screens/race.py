@@ -6,6 +6,7 @@ It only composes: see race_painter, redraw_policy, and the action modules beside
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from textual import work
@@ -35,7 +36,7 @@ from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
 from lrtui.tui.console import last_lines
 from lrtui.tui.key_legend import LEGEND
-from lrtui.tui.key_table import RACE, SCRIPT_OFF
+from lrtui.tui.key_table import RACE, off
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine import Machine
 from lrtui.tui.race_painter import RacePainter, Status
@@ -103,16 +104,14 @@ class RaceScreen(Screen[None]):
         self._clock = clock or Clock()
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock)
-        script = self.state.race.script
         hints = Hints(view.keymap.read("race.resume"), view.keymap.restart_words(self.state.race))
         self.commands = CommandClient(follower, hints, self._clock.monotonic)
         self._sent_at = 0.0
         """Time of the last command, of the monotonic clock."""
         self.policy = RedrawPolicy(fps)
         panels = race_panels(follower, view, self.policy)
-        self.painter = painter = RacePainter(
-            self.state, view, panels, self._sample_at, lambda lane: last_lines(follower.run, lane)
-        )
+        lines = partial(last_lines, follower.run)
+        self.painter = painter = RacePainter(self.state, view, panels, self._sample_at, lines)
         curves = CurveActions(self.state, view, painter)
         self.controllers = Controllers(
             curves,
@@ -128,7 +127,7 @@ class RaceScreen(Screen[None]):
             "write": ReportActions(follower.run, self).write,
             "pick": lambda: self.post_message(self.Another()),
             "help": lambda: self.app.push_screen(
-                Help(RACE, LEGEND, "screen", view.keymap, SCRIPT_OFF if script else ())
+                Help(RACE, LEGEND, "screen", view.keymap, off(self.state.race))
             ),
         }
 
