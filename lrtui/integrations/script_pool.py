@@ -95,7 +95,7 @@ class ScriptPool:
         lane = self._lanes.get(index)
         if lane is None:
             return []
-        return _answers(lane, lane.stop(number, reason, self._records(index)))
+        return _answers(lane, lane.stop(number, reason, partial(self._records, index)))
 
     def escalate(self) -> list[Answer]:
         """Signal scripts that did not stop in time; the results of their stop commands."""
@@ -111,8 +111,9 @@ class ScriptPool:
         that are overdue."""
         if not self.ending:
             self.ending, self._ending_since = True, time.monotonic()
-            for lane in self._lanes.values():
-                lane.terminate("interrupted")
+            for index, lane in self._lanes.items():
+                if lane.waits or lane.trains(partial(self._records, index)):
+                    lane.terminate(lane.asked or "interrupted")
         elif self.overdue:
             self.kill()
 

@@ -29,6 +29,7 @@ TOPICS = (
     "scenarios",
     "tasks",
     "scripts",
+    "examples",
     "param-groups",
     "streams",
     "resume",

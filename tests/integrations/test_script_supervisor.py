@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 
 def gone(process):
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return process is None or not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 class TestEnds:
@@ -181,6 +181,15 @@ class TestSupervisorEnds:
             assert contest.family() == []
             until(lambda: contest.supervisor() is None, "the supervisor's end")
             assert summary(contest.run).state == "interrupted"
+
+    def test_script_that_has_finished_stays_finished_in_an_interrupt(self, tmp_path, monkeypatch):
+        set_patience(monkeypatch, stop_s=1.0, linger_s=600.0)
+        with ScriptRace(recording("steps=3", "child"), tmp_path) as contest:
+            until(lambda: contest.script(0), "its first step")
+            until(lambda: gone(contest.script(0)), "its end")
+            contest.supervisor().terminate()
+            assert contest.see_end() == ["finished"]
+            assert contest.lanes[0].ended.exit_code == 0
 
     def test_scripts_train_on_when_their_supervisor_is_killed(self, tmp_path):
         race = recording("steps={x}", values=["100", "1000000", "1"], script={"at_once": 2})
