@@ -29,6 +29,7 @@ TOPICS = (
     "scenarios",
     "tasks",
     "scripts",
+    "notebooks",
     "examples",
     "param-groups",
     "streams",
