@@ -102,11 +102,11 @@ def test_logged_numbers_are_told_once_a_second_with_their_last_values():
         recording(),
         started(optimizer="SGD"),
         steps(0, 0, 5),
-        logged(0, [2, 5], val_loss=[0.9, 0.8], acc=[0.5, math.nan]),
-        logged(0, [5], val_loss=[0.7]),
+        logged(0, [2, 5], reward=[0.9, 0.8], acc=[0.5, math.nan]),
+        logged(0, [5], reward=[0.7]),
     )
     assert lines[1:] == [
-        "A x 0: step 5  val_loss 0.7000  acc 0.5000",
+        "A x 0: step 5  reward 0.7000  acc 0.5000",
         "A x 0: step 5  loss 0.5000  best 0.5000  lr 0.1",
     ]
 
