@@ -28,3 +28,8 @@ def done(lane: ScriptLane, loss: Any, rate: float) -> None:
     seen = capture.take()
     lane.own_step(seen if loss is None else float(loss), rate)
     lane.hold()
+
+
+def cancel() -> None:
+    """Forget the losses of a step that is not made."""
+    capture.take()

@@ -141,6 +141,11 @@ class Watch:
         if self._lane:
             own_steps.done(self._lane, loss, float(rate))
 
+    def cancel_step(self) -> None:
+        """Leave out a step that is not made: forget the losses seen since the last one."""
+        if self._lane:
+            own_steps.cancel()
+
     def set_total(self, steps: int) -> None:
         """Set the number of steps that the training will make."""
         if self._lane:
