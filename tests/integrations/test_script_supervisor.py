@@ -170,7 +170,7 @@ class TestStop:
 class TestSupervisorEnds:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_interrupt_ends_all_scripts_and_those_that_wait(self, tmp_path, monkeypatch, number):
-        set_patience(monkeypatch, stop_s=1.0)
+        set_patience(monkeypatch, stop_s=5.0)
         race = recording("{x}", values=["", "stubborn", ""], script={"at_once": 2})
         with ScriptRace(race, tmp_path) as contest:
             contest.see_steps(0, 1)
@@ -380,11 +380,11 @@ class TestStart:
 
     def test_program_that_is_lost_before_its_turn_is_the_error_of_its_lane(self, tmp_path):
         program = tmp_path / "program"
-        program.write_text("#!/bin/sh\nsleep 0.5\n")
+        program.write_text("#!/bin/sh\nwhile [ ! -e lost ]; do sleep 0.05; done\n")
         program.chmod(0o755)
-        race = make_script_race(str(program), lanes=2, script={"at_once": 1})
+        race = make_script_race(str(program), lanes=2, script={"at_once": 1}, folder=str(tmp_path))
         with ScriptRace(race, tmp_path / "runs") as contest:
-            program.unlink()
+            program.rename(tmp_path / "lost")
             assert contest.see_end() == ["finished", "error"]
             assert "could not be started" in contest.lanes[1].ended.error
 

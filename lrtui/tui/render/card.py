@@ -87,7 +87,7 @@ def own_script(canvas: Canvas, notice: str, keymap: Keymap) -> None:
         " scenarios/NAME.toml; see `lrtui help scripts`.",
     ):
         y = _wrapped(canvas, text, y, styles.TEXT) + 1
-    _last_row(canvas, notice, f"{keymap.read('list.go')} asks for path, rates and arguments")
+    _last_row(canvas, notice, f"{keymap.read('list.go')} asks for its path")
 
 
 def _facts(found: Race) -> str:
