@@ -12,6 +12,6 @@ foreign interpreter finds lrtui and what it needs).
 - `loss_capture.py` sees the losses.
 - `ranks.py` brings dial, pause and stop to all ranks of a distributed script at the same step.
 - `script_supervisor.py` supervises the scripts of a race: `script_pool.py` starts them in turn,
-  `lane_script.py` stops one, `script_process.py` is its tree of processes.
+  `supervised_script.py` stops one, `script_process.py` is its tree of processes.
 - `huggingface.py`, `lightning.py`, ... are callbacks of frameworks, thin layers on `watch.py`.
 """

@@ -45,8 +45,8 @@ def recording(*words, **keys):
 
 IMPATIENT = """
 import sys
-from lrtui.integrations import lane_script
-lane_script.STOP_S, lane_script.LINGER_S = {stop_s}, {linger_s}
+from lrtui.integrations import supervised_script
+supervised_script.STOP_S, supervised_script.LINGER_S = {stop_s}, {linger_s}
 from lrtui.integrations.script_supervisor import main
 main()
 """

@@ -18,7 +18,7 @@ StopReason = Literal["", "stopped", "interrupted"]
 """The end that a lane was asked for; "" for none."""
 
 
-class LaneScript:
+class SupervisedScript:
     """The script of one lane, before, while and after it runs."""
 
     def __init__(self, index: int) -> None:
