@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lrtui.core.protocol.events import Ended, EndReason, Sampled
+from lrtui.core.scenario.placeholders import literally
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, Script, TaskRef
 from lrtui.core.text import literal, one_line
 from lrtui.integrations import attach, own_steps
@@ -236,7 +237,7 @@ def _begun(
         on_nan="warn",
         scenario=title,
         script=Script(
-            (sys.executable, *sys.orig_argv[1:]),
+            (sys.executable, *map(literally, sys.orig_argv[1:])),
             seeded=False,
             supervised=False,
             config={str(key): one_line(str(value)) for key, value in (config or {}).items()},
