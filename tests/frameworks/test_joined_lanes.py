@@ -1,5 +1,6 @@
 """Scripts with a callback, started by `lrtui race`: the callback joins the lane of its process, and
-the lane's rate is in force from the first step on, also where no optimizer is torch's."""
+the lane's rate is in force from the first step on, also where no optimizer is torch's. Fabric needs
+no callback."""
 
 import importlib.util
 import json
@@ -69,13 +70,36 @@ Trainer(transformers.GPT2LMHeadModel(config), args, train_dataset=rows,
         callbacks=[LrtuiCallback()]).train()
 print(json.dumps(losses))
 """
+FABRIC = """
+import json, lightning, torch
+from torch import nn
+
+fabric = lightning.Fabric(accelerator="cpu", devices=1)
+model = nn.Linear(3, 1)
+model, optimizer = fabric.setup(model, torch.optim.SGD(model.parameters(), lr=0.3))
+losses = []
+for _ in range(20):
+    x = torch.randn(8, 3)
+    loss = nn.functional.mse_loss(model(x), x.sum(1, keepdim=True))
+    optimizer.zero_grad()
+    fabric.backward(loss)
+    optimizer.step()
+    losses.append(loss.item())
+print(json.dumps(losses))
+"""
 
 
 @pytest.mark.parametrize(
     ("package", "source"),
-    [("xgboost", XGBOOST), ("lightgbm", LIGHTGBM), ("keras", KERAS), ("transformers", HUGGINGFACE)],
+    [
+        ("xgboost", XGBOOST),
+        ("lightgbm", LIGHTGBM),
+        ("keras", KERAS),
+        ("transformers", HUGGINGFACE),
+        ("lightning", FABRIC),
+    ],
 )
-def test_callback_joins_the_lane_and_applies_its_rate(tmp_path, package, source):
+def test_training_is_the_lane_of_its_process_at_its_rate(tmp_path, package, source):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"could not import {package!r}")
     (tmp_path / "script.py").write_text(source)
