@@ -96,7 +96,7 @@ def test_no_module_of_a_layer_loads_anything_from_above_it(name):
 
 
 @pytest.mark.parametrize(
-    "module", ["lrtui.training.supervisor_main", "lrtui.integrations.script_supervisor"]
+    "module", ["lrtui.training.supervisor_main", "lrtui.integrations.supervisor.supervisor"]
 )
 def test_the_supervisor_itself_needs_no_torch(module):
     """Only the forkserver and scripts load it: the supervisor answers at once and stays small."""

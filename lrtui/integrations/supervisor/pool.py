@@ -16,10 +16,10 @@ from lrtui.core.protocol.command_result import CommandResult, done
 from lrtui.core.protocol.events import AnyEvent, LaneAdded, LogMessage, StatusChanged
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.integrations import script_environment, supervised_script
-from lrtui.integrations.script_environment import Places
-from lrtui.integrations.script_process import ScriptProcess
-from lrtui.integrations.supervised_script import StopReason, SupervisedScript
+from lrtui.integrations.supervisor import environment as environments, script as scripts
+from lrtui.integrations.supervisor.environment import Places
+from lrtui.integrations.supervisor.process import ScriptProcess
+from lrtui.integrations.supervisor.script import StopReason, SupervisedScript
 from lrtui.store.run_dir import is_gone, script_log, trainer_role
 from lrtui.store.writer import Writer, row
 from lrtui.training.lane_processes import ProcessExit
@@ -120,7 +120,7 @@ class ScriptPool:
     @property
     def overdue(self) -> bool:
         """True if the scripts were signalled to end more than STOP_S ago."""
-        return self.ending and time.monotonic() - self._ending_since > supervised_script.STOP_S
+        return self.ending and time.monotonic() - self._ending_since > scripts.STOP_S
 
     def kill(self) -> None:
         """Kill all scripts."""
@@ -152,7 +152,7 @@ class ScriptPool:
         command = self.race.script.command_of(self.race.lanes[lane.index])
         # a race that is taken over from another shell runs as from its own
         inherited = {**os.environ, **self.race.environment}
-        environment = script_environment.lane_environment(
+        environment = environments.lane_environment(
             self.run, self.race, lane.index, self._places, lane.place, inherited
         )
         now, text = time.time(), f"runs {one_line(shlex.join(command))}"
@@ -160,7 +160,7 @@ class ScriptPool:
             StatusChanged(lane=lane.index, at=now, step=0, status="running"),
             LogMessage(lane=lane.index, at=now, text=text),
         )
-        marks = script_environment.marks(self.run, lane.index)
+        marks = environments.marks(self.run, lane.index)
         try:
             lane.process = ScriptProcess(
                 command, environment, self.race.folder, self.log_of(lane.index), marks

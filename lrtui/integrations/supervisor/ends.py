@@ -6,8 +6,8 @@ import time
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, EndReason, LogMessage
-from lrtui.integrations.script_pool import ScriptPool
-from lrtui.integrations.supervised_script import SupervisedScript
+from lrtui.integrations.supervisor.pool import ScriptPool
+from lrtui.integrations.supervisor.script import SupervisedScript
 from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.store.run_dir import tail
 from lrtui.store.writer import Writer, row
