@@ -22,13 +22,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lrtui.core.protocol.events import Ended, EndReason, Sampled
+from lrtui.core.scenario.placeholders import literally
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, Script, TaskRef
 from lrtui.core.text import literal, one_line
-from lrtui.integrations import attach, own_steps
-from lrtui.integrations.optimizer_hooks import unwrapped
-from lrtui.integrations.ranks import own_rank
-from lrtui.integrations.script_lane import ScriptLane, say
-from lrtui.integrations.stopped import Stopped
+from lrtui.integrations.script import attach, own_steps
+from lrtui.integrations.script.lane import ScriptLane, say
+from lrtui.integrations.script.optimizer_hooks import unwrapped
+from lrtui.integrations.script.ranks import own_rank
+from lrtui.integrations.script.stopped import Stopped
 from lrtui.store.run_dir import runs_folder
 from lrtui.store.writer import create_run
 from lrtui.training.loop import as_pixels
@@ -236,7 +237,7 @@ def _begun(
         on_nan="warn",
         scenario=title,
         script=Script(
-            (sys.executable, *sys.orig_argv[1:]),
+            (sys.executable, *map(literally, sys.orig_argv[1:])),
             seeded=False,
             supervised=False,
             config={str(key): one_line(str(value)) for key, value in (config or {}).items()},

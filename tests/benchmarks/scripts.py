@@ -19,7 +19,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lrtui.integrations.script_lane import ScriptLane
+from lrtui.integrations.script.lane import ScriptLane
 from lrtui.store.writer import create_run
 from support.scripts import script_race
 

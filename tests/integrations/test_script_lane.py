@@ -30,11 +30,11 @@ from lrtui.core.protocol.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.integrations import lane_record, script_lane
-from lrtui.integrations.loss_capture import capture
-from lrtui.integrations.optimizer_hooks import initial_rate
-from lrtui.integrations.script_lane import ScriptLane
-from lrtui.integrations.stopped import Stopped
+from lrtui.integrations.script import lane as script_lane, record as lane_record
+from lrtui.integrations.script.lane import ScriptLane
+from lrtui.integrations.script.loss_capture import capture
+from lrtui.integrations.script.optimizer_hooks import initial_rate
+from lrtui.integrations.script.stopped import Stopped
 from support.scripts import script_race
 
 optimizer_module = importlib.import_module("torch.optim.optimizer")  # torch.optim deletes the name

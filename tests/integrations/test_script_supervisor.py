@@ -380,10 +380,11 @@ class TestStart:
 
     def test_program_that_is_lost_before_its_turn_is_the_error_of_its_lane(self, tmp_path):
         program = tmp_path / "program"
-        program.write_text("#!/bin/sh\nwhile [ ! -e lost ]; do sleep 0.05; done\n")
+        program.write_text("#!/bin/sh\necho begun\nwhile [ ! -e lost ]; do sleep 0.05; done\n")
         program.chmod(0o755)
         race = make_script_race(str(program), lanes=2, script={"at_once": 1}, folder=str(tmp_path))
         with ScriptRace(race, tmp_path / "runs") as contest:
+            until(lambda: "begun" in contest.output(), "its beginning")
             program.rename(tmp_path / "lost")
             assert contest.see_end() == ["finished", "error"]
             assert "could not be started" in contest.lanes[1].ended.error

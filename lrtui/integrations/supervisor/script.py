@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from lrtui.integrations.script_process import ScriptProcess
+from lrtui.integrations.supervisor.process import ScriptProcess
 
 STOP_S = 10.0
 """Seconds that a script has to end after a stop command, before SIGTERM; and after the supervisor's
@@ -18,13 +18,13 @@ StopReason = Literal["", "stopped", "interrupted"]
 """The end that a lane was asked for; "" for none."""
 
 
-class LaneScript:
+class SupervisedScript:
     """The script of one lane, before, while and after it runs."""
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.place = 0
-        """Where it runs (script_environment.Places)."""
+        """Where it runs (environment.Places)."""
         self.process: ScriptProcess | None = None
         """None before it is started, and where it never was."""
         self.failure = ""

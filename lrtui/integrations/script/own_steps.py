@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrtui.integrations.loss_capture import capture
-from lrtui.integrations.script_lane import ScriptLane
+from lrtui.integrations.script.lane import ScriptLane
+from lrtui.integrations.script.loss_capture import capture
 
 
 def turn(lane: ScriptLane, rate: float) -> float:

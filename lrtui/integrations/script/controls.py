@@ -12,11 +12,11 @@ import msgspec
 from lrtui.core.protocol.command_result import CommandResult, refused
 from lrtui.core.protocol.commands import AnyCommand, Stop
 from lrtui.core.protocol.events import RateChanged, StatusChanged
-from lrtui.integrations import script_commands
-from lrtui.integrations.plan import Plan
-from lrtui.integrations.ranks import Ranks
-from lrtui.integrations.recording import Recording
-from lrtui.integrations.script_commands import Present
+from lrtui.integrations.script import commands
+from lrtui.integrations.script.commands import Present
+from lrtui.integrations.script.plan import Plan
+from lrtui.integrations.script.ranks import Ranks
+from lrtui.integrations.script.recording import Recording
 
 
 class Controls:
@@ -59,7 +59,7 @@ class Controls:
             return refused(
                 f"rank {who} of {self.ranks.count} runs without lrtui's hooks, and would not follow"
             )
-        self._wanted, result = script_commands.execute(command, self._wanted, present)
+        self._wanted, result = commands.execute(command, self._wanted, present)
         return result
 
     def _put_in_force(self, plan: Plan, recording: Recording, present: Present) -> None:
