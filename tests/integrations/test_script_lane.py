@@ -249,6 +249,17 @@ def test_a_given_loss_wins(begin):
     assert record.column("loss") == [7.0]
 
 
+def test_losses_that_stay_on_a_device_are_read_at_the_flush(begin):
+    lane, record = begin()
+    script = Script()
+    for value in (3.5, 2.5, math.nan):
+        lane.given_loss = torch.tensor(value)
+        script.step()
+    lane.finish()
+    assert record.column("loss")[:2] == [3.5, 2.5]
+    assert [(alert.kind, alert.step) for alert in record.of(Alerted)] == [("nan", 2)]
+
+
 def test_a_step_without_backward_says_how_to_give_its_loss(begin):
     lane, record = begin()
     script = Script()

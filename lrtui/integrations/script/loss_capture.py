@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from lrtui.training.tensors import wide
+
 Loss = float | Tensor
 """A scalar; a tensor as long as it is on an accelerator."""
 UNSCALED = "_lrtui_unscaled"
@@ -79,7 +81,7 @@ class LossCapture:
         elif loss.is_meta:
             return
         else:
-            loss = loss.detach().double().reshape(())
+            loss = wide(loss.detach()).reshape(())
         self._losses.append(loss)
 
     def ignore(self, ignoring: bool) -> None:

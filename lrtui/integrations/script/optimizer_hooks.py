@@ -19,6 +19,8 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from lrtui.training.tensors import wide
+
 Group = dict[str, Any]
 
 
@@ -219,6 +221,6 @@ def gradient_norm(optimizer: Optimizer) -> Any:
     if not grads or not whole or len({grad.device for grad in grads}) > 1:
         return None
     norms = torch._foreach_norm([grad.detach() for grad in grads])
-    norm = torch.linalg.vector_norm(torch.stack([n.double() for n in norms]))
+    norm = torch.linalg.vector_norm(torch.stack([wide(norm) for norm in norms]))
     scale = getattr(optimizer, "grad_scale", None)
     return norm if scale is None else norm / scale
