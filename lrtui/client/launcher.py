@@ -179,7 +179,8 @@ class Launcher:
             try:
                 self._process.stdin.write(msgspec.json.encode(request) + b"\n")
                 self._process.stdin.flush()
-                line = self._process.stdout.readline()
+                # a sitecustomize may have printed before
+                line = next((one for one in self._process.stdout if one.startswith(b"{")), b"")
             except (OSError, ValueError):
                 line = b""
         if not line:

@@ -42,6 +42,14 @@ def test_a_supervisor_answers_more_than_once_and_a_refusal_does_not_end_it(tmp_p
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_a_sitecustomize_prints_is_no_answer(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("print('site of this machine')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    supervisor = Launcher()
+    assert supervisor.preview(scenario_file.load("effective-lr"))
+    supervisor.close()
+
+
 def test_close_survives_a_request_that_its_supervisor_did_not_read():
     launcher = Launcher()
     launcher._process.kill()

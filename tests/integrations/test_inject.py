@@ -114,6 +114,28 @@ def test_a_script_without_torch_imports_nothing_of_it_nor_of_lrtui(script, tmp_p
     assert (ran.out, ran.err, ran.events) == ("[]\n", "", [])
 
 
+@pytest.mark.parametrize("name", ["random", "numpy", "torch"])
+def test_a_module_of_the_scripts_own_may_have_any_name(script, tmp_path, name):
+    script("MINE = 1\n", name=f"{name}.py")
+    path = script(f"import {name}\nprint({name}.MINE)\n")
+    ran = run_script(script_race(path), tmp_path / "runs")
+    assert (ran.code, ran.out) == (0, "1\n")
+
+
+def test_a_child_that_was_forked_trains_on_record(script, tmp_path):
+    train = "".join(f"    {line}\n" for line in TRAIN.splitlines())
+    path = script(
+        "import multiprocessing, sys, torch\nNAN = -1\ndef job():\n"
+        + train
+        + "child = multiprocessing.get_context('fork').Process(target=job)\n"
+        + "child.start(), child.join()\n"
+        + "sys.exit(child.exitcode)\n"
+    )
+    ran = run_script(script_race(path), tmp_path / "runs")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.column("loss") == losses(ran)
+
+
 def test_a_sitecustomize_that_was_there_before_still_runs(script, tmp_path):
     folder = tmp_path / "site"
     folder.mkdir()

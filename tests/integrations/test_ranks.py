@@ -144,3 +144,28 @@ def test_a_rank_without_hooks_has_dial_and_pause_refused(ranks, tmp_path):
         assert "rank 1 of 2 runs without lrtui's hooks" in result.text
     assert len({line["end"] for line in script.end()}) == 1
     assert not script.of(RateChanged)
+
+
+def test_ranks_that_step_on_their_own_do_not_wait_for_each_other(ranks, tmp_path):
+    (tmp_path / "apart.py").write_text(
+        "import os, sys, torch\n"
+        "from torch import distributed\n"
+        "distributed.init_process_group('gloo')\n"
+        "weight = torch.ones(1, requires_grad=True)\n"
+        "optimizer = torch.optim.SGD([weight], lr=0.01)\n"
+        "def step():\n"
+        "    weight.square().sum().backward()\n"
+        "    optimizer.step()\n"
+        "    optimizer.zero_grad()\n"
+        "for _ in range(3000 if distributed.get_rank() else 20): step()\n"
+        "distributed.barrier()\n"
+        "while not os.path.exists(sys.argv[1]): step()\n"
+    )
+    script = ranks(2, script=tmp_path / "apart.py")
+    until(lambda: script.steps() > 20, "the script")
+    for command in (SetFactor(0, 2.0), Pause(0)):
+        result = script.send(command)
+        assert result.code == "refused"
+        assert "the ranks make steps of their own" in result.text
+    script.end()
+    assert not script.of(RateChanged)

@@ -1,13 +1,13 @@
 """Run by Python itself at the start of each process of a script that lrtui watches.
 
 Standard library only, and any Python from 3.8 on: the script may have an interpreter of its own.
-It runs a `sitecustomize` that was there before, seeds the generators, and hooks torch right after
-the script imports it; torch is never imported here.
+It runs a `sitecustomize` that was there before, and seeds `random`, numpy and torch, and hooks
+torch, right after the script imports them. It imports none of them, nor much else: a module of the
+script's own may have the name of any.
 """
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
@@ -35,7 +35,7 @@ def run_the_other_sitecustomize() -> None:
     sys.path[:] = path
 
 
-class AfterImport(importlib.abc.MetaPathFinder):
+class AfterImport:
     """Calls functions right after a module of a given name was imported, once."""
 
     def __init__(self, actions: dict[str, Callable[[], None]]) -> None:
@@ -59,13 +59,16 @@ class AfterImport(importlib.abc.MetaPathFinder):
                 del loader.exec_module
             except AttributeError:
                 pass
-            action()
+            try:
+                action()
+            except Exception as error:  # of a module of the script's own that has this name
+                say(f"{name} is neither seeded nor watched ({type(error).__name__}: {error})")
 
         loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
-class FromLrtui(importlib.abc.MetaPathFinder):
+class FromLrtui:
     """Finds lrtui and the packages that it needs where the script's own interpreter has none."""
 
     names = ("lrtui", "msgspec", "psutil", "platformdirs", "numpy")
@@ -122,5 +125,7 @@ try:
     run_the_other_sitecustomize()
 finally:
     if os.environ.get("LRTUI_RUN"):
-        seed_python()
-        sys.meta_path.insert(0, AfterImport({"torch": attach, "numpy": seed_numpy}))
+        after = {"random": seed_python, "numpy": seed_numpy, "torch": attach}
+        for known in sys.modules.keys() & after.keys():
+            after.pop(known)()
+        sys.meta_path.insert(0, AfterImport(after))

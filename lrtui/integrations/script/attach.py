@@ -31,6 +31,7 @@ def attach() -> None:
     lane.install()
     adopted = lane
     atexit.register(lane.finish)
+    os.register_at_fork(after_in_child=lane.forked)
     _quiet_end()
 
 

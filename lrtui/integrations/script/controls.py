@@ -18,6 +18,9 @@ from lrtui.integrations.script.plan import Plan
 from lrtui.integrations.script.ranks import Ranks
 from lrtui.integrations.script.recording import Recording
 
+PAUSED_S = 0.2
+"""Seconds between two looks during a pause."""
+
 
 class Controls:
     """The plan of a lane."""
@@ -43,22 +46,27 @@ class Controls:
         """True while the lane is paused."""
         return self.plan.paused and not self.plan.stop
 
-    def follow(self, recording: Recording, step: int, present: Callable[[], Present]) -> None:
-        """Execute the commands that have come, and put in force what all ranks agree on for
-        `step`, which begins. `present`: the lane as it is now."""
+    def follow(self, recording: Recording, present: Callable[[], Present]) -> None:
+        """Execute the commands that have come, and put in force what all ranks agree on for the
+        step that begins. `present`: the lane as it is now."""
         for number, command in recording.commands():
             with recording.atomic():
                 recording.acknowledge(number, self._execute(command, present()))
-        agreed = self.ranks.agree(step, self.plan, self._wanted) if self.ranks else self._wanted
-        if agreed != self.plan:
+        agreed = self.ranks.agree(self.plan, self._wanted) if self.ranks else self._wanted
+        if agreed != self.plan and not self.plan.stop:
             self._put_in_force(agreed, recording, present())
 
+    def wait(self, recording: Recording, present: Callable[[], Present]) -> float:
+        """Wait while the lane is paused; return the seconds."""
+        began = time.perf_counter()
+        while self.holds():
+            recording.wait(PAUSED_S)
+            self.follow(recording, present)
+        return time.perf_counter() - began
+
     def _execute(self, command: AnyCommand, present: Present) -> CommandResult:
-        if self.ranks and not isinstance(command, Stop) and (missing := self.ranks.missing()):
-            who = ", ".join(map(str, missing))
-            return refused(
-                f"rank {who} of {self.ranks.count} runs without lrtui's hooks, and would not follow"
-            )
+        if self.ranks and not isinstance(command, Stop) and (why := self.ranks.refusal()):
+            return refused(why)
         self._wanted, result = commands.execute(command, self._wanted, present)
         return result
 

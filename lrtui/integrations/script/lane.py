@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing.util
 import os
 import sys
 import time
@@ -33,15 +34,12 @@ from lrtui.integrations.script.steps import NAN, Row
 from lrtui.integrations.script.stopped import Stopped
 from lrtui.training.non_finite import NORM_EVERY
 
-PAUSED_S = 0.2
-"""Seconds between two looks during a pause."""
-
 
 class ScriptLane:
     """One lane in the process of its script. Nothing is written before the first step.
 
     The first optimizer that steps is the lane's: its steps are the lane's steps. Rates and losses
-    of others are recorded beside it.
+    of others are recorded beside it, until it steps no more.
     """
 
     def __init__(self, run: Path, race: Race, index: int, *, raises: bool = True) -> None:
@@ -66,8 +64,6 @@ class ScriptLane:
         self._open: Row | None = None
         """The newest step, whose next rate is not known yet."""
         self._rates: list[float] = []
-        self._index = 0
-        """Number of the optimizer whose step runs."""
         self._stepped = False
         """True if a hook was called since the last step of a GradScaler."""
         self._pid = os.getpid()
@@ -84,6 +80,14 @@ class ScriptLane:
         """Leave the script as it would be without lrtui."""
         self.hooks.uninstall()
         capture.uninstall(self)
+
+    def forked(self) -> None:
+        """Go on in this process, which was forked, if the other one has made no step."""
+        if self.over or self.record.recording is not None:
+            return
+        self._pid = os.getpid()
+        self.hooks.forked()
+        capture.install(self)
 
     @property
     def stopped(self) -> bool:
@@ -111,20 +115,19 @@ class ScriptLane:
         """Begin a step; return the factor of its rates."""
         if self.over:
             return 1.0
-        index = self.roster.index(optimizer)
-        if index and self.roster.first is None:
-            index = 0
-            self.roster.replace_first(optimizer)
-        self._index = index
-        if not index:
+        index, succeeds = self.roster.stepping(optimizer)
+        if succeeds:
+            self.record.note(f"step {self.step}: its optimizer is {type(optimizer).__name__} now")
+        if not index or self.record.recording is not None:
             self.begin(optimizer)
         return self.factor if not self.over else 1.0
 
     def rates_known(self, optimizer: Optimizer) -> None:
         """Take in the rates of a step; those of the lane's optimizer are the next of the one
         before."""
-        self.roster.rates(self._index, optimizer.param_groups, self._rates)
-        if not self._index:
+        index = self.roster.index(optimizer)
+        self.roster.rates(index, optimizer.param_groups, self._rates)
+        if not index:
             self.close_row(self._rates)
 
     def after_step(self, optimizer: Optimizer) -> None:
@@ -132,10 +135,11 @@ class ScriptLane:
         self._stepped = True
         if self.over:
             return
-        self.roster.rates(self._index, optimizer.param_groups, self._rates, done=True)
-        loss = capture.take()
-        if self._index:
-            self._add_other(self._index, loss)
+        index = self.roster.index(optimizer)  # another thread may be in a step of its own
+        self.roster.rates(index, optimizer.param_groups, self._rates, done=True)
+        loss = capture.take(optimizer)
+        if index:
+            self._add_other(index, loss)
             return
         norm = NAN
         if self.step % NORM_EVERY == 0 and not self.record.silent:
@@ -171,7 +175,7 @@ class ScriptLane:
         self.begin(optimizer)
         self._rates = [NAN] * len(self._rates)
         self.close_row(self.roster.next_rates(self.factor))
-        self.end(capture.take(), NAN, skipped=1.0)
+        self.end(capture.take(optimizer), NAN, skipped=1.0)
 
     # a step, also of a script without a torch optimizer
 
@@ -182,15 +186,11 @@ class ScriptLane:
             return
         if recording.superseded:
             raise RuntimeError("another process has this lane now")
-        self.controls.follow(recording, self.step, self._present)
+        self.controls.follow(recording, self._present)
         if self.controls.holds():
-            began = time.perf_counter()
             self.close_row(self.roster.next_rates(self.factor))
             self.record.flush()
-            while self.controls.holds():
-                recording.wait(PAUSED_S)
-                self.controls.follow(recording, self.step, self._present)
-            self._mark += time.perf_counter() - began
+            self._mark += self.controls.wait(recording, self._present)
         self._raise_if_stopped()
 
     def close_row(self, following: list[float]) -> None:
@@ -225,11 +225,10 @@ class ScriptLane:
             if loss is not None:
                 self._open.numbers[f"loss {number + 1}"] = loss
 
-    def own_step(self, loss: Loss | None, rate: float) -> None:
-        """Take in a step without a torch optimizer, begun before."""
+    def apply(self, rate: float) -> None:
+        """Take in the rate of a step without a torch optimizer, begun before."""
         self._rates = [float(rate)]
         self.close_row(self._rates)
-        self.end(loss)
 
     def hold(self) -> None:
         """Execute commands between two steps, and wait while the lane is paused."""
@@ -262,6 +261,8 @@ class ScriptLane:
             return None
         if count > 1:
             self.controls.ranks = Ranks(rank, count)
+        if multiprocessing.parent_process() is not None:
+            multiprocessing.util.Finalize(None, self.finish, exitpriority=0)  # it skips atexit
         initial = self.own_rate if optimizer is None else initial_rate(optimizer)
         started = start.started(self.index, optimizer, initial)
         self.record.open(recording, started, self.roster.names)

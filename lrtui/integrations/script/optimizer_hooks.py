@@ -6,22 +6,28 @@ reads and writes the rates as without it.
 
 from __future__ import annotations
 
-import functools
 import math
 import os
+import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Protocol
 
 import torch
+from torch._compile import _disable_dynamo
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
 
+from lrtui.integrations.script.wrapped import Wrapped
 from lrtui.training.tensors import wide
 
 Group = dict[str, Any]
+_AROUND_STEP = "torch.optim.optimizer"
+"""Module of the function that torch puts around each step."""
 
 
 class StepListener(Protocol):
@@ -48,6 +54,31 @@ class StepListener(Protocol):
         """Take in an error of lrtui's own; the hooks are gone."""
 
 
+class _Step:
+    """The step that runs in a thread."""
+
+    def __init__(self) -> None:
+        self.running: list[Optimizer] = []
+        """Its optimizer, and those that this one calls as a wrapper."""
+        self.scheduled: list[tuple[Group, Any]] = []
+        """Groups whose rates are scaled now, with the rates of the script."""
+
+    def scale(self, optimizer: Optimizer, factor: float) -> None:
+        """Scale the rates of an optimizer."""
+        for group in optimizer.param_groups:
+            rate = group.get("lr")
+            if rate is not None:
+                self.scheduled.append((group, rate))
+                group["lr"] = rate * factor
+
+    def end(self) -> None:
+        """End the step: the rates are those of the script."""
+        for group, rate in self.scheduled:
+            group["lr"] = rate
+        self.scheduled.clear()
+        self.running.clear()
+
+
 class OptimizerHooks:
     """Hooks on one optimizer, or on every optimizer of the process."""
 
@@ -55,16 +86,17 @@ class OptimizerHooks:
         self._listener = listener
         self._pid = os.getpid()
         self._handles: list[Any] = []
-        self._running: list[Optimizer] = []
-        """The optimizer whose step runs, and those that it calls as a wrapper."""
-        self._scheduled: list[tuple[Group, Any]] = []
-        """Groups whose rates are scaled now, with the rates of the script."""
+        self._steps: dict[int, _Step] = {}
+        """By thread."""
+        self._turn = threading.RLock()
+        """The listener is told of one step at a time."""
 
     def install(self, optimizer: Optimizer | None = None) -> None:
         """Register the hooks, on every optimizer if none is given."""
+        self._handles.append(Wrapped(Optimizer, "state_dict", self._unscaled))
         if optimizer is None:
             self._handles += [
-                _CreatedRates(),
+                Wrapped(Optimizer, "add_param_group", _note_created_rate),
                 register_optimizer_step_pre_hook(self._before),
                 register_optimizer_step_post_hook(self._after),
             ]
@@ -79,57 +111,68 @@ class OptimizerHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._restore()
+        for step in self._steps.values():
+            step.end()
 
+    def forked(self) -> None:
+        """Go on in this process, which was forked, in place of the other one."""
+        self._pid, self._turn = os.getpid(), threading.RLock()
+        self._steps.clear()
+
+    @_disable_dynamo  # else a compiled step has the hooks compiled, too
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         if os.getpid() != self._pid:
             return None
+        step = self._steps.setdefault(threading.get_ident(), _Step())
         try:
-            # a step that raised (out of memory) had no end
-            if optimizer in self._running:
-                self._restore()
-                self._running.clear()
-            self._running.append(optimizer)
-            if len(self._running) > 1:
+            if step.running and not _runs(step.running[-1]):
+                step.end()  # it raised (out of memory), and had no end
+            step.running.append(optimizer)
+            if len(step.running) > 1:
                 return None
-            factor = self._listener.before_step(optimizer)
-            if factor != 1.0:
-                self._scale(optimizer, factor)
-            self._listener.rates_known(optimizer)
+            with self._turn:
+                factor = self._listener.before_step(optimizer)
+                if factor != 1.0:
+                    step.scale(optimizer, factor)
+                self._listener.rates_known(optimizer)
             return self._with_closure(args, kwargs)
         except self._listener.passes:
-            self._running.clear()
-            self._restore()
+            step.end()
             raise
         except Exception as error:
             self._give_up(error)
             return None
 
+    @_disable_dynamo
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if os.getpid() != self._pid or not self._running:
+        step = self._steps.get(threading.get_ident())
+        if os.getpid() != self._pid or step is None or not step.running:
             return
-        self._running.pop()
-        if self._running:
+        step.running.pop()
+        if step.running:
             return
-        self._restore()
+        step.end()
         try:
-            self._listener.after_step(optimizer)
+            with self._turn:
+                self._listener.after_step(optimizer)
         except self._listener.passes:
             raise
         except Exception as error:
             self._give_up(error)
 
-    def _scale(self, optimizer: Optimizer, factor: float) -> None:
-        for group in optimizer.param_groups:
-            rate = group.get("lr")
-            if rate is not None:
-                self._scheduled.append((group, rate))
-                group["lr"] = rate * factor
+    def _unscaled(self, original: Any) -> Any:
+        """A `state_dict` with the rates of the script: a signal handler may save a checkpoint in
+        the middle of a step, and a step that was interrupted has no end."""
 
-    def _restore(self) -> None:
-        for group, rate in self._scheduled:
-            group["lr"] = rate
-        self._scheduled.clear()
+        def state_dict(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            state = original(optimizer, *args, **kwargs)
+            for group, rate in [one for step in self._steps.values() for one in step.scheduled]:
+                for own, saved in zip(optimizer.param_groups, state["param_groups"], strict=False):
+                    if own is group:
+                        saved["lr"] = rate
+            return state
+
+        return state_dict
 
     def _with_closure(self, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """The arguments with a closure that tells of its calls; None without one."""
@@ -155,34 +198,34 @@ class OptimizerHooks:
 
     def _give_up(self, error: Exception) -> None:
         self.uninstall()
-        self._running.clear()
         self._listener.failed(error)
+
+
+def _runs(optimizer: Optimizer) -> bool:
+    """True if the step that begins is called by a step of `optimizer`."""
+    frame: FrameType | None = sys._getframe(1)
+    stepping = []
+    while frame is not None:
+        if frame.f_code.co_name == "wrapper" and frame.f_globals["__name__"] == _AROUND_STEP:
+            stepping.append(frame.f_locals.get("self"))
+        frame = frame.f_back
+    return any(one is optimizer for one in stepping[1:])  # the first is the one that begins
 
 
 CREATED = "_lrtui_created_rate"
 """Attribute of an optimizer: the rate that its first param group was created with."""
 
 
-class _CreatedRates:
-    """Notes on each optimizer the rate of its first param group, before a script that schedules by
-    hand assigns another one."""
+def _note_created_rate(original: Any) -> Any:
+    """An `add_param_group` that notes on each optimizer the rate of its first param group, before
+    a script that schedules by hand assigns another one."""
 
-    def __init__(self) -> None:
-        original = self._original = Optimizer.add_param_group
+    def add_param_group(optimizer: Optimizer, param_group: Group) -> None:
+        original(optimizer, param_group)
+        if len(optimizer.param_groups) == 1:
+            setattr(optimizer, CREATED, optimizer.param_groups[0].get("lr"))
 
-        @functools.wraps(original)
-        def add_param_group(optimizer: Optimizer, param_group: Group) -> None:
-            original(optimizer, param_group)
-            if len(optimizer.param_groups) == 1:
-                setattr(optimizer, CREATED, optimizer.param_groups[0].get("lr"))
-
-        self._wrapper = add_param_group
-        Optimizer.add_param_group = add_param_group  # type: ignore[method-assign, assignment]
-
-    def remove(self) -> None:
-        """Put the method back, unless someone else has wrapped it since."""
-        if Optimizer.add_param_group is self._wrapper:
-            Optimizer.add_param_group = self._original  # type: ignore[method-assign]
+    return add_param_group
 
 
 def unwrapped(optimizer: Any) -> Optimizer | None:

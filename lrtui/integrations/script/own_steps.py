@@ -26,7 +26,8 @@ def done(lane: ScriptLane, loss: Any, rate: float) -> None:
     if lane.record.recording is None:
         lane.begin(None)
     seen = capture.take()
-    lane.own_step(seen if loss is None else float(loss), rate)
+    lane.apply(rate)
+    lane.end(seen if loss is None else float(loss))
     lane.hold()
 
 

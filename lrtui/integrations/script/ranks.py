@@ -9,7 +9,6 @@ none time out.
 from __future__ import annotations
 
 import functools
-import sys
 import time
 from typing import Any
 
@@ -25,6 +24,11 @@ KEPT = 500
 """Plans that are kept at least, for ranks that are behind."""
 REGISTERED_S = 2.0
 """Seconds to wait for ranks that are about to make their first step."""
+PATIENCE_S = 10.0
+"""Seconds that a rank waits for rank 0. Ranks that reduce gradients together never do: a rank that
+waits makes steps of its own, and rank 0 may wait for it elsewhere, or not train at all."""
+APART = b"apart"
+"""In place of a plan, by a rank that did not wait for it: from there on each follows none."""
 
 
 class _Published(msgspec.Struct, frozen=True):
@@ -69,18 +73,29 @@ class Ranks:
         self.rank, self.count = rank, count
         default = distributed.distributed_c10d._get_default_store()
         self._store: Any = distributed.distributed_c10d.PrefixStore("lrtui", default)
+        self._step = 0
+        """Steps of all optimizers: those of the lane may be others in another rank, as it depends
+        on when the interpreter frees an optimizer."""
         self._look, self._following, self._number = 0, 1, 0
         """Steps of the next look and of the one after it; number of the next look."""
         self._published = Plan()
         """By rank 0, for the next look."""
         self._began, self._began_step = time.monotonic(), 0
-        self._waits = False
+        self._waits = self._apart = False
         self._store.set(f"rank/{rank}", "1")
         if "gloo" in distributed.get_backend():
             spare_gloo()
 
-    def missing(self) -> list[int]:
-        """Ranks that have no hooks, and would not follow a plan."""
+    def refusal(self) -> str:
+        """The reason why ranks would not follow a plan; "" if they all do."""
+        if self._apart or self._store.check([f"plan/{self._number + 1}"]):
+            return "the ranks make steps of their own, and would not follow at the same one"
+        if missing := self._missing():
+            who = ", ".join(map(str, missing))
+            return f"rank {who} of {self.count} runs without lrtui's hooks, and would not follow"
+        return ""
+
+    def _missing(self) -> list[int]:
         until = time.monotonic() + REGISTERED_S
         while True:
             left = [rank for rank in range(self.count) if not self._store.check([f"rank/{rank}"])]
@@ -88,12 +103,14 @@ class Ranks:
                 return left
             time.sleep(POLL_S)
 
-    def agree(self, step: int, plan: Plan, wanted: Plan) -> Plan:
-        """The plan in force at `step`, which begins: `plan` until the next look; `wanted` is what
-        rank 0 publishes for a later one. A paused plan is asked about again until it is not."""
+    def agree(self, plan: Plan, wanted: Plan) -> Plan:
+        """The plan in force at the step of an optimizer that begins: `plan` until the next look;
+        `wanted` is what rank 0 publishes for a later one. A paused plan is asked about again until
+        it is not."""
         if self._waits:
             return self._resumed(wanted)
-        if step < self._look:
+        step, self._step = self._step, self._step + 1
+        if self._apart or step < self._look:
             return plan
         plan = self._published if self.rank == 0 else self._read(plan)
         if plan.paused and not plan.stop:
@@ -108,7 +125,7 @@ class Ranks:
             return plan
         found = self._wait_for(f"plan/{self._number}")
         if found is None:
-            self._look = self._following = sys.maxsize
+            self._apart = True
             return plan
         self._following = found.following
         return found.plan
@@ -137,7 +154,8 @@ class Ranks:
             return
         self._published, self._following = wanted, self._look + self._interval(step)
         body = msgspec.json.encode(_Published(wanted, self._following))
-        self._store.set(f"plan/{self._number}", body)
+        kept = self._store.compare_set(f"plan/{self._number}", "", body.decode())
+        self._apart = kept == APART
         if self._number % KEPT == 0 and self._number > KEPT:
             self._forget(self._number - 2 * KEPT, self._number - KEPT)
 
@@ -161,17 +179,19 @@ class Ranks:
         return max(1, min(1000, int(LOOK_S / max(each, 1e-6))))
 
     def _wait_for(self, key: str) -> _Published | None:
-        """The value that rank 0 sets under a key; None once rank 0 makes no more steps.
-
-        Not by the store's own wait, which has a time limit: rank 0 may be in a validation of any
-        length.
-        """
+        """The value that rank 0 sets under a key; None once rank 0 makes no more steps, and if it
+        keeps this one waiting."""
+        until = time.monotonic() + PATIENCE_S
         while not self._store.check([key]):
             if self._store.check(["over"]):
                 return None
+            if time.monotonic() > until:
+                self._store.compare_set(key, "", APART.decode())
+                break
             if self._store.check(["oldest"]) and int(self._store.get("oldest")) > self._number:
                 raise RuntimeError(
                     f"rank {self.rank} is far behind rank 0: they train on their own"
                 )
             time.sleep(POLL_S)
-        return msgspec.json.decode(self._store.get(key), type=_Published)
+        found = self._store.get(key)
+        return None if found == APART else msgspec.json.decode(found, type=_Published)

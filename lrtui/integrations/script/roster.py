@@ -13,6 +13,9 @@ from lrtui.training import param_groups
 from lrtui.training.optimizers import applied_rate
 from lrtui.training.step_recorder import SCHEDULED
 
+LEAD_AFTER = 100
+"""Steps of other optimizers without one of the first, after which it is done with."""
+
 
 class Roster:
     """Each param group has a column of rates of its own, also one that is added later."""
@@ -21,11 +24,18 @@ class Roster:
         self._known: list[weakref.ref[Optimizer]] = []
         self._columns: dict[tuple[int, int], int] = {}
         """By optimizer and group."""
+        self._others = 0
+        """Steps of others since the last one of the first."""
 
     def index(self, optimizer: Optimizer) -> int:
-        """The number of an optimizer, counted from 0; a new one is added."""
+        """The number of an optimizer, counted from 0. A new one takes the place of one that is
+        gone or that trained the same parameters, else it is added."""
         for index, known in enumerate(self._known):
             if known() is optimizer:
+                return index
+        for index, known in enumerate(self._known):
+            if (other := known()) is None or _parameters(other) == _parameters(optimizer):
+                self._known[index] = weakref.ref(optimizer)
                 return index
         self._known.append(weakref.ref(optimizer))
         return len(self._known) - 1
@@ -40,9 +50,16 @@ class Roster:
         if not self._known:
             self.index(optimizer)
 
-    def replace_first(self, optimizer: Optimizer) -> None:
-        """Put an optimizer in the place of a first one that the script has thrown away."""
-        self._known[0] = weakref.ref(optimizer)
+    def stepping(self, optimizer: Optimizer) -> tuple[int, bool]:
+        """Take in that a step of an optimizer begins; return its number, and True if it becomes
+        the first: that one is gone, or done with."""
+        index = self.index(optimizer)
+        succeeds = index > 0 and (self.first is None or self._others >= LEAD_AFTER)
+        if succeeds:
+            self._known[0], self._known[index] = self._known[index], self._known[0]
+            index = 0
+        self._others = self._others + 1 if index else 0
+        return index, succeeds
 
     def rates(
         self, index: int, groups: list[dict[str, Any]], into: list[float], *, done: bool = False
@@ -90,6 +107,10 @@ class Roster:
         for index, known in enumerate(self._known):
             if (optimizer := known()) is not None:
                 yield index, optimizer
+
+
+def _parameters(optimizer: Optimizer) -> list[int]:
+    return [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def _rate(group: dict[str, Any], done: bool) -> float | None:
