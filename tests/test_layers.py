@@ -11,12 +11,9 @@ import pytest
 import lrtui
 
 PACKAGE = Path(lrtui.__file__).parent
-CALLBACKS = ("fastai", "huggingface", "keras", "lightgbm", "lightning", "xgboost")
-"""Modules that load a framework, with all that it loads; the import contracts hold for them, too."""
 MODULES = sorted(
     ".".join(["lrtui", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
-    if path.stem not in CALLBACKS
 )
 CALLBACKS = {
     f"lrtui.integrations.{name}"
