@@ -9,7 +9,7 @@ from lrtui._version import __version__
 
 if TYPE_CHECKING:
     from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, ScheduleSpec
-    from lrtui.integrations.stopped import Stopped
+    from lrtui.integrations.script.stopped import Stopped
     from lrtui.integrations.watch import watch
     from lrtui.training.order import batch_order
     from lrtui.training.task import Task
@@ -31,7 +31,7 @@ _HOMES = {
     "OptimizerSpec": "lrtui.core.scenario.spec",
     "Race": "lrtui.core.scenario.spec",
     "ScheduleSpec": "lrtui.core.scenario.spec",
-    "Stopped": "lrtui.integrations.stopped",
+    "Stopped": "lrtui.integrations.script.stopped",
     "Task": "lrtui.training.task",
     "batch_order": "lrtui.training.order",
     "watch": "lrtui.integrations.watch",

@@ -66,9 +66,6 @@ def launcher(anywhere: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> N
     """Records made-up steps, except for tasks of one's own."""
 
     class Launcher(FakeLauncher.fresh()):  # type: ignore[misc]
-        def __init__(self, *_: object) -> None:
-            super().__init__()
-
         def start(self, race: Race, runs: Path, *_: object) -> Path:
             return super().start(race, runs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -62,7 +63,11 @@ def launch(
 
 
 def announce_user_code(race: Race) -> None:
-    """Name the files of user code that a race will run, in a line each on stderr."""
+    """Name the files of user code that a race will run, in a line each on stderr; of a script the
+    command line."""
+    if race.script is not None:
+        complain(f"runs {shlex.join(race.script.command)}")
+        return
     for place in user_code_files(race):
         complain(f"runs the code of {place}")
 

@@ -21,7 +21,7 @@ from lrtui.core.protocol.launch_protocol import TRAINERS
 from lrtui.core.scenario.spec import MAX_LANES
 from lrtui.store import run_dir
 from lrtui.store.lane_summary import lane_summaries
-from lrtui.store.reader import RESUMABLE_STATES, summary
+from lrtui.store.reader import summary
 
 
 @click.command(cls=WordsAfterDashes)
@@ -192,7 +192,7 @@ def resume(
 def _newest_resumable(folder: Path) -> Path:
     """The newest run with lanes that did not end by themselves, and without a supervisor."""
     known = run_dir.listing(folder)
-    found = next((run for run in known if summary(run).state in RESUMABLE_STATES), None)
+    found = next((run for run in known if summary(run).resumable), None)
     if found is None:
         raise RunError(
             f"nothing to resume among the {len(known)} runs in {folder}", "see `lrtui runs`"

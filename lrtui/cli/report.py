@@ -19,7 +19,7 @@ from lrtui.core.numbers import size
 from lrtui.core.text import one_line
 from lrtui.report.files import write
 from lrtui.store import run_dir
-from lrtui.store.reader import RESUMABLE_STATES, summary
+from lrtui.store.reader import summary
 
 
 @click.command()
@@ -46,9 +46,9 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
         follower.finish()
         console = paper()
         print_report(console, follower.state, follower.run)
-        cut_off = summary(follower.run).state in RESUMABLE_STATES
-        if cut_off or not follower.state.over:
-            way = "to go on with it: lrtui resume" if cut_off else "to watch it: lrtui watch"
+        resumable = summary(follower.run).resumable
+        if resumable or not follower.state.over:
+            way = "to go on with it: lrtui resume" if resumable else "to watch it: lrtui watch"
             console.print(
                 Text(f"the race is not over; {way} {one_line(follower.run.name)}"), soft_wrap=True
             )

@@ -45,7 +45,7 @@ REPLY_SHOWN_S = 6.0
 SIGTERM_S = 10.0
 """Seconds after which the supervisor sends SIGTERM to a script that was told to stop."""
 Stopping = Literal["", "step", "signal"]
-""""Whether a script was told to stop: "" it was not. step: it was, and may end after its step.
+"""Stage of the stop of a script. "": it was not told to stop. step: it may end after its step.
 signal: it was sent SIGTERM, and another stop kills it."""
 RESTARTING = Rewind | Fork | Add
 """Commands for an ended lane or a race without a supervisor: a new supervisor executes them."""
@@ -126,7 +126,7 @@ class CommandClient:
             raise LrtuiError(why)
 
     def stopping(self, lane: LaneState) -> Stopping:
-        """What a script's lane that was told to stop, and still lives, waits for."""
+        """Stage of the stop of a script's lane; "" if it was not told to stop, or has ended."""
         if not lane.is_script or lane.index not in self._stopped or lane.over:
             return ""
         return "step" if self._clock() < self._stopped[lane.index] else "signal"

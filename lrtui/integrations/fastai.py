@@ -56,7 +56,11 @@ class LrtuiCallback(Callback):  # type: ignore[misc, unused-ignore]
                 group["lr"] = rate * factor
 
     def after_cancel_step(self) -> None:
-        self._put_back()
+        """The gradients of a step that another callback cancels are dropped, so its loss is no part
+        of the next one's."""
+        if self.watch is not None:
+            self._put_back()
+            self.watch.cancel_step()
 
     def after_step(self) -> None:
         """Also called behind a cancelled step, which has put the rates back."""

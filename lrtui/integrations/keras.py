@@ -47,13 +47,16 @@ class LrtuiCallback(keras.callbacks.Callback):
             self.watch.note(f"Keras tells of one step in {at_once}: steps_per_execution")
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.watch is not None and self._dial is not None:
-            self.watch.turn(self._dial.rate())
-            self._dial.turn(self.watch.factor)
+        if self.watch is None or self._dial is None:
+            return
+        self._fetch_state()
+        self.watch.turn(self._dial.rate())
+        self._dial.turn(self.watch.factor)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.watch is None or self._dial is None:
             return
+        self._fetch_state()
         self._dial.put_back()
         self._losses.append(self._loss(logs or {}))
         if len(self._losses) >= self._accumulated:
@@ -72,6 +75,11 @@ class LrtuiCallback(keras.callbacks.Callback):
             self._dial.remove()
             self.watch.finish()
             self.watch = self._dial = None
+
+    def _fetch_state(self) -> None:
+        """Brings what JAX computed back to the variables, and what is assigned to them to it: Keras
+        does so when a callback asks for its model."""
+        assert self.model is not None
 
     @property
     def _accumulated(self) -> int:

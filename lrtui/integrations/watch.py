@@ -22,13 +22,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lrtui.core.protocol.events import Ended, EndReason, Sampled
+from lrtui.core.scenario.placeholders import literally
 from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, Script, TaskRef
 from lrtui.core.text import literal, one_line
-from lrtui.integrations import attach, own_steps
-from lrtui.integrations.optimizer_hooks import unwrapped
-from lrtui.integrations.ranks import own_rank
-from lrtui.integrations.script_lane import ScriptLane, say
-from lrtui.integrations.stopped import Stopped
+from lrtui.integrations.script import attach, own_steps
+from lrtui.integrations.script.lane import ScriptLane, say
+from lrtui.integrations.script.optimizer_hooks import unwrapped
+from lrtui.integrations.script.ranks import own_rank
+from lrtui.integrations.script.stopped import Stopped
 from lrtui.store.run_dir import runs_folder
 from lrtui.store.writer import create_run
 from lrtui.training.loop import as_pixels
@@ -141,6 +142,11 @@ class Watch:
         if self._lane:
             own_steps.done(self._lane, loss, float(rate))
 
+    def cancel_step(self) -> None:
+        """Leave out a step that is not made: forget the losses seen since the last one."""
+        if self._lane:
+            own_steps.cancel()
+
     def set_total(self, steps: int) -> None:
         """Set the number of steps that the training will make."""
         if self._lane:
@@ -231,7 +237,7 @@ def _begun(
         on_nan="warn",
         scenario=title,
         script=Script(
-            (sys.executable, *sys.orig_argv[1:]),
+            (sys.executable, *map(literally, sys.orig_argv[1:])),
             seeded=False,
             supervised=False,
             config={str(key): one_line(str(value)) for key, value in (config or {}).items()},

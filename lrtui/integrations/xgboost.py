@@ -43,7 +43,7 @@ class LrtuiCallback(xgboost.callback.TrainingCallback):
         if (rate := self.watch.turn(self._base)) != self._base:
             model.set_param("learning_rate", rate)
             self._applied = _rate(model)
-        return False
+        return self.watch.stopped
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         if self.watch is None:

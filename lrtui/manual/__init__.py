@@ -29,6 +29,8 @@ TOPICS = (
     "scenarios",
     "tasks",
     "scripts",
+    "notebooks",
+    "examples",
     "param-groups",
     "streams",
     "resume",

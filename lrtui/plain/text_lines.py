@@ -123,12 +123,12 @@ class PlainLines:
 
     def _output(self, lane: LaneState, lines: Iterable[str]) -> None:
         for line in lines:
-            print(f"{lane.lane.letter}| {line}", file=self._out)
+            print(f"{one_line(lane.lane.letter)}| {line}", file=self._out, flush=True)
 
     def _log(self, lane: LaneState) -> None:
         if numbers := self._logged.pop(lane.index, None):
-            words = "  ".join(f"{name} {loss(value)}" for name, value in numbers.items())
-            self._line(lane, f"step {lane.steps}  {words}")
+            words = "  ".join(f"{one_line(name)} {loss(value)}" for name, value in numbers.items())
+            print(f"{lane.lane.called}: step {lane.steps}  {words}", file=self._out)
 
 
 def _start(event: Started) -> str:

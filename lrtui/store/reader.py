@@ -33,7 +33,6 @@ KEPT_BYTES = 16 * 1024 * 1024
 RunState = Literal["running", "ended", "interrupted", "cut off", "unreadable"]
 """interrupted: the race was ended early on request. cut off: the process that would have to end it
 is gone, but not all lanes have ended."""
-RESUMABLE_STATES: tuple[RunState, ...] = ("cut off", "interrupted")
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -45,6 +44,12 @@ class Summary(msgspec.Struct, frozen=True):
     created: float
     """Seconds since 1970."""
     state: RunState
+    is_script: bool = False
+
+    @property
+    def resumable(self) -> bool:
+        """True if `lrtui resume` goes on with it; scripts have no snapshots."""
+        return self.state in ("cut off", "interrupted") and not self.is_script
 
 
 def summary(run: Path) -> Summary:
@@ -62,7 +67,8 @@ def summary(run: Path) -> Summary:
             state = "running"
         else:
             state = "interrupted" if over else "cut off"
-        return Summary(run, reader.race.title, lanes, reader.created, state)
+        is_script = reader.race.script is not None
+        return Summary(run, reader.race.title, lanes, reader.created, state, is_script)
     finally:
         reader.close()
 

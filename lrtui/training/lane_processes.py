@@ -1,5 +1,5 @@
 """The processes that run the lanes of a race, as their supervisor sees them: trainers of tasks
-(trainer_pool.py), or scripts (integrations/script_pool.py). Imports no torch."""
+(trainer_pool.py), or scripts (integrations/supervisor/pool.py). Imports no torch."""
 
 from __future__ import annotations
 

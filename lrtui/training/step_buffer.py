@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lrtui.core.protocol.column_names import SKIPPED
 from lrtui.core.protocol.events import Column, Steps
+from lrtui.training.tensors import wide
 
 
 class StepBuffer:
@@ -171,6 +172,6 @@ class StepBuffer:
 
 def as_floats(values: Sequence[Tensor | None]) -> list[float | None]:
     """Scalars on a device as floats, with one wait for all of them; None stays None."""
-    scalars = [value.double().reshape(()) for value in values if value is not None]
+    scalars = [wide(value).reshape(()) for value in values if value is not None]
     floats = iter(torch.stack(scalars).tolist() if scalars else ())
     return [None if value is None else next(floats) for value in values]

@@ -26,6 +26,11 @@ def pieces(tensor: Tensor) -> tuple[Tensor, ...]:
     return (tensor.int_repr(),) if tensor.is_quantized else (tensor,)
 
 
+def wide(tensor: Tensor) -> Tensor:
+    """The tensor as float64; as float32 on MPS, which has no wider floats."""
+    return tensor.float() if tensor.device.type == "mps" else tensor.double()
+
+
 def raw(tensor: Tensor) -> Tensor:
     """The bytes of the values of a dense tensor, shape (bytes,), uint8."""
     return tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)

@@ -30,7 +30,8 @@ LARGE_RATE = 24, 3
 DIAL_LEAST, FACTS_LEAST = 50, 50
 """Columns below which a pane has no dial, and no facts."""
 FACTS, FACTS_MORE = 4, 3
-"""Rows of the facts: table, quantiles and dial, and those for notes."""
+"""Rows of the facts: table, quantiles and dial, and those for notes; without a gauge notes take the
+rows of quantiles and dial."""
 SPRITES = ((33, 8), (16, 8), (8, 4))
 """Columns and rows for two sprites of 16 x 16 pixels, for one, and for one of half size."""
 
@@ -135,7 +136,7 @@ def _wishes(width: int, wants: Wants) -> Iterator[tuple[str, int]]:
     for _ in range(-(-(FIELDS - _across(width - SMALL_RATE)) // _across(width))):
         yield "line", 1
     yield "dial", int(not facts and wants.gauge and width >= DIAL_LEAST)
-    yield "facts", FACTS_MORE if facts else 0
+    yield "facts", FACTS_MORE if facts and wants.gauge else 0
     if width >= LARGE_RATE[0]:
         yield "large", LARGE_RATE[1]
     yield from [("rate", 1)] * 2 if wants.rates else []

@@ -22,6 +22,7 @@ from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store.reader import Reader
 from support.command import LRTUI, Said
 from support.script_races import RECORDING, recording
+from support.terminal import Terminal
 from support.waiting import PATIENCE_S, until
 
 
@@ -244,6 +245,16 @@ def begun(runs: Path, *args: str) -> subprocess.Popen[str]:
         if "step " in line and "loss" in line:
             break
     return process
+
+
+class TestTheScreen:
+    def test_exit_code_is_handed_on_from_the_screen(self, tmp_path):
+        """In a terminal of its own."""
+        words = ("run", RECORDING, "steps=3", "exit=3")
+        with Terminal(*words, runs=tmp_path, size=(80, 24)) as terminal:
+            terminal.sees("A recording_script", "error")
+            terminal.press("q")
+            assert terminal.leaves() == 3
 
 
 class TestLeaving:

@@ -156,6 +156,7 @@ class TestAScriptThatWatchesItself:
         assert follower.supervisor_gone
         assert follower.resumable() == []
         assert summary(run).state == "cut off"
+        assert not summary(run).resumable
 
     def test_script_that_has_ended_in_order_did_not_die(self, run):
         gone(run, "trainer 0")

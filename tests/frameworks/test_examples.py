@@ -4,14 +4,13 @@ import json
 import math
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from support.command import curves
+from support.command import curves, race
 from support.scripts import LIMIT_S
 
 pytestmark = pytest.mark.xdist_group("examples")
@@ -21,20 +20,18 @@ RATES = (0.1, 0.01, 0.001)
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def race(runs, *script):
+def raced(runs, *script):
     """The JSON lines of a race that ended well, and what each lane's script printed."""
     rates = [word for rate in RATES for word in ("--lr", str(rate))]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "lrtui", "race", *rates, "--json", *map(str, script)],
+    said = race(
+        *(*rates, "--json", *map(str, script)),
+        runs=runs,
         cwd=EXAMPLES,
-        env=os.environ | {"LRTUI_RUNS": str(runs), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         timeout=LIMIT_S,
-        check=False,
     )
-    assert done.returncode == 0, done.stderr + done.stdout
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert said.code == 0, said.err + said.out
+    lines = said.lines
     run = Path(lines[-1]["run"])
     assert [lane["status"] for lane in lines[-1]["lanes"]] == ["finished"] * 3
     return lines, {letter: (run / f"script-{letter}.log").read_text() for letter in "ABC"}
@@ -62,27 +59,27 @@ def check_losses(lines, printed):
 
 
 def test_plain_loop(tmp_path):
-    lines, printed = race(tmp_path, EXAMPLES / "plain_loop.py")
+    lines, printed = raced(tmp_path, EXAMPLES / "plain_loop.py")
     check_start(lines)
     check_losses(lines, printed)
     assert lines[-1]["lanes"][0]["letter"] == "A"  # the best of the three rates
 
 
 def test_plain_loop_with_arguments_of_its_own(tmp_path):
-    lines, printed = race(tmp_path, EXAMPLES / "plain_loop.py", "--", "--steps", "60")
+    lines, printed = raced(tmp_path, EXAMPLES / "plain_loop.py", "--", "--steps", "60")
     check_losses(lines, printed)
     assert len(curves(lines)["A", "loss"]) == 60
 
 
 def test_torchrun(tmp_path):
-    lines, printed = race(tmp_path, "--", *TORCHRUN, EXAMPLES / "torchrun_ddp.py")
+    lines, printed = raced(tmp_path, "--", *TORCHRUN, EXAMPLES / "torchrun_ddp.py")
     check_start(lines)
     check_losses(lines, printed)
 
 
 def test_accelerate(tmp_path):
     pytest.importorskip("accelerate")
-    lines, printed = race(tmp_path, EXAMPLES / "accelerate_loop.py")
+    lines, printed = raced(tmp_path, EXAMPLES / "accelerate_loop.py")
     check_start(lines)
     check_losses(lines, printed)
 
@@ -90,7 +87,7 @@ def test_accelerate(tmp_path):
 def test_hugging_face_trainer(tmp_path):
     pytest.importorskip("transformers")
     pytest.importorskip("accelerate")
-    lines, printed = race(tmp_path, EXAMPLES / "hf_trainer.py")
+    lines, printed = raced(tmp_path, EXAMPLES / "hf_trainer.py")
     check_start(lines)
     for letter in "ABC":
         told = [float(loss) for loss in re.findall(r"\{'loss': '([\d.]+)'", printed[letter])]
@@ -100,7 +97,7 @@ def test_hugging_face_trainer(tmp_path):
 
 def test_lightning(tmp_path):
     pytest.importorskip("lightning")
-    lines, printed = race(tmp_path, EXAMPLES / "lightning_module.py")
+    lines, printed = raced(tmp_path, EXAMPLES / "lightning_module.py")
     check_start(lines)
     for letter in "ABC":
         assert "val_loss 0." in printed[letter]

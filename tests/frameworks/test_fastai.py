@@ -13,7 +13,7 @@ from support.steering import Pauser, Steering, logged, newest, statuses
 
 pytest.importorskip("fastai")
 basics = pytest.importorskip("fastai.basics")
-from fastai.callback.core import Callback, CancelFitException  # noqa: E402
+from fastai.callback.core import Callback, CancelFitException, CancelStepException  # noqa: E402
 from fastai.callback.schedule import ParamScheduler, SchedCos  # noqa: E402
 from fastai.callback.training import GradientAccumulation  # noqa: E402
 from fastai.optimizer import OptimWrapper  # noqa: E402
@@ -116,6 +116,23 @@ def test_x2_on_the_dial_is_twice_the_rate_of_every_group(runs, opt_func):
     assert ran.column("applied_lr") == [
         rate * (2 if step >= turn.step else 1) for step, rate in enumerate(bare.rates)
     ]
+
+
+@pytest.mark.parametrize("order", [60, 90])
+def test_step_that_another_callback_cancels_is_left_out(runs, opt_func, order):
+    class Cancel(Callback):
+        def before_step(self):
+            if self.train_iter == 3:
+                raise CancelStepException
+
+    Cancel.order = order
+    seen = EachStep()
+    fit(opt_func, Cancel(), LrtuiCallback(), seen)
+    ran = newest(runs)
+    assert ran.column("loss") == seen.seen[:3] + seen.seen[4:]
+    rates = ran.column("applied_lr")
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) == 2 * BATCHES - 1
 
 
 def test_stop_ends_within_a_step_and_leaves_the_rates(runs, opt_func):

@@ -30,6 +30,10 @@ def train(*callbacks, rounds=20, params=PARAMS, valid=True):
     return booster, history
 
 
+def trees(booster):
+    return [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
+
+
 def each_round(act):
     def callback(env):
         if act():
@@ -63,10 +67,23 @@ def test_x2_on_the_dial_is_twice_the_rate_of_a_schedule(runs):
     [turn], count = ran.of(RateChanged), len(history["training"]["l2"])
     applied = [rate(at) * (2 if at >= turn.step else 1) for at in range(count)]
     bare, _ = train(lightgbm.reset_parameter(learning_rate=applied), rounds=count)
-    assert [tree["tree_structure"] for tree in dialled.dump_model()["tree_info"]] == [
-        tree["tree_structure"] for tree in bare.dump_model()["tree_info"]
-    ]
+    assert trees(dialled) == trees(bare)
     assert ran.column("applied_lr") == applied
+
+
+def test_dial_back_at_1_applies_the_rate_of_the_parameters(runs):
+    there, back = Steering(runs, ScaleRate(0, 2.0)), Steering(runs, ScaleRate(0, 0.5))
+
+    def act():
+        return back.step() if there.more <= 0 else there.step() and False
+
+    dialled, _ = train(*lrtui_callback(), each_round(act), rounds=ROUNDS)
+    ran = newest(runs)
+    applied = ran.column("applied_lr")
+    assert applied[-1] == 0.1
+    assert 0.2 in applied
+    bare, _ = train(lightgbm.reset_parameter(learning_rate=applied), rounds=len(applied))
+    assert trees(dialled) == trees(bare)
 
 
 def test_stop_ends_within_a_round(runs):

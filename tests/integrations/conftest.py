@@ -5,8 +5,8 @@ import importlib
 import pytest
 import torch
 
-from lrtui.integrations import script_lane
-from lrtui.integrations.script_lane import ScriptLane
+from lrtui.integrations.script import lane as script_lane
+from lrtui.integrations.script.lane import ScriptLane
 from support.script_lanes import Recorded
 from support.scripts import script_race
 

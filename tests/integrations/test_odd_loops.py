@@ -11,9 +11,9 @@ from torch import nn
 
 from lrtui.core.protocol.commands import Stop
 from lrtui.core.protocol.events import Alerted, LogMessage, Steps
-from lrtui.integrations.loss_capture import MOST
-from lrtui.integrations.roster import LEAD_AFTER
-from lrtui.integrations.stopped import Stopped
+from lrtui.integrations.script.loss_capture import MOST
+from lrtui.integrations.script.roster import LEAD_AFTER
+from lrtui.integrations.script.stopped import Stopped
 from support.script_lanes import Script
 
 

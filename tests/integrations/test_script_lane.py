@@ -27,11 +27,11 @@ from lrtui.core.protocol.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.integrations import lane_record, script_lane
-from lrtui.integrations.loss_capture import capture
-from lrtui.integrations.optimizer_hooks import initial_rate
-from lrtui.integrations.script_lane import ScriptLane
-from lrtui.integrations.stopped import Stopped
+from lrtui.integrations.script import lane as script_lane, record as lane_record
+from lrtui.integrations.script.lane import ScriptLane
+from lrtui.integrations.script.loss_capture import capture
+from lrtui.integrations.script.optimizer_hooks import initial_rate
+from lrtui.integrations.script.stopped import Stopped
 from support.script_lanes import Recorded, Script
 
 
@@ -142,6 +142,17 @@ def test_a_given_loss_wins(begin):
     script.step()
     lane.finish()
     assert record.column("loss") == [7.0]
+
+
+def test_losses_that_stay_on_a_device_are_read_at_the_flush(begin):
+    lane, record = begin()
+    script = Script()
+    for value in (3.5, 2.5, math.nan):
+        lane.given_loss = torch.tensor(value)
+        script.step()
+    lane.finish()
+    assert record.column("loss")[:2] == [3.5, 2.5]
+    assert [(alert.kind, alert.step) for alert in record.of(Alerted)] == [("nan", 2)]
 
 
 def test_a_step_without_backward_says_how_to_give_its_loss(begin):

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from lrtui.core.errors import ScenarioError
-from lrtui.integrations import script_environment
-from lrtui.integrations.script_environment import INJECT, Places, lane_environment
-from lrtui.integrations.script_process import ScriptProcess
+from lrtui.integrations.supervisor import environment as script_environment
+from lrtui.integrations.supervisor.environment import INJECT, Places, lane_environment
+from lrtui.integrations.supervisor.process import ScriptProcess
 from support.script_races import make_script_race
 from support.waiting import until
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 
 def gone(process):
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return process is None or not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 class TestEnds:
@@ -170,7 +170,7 @@ class TestStop:
 class TestSupervisorEnds:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_interrupt_ends_all_scripts_and_those_that_wait(self, tmp_path, monkeypatch, number):
-        set_patience(monkeypatch, stop_s=1.0)
+        set_patience(monkeypatch, stop_s=5.0)
         race = recording("{x}", values=["", "stubborn", ""], script={"at_once": 2})
         with ScriptRace(race, tmp_path) as contest:
             contest.see_steps(0, 1)
@@ -181,6 +181,15 @@ class TestSupervisorEnds:
             assert contest.family() == []
             until(lambda: contest.supervisor() is None, "the supervisor's end")
             assert summary(contest.run).state == "interrupted"
+
+    def test_script_that_has_finished_stays_finished_in_an_interrupt(self, tmp_path, monkeypatch):
+        set_patience(monkeypatch, stop_s=1.0, linger_s=600.0)
+        with ScriptRace(recording("steps=3", "child"), tmp_path) as contest:
+            until(lambda: contest.script(0), "its first step")
+            until(lambda: gone(contest.script(0)), "its end")
+            contest.supervisor().terminate()
+            assert contest.see_end() == ["finished"]
+            assert contest.lanes[0].ended.exit_code == 0
 
     def test_scripts_train_on_when_their_supervisor_is_killed(self, tmp_path):
         race = recording("steps={x}", values=["100", "1000000", "1"], script={"at_once": 2})
@@ -371,11 +380,12 @@ class TestStart:
 
     def test_program_that_is_lost_before_its_turn_is_the_error_of_its_lane(self, tmp_path):
         program = tmp_path / "program"
-        program.write_text("#!/bin/sh\nsleep 0.5\n")
+        program.write_text("#!/bin/sh\necho begun\nwhile [ ! -e lost ]; do sleep 0.05; done\n")
         program.chmod(0o755)
-        race = make_script_race(str(program), lanes=2, script={"at_once": 1})
+        race = make_script_race(str(program), lanes=2, script={"at_once": 1}, folder=str(tmp_path))
         with ScriptRace(race, tmp_path / "runs") as contest:
-            program.unlink()
+            until(lambda: "begun" in contest.output(), "its beginning")
+            program.rename(tmp_path / "lost")
             assert contest.see_end() == ["finished", "error"]
             assert "could not be started" in contest.lanes[1].ended.error
 

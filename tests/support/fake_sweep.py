@@ -37,7 +37,7 @@ class FakeLauncher:
     lost = ""
     """The text of an exception that the task raises in the sweep, at its sixth step."""
 
-    def __init__(self) -> None:
+    def __init__(self, *_: object) -> None:
         self.started: list[Race] = []
         self.runs: list[Path] = []
         self.closed = False

@@ -45,9 +45,9 @@ def recording(*words, **keys):
 
 IMPATIENT = """
 import sys
-from lrtui.integrations import lane_script
-lane_script.STOP_S, lane_script.LINGER_S = {stop_s}, {linger_s}
-from lrtui.integrations.script_supervisor import main
+from lrtui.integrations.supervisor import script as supervised_script
+supervised_script.STOP_S, supervised_script.LINGER_S = {stop_s}, {linger_s}
+from lrtui.integrations.supervisor.supervisor import main
 main()
 """
 """A supervisor whose patience with a script is given."""

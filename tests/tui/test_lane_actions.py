@@ -31,6 +31,7 @@ from lrtui.core.protocol.events import (
     StatusChanged,
 )
 from lrtui.core.scenario.spec import OptimizerSpec
+from lrtui.store.run_dir import SUPERVISOR_ROLE
 from lrtui.store.writer import Writer
 from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
 from lrtui.tui.screens.race import RaceScreen
@@ -436,6 +437,9 @@ class Revived:
         self.started.append(run)
         if self.fails:
             raise LrtuiError(self.fails)
+        writer = Writer(run, SUPERVISOR_ROLE)
+        writer.beat()
+        writer.close()
 
     def close(self) -> None:
         pass

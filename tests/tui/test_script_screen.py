@@ -4,6 +4,8 @@ to them."""
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import msgspec
 import pytest
@@ -16,9 +18,11 @@ from lrtui.store.writer import Writer
 from lrtui.tui.console import Console, last_lines
 from lrtui.tui.key_table import RACE, SCRIPT_OFF
 from lrtui.tui.keymap import Keymap
+from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.screens.dialogs import ChoiceDialog, FormDialog
 from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.race import RaceScreen
+from lrtui.tui.view import PanelName
 from support.fake_run import commands, make_run, say
 from support.fake_script import (
     folded,
@@ -197,11 +201,17 @@ class TestRefusals:
         assert words in viewer.toasts[-1]
         assert commands(script) == []
 
-    def test_the_footer_leaves_such_keys_out_and_the_help_shows_them_grey(self, viewer):
+    def test_the_footer_leaves_such_keys_out(self, viewer):
         viewer.resize(250, 60)
         assert "fork" not in viewer.lines[-1]
         assert "rewind" not in viewer.lines[-1]
         assert "stop" in viewer.lines[-1]
+
+    def test_the_help_has_them_in_brackets(self, viewer):
+        viewer.resize(120, 60)
+        viewer.press("question_mark")
+        assert "(Fork the lane: a copy goes on beside it (asks name, rate))" in viewer.text
+        assert "Stop the chosen lane for good (asks)" in viewer.text
 
     def test_the_help_of_a_task_has_no_grey_key(self, script, tmp_path):
 
@@ -226,6 +236,23 @@ class TestRunAgain:
         assert sent == Add(
             lane=-1, child=msgspec.structs.replace(race.lanes[0], letter="D", name="lr 0.01 2")
         )
+
+    def test_a_command_line_that_cannot_be_shown_is_not_run(self, tmp_path):
+        race = make_script_race((1e-3,), ({"width": "9" * 700},))
+        run = make_script_run(tmp_path, race)
+        with Viewer(tmp_path, run, (60, 16)) as viewer:
+            viewer.look()
+            viewer.press("R")
+            assert "too long to be shown" in viewer.toasts[-1]
+
+    def test_the_longest_one_leaves_room_for_the_answers(self, tmp_path):
+        race = make_script_race((1e-3,), ({"width": "9" * 560},))
+        run = make_script_run(tmp_path, race)
+        with Viewer(tmp_path, run, (80, 24)) as viewer:
+            viewer.look()
+            viewer.press("R")
+            assert "run it" in viewer.text
+            assert "let it be" in viewer.text
 
     def test_a_task_is_restarted_as_before(self, tmp_path):
         run = make_run(tmp_path, ("steady",), done=60, live=True)
@@ -317,3 +344,22 @@ def test_the_header_counts_scripts_that_wait(viewer):
 def test_the_filmstrip_says_how_a_script_draws(viewer):
     viewer.press("I")
     assert "run.image(name, tensor)" in viewer.text
+
+
+@pytest.mark.parametrize("panel", get_args(PanelName))
+def test_every_panel_draws_at_every_size(tmp_path, panel):
+    race = make_script_race((0.0, 1e-2, 1e-3, 1e-4, 1e-5))
+    run = make_script_run(tmp_path, race, steps=(120, -1, 0, 1, 37))
+    say_printed(run, "C", "x" * 500 + "\n\u4e2d\u6587\n")
+    with Viewer(tmp_path, run) as viewer:
+        viewer.look()
+        screen = viewer.screen
+        for width in (60, 79, 100, 133, 200):
+            for height in (16, 24, 37, 60):
+                for selected in range(5):
+                    screen.view.panel, screen.view.selected = panel, selected
+                    screen._frame = SimpleNamespace(
+                        size=(width, height), canvas=Canvas(width, height), commit=lambda: None
+                    )
+                    viewer.do(screen.redraw)
+                    assert (screen._frame.canvas.codes[0] != ord(" ")).any()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lrtui import manual
-from lrtui.cli.manual_tables import json_lines, tables
+from lrtui.cli.manual_tables import examples, json_lines, tables
 from lrtui.tui import key_table as keys
 
 README = Path(__file__).parents[3] / "README.md"
@@ -46,6 +46,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "json-events": json_lines.json_events,
     "folders": tables.folders,
     "topics": tables.topics,
+    "examples": examples.examples,
 }
 
 

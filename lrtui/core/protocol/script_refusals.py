@@ -7,19 +7,21 @@ import msgspec
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind, TakeSnapshot
 from lrtui.core.scenario.spec import Lane, Race, letter, unique_name
 
-_STEPS_ONLY = (
-    "lrtui sees its steps, it does not hold its state; R on its screen runs it again from the start"
-)
-_REFUSALS = {
-    "fork": f"a script cannot be forked: {_STEPS_ONLY}",
-    "rewind": f"a script cannot be rewound: {_STEPS_ONLY}",
-    "restart": f"a script cannot be restarted in its process: {_STEPS_ONLY}",
-    "snapshot": f"a script has no snapshots: {_STEPS_ONLY}",
+_WITHOUT_STATE = {
+    "fork": "a script cannot be forked",
+    "rewind": "a script cannot be rewound",
+    "restart": "a script cannot be restarted in its process",
+    "snapshot": "a script has no snapshots",
+    "resume": "a script cannot go on where it was cut off",
+}
+"""By action that needs the weights of a lane: its refusal."""
+_STEPS_ONLY = "lrtui sees its steps, it does not hold its state"
+_AGAIN = "; R on its screen runs it again from the start"
+_OTHERS = {
     "add": (
         "a script cannot be added with other settings: it makes its own model and optimizer;"
         " `lrtui race` with other rates or values starts it anew"
     ),
-    "resume": f"a script cannot go on where it was cut off: {_STEPS_ONLY}",
     "find": (
         "the finder trains a task with many rates in one process, and a script runs in its own:"
         " `lrtui race` with several rates compares them"
@@ -33,7 +35,7 @@ _REFUSALS = {
         " where it was started"
     ),
 }
-"""By action: why a script's lane does not take it."""
+"""By any other action that a script's lane does not take: its refusal."""
 _BY_SUPERVISOR = ("force", "run again")
 _ACTIONS = {Fork: "fork", Rewind: "rewind", TakeSnapshot: "snapshot", Add: "add"}
 
@@ -43,7 +45,10 @@ def refusal(race: Race, action: str) -> str:
     supervisor does with a script that lrtui started."""
     if race.script is None or (action in _BY_SUPERVISOR and race.script.supervised):
         return ""
-    return _REFUSALS.get(action, "")
+    if action in _WITHOUT_STATE:
+        again = _AGAIN if race.script.supervised else ""
+        return f"{_WITHOUT_STATE[action]}: {_STEPS_ONLY}{again}"
+    return _OTHERS.get(action, "")
 
 
 def refusal_of(race: Race, command: AnyCommand) -> str:

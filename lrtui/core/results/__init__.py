@@ -6,7 +6,7 @@
     race_result, finder_result, lr_suggestions
                          JSON results; the rules of the lr finder
     successive_halving   which lanes are paused at a rung
-    fairness             whether the lanes began alike
+    fairness             the check that the lanes began alike
     lane_filter, differences, time_to_target, batch_size, recipe_words, race_words
 
 Pure: the same state gives the same words. Must not read a run or measure time. Begin with

@@ -80,7 +80,7 @@ def _of_script(state: RaceState, script: Script) -> Fairness:
 
 
 def _differences(lanes: Sequence[LaneState], state: RaceState, script: Script) -> Fairness | None:
-    """What differs between lanes of models of one size; None if nothing does."""
+    """The first difference between lanes of models of one size; None if there is none."""
     weights = _grouped(lanes, _checksum)
     if len(weights) > 1:
         who = _versus(weights)

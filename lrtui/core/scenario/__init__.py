@@ -2,6 +2,8 @@
 
     spec             Race, Lane, OptimizerSpec, ScheduleSpec: the values
     scenario_file    TOML to Race; lane_table reads its lanes, overlay lays flags over it
+    script_table, script_header, placeholders
+                     a script in place of a task: [script], a script's header, {NAME} in arguments
     toml_table, toml_source, expression, schedule_spec, pasted_python
                      checked tables, locations for messages, forms of a schedule
     catalogue, option_bounds

@@ -110,7 +110,7 @@ def attach() -> None:
         torch.manual_seed(number)
     try:
         sys.meta_path.append(FromLrtui())
-        from lrtui.integrations.attach import attach as hook
+        from lrtui.integrations.script.attach import attach as hook
 
         hook()
     except Exception as error:

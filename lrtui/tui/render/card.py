@@ -16,7 +16,7 @@ from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.batch_size import batch_words
 from lrtui.core.scenario.spec import Lane, Race, Script
 from lrtui.core.text import literal, one_line
-from lrtui.store.reader import RESUMABLE_STATES, Summary
+from lrtui.store.reader import Summary
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import chart, raster, styles, x_labels
@@ -42,11 +42,7 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError, keymap: Keymap)
         y = _lanes(canvas, race, y, canvas.height - y - 3)
     y = _wrapped(canvas, str(found.path), y + 1, styles.DIM)
     go, resume = keymap.read("list.go"), keymap.read("race.resume")
-    watches = (
-        f"{go} shows it, {resume} there resumes it"
-        if found.state in RESUMABLE_STATES
-        else f"{go} watches it"
-    )
+    watches = f"{go} shows it, {resume} there resumes it" if found.resumable else f"{go} watches it"
     canvas.text(1, y + 1, watches, styles.BOLD)
 
 
@@ -91,7 +87,7 @@ def own_script(canvas: Canvas, notice: str, keymap: Keymap) -> None:
         " scenarios/NAME.toml; see `lrtui help scripts`.",
     ):
         y = _wrapped(canvas, text, y, styles.TEXT) + 1
-    _last_row(canvas, notice, f"{keymap.read('list.go')} asks for path, rates and arguments")
+    _last_row(canvas, notice, f"{keymap.read('list.go')} asks for its path")
 
 
 def _facts(found: Race) -> str:

@@ -59,7 +59,7 @@ def _rates(canvas: Canvas, lane: LaneState, view: RaceView, heads: Sequence[str]
     fits = max(1, (canvas.width - 1) // CELL)
     chosen, count = view.group_of(lane), len(param_groups.groups(lane))
     _row(canvas, 0, heads[:fits], styles.DIM)
-    shown = min(count, max(1, canvas.height - 4))
+    shown = min(count, max(1, canvas.height - (2 if lane.is_script else 4)))
     for y, group in enumerate(sorted(range(count), key=lambda group: group != chosen)[:shown], 1):
         now = rate_report.rates(lane, group)
         cells = [

@@ -28,7 +28,7 @@ class Help(ModalScreen[None]):
         off: Collection[str] = (),
     ) -> None:
         """`topic`: the first page of the manual if it is opened from here; `off`: ids of keys
-        without effect here, which are grey."""
+        without effect here, which are grey and in brackets."""
         super().__init__()
         self._table = table
         self._legend = legend
@@ -41,8 +41,10 @@ class Help(ModalScreen[None]):
         for heading, lines in self._keys.sections(self._table):
             table.add_row(Text(), Text(heading, style="bold underline"))
             for shown, words in lines:
-                styles = ("dim", "dim") if shown in self._off else ("bold", "")
-                table.add_row(Text(shown, style=styles[0]), Text(words, style=styles[1]))
+                if shown in self._off:
+                    table.add_row(Text(shown, style="dim"), Text(f"({words})", style="dim"))
+                else:
+                    table.add_row(Text(shown, style="bold"), Text(words))
         table.add_row(Text(), Text("Signs" if self._legend else "", style="bold underline"))
         for sign, words in self._legend.items():
             table.add_row(Text(sign, style="bold"), Text(self._keys.expand(words), style="dim"))

@@ -19,6 +19,8 @@ from lrtui.tui.screens.forms import Choice, Form
 from lrtui.tui.screens.ui import Ui
 from lrtui.tui.view import RaceView
 
+MOST_SHOWN = 600
+"""Characters of a command line and its folder that a dialog can show on 80 x 24 cells."""
 USER_CODE_S = 5.0
 """Seconds for which a restart names the user code that it runs."""
 
@@ -107,15 +109,17 @@ class LaneActions:
         )
 
     def _run_again(self, lane: LaneState) -> None:
-        """Run a lane's script again, after showing its command line."""
+        """Run a lane's script again, after showing its command line: all of it, or not at all."""
         self._commands.allow("run again")
         race = self._state.race
-        command = run_again(race, lane.lane)
+        command, line = run_again(race, lane.lane), command_line(race, lane.lane)
+        if len(line) + len(race.folder) > MOST_SHOWN:
+            raise LrtuiError("its command line is too long to be shown here: use `lrtui race`")
         rate = "" if not lane.lane.lr else f"\n  at the rate {lane_rate(lane)}"
         self._confirm(
             f"Run the script of {lane.lane.called} again, from the start, as the new lane"
             f" {command.child.called}?\n  in {one_line(race.folder)}"
-            f"\n  {command_line(race, lane.lane)}{rate}",
+            f"\n  {line}{rate}",
             "run it",
             lambda: [command],
         )

@@ -17,7 +17,7 @@ from lrtui.core.scenario.script_header import load_header, scripts_with_header
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store import run_dir
-from lrtui.store.reader import RESUMABLE_STATES, Reader, Summary, summary
+from lrtui.store.reader import Reader, Summary, summary
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import card
 from lrtui.tui.render.canvas import Canvas, fitted, shortened
@@ -164,7 +164,7 @@ def find_items(runs: Path) -> list[Item]:
     recent = [RunItem(summary(run)) for run in run_dir.listing(runs)[:RECENT_RUNS]]
     rest = [item for item in recent if item.summary.state != "running"]
     first = [item for item in recent if item.summary.state == "running"]
-    first += [item for item in rest[:1] if item.summary.state in RESUMABLE_STATES]
+    first += [item for item in rest[:1] if item.summary.resumable]
     return [*first, *_scenarios(), OwnScriptItem(), *(item for item in rest if item not in first)]
 
 

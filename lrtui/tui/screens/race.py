@@ -120,15 +120,14 @@ class RaceScreen(Screen[None]):
             LaneListActions(self.state, view, painter),
             LaneActions(follower, view, self.commands, self),
         )
+        grey = off(self.state.race)
         self._actions: dict[str, Action] = action_table(self.controllers) | {
             "filter": self._ask_filter,
             "explain": lambda: self.app.push_screen(Explain(self.state, view.selected, view.group)),
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
             "pick": lambda: self.post_message(self.Another()),
-            "help": lambda: self.app.push_screen(
-                Help(RACE, LEGEND, "screen", view.keymap, off(self.state.race))
-            ),
+            "help": lambda: self.app.push_screen(Help(RACE, LEGEND, "screen", view.keymap, grey)),
         }
 
     def compose(self) -> ComposeResult:

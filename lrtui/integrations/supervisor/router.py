@@ -7,8 +7,8 @@ from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.command_result import refused
 from lrtui.core.protocol.commands import AnyCommand, Stop
 from lrtui.core.protocol.script_refusals import refusal_of
-from lrtui.integrations.lane_script import StopReason
-from lrtui.integrations.script_pool import Answer, ScriptPool
+from lrtui.integrations.supervisor.pool import Answer, ScriptPool
+from lrtui.integrations.supervisor.script import StopReason
 from lrtui.store.writer import Writer
 from lrtui.training.command_router import CommandRouter
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrtui.integrations.loss_capture import capture
-from lrtui.integrations.script_lane import ScriptLane
+from lrtui.integrations.script.lane import ScriptLane
+from lrtui.integrations.script.loss_capture import capture
 
 
 def turn(lane: ScriptLane, rate: float) -> float:
@@ -29,3 +29,8 @@ def done(lane: ScriptLane, loss: Any, rate: float) -> None:
     lane.apply(rate)
     lane.end(seen if loss is None else float(loss))
     lane.hold()
+
+
+def cancel() -> None:
+    """Forget the losses of a step that is not made."""
+    capture.take()

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from torch import distributed
 
-from lrtui.integrations.plan import Plan
+from lrtui.integrations.script.plan import Plan
 
 LOOK_S = 0.1
 """Seconds between two looks, as rank 0 measures its steps."""

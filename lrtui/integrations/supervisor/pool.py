@@ -16,10 +16,10 @@ from lrtui.core.protocol.command_result import CommandResult, done
 from lrtui.core.protocol.events import AnyEvent, LaneAdded, LogMessage, StatusChanged
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.integrations import lane_script, script_environment
-from lrtui.integrations.lane_script import LaneScript, StopReason
-from lrtui.integrations.script_environment import Places
-from lrtui.integrations.script_process import ScriptProcess
+from lrtui.integrations.supervisor import environment as environments, script as scripts
+from lrtui.integrations.supervisor.environment import Places
+from lrtui.integrations.supervisor.process import ScriptProcess
+from lrtui.integrations.supervisor.script import StopReason, SupervisedScript
 from lrtui.store.run_dir import is_gone, script_log, trainer_role
 from lrtui.store.writer import Writer, row
 from lrtui.training.lane_processes import ProcessExit
@@ -40,7 +40,7 @@ class ScriptPool:
         """True once the scripts were signalled to end."""
         self._writer = writer
         self._places = places
-        self._lanes: dict[int, LaneScript] = {}
+        self._lanes: dict[int, SupervisedScript] = {}
         """By index, in the order in which they are started."""
         self._ending_since = 0.0
 
@@ -49,20 +49,20 @@ class ScriptPool:
 
     def start(self) -> None:
         """Queue all lanes, and start those that may run now."""
-        self._lanes = {index: LaneScript(index) for index in range(len(self.race.lanes))}
+        self._lanes = {index: SupervisedScript(index) for index in range(len(self.race.lanes))}
         self._fill()
 
     def add_lane(self, added: LaneAdded) -> None:
         """Add a lane to the race and to the queue."""
         self.race = msgspec.structs.replace(self.race, lanes=(*self.race.lanes, added.child))
-        self._lanes[added.lane] = LaneScript(added.lane)
+        self._lanes[added.lane] = SupervisedScript(added.lane)
         self._fill()
 
     def has_lane(self, lane: int) -> bool:
         """True if a lane waits, runs, or has ended unnoticed."""
         return lane in self._lanes
 
-    def lane(self, index: int) -> LaneScript:
+    def lane(self, index: int) -> SupervisedScript:
         """A lane that has not been removed."""
         return self._lanes[index]
 
@@ -95,7 +95,7 @@ class ScriptPool:
         lane = self._lanes.get(index)
         if lane is None:
             return []
-        return _answers(lane, lane.stop(number, reason, self._records(index)))
+        return _answers(lane, lane.stop(number, reason, partial(self._records, index)))
 
     def escalate(self) -> list[Answer]:
         """Signal scripts that did not stop in time; the results of their stop commands."""
@@ -111,15 +111,16 @@ class ScriptPool:
         that are overdue."""
         if not self.ending:
             self.ending, self._ending_since = True, time.monotonic()
-            for lane in self._lanes.values():
-                lane.terminate("interrupted")
+            for index, lane in self._lanes.items():
+                if lane.waits or lane.trains(partial(self._records, index)):
+                    lane.terminate(lane.asked or "interrupted")
         elif self.overdue:
             self.kill()
 
     @property
     def overdue(self) -> bool:
         """True if the scripts were signalled to end more than STOP_S ago."""
-        return self.ending and time.monotonic() - self._ending_since > lane_script.STOP_S
+        return self.ending and time.monotonic() - self._ending_since > scripts.STOP_S
 
     def kill(self) -> None:
         """Kill all scripts."""
@@ -146,12 +147,12 @@ class ScriptPool:
                 lane.place = min(set(range(self._places.limit)) - taken)
                 self._start(lane)
 
-    def _start(self, lane: LaneScript) -> None:
+    def _start(self, lane: SupervisedScript) -> None:
         assert self.race.script is not None
         command = self.race.script.command_of(self.race.lanes[lane.index])
         # a race that is taken over from another shell runs as from its own
         inherited = {**os.environ, **self.race.environment}
-        environment = script_environment.lane_environment(
+        environment = environments.lane_environment(
             self.run, self.race, lane.index, self._places, lane.place, inherited
         )
         now, text = time.time(), f"runs {one_line(shlex.join(command))}"
@@ -159,7 +160,7 @@ class ScriptPool:
             StatusChanged(lane=lane.index, at=now, step=0, status="running"),
             LogMessage(lane=lane.index, at=now, text=text),
         )
-        marks = script_environment.marks(self.run, lane.index)
+        marks = environments.marks(self.run, lane.index)
         try:
             lane.process = ScriptProcess(
                 command, environment, self.race.folder, self.log_of(lane.index), marks
@@ -176,7 +177,7 @@ class ScriptPool:
             print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
 
 
-def _answers(lane: LaneScript, text: str) -> list[Answer]:
+def _answers(lane: SupervisedScript, text: str) -> list[Answer]:
     """The result of all stop commands to a lane so far, of which the script may have answered
     some; none without a text."""
     return [(number, done(text)) for number in lane.stops] if text else []

@@ -11,8 +11,8 @@ from types import TracebackType
 import msgspec
 
 from lrtui.core.scenario.spec import Race
-from lrtui.integrations.script_lane import ScriptLane, say
-from lrtui.integrations.stopped import Stopped
+from lrtui.integrations.script.lane import ScriptLane, say
+from lrtui.integrations.script.stopped import Stopped
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import Reader
 

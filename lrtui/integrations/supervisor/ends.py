@@ -6,8 +6,8 @@ import time
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, EndReason, LogMessage
-from lrtui.integrations.lane_script import LaneScript
-from lrtui.integrations.script_pool import ScriptPool
+from lrtui.integrations.supervisor.pool import ScriptPool
+from lrtui.integrations.supervisor.script import SupervisedScript
 from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.store.run_dir import tail
 from lrtui.store.writer import Writer, row
@@ -43,7 +43,9 @@ class ScriptEnds:
             return False
         return True
 
-    def _end(self, lane: LaneScript, summary: LaneSummary, interrupted: bool) -> list[AnyEvent]:
+    def _end(
+        self, lane: SupervisedScript, summary: LaneSummary, interrupted: bool
+    ) -> list[AnyEvent]:
         now, step, log = time.time(), summary.steps, self._pool.log_of(lane.index)
         code = lane.process.exitcode if lane.process else None
         reason, error = self._reason(lane, summary, code), ""
@@ -60,7 +62,7 @@ class ScriptEnds:
         end = Ended(lane=lane.index, at=now, step=step, reason=reason, error=error, exit_code=code)
         return [*events, end]
 
-    def _reason(self, lane: LaneScript, summary: LaneSummary, code: int | None) -> EndReason:
+    def _reason(self, lane: SupervisedScript, summary: LaneSummary, code: int | None) -> EndReason:
         race = self._pool.race
         if lane.signalled:
             return lane.signalled

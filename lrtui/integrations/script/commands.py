@@ -20,7 +20,7 @@ from lrtui.core.protocol.commands import (
     Stop,
     unfit,
 )
-from lrtui.integrations.plan import Plan
+from lrtui.integrations.script.plan import Plan
 from lrtui.training.dial import no_effect
 from lrtui.training.optimizers import adapts
 

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrtui.integrations.wrapped import Wrapped
+from lrtui.integrations.script.wrapped import Wrapped
+from lrtui.training.tensors import wide
 
 Loss = float | Tensor
 """A scalar; a tensor as long as it is on an accelerator."""
@@ -135,7 +136,7 @@ class LossCapture:
         elif loss.is_cpu:
             loss = loss.item()
         else:
-            loss = loss.detach().double().reshape(())
+            loss = wide(loss.detach()).reshape(())
         self._own().add(loss)
 
     def _own(self) -> _Pending:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from lrtui.integrations.script_process import ScriptProcess
+from lrtui.integrations.supervisor.process import ScriptProcess
 
 STOP_S = 10.0
 """Seconds that a script has to end after a stop command, before SIGTERM; and after the supervisor's
@@ -18,13 +18,13 @@ StopReason = Literal["", "stopped", "interrupted"]
 """The end that a lane was asked for; "" for none."""
 
 
-class LaneScript:
+class SupervisedScript:
     """The script of one lane, before, while and after it runs."""
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.place = 0
-        """Where it runs (script_environment.Places)."""
+        """Where it runs (environment.Places)."""
         self.process: ScriptProcess | None = None
         """None before it is started, and where it never was."""
         self.failure = ""
@@ -49,14 +49,17 @@ class LaneScript:
         """True while it takes up a place."""
         return self.process is not None and not self._over
 
+    def trains(self, records: Callable[[], bool]) -> bool:
+        """True while its first process lives, or another one writes the lane's record, as
+        `records` tells."""
+        return self.process is not None and (self.process.exitcode is None or records())
+
     def over(self, records: Callable[[], bool]) -> bool:
-        """True once its last process has ended, or outlives it for LINGER_S. `records`: True if a
-        process of it writes the lane's record, which is waited for."""
+        """True once it does not train and its last process has ended, or outlives it for
+        LINGER_S."""
         if self.process is None or self._over:
             return self._over or not self.waits
-        if self.process.exitcode is None:
-            return False
-        if records():
+        if self.trains(records):
             self._note_orphans()
             return False
         rest = self.process.rest()
@@ -76,17 +79,18 @@ class LaneScript:
             self._orphaned = True
             self.notes.append("its first process has ended; another one of it goes on training")
 
-    def stop(self, number: int, reason: StopReason, records: bool) -> str:
-        """Take in a stop command: its result, or '' if the script is to execute it itself.
+    def stop(self, number: int, reason: StopReason, records: Callable[[], bool]) -> str:
+        """Take in a stop command: its result, or '' if the script is to execute it itself, or has
+        ended.
 
-        `records`: the script makes steps, and reads its commands.
+        `records`: True if the script makes steps, and reads its commands.
         """
         before, self.asked = self.asked, reason
         self.stops.append(number)
         if self.waits:
             self.signalled = reason
             return "stopped before it was started"
-        if self.process is None:
+        if self.process is None or not self.trains(records):
             return ""
         if self.signalled:
             self.process.kill()
@@ -94,7 +98,7 @@ class LaneScript:
         if before:
             self.terminate(reason)
             return "sent SIGTERM: it was told to stop before; another stop kills it"
-        if not records:
+        if not records():
             self.terminate(reason)
             return "sent SIGTERM: it had made no step yet"
         self._asked_at = time.monotonic()

@@ -11,9 +11,9 @@ import msgspec
 
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, LogMessage, Started
 from lrtui.core.text import one_line
-from lrtui.integrations.recording import Recording, Silence
-from lrtui.integrations.script_log import ScriptLog
-from lrtui.integrations.script_steps import Row, ScriptSteps
+from lrtui.integrations.script.log import ScriptLog
+from lrtui.integrations.script.recording import Recording, Silence
+from lrtui.integrations.script.steps import Row, ScriptSteps
 from lrtui.training.loss_reporter import LossReporter
 from lrtui.training.non_finite import NonFinite
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from lrtui.core.protocol.events import Ended
 from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest
 from lrtui.core.scenario.spec import Race
-from lrtui.integrations import script_environment
-from lrtui.integrations.script_ends import ScriptEnds
-from lrtui.integrations.script_environment import Places
-from lrtui.integrations.script_pool import ScriptPool
-from lrtui.integrations.script_router import ScriptRouter
+from lrtui.integrations.supervisor import environment
+from lrtui.integrations.supervisor.ends import ScriptEnds
+from lrtui.integrations.supervisor.environment import Places
+from lrtui.integrations.supervisor.pool import ScriptPool
+from lrtui.integrations.supervisor.router import ScriptRouter
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run, row
@@ -60,14 +60,14 @@ class ScriptSupervisor(Supervisor):
 
 def _places(race: Race) -> Places:
     assert race.script is not None
-    gpus, cores = script_environment.visible_gpus(os.environ), usable_cores()
+    gpus, cores = environment.visible_gpus(os.environ), usable_cores()
     return Places(race.script.at_once, gpus, cores)
 
 
 def _environments(request: LaunchRequest) -> list[dict[str, str]]:
     """The variables that each lane's script would get, in a run that is not made."""
     run = Path(request.runs, "RUN")
-    return script_environment.added_variables(run, request.race, _places(request.race), os.environ)
+    return environment.added_variables(run, request.race, _places(request.race), os.environ)
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def main() -> None:
     folder = leave_folder()
 
     def handle(request: LaunchRequest) -> Answer:
-        script_environment.check(request.race)
+        environment.check(request.race)
         if request.kind == "preview":
             return LaunchReply(environments=_environments(request)), None
         resumes = request.kind == "resume"

@@ -16,22 +16,22 @@ from torch.optim import Optimizer
 from lrtui.core.protocol.events import Ended
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
-from lrtui.integrations import lane_start
-from lrtui.integrations.controls import Controls
-from lrtui.integrations.lane_record import LaneRecord
-from lrtui.integrations.loss_capture import Loss, capture
-from lrtui.integrations.optimizer_hooks import (
+from lrtui.integrations.script import start
+from lrtui.integrations.script.commands import Present
+from lrtui.integrations.script.controls import Controls
+from lrtui.integrations.script.loss_capture import Loss, capture
+from lrtui.integrations.script.optimizer_hooks import (
     OptimizerHooks,
     gradient_norm,
     initial_rate,
     unwrapped,
 )
-from lrtui.integrations.ranks import Ranks, own_rank
-from lrtui.integrations.recording import Recording, Silence, recorder
-from lrtui.integrations.roster import Roster
-from lrtui.integrations.script_commands import Present
-from lrtui.integrations.script_steps import NAN, Row
-from lrtui.integrations.stopped import Stopped
+from lrtui.integrations.script.ranks import Ranks, own_rank
+from lrtui.integrations.script.record import LaneRecord
+from lrtui.integrations.script.recording import Recording, Silence, recorder
+from lrtui.integrations.script.roster import Roster
+from lrtui.integrations.script.steps import NAN, Row
+from lrtui.integrations.script.stopped import Stopped
 from lrtui.training.non_finite import NORM_EVERY
 
 
@@ -264,9 +264,9 @@ class ScriptLane:
         if multiprocessing.parent_process() is not None:
             multiprocessing.util.Finalize(None, self.finish, exitpriority=0)  # it skips atexit
         initial = self.own_rate if optimizer is None else initial_rate(optimizer)
-        started = lane_start.started(self.index, optimizer, initial)
+        started = start.started(self.index, optimizer, initial)
         self.record.open(recording, started, self.roster.names)
-        self.base, text = lane_start.base(self.race.lanes[self.index].lr, initial, optimizer)
+        self.base, text = start.base(self.race.lanes[self.index].lr, initial, optimizer)
         if text:
             self.record.note(text)
         self._mark = time.perf_counter()

@@ -12,11 +12,11 @@ import msgspec
 from lrtui.core.protocol.command_result import CommandResult, refused
 from lrtui.core.protocol.commands import AnyCommand, Stop
 from lrtui.core.protocol.events import RateChanged, StatusChanged
-from lrtui.integrations import script_commands
-from lrtui.integrations.plan import Plan
-from lrtui.integrations.ranks import Ranks
-from lrtui.integrations.recording import Recording
-from lrtui.integrations.script_commands import Present
+from lrtui.integrations.script import commands
+from lrtui.integrations.script.commands import Present
+from lrtui.integrations.script.plan import Plan
+from lrtui.integrations.script.ranks import Ranks
+from lrtui.integrations.script.recording import Recording
 
 PAUSED_S = 0.2
 """Seconds between two looks during a pause."""
@@ -67,7 +67,7 @@ class Controls:
     def _execute(self, command: AnyCommand, present: Present) -> CommandResult:
         if self.ranks and not isinstance(command, Stop) and (why := self.ranks.refusal()):
             return refused(why)
-        self._wanted, result = script_commands.execute(command, self._wanted, present)
+        self._wanted, result = commands.execute(command, self._wanted, present)
         return result
 
     def _put_in_force(self, plan: Plan, recording: Recording, present: Present) -> None:

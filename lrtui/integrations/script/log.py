@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lrtui.core.protocol.events import Column, Logged
 from lrtui.core.text import one_line
-from lrtui.integrations.script_steps import read_floats
+from lrtui.integrations.script.steps import read_floats
 
 MAX_NAMES = 200
 """Names that are kept; others are dropped, and told of once."""

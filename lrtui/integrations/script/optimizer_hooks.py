@@ -21,7 +21,8 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from lrtui.integrations.wrapped import Wrapped, spare_from_compilation
+from lrtui.integrations.script.wrapped import Wrapped, spare_from_compilation
+from lrtui.training.tensors import wide
 
 Group = dict[str, Any]
 _AROUND_STEP = "torch.optim.optimizer"
@@ -263,6 +264,6 @@ def gradient_norm(optimizer: Optimizer) -> Any:
     if not grads or not whole or len({grad.device for grad in grads}) > 1:
         return None
     norms = torch._foreach_norm([grad.detach() for grad in grads])
-    norm = torch.linalg.vector_norm(torch.stack([n.double() for n in norms]))
+    norm = torch.linalg.vector_norm(torch.stack([wide(norm) for norm in norms]))
     scale = getattr(optimizer, "grad_scale", None)
     return norm if scale is None else norm / scale

@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 
 from lrtui.core.protocol.events import Started
 from lrtui.core.scenario.spec import number
-from lrtui.integrations.param_checksum import param_checksum
+from lrtui.integrations.script.param_checksum import param_checksum
 
 
 def started(lane: int, optimizer: Optimizer | None, initial: float) -> Started:

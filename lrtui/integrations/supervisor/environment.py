@@ -20,7 +20,7 @@ RUN, LANE, SEED, PATH = "LRTUI_RUN", "LRTUI_LANE", "LRTUI_SEED", "LRTUI_PATH"
 race's seed, if there is one; and the folders of lrtui and its packages, for a script that has an
 interpreter of its own."""
 PACKAGES = ("lrtui", "msgspec", "psutil", "platformdirs", "numpy")
-INJECT = str(Path(__file__).with_name("inject"))
+INJECT = str(Path(__file__).parents[1] / "inject")
 """Folder of the sitecustomize.py that hooks torch in a script's processes."""
 SEEDS = 2**32
 """Python's hash seed is below."""
