@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.scenario_text import scenario_text
@@ -92,6 +92,7 @@ def test_a_schedule_of_ones_own_is_named_by_its_full_path(tmp_path):
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS)
 @example('a """ b"', '"')
 @example("back\\slash \\n \\", "\\")

@@ -10,9 +10,10 @@ from lrtui.core.protocol.commands import ScaleRate, Stop
 from lrtui.core.protocol.events import Alerted, Ended, RateChanged
 from support.steering import Pauser, Steering, logged, newest, statuses
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-keras = pytest.importorskip("keras")
-from lrtui.integrations.keras import LrtuiCallback  # noqa: E402
+with pytest.MonkeyPatch.context() as patch:  # Keras reads it when it is imported
+    patch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
+    keras = pytest.importorskip("keras")
+from lrtui.integrations.keras import LrtuiCallback
 
 pytestmark = [
     pytest.mark.xdist_group("keras"),

@@ -145,6 +145,12 @@ class LossCapture:
             self._pending[thread] = _Pending()
         return self._pending[thread]
 
+    def _of_this_thread(self) -> _Pending:
+        thread = threading.get_ident()
+        if (pending := self._pending.get(thread)) is None:
+            pending = self._pending[thread] = _Pending()
+        return pending
+
     def ignore(self, ignoring: bool) -> None:
         """Begin or end a stretch whose losses do not count, as of repeated closures."""
         self._ignoring = ignoring

@@ -257,13 +257,10 @@ def gradient_norm(optimizer: Optimizer) -> Any:
     whole = all(
         type(grad) is torch.Tensor and grad.layout == torch.strided and not grad.is_meta
         for grad in grads
-    ) and not any(
-        hasattr(p, "_is_flat_param") or type(p).__name__ == "FlatParameter"
-        for p in optimizer.param_groups[0]["params"]
-    )
+    ) and not any(getattr(p, "_is_flat_param", False) for p in optimizer.param_groups[0]["params"])
     if not grads or not whole or len({grad.device for grad in grads}) > 1:
         return None
-    norms = torch._foreach_norm([grad.detach() for grad in grads])
-    norm = torch.linalg.vector_norm(torch.stack([wide(norm) for norm in norms]))
+    with torch.no_grad():
+        norm = torch.linalg.vector_norm(wide(torch.stack(torch._foreach_norm(grads))))
     scale = getattr(optimizer, "grad_scale", None)
     return norm if scale is None else norm / scale
