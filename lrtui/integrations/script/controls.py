@@ -31,7 +31,7 @@ class Controls:
         self.ranks: Ranks | None = None
         """The other processes that must follow the same plan."""
         self._lane = lane
-        self._wanted = Plan()
+        self._wanted = self.plan
         """As commands left it: in force from the next step on that all ranks agree on."""
 
     def want(self, **changes: Any) -> None:
@@ -53,7 +53,7 @@ class Controls:
             with recording.atomic():
                 recording.acknowledge(number, self._execute(command, present()))
         agreed = self.ranks.agree(self.plan, self._wanted) if self.ranks else self._wanted
-        if agreed != self.plan and not self.plan.stop:
+        if agreed is not self.plan and agreed != self.plan and not self.plan.stop:
             self._put_in_force(agreed, recording, present())
 
     def wait(self, recording: Recording, present: Callable[[], Present]) -> float:

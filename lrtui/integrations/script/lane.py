@@ -33,6 +33,7 @@ from lrtui.integrations.script.roster import Roster
 from lrtui.integrations.script.steps import NAN, Row
 from lrtui.integrations.script.stopped import Stopped
 from lrtui.training.non_finite import NORM_EVERY
+from lrtui.training.step_recorder import SCHEDULED
 
 
 class ScriptLane:
@@ -136,7 +137,9 @@ class ScriptLane:
         if self.over:
             return
         index = self.roster.index(optimizer)  # another thread may be in a step of its own
-        self.roster.rates(index, optimizer.param_groups, self._rates, done=True)
+        groups = optimizer.param_groups
+        if SCHEDULED in groups[0]:
+            self.roster.rates(index, groups, self._rates, done=True)
         loss = capture.take(optimizer)
         if index:
             self._add_other(index, loss)
