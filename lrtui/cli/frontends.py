@@ -23,6 +23,7 @@ from lrtui.client.lr_finder import FinderPlan
 from lrtui.core.errors import LaunchError
 from lrtui.core.scenario.spec import Race
 from lrtui.core.scenario.user_code_files import user_code_files
+from lrtui.store.run_dir import reference
 
 if TYPE_CHECKING:
     from lrtui.tui.app import LrtuiApp
@@ -118,7 +119,7 @@ def _after_screen(app: LrtuiApp, follower: Follower | None) -> int:
 def _report_crash(why: str, watched: Follower | None) -> int:
     """Print the last line below the traceback of a crashed screen: the race continues."""
     goes_on = (
-        f"; the race goes on, back to it with: lrtui watch {watched.run.name}"
+        f"; the race goes on, back to it with: lrtui watch {reference(watched.run)}"
         if watched and not watched.state.over
         else ""
     )
@@ -136,7 +137,7 @@ def _report_run(follower: Follower | None) -> int:
     print_report(console, follower.state, follower.run)
     if not follower.state.over:
         console.print(
-            Text(f"the race goes on; back to it with: lrtui watch {follower.run.name}"),
+            Text(f"the race goes on; back to it with: lrtui watch {reference(follower.run)}"),
             soft_wrap=True,
         )
         return ExitCode.RACED

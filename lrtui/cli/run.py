@@ -24,6 +24,7 @@ from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.placeholders import literally
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
+from lrtui.store.run_dir import reference
 
 USAGE = "lrtui run train.py ARGS, lrtui run -m package.module ARGS, or lrtui run -- PROGRAM ARGS"
 
@@ -60,7 +61,7 @@ def run(
         if made is None:
             return ExitCode.INTERRUPTED
         if detach:
-            print(f"{made.name} runs; watch it with: lrtui watch {made.name}")
+            print(f"{made.name} runs; watch it with: lrtui watch {reference(made)}")
             return ExitCode.RACED
         if plain:
             return print_run(made, as_json, signals)

@@ -30,7 +30,7 @@ from lrtui.integrations.script.lane import ScriptLane, say
 from lrtui.integrations.script.optimizer_hooks import unwrapped
 from lrtui.integrations.script.ranks import own_rank
 from lrtui.integrations.script.stopped import Stopped
-from lrtui.store.run_dir import runs_folder
+from lrtui.store.run_dir import reference, runs_folder
 from lrtui.store.writer import create_run
 from lrtui.training.loop import as_pixels
 
@@ -57,8 +57,11 @@ def watch(
     `raise_on_stop`: a stop raises `lrtui.Stopped`; else it only shows in `Watch.stopped`. With
     LRTUI=off in the environment a watch does nothing.
     """
-    optimizer = unwrapped(optimizer)
+    given, optimizer = optimizer, unwrapped(optimizer)
     if os.environ.get("LRTUI") == "off":
+        return Watch(None)
+    if given is not None and optimizer is None:
+        say(f"a {type(given).__name__} is not watched: expected a torch optimizer")
         return Watch(None)
     try:
         if attach.adopted is not None:
@@ -251,7 +254,7 @@ def _begun(
     _watches.append(found)
     atexit.register(_finish_at_exit, found)
     if not rank:
-        say(f"watch this with  lrtui watch {run.name}")
+        say(f"watch this with  lrtui watch {reference(run)}")
     return found
 
 

@@ -48,6 +48,12 @@ def create(runs: Path, scenario: str) -> Path:
         ) from error
 
 
+def reference(run: Path) -> str:
+    """The words by which a command finds a run: its name, or its path if it lies elsewhere than
+    commands look."""
+    return run.name if run.parent == runs_folder() else str(run)
+
+
 def listing(runs: Path) -> list[Path]:
     """The run directories in `runs`, newest first."""
     try:

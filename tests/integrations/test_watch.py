@@ -69,7 +69,7 @@ def test_a_watched_training_is_a_run_of_one_lane(runs, capsys):
     assert of(path, Started)[0].total_steps == 8
     assert of(path, Logged)[0].steps == [8]
     assert of(path, Ended)[0].reason == "finished"
-    assert capsys.readouterr().err == f"lrtui: watch this with  lrtui watch {path.name}\n"
+    assert capsys.readouterr().err == f"lrtui: watch this with  lrtui watch {path}\n"
     reader = Reader(path)
     assert reader.race.title == "warm 1e-1"
     assert reader.race.script.config == {"width": "3"}
@@ -270,3 +270,11 @@ def test_under_lrtui_run_a_watch_joins_the_lane(tmp_path):
     assert any("width 2" in note.text for note in ran.of(LogMessage))
     assert not ran.of(Ended)
     assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_what_is_no_optimizer_is_told_and_not_watched(runs, capsys, tmp_path):
+    with lrtui.watch(Training().model, runs=runs) as run:
+        run.log(val_loss=1.0)
+        assert run.path is None
+    assert capsys.readouterr().err == "lrtui: a Linear is not watched: expected a torch optimizer\n"
+    assert not (tmp_path / "runs").exists()

@@ -13,6 +13,7 @@ from lrtui.core.protocol.findings import GaugeWord
 from lrtui.core.protocol.thresholds import early_steps
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.rates import is_applied
+from lrtui.core.state.status import FAILED
 
 Word = Literal["nan", "diverged", "hot", "ok", "cold", "stalled", "noisy", "none"]
 """From the worst to nothing to be said: "none" while too few steps have been measured."""
@@ -42,6 +43,8 @@ def verdict(lane: LaneState, state: RaceState) -> Verdict:
         return Verdict("nan")
     if "diverged" in kinds and not found.recovered:
         return Verdict("diverged")
+    if lane.status in FAILED:  # its end says more than that it stood still
+        return Verdict(gauge_word(lane))
     if found.dead:
         return Verdict("stalled", "dead")
     # its losses are the batches' noise: no rule that looks at them can say anything

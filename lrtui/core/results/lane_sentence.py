@@ -13,6 +13,8 @@ from lrtui.core.results.standings import standings, value_of
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
 
+RISEN = 1.1
+"""A script's smoothed loss is told to have risen above this many times its first loss."""
 LEVEL_RATIO = 1.05
 """Losses within 5 % of each other are called level: another seed may reverse them."""
 
@@ -107,6 +109,9 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
             return (
                 "none of its losses was seen: the script gives them with run.loss() of lrtui.watch"
             )
+        times = lane.losses.smooth.value / lane.columns["loss"].at(0)
+        if times > RISEN:
+            return f"its smoothed loss is {times:.3g} times its first one"
         return "nothing in its losses speaks against its rate"
     if verdicts.altered(lane):
         return f"no verdict on its rate, which it has had only since step {lane.rates.since}"

@@ -218,7 +218,7 @@ class ScriptLane:
         if isinstance(loss, float) and not math.isfinite(loss):
             self.record.hurry()
         if self._limit and self.step >= self._limit:
-            self.controls.stop_now(f"made its {self._limit} steps")
+            self.controls.stop_now("the budget is used up")
         self._raise_if_stopped()
 
     def _add_other(self, number: int, loss: Loss | None) -> None:
@@ -287,7 +287,7 @@ class ScriptLane:
 
     def _raise_if_stopped(self) -> None:
         if self.controls.plan.stop and self.raises:
-            raise Stopped(f"{self.controls.plan.stop}, {self.step} steps done")
+            raise Stopped(f"{self.controls.plan.stop}, at step {self.step}")
 
 
 def say(text: str) -> None:

@@ -59,6 +59,8 @@ class ScriptEnds:
             events.append(LogMessage(lane=lane.index, at=now, text=error))
         elif reason == "interrupted" and interrupted:
             error = "its supervisor was told to end"
+        if reason == "finished":
+            code = 0  # at the end of its budget the script was stopped, which is no fault of it
         end = Ended(lane=lane.index, at=now, step=step, reason=reason, error=error, exit_code=code)
         return [*events, end]
 

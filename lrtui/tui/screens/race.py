@@ -31,6 +31,7 @@ from lrtui.core.protocol.events import (
     Started,
     StatusChanged,
 )
+from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
@@ -100,7 +101,7 @@ class RaceScreen(Screen[None]):
         super().__init__()
         self.follower, self.state = follower, follower.state
         self.view = view = RaceView(keymap=keymap or Keymap())
-        self._stored_view = StoredView(view, self.state.race.scenario or self.state.race.title)
+        self._stored_view = StoredView(view, _view_name(self.state.race))
         self._clock = clock or Clock()
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock)
@@ -321,3 +322,9 @@ class RaceScreen(Screen[None]):
     def action_leave(self) -> None:
         """Quit, as the key does."""
         self.action_run("leave")
+
+
+def _view_name(race: Race) -> str:
+    """The name under which a race's view is kept; that of a script is its path, for every second
+    one is called train.py."""
+    return race.task.target if race.script else race.scenario or race.title
