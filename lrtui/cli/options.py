@@ -10,6 +10,8 @@ import click
 
 from lrtui.store import run_dir
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 runs_option = click.option(
     "--runs",
     metavar="DIR",
@@ -19,7 +21,18 @@ plain_option = click.option("--plain", is_flag=True, help="Lines of text instead
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 
 
-_RECIPE = (
+def together(*options: Decorator) -> Decorator:
+    """One decorator for several options, in their order in the help."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+recipe_options = together(
     click.option(
         "--clip-grad-norm", type=float, help="Highest norm of all gradients together; 0: none."
     ),
@@ -33,13 +46,7 @@ _RECIPE = (
     click.option("--compile/--no-compile", default=None, help="torch.compile of the model."),
     click.option("--ema", type=float, metavar="DECAY", help="Averaged weights, evaluated too."),
 )
-
-
-def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of the recipe, for every lane."""
-    for option in reversed(_RECIPE):
-        command = option(command)
-    return command
+"""The flags of the recipe, for every lane."""
 
 
 def runs_folder(runs: str | None) -> Path:

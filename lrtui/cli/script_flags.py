@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
+from lrtui.cli.options import together
 from lrtui.core.errors import ScenarioError
 from lrtui.core.text import one_line
 
@@ -31,17 +32,11 @@ INSTEAD = {
 }
 """What is expected in place of those flags, where it is not an option of the script."""
 
-_SHARED = (
+script_options = together(
     click.option("-m", "as_module", is_flag=True, help="The script is a module: `-m pkg.train`."),
     click.option("--no-seed", is_flag=True, help="Leave a script's random generators alone."),
 )
-
-
-def script_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags that only scripts have, in `run` and in `race`."""
-    for option in reversed(_SHARED):
-        command = option(command)
-    return command
+"""The flags that only scripts have, in `run` and in `race`."""
 
 
 class WordsAfterOptions(click.Command):

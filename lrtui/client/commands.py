@@ -18,6 +18,7 @@ from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import (
+    SIGTERM_S,
     Add,
     AnyCommand,
     Fork,
@@ -42,8 +43,6 @@ POLL_S = 0.02
 """Between two looks for replies while a caller waits for them."""
 REPLY_SHOWN_S = 6.0
 """Seconds for which a reply stays in the status line."""
-SIGTERM_S = 10.0
-"""Seconds after which the supervisor sends SIGTERM to a script that was told to stop."""
 Stopping = Literal["", "step", "signal"]
 """Stage of the stop of a script. "": it was not told to stop. step: it may end after its step.
 signal: it was sent SIGTERM, and another stop kills it."""

@@ -19,7 +19,7 @@ from lrtui.core.protocol.script_refusals import refusal
 from lrtui.core.scenario import environment
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import literal
-from lrtui.store.lane_summary import lane_summaries
+from lrtui.store.lane_summary import joined_race
 from lrtui.store.reader import Reader
 
 TRAINERS_PACKAGE, SCRIPTS_PACKAGE = "lrtui.training", "lrtui.integrations"
@@ -56,9 +56,7 @@ def _deserted(run: Path) -> Race:
                 f"{run.name} was recorded by a version of lrtui that kept no snapshots",
                 "start a new race",
             )
-        return msgspec.structs.replace(
-            reader.race, lanes=tuple(one.lane for one in lane_summaries(run))
-        )
+        return joined_race(run)
     finally:
         reader.close()
 

@@ -129,6 +129,18 @@ def lane_summaries(run: Path) -> list[LaneSummary]:
         db.close()
 
 
+def joined_race(run: Path) -> Race:
+    """The race of a run with all lanes that ever joined it; raises what `lane_summaries` does."""
+    db = database.connect(run, readonly=True)
+    try:
+        race = database.read_header(db, run).race
+        with database.read_errors(run):
+            lanes = tuple(one.lane for one in summarize(db, race))
+        return msgspec.structs.replace(race, lanes=lanes)
+    finally:
+        db.close()
+
+
 def summarize(db: sqlite3.Connection, race: Race) -> list[LaneSummary]:
     """Summaries from an open database; `race` as it was started."""
     lanes = [_LaneFold(LaneSummary(index, lane)) for index, lane in enumerate(race.lanes)]

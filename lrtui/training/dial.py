@@ -43,19 +43,11 @@ class Dial:
         """The factor that a command asks for; raises ValueError, with the reason, if it is not
         finite or has no effect."""
         scheduled = self.rates()[0] / self.factor
-        match command:
-            case SetRate(rate=rate):
-                if scheduled <= 0:
-                    raise ValueError(
-                        f"the schedule is at {scheduled:g} now, which no factor makes {rate:g}"
-                    )
-                factor = rate / scheduled
-            case ScaleRate(by=by):
-                factor = self.factor * by
-            case SetFactor():
-                factor = command.factor
-        if not (math.isfinite(factor * max(scheduled, 1.0)) and factor > 0):
-            raise ValueError(f"the rate would be {factor * scheduled:g}")
+        if isinstance(command, SetRate) and scheduled <= 0:
+            raise ValueError(
+                f"the schedule is at {scheduled:g} now, which no factor makes {command.rate:g}"
+            )
+        factor = new_factor(command, self.factor, scheduled)
         if vain := no_effect(self._optimizer, self.factor, factor):
             raise ValueError(vain)
         return factor
@@ -74,6 +66,21 @@ class Dial:
         for group, rate in zip(optimizer.param_groups, self._scheduled, strict=False):
             group["lr"] = rate
         self._scheduled = []
+
+
+def new_factor(command: SetRate | ScaleRate | SetFactor, factor: float, scheduled: float) -> float:
+    """The factor that a command asks for, from the present one and the rate at factor 1, which is
+    above 0 for a SetRate; ValueError, with the reason, if it is not finite and above 0."""
+    match command:
+        case SetRate(rate=rate):
+            factor = rate / scheduled
+        case ScaleRate(by=by):
+            factor *= by
+        case SetFactor():
+            factor = command.factor
+    if not (math.isfinite(factor * max(scheduled, 1.0)) and factor > 0):
+        raise ValueError(f"the rate would be {factor * scheduled:g}")
+    return factor
 
 
 def no_effect(optimizer: Optimizer, before: float, after: float) -> str:

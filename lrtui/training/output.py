@@ -6,9 +6,20 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from lrtui.core.errors import StoreUnavailable
 from lrtui.core.streams import Outlet
+
+
+def reported(write: Callable[[], object]) -> None:
+    """Write to the record; if that is not possible now, report it in this process's log."""
+    try:
+        write()
+    except StoreUnavailable as error:
+        print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
 
 
 def to_log(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 It outlives every screen, and imports no torch. Its only channel is the run's database. What runs
 the lanes is given to it: trainers (trainer_supervisor.py), or scripts
-(integrations/script_supervisor.py).
+(integrations/supervisor/supervisor.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.protocol.commands import AnyCommand
@@ -21,6 +21,7 @@ from lrtui.store.run_dir import GONE_S, Absence, is_gone
 from lrtui.store.writer import Writer, row
 from lrtui.training.alert_hook import AlertHook
 from lrtui.training.lane_processes import ProcessPool, Recovery, Router
+from lrtui.training.output import reported
 from lrtui.training.pruning import PruningMonitor
 
 LOOK_S = 0.1
@@ -56,7 +57,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._try(self._writer.claim)
+        reported(self._writer.claim)
 
     @property
     def race(self) -> Race:
@@ -147,18 +148,11 @@ class Supervisor:
     def _beat(self) -> None:
         if time.monotonic() - self._beat_at >= BEAT_S:
             self._beat_at = time.monotonic()
-            self._try(self._writer.beat)
+            reported(self._writer.beat)
 
     def _log(self, lane: int, text: str) -> None:
         self._append([LogMessage(lane=lane, at=time.time(), text=text)])
 
     def _append(self, events: Sequence[AnyEvent]) -> None:
         if events:
-            self._try(lambda: self._writer.append([row(event) for event in events]))
-
-    def _try(self, write: Callable[[], object]) -> None:
-        """Write; if the record cannot be written now, report that in this process's log."""
-        try:
-            write()
-        except StoreUnavailable as error:
-            print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
+            reported(lambda: self._writer.append([row(event) for event in events]))

@@ -8,6 +8,9 @@ import msgspec
 
 from lrtui.core.scenario.spec import Lane
 
+SIGTERM_S = 10.0
+"""Seconds that a script has to end after a Stop, before the supervisor sends it SIGTERM."""
+
 
 class Command(msgspec.Struct, frozen=True, tag=True):
     """Something to do at the lane's next step; `lane` is its index."""

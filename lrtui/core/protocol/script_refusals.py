@@ -53,7 +53,9 @@ def refusal(race: Race, action: str) -> str:
 
 def refusal_of(race: Race, command: AnyCommand) -> str:
     """Why no lane of a race takes a command; '' if it may."""
-    again = isinstance(command, Add) and _settings(command.child) in map(_settings, race.lanes)
+    again = isinstance(command, Add) and command.child.settings in [
+        lane.settings for lane in race.lanes
+    ]
     return refusal(race, "run again" if again else _ACTIONS.get(type(command), ""))
 
 
@@ -70,8 +72,3 @@ def run_again(race: Race, lane: Lane) -> Add:
     name = unique_name(lane.name, [one.name for one in race.lanes])
     child = msgspec.structs.replace(lane, letter=letter(len(race.lanes)), name=name, expect="")
     return Add(lane=-1, child=child)
-
-
-def _settings(lane: Lane) -> Lane:
-    """The lane without what has no effect on its script."""
-    return msgspec.structs.replace(lane, letter="", name="", expect="")

@@ -201,6 +201,11 @@ class Lane(msgspec.Struct, frozen=True):
         """Letter and name on one line, as shown to the user."""
         return one_line(f"{self.letter} {self.name}")
 
+    @property
+    def settings(self) -> Lane:
+        """The lane without the fields that have no effect on its training."""
+        return msgspec.structs.replace(self, letter="", name="", expect="")
+
 
 class Snapshots(msgspec.Struct, frozen=True):
     """Interval and number of the snapshots on disk."""

@@ -84,7 +84,7 @@ class LaneState:
             self.columns,
             forked_at,
             parent.rates.factor_at(forked_at) if parent else 1.0,
-            parent is not None and _anonymous(parent.lane) != _anonymous(lane),
+            parent is not None and parent.lane.settings != lane.settings,
         )
         self.updates = UpdateCounts(self.columns)
         self.snapshots: Snapshotted | None = None
@@ -290,8 +290,3 @@ def exit_words(code: int | None) -> str:
     if not code:
         return ""
     return f"exit code {code}" if code > 0 else f"killed by signal {-code}"
-
-
-def _anonymous(lane: Lane) -> Lane:
-    """The lane without the fields that have no effect on its training."""
-    return msgspec.structs.replace(lane, letter="", name="", expect="")

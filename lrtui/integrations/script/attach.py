@@ -8,13 +8,9 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-import msgspec
-
-from lrtui.core.scenario.spec import Race
 from lrtui.integrations.script.lane import ScriptLane, say
 from lrtui.integrations.script.stopped import Stopped
-from lrtui.store.lane_summary import lane_summaries
-from lrtui.store.reader import Reader
+from lrtui.store.lane_summary import joined_race
 
 adopted: ScriptLane | None = None
 """The lane that lrtui started this process for, which watches join; here, for torch may first be
@@ -27,22 +23,12 @@ def attach() -> None:
     if os.environ.get("LRTUI") == "off":
         return
     run, index = Path(os.environ["LRTUI_RUN"]), int(os.environ["LRTUI_LANE"])
-    lane = ScriptLane(run, _race(run), index)
+    lane = ScriptLane(run, joined_race(run), index)
     lane.install()
     adopted = lane
     atexit.register(lane.finish)
     os.register_at_fork(after_in_child=lane.forked)
     _quiet_end()
-
-
-def _race(run: Path) -> Race:
-    """The race of a run, with the lanes that joined it."""
-    reader = Reader(run)
-    try:
-        lanes = tuple(one.lane for one in lane_summaries(run))
-        return msgspec.structs.replace(reader.race, lanes=lanes)
-    finally:
-        reader.close()
 
 
 def _quiet_end() -> None:

@@ -21,7 +21,7 @@ from lrtui.core.protocol.commands import (
     unfit,
 )
 from lrtui.integrations.script.plan import Plan
-from lrtui.training.dial import no_effect
+from lrtui.training.dial import new_factor, no_effect
 from lrtui.training.optimizers import adapts
 
 NO_STATE = "lrtui sees a script's steps and does not hold its state: R runs it again from the start"
@@ -65,17 +65,12 @@ def _turned(
     optimizer, rate, base, step = present
     if math.isnan(rate):
         return plan, refused(f"{_name(optimizer)} has no rate to turn")
-    match command:
-        case SetRate(rate=wanted):
-            if rate <= 0:
-                return plan, refused(f"the script's rate is {rate:g} now, which no factor changes")
-            factor = wanted / rate
-        case ScaleRate(by=by):
-            factor = plan.factor * by
-        case SetFactor():
-            factor = command.factor
-    if not (math.isfinite(factor * max(rate, 1.0)) and factor > 0):
-        return plan, refused(f"the rate would be {factor * rate:g}")
+    if isinstance(command, SetRate) and rate <= 0:
+        return plan, refused(f"the script's rate is {rate:g} now, which no factor changes")
+    try:
+        factor = new_factor(command, plan.factor, rate)
+    except ValueError as error:
+        return plan, refused(str(error))
     if optimizer is not None and (vain := no_effect(optimizer, plan.factor * base, factor * base)):
         return plan, refused(vain)
     partly = (

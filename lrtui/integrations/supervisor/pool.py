@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from lrtui.integrations.supervisor.script import StopReason, SupervisedScript
 from lrtui.store.run_dir import is_gone, script_log, trainer_role
 from lrtui.store.writer import Writer, row
 from lrtui.training.lane_processes import ProcessExit
+from lrtui.training.output import reported
 
 Answer = tuple[int, CommandResult]
 """Number of a command, and its result."""
@@ -169,12 +169,8 @@ class ScriptPool:
             lane.failure = f"it could not be started: {error}"
 
     def _say(self, *events: AnyEvent) -> None:
-        """Record events; if that is not possible now, report it in this process's log."""
-        try:
-            if events:
-                self._writer.append([row(event) for event in events])
-        except StoreUnavailable as error:
-            print(f"{time.strftime('%H:%M:%S')} {error.message}", file=sys.stderr, flush=True)
+        if events:
+            reported(lambda: self._writer.append([row(event) for event in events]))
 
 
 def _answers(lane: SupervisedScript, text: str) -> list[Answer]:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from lrtui.core.protocol.commands import SIGTERM_S
 from lrtui.integrations.supervisor.process import ScriptProcess
 
-STOP_S = 10.0
+STOP_S = SIGTERM_S
 """Seconds that a script has to end after a stop command, before SIGTERM; and after the supervisor's
 SIGTERM, before SIGKILL."""
 LINGER_S = 5.0
