@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from lrtui.core.errors import StoreUnavailable
+from lrtui.core.protocol.commands import Stop
 from lrtui.core.protocol.events import Alerted, AnyEvent, Ended, EndReason, LogMessage
 from lrtui.integrations.supervisor.pool import ScriptPool
-from lrtui.integrations.supervisor.script import SupervisedScript
+from lrtui.integrations.supervisor.script import StopReason, SupervisedScript, reason_of
 from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.store.run_dir import tail
 from lrtui.store.writer import Writer, row
@@ -68,13 +69,24 @@ class ScriptEnds:
         race = self._pool.race
         if lane.signalled:
             return lane.signalled
-        if lane.asked and any(one.ok for one in self._writer.results(lane.stops).values()):
-            return lane.asked
+        if asked := self._executed_stop(lane.index):
+            return asked
         if race.on_nan == "stop" and self._went_nan(lane.index):
             return "nan"
         if race.steps is not None and summary.steps >= race.steps:
             return "finished"
         return "finished" if code == 0 else "error"
+
+    def _executed_stop(self, index: int) -> StopReason:
+        """The end that the last executed stop command asked for; "" without one. By the record: a
+        script may execute a command and end before the router sees it."""
+        stops = {
+            number: command
+            for number, command in self._writer.sent(0)
+            if isinstance(command, Stop) and command.lane == index
+        }
+        done = [n for n, result in self._writer.results(list(stops)).items() if result.ok]
+        return reason_of(stops[max(done)]) if done else ""
 
     def _went_nan(self, index: int) -> bool:
         _, alerts = self._writer.alerts(0)

@@ -8,7 +8,7 @@ from lrtui.core.protocol.command_result import refused
 from lrtui.core.protocol.commands import AnyCommand, Stop
 from lrtui.core.protocol.script_refusals import refusal_of
 from lrtui.integrations.supervisor.pool import Answer, ScriptPool
-from lrtui.integrations.supervisor.script import StopReason
+from lrtui.integrations.supervisor.script import reason_of
 from lrtui.store.writer import Writer
 from lrtui.training.command_router import CommandRouter
 
@@ -52,6 +52,5 @@ class ScriptRouter:
         if why := refusal_of(self._pool.race, command):
             return [(number, refused(why))]
         if isinstance(command, Stop):
-            reason: StopReason = "stopped" if command.for_good else "interrupted"
-            return self._pool.stop(command.lane, number, reason)
+            return self._pool.stop(command.lane, number, reason_of(command))
         return []

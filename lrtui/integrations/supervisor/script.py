@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from lrtui.core.protocol.commands import SIGTERM_S
+from lrtui.core.protocol.commands import SIGTERM_S, Stop
 from lrtui.integrations.supervisor.process import ScriptProcess
 
 STOP_S = SIGTERM_S
@@ -17,6 +17,11 @@ LINGER_S = 5.0
 
 StopReason = Literal["", "stopped", "interrupted"]
 """The end that a lane was asked for; "" for none."""
+
+
+def reason_of(command: Stop) -> StopReason:
+    """The end that a stop command asks for."""
+    return "stopped" if command.for_good else "interrupted"
 
 
 class SupervisedScript:
