@@ -21,7 +21,8 @@ from lrtui.client.follower import Follower
 from lrtui.client.lr_finder import DECADES, HIGH, LOW, POINTS, FinderPlan, LrFinder, no_finder, plan
 from lrtui.core.errors import LaunchError, ScenarioError
 from lrtui.core.numbers import loss, rate
-from lrtui.core.protocol.events import Alerted, AnyEvent, alert_line
+from lrtui.core.protocol.event_lines import alert_line
+from lrtui.core.protocol.events import Alerted, AnyEvent
 from lrtui.core.results.finder_result import point_line
 from lrtui.core.streams import OutputLost
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -18,7 +18,7 @@ from lrtui.cli.signals import Signals
 from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.protocol.launch_protocol import TRAINERS
-from lrtui.core.scenario.spec import MAX_LANES
+from lrtui.core.scenario.spec import MAX_LANES, MAX_SEEDS, RankAt
 from lrtui.store import run_dir
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import summary
@@ -49,8 +49,24 @@ from lrtui.store.reader import summary
 @click.option(
     "--seed", type=click.IntRange(0), help="Seed of weights, batch order and all random generators."
 )
+@click.option(
+    "--seeds", type=click.IntRange(1, MAX_SEEDS), help="Lanes of each kind, with a seed each."
+)
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 @recipe_options
+@click.option(
+    "--rank-by", metavar="METRIC", help="What lanes are ranked by: val_loss, loss or a metric."
+)
+@click.option(
+    "--best",
+    type=click.Choice(("min", "max")),
+    help="Which value of it is the best (default: by its name).",
+)
+@click.option(
+    "--rank-at",
+    type=click.Choice(get_args(RankAt)),
+    help="The newest value, the best so far, or that at equal budget.",
+)
 @click.option(
     "--on-nan",
     metavar="POLICY",

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from lrtui.client.follower import Follower
 from lrtui.client.script_output import RaceOutput
+from lrtui.core.protocol.event_lines import alert_line
 from lrtui.core.protocol.events import (
     Alerted,
     AnyEvent,
@@ -25,7 +26,6 @@ from lrtui.core.protocol.events import (
     Started,
     StatusChanged,
     Steps,
-    alert_line,
     plain,
 )
 from lrtui.core.results.batch_size import batch_size

@@ -95,7 +95,9 @@ class _LaneFold:
             case Rewound():
                 self.cut_row = row
                 changes = {"steps": event.step}
-                if event.replays:
+                if event.why == "lengthened":
+                    changes["lane"] = event.lengthened(lane.lane)
+                elif event.replays:
                     changes["restarts"] = lane.restarts + (event.why == "recovered")
                 else:
                     changes |= {"rate": None, "changes": _until(lane.changes, event.step)}

@@ -15,7 +15,8 @@ import time
 from collections import deque
 
 from lrtui.core.errors import StoreUnavailable
-from lrtui.core.protocol.events import Alerted, LogMessage, alert_line
+from lrtui.core.protocol.event_lines import alert_line
+from lrtui.core.protocol.events import Alerted, LogMessage
 from lrtui.core.scenario.spec import Race
 from lrtui.core.text import one_line
 from lrtui.store.writer import Writer, row

@@ -59,6 +59,7 @@ class Training:
         deferred: bool | None = None,
         snapshot: dict[str, Any] | None = None,
     ) -> None:
+        race = race.of_lane(index)
         self.race, self.index, self.device = race, index, device
         spec = race.lanes[index].recipe
         recipes.check_device(spec.precision, device)

@@ -12,9 +12,9 @@ from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.diagnostics.param_groups import group_called
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.lane_filter import EVERY, Filter
-from lrtui.core.results.standings import Order, Ranked, ranked
+from lrtui.core.results.standings import Ranked, ranked
 from lrtui.core.results.time_to_target import TimeToTarget
-from lrtui.core.scenario.spec import Race
+from lrtui.core.scenario.spec import Race, RankAt
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine import LaneLoad
@@ -84,8 +84,8 @@ class RaceView:
     group: str = ""
     """Name of the param group whose rates are shown, of lanes with such a group; others show their
     first."""
-    order: Order = "smoothed"
-    """Sort order of the standings."""
+    order: RankAt | None = None
+    """Which value of the metric the standings go by; None: what the race says."""
     target: float | None = None
     """Smoothed loss for the standings' steps to target; None: the default target."""
     filter_text: str = ""
@@ -161,7 +161,11 @@ class RaceView:
     def rank(self, state: RaceState) -> Ranked:
         """The standings of the visible lanes; neighbours swap only if one is clearly better."""
         found = ranked(
-            [state.lanes[index] for index in self.shown], state.lanes, self.order, self.last_order
+            [state.lanes[index] for index in self.shown],
+            state.race,
+            state.lanes,
+            self.order,
+            self.last_order,
         )
         self.last_order = [row.lane.index for row in found.rows]
         return found

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lrtui.core.diagnostics.verdicts import verdict
-from lrtui.core.results.standings import is_nan
+from lrtui.core.results.ranking import is_nan
 from lrtui.core.series.array_buffer import Float64Array
 from lrtui.core.series.series import FiniteRange, Window
 from lrtui.core.state.race_state import LaneState, RaceState

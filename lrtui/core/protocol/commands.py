@@ -62,6 +62,19 @@ class Rewind(Command, frozen=True):
     """Factor of the rate from there on (finite, above 0)."""
 
 
+class Lengthen(Command, frozen=True):
+    """Train for longer than the lane was to: by `steps` or by `epochs` (exactly one above 0), from
+    its last state if it has ended."""
+
+    steps: int = 0
+    epochs: int = 0
+    reschedule: bool = False
+    """True: its schedule is made anew for the whole length, and goes on in there; else it goes on
+    as its formula says beyond the old length."""
+    pause: bool = False
+    """True: pause at the end of the added steps instead of ending."""
+
+
 class Fork(Command, frozen=True):
     """Make a new lane from the weights, optimizer, schedule and random state of `lane`. Carried out
     by the supervisor."""
@@ -87,7 +100,17 @@ class TakeSnapshot(Command, frozen=True, tag="Keep"):
 
 
 AnyCommand = (
-    Pause | Resume | Stop | SetRate | ScaleRate | SetFactor | Rewind | Fork | Add | TakeSnapshot
+    Pause
+    | Resume
+    | Stop
+    | SetRate
+    | ScaleRate
+    | SetFactor
+    | Rewind
+    | Lengthen
+    | Fork
+    | Add
+    | TakeSnapshot
 )
 
 _decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
@@ -98,6 +121,9 @@ decode = _decoder.decode
 def unfit(command: AnyCommand) -> str:
     """The reason a command is invalid in any state of the lane; "" if it is valid."""
     match command:
+        case Lengthen(steps=steps, epochs=epochs):
+            valid = min(steps, epochs) == 0 and 0 < max(steps, epochs) < 1 << 40
+            return "" if valid else "expected a number of steps or of epochs, above 0"
         case SetRate(rate=value) | ScaleRate(by=value) | SetFactor(factor=value) | Rewind(by=value):
             pass
         case Fork(rate=rate) if rate is not None:

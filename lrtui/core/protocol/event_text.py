@@ -23,6 +23,7 @@ _REWINDS: dict[RewindReason, str] = {
     "rewound": "rewound to",
     "restarted": "restarted from",
     "resumed": "resumed at",
+    "lengthened": "trains on from",
     "recovered": "its process was lost: back at",
 }
 

@@ -4,13 +4,13 @@ screen."""
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
 
 from lrtui.core.protocol.findings import Findings
-from lrtui.core.scenario.spec import Lane
+from lrtui.core.scenario.spec import Lane, Length
 
 Status = Literal["waiting", "running", "paused"]
 EndReason = Literal["finished", "stopped", "nan", "error", "died", "interrupted"]
@@ -24,9 +24,10 @@ SnapshotTag = Literal["ring", "best", "good", "alert", "pause", "fork", "stop"]
 loss. good: the last one before an alert. The others: at an alert, a pause, a fork, an end."""
 EndCause = Literal["", "supervisor_gone"]
 """supervisor_gone: interrupted because the supervisor had died. "": any other cause."""
-RewindReason = Literal["rewound", "restarted", "recovered", "resumed"]
+RewindReason = Literal["rewound", "restarted", "recovered", "resumed", "lengthened"]
 """rewound, restarted: the user or a policy sent the lane to a snapshot, or to its initial weights.
-recovered: its process was lost. resumed: its race was."""
+recovered: its process was lost. resumed: its race was. lengthened: it trains on beyond its old
+length, from where it is."""
 
 
 LONGEST, HOLE = 1 << 20, 1 << 24
@@ -309,12 +310,24 @@ class Rewound(Event, frozen=True, kw_only=True):
 
     step: Step
     why: RewindReason
+    length: Length | None = None
+    """Of a lane that is lengthened: how long it is now, in all; None for the other reasons."""
+    schedule_length: Length | None = None
+    """Of a lane that is lengthened: the length that its schedule is made for."""
 
     @property
     def replays(self) -> bool:
         """True if the same steps come again, because a process or the race went on from a snapshot;
         False if a user or a policy gave them up."""
         return self.why in ("recovered", "resumed")
+
+    def lengthened(self, lane: Lane) -> Lane:
+        """The lane's settings after it."""
+        if self.length is None:
+            return lane
+        return msgspec.structs.replace(
+            lane, length=self.length, schedule_length=self.schedule_length
+        )
 
 
 class Ended(Event, frozen=True, kw_only=True):
@@ -374,18 +387,6 @@ decode = _decoder.decode
 def kind(event: AnyEvent) -> str:
     """The name of an event's type as it is stored; it is older than some of the classes' names."""
     return str(event.__struct_config__.tag)
-
-
-def alert_line(event: Alerted, letter: str) -> dict[str, Any]:
-    """An alert of the lane `letter` as `--json` prints it, and as a command of `--on-alert` reads
-    it."""
-    return {
-        "event": "alert",
-        "lane": letter,
-        "step": event.step,
-        "kind": event.kind,
-        "text": event.text,
-    }
 
 
 def plain(value: float) -> float | str:

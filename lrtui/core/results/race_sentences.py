@@ -13,8 +13,9 @@ from lrtui.core.diagnostics.verdicts import gauge_word, verdict
 from lrtui.core.numbers import loss, ordinal
 from lrtui.core.results.lane_sentence import LEVEL_RATIO, bad_batch, lane_name, loss_ratio, nan_step
 from lrtui.core.results.next_rate import next_rate, try_rate
+from lrtui.core.results.ranking import is_nan
 from lrtui.core.results.recipe_words import averaged_words
-from lrtui.core.results.standings import is_nan, standings, value_of
+from lrtui.core.results.standings import standings, value_of
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
+from lrtui.core.results.ranking import (
+    Ranking,
+    common_step,
+    is_nan,
+    outcome,
+    ranking_of,
+    smoothed_after,
+)
+from lrtui.core.scenario.spec import Race, RankAt
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.state.status import FAILED, UNRANKED
 
-Order = Literal["smoothed", "best", "budget"]
-"""By the smoothed loss of now, by the lowest loss of any step, or by the smoothed loss at a step
-that all have reached."""
-ORDERS: tuple[Order, ...] = get_args(Order)
+ORDERS: tuple[RankAt, ...] = get_args(RankAt)
 HYSTERESIS = 0.005
 """While they race, two lanes change places only when their values differ by more than this part of
 the greater one."""
@@ -42,38 +48,48 @@ class Ranked(NamedTuple):
     """The standings of some lanes."""
 
     rows: tuple[Standing, ...]
-    order: Order
+    ranking: Ranking
     step: int | None
-    """In the order "budget": how many steps the lanes are compared after."""
+    """At "budget": how many steps the lanes are compared after."""
     ratio: bool
     """True if gaps are ratios; else they are differences."""
 
 
 def standings(state: RaceState) -> list[LaneState]:
-    """The lanes by smoothed training loss (EMA 0.9, debiased), lowest first.
+    """The lanes in the order in which their race ranks them, best first.
 
-    Lanes without a finite loss to show for come last: those that failed, then those whose loss is
-    NaN. Equal lanes keep their order.
+    Lanes without a value come last: those that have none yet, those that failed, then those whose
+    loss is NaN. Equal lanes keep their order.
     """
-    return sorted(state.lanes, key=lambda lane: _rank(lane, value_of(lane)))
+    found = ranking_of(state.race, state.lanes)
+    step = common_step(state.lanes, state.lanes, found) if found.at == "budget" else None
+    return sorted(
+        state.lanes, key=lambda lane: _rank(lane, _signed(lane, state.lanes, found, step))
+    )
 
 
 def ranked(
     lanes: Sequence[LaneState],
+    race: Race,
     every: Sequence[LaneState],
-    order: Order = "smoothed",
+    at: RankAt | None = None,
     previous: Sequence[int] = (),
 ) -> Ranked:
-    """The standings of `lanes`, which are some of `every` lane of a race.
+    """The standings of `lanes`, which are some of `every` lane of a race. `at`: in place of what
+    the race says.
 
     `previous`: the indices of the lanes in the order in which they were shown last: among lanes
     that race, neighbours keep their places until one is clearly better, so that the table can be
     read.
     """
-    step = common_step(lanes) if order == "budget" else None
-    values = {lane.index: _value(lane, every, order, step) for lane in lanes}
-    ordered = with_hysteresis({lane.index: lane for lane in lanes}, values, previous)
-    ratio = all(value > 0 for value in values.values() if math.isfinite(value))
+    found = ranking_of(race, every, at)
+    step = common_step(lanes, every, found) if found.at == "budget" else None
+    values = {lane.index: outcome(lane, every, found, step) for lane in lanes}
+    signed = {index: found.signed(value) for index, value in values.items()}
+    ordered = with_hysteresis({lane.index: lane for lane in lanes}, signed, previous)
+    ratio = not found.maximize and all(
+        value > 0 for value in values.values() if math.isfinite(value)
+    )
     lead = values[ordered[0].index] if ordered else math.nan
     rows = tuple(
         Standing(
@@ -85,7 +101,7 @@ def ranked(
         )
         for place, lane in enumerate(ordered, 1)
     )
-    return Ranked(rows, order, step, ratio)
+    return Ranked(rows, found, step, ratio)
 
 
 def with_hysteresis(
@@ -124,15 +140,8 @@ def with_hysteresis(
 
 
 def value_of(lane: LaneState) -> float:
-    """The smoothed loss that a lane is ranked by; NaN if it failed, is NaN or has not begun."""
+    """The smoothed training loss of a lane; NaN if it failed, is NaN or has not begun."""
     return math.nan if lane.status in UNRANKED or is_nan(lane) else lane.losses.smooth.value
-
-
-def is_nan(lane: LaneState) -> bool:
-    """True if a lane ended by a loss that is not finite, or goes on with one (`on_nan` "warn")."""
-    return lane.status == "nan" or (
-        not math.isfinite(lane.losses.last) and any(alert.kind == "nan" for alert in lane.alerts)
-    )
 
 
 def gap_to(lane: LaneState, lanes: Sequence[LaneState]) -> float:
@@ -140,19 +149,6 @@ def gap_to(lane: LaneState, lanes: Sequence[LaneState]) -> float:
     is not above zero."""
     values = [value for other in lanes if math.isfinite(value := value_of(other))]
     return _gap(value_of(lane), min(values, default=math.nan), all(value > 0 for value in values))
-
-
-def common_step(lanes: Sequence[LaneState]) -> int | None:
-    """After how many steps lanes can be compared: as many as each has made that began and neither
-    failed nor is NaN."""
-    return min((lane.steps for lane in lanes if math.isfinite(value_of(lane))), default=None)
-
-
-def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> float:
-    """The smoothed loss after `steps` steps; before a fork, that of the parent. NaN without one."""
-    while steps <= lane.forked_at and lane.parent is not None:
-        lane = every[lane.parent]
-    return lane.losses.smooth.after(steps) if steps <= lane.steps else math.nan
 
 
 def change(lane: LaneState, every: Sequence[LaneState]) -> float:
@@ -167,14 +163,12 @@ def change(lane: LaneState, every: Sequence[LaneState]) -> float:
     return (value_of(lane) - before) / abs(before) if before else math.nan
 
 
-def _value(lane: LaneState, every: Sequence[LaneState], order: Order, step: int | None) -> float:
-    value = value_of(lane)
-    if not math.isfinite(value) or order == "smoothed":
-        return value
-    return lane.losses.best if order == "best" else smoothed_after(lane, every, step or 0)
+def _signed(lane: LaneState, every: Sequence[LaneState], found: Ranking, step: int | None) -> float:
+    return found.signed(outcome(lane, every, found, step))
 
 
 def _rank(lane: LaneState, value: float) -> tuple[int, float]:
+    """Sort key; `value`: lower is better."""
     if is_nan(lane):
         return 3, -lane.steps  # the one that lasted longest first
     if lane.status in FAILED:

@@ -12,6 +12,7 @@ from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import task_ref
 from lrtui.core.scenario.lane_table import read_lanes
 from lrtui.core.scenario.overlay import overlay
+from lrtui.core.scenario.ranking_table import RANKING_KEYS, read_ranking, read_seeds
 from lrtui.core.scenario.recipe_table import RECIPE_KEYS, read_recipe
 from lrtui.core.scenario.script_table import read_script_race
 from lrtui.core.scenario.spec import OnDivergence, Pruning, Race, Snapshots
@@ -40,6 +41,8 @@ RACE_KEYS = {
     "on_divergence",
     "snapshots",
     "pruning",
+    *RANKING_KEYS,
+    "seeds",
     "defaults",
     "lane",
     "sweep",
@@ -152,11 +155,12 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
             "epochs", "a race has a budget of either epochs or steps", "exactly one of the two"
         )
     task = task_ref.resolve(table.text("task"), folder, table)
+    seeds, lanes = read_seeds(table, read_lanes(table, folder, read_recipe(table)))
     return Race(
         title=one_line(table.text("title", task.name)),
         story=literal(table.text("story", "")).strip(),
         task=task,
-        lanes=read_lanes(table, folder, read_recipe(table)),
+        lanes=lanes,
         seed=table.whole("seed", 0, 0, 2**63 - 1),
         epochs=epochs,
         steps=steps,
@@ -173,6 +177,8 @@ def parse(raw: dict[str, Any], *, source: str, folder: Path, scenario: str = "")
         on_divergence=table.choice("on_divergence", get_args(OnDivergence)),
         snapshots=read_snapshots(table.table("snapshots")),
         pruning=read_pruning(table.table("pruning")) if "pruning" in raw else None,
+        seeds=seeds,
+        **read_ranking(table),
     )
 
 

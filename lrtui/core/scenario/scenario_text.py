@@ -14,6 +14,7 @@ from lrtui.core.scenario.spec import Lane, Race, Script
 from lrtui.core.text import literal
 from lrtui.core.toml import listed, toml_key, toml_value
 
+_RANKING = ("seeds", "rank_by", "best", "rank_at")
 _PLAIN = (
     "seed",
     "epochs",
@@ -27,7 +28,10 @@ _PLAIN = (
     "gauge",
     "on_nan",
     "on_divergence",
+    *_RANKING,
 )
+_USUAL = (1, "", "last")
+"""The defaults of the keys of a ranking."""
 WIDTH = 110
 """Width of a story's lines, in characters."""
 _ALWAYS = ("seed", "batch_size")
@@ -78,18 +82,26 @@ def _of_task(race: Race) -> Iterator[str]:
     ):
         if given is not None and given != normal:
             yield from _table(f"[{name}]", listed(msgspec.structs.asdict(given)))
-    for lane in race.lanes:
+    for lane in _once(race):
         yield from _table("[[lane]]", lane_table(lane))
 
 
 def _of_script(race: Race, script: Script) -> Iterator[str]:
     seed = {"seed": race.seed} if script.seeded else {}
     steps = {"steps": race.steps} if race.steps is not None else {}
-    for key, value in {**seed, **steps, "on_nan": race.on_nan}.items():
+    ranking = {key: value for key in _RANKING if (value := getattr(race, key)) not in _USUAL}
+    for key, value in {**seed, **steps, "on_nan": race.on_nan, **ranking}.items():
         yield f"{key} = {toml_value(value)}"
     yield from _table("[script]", script_settings(race))
-    for lane in race.lanes:
+    for lane in _once(race):
         yield from _table("[[lane]]", lane_settings(lane))
+
+
+def _once(race: Race) -> list[Lane]:
+    """One lane for each group that differs in the seed alone."""
+    if race.seeds == 1:
+        return list(race.lanes)
+    return list({lane.name: lane for lane in reversed(race.lanes)}.values())[::-1]
 
 
 def _wrapped(line: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, get_args
 
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario.placeholders import NAME, placeholders
+from lrtui.core.scenario.ranking_table import RANKING_KEYS, read_ranking, read_seeds
 from lrtui.core.scenario.recipe_table import RECIPE_KEYS
 from lrtui.core.scenario.spec import (
     MAX_LANES,
@@ -33,7 +34,18 @@ from lrtui.core.text import literal, one_line
 SCRIPT_KEYS = ("file", "module", "command", "args", "env", "vary", "at_once", "seeded")
 RUN_KEYS = SCRIPT_KEYS[:3]
 """Keys that say what is run; exactly one of them is given."""
-SCRIPT_RACE_KEYS = ("title", "story", "script", "seed", "steps", "on_nan", "lane", "sweep")
+SCRIPT_RACE_KEYS = (
+    "title",
+    "story",
+    "script",
+    "seed",
+    "seeds",
+    *RANKING_KEYS,
+    "steps",
+    "on_nan",
+    "lane",
+    "sweep",
+)
 SCRIPT_LANE_KEYS = ("name", "lr", "values", "expect")
 OF_LRTUI = {"LRTUI_RUN", "LRTUI_LANE"}
 """Environment variables by which a script's process finds its lane."""
@@ -64,17 +76,26 @@ def read_script_race(table: Table, folder: Path, scenario: str) -> Race:
         raise table.error(
             "seed", "without effect, since script.seeded is false", "one of the two keys"
         )
+    seeds, lanes = read_seeds(table, _read_lanes(table, given, task, script))
+    if seeds > 1 and not script.seeded:
+        raise table.error(
+            "seeds",
+            "script.seeded is false: no seed reaches the script",
+            "one of the two keys, or a seed as an option of the script's own with script.vary",
+        )
     usual_title = " ".join(dict.fromkeys([PurePath(task.target).name, _file_name(script.command)]))
     return Race(
         title=one_line(table.text("title", usual_title)),
         story=literal(table.text("story", "")).strip(),
         task=task,
-        lanes=_read_lanes(table, given, task, script),
+        lanes=lanes,
         seed=table.whole("seed", 0, 0, 2**63 - 1),
         steps=table.whole("steps", 0, 1) if "steps" in table.raw else None,
         scenario=one_line(scenario or task.name),
         on_nan=table.choice("on_nan", ("warn", "stop")),
         script=script,
+        seeds=seeds,
+        **read_ranking(table),
     )
 
 

@@ -3,7 +3,7 @@ and no file."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +15,11 @@ Interval = Literal["batch", "epoch"]
 OnNan = Literal["stop", "rewind", "warn"]
 OnDivergence = Literal["warn", "pause", "stop", "rewind"]
 MAX_LANES = 256
+RankAt = Literal["last", "best", "budget"]
+"""last: the newest value (of the training loss, smoothed). best: the best value so far. budget: the
+value after as many steps as every lane has made."""
+BestIs = Literal["", "min", "max"]
+MAX_SEEDS = 100
 Expected = Literal["", "wins", "ok", "hot", "cold", "diverged", "nan"]
 Precision = Literal["fp32", "bf16", "fp16", "tf32"]
 CompileMode = Literal[
@@ -177,6 +182,13 @@ class Recipe(msgspec.Struct, frozen=True):
         )
 
 
+class Length(msgspec.Struct, frozen=True):
+    """The length of a lane's training: optimizer steps, and (begun) epochs."""
+
+    steps: int
+    epochs: int
+
+
 class Lane(msgspec.Struct, frozen=True):
     """One model copy to train: what is different about it."""
 
@@ -195,6 +207,12 @@ class Lane(msgspec.Struct, frozen=True):
     recipe: Recipe = Recipe()
     values: dict[str, str] = {}
     """Of a script's lane: what stands for each `{NAME}` of the command."""
+    seed: int = 0
+    """Added to the race's seed."""
+    length: Length | None = None
+    """Of a lane that was lengthened, in place of the race's budget."""
+    schedule_length: Length | None = None
+    """Of a lane that was lengthened: the length that its schedule is made for."""
 
     @property
     def called(self) -> str:
@@ -280,6 +298,25 @@ class Race(msgspec.Struct, frozen=True):
     (core/scenario/environment.py)."""
     script: Script | None = None
     """What the lanes run in place of a task; `task.kind` is then "script"."""
+    rank_by: str = ""
+    """The metric that lanes are ranked by; "": the validation loss where there is one, else the
+    training loss (core/results/ranking.py)."""
+    best: BestIs = ""
+    """Which value of it is the best; "": what its name says."""
+    rank_at: RankAt = "last"
+    seeds: int = 1
+    """Lanes of equal settings with one seed each; `lanes` has all of them."""
+
+    def of_lane(self, index: int) -> Race:
+        """The race with the seed and the budget of one of its lanes."""
+        lane = self.lanes[index]
+        budget = {}
+        if lane.length:
+            by_steps = self.steps is not None
+            budget = {"steps": lane.length.steps} if by_steps else {"epochs": lane.length.epochs}
+        if not lane.seed and not budget:
+            return self
+        return msgspec.structs.replace(self, seed=(self.seed + lane.seed) % 2**63, **budget)
 
     @property
     def budget(self) -> str:
@@ -294,6 +331,17 @@ def letter(index: int) -> str:
     """A, B, ... Z, AA, AB, ...: the sign of lane `index`, counted from 0."""
     head, tail = divmod(index, 26)
     return (letter(head - 1) if head else "") + chr(ord("A") + tail)
+
+
+def with_seeds(lanes: Sequence[Lane], seeds: int) -> tuple[Lane, ...]:
+    """`seeds` lanes in place of each, with the seeds 0, 1, ...: A1, A2, ... of A."""
+    if seeds == 1:
+        return tuple(lanes)
+    return tuple(
+        msgspec.structs.replace(lane, letter=f"{lane.letter}{seed + 1}", seed=seed)
+        for lane in lanes
+        for seed in range(seeds)
+    )
 
 
 def unique_name(name: str, taken: Collection[str], suffix: str = "") -> str:

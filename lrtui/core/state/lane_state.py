@@ -120,6 +120,8 @@ class LaneState:
     @property
     def total_steps(self) -> int:
         """The budget in steps; 0 if it is not known."""
+        if self.lane.length:
+            return self.lane.length.steps
         return self.started.total_steps if self.started else 0
 
     @property
@@ -240,6 +242,7 @@ class LaneState:
     def _rewind(self, event: Rewound) -> None:
         """Drop everything from `event.step` on; losses that are given up stay in `abandoned`."""
         step = event.step
+        self.lane = event.lengthened(self.lane)
         if not event.replays:
             self._abandon(step)
         self.forked_at = min(self.forked_at, step)

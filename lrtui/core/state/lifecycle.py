@@ -53,7 +53,7 @@ class Lifecycle:
                 self.status, self.paused = event.status, event.status == "paused"
             case Rewound():
                 self.ended, self.end_presumed, self.status = None, False, "running"
-                self.paused = self.paused and event.replays
+                self.paused = self.paused and (event.replays or event.why == "lengthened")
             case Ended():
                 self.ended, self.status = event, event.reason
         return True

@@ -118,6 +118,9 @@ def _apply_to_lane(state: RaceState, event: AnyEvent) -> None:
     text = lane.apply(event)
     if text is None:
         return
+    if isinstance(event, Rewound) and event.length:
+        lanes = [each.lane for each in state.lanes]
+        state.race = msgspec.structs.replace(state.race, lanes=tuple(lanes))
     if isinstance(event, Started) and math.isnan(state.began):
         state.began = event.at
         for each in state.lanes:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from lrtui.core.diagnostics import param_groups, rate_report, verdicts
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, size
-from lrtui.core.results.standings import Order, Ranked, Standing
+from lrtui.core.results.standings import Ranked, Standing
+from lrtui.core.scenario.spec import RankAt
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
 from lrtui.core.text import one_line
@@ -61,7 +62,7 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     called = _called(ranked, view)
     longest = max(map(text_width, called), default=4)
     taken, name_width, status_width = fitting(
-        canvas.width, longest, ranked.order, loads=bool(view.loads)
+        canvas.width, longest, ranked.ranking.at, loads=bool(view.loads)
     )
     if longest > name_width:
         called = _called(ranked, view, names.shared([row.lane for row in ranked.rows]))
@@ -116,7 +117,7 @@ def nothing_shown(canvas: Canvas, view: RaceView) -> None:
 
 
 def fitting(
-    width: int, longest: int, order: Order, *, loads: bool = False
+    width: int, longest: int, order: RankAt, *, loads: bool = False
 ) -> tuple[list[str], int, int]:
     """Choose (columns, cells for the name, cells for the status) of a table of `width` >= 44.
 
@@ -147,7 +148,7 @@ def _columns(
 ) -> dict[str, Column]:
     """Cells of the columns; steps to the target are searched only if shown."""
     target, reached = view.reach(state) if "target" in taken else (math.nan, {})
-    value = f"at {count(ranked.step)}" if ranked.step is not None else ranked.order
+    value = f"at {count(ranked.step)}" if ranked.step is not None else ranked.ranking.metric
     every = {
         "value": Column(f"↓{value}", _value),
         "gap": Column("gap", lambda row: gap_words(row.gap, ranked.ratio, row.place == 1)),

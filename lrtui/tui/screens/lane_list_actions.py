@@ -69,7 +69,8 @@ class LaneListActions:
 
     def next_order(self) -> None:
         """Sort the standings by the next criterion."""
-        self._view.order = ORDERS[(ORDERS.index(self._view.order) + 1) % len(ORDERS)]
+        order = self._view.order or self._state.race.rank_at
+        self._view.order = ORDERS[(ORDERS.index(order) + 1) % len(ORDERS)]
         self._view.last_order = []  # the hysteresis of one criterion means nothing to the next
 
     def toggle_pin(self) -> None:

@@ -1,0 +1,186 @@
+"""The one question that standings, pruning, sentences and reports ask: by which metric lanes are
+ranked, and what a lane's value of it is. Pure.
+
+A race ranks by what its scenario says (`rank_by`); by default by the validation loss where any lane
+has one, else by the training loss. While no lane has a value of the metric the training loss stands
+in for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrtui.core.protocol.column_names import is_reserved
+from lrtui.core.scenario.spec import Race, RankAt
+from lrtui.core.series.ema import Trailing
+from lrtui.core.series.series import Int64Array
+from lrtui.core.state.lane_state import LaneState
+from lrtui.core.state.losses import RANKING_FACTOR
+from lrtui.core.state.status import UNRANKED
+
+LOSS = "loss"
+VALIDATION = ("val_loss", "eval_loss", "valid_loss", "validation_loss")
+"""Names of a validation loss; the first that any lane has is the default."""
+_HIGHER = """
+    acc accuracy top1 top3 top5 f1 fbeta auc auroc auprc roc ap map precision recall sensitivity
+    specificity r2 iou miou jaccard dice bleu rouge rouge1 rouge2 rougel meteor chrf cider ndcg
+    mrr hits hit psnr ssim reward return returns score mcc kappa pearson spearman correlation
+    em exact match elbo likelihood wins
+"""
+HIGHER = frozenset(_HIGHER.split())
+"""Words in the name of a metric whose highest value is the best."""
+
+
+class Ranking(NamedTuple):
+    """How the lanes of a race are ranked."""
+
+    metric: str
+    """"loss", or the name of a metric."""
+    maximize: bool
+    """True if the highest value is the best."""
+    at: RankAt
+    missing: str = ""
+    """The metric asked for, if no lane has a value of it and the training loss stands in."""
+
+    @property
+    def validates(self) -> bool:
+        """True if lanes are ranked by something other than the training loss."""
+        return self.metric != LOSS
+
+    def signed(self, value: float) -> float:
+        """The value, negated where the highest is the best: lower is better."""
+        return -value if self.maximize else value
+
+
+def highest_is_best(race: Race, metric: str) -> bool:
+    """True if the highest value of a metric is the best, as the scenario or its name says."""
+    if metric == race.rank_by and race.best:
+        return race.best == "max"
+    words = set(re.findall(r"[a-z]+\d*|\d+", metric.lower()))
+    return not words & {"loss", "error"} and bool(words & HIGHER)
+
+
+def ranking_of(race: Race, lanes: Sequence[LaneState], at: RankAt | None = None) -> Ranking:
+    """How the lanes of a race are ranked now. `at`: in place of what the race says."""
+    at = at or race.rank_at
+    candidates = (race.rank_by,) if race.rank_by else VALIDATION
+    for metric in candidates:
+        if metric == LOSS or any(_has(lane, metric) for lane in lanes):
+            return Ranking(metric, highest_is_best(race, metric), at)
+    return Ranking(LOSS, False, at, missing=race.rank_by)
+
+
+def outcome(
+    lane: LaneState, every: Sequence[LaneState], ranking: Ranking, step: int | None = None
+) -> float:
+    """The value that a lane is ranked by; NaN if it failed, is NaN or has no value yet.
+
+    `step`: of a ranking at "budget", see `common_step`.
+    """
+    if lane.status in UNRANKED or is_nan(lane):
+        return math.nan
+    return value_at(lane, every, ranking, step)
+
+
+def value_at(
+    lane: LaneState, every: Sequence[LaneState], ranking: Ranking, step: int | None = None
+) -> float:
+    """The value of a lane in a ranking, whatever became of the lane; NaN without one."""
+    if ranking.metric == LOSS:
+        if ranking.at == "last":
+            return lane.losses.smooth.value
+        if ranking.at == "best":
+            return lane.losses.best
+        return smoothed_after(lane, every, step or 0)
+    steps, values = evaluations(lane, every, ranking.metric)
+    if ranking.at == "budget":
+        values = values[: int(steps.searchsorted(step or 0, "right"))]
+    if not len(values):
+        return math.nan
+    if ranking.at != "best":
+        return float(values[-1])
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return math.nan
+    return float(finite.max() if ranking.maximize else finite.min())
+
+
+def best_evaluation(
+    lane: LaneState, every: Sequence[LaneState], ranking: Ranking
+) -> tuple[int, float] | None:
+    """(steps done, value) of a lane's best value of the metric; None without a finite one."""
+    steps, values = evaluations(lane, every, ranking.metric)
+    signed = np.where(np.isfinite(values), -values if ranking.maximize else values, np.inf)
+    if not len(signed) or not math.isfinite(signed[index := int(signed.argmin())]):
+        return None
+    return int(steps[index]), float(values[index])
+
+
+def evaluations(
+    lane: LaneState, every: Sequence[LaneState], metric: str
+) -> tuple[Int64Array, NDArray[np.float64]]:
+    """(steps done, values) of a metric, rising by step; of a fork those of its parent before it.
+
+    Of a number that the task's loss gives at each step, its average (EMA 0.9) at the newest one.
+    """
+    steps, values = _own_evaluations(lane, metric)
+    if lane.parent is None or not lane.forked_at:
+        return steps, values
+    before, inherited = evaluations(every[lane.parent], every, metric)
+    count = int(before.searchsorted(lane.forked_at, "right"))
+    return np.concatenate((before[:count], steps)), np.concatenate((inherited[:count], values))
+
+
+def common_step(
+    lanes: Sequence[LaneState], every: Sequence[LaneState], ranking: Ranking
+) -> int | None:
+    """After how many steps lanes can be compared: as many as each has made (or was evaluated
+    after) that has a value in the ranking. None without such a lane."""
+    last = ranking._replace(at="last")
+    there = [lane for lane in lanes if math.isfinite(outcome(lane, every, last))]
+    if ranking.metric == LOSS:
+        return min((lane.steps for lane in there), default=None)
+    return min(
+        (int(evaluations(lane, every, ranking.metric)[0][-1]) for lane in there), default=None
+    )
+
+
+def is_nan(lane: LaneState) -> bool:
+    """True if a lane ended by a loss that is not finite, or goes on with one (`on_nan` "warn")."""
+    return lane.status == "nan" or (
+        not math.isfinite(lane.losses.last) and any(alert.kind == "nan" for alert in lane.alerts)
+    )
+
+
+def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> float:
+    """The smoothed loss after `steps` steps; before a fork, that of the parent. NaN without one."""
+    while steps <= lane.forked_at and lane.parent is not None:
+        lane = every[lane.parent]
+    return lane.losses.smooth.after(steps) if steps <= lane.steps else math.nan
+
+
+def _has(lane: LaneState, metric: str) -> bool:
+    return (
+        metric in lane.evaluations.metrics
+        or metric in lane.logged
+        or (metric in lane.columns and not is_reserved(metric))
+    )
+
+
+def _own_evaluations(lane: LaneState, metric: str) -> tuple[Int64Array, NDArray[np.float64]]:
+    if metric in lane.evaluations.metrics:
+        return lane.evaluations.metric(metric)
+    if metric in lane.logged:
+        sparse = lane.logged[metric]
+        return sparse.steps.view() + 1, sparse.series.values.astype(float)
+    if metric in lane.columns and not is_reserved(metric) and lane.steps > lane.forked_at:
+        average = Trailing(RANKING_FACTOR)
+        average.follow(lane.columns[metric], lane.forked_at)
+        return np.array([lane.steps]), np.array([average.value])
+    return np.empty(0, np.int64), np.empty(0)
