@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +64,12 @@ def highest_is_best(race: Race, metric: str) -> bool:
         return race.best == "max"
     words = set(re.findall(r"[a-z]+\d*|\d+", metric.lower()))
     return not words & {"loss", "error"} and bool(words & HIGHER)
+
+
+def ranked_metric(race: Race, metrics: Collection[str]) -> str:
+    """The metric that an evaluation with these metrics is ranked by; "" if it has none of it."""
+    candidates = (race.rank_by,) if race.rank_by else VALIDATION
+    return next((metric for metric in candidates if metric in metrics), "")
 
 
 def ranking_of(race: Race, lanes: Sequence[LaneState], at: RankAt | None = None) -> Ranking:
