@@ -49,6 +49,8 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
     console.print()
     console.print(standings_table(state, console.width))
+    if state.label.note:
+        console.print(Text(f"note: {state.label.note}"))
     for text in [*recipes(state), *began_alike(state), *endings(state)]:
         console.print(text)
     if state.over:
@@ -86,11 +88,7 @@ def standings_table(state: RaceState, width: int, ranked: list[LaneState] | None
     """The lanes, best first, with as much about each as `width` has room for; only a lane's name is
     ever cut."""
     table = Table(
-        title=Text(one_line(state.race.title)),
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
+        title=Text(state.title), title_justify="left", box=None, pad_edge=False, header_style="dim"
     )
     shown = [name for name, least in _COLUMNS.items() if width >= least]
     for name in shown:
