@@ -3,7 +3,8 @@
 The only package that knows all others.
 
 - One module per command or family: `race.py` (race, watch, resume), `run.py`, `find.py`, `send.py`,
-  `report.py` (report, export), `schedule.py`, `runs.py`, `note.py`, `settings_cmd.py`, `help.py`.
+  `report.py` (report, export), `schedule.py`, `runs.py`, `note.py`, `status.py`,
+  `settings_cmd.py`, `help.py`.
 - `options.py`, `script_flags.py` and `appearance.py` hold shared options, `race_flags.py` makes a
   race of them, `exit_codes.py` and `output.py` what the shell gets, `signals.py` interrupts.
 - `frontends.py` opens the screen, `plain_frontend.py` prints lines.
@@ -32,6 +33,7 @@ from lrtui.cli import (
     schedule,
     send,
     settings_cmd,
+    status,
 )
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
@@ -115,6 +117,7 @@ for command in (
     run.run,
     race.watch,
     race.resume,
+    status.status,
     send.send,
     find.find,
     schedule.schedule,

@@ -9,13 +9,14 @@ import click
 
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
-from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen
+from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen, print_frame
 from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
 from lrtui.cli.output import complain
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race_flags import ScriptFlags, read_race
 from lrtui.cli.script_flags import WordsAfterDashes, script_options
 from lrtui.cli.signals import Signals
+from lrtui.cli.status import print_look
 from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.protocol.launch_protocol import TRAINERS
@@ -168,14 +169,19 @@ def _label(run: Path, label: Label) -> None:
 
 @click.command()
 @click.argument("run", required=False)
+@click.option(
+    "--once", is_flag=True, help="Print one frame of the screen, or with --plain or --json a state."
+)
 @runs_option
 @look_options
 @plain_option
 @json_option
-def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
+def watch(run: str | None, once: bool, runs: str | None, plain: bool, as_json: bool) -> int:
     """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by
     default."""
     path = run_dir.find(run, runs_folder(runs))
+    if once:
+        return print_look(path, as_json) if plain or as_json else print_frame(path)
     return (
         print_run(path, as_json)
         if plain or as_json or not has_screen(say=True)
