@@ -74,6 +74,16 @@ RACE_KEYS = {
     ),
     "snapshots": "The table `[snapshots]`, below",
     "pruning": "The table `[pruning]`, below; without it no lane is pruned",
+    "rank_by": (
+        "The metric that lanes are ranked by: `val_loss`, `loss` or any other; by default the "
+        "validation loss where there is one, else the training loss"
+    ),
+    "best": "`min` or `max`: which value of it is the best; by default what its name says",
+    "rank_at": (
+        "`last`: the newest value; `best`: the best so far; `budget`: that after as many steps as "
+        "every lane has made"
+    ),
+    "seeds": "Lanes of each kind, one for each of as many seeds, shown as one",
     "defaults": "A table of lane keys and optimizer options for every lane that does not set them",
     "lane": "One `[[lane]]` table for each lane, below",
     "sweep": (
