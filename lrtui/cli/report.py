@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -30,11 +31,14 @@ from lrtui.store.reader import summary
     help="Also write one page: curves to look into, standings, samples, settings.",
 )
 @click.option("--svg", metavar="FILE", help="Also write the chart alone.")
+@click.option("--json", "as_json", is_flag=True, help="The result as one JSON object on stdout.")
 @runs_option
-def report(run: str | None, html: str | None, svg: str | None, runs: str | None) -> int:
+def report(
+    run: str | None, html: str | None, svg: str | None, as_json: bool, runs: str | None
+) -> int:
     """Print the end of a RUN, or how it stands: a path, a name or the beginning of one; the newest
     by default."""
-    from lrtui.report.text import print_report
+    from lrtui.plain.json_lines import result_line
 
     if html is not None and svg is not None and _same(html, svg):
         raise ScenarioError(
@@ -44,14 +48,11 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
     follower = Follower(run_dir.find(run, runs_folder(runs)))
     try:
         follower.finish()
-        console = paper()
-        print_report(console, follower.state, follower.run)
-        resumable = summary(follower.run).resumable
-        if resumable or not follower.state.over:
-            way = "to go on with it: lrtui resume" if resumable else "to watch it: lrtui watch"
-            console.print(
-                Text(f"the race is not over; {way} {one_line(follower.run.name)}"), soft_wrap=True
-            )
+        console = paper(stderr=as_json)
+        if as_json:
+            print(json.dumps(result_line(follower.state, str(follower.run)), allow_nan=False))
+        else:
+            _print(console, follower)
         if html is not None:
             from lrtui.report.page import page
 
@@ -63,6 +64,18 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
     finally:
         follower.close()
     return ExitCode.RACED
+
+
+def _print(console: Console, follower: Follower) -> None:
+    """Print the report, and how to go on with a race that is not over."""
+    from lrtui.report.text import print_report
+
+    print_report(console, follower.state, follower.run)
+    resumable = summary(follower.run).resumable
+    if resumable or not follower.state.over:
+        way = "to go on with it: lrtui resume" if resumable else "to watch it: lrtui watch"
+        words = f"the race is not over; {way} {one_line(follower.run.name)}"
+        console.print(Text(words), soft_wrap=True)
 
 
 @click.command()

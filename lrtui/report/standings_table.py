@@ -45,7 +45,7 @@ def standings_table(state: RaceState, width: int, order: list[LaneState] | None 
     `order`: another order, of single lanes.
     """
     table = Table(
-        title=Text(one_line(state.race.title)),
+        title=Text(state.title),
         title_justify="left",
         box=None,
         pad_edge=False,

@@ -44,6 +44,8 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
     console.print()
     console.print(standings_table(state, console.width))
+    if state.label.note:
+        console.print(Text(f"note: {state.label.note}"))
     for text in [*recipes(state), *began_alike(state), *endings(state)]:
         console.print(text)
     if state.over:
