@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -66,6 +67,12 @@ def widening(line: RateLine, state: RaceState) -> Widening | None:
     best = line.best.rate if line.best else edge
     beside = {edge, inner} if best == edge else {edge, best}
     return Widening(line, _beyond(raced, edge, inner, wanted), tuple(sorted(beside)))
+
+
+def that_fit(found: Sequence[Widening], race: Race) -> list[Widening]:
+    """As many as a race has room for, the first ones."""
+    lanes = accumulate(race.seeds * len((*one.rates, *one.beside)) for one in found)
+    return [one for one, total in zip(found, lanes, strict=True) if total <= MAX_LANES]
 
 
 def widened(state: RaceState, chosen: Sequence[Widening]) -> Race:
