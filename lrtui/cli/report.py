@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from itertools import combinations
 from pathlib import Path
@@ -33,6 +34,7 @@ from lrtui.store.reader import summary
     help="Also write one page: curves to look into, standings, samples, settings.",
 )
 @click.option("--svg", metavar="FILE", help="Also write the chart alone.")
+@click.option("--json", "as_json", is_flag=True, help="The result as one JSON object on stdout.")
 @click.option("--rates-svg", metavar="FILE", help="Also write the chart of outcomes against rates.")
 @click.option(
     "--widen",
@@ -46,11 +48,12 @@ def report(
     svg: str | None,
     rates_svg: str | None,
     widen: str | None,
+    as_json: bool,
     runs: str | None,
 ) -> int:
     """Print the end of a RUN, or how it stands: a path, a name or the beginning of one; the newest
     by default."""
-    from lrtui.report.text import print_report
+    from lrtui.plain.json_lines import result_line
 
     flags = {"--html": html, "--svg": svg, "--rates-svg": rates_svg, "--widen": widen}
     _refuse_same({flag: name for flag, name in flags.items() if name is not None})
@@ -59,14 +62,11 @@ def report(
         follower.finish()
         rates = _rates_svg(follower.state) if rates_svg is not None else ""
         scenario = _widened(follower.state) if widen is not None else ""
-        console = paper()
-        print_report(console, follower.state, follower.run)
-        resumable = summary(follower.run).resumable
-        if resumable or not follower.state.over:
-            way = "to go on with it: lrtui resume" if resumable else "to watch it: lrtui watch"
-            console.print(
-                Text(f"the race is not over; {way} {one_line(follower.run.name)}"), soft_wrap=True
-            )
+        console = paper(stderr=as_json)
+        if as_json:
+            print(json.dumps(result_line(follower.state, str(follower.run)), allow_nan=False))
+        else:
+            _print(console, follower)
         if html is not None:
             from lrtui.report.page import page
 
@@ -82,6 +82,18 @@ def report(
     finally:
         follower.close()
     return ExitCode.RACED
+
+
+def _print(console: Console, follower: Follower) -> None:
+    """Print the report, and how to go on with a race that is not over."""
+    from lrtui.report.text import print_report
+
+    print_report(console, follower.state, follower.run)
+    resumable = summary(follower.run).resumable
+    if resumable or not follower.state.over:
+        way = "to go on with it: lrtui resume" if resumable else "to watch it: lrtui watch"
+        words = f"the race is not over; {way} {one_line(follower.run.name)}"
+        console.print(Text(words), soft_wrap=True)
 
 
 @click.command()

@@ -68,8 +68,8 @@ def page(follower: Follower) -> str:
     script = '"use strict";\n(() => {\n' + "\n".join(map(_file, SCRIPTS)) + "})();\n"
     data = page_data(state)
     words = {
-        "title": _plain(state.race.title),
-        "heading": _text(state.race.title),
+        "title": _plain(state.title),
+        "heading": _text(state.title),
         "style": style,
         "script": script,
         "facts": _facts(follower),
@@ -153,6 +153,7 @@ def _facts(follower: Follower) -> str:
         f"{len(lanes)} lanes",
         *race_facts(lanes, race),
         f"{created:%Y-%m-%d %H:%M}",
+        *filter(None, [follower.state.label.note]),
     ]
     return " · ".join(map(_text, words))
 

@@ -34,15 +34,17 @@ def commands(race: Race) -> list[str]:
 def proof(state: RaceState) -> str:
     """Sentence about the checksums that an exact repeat reproduces; '' before any lane has
     started."""
-    started = next((lane.started for lane in state.lanes if lane.started), None)
-    if started is None:
+    first = next((lane for lane in state.lanes if lane.started), None)
+    started = first.started if first else None
+    if first is None or started is None:
         return ""
+    of = f" of {first.lane.letter}" if state.race.seeds > 1 else ""
     alike = (
         f"weights {one_line(started.init_checksum)} and batches"
-        f" {one_line(started.batch_checksum)} say"
+        f" {one_line(started.batch_checksum)}{of} say"
     )
     if not started.batch_checksum:  # of a stream it is not known beforehand
-        alike = f"weights {one_line(started.init_checksum)} say"
+        alike = f"weights {one_line(started.init_checksum)}{of} say"
     return (
         f"Raced on {one_line(started.device)} with {started.intra_op_threads} intra-op"
         f" thread{'' if started.intra_op_threads == 1 else 's'} a lane. With the same version of"

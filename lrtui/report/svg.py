@@ -15,7 +15,6 @@ from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import step_labels, y_labels
 from lrtui.core.charts.marks import ALERT, LOST
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.text import one_line
 from lrtui.report.curves import Curve, abandoned, lane_curve, length, loss_limits, marks
 from lrtui.terminal.palette import lane_colors
 
@@ -79,7 +78,7 @@ def chart_svg(state: RaceState, *, alone: bool = True) -> str:
     scales = Scales(
         length(state), limits or AxisLimits.around(math.nan, math.nan, log=True), 46 + rows * ROW
     )
-    title = escape(one_line(state.race.title))
+    title = escape(state.title)
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img"'

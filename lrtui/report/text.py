@@ -15,31 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import step_labels
-from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import count, rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.fairness import fairness
 from lrtui.core.results.finder_result import Outcome
-from lrtui.core.results.lane_sentence import lane_sentence
+from lrtui.core.results.lane_sentence import group_sentences
 from lrtui.core.results.lr_suggestions import Found, bounds
 from lrtui.core.results.race_sentences import race_sentences
-from lrtui.core.results.race_words import lane_rate
 from lrtui.core.results.recipe_words import recipe_words
-from lrtui.core.results.standings import standings
-from lrtui.core.scenario.spec import number
 from lrtui.core.series.series import Window, window_of
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.report.curves import length, loss_limits
 from lrtui.report.figure import draw_window, empty_figure, y_ruler
 from lrtui.report.rates_text import print_rates
-from lrtui.terminal.palette import LANES, lane_color
+from lrtui.report.standings_table import standings_table
+from lrtui.terminal.palette import LANES
 
 Losses = NDArray[np.floating[Any]]
 MOST_X = 8
@@ -50,14 +45,13 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
     console.print()
     console.print(standings_table(state, console.width))
+    if state.label.note:
+        console.print(Text(f"note: {state.label.note}"))
     for text in [*recipes(state), *began_alike(state), *endings(state)]:
         console.print(text)
     if state.over:
         console.print()
-        for sentence in [
-            *race_sentences(state),
-            *(lane_sentence(lane, state) for lane in standings(state)),
-        ]:
+        for sentence in [*race_sentences(state), *group_sentences(state)]:
             console.print(Text(one_line(sentence)), soft_wrap=False)
     drawn = chart(state, min(console.width, 120), 20, color=console.color_system is not None)
     if drawn:
@@ -65,63 +59,6 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
         console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
     print_rates(console, state, run)
     console.print(Text(one_line(f"run: {run}")), soft_wrap=True)
-
-
-_COLUMNS = {
-    "": 0,
-    "lane": 0,
-    "optimizer": 110,
-    "lr": 0,
-    "status": 0,
-    "verdict": 0,
-    "last loss": 0,
-    "best": 0,
-    "at step": 80,
-    "steps": 80,
-    "steps/s": 110,
-}
-"""The columns of the standings, and from how many columns of the terminal on each is there."""
-_RIGHT = {"last loss", "best", "at step", "steps", "steps/s"}
-
-
-def standings_table(state: RaceState, width: int, ranked: list[LaneState] | None = None) -> Table:
-    """The lanes, best first, with as much about each as `width` has room for; only a lane's name is
-    ever cut."""
-    table = Table(
-        title=Text(one_line(state.race.title)),
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-    )
-    shown = [name for name, least in _COLUMNS.items() if width >= least]
-    for name in shown:
-        table.add_column(
-            name, no_wrap=name != "lane", justify="right" if name in _RIGHT else "left"
-        )
-    for place, lane in enumerate(standings(state) if ranked is None else ranked, 1):
-        cells = _cells(place, lane, verdicts.verdict(lane, state))
-        table.add_row(*(cells[name] for name in shown))
-    return table
-
-
-def _cells(place: int, lane: LaneState, verdict: verdicts.Verdict) -> dict[str, str | Text]:
-    spec = lane.lane
-    return {
-        "": str(place),
-        "lane": Text(spec.called, style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
-        "optimizer": Text(one_line(lane.optimizer)),
-        "lr": lane_rate(lane) + ("" if lane.factor == 1 else f" ×{number(lane.factor)}"),
-        "status": Text(lane.status, style="bold red" if lane.status in UNRANKED else ""),
-        "verdict": Text(
-            str(verdict), style="bold red" if verdict.word in ("nan", "diverged") else ""
-        ),
-        "last loss": lane.last_loss,
-        "best": lane.losses.best_text,
-        "at step": "" if lane.losses.best_step is None else str(lane.losses.best_step),
-        "steps": str(lane.steps),
-        "steps/s": "" if math.isnan(lane.steps_per_second) else count(lane.steps_per_second),
-    }
 
 
 def recipes(state: RaceState) -> Iterator[Text]:

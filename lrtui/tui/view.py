@@ -12,6 +12,7 @@ from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.diagnostics.param_groups import group_called
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.lane_filter import EVERY, Filter
+from lrtui.core.results.seed_groups import seed_groups
 from lrtui.core.results.standings import Ranked, ranked
 from lrtui.core.results.time_to_target import TimeToTarget
 from lrtui.core.scenario.spec import Race, RankAt
@@ -163,7 +164,7 @@ class RaceView:
     def rank(self, state: RaceState) -> Ranked:
         """The standings of the visible lanes; neighbours swap only if one is clearly better."""
         found = ranked(
-            [state.lanes[index] for index in self.shown],
+            seed_groups([state.lanes[index] for index in self.shown]),
             state.race,
             state.lanes,
             self.order,

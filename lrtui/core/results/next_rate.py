@@ -9,7 +9,7 @@ from lrtui.core.diagnostics.verdicts import Verdict, altered, gauge_word, margin
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.thresholds import HALF_WAY
 from lrtui.core.results.rate_chart import rate_names, settings_key
-from lrtui.core.results.standings import value_of
+from lrtui.core.results.standings import race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
 
@@ -86,9 +86,11 @@ def _beside_the_better(
     if below is None or above is None:
         return Advice("")
 
+    table = race_standings(state)
+
     def best(rate: float) -> float:
-        losses = [value_of(lane) for lane in state.lanes if lane.rate == rate]
-        return min(filter(math.isfinite, losses), default=math.inf)
+        values = [table.ranking.signed(row.value) for row in table.rows if row.first.rate == rate]
+        return min(filter(math.isfinite, values), default=math.inf)
 
     low, high = best(below), best(above)
     other = above if high < low or high == math.inf else below

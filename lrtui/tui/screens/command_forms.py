@@ -12,7 +12,7 @@ from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
-from lrtui.core.results.standings import standings
+from lrtui.core.results.standings import race_standings
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name, format_lane, parse_lane
 from lrtui.core.scenario.spec import Lane, Race, letter, unique_name
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -139,8 +139,13 @@ def add(state: RaceState, lane: LaneState) -> Form:
 
 
 def cull(state: RaceState, keymap: Keymap) -> Form:
-    """Ask for the number of lanes that continue; the others are paused."""
-    living = [lane for lane in standings(state) if not lane.over and lane.status != "paused"]
+    """Ask for the number of lanes that continue; the others are paused. The lanes of several seeds
+    count as one."""
+    living = [
+        row.group
+        for row in race_standings(state).rows
+        if any(not lane.over and lane.status != "paused" for lane in row.group.lanes)
+    ]
 
     def read(given: dict[str, str]) -> list[AnyCommand]:
         text = given["keep"].strip()
@@ -149,9 +154,14 @@ def cull(state: RaceState, keymap: Keymap) -> Form:
                 f'"{one_line(text)[:20]}": invalid value',
                 f"expected a whole number from 1 to {len(living)}",
             )
-        return [Pause(lane=lane.index) for lane in living[int(text) :]]
+        return [
+            Pause(lane=lane.index)
+            for group in living[int(text) :]
+            for lane in group.lanes
+            if not lane.over and lane.status != "paused"
+        ]
 
-    best = " ".join(lane.lane.letter for lane in living[:12]) + (" …" if len(living) > 12 else "")
+    best = " ".join(group.letter for group in living[:12]) + (" …" if len(living) > 12 else "")
     return Form(
         "Pause all but the best lanes: how many go on?",
         {"keep": ("", str(math.ceil(len(living) / 3)))},
