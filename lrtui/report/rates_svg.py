@@ -149,7 +149,8 @@ def _words(chart: RateChart, line: RateLine, point: RatePoint) -> str:
     of = f"{line.name}, " if len(chart.lines) > 1 else ""
     if point.lost:
         return f"{point.letter}: {of}rate {rate(point.rate)} went NaN or diverged"
-    seeds = f", seeds {loss(point.low)} to {loss(point.high)}" if len(point.lanes) > 1 else ""
+    count = len(point.lanes)
+    seeds = f" ({count} lanes, {loss(point.low)} to {loss(point.high)})" if count > 1 else ""
     value = f"{chart.outcome_words} {loss(point.value)}{seeds}"
     return f"{point.letter}: {of}rate {rate(point.rate)}, {value}"
 

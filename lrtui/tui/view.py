@@ -20,11 +20,13 @@ from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine import LaneLoad
 
-PanelName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
+PanelName = Literal[
+    "panes", "enlarged", "overlay", "rates", "filmstrip", "differences", "log", "console"
+]
 """Content of the middle of the screen: all panes, the selected one alone, or a panel about all
 lanes."""
 CHART_PANELS: tuple[PanelName, ...] = ("panes", "enlarged", "overlay")
-"""Panels with curves. Log, console, filmstrip and differences return to the last one of these."""
+"""Panels with curves. All others return to the last one of these."""
 CURVES = (
     "quantity",
     "y_log",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from lrtui.core.errors import ScenarioError
-from lrtui.core.protocol.events import Alerted, Ended, Evaluated, FindingsUpdated, RateChanged
+from lrtui.core.protocol.events import Alerted, RateChanged
 from lrtui.core.results.next_rate import advice
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.rate_chart import rate_chart
@@ -19,51 +19,10 @@ from lrtui.core.results.rate_sentences import rate_sentences, refusal
 from lrtui.core.results.widen import widened, widening, widenings
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.scenario_text import scenario_text
-from lrtui.core.scenario.spec import Lane, OptimizerSpec, ScheduleSpec, Script, letter, with_seeds
-from lrtui.core.state.race_state import RaceState, apply
-from support.builders import COLD, HOT, OK, changed, make_race, started, steps
-
-UNMEASURED = changed(OK, samples=0)
-
-
-def race(*lanes, optimizer="SGD", over=True, seeds=1, **keys):
-    """A race of lanes (rate, loss): NaN for a lane that went NaN, "diverged", or None for one that
-    has not begun. More of a lane in a third place: fields of Lane, `found`, `val`."""
-    more = [one[2] if len(one) > 2 else {} for one in lanes]
-    specs = [
-        Lane(
-            letter(i),
-            f"lane {i}",
-            OptimizerSpec(one.get("optimizer", optimizer)),
-            rate,
-            one.get("schedule"),
-        )
-        for i, ((rate, *_), one) in enumerate(zip(lanes, more, strict=True))
-    ]
-    asked = msgspec.structs.replace(
-        make_race(1, **keys), lanes=with_seeds(specs, seeds), seeds=seeds
-    )
-    state = RaceState(asked)
-    for index, ((rate, loss, *_), one) in enumerate(zip(lanes, more, strict=True)):
-        for seed in range(seeds):
-            tell(state, index * seeds + seed, rate, loss, one, over=over)
-    return state
-
-
-def tell(state, lane, rate, loss, one, *, over):
-    if loss is None:
-        return
-    apply(state, started(lane))
-    lost = loss if isinstance(loss, str) else "nan" if math.isnan(loss) else ""
-    losses = [5.0] * 9 + [math.nan] if lost == "nan" else [9.0 if lost else loss] * 10
-    apply(state, steps(losses, lane=lane, rates=[rate] * 10))
-    apply(state, FindingsUpdated(lane=lane, step=10, findings=one.get("found", UNMEASURED)))
-    for name, value in one.get("metrics", {}).items():
-        apply(state, Evaluated(lane=lane, epoch=1, step=10, loss=1.0, metrics={name: value}))
-    if lost:
-        apply(state, Alerted(lane=lane, step=9, kind=lost, text=""))
-    if over:
-        apply(state, Ended(lane=lane, step=10, reason="nan" if lost == "nan" else "finished"))
+from lrtui.core.scenario.spec import ScheduleSpec
+from lrtui.core.state.race_state import apply
+from support.builders import COLD, HOT, OK, changed, steps
+from support.rate_races import UNMEASURED, race, script_race
 
 
 def line_of(state):
@@ -122,7 +81,7 @@ def test_seeds_are_one_point_with_mean_and_range_and_lost_if_one_is():
     high, low = reversed(line_of(state).points)
     assert (high.lost, low.lost, low.letter, low.value) == (1, 0, "B", 2.0)
     assert math.isnan(high.value)
-    assert "0.1 went NaN or diverged (0.1 with 1 of 2 seeds)" in words(state)
+    assert "0.1 went NaN or diverged (0.1 with 1 of 2 lanes)" in words(state)
 
 
 def test_lane_that_came_to_its_rate_late_is_kept_aside():
@@ -145,24 +104,6 @@ def test_script_that_is_told_its_rate_by_an_argument_has_one_line():
     assert [lane.values["lr"] for lane in race.lanes][-1] == "10"
     assert {lane.values["width"] for lane in race.lanes} == {"8"}
     assert {lane.lr for lane in race.lanes} == {0.0}
-
-
-def script_race(values, *, supervised=True):
-    names = list(values)
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True)]
-    lanes = tuple(
-        Lane(letter(i), f"lane {i}", OptimizerSpec(""), 0.0, values=row)
-        for i, row in enumerate(rows)
-    )
-    script = Script(("python", "train.py", "{lr}"), supervised=supervised)
-    state = RaceState(msgspec.structs.replace(make_race(1), lanes=lanes, script=script))
-    for index, row in enumerate(rows):
-        own = float(row["lr"])
-        apply(state, msgspec.structs.replace(started(index), optimizer="SGD", initial_lr=own))
-        apply(state, steps([1.0 / own] * 10, lane=index, rates=[own] * 10))
-        apply(state, FindingsUpdated(lane=index, step=10, findings=UNMEASURED))
-        apply(state, Ended(lane=index, step=10, reason="finished"))
-    return state
 
 
 def test_script_that_lrtui_did_not_start_is_not_widened():
@@ -239,7 +180,7 @@ def test_widened_race_reads_back_and_brackets_the_old_edge():
     )
     state.race = msgspec.structs.replace(state.race, task=task, scenario="digits")
     found = widened(state, widenings(rate_chart(state), state))
-    assert found.title == "a race: widened to 3"
+    assert found.title == "Widened to 3 · a race"
     assert [(lane.letter, lane.lr, lane.seed) for lane in found.lanes][:4] == [
         ("A1", 0.03, 0),
         ("A2", 0.03, 1),

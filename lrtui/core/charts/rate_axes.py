@@ -39,8 +39,8 @@ def rate_span(chart: RateChart) -> tuple[float, float]:
 
 def place(rate: float, span: tuple[float, float]) -> float:
     """Position of a rate along the axis: 0 at its lowest, 1 at its highest."""
-    low, high = span
-    return math.log(rate / low) / math.log(high / low)
+    low, high = map(math.log, span)
+    return (math.log(rate) - low) / (high - low)
 
 
 def stretches(line: RateLine) -> Iterator[list[RatePoint]]:

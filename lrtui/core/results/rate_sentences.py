@@ -80,7 +80,11 @@ def _best(line: RateLine, chart: RateChart) -> str:
         return "" if any(point.lost for point in line.points) else "no outcome yet"
     best, (low, high) = line.best, line.near
     far = "" if chart.over else " so far"
-    spread = f" (seeds {loss(best.low)} to {loss(best.high)})" if len(best.lanes) > 1 else ""
+    spread = (
+        f" ({len(best.lanes)} lanes, {loss(best.low)} to {loss(best.high)})"
+        if len(best.lanes) > 1
+        else ""
+    )
     near = f"{rate(low, 3)} to {rate(high, 3)} are" if low < high else "no other rate raced is"
     return (
         f"the best rate{far} is {rate(best.rate)} ({best.letter}), {chart.outcome_words}"
@@ -93,14 +97,14 @@ def _lost(line: RateLine) -> Iterator[str]:
     if not lost:
         return
     rates = listed([point.rate for point in lost])
-    seeds = ", ".join(
-        f"{rate(point.rate, 3)} with {point.lost} of {len(point.lanes)} seeds"
+    partly = ", ".join(
+        f"{rate(point.rate, 3)} with {point.lost} of {len(point.lanes)} lanes"
         for point in lost
         if point.lost < len(point.lanes)
     )
     every = len(lost) == len(line.points)
     words = f"all went NaN or diverged: {rates}" if every else f"{rates} went NaN or diverged"
-    yield words + (f" ({seeds})" if seeds else "")
+    yield words + (f" ({partly})" if partly else "")
 
 
 def _aside(line: RateLine) -> Iterator[str]:

@@ -30,7 +30,7 @@ LEAST_SPACING, MOST_SPACING = 2.0, 10.0
 """Factor from rate to rate beyond the edge: that of the line's last two rates, within these."""
 SAME = 1.4
 """A rate within this factor of the one to try next is not raced beside it."""
-_TITLE = re.compile(r": widened to \S+$")
+_TITLE = re.compile(r"^Widened to \S+ · ")
 
 
 class Widening(NamedTuple):
@@ -100,7 +100,7 @@ def widened(state: RaceState, chosen: Sequence[Widening]) -> Race:
             f"expected at most {MAX_LANES}",
         )
     budget = race.of_lane(chosen[0].line.points[0].lanes[0].index)
-    title = f"{_TITLE.sub('', race.title)}: widened to {rate_words(chosen[0].farthest, 3)}"
+    title = f"Widened to {rate_words(chosen[0].farthest, 3)} · {_TITLE.sub('', race.title)}"
     return msgspec.structs.replace(
         budget, title=title, seed=race.seed, lanes=with_seeds(lanes, race.seeds)
     )

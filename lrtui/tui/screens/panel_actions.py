@@ -30,6 +30,10 @@ class PanelActions:
         self._painter = painter
         self._panels = panels
 
+    def shows(self, panel: PanelName) -> bool:
+        """True if that panel is shown."""
+        return self._view.panel == panel
+
     def enlarge(self) -> None:
         """Show the selected lane alone, or all panes again."""
         self._view.show("enlarged")
@@ -37,6 +41,10 @@ class PanelActions:
     def overlay(self) -> None:
         """Show all curves in one chart, or the panes again."""
         self._view.show("overlay")
+
+    def rates(self) -> None:
+        """Show outcomes against rates, or the charts again."""
+        self._view.show("rates")
 
     def filmstrip(self) -> None:
         """Show the samples of all lanes side by side, at the crosshair's step if there is one; or

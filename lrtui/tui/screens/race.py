@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from textual import work
@@ -55,6 +56,7 @@ from lrtui.tui.screens.race_actions import Action, Controllers, action_table
 from lrtui.tui.screens.report_actions import ReportActions
 from lrtui.tui.screens.toaster import Toaster
 from lrtui.tui.screens.ui import Severity, T
+from lrtui.tui.screens.widen_actions import WidenActions
 from lrtui.tui.still_frame import view_name
 from lrtui.tui.view import RaceView
 from lrtui.tui.view_state import StoredView
@@ -77,6 +79,13 @@ class RaceScreen(Screen[None]):
 
     class Another(Message):
         """The user wants to pick another race; this one continues."""
+
+    class Opened(Message):
+        """The user has started another race, to be shown; this one continues."""
+
+        def __init__(self, run: Path) -> None:
+            super().__init__()
+            self.run = run
 
     class Find(Message):
         """The user wants to find a rate for this race's task; the race continues."""
@@ -120,6 +129,7 @@ class RaceScreen(Screen[None]):
             PanelActions(follower, view, painter, panels),
             LaneListActions(self.state, view, painter),
             LaneActions(follower, view, self.commands, self),
+            WidenActions(self.state, view, follower.run.parent, self, self._open),
         )
         grey = off(self.state.race)
         self._actions: dict[str, Action] = action_table(self.controllers) | {
@@ -318,6 +328,9 @@ class RaceScreen(Screen[None]):
     def _find(self) -> None:
         self.commands.allow("find")
         self.post_message(self.Find(plan(self.state.race, self.selected.lane)))
+
+    def _open(self, run: Path) -> None:
+        self.post_message(self.Opened(run))
 
     def action_leave(self) -> None:
         """Quit, as the key does."""
