@@ -26,19 +26,24 @@ def fairness(state: RaceState, short: bool = False) -> Fairness:
     """The check over the lanes that have begun; `short`: words for a narrow header."""
     if state.race.script:
         return _of_script(state, state.race.script)
-    started = [lane.started for lane in state.lanes if lane.started]
-    if not started:
+    if not any(lane.started for lane in state.lanes):
         return Fairness("" if state.over else "starting")
     weights, batches = (
-        {start.init_checksum for start in started},
-        {start.batch_checksum for start in started},
+        {(lane.lane.seed, lane.started.init_checksum) for lane in state.lanes if lane.started},
+        {(lane.lane.seed, lane.started.batch_checksum) for lane in state.lanes if lane.started},
     )
-    if len(weights) == len(batches) == 1:
-        words = ("", "") if short else ("weights ", "batches ")
-        # of a stream it is not known beforehand
-        order = f" {words[1]}{min(batches)[:6]}" if min(batches) else ""
-        return Fairness(f"fair: {words[0]}{min(weights)[:6]}{order}")
-    return Fairness("NOT FAIR: " + ("weights" if len(weights) > 1 else "batches") + " differ")
+    seeds = len({lane.lane.seed for lane in state.lanes if lane.started})
+    if len(weights) > seeds or len(batches) > seeds:
+        return Fairness(
+            "NOT FAIR: " + ("weights" if len(weights) > seeds else "batches") + " differ"
+        )
+    if seeds > 1:
+        return Fairness(f"fair: {seeds} seeds" + ("" if short else ", alike in all lanes"))
+    words = ("", "") if short else ("weights ", "batches ")
+    # of a stream it is not known beforehand
+    (_, own), (_, batch) = min(weights), min(batches)
+    order = f" {words[1]}{batch[:6]}" if batch else ""
+    return Fairness(f"fair: {words[0]}{own[:6]}{order}")
 
 
 def _of_script(state: RaceState, script: Script) -> Fairness:
@@ -51,8 +56,9 @@ def _of_script(state: RaceState, script: Script) -> Fairness:
         return Fairness("" if len(state.lanes) == 1 else "1 lane has begun")
     models = _grouped(begun, lambda lane: lane.started.parameters if lane.started else 0)
     for lanes in models:
-        if found := _differences(lanes, state, script):
-            return found
+        for alike in _grouped(lanes, lambda lane: lane.lane.seed):
+            if found := _differences(alike, state, script):
+                return found
     if len(models) > 1:
         sizes = "; ".join(
             f"{_letters(lanes)} {lanes[0].started.parameters} parameters"
@@ -60,6 +66,12 @@ def _of_script(state: RaceState, script: Script) -> Fairness:
             if lanes[0].started
         )
         return Fairness("different models", f"Different models are raced: {sizes}.")
+    if seeds := len({lane.lane.seed for lane in begun}) - 1:
+        return Fairness(
+            f"fair: {seeds + 1} seeds",
+            f"Fair: the lanes of each of {seeds + 1} seeds began with the same weights and the same"
+            " first loss, as far as they are seen.",
+        )
     if not math.isfinite(begun[0].losses.first):
         return Fairness(
             "same weights",

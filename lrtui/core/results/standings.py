@@ -96,7 +96,7 @@ def ranked(
             place,
             lane,
             values[lane.index],
-            _gap(values[lane.index], lead, ratio),
+            gap_of(values[lane.index], lead, ratio),
             change(lane, every),
         )
         for place, lane in enumerate(ordered, 1)
@@ -148,7 +148,7 @@ def gap_to(lane: LaneState, lanes: Sequence[LaneState]) -> float:
     """Gap of a lane's smoothed loss to the lowest of `lanes`: a ratio, or a difference if any value
     is not above zero."""
     values = [value for other in lanes if math.isfinite(value := value_of(other))]
-    return _gap(value_of(lane), min(values, default=math.nan), all(value > 0 for value in values))
+    return gap_of(value_of(lane), min(values, default=math.nan), all(value > 0 for value in values))
 
 
 def change(lane: LaneState, every: Sequence[LaneState]) -> float:
@@ -188,7 +188,8 @@ def _still(lane: LaneState) -> bool:
     return lane.status != "running"
 
 
-def _gap(value: float, lead: float, ratio: bool) -> float:
+def gap_of(value: float, lead: float, ratio: bool) -> float:
+    """The gap of a value to the leader's, a `ratio` or a difference; NaN without one of them."""
     if not (math.isfinite(value) and math.isfinite(lead)):
         return math.nan
     if ratio:
