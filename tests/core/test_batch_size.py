@@ -12,6 +12,7 @@ from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.results.batch_size import batch_size, batch_words
 from lrtui.core.results.differences import differences
 from lrtui.core.results.fairness import fairness
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.plain.json_lines import _race
