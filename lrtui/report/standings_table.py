@@ -12,6 +12,7 @@ from rich.text import Text
 from lrtui.core.diagnostics import verdicts
 from lrtui.core.numbers import UNKNOWN, count, loss
 from lrtui.core.results.race_words import lane_rate
+from lrtui.core.results.ranking import Ranking, best_evaluation
 from lrtui.core.results.ranking_words import metric_words
 from lrtui.core.results.standings import Standing, race_standings, spread_of
 from lrtui.core.scenario.spec import number
@@ -57,6 +58,8 @@ def standings_table(state: RaceState, width: int, order: list[LaneState] | None 
         shown.remove("value")
     elif width < 100:
         shown = [name for name in shown if name not in ("last loss", "at step")]
+    if seeds and width < 100:
+        shown.remove("best")
     for name in shown:
         table.add_column(
             metric_words(found.ranking, found.step) if name == "value" else name,
@@ -64,19 +67,17 @@ def standings_table(state: RaceState, width: int, order: list[LaneState] | None 
             justify="right" if name in _RIGHT else "left",
         )
     for place, row in enumerate(rows, 1):
-        cells = _cells(place, row, state)
+        cells = _cells(place, row, found.ranking, state)
         table.add_row(*(cells[name] for name in shown))
     return table
 
 
-def _cells(place: int, row: Standing, state: RaceState) -> dict[str, str | Text]:
+def _cells(place: int, row: Standing, ranking: Ranking, state: RaceState) -> dict[str, str | Text]:
     lane, lanes = row.first, row.group.lanes
     found = [verdicts.verdict(each, state) for each in lanes]
     bad = any(one.word in ("nan", "diverged") for one in found)
     steps = sorted({each.steps for each in lanes})
-    best = min(
-        lanes, key=lambda each: each.losses.best if each.losses.best_step is not None else math.inf
-    )
+    best, at = _best(row, ranking, state)
     speed = spread_of([each.steps_per_second for each in lanes]).mean
     last = [each.losses.last for each in lanes if math.isfinite(each.losses.last)]
     return {
@@ -93,8 +94,8 @@ def _cells(place: int, row: Standing, state: RaceState) -> dict[str, str | Text]
         "verdict": Text(_counted([str(one) for one in found]), style="bold red" if bad else ""),
         "value": _value(row),
         "last loss": lane.last_loss if len(lanes) == 1 or not last else loss(spread_of(last).mean),
-        "best": best.losses.best_text,
-        "at step": "" if best.losses.best_step is None else str(best.losses.best_step),
+        "best": best,
+        "at step": at,
         "steps": "-".join(map(str, dict.fromkeys((steps[0], steps[-1])))),
         "steps/s": "" if math.isnan(speed) else count(speed),
     }
@@ -108,9 +109,26 @@ def _value(row: Standing) -> str:
     return loss(row.value) + (f" ({low} to {high})" if len(row.group.lanes) > 1 else "")
 
 
+def _best(row: Standing, ranking: Ranking, state: RaceState) -> tuple[str, str]:
+    """The best value of the metric, and its step; of several seeds the means."""
+    lanes = row.group.lanes
+    if ranking.validates:
+        found = [best_evaluation(lane, state.lanes, ranking) for lane in lanes]
+        known = [(step, value) for step, value in filter(None, found)]
+    else:
+        known = [
+            (lane.losses.best_step, lane.losses.best)
+            for lane in lanes
+            if lane.losses.best_step is not None
+        ]
+    if not known:
+        return UNKNOWN, ""
+    steps, values = zip(*known, strict=True)
+    return loss(spread_of(values).mean), f"{spread_of(steps).mean:.0f}"
+
+
 def _counted(words: Sequence[str]) -> str:
-    """Words of a group's lanes, those that are not of all with their number: "OK 2, HOT 1"."""
-    counts = Counter(words)
-    if len(counts) == 1:
-        return words[0]
-    return ", ".join(f"{word or UNKNOWN} {number}" for word, number in counts.most_common())
+    """A word of a group's lanes, the most frequent one with its number if it is not of all:
+    "OK 2/3"."""
+    ((word, number),) = Counter(words).most_common(1)
+    return word if number == len(words) else f"{word or UNKNOWN} {number}/{len(words)}"

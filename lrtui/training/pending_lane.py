@@ -73,7 +73,9 @@ class PendingLane:
 
     def _decide(self, race: Race, run: Path, source: SnapshotFile | None) -> LaneDecision:
         sign, child = next_letter(race.lanes), self._command.child
-        name = unique_name(child.name, {lane.name for lane in race.lanes}, sign)
+        # forks of several seeds share a name, as the lanes that they come from do
+        taken = {lane.name for lane in race.lanes if lane.seed == child.seed}
+        name = unique_name(child.name, taken, sign)
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")
         step = source.step if source else 0
         # of a lane that was to join when the supervisor was lost, and is not on record

@@ -55,7 +55,7 @@ class OverlayPanel:
     def stamp(self) -> object:
         view = self._view
         versions = tuple(lane.version for lane in self._state.lanes)
-        return versions, view.limits, view.x, view.selected
+        return versions, view.limits, view.x, view.selected, view.grouped_for
 
 
 class DifferencesPanel:
@@ -64,16 +64,14 @@ class DifferencesPanel:
     def __init__(self, follower: Follower, view: RaceView) -> None:
         self._state, self._view = follower.state, view
 
-    def _lanes(self) -> list[LaneState]:
-        return [self._state.lanes[index] for index in self._view.shown]
-
     def draw(self, canvas: Canvas) -> None:
-        self._view.scroll = differences.draw(canvas, self._lanes(), self._state.race, self._view)
+        groups = [self._view.groups[index] for index in self._view.shown]
+        self._view.scroll = differences.draw(canvas, groups, self._state.race, self._view)
 
     def stamp(self) -> object:
         lanes = [
             (lane.index, lane.factor, lane.parent, lane.forked_at, lane.steps > lane.forked_at)
-            for lane in self._lanes()
+            for lane in self._view.lanes(self._view.shown)
         ]
         return self._view.scroll, self._view.selected, lanes
 
@@ -164,18 +162,23 @@ class LinesPanel(ABC):
 class LogPanel(LinesPanel):
     """The events of the visible lanes and of the run."""
 
+    @property
+    def _lanes(self) -> list[int]:
+        """The visible lanes, the seeds of folded groups included."""
+        return [lane.index for lane in self._view.lanes(self._view.shown)]
+
     def positions(self) -> NDArray[np.intp]:
-        return self._follower.log_index.among(self._view.shown)
+        return self._follower.log_index.among(self._lanes)
 
     def draw(self, canvas: Canvas) -> None:
         numbers, shown = self.positions(), self._view.shown
-        hidden = len(self._state.lanes) - len(shown)
-        letters = ", ".join(self._state.lanes[lane].lane.letter for lane in shown)
+        hidden = len(self._state.lanes) - len(self._lanes)
+        letters = ", ".join(self._view.groups[index].letter for index in shown)
         title = f"log of {letters} and the run ({hidden} lanes hidden)" if hidden else "log"
 
         def line(index: int) -> Line:
             entry = self._entry(int(numbers[index]))
-            return logs.log_line(self._state, entry) if entry else MISSING
+            return logs.log_line(self._state, entry, self._view) if entry else MISSING
 
         logs.draw_log(canvas, title, len(numbers), self._end(numbers), line, self._view.keymap)
 
@@ -190,7 +193,7 @@ class LogPanel(LinesPanel):
         return event.at, event.lane, event_text.describe(event, self._state.race.lanes)
 
     def stamp(self) -> object:
-        return self._state.log_count, self._view.scroll_end, tuple(self._view.shown)
+        return self._state.log_count, self._view.scroll_end, self._lanes
 
 
 class ConsolePanel(LinesPanel):

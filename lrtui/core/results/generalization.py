@@ -64,9 +64,10 @@ def overfit_words(group: SeedGroup, every: Sequence[LaneState], ranking: Ranking
     metric = one_line(ranking.metric)
     if len(since) > 1:
         steps = " to ".join(map(str, dict.fromkeys((over[0], over[-1]))))
+        turned = "fallen" if ranking.maximize else "risen"
         return (
-            f"over-fits in {len(over)} of {len(since)} seeds: {metric} was best after {steps} steps"
-            " and has become worse since, while the training loss fell"
+            f"over-fits in {len(over)} of {len(since)} seeds: {metric} has {turned} since step"
+            f" {steps}, while the training loss fell"
         )
     best = best_evaluation(group.first, every, ranking)
     newest = value_at(group.first, every, ranking._replace(at="last"))

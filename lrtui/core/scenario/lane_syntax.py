@@ -39,9 +39,9 @@ def format_lane(lane: Lane) -> str:
 def parse_lane(lane: Lane, text: str) -> Lane:
     """Parse a line of `key=value` words, as in a scenario's [[lane]], into a lane.
 
-    Optimizer and rate default to those of `lane`. Other keys default as in a scenario: torch's
-    options, no schedule, no recipe. A missing name is made from the rest. ScenarioError names the
-    invalid word; the user's files are relative to the current directory.
+    Optimizer and rate default to those of `lane`; its seed stays. Other keys default as in a
+    scenario: torch's options, no schedule, no recipe. A missing name is made from the rest.
+    ScenarioError names the invalid word; the user's files are relative to the current directory.
     """
     source = f"lane {lane.letter}" if lane.letter else "the new lane"
     raw = _table(text, source)
@@ -71,6 +71,7 @@ def parse_lane(lane: Lane, text: str) -> Lane:
         optimizer=optimizer,
         schedule=schedule,
         schedule_at=at,
+        seed=lane.seed,
     )
 
 

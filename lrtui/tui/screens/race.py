@@ -47,7 +47,8 @@ from lrtui.tui.redraw_policy import RedrawPolicy
 from lrtui.tui.screens.bindings import bindings
 from lrtui.tui.screens.crosshair_actions import CrosshairActions
 from lrtui.tui.screens.curve_actions import CurveActions
-from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog
+from lrtui.tui.screens.dialogs import ChoiceDialog, FilterBar, FormDialog
+from lrtui.tui.screens.explain import Explain
 from lrtui.tui.screens.forms import Choice, Form
 from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.lane_actions import LaneActions
@@ -136,7 +137,7 @@ class RaceScreen(Screen[None]):
         grey = off(self.state.race)
         self._actions: dict[str, Action] = action_table(self.controllers) | {
             "filter": self._ask_filter,
-            "explain": lambda: self.app.push_screen(Explain(self.state, view.selected, view.group)),
+            "explain": lambda: self.app.push_screen(Explain(self.state, view)),
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
             "pick": lambda: self.post_message(self.Another()),

@@ -38,8 +38,9 @@ class Controllers(NamedTuple):
             self.lane_list.select_beside(dx, dy)
 
     def back(self) -> None:
-        """Escape: to the panes; if shown, no crosshair; if there is none, no filter."""
-        if not (self.panels.back() or self.crosshair.hide()):
+        """Escape: to the panes; if shown, no crosshair; if there is none, fold the seeds; if they
+        are folded, no filter."""
+        if not (self.panels.back() or self.crosshair.hide() or self.panels.fold()):
             self.lane_list.clear_filter()
 
     def wheel(self, x: int, y: int, direction: int) -> bool:
