@@ -33,6 +33,7 @@ from lrtui.core.protocol.events import (
     StatusChanged,
 )
 from lrtui.core.state.race_state import LaneState
+from lrtui.terminal.notifications import Notifier
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
 from lrtui.tui.console import last_lines
@@ -105,16 +106,17 @@ class RaceScreen(Screen[None]):
         clock: Clock | None = None,
         machine: Machine | None = None,
         keymap: Keymap | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         """`fps`: polls, and at most frames, per second; `clock`, `machine` and `keymap`: the usual
-        ones by default."""
+        ones by default; `notifier`: takes the news of the race."""
         super().__init__()
         self.follower, self.state = follower, follower.state
         self.view = view = RaceView(keymap=keymap or Keymap())
         self._stored_view = StoredView(view, view_name(self.state.race))
         self._clock = clock or Clock()
         self._machine = machine or Machine()
-        self._toaster = Toaster(self, self._clock)
+        self._toaster = Toaster(self, self._clock, notifier)
         hints = Hints(view.keymap.read("race.resume"), view.keymap.restart_words(self.state.race))
         self.commands = CommandClient(follower, hints, self._clock.monotonic)
         self._sent_at = 0.0
@@ -186,7 +188,7 @@ class RaceScreen(Screen[None]):
     def _poll(self) -> tuple[list[AnyEvent], bool]:
         """Fold new events and replies. Return the events, and True if there is news to draw."""
         events = self.follower.poll(POLL_BUDGET_S)
-        self._toaster.alert((event for event in events if isinstance(event, Alerted)), self.state)
+        self._toaster.look(events, self.follower)
         if (child := self.commands.on_events(events)) is not None:
             self.view.selected = child
         replied, warnings = self.commands.poll()
