@@ -3,6 +3,7 @@
 The only package that knows all others.
 
 - One module per command or family: `race.py` (race, watch, resume), `run.py`, `find.py`, `send.py`,
+  `take.py`, `more.py`,
   `report.py` (report, export), `schedule.py`, `runs.py`, `settings_cmd.py`, `help.py`.
 - `options.py`, `script_flags.py` and `appearance.py` hold shared options, `race_flags.py` makes a
   race of them, `exit_codes.py` and `output.py` what the shell gets, `signals.py` interrupts.
@@ -21,7 +22,19 @@ from collections.abc import Sequence
 import click
 
 from lrtui._version import __version__
-from lrtui.cli import find, help as manual, race, report, run, runs, schedule, send, settings_cmd
+from lrtui.cli import (
+    find,
+    help as manual,
+    more,
+    race,
+    report,
+    run,
+    runs,
+    schedule,
+    send,
+    settings_cmd,
+    take,
+)
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import has_screen, open_screen
@@ -105,6 +118,8 @@ for command in (
     race.watch,
     race.resume,
     send.send,
+    take.take,
+    more.more,
     find.find,
     schedule.schedule,
     report.report,
