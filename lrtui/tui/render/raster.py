@@ -117,7 +117,7 @@ def _spans(
     line."""
     lows = np.array([each.lo for each in windows], np.float64)
     highs = np.array([each.hi for each in windows], np.float64)
-    empty = np.isnan(lows)
+    empty: NDArray[np.bool_] = np.isnan(lows)
     # a curve that has not come so far has no value in its last columns alone
     holes = (empty[:, :-1] & ~empty[:, 1:]).any(axis=1)
     for row, window in enumerate(windows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -11,8 +12,17 @@ from lrtui.client.commands import next_rate
 from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
-from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
-from lrtui.core.results.seed_groups import SeedGroup
+from lrtui.core.protocol.commands import (
+    Add,
+    AnyCommand,
+    Fork,
+    Lengthen,
+    Pause,
+    Rewind,
+    SetRate,
+    unfit,
+)
+from lrtui.core.results.seed_groups import SeedGroup, seed_groups
 from lrtui.core.results.standings import race_standings
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name, format_lane, parse_lane
 from lrtui.core.scenario.spec import Lane, Race, letter, unique_name, with_seeds
@@ -22,6 +32,8 @@ from lrtui.tui.keymap import Keymap
 from lrtui.tui.screens.forms import Form
 from lrtui.tui.view import RaceView
 
+PAUSES = (False, True)
+_MORE = re.compile(r"\s*([0-9]{1,12})\s*(steps?|epochs?)?\s*")
 WORDS = (
     "as in a scenario: optimizer, lr, its options, schedule, recipe. What is deleted is as torch"
     " has it."
@@ -38,7 +50,8 @@ def new_rate(lanes: Sequence[LaneState], seeds: SeedGroup | None, view: RaceView
             _fit(SetRate(lane=lane.index, rate=value / _to_first(lane, view))) for lane in lanes
         ]
 
-    who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
+    groups = seed_groups(lanes)
+    who = groups[0].called if len(groups) == 1 else f"{len(lanes)} lanes"
     if seeds and len(lanes) > 1:
         who = _whose(seeds)
     group = param_groups.group_name(lanes[0], view.group_of(lanes[0]))
@@ -203,6 +216,54 @@ def cull(state: RaceState, keymap: Keymap) -> Form:
 
 def _goes_on(lane: LaneState) -> bool:
     return not lane.over and lane.status != "paused"
+
+
+def lengthen(state: RaceState, lanes: Sequence[LaneState]) -> Form:
+    """Ask for how much longer some lanes train, and what becomes of their schedules."""
+    unit = "epochs" if state.race.epochs is not None else "steps"
+    usual = state.race.epochs or state.race.steps or 1
+    scheduled = [lane for lane in lanes if lane.lane.schedule is not None]
+    ways = [
+        (pause, again) for again in ((False, True) if scheduled else (False,)) for pause in PAUSES
+    ]
+
+    def read(given: dict[str, str]) -> list[AnyCommand]:
+        found = _MORE.fullmatch(given["more"])
+        if not found or not int(found[1]):
+            raise LrtuiError(
+                f'"{one_line(given["more"])[:30]}": invalid value',
+                "expected a number of steps or epochs, such as 400 steps or 10 epochs",
+            )
+        count, by_epochs = int(found[1]), (found[2] or unit).startswith("epoch")
+        pause, again = ways[int(given["choice"])]
+        steps, epochs = (0, count) if by_epochs else (count, 0)
+        return [
+            _fit(Lengthen(lane.index, steps, epochs, reschedule=again, pause=pause))
+            for lane in lanes
+        ]
+
+    groups = seed_groups(lanes)
+    who = groups[0].called if len(groups) == 1 else f"{len(lanes)} lanes"
+    return Form(
+        f"Train {who} on, from the last state: how much longer?",
+        {"more": ("", f"{usual} {unit}")},
+        read,
+        choices=[
+            (
+                "its schedule is made for the new length"
+                if again
+                else "its schedule goes on as its formula says"
+                if scheduled
+                else "train on"
+            )
+            + (", then pause" if pause else "")
+            for pause, again in ways
+        ],
+        explain=(
+            "Of a lane that trains, its budget grows; one that has ended goes on with so many from"
+            " where it is."
+        ),
+    )
 
 
 def lanes(race: Race) -> Form:
