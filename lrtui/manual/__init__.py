@@ -23,6 +23,7 @@ TOPICS = (
     "control",
     "verdicts",
     "finder",
+    "rate-chart",
     "schedules",
     "optimizers",
     "recipe",

@@ -11,18 +11,16 @@ from rich.text import Text
 
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import duration, loss, rate
-from lrtui.core.results.race_status import elapsed, group_order, remaining, time_left
+from lrtui.core.results.race_status import elapsed, remaining, time_left
 from lrtui.core.results.race_words import race_facts
-from lrtui.core.results.ranking import outcome
-from lrtui.core.results.seed_groups import SeedGroup
-from lrtui.core.results.standings import Ranked, ranked
+from lrtui.core.results.standings import Ranked, Standing, race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 
 
 def print_status(console: Console, state: RaceState, run: str, stands: str, trouble: str) -> None:
     """Print the state of a race. `run`: its folder's name; `stands`: running, ended, ..."""
-    found = ranked(state.lanes, state.race, state.lanes)
+    found = race_standings(state)
     console.print(Text(_headline(state, run, stands, found)), soft_wrap=True)
     for words in filter(None, (state.label.note, one_line(trouble))):
         console.print(Text(words), soft_wrap=True)
@@ -52,22 +50,21 @@ def _table(state: RaceState, found: Ranked) -> Table:
     for name in ("", "lane", "status", *right[:3], "verdict", "ETA"):
         side = "right" if name in right else "left"
         table.add_column(name, no_wrap=True, overflow="ellipsis", justify=side)  # type: ignore[arg-type]  # one of two words
-    for place, group in enumerate(group_order(state, found), 1):
-        table.add_row(str(place), *map(Text, _cells(group, state, found)))
+    for row in found.rows:
+        table.add_row(str(row.place), *map(Text, _cells(row, state)))
     return table
 
 
-def _cells(group: SeedGroup, state: RaceState, found: Ranked) -> list[str]:
-    lanes = group.lanes
+def _cells(row: Standing, state: RaceState) -> list[str]:
+    lanes = row.group.lanes
     seeds = f" ×{len(lanes)}" if len(lanes) > 1 else ""
-    values = [outcome(lane, state.lanes, found.ranking, found.step) for lane in lanes]
     left = [seconds for lane in lanes if math.isfinite(seconds := time_left(lane))]
     return [
-        group.called + seeds,
+        row.group.called + seeds,
         _several(lane.status for lane in lanes),
         _steps(lanes),
         _several(rate(lane.rates.applied) for lane in lanes),
-        _mean(values),
+        _mean(row),
         _several(str(verdict(lane, state)) for lane in lanes),
         duration(max(left)) if left else "",
     ]
@@ -79,13 +76,10 @@ def _steps(lanes: tuple[LaneState, ...]) -> str:
     return f"{last.steps}/{last.total_steps}" if last.total_steps else str(last.steps)
 
 
-def _mean(values: list[float]) -> str:
+def _mean(row: Standing) -> str:
     """A single value, or the mean of several with their range."""
-    finite = [value for value in values if math.isfinite(value)]
-    if len(values) == 1 or not finite:
-        return loss(values[0])
-    mean = loss(sum(finite) / len(finite))
-    return f"{mean} [{loss(min(finite))} {loss(max(finite))}]"
+    mean, spread = loss(row.value), row.spread
+    return mean if spread.known < 2 else f"{mean} [{loss(spread.low)} {loss(spread.high)}]"
 
 
 def _several(words: Iterable[str]) -> str:

@@ -85,7 +85,7 @@ def chart_svg(state: RaceState, *, alone: bool = True) -> str:
             ' class="still">'
         ),
         f"<title>{title}: training loss by step</title>",
-        f"<style>{_style()}</style>" if alone else "",
+        f"<style>{style()}</style>" if alone else "",
         f'<rect class="ground" width="{WIDTH:g}" height="{HEIGHT:g}"/>' if alone else "",
         f'<text class="head" x="16" y="28">{title}</text>',
         *names,
@@ -249,7 +249,8 @@ def rules(shades: dict[str, str], lanes: tuple[str, ...]) -> str:
     )
 
 
-def _style() -> str:
+def style() -> str:
+    """The style of a picture that stands alone, light and dark."""
     fixed = (
         'text{font:13px system-ui,-apple-system,"Segoe'
         ' UI",sans-serif}.head{font-size:17px;font-weight:600}'

@@ -87,3 +87,16 @@ class LaunchReply(msgspec.Struct, frozen=True):
     """Of a preview of scripts: the variables that each lane's script gets beside its shell's."""
     error: str = ""
     hint: str = ""
+
+
+class WeightsReply(msgspec.Struct, frozen=True):
+    """The answer of the process that takes the weights out of a snapshot; or why there are none,
+    in `error`."""
+
+    step: int = 0
+    size: int = 0
+    """Bytes written."""
+    words: str = ""
+    """Which weights they are: "its averaged weights"."""
+    error: str = ""
+    hint: str = ""

@@ -9,20 +9,17 @@ from typing import Any
 from lrtui.core.protocol.events import plain
 from lrtui.core.results.race_result import result
 from lrtui.core.results.race_sentences import race_sentences
-from lrtui.core.results.ranking import outcome
-from lrtui.core.results.seed_groups import SeedGroup, seed_groups
-from lrtui.core.results.standings import Ranked, ranked
+from lrtui.core.results.standings import Standing, race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 
 
 def race_status(state: RaceState) -> dict[str, Any]:
     """The race, its ranking, and one entry for each lane in standings order."""
-    found = ranked(state.lanes, state.race, state.lanes)
-    groups = group_order(state, found)
+    found = race_standings(state)
     lanes = {entry["letter"]: entry for entry in result(state)}
-    values = {group.letter: _value(group, found) for group in groups}
-    leader = groups[0].letter if groups and math.isfinite(values[groups[0].letter]) else None
+    first = found.rows[0] if found.rows else None
+    leader = first.group.letter if first and math.isfinite(first.value) else None
     return {
         "name": state.label.name,
         "note": state.label.note,
@@ -40,18 +37,12 @@ def race_status(state: RaceState) -> dict[str, Any]:
         },
         "leader": leader,
         "lanes": [
-            lanes[lane.lane.letter] | _now(lane, place, group, found, state)
-            for place, group in enumerate(groups, 1)
-            for lane in group.lanes
+            lanes[lane.lane.letter] | _now(lane, value, row)
+            for row in found.rows
+            for lane, value in zip(row.group.lanes, row.values, strict=True)
         ],
         "sentences": race_sentences(state) if state.over else [],
     }
-
-
-def group_order(state: RaceState, found: Ranked) -> list[SeedGroup]:
-    """The groups of seeds in standings order."""
-    groups = {group.first.index: group for group in seed_groups(state.lanes)}
-    return [groups[row.lane.index] for row in found.rows if row.lane.index in groups]
 
 
 def elapsed(state: RaceState) -> float:
@@ -74,15 +65,13 @@ def remaining(lanes: list[LaneState]) -> float:
     return max(left) if left and all(map(math.isfinite, left)) else math.nan
 
 
-def _now(
-    lane: LaneState, place: int, group: SeedGroup, found: Ranked, state: RaceState
-) -> dict[str, Any]:
+def _now(lane: LaneState, value: float, row: Standing) -> dict[str, Any]:
     """What `result` does not say of a lane."""
     return {
-        "place": place,
-        "group": group.letter,
+        "place": row.place,
+        "group": row.group.letter,
         "seed": lane.lane.seed,
-        "value": plain(outcome(lane, state.lanes, found.ranking, found.step)),
+        "value": plain(value),
         "total_steps": lane.total_steps or None,
         "epoch": lane.epoch,
         "rate": plain(lane.rates.applied),
@@ -90,11 +79,6 @@ def _now(
         "eta_s": _known(time_left(lane)),
         "error": _last_line(lane.ended.error) if lane.ended else None,
     }
-
-
-def _value(group: SeedGroup, found: Ranked) -> float:
-    rows = {row.lane.index: row.value for row in found.rows}
-    return rows[group.first.index]
 
 
 def _last_line(error: str) -> str | None:

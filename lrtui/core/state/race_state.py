@@ -156,4 +156,4 @@ def _add_lane(state: RaceState, event: LaneAdded) -> None:
     state.race = msgspec.structs.replace(state.race, lanes=(*state.race.lanes, event.child))
     state.lanes.append(LaneState(event.lane, event.child, parent, event.step))
     state.lanes[-1].clock.origin = state.began
-    state._log(event.at, event.lane, event_text.describe(event))
+    state._log(event.at, event.lane, event_text.describe(event, state.race.lanes))
