@@ -31,7 +31,15 @@ from lrtui.core.results.lr_suggestions import (
     Rise,
     find,
 )
-from lrtui.core.scenario.spec import MAX_LANES, Lane, Race, ScheduleSpec, letter, unique_name
+from lrtui.core.scenario.spec import (
+    MAX_LANES,
+    Lane,
+    Race,
+    ScheduleSpec,
+    letter,
+    unique_name,
+    with_seeds,
+)
 from lrtui.core.series.ema import Ema
 from lrtui.core.state.status import FAILED
 
@@ -62,9 +70,18 @@ class FinderPlan(msgspec.Struct, frozen=True):
     """True if the lanes of `race` are the user's: then they race beside the rate that was found."""
 
     def lane_at(self, lr: float, sign: str, name: str) -> Lane:
-        """The lane at another rate, without a schedule."""
+        """The lane at another rate, without a schedule, with the race's seed and budget."""
         return msgspec.structs.replace(
-            self.lane, letter=sign, name=name, lr=lr, schedule=None, schedule_at="", expect=""
+            self.lane,
+            letter=sign,
+            name=name,
+            lr=lr,
+            schedule=None,
+            schedule_at="",
+            expect="",
+            seed=0,
+            length=None,
+            schedule_length=None,
         )
 
     def rate(self, step: int) -> float:
@@ -159,15 +176,17 @@ def full_race(asked: FinderPlan, winner: float) -> Race:
     lanes = list(race.lanes if asked.own_lanes else ())
     taken = {lane.name for lane in lanes}
     for name, lr in found.items():
-        sign = letter(len(lanes))
-        lanes.append(asked.lane_at(lr, sign, unique_name(name, taken, sign)))
+        sign = letter(len(lanes) // race.seeds)
+        lane = asked.lane_at(lr, sign, unique_name(name, taken, sign))
+        lanes += with_seeds([lane], race.seeds)
     return msgspec.structs.replace(race, lanes=tuple(lanes))
 
 
 def _short(race: Race, words: str, suffix: str, lanes: tuple[Lane, ...], **budget: Any) -> Race:
     """A race of the same task, seed, batches and device that is not watched for its pictures nor
-    slowed down for the eye."""
+    slowed down for the eye. It is too short for a judgement by the validation loss."""
     changes = {"epochs": None, "steps": None, "on_divergence": "warn", **budget}
+    changes |= {"rank_by": "loss", "best": "", "rank_at": "last", "seeds": 1}
     return msgspec.structs.replace(
         race,
         title=f"{race.title} ({words})",

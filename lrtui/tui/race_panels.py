@@ -165,7 +165,9 @@ class LogPanel(LinesPanel):
         if kept >= 0:
             return self._state.log[kept]
         event = self._follower.reader.event(self._follower.log_index.row(number))
-        return (event.at, event.lane, event_text.describe(event)) if event else None
+        if not event:
+            return None
+        return event.at, event.lane, event_text.describe(event, self._state.race.lanes)
 
     def stamp(self) -> object:
         return self._state.log_count, self._view.scroll_end, self._lanes

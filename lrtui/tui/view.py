@@ -15,7 +15,7 @@ from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.generalization import remarks
 from lrtui.core.results.lane_filter import EVERY, Filter
 from lrtui.core.results.seed_groups import SeedGroup
-from lrtui.core.results.seed_standings import RankedGroups, ranked_groups
+from lrtui.core.results.standings import Ranked, ranked
 from lrtui.core.results.time_to_target import TimeToTarget
 from lrtui.core.scenario.spec import Race, RankAt
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -143,7 +143,7 @@ class RaceView:
     otherwise with hysteresis."""
     disk_share: float = math.nan
     """Byte budget for the snapshots of one lane."""
-    ranked: RankedGroups | None = None
+    ranked: Ranked | None = None
     """The last standings."""
     remarks: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """By index of a listed lane: a remark on its validation, the longest form first."""
@@ -184,9 +184,9 @@ class RaceView:
         """The lanes of some indices, with all seeds of folded groups."""
         return [lane for index in indices for lane in self.groups[index].lanes]
 
-    def rank(self, state: RaceState) -> RankedGroups:
+    def rank(self, state: RaceState) -> Ranked:
         """The standings of what is visible; neighbours swap only if one is clearly better."""
-        found = ranked_groups(
+        found = ranked(
             [self.groups[index] for index in self.shown],
             state.race,
             state.lanes,

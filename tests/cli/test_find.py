@@ -219,6 +219,23 @@ class TestThePlan:
         assert [lane.lr for lane in race.lanes] == pytest.approx([0.3, 0.1, 0.9])
         assert [lane.letter for lane in race.lanes] == ["A", "B", "C"]
 
+    def test_race_with_seeds_is_swept_with_one_and_raced_with_all(self):
+        asked = plan(scenario_file.load("overfit", {"seeds": 2}))
+        sweep, check = sweep_race(asked), check_race(asked, {"one": 0.1, "two": 0.2})
+        assert [(lane.letter, lane.seed) for lane in (*sweep.lanes, *check.lanes)] == [
+            ("A", 0),
+            ("A", 0),
+            ("B", 0),
+        ]
+        assert {race.rank_by for race in (sweep, check)} == {"loss"}
+        race = full_race(asked, 0.0123)
+        assert [(lane.letter, lane.seed) for lane in race.lanes[-3:]] == [
+            ("E2", 1),
+            ("F1", 0),
+            ("F2", 1),
+        ]
+        assert race.rank_by == "val_loss"
+
     def test_a_rate_as_large_as_numbers_go_has_no_larger_neighbours(self):
         asked = plan(scenario_file.load("linear"), own_lanes=False)
         assert all(math.isfinite(lane.lr) for lane in full_race(asked, 1e308).lanes)

@@ -30,7 +30,7 @@ def rates(name: str, optimizer: str) -> list[float]:
     return sorted(lane["lr"] for lane in lanes(name) if lane["optimizer"] == optimizer)
 
 
-def test_all_twelve_scenarios_are_here() -> None:
+def test_all_thirteen_scenarios_are_here() -> None:
     assert NAMES == [
         "categories",
         "circles-squares",
@@ -42,6 +42,7 @@ def test_all_twelve_scenarios_are_here() -> None:
         "linear",
         "lr-dial",
         "optimizers",
+        "overfit",
         "recipe",
         "schedules",
     ]

@@ -20,6 +20,7 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 TASKS = (
     "circles-squares",
     "diabetes",
+    "diabetes-large",
     "linear-toy",
     "random-walk",
     "sprite-categories",

@@ -1,11 +1,13 @@
 """Lanes with a recipe: equal to the hand-written loop, resumed anywhere, and what is recorded."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import lrtui
 from lrtui.core.errors import ScenarioError, TaskError
 from lrtui.core.protocol.events import Alerted, Ended, Evaluated, LogMessage, Measured
 from lrtui.training import snapshot
@@ -297,6 +299,14 @@ def compiler():
         torch.compile(lambda x: x.sin() + 1)(torch.ones(3))
     except RuntimeError as error:
         pytest.skip(f"torch.compile does not work here: {str(error)[:100]}")
+    # a script that was watched in this process has spared all of lrtui from the compiler
+    rules = torch._dynamo.trace_rules
+    spared = list(rules.SKIP_DIRS)
+    rules.SKIP_DIRS[:] = [path for path in spared if path != f"{Path(lrtui.__file__).parent}/"]
+    rules._recompile_re()
+    yield
+    rules.SKIP_DIRS[:] = spared
+    rules._recompile_re()
 
 
 class TestCompile:

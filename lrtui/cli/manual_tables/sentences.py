@@ -74,6 +74,16 @@ RACE_KEYS = {
     ),
     "snapshots": "The table `[snapshots]`, below",
     "pruning": "The table `[pruning]`, below; without it no lane is pruned",
+    "rank_by": (
+        "The metric that lanes are ranked by: `val_loss`, `loss` or any other; by default the "
+        "validation loss where there is one, else the training loss"
+    ),
+    "best": "`min` or `max`: which value of it is the best; by default what its name says",
+    "rank_at": (
+        "`last`: the newest value; `best`: the best so far; `budget`: that after as many steps as "
+        "every lane has made"
+    ),
+    "seeds": "Lanes of each kind, one for each of as many seeds, shown as one",
     "defaults": "A table of lane keys and optimizer options for every lane that does not set them",
     "lane": "One `[[lane]]` table for each lane, below",
     "sweep": (
@@ -184,7 +194,8 @@ FIELDS = {
     "exit_code": "a script's own, negative for a signal; only in a script's race",
     "logged.steps": "steps done at each number",
     "logged.val_loss": "a number that the script logged under this name; null: not at this step",
-    "seed": "the seed; not of a script that is left unseeded",
+    "seed": "the seed (of a lane: its own); not of a script that is left unseeded",
+    "seeds": "lanes of each kind, with a seed each",
     "device": "the device; null: not started",
     "epochs": "budget in epochs, or null",
     "lr": "learning rate; of a script's lane only if it was given",
@@ -249,7 +260,20 @@ FIELDS = {
     "steps_per_second": "mean speed",
     "step_gain": "median step gain of the early window; null: not measured",
     "measuring_s": "seconds spent on the gauge",
-    "sentence": "one sentence about the lane",
+    "sentence": "one sentence about the lane, or about the group",
+    "metric": "what lanes are ranked by: loss, or the name of a metric",
+    "best": "min or max: which value of it is the best",
+    "rank_at": "last, best or budget",
+    "rank_step": "of budget: how many steps the lanes are compared after, else null",
+    "missing": "the metric asked for, if no lane has it and the training loss stands in, else null",
+    "standings": "one object for each lane, or group of lanes of several seeds; best first",
+    "standings.lanes": "the letters of its lanes",
+    "place": "place in the standings, from 1; lanes of one group share it",
+    "value": "what the lane is ranked by; of a group the mean of its lanes",
+    "low": "the lowest value of the group's lanes",
+    "high": "the highest",
+    "nan": "lanes of the group that went NaN",
+    "failed": "lanes of the group that ended in an error",
     "point.loss": "training loss at this rate",
     "smooth": "debiased average of the losses so far",
     "suggestions": "learning rate by rule; null: none",

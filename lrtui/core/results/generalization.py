@@ -6,13 +6,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
-from lrtui.core.results.lane_sentence import LEVEL_RATIO
-from lrtui.core.results.ranking import Ranking, best_evaluation, evaluations, smoothed_after
-from lrtui.core.results.seed_standings import GroupStanding, RankedGroups, spread_of
-from lrtui.core.results.standings import value_of
+from lrtui.core.numbers import loss
+from lrtui.core.results.ranking import (
+    Ranking,
+    best_evaluation,
+    evaluations,
+    ranking_of,
+    smoothed_after,
+    value_at,
+)
+from lrtui.core.results.ranking_words import LEVEL_RATIO
+from lrtui.core.results.seed_groups import SeedGroup
+from lrtui.core.results.standings import Ranked, Standing, spread_of, value_of
+from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import LaneState
+from lrtui.core.text import one_line
 
 LEAST, NEWEST = 2, 3
 """Evaluations since the best one before a lane can be told to over-fit, and the newest ones whose
@@ -35,24 +46,57 @@ def overfit_since(lane: LaneState, every: Sequence[LaneState], ranking: Ranking)
     return step if falls and worse > (LEVEL_RATIO - 1) * abs(value) else None
 
 
-def leader_in_training(ranked: RankedGroups) -> GroupStanding | None:
+def validation(race: Race, lanes: Sequence[LaneState]) -> Ranking | None:
+    """The ranking by what lanes are validated by: the race's own, or that by the validation loss;
+    None without one."""
+    own = ranking_of(race, lanes)
+    if not own.validates:
+        own = ranking_of(msgspec.structs.replace(race, rank_by="", best=""), lanes)
+    return own if own.validates else None
+
+
+def overfit_words(group: SeedGroup, every: Sequence[LaneState], ranking: Ranking) -> str:
+    """How a lane, or how many of a group's seeds, over-fit, after "it ..."; '' if none does."""
+    since = [overfit_since(lane, every, ranking) for lane in group.lanes]
+    over = sorted(step for step in since if step is not None)
+    if not over:
+        return ""
+    metric = one_line(ranking.metric)
+    if len(since) > 1:
+        steps = " to ".join(map(str, dict.fromkeys((over[0], over[-1]))))
+        return (
+            f"over-fits in {len(over)} of {len(since)} seeds: {metric} was best after {steps} steps"
+            " and has become worse since, while the training loss fell"
+        )
+    best = best_evaluation(group.first, every, ranking)
+    newest = value_at(group.first, every, ranking._replace(at="last"))
+    first, turned = ("highest", "fallen") if ranking.maximize else ("lowest", "risen")
+    return (
+        f"over-fits: {metric} was {first} after {over[0]} steps"
+        f" ({loss(best[1] if best else math.nan)}) and has {turned} to {loss(newest)} since, while"
+        " the training loss fell"
+    )
+
+
+def leader_in_training(ranked: Ranked) -> Standing | None:
     """The row with the lowest training loss, if the first row is ahead of it by more than a
     twentieth; else None."""
     there = [row for row in ranked.rows if math.isfinite(row.value)]
     if not ranked.ranking.validates or len(there) < 2:
         return None
-    found = min(there, key=_training_loss)
+    found = min(there, key=training_loss)
     lead = there[0].value
     behind = ranked.ranking.signed(found.value) - ranked.ranking.signed(lead)
     return found if behind > (LEVEL_RATIO - 1) * abs(lead) else None
 
 
-def _training_loss(row: GroupStanding) -> float:
-    loss = spread_of([value_of(lane) for lane in row.group.lanes]).mean
-    return loss if math.isfinite(loss) else math.inf
+def training_loss(row: Standing) -> float:
+    """The mean of a row's smoothed training losses; infinite without any."""
+    mean = spread_of([value_of(lane) for lane in row.group.lanes]).mean
+    return mean if math.isfinite(mean) else math.inf
 
 
-def remarks(ranked: RankedGroups, every: Sequence[LaneState]) -> dict[int, tuple[str, ...]]:
+def remarks(ranked: Ranked, every: Sequence[LaneState]) -> dict[int, tuple[str, ...]]:
     """A remark on each row whose validation contradicts its training loss, by the index of its
     first lane, the longest form first."""
     if not ranked.ranking.validates:

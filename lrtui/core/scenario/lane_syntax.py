@@ -16,7 +16,7 @@ import msgspec
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import catalogue
 from lrtui.core.scenario.lane_table import described, read_lane
-from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec, letter, unique_name
+from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec, next_letter, unique_name
 from lrtui.core.scenario.toml_source import with_source
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import one_line
@@ -88,7 +88,7 @@ def as_new_lane(race: Race, lane: Lane, name: str = "", at: str = "the new lane"
             f'{at}: "{wanted}" is also the name of lane {owner}', "expected a name of its own"
         )
     return msgspec.structs.replace(
-        lane, letter=letter(len(race.lanes)), name=wanted or unique_name(lane.name, taken)
+        lane, letter=next_letter(race.lanes), name=wanted or unique_name(lane.name, taken)
     )
 
 

@@ -61,6 +61,7 @@ LESSONS = (
     "categories",
     "denoise",
     "diabetes",
+    "overfit",
 )
 """The order in which a newcomer meets the scenarios; others follow by name."""
 

@@ -13,7 +13,7 @@ from lrtui.core.charts.metric_series import smoothed, track
 from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.results.ranking import highest_is_best
 from lrtui.core.results.seed_groups import SeedGroup
-from lrtui.core.results.seed_standings import spread_of
+from lrtui.core.results.standings import spread_of
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line

@@ -8,8 +8,7 @@ import math
 from lrtui.core.numbers import count, duration, loss
 from lrtui.core.results.recipe_words import beside_averaged
 from lrtui.core.results.seed_groups import SeedGroup
-from lrtui.core.results.seed_standings import spread_of
-from lrtui.core.results.standings import value_of
+from lrtui.core.results.standings import spread_of, value_of
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.tui.render.canvas import text_width

@@ -13,7 +13,7 @@ from lrtui.core.numbers import rate
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.race_words import lane_settings
 from lrtui.core.results.seed_groups import SeedGroup
-from lrtui.core.results.seed_standings import spread_of
+from lrtui.core.results.standings import spread_of
 from lrtui.core.scenario.catalogue import WANTS_METRIC
 from lrtui.core.scenario.spec import Race, letter
 from lrtui.core.state.race_state import LaneState, RaceState

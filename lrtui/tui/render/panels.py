@@ -50,7 +50,7 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
     race = state.race
     most = [part for part in (shortened(seen, max(16, room - 17)), _phase(state)) if part]
     words = " " + shortened(
-        one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most))
+        state.title, max(12, room - 1 - sum(3 + text_width(part) for part in most))
     )
     for part in (*most, *race_facts(state.lanes, race)):
         if text_width(words) + 3 + text_width(part) > room:

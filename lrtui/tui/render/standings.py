@@ -11,8 +11,7 @@ from lrtui.core.charts.metric_series import LABELS
 from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.numbers import SIZE_WIDTH, UNKNOWN, count, duration, loss, size
 from lrtui.core.results.ranking import best_evaluation, is_nan
-from lrtui.core.results.seed_standings import GroupStanding, RankedGroups, spread_of
-from lrtui.core.results.standings import value_of
+from lrtui.core.results.standings import Ranked, Standing, spread_of, value_of
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.rects import Rect
@@ -59,7 +58,7 @@ class Column(NamedTuple):
     """Title of a column and the cells of its rows."""
 
     heading: str
-    cell: Callable[[GroupStanding], str]
+    cell: Callable[[Standing], str]
 
 
 def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
@@ -97,7 +96,7 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
         _lane(canvas.view(Rect(0, y, canvas.width, 1)), row, words, state, view)
 
 
-def available(ranked: RankedGroups, view: RaceView) -> set[str]:
+def available(ranked: Ranked, view: RaceView) -> set[str]:
     """The columns that have something to say: not the best value beside a ranking by it, nothing
     about seeds without any, and costs only while lanes train."""
     seeds = any(len(row.group.lanes) > 1 for row in ranked.rows)
@@ -162,7 +161,7 @@ def fitting(
 
 
 def _columns(
-    taken: list[str], ranked: RankedGroups, state: RaceState, view: RaceView
+    taken: list[str], ranked: Ranked, state: RaceState, view: RaceView
 ) -> dict[str, Column]:
     """Cells of the columns; steps to the target are searched only if shown."""
     target, reached = view.reach(state) if "target" in taken else (math.nan, {})
@@ -193,7 +192,7 @@ def _columns(
     return {key: every[key] for key in taken}
 
 
-def value_headings(ranked: RankedGroups) -> list[str]:
+def value_headings(ranked: Ranked) -> list[str]:
     """The heading of the values that lanes are ranked by, the longest form first: an arrow to the
     best, the metric, and which value of it; what the training loss stands in for."""
     found = ranked.ranking
@@ -213,7 +212,7 @@ def label(metric: str) -> str:
     return LABELS.get(metric, one_line(metric))
 
 
-def _rate_heading(ranked: RankedGroups, view: RaceView) -> str:
+def _rate_heading(ranked: Ranked, view: RaceView) -> str:
     """The heading of the rates, with the param group's name if all lanes show the same of
     several."""
     found = {param_groups.group_name(row.first, view.group_of(row.first)) for row in ranked.rows}
@@ -221,7 +220,7 @@ def _rate_heading(ranked: RankedGroups, view: RaceView) -> str:
     return shortened(f"lr {name}".rstrip(), WIDTHS["lr"])
 
 
-def _rate(row: GroupStanding, view: RaceView) -> str:
+def _rate(row: Standing, view: RaceView) -> str:
     shown = {
         rate_report.known(rate_report.shown_rate(lane, view.group_of(lane)))
         for lane in row.group.lanes
@@ -229,9 +228,7 @@ def _rate(row: GroupStanding, view: RaceView) -> str:
     return shown.pop() if len(shown) == 1 else "mixed"
 
 
-def _bests(
-    row: GroupStanding, ranked: RankedGroups, state: RaceState
-) -> list[tuple[int | None, float]]:
+def _bests(row: Standing, ranked: Ranked, state: RaceState) -> list[tuple[int | None, float]]:
     """(step, best value) of each seed: of the metric that lanes are ranked by."""
     if not ranked.ranking.validates:
         return [(lane.losses.best_step, lane.losses.best) for lane in row.group.lanes]
@@ -255,22 +252,22 @@ def spread_words(deviation: float) -> str:
     return f"±{loss(deviation)}" if math.isfinite(deviation) else ""
 
 
-def _range(row: GroupStanding) -> str:
+def _range(row: Standing) -> str:
     spread = row.spread
     return f"{loss(spread.low)}…{loss(spread.high)}" if spread.known > 1 else ""
 
 
-def _seeds(row: GroupStanding) -> str:
+def _seeds(row: Standing) -> str:
     """The number of seeds, and of those with a value if it is another."""
     every = len(row.group.lanes)
     return str(every) if row.spread.known == every else f"{row.spread.known}/{every}"
 
 
-def _training_loss(row: GroupStanding) -> str:
+def _training_loss(row: Standing) -> str:
     return _mean([value_of(lane) for lane in row.group.lanes])
 
 
-def _memory(row: GroupStanding, view: RaceView) -> str:
+def _memory(row: Standing, view: RaceView) -> str:
     """A lane's part of what its process holds, on the machine and on GPUs; of seeds all of it."""
     loads = [load for lane in row.group.lanes if (load := view.loads.get(lane.index))]
     parts = [
@@ -280,13 +277,13 @@ def _memory(row: GroupStanding, view: RaceView) -> str:
     return size(sum(parts)) if loads else UNKNOWN
 
 
-def _share(row: GroupStanding, view: RaceView) -> str:
+def _share(row: Standing, view: RaceView) -> str:
     loads = [load for lane in row.group.lanes if (load := view.loads.get(lane.index))]
     share = sum(load.share for load in loads) if loads else math.nan
     return f"{share:.0%}" if math.isfinite(share) else UNKNOWN
 
 
-def _time(row: GroupStanding, reached: dict[int, int]) -> str:
+def _time(row: Standing, reached: dict[int, int]) -> str:
     """The time to the target, the mean of the seeds'; a dash if one has not come there."""
     spent = [
         lane.clock.spent(step)
@@ -320,7 +317,7 @@ def change_words(change: float) -> str:
     return f"×{count(change + 1)}" if abs(change) < 1e15 else f"×{loss(change)}"
 
 
-def _value(row: GroupStanding, ranked: RankedGroups) -> str:
+def _value(row: Standing, ranked: Ranked) -> str:
     """The value that a row is ranked by; of a lane without one its last loss, if it is ranked by
     that."""
     if math.isfinite(row.value):
@@ -337,9 +334,7 @@ def _remarked(forms: list[str], remarks: Collection[str]) -> Iterator[str]:
     yield from list(remarks)[-1:] or forms
 
 
-def _heading(
-    canvas: Canvas, columns: dict[str, Column], ranked: RankedGroups, name_width: int
-) -> None:
+def _heading(canvas: Canvas, columns: dict[str, Column], ranked: Ranked, name_width: int) -> None:
     canvas.text(1, 0, " # lane", styles.DIM)
     x = 5 + name_width
     for key, column in columns.items():
@@ -351,7 +346,7 @@ def _heading(
     canvas.text(5 + name_width + WIDTHS["value"] - text_width(heading), 0, heading, styles.BOLD)
 
 
-def _lane(canvas: Canvas, row: GroupStanding, words: str, state: RaceState, view: RaceView) -> None:
+def _lane(canvas: Canvas, row: Standing, words: str, state: RaceState, view: RaceView) -> None:
     hue, selected = view.hue(row.first.index), row.first.index == view.selected
     bad = status.lost(row.group, state)
     style = styles.ALERT_BAR if bad else styles.lane_chosen(hue) if selected else styles.lane(hue)
@@ -361,7 +356,7 @@ def _lane(canvas: Canvas, row: GroupStanding, words: str, state: RaceState, view
     canvas.text(1, 0, words, style)
 
 
-def _called(ranked: RankedGroups, view: RaceView, without: int = 0) -> list[str]:
+def _called(ranked: Ranked, view: RaceView, without: int = 0) -> list[str]:
     """Names of the rows in the order of the standings, without their first `without` words."""
     return [
         names.named(row.group, pinned=row.first.index in view.pinned, without=without)

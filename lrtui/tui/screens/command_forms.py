@@ -12,8 +12,8 @@ from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
-from lrtui.core.results.seed_groups import SeedGroup, seed_groups
-from lrtui.core.results.seed_standings import ranked_groups
+from lrtui.core.results.seed_groups import SeedGroup
+from lrtui.core.results.standings import race_standings
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name, format_lane, parse_lane
 from lrtui.core.scenario.spec import Lane, Race, letter, unique_name, with_seeds
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -63,7 +63,13 @@ def _whose(group: SeedGroup) -> str:
 
 def _each(group: SeedGroup, child: Lane) -> list[Lane]:
     """A new lane for each seed of a group: they are of one name, and so a group as well."""
-    return [msgspec.structs.replace(child, seed=lane.lane.seed) for lane in group.lanes]
+    if len(group.lanes) == 1:
+        return [msgspec.structs.replace(child, seed=group.first.lane.seed)]
+    return [
+        msgspec.structs.replace(child, letter=f"{child.letter}{seed + 1}", seed=seed)
+        for lane in group.lanes
+        for seed in (lane.lane.seed,)
+    ]
 
 
 def _to_first(lane: LaneState, view: RaceView) -> float:
@@ -178,7 +184,7 @@ def add(state: RaceState, group: SeedGroup) -> Form:
 
 def cull(state: RaceState, keymap: Keymap) -> Form:
     """Ask for the number of lanes, or of groups of seeds, that continue; the others are paused."""
-    rows = ranked_groups(seed_groups(state.lanes), state.race, state.lanes).rows
+    rows = race_standings(state).rows
     living = [row.group for row in rows if any(_goes_on(lane) for lane in row.group.lanes)]
 
     def read(given: dict[str, str]) -> list[AnyCommand]:

@@ -24,7 +24,7 @@ from lrtui.core.results.race_words import command_line, config_words
 from lrtui.core.results.ranking import value_at
 from lrtui.core.results.recipe_words import recipe_words
 from lrtui.core.results.seed_groups import SeedGroup
-from lrtui.core.results.seed_standings import RankedGroups, spread_of
+from lrtui.core.results.standings import Ranked, spread_of
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.render.standings import value_headings
@@ -95,7 +95,7 @@ def _rates(lane: LaneState, view: RaceView) -> Table:
     return table
 
 
-def _about(group: SeedGroup, ranked: RankedGroups, state: RaceState) -> Iterator[str]:
+def _about(group: SeedGroup, ranked: Ranked, state: RaceState) -> Iterator[str]:
     """The mean and the range of what a group's seeds are ranked by."""
     found = ranked.ranking
     spread = spread_of([value_at(lane, state.lanes, found, ranked.step) for lane in group.lanes])
@@ -118,7 +118,7 @@ def _remark(group: SeedGroup, view: RaceView) -> Iterator[str]:
         yield f"{group.called} {words}."
 
 
-def _seeds(group: SeedGroup, ranked: RankedGroups, state: RaceState) -> Table:
+def _seeds(group: SeedGroup, ranked: Ranked, state: RaceState) -> Table:
     """The seeds of a group: what each is ranked by, its training loss, its rate, its state."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("seed", value_headings(ranked)[0][1:], "loss", "rate", "status"):

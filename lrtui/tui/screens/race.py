@@ -31,7 +31,6 @@ from lrtui.core.protocol.events import (
     Started,
     StatusChanged,
 )
-from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
@@ -57,6 +56,7 @@ from lrtui.tui.screens.race_actions import Action, Controllers, action_table
 from lrtui.tui.screens.report_actions import ReportActions
 from lrtui.tui.screens.toaster import Toaster
 from lrtui.tui.screens.ui import Severity, T
+from lrtui.tui.still_frame import view_name
 from lrtui.tui.view import RaceView
 from lrtui.tui.view_state import StoredView
 
@@ -102,7 +102,7 @@ class RaceScreen(Screen[None]):
         super().__init__()
         self.follower, self.state = follower, follower.state
         self.view = view = RaceView(keymap=keymap or Keymap())
-        self._stored_view = StoredView(view, _view_name(self.state.race))
+        self._stored_view = StoredView(view, view_name(self.state.race))
         self._clock = clock or Clock()
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock)
@@ -323,9 +323,3 @@ class RaceScreen(Screen[None]):
     def action_leave(self) -> None:
         """Quit, as the key does."""
         self.action_run("leave")
-
-
-def _view_name(race: Race) -> str:
-    """The name under which a race's view is kept; that of a script is its path, for every second
-    one is called train.py."""
-    return race.task.target if race.script else race.scenario or race.title
