@@ -9,16 +9,19 @@ import click
 
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
-from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen
+from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen, print_frame
 from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
+from lrtui.cli.output import complain
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race_flags import ScriptFlags, read_race
 from lrtui.cli.script_flags import WordsAfterDashes, script_options
 from lrtui.cli.signals import Signals
+from lrtui.cli.status import print_look
 from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.protocol.launch_protocol import TRAINERS
 from lrtui.core.scenario.spec import MAX_LANES, MAX_SEEDS, RankAt
+from lrtui.core.state.label import Label, name_of, note_of
 from lrtui.store import run_dir
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.reader import summary
@@ -97,6 +100,8 @@ from lrtui.store.reader import summary
     show_default=True,
     help="Processes; more lanes take turns.",
 )
+@click.option("--name", "called", default="", help="A name by which commands find the run.")
+@click.option("--note", default="", metavar="TEXT", help="A line about the run, for lists.")
 @script_options
 @click.option(
     "--vary",
@@ -118,6 +123,8 @@ def race(
     name: str | None,
     trainers: int,
     on_alert: str,
+    called: str,
+    note: str,
     runs: str | None,
     plain: bool,
     as_json: bool,
@@ -133,8 +140,9 @@ def race(
             'on_divergence = "pause" needs a screen: a paused lane could not be resumed',
             'expected "warn" or "stop" with --plain and --json',
         )
+    folder, label = runs_folder(runs), Label(name_of(called), note_of(note))
+    run_dir.check_name(label.name, folder)
     announce_user_code(asked)
-    folder = runs_folder(runs)
     with Signals() as signals:
         launcher = Launcher(asked)
         run = launch(
@@ -145,21 +153,35 @@ def race(
         )
         if run is None:
             return ExitCode.INTERRUPTED
+        _label(run, label)
         if plain:
             return print_run(run, as_json, signals)
         return open_screen(run.parent, run, signals=signals)
 
 
+def _label(run: Path, label: Label) -> None:
+    """Give a run that was started its name and note; it races on if that fails."""
+    try:
+        run_dir.relabel(run, label.name, label.note)
+    except RunError as error:
+        complain(error.message)
+
+
 @click.command()
 @click.argument("run", required=False)
+@click.option(
+    "--once", is_flag=True, help="Print one frame of the screen, or with --plain or --json a state."
+)
 @runs_option
 @look_options
 @plain_option
 @json_option
-def watch(run: str | None, runs: str | None, plain: bool, as_json: bool) -> int:
+def watch(run: str | None, once: bool, runs: str | None, plain: bool, as_json: bool) -> int:
     """Watch a RUN, live or finished: a path, a name or the beginning of one; the newest by
     default."""
     path = run_dir.find(run, runs_folder(runs))
+    if once:
+        return print_look(path, as_json) if plain or as_json else print_frame(path)
     return (
         print_run(path, as_json)
         if plain or as_json or not has_screen(say=True)

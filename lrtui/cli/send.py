@@ -29,6 +29,7 @@ from lrtui.core.protocol.commands import (
     TakeSnapshot,
 )
 from lrtui.core.protocol.script_refusals import refusal, revival
+from lrtui.core.results.seed_groups import SeedGroup, seed_groups
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
@@ -135,8 +136,9 @@ def send(
     to: int | None,
     scale: float | None,
 ) -> int:
-    """Say something to a LANE (its letter or name) of a RUN: pause, resume, stop, rate 3e-4, scale
-    0.5, schedule (back to its own rates), fork, rewind, restart, snapshot."""
+    """Say something to a LANE (its letter or name; A: to all seeds A1, A2, ...) of a RUN: pause,
+    resume, stop, rate 3e-4, scale 0.5, schedule (back to its own rates), fork, rewind, restart,
+    snapshot."""
     path = run_dir.find(run, runs_folder(runs))
     follower = Follower(path)
     try:
@@ -159,9 +161,12 @@ def _commands(
     verb, number = _verb(rest, flags)
     if why := refusal(state.race, rest[0]):
         raise LrtuiError(why)
-    lanes = (
-        [lane for lane in state.lanes if not lane.over] if sign is None else [_lane(state, sign)]
-    )
+    if sign is None:
+        lanes = [lane for lane in state.lanes if not lane.over]
+    else:
+        lanes = list(_group(state, sign).lanes)
+        if len(lanes) > 1 and not verb.revives:
+            lanes = [lane for lane in lanes if not lane.over] or lanes
     if follower.supervisor_gone and not verb.revives and follower.resumable():
         raise RunError(
             f"the supervisor of {follower.run.name} is gone",
@@ -175,8 +180,9 @@ def _commands(
         raise LrtuiError(
             "every lane has ended", revival(state.race) if state.race.script else named
         )
-    if everyone and flags.name is not None and len(lanes) > 1:
-        raise LrtuiError("--name with --all: all forks would have one name", "leave --name out")
+    if flags.name is not None and len(lanes) > 1:
+        whom = "--all" if everyone else f"{len(lanes)} seeds"
+        raise LrtuiError(f"--name with {whom}: all forks would have one name", "leave --name out")
     return [verb.make(state, lane, number, flags) for lane in lanes]
 
 
@@ -218,22 +224,29 @@ def _flag_words(verb: _Verb) -> str:
     return ", ".join(f"--{flag}" for flag in verb.flags) or "nothing else"
 
 
-def _lane(state: RaceState, sign: str) -> LaneState:
-    """The lane of that letter or name."""
-    specs = [lane.lane for lane in state.lanes]
+def _group(state: RaceState, sign: str) -> SeedGroup:
+    """The lane of that letter or name; of the letter or name that lanes of several seeds share, all
+    of them."""
+    groups = seed_groups(state.lanes)
+    single = [SeedGroup((lane,)) for lane in state.lanes]
     for known in (
-        [spec.letter for spec in specs],
-        [spec.name for spec in specs],
-        [spec.letter.lower() for spec in specs],
+        [(lane.letter, lane) for lane in single],
+        [(group.letter, group) for group in groups],
+        [(group.first.lane.name, group) for group in groups],
+        [(lane.letter.lower(), lane) for lane in single],
+        [(group.letter.lower(), group) for group in groups],
     ):
-        if sign in known:
-            return state.lanes[known.index(sign)]
-    near = closest(sign, [spec.name for spec in specs])
+        if found := [group for name, group in known if name == sign]:
+            if len(found) == 1:
+                return found[0]
+            letters = ", ".join(group.letter for group in found)
+            raise LrtuiError(f'"{one_line(sign)}" is the name of {letters}', "say one letter")
+    near = closest(sign, [group.first.lane.name for group in groups])
     raise LrtuiError(f'no lane "{one_line(sign)}"{near}', f"the lanes are {_lanes(state)}")
 
 
 def _lanes(state: RaceState) -> str:
-    return ", ".join(lane.lane.called for lane in state.lanes[:20])
+    return ", ".join(group.called for group in seed_groups(state.lanes)[:20])
 
 
 def deliver(follower: Follower, commands: Sequence[AnyCommand], timeout: float) -> int:

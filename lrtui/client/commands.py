@@ -34,6 +34,7 @@ from lrtui.core.protocol.commands import (
 )
 from lrtui.core.protocol.events import AnyEvent, LaneAdded, StatusChanged
 from lrtui.core.protocol.script_refusals import refusal, refusal_of
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
@@ -131,10 +132,10 @@ class CommandClient:
             return ""
         return "step" if self._clock() < self._stopped[lane.index] else "signal"
 
-    def targets(self, selected: LaneState, *, everyone: bool = False) -> list[LaneState]:
-        """The living lanes that a command addresses: the selected one, or all. LrtuiError if none
-        lives."""
-        lanes = self._follower.state.lanes if everyone else [selected]
+    def targets(self, selected: SeedGroup, *, everyone: bool = False) -> list[LaneState]:
+        """The living lanes that a command addresses: the selected one or its seeds, or all.
+        LrtuiError if none lives."""
+        lanes = self._follower.state.lanes if everyone else selected.lanes
         living = [lane for lane in lanes if not lane.over]
         if (
             not living
@@ -143,9 +144,7 @@ class CommandClient:
         ):
             raise LrtuiError(f"the race was interrupted: {self._hints.resume} goes on with it")
         if not living:
-            who = (
-                "the race" if self._follower.state.over and len(lanes) > 1 else selected.lane.letter
-            )
+            who = "the race" if everyone and self._follower.state.over else selected.letter
             raise LrtuiError(f"{who} has ended: {self._hints.restart_lane}")
         return living
 

@@ -29,7 +29,7 @@ from lrtui.core.protocol.events import (
     plain,
 )
 from lrtui.core.results.batch_size import batch_size
-from lrtui.core.results.race_result import result
+from lrtui.core.results.race_result import ranking_line, result
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import UNLOGGED
@@ -94,14 +94,7 @@ class JsonLines:
 
     def finish(self, follower: Follower) -> None:
         """The result, best lane first."""
-        self._write(
-            {
-                "event": "result",
-                "lanes": result(follower.state),
-                "sentences": race_sentences(follower.state),
-                "run": self._run,
-            }
-        )
+        self._write(result_line(follower.state, self._run))
 
     def _write(self, line: dict[str, Any] | None) -> None:
         if line is not None:
@@ -109,15 +102,28 @@ class JsonLines:
             self._out.flush()
 
 
+def result_line(state: RaceState, run: str) -> dict[str, Any]:
+    """The result of a race, or how it stands."""
+    return {
+        "event": "result",
+        **ranking_line(state),
+        "lanes": result(state),
+        "sentences": race_sentences(state),
+        "run": run,
+    }
+
+
 def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
     """The race as it was asked for, and its start; lanes added later have lines of their own."""
     started = [lane.started for lane in state.lanes[: len(race.lanes)]]
+    seeded = race.script is None or race.script.seeded
     line: dict[str, Any] = {
         "event": "race",
         "run": run,
         "title": race.title,
         "task": str(race.task),
-        "seed": race.seed if race.script is None or race.script.seeded else None,
+        "seed": race.seed if seeded else None,
+        "seeds": race.seeds,
         "device": race.device,
         "epochs": race.epochs,
         "steps": race.steps,
@@ -127,6 +133,7 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
             {
                 "letter": lane.letter,
                 "name": lane.name,
+                "seed": race.of_lane(index).seed if seeded else None,
                 "optimizer": str(lane.optimizer),
                 "lr": lane.lr or None,
                 "schedule": str(lane.schedule) if lane.schedule else None,
@@ -138,7 +145,7 @@ def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
                 # null: not known before the batches come
                 "batch_checksum": (start.batch_checksum or None) if start else None,
             }
-            for lane, start in zip(race.lanes, started, strict=True)
+            for index, (lane, start) in enumerate(zip(race.lanes, started, strict=True))
         ],
     }
     if race.script is None:

@@ -66,7 +66,8 @@ class PlainLines:
                 self._say(state, event, event.status)
             case LaneAdded():
                 self._factors[event.lane] = self._factors.get(event.parent, 1.0)
-                self._say(state, event, f"{event_text.describe(event)}{_own(event.child)}")
+                joined = event_text.describe(event, state.race.lanes)
+                self._say(state, event, f"{joined}{_own(event.child)}")
             case RateChanged() if event.factor != self._factors.get(event.lane, 1.0):
                 self._factors[event.lane] = event.factor
                 self._say(state, event, event_text.describe(event))

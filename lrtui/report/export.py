@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ from lrtui.store.record_stream import LaneColumns, RecordedEvent, RecordStream
 
 RACE = "race.json"
 _OURS = re.compile(
-    r"(?:[A-Z]+-(?:steps|abandoned|evaluations|measured|logged|events)|run-events)\.(?:csv|jsonl)"
+    r"(?:[A-Z]+\d*-(?:steps|abandoned|evaluations|measured|logged|events)|run-events)\.(?:csv|jsonl)"
 )
 _EPOCH_COLUMNS = ("epoch", "step", "at", "train_loss")
 _EVENT_COLUMNS = ("row", "at", "kind", "step", "text", "more")
@@ -94,6 +94,11 @@ def export(run: Path, folder: Path, form: Form, *, force: bool = False) -> Writt
         ) from error
 
 
+def _sign(lanes: Sequence[Lane], index: int) -> str:
+    """The letter of a lane, also of one that a damaged record lacks."""
+    return lanes[index].letter if index < len(lanes) else letter(index)
+
+
 def _replace(made: Path, folder: Path) -> None:
     """Moves files into `folder`, and removes those that only an earlier export had; nothing where a
     folder is in the way."""
@@ -128,7 +133,7 @@ def _write(run: Path, folder: Path, form: Form) -> None:
         lanes = list(record.race.lanes)
         for index in range(len(lanes)):
             files[index] = _LaneFiles(
-                folder, letter(index), record.lane_columns.get(index, LaneColumns()), form
+                folder, _sign(lanes, index), record.lane_columns.get(index, LaneColumns()), form
             )
         for recorded in record.events():
             event = recorded.event
@@ -137,7 +142,7 @@ def _write(run: Path, folder: Path, form: Form) -> None:
             if event.lane not in files:
                 files[event.lane] = _LaneFiles(
                     folder,
-                    letter(event.lane),
+                    _sign(lanes, event.lane),
                     record.lane_columns.get(event.lane, LaneColumns()),
                     form,
                 )
@@ -280,9 +285,9 @@ def _about(
         known = stand.get(index)
         entries.append(
             {
-                "letter": letter(index),
+                "letter": _sign(lanes, index),
                 "lane": msgspec.to_builtins(lane),
-                "parent": letter(known.parent) if known and known.parent >= 0 else None,
+                "parent": _sign(lanes, known.parent) if known and known.parent >= 0 else None,
                 "first_step": known.forked_at if known else 0,
                 "ended": known.end if known else None,
                 "device": known.device if known else "",

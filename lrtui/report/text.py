@@ -1,8 +1,7 @@
 """Printed results of a race, for the scrollback: standings (rich) and chart (plotext). Knows no
 screen.
 
-Only this module imports plotext, and only finite, clipped, decimated points reach it: a NaN in a
-line, or a spike far beyond its limits, aborts the process (notes on Textual, 1.1).
+Only this module and `rates_text` import plotext; see `figure` for what may reach it.
 """
 
 from __future__ import annotations
@@ -16,110 +15,50 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.charts.labels import step_labels, y_labels
-from lrtui.core.diagnostics import verdicts
+from lrtui.core.charts.labels import step_labels
 from lrtui.core.numbers import count, rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.fairness import fairness
 from lrtui.core.results.finder_result import Outcome
-from lrtui.core.results.lane_sentence import lane_sentence
+from lrtui.core.results.lane_sentence import group_sentences
 from lrtui.core.results.lr_suggestions import Found, bounds
 from lrtui.core.results.race_sentences import race_sentences
-from lrtui.core.results.race_words import lane_rate
 from lrtui.core.results.recipe_words import recipe_words
-from lrtui.core.results.standings import standings
-from lrtui.core.scenario.spec import number
 from lrtui.core.series.series import Window, window_of
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 from lrtui.report.curves import length, loss_limits
-from lrtui.terminal.palette import LANES, lane_color
+from lrtui.report.figure import draw_window, empty_figure, y_ruler
+from lrtui.report.rates_text import print_rates
+from lrtui.report.standings_table import standings_table
+from lrtui.terminal.palette import LANES
 
 Losses = NDArray[np.floating[Any]]
-MOST_Y, MOST_X = 5, 8
-"""About this many labels stand beside an axis."""
+MOST_X = 8
+"""About this many labels stand beside the axis of steps."""
 
 
 def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
     console.print()
     console.print(standings_table(state, console.width))
+    if state.label.note:
+        console.print(Text(f"note: {state.label.note}"))
     for text in [*recipes(state), *began_alike(state), *endings(state)]:
         console.print(text)
     if state.over:
         console.print()
-        for sentence in [
-            *race_sentences(state),
-            *(lane_sentence(lane, state) for lane in standings(state)),
-        ]:
+        for sentence in [*race_sentences(state), *group_sentences(state)]:
             console.print(Text(one_line(sentence)), soft_wrap=False)
     drawn = chart(state, min(console.width, 120), 20, color=console.color_system is not None)
     if drawn:
         console.print()
         console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
+    print_rates(console, state, run)
     console.print(Text(one_line(f"run: {run}")), soft_wrap=True)
-
-
-_COLUMNS = {
-    "": 0,
-    "lane": 0,
-    "optimizer": 110,
-    "lr": 0,
-    "status": 0,
-    "verdict": 0,
-    "last loss": 0,
-    "best": 0,
-    "at step": 80,
-    "steps": 80,
-    "steps/s": 110,
-}
-"""The columns of the standings, and from how many columns of the terminal on each is there."""
-_RIGHT = {"last loss", "best", "at step", "steps", "steps/s"}
-
-
-def standings_table(state: RaceState, width: int, ranked: list[LaneState] | None = None) -> Table:
-    """The lanes, best first, with as much about each as `width` has room for; only a lane's name is
-    ever cut."""
-    table = Table(
-        title=Text(one_line(state.race.title)),
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-    )
-    shown = [name for name, least in _COLUMNS.items() if width >= least]
-    for name in shown:
-        table.add_column(
-            name, no_wrap=name != "lane", justify="right" if name in _RIGHT else "left"
-        )
-    for place, lane in enumerate(standings(state) if ranked is None else ranked, 1):
-        cells = _cells(place, lane, verdicts.verdict(lane, state))
-        table.add_row(*(cells[name] for name in shown))
-    return table
-
-
-def _cells(place: int, lane: LaneState, verdict: verdicts.Verdict) -> dict[str, str | Text]:
-    spec = lane.lane
-    return {
-        "": str(place),
-        "lane": Text(spec.called, style=lane_color(lane.index), no_wrap=True, overflow="ellipsis"),
-        "optimizer": Text(one_line(lane.optimizer)),
-        "lr": lane_rate(lane) + ("" if lane.factor == 1 else f" ×{number(lane.factor)}"),
-        "status": Text(lane.status, style="bold red" if lane.status in UNRANKED else ""),
-        "verdict": Text(
-            str(verdict), style="bold red" if verdict.word in ("nan", "diverged") else ""
-        ),
-        "last loss": lane.last_loss,
-        "best": lane.losses.best_text,
-        "at step": "" if lane.losses.best_step is None else str(lane.losses.best_step),
-        "steps": str(lane.steps),
-        "steps/s": "" if math.isnan(lane.steps_per_second) else count(lane.steps_per_second),
-    }
 
 
 def recipes(state: RaceState) -> Iterator[Text]:
@@ -154,7 +93,7 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
     limits = loss_limits(state)
     if limits is None:
         return ""
-    figure = _empty_figure(plotext, width, height, color)
+    figure = empty_figure(plotext, width, height, color)
     figure.title("loss by step" + (" (log)" if limits.log else ""))
     total = length(state)
     for lane in lanes:
@@ -208,7 +147,7 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
     if not (math.isfinite(low) and len(x) > 1 and np.isfinite(x).all() and x[0] < x[-1]):
         return ""
     limits = AxisLimits.around(low, high, low > 0)
-    figure = _empty_figure(plotext, width, height, color)
+    figure = empty_figure(plotext, width, height, color)
     figure.title(
         "loss by learning rate: each batch grey, their average green"
         + (", log" if limits.log else "")
@@ -221,8 +160,8 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
             )
     for losses, tint in ((found.losses, _RAW), (found.smooth, _AVERAGE)):
         window = window_of(x, losses, float(x[0]), float(x[-1]) + 1e-9, 2 * width)
-        _draw_window(plotext, window, (float(x[0]), float(x[-1])), limits, tint)
-    _y_ruler(figure, limits)
+        draw_window(plotext, window, (float(x[0]), float(x[-1])), limits, tint)
+    y_ruler(figure, limits)
     powers = list(range(math.ceil(x[0] - 1e-9), math.floor(x[-1] + 1e-9) + 1))
     figure.ruler("x").lim(float(x[0]), float(x[-1]))
     figure.ruler("x").ticks(
@@ -244,10 +183,10 @@ def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: 
     if not any(len(values) for values in shown):
         return ""
     limits = _rate_limits(np.concatenate(shown).astype(float))
-    figure = _empty_figure(plotext, width, height, color)
+    figure = empty_figure(plotext, width, height, color)
     figure.title(f"learning rate by step, {count(total)} in all" + (", log" if limits.log else ""))
     for index, window in windows.items():
-        _draw_window(plotext, window, (0, total), limits, LANES[index % len(LANES)])
+        draw_window(plotext, window, (0, total), limits, LANES[index % len(LANES)])
     _rulers(figure, limits, total + 1, width)
     return str(figure.build().string(colorless=not color)).rstrip("\n")
 
@@ -270,58 +209,18 @@ def _rate_limits(rates: Losses) -> AxisLimits:
 _RAW, _AVERAGE, _MARK = 245, 40, 220
 
 
-def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
-    plotext.terminal.limit(False, False)
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("simple" if color else "colorless")
-    figure.plot_size(width, height)
-    return figure
-
-
 def _rulers(figure: Any, limits: AxisLimits, total: int, width: int) -> None:
     """Axes of a chart of `width` columns over `total` steps."""
-    _y_ruler(figure, limits)
+    y_ruler(figure, limits)
     figure.ruler("x").lim(0, max(total - 1, 1))
     steps, labels = zip(*step_labels(total, max(1, min(width // 12, MOST_X))), strict=True)
     figure.ruler("x").ticks(list(steps), list(labels))
 
 
-def _y_ruler(figure: Any, limits: AxisLimits) -> None:
-    """The y axis from 0 to 1, with what is shown beside it."""
-    values, labels = zip(*y_labels(limits, MOST_Y), strict=True)
-    figure.ruler("y").lim(0, 1)
-    figure.ruler("y").ticks(limits.shares(np.array(values)).tolist(), list(labels))
-
-
 def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: AxisLimits, width: int) -> None:
     """Draws a lane's losses over its steps."""
     window = lane.columns["loss"].window(0, total, 2 * width)
-    _draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
-
-
-def _draw_window(
-    plotext: Any, window: Window, span: tuple[float, float], limits: AxisLimits, tint: int
-) -> None:
-    """Draws one signal for each unbroken stretch, at most two points for each of the window's
-    columns."""
-    columns = len(window.lo)
-    x = np.repeat(span[0] + (np.arange(columns) + 0.5) * (span[1] - span[0]) / columns, 2)
-    # where a curve climbs within a column, its lowest value comes first
-    up = (window.last > window.first)[:, None]
-    pairs = np.where(
-        up, np.stack([window.lo, window.hi], axis=1), np.stack([window.hi, window.lo], axis=1)
-    )
-    y = limits.shares(pairs.reshape(-1).astype(float))
-    keep = np.isfinite(y)
-    breaks = np.flatnonzero(np.repeat(window.gap, 2)[:-1] & ~np.repeat(window.gap, 2)[1:]) + 1
-    for xs, ys, good in zip(*(np.split(part, breaks) for part in (x, y, keep)), strict=True):
-        if good.any():
-            figure = plotext.figure
-            marker = plotext.marker("braille", tint)
-            figure.draw(
-                figure.signal(xs[good].tolist(), ys[good].tolist(), marker=marker).lines(True)
-            )
+    draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
 
 
 def _legend(lanes: list[LaneState], width: int, color: bool) -> str:

@@ -20,7 +20,7 @@ class PruningMonitor:
 
     def __init__(self, run: Path, race: Race) -> None:
         self._run = run
-        self._rungs = SuccessiveHalving(race.pruning, len(race.lanes)) if race.pruning else None
+        self._rungs = SuccessiveHalving(race.pruning, race) if race.pruning else None
         self._reader: Reader | None = None
         self._looked = 0.0
         self._sent: set[Decision] = set()

@@ -223,5 +223,8 @@ class LrtuiApp(App[Follower]):
     def on_race_screen_find(self, message: RaceScreen.Find) -> None:
         self.find(message.asked)
 
+    def on_race_screen_opened(self, message: RaceScreen.Opened) -> None:
+        self.watch_run(message.run)
+
     def on_race_screen_another(self) -> None:
         self.switch_screen(Picker(self._runs, self._clock, self.keys))

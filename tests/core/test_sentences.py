@@ -17,8 +17,9 @@ from support.builders import COLD, HOT, OK, changed, make_race, started, steps
 BRIEF = Findings(samples=1)
 
 
-def race(*lanes):
-    """A state that is over, with a lane for each dict: the keys below, and fields of Lane."""
+def race(*lanes, **keys):
+    """A state that is over, with a lane for each dict: the keys below, and fields of Lane. `keys`
+    are fields of a Race."""
     asked = make_race(len(lanes))
     own = ("loss", "found", "status", "at", "val", "alerts", "losses")
     made = tuple(
@@ -27,7 +28,7 @@ def race(*lanes):
         )
         for i, (one, lane) in enumerate(zip(asked.lanes, lanes, strict=True))
     )
-    state = RaceState(msgspec.structs.replace(asked, lanes=made))
+    state = RaceState(msgspec.structs.replace(asked, lanes=made, **keys))
     for index, lane in enumerate(lanes):
         apply(state, started(index))
         losses = lane.get("losses", [lane.get("loss", 1.0)] * 10)
@@ -329,7 +330,8 @@ class TestTheWinner:
         ],
     )
     def test_where_the_validation_names_another_it_is_said(self, own, others, named):
-        said = race_sentences(race({"loss": 1.0, "val": own}, {"loss": 2.0, "val": others}))
+        lanes = {"loss": 1.0, "val": own}, {"loss": 2.0, "val": others}
+        said = race_sentences(race(*lanes, rank_by="loss"))
         assert (
             any(
                 sentence.startswith("On the validation samples B lane 1 (0.1) is better: ")

@@ -10,13 +10,13 @@ from lrtui.core.protocol.events import FindingsUpdated, LaneAdded
 from lrtui.core.protocol.findings import Findings
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_result import result
+from lrtui.core.results.ranking import common_step, ranking_of, smoothed_after
+from lrtui.core.results.seed_groups import seed_groups
 from lrtui.core.results.standings import (
     HYSTERESIS,
     ORDERS,
     change,
-    common_step,
     ranked,
-    smoothed_after,
     standings,
     with_hysteresis,
 )
@@ -69,6 +69,9 @@ def test_the_result_is_in_standings_order_and_fit_for_json():
     assert entries[0] == {
         "letter": "A",
         "name": "lane 0",
+        "place": 1,
+        "value": pytest.approx(1.4834, rel=1e-4),
+        "seed": 0,
         "status": "finished",
         "verdict": "none",
         "reason": None,
@@ -122,16 +125,13 @@ def test_a_race_that_has_not_begun_has_standings(lanes):
 class TestOrders:
     def test_by_the_best_loss_one_lucky_step_leads(self):
         state = race_of(([1.0] * 50, None), ([2.0] * 49 + [0.5], None))
-        assert [row.lane.lane.letter for row in ranked(state.lanes, state.lanes, "best").rows] == [
-            "B",
-            "A",
-        ]
+        assert [row.lane.lane.letter for row in rank(state, "best").rows] == ["B", "A"]
 
     def test_equal_budget_order_compares_losses_at_the_common_step(self):
         fast, slow = [5.0 - 0.04 * step for step in range(100)], [3.0] * 20
         state = race_of((fast, None), (slow, None))
-        assert [row.lane.lane.letter for row in ranked(state.lanes, state.lanes).rows] == ["A", "B"]
-        table = ranked(state.lanes, state.lanes, "budget")
+        assert [row.lane.lane.letter for row in rank(state).rows] == ["A", "B"]
+        table = rank(state, "budget")
         assert [row.lane.lane.letter for row in table.rows] == ["B", "A"]
         assert table.step == 20
         assert table.rows[0].value == pytest.approx(3.0)
@@ -145,8 +145,9 @@ class TestOrders:
             ([1.0] * 2, "error"),
             ([], None),
         )
-        assert common_step(state.lanes) == 20
-        assert common_step(state.lanes[2:]) is None
+        by_loss = ranking_of(state.race, state.lanes)
+        assert common_step(state.lanes, state.lanes, by_loss) == 20
+        assert common_step(state.lanes[2:], state.lanes, by_loss) is None
 
     def test_a_fork_is_what_its_parent_was_before_it(self):
         state = race_of(([4.0] * 10 + [1.0] * 10, None))
@@ -165,10 +166,7 @@ class TestOrders:
             ([9.0], None),
             ([], None),
         )
-        assert (
-            "".join(row.lane.lane.letter for row in ranked(state.lanes, state.lanes, order).rows)
-            == "CDEBA"
-        )
+        assert "".join(row.lane.lane.letter for row in rank(state, order).rows) == "CDEBA"
 
     def test_smoothed_loss_after_all_steps_equals_the_ranking_value(self):
         losses = [math.sin(step) + 2 for step in range(700)]
@@ -184,14 +182,14 @@ class TestOrders:
 class TestGaps:
     def test_a_gap_is_a_ratio_where_all_losses_are_above_zero(self):
         state = race_of(([2.0], None), ([3.0], None), ([1.0, math.nan], "nan"))
-        table = ranked(state.lanes, state.lanes)
+        table = rank(state)
         assert table.ratio
         assert [row.gap for row in table.rows[:2]] == [1.0, 1.5]
         assert math.isnan(table.rows[2].gap)
 
     def test_and_a_difference_where_one_is_not(self):
         state = race_of(([-2.0], None), ([3.0], None))
-        table = ranked(state.lanes, state.lanes)
+        table = rank(state)
         assert not table.ratio
         assert [row.gap for row in table.rows] == [0.0, 5.0]
 
@@ -240,11 +238,13 @@ class TestNoFlicker:
         assert order_of(lanes, values, found) == found
 
 
+def rank(state, at=None):
+    return ranked(seed_groups(state.lanes), state.race, state.lanes, at)
+
+
 def order_of(lanes, values, previous):
-    return [
-        lane.index
-        for lane in with_hysteresis({lane.index: lane for lane in lanes}, values, previous)
-    ]
+    groups = {group.first.index: group for group in seed_groups(lanes)}
+    return [group.first.index for group in with_hysteresis(groups, values, previous)]
 
 
 def assert_nobody_is_behind_one_that_it_clearly_beats(found, values):

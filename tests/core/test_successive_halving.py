@@ -8,11 +8,29 @@ import msgspec
 import pytest
 
 from lrtui.core.errors import ScenarioError
-from lrtui.core.protocol.events import Column, Ended, Rewound, Started, StatusChanged, Steps
+from lrtui.core.protocol.events import (
+    Column,
+    Ended,
+    Evaluated,
+    LogMessage,
+    Rewound,
+    Started,
+    StatusChanged,
+    Steps,
+)
 from lrtui.core.results.successive_halving import SuccessiveHalving
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.scenario_file import read_pruning, read_snapshots
-from lrtui.core.scenario.spec import Pruning, Snapshots
+from lrtui.core.scenario.spec import (
+    Lane,
+    OptimizerSpec,
+    Pruning,
+    Race,
+    Snapshots,
+    TaskRef,
+    letter,
+    with_seeds,
+)
 from lrtui.core.scenario.toml_table import Table
 
 
@@ -42,6 +60,8 @@ def fed(rungs, *events):
     behind = []
     for event in events:
         rungs.apply(event)
+        if isinstance(event, Steps):  # as at a rung: what follows the steps is there
+            rungs.apply(LogMessage(lane=event.lane, text="waits"))
         behind += [
             one.lane
             for one in rungs.decisions()
@@ -55,8 +75,11 @@ def going_on(rungs):
     return sorted((one.lane, one.rung) for one in rungs.decisions() if one.stays)
 
 
-def of(lanes, **options):
-    rungs = SuccessiveHalving(Pruning(**options), lanes)
+def of(lanes, race=None, **options):
+    task = TaskRef("bundled", "/nowhere.py", "nothing")
+    made = [Lane(letter(i), f"lane {i}", OptimizerSpec("SGD"), 0.1) for i in range(lanes)]
+    race = race or Race("a race", task, tuple(made))
+    rungs = SuccessiveHalving(Pruning(**options), race)
     assert fed(rungs, *(started(lane) for lane in range(lanes))) == []
     return rungs
 
@@ -119,6 +142,62 @@ def test_a_lane_with_another_past_is_not_compared():
     rungs = of(3, rungs=(1 / 9,), keep=0.5)
     fed(rungs, Rewound(lane=0, step=3, why="rewound"))
     assert fed(rungs, steps(1, 0, [1.0] * 10), steps(2, 0, [2.0] * 10)) == [2]
+
+
+def evaluated(lane, step, **metrics):
+    return Evaluated(lane=lane, epoch=1, step=step, loss=1.0, metrics=metrics)
+
+
+def ranked_by(lanes=2, seeds=1, **keys):
+    """A race of lanes that are ranked as `keys` say."""
+    task = TaskRef("bundled", "/nowhere.py", "nothing")
+    made = [Lane(letter(i), f"lane {i}", OptimizerSpec("SGD"), 0.1) for i in range(lanes)]
+    return Race("a race", task, with_seeds(made, seeds), seeds=seeds, **keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "behind"),
+    [
+        ({}, [{"val_loss": 2.0}, {"val_loss": 1.0}], [0]),
+        ({"rank_by": "loss"}, [{"val_loss": 2.0}, {"val_loss": 1.0}], [1]),
+        ({"rank_by": "accuracy"}, [{"accuracy": 0.1}, {"accuracy": 0.9}], [0]),
+        ({"rank_by": "accuracy", "best": "min"}, [{"accuracy": 0.1}, {"accuracy": 0.9}], [1]),
+        ({"rank_by": "f1"}, [{"accuracy": 0.1}, {"accuracy": 0.9}], [1]),  # the loss stands in
+        ({}, [{"val_loss": math.nan}, {"val_loss": 9.0}], [0]),
+    ],
+)
+def test_lanes_are_compared_by_the_metric_of_their_race(keys, values, behind):
+    race = ranked_by(**keys)
+    for order in ([0, 1], [1, 0]):
+        rungs = of(2, race, rungs=(1 / 9,), keep=0.5)
+        found = []
+        for lane in order:
+            rungs.apply(steps(lane, 0, [1.0 + lane] * 10))
+            rungs.apply(evaluated(lane, 10, **values[lane]))
+            found += fed(rungs, LogMessage(lane=lane, text="waits"))
+        assert found == behind
+
+
+def test_an_evaluation_after_the_rung_does_not_count():
+    rungs = of(2, ranked_by(), rungs=(1 / 9,), keep=0.5)
+    for lane, early, late in ((0, 1.0, 9.0), (1, 2.0, 0.1)):
+        rungs.apply(steps(lane, 0, [1.0] * 5))
+        rungs.apply(evaluated(lane, 5, val_loss=early))
+        rungs.apply(steps(lane, 5, [1.0] * 10))
+        rungs.apply(evaluated(lane, 15, val_loss=late))
+    assert fed(rungs, LogMessage(lane=0, text=""), LogMessage(lane=1, text="")) == [1]
+
+
+def test_the_seeds_of_a_lane_stay_or_go_together_by_their_mean():
+    rungs = of(4, ranked_by(2, seeds=2), rungs=(1 / 9,), keep=0.5)
+    losses = [1.0, 5.0, 2.0, 2.5]  # of A1, A2, B1, B2
+    assert sorted(fed(rungs, *(steps(i, 0, [one] * 10) for i, one in enumerate(losses)))) == [0, 1]
+
+
+def test_a_lane_that_is_nan_with_one_seed_goes_first():
+    rungs = of(4, ranked_by(2, seeds=2), rungs=(1 / 9,), keep=0.5)
+    losses = [0.1, math.nan, 2.0, 2.5]
+    assert sorted(fed(rungs, *(steps(i, 0, [one] * 10) for i, one in enumerate(losses)))) == [0, 1]
 
 
 def test_the_tables_of_a_scenario():

@@ -21,9 +21,11 @@ from lrtui.client.follower import Follower
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.numbers import loss, rate
 from lrtui.core.protocol.events import Column, Ended, Steps
+from lrtui.core.results.ranking import best_evaluation, outcome, ranking_of
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.report.curves import loss_limits
-from lrtui.report.text import chart, endings, print_report, recipes, standings_table
+from lrtui.report.standings_table import standings_table
+from lrtui.report.text import chart, endings, print_report, recipes
 from support.fake_run import KINDS, make_race, make_run, started
 
 SPIKES = [0.0, -1.0, 1.0, 1e-38, 1e38, -1e38, 1e-300, math.nan, math.inf, -math.inf]
@@ -145,29 +147,29 @@ def printed(thing: object, width: int) -> list[str]:
 class TestTheStandings:
     @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
     def test_a_lane_is_one_line_at_any_width_and_its_numbers_are_whole(self, follower, width):
-        def fitted(name: str) -> str:
-            return name if width >= 80 else f"{name[:6]}…"
-
+        ranking = ranking_of(follower.state.race, follower.state.lanes)
         lines = printed(standings_table(follower.state, width), width)
         assert len(lines) == 2 + len(KINDS)
         assert [line.split()[:3] for line in lines[2:]] == [
             ["1", "F", "paints"],
             ["2", "A", "steady"],
             ["3", "E", "rests"],
-            ["4", "C", fitted("diverges")],
+            ["4", "C", "diverges"],
             ["5", "D", "breaks"],
-            ["6", "B", fitted("explodes")],
+            ["6", "B", "explodes"],
         ]
         for line, state in zip(
             lines[2:],
             [follower.state.lanes["ABCDEF".index(line.split()[1])] for line in lines[2:]],
             strict=True,
         ):
+            best = best_evaluation(state, follower.state.lanes, ranking)
             assert {
                 rate(state.lane.lr),
                 state.status,
-                loss(state.losses.last),
-                loss(state.losses.best),
+                *([loss(state.losses.last)] if width >= 100 else []),
+                loss(best[1]) if best else "–",
+                loss(outcome(state, follower.state.lanes, ranking)).replace("NaN", "–"),
             } <= set(line.split())
         assert "DIVERGED" in lines[5]
         assert "NaN" in lines[7]

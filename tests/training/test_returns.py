@@ -453,7 +453,7 @@ class TestTheSupervisor:
 
 
 def test_pruning_goes_on_after_a_race_was_taken_up_again():
-    rungs = SuccessiveHalving(Pruning(rungs=(0.1, 0.5), keep=0.5), 2)
+    rungs = SuccessiveHalving(Pruning(rungs=(0.1, 0.5), keep=0.5), make_race([LANE, LANE]))
 
     def started(lane, first=0):
         return Started(
@@ -477,6 +477,7 @@ def test_pruning_goes_on_after_a_race_was_taken_up_again():
     def fed(*events):
         for event in events:
             rungs.apply(event)
+            rungs.apply(LogMessage(lane=event.lane, text="what follows a block"))
         return [one.lane for one in rungs.decisions() if not one.stays]
 
     assert fed(started(0), started(1), steps(0, 0, 8, 1.0), steps(1, 0, 1, 2.0)) == []

@@ -201,12 +201,11 @@ def _lines(
 
 
 def _event(name: str, words: str, line: dict[str, Any], family: str = "") -> str:
-    inner = line["lanes"][0] if line.get("lanes") else {}
     rows = [(code(key), _field(key, family or name)) for key in line if key != "event"]
-    rows += [
-        (code(f"lanes[].{key}"), _field(key, f"lanes of {name}" if name == "race" else name))
-        for key in inner
-    ]
+    for each in ("standings", "lanes"):
+        where = each if each == "standings" else f"lanes of {name}" if name == "race" else name
+        inner = line[each][0] if line.get(each) else {}
+        rows += [(code(f"{each}[].{key}"), _field(key, where)) for key in inner]
     return f"### {name}\n\n{words}.\n\n" + table(("field", "meaning"), rows)
 
 

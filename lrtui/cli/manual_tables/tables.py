@@ -30,6 +30,7 @@ from lrtui.cli.manual_tables.sentences import (
 )
 from lrtui.core.scenario import catalogue, lane_table, scenario_file, script_table
 from lrtui.core.scenario.spec import (
+    BestIs,
     CompileMode,
     Expected,
     Lane,
@@ -39,6 +40,7 @@ from lrtui.core.scenario.spec import (
     Precision,
     Pruning,
     Race,
+    RankAt,
     Recipe,
     Script,
     Snapshots,
@@ -216,7 +218,12 @@ def race_keys() -> str:
             RACE_KEYS, [key for key in RACE_KEYS if key in names] + sorted(names - RACE_KEYS.keys())
         ),
         usual,
-        {"on_nan": get_args(OnNan), "on_divergence": get_args(OnDivergence)},
+        {
+            "on_nan": get_args(OnNan),
+            "on_divergence": get_args(OnDivergence),
+            "best": get_args(BestIs)[1:],
+            "rank_at": get_args(RankAt),
+        },
     )
 
 

@@ -3,6 +3,8 @@ Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lrtui.core.numbers import rate, size
 from lrtui.core.protocol.events import (
     Alerted,
@@ -17,7 +19,7 @@ from lrtui.core.protocol.events import (
     Started,
     StatusChanged,
 )
-from lrtui.core.scenario.spec import letter, number
+from lrtui.core.scenario.spec import Lane, letter, number
 
 _REWINDS: dict[RewindReason, str] = {
     "rewound": "rewound to",
@@ -28,8 +30,11 @@ _REWINDS: dict[RewindReason, str] = {
 }
 
 
-def describe(event: AnyEvent) -> str:
-    """Return the log line of an event; '' if its type has none. `LaneState` says more of an end."""
+def describe(event: AnyEvent, lanes: Sequence[Lane] = ()) -> str:
+    """Return the log line of an event; '' if its type has none. `LaneState` says more of an end.
+
+    `lanes`: those of the race, for the letter of a fork's parent.
+    """
     match event:
         case Started(first=first) if first:
             return f"goes on at step {first} on {event.device}"
@@ -49,12 +54,11 @@ def describe(event: AnyEvent) -> str:
             return f"{event.kind}: {event.text}"
         case Snapshotted():
             return f"snapshot ({event.tag}) at step {event.step}, {size(event.size)}"
-        case LaneAdded():
-            return (
-                f"forked from {letter(event.parent)} at step {event.step}"
-                if event.parent >= 0
-                else "joins the race"
-            )
+        case LaneAdded(parent=parent):
+            if parent < 0:
+                return "joins the race"
+            sign = lanes[parent].letter if parent < len(lanes) else letter(parent)
+            return f"forked from {sign} at step {event.step}"
         case Rewound():
             return f"{_REWINDS[event.why]} step {event.step}"
         case Ended():

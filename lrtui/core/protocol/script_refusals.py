@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Lengthen, Rewind, TakeSnapshot
-from lrtui.core.scenario.spec import Lane, Race, letter, unique_name
+from lrtui.core.scenario.spec import Lane, Race, next_letter, unique_name
 
 _WITHOUT_STATE = {
     "fork": "a script cannot be forked",
@@ -75,5 +75,5 @@ def revival(race: Race) -> str:
 def run_again(race: Race, lane: Lane) -> Add:
     """The command that runs a lane's script again from the start, as a new lane."""
     name = unique_name(lane.name, [one.name for one in race.lanes])
-    child = msgspec.structs.replace(lane, letter=letter(len(race.lanes)), name=name, expect="")
+    child = msgspec.structs.replace(lane, letter=next_letter(race.lanes), name=name, expect="")
     return Add(lane=-1, child=child)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from lrtui.core.diagnostics.param_groups import group_words
 from lrtui.core.numbers import rate
 from lrtui.core.results.race_words import lane_rate, race_facts
-from lrtui.core.scenario.spec import CodeRef, Race, Recipe, ScheduleSpec, letter, number
+from lrtui.core.scenario.spec import CodeRef, Race, Recipe, ScheduleSpec, number
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.text import one_line
 
@@ -37,11 +37,11 @@ class Differences(NamedTuple):
 
 def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
     """Settings in which `lanes` (one or more) differ, in the order of a scenario: optimizer, rate,
-    options, schedule, recipe, dial, parent.
+    options, schedule, recipe, dial, parent, seed.
 
     The race's seed, batches and budget are the same for all and belong to the shared ones.
     """
-    tables = [_settings(lane, lanes) for lane in lanes]
+    tables = [_settings(lane, lanes, race) for lane in lanes]
     names = sorted({name: None for table in tables for name in table}, key=_place)
     rows = {name: tuple(_shown(table, name, tables) for table in tables) for name in names}
     differing = {name: values for name, values in rows.items() if len(set(values)) > 1}
@@ -55,11 +55,12 @@ def differences(lanes: Sequence[LaneState], race: Race) -> Differences:
     return Differences(common, tuple(shown), tuple(differing.values()))
 
 
-def _settings(lane: LaneState, lanes: Sequence[LaneState]) -> dict[str, Any]:
+def _settings(lane: LaneState, lanes: Sequence[LaneState], race: Race) -> dict[str, Any]:
     """Every setting of a lane by name; what is there in every lane comes first."""
     spec = lane.lane
+    seed = {} if _one_seed(lanes) else {"seed": str(race.of_lane(lane.index).seed)}
     if lane.is_script:
-        return _of_script(lane)
+        return _of_script(lane) | seed
     table: dict[str, Any] = {"optimizer": spec.optimizer.name, "lr": rate(spec.lr)}
     table |= {_text(name): value for name, value in spec.optimizer.options.items()}
     if groups := group_words(lane, lanes):
@@ -71,10 +72,13 @@ def _settings(lane: LaneState, lanes: Sequence[LaneState]) -> dict[str, Any]:
     for name in spec.recipe.__struct_fields__:
         table[f"{_RECIPE}{name}"] = getattr(spec.recipe, name) or "none"
     table["dial"] = _dial(lane)
-    table["from"] = (
-        "the start" if lane.parent is None else f"{letter(lane.parent)} at {lane.forked_at}"
-    )
-    return table
+    parent = "" if lane.parent is None else one_line(race.lanes[lane.parent].letter)
+    table["from"] = f"{parent} at {lane.forked_at}" if parent else "the start"
+    return table | seed
+
+
+def _one_seed(lanes: Sequence[LaneState]) -> bool:
+    return len({lane.lane.seed for lane in lanes}) == 1
 
 
 def _of_script(lane: LaneState) -> dict[str, Any]:
@@ -124,7 +128,8 @@ def _text(value: Any) -> str:
 
 def _place(name: str) -> int:
     """Sort key of a setting; options keep the order of their first appearance."""
-    fixed = {"optimizer": 0, "lr": 1, _GROUPS: 3, "schedule": 4, _EVERY: 6, "dial": 8, "from": 9}
+    fixed = {"optimizer": 0, "lr": 1, _GROUPS: 3, "schedule": 4, _EVERY: 6, "dial": 8}
+    fixed |= {"from": 9, "seed": 10}
     kinds = {"schedule": 5, _RECIPE.strip(): 7}
     return fixed.get(name, kinds.get(name.partition(" ")[0], 2))
 

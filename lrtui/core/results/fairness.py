@@ -1,5 +1,5 @@
 """The check that lanes began alike: with the same weights, and the same batches or, of a script,
-the same first loss. Pure."""
+the same first loss; of several seeds those of one. Pure."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ def fairness(state: RaceState, short: bool = False) -> Fairness:
     """The check over the lanes that have begun; `short`: words for a narrow header."""
     if state.race.script:
         return _of_script(state, state.race.script)
-    started = [lane.started for lane in state.lanes if lane.started]
-    if not started:
+    begun = [lane for lane in state.lanes if lane.started]
+    if not begun:
         return Fairness("" if state.over else "starting")
-    weights, batches = (
-        {start.init_checksum for start in started},
-        {start.batch_checksum for start in started},
-    )
-    if len(weights) == len(batches) == 1:
-        words = ("", "") if short else ("weights ", "batches ")
-        # of a stream it is not known beforehand
-        order = f" {words[1]}{min(batches)[:6]}" if min(batches) else ""
-        return Fairness(f"fair: {words[0]}{min(weights)[:6]}{order}")
-    return Fairness("NOT FAIR: " + ("weights" if len(weights) > 1 else "batches") + " differ")
+    seeds = _grouped(begun, lambda lane: lane.lane.seed)
+    for what, checksum in (("weights", _checksum), ("batches", _batches)):
+        for lanes in seeds:
+            if len(_grouped(lanes, checksum)) > 1:
+                of = f" at seed {_seed(lanes, state)}" if len(seeds) > 1 else ""
+                return Fairness(f"NOT FAIR: {what} differ{of}")
+    if len(seeds) > 1:
+        return Fairness(f"fair: {len(seeds)} seeds")
+    words = ("", "") if short else ("weights ", "batches ")
+    # of a stream it is not known beforehand
+    order = f" {words[1]}{_batches(begun[0])[:6]}" if _batches(begun[0]) else ""
+    return Fairness(f"fair: {words[0]}{_checksum(begun[0])[:6]}{order}")
 
 
 def _of_script(state: RaceState, script: Script) -> Fairness:
@@ -50,9 +52,11 @@ def _of_script(state: RaceState, script: Script) -> Fairness:
     if len(begun) == 1:
         return Fairness("" if len(state.lanes) == 1 else "1 lane has begun")
     models = _grouped(begun, lambda lane: lane.started.parameters if lane.started else 0)
-    for lanes in models:
-        if found := _differences(lanes, state, script):
-            return found
+    seeds = _grouped(begun, lambda lane: lane.lane.seed)
+    for alike in models:
+        for lanes in _grouped(alike, lambda lane: lane.lane.seed):
+            if found := _differences(lanes, state, script):
+                return found
     if len(models) > 1:
         sizes = "; ".join(
             f"{_letters(lanes)} {lanes[0].started.parameters} parameters"
@@ -60,6 +64,12 @@ def _of_script(state: RaceState, script: Script) -> Fairness:
             if lanes[0].started
         )
         return Fairness("different models", f"Different models are raced: {sizes}.")
+    if len(seeds) > 1:
+        return Fairness(
+            f"fair: {len(seeds)} seeds",
+            f"Fair: of {_letters(begun)} those of one seed began with the same weights and the same"
+            " first loss, as far as they are seen.",
+        )
     if not math.isfinite(begun[0].losses.first):
         return Fairness(
             "same weights",
@@ -92,7 +102,7 @@ def _differences(lanes: Sequence[LaneState], state: RaceState, script: Script) -
             )
         return Fairness(
             "NOT FAIR: weights differ",
-            f"The first weights differ: {who}. {_seeding(state, script)}",
+            f"The first weights differ: {who}. {_seeding(lanes, state, script)}",
         )
     losses = _grouped(lanes, lambda lane: repr(lane.losses.first))
     if len(losses) > 1:
@@ -101,12 +111,16 @@ def _differences(lanes: Sequence[LaneState], state: RaceState, script: Script) -
         return Fairness(
             f"{alike}first loss differs",
             f"The weights are the same, but the first loss differs: {firsts}. Another order of"
-            f" batches, or dropout? {_seeding(state, script)}",
+            f" batches, or dropout? {_seeding(lanes, state, script)}",
         )
     return None
 
 
-def _seeding(state: RaceState, script: Script) -> str:
+def _seed(lanes: Sequence[LaneState], state: RaceState) -> int:
+    return state.race.of_lane(lanes[0].index).seed
+
+
+def _seeding(lanes: Sequence[LaneState], state: RaceState, script: Script) -> str:
     """How to make lanes begin alike."""
     if not script.supervised:
         return "Seed every generator that the script draws from, such as torch.manual_seed(0)."
@@ -116,7 +130,7 @@ def _seeding(state: RaceState, script: Script) -> str:
             " numpy and torch."
         )
     return (
-        f"Python, numpy and torch were seeded with {state.race.seed}: the script draws from"
+        f"Python, numpy and torch were seeded with {_seed(lanes, state)}: the script draws from"
         " something else, such as its own generator, the time, or the order in which threads end."
     )
 
@@ -133,6 +147,10 @@ def _grouped(
 
 def _checksum(lane: LaneState) -> str:
     return one_line(lane.started.init_checksum) if lane.started else ""
+
+
+def _batches(lane: LaneState) -> str:
+    return one_line(lane.started.batch_checksum) if lane.started else ""
 
 
 def _values(lane: LaneState) -> tuple[tuple[str, str], ...]:

@@ -7,11 +7,13 @@ import math
 import operator
 import re
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any, NamedTuple, get_args
 
 from lrtui.core.diagnostics.verdicts import Word, verdict
 from lrtui.core.errors import LrtuiError
-from lrtui.core.results.standings import gap_to, value_of
+from lrtui.core.results.seed_groups import group_letter
+from lrtui.core.results.standings import gaps, value_of
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.state.status import STATUSES
@@ -32,7 +34,7 @@ _LETTER = re.compile(r"[A-Z]{1,2}")
 _KEYED = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 MEASURES = ("lr", "loss", "best", "step", "gap")
 """Comparable quantities besides options: the lane's rate (the schedule's start times the dial), its
-smoothed loss, its best loss, the steps done, and the gap to the leader as in the standings (a
+smoothed loss, its best loss, the steps done, and the gap of what it is ranked by to the leader (a
 ratio, or a difference)."""
 EXAMPLE = "adam lr>=1e-3 !nan loss<0.5 status:paused parent:A"
 
@@ -56,6 +58,9 @@ class Filter(NamedTuple):
 
 EVERY = Filter()
 
+_Gaps = Callable[[], dict[int, float]]
+"""The gaps of all lanes, worked out when first asked for."""
+
 
 def parse(text: str, options: Collection[str] | None = None) -> Filter:
     """The filter that a line describes: terms parted by spaces, of which all must hold, `!` before
@@ -76,17 +81,22 @@ def option_names(state: RaceState) -> set[str]:
 
 def matches(wanted: Filter, lane: LaneState, state: RaceState) -> bool:
     """True if the lane matches every term."""
-    return all(_holds(term, lane, state) != term.negated for term in wanted.terms)
+    return _matches(wanted, lane, state, cache(lambda: gaps(state)))
+
+
+def _matches(wanted: Filter, lane: LaneState, state: RaceState, gaps_of: _Gaps) -> bool:
+    return all(_holds(term, lane, state, gaps_of) != term.negated for term in wanted.terms)
 
 
 def visible(state: RaceState, wanted: Filter, pinned: Collection[int] = ()) -> list[int]:
     """The indices of the lanes that are not hidden, in the order in which they are shown: the
     pinned ones, then those that match, each as they stand in the race."""
+    gaps_of = cache(lambda: gaps(state))
     first = [lane.index for lane in state.lanes if lane.index in pinned]
     return first + [
         lane.index
         for lane in state.lanes
-        if lane.index not in pinned and matches(wanted, lane, state)
+        if lane.index not in pinned and _matches(wanted, lane, state, gaps_of)
     ]
 
 
@@ -185,27 +195,33 @@ def _number(text: str) -> float | None:
 _EXAMPLES = {"lr": "1e-3", "loss": "0.5", "best": "0.5", "step": "1000", "gap": "1.1"}
 
 
-def _holds(term: Term, lane: LaneState, state: RaceState) -> bool:
+def _holds(term: Term, lane: LaneState, state: RaceState, gaps_of: _Gaps) -> bool:
     if term.sign:
-        return _compared(term, lane, state)
+        return _compared(term, lane, gaps_of)
     if term.key:
         return KEYS[term.key](term.value, lane, state)
     spec = lane.lane
     if _LETTER.fullmatch(term.value):
-        return term.value == spec.letter
+        return _is_letter(term.value, lane)
     texts = [spec.name, _optimizer(lane), spec.schedule.name if spec.schedule else ""]
     return (
-        term.value == spec.letter.lower()
+        _is_letter(term.value, lane)
         or any(term.value in text.lower() for text in texts)
         or term.value in (lane.status, verdict(lane, state).word)
     )
 
 
-def _compared(term: Term, lane: LaneState, state: RaceState) -> bool:
+def _is_letter(value: str, lane: LaneState) -> bool:
+    """True for the letter of a lane, or of its group, in capitals or not."""
+    letter = lane.lane.letter
+    return value.upper() in (letter, group_letter(letter))
+
+
+def _compared(term: Term, lane: LaneState, gaps_of: _Gaps) -> bool:
     """True if a comparison holds; False without a value, such as the loss of a NaN lane."""
     wanted = _number(term.value)
     if term.key in MEASURES:
-        return _close(term.sign, _measure(term.key, lane, state), wanted)
+        return _close(term.sign, _measure(term.key, lane, gaps_of), wanted)
     options = _options(lane)
     if term.key not in options:
         return False
@@ -223,7 +239,7 @@ def _close(sign: str, own: float, wanted: float | None) -> bool:
     return _COMPARED[sign](wanted if math.isclose(own, wanted, rel_tol=1e-9) else own, wanted)
 
 
-def _measure(key: str, lane: LaneState, state: RaceState) -> float:
+def _measure(key: str, lane: LaneState, gaps_of: _Gaps) -> float:
     match key:
         case "lr":
             return lane.rate
@@ -233,7 +249,7 @@ def _measure(key: str, lane: LaneState, state: RaceState) -> float:
             return lane.losses.best
         case "step":
             return float(lane.steps)
-    return gap_to(lane, state.lanes)
+    return gaps_of()[lane.index]
 
 
 def _options(lane: LaneState) -> dict[str, Any]:
@@ -265,14 +281,14 @@ def _descends(value: str, lane: LaneState, state: RaceState) -> bool:
     """True if the lane, or one of its ancestors, was forked from the lane of that letter."""
     while lane.parent is not None:
         lane = state.lanes[lane.parent]
-        if lane.lane.letter.lower() == value:
+        if _is_letter(value, lane):
             return True
     return False
 
 
 KEYS: dict[str, Callable[[str, LaneState, RaceState], bool]] = {
     "name": _within(lambda lane: lane.lane.name),
-    "letter": lambda value, lane, _: value == lane.lane.letter.lower(),
+    "letter": lambda value, lane, _: _is_letter(value, lane),
     "optimizer": _within(_optimizer),
     "schedule": _within(lambda lane: lane.lane.schedule.name if lane.lane.schedule else "none"),
     "status": lambda value, lane, _: lane.status.startswith(value),

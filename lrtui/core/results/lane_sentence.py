@@ -1,29 +1,66 @@
-"""One sentence about each lane at the end of a race, made from measured values alone. Pure."""
+"""One sentence about each lane at the end of a race, or about the lanes that differ in their seed
+alone; made from measured values. Pure."""
 
 from __future__ import annotations
 
 import math
-import re
 
 from lrtui.core.diagnostics import verdicts
-from lrtui.core.numbers import loss, rate
+from lrtui.core.numbers import loss
 from lrtui.core.protocol.thresholds import FIRST_GAIN, HOT, PEAK_RATIO
+from lrtui.core.results.generalization import overfit_words, validation
+from lrtui.core.results.ranking_words import (
+    compared,
+    group_name,
+    lane_name,
+    left_out,
+    metric_words,
+    spread_words,
+)
 from lrtui.core.results.recipe_words import averaged_words, update_words
-from lrtui.core.results.standings import standings, value_of
+from lrtui.core.results.seed_groups import SeedGroup
+from lrtui.core.results.standings import Ranked, Standing, race_standings, spread_of
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
+from lrtui.core.text import one_line
 
 RISEN = 1.1
 """A script's smoothed loss is told to have risen above this many times its first loss."""
-LEVEL_RATIO = 1.05
-"""Losses within 5 % of each other are called level: another seed may reverse them."""
 
 
-def lane_sentence(lane: LaneState, state: RaceState) -> str:
-    """One honest sentence about a lane, with the numbers that it rests on."""
-    clause = bad_batch(lane, state) or _about(lane, verdicts.verdict(lane, state), state)
+def lane_sentence(lane: LaneState, state: RaceState, table: Ranked | None = None) -> str:
+    """One honest sentence about a lane, with the numbers that it rests on. `table`: the standings
+    of the race, where they are known."""
+    table = table or race_standings(state)
+    row = next(row for row in table.rows if lane in row.group.lanes)
+    at = row.group.lanes.index(lane)
+    value = row.values[at]
+    own = row._replace(group=SeedGroup((lane,)), values=(value,), spread=spread_of([value]))
+    return group_sentence(row if len(row.group.lanes) == 1 else own, table, state)
+
+
+def group_sentences(state: RaceState) -> list[str]:
+    """A sentence about each row of the standings, best first."""
+    table = race_standings(state)
+    return [group_sentence(row, table, state) for row in table.rows]
+
+
+def group_sentence(row: Standing, table: Ranked, state: RaceState) -> str:
+    """One sentence about a row; of several seeds about those of the most frequent verdict."""
+    lanes = row.group.lanes
+    words = [verdicts.verdict(lane, state) for lane in lanes]
+    usual = max(words, key=words.count)
+    alike = [lane for lane, word in zip(lanes, words, strict=True) if word == usual]
+    lane, whose = alike[0], group_name(row.group)
+    if len(lanes) > 1:
+        number = f"{len(alike)} of " if len(alike) < len(lanes) else ""
+        whose += f", {number}{len(lanes)} seeds, such as {one_line(lane.lane.letter)}"
     more = [words for words in (update_words(lane), averaged_words(lane)) if words]
-    return "; ".join([f"{lane_name(lane)}: {clause}{_against(lane, state)}", *more]) + "."
+    ranking = validation(state.race, state.lanes)
+    if ranking and (found := overfit_words(row.group, state.lanes, ranking)):
+        more.insert(0, f"it {found}")
+    clause = bad_batch(lane, state) or _about(lane, usual, state)
+    return "; ".join([f"{whose}: {clause}{_end(row, table, state)}", *more]) + "."
 
 
 def bad_batch(lane: LaneState, state: RaceState) -> str:
@@ -154,33 +191,14 @@ def _gain(lane: LaneState) -> str:
     return f"step gain {gain:.2f}, margin {verdicts.margin(gain):.2f} of 2"
 
 
-def _against(lane: LaneState, state: RaceState) -> str:
-    """The lane's last loss, compared with the best lane's."""
-    if not math.isfinite(value_of(lane)):
-        return ""
-    best = standings(state)[0]
+def _end(row: Standing, table: Ranked, state: RaceState) -> str:
+    """What a row came to, compared with the best one; and how it over-fits."""
+    if not math.isfinite(row.value):
+        left = ", ".join(left_out(row)) if len(row.group.lanes) > 1 else ""
+        return f"; {left}" if left else ""
+    lane, ranking, lead = row.first, table.ranking, table.rows[0]
     word = "was interrupted" if lane.status == "interrupted" else "ended" if lane.over else "is"
-    end = f"; it {word} at {loss(lane.losses.smooth.value)}"
-    times = loss_ratio(lane.losses.smooth.value, best.losses.smooth.value)
-    return end + (f", {times} the best lane's" if lane is not best and times else "")
-
-
-def loss_ratio(larger: float, smaller: float) -> str:
-    """The ratio of two losses in words; '' if it has no meaning (a loss of zero or below)."""
-    if not smaller > 0 or not math.isfinite(larger):
-        return ""
-    ratio = larger / smaller
-    return f"{ratio:.3g} times" if ratio >= LEVEL_RATIO else "level with"
-
-
-def lane_name(lane: LaneState) -> str:
-    """The lane's letter and name, with its rate unless the name has it."""
-    name = lane.lane.called
-    if lane.factor != 1.0 and math.isfinite(lane.rate):
-        return f"{name} (dialled to {rate(lane.rate, 3)})"
-    if not math.isfinite(lane.initial_rate):
-        return name
-    value = rate(lane.initial_rate, 3)
-    return (
-        name if re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", name) else f"{name} ({value})"
-    )
+    value = "" if metric_words(ranking) == "smoothed loss" else f"{metric_words(ranking)} "
+    end = f"; it {word} at {value}{loss(row.value)}{spread_words(row)}"
+    times = compared(row.value, lead.value, ranking)
+    return end + (f", {times} the best lane's" if row.place > 1 and times else "")

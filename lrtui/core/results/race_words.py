@@ -23,8 +23,19 @@ OWN_RATE = "its own rate"
 def race_facts(lanes: Sequence[LaneState], race: Race) -> list[str]:
     """Budget, batch and seed, as far as they are known."""
     watched = "watched script" if race.script and not race.script.supervised else ""
-    seed = f"seed {race.seed}" if not race.script or race.script.seeded else ""
+    seed = seed_words(lanes, race) if not race.script or race.script.seeded else ""
     return [words for words in (watched, race.budget, batch_words(lanes, race), seed) if words]
+
+
+def seed_words(lanes: Sequence[LaneState], race: Race) -> str:
+    """The seed of some lanes, all of the race's before any has begun; several as "seeds 7-9"."""
+    offsets = {lane.lane.seed for lane in lanes} or {lane.seed for lane in race.lanes} or {0}
+    seeds = sorted((race.seed + offset) % 2**63 for offset in offsets)
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    if seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"seeds {seeds[0]}-{seeds[-1]}"
+    return f"seeds {', '.join(map(str, seeds))}"
 
 
 def lane_rate(lane: LaneState, digits: int = 4) -> str:

@@ -16,25 +16,40 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.protocol.column_names import is_reserved
+from lrtui.core.protocol.column_names import LOGGED, is_reserved, logged_name
 from lrtui.core.scenario.spec import Race, RankAt
 from lrtui.core.series.ema import Trailing
-from lrtui.core.series.series import Int64Array
+from lrtui.core.series.series import Int64Array, Series
+from lrtui.core.series.sparse import SparseSeries
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.losses import RANKING_FACTOR
 from lrtui.core.state.status import UNRANKED
 
 LOSS = "loss"
-VALIDATION = ("val_loss", "eval_loss", "valid_loss", "validation_loss")
+VALIDATION = (
+    "val_loss",
+    "eval_loss",
+    "valid_loss",
+    "validation_loss",
+    "val/loss",
+    "eval/loss",
+    "valid/loss",
+    "validation/loss",
+    "val_loss_epoch",
+)
 """Names of a validation loss; the first that any lane has is the default."""
 _HIGHER = """
-    acc accuracy top1 top3 top5 f1 fbeta auc auroc auprc roc ap map precision recall sensitivity
-    specificity r2 iou miou jaccard dice bleu rouge rouge1 rouge2 rougel meteor chrf cider ndcg
-    mrr hits hit psnr ssim reward return returns score mcc kappa pearson spearman correlation
-    em exact match elbo likelihood wins
+    acc accuracy top f1 fbeta auc auroc auprc roc ap map precision recall sensitivity specificity r2
+    iou miou jaccard dice bleu rouge rougel meteor chrf cider ndcg mrr hits hit psnr ssim reward
+    return returns score mcc kappa pearson spearman correlation em exact match elbo likelihood wins
 """
 HIGHER = frozenset(_HIGHER.split())
-"""Words in the name of a metric whose highest value is the best."""
+"""Words in the name of a metric whose highest value is the best, without the number that they may
+end in (top5) ..."""
+LOWER = frozenset(("loss", "error", "err", "perplexity", "mse", "mae", "rmse"))
+"""... unless one of these is in it, too."""
+_NEGATED = frozenset(("neg", "negative"))
+_WORD = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+\d*(?![a-z])")
 
 
 class Ranking(NamedTuple):
@@ -62,8 +77,12 @@ def highest_is_best(race: Race, metric: str) -> bool:
     """True if the highest value of a metric is the best, as the scenario or its name says."""
     if metric == race.rank_by and race.best:
         return race.best == "max"
-    words = set(re.findall(r"[a-z]+\d*|\d+", metric.lower()))
-    return not words & {"loss", "error"} and bool(words & HIGHER)
+    words = {word.lower() for word in _WORD.findall(metric)}
+    words |= {word.rstrip("0123456789") for word in words}
+    lower, higher = bool(words & LOWER), bool(words & HIGHER)
+    if words & _NEGATED:  # neg_log_likelihood; scikit-learn's neg_mean_squared_error
+        return lower
+    return higher and not lower
 
 
 def ranked_metric(race: Race, metrics: Collection[str]) -> str:
@@ -98,19 +117,14 @@ def value_at(
     lane: LaneState, every: Sequence[LaneState], ranking: Ranking, step: int | None = None
 ) -> float:
     """The value of a lane in a ranking, whatever became of the lane; NaN without one."""
-    if ranking.metric == LOSS:
-        if ranking.at == "last":
-            return lane.losses.smooth.value
-        if ranking.at == "best":
-            return lane.losses.best
-        return smoothed_after(lane, every, step or 0)
+    if _at_each_step(lane, ranking.metric):
+        return _of_steps(lane, every, ranking, step)
+    if ranking.at == "last":
+        return _newest(lane, every, ranking.metric)[1]
     steps, values = evaluations(lane, every, ranking.metric)
     if ranking.at == "budget":
-        values = values[: int(steps.searchsorted(step or 0, "right"))]
-    if not len(values):
-        return math.nan
-    if ranking.at != "best":
-        return float(values[-1])
+        count = int(steps.searchsorted(step or 0, "right"))
+        return float(values[count - 1]) if count else math.nan
     finite = values[np.isfinite(values)]
     if not len(finite):
         return math.nan
@@ -150,11 +164,7 @@ def common_step(
     after) that has a value in the ranking. None without such a lane."""
     last = ranking._replace(at="last")
     there = [lane for lane in lanes if math.isfinite(outcome(lane, every, last))]
-    if ranking.metric == LOSS:
-        return min((lane.steps for lane in there), default=None)
-    return min(
-        (int(evaluations(lane, every, ranking.metric)[0][-1]) for lane in there), default=None
-    )
+    return min((_newest(lane, every, ranking.metric)[0] for lane in there), default=None)
 
 
 def is_nan(lane: LaneState) -> bool:
@@ -166,26 +176,103 @@ def is_nan(lane: LaneState) -> bool:
 
 def smoothed_after(lane: LaneState, every: Sequence[LaneState], steps: int) -> float:
     """The smoothed loss after `steps` steps; before a fork, that of the parent. NaN without one."""
-    while steps <= lane.forked_at and lane.parent is not None:
-        lane = every[lane.parent]
+    lane = _before(lane, every, steps)
     return lane.losses.smooth.after(steps) if steps <= lane.steps else math.nan
+
+
+def metric_names(lanes: Sequence[LaneState]) -> list[str]:
+    """The metrics that any lane has, in alphabetical order, with "loss" first."""
+    names = {
+        name
+        for lane in lanes
+        for name in (
+            *lane.evaluations.metrics,
+            *map(logged_name, lane.logged),
+            *(column for column in lane.columns if not is_reserved(column)),
+        )
+    }
+    return [LOSS, *sorted(names - {LOSS})]
 
 
 def _has(lane: LaneState, metric: str) -> bool:
     return (
         metric in lane.evaluations.metrics
-        or metric in lane.logged
-        or (metric in lane.columns and not is_reserved(metric))
+        or _logged(lane, metric) is not None
+        or _at_each_step(lane, metric)
     )
+
+
+def _logged(lane: LaneState, metric: str) -> SparseSeries | None:
+    """What a script logged as `metric`: its own name for it, or the one that is shown."""
+    if metric in lane.logged or not metric.startswith(LOGGED):
+        return lane.logged.get(metric)
+    return lane.logged.get(metric.removeprefix(LOGGED))
+
+
+def _at_each_step(lane: LaneState, metric: str) -> bool:
+    """True for the training loss, and for a number that the task's loss gives at each step."""
+    return metric == LOSS or (
+        metric in lane.columns
+        and not is_reserved(metric)
+        and metric not in lane.evaluations.metrics
+        and metric not in lane.logged
+    )
+
+
+def _of_steps(
+    lane: LaneState, every: Sequence[LaneState], ranking: Ranking, step: int | None
+) -> float:
+    """The value of a lane in a ranking by a number of each step."""
+    loss = ranking.metric == LOSS
+    if ranking.at == "best":
+        if loss and not ranking.maximize:
+            return lane.losses.best
+        column = lane.columns.get(ranking.metric, Series())
+        found = column.finite_range()
+        return found.high if ranking.maximize else found.low
+    if ranking.at == "budget":
+        lane, count = _before(lane, every, step or 0), step or 0
+        if count > lane.steps:
+            return math.nan
+    else:
+        count = lane.steps
+    if loss:
+        return lane.losses.smooth.value if count == lane.steps else lane.losses.smooth.after(count)
+    average = Trailing(RANKING_FACTOR)
+    average.follow(lane.columns.get(ranking.metric, Series()), lane.forked_at)
+    return average.after(count)
+
+
+def _before(lane: LaneState, every: Sequence[LaneState], steps: int) -> LaneState:
+    """The lane itself, or the ancestor that had made these steps before it was forked."""
+    while steps <= lane.forked_at and lane.parent is not None:
+        lane = every[lane.parent]
+    return lane
+
+
+def _newest(lane: LaneState, every: Sequence[LaneState], metric: str) -> tuple[int, float]:
+    """(steps done, newest value) of a lane's metric, which a fork without one of its own has from
+    its parent; (0, NaN) without one."""
+    if _at_each_step(lane, metric):
+        return lane.steps, _of_steps(lane, every, Ranking(metric, False, "last"), None)
+    if metric in lane.evaluations.metrics:
+        own = lane.evaluations.newest(metric)
+    else:
+        sparse = _logged(lane, metric)
+        known = sparse is not None and sparse.newest
+        own = (known[0] + 1, known[1]) if known else None
+    if own is None and lane.parent is not None:
+        steps, values = evaluations(lane, every, metric)
+        own = (int(steps[-1]), float(values[-1])) if len(steps) else None
+    return own or (0, math.nan)
 
 
 def _own_evaluations(lane: LaneState, metric: str) -> tuple[Int64Array, NDArray[np.float64]]:
     if metric in lane.evaluations.metrics:
         return lane.evaluations.metric(metric)
-    if metric in lane.logged:
-        sparse = lane.logged[metric]
+    if (sparse := _logged(lane, metric)) is not None:
         return sparse.steps.view() + 1, sparse.series.values.astype(float)
-    if metric in lane.columns and not is_reserved(metric) and lane.steps > lane.forked_at:
+    if metric != LOSS and _at_each_step(lane, metric) and lane.steps > lane.forked_at:
         average = Trailing(RANKING_FACTOR)
         average.follow(lane.columns[metric], lane.forked_at)
         return np.array([lane.steps]), np.array([average.value])

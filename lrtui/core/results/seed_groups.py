@@ -26,7 +26,7 @@ class SeedGroup(NamedTuple):
     def letter(self) -> str:
         """The letter of a single lane, else what the letters have in common: A of A1 and A2."""
         letter = self.first.lane.letter
-        return letter.rstrip("0123456789") if len(self.lanes) > 1 else letter
+        return group_letter(letter) if len(self.lanes) > 1 else letter
 
     @property
     def called(self) -> str:
@@ -34,9 +34,16 @@ class SeedGroup(NamedTuple):
         return one_line(f"{self.letter} {self.first.lane.name}")
 
 
+def group_letter(letter: str) -> str:
+    """What the letters of a group's lanes have in common: A of A1."""
+    return letter.rstrip("0123456789")
+
+
 def seed_groups(lanes: Sequence[LaneState]) -> list[SeedGroup]:
     """The groups of some lanes, in the order of their first lanes; a lane of one seed is a group
     of its own."""
+    if not any(lane.lane.seed for lane in lanes):
+        return [SeedGroup((lane,)) for lane in lanes]
     found: dict[tuple[str, bytes], dict[int, LaneState]] = {}
     singles = 0
     for lane in lanes:
@@ -49,4 +56,6 @@ def seed_groups(lanes: Sequence[LaneState]) -> list[SeedGroup]:
 
 
 def _key(lane: Lane) -> tuple[str, bytes]:
-    return lane.name, msgspec.msgpack.encode(msgspec.structs.replace(lane.settings, seed=0))
+    """Name and settings; a lane that was lengthened stays with its group."""
+    alike = msgspec.structs.replace(lane.settings, seed=0, length=None, schedule_length=None)
+    return lane.name, msgspec.msgpack.encode(alike)

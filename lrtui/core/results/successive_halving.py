@@ -1,23 +1,33 @@
-"""Successive halving: at each rung lanes wait, are compared by their smoothed loss after equally
-many steps, and those behind are paused. Pure."""
+"""Successive halving: at each rung lanes wait, are compared after equally many steps by what their
+race ranks them by, and those behind are paused. Pure."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
+from lrtui.core.protocol.column_names import is_reserved
 from lrtui.core.protocol.events import (
+    Alerted,
     AnyEvent,
     Ended,
+    Evaluated,
+    FindingsUpdated,
     LaneAdded,
+    LossSpiked,
+    Measured,
     Rewound,
     Started,
     StatusChanged,
     Steps,
 )
-from lrtui.core.scenario.spec import Pruning
+from lrtui.core.results.ranking import LOSS, VALIDATION, highest_is_best
+from lrtui.core.scenario.spec import Pruning, Race
 from lrtui.core.series.ema import Ema
 from lrtui.core.state.losses import RANKING_FACTOR
+
+_OF_A_STEP = (Evaluated, Measured, FindingsUpdated, Alerted, LossSpiked)
+"""What may follow the steps of a block, and is about them."""
 
 
 class Decision(NamedTuple):
@@ -37,17 +47,24 @@ def rung_steps(spec: Pruning | None, total: int) -> tuple[int, ...]:
 class SuccessiveHalving:
     """Follows the lanes of a race; `decisions` has one for each lane that waits at a decided rung.
 
-    Lanes wait, so that decisions depend on their losses and not on the clock.
+    Lanes wait, so that decisions depend on their values and not on the clock. A lane has reached a
+    rung when something has come of it that follows the steps and the evaluation there: so it is
+    compared by the same value in whatever order the events of several lanes come.
     """
 
-    def __init__(self, spec: Pruning, lanes: int) -> None:
+    def __init__(self, spec: Pruning, race: Race) -> None:
         self._spec = spec
+        self._race = race
+        self._asked = (race.rank_by,) if race.rank_by else VALIDATION
+        """Metrics that lanes may be ranked by; without a value of any, the training loss."""
         self._total: dict[int, int] = {}
-        self._average = {index: Ema(RANKING_FACTOR) for index in range(lanes)}
-        self._steps = dict.fromkeys(range(lanes), 0)
-        """Steps folded into the average of each lane."""
-        self._values: dict[int, dict[int, float]] = {}
-        """By rung: the smoothed loss of each lane that reached it."""
+        self._values = {index: _LaneValues(self._asked) for index in range(len(race.lanes))}
+        """Of each lane that is compared."""
+        self._groups = [
+            [index for index, lane in enumerate(race.lanes) if lane.name == name]
+            for name in dict.fromkeys(lane.name for lane in race.lanes)
+        ]
+        """The lanes that differ in their seed alone."""
         self._out: set[int] = set()
         """Lanes not to wait for: ended, paused, or about to be paused by a decision. The last is
         why this is not `Lifecycle.status`."""
@@ -60,11 +77,15 @@ class SuccessiveHalving:
 
     def apply(self, event: AnyEvent) -> None:
         """Fold in one event of the record."""
+        if event.lane in self._values and not isinstance(event, _OF_A_STEP):
+            self._values[event.lane].settle()
         match event:
             case Started():
                 self._total[event.lane] = event.total_steps
             case Steps():
                 self._step(event)
+            case Evaluated() if event.lane in self._values:
+                self._values[event.lane].evaluated(event)
             case StatusChanged(status="paused") | Ended():
                 self._leave(event.lane)
             case StatusChanged():
@@ -73,13 +94,9 @@ class SuccessiveHalving:
                 self._out.discard(event.lane)
                 self._waiting.pop(event.lane, None)
             case LaneAdded() | Rewound():  # a lane with another past is not compared
-                self._average.pop(event.lane, None)
+                self._values.pop(event.lane, None)
                 self._waiting.pop(event.lane, None)
                 self._behind.pop(event.lane, None)
-                for values in self._values.values():
-                    values.pop(event.lane, None)
-            case _:
-                return
         self._decide()
 
     def decisions(self) -> list[Decision]:
@@ -88,7 +105,7 @@ class SuccessiveHalving:
         return behind + [
             Decision(lane, rung, True)
             for lane, rung in self._waiting.items()
-            if lane not in self._behind and (lane not in self._average or rung < len(self._kept))
+            if lane not in self._behind and (lane not in self._values or rung < len(self._kept))
         ]
 
     def _leave(self, lane: int) -> None:
@@ -102,46 +119,110 @@ class SuccessiveHalving:
             return
         steps = rung_steps(self._spec, total)
         reached = [rung for rung, step in enumerate(steps) if event.first < step <= end]
+        known = self._values.get(event.lane)
         if reached:
             self._waiting[event.lane] = rung = reached[-1]
-            if (
-                event.lane in self._average
-                and rung < len(self._kept)
-                and event.lane not in self._kept[rung]
-            ):
+            if known and rung < len(self._kept) and event.lane not in self._kept[rung]:
                 self._behind[event.lane] = rung
         else:
             self._waiting.pop(event.lane, None)
-        average = self._average.get(event.lane)
-        if average is None:
-            return
-        known = self._steps[event.lane]
-        self._steps[event.lane] = max(known, end)
-        for offset, loss in enumerate(event.values("loss").tolist()):
-            if event.first + offset < known:
-                continue
-            average.update(loss)
-            if not math.isfinite(loss):
-                average.value = math.nan
-            for rung, step in enumerate(steps):
-                if step == event.first + offset + 1:
-                    self._values.setdefault(rung, {})[event.lane] = average.value
+        if known:
+            known.stepped(event, steps)
 
     def _decide(self) -> None:
         """Compare the lanes at the next rung once all that race have reached it."""
-        if len(self._kept) >= len(self._spec.rungs) or len(self._total) < len(self._average):
+        if len(self._kept) >= len(self._spec.rungs) or len(self._total) < len(self._values):
             return
         rung = len(self._kept)
-        reached = self._values.get(rung, {})
-        racing = [lane for lane in self._average if lane not in self._out]
+        reached = {lane for lane, values in self._values.items() if rung in values.settled}
+        racing = [lane for lane in self._values if lane not in self._out]
         if not reached or any(lane not in reached for lane in racing):
             return
-        ranked = sorted(self._average, key=lambda lane: _rank(reached.get(lane, math.nan)))
-        self._kept.append(set(ranked[: math.ceil(len(ranked) * self._spec.keep ** (rung + 1))]))
+        groups = [
+            [lane for lane in group if lane in self._values]
+            for group in self._groups
+            if any(lane in self._values for lane in group)
+        ]
+        metric = next(
+            (name for name in self._asked if any(self._has(lane, rung, name) for lane in reached)),
+            LOSS,
+        )
+        ranked = sorted(groups, key=lambda group: self._rank(group, rung, metric))
+        count = math.ceil(len(ranked) * self._spec.keep ** (rung + 1))
+        self._kept.append({lane for group in ranked[:count] for lane in group})
         behind = [lane for lane in racing if lane not in self._kept[rung]]
         self._out.update(behind)
         self._behind.update(dict.fromkeys(behind, rung))
 
+    def _has(self, lane: int, rung: int, metric: str) -> bool:
+        return metric == LOSS or metric in self._values[lane].settled[rung]
 
-def _rank(value: float) -> float:
-    return value if math.isfinite(value) else math.inf
+    def _rank(self, group: list[int], rung: int, metric: str) -> tuple[float, float]:
+        """Sort key of a group: the share of its lanes that are NaN or have no value, then the mean
+        of the others; lower is better."""
+        asked = metric in self._asked  # else the training loss stands in
+        sign = -1.0 if asked and highest_is_best(self._race, metric) else 1.0
+        values = [self._values[lane].settled.get(rung, {}).get(metric, math.nan) for lane in group]
+        finite = [sign * value for value in values if math.isfinite(value)]
+        mean = math.fsum(finite) / len(finite) if finite else math.inf
+        return 1 - len(finite) / len(group), mean
+
+
+class _LaneValues:
+    """What one lane may be ranked by, at each rung that it has reached."""
+
+    def __init__(self, metrics: tuple[str, ...]) -> None:
+        self.settled: dict[int, dict[str, float]] = {}
+        """By rung: the smoothed loss there, and the newest value of each metric until then."""
+        self._reached: dict[int, int] = {}
+        """By rung that is not settled: its step."""
+        own = (name for name in metrics if not is_reserved(name))
+        self._average = {name: Ema(RANKING_FACTOR) for name in (LOSS, *own)}
+        """Of the loss, and of a metric that the task's loss gives at each step."""
+        self._smooth: dict[int, dict[str, float]] = {}
+        """By step of a rung that is not settled: those averages there."""
+        self._evaluations: dict[str, list[tuple[int, float]]] = {}
+        self._metrics = metrics
+        self._steps = 0
+
+    def stepped(self, event: Steps, rungs: tuple[int, ...]) -> None:
+        """Fold in a block; steps that are known are skipped."""
+        known, self._steps = self._steps, max(self._steps, event.first + event.count)
+        columns = {
+            name: event.values(name).tolist() for name in self._average if name in event.columns
+        }
+        for offset in range(max(known - event.first, 0), event.count):
+            for name, values in columns.items():
+                self._average[name].update(values[offset])
+            if not math.isfinite(columns[LOSS][offset]):
+                self._average[LOSS].value = math.nan
+            done = event.first + offset + 1
+            for rung, step in enumerate(rungs):
+                if step == done:
+                    self._reached[rung] = step
+                    self._smooth[rung] = {
+                        name: average.value
+                        for name, average in self._average.items()
+                        if name == LOSS or math.isfinite(average.value)
+                    }
+
+    def evaluated(self, event: Evaluated) -> None:
+        """Fold in an evaluation."""
+        for name in self._metrics:
+            if name in event.metrics:
+                self._evaluations.setdefault(name, []).append((event.step, event.metrics[name]))
+
+    def settle(self) -> None:
+        """The steps so far, and what follows them, are all here."""
+        for rung, step in self._reached.items():
+            newest = {
+                name: value
+                for name, values in self._evaluations.items()
+                for at, value in values
+                if at <= step
+            }
+            loss = self._smooth[rung][LOSS]
+            # a lane that is NaN is so by whatever it is ranked
+            bad = dict.fromkeys(newest, math.nan) if not math.isfinite(loss) else {}
+            self.settled[rung] = self._smooth.pop(rung) | newest | bad
+        self._reached.clear()

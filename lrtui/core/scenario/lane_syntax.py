@@ -16,7 +16,7 @@ import msgspec
 from lrtui.core.errors import ScenarioError
 from lrtui.core.scenario import catalogue
 from lrtui.core.scenario.lane_table import described, read_lane
-from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec, letter, unique_name
+from lrtui.core.scenario.spec import Lane, Race, ScheduleSpec, next_letter, unique_name
 from lrtui.core.scenario.toml_source import with_source
 from lrtui.core.scenario.toml_table import Table
 from lrtui.core.text import one_line
@@ -39,9 +39,9 @@ def format_lane(lane: Lane) -> str:
 def parse_lane(lane: Lane, text: str) -> Lane:
     """Parse a line of `key=value` words, as in a scenario's [[lane]], into a lane.
 
-    Optimizer and rate default to those of `lane`. Other keys default as in a scenario: torch's
-    options, no schedule, no recipe. A missing name is made from the rest. ScenarioError names the
-    invalid word; the user's files are relative to the current directory.
+    Optimizer and rate default to those of `lane`; its seed stays. Other keys default as in a
+    scenario: torch's options, no schedule, no recipe. A missing name is made from the rest.
+    ScenarioError names the invalid word; the user's files are relative to the current directory.
     """
     source = f"lane {lane.letter}" if lane.letter else "the new lane"
     raw = _table(text, source)
@@ -71,6 +71,7 @@ def parse_lane(lane: Lane, text: str) -> Lane:
         optimizer=optimizer,
         schedule=schedule,
         schedule_at=at,
+        seed=lane.seed,
     )
 
 
@@ -88,7 +89,7 @@ def as_new_lane(race: Race, lane: Lane, name: str = "", at: str = "the new lane"
             f'{at}: "{wanted}" is also the name of lane {owner}', "expected a name of its own"
         )
     return msgspec.structs.replace(
-        lane, letter=letter(len(race.lanes)), name=wanted or unique_name(lane.name, taken)
+        lane, letter=next_letter(race.lanes), name=wanted or unique_name(lane.name, taken)
     )
 
 

@@ -346,6 +346,11 @@ def letter(index: int) -> str:
     return (letter(head - 1) if head else "") + chr(ord("A") + tail)
 
 
+def next_letter(lanes: Sequence[Lane]) -> str:
+    """The letter of the lane that joins next; the lanes of several seeds have one between them."""
+    return letter(len({lane.letter.rstrip("0123456789") for lane in lanes}))
+
+
 def with_seeds(lanes: Sequence[Lane], seeds: int) -> tuple[Lane, ...]:
     """`seeds` lanes in place of each, with the seeds 0, 1, ...: A1, A2, ... of A."""
     if seeds == 1:

@@ -61,7 +61,7 @@ class Trailing:
     weighted as in Ema. Computed on demand, from the column alone."""
 
     def __init__(self, factor: float) -> None:
-        self._weights: Float64Array = factor ** np.arange(TRAILING - 1, -1, -1.0)
+        self._weights = _trailing_weights(factor)
         self._column = Series()
         self._begin = 0
         self._value: float | None = math.nan
@@ -86,6 +86,13 @@ class Trailing:
             return math.nan
         weights = self._weights[-len(finite) :]
         return float((finite * weights).sum() / weights.sum())
+
+
+@lru_cache(16)
+def _trailing_weights(factor: float) -> Float64Array:
+    """Weights of the last TRAILING values, the newest one's last."""
+    weights: Float64Array = factor ** np.arange(TRAILING - 1, -1, -1.0)
+    return weights
 
 
 class TensorBoardEma:

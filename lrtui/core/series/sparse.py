@@ -28,6 +28,11 @@ class SparseSeries:
         """Bytes held, room to grow included."""
         return self.steps.nbytes + self.series.nbytes
 
+    @property
+    def newest(self) -> tuple[int, float] | None:
+        """(step, value) of the newest value; None without one."""
+        return (int(self.steps.view()[-1]), self.series.last) if self.steps.size else None
+
     def add(self, steps: Sequence[int] | Int64Array, values: Sequence[float] | np.ndarray) -> None:
         """Append values; a step below the newest one counts as that one."""
         added = np.array(steps, np.int64)

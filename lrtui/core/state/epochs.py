@@ -67,6 +67,11 @@ class Epochs:
         first = int(indices.searchsorted(since))
         return self.steps[indices[first:]], values[first:]
 
+    def newest(self, name: str) -> tuple[int, float] | None:
+        """(steps done, value) of the newest value of a metric; None without one."""
+        indices, values = (column.view() for column in self._metrics[name])
+        return (int(self.steps[indices[-1]]), float(values[-1])) if len(values) else None
+
     def apply(self, event: Evaluated) -> None:
         """Append an evaluation. One at a step that is known replaces those from it on: the epoch
         whose end a snapshot was taken at may come twice. But at the end of data of unknown length

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from textual import work
@@ -31,7 +32,6 @@ from lrtui.core.protocol.events import (
     Started,
     StatusChanged,
 )
-from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
@@ -46,7 +46,8 @@ from lrtui.tui.redraw_policy import RedrawPolicy
 from lrtui.tui.screens.bindings import bindings
 from lrtui.tui.screens.crosshair_actions import CrosshairActions
 from lrtui.tui.screens.curve_actions import CurveActions
-from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog
+from lrtui.tui.screens.dialogs import ChoiceDialog, FilterBar, FormDialog
+from lrtui.tui.screens.explain import Explain
 from lrtui.tui.screens.forms import Choice, Form
 from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.lane_actions import LaneActions
@@ -57,6 +58,8 @@ from lrtui.tui.screens.report_actions import ReportActions
 from lrtui.tui.screens.take_actions import TakeActions
 from lrtui.tui.screens.toaster import Toaster
 from lrtui.tui.screens.ui import Severity, T
+from lrtui.tui.screens.widen_actions import WidenActions
+from lrtui.tui.still_frame import view_name
 from lrtui.tui.view import RaceView
 from lrtui.tui.view_state import StoredView
 
@@ -78,6 +81,13 @@ class RaceScreen(Screen[None]):
 
     class Another(Message):
         """The user wants to pick another race; this one continues."""
+
+    class Opened(Message):
+        """The user has started another race, to be shown; this one continues."""
+
+        def __init__(self, run: Path) -> None:
+            super().__init__()
+            self.run = run
 
     class Find(Message):
         """The user wants to find a rate for this race's task; the race continues."""
@@ -102,7 +112,7 @@ class RaceScreen(Screen[None]):
         super().__init__()
         self.follower, self.state = follower, follower.state
         self.view = view = RaceView(keymap=keymap or Keymap())
-        self._stored_view = StoredView(view, _view_name(self.state.race))
+        self._stored_view = StoredView(view, view_name(self.state.race))
         self._clock = clock or Clock()
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock)
@@ -121,11 +131,12 @@ class RaceScreen(Screen[None]):
             PanelActions(follower, view, painter, panels),
             LaneListActions(self.state, view, painter),
             LaneActions(follower, view, self.commands, self),
+            WidenActions(self.state, view, follower.run.parent, self, self._open),
         )
         grey = off(self.state.race)
         self._actions: dict[str, Action] = action_table(self.controllers) | {
             "filter": self._ask_filter,
-            "explain": lambda: self.app.push_screen(Explain(self.state, view.selected, view.group)),
+            "explain": lambda: self.app.push_screen(Explain(self.state, view)),
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
             "take": TakeActions(follower, view, self.commands, self).take,
@@ -321,12 +332,9 @@ class RaceScreen(Screen[None]):
         self.commands.allow("find")
         self.post_message(self.Find(plan(self.state.race, self.selected.lane)))
 
+    def _open(self, run: Path) -> None:
+        self.post_message(self.Opened(run))
+
     def action_leave(self) -> None:
         """Quit, as the key does."""
         self.action_run("leave")
-
-
-def _view_name(race: Race) -> str:
-    """The name under which a race's view is kept; that of a script is its path, for every second
-    one is called train.py."""
-    return race.task.target if race.script else race.scenario or race.title
