@@ -35,6 +35,8 @@ SITUATIONS = {
     "report": "finished",
     "export": "finished",
     "runs": "finished",
+    "note": "finished",
+    "status": "finished",
     "resume": "interrupted",
     "send": "running",
     "schedule": "previews",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from lrtui.tui.app import LrtuiApp
 
 Launched = TypeVar("Launched")
+PIPE_SIZE = (80, 24)
+"""Columns and rows of a frame that no terminal shows."""
 
 
 def has_screen(say: bool = False) -> bool:
@@ -102,6 +104,29 @@ def open_screen(
         with signals_kept():
             follower = app.run()
         return _after_screen(app, follower)
+
+
+def print_frame(run: Path) -> int:
+    """Print what the screen of a run shows now, at the terminal's size, with a row left for the
+    prompt, or at PIPE_SIZE."""
+    from lrtui.tui.keymap import Keymap
+    from lrtui.tui.still_frame import still_frame
+
+    look, settings, _ = chosen()
+    look.use()
+    console = paper()
+    size = (console.width, console.height - 1) if console.is_terminal else PIPE_SIZE
+    follower = Follower(run, settings.memory * 1_000_000)
+    try:
+        follower.finish()
+        canvas = still_frame(follower, *size, Keymap(settings.keys))
+    finally:
+        follower.close()
+    for y in range(canvas.height):
+        line = Text.assemble(*((text, style or "") for text, style, _ in canvas.strip(y)))
+        line.rstrip()
+        console.print(line, no_wrap=True, crop=False)
+    return ExitCode.RACED
 
 
 def _after_screen(app: LrtuiApp, follower: Follower | None) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from itertools import combinations
 from pathlib import Path
 
 import click
@@ -13,9 +15,11 @@ from lrtui.cli.appearance import paper
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.options import runs_folder, runs_option
 from lrtui.client.follower import Follower
-from lrtui.core.errors import ScenarioError
+from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.files import absolute
 from lrtui.core.numbers import size
+from lrtui.core.scenario.scenario_text import scenario_text
+from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.report.files import write
 from lrtui.store import run_dir
@@ -30,28 +34,39 @@ from lrtui.store.reader import summary
     help="Also write one page: curves to look into, standings, samples, settings.",
 )
 @click.option("--svg", metavar="FILE", help="Also write the chart alone.")
+@click.option("--json", "as_json", is_flag=True, help="The result as one JSON object on stdout.")
+@click.option("--rates-svg", metavar="FILE", help="Also write the chart of outcomes against rates.")
+@click.option(
+    "--widen",
+    metavar="FILE",
+    help="Also write the scenario that goes on where the best rate is at the edge of those raced.",
+)
 @runs_option
-def report(run: str | None, html: str | None, svg: str | None, runs: str | None) -> int:
+def report(
+    run: str | None,
+    html: str | None,
+    svg: str | None,
+    rates_svg: str | None,
+    widen: str | None,
+    as_json: bool,
+    runs: str | None,
+) -> int:
     """Print the end of a RUN, or how it stands: a path, a name or the beginning of one; the newest
     by default."""
-    from lrtui.report.text import print_report
+    from lrtui.plain.json_lines import result_line
 
-    if html is not None and svg is not None and _same(html, svg):
-        raise ScenarioError(
-            f"{one_line(svg)}: one file for both",
-            "expected a file for each: --html FILE --svg ANOTHER",
-        )
+    flags = {"--html": html, "--svg": svg, "--rates-svg": rates_svg, "--widen": widen}
+    _refuse_same({flag: name for flag, name in flags.items() if name is not None})
     follower = Follower(run_dir.find(run, runs_folder(runs)))
     try:
         follower.finish()
-        console = paper()
-        print_report(console, follower.state, follower.run)
-        resumable = summary(follower.run).resumable
-        if resumable or not follower.state.over:
-            way = "to go on with it: lrtui resume" if resumable else "to watch it: lrtui watch"
-            console.print(
-                Text(f"the race is not over; {way} {one_line(follower.run.name)}"), soft_wrap=True
-            )
+        rates = _rates_svg(follower.state) if rates_svg is not None else ""
+        scenario = _widened(follower.state) if widen is not None else ""
+        console = paper(stderr=as_json)
+        if as_json:
+            print(json.dumps(result_line(follower.state, str(follower.run)), allow_nan=False))
+        else:
+            _print(console, follower)
         if html is not None:
             from lrtui.report.page import page
 
@@ -60,9 +75,25 @@ def report(run: str | None, html: str | None, svg: str | None, runs: str | None)
             from lrtui.report.svg import chart_svg
 
             _written(console, "chart", Path(svg), chart_svg(follower.state))
+        if rates_svg is not None:
+            _written(console, "rate chart", Path(rates_svg), rates)
+        if widen is not None:
+            _written(console, "scenario", Path(widen), scenario)
     finally:
         follower.close()
     return ExitCode.RACED
+
+
+def _print(console: Console, follower: Follower) -> None:
+    """Print the report, and how to go on with a race that is not over."""
+    from lrtui.report.text import print_report
+
+    print_report(console, follower.state, follower.run)
+    resumable = summary(follower.run).resumable
+    if resumable or not follower.state.over:
+        way = "to go on with it: lrtui resume" if resumable else "to watch it: lrtui watch"
+        words = f"the race is not over; {way} {one_line(follower.run.name)}"
+        console.print(Text(words), soft_wrap=True)
 
 
 @click.command()
@@ -93,6 +124,48 @@ def export(
             written = exporting.export(found, Path(folder), form, force=force)  # type: ignore[arg-type]  # one of two words
             print(f"{one_line(str(written.folder))}: {written.files} files, {size(written.bytes)}")
     return ExitCode.RACED
+
+
+def _rates_svg(state: RaceState) -> str:
+    """The rate chart as SVG; RunError where there is none."""
+    from lrtui.core.results.rate_chart import rate_chart
+    from lrtui.core.results.rate_sentences import rate_sentences
+    from lrtui.report.rates_svg import rates_svg
+
+    chart = rate_chart(state)
+    drawn = rates_svg(chart, state.race.title)
+    if not drawn:
+        raise RunError(
+            f"--rates-svg: {rate_sentences(chart, state)[0].rstrip('.')}",
+            "expected a run with outcomes at two rates or more",
+        )
+    return drawn
+
+
+def _widened(state: RaceState) -> str:
+    """The scenario that races beyond the edge of the rates; an LrtuiError where there is none."""
+    from lrtui.core.results.rate_chart import rate_chart
+    from lrtui.core.results.rate_sentences import refusal
+    from lrtui.core.results.widen import that_fit, widened, widenings
+
+    chart = rate_chart(state)
+    found = that_fit(widenings(chart, state), state.race)
+    if not found:
+        raise RunError(
+            f"--widen: {refusal(chart, state)}",
+            "expected a run whose best rate is the lowest or the highest one raced",
+        )
+    return scenario_text(widened(state, found))
+
+
+def _refuse_same(files: dict[str, str]) -> None:
+    """Refuse one file for several outputs."""
+    for (flag, name), (other, given) in combinations(files.items(), 2):
+        if _same(name, given):
+            raise ScenarioError(
+                f"{one_line(given)}: one file for both",
+                f"expected a file for each: {flag} FILE {other} ANOTHER",
+            )
 
 
 def _same(one: str, other: str) -> bool:

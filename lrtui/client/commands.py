@@ -22,6 +22,7 @@ from lrtui.core.protocol.commands import (
     Add,
     AnyCommand,
     Fork,
+    Lengthen,
     Pause,
     Resume,
     Rewind,
@@ -33,6 +34,7 @@ from lrtui.core.protocol.commands import (
 )
 from lrtui.core.protocol.events import AnyEvent, LaneAdded, StatusChanged
 from lrtui.core.protocol.script_refusals import refusal, refusal_of
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
@@ -46,7 +48,7 @@ REPLY_SHOWN_S = 6.0
 Stopping = Literal["", "step", "signal"]
 """Stage of the stop of a script. "": it was not told to stop. step: it may end after its step.
 signal: it was sent SIGTERM, and another stop kills it."""
-RESTARTING = Rewind | Fork | Add
+RESTARTING = Rewind | Lengthen | Fork | Add
 """Commands for an ended lane or a race without a supervisor: a new supervisor executes them."""
 
 
@@ -130,10 +132,10 @@ class CommandClient:
             return ""
         return "step" if self._clock() < self._stopped[lane.index] else "signal"
 
-    def targets(self, selected: LaneState, *, everyone: bool = False) -> list[LaneState]:
-        """The living lanes that a command addresses: the selected one, or all. LrtuiError if none
-        lives."""
-        lanes = self._follower.state.lanes if everyone else [selected]
+    def targets(self, selected: SeedGroup, *, everyone: bool = False) -> list[LaneState]:
+        """The living lanes that a command addresses: the selected one or its seeds, or all.
+        LrtuiError if none lives."""
+        lanes = self._follower.state.lanes if everyone else selected.lanes
         living = [lane for lane in lanes if not lane.over]
         if (
             not living
@@ -142,9 +144,7 @@ class CommandClient:
         ):
             raise LrtuiError(f"the race was interrupted: {self._hints.resume} goes on with it")
         if not living:
-            who = (
-                "the race" if self._follower.state.over and len(lanes) > 1 else selected.lane.letter
-            )
+            who = "the race" if everyone and self._follower.state.over else selected.letter
             raise LrtuiError(f"{who} has ended: {self._hints.restart_lane}")
         return living
 
@@ -309,6 +309,25 @@ class CommandClient:
         )
 
 
+def lengthenable(lanes: Sequence[LaneState]) -> list[LaneState]:
+    """Those of some lanes that can train on; LrtuiError if none can, because of NaN or an error."""
+    able = [lane for lane in lanes if lane.status not in ("nan", "error")]
+    if not able:
+        first = lanes[0]
+        what = "went NaN" if first.status == "nan" else "failed"
+        others = f", nor can the other {len(lanes) - 1}" if len(lanes) > 1 else ""
+        raise LrtuiError(
+            f"{first.lane.letter} {what} at step {first.steps}: it cannot train on{others}",
+            "rewind or restart it",
+        )
+    return able
+
+
+def counted(count: int, unit: str) -> str:
+    """A number with its unit: 1 step, 400 steps."""
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
 def previous_factor(lane: LaneState) -> float | None:
     """The dial factor before the last turn; None if the dial was never turned, or every turn is
     undone."""
@@ -345,6 +364,8 @@ def describe(command: AnyCommand) -> str:
             return "restart"
         case Rewind():
             return f"rewind to step {command.to}"
+        case Lengthen(steps=steps, epochs=epochs):
+            return f"{counted(steps, 'step') if steps else counted(epochs, 'epoch')} more"
         case Stop():
             return "stop"
     return type(command).__name__.lower()

@@ -19,6 +19,7 @@ from lrtui.core.protocol.events import AnyEvent, Ended, LogMessage, Steps
 from lrtui.core.state.memory_budget import DEFAULT_BYTES
 from lrtui.core.state.race_state import LaneState, RaceState, apply, presume_ended
 from lrtui.core.state.status import RESUMABLE
+from lrtui.store.label import read_label
 from lrtui.store.reader import Reader
 from lrtui.store.record_index import LogIndex, SampleIndex
 from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE, tail, trainer_role
@@ -41,6 +42,7 @@ class Follower:
         self.run = run
         self.reader = Reader(run)
         self.state = RaceState(self.reader.race, memory)
+        self.state.label = read_label(run)
         self.samples, self.log_index = SampleIndex(), LogIndex()
         """Positions of samples and log lines in the record; `reader.event` reads them again."""
         self.trouble = ""

@@ -94,20 +94,23 @@ class JsonLines:
 
     def finish(self, follower: Follower) -> None:
         """The result, best lane first."""
-        self._write(
-            {
-                "event": "result",
-                **ranking_line(follower.state),
-                "lanes": result(follower.state),
-                "sentences": race_sentences(follower.state),
-                "run": self._run,
-            }
-        )
+        self._write(result_line(follower.state, self._run))
 
     def _write(self, line: dict[str, Any] | None) -> None:
         if line is not None:
             self._out.write(json.dumps(line, allow_nan=False) + "\n")
             self._out.flush()
+
+
+def result_line(state: RaceState, run: str) -> dict[str, Any]:
+    """The result of a race, or how it stands."""
+    return {
+        "event": "result",
+        **ranking_line(state),
+        "lanes": result(state),
+        "sentences": race_sentences(state),
+        "run": run,
+    }
 
 
 def _race(state: RaceState, race: Race, run: str) -> dict[str, Any]:
@@ -222,7 +225,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
         case Rewound():
             return line("rewound", step=event.step, why=event.why)
         case Alerted():
-            return alert_line(event, lane or "")
+            return alert_line(event.kind, lane, event.step, event.text)
         case Ended(step=step, reason=reason):
             error = {"error": event.error} if event.error else {}
             code = {"exit_code": event.exit_code} if event.exit_code is not None else {}

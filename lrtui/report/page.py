@@ -22,6 +22,8 @@ from lrtui.core.results.fairness import fairness
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.race_words import command_line, lane_rate, race_facts
+from lrtui.core.results.rate_chart import rate_chart
+from lrtui.core.results.rate_sentences import rate_sentences
 from lrtui.core.results.standings import standings
 from lrtui.core.scenario.scenario_text import scenario_text
 from lrtui.core.scenario.spec import number
@@ -30,7 +32,8 @@ from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import literal, one_line
 from lrtui.report.page_data import page_data, script_json
 from lrtui.report.png import address
-from lrtui.report.repeat import FILE, by_hand, commands, proof
+from lrtui.report.rates_svg import rates_svg
+from lrtui.report.repeat import FILE, by_hand, commands, proof, widen_commands
 from lrtui.report.sample_strip import Film, SamplePng, film
 from lrtui.report.svg import DARK, LIGHT, SHADES, chart_svg, dash_of
 
@@ -65,8 +68,8 @@ def page(follower: Follower) -> str:
     script = '"use strict";\n(() => {\n' + "\n".join(map(_file, SCRIPTS)) + "})();\n"
     data = page_data(state)
     words = {
-        "title": _plain(state.race.title),
-        "heading": _text(state.race.title),
+        "title": _plain(state.title),
+        "heading": _text(state.title),
         "style": style,
         "script": script,
         "facts": _facts(follower),
@@ -78,6 +81,7 @@ def page(follower: Follower) -> str:
         "still": chart_svg(state, alone=False),
         "keys": "".join(f"<li><kbd>{key}</kbd> {text}</li>" for key, text in KEYS),
         "standings": _standings(state),
+        "rates": _rates(follower),
         "alerts": _alerts(state),
         "samples": _samples(film(follower), state),
         "settings": _settings(state),
@@ -149,6 +153,7 @@ def _facts(follower: Follower) -> str:
         f"{len(lanes)} lanes",
         *race_facts(lanes, race),
         f"{created:%Y-%m-%d %H:%M}",
+        *filter(None, [follower.state.label.note]),
     ]
     return " · ".join(map(_text, words))
 
@@ -230,6 +235,19 @@ def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
         count(lane.steps),
         duration(lane.clock.own_seconds),
     ]
+
+
+def _rates(follower: Follower) -> str:
+    """The chart of outcomes against rates, what it shows in words, and how to widen it."""
+    state = follower.state
+    if len(state.lanes) < 2:
+        return ""
+    chart = rate_chart(state)
+    drawn = rates_svg(chart, "", alone=False)
+    words = "".join(f"<p>{_text(sentence)}</p>" for sentence in rate_sentences(chart, state))
+    ways = "\n".join(widen_commands(chart, state, follower.run))
+    figure = f"<figure>{drawn}</figure>" if drawn else ""
+    return _section("rates", "Rates", f"{figure}{words}{_pre(ways) if ways else ''}")
 
 
 def _alerts(state: RaceState) -> str:

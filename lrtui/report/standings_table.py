@@ -46,11 +46,7 @@ def standings_table(state: RaceState, width: int, order: list[LaneState] | None 
     `order`: another order, of single lanes.
     """
     table = Table(
-        title=Text(one_line(state.race.title)),
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
+        title=Text(state.title), title_justify="left", box=None, pad_edge=False, header_style="dim"
     )
     found = race_standings(state)
     rows = list(found.rows)

@@ -15,7 +15,6 @@ from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import step_labels, y_labels
 from lrtui.core.charts.marks import ALERT, LOST
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.text import one_line
 from lrtui.report.curves import Curve, abandoned, lane_curve, length, loss_limits, marks
 from lrtui.terminal.palette import lane_colors
 
@@ -79,14 +78,14 @@ def chart_svg(state: RaceState, *, alone: bool = True) -> str:
     scales = Scales(
         length(state), limits or AxisLimits.around(math.nan, math.nan, log=True), 46 + rows * ROW
     )
-    title = escape(one_line(state.race.title))
+    title = escape(state.title)
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img"'
             ' class="still">'
         ),
         f"<title>{title}: training loss by step</title>",
-        f"<style>{_style()}</style>" if alone else "",
+        f"<style>{style()}</style>" if alone else "",
         f'<rect class="ground" width="{WIDTH:g}" height="{HEIGHT:g}"/>' if alone else "",
         f'<text class="head" x="16" y="28">{title}</text>',
         *names,
@@ -250,7 +249,8 @@ def rules(shades: dict[str, str], lanes: tuple[str, ...]) -> str:
     )
 
 
-def _style() -> str:
+def style() -> str:
+    """The style of a picture that stands alone, light and dark."""
     fixed = (
         'text{font:13px system-ui,-apple-system,"Segoe'
         ' UI",sans-serif}.head{font-size:17px;font-weight:600}'

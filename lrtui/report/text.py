@@ -1,8 +1,7 @@
 """Printed results of a race, for the scrollback: standings (rich) and chart (plotext). Knows no
 screen.
 
-Only this module imports plotext, and only finite, clipped, decimated points reach it: a NaN in a
-line, or a spike far beyond its limits, aborts the process (notes on Textual, 1.1).
+Only this module and `rates_text` import plotext; see `figure` for what may reach it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.charts.labels import step_labels, y_labels
+from lrtui.core.charts.labels import step_labels
 from lrtui.core.numbers import count, rate
 from lrtui.core.protocol.launch_protocol import Preview
 from lrtui.core.results.fairness import fairness
@@ -32,18 +31,22 @@ from lrtui.core.series.series import Window, window_of
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 from lrtui.report.curves import length, loss_limits
+from lrtui.report.figure import draw_window, empty_figure, y_ruler
+from lrtui.report.rates_text import print_rates
 from lrtui.report.standings_table import standings_table
 from lrtui.terminal.palette import LANES
 
 Losses = NDArray[np.floating[Any]]
-MOST_Y, MOST_X = 5, 8
-"""About this many labels stand beside an axis."""
+MOST_X = 8
+"""About this many labels stand beside the axis of steps."""
 
 
 def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
     console.print()
     console.print(standings_table(state, console.width))
+    if state.label.note:
+        console.print(Text(f"note: {state.label.note}"))
     for text in [*recipes(state), *began_alike(state), *endings(state)]:
         console.print(text)
     if state.over:
@@ -54,6 +57,7 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     if drawn:
         console.print()
         console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
+    print_rates(console, state, run)
     console.print(Text(one_line(f"run: {run}")), soft_wrap=True)
 
 
@@ -89,7 +93,7 @@ def chart(state: RaceState, width: int, height: int, *, color: bool) -> str:
     limits = loss_limits(state)
     if limits is None:
         return ""
-    figure = _empty_figure(plotext, width, height, color)
+    figure = empty_figure(plotext, width, height, color)
     figure.title("loss by step" + (" (log)" if limits.log else ""))
     total = length(state)
     for lane in lanes:
@@ -143,7 +147,7 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
     if not (math.isfinite(low) and len(x) > 1 and np.isfinite(x).all() and x[0] < x[-1]):
         return ""
     limits = AxisLimits.around(low, high, low > 0)
-    figure = _empty_figure(plotext, width, height, color)
+    figure = empty_figure(plotext, width, height, color)
     figure.title(
         "loss by learning rate: each batch grey, their average green"
         + (", log" if limits.log else "")
@@ -156,8 +160,8 @@ def finder_chart(found: Found, width: int, height: int, *, color: bool) -> str:
             )
     for losses, tint in ((found.losses, _RAW), (found.smooth, _AVERAGE)):
         window = window_of(x, losses, float(x[0]), float(x[-1]) + 1e-9, 2 * width)
-        _draw_window(plotext, window, (float(x[0]), float(x[-1])), limits, tint)
-    _y_ruler(figure, limits)
+        draw_window(plotext, window, (float(x[0]), float(x[-1])), limits, tint)
+    y_ruler(figure, limits)
     powers = list(range(math.ceil(x[0] - 1e-9), math.floor(x[-1] + 1e-9) + 1))
     figure.ruler("x").lim(float(x[0]), float(x[-1]))
     figure.ruler("x").ticks(
@@ -179,10 +183,10 @@ def rates_chart(previews: Sequence[Preview], width: int, height: int, *, color: 
     if not any(len(values) for values in shown):
         return ""
     limits = _rate_limits(np.concatenate(shown).astype(float))
-    figure = _empty_figure(plotext, width, height, color)
+    figure = empty_figure(plotext, width, height, color)
     figure.title(f"learning rate by step, {count(total)} in all" + (", log" if limits.log else ""))
     for index, window in windows.items():
-        _draw_window(plotext, window, (0, total), limits, LANES[index % len(LANES)])
+        draw_window(plotext, window, (0, total), limits, LANES[index % len(LANES)])
     _rulers(figure, limits, total + 1, width)
     return str(figure.build().string(colorless=not color)).rstrip("\n")
 
@@ -205,58 +209,18 @@ def _rate_limits(rates: Losses) -> AxisLimits:
 _RAW, _AVERAGE, _MARK = 245, 40, 220
 
 
-def _empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
-    plotext.terminal.limit(False, False)
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("simple" if color else "colorless")
-    figure.plot_size(width, height)
-    return figure
-
-
 def _rulers(figure: Any, limits: AxisLimits, total: int, width: int) -> None:
     """Axes of a chart of `width` columns over `total` steps."""
-    _y_ruler(figure, limits)
+    y_ruler(figure, limits)
     figure.ruler("x").lim(0, max(total - 1, 1))
     steps, labels = zip(*step_labels(total, max(1, min(width // 12, MOST_X))), strict=True)
     figure.ruler("x").ticks(list(steps), list(labels))
 
 
-def _y_ruler(figure: Any, limits: AxisLimits) -> None:
-    """The y axis from 0 to 1, with what is shown beside it."""
-    values, labels = zip(*y_labels(limits, MOST_Y), strict=True)
-    figure.ruler("y").lim(0, 1)
-    figure.ruler("y").ticks(limits.shares(np.array(values)).tolist(), list(labels))
-
-
 def _draw_lane(plotext: Any, lane: LaneState, total: int, limits: AxisLimits, width: int) -> None:
     """Draws a lane's losses over its steps."""
     window = lane.columns["loss"].window(0, total, 2 * width)
-    _draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
-
-
-def _draw_window(
-    plotext: Any, window: Window, span: tuple[float, float], limits: AxisLimits, tint: int
-) -> None:
-    """Draws one signal for each unbroken stretch, at most two points for each of the window's
-    columns."""
-    columns = len(window.lo)
-    x = np.repeat(span[0] + (np.arange(columns) + 0.5) * (span[1] - span[0]) / columns, 2)
-    # where a curve climbs within a column, its lowest value comes first
-    up = (window.last > window.first)[:, None]
-    pairs = np.where(
-        up, np.stack([window.lo, window.hi], axis=1), np.stack([window.hi, window.lo], axis=1)
-    )
-    y = limits.shares(pairs.reshape(-1).astype(float))
-    keep = np.isfinite(y)
-    breaks = np.flatnonzero(np.repeat(window.gap, 2)[:-1] & ~np.repeat(window.gap, 2)[1:]) + 1
-    for xs, ys, good in zip(*(np.split(part, breaks) for part in (x, y, keep)), strict=True):
-        if good.any():
-            figure = plotext.figure
-            marker = plotext.marker("braille", tint)
-            figure.draw(
-                figure.signal(xs[good].tolist(), ys[good].tolist(), marker=marker).lines(True)
-            )
+    draw_window(plotext, window, (0, total), limits, LANES[lane.index % len(LANES)])
 
 
 def _legend(lanes: list[LaneState], width: int, color: bool) -> str:

@@ -18,8 +18,10 @@ from lrtui.core.errors import LrtuiError, StoreUnavailable
 from lrtui.core.protocol import events
 from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.events import AnyEvent, Column, Steps
+from lrtui.core.state.label import Label
 from lrtui.store import database
 from lrtui.store.identity import LATE_S, Process, processes
+from lrtui.store.label import read_label
 from lrtui.store.lane_summary import added_lanes, answers, end_reasons
 from lrtui.store.run_dir import DATABASE, GONE_S, SUPERVISOR_LOG, SUPERVISOR_ROLE, is_gone
 
@@ -45,6 +47,7 @@ class Summary(msgspec.Struct, frozen=True):
     """Seconds since 1970."""
     state: RunState
     is_script: bool = False
+    label: Label = Label()
 
     @property
     def resumable(self) -> bool:
@@ -57,7 +60,7 @@ def summary(run: Path) -> Summary:
     try:
         reader = Reader(run)
     except LrtuiError as error:
-        return Summary(run, error.message, 0, 0.0, "unreadable")
+        return Summary(run, error.message, 0, 0.0, "unreadable", label=read_label(run))
     try:
         over, interrupted, lanes = reader.outcome()
         state: RunState
@@ -68,7 +71,8 @@ def summary(run: Path) -> Summary:
         else:
             state = "interrupted" if over else "cut off"
         is_script = reader.race.script is not None
-        return Summary(run, reader.race.title, lanes, reader.created, state, is_script)
+        title, label = reader.race.title, read_label(run)
+        return Summary(run, title, lanes, reader.created, state, is_script, label)
     finally:
         reader.close()
 

@@ -14,7 +14,9 @@ import platformdirs
 from lrtui.core.errors import RunError
 from lrtui.core.files import absolute
 from lrtui.core.scenario.spec import letter
+from lrtui.core.state.label import Label
 from lrtui.core.text import closest, literal, one_line
+from lrtui.store.label import named, read_label, write_label
 
 DATABASE = "run.db"
 SUPERVISOR_LOG, SUPERVISOR_ROLE = "crew.log", "crew"
@@ -76,7 +78,8 @@ def _begun(path: Path) -> tuple[str, str]:
 
 
 def find(name: str | None, runs: Path) -> Path:
-    """Find a run by path, by name or by the beginning of its name; None: the newest."""
+    """Find a run by path, by its folder's name, by the name that its user gave it, or by the
+    beginning of its folder's name (the newest of several); None: the newest."""
     known = listing(runs)
     if name is None:
         if known:
@@ -88,13 +91,38 @@ def find(name: str | None, runs: Path) -> Path:
     if os.path.isfile(path / DATABASE):
         return path
     matches = [run for run in known if run.name.startswith(name)]
-    exact = [run for run in matches if run.name == name]
+    exact = [run for run in matches if run.name == name] or named(known, name)
+    if len(exact) > 1:
+        raise RunError(
+            f'{len(exact)} runs have the name "{one_line(name)}"',
+            f"expected one of {', '.join(run.name for run in exact)}",
+        )
     if exact or matches:
         return (exact or matches)[0]
-    raise RunError(
-        f'no run "{one_line(name)}" in {runs}{closest(name, (run.name for run in known))}',
-        "see `lrtui runs`",
-    )
+    names = (words for run in known for words in (run.name, read_label(run).name) if words)
+    raise RunError(f'no run "{one_line(name)}" in {runs}{closest(name, names)}', "see `lrtui runs`")
+
+
+def check_name(name: str, runs: Path, own: Path | None = None) -> None:
+    """Refuse a name by which another run than `own` is found already."""
+    others = [run for run in listing(runs) if run != own]
+    taken = [run for run in others if run.name == name] or named(others, name)
+    if name and taken:
+        raise RunError(
+            f'name "{name}": {taken[0].name} has it', 'expected another one, or "" for none'
+        )
+
+
+def relabel(run: Path, name: str | None = None, note: str | None = None) -> Label:
+    """Give a run another name or note, None: as it was; returns both. RunError if another run has
+    the name, or if the folder cannot be written."""
+    before = read_label(run)
+    label = Label(before.name if name is None else name, before.note if note is None else note)
+    if label.name != before.name:
+        check_name(label.name, run.parent, run)
+    if label != before:
+        write_label(run, label)
+    return label
 
 
 def is_gone(run: Path) -> bool:

@@ -24,6 +24,8 @@ from lrtui.core.protocol.events import SnapshotTag
 from lrtui.core.scenario.spec import Lane
 
 FOLDER = "snapshots"
+BEST = "best.weights"
+"""Name of the file with the weights at a lane's best evaluation."""
 FORMAT = 1
 MAX_HEADER = 1 << 20
 """Bytes of the first line; a file with a longer one is not a snapshot."""
@@ -46,6 +48,21 @@ class Header(msgspec.Struct, frozen=True):
     """Bytes of the payload."""
     sha256: str
     spec: Lane
+    metric: str = ""
+    """Of the weights at the best evaluation: the metric that it is the best by."""
+    value: float | None = None
+    """The value of that metric; None if missing or not finite."""
+
+
+class BestFile(NamedTuple):
+    """The weights at a lane's best evaluation, on disk: no state to go on from."""
+
+    step: int
+    path: Path
+    size: int
+    """Bytes of the file."""
+    metric: str
+    value: float
 
 
 class SnapshotFile(NamedTuple):
@@ -71,25 +88,58 @@ def write(
 ) -> SnapshotFile:
     """Write a snapshot of lane `index` after `step` steps durably (mode 0600, folders 0700);
     OSError if that fails."""
-    header = msgspec.json.encode(
-        Header(
-            FORMAT,
-            index,
-            step,
-            smooth if math.isfinite(smooth) else None,
-            len(payload),
-            hashlib.sha256(payload).hexdigest(),
-            spec,
-        )
-    )
-    folder = _folder(run, letter)
-    for left in folder.glob(".*.part"):  # of a killed process: one process writes here
+    path = _folder(run, letter) / f"{step:09d}-{tag}.snap"
+    header = Header(FORMAT, index, step, _finite(smooth), len(payload), _hash(payload), spec)
+    return SnapshotFile(step, tag, path, _write(path, header, payload), smooth)
+
+
+def write_best(
+    run: Path,
+    letter: str,
+    index: int,
+    step: int,
+    metric: str,
+    value: float,
+    spec: Lane,
+    payload: bytes,
+) -> BestFile:
+    """Write the weights at the best evaluation of lane `index` durably, in place of earlier ones;
+    OSError if that fails."""
+    path, size = _folder(run, letter) / BEST, len(payload)
+    header = Header(FORMAT, index, step, None, size, _hash(payload), spec, metric, _finite(value))
+    return BestFile(step, path, _write(path, header, payload), metric, value)
+
+
+def best_weights(run: Path, letter: str) -> BestFile | None:
+    """The weights at a lane's best evaluation; None if there are none, or none that can be read."""
+    path = run / FOLDER / letter / BEST
+    try:
+        with path.open("rb") as file:
+            header, size = _header(file), os.fstat(file.fileno()).st_size
+    except OSError:
+        return None
+    if header is None or header.value is None:
+        return None
+    return BestFile(header.step, path, size, header.metric, header.value)
+
+
+def _write(path: Path, header: Header, payload: bytes) -> int:
+    """Write a file of a lane atomically; return its bytes."""
+    for left in path.parent.glob(".*.part"):  # of a killed process: one process writes here
         left.unlink(missing_ok=True)
-    path = folder / f"{step:09d}-{tag}.snap"
+    first = msgspec.json.encode(header) + b"\n"
     with files.atomic(path) as part, part.open("wb") as file:
-        file.write(header + b"\n")
+        file.write(first)
         file.write(payload)
-    return SnapshotFile(step, tag, path, len(header) + 1 + len(payload), smooth)
+    return len(first) + len(payload)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _hash(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()
 
 
 def lanes(run: Path) -> int:
@@ -138,7 +188,7 @@ def retag(kept: SnapshotFile, tag: SnapshotTag) -> SnapshotFile:
     return kept._replace(tag=tag, path=path)
 
 
-def remove(kept: SnapshotFile) -> None:
+def remove(kept: SnapshotFile | BestFile) -> None:
     """Delete a snapshot; an error (it is gone already) is ignored."""
     try:
         kept.path.unlink()
@@ -148,8 +198,8 @@ def remove(kept: SnapshotFile) -> None:
 
 def clear(run: Path, letter: str, after: int = -1) -> None:
     """Delete the snapshots of a lane taken after more than `after` steps; by default all."""
-    for kept in listing(run, letter):
-        if kept.step > after:
+    for kept in (*listing(run, letter), best_weights(run, letter)):
+        if kept is not None and kept.step > after:
             remove(kept)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from lrtui.core.diagnostics.schedule_check import SWEEPS
 from lrtui.core.protocol.commands import ScaleRate, SetFactor, SetRate
 from lrtui.core.protocol.events import (
     Alerted,
@@ -69,12 +70,24 @@ class ActiveLane:
         self._rungs = [
             step for step in rung_steps(race.pruning, training.length.steps) if step > self.step
         ]
-        """Steps after which the lane will wait."""
+        """Steps after which the lane will wait; none if it was lengthened, because it is compared
+        no more."""
+        lane = training.lane
+        if lane.length:
+            self._rungs.clear()
+        self._leaves_state = lane.schedule is None or lane.schedule.name not in SWEEPS
+        """True if the lane's last state is of use: not after a sweep, which ruins the weights."""
+        self._pauses_at_end = training.progress.pauses and not (paused and training.progress.at_end)
 
     @property
     def step(self) -> int:
         """Steps done."""
         return self.training.step_recorder.step
+
+    @property
+    def resting(self) -> bool:
+        """True while the lane makes no steps: paused, or at a pruning rung."""
+        return self.paused or self.waits
 
     @property
     def policy_due(self) -> bool:
@@ -97,7 +110,12 @@ class ActiveLane:
         """Does what is due after this number of steps, independent of the clock."""
         if self.dial_replay:
             self.replay_dial()
-        step, recorder = self.step, self.training.step_recorder
+        step, recorder, progress = self.step, self.training.step_recorder, self.training.progress
+        if metrics := progress.evaluated:
+            progress.evaluated = {}
+            self._snapshots.evaluated(self.training, metrics, self._snapshot_s())
+        if progress.at_end:
+            self._after_last_step()
         if step == self._last_step:  # a batch of validation
             return
         self._last_step = step
@@ -114,6 +132,24 @@ class ActiveLane:
                 text = "waits at a pruning rung for the other lanes"
                 self.recorder.put(LogMessage(lane=self._index, text=text))
 
+    def _after_last_step(self) -> None:
+        """Leaves the state that a longer lane goes on from, and pauses if it is to."""
+        if self._pauses_at_end:
+            self._pauses_at_end = False
+            self.pause()
+        elif self._leaves_state:
+            self.snapshot("stop")
+
+    def pause(self) -> None:
+        """Pauses the lane, with a snapshot; it has `ended` by itself if its last update was
+        bad."""
+        self.paused = True
+        self.flush()
+        self.snapshot("pause")
+        self.write_best()
+        if not self.ended:
+            self.report_status("paused")
+
     def emit(self, event: AnyEvent) -> None:
         """Records an event and shows alerts to the policy; the NaN end of a lane that the policy
         rewinds is not recorded."""
@@ -128,6 +164,11 @@ class ActiveLane:
         if not self.ended:
             for event in self.training.step_recorder.flush(last=last):
                 self.emit(event)
+
+    def copied_state(self) -> dict[str, Any] | None:
+        """Flushes and copies the state; None if the lane has ended by a bad update."""
+        self.flush()
+        return None if self._ended_non_finite() else self.training.state_dict()
 
     def snapshot(
         self,
@@ -144,14 +185,19 @@ class ActiveLane:
             return False
         return self._snapshots.take(self.training, tag, self._snapshot_s(), began, done)
 
+    def write_best(self) -> None:
+        """Writes the weights of the best evaluation, if they are not on disk."""
+        self._snapshots.write_best()
+
     def snapshot_alert(self) -> None:
         """Takes a snapshot at an alert."""
         self.snapshot("alert")
 
     def snapshot_if_due(self) -> None:
-        """Takes a periodic snapshot if one is due."""
-        if self._snapshots.due(self._snapshot_s(), self.step):
+        """Takes a periodic snapshot if one is due, and writes the best weights if they are."""
+        if not self.training.progress.over and self._snapshots.due(self._snapshot_s(), self.step):
             self.snapshot()
+        self._snapshots.write_best(self._snapshot_s())
 
     def _snapshot_s(self) -> float:
         """Seconds of training for the snapshots' schedule, with the waits for a race's pace: a
@@ -211,6 +257,16 @@ class ActiveLane:
         """Emits that the lane resumes from its present step, with its findings and rate there."""
         recorder = self.training.step_recorder
         step = recorder.flushed_steps
-        self.recorder.put(Rewound(lane=self._index, step=step, why=reason))
+        lane = self.training.lane
+        longer = reason == "lengthened"
+        self.recorder.put(
+            Rewound(
+                lane=self._index,
+                step=step,
+                why=reason,
+                length=lane.length if longer else None,
+                schedule_length=lane.schedule_length if longer else None,
+            )
+        )
         self.recorder.put(FindingsUpdated(lane=self._index, step=step, findings=recorder.findings))
         self.report_rate()

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from lrtui.core.errors import StoreUnavailable
 from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, refused
-from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind
+from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Lengthen, Rewind
 from lrtui.store.writer import Writer, row
 from lrtui.training.lane_processes import LaneTable
 from lrtui.training.pending_lane import PendingLane
 
 STARTS = 4
-"""Processes started for one rewind, at most: each of them was lost over it."""
+"""Processes started for one command, at most: each of them was lost over it."""
 
 
 class CommandRouter:
@@ -23,8 +23,8 @@ class CommandRouter:
     def __init__(
         self, writer: Writer, pool: LaneTable, revive: Callable[[int], None] | None = None
     ) -> None:
-        """`revive`: starts a process for an ended lane, which rewinds it; None: ended lanes stay
-        ended."""
+        """`revive`: starts a process for an ended lane, which rewinds or lengthens it; None: ended
+        lanes stay ended."""
         self._writer = writer
         self._pool = pool
         self._revive = revive
@@ -67,7 +67,7 @@ class CommandRouter:
             return refused("there is no such lane")
         if self._pool.has_lane(command.lane):
             return None
-        if not isinstance(command, Rewind) or self._revive is None:
+        if not isinstance(command, Rewind | Lengthen) or self._revive is None:
             return LANE_ENDED
         if self._starts[number] >= STARTS:
             why = f"its process was lost {self._starts[number]} times over it"

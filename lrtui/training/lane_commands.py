@@ -43,13 +43,8 @@ def _pause(lane: ActiveLane) -> CommandResult:
     lane.waits = False
     if lane.paused:
         return done("already paused")
-    lane.paused = True
-    lane.flush()
-    lane.snapshot("pause")
-    if lane.ended:  # the flush has found a bad update
-        return LANE_ENDED
-    lane.report_status("paused")
-    return done("paused")
+    lane.pause()
+    return LANE_ENDED if lane.ended else done("paused")  # it ends where a bad update is found
 
 
 def _resume(lane: ActiveLane) -> CommandResult:
@@ -77,6 +72,7 @@ def _take_snapshot(number: int, lane: ActiveLane) -> None:
         result = snapshot_taken(file.path.name, file.step) if file else refused(reason)
         lane.recorder.acknowledge(number, result)
 
+    lane.write_best()
     if not lane.snapshot("fork", written):
         result = LANE_ENDED if lane.ended else refused("no snapshot can be taken: see the log")
         lane.recorder.acknowledge(number, result)

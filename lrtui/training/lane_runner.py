@@ -12,22 +12,24 @@ from typing import Any
 
 import torch
 
+from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import rate as rate_text
 from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, done, refused
-from lrtui.core.protocol.commands import AnyCommand, Rewind, SetRate, Stop, unfit
+from lrtui.core.protocol.commands import AnyCommand, Lengthen, Rewind, SetRate, Stop, unfit
 from lrtui.core.protocol.events import EndCause, Ended, EndReason, LogMessage
-from lrtui.core.scenario.spec import Race
+from lrtui.core.scenario.spec import Race, with_lane
 from lrtui.core.text import one_line
 from lrtui.store.recorder import Recorder
-from lrtui.training import devices, environment, lane_commands
+from lrtui.training import devices, environment, lane_commands, lengthening
 from lrtui.training.active_lane import ActiveLane
 from lrtui.training.failure import failure, line, not_resumed
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_snapshots import LaneSnapshots
+from lrtui.training.lengthening import Extension
 from lrtui.training.pace import Pace
 from lrtui.training.policy import Policy
 from lrtui.training.process_state import ProcessState
-from lrtui.training.session import Training
+from lrtui.training.session import Extend, Training
 from lrtui.training.snapshot_writer import SnapshotWriter
 
 SLICE_S = 0.03
@@ -97,7 +99,7 @@ class LaneRunner:
             if self.pace.limited and lane.step > first:
                 self.pace.step_done()
                 break
-            if time.perf_counter() - began >= seconds or lane.waits or lane.policy_due:
+            if time.perf_counter() - began >= seconds or lane.resting or lane.policy_due:
                 break
         lane.trained_s += time.perf_counter() - began
         if not lane.ended:
@@ -116,6 +118,8 @@ class LaneRunner:
         match command:
             case Rewind():
                 return self._rewind(command, lambda factor: factor * command.by)
+            case Lengthen():
+                return self._in_process(partial(self._lengthen, command))
             case _ if self.over:
                 return LANE_ENDED
             case Stop(for_good=for_good):
@@ -178,12 +182,14 @@ class LaneRunner:
         *,
         paused: bool = False,
         changes: Sequence[tuple[int, float]] = (),
+        extend: Extend | None = None,
     ) -> ActiveLane:
-        """Builds the lane from a snapshot's state, or at step 0."""
+        """Builds the lane from a snapshot's state, or at step 0; `extend` gives it another
+        length."""
         if self._race.lanes[self.index].recipe.compile:
             self._log("torch.compile begins: the first step waits for it")
         with environment.entered(self._race):
-            training = Training(self._race, self.index, self._device, snapshot=state)
+            training = Training(self._race, self.index, self._device, snapshot=state, extend=extend)
         try:
             self._snapshots.begin(training, loaded=bool(state))
             self._lane = ActiveLane(
@@ -214,9 +220,47 @@ class LaneRunner:
             )
         if self._lane:
             self._lane.flush(last=True)
-        self._close()
+        self._close(rebuilt=True)
         self._policy.take()
         return self._in_process(partial(self._rebuild, state, new_factor))
+
+    def _lengthen(self, command: Lengthen) -> CommandResult:
+        """Rebuilds the lane from its present or last state with another length; changes nothing if
+        that is impossible."""
+        lane, extension = None if self.over else self._built(), Extension(command, self.over)
+        try:
+            state = lane.copied_state() if lane else self._last_state()
+            if state is None:
+                return LANE_ENDED  # a flush has found a bad update
+            extend = partial(extension.lengthened, self.index, state)
+            if lane is None:
+                longer = self._build(state, extend=extend)
+            else:
+                extend(lane.training.race, lane.training.steps_of_an_epoch)
+        except LrtuiError as error:
+            return refused(error.message)
+        paused = False
+        if lane is not None:
+            paused = lane.paused and not lane.training.progress.at_end
+            self._close(rebuilt=True)
+            longer = self._build(state, paused=paused, extend=extend)
+        self._race = with_lane(self._race, self.index, longer.training.lane)
+        self._resume_reason = None
+        longer.report_return("lengthened")
+        longer.report_status("paused" if paused else "running")
+        text = lengthening.words(longer.training)
+        self._log(text)
+        if command.reschedule:  # from before, its steps would have other rates
+            longer.snapshot()
+        return done(text)
+
+    def _last_state(self) -> dict[str, Any]:
+        """The newest state of a lane that has ended; LrtuiError without one."""
+        if not self._snapshots.wait_until_idle():
+            raise LrtuiError("a snapshot is on its way, and the disk does not answer")
+        if (state := self._snapshots.newest(required=False)) is None:
+            raise LrtuiError("it has left no snapshot to go on from: restart it")
+        return state
 
     def _rebuild(
         self, state: dict[str, Any] | None, new_factor: Callable[[float], float]
@@ -273,8 +317,11 @@ class LaneRunner:
         error.__traceback__ = None  # its frames hold the model
         self._close()
 
-    def _close(self) -> None:
-        """Frees the lane's memory on its device, and ends its worker processes."""
+    def _close(self, *, rebuilt: bool = False) -> None:
+        """Frees the lane's memory on its device, and ends its worker processes. `rebuilt`: from
+        another state, which may be one before the best evaluation."""
+        if not rebuilt:
+            self._snapshots.write_best()
         self._last_step = self.steps
         self.over = True
         lane, self._lane = self._lane, None

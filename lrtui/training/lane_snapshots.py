@@ -16,6 +16,7 @@ from lrtui.core.scenario.spec import Race
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
 from lrtui.training import snapshot
+from lrtui.training.best_weights import BestWeights
 from lrtui.training.failure import line
 from lrtui.training.session import Training
 from lrtui.training.snapshot_writer import (
@@ -37,6 +38,7 @@ class LaneSnapshots:
         self._race, self._index, self._run = race, index, run
         self._writer, self._log = writer, log
         self._lane = race.lanes[index]
+        self._best_weights = BestWeights(race, index, run, writer)
         self._schedule = SnapshotSchedule(race.snapshots, 0)
         self._best = math.inf
         self._last_step = -1
@@ -48,6 +50,8 @@ class LaneSnapshots:
 
     def begin(self, training: Training, *, loaded: bool) -> None:
         """Starts anew with a lane that was just built; `loaded`: from a snapshot."""
+        self._lane = training.race.lanes[self._index]
+        self._best_weights.begin(training)
         total = training.length.steps
         every = (
             max(PART_LEAST, math.ceil(total / PARTS))
@@ -107,6 +111,24 @@ class LaneSnapshots:
             )
         )
         return True
+
+    def evaluated(self, training: Training, metrics: dict[str, float], lasted_s: float) -> None:
+        """Keeps the weights of a lane if an evaluation of them is the best so far. `lasted_s`:
+        seconds of training."""
+        if self._possible:
+            try:
+                self._best_weights.evaluated(training, metrics, lasted_s)
+            except Exception as error:  # as of a snapshot
+                self._possible = False
+                self._log(f"no snapshots of this lane: {line(error)}")
+
+    def write_best(self, lasted_s: float = math.inf) -> None:
+        """Writes the weights of the best evaluation if they are not on disk; with `lasted_s`
+        seconds of training only if they are due."""
+        if math.isfinite(lasted_s):
+            self._best_weights.write_if_due(lasted_s)
+        else:
+            self._best_weights.write()
 
     def alerted(self, step: int) -> None:
         """Takes an alert about the weights after `step` steps: pins the last good snapshot before

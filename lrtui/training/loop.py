@@ -31,7 +31,7 @@ from lrtui.training.session import Training
 from lrtui.training.step_recorder import StepRecorder
 
 Events = Iterator[AnyEvent | None]
-"""None: a step or a batch of validation is done, and the lane may be paused there."""
+"""None: a step, a batch of validation or an epoch is done, and the lane may be paused there."""
 MAX_IMAGES = 16
 MAX_SIDE = 64
 """Pixels of an image's longer side, at most."""
@@ -179,6 +179,7 @@ def _end_epoch(training: Training) -> Events:
         )
     )
     progress.end_epoch()
+    progress.evaluated = metrics
     last = progress.over
     yield from announcements.take_notes(training)
     if recorder.due or last:
@@ -187,6 +188,7 @@ def _end_epoch(training: Training) -> Events:
             raise recorder.non_finite
     if last or epoch % training.race.sample_every == 0:
         yield from _sample(training, epoch)
+    yield None
 
 
 def _evaluate_within(training: Training) -> Events:
@@ -209,6 +211,8 @@ def _evaluate_within(training: Training) -> Events:
     yield from recorder.flush()
     if recorder.non_finite:
         raise recorder.non_finite
+    progress.evaluated = metrics
+    yield None
     recorder.clock.start()
 
 

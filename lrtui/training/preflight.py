@@ -57,7 +57,7 @@ def answer(request: LaunchRequest) -> LaunchReply:
     try:
         environment.enter(race)
         shape = _shape(request)
-        previews = [_preview(request, lane, shape) for lane in race.lanes]
+        previews = [_preview(request, index, shape) for index in range(len(race.lanes))]
         if request.kind == "preview":
             return LaunchReply(previews=[thinned(found) for found in previews])
         for lane in race.lanes:
@@ -94,10 +94,12 @@ def _end_with_the_supervisor() -> None:
         os._exit(0)
 
 
-def _preview(request: LaunchRequest, lane: Lane, shape: Shape) -> Preview:
+def _preview(request: LaunchRequest, index: int, shape: Shape) -> Preview:
     """A lane's preview with its warnings. The user's own schedule is built if the race is to start,
     not run."""
-    race, spec = request.race, lane.schedule
+    race = request.race.of_lane(index)
+    lane = race.lanes[index]
+    spec = lane.schedule
     each = request.steps_per_epoch or epoch_steps(shape.batches_per_epoch, lane)
     long = training_length(race, each)
     try:

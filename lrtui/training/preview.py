@@ -25,7 +25,7 @@ from lrtui.core.text import one_line
 from lrtui.training import optimizers
 from lrtui.training.optimizers import Group
 from lrtui.training.schedules import Schedule
-from lrtui.training.training_length import TrainingLength
+from lrtui.training.training_length import TrainingLength, schedule_length
 
 PREVIEW_S = 0.3
 """Seconds after which a preview is cut."""
@@ -94,7 +94,10 @@ def preview(
     with warnings.catch_warnings():
         # torch warns "scheduler stepped before the optimizer", which never steps here
         warnings.simplefilter("ignore")
-        schedule = Schedule(lane.schedule, optimizer, lane.lr, length)
+        made_for = schedule_length(lane, length)
+        schedule = Schedule(
+            lane.schedule, optimizer, lane.lr, made_for, outlived=made_for.steps < length.steps
+        )
         trace.look(0, length.steps)
         each = steps_per_epoch if lane.schedule and lane.schedule.interval == "epoch" else 1
         if lane.schedule:

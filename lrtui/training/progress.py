@@ -32,6 +32,8 @@ class Progress:
         """True if the present validation, or one that is due, is not that of an epoch's end."""
         self.validated_at = -1
         """Steps done at the last validation within an epoch."""
+        self.evaluated: dict[str, float] = {}
+        """Metrics of the validation that has just ended, until the next step."""
         self._training, self._race, self._data = training, training.race, training.data
         self._recorder, self._accumulation = training.step_recorder, training.recipe.accumulation
 
@@ -68,6 +70,20 @@ class Progress:
         return (last or step % every == 0) and self.validated_at != step
 
     @property
+    def pauses(self) -> bool:
+        """True if the lane pauses at the end of its budget."""
+        length = self._race.lanes[self._training.index].length
+        return length is not None and length.pauses
+
+    @property
+    def at_end(self) -> bool:
+        """True between two steps if the budget is used up, in a state from which a longer lane can
+        go on as if it had been so from the start: where a budget cuts an epoch, before its end;
+        else after the last one's."""
+        cut = self._recorder.step == self._race.steps and 0 < self.position != self._data.length
+        return cut or self.over
+
+    @property
     def over(self) -> bool:
         """True if the budget is used up and its last epoch has ended."""
         if self._race.steps is not None:
@@ -100,6 +116,9 @@ class Progress:
         budget = self._race.steps
         if self._recorder.step == budget:
             return
+        if self._data.exact and 0 < self.position != self._data.length:
+            # a snapshot from a step that a shorter budget ended with
+            self._recorder.schedule_known()
         for batch in self._data.epoch(self.epochs_ended, self.position):
             if not self._data.exact:
                 # the previous step did not end the epoch

@@ -22,9 +22,17 @@ class Schedule:
     """A scheduler with its interval; without one every call does nothing."""
 
     def __init__(
-        self, spec: ScheduleSpec | None, optimizer: Optimizer, lr: float, length: TrainingLength
+        self,
+        spec: ScheduleSpec | None,
+        optimizer: Optimizer,
+        lr: float,
+        length: TrainingLength,
+        *,
+        outlived: bool = False,
     ) -> None:
-        self._spec = spec
+        """`outlived`: the lane is longer than `length`, for which the schedule is made: one that
+        cannot be stepped beyond its end (OneCycleLR) holds its last rate there."""
+        self._spec, self._outlived = spec, outlived
         self._interval = spec.interval if spec else None
         self.by_epoch = self._interval == "epoch"
         """True if the scheduler steps at an epoch's end."""
@@ -42,7 +50,14 @@ class Schedule:
 
     def jump(self, step: int) -> None:
         """Moves the scheduler to its step `step`; equal to single steps except for rounding."""
+        if self._outlived and isinstance(self._scheduler, lr_scheduler.OneCycleLR):
+            step = min(step, self._scheduler.total_steps)
         self._scheduler.step(step)
+
+    @property
+    def has_ended(self) -> bool:
+        """True if the scheduler cannot be stepped any more, and the lane goes on."""
+        return self._outlived and _used_up(self._scheduler)
 
     def catch_up(self, steps: int, epochs: int) -> None:
         """Moves the scheduler to its state after `steps` and `epochs`; one that needs a metric
@@ -50,7 +65,8 @@ class Schedule:
         if self._scheduler is None or self.wants_metric:
             return
         for _ in range(steps if self._interval == "batch" else epochs):
-            self._scheduler.step()
+            if not self.has_ended:
+                self._scheduler.step()
 
     def state_dict(self) -> dict[str, Any] | None:
         """The scheduler's state; None without one. Raises LrtuiError if the user's scheduler has no
@@ -75,7 +91,7 @@ class Schedule:
 
     def after_batch(self) -> None:
         """Call after each optimizer step."""
-        if self._interval == "batch":
+        if self._interval == "batch" and not self.has_ended:
             self._scheduler.step()
 
     def after_epoch(self, metric: float) -> None:
@@ -83,9 +99,17 @@ class Schedule:
         if self._interval != "epoch" or self._scheduler is None:
             return
         if not self.wants_metric:
-            self._scheduler.step()
+            if not self.has_ended:
+                self._scheduler.step()
         elif math.isfinite(metric):
             self._scheduler.step(metric)
+
+
+def _used_up(scheduler: Any) -> bool:
+    """True if a scheduler, or one that it is made of, raises at its next step."""
+    if isinstance(scheduler, lr_scheduler.OneCycleLR):
+        return bool(scheduler.last_epoch >= scheduler.total_steps)
+    return any(map(_used_up, getattr(scheduler, "_schedulers", ())))
 
 
 _JUMPERS = {

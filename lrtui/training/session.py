@@ -3,7 +3,7 @@ restored as one state_dict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from torch import Tensor
 from lrtui.core.diagnostics.sampling import Sampling
 from lrtui.core.diagnostics.schedule_check import SWEEPS
 from lrtui.core.errors import ScenarioError, SnapshotUnfit
-from lrtui.core.scenario.spec import Lane, Race
+from lrtui.core.scenario.spec import Lane, Race, with_lane
 from lrtui.training import (
     averaging,
     compiling,
@@ -39,7 +39,10 @@ from lrtui.training.recipe import StepRecipe
 from lrtui.training.recompute import Recompute
 from lrtui.training.schedules import Schedule
 from lrtui.training.step_recorder import StepRecorder
-from lrtui.training.training_length import epoch_steps, training_length
+from lrtui.training.training_length import epoch_steps, schedule_length, training_length
+
+Extend = Callable[[Race, int | None], Lane]
+"""(race, steps of an epoch) -> the lane with its new length (lengthening.py)."""
 
 
 # More than 20 attributes: a session is the list of a lane's parts, which the loop names singly.
@@ -47,7 +50,8 @@ class Training:
     """One lane's model, data, optimizer and schedule, built as loop.py says.
 
     With a `snapshot`, a `state_dict` of this lane or another one of the race, the session resumes
-    from there; raises SnapshotUnfit if the task has changed since.
+    from there; raises SnapshotUnfit if the task has changed since. `extend` gives the lane another
+    length, which may depend on that of an epoch (None: unknown).
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Training:
         *,
         deferred: bool | None = None,
         snapshot: dict[str, Any] | None = None,
+        extend: Extend | None = None,
     ) -> None:
         race = race.of_lane(index)
         self.race, self.index, self.device = race, index, device
@@ -67,6 +72,8 @@ class Training:
         rng.seed_all(race.seed)  # a task's file may draw random numbers when it is imported
         self.task = tasks.load(race.task)
         notes = self._build_data_and_model()
+        if extend is not None:
+            self._extend(extend)
         self._build_optimizer()
         self.recipe = StepRecipe(spec, self.model, self.optimizer, device, closure=self.closure)
         # after the dial's hook: it must see the applied rates
@@ -106,6 +113,12 @@ class Training:
         self.init_checksum = weights_checksum(self.model)
         return notes
 
+    def _extend(self, extend: Extend) -> None:
+        """Gives the lane its new length, before anything is built that depends on it."""
+        race = with_lane(self.race, self.index, extend(self.race, self.steps_of_an_epoch))
+        # the seed is the lane's own already
+        self.race = msgspec.structs.replace(race.of_lane(self.index), seed=self.race.seed)
+
     def _build_optimizer(self) -> None:
         """Builds optimizer, schedule and dial."""
         race, lane = self.race, self.race.lanes[self.index]
@@ -118,7 +131,12 @@ class Training:
         """The param groups, without parameters, before a schedule changes them."""
         self.closure = optimizers.wants_closure(self.optimizer)
         self.length = training_length(race, self.steps_of_an_epoch)
-        self.schedule = Schedule(lane.schedule, self.optimizer, lane.lr, self.length)
+        self.made_for = schedule_length(lane, self.length)
+        """The length that the schedule is made for."""
+        outlived = self.made_for.steps < self.length.steps
+        self.schedule = Schedule(
+            lane.schedule, self.optimizer, lane.lr, self.made_for, outlived=outlived
+        )
         if averaging.has_modes(self.optimizer):
             self.optimizer.train()  # type: ignore[attr-defined]  # as just seen
         if self.schedule.wants_metric and self.validation is None:
@@ -179,6 +197,11 @@ class Training:
         )
 
     @property
+    def lane(self) -> Lane:
+        """The lane's settings."""
+        return self.race.lanes[self.index]
+
+    @property
     def steps_of_an_epoch(self) -> int | None:
         """Optimizer steps of an epoch; None if its length is unknown."""
         length = self.data.length
@@ -206,6 +229,20 @@ class Training:
         if self.validation is not None:
             fetching.end_workers(self.validation)
 
+    def weights_dict(self) -> dict[str, Any]:
+        """A copy of the weights that an evaluation between two steps sees: part of the state."""
+        lane, average = self.race.lanes[self.index], self.recipe.average
+        weights = {
+            "format": snapshots.FORMAT,
+            "step": self.step_recorder.step,
+            "model": self.model.state_dict(),
+            "parameters": [name for name, _ in self.model.named_parameters()],
+            "average": average.state_dict() if average else None,
+            "evaluated": averaging.evaluation_weights(self.model, self.optimizer),
+        }
+        kept: dict[str, Any] = snapshots.plain(weights, f"lane {lane.letter}", {})
+        return kept
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of the lane's whole state between two steps: training may go on while it is
         encoded.
@@ -219,10 +256,13 @@ class Training:
             "format": snapshots.FORMAT,
             "lane": msgspec.json.encode(lane),
             "schedule": self.schedule.state_dict(),
+            "schedule_length": list(self.made_for),
             "step": self.step_recorder.step,
             **self.progress.state_dict(),
             **self.recipe.state_dict(),
             "model": self.model.state_dict(),
+            "parameters": [name for name, _ in self.model.named_parameters()],
+            "evaluated": averaging.evaluation_weights(self.model, self.optimizer),
             "buffers": snapshots.unlisted(self.model),
             "optimizer": [
                 snapshots.optimizer_state(part) for part in snapshots.parts(self.optimizer)
@@ -237,18 +277,36 @@ class Training:
         kept: dict[str, Any] = snapshots.plain(state, f"lane {lane.letter}", {})
         return kept
 
+    def _made_alike(self, kept: list[int] | None) -> bool:
+        """True if the schedule of a snapshot was made for the present one's length, or follows a
+        metric instead of a length; `kept`: that length, None in snapshots of earlier versions."""
+        lane = self.lane
+        if lane.schedule is None or self.schedule.wants_metric:
+            return True
+        if kept is None:
+            return lane.length is None or self.made_for != self.length
+        return kept == list(self.made_for)
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores `state`, which is not modified, into a lane that was just built.
 
         A fork with changes keeps its own options: an optimizer of another kind, and another
-        schedule or initial rate, begin anew, the schedule advanced as if it had run from the start.
+        schedule or initial rate, begin anew, the schedule advanced as if it had run from the start;
+        so does a schedule that is made for another length.
         Raises SnapshotUnfit if model or data differ from those of the snapshot.
         """
         lane = self.race.lanes[self.index]
         try:
             before = msgspec.json.decode(state["lane"], type=Lane)
             snapshots.restore_model(self.model, state)
-            snapshots.restore_rates(lane, before, self.optimizer, self.schedule, state)
+            snapshots.restore_rates(
+                lane,
+                before,
+                self.optimizer,
+                self.schedule,
+                state,
+                same_length=self._made_alike(state.get("schedule_length")),
+            )
             self.progress.load_state_dict(state)
             self.recipe.load_state_dict(state)
             self.data.load_state_dict(state["batches"])

@@ -95,16 +95,25 @@ def restore_part(optimizer: Optimizer, kept: dict[str, Any]) -> list[dict[str, A
 
 
 def restore_rates(
-    lane: Lane, before: Lane, optimizer: Optimizer, schedule: Schedule, state: dict[str, Any]
+    lane: Lane,
+    before: Lane,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    state: dict[str, Any],
+    *,
+    same_length: bool = True,
 ) -> None:
-    """Restores optimizer and schedule of `lane`, which was `before` in the snapshot."""
+    """Restores optimizer and schedule of `lane`, which was `before` in the snapshot.
+    `same_length`: False if the schedule is made for another length now."""
     given, was = lane.optimizer.options, before.optimizer.options
     changed = {key for key in given | was if given.get(key) != was.get(key)}
     same_kind = (lane.optimizer.name, lane.optimizer.code) == (
         before.optimizer.name,
         before.optimizer.code,
     )
-    same_plan = same_kind and (lane.lr, lane.schedule) == (before.lr, before.schedule)
+    same_plan = (
+        same_kind and same_length and (lane.lr, lane.schedule) == (before.lr, before.schedule)
+    )
     if changed and schedule.can_jump:
         # its position is a function of the step; it may be one that moves the momentum, too
         same_plan = False

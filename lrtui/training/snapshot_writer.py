@@ -108,6 +108,21 @@ class SnapshotJob:
     done: OnWritten = lambda written, reason: None
 
 
+@dataclass(frozen=True)
+class BestJob:
+    """The weights at a lane's best evaluation, to be written."""
+
+    index: int
+    lane: Lane
+    step: int
+    metric: str
+    value: float
+    state: dict[str, Any]
+    """The result of `Training.weights_dict`."""
+    schedule: SnapshotSchedule
+    """Takes the cost."""
+
+
 class SnapshotWriter:
     """Writes the snapshots of a trainer's lanes in one thread. Calls return at once, except
     `wait_until_idle` and `close`."""
@@ -139,6 +154,10 @@ class SnapshotWriter:
         """Queues a snapshot."""
         self._busy.add(job.index)
         self._jobs.put(job)
+
+    def write_best(self, job: BestJob) -> None:
+        """Queues the weights at a lane's best evaluation."""
+        self._jobs.put(partial(self._write_best, job))
 
     def pin(self, letter: str, step: int) -> None:
         """Pins a lane's last good snapshot before an alert at `step`, after those that are
@@ -173,14 +192,7 @@ class SnapshotWriter:
     def _write(self, job: SnapshotJob) -> tuple[SnapshotFile | None, str]:
         began = time.thread_time()
         try:
-            payload = snapshot.encode(job.state)
-            job.state.clear()
-            budget = self.budget
-            if len(payload) > budget:
-                raise OSError(
-                    f"{numbers.size(len(payload))} are more than the lane's share of the disk, "
-                    f"{numbers.size(budget)} (snapshots.megabytes)"
-                )
+            payload = self._payload(job.state)
             self._recorder.wait_flushed(RECORD_FIRST_S)
             if self._recorder.superseded:
                 return None, "another process has this lane now"
@@ -194,7 +206,7 @@ class SnapshotWriter:
                 job.lane,
                 payload,
             )
-            left = self._prune(job.lane.letter, budget)
+            left = self._prune(job.lane.letter)
         except Exception as error:
             # any error of torch or the disk: the thread must survive, because others wait for it
             job.schedule.cost(job.copied_s + time.thread_time() - began)
@@ -216,9 +228,43 @@ class SnapshotWriter:
         )
         return kept, ""
 
-    def _prune(self, letter: str, budget: int) -> list[SnapshotFile]:
+    def _write_best(self, job: BestJob) -> None:
+        began = time.thread_time()
+        try:
+            payload = self._payload(job.state)
+            if self._recorder.superseded:
+                return
+            snapshots.write_best(
+                self._run,
+                job.lane.letter,
+                job.index,
+                job.step,
+                job.metric,
+                job.value,
+                job.lane,
+                payload,
+            )
+            self._prune(job.lane.letter)
+        except Exception as error:  # as of a snapshot
+            self._failed(job.index, str(error))
+        job.schedule.cost(time.thread_time() - began)
+
+    def _payload(self, state: dict[str, Any]) -> bytes:
+        """A state as bytes, and emptied; OSError if they are more than the lane may have."""
+        payload = snapshot.encode(state)
+        state.clear()
+        if len(payload) > (budget := self.budget):
+            raise OSError(
+                f"{numbers.size(len(payload))} are more than the lane's share of the disk, "
+                f"{numbers.size(budget)} (snapshots.megabytes)"
+            )
+        return payload
+
+    def _prune(self, letter: str) -> list[SnapshotFile]:
         """Removes snapshots beyond the budget and returns the rest; an earlier best becomes an
         ordinary one."""
+        best = snapshots.best_weights(self._run, letter)
+        budget = self.budget - (best.size if best else 0)
         known = snapshots.listing(self._run, letter)
         once_best = [one for one in known if one.tag == "best"][:-1]
         known = [snapshots.retag(one, "ring") if one in once_best else one for one in known]

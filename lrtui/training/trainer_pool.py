@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from lrtui.core.protocol.events import LaneAdded, RewindReason
-from lrtui.core.scenario.spec import Race
+from lrtui.core.scenario.spec import Race, with_lane
 from lrtui.store.lane_summary import LaneSummary, lane_summaries
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_processes import ProcessExit
@@ -71,14 +71,16 @@ class TrainerPool:
         self.start([fork])
 
     def start_idle(self, lane: int) -> None:
-        """Start a trainer for an ended lane, which waits for the command that rewinds it."""
+        """Start a trainer for an ended lane, which waits for the command that revives it."""
         ended = next(one for one in lane_summaries(self.run) if one.index == lane)
         resumption = self.resumption(ended, "rewound")
         self.start([msgspec.structs.replace(resumption, start="idle", paused=False, changes=())])
 
     def resumption(self, lane: LaneSummary, reason: RewindReason) -> LaneAssignment:
         """The assignment that resumes a lane from its last snapshot, on its former device if this
-        machine has devices of that kind."""
+        machine has devices of that kind. The race gets the lane's settings as recorded: it may have
+        been lengthened."""
+        self.race = with_lane(self.race, lane.index, lane.lane)
         dealt = self.devices[lane.index % len(self.devices)]
         same_kind = lane.device.partition(":")[0] == dealt.partition(":")[0]
         return LaneAssignment(

@@ -25,6 +25,13 @@ def epoch_steps(batches: int, lane: Lane) -> int:
     return math.ceil(batches / lane.recipe.accumulate)
 
 
+def schedule_length(lane: Lane, length: TrainingLength) -> TrainingLength:
+    """The length that the schedule of a lane of this length is made for: shorter for a lane that
+    was lengthened and whose schedule was not made anew."""
+    made = lane.schedule_length
+    return TrainingLength(made.steps, made.epochs) if made else length
+
+
 def training_length(race: Race, steps_per_epoch: int | None) -> TrainingLength:
     """The race's budget; one epoch if it is in steps and an epoch's length is unknown (None)."""
     if race.steps is not None:

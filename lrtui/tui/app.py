@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from lrtui.client.lr_finder import FinderPlan, LrFinder
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
 from lrtui.terminal import settings
+from lrtui.terminal.notifications import Notifier
 from lrtui.terminal.palette import THEMES
 from lrtui.terminal.settings import Settings
 from lrtui.tui import key_names
@@ -34,6 +37,11 @@ from lrtui.tui.typeahead import TypeAhead
 
 FAULTS_S = 12.0
 """Seconds that the faults of the settings file are shown."""
+
+
+def _beside(job: Callable[[], None]) -> None:
+    """Run a job in a thread of its own."""
+    threading.Thread(target=job, daemon=True).start()
 
 
 class LrtuiApp(App[Follower]):
@@ -85,6 +93,9 @@ class LrtuiApp(App[Follower]):
         self.finder: LrFinder | None = None
         """The finder that was shown last."""
         self._type_ahead = TypeAhead(self)
+        self._notifier = Notifier(
+            wanted.notify, os.environ, self.send, self._ring, self._clock.monotonic, _beside
+        )
 
     async def on_event(self, event: Event) -> None:
         """Handle an event; keys one after another, see `TypeAhead`."""
@@ -127,6 +138,14 @@ class LrtuiApp(App[Follower]):
         if self._wanted.bell:
             super().bell()
 
+    def _ring(self) -> None:
+        self.bell()
+
+    def send(self, text: str) -> None:
+        """Write an escape sequence to the terminal; from any thread."""
+        if not self.is_headless and self._driver is not None:
+            self._driver.write(text)
+
     def next_theme(self) -> None:
         """Use the next theme, and store it in the settings."""
         theme = THEMES[(THEMES.index(self.look.theme) + 1) % len(THEMES)]
@@ -155,7 +174,9 @@ class LrtuiApp(App[Follower]):
         if self._watched is not None:
             self._watched.close()
         self._watched = follower
-        screen = RaceScreen(follower, self.look.fps, self._clock, self._new_machine(), self.keys)
+        screen = RaceScreen(
+            follower, self.look.fps, self._clock, self._new_machine(), self.keys, self._notifier
+        )
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:
@@ -222,6 +243,9 @@ class LrtuiApp(App[Follower]):
 
     def on_race_screen_find(self, message: RaceScreen.Find) -> None:
         self.find(message.asked)
+
+    def on_race_screen_opened(self, message: RaceScreen.Opened) -> None:
+        self.watch_run(message.run)
 
     def on_race_screen_another(self) -> None:
         self.switch_screen(Picker(self._runs, self._clock, self.keys))

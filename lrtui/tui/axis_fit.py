@@ -4,6 +4,7 @@ knows no screen."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_beginnings
 from lrtui.core.charts.axes import CLOCKS, XAxis, kinds, whole
@@ -11,6 +12,7 @@ from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.metric_series import quantities, track
 from lrtui.core.diagnostics import param_groups
 from lrtui.core.results.lane_filter import visible
+from lrtui.core.results.seed_groups import SeedGroup, seed_groups
 from lrtui.core.series.series import FiniteRange
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.rates import column
@@ -40,18 +42,75 @@ def fit(view: RaceView, state: RaceState, *, figures: bool = True) -> None:
         (one.label for one in quantities(state) if one.name == view.quantity), view.quantity
     )
     view.x = shown(view, state)
+    if figures:
+        view.rank(state)
     if figures or not is_fitted(view):
         view.limits = fitted(view, state)
-        view.rate_limits = fitted_rates(view, state)
-        view.moving = {index for index in view.shown if rate_moves(state.lanes[index], view)}
+        view.rate_limits = fitted_rates(view)
+        view.moving = {
+            index
+            for index in view.shown
+            if any(rate_moves(lane, view) for lane in view.groups[index].lanes)
+        }
 
 
 def _hide(view: RaceView, state: RaceState) -> None:
     """Find the visible lanes; a hidden lane is selected only if every lane is hidden."""
-    view.listed = visible(state, view.filter, view.pinned)
+    _group(view, state)
     view.shown = view.listed if view.solo is None else [view.solo]
     if view.shown and view.selected not in view.shown:
-        view.selected = min(view.shown, key=lambda index: abs(index - view.selected))
+        folded = (
+            index
+            for index in view.shown
+            if any(lane.index == view.selected for lane in view.groups[index].lanes)
+        )
+        near = min(view.shown, key=lambda index: abs(index - view.selected))
+        view.selected = next(folded, near)
+
+
+def _group(view: RaceView, state: RaceState) -> None:
+    """Find what is listed, the seeds that each listed lane stands for, and their colours."""
+    indices = visible(state, view.filter, view.pinned)
+    wanted = indices, view.opened, view.solo, [lane.lane for lane in state.lanes]
+    if wanted == view.grouped_for:
+        return
+    view.grouped_for = wanted
+    every = seed_groups(state.lanes)
+    opened = next((group for group in every if view.opened in _indices(group)), None)
+    lanes = [state.lanes[index] for index in indices]
+    if opened is None:
+        view.opened, groups = None, seed_groups(lanes)
+    else:
+        kin = [lane for lane in lanes if _descends(lane, _indices(opened), state)]
+        groups = [SeedGroup((lane,)) for lane in kin]
+    view.groups = {group.first.index: group for group in groups}
+    view.listed = list(view.groups)
+    view.groups |= {
+        lane.index: SeedGroup((lane,)) for lane in state.lanes if lane.index not in view.groups
+    }
+    view.hues = _hues(every, opened)
+
+
+def _indices(group: SeedGroup) -> set[int]:
+    return {lane.index for lane in group.lanes}
+
+
+def _descends(lane: LaneState, indices: set[int], state: RaceState) -> bool:
+    """True if a lane, or one that it was forked from, is one of these."""
+    while lane.index not in indices and lane.parent is not None:
+        lane = state.lanes[lane.parent]
+    return lane.index in indices
+
+
+def _hues(every: Sequence[SeedGroup], opened: SeedGroup | None) -> tuple[int, ...]:
+    """The colours of all lanes: one of each group, from there on one of each seed if it is
+    `opened`."""
+    found = {
+        lane.index: number + (place if group is opened else 0)
+        for number, group in enumerate(every)
+        for place, lane in enumerate(group.lanes)
+    }
+    return tuple(found[index] for index in range(len(found)))
 
 
 def shown(view: RaceView, state: RaceState) -> XAxis:
@@ -71,7 +130,7 @@ def shown(view: RaceView, state: RaceState) -> XAxis:
 def newest(view: RaceView, state: RaceState) -> float:
     """The newest step of the visible lanes, in units of the x axis."""
     axis = XAxis(view.x_kind, view.x_log, 0.0, 1.0)
-    lanes = [state.lanes[index] for index in view.shown or range(len(state.lanes))]
+    lanes = view.lanes(view.shown) or state.lanes
     return max(
         (axis.value(lane, state.race, max(lane.steps - 1, 0)) for lane in lanes), default=0.0
     )
@@ -86,7 +145,7 @@ def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
 
 def fitted(view: RaceView, state: RaceState) -> AxisLimits:
     """The y axis of the quantity: without outliers by default, linear if a value is <= 0."""
-    lanes = [state.lanes[index] for index in charted(view)]
+    lanes = view.lanes(charted(view))
     tracks = [(lane, one) for lane in lanes if (one := track(lane, view.quantity)) is not None]
     windows = [one.window(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
     well = [ends_well(lane, state) for lane, _ in tracks]
@@ -127,7 +186,7 @@ def _what(view: RaceView) -> tuple[object, ...]:
         tuple(view.zooms),
         view.x_kind,
         view.x_log,
-        tuple(charted(view)),
+        tuple(lane.index for lane in view.lanes(charted(view))),
     )
 
 
@@ -150,9 +209,9 @@ def _rate_ranges(lane: LaneState, group: int) -> list[FiniteRange]:
     return [one for one in (*past, ahead) if math.isfinite(one.low)]
 
 
-def fitted_rates(view: RaceView, state: RaceState) -> AxisLimits:
+def fitted_rates(view: RaceView) -> AxisLimits:
     """The y axis of past and planned rates; logarithmic, unless all of them are zero."""
-    lanes = [state.lanes[index] for index in charted(view)]
+    lanes = view.lanes(charted(view))
     ranges = [one for lane in lanes for one in _rate_ranges(lane, view.group_of(lane))]
     if not ranges:
         return view.rate_limits.with_log(True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.race_words import step_words
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -65,7 +64,7 @@ class RacePainter:
         """By lane index: what determines a pane's curves, when it was last drawn."""
         self._panel_drawn: object = None
         """The stamp of the panel when it was last drawn."""
-        self._ends: dict[int, int] = {}
+        self._ends: dict[int, tuple[int, ...]] = {}
         """`curve_ends` of the last frame."""
 
     def draw(self, canvas: Canvas, status: Status, *, figures: bool = True) -> None:
@@ -88,25 +87,25 @@ class RacePainter:
         """True if a curve has grown by a dot since the last frame."""
         return self.curve_ends() != self._ends
 
-    def curve_ends(self) -> dict[int, int]:
-        """By lane index: the dot column at which the curve of a visible lane ends; the columns
-        before it do not change."""
+    def curve_ends(self) -> dict[int, tuple[int, ...]]:
+        """By index of a visible lane: the dot columns at which its curve, or those of its seeds,
+        end; the columns before them do not change."""
         view, race = self._view, self._state.race
         whole = view.panel in self._panels
         width = 2 * (self.layout.panel if whole else self.layout.parts.curve).width
         return {
-            index: min(
-                max(view.x.place(view.x.value(lane, race, lane.steps - 1), width), -1), width
+            index: tuple(
+                min(max(view.x.place(view.x.value(lane, race, lane.steps - 1), width), -1), width)
+                for lane in view.groups[index].lanes
             )
             for index in view.shown
-            for lane in (self._state.lanes[index],)
         }
 
     def charts(self) -> list[Rect]:
         """The screen areas of the charts, the selected lane's first."""
         layout, view = self.layout, self._view
         if view.panel == "overlay":
-            chart = overlay.source_of(layout.panel.width, layout.panel.height, self._state, view)
+            chart = overlay.source_of(layout.panel.width, layout.panel.height, view)
             return [chart._replace(x=chart.x + layout.panel.x, y=chart.y + layout.panel.y)]
         if view.panel not in ("panes", "enlarged"):
             return []
@@ -119,10 +118,10 @@ class RacePainter:
 
     def _layout_inputs(self, status: Status) -> tuple[tuple[int, ...], Wants, int]:
         """(visible lanes, needs of their panes, rows for GPUs: none once the race is over)."""
-        lanes = [self._state.lanes[index] for index in axis_fit.charted(self._view)]
+        charted = axis_fit.charted(self._view)
         wants = Wants(
-            any(lane.index in self._view.moving for lane in lanes),
-            any(lane.sample is not None for lane in lanes),
+            any(index in self._view.moving for index in charted),
+            any(self._state.lanes[index].sample is not None for index in charted),
             facts=self._view.panel == "enlarged",
             gauge=self._state.race.script is None,
         )
@@ -161,7 +160,7 @@ class RacePainter:
         self._paint_panel(canvas, figures)
         if figures:
             standings.draw(canvas.view(layout.standings), state, view)
-            panels.log(canvas.view(layout.log), state, view.keymap)
+            panels.log(canvas.view(layout.log), state, view)
         self._paint_machine(canvas.view(layout.machine), status)
         if status.commands:
             panels.commands(canvas.view(layout.machine._replace(height=1)), status.commands)
@@ -194,13 +193,11 @@ class RacePainter:
             stamp = self._ends[index], view.limits, view.rate_limits, view.x
             if figures or self._drawn.get(index) != stamp:
                 self._drawn[index] = stamp
-                lane = state.lanes[index]
                 pane.draw(
                     canvas.view(area),
-                    lane,
-                    verdict(lane, state),
+                    view.groups[index],
+                    state,
                     view,
-                    state.race,
                     self.layout.parts,
                     selected=index == view.selected,
                     figures=figures,
@@ -222,5 +219,5 @@ class RacePainter:
         self._view.no_steps = {
             lane.index: [step_words(lane, state), *self._last_lines(lane)]
             for lane in lanes
-            if not lane.steps
+            if not any(each.steps for each in self._view.groups[lane.index].lanes)
         }

@@ -13,20 +13,23 @@ from numpy.typing import NDArray
 from lrtui.client.follower import Follower
 from lrtui.core.protocol import event_text
 from lrtui.core.protocol.events import Sampled
-from lrtui.core.state.race_state import LaneState
+from lrtui.core.results.rate_chart import RateChart, rate_chart as rate_chart_of
+from lrtui.core.results.rate_sentences import line_name, rate_sentences, widening_words
+from lrtui.core.results.widen import widenings
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.store.record_index import SampleRef
 from lrtui.tui.console import Console, Printed
 from lrtui.tui.redraw_policy import RedrawPolicy
-from lrtui.tui.render import differences, filmstrip, logs, overlay, styles
+from lrtui.tui.render import differences, filmstrip, logs, overlay, rate_chart, styles
 from lrtui.tui.render.canvas import Canvas
 from lrtui.tui.render.logs import Entry, Line
 from lrtui.tui.render.sprite import Pixels
 from lrtui.tui.sample_frames import film
 from lrtui.tui.view import PanelName, RaceView
 
-CONSOLE_EVERY, FILM_EVERY = 10, 20
-"""Polls between two looks at the task's output and at new samples: a task that prints or draws
-without end must not fill the line to the terminal. A key press looks at once."""
+CONSOLE_EVERY, FILM_EVERY, RATES_EVERY = 10, 20, 10
+"""Polls between two looks at the task's output, at new samples and at the outcomes: a task that
+prints or draws without end must not fill the line to the terminal. A key press looks at once."""
 MISSING = Line("", "", 0, "(a line that the record does not hold)", styles.DIM)
 
 
@@ -52,7 +55,7 @@ class OverlayPanel:
     def stamp(self) -> object:
         view = self._view
         versions = tuple(lane.version for lane in self._state.lanes)
-        return versions, view.limits, view.x, view.selected
+        return versions, view.limits, view.x, view.selected, view.grouped_for
 
 
 class DifferencesPanel:
@@ -61,18 +64,36 @@ class DifferencesPanel:
     def __init__(self, follower: Follower, view: RaceView) -> None:
         self._state, self._view = follower.state, view
 
-    def _lanes(self) -> list[LaneState]:
-        return [self._state.lanes[index] for index in self._view.shown]
-
     def draw(self, canvas: Canvas) -> None:
-        self._view.scroll = differences.draw(canvas, self._lanes(), self._state.race, self._view)
+        groups = [self._view.groups[index] for index in self._view.shown]
+        self._view.scroll = differences.draw(canvas, groups, self._state.race, self._view)
 
     def stamp(self) -> object:
         lanes = [
             (lane.index, lane.factor, lane.parent, lane.forked_at, lane.steps > lane.forked_at)
-            for lane in self._lanes()
+            for lane in self._view.lanes(self._view.shown)
         ]
         return self._view.scroll, self._view.selected, lanes
+
+
+class RatesPanel:
+    """The outcomes of the visible lanes against their rates."""
+
+    def __init__(self, follower: Follower, view: RaceView, policy: RedrawPolicy) -> None:
+        self._state, self._view = follower.state, view
+        self._stamp = _PacedStamp(policy, RATES_EVERY)
+
+    def draw(self, canvas: Canvas) -> None:
+        state, view = self._state, self._view
+        chart = rates(state, view)
+        found = next(iter(widenings(chart, state)), None)
+        key = view.keymap.read("lane.enlarge")
+        hint = f"{key} races {line_name(found.line, chart)}{widening_words(found)}" if found else ""
+        rate_chart.draw(canvas, chart, rate_sentences(chart, state), hint, view.selected)
+
+    def stamp(self) -> object:
+        wanted = tuple(self._view.shown), self._view.selected, self._state.over
+        return self._stamp.get(wanted, lambda: [lane.version for lane in self._state.lanes])
 
 
 class FilmstripPanel:
@@ -141,18 +162,23 @@ class LinesPanel(ABC):
 class LogPanel(LinesPanel):
     """The events of the visible lanes and of the run."""
 
+    @property
+    def _lanes(self) -> list[int]:
+        """The visible lanes, the seeds of folded groups included."""
+        return [lane.index for lane in self._view.lanes(self._view.shown)]
+
     def positions(self) -> NDArray[np.intp]:
-        return self._follower.log_index.among(self._view.shown)
+        return self._follower.log_index.among(self._lanes)
 
     def draw(self, canvas: Canvas) -> None:
         numbers, shown = self.positions(), self._view.shown
-        hidden = len(self._state.lanes) - len(shown)
-        letters = ", ".join(self._state.lanes[lane].lane.letter for lane in shown)
+        hidden = len(self._state.lanes) - len(self._lanes)
+        letters = ", ".join(self._view.groups[index].letter for index in shown)
         title = f"log of {letters} and the run ({hidden} lanes hidden)" if hidden else "log"
 
         def line(index: int) -> Line:
             entry = self._entry(int(numbers[index]))
-            return logs.log_line(self._state, entry) if entry else MISSING
+            return logs.log_line(self._state, entry, self._view) if entry else MISSING
 
         logs.draw_log(canvas, title, len(numbers), self._end(numbers), line, self._view.keymap)
 
@@ -167,7 +193,7 @@ class LogPanel(LinesPanel):
         return event.at, event.lane, event_text.describe(event, self._state.race.lanes)
 
     def stamp(self) -> object:
-        return self._state.log_count, self._view.scroll_end, tuple(self._view.shown)
+        return self._state.log_count, self._view.scroll_end, self._lanes
 
 
 class ConsolePanel(LinesPanel):
@@ -212,6 +238,11 @@ class _PacedStamp:
         return self._last[1:]
 
 
+def rates(state: RaceState, view: RaceView) -> RateChart:
+    """The rate chart of the visible lanes."""
+    return rate_chart_of(state, view.lanes(view.shown))
+
+
 def read_sample(follower: Follower, sample: SampleRef) -> Sampled | None:
     """A sample, read again from the record; None if that fails."""
     event = follower.reader.event(sample.row)
@@ -222,6 +253,7 @@ def race_panels(follower: Follower, view: RaceView, policy: RedrawPolicy) -> dic
     """The panels of a race by the names of `RaceView.panel`."""
     return {
         "overlay": OverlayPanel(follower, view),
+        "rates": RatesPanel(follower, view, policy),
         "differences": DifferencesPanel(follower, view),
         "filmstrip": FilmstripPanel(follower, view, policy),
         "log": LogPanel(follower, view),

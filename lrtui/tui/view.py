@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,8 +12,9 @@ from lrtui.core.charts.axes import XAxis, XKind
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.diagnostics.param_groups import group_called
 from lrtui.core.protocol.events import Sampled
+from lrtui.core.results.generalization import remarks
 from lrtui.core.results.lane_filter import EVERY, Filter
-from lrtui.core.results.seed_groups import seed_groups
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import Ranked, ranked
 from lrtui.core.results.time_to_target import TimeToTarget
 from lrtui.core.scenario.spec import Race, RankAt
@@ -20,11 +22,13 @@ from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine import LaneLoad
 
-PanelName = Literal["panes", "enlarged", "overlay", "filmstrip", "differences", "log", "console"]
+PanelName = Literal[
+    "panes", "enlarged", "overlay", "rates", "filmstrip", "differences", "log", "console"
+]
 """Content of the middle of the screen: all panes, the selected one alone, or a panel about all
 lanes."""
 CHART_PANELS: tuple[PanelName, ...] = ("panes", "enlarged", "overlay")
-"""Panels with curves. Log, console, filmstrip and differences return to the last one of these."""
+"""Panels with curves. All others return to the last one of these."""
 CURVES = (
     "quantity",
     "y_log",
@@ -95,6 +99,9 @@ class RaceView:
     pinned: set[int] = field(default_factory=set)
     solo: int | None = None
     """Index of the only lane to show; None: all that match the filter."""
+    opened: int | None = None
+    """Index of a lane whose group's seeds are shown, each as a lane, and no other lanes; None: all
+    groups are folded, and the first lane of one stands for all of it."""
     scroll: int = 0
     """Rows by which filmstrip or differences are scrolled."""
     scroll_end: int | None = None
@@ -106,10 +113,18 @@ class RaceView:
 
     # Derived by `axis_fit.fit` and while drawing
 
+    groups: dict[int, SeedGroup] = field(default_factory=dict)
+    """The lanes that each lane stands for, by its index: most often itself; the seeds that match
+    the filter if it is the first one of a folded group."""
+    hues: tuple[int, ...] = ()
+    """By lane index: the number of its colour and line style; the seeds of a folded group have
+    one."""
+    grouped_for: object = None
+    """What `groups` and `hues` were found for."""
     listed: list[int] = field(default_factory=list)
-    """Lane indices that match the filter, regardless of `solo`."""
+    """Lane indices that match the filter, regardless of `solo`; of a folded group the first one."""
     shown: list[int] = field(default_factory=list)
-    """Indices of the visible lanes, in display order."""
+    """Indices of the visible lanes among these, in display order."""
     forks: dict[int, list[LaneState]] = field(default_factory=dict)
     """Forks by the index of their parent."""
     label: str = "loss"
@@ -130,6 +145,10 @@ class RaceView:
     otherwise with hysteresis."""
     disk_share: float = math.nan
     """Byte budget for the snapshots of one lane."""
+    ranked: Ranked | None = None
+    """The last standings."""
+    remarks: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """By index of a listed lane: a remark on its validation, the longest form first."""
     last_order: list[int] = field(default_factory=list)
     """Lane indices in the order of the last standings, for hysteresis."""
     time_to_target: TimeToTarget = field(default_factory=TimeToTarget)
@@ -159,16 +178,25 @@ class RaceView:
         """The steps that a lane had done at the crosshair; None without a crosshair."""
         return None if self.cursor is None else self.x.step(lane, race, self.cursor)
 
+    def hue(self, index: int) -> int:
+        """The number of a lane's colour and line style."""
+        return self.hues[index] if index < len(self.hues) else index
+
+    def lanes(self, indices: Iterable[int]) -> list[LaneState]:
+        """The lanes of some indices, with all seeds of folded groups."""
+        return [lane for index in indices for lane in self.groups[index].lanes]
+
     def rank(self, state: RaceState) -> Ranked:
-        """The standings of the visible lanes; neighbours swap only if one is clearly better."""
+        """The standings of what is visible; neighbours swap only if one is clearly better."""
         found = ranked(
-            seed_groups([state.lanes[index] for index in self.shown]),
+            [self.groups[index] for index in self.shown],
             state.race,
             state.lanes,
             self.order,
             self.last_order,
         )
-        self.last_order = [row.lane.index for row in found.rows]
+        self.last_order = [row.first.index for row in found.rows]
+        self.ranked, self.remarks = found, remarks(found, state.lanes)
         return found
 
     def reach(self, state: RaceState) -> tuple[float, dict[int, int]]:

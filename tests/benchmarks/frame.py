@@ -23,7 +23,6 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
@@ -40,15 +39,16 @@ NEW = 20
 FIGURES_EVERY = 5
 
 
-def make_state(points: int) -> RaceState:
-    """A race of lanes that have made so many of 1.2 times as many steps."""
+def make_state(points: int, seeds: int = 1) -> RaceState:
+    """A race of lanes that have made so many of 1.2 times as many steps, each with some seeds."""
     raw = {
         "task": "linear-toy",
         "steps": int(points * 1.2),
+        "seeds": seeds,
         "lane": [{"lr": 10.0**-index} for index in range(LANES)],
     }
     state = RaceState(scenario_file.parse(raw, source="benchmark", folder=Path()))
-    for index in range(LANES):
+    for index in range(LANES * seeds):
         apply(
             state,
             Started(
@@ -65,15 +65,15 @@ def make_state(points: int) -> RaceState:
             ),
         )
         for first in range(0, points, 10_000):
-            apply(state, block(index, first, 10_000, points))
+            apply(state, block(index, first, 10_000, points, seeds))
     return state
 
 
-def block(lane: int, first: int, count: int, points: int) -> Steps:
+def block(lane: int, first: int, count: int, points: int, seeds: int = 1) -> Steps:
     """Losses that fall, with noise, and a rate that falls like a cosine."""
-    steps = np.arange(first, first + count) / points
+    steps, decade = np.arange(first, first + count) / points, lane // seeds
     noise = 0.1 * np.random.default_rng([lane, first]).exponential(size=count) * np.exp(-2 * steps)
-    rates = 10.0**-lane * (1 + np.cos(math.pi * np.minimum(steps / 1.2, 1))) / 2
+    rates = 10.0**-decade * (1 + np.cos(math.pi * np.minimum(steps / 1.2, 1))) / 2
     columns = {
         "loss": Column.pack(np.exp(-4 * steps) + 0.02 + noise, "f4"),
         "grad_norm": Column.pack(noise, "f4"),
@@ -87,16 +87,17 @@ def block(lane: int, first: int, count: int, points: int) -> Steps:
 class Screen:
     """A race on a canvas, and what was on it a frame ago."""
 
-    def __init__(self, points: int) -> None:
-        self.points, self.at, self.frames = points, points, 0
-        self.state, self.view = make_state(points), RaceView()
-        self.canvas, self.layout = Canvas(WIDTH, HEIGHT), arrange(WIDTH, HEIGHT, range(LANES))
+    def __init__(self, points: int, seeds: int = 1) -> None:
+        self.points, self.at, self.frames, self.seeds = points, points, 0, seeds
+        self.state, self.view = make_state(points, seeds), RaceView()
+        shown = range(0, LANES * seeds, seeds)
+        self.canvas, self.layout = Canvas(WIDTH, HEIGHT), arrange(WIDTH, HEIGHT, shown)
         self.old = self.canvas.copy()
 
     def advance(self) -> None:
         """New steps; folding them is not part of the frame."""
-        for index in range(LANES):
-            apply(self.state, block(index, self.at, NEW, self.points))
+        for index in range(len(self.state.lanes)):
+            apply(self.state, block(index, self.at, NEW, self.points, self.seeds))
         self.at += NEW
 
     def draw(self) -> None:
@@ -106,20 +107,18 @@ class Screen:
         axis_fit.fit(self.view, self.state, figures=figures)
         panels.header(self.canvas.view(self.layout.header), self.state, "")
         for index, rect in self.layout.panes.items():
-            lane = self.state.lanes[index]
             pane.draw(
                 self.canvas.view(rect),
-                lane,
-                verdict(lane, self.state),
+                self.view.groups[index],
+                self.state,
                 self.view,
-                self.state.race,
                 self.layout.parts,
                 selected=index == 0,
                 figures=figures,
             )
         if figures:
             standings.draw(self.canvas.view(self.layout.standings), self.state, self.view)
-            panels.log(self.canvas.view(self.layout.log), self.state, self.view.keymap)
+            panels.log(self.canvas.view(self.layout.log), self.state, self.view)
 
     def frame(self) -> None:
         """Drawn, compared with the last one, and what is different made into strips."""
@@ -129,9 +128,9 @@ class Screen:
         self.old.take(self.canvas)
 
 
-def ours(points: int, frames: int = 60) -> float:
+def ours(points: int, frames: int = 60, seeds: int = 1) -> float:
     """Milliseconds of a frame: the mean of many, each with new points."""
-    screen, took = Screen(points), []
+    screen, took = Screen(points, seeds), []
     for _ in range(frames + FIGURES_EVERY):
         screen.advance()
         took.append(_milliseconds(screen.frame))

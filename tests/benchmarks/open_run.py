@@ -32,7 +32,6 @@ from lrtui.tui import axis_fit
 from lrtui.tui.layout import arrange
 from lrtui.tui.render import pane
 from lrtui.tui.render.canvas import Canvas
-from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.tui.view import RaceView
 follower, view, first = Follower(Path(sys.argv[1])), RaceView(), None
 canvas, layout = Canvas(200, 50), arrange(200, 50, range(8))
@@ -40,9 +39,7 @@ while not follower.state.over:
     follower.poll(0.06)
     axis_fit.fit(view, follower.state)
     for index, rect in layout.panes.items():
-        lane = follower.state.lanes[index]
-        said = verdict(lane, follower.state)
-        pane.draw(canvas.view(rect), lane, said, view, follower.state.race, layout.parts, selected=False, figures=True)
+        pane.draw(canvas.view(rect), view.groups[index], follower.state, view, layout.parts, selected=False, figures=True)
     if first is None and all(lane.steps for lane in follower.state.lanes):
         first = time.perf_counter() - began
 print(f"{first:.2f} {time.perf_counter() - began:.2f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")

@@ -12,12 +12,13 @@ from lrtui.core.protocol.events import Column, Started, Steps
 from lrtui.core.results.batch_size import batch_size, batch_words
 from lrtui.core.results.differences import differences
 from lrtui.core.results.fairness import fairness
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario import scenario_file
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.plain.json_lines import _race
 from lrtui.report.page_data import page_data
 from lrtui.report.repeat import proof
-from lrtui.tui.render.pane import number_lines
+from lrtui.tui.render.lane_figures import number_lines
 
 RACE = scenario_file.parse(
     {"task": "straight-line", "steps": 40, "batch_size": 8, "lane": [{"lr": 0.1}, {"lr": 0.2}]},
@@ -79,8 +80,12 @@ def test_an_order_that_nobody_knows_beforehand_is_not_made_up():
     assert "batches" not in proof(known)
     assert "weights abcdef say" in proof(known)
     assert _race(known, RACE, "run")["lanes"][0]["batch_checksum"] is None
-    assert not any(" ep " in line for line in number_lines(known.lanes[0], [40, 40, 40, 40]))
-    assert any(" ep 0/4" in line for line in number_lines(state().lanes[0], [40, 40, 40, 40]))
+    assert not any(
+        " ep " in line for line in number_lines(SeedGroup((known.lanes[0],)), [40, 40, 40, 40])
+    )
+    assert any(
+        " ep 0/4" in line for line in number_lines(SeedGroup((state().lanes[0],)), [40, 40, 40, 40])
+    )
 
 
 def test_a_lane_that_went_further_than_its_data_said_is_done():
@@ -89,7 +94,7 @@ def test_a_lane_that_went_further_than_its_data_said_is_done():
         name: Column.pack([0.1] * 3) for name in ("loss", "applied_lr", "next_lr", "seconds")
     }
     apply(known, Steps(lane=0, at=2.0, first=0, count=3, columns=columns))
-    words = " ".join(number_lines(known.lanes[0], [40, 40, 40, 40]))
+    words = " ".join(number_lines(SeedGroup((known.lanes[0],)), [40, 40, 40, 40]))
     assert "step 3/2" in words
     assert "100%" in words
     assert "-" not in words.partition("ETA")[2]

@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.state.race_state import RaceState
 from lrtui.tui import axis_fit
 from lrtui.tui.pane_layout import Wants, pane_parts
@@ -25,14 +24,12 @@ def drawn(state: RaceState, index: int, canvas: Canvas, view: RaceView | None = 
     """The rows of a canvas on which a lane is drawn, over what stands there."""
     view = view or RaceView()
     axis_fit.fit(view, state)
-    lane = state.lanes[index]
-    wants = Wants(index in view.moving, lane.sample is not None)
+    wants = Wants(index in view.moving, state.lanes[index].sample is not None)
     pane.draw(
         canvas,
-        lane,
-        verdict(lane, state),
+        view.groups[index],
+        state,
         view,
-        state.race,
         pane_parts(canvas.width, canvas.height, wants),
         selected=False,
         figures=True,

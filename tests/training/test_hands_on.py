@@ -170,7 +170,7 @@ def test_restart_uses_the_initial_weights_and_the_scheduled_rate(tmp_path):
     assert latest(tape.events) == column(train(race))
     assert latest(tape.events, "applied_lr") == column(train(race), "applied_lr")
     assert [event.why for event in of_kind(tape, Rewound)] == ["restarted"]
-    assert kept(runner, tmp_path) == []
+    assert kept(runner, tmp_path) == [(12, "stop")]
 
 
 @pytest.mark.parametrize("step", [3, 4])

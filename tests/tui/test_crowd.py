@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lrtui.core.state.race_state import RaceState
-from lrtui.tui.render import chart, names, overlay, raster, styles
+from lrtui.tui.render import names, overlay, overlay_curves, raster, styles
 from lrtui.tui.render.canvas import Canvas
 from support.fake_run import make_race, make_run
 from support.viewer import Viewer
@@ -37,15 +37,15 @@ def test_smoothed_overlay_has_raw_curves_of_selected_and_pinned_lanes(crowd):
     crowd.press("s", "s")
     assert crowd.lines[1].rstrip() == " loss · EMA 0.9 · log · steps · raw: A only"
     view = crowd.screen.view
-    lanes = crowd.screen.state.lanes
     canvas = Canvas(60, 12)
-    chart.overlay(canvas, lanes, crowd.screen.state.race, view)
+    groups = [view.groups[index] for index in view.shown]
+    overlay_curves.draw(canvas, groups, crowd.screen.state.race, view)
     faint = [index for index in range(8) if (canvas.styles == styles.lane_faint(index)).any()]
     assert set(faint) <= {0}
     crowd.press("p", "tab", "tab")
     assert crowd.lines[1].rstrip().endswith("raw: A, C only")
-    assert chart.raw_behind(lanes, view) == {0, 2}
-    assert chart.raw_behind(lanes[:8], view) == set(range(8))
+    assert overlay_curves.behind(groups, view) == {0, 2}
+    assert overlay_curves.behind(groups[:8], view) == set(range(8))
 
 
 def test_names_without_what_all_have_in_common_rather_than_cut(crowd):

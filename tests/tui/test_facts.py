@@ -14,7 +14,7 @@ from lrtui.core.protocol.thresholds import COLD, HOT
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.tui.render import facts
 from lrtui.tui.render.canvas import Canvas
-from lrtui.tui.screens.dialogs import Explain
+from lrtui.tui.screens.explain import Explain
 from lrtui.tui.screens.race import RaceScreen
 from lrtui.tui.view import RaceView
 from support.fake_run import block, make_race, make_run, say, started

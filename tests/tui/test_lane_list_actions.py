@@ -9,8 +9,15 @@ import msgspec
 import pytest
 
 from lrtui.core.protocol.events import Column
-from lrtui.core.results.standings import ORDERS
-from lrtui.tui.render.standings import IMPORTANT, WIDTHS, change_words, fitting, gap_words, in_sight
+from lrtui.tui.render.standings import (
+    IMPORTANT,
+    WIDTHS,
+    available,
+    change_words,
+    fitting,
+    gap_words,
+    in_sight,
+)
 from lrtui.tui.screens.dialogs import FilterBar
 from lrtui.tui.screens.race import RaceScreen
 from support.fake_run import KINDS, block, make_run, say
@@ -63,7 +70,7 @@ def selected(viewer: Viewer) -> str:
 
 class TestTheTable:
     def test_it_says_what_the_lanes_are_ordered_by_and_v_goes_round(self, viewer):
-        for expected in (" ↓smoothed ", " ↓best ", " ↓at 60 ", " ↓smoothed "):
+        for expected in (" ↓val loss ", "↓best val loss ", "↓val loss@60 ", " ↓val loss "):
             assert expected in heading(viewer)
             viewer.press("v")
 
@@ -74,7 +81,7 @@ class TestTheTable:
         assert "NaN" in rows["B"]
 
     def test_table_has_steps_and_time_of_each_lane_that_reached_the_target(self, over):
-        with Viewer(over.parent, over, (200, 32)) as viewer:
+        with Viewer(over.parent, over, (230, 32)) as viewer:
             viewer.screen.view.target = 0.5
             viewer.look(5)
             assert "→0.5000" in heading(viewer)
@@ -89,7 +96,7 @@ class TestTheTable:
             assert found["C"] == ["–", "–"]
 
     def test_rounding_does_not_make_lanes_change_places(self, tmp_path):
-        run = make_run(tmp_path, ("steady", "steady"), done=60, live=True)
+        run = make_run(tmp_path, ("steady", "steady"), done=60, live=True, rank_by="loss")
         with Viewer(tmp_path, run) as viewer:
             viewer.look()
             assert letters(viewer) == "AB"
@@ -102,11 +109,11 @@ class TestTheTable:
                 viewer.look(5)
                 assert letters(viewer) == expected
 
-    @pytest.mark.parametrize("order", ORDERS)
-    def test_columns_come_with_the_width_the_important_ones_first(self, order):
-        important = [key for key in IMPORTANT if not key == "best" == order]
-        for width in range(44, 200):
-            keys, name, status = fitting(width, 20, order, loads=True)
+    @pytest.mark.parametrize("left_out", [{"best"}, {"spread", "range", "seeds"}, set()])
+    def test_columns_come_with_the_width_the_important_ones_first(self, left_out):
+        important = [key for key in IMPORTANT if key not in left_out]
+        for width in range(44, 250):
+            keys, name, status = fitting(width, 20, important)
             assert set(keys) == set(important[: len(keys)])
             assert 4 + name + sum(WIDTHS[key] + 1 for key in keys) + 1 + status <= width
             assert name >= 11
@@ -135,7 +142,8 @@ class TestTheTable:
                 ["312", "MB", "25%"],
                 ["149", "MB", "50%"],
             ]
-        assert "memory" not in fitting(300, 10, "smoothed", loads=False)[0]
+            viewer.screen.view.loads = {}
+            assert "memory" not in available(viewer.screen.view.ranked, viewer.screen.view)
 
     def test_where_not_all_fit_the_leader_and_the_chosen_lane_stay_in_sight(self):
         assert in_sight(4, 7, 3) == [0, 1, 2, 3]

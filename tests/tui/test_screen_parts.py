@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
 from lrtui.core.errors import LrtuiError
+from lrtui.core.scenario.spec import Race
 from lrtui.tui import axis_fit
 from lrtui.tui.machine_history import History
 from lrtui.tui.race_painter import RacePainter, Status
@@ -26,6 +28,7 @@ from lrtui.tui.screens.lane_actions import LaneActions
 from lrtui.tui.screens.lane_list_actions import LaneListActions
 from lrtui.tui.screens.panel_actions import PanelActions
 from lrtui.tui.screens.race_actions import Controllers, action_table
+from lrtui.tui.screens.widen_actions import WidenActions
 from lrtui.tui.view import PanelName, RaceView
 
 PURE = (
@@ -67,6 +70,7 @@ class Parts:
     def __init__(self, follower: Follower) -> None:
         self.state, self.view, self.ui = follower.state, RaceView(), FakeUi()
         panels: dict[PanelName, Panel] = race_panels(follower, self.view, RedrawPolicy())
+        self.opened: list[Path] = []
         self.painter = RacePainter(
             self.state, self.view, panels, lambda lane, step: None, lambda lane: []
         )
@@ -79,6 +83,7 @@ class Parts:
             PanelActions(follower, self.view, self.painter, panels),
             LaneListActions(self.state, self.view, self.painter),
             LaneActions(follower, self.view, commands, self.ui),
+            WidenActions(self.state, self.view, follower.run.parent, self.ui, self.opened.append),
         )
         self.do = action_table(self.controllers)
         self.status = Status("", "", False, None, History(), 0)
@@ -182,3 +187,34 @@ def test_an_ended_lane_is_rewound_by_a_form(parts: Parts) -> None:
     assert form.choices[-1] == "step 0: the initial weights"
     with pytest.raises(LrtuiError, match="is not a number"):
         form.read({"by": "x", "choice": "0"})
+
+
+def test_enter_in_the_rate_chart_asks_and_opens_the_race_that_widens_it(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Race] = []
+    monkeypatch.setattr(
+        parts.controllers.widen,
+        "_start",
+        lambda race, runs: (started.append(race), runs / "another")[1],
+    )
+    parts.do["rates"]()
+    parts.painter.redraw(parts.canvas, parts.status)
+    parts.do["enlarge"]()
+    (question,) = parts.ui.asked
+    assert isinstance(question, Choice)
+    assert list(question.answers) == ["y", "n"]
+    parts.ui.answer("")
+    assert not started
+    parts.ui.answer("1")
+    (race,) = started
+    assert race.title.startswith("Widened to ")
+    assert [run.name for run in parts.opened] == ["another"]
+
+
+def test_enter_says_why_nothing_is_widened(parts: Parts) -> None:
+    parts.view.shown = [0]
+    parts.view.panel = "rates"
+    with pytest.raises(LrtuiError, match="there is nothing to widen"):
+        parts.do["enlarge"]()
+    assert not parts.ui.asked

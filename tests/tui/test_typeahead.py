@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from lrtui.core.protocol.commands import Pause, SetRate, Stop
-from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog
+from lrtui.tui.screens.dialogs import ChoiceDialog, FilterBar, FormDialog
+from lrtui.tui.screens.explain import Explain
 from lrtui.tui.screens.finder import FinderScreen
 from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.picker import Picker

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +83,12 @@ def highest_is_best(race: Race, metric: str) -> bool:
     if words & _NEGATED:  # neg_log_likelihood; scikit-learn's neg_mean_squared_error
         return lower
     return higher and not lower
+
+
+def ranked_metric(race: Race, metrics: Collection[str]) -> str:
+    """The metric that an evaluation with these metrics is ranked by; "" if it has none of it."""
+    candidates = (race.rank_by,) if race.rank_by else VALIDATION
+    return next((metric for metric in candidates if metric in metrics), "")
 
 
 def ranking_of(race: Race, lanes: Sequence[LaneState], at: RankAt | None = None) -> Ranking:

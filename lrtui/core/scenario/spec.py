@@ -187,6 +187,10 @@ class Length(msgspec.Struct, frozen=True):
 
     steps: int
     epochs: int
+    by_epochs: bool = False
+    """True if the epochs are the budget, else the steps."""
+    pauses: bool = False
+    """True if the lane pauses at its end instead of ending."""
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -310,10 +314,13 @@ class Race(msgspec.Struct, frozen=True):
     def of_lane(self, index: int) -> Race:
         """The race with the seed and the budget of one of its lanes."""
         lane = self.lanes[index]
-        budget = {}
+        budget: dict[str, int | None] = {}
         if lane.length:
-            by_steps = self.steps is not None
-            budget = {"steps": lane.length.steps} if by_steps else {"epochs": lane.length.epochs}
+            by_epochs, steps, epochs = lane.length.by_epochs, lane.length.steps, lane.length.epochs
+            budget = {
+                "steps": None if by_epochs else steps,
+                "epochs": epochs if by_epochs else None,
+            }
         if not lane.seed and not budget:
             return self
         return msgspec.structs.replace(self, seed=(self.seed + lane.seed) % 2**63, **budget)
@@ -327,6 +334,12 @@ class Race(msgspec.Struct, frozen=True):
         return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
+def with_lane(race: Race, index: int, lane: Lane) -> Race:
+    """The race with other settings of one of its lanes."""
+    lanes = (*race.lanes[:index], lane, *race.lanes[index + 1 :])
+    return msgspec.structs.replace(race, lanes=lanes)
+
+
 def letter(index: int) -> str:
     """A, B, ... Z, AA, AB, ...: the sign of lane `index`, counted from 0."""
     head, tail = divmod(index, 26)
@@ -336,6 +349,18 @@ def letter(index: int) -> str:
 def next_letter(lanes: Sequence[Lane]) -> str:
     """The letter of the lane that joins next; the lanes of several seeds have one between them."""
     return letter(len({lane.letter.rstrip("0123456789") for lane in lanes}))
+
+
+def joining_letter(lanes: Sequence[Lane], child: Lane) -> str:
+    """The letter of a lane that joins: its own if it joins with other seeds, such as E2, else the
+    next one."""
+    base = child.letter.rstrip("0123456789")
+    kin = [lane for lane in lanes if lane.letter.rstrip("0123456789") == base]
+    fits = all(lane.name == child.name for lane in kin) if kin else base == next_letter(lanes)
+    own = f"{base}{child.seed + 1}"
+    if fits and child.letter == own and own not in {lane.letter for lane in kin}:
+        return own
+    return next_letter(lanes)
 
 
 def with_seeds(lanes: Sequence[Lane], seeds: int) -> tuple[Lane, ...]:

@@ -243,7 +243,7 @@ class LaneState:
         """Drop everything from `event.step` on; losses that are given up stay in `abandoned`."""
         step = event.step
         self.lane = event.lengthened(self.lane)
-        if not event.replays:
+        if not (event.replays or event.length):
             self._abandon(step)
         self.forked_at = min(self.forked_at, step)
         if step > self.forked_at:

@@ -24,6 +24,7 @@ from lrtui.core.protocol.events import (
     Steps,
 )
 from lrtui.core.scenario.spec import Race
+from lrtui.core.state.label import Label
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.memory_budget import DEFAULT_BYTES, MemoryBudget
 from lrtui.core.state.status import ACTIVE
@@ -40,6 +41,8 @@ class RaceState:
         """`memory`: the budget of all curves, in bytes; see `memory_budget`."""
         self.race = race
         """The race as it was started, with the lanes that joined since."""
+        self.label = Label()
+        """Name and note of the run, which no event carries: whoever follows it sets them."""
         self.lanes = [LaneState(index, lane) for index, lane in enumerate(race.lanes)]
         self.log: deque[tuple[float, int, str]] = deque(maxlen=LOG_LINES)
         """Entries (seconds since 1970, lane or -1 for the race, text)."""
@@ -49,6 +52,11 @@ class RaceState:
         self.began = math.nan
         """Start of the first lane in seconds since 1970: the zero of the wall time axis."""
         self._damage_logged = False
+
+    @property
+    def title(self) -> str:
+        """The race's title, behind the name that the user gave the run."""
+        return self.label.titled(self.race.title)
 
     @property
     def over(self) -> bool:

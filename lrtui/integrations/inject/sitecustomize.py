@@ -83,7 +83,7 @@ class FromLrtui:
 
 
 def seed() -> int | None:
-    """The race's seed for this process, a different one for each rank; None if it is not seeded."""
+    """The lane's seed for this process, a different one for each rank; None if it is not seeded."""
     given = os.environ.get("LRTUI_SEED", "")
     return int(given) + int(os.environ.get("RANK", "0") or 0) if given else None
 

@@ -17,7 +17,7 @@ from lrtui.core.text import one_line
 
 RUN, LANE, SEED, PATH = "LRTUI_RUN", "LRTUI_LANE", "LRTUI_SEED", "LRTUI_PATH"
 """Variables that tell a script's process its run, by absolute path; the index of its lane; the
-race's seed, if there is one; and the folders of lrtui and its packages, for a script that has an
+lane's seed, if there is one; and the folders of lrtui and its packages, for a script that has an
 interpreter of its own."""
 PACKAGES = ("lrtui", "msgspec", "psutil", "platformdirs", "numpy")
 INJECT = str(Path(__file__).parents[1] / "inject")
@@ -61,8 +61,9 @@ def lane_environment(
     assert race.script is not None
     unless_set, added = {"PYTHONUNBUFFERED": "1"}, {**marks(run, index), PATH: _packages()}
     if race.script.seeded:
-        unless_set["PYTHONHASHSEED"] = str(race.seed % SEEDS)
-        added[SEED] = str(race.seed)
+        seed = race.of_lane(index).seed
+        unless_set["PYTHONHASHSEED"] = str(seed % SEEDS)
+        added[SEED] = str(seed)
     if threads := places.threads(len(race.lanes)):
         unless_set["OMP_NUM_THREADS"] = str(threads)
     if gpus := places.gpus(place, len(race.lanes)):

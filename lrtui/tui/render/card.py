@@ -61,14 +61,14 @@ def race(
         return
     y = _heading(canvas, found.title, _facts(found))
     notes = _notes(found, previews, max(8, canvas.width - 2), canvas.height // 4)
-    story = canvas.height - y - len(found.lanes) - LEAST_CHART - len(notes) - 4
+    story = canvas.height - y - len(found.lanes) // found.seeds - LEAST_CHART - len(notes) - 4
     y = _wrapped(canvas, found.story, y, styles.TEXT, max(2, story)) + 1
     y = _lanes(canvas, found, y, max(3, canvas.height - y - LEAST_CHART - len(notes) - 2)) + 1
     place = Rect(1, y, canvas.width - 2, min(CHART_ROWS, canvas.height - y - len(notes) - 1))
     if found.script is not None:
         _command(canvas, found.script, y)
     elif place.height >= 3:
-        _rates(canvas.view(place), previews)
+        _rates(canvas.view(place), previews, found.seeds)
     for row, (text, style) in enumerate(
         notes, max(y + place.height, 0) if place.height >= 3 else y
     ):
@@ -98,6 +98,8 @@ def _facts(found: Race) -> str:
         at_once = f"{script.at_once} at a time" if script.at_once else ""
         parts = [f"script {found.task.short}", found.budget, at_once]
     seed = f"seed {found.seed}" if script is None or script.seeded else "not seeded"
+    if found.seeds > 1:
+        seed = f"seeds {found.seed} to {found.seed + found.seeds - 1} of each lane"
     return " · ".join(filter(None, [*parts, seed]))
 
 
@@ -142,13 +144,14 @@ def _wrapped(
 
 
 def _lanes(canvas: Canvas, found: Race, y: int, rows: int) -> int:
-    """A row for each lane: letter, name, optimizer, rate, schedule, recipe. Returns the row after
-    the table."""
+    """A row for each lane, whatever the number of its seeds: letter, name, optimizer, rate,
+    schedule, recipe. Returns the row after the table."""
+    lanes = found.lanes[:: found.seeds]
     names = min(
-        max((text_width(lane.name) for lane in found.lanes), default=0), max(10, canvas.width // 3)
+        max((text_width(lane.name) for lane in lanes), default=0), max(10, canvas.width // 3)
     )
-    for lane_index, lane in enumerate(found.lanes[:rows]):
-        left = len(found.lanes) - lane_index
+    for lane_index, lane in enumerate(lanes[:rows]):
+        left = len(lanes) - lane_index
         if lane_index == rows - 1 and left > 1:
             canvas.text(1, y, f"... and {left} more", styles.DIM)
             return y + 1
@@ -178,7 +181,8 @@ def _notes(
     if not isinstance(previews, list):
         return []
     lines: list[tuple[str, int]] = []
-    for lane, preview in zip(found.lanes, previews, strict=True):
+    pairs = list(zip(found.lanes, previews, strict=True))
+    for lane, preview in pairs[:: found.seeds]:
         remarks = [(text, styles.WARN) for text in preview.warnings]
         if preview.unknown:
             remarks.append((preview.unknown, styles.DIM))
@@ -194,7 +198,7 @@ def _notes(
     )
 
 
-def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
+def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None, seeds: int) -> None:
     """The previewed learning rates of all lanes on a logarithmic axis."""
     if previews is None:
         canvas.text(0, 0, "learning rates: torch is warming up ...", styles.DIM)
@@ -203,6 +207,7 @@ def _rates(canvas: Canvas, previews: list[Preview] | LrtuiError | None) -> None:
         canvas.text(0, 0, one_line(previews.message), styles.ALERT)
         canvas.text(0, 1, one_line(previews.hint), styles.DIM)
         return
+    previews = previews[::seeds]
     rates = [value for preview in previews for value in preview.rates if value > 0]
     if not rates:
         return

@@ -1,11 +1,10 @@
-"""Curves in a canvas: of one lane or of many, raw and smoothed, their rates, the labels of the y
-axis. Knows no widget."""
+"""The curves of one lane in a canvas, raw and smoothed, its rates, the labels of the y axis. Knows
+no widget."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -24,7 +23,6 @@ from lrtui.tui.render import raster, styles
 from lrtui.tui.render.axis import y_ticks
 from lrtui.tui.render.axis_text import in_rows
 from lrtui.tui.render.canvas import Canvas, Codes, text_width
-from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
 
 LEFT_DOTS = np.uint8(sum(raster.SIDES[0]))
@@ -42,19 +40,16 @@ def curve(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> raster
     raw = track(lane, view.quantity)
     if raw is None or not canvas.height or not canvas.width:
         return None
-    drawn = _raster(canvas, raw, lane, race, view)
+    drawn, hue = raster_of(canvas, raw, lane, race, view), view.hue(lane.index)
     smooth = smoothed(lane, view.quantity, view.smoothing) if view.smoothing else None
     canvas.put(
-        0,
-        0,
-        raster.codes(drawn.bits),
-        styles.lane_faint(lane.index) if smooth else styles.lane(lane.index),
+        0, 0, raster.codes(drawn.bits), styles.lane_faint(hue) if smooth else styles.lane(hue)
     )
     if smooth:
-        over = _raster(canvas, smooth, lane, race, view).bits
+        over = raster_of(canvas, smooth, lane, race, view).bits
         canvas.codes[over > 0] = raster.codes(over)[over > 0]
-        canvas.styles[over > 0] = styles.lane_bold(lane.index)
-    leaving(canvas, drawn, styles.lane(lane.index))
+        canvas.styles[over > 0] = styles.lane_bold(hue)
+    leaving(canvas, drawn, styles.lane(hue))
     crosses(canvas, raw, lane, race, view)
     return drawn
 
@@ -116,9 +111,8 @@ def abandoned(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> No
 
 
 def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """Draws the applied rates: where steps are wider than a dot they are drawn level, not as
+    """Adds the applied rates: where steps are wider than a dot they are drawn level, not as
     slopes."""
-    canvas.fill()
     raw = track(lane, column("applied_lr", view.group_of(lane)))
     if raw is None or not canvas.height or not canvas.width:
         return
@@ -130,7 +124,7 @@ def rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
         steps, values = raw.between(first - 1, last + 2)
         steps = np.append(steps, steps[-1:] + 1)
         bits = _stairs(canvas, view.x.columns(lane, race, steps, width), values, view.rate_limits)
-    canvas.put(0, 0, raster.codes(bits), styles.DIM)
+    _add(canvas, bits)
 
 
 def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
@@ -151,82 +145,15 @@ def ahead(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
     steps = np.array([lane.steps, *plan.steps[place + 1 :], plan.total])
     values = ratio * np.array(plan.rates[place:], float)
     columns = view.x.columns(lane, race, steps, 2 * canvas.width)
-    dots = _stairs(canvas, columns, values, view.rate_limits) & LEFT_DOTS
+    _add(canvas, _stairs(canvas, columns, values, view.rate_limits) & LEFT_DOTS)
+
+
+def _add(canvas: Canvas, dots: raster.Bits) -> None:
+    """Add dim dots to those that a canvas has."""
     drawn = np.where(canvas.codes >= raster.BLANK, canvas.codes - raster.BLANK, 0).astype(np.uint8)
     there = np.nonzero(dots)
     canvas.codes[there] = raster.codes(drawn | dots)[there]
     canvas.styles[there] = styles.DIM
-
-
-def overlay(
-    canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView
-) -> dict[int, tuple[int, int]]:
-    """Draws what the view shows of all lanes, later ones on top; returns the cell (x, y) where each
-    lane's curve ends.
-
-    From the ninth lane on colours come again, in other line styles. Smoothed curves lie over raw
-    ones, which are faint: all of them, or in a crowd those of `raw_behind`.
-    """
-    canvas.fill()
-    if not canvas.height or not canvas.width:
-        return {}
-    tracks = {
-        lane.index: found for lane in lanes if (found := track(lane, view.quantity)) is not None
-    }
-    drawn = {
-        lane.index: _raster(canvas, tracks[lane.index], lane, race, view)
-        for lane in lanes
-        if lane.index in tracks
-    }
-    lines = {index: one.bits for index, one in drawn.items()}
-    if view.smoothing and lines:
-        behind = raw_behind(lanes, view)
-        _put_lines(
-            canvas,
-            {index: bits for index, bits in lines.items() if index in behind},
-            styles.lane_faint,
-        )
-        smooth = {
-            lane.index: found
-            for lane in lanes
-            if (found := smoothed(lane, view.quantity, view.smoothing)) is not None
-        }
-        lines = {
-            lane.index: _raster(canvas, smooth[lane.index], lane, race, view).bits
-            for lane in lanes
-            if lane.index in smooth
-        }
-    if lines:
-        _put_lines(canvas, lines, styles.lane_bold if view.smoothing else styles.lane)
-    for lane in lanes:
-        if lane.index in drawn:
-            leaving(canvas, drawn[lane.index], styles.lane(lane.index))
-            crosses(canvas, tracks[lane.index], lane, race, view)
-    return {index: one.end for index, one in drawn.items() if one.end is not None}
-
-
-def raw_behind(lanes: list[LaneState], view: RaceView) -> set[int]:
-    """Lanes whose raw curves lie behind smoothed ones.
-
-    More than there are colours would hide the smoothed ones; then only those of the selected and
-    the pinned lanes.
-    """
-    shown = {lane.index for lane in lanes}
-    return shown if len(shown) <= styles.LANES else shown & {view.selected, *view.pinned}
-
-
-def _put_lines(canvas: Canvas, lines: dict[int, raster.Bits], tint: Callable[[int], int]) -> None:
-    """Curves by their lanes' indices, the last on top, each in its colour and line style."""
-    if not lines:
-        return
-    order = list(lines)
-    layers = [dashed(lines[index], styles.line(index)) for index in order]
-    bits, owner = raster.overlay(layers, list(range(len(order))))
-    palette = np.array(
-        [*(tint(index) for index in order), *[styles.TEXT] * (256 - len(order))], np.uint16
-    )
-    canvas.codes[bits > 0] = raster.codes(bits)[bits > 0]
-    canvas.styles[bits > 0] = palette[owner][bits > 0]
 
 
 def y_labels(canvas: Canvas, limits: AxisLimits, words: str = "") -> None:
@@ -276,7 +203,7 @@ def _stairs(
     return _dots(canvas, window_of(x, y, 0, 2 * canvas.width, 2 * canvas.width), limits).bits
 
 
-def _raster(
+def raster_of(
     canvas: Canvas, found: MetricSeries, lane: LaneState, race: Race, view: RaceView
 ) -> raster.Raster:
     return _dots(canvas, found.window(lane, race, view.x, 2 * canvas.width), view.limits)

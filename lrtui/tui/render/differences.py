@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from lrtui.core.results.differences import Differences, differences
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import LaneState
 from lrtui.tui.rects import Rect
@@ -35,16 +36,16 @@ class Cell(NamedTuple):
 Row = list[Cell]
 
 
-def draw(canvas: Canvas, lanes: Sequence[LaneState], race: Race, view: RaceView) -> int:
+def draw(canvas: Canvas, groups: Sequence[SeedGroup], race: Race, view: RaceView) -> int:
     """Draw the table from line `view.scroll` on; return the first line really shown, which may be
     lower."""
     canvas.fill()
-    if not lanes:
+    if not groups:
         nothing_shown(canvas, view)
         return 0
-    found = differences(lanes, race)
-    top = _common(canvas, found, len(lanes))
-    rows, fixed = _rows(found, lanes, view, canvas.width - 2)
+    found = differences([group.first for group in groups], race)
+    top = _common(canvas, found, len(groups))
+    rows, fixed = _rows(found, groups, view, canvas.width - 2)
     room = max(1, canvas.height - top - fixed)
     scroll = max(0, min(view.scroll, len(rows) - fixed - room))
     shown = rows[:fixed] + rows[fixed + scroll : fixed + scroll + room]
@@ -82,12 +83,12 @@ def _common(canvas: Canvas, found: Differences, lanes: int) -> int:
 
 
 def _rows(
-    found: Differences, lanes: Sequence[LaneState], view: RaceView, width: int
+    found: Differences, groups: Sequence[SeedGroup], view: RaceView, width: int
 ) -> tuple[list[Row], int]:
     """(lines of the table, how many of them at the top stay when it scrolls)."""
     if not found.settings:
         return [], 0
-    names = [Cell(shortened(lane.lane.called, NAME), _style(lane, view)) for lane in lanes]
+    names = [Cell(shortened(group.called, NAME), _style(group.first, view)) for group in groups]
     values = [[Cell(shortened(text, LONGEST)) for text in row] for row in found.cells]
     heads = [Cell(name, styles.DIM) for name in found.settings]
     beside = [[Cell(""), *names], *([head, *row] for head, row in zip(heads, values, strict=True))]
@@ -142,7 +143,7 @@ def _aligned(table: list[Row]) -> list[Row]:
 
 def _style(lane: LaneState, view: RaceView) -> int:
     return (
-        styles.lane_chosen(lane.index)
+        styles.lane_chosen(view.hue(lane.index))
         if lane.index == view.selected
-        else styles.lane_bold(lane.index)
+        else styles.lane_bold(view.hue(lane.index))
     )

@@ -97,8 +97,9 @@ def draw(
             state,
             card,
             from_there,
-            card.lane == view.selected,
-            grid.both,
+            view.hue(card.lane),
+            selected=card.lane == view.selected,
+            both=grid.both,
         )
     _heading(canvas, strip, view, max(0, len(strip.cards) - fit), first_picture, shape[0])
     return first_picture
@@ -172,11 +173,18 @@ def _nothing(canvas: Canvas, state: RaceState, view: RaceView, for_ever: bool, s
 
 
 def _card(
-    canvas: Canvas, state: RaceState, card: Card, look: Look, selected: bool, both: bool
+    canvas: Canvas,
+    state: RaceState,
+    card: Card,
+    look: Look,
+    hue: int,
+    *,
+    selected: bool,
+    both: bool,
 ) -> None:
     lane = state.lanes[card.lane]
     title = f"{'▶' if selected else ' '}{lane.lane.called}"
-    style = styles.lane_chosen(card.lane) if selected else styles.lane_bold(card.lane)
+    style = styles.lane_chosen(hue) if selected else styles.lane_bold(hue)
     if selected:
         canvas.fill(style, rect=(0, 0, canvas.width, 1))
     canvas.text(0, 0, shortened(title, canvas.width), style)

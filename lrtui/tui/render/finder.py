@@ -21,7 +21,7 @@ from lrtui.core.text import one_line
 from lrtui.tui.render import chart, raster, styles
 from lrtui.tui.render.axis import log_x_ticks
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
-from lrtui.tui.render.pane import status_words
+from lrtui.tui.render.status import status_words
 
 LINE = "┊"
 SMOOTH = 2

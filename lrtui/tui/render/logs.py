@@ -13,6 +13,7 @@ from lrtui.tui.console import Printed
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.render import rule, styles
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
+from lrtui.tui.view import RaceView
 
 LOUD = {
     "nan": styles.ALERT,
@@ -45,11 +46,13 @@ def style_of(text: str) -> int:
     return next((style for word, style in LOUD.items() if text.startswith(word)), styles.TEXT)
 
 
-def log_line(state: RaceState, entry: Entry) -> Line:
+def log_line(state: RaceState, entry: Entry, view: RaceView) -> Line:
     """An entry of the log, as it is drawn."""
     at, lane, text = entry
     sign, style = (
-        (state.lanes[lane].lane.letter, styles.lane_bold(lane)) if lane >= 0 else ("·", styles.DIM)
+        (state.lanes[lane].lane.letter, styles.lane_bold(view.hue(lane)))
+        if lane >= 0
+        else ("·", styles.DIM)
     )
     return Line(
         time.strftime("%H:%M:%S ", time.localtime(min(at, LATEST))),

@@ -73,7 +73,7 @@ def row(
         if column == canvas.width and mark.step >= lane.steps:
             column -= 1  # the end of the budget
         if 0 <= column < canvas.width:
-            canvas.text(column, 0, mark.sign, _style(mark, lane.index))
+            canvas.text(column, 0, mark.sign, _style(mark, view.hue(lane.index)))
 
 
 def on_rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
@@ -87,7 +87,7 @@ def on_rates(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> Non
         rate = _rate_at(turn, lane, view.group_of(lane))
         if rate > 0 and 0 <= column < canvas.width:
             y = raster.dot_row(rate, 4 * canvas.height, limits.low, limits.high, limits.log) // 4
-            canvas.text(column, y, sign, styles.lane_bold(lane.index))
+            canvas.text(column, y, sign, styles.lane_bold(view.hue(lane.index)))
 
 
 def _rate_at(turn: RateChanged, lane: LaneState, group: int) -> float:
@@ -99,7 +99,7 @@ def _rate_at(turn: RateChanged, lane: LaneState, group: int) -> float:
     return at[1] if at else math.nan
 
 
-def _style(mark: Mark, index: int) -> int:
+def _style(mark: Mark, hue: int) -> int:
     if mark.sign == ALERT:
         return styles.WARN
-    return styles.DIM if mark.sign in (SNAPSHOT, REWOUND) else styles.lane_bold(index)
+    return styles.DIM if mark.sign in (SNAPSHOT, REWOUND) else styles.lane_bold(hue)

@@ -4,6 +4,7 @@ Pure."""
 from __future__ import annotations
 
 from lrtui.core.diagnostics import param_groups
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.tui.render.canvas import shortened, text_width
@@ -14,10 +15,11 @@ LEAST_START = 2
 """Cells of a name's beginning below which its last word is not worth keeping."""
 
 
-def named(lane: LaneState, *, pinned: bool, without: int = 0) -> str:
-    """A lane's letter, a star if pinned, its name without its first `without` words."""
-    name = " ".join(one_line(lane.lane.name).split(" ")[without:])
-    return f"{lane.lane.letter}{'*' if pinned else ''} {name}"
+def named(group: SeedGroup, *, pinned: bool, without: int = 0) -> str:
+    """Letter of a lane or of a group of seeds, a star if pinned, the name without its first
+    `without` words."""
+    name = " ".join(one_line(group.first.lane.name).split(" ")[without:])
+    return f"{group.letter}{'*' if pinned else ''} {name}"
 
 
 def shared(lanes: list[LaneState]) -> int:

@@ -6,12 +6,22 @@ from __future__ import annotations
 import math
 
 from lrtui.core.charts.marks import ALERT
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario.spec import Race
-from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.race_state import RaceState
 from lrtui.core.state.status import UNRANKED
-from lrtui.core.text import one_line
 from lrtui.tui.rects import Rect
-from lrtui.tui.render import chart, crosshair, marks, names, raster, styles, unseen, x_labels
+from lrtui.tui.render import (
+    chart,
+    crosshair,
+    marks,
+    names,
+    overlay_curves,
+    raster,
+    styles,
+    unseen,
+    x_labels,
+)
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.render.dashes import dashed
 from lrtui.tui.view import RaceView
@@ -42,31 +52,32 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     """Draws the whole chart; the chosen lane's curve lies on top."""
     canvas.fill()
     race = state.race
-    top = _heading(canvas, state, view)
-    lanes = sorted(
-        (state.lanes[index] for index in view.shown), key=lambda lane: lane.index == view.selected
+    top = _heading(canvas, view)
+    groups = sorted(
+        (view.groups[index] for index in view.shown),
+        key=lambda group: group.first.index == view.selected,
     )
-    place = _chart_rect(canvas.width, canvas.height, top, len(lanes))
+    place = _chart_rect(canvas.width, canvas.height, top, len(groups))
     chart.y_labels(
         canvas.view(Rect(0, place.y, GUTTER, place.height)), view.limits, view.axis_words
     )
     canvas.put(0, canvas.height - 1, x_labels.row(view.x, GUTTER, place.width), styles.DIM)
     area = canvas.view(place)
-    ends = chart.overlay(area, lanes, race, view)
+    ends = overlay_curves.draw(area, groups, race, view)
     if not ends:
         text = unseen.nothing(view)
         area.text(max(0, (area.width - len(text)) // 2), area.height // 2, text, styles.DIM)
-    _marks(canvas.view(Rect(place.x, canvas.height - 2, place.width, 1)), lanes, race, view)
+    _marks(canvas.view(Rect(place.x, canvas.height - 2, place.width, 1)), groups, race, view)
     cell = crosshair.line(area, view)
     wide = canvas.view(Rect(place.x, place.y, canvas.width - place.x, place.height))
-    _letters(wide, lanes, ends)
+    _letters(wide, groups, ends, view)
     if cell is not None:
-        crosshair.box(area, lanes, race, view, cell)
+        crosshair.box(area, groups, race, view, cell)
 
 
-def source_of(width: int, height: int, state: RaceState, view: RaceView) -> Rect:
+def source_of(width: int, height: int, view: RaceView) -> Rect:
     """Part of an overlay of that size that the curves take."""
-    return _chart_rect(width, height, _heading(Canvas(width, height), state, view), len(view.shown))
+    return _chart_rect(width, height, _heading(Canvas(width, height), view), len(view.shown))
 
 
 def _chart_rect(width: int, height: int, top: int, lanes: int) -> Rect:
@@ -78,32 +89,38 @@ def _chart_rect(width: int, height: int, top: int, lanes: int) -> Rect:
     )
 
 
-def _marks(canvas: Canvas, lanes: list[LaneState], race: Race, view: RaceView) -> None:
-    """All marks of the chosen lane, and the alerts of the others."""
-    for lane in lanes:
-        marks.row(canvas, lane, race, view, only="" if lane.index == view.selected else ALERT)
+def _marks(canvas: Canvas, groups: list[SeedGroup], race: Race, view: RaceView) -> None:
+    """All marks of the chosen lane or group, and the alerts of the others."""
+    for group in groups:
+        only = "" if group.first.index == view.selected else ALERT
+        for lane in group.lanes:
+            marks.row(canvas, lane, race, view, only=only)
 
 
-def _letters(canvas: Canvas, lanes: list[LaneState], ends: dict[int, tuple[int, int]]) -> None:
-    """Each lane's letter beside the end of its curve, or near it: none hides another, and where it
+def _letters(
+    canvas: Canvas, groups: list[SeedGroup], ends: dict[int, tuple[int, int]], view: RaceView
+) -> None:
+    """Each one's letter beside the end of its curve, or near it: none hides another, and where it
     can be none a curve."""
     taken: set[tuple[int, int]] = set()
     # AB beside C must not read A beside BC
-    apart = int(any(len(lane.lane.letter) > 1 for lane in lanes))
-    for lane in sorted(
-        lanes, key=lambda lane: (lane is not lanes[-1], *ends.get(lane.index, (0, 0))[::-1])
+    apart = int(any(len(group.letter) > 1 for group in groups))
+    for group in sorted(
+        groups,
+        key=lambda group: (group is not groups[-1], *ends.get(group.first.index, (0, 0))[::-1]),
     ):
-        if lane.index not in ends:
+        index, sign = group.first.index, group.letter
+        if index not in ends:
             continue
-        sign = lane.lane.letter
-        lost = lane.status in UNRANKED
-        x, y = ends[lane.index]
+        lost = all(lane.status in UNRANKED for lane in group.lanes)
+        x, y = ends[index]
         if lost:
             canvas.text(x, y, chart.NAN_MARK, styles.ALERT)
             taken.add((x, y))
         found = _free(canvas, x + 1, y, len(sign), taken)
         if found is not None:
-            canvas.text(*found, sign, styles.ALERT if lost else styles.lane_bold(lane.index))
+            style = styles.ALERT if lost else styles.lane_bold(view.hue(index))
+            canvas.text(*found, sign, style)
             taken.update((found[0] + cell, found[1]) for cell in range(-apart, len(sign) + apart))
 
 
@@ -125,14 +142,14 @@ def _free(
     return best
 
 
-def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
+def _heading(canvas: Canvas, view: RaceView) -> int:
     """Draw what the chart shows, right of the legend if both fit, else above it; return the rows
     taken."""
-    lanes = [state.lanes[index] for index in view.shown]
-    words = view.chart_heading + _of_a_crowd(lanes, view)
-    entries = [_name(lane) for lane in lanes]
+    groups = [view.groups[index] for index in view.shown]
+    words = view.chart_heading + _of_seeds(groups) + _of_a_crowd(groups, view)
+    entries = [_name(group) for group in groups]
     one_row = (
-        not _dashed(lanes)
+        not _dashed(groups, view)
         and sum(text_width(text) + 2 for text in entries) + text_width(words) + 2 <= canvas.width
     )
     start = 0 if one_row or canvas.height < 8 else 1
@@ -145,50 +162,57 @@ def _heading(canvas: Canvas, state: RaceState, view: RaceView) -> int:
             canvas.width - 2,
         )
     most = max(1, min(LEGEND_ROWS, canvas.height // 5))
-    return start + _legend(canvas.view(Rect(0, start, canvas.width, most)), lanes, view)
+    return start + _legend(canvas.view(Rect(0, start, canvas.width, most)), groups, view)
 
 
-def _of_a_crowd(lanes: list[LaneState], view: RaceView) -> str:
+def _of_seeds(groups: list[SeedGroup]) -> str:
+    """The meaning of bands, if there are any."""
+    most = max((len(group.lanes) for group in groups), default=1)
+    return f" · mean and range of {most} seeds" if most > 1 else ""
+
+
+def _of_a_crowd(groups: list[SeedGroup], view: RaceView) -> str:
     """Of more lanes than there are colours: whose raw curves lie behind smoothed ones, or which key
     smooths."""
-    if len(lanes) <= FEW:
+    if len(groups) <= FEW:
         return ""
     if not view.smoothing:
         return f" · {view.keymap.read('view.smooth')} smooths"
-    behind = chart.raw_behind(lanes, view)
-    letters = [lane.lane.letter for lane in lanes if lane.index in behind]
+    faint = overlay_curves.behind(groups, view)
+    letters = [group.letter for group in groups if group.first.index in faint]
     return f" · raw: {', '.join(letters[:MOST_RAW])}{', …' if len(letters) > MOST_RAW else ' only'}"
 
 
-def _name(lane: LaneState, without: int = 0) -> str:
+def _name(group: SeedGroup, without: int = 0) -> str:
     """Letter and name, without its first `without` words."""
-    return f"{lane.lane.letter} {' '.join(one_line(lane.lane.name).split(' ')[without:])}"
+    return names.named(group, pinned=False, without=without)
 
 
-def _dashed(lanes: list[LaneState]) -> bool:
+def _dashed(groups: list[SeedGroup], view: RaceView) -> bool:
     """True if colours alone do not distinguish the lanes: then the legend shows their line
     styles."""
-    return any(styles.line(lane.index) for lane in lanes)
+    return any(styles.line(view.hue(group.first.index)) for group in groups)
 
 
-def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
+def _legend(canvas: Canvas, groups: list[SeedGroup], view: RaceView) -> int:
     """Draw names in their colours, in a row or in columns.
 
     The first form that fits: whole, without the words that all begin with, without line styles,
     cut, only letters.
     """
-    texts = [_name(lane) for lane in lanes]
+    texts = [_name(group) for group in groups]
     if not texts:
         canvas.text(1, 0, "no lane matches the filter", styles.DIM)
         return 1
-    sample = SAMPLE + 1 if _dashed(lanes) else 0
+    sample = SAMPLE + 1 if _dashed(groups, view) else 0
     if not sample and sum(text_width(text) + 2 for text in texts) <= canvas.width:
         x = 1
-        for lane, text in zip(lanes, texts, strict=True):
-            x += _entry(canvas, x, 0, text, lane, view) + 2
+        for group, text in zip(groups, texts, strict=True):
+            x += _entry(canvas, x, 0, text, group, view) + 2
         return 1
     least = -(-len(texts) // canvas.height)
-    own = [_name(lane, names.shared(lanes)) for lane in lanes]
+    without = names.shared([group.first for group in groups])
+    own = [_name(group, without) for group in groups]
     choices = [
         (_across(canvas, one, cells), one, cells)
         for one, cells in ((texts, sample), (own, sample), (own, 0))
@@ -198,17 +222,17 @@ def _legend(canvas: Canvas, lanes: list[LaneState], view: RaceView) -> int:
     )
     width = (canvas.width - 1) // across
     if width < NAMED_FROM + sample:
-        sample, texts = 0, [lane.lane.letter for lane in lanes]
+        sample, texts = 0, [group.letter for group in groups]
         across = max(1, (canvas.width - 1) // (max(map(len, texts)) + 1))
         width = (canvas.width - 1) // across
     rows = min(canvas.height, -(-len(texts) // across))
-    for number, (lane, text) in enumerate(zip(lanes, texts, strict=True)):
+    for number, (group, text) in enumerate(zip(groups, texts, strict=True)):
         column, row = divmod(number, rows)
         x = 1 + column * width
         if sample and column < across:
-            _line_style(canvas, x, row, lane)
+            _line_style(canvas, x, row, view.hue(group.first.index))
         if column < across:
-            _entry(canvas, x + sample, row, text, lane, view, width - sample - 1)
+            _entry(canvas, x + sample, row, text, group, view, width - sample - 1)
     return rows
 
 
@@ -222,19 +246,18 @@ def _entry(
     x: int,
     y: int,
     text: str,
-    lane: LaneState,
+    group: SeedGroup,
     view: RaceView,
     width: int | None = None,
 ) -> int:
-    style = (
-        styles.lane_chosen(lane.index) if lane.index == view.selected else styles.lane(lane.index)
-    )
+    hue, selected = view.hue(group.first.index), group.first.index == view.selected
+    style = styles.lane_chosen(hue) if selected else styles.lane(hue)
     return canvas.text(x, y, text if width is None else shortened(text, max(1, width)), style)
 
 
-def _line_style(canvas: Canvas, x: int, y: int, lane: LaneState) -> None:
-    """A piece of the lane's line, as it is dashed in the chart."""
+def _line_style(canvas: Canvas, x: int, y: int, hue: int) -> None:
+    """A piece of a lane's line, as it is dashed in the chart."""
     piece = Canvas(SAMPLE, 1)
     piece.codes[...] = raster.BLANK + 0x12  # dots in the second row of both columns
-    bits = dashed((piece.codes - raster.BLANK).astype("uint8"), styles.line(lane.index))
-    canvas.put(x, y, raster.codes(bits), styles.lane(lane.index))
+    bits = dashed((piece.codes - raster.BLANK).astype("uint8"), styles.line(hue))
+    canvas.put(x, y, raster.codes(bits), styles.lane(hue))

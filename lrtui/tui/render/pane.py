@@ -3,32 +3,37 @@ drawing; knows no widget."""
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Sequence
 
 from lrtui.core.charts.marks import COLDER, HOTTER, SNAPSHOT
 from lrtui.core.diagnostics import rate_report
-from lrtui.core.diagnostics.verdicts import Verdict
-from lrtui.core.numbers import count, duration, loss
+from lrtui.core.diagnostics.verdicts import verdict
+from lrtui.core.numbers import rate
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.race_words import lane_settings
-from lrtui.core.results.recipe_words import beside_averaged
+from lrtui.core.results.seed_groups import SeedGroup
+from lrtui.core.results.standings import spread_of
+from lrtui.core.scenario.catalogue import WANTS_METRIC
 from lrtui.core.scenario.spec import Race, letter
-from lrtui.core.state.race_state import LaneState
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
 from lrtui.core.text import literal, one_line
 from lrtui.tui.pane_layout import PaneParts
 from lrtui.tui.rects import Rect
 from lrtui.tui.render import (
+    band,
     chart,
     crosshair,
     digits,
     facts,
+    lane_figures,
     marks,
     names,
     rule,
+    seeds,
     sprite,
+    status,
     styles,
     unseen,
     x_labels,
@@ -36,218 +41,159 @@ from lrtui.tui.render import (
 from lrtui.tui.render.canvas import Canvas, shortened, text_width
 from lrtui.tui.view import RaceView
 
-STATUS_WIDTH = 16
-
 
 def draw(
     canvas: Canvas,
-    lane: LaneState,
-    verdict: Verdict,
+    group: SeedGroup,
+    state: RaceState,
     view: RaceView,
-    race: Race,
     parts: PaneParts,
     *,
     selected: bool,
     figures: bool,
 ) -> None:
-    """Draw a pane with these parts; `figures` False leaves all but the curve as it was."""
+    """Draw the pane of a lane, or of a folded group of seeds, with these parts; `figures` False
+    leaves all but the curve as it was."""
+    lane, race = group.first, state.race
     if figures:
         canvas.fill()  # the first sprite makes all parts narrower: nothing may stay between them
-        _title(canvas.view(parts.title), lane, verdict, selected, lane.index in view.pinned)
+        _title(canvas.view(parts.title), group, state, view, selected)
         if view.cursor is not None:
-            crosshair.words(canvas.view(parts.words), lane, race, view)
+            crosshair.words(canvas.view(parts.words), group, race, view)
         else:
             moves = parts.rate_curve is not None or lane.index in view.moving
-            _words(canvas.view(parts.words), lane, plain=not moves)
-        _rate(canvas.view(parts.rate), lane, view.group_of(lane), parts.large)
-        _numbers(canvas, lane, parts)
-        if parts.facts:
-            facts.draw(canvas.view(parts.facts), lane, verdict, view, race)
+            _words(canvas.view(parts.words), group, view, plain=not moves)
+        _rate(canvas.view(parts.rate), group, view, parts.large)
+        _numbers(canvas, group, parts)
+        if parts.facts and len(group.lanes) > 1:
+            seeds.table(canvas.view(parts.facts), group, state, view)
+        elif parts.facts:
+            facts.draw(canvas.view(parts.facts), lane, verdict(lane, state), view, race)
         elif parts.dial:
             row = canvas.view(parts.dial)
             row.fill()
-            facts.dial(row, 0, lane, verdict)
-    if lane.status in FAILED and lane.ended is not None and lane.ended.error:
-        _error(canvas, lane.ended.error, parts)
+            facts.dial(row, 0, lane, verdict(lane, state))
+    if error := _failure(group):
+        _error(canvas, error, parts)
         return
     if lines := view.no_steps.get(lane.index):
         _no_steps(canvas, lines, parts)
         return
-    _curves(canvas, lane, view, race, parts, figures=figures)
+    _curves(canvas, group, view, race, parts, figures=figures)
     if parts.sprite:
         _sprite(canvas.view(parts.sprite), view.pictures.get(lane.index, lane.sample))
 
 
-def _title(canvas: Canvas, lane: LaneState, verdict: Verdict, selected: bool, pinned: bool) -> None:
-    bad = verdict.word == "nan" or lane.status in FAILED
+def _failure(group: SeedGroup) -> str:
+    """The error that ended a lane, or every seed of a group."""
+    if any(lane.status not in FAILED for lane in group.lanes):
+        return ""
+    return next((lane.ended.error for lane in group.lanes if lane.ended and lane.ended.error), "")
+
+
+def _title(
+    canvas: Canvas, group: SeedGroup, state: RaceState, view: RaceView, selected: bool
+) -> None:
+    hue, bad = view.hue(group.first.index), status.lost(group, state)
     bar = (
-        styles.ALERT_BAR
-        if bad
-        else styles.lane_chosen(lane.index)
-        if selected
-        else styles.lane_bold(lane.index)
+        styles.ALERT_BAR if bad else styles.lane_chosen(hue) if selected else styles.lane_bold(hue)
     )
     sign = "▶" if selected else " "
-    name = sign + names.named(lane, pinned=pinned)
-    words = [status_words(lane, verdict), *short_status(lane, verdict)]
-    status = next(
-        (text for text in words if text_width(name) + len(text) + 2 <= canvas.width), words[-1]
-    )
-    rule.draw(canvas, name, bar, status, bar)
+    name = sign + names.named(group, pinned=group.first.index in view.pinned)
+    forms, count = status.statuses(group, state), len(group.lanes)
+    if count > 1:
+        least = canvas.width - min(map(text_width, forms)) - 2
+        whole, short = f"{name} · {count} seeds", f"{name} ×{count}"
+        name = whole if text_width(whole) <= least else short
+    words = status.fitting(forms, canvas.width - text_width(name) - 2)
+    rule.draw(canvas, name, bar, words, bar)
     if bad or selected:
         canvas.styles[...] = bar
 
 
-def status_words(lane: LaneState, verdict: Verdict) -> str:
-    """Status and verdict of a lane in STATUS_WIDTH cells; NaN with its step."""
-    if lane.status == "nan" and lane.ended is not None:
-        return f"NaN at step {lane.ended.step}"
-    status = {"finished": "done", "error": "ERROR", "died": "LOST"}.get(lane.status, lane.status)
-    words = f"{status} {verdict}".rstrip()
-    return words if len(words) <= STATUS_WIDTH else str(verdict)
-
-
-def short_status(lane: LaneState, verdict: Verdict) -> list[str]:
-    """Status in ever shorter forms instead of `status_words`: a step that would be cut is left
-    out."""
-    return [
-        text
-        for text in (
-            str(verdict),
-            str(verdict).partition(" ")[0],
-            status_words(lane, Verdict("none")),
-        )
-        if text
-    ]
-
-
-def _words(canvas: Canvas, lane: LaneState, *, plain: bool) -> None:
-    """The last alert, or the lane's settings; `plain`: with a constant rate, which no chart
-    shows."""
+def _words(canvas: Canvas, group: SeedGroup, view: RaceView, *, plain: bool) -> None:
+    """The last alert, or a remark and the lane's settings; `plain`: with a constant rate, which no
+    chart shows."""
     canvas.fill()
+    lane = group.first
     spec = lane.lane
-    alert = next((one for one in reversed(lane.alerts) if one.kind != "diverged"), None)
-    if alert is not None:
+    hue = styles.lane_bold(view.hue(lane.index))
+    alerts = [(one, each) for each in group.lanes for one in each.alerts if one.kind != "diverged"]
+    if alerts:
+        alert, whose = max(alerts, key=lambda found: found[0].at)
+        sign = "" if len(group.lanes) == 1 else f"{whose.lane.letter}: "
         canvas.text(
             1,
             0,
-            shortened(one_line(alert.text), canvas.width - 1),
+            shortened(sign + one_line(alert.text), canvas.width - 1),
             styles.WARN if alert.kind == "lost" else styles.ALERT,
         )
         return
     before = f"from {letter(lane.parent)}@{lane.forked_at} " if lane.parent is not None else ""
-    turned = f"×{lane.factor:.3g} " if lane.factor != 1 else ""
     schedule = spec.schedule or ("constant" if plain and not lane.is_script else "")
     parts = [lane_settings(lane), str(schedule), str(spec.recipe)]
     text = one_line(", ".join(filter(None, parts)))
-    x = 1 + canvas.text(1, 0, before, styles.TEXT)
-    x += canvas.text(x, 0, turned, styles.lane_bold(lane.index))
+    x = 1
+    for remark in view.remarks.get(lane.index, ())[:1]:
+        x += canvas.text(x, 0, f"{remark}  ", styles.WARN)
+    x += canvas.text(x, 0, before, styles.TEXT)
+    x += canvas.text(x, 0, _turned(group), hue)
     x += canvas.text(x, 0, shortened(text, canvas.width - x), styles.DIM)
-    metrics = _metrics(lane, canvas.width - x - 3)
+    metrics = lane_figures.metric_words(group, canvas.width - x - 3)
     canvas.text(canvas.width - text_width(metrics) - 1, 0, metrics, styles.TEXT)
 
 
-def _rate(canvas: Canvas, lane: LaneState, group: int, large: bool) -> None:
-    """Draw the applied rate of a param group, and the group's name if there are several."""
+def _turned(group: SeedGroup) -> str:
+    """The factor of the dial if it was turned; of seeds with different ones those of each."""
+    factors = {lane.lane.letter: lane.factor for lane in group.lanes}
+    if len(set(factors.values())) == 1:
+        return f"×{group.first.factor:.3g} " if group.first.factor != 1 else ""
+    turned = [f"{sign} ×{factor:.3g}" for sign, factor in factors.items() if factor != 1]
+    return ", ".join(turned) + " "
+
+
+def _rate(canvas: Canvas, group: SeedGroup, view: RaceView, large: bool) -> None:
+    """Draw the applied rate of a param group, and the group's name if there are several; of seeds
+    with different ones the lowest and the highest."""
     canvas.fill()
-    number = rate_report.known(rate_report.shown_rate(lane, group))
-    style = styles.lane_bold(lane.index)
+    lane = group.first
+    shown = view.group_of(lane)
+    found = [rate_report.shown_rate(each, view.group_of(each)) for each in group.lanes]
+    number = rate_report.known(found[0])
+    style = styles.lane_bold(view.hue(lane.index))
+    if len({rate_report.known(value) for value in found}) > 1:
+        span = spread_of(found)
+        number = f"{rate(span.low, 2)}…{rate(span.high, 2)}"
+        large = False
     if large:
         x = 2 + digits.write(canvas, 1, 0, number, style)
-        canvas.text(x, 0, names.group(lane, group, canvas.width - x), styles.DIM)
+        canvas.text(x, 0, names.group(lane, shown, canvas.width - x), styles.DIM)
     else:
-        name = names.group(lane, group, canvas.width - 2 - text_width(number)) or "lr"
+        name = names.group(lane, shown, canvas.width - 2 - text_width(number)) or "lr"
         canvas.text(1, 0, f"{name} {number}", style)
 
 
-def _numbers(canvas: Canvas, lane: LaneState, parts: PaneParts) -> None:
-    lines = number_lines(lane, [rect.width - (rect.x == 0) for rect in parts.numbers])
+def _numbers(canvas: Canvas, group: SeedGroup, parts: PaneParts) -> None:
+    lines = lane_figures.number_lines(group, [rect.width - (rect.x == 0) for rect in parts.numbers])
     for rect, text in zip(parts.numbers, lines, strict=False):
         view = canvas.view(rect)
         view.fill()
         view.text(0 if rect.x else 1, 0, text)
 
 
-def number_lines(lane: LaneState, widths: list[int]) -> list[str]:
-    """The figures in lines of these widths, most important first; a number is never cut."""
-    losses = f"loss {lane.last_loss:<8}best {lane.losses.best_text}"
-    if text_width(losses) > widths[0]:
-        losses = f"loss {lane.last_loss}"
-    if len(widths) == 1:
-        return [losses]
-    total = lane.total_steps or ("" if lane.is_script else "?")
-    steps = f"step {lane.steps}{f'/{total}' if total else ''}"
-    epochs = f" ep {lane.epoch}/{_epochs(lane)}" if _epochs(lane) else ""
-    if lane.is_script and "epoch" in lane.metrics:
-        epochs = f" ep {lane.metrics['epoch']:g}"
-    if text_width(steps + epochs) <= widths[1]:
-        steps += epochs
-    return [losses, steps, _pace(lane, widths[-1])][: len(widths)]
-
-
-def _pace(lane: LaneState, width: int) -> str:
-    """Progress, speed and the time that is left; of a script of unknown length speed and time so
-    far."""
-    if lane.is_script and not lane.total_steps:
-        pace = lane.throughput.speed if lane.ended is None else lane.steps_per_second
-        per_second = f"{count(pace)}/s " if pace > 0 else ""
-        return f"{per_second}in {duration(lane.clock.own_seconds)}" if lane.started else ""
-    # epochs may be longer than the declared length of the data
-    done = min(lane.steps / lane.total_steps, 1.0) if lane.total_steps else 0.0
-    if lane.ended is not None:
-        took = lane.ended.at - lane.started.at if lane.started else 0.0
-        return (
-            f"{done:4.0%} {f'{count(lane.steps / took)}/s in {duration(took)}' if took > 0 else ''}"
-        )
-    left = (
-        max(lane.total_steps - lane.steps, 0) / lane.throughput.speed
-        if lane.throughput.speed > 0
-        else math.nan
-    )
-    speed = "" if math.isnan(lane.throughput.speed) else f"{count(lane.throughput.speed)}/s"
-    bar = progress_bar(done, 8) + " " if width >= 34 else ""
-    return f"{bar}{done:4.0%} {speed:<7} ETA {duration(left)}"
-
-
-def progress_bar(done: float, width: int) -> str:
-    """A bar of `width` cells, filled to the eighth of a cell."""
-    eighths = round(min(max(done, 0.0), 1.0) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width, "░")
-
-
-def _metrics(lane: LaneState, width: int) -> str:
-    """The newest metrics, the first ones of them that fit: a number is never cut."""
-    words = ""
-    metrics = dict(lane.metrics)
-    if lane.is_script:  # an epoch stands beside the steps, and validation is what matters most
-        metrics.pop("epoch", None)
-        metrics = dict(sorted(metrics.items(), key=lambda item: item[0] != "val_loss"))
-    for name in beside_averaged(metrics):
-        more = f"{words}  {one_line(name)} {loss(metrics[name])}".lstrip()
-        if text_width(more) > width:
-            break
-        words = more
-    return words
-
-
-def _epochs(lane: LaneState) -> int:
-    """Epochs of the budget; 0 where that is not known."""
-    known = lane.started is not None and lane.started.length_known
-    return (
-        math.ceil(lane.total_steps / lane.started.steps_per_epoch) if lane.started and known else 0
-    )
-
-
 def _curves(
-    canvas: Canvas, lane: LaneState, view: RaceView, race: Race, parts: PaneParts, *, figures: bool
+    canvas: Canvas, group: SeedGroup, view: RaceView, race: Race, parts: PaneParts, *, figures: bool
 ) -> None:
-    place = canvas.view(parts.curve)
-    drawn = chart.curve(place, lane, race, view)
+    place, lane = canvas.view(parts.curve), group.first
+    if len(group.lanes) > 1:
+        drawn = band.draw(place, group, race, view)
+    else:
+        drawn = chart.curve(place, lane, race, view)
     if drawn is not None:
-        unseen.words(place, lane, race, view)
-        chart.abandoned(place, lane, race, view)
-        if lane.status == "nan" and drawn.end is not None:
+        unseen.words(place, group, race, view)
+        for each in group.lanes:
+            chart.abandoned(place, each, race, view)
+        if drawn.end is not None and all(each.status == "nan" for each in group.lanes):
             place.text(*drawn.end, chart.NAN_MARK, styles.ALERT)
     elif place.height:
         text = lane.status if not lane.steps > lane.forked_at else f"no {view.label}"
@@ -259,33 +205,49 @@ def _curves(
     if figures:  # rates and axes change slowly
         chart.y_labels(canvas.view(parts.y_labels), view.limits, view.axis_words)
         if parts.rate_curve and parts.rate_labels:
-            _rates(canvas.view(parts.rate_curve), canvas.view(parts.rate_labels), lane, race, view)
+            _rates(canvas.view(parts.rate_curve), canvas.view(parts.rate_labels), group, race, view)
         if parts.x_labels:
             _x_labels(canvas, parts.x_labels, view)
     if figures or on_curve:
         # on the curve only what matters most
         but = (SNAPSHOT if on_curve else "") + (HOTTER + COLDER if charted else "")
-        marks.row(canvas.view(parts.marks), lane, race, view, but=but)
+        for each in group.lanes:
+            marks.row(canvas.view(parts.marks), each, race, view, but=but)
 
 
-def _rates(canvas: Canvas, labels: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
+def _rates(canvas: Canvas, labels: Canvas, group: SeedGroup, race: Race, view: RaceView) -> None:
     """Draw the rates behind and before a lane: a chart, or a line of text if there is only one
     rate."""
-    group = view.group_of(lane)
+    lane = group.first
+    shown = view.group_of(lane)
     if lane.index in view.moving:
-        chart.rates(canvas, lane, race, view)
-        chart.ahead(canvas, lane, race, view)
-        marks.on_rates(canvas, lane, race, view)
+        canvas.fill()
+        lanes = _of_own_rates(group)
+        for each in lanes:
+            chart.rates(canvas, each, race, view)
+            chart.ahead(canvas, each, race, view)
+        for each in lanes:
+            marks.on_rates(canvas, each, race, view)
         if canvas.height > 1:
             chart.y_labels(labels, view.rate_limits)
     else:
-        shown = rate_report.known(rate_report.shown_rate(lane, group))
-        canvas.text(0, 0, f"constant {shown}", styles.DIM)
+        number = rate_report.known(rate_report.shown_rate(lane, shown))
+        canvas.text(0, 0, f"constant {number}", styles.DIM)
     crosshair.line(canvas, view)
     taken = labels.codes[0] != ord(" ")
     room = int(taken.argmax()) if taken.any() else labels.width
     if room > 1:
-        labels.text(0, 0, names.group(lane, group, room - 1) or "lr", styles.DIM)
+        labels.text(0, 0, names.group(lane, shown, room - 1) or "lr", styles.DIM)
+
+
+def _of_own_rates(group: SeedGroup) -> tuple[LaneState, ...]:
+    """The lanes of a group whose rates may differ: the dial of one was turned, or the schedule goes
+    by its losses. Else the one that has come furthest."""
+    schedule = group.first.lane.schedule
+    by_losses = schedule is not None and (schedule.own or schedule.name in WANTS_METRIC)
+    if by_losses or any(lane.rates.changes for lane in group.lanes):
+        return group.lanes
+    return (max(group.lanes, key=lambda lane: lane.steps),)
 
 
 def _x_labels(canvas: Canvas, rect: Rect, view: RaceView) -> None:

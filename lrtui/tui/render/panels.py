@@ -8,6 +8,7 @@ import textwrap
 from lrtui.core.results.fairness import fairness
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.race_words import race_facts
+from lrtui.core.results.seed_groups import seed_groups
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 from lrtui.tui.keymap import Keymap
@@ -49,7 +50,7 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
     race = state.race
     most = [part for part in (shortened(seen, max(16, room - 17)), _phase(state)) if part]
     words = " " + shortened(
-        one_line(race.title), max(12, room - 1 - sum(3 + text_width(part) for part in most))
+        state.title, max(12, room - 1 - sum(3 + text_width(part) for part in most))
     )
     for part in (*most, *race_facts(state.lanes, race)):
         if text_width(words) + 3 + text_width(part) > room:
@@ -67,18 +68,24 @@ def header(canvas: Canvas, state: RaceState, trouble: str, seen: str = "") -> No
 def seen(state: RaceState, view: RaceView, page: tuple[int, int] = (1, 1)) -> str:
     """The visible part of the race: "page 2 of 8 (PgDn) · 30 of 64 shown: adam !nan"; '' if it is
     all visible."""
-    why = "" if view.solo is None else f": only {state.lanes[view.solo].lane.letter}"
+    why = "" if view.solo is None else f": only {view.groups[view.solo].letter}"
     why = why or (f": {one_line(view.filter_text)}" if view.filter_text else "")
-    hidden = (
-        [f"{len(view.shown)} of {len(state.lanes)} shown{why}"]
-        if len(view.shown) < len(state.lanes)
-        else []
-    )
+    visible = len(view.lanes(view.shown))
+    hidden = [f"{visible} of {len(state.lanes)} shown{why}"] if visible < len(state.lanes) else []
+    if view.opened is not None:
+        folds = view.keymap.read("view.back")
+        hidden = [f"seeds of {seed_letter(state, view)}{why} ({folds} folds)"]
     turns = view.keymap.read("view.page_up" if page[0] == page[1] else "view.page_down")
     paged = (
         [f"page {page[0]} of {page[1]} ({turns})"] if page[1] > 1 and view.panel == "panes" else []
     )
     return " · ".join(paged + hidden)
+
+
+def seed_letter(state: RaceState, view: RaceView) -> str:
+    """The letter of the group whose seeds are shown."""
+    every = seed_groups(state.lanes)
+    return next(group.letter for group in every if state.lanes[view.opened or 0] in group.lanes)
 
 
 def _phase(state: RaceState) -> str:
@@ -93,25 +100,25 @@ def _phase(state: RaceState) -> str:
     return f"{len(living) - queued} of {len(state.lanes)} lanes racing{waiting}"
 
 
-def log(canvas: Canvas, state: RaceState, keymap: Keymap) -> None:
+def log(canvas: Canvas, state: RaceState, view: RaceView) -> None:
     """Draw the last lines of the log, newest at the bottom; after the race, below its result."""
     canvas.fill()
     if state.over:
-        taken = _outcome(_headed(canvas, "result"), state, keymap)
+        taken = _outcome(_headed(canvas, "result"), state, view.keymap)
         canvas = canvas.view(
             Rect(0, taken + (canvas.height >= HEADED_FROM), canvas.width, canvas.height)
         )
     canvas = _headed(canvas, "log")
-    lines = _newest(state, canvas.width - 2, canvas.height)
+    lines = _newest(state, view, canvas.width - 2, canvas.height)
     logs.fill(canvas, len(lines), lines.__getitem__, len(lines))
 
 
-def _newest(state: RaceState, width: int, height: int) -> list[logs.Line]:
+def _newest(state: RaceState, view: RaceView, width: int, height: int) -> list[logs.Line]:
     """As many of the last lines as have room as a whole; of one that is too long for all of it the
     beginning."""
     found: list[logs.Line] = []
     for entry in reversed(state.log):
-        line = logs.log_line(state, entry)
+        line = logs.log_line(state, entry, view)
         line = line if width >= TIMED_FROM else line._replace(head="")
         rows = len(logs.rows(line, width))
         if rows > height:

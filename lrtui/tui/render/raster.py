@@ -17,6 +17,8 @@ DOTS_X, DOTS_Y = 2, 4
 BLANK = 0x2800
 SIDES: tuple[tuple[int, ...], ...] = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The dots of a cell's left and right column, from the top down."""
+SHADE = 0x95
+"""The dots of a shaded cell: every other one, as on a chessboard."""
 NOBODY = 0xFF
 """The owner of a cell without a dot."""
 
@@ -79,12 +81,69 @@ def draw(window: Window, rows: int, low: float, high: float, log: bool = False) 
     dots = rows * DOTS_Y
     columns = _filled(_positions(window, dots, low, high, log), window)
     top, bottom = _joined(columns)
-    empty = np.isnan(top)
-    starts = np.where(empty, _NOWHERE, _within(top, dots - 1)).astype(np.int16)
-    stops = np.where(empty, -_NOWHERE, _within(bottom, dots - 1)).astype(np.int16)
     above, below = window.hi > np.float64(high), window.lo < np.float64(low)
     end = _end(columns.last[1:-1], window, dots)
-    return Raster(_bits(starts, stops, rows), _by_cell(above), _by_cell(below), end)
+    return Raster(_column_bits(top, bottom, rows), _by_cell(above), _by_cell(below), end)
+
+
+def band(
+    windows: Sequence[Window], rows: int, low: float, high: float, log: bool = False
+) -> tuple[Raster, Bits]:
+    """The mean of some curves as a curve, and the shaded dots between the lowest and the highest of
+    them, without a hole between two columns.
+
+    A column's mean is that of the curves with a value there, read off the line where a curve has a
+    point on either side only.
+    """
+    dots = rows * DOTS_Y
+    lows, highs = _spans(windows, dots, low, high, log)
+    lowest, highest = np.fmin.reduce(lows), np.fmax.reduce(highs)
+    top, bottom = _round(_position(np.array((highest, lowest)), dots, low, high, log))
+    falls, rises = top[1:] > bottom[:-1], bottom[1:] < top[:-1]
+    if falls.any() or rises.any():
+        down, up = np.floor((bottom[:-1] + top[1:]) / 2), np.floor((top[:-1] + bottom[1:]) / 2)
+        bottom[:-1][falls], top[:-1][rises] = down[falls], up[rises] + 1
+        top[1:][falls], bottom[1:][rises] = down[falls] + 1, up[rises]
+    line = draw(_mean((lows + highs) / 2), rows, low, high, log)
+    above, below = _by_cell(highest > high), _by_cell(lowest < low)
+    shaded: Bits = _column_bits(top, bottom, rows) & np.uint8(SHADE)
+    return line._replace(above=above, below=below), shaded
+
+
+def _spans(
+    windows: Sequence[Window], dots: int, low: float, high: float, log: bool
+) -> tuple[Position, Position]:
+    """Lowest and highest values of each curve by column, those between two points read off the
+    line."""
+    lows = np.array([each.lo for each in windows], np.float64)
+    highs = np.array([each.hi for each in windows], np.float64)
+    empty: NDArray[np.bool_] = np.asarray(np.isnan(lows))
+    # a curve that has not come so far has no value in its last columns alone
+    holes: NDArray[np.bool_] = np.any(empty[:, :-1] & ~empty[:, 1:], axis=1)
+    for row, window in enumerate(windows):
+        if holes[row] or (empty[row, -1] and window.after) or (empty[row].all() and window.before):
+            filled = _filled(_positions(window, dots, low, high, log), window)
+            read = _value(filled.top[1:-1][empty[row]], dots, low, high, log)
+            lows[row, empty[row]] = highs[row, empty[row]] = read
+    return lows, highs
+
+
+def _mean(values: NDArray[np.float64]) -> Window:
+    """The mean of some curves by column, as a window; NaN where none has a value."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    mean = np.where(there, values, 0.0).sum(axis=0) / np.where(count, count, np.nan)
+    cut = np.concatenate(([False], np.isnan(mean[:-1])))
+    return Window(mean, mean, mean, mean, np.zeros(len(mean), np.bool_), cut, None, None)
+
+
+def _value(position: Position, dots: int, low: float, high: float, log: bool) -> Position:
+    """The values that lie at dot rows: the inverse of `_position`."""
+    if log:
+        low, high = float(np.log10(low)), float(np.log10(high))
+    real = high - position * ((high - low) / (dots - 1))
+    with np.errstate(over="ignore"):
+        return np.power(10.0, real) if log else real
 
 
 def codes(bits: Bits, blank: int = 32) -> NDArray[np.uint32]:
@@ -188,6 +247,14 @@ def _joined(columns: _Columns) -> tuple[Position, Position]:
     top[:-1], bottom[:-1] = np.fmin(top[:-1], rises), np.fmax(bottom[:-1], falls)
     top[1:], bottom[1:] = np.fmin(top[1:], falls + 1), np.fmax(bottom[1:], rises - 1)
     return top[1:-1], bottom[1:-1]
+
+
+def _column_bits(top: Position, bottom: Position, rows: int) -> Bits:
+    """Dot bits of columns from dot row `top` to `bottom`; none where these are NaN."""
+    empty, most = np.isnan(top), rows * DOTS_Y - 1
+    starts = np.where(empty, _NOWHERE, _within(top, most)).astype(np.int16)
+    stops = np.where(empty, -_NOWHERE, _within(bottom, most)).astype(np.int16)
+    return _bits(starts, stops, rows)
 
 
 def _bits(starts: NDArray[np.int16], stops: NDArray[np.int16], rows: int) -> Bits:

@@ -7,31 +7,32 @@ import numpy as np
 
 from lrtui.core.charts.labels import end_label
 from lrtui.core.charts.metric_series import track
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario.spec import Race
-from lrtui.core.series.series import Window
-from lrtui.core.state.race_state import LaneState
 from lrtui.tui.render import raster, styles
 from lrtui.tui.render.canvas import Canvas, text_width
 from lrtui.tui.view import RaceView
 
 
-def words(canvas: Canvas, lane: LaneState, race: Race, view: RaceView) -> None:
-    """Writes into a chart with next to nothing of the lane's curve in it where the curve is; leaves
-    any other as it is.
+def words(canvas: Canvas, group: SeedGroup, race: Race, view: RaceView) -> None:
+    """Writes into a chart with next to nothing of the curves of a lane or its seeds in it where
+    they are; leaves any other as it is.
 
     A lane that is over and left the chart within its first column is as good as unseen: that column
     is under its cross.
     """
     drawn = (canvas.codes > raster.BLANK).any(axis=0).sum()
-    found = track(lane, view.quantity)
-    if drawn > lane.over or found is None or not canvas.width:
+    tracks = [(lane, found) for lane in group.lanes if (found := track(lane, view.quantity))]
+    if drawn > all(lane.over for lane in group.lanes) or not tracks or not canvas.width:
         return
-    window = found.window(lane, race, view.x, 2 * canvas.width)
-    if not np.isfinite(window.lo).any():
+    windows = [found.window(lane, race, view.x, 2 * canvas.width) for lane, found in tracks]
+    low = np.concatenate([window.lo for window in windows])
+    if not np.isfinite(low).any():
         if not drawn:
             _write(canvas, [_nothing(view)])
         return
-    where = _where(window, view)
+    high = np.concatenate([window.hi for window in windows])
+    where = _where(float(np.nanmin(low)), float(np.nanmax(high)), view)
     if where:
         rows = [next((text for text in where if text_width(text) <= canvas.width - 1), where[-1])]
         more = f"{view.keymap.read('view.full_range')} shows it"
@@ -49,10 +50,8 @@ def _nothing(view: RaceView) -> str:
     return "nothing in this part" if view.zooms else "no finite value"
 
 
-def _where(window: Window, view: RaceView) -> list[str]:
-    """Position of a window's values outside the chart, as texts from long to short; none if any is
-    inside."""
-    low, high = float(np.nanmin(window.lo)), float(np.nanmax(window.hi))
+def _where(low: float, high: float, view: RaceView) -> list[str]:
+    """Position of values outside the chart, as texts from long to short; none if any is inside."""
     above, below = high > view.limits.high, low < view.limits.low
     if not above and not below:
         return []

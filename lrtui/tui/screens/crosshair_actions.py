@@ -7,13 +7,13 @@ from bisect import bisect_left, bisect_right
 
 import numpy as np
 
-from lrtui.core.charts.marks import LOST
+from lrtui.core.charts.marks import LOST, Mark
 from lrtui.core.charts.metric_series import track
 from lrtui.core.errors import LrtuiError
+from lrtui.core.results.ranking import highest_is_best
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui.race_painter import RacePainter
 from lrtui.tui.render import marks
-from lrtui.tui.render.crosshair import higher_is_better
 from lrtui.tui.screens.curve_actions import CurveActions
 from lrtui.tui.screens.on_charts import on_charts
 from lrtui.tui.view import RaceView
@@ -89,46 +89,64 @@ class CrosshairActions:
         charts = self._painter.charts()
         return 2 * max(1, charts[0].width if charts else self._painter.layout.panel.width)
 
+    @property
+    def _seeds(self) -> tuple[LaneState, ...]:
+        """The selected lane, or the seeds of the selected group."""
+        return self.view.groups[self.view.selected].lanes
+
     @on_charts
     def to_best(self) -> None:
-        """Move the crosshair to the best value of the selected lane."""
-        view, lane = self.view, self._lane
-        found, highest = track(lane, view.quantity), higher_is_better(view.quantity)
+        """Move the crosshair to the best value of the selected lane, or of any of its seeds."""
+        view = self.view
+        highest = highest_is_best(self._state.race, view.quantity)
+        found = [best for lane in self._seeds if (best := self._best(lane, highest)) is not None]
+        if not found:
+            raise LrtuiError(f"{view.groups[view.selected].letter} has no {view.label} yet")
+        _, step, lane = min(found, key=lambda best: best[0])
+        self._move_to(lane, step, f"{'highest' if highest else 'lowest'} {view.label}")
+
+    def _best(self, lane: LaneState, highest: bool) -> tuple[float, int, LaneState] | None:
+        """(value, lower is better; its step, the lane) of a lane's best value; None without any."""
+        found = track(lane, self.view.quantity)
         values = (
             np.empty(0)
             if found is None
             else found.series.values.astype(float) * (-1 if highest else 1)
         )
         if found is None or not np.isfinite(values).any():
-            raise LrtuiError(f"{lane.lane.letter} has no {view.label} yet")
+            return None
         index = int(np.where(np.isfinite(values), values, math.inf).argmin())
         step = index if found.steps is None else int(found.steps[index])
-        self._move_to(step, f"{'highest' if highest else 'lowest'} {view.label}")
+        return float(values[index]), step, lane
 
     @on_charts
     def to_mark(self, direction: int, signs: str = "") -> None:
-        """Move the crosshair to the selected lane's next or previous mark of some kinds ('': any),
-        around the end."""
-        view, lane = self.view, self._lane
-        found = [mark for mark in marks.marks(lane, view) if not signs or mark.sign in signs]
-        if not signs or LOST in signs:
-            found += marks.gaps(lane, view)
-        by_step = sorted({mark.step: mark for mark in found}.values())
+        """Move the crosshair to the next or previous mark of the selected lane, or of any of its
+        seeds, of some kinds ('': any), around the end."""
+        view = self.view
+        by_step = {
+            mark.step: (mark, lane) for lane in self._seeds for mark in self._marks(lane, signs)
+        }
         if not by_step:
-            raise LrtuiError(f"{lane.lane.letter} has {marks.nothing(signs)}")
-        steps = [mark.step for mark in by_step]
-        now = -1 if view.cursor is None else view.x.step(lane, self._state.race, view.cursor)
+            letter = view.groups[view.selected].letter
+            raise LrtuiError(f"{letter} has {marks.nothing(signs)}")
+        steps = sorted(by_step)
+        now = -1 if view.cursor is None else view.x.step(self._lane, self._state.race, view.cursor)
         at = (
             bisect_right(steps, now)
             if direction > 0
             else bisect_left(steps, now if view.cursor is not None else math.inf) - 1
         )
-        mark = by_step[at % len(by_step)]
-        self._move_to(mark.step, mark.what)
+        mark, lane = by_step[steps[at % len(steps)]]
+        self._move_to(lane, mark.step, mark.what)
 
-    def _move_to(self, step: int, label: str) -> None:
-        """Move the crosshair to a step of the selected lane, and the range with it if needed."""
-        view, lane = self.view, self._lane
+    def _marks(self, lane: LaneState, signs: str) -> list[Mark]:
+        found = [mark for mark in marks.marks(lane, self.view) if not signs or mark.sign in signs]
+        return found + (marks.gaps(lane, self.view) if not signs or LOST in signs else [])
+
+    def _move_to(self, lane: LaneState, step: int, label: str) -> None:
+        """Move the crosshair to a step of a lane, and the range with it if needed."""
+        view = self.view
         view.cursor = view.x.value(lane, self._state.race, step)
         view.cursor_label = f"{lane.lane.letter}: {label} at step {step}"
         if view.zooms and not view.x.start <= view.cursor < view.x.stop:

@@ -1,12 +1,10 @@
-"""Modal screens: a question with one key per answer, a form, a filter bar, an explanation."""
+"""Modal screens: a question with one key per answer, a form, a filter bar."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,19 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.errors import LrtuiError
-from lrtui.core.numbers import loss
-from lrtui.core.results.fairness import fairness
-from lrtui.core.results.lane_sentence import lane_sentence
-from lrtui.core.results.race_sentences import race_sentences
-from lrtui.core.results.race_words import command_line, config_words
-from lrtui.core.results.recipe_words import recipe_words
-from lrtui.core.state.race_state import RaceState
-from lrtui.core.text import one_line
 from lrtui.tui.screens.forms import Choice, FieldError, Form
-
-LOGGED = Text("the newest of the numbers that the script logged under this name")
 
 
 class ChoiceDialog(ModalScreen[str]):
@@ -217,58 +204,6 @@ class FormDialog(TextPrompt):
     def action_back(self) -> None:
         """Cancel."""
         self.dismiss(None)
-
-
-class Explain(ModalScreen[None]):
-    """Explains a lane's learning rate, one line per number; updated while it is open."""
-
-    PERIOD_S = 0.5
-
-    def __init__(self, state: RaceState, index: int, group: str = "") -> None:
-        """`group`: name of the param group, if the lane has one of this name."""
-        super().__init__()
-        self._state, self._index, self._group = state, index, group
-        self._version = -1
-
-    def compose(self) -> ComposeResult:
-        with read_only():
-            yield Static(id="explained")
-
-    def on_mount(self) -> None:
-        self._tell()
-        self.set_interval(self.PERIOD_S, self._tell)
-
-    def _tell(self) -> None:
-        lane = self._state.lanes[self._index]
-        if lane.version == self._version:
-            return
-        self._version = lane.version
-        table = Table(box=None, show_header=False, pad_edge=False)
-        group = param_groups.group_called(lane, self._group)
-        if called := param_groups.group_name(lane, group):
-            place = f"{group + 1} of {len(param_groups.groups(lane))} param groups"
-            table.add_row(Text("of", style="dim"), Text(called, style="bold"), Text(place))
-        for name, value, words in rate_report.explained(lane, group):
-            table.add_row(Text(name, style="bold"), Text(value, style="bold"), Text(words))
-        for name, number in lane.metrics.items() if lane.is_script else ():
-            table.add_row(
-                Text(one_line(name), style="bold"), Text(loss(number), style="bold"), LOGGED
-            )
-        race = self._state.race
-        about = [
-            lane_sentence(lane, self._state),
-            recipe_words(lane, race),
-            command_line(race, lane.lane),
-            config_words(race),
-            fairness(self._state).sentence,
-            *rate_report.caveats(rate_report.own_optimizer(lane), lane.lane.schedule),
-            *(race_sentences(self._state) if self._state.over else []),
-        ]
-        lines = Text("\n".join(filter(None, about)))
-        self.query_one("#explained", Static).update(Group(lines, Text(), table))
-
-    def on_key(self, event: KeyPress) -> None:
-        close_unless_scrolled(self, event)
 
 
 def read_only(words: str = "↑↓ PgUp PgDn scroll, any other key closes") -> VerticalScroll:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lrtui.client.commands import CommandClient
+from lrtui.client.commands import CommandClient, lengthenable
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import AnyCommand, Rewind, Stop
 from lrtui.core.protocol.script_refusals import run_again
 from lrtui.core.results.race_words import command_line, lane_rate
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.scenario.user_code_files import user_code_files
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
@@ -36,15 +37,20 @@ class LaneActions:
         self.all_lanes = False
         """True while the dial, pause and stop address all living lanes."""
 
-    def _selected(self) -> LaneState:
-        """The selected lane; LrtuiError if the filter hides every lane: a command must not go to an
-        invisible one."""
+    def _selected(self) -> SeedGroup:
+        """The selected lane, or the seeds of the selected group; LrtuiError if the filter hides
+        every lane: a command must not go to an invisible one."""
         if not self._view.shown:
             raise LrtuiError(f"no lane is shown: {self._view.keymap.read('view.back')} shows all")
-        return self._state.lanes[self._view.selected]
+        return self._view.groups[self._view.selected]
 
     def _targets(self, everyone: bool = False) -> list[LaneState]:
         return self._commands.targets(self._selected(), everyone=everyone or self.all_lanes)
+
+    def _of(self, lanes: Sequence[LaneState]) -> SeedGroup | None:
+        """The selected group if lanes are of it alone: then a question is about its seeds."""
+        group = self._selected()
+        return group if all(lane in group.lanes for lane in lanes) else None
 
     def toggle_all_lanes(self) -> None:
         """Address all living lanes, or the selected one again."""
@@ -68,10 +74,11 @@ class LaneActions:
 
     def set_rate(self) -> None:
         """Ask for the rate of the targets."""
-        self._ask(command_forms.new_rate(self._targets(), self._view))
+        lanes = self._targets()
+        self._ask(command_forms.new_rate(lanes, self._of(lanes), self._view))
 
     def fork(self) -> None:
-        """Ask for a fork of the selected lane."""
+        """Ask for a fork of the selected lane, or of each of its seeds."""
         self._commands.allow("fork")
         self._ask(command_forms.fork(self._state, self._selected()))
 
@@ -84,6 +91,14 @@ class LaneActions:
         """Ask for changes to the selected lane; the result is a fork."""
         self._commands.allow("fork")
         self._ask(command_forms.edit(self._state, self._selected(), self._view.keymap))
+
+    def lengthen(self) -> None:
+        """Ask for how much longer the selected lane, or its seeds, are to train, ended or not; in
+        the mode for all lanes every one that can."""
+        self._commands.allow("more")
+        selected = self._selected()
+        lanes = lengthenable(self._state.lanes if self.all_lanes else selected.lanes)
+        self._ask(command_forms.lengthen(self._state, lanes, self._of(lanes)))
 
     def add(self) -> None:
         """Ask for a new lane, like the selected one to begin with."""
@@ -98,30 +113,34 @@ class LaneActions:
     def restart(self) -> None:
         """Restart the selected lane from its initial weights, or run a script again as a new lane,
         after a confirmation."""
-        lane = self._selected()
-        if lane.is_script:
-            self._run_again(lane)
+        group = self._selected()
+        if group.first.is_script:
+            self._run_again(group)
             return
         self._confirm(
-            f"Restart lane {lane.lane.called} from its initial weights?",
-            "restart it",
-            lambda: [Rewind(lane=lane.index, to=0)],
+            f"Restart {_together(group.lanes, group)} from {_its(group)} initial weights?",
+            f"restart {_them(group.lanes)}",
+            lambda: [Rewind(lane=lane.index, to=0) for lane in group.lanes],
         )
 
-    def _run_again(self, lane: LaneState) -> None:
-        """Run a lane's script again, after showing its command line: all of it, or not at all."""
+    def _run_again(self, group: SeedGroup) -> None:
+        """Run a lane's script again, after showing its command line: all of it, or not at all; of
+        seeds that of each."""
         self._commands.allow("run again")
-        race = self._state.race
-        command, line = run_again(race, lane.lane), command_line(race, lane.lane)
+        race, lane = self._state.race, group.first
+        commands = [run_again(race, each.lane) for each in group.lanes]
+        line = command_line(race, lane.lane)
+        new = f"the new lane {commands[0].child.called}"
+        if len(commands) > 1:
+            new = f"{len(commands)} new lanes, one of each seed"
         if len(line) + len(race.folder) > MOST_SHOWN:
             raise LrtuiError("its command line is too long to be shown here: use `lrtui race`")
         rate = "" if not lane.lane.lr else f"\n  at the rate {lane_rate(lane)}"
         self._confirm(
-            f"Run the script of {lane.lane.called} again, from the start, as the new lane"
-            f" {command.child.called}?\n  in {one_line(race.folder)}"
-            f"\n  {line}{rate}",
+            f"Run the script of {group.called} again, from the start, as {new}?"
+            f"\n  in {one_line(race.folder)}\n  {line}{rate}",
             "run it",
-            lambda: [command],
+            lambda: commands,
         )
 
     def stop(self) -> None:
@@ -129,7 +148,7 @@ class LaneActions:
         scripts by force."""
         lanes = self._targets()
         if fresh := self._not_stopping(lanes):
-            question = f"Stop {_together(fresh)} for good?"
+            question = f"Stop {_together(fresh, self._of(fresh))} for good?"
             self._confirm(question, f"stop {_them(fresh)}", lambda: _stops(fresh))
             return
         self._commands.allow("force")
@@ -139,7 +158,7 @@ class LaneActions:
             if signalled
             else ("still ending; SIGTERM comes 10 s after that. Send it now?", "send SIGTERM")
         )
-        who = _together(lanes)
+        who = _together(lanes, self._of(lanes))
         self._confirm(
             f"{who[0].upper()}{who[1:]}: told to stop, {question}", yes, lambda: _stops(lanes)
         )
@@ -240,8 +259,15 @@ def _stops(lanes: Sequence[LaneState]) -> list[Stop]:
     return [Stop(lane=lane.index) for lane in lanes]
 
 
-def _together(lanes: Sequence[LaneState]) -> str:
-    return f"lane {lanes[0].lane.called}" if len(lanes) == 1 else f"all {len(lanes)} lanes"
+def _together(lanes: Sequence[LaneState], group: SeedGroup | None) -> str:
+    """Some lanes in words; `group`: the one whose seeds they are, if they are of one."""
+    if len(lanes) == 1:
+        return f"lane {lanes[0].lane.called}"
+    return f"the {len(lanes)} seeds of {group.called}" if group else f"all {len(lanes)} lanes"
+
+
+def _its(group: SeedGroup) -> str:
+    return "its" if len(group.lanes) == 1 else "their"
 
 
 def _them(lanes: Sequence[LaneState]) -> str:

@@ -70,12 +70,13 @@ class LaneListActions:
     def next_order(self) -> None:
         """Sort the standings by the next criterion."""
         order = self._view.order or self._state.race.rank_at
-        self._view.order = ORDERS[(ORDERS.index(order) + 1) % len(ORDERS)]
+        following = ORDERS[(ORDERS.index(order) + 1) % len(ORDERS)]
+        self._view.order = None if following == self._state.race.rank_at else following
         self._view.last_order = []  # the hysteresis of one criterion means nothing to the next
 
     def toggle_pin(self) -> None:
         """Pin the selected lane, or unpin it."""
-        self._view.pinned ^= {self._view.selected}
+        self._view.pinned ^= {lane.index for lane in self._view.groups[self._view.selected].lanes}
 
     def toggle_solo(self) -> None:
         """Show only the selected lane, or all again."""

@@ -30,13 +30,34 @@ class PanelActions:
         self._painter = painter
         self._panels = panels
 
+    def shows(self, panel: PanelName) -> bool:
+        """True if that panel is shown."""
+        return self._view.panel == panel
+
     def enlarge(self) -> None:
-        """Show the selected lane alone, or all panes again."""
-        self._view.show("enlarged")
+        """Open the selected group: each of its seeds as a lane. Show a lane alone, or all panes
+        again."""
+        view = self._view
+        if len(view.groups[view.selected].lanes) > 1:
+            view.opened, view.solo = view.selected, None
+            view.panel = "panes" if view.panel == "enlarged" else view.panel
+        else:
+            view.show("enlarged")
+
+    def fold(self) -> bool:
+        """Fold the opened seeds again; False if none are."""
+        opened, self._view.opened = self._view.opened, None
+        if opened is not None:
+            self._view.solo = None
+        return opened is not None
 
     def overlay(self) -> None:
         """Show all curves in one chart, or the panes again."""
         self._view.show("overlay")
+
+    def rates(self) -> None:
+        """Show outcomes against rates, or the charts again."""
+        self._view.show("rates")
 
     def filmstrip(self) -> None:
         """Show the samples of all lanes side by side, at the crosshair's step if there is one; or

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from textual import work
@@ -31,8 +32,8 @@ from lrtui.core.protocol.events import (
     Started,
     StatusChanged,
 )
-from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import LaneState
+from lrtui.terminal.notifications import Notifier
 from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
 from lrtui.tui.console import last_lines
@@ -46,7 +47,8 @@ from lrtui.tui.redraw_policy import RedrawPolicy
 from lrtui.tui.screens.bindings import bindings
 from lrtui.tui.screens.crosshair_actions import CrosshairActions
 from lrtui.tui.screens.curve_actions import CurveActions
-from lrtui.tui.screens.dialogs import ChoiceDialog, Explain, FilterBar, FormDialog
+from lrtui.tui.screens.dialogs import ChoiceDialog, FilterBar, FormDialog
+from lrtui.tui.screens.explain import Explain
 from lrtui.tui.screens.forms import Choice, Form
 from lrtui.tui.screens.help import Help
 from lrtui.tui.screens.lane_actions import LaneActions
@@ -54,8 +56,11 @@ from lrtui.tui.screens.lane_list_actions import EXAMPLES, LaneListActions
 from lrtui.tui.screens.panel_actions import PanelActions
 from lrtui.tui.screens.race_actions import Action, Controllers, action_table
 from lrtui.tui.screens.report_actions import ReportActions
+from lrtui.tui.screens.take_actions import TakeActions
 from lrtui.tui.screens.toaster import Toaster
 from lrtui.tui.screens.ui import Severity, T
+from lrtui.tui.screens.widen_actions import WidenActions
+from lrtui.tui.still_frame import view_name
 from lrtui.tui.view import RaceView
 from lrtui.tui.view_state import StoredView
 
@@ -78,6 +83,13 @@ class RaceScreen(Screen[None]):
     class Another(Message):
         """The user wants to pick another race; this one continues."""
 
+    class Opened(Message):
+        """The user has started another race, to be shown; this one continues."""
+
+        def __init__(self, run: Path) -> None:
+            super().__init__()
+            self.run = run
+
     class Find(Message):
         """The user wants to find a rate for this race's task; the race continues."""
 
@@ -95,16 +107,17 @@ class RaceScreen(Screen[None]):
         clock: Clock | None = None,
         machine: Machine | None = None,
         keymap: Keymap | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         """`fps`: polls, and at most frames, per second; `clock`, `machine` and `keymap`: the usual
-        ones by default."""
+        ones by default; `notifier`: takes the news of the race."""
         super().__init__()
         self.follower, self.state = follower, follower.state
         self.view = view = RaceView(keymap=keymap or Keymap())
-        self._stored_view = StoredView(view, _view_name(self.state.race))
+        self._stored_view = StoredView(view, view_name(self.state.race))
         self._clock = clock or Clock()
         self._machine = machine or Machine()
-        self._toaster = Toaster(self, self._clock)
+        self._toaster = Toaster(self, self._clock, notifier)
         hints = Hints(view.keymap.read("race.resume"), view.keymap.restart_words(self.state.race))
         self.commands = CommandClient(follower, hints, self._clock.monotonic)
         self._sent_at = 0.0
@@ -120,13 +133,15 @@ class RaceScreen(Screen[None]):
             PanelActions(follower, view, painter, panels),
             LaneListActions(self.state, view, painter),
             LaneActions(follower, view, self.commands, self),
+            WidenActions(self.state, view, follower.run.parent, self, self._open),
         )
         grey = off(self.state.race)
         self._actions: dict[str, Action] = action_table(self.controllers) | {
             "filter": self._ask_filter,
-            "explain": lambda: self.app.push_screen(Explain(self.state, view.selected, view.group)),
+            "explain": lambda: self.app.push_screen(Explain(self.state, view)),
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
+            "take": TakeActions(follower, view, self.commands, self).take,
             "pick": lambda: self.post_message(self.Another()),
             "help": lambda: self.app.push_screen(Help(RACE, LEGEND, "screen", view.keymap, grey)),
         }
@@ -175,7 +190,7 @@ class RaceScreen(Screen[None]):
     def _poll(self) -> tuple[list[AnyEvent], bool]:
         """Fold new events and replies. Return the events, and True if there is news to draw."""
         events = self.follower.poll(POLL_BUDGET_S)
-        self._toaster.alert((event for event in events if isinstance(event, Alerted)), self.state)
+        self._toaster.look(events, self.follower)
         if (child := self.commands.on_events(events)) is not None:
             self.view.selected = child
         replied, warnings = self.commands.poll()
@@ -319,12 +334,9 @@ class RaceScreen(Screen[None]):
         self.commands.allow("find")
         self.post_message(self.Find(plan(self.state.race, self.selected.lane)))
 
+    def _open(self, run: Path) -> None:
+        self.post_message(self.Opened(run))
+
     def action_leave(self) -> None:
         """Quit, as the key does."""
         self.action_run("leave")
-
-
-def _view_name(race: Race) -> str:
-    """The name under which a race's view is kept; that of a script is its path, for every second
-    one is called train.py."""
-    return race.task.target if race.script else race.scenario or race.title

@@ -10,6 +10,7 @@ from lrtui.tui.screens.curve_actions import CurveActions
 from lrtui.tui.screens.lane_actions import LaneActions
 from lrtui.tui.screens.lane_list_actions import LaneListActions
 from lrtui.tui.screens.panel_actions import PanelActions
+from lrtui.tui.screens.widen_actions import WidenActions
 
 Action = Callable[..., object]
 
@@ -22,6 +23,14 @@ class Controllers(NamedTuple):
     panels: PanelActions
     lane_list: LaneListActions
     lanes: LaneActions
+    widen: WidenActions
+
+    def enter(self) -> None:
+        """Enter: in the rate chart race beyond its edge, else enlarge the chosen lane."""
+        if self.panels.shows("rates"):
+            self.widen.widen()
+        else:
+            self.panels.enlarge()
 
     def move(self, dx: int, dy: int) -> None:
         """An arrow key: within the panel, or the crosshair, or to another lane."""
@@ -29,8 +38,9 @@ class Controllers(NamedTuple):
             self.lane_list.select_beside(dx, dy)
 
     def back(self) -> None:
-        """Escape: to the panes; if shown, no crosshair; if there is none, no filter."""
-        if not (self.panels.back() or self.crosshair.hide()):
+        """Escape: to the panes; if shown, no crosshair; if there is none, fold the seeds; if they
+        are folded, no filter."""
+        if not (self.panels.back() or self.crosshair.hide() or self.panels.fold()):
             self.lane_list.clear_filter()
 
     def wheel(self, x: int, y: int, direction: int) -> bool:
@@ -41,7 +51,7 @@ class Controllers(NamedTuple):
 
 def action_table(controllers: Controllers) -> dict[str, Action]:
     """Controllers' methods by the names in `key_table.RACE`; the screen adds its own actions."""
-    curves, crosshair, panels, lane_list, lanes = controllers
+    curves, crosshair, panels, lane_list, lanes, _ = controllers
     return {
         "move": controllers.move,
         "back": controllers.back,
@@ -50,8 +60,9 @@ def action_table(controllers: Controllers) -> dict[str, Action]:
         "order": lane_list.next_order,
         "pin": lane_list.toggle_pin,
         "solo": lane_list.toggle_solo,
-        "enlarge": panels.enlarge,
+        "enlarge": controllers.enter,
         "overlay": panels.overlay,
+        "rates": panels.rates,
         "filmstrip": panels.filmstrip,
         "differences": panels.differences,
         "log": panels.log,
@@ -86,6 +97,7 @@ def action_table(controllers: Controllers) -> dict[str, Action]:
         "stop": lanes.stop,
         "cull": lanes.cull,
         "edit": lanes.edit,
+        "lengthen": lanes.lengthen,
         "add": lanes.add,
         "resume": lanes.resume,
         "leave": lanes.leave,
