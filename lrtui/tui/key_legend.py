@@ -42,9 +42,10 @@ LEGEND = {
         "checksums of the first weights and of the batches: all lanes began with the same and see"
         " the same; of scripts, the weights at the first step and the first loss are equal"
     ),
-    "↓smoothed": (
-        "what the standings go by ({view.order}): the best loss; the average loss after as many"
-        " steps as all have made (at 120); or that of now, of the last ten steps or so (EMA 0.9)"
+    "↓ ↑": (
+        "what the standings go by, the lowest or the highest first ({view.order}): the newest value"
+        " (of the training loss the average of the last ten steps or so), the best one, or that"
+        " after as many steps as all have made (at 120)"
     ),
 }
 """The signs on a race's screen, for its help; keys as in `Key.help`."""

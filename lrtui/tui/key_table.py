@@ -121,7 +121,7 @@ _RACE = (
     Key("lane.solo", ("O",), "O", "solo", "Only the chosen lane everywhere, or all again",
         palette="Solo: only the chosen lane everywhere, or all again"),
     Key("view.order", ("v",), "v", "order",
-        "Order of the standings: smoothed loss, best loss, loss at equal budget"),
+        "Order of the standings: newest value, best value, value at equal budget"),
     Key("view.differences", ("d",), "d", "differences",
         "The settings in which the lanes differ, and back",
         palette="Differences: the settings in which the lanes differ"),
