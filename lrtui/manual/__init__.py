@@ -23,7 +23,7 @@ TOPICS = (
     "control",
     "verdicts",
     "finder",
-    "rate-chart",
+    "rates",
     "schedules",
     "optimizers",
     "recipe",
