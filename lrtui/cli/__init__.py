@@ -3,8 +3,8 @@
 The only package that knows all others.
 
 - One module per command or family: `race.py` (race, watch, resume), `run.py`, `find.py`, `send.py`,
-  `report.py` (report, export), `schedule.py`, `runs.py`, `note.py`, `status.py`,
-  `settings_cmd.py`, `help.py`.
+  `take.py`, `more.py`, `report.py` (report, export), `schedule.py`, `runs.py`, `note.py`,
+  `status.py`, `settings_cmd.py`, `help.py`.
 - `options.py`, `script_flags.py` and `appearance.py` hold shared options, `race_flags.py` makes a
   race of them, `exit_codes.py` and `output.py` what the shell gets, `signals.py` interrupts.
 - `frontends.py` opens the screen, `plain_frontend.py` prints lines.
@@ -25,6 +25,7 @@ from lrtui._version import __version__
 from lrtui.cli import (
     find,
     help as manual,
+    more,
     note,
     race,
     report,
@@ -34,6 +35,7 @@ from lrtui.cli import (
     send,
     settings_cmd,
     status,
+    take,
 )
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
@@ -119,6 +121,8 @@ for command in (
     race.resume,
     status.status,
     send.send,
+    take.take,
+    more.more,
     find.find,
     schedule.schedule,
     report.report,

@@ -4,7 +4,7 @@ reply."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import click
@@ -144,7 +144,7 @@ def send(
     try:
         follower.catch_up()
         commands = _commands(follower, words, everyone, _Flags(lr, name, to, scale))
-        return _send(follower, commands, timeout)
+        return deliver(follower, commands, timeout)
     finally:
         follower.close()
 
@@ -249,7 +249,7 @@ def _lanes(state: RaceState) -> str:
     return ", ".join(group.called for group in seed_groups(state.lanes)[:20])
 
 
-def _send(follower: Follower, commands: list[AnyCommand], timeout: float) -> int:
+def deliver(follower: Follower, commands: Sequence[AnyCommand], timeout: float) -> int:
     """Send commands, starting a new supervisor if needed, and print each reply as it comes.
 
     Returns BAD_INPUT if any was refused; RunError names the lanes without a reply in time.

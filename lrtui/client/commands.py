@@ -22,6 +22,7 @@ from lrtui.core.protocol.commands import (
     Add,
     AnyCommand,
     Fork,
+    Lengthen,
     Pause,
     Resume,
     Rewind,
@@ -47,7 +48,7 @@ REPLY_SHOWN_S = 6.0
 Stopping = Literal["", "step", "signal"]
 """Stage of the stop of a script. "": it was not told to stop. step: it may end after its step.
 signal: it was sent SIGTERM, and another stop kills it."""
-RESTARTING = Rewind | Fork | Add
+RESTARTING = Rewind | Lengthen | Fork | Add
 """Commands for an ended lane or a race without a supervisor: a new supervisor executes them."""
 
 
@@ -308,6 +309,25 @@ class CommandClient:
         )
 
 
+def lengthenable(lanes: Sequence[LaneState]) -> list[LaneState]:
+    """Those of some lanes that can train on; LrtuiError if none can, because of NaN or an error."""
+    able = [lane for lane in lanes if lane.status not in ("nan", "error")]
+    if not able:
+        first = lanes[0]
+        what = "went NaN" if first.status == "nan" else "failed"
+        others = f", nor can the other {len(lanes) - 1}" if len(lanes) > 1 else ""
+        raise LrtuiError(
+            f"{first.lane.letter} {what} at step {first.steps}: it cannot train on{others}",
+            "rewind or restart it",
+        )
+    return able
+
+
+def counted(count: int, unit: str) -> str:
+    """A number with its unit: 1 step, 400 steps."""
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
 def previous_factor(lane: LaneState) -> float | None:
     """The dial factor before the last turn; None if the dial was never turned, or every turn is
     undone."""
@@ -344,6 +364,8 @@ def describe(command: AnyCommand) -> str:
             return "restart"
         case Rewind():
             return f"rewind to step {command.to}"
+        case Lengthen(steps=steps, epochs=epochs):
+            return f"{counted(steps, 'step') if steps else counted(epochs, 'epoch')} more"
         case Stop():
             return "stop"
     return type(command).__name__.lower()

@@ -84,6 +84,10 @@ _RACE = (
         "Cull: pause all but the best lanes (asks how many)"),
     Key("lane.edit", ("e",), "e", "edit",
         "Edit the lane: fork it with other options or schedule"),
+    Key("lane.lengthen", ("E",), "E", "lengthen",
+        "Train the lane on for longer, ended or not (asks)"),
+    Key("lane.take", ("T",), "T", "take",
+        "Take the lane's weights home, in a file (asks)"),
     Key("race.add", ("a",), "a", "add",
         "Add a lane, from step 0 and the shared initial weights"),
     Key("race.resume", ("ctrl+r",), "Ctrl+R", "resume",
@@ -256,7 +260,16 @@ FIRST = (
 follow in the order of the table."""
 LIVING = ("lane.hotter", "lane.pause", "lane.stop")
 """Keys for living lanes only."""
-SCRIPT_OFF = ("lane.fork", "lane.rewind", "lane.edit", "race.add", "race.find", "race.resume")
+SCRIPT_OFF = (
+    "lane.fork",
+    "lane.rewind",
+    "lane.edit",
+    "lane.lengthen",
+    "lane.take",
+    "race.add",
+    "race.find",
+    "race.resume",
+)
 """Keys that a race of scripts refuses; `core/protocol/script_refusals.py` says why."""
 
 

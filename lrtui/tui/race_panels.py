@@ -240,7 +240,7 @@ class _PacedStamp:
 
 def rates(state: RaceState, view: RaceView) -> RateChart:
     """The rate chart of the visible lanes."""
-    return rate_chart_of(state, [state.lanes[index] for index in view.shown])
+    return rate_chart_of(state, view.lanes(view.shown))
 
 
 def read_sample(follower: Follower, sample: SampleRef) -> Sampled | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Rewind, TakeSnapshot
+from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Lengthen, Rewind, TakeSnapshot
 from lrtui.core.scenario.spec import Lane, Race, next_letter, unique_name
 
 _WITHOUT_STATE = {
@@ -12,12 +12,17 @@ _WITHOUT_STATE = {
     "rewind": "a script cannot be rewound",
     "restart": "a script cannot be restarted in its process",
     "snapshot": "a script has no snapshots",
+    "more": "a script cannot be lengthened",
     "resume": "a script cannot go on where it was cut off",
 }
 """By action that needs the weights of a lane: its refusal."""
 _STEPS_ONLY = "lrtui sees its steps, it does not hold its state"
 _AGAIN = "; R on its screen runs it again from the start"
 _OTHERS = {
+    "take": (
+        "lrtui keeps no weights of a script: save them in the script, with"
+        " torch.save(model.state_dict(), ...) where its loss is the lowest"
+    ),
     "add": (
         "a script cannot be added with other settings: it makes its own model and optimizer;"
         " `lrtui race` with other rates or values starts it anew"
@@ -37,7 +42,7 @@ _OTHERS = {
 }
 """By any other action that a script's lane does not take: its refusal."""
 _BY_SUPERVISOR = ("force", "run again")
-_ACTIONS = {Fork: "fork", Rewind: "rewind", TakeSnapshot: "snapshot", Add: "add"}
+_ACTIONS = {Fork: "fork", Rewind: "rewind", Lengthen: "more", TakeSnapshot: "snapshot", Add: "add"}
 
 
 def refusal(race: Race, action: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -11,7 +12,16 @@ from lrtui.client.commands import next_rate
 from lrtui.core.diagnostics import param_groups
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss, rate
-from lrtui.core.protocol.commands import Add, AnyCommand, Fork, Pause, Rewind, SetRate, unfit
+from lrtui.core.protocol.commands import (
+    Add,
+    AnyCommand,
+    Fork,
+    Lengthen,
+    Pause,
+    Rewind,
+    SetRate,
+    unfit,
+)
 from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import race_standings
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name, format_lane, parse_lane
@@ -22,6 +32,8 @@ from lrtui.tui.keymap import Keymap
 from lrtui.tui.screens.forms import Form
 from lrtui.tui.view import RaceView
 
+PAUSES = (False, True)
+_MORE = re.compile(r"\s*([0-9]{1,12})\s*(steps?|epochs?)?\s*")
 WORDS = (
     "as in a scenario: optimizer, lr, its options, schedule, recipe. What is deleted is as torch"
     " has it."
@@ -63,7 +75,13 @@ def _whose(group: SeedGroup) -> str:
 
 def _each(group: SeedGroup, child: Lane) -> list[Lane]:
     """A new lane for each seed of a group: they are of one name, and so a group as well."""
-    return [msgspec.structs.replace(child, seed=lane.lane.seed) for lane in group.lanes]
+    if len(group.lanes) == 1:
+        return [msgspec.structs.replace(child, seed=group.first.lane.seed)]
+    return [
+        msgspec.structs.replace(child, letter=f"{child.letter}{seed + 1}", seed=seed)
+        for lane in group.lanes
+        for seed in (lane.lane.seed,)
+    ]
 
 
 def _to_first(lane: LaneState, view: RaceView) -> float:
@@ -198,6 +216,55 @@ def cull(state: RaceState, keymap: Keymap) -> Form:
         {"keep": ("", str(math.ceil(len(living) / 3)))},
         read,
         explain=f"Best first: {best}. {keymap.read('lane.pause')} resumes a lane.",
+    )
+
+
+def lengthen(state: RaceState, lanes: Sequence[LaneState], group: SeedGroup | None) -> Form:
+    """Ask for how much longer some lanes train, and what becomes of their schedules."""
+    unit = "epochs" if state.race.epochs is not None else "steps"
+    usual = state.race.epochs or state.race.steps or 1
+    scheduled = [lane for lane in lanes if lane.lane.schedule is not None]
+    ways = [
+        (pause, again) for again in ((False, True) if scheduled else (False,)) for pause in PAUSES
+    ]
+
+    def read(given: dict[str, str]) -> list[AnyCommand]:
+        found = _MORE.fullmatch(given["more"])
+        if not found or not int(found[1]):
+            raise LrtuiError(
+                f'"{one_line(given["more"])[:30]}": invalid value',
+                "expected a number of steps or epochs, such as 400 steps or 10 epochs",
+            )
+        count, by_epochs = int(found[1]), (found[2] or unit).startswith("epoch")
+        pause, again = ways[int(given["choice"])]
+        steps, epochs = (0, count) if by_epochs else (count, 0)
+        return [
+            _fit(Lengthen(lane.index, steps, epochs, reschedule=again, pause=pause))
+            for lane in lanes
+        ]
+
+    who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
+    if group is not None:
+        who = _whose(group)
+    return Form(
+        f"Train {who} on, from the last state: how much longer?",
+        {"more": ("", f"{usual} {unit}")},
+        read,
+        choices=[
+            (
+                "its schedule is made for the new length"
+                if again
+                else "its schedule goes on as its formula says"
+                if scheduled
+                else "train on"
+            )
+            + (", then pause" if pause else "")
+            for pause, again in ways
+        ],
+        explain=(
+            "Of a lane that trains, its budget grows; one that has ended goes on with so many from"
+            " where it is."
+        ),
     )
 
 

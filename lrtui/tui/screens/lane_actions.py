@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lrtui.client.commands import CommandClient
+from lrtui.client.commands import CommandClient, lengthenable
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import restart_supervisor
 from lrtui.core.errors import LrtuiError
@@ -91,6 +91,14 @@ class LaneActions:
         """Ask for changes to the selected lane; the result is a fork."""
         self._commands.allow("fork")
         self._ask(command_forms.edit(self._state, self._selected(), self._view.keymap))
+
+    def lengthen(self) -> None:
+        """Ask for how much longer the selected lane, or its seeds, are to train, ended or not; in
+        the mode for all lanes every one that can."""
+        self._commands.allow("more")
+        selected = self._selected()
+        lanes = lengthenable(self._state.lanes if self.all_lanes else selected.lanes)
+        self._ask(command_forms.lengthen(self._state, lanes, self._of(lanes)))
 
     def add(self) -> None:
         """Ask for a new lane, like the selected one to begin with."""

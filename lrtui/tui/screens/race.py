@@ -56,6 +56,7 @@ from lrtui.tui.screens.lane_list_actions import EXAMPLES, LaneListActions
 from lrtui.tui.screens.panel_actions import PanelActions
 from lrtui.tui.screens.race_actions import Action, Controllers, action_table
 from lrtui.tui.screens.report_actions import ReportActions
+from lrtui.tui.screens.take_actions import TakeActions
 from lrtui.tui.screens.toaster import Toaster
 from lrtui.tui.screens.ui import Severity, T
 from lrtui.tui.screens.widen_actions import WidenActions
@@ -140,6 +141,7 @@ class RaceScreen(Screen[None]):
             "explain": lambda: self.app.push_screen(Explain(self.state, view)),
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
+            "take": TakeActions(follower, view, self.commands, self).take,
             "pick": lambda: self.post_message(self.Another()),
             "help": lambda: self.app.push_screen(Help(RACE, LEGEND, "screen", view.keymap, grey)),
         }

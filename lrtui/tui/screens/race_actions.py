@@ -97,6 +97,7 @@ def action_table(controllers: Controllers) -> dict[str, Action]:
         "stop": lanes.stop,
         "cull": lanes.cull,
         "edit": lanes.edit,
+        "lengthen": lanes.lengthen,
         "add": lanes.add,
         "resume": lanes.resume,
         "leave": lanes.leave,
