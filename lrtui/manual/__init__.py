@@ -25,7 +25,7 @@ TOPICS = (
     "ranking",
     "seeds",
     "finder",
-    "rate-chart",
+    "rates",
     "schedules",
     "optimizers",
     "recipe",
