@@ -67,11 +67,6 @@ class Standing(NamedTuple):
         return self.group.first
 
     @property
-    def lane(self) -> LaneState:
-        """The same."""
-        return self.group.first
-
-    @property
     def value(self) -> float:
         """The mean that the row is ranked by; NaN without a value."""
         return self.spread.mean
