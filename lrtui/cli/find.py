@@ -201,7 +201,11 @@ class _JsonPoints:
             self._check.write(follower.state, event)
         elif isinstance(event, Alerted):
             self.tick(finder)
-            self._write(alert_line(event, follower.state.lanes[event.lane].lane.letter))
+            self._write(
+                alert_line(
+                    event.kind, follower.state.lanes[event.lane].lane.letter, event.step, event.text
+                )
+            )
 
     def tick(self, finder: LrFinder) -> None:
         """The points that are new."""

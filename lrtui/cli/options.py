@@ -49,6 +49,23 @@ recipe_options = together(
 """The flags of the recipe, for every lane."""
 
 
+hook_options = together(
+    click.option(
+        "--on-event",
+        metavar="COMMAND",
+        default="",
+        help="A shell command for news (end, new leader, NaN, loss), with JSON on its stdin.",
+    ),
+    click.option(
+        "--on-alert",
+        metavar="COMMAND",
+        default="",
+        help="A shell command to run at each alert, with the alert as JSON on its stdin.",
+    ),
+)
+"""Commands that the supervisor runs, with or without a screen."""
+
+
 def runs_folder(runs: str | None) -> Path:
     """The runs folder; --runs counts before the command as well as after it."""
     return run_dir.runs_folder(runs or click.get_current_context().find_root().params.get("runs"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +23,7 @@ from lrtui.core.state.status import RESUMABLE
 from lrtui.core.streams import OutputLost
 from lrtui.core.text import one_line
 from lrtui.store.reader import Reader
+from lrtui.terminal.notifications import Notifier
 
 if TYPE_CHECKING:
     from lrtui.plain import LineWriter
@@ -47,7 +50,8 @@ def print_run(
         raise type(error)(error.message, _goes_on(run) if signals else error.hint) from error
     frontend = PlainFrontend(follower, signals, resumed)
     try:
-        return frontend.run(JsonLines(follower) if as_json else PlainLines(run=run))
+        lines = JsonLines(follower) if as_json else _announced(PlainLines(run=run), follower)
+        return frontend.run(lines)
     except OutputLost as lost:
         return frontend.on_output_lost(lost)
     except KeyboardInterrupt:
@@ -59,6 +63,26 @@ def print_run(
     except Exception:  # a bug here: the race does not depend on it
         frontend.report_way_back()
         raise
+
+
+def _announced(lines: LineWriter, follower: Follower) -> LineWriter:
+    """Lines whose news are sent to the desktop of the terminal; the same where they go
+    elsewhere."""
+    if not sys.stdout.isatty():
+        return lines
+    from lrtui.plain.announced import Announced
+
+    found = wanted()
+
+    def write(text: str) -> None:
+        print(text, end="", flush=True)
+
+    def ring() -> None:
+        if found.bell:
+            write("\a")
+
+    notifier = Notifier(found.notify, os.environ, write, ring, time.monotonic)
+    return Announced(lines, follower, notifier)
 
 
 class PlainFrontend:

@@ -10,7 +10,14 @@ import click
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import announce_user_code, has_screen, launch, open_screen, print_frame
-from lrtui.cli.options import json_option, plain_option, recipe_options, runs_folder, runs_option
+from lrtui.cli.options import (
+    hook_options,
+    json_option,
+    plain_option,
+    recipe_options,
+    runs_folder,
+    runs_option,
+)
 from lrtui.cli.output import complain
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race_flags import ScriptFlags, read_race
@@ -19,7 +26,7 @@ from lrtui.cli.signals import Signals
 from lrtui.cli.status import print_look
 from lrtui.client.launcher import Launcher, resumable
 from lrtui.core.errors import RunError, ScenarioError
-from lrtui.core.protocol.launch_protocol import TRAINERS
+from lrtui.core.protocol.launch_protocol import TRAINERS, HookCommands
 from lrtui.core.scenario.spec import MAX_LANES, MAX_SEEDS, RankAt
 from lrtui.core.state.label import Label, name_of, note_of
 from lrtui.store import run_dir
@@ -80,12 +87,7 @@ from lrtui.store.reader import summary
     metavar="POLICY",
     help="What becomes of a lane that diverges: warn, pause, stop or rewind.",
 )
-@click.option(
-    "--on-alert",
-    metavar="COMMAND",
-    default="",
-    help="A shell command to run at each alert, with the alert as JSON on its stdin.",
-)
+@hook_options
 @click.option(
     "--set",
     "settings",
@@ -122,6 +124,7 @@ from lrtui.store.reader import summary
 def race(
     name: str | None,
     trainers: int,
+    on_event: str,
     on_alert: str,
     called: str,
     note: str,
@@ -140,6 +143,7 @@ def race(
             'on_divergence = "pause" needs a screen: a paused lane could not be resumed',
             'expected "warn" or "stop" with --plain and --json',
         )
+    hooks = HookCommands(on_event, on_alert)
     folder, label = runs_folder(runs), Label(name_of(called), note_of(note))
     run_dir.check_name(label.name, folder)
     announce_user_code(asked)
@@ -148,7 +152,7 @@ def race(
         run = launch(
             signals,
             launcher,
-            lambda: launcher.start(asked, folder, trainers, on_alert),
+            lambda: launcher.start(asked, folder, trainers, hooks),
             torch=asked.script is None,
         )
         if run is None:
@@ -198,13 +202,19 @@ def watch(run: str | None, once: bool, runs: str | None, plain: bool, as_json: b
     show_default=True,
     help="Processes; more lanes take turns.",
 )
-@click.option("--on-alert", metavar="COMMAND", default="", help="As in `lrtui race`.")
+@hook_options
 @runs_option
 @look_options
 @plain_option
 @json_option
 def resume(
-    run: str | None, trainers: int, on_alert: str, runs: str | None, plain: bool, as_json: bool
+    run: str | None,
+    trainers: int,
+    on_event: str,
+    on_alert: str,
+    runs: str | None,
+    plain: bool,
+    as_json: bool,
 ) -> int:
     """Go on with a RUN that was interrupted, or whose supervisor died, from its last snapshots; by
     default the newest one."""
@@ -216,11 +226,11 @@ def resume(
             f"every lane of {path.name} has ended",
             f"to go back with one: `lrtui send {path.name} A rewind`",
         )
-    plain = plain or as_json or not has_screen(say=True)
+    plain, hooks = plain or as_json or not has_screen(say=True), HookCommands(on_event, on_alert)
     announce_user_code(race)
     with Signals() as signals:
         launcher = Launcher()
-        if launch(signals, launcher, lambda: launcher.resume(path, trainers, on_alert)) is None:
+        if launch(signals, launcher, lambda: launcher.resume(path, trainers, hooks)) is None:
             return ExitCode.INTERRUPTED
         if plain:
             return print_run(path, as_json, signals, resumed=True)

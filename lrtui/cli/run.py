@@ -13,13 +13,14 @@ import msgspec
 from lrtui.cli.appearance import look_options
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import has_screen, launch, open_screen
-from lrtui.cli.options import json_option, plain_option, runs_folder, runs_option
+from lrtui.cli.options import hook_options, json_option, plain_option, runs_folder, runs_option
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.race_flags import check_rate
 from lrtui.cli.script_flags import WordsAfterOptions, script_of, script_options
 from lrtui.cli.signals import Signals
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import ScenarioError
+from lrtui.core.protocol.launch_protocol import TRAINERS, HookCommands
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.placeholders import literally
 from lrtui.core.scenario.spec import Race
@@ -39,6 +40,7 @@ USAGE = "lrtui run train.py ARGS, lrtui run -m package.module ARGS, or lrtui run
     "--on-nan", metavar="POLICY", help="What becomes of the script at a NaN: warn or stop."
 )
 @click.option("--name", help="Name of the run and its lane (default: the script's).")
+@hook_options
 @click.option("--detach", is_flag=True, help="Start the script, and leave it running.")
 @click.option("--show", is_flag=True, help="Print what would be run and how; run nothing.")
 @runs_option
@@ -46,18 +48,27 @@ USAGE = "lrtui run train.py ARGS, lrtui run -m package.module ARGS, or lrtui run
 @plain_option
 @json_option
 def run(
-    runs: str | None, plain: bool, as_json: bool, detach: bool, show: bool, **flags: Any
+    on_event: str,
+    on_alert: str,
+    runs: str | None,
+    plain: bool,
+    as_json: bool,
+    detach: bool,
+    show: bool,
+    **flags: Any,
 ) -> int:
     """Run a training SCRIPT as it is, watch it and turn its learning rate: a Python file,
     -m MODULE, or any program after `--`. Options stand before it; its exit code is handed on."""
     asked = read_run(**flags)
-    folder = runs_folder(runs)
+    folder, hooks = runs_folder(runs), HookCommands(on_event, on_alert)
     if show:
         return _show(asked, folder)
     plain = plain or as_json or (not detach and not has_screen(say=True))
     with Signals() as signals:
         launcher = Launcher(asked)
-        made = launch(signals, launcher, lambda: launcher.start(asked, folder), torch=False)
+        made = launch(
+            signals, launcher, lambda: launcher.start(asked, folder, TRAINERS, hooks), torch=False
+        )
         if made is None:
             return ExitCode.INTERRUPTED
         if detach:

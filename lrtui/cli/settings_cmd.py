@@ -30,7 +30,7 @@ def show_settings() -> int:
         print(f'{name} = "{getattr(found.look, name)}"{note}')
     print(
         f"fps = {found.look.fps}\nmemory = {found.settings.memory}  # megabytes of history\n"
-        f"bell = {str(found.settings.bell).lower()}"
+        f'bell = {str(found.settings.bell).lower()}\nnotify = "{found.settings.notify}"'
     )
     print("\n[keys]")
     for line in _keys(found.settings.keys):

@@ -14,7 +14,13 @@ import msgspec
 
 from lrtui.client.script_again import again
 from lrtui.core.errors import LaunchError, LrtuiError, RunError, ScenarioError
-from lrtui.core.protocol.launch_protocol import TRAINERS, LaunchReply, LaunchRequest, Preview
+from lrtui.core.protocol.launch_protocol import (
+    TRAINERS,
+    HookCommands,
+    LaunchReply,
+    LaunchRequest,
+    Preview,
+)
 from lrtui.core.protocol.script_refusals import refusal
 from lrtui.core.scenario import environment
 from lrtui.core.scenario.spec import Race
@@ -122,28 +128,34 @@ class Launcher:
         a script cannot be started."""
         return self._ask(LaunchRequest("preview", race, str(runs.absolute()))).environments
 
-    def start(self, race: Race, runs: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
+    def start(
+        self,
+        race: Race,
+        runs: Path,
+        trainers: int = TRAINERS,
+        hooks: HookCommands = HookCommands(),  # noqa: B008  # immutable
+    ) -> Path:
         """Starts the race and returns its run directory; nothing is written if it cannot start.
-
-        `on_alert` is a shell command that the supervisor runs at each alert, with or without a
-        viewer.
 
         The supervisor runs on its own from then on.
         """
-        reply = self._ask(LaunchRequest("start", race, str(runs.absolute()), trainers, on_alert))
+        reply = self._ask(LaunchRequest("start", race, str(runs.absolute()), trainers, hooks))
         self._let_go()
         return Path(reply.run)
 
-    def resume(self, run: Path, trainers: int = TRAINERS, on_alert: str = "") -> Path:
+    def resume(
+        self,
+        run: Path,
+        trainers: int = TRAINERS,
+        hooks: HookCommands = HookCommands(),  # noqa: B008  # immutable
+    ) -> Path:
         """Resumes a run whose supervisor is gone: lanes cut off or interrupted continue from their
         last snapshots, waiting commands (a rewind, a fork) are executed; of scripts, which cannot
         continue, only the commands are. Returns the run. RunError if it has a supervisor, or no
         snapshots."""
         race = _deserted(run)
         self._ask(
-            LaunchRequest(
-                "resume", race, str(run.parent), trainers, on_alert, run=str(run.absolute())
-            )
+            LaunchRequest("resume", race, str(run.parent), trainers, hooks, run=str(run.absolute()))
         )
         self._let_go()
         return run

@@ -225,7 +225,7 @@ def _line(state: RaceState, event: AnyEvent) -> dict[str, Any] | None:
         case Rewound():
             return line("rewound", step=event.step, why=event.why)
         case Alerted():
-            return alert_line(event, lane or "")
+            return alert_line(event.kind, lane, event.step, event.text)
         case Ended(step=step, reason=reason):
             error = {"error": event.error} if event.error else {}
             code = {"exit_code": event.exit_code} if event.exit_code is not None else {}

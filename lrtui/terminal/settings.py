@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 import platformdirs
@@ -24,6 +24,8 @@ from lrtui.core.text import closest, one_line
 from lrtui.core.toml import toml_key, toml_value
 from lrtui.terminal.palette import COLORS, GLYPHS, THEMES, Colors, Glyphs, Theme
 
+Notify = Literal["auto", "osc9", "osc777", "osc99", "bell", "off"]
+NOTIFY: tuple[Notify, ...] = get_args(Notify)
 Keys = dict[str, tuple[str, ...]]
 """Keys that the user wants, by the id of a key in tui/key_table.py."""
 FPS = 1, 30
@@ -41,7 +43,10 @@ class Settings(msgspec.Struct, frozen=True):
     memory: int = 1000
     """Megabytes that the history of a race may take up in a viewer."""
     bell: bool = True
-    """True if an alert rings the bell."""
+    """False: the bell never rings. Else it does at an alert, and at other news where `notify` comes
+    down to the bell."""
+    notify: Notify = "auto"
+    """How news of a race are sent to the terminal's desktop; auto: as it knows, by its name."""
     keys: Keys = {}  # msgspec copies an empty default
 
 
@@ -114,7 +119,12 @@ def _is_right(key: str, value: Any, complain: Callable[..., None]) -> bool:
 
 def _expected(key: str, value: Any) -> str:
     """What a key's value has to be; '' if `value` is valid."""
-    words: dict[str, tuple[str, ...]] = {"theme": THEMES, "colors": COLORS, "glyphs": GLYPHS}
+    words: dict[str, tuple[str, ...]] = {
+        "theme": THEMES,
+        "colors": COLORS,
+        "glyphs": GLYPHS,
+        "notify": NOTIFY,
+    }
     ranges = {"fps": (*FPS, "frames a second"), "memory": (*MEMORY, "megabytes")}
     if key in words:
         right, expected = (

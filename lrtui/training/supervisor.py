@@ -1,4 +1,4 @@
-"""The supervisor of a run: one loop over processes, commands, alerts and pruning, to the last end.
+"""The supervisor of a run: one loop over processes, commands, news and pruning, to the last end.
 
 It outlives every screen, and imports no torch. Its only channel is the run's database. What runs
 the lanes is given to it: trainers (trainer_supervisor.py), or scripts
@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from lrtui.core.errors import StoreUnavailable, Superseded
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent, LogMessage
-from lrtui.core.protocol.launch_protocol import Preview
+from lrtui.core.protocol.launch_protocol import HookCommands, Preview
 from lrtui.core.scenario.spec import Race
 from lrtui.store.run_dir import GONE_S, Absence, is_gone
 from lrtui.store.writer import Writer, row
-from lrtui.training.alert_hook import AlertHook
+from lrtui.training.event_hook import EventHook
 from lrtui.training.lane_processes import ProcessPool, Recovery, Router
 from lrtui.training.output import reported
 from lrtui.training.pruning import PruningMonitor
@@ -37,16 +37,16 @@ class Supervisor:
         pool: ProcessPool,
         router: Router,
         recovery: Recovery,
-        on_alert: str = "",
+        hooks: HookCommands = HookCommands(),  # noqa: B008  # immutable
         folder: str | None = None,
     ) -> None:
-        """`folder`: the working directory of `on_alert`; None: that of this process."""
+        """`folder`: the working directory of the commands; None: that of this process."""
         self.run = writer.run
         self._writer = writer
         self._pool = pool
         self._router = router
         self._recovery = recovery
-        self._alert_hook = AlertHook(on_alert, pool.race, writer, folder=folder)
+        self._hook = EventHook(hooks, writer, folder=folder)
         self._pruning = PruningMonitor(self.run, pool.race)
         self._unsent: list[tuple[AnyCommand, str]] = []
         """Commands of the pruning that are not sent yet, each with its line for the log."""
@@ -89,8 +89,7 @@ class Supervisor:
             self._pool.wait(LOOK_S)
             self._beat()
             self._reap()
-            self._alert_hook.race = self.race
-            self._alert_hook.look()
+            self._hook.look(self.race)
             if self._absence.seconds() > GONE_S:  # no command reaches the race any more
                 self.stop(f"{self.run} has been gone for {GONE_S:g} s")
             if self._stop_reason:
@@ -101,11 +100,11 @@ class Supervisor:
             else:
                 routed = self._router.route()
                 self._prune()
-        self._alert_hook.give_up()
+        self._hook.give_up()
         self._writer.close()
 
     def _has_work(self) -> bool:
-        announces = self._alert_hook.busy and not self._ends()
+        announces = self._hook.telling if self._ends() else self._hook.busy
         return bool(self._pool) or self._router.busy or announces
 
     def _ends(self) -> bool:
@@ -143,6 +142,7 @@ class Supervisor:
     def _end_processes(self) -> None:
         if not self._pool.ending:
             print(f"{self._stop_reason}: all lanes are interrupted", file=sys.stderr, flush=True)
+            self._hook.end(self._stop_reason)
         self._pool.end()
 
     def _beat(self) -> None:

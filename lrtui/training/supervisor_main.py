@@ -103,7 +103,7 @@ def _begin(request: LaunchRequest, answer: LaunchReply, folder: str) -> TrainerS
         else create_run(Path(request.runs), request.race)
     )
     to_log(run / SUPERVISOR_LOG)
-    supervisor = TrainerSupervisor(run, request.race, request.on_alert, folder)
+    supervisor = TrainerSupervisor(run, request.race, request.hooks, folder)
     if request.kind == "resume":
         supervisor.resume(answer.devices, request.trainers)
     else:

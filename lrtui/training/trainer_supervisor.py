@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from lrtui.core.protocol.launch_protocol import HookCommands
 from lrtui.core.scenario.spec import Race
 from lrtui.store.lane_summary import lane_summaries
 from lrtui.store.run_dir import SUPERVISOR_ROLE
@@ -31,15 +32,15 @@ class TrainerSupervisor(Supervisor):
         self,
         run: Path,
         race: Race,
-        on_alert: str = "",
+        hooks: HookCommands = HookCommands(),  # noqa: B008  # immutable
         folder: str | None = None,
         spawn: Spawn = TrainerProcess,
     ) -> None:
-        """`folder`: the working directory of `on_alert`; None: that of this process."""
+        """`folder`: the working directory of the commands; None: that of this process."""
         writer, self._trainers = Writer(run, SUPERVISOR_ROLE), TrainerPool(run, race, spawn)
         router = CommandRouter(writer, self._trainers, self._trainers.start_idle)
         recovery = LaneRecovery(writer, self._trainers)
-        super().__init__(writer, self._trainers, router, recovery, on_alert, folder)
+        super().__init__(writer, self._trainers, router, recovery, hooks, folder)
 
     def start(self, devices: Sequence[str], trainers: int) -> None:
         """Start all lanes at step 0, on `devices`, in at most `trainers` processes."""
@@ -55,7 +56,7 @@ class TrainerSupervisor(Supervisor):
         StoreUnavailable."""
         self._trainers.devices = list(devices)
         self._revoke_old_trainers()
-        self._alert_hook.skip_existing()
+        self._hook.skip_existing()
         known = lane_summaries(self.run)
         resumed = [self._trainers.resumption(one, "resumed") for one in known if one.unfinished]
         recorded_threads = max((one.threads for one in known), default=0)

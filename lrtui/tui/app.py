@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +20,7 @@ from lrtui.client.lr_finder import FinderPlan, LrFinder
 from lrtui.core.errors import LrtuiError
 from lrtui.core.text import one_line
 from lrtui.terminal import settings
+from lrtui.terminal.notifications import Notifier
 from lrtui.terminal.palette import THEMES
 from lrtui.terminal.settings import Settings
 from lrtui.tui import key_names
@@ -36,6 +40,11 @@ FAULTS_S = 12.0
 """Seconds that the faults of the settings file are shown."""
 
 
+def _beside(job: Callable[[], None]) -> None:
+    """Run a job in a thread of its own."""
+    threading.Thread(target=job, daemon=True).start()
+
+
 class LrtuiApp(App[Follower]):
     """Shows the picker, a finder or a run; returns the run that was watched last, for the
     scrollback."""
@@ -51,6 +60,7 @@ class LrtuiApp(App[Follower]):
         run: Path | None = None,
         asked: FinderPlan | None = None,
         *,
+        compared: Follower | None = None,
         race_after: bool = False,
         look: Look = Look(),  # noqa: B008  # frozen
         wanted: Settings = Settings(),  # noqa: B008  # frozen
@@ -58,7 +68,8 @@ class LrtuiApp(App[Follower]):
         clock: Clock | None = None,
         machine: Callable[[], Machine] = Machine,
     ) -> None:
-        """Begin with `run`, with a finder (`asked`), or with the picker.
+        """Begin with `run`, with what is `compared`, with a finder (`asked`), or with the
+        picker.
 
         `race_after`: start the full race after the finder; `faults`: lines about the settings file
         to show; `clock` and `machine`: the real ones by default.
@@ -81,10 +92,14 @@ class LrtuiApp(App[Follower]):
         self._run = run
         self._asked = asked
         self._race_after = race_after
+        self._compared = compared
         self._watched: Follower | None = None
         self.finder: LrFinder | None = None
         """The finder that was shown last."""
         self._type_ahead = TypeAhead(self)
+        self._notifier = Notifier(
+            wanted.notify, os.environ, self.send, self._ring, self._clock.monotonic, _beside
+        )
 
     async def on_event(self, event: Event) -> None:
         """Handle an event; keys one after another, see `TypeAhead`."""
@@ -101,6 +116,8 @@ class LrtuiApp(App[Follower]):
             self.notify(words, title="settings", severity="warning", markup=False, timeout=FAULTS_S)
         if self._asked is not None:
             self.find(self._asked, race_after=self._race_after)
+        elif self._compared is not None:
+            self._watch(self._compared)
         elif self._run is None:
             self.push_screen(Picker(self._runs, self._clock, self.keys))
         else:
@@ -127,6 +144,16 @@ class LrtuiApp(App[Follower]):
         if self._wanted.bell:
             super().bell()
 
+    def _ring(self) -> None:
+        self.bell()
+
+    def send(self, text: str) -> None:
+        """Write an escape sequence to the terminal, unless the screen goes elsewhere; from any
+        thread."""
+        there = sys.__stderr__ is not None and sys.__stderr__.isatty()  # where Textual writes
+        if there and not self.is_headless and self._driver is not None:
+            self._driver.write(text)
+
     def next_theme(self) -> None:
         """Use the next theme, and store it in the settings."""
         theme = THEMES[(THEMES.index(self.look.theme) + 1) % len(THEMES)]
@@ -152,10 +179,16 @@ class LrtuiApp(App[Follower]):
         except LrtuiError as error:
             self.notify(one_line(error.message), severity="error", markup=False)
             return
+        self._watch(follower)
+
+    def _watch(self, follower: Follower) -> None:
+        """Replace the current screen by what a follower follows."""
         if self._watched is not None:
             self._watched.close()
         self._watched = follower
-        screen = RaceScreen(follower, self.look.fps, self._clock, self._new_machine(), self.keys)
+        screen = RaceScreen(
+            follower, self.look.fps, self._clock, self._new_machine(), self.keys, self._notifier
+        )
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:

@@ -27,7 +27,10 @@ vary = { bs = [16, 32] }
 [sweep]
 lr = [1e-3]
 """
-FRONT = {"trainers", "on_alert", "runs", "plain", "as_json", "theme", "colors", "glyphs", "fps"}
+FRONT = {
+    *("trainers", "on_event", "on_alert", "called", "note", "runs", "plain", "as_json"),
+    *("theme", "colors", "glyphs", "fps"),
+}
 
 
 def asked(*args: str) -> Race:

@@ -14,6 +14,7 @@ from lrtui.core.errors import RunError, ScenarioError
 from lrtui.core.protocol.command_result import LANE_ENDED
 from lrtui.core.protocol.commands import Add, Fork, Pause, Rewind, Stop, TakeSnapshot
 from lrtui.core.protocol.events import Alerted, LaneAdded, StatusChanged
+from lrtui.core.protocol.launch_protocol import HookCommands
 from lrtui.core.scenario.spec import OptimizerSpec
 from lrtui.store.reader import Reader, summary
 from support.script_races import ScriptRace, make_script_race, recording, set_patience
@@ -322,8 +323,8 @@ class TestCommands:
 
     def test_alert_command_is_run(self, tmp_path):
         race = recording("steps=4", "nan")
-        command = f"cat >> {tmp_path / 'alerts'}"
-        with ScriptRace(race, tmp_path / "runs", on_alert=command) as contest:
+        command = HookCommands(on_alert=f"cat >> {tmp_path / 'alerts'}")
+        with ScriptRace(race, tmp_path / "runs", hooks=command) as contest:
             contest.see_end()
             until(lambda: (tmp_path / "alerts").exists(), "the command of the alert")
             until(lambda: '"kind": "nan"' in (tmp_path / "alerts").read_text(), "the alert")

@@ -27,7 +27,7 @@ def file(tmp_path, monkeypatch):
 def test_without_a_file_all_is_as_usual(file):
     assert settings.load() == (Settings(), [])
     assert Settings() == Settings(
-        theme=None, colors=None, glyphs=None, fps=10, memory=1000, bell=True, keys={}
+        theme=None, colors=None, glyphs=None, fps=10, memory=1000, bell=True, notify="auto", keys={}
     )
 
 
@@ -43,6 +43,7 @@ def test_settings_file_is_in_the_platform_folder_or_named_by_environment(monkeyp
 def test_everything_can_be_set(file):
     file.write_text(
         'theme = "light"\ncolors = "16"\nglyphs = "ascii"\nfps = 4\nmemory = 200\nbell = false\n'
+        'notify = "osc99"\n'
         '[keys]\n"lane.stop" = "f6"\nlane.fork = ["ctrl+f5", "f5"]\n'
     )
     found, wrong = settings.load(faults)
@@ -54,6 +55,7 @@ def test_everything_can_be_set(file):
         fps=4,
         memory=200,
         bell=False,
+        notify="osc99",
         keys={"lane.stop": ("f6",), "lane.fork": ("ctrl+f5", "f5")},
     )
 
@@ -68,6 +70,7 @@ def test_everything_can_be_set(file):
         ("fps = true", "fps: expected a whole number"),
         ("memory = 1.5", "memory: expected a whole number from 16 to 1000000 (megabytes)"),
         ('bell = "no"', "bell: expected true or false"),
+        ('notify = "loud"', 'notify: expected one of "auto", "osc9", "osc777", "osc99", "bell"'),
         ("them = 1", 'them: no such setting; did you mean "theme"?'),
         ("keys = 3", "keys: expected a table"),
         (
@@ -199,6 +202,7 @@ def test_the_command_prints_what_goes_and_where_it_can_be_changed(file, monkeypa
         "fps = 9",
         "memory = 1000  # megabytes of history",
         "bell = true",
+        'notify = "auto"',
         "",
         "[keys]",
         '"lane.stop" = ["\\""]',

@@ -33,6 +33,7 @@ from lrtui.core.protocol.events import (
     Started,
     Steps,
 )
+from lrtui.core.protocol.launch_protocol import HookCommands
 from lrtui.core.results.successive_halving import SuccessiveHalving
 from lrtui.core.scenario.scenario_file import load
 from lrtui.core.scenario.spec import Pruning
@@ -48,7 +49,7 @@ from lrtui.training import (
     supervisor as supervisor_module,
     trainer as trainer_module,
 )
-from lrtui.training.alert_hook import AlertHook
+from lrtui.training.event_hook import EventHook
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.lane_recovery import RESTARTS
 from lrtui.training.pending_lane import PendingLane
@@ -446,10 +447,11 @@ class TestTheSupervisor:
 
     def test_the_alerts_of_the_supervisor_before_it_are_not_announced_again(self, supervisor):
         say(supervisor.run, Alerted(lane=0, step=1, kind="nan", text="old"))
-        alert_hook = AlertHook("exit 0", supervisor.race, Writer(supervisor.run, "test"))
-        alert_hook.skip_existing()
-        alert_hook.look()
-        assert not alert_hook.busy
+        for commands in (HookCommands(on_alert="exit 0"), HookCommands(on_event="exit 0")):
+            hook = EventHook(commands, Writer(supervisor.run, "test"))
+            hook.skip_existing()
+            hook.look(supervisor.race)
+            assert not hook.busy
 
 
 def test_pruning_goes_on_after_a_race_was_taken_up_again():

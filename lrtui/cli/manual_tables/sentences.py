@@ -34,7 +34,13 @@ SETTINGS = {
         "the highest value of "
         "each 16, 256, ..."
     ),
-    "bell": "Ring the terminal's bell at an alert",
+    "bell": (
+        "The bell may ring: at an alert, and at other news where `notify` is `bell` or nothing "
+        "better is known"
+    ),
+    "notify": (
+        "How news of a race are sent to the desktop; see [terminals](terminals.md#notifications)"
+    ),
     "keys": "A key, or a list of keys, for each id; see [keys](keys.md#ids)",
 }
 RACE_KEYS = {

@@ -3,7 +3,7 @@ preflight process."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -45,6 +45,15 @@ class Preview(msgspec.Struct, frozen=True):
         return 0 if not self.steps else self.total if self.cut is None else self.cut
 
 
+class HookCommands(NamedTuple):
+    """Shell commands that the supervisor runs, with or without a viewer; "" for none."""
+
+    on_event: str = ""
+    """At each event that a person may want to hear of."""
+    on_alert: str = ""
+    """At each alert."""
+
+
 class LaunchRequest(msgspec.Struct, frozen=True):
     """A line to the supervisor and its preflight process. `start` needs a runs folder, `resume` a
     run."""
@@ -55,8 +64,7 @@ class LaunchRequest(msgspec.Struct, frozen=True):
     race: Race
     runs: str = ""
     trainers: int = TRAINERS
-    on_alert: str = ""
-    """A shell command that the supervisor runs at each alert."""
+    hooks: HookCommands = HookCommands()
     steps_per_epoch: int | None = None
     """Of a preview: the length of an epoch, so that no task is run to find it out."""
     run: str = ""

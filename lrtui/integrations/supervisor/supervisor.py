@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lrtui.core.protocol.events import Ended
-from lrtui.core.protocol.launch_protocol import LaunchReply, LaunchRequest
+from lrtui.core.protocol.launch_protocol import HookCommands, LaunchReply, LaunchRequest
 from lrtui.core.scenario.spec import Race
 from lrtui.integrations.supervisor import environment
 from lrtui.integrations.supervisor.ends import ScriptEnds
@@ -28,13 +28,17 @@ class ScriptSupervisor(Supervisor):
     """Supervises a race of scripts."""
 
     def __init__(
-        self, run: Path, race: Race, on_alert: str = "", folder: str | None = None
+        self,
+        run: Path,
+        race: Race,
+        hooks: HookCommands = HookCommands(),  # noqa: B008  # immutable
+        folder: str | None = None,
     ) -> None:
-        """`folder`: the working directory of `on_alert`; None: that of this process."""
+        """`folder`: the working directory of the commands; None: that of this process."""
         writer = Writer(run, SUPERVISOR_ROLE)
         self._scripts = ScriptPool(writer, race, _places(race))
         router, ends = ScriptRouter(writer, self._scripts), ScriptEnds(writer, self._scripts)
-        super().__init__(writer, self._scripts, router, ends, on_alert, folder)
+        super().__init__(writer, self._scripts, router, ends, hooks, folder)
 
     def start(self) -> None:
         """Start the lanes that may run now; the others wait for them."""
@@ -43,7 +47,7 @@ class ScriptSupervisor(Supervisor):
     def resume(self) -> None:
         """Take over a run whose processes are gone: lanes that have no end are interrupted. Waiting
         commands are executed afterwards. May raise StoreUnavailable."""
-        self._alert_hook.skip_existing()
+        self._hook.skip_existing()
         ends = [
             Ended(
                 lane=one.index,
@@ -82,7 +86,7 @@ def main() -> None:
         resumes = request.kind == "resume"
         run = Path(request.run) if resumes else create_run(Path(request.runs), request.race)
         to_log(run / SUPERVISOR_LOG)
-        supervisor = ScriptSupervisor(run, request.race, request.on_alert, folder)
+        supervisor = ScriptSupervisor(run, request.race, request.hooks, folder)
         supervisor.resume() if resumes else supervisor.start()
         return LaunchReply(), supervisor
 

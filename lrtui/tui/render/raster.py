@@ -117,9 +117,9 @@ def _spans(
     line."""
     lows = np.array([each.lo for each in windows], np.float64)
     highs = np.array([each.hi for each in windows], np.float64)
-    empty = np.isnan(lows)
+    empty: NDArray[np.bool_] = np.asarray(np.isnan(lows))
     # a curve that has not come so far has no value in its last columns alone
-    holes = (empty[:, :-1] & ~empty[:, 1:]).any(axis=1)
+    holes: NDArray[np.bool_] = np.any(empty[:, :-1] & ~empty[:, 1:], axis=1)
     for row, window in enumerate(windows):
         if holes[row] or (empty[row, -1] and window.after) or (empty[row].all() and window.before):
             filled = _filled(_positions(window, dots, low, high, log), window)

@@ -75,7 +75,13 @@ def _whose(group: SeedGroup) -> str:
 
 def _each(group: SeedGroup, child: Lane) -> list[Lane]:
     """A new lane for each seed of a group: they are of one name, and so a group as well."""
-    return [msgspec.structs.replace(child, seed=lane.lane.seed) for lane in group.lanes]
+    if len(group.lanes) == 1:
+        return [msgspec.structs.replace(child, seed=group.first.lane.seed)]
+    return [
+        msgspec.structs.replace(child, letter=f"{child.letter}{seed + 1}", seed=seed)
+        for lane in group.lanes
+        for seed in (lane.lane.seed,)
+    ]
 
 
 def _to_first(lane: LaneState, view: RaceView) -> float:

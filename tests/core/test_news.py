@@ -1,0 +1,74 @@
+"""News are what happens while a race is followed, each once, and few words of many."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lrtui.core.protocol.events import Alerted, Ended
+from lrtui.core.results.news import News, NewsWatch, news_words
+from lrtui.core.state.race_state import RaceState, apply
+from support.builders import make_race, started, steps
+
+SINCE = 100.0
+
+
+class Follow:
+    """A watch over a race of two lanes whose events come as they are told."""
+
+    def __init__(self, *, caught_up=True):
+        self.state, self.watch = RaceState(make_race(2)), NewsWatch(SINCE)
+        self.caught_up = caught_up
+
+    def look(self, *events):
+        for event in events:
+            apply(self.state, event)
+        return self.watch.look(self.state, events, caught_up=self.caught_up)
+
+
+def alert(lane, kind="nan", at=SINCE + 1, text="its process was lost"):
+    return Alerted(lane=lane, at=at, step=7, kind=kind, text=text)
+
+
+def ends(lane, at=SINCE + 2):
+    return Ended(lane=lane, at=at, step=400, reason="finished")
+
+
+def test_alert_is_news_unless_it_is_history():
+    found = Follow().look(started(), started(1), alert(0, at=SINCE - 1), alert(1))
+    assert found == [News("nan", "B", "B lane 1: nan at step 7")]
+
+
+def test_end_is_news_once_and_not_of_a_race_that_was_over():
+    live = Follow()
+    live.look(started(), started(1), steps([2.0] * 10), steps([1.0] * 10, lane=1), ends(0))
+    (news,) = live.look(ends(1))
+    assert news.kind == "finished"
+    assert news.text.startswith("the race is over: B lane 1 (0.1) won")
+    assert live.look() == []
+    before = SINCE - 1
+    assert Follow().look(started(), started(1), ends(0, before), ends(1, before)) == []
+
+
+def test_new_leader_is_news():
+    follow = Follow()
+    follow.look(started(total=400), started(1, total=400))
+    follow.look(steps([1.0] * 200), steps([2.0] * 200, lane=1))
+    (news,) = follow.look(steps([1.0] * 100, 200), steps([0.1] * 100, 200, lane=1))
+    assert (news.kind, news.lane) == ("leader", "B")
+
+
+def test_record_that_is_still_read_holds_no_news():
+    follow = Follow(caught_up=False)
+    follow.look(started(total=400), started(1, total=400))
+    assert follow.look(steps([1.0] * 400), steps(np.linspace(2, 0, 400), lane=1)) == []
+    follow.caught_up = True
+    assert follow.look() == []
+
+
+def test_many_news_are_few_words():
+    many = [News("nan", letter, f"{letter} went") for letter in "ABCDEFGH"]
+    leaders = [News("leader", "A", "A leads"), News("leader", "B", "B leads")]
+    lost = News("lost", "C", "C: its process was lost")
+    assert news_words([*leaders, lost, *many, News("finished", "", "it is over")]) == (
+        "it is over; 8 lanes went NaN: A, B, C, D, E, F, ...; C: its process was lost; B leads"
+    )
