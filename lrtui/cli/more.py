@@ -8,7 +8,7 @@ from lrtui.cli.options import runs_folder, runs_option
 from lrtui.cli.send import deliver
 from lrtui.client.commands import lengthenable
 from lrtui.client.follower import Follower
-from lrtui.client.winner import chosen, lanes_of
+from lrtui.client.winner import lanes_of, winner
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import Lengthen
 from lrtui.core.protocol.script_refusals import refusal
@@ -49,8 +49,8 @@ def more(
     timeout: float,
     runs: str | None,
 ) -> int:
-    """Train a LANE of a RUN for longer, racing or ended, from its last state: the winner by
-    default."""
+    """Train a LANE of a RUN for longer, racing or ended, from its last state: by default the
+    winner, with all its seeds."""
     if (steps is None) == (epochs is None):
         what = "no length given" if steps is None else "--steps and --epochs exclude each other"
         raise LrtuiError(what, "expected one of --steps N and --epochs N")
@@ -68,7 +68,7 @@ def more(
             for one in lengthenable(lanes)
         ]
         if why:
-            print(f"{lanes[0].lane.called}: {why}", flush=True)
+            print(f"{', '.join(one.lane.called for one in lanes)}: {why}", flush=True)
         code = deliver(follower, commands, timeout)
         print(f"watch it with: lrtui watch {run_dir.reference(path)}", flush=True)
         return code
@@ -77,10 +77,10 @@ def more(
 
 
 def _lanes(state: RaceState, sign: str | None, everyone: bool) -> tuple[list[LaneState], str]:
-    """The lanes to lengthen, and why it is the first one if it was not named."""
+    """The lanes to lengthen, and why it is these if none was named."""
     if everyone:
         return state.lanes, ""
     if sign is not None:
         return lanes_of(state, sign), ""
-    lane, why = chosen(state, None)
-    return [lane], why
+    _, group = winner(state)
+    return list(group.lanes), "the winner" if state.over else "it leads"

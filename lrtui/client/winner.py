@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
 from lrtui.core.errors import LrtuiError
@@ -14,13 +13,12 @@ from lrtui.core.results.ranking import (
     LOSS,
     Ranking,
     best_evaluation,
-    common_step,
     evaluations,
-    outcome,
     ranking_of,
     smoothed_after,
 )
 from lrtui.core.results.seed_groups import SeedGroup, seed_groups
+from lrtui.core.results.standings import Standing, race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
 from lrtui.store import snapshots
@@ -53,32 +51,35 @@ def lanes_of(state: RaceState, sign: str) -> list[LaneState]:
     raise LrtuiError(f'no lane "{one_line(sign)}"{near}', f"the lanes are {named}")
 
 
-def best_seed(state: RaceState, lanes: list[LaneState]) -> LaneState:
-    """The first of some lanes by the ranking of their race; the first of all without a value."""
-    values = _values(state)
-    return min(lanes, key=lambda lane: values[lane.index])
-
-
 def winner(state: RaceState) -> tuple[LaneState, SeedGroup]:
-    """The lane that leads, and its group: of several seeds the best of the group with the best
-    mean. LrtuiError while no lane has a value."""
-    values = _values(state)
-    groups = seed_groups(state.lanes)
-    first = min(groups, key=lambda group: fmean(values[lane.index] for lane in group.lanes))
-    lane = best_seed(state, list(first.lanes))
-    if not math.isfinite(values[lane.index]):
-        lane = best_seed(state, state.lanes)
-        first = next(group for group in groups if lane in group.lanes)
-    if not math.isfinite(values[lane.index]):
+    """The lane that leads, and its group: of several seeds the best one. LrtuiError while no lane
+    has a value."""
+    row, lane = _leader(state, state.lanes)
+    if row is None or not math.isfinite(row.value):
         raise LrtuiError("no lane leads: none has a loss yet", "name a lane")
-    return lane, first
+    return lane, row.group
+
+
+def _leader(state: RaceState, lanes: list[LaneState]) -> tuple[Standing | None, LaneState]:
+    """The best of some lanes by the ranking of their race, with the row of its group; without a
+    value the first of them."""
+    ranked = race_standings(state)
+    for row in ranked.rows:
+        known = [
+            (ranked.ranking.signed(value), lane.index, lane)
+            for value, lane in zip(row.values, row.group.lanes, strict=True)
+            if lane in lanes and math.isfinite(value)
+        ]
+        if known:
+            return row, min(known)[2]
+    return None, lanes[0]
 
 
 def chosen(state: RaceState, sign: str | None) -> tuple[LaneState, str]:
     """The lane that a command is about, and why it is that one; '' if it was named."""
     if sign is not None:
         lanes = lanes_of(state, sign)
-        lane = best_seed(state, lanes)
+        lane = _leader(state, lanes)[1]
         return lane, f"the best of {len(lanes)} seeds" if len(lanes) > 1 else ""
     lane, group = winner(state)
     seeds = f", the best of its {len(group.lanes)} seeds" if len(group.lanes) > 1 else ""
@@ -131,16 +132,6 @@ def described(state: RaceState, lane: LaneState, found: Weights, *, last: bool =
         return f"{value}: its best evaluation"
     missing = "" if last else ", whose weights are not on disk"
     return f"{value}: not its best evaluation, {loss(value_there)} at step {at}{missing}"
-
-
-def _values(state: RaceState) -> dict[int, float]:
-    """By lane: the value that it is ranked by; lower is better, inf without one."""
-    found = ranking_of(state.race, state.lanes)
-    step = common_step(state.lanes, state.lanes, found) if found.at == "budget" else None
-    values = {
-        lane.index: found.signed(outcome(lane, state.lanes, found, step)) for lane in state.lanes
-    }
-    return {index: value if math.isfinite(value) else math.inf for index, value in values.items()}
 
 
 def _files(state: RaceState, lane: LaneState, run: Path) -> Iterator[Weights]:

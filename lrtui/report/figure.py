@@ -28,11 +28,13 @@ def empty_figure(plotext: Any, width: int, height: int, color: bool) -> Any:
     return figure
 
 
-def y_ruler(figure: Any, limits: AxisLimits, top: float = 1.0) -> None:
-    """The y axis from 0 to 1, with what is shown beside it; `top`: where the upper limit lies."""
+def y_ruler(figure: Any, limits: AxisLimits, bottom: float = 0.0, top: float = 1.0) -> None:
+    """The y axis from 0 to 1, with what is shown beside it; `bottom` and `top`: where the limits
+    lie."""
     values, labels = zip(*y_labels(limits, MOST_Y), strict=True)
     figure.ruler("y").lim(0, 1)
-    figure.ruler("y").ticks((top * limits.shares(np.array(values))).tolist(), list(labels))
+    heights = bottom + (top - bottom) * limits.shares(np.array(values))
+    figure.ruler("y").ticks(heights.tolist(), list(labels))
 
 
 def draw_window(

@@ -24,8 +24,8 @@ from lrtui.report.repeat import widen_commands
 from lrtui.terminal.palette import LANES
 
 HEIGHT, MOST_WIDTH = 16, 120
-TOP = 0.9
-"""Where the highest outcome lies: lost rates stand above it."""
+BOTTOM, TOP = 0.08, 0.9
+"""Where the outcomes lie: the rates near the best are marked below them, lost ones above."""
 LOST, LOST_TINT = "✗", 203
 DOT, NEAR, SEEDS = "●", "━", "│"
 MOST_LETTERS = 12
@@ -100,13 +100,14 @@ def _seeds(plotext: Any, point: RatePoint, x: float, limits: AxisLimits | None, 
 
 
 def _height(value: float, limits: AxisLimits | None) -> float:
-    return TOP * float(limits.shares(np.array([value]))[0]) if limits else 0.0
+    share = float(limits.shares(np.array([value]))[0]) if limits else 0.0
+    return BOTTOM + (TOP - BOTTOM) * share
 
 
 def _rulers(figure: Any, chart: RateChart, span: tuple[float, float], width: int) -> None:
     limits = outcome_limits(chart)
     if limits:
-        y_ruler(figure, limits, TOP)
+        y_ruler(figure, limits, BOTTOM, TOP)
     else:  # all are lost
         figure.ruler("y").lim(0, 1)
         figure.ruler("y").ticks([1.0], [LOST])

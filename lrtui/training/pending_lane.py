@@ -14,7 +14,7 @@ from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.command_result import LANE_ENDED, CommandResult, done, refused
 from lrtui.core.protocol.commands import Add, Fork, TakeSnapshot, unfit
 from lrtui.core.protocol.events import LaneAdded
-from lrtui.core.scenario.spec import MAX_LANES, Race, next_letter, unique_name
+from lrtui.core.scenario.spec import MAX_LANES, Race, joining_letter, unique_name
 from lrtui.store import snapshots
 from lrtui.store.snapshots import SnapshotFile
 from lrtui.store.writer import Writer
@@ -72,8 +72,9 @@ class PendingLane:
         return self._decide(race, run, source)
 
     def _decide(self, race: Race, run: Path, source: SnapshotFile | None) -> LaneDecision:
-        sign, child = next_letter(race.lanes), self._command.child
-        # forks of several seeds share a name, as the lanes that they come from do
+        child = self._command.child
+        sign = joining_letter(race.lanes, child)
+        # lanes of several seeds that join together share a name
         taken = {lane.name for lane in race.lanes if lane.seed == child.seed}
         name = unique_name(child.name, taken, sign)
         child = msgspec.structs.replace(child, letter=sign, name=name, expect="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -147,8 +148,10 @@ class LrtuiApp(App[Follower]):
         self.bell()
 
     def send(self, text: str) -> None:
-        """Write an escape sequence to the terminal; from any thread."""
-        if not self.is_headless and self._driver is not None:
+        """Write an escape sequence to the terminal, unless the screen goes elsewhere; from any
+        thread."""
+        there = sys.__stderr__ is not None and sys.__stderr__.isatty()  # where Textual writes
+        if there and not self.is_headless and self._driver is not None:
             self._driver.write(text)
 
     def next_theme(self) -> None:

@@ -186,6 +186,11 @@ class RaceView:
         """The lanes of some indices, with all seeds of folded groups."""
         return [lane for index in indices for lane in self.groups[index].lanes]
 
+    @property
+    def folded(self) -> bool:
+        """True if a visible row has several seeds."""
+        return any(len(self.groups[index].lanes) > 1 for index in self.shown)
+
     def rank(self, state: RaceState) -> Ranked:
         """The standings of what is visible; neighbours swap only if one is clearly better."""
         found = ranked(

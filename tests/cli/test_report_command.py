@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lrtui.cli import main
+from lrtui.core.scenario.scenario_file import load
 from lrtui.store.run_dir import SUPERVISOR_ROLE
 from support.fake_run import KINDS, gone, make_run
 
@@ -51,12 +52,46 @@ def lrtui(run: Path, capfd: pytest.CaptureFixture[str]):
     return command
 
 
+class TestRates:
+    def test_chart_and_scenario_that_widens_it_are_written(self, lrtui, tmp_path):
+        said = lrtui("report", "--rates-svg", "rates.svg", "--widen", "wide.toml")
+        assert (said.code, said.err) == (0, "")
+        assert "widen to" in said.out
+        ElementTree.parse(tmp_path / "rates.svg")
+        assert load(str(tmp_path / "wide.toml")).title.startswith("Widened to ")
+
+    @pytest.mark.parametrize(
+        ("kinds", "flag", "why"),
+        [
+            (("steady",), "--rates-svg", "One learning rate was raced, 0.1"),
+            (("steady",), "--widen", "there is nothing to widen: one learning rate was raced"),
+            (
+                ("rests", "steady", "rests"),
+                "--widen",
+                "there is nothing to widen: worse rates than the best, 0.01",
+            ),
+        ],
+    )
+    def test_without_a_chart_or_an_edge_nothing_is_written(self, lrtui, tmp_path, kinds, flag, why):
+        run = make_run(tmp_path / "runs", kinds, title="[bold]A race[/bold]")
+        said = lrtui("report", run.name, flag, "file", "--html", "page.html")
+        assert said.code == 2
+        assert said.err.startswith(f"lrtui: {flag}: {why}")
+        assert "\nexpected a run " in said.err
+        assert os.listdir(tmp_path) == ["runs"]
+
+    def test_one_file_for_two_outputs_is_refused(self, lrtui):
+        said = lrtui("report", "--rates-svg", "x", "--widen", "./x")
+        assert said.code == 2
+        assert "expected a file for each: --rates-svg FILE --widen ANOTHER" in said.err
+
+
 class TestReport:
     def test_it_prints_the_end_of_the_newest_race_and_nothing_else(self, lrtui, run, tmp_path):
         said = lrtui("report")
         assert (said.code, said.err) == (0, "")
         assert said.out.lstrip().startswith("[bold]A race[/bold]")
-        for words in ("won: smoothed loss", "loss by step", f"run: {run}"):
+        for words in ("won: val_loss", "loss by step", f"run: {run}"):
             assert words in said.out
         assert os.listdir(tmp_path) == ["runs"]
 

@@ -103,6 +103,17 @@ def test_leader_of_seeds_is_a_group_by_its_mean():
     assert [(one.leader.called, one.before.called) for one in changes] == [("B lane 1", "A lane 0")]
 
 
+def test_seed_that_ended_in_an_error_is_left_out_of_the_mean():
+    race = make_race(2)
+    race = msgspec.structs.replace(race, lanes=with_seeds(race.lanes, 2), seeds=2)
+    state, watch = RaceState(race), LeaderWatch()
+    for lane, curve in enumerate(([0.5] * TOTAL, [0.5] * TOTAL, [1.0] * TOTAL, [0.1] * 100)):
+        for event in events_of(lane, np.array(curve))[:-1]:
+            apply(state, event)
+        apply(state, Ended(lane=lane, step=len(curve), reason="error" if lane == 3 else "finished"))
+    assert watch.look(state) == []  # A leads: 0.5 beside 0.55, then beside 1.0
+
+
 def test_long_record_is_opened_at_its_end():
     state, watch = RaceState(make_race(2)), LeaderWatch()
     for lane, curve in enumerate(crossing(200)):

@@ -29,8 +29,8 @@ def alert(lane, kind="nan", at=SINCE + 1, text="its process was lost"):
     return Alerted(lane=lane, at=at, step=7, kind=kind, text=text)
 
 
-def ends(lane):
-    return Ended(lane=lane, step=400, reason="finished")
+def ends(lane, at=SINCE + 2):
+    return Ended(lane=lane, at=at, step=400, reason="finished")
 
 
 def test_alert_is_news_unless_it_is_history():
@@ -45,7 +45,8 @@ def test_end_is_news_once_and_not_of_a_race_that_was_over():
     assert news.kind == "finished"
     assert news.text.startswith("the race is over: B lane 1 (0.1) won")
     assert live.look() == []
-    assert Follow().look(started(), started(1), ends(0), ends(1)) == []
+    before = SINCE - 1
+    assert Follow().look(started(), started(1), ends(0, before), ends(1, before)) == []
 
 
 def test_new_leader_is_news():
@@ -61,7 +62,7 @@ def test_record_that_is_still_read_holds_no_news():
     follow.look(started(total=400), started(1, total=400))
     assert follow.look(steps([1.0] * 400), steps(np.linspace(2, 0, 400), lane=1)) == []
     follow.caught_up = True
-    assert follow.look(ends(0), ends(1)) == []
+    assert follow.look() == []
 
 
 def test_many_news_are_few_words():

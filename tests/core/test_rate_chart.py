@@ -224,3 +224,22 @@ def test_widening_never_contradicts_the_rate_to_try_next(data, given_rates):
             assert all(rate < min(known) or rate > max(known) for rate in found.rates)
             assert any("widen to" in one for one in said)
             race_sentences(state)
+
+
+@pytest.mark.parametrize(
+    ("errors", "tried", "words"),
+    [
+        ((0.3, 0.2, 0.1), 3e-4, "at the lowest rate raced"),
+        ((0.1, 0.2, 0.3), 0.3, "at the highest rate raced"),
+        ((0.3, 0.1, 0.2), 3e-3, "the lower one, 0.001, came nearer"),
+    ],
+)
+def test_validation_decides_where_to_look_whatever_the_gauge_says(errors, tried, words):
+    rates = zip((0.1, 0.01, 0.001), errors, strict=True)
+    lanes = [(rate, 1.0, {"metrics": {"val_loss": error}, "found": COLD}) for rate, error in rates]
+    state = race(*lanes)
+    line, best = rate_chart(state).best
+    found = advice(best.lanes[0], state)
+    assert found.rate == pytest.approx(tried)
+    assert words in found.words
+    assert bool(widening(line, state)) == (best.rate != 0.01)

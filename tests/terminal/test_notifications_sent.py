@@ -26,7 +26,7 @@ def live(folder: Path) -> Path:
 def end(run: Path) -> None:
     """Both lanes finish."""
     for lane, kind in enumerate(("steady", "paints")):
-        say(run, block(lane, kind, 60, 200), Ended(lane=lane, at=1.0, step=200, reason="finished"))
+        say(run, block(lane, kind, 60, 200), Ended(lane=lane, at=FAR, step=200, reason="finished"))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from lrtui.core.series.series import Series
 from lrtui.core.state.lane_state import LaneState
 from lrtui.core.state.losses import RANKING_FACTOR
 from lrtui.core.state.race_state import RaceState
-from lrtui.core.state.status import UNRANKED
+from lrtui.core.state.status import FAILED, UNRANKED
 
 HELD = 50
 """Steps in a row that a group of lanes has to lead before it is the new leader."""
@@ -101,21 +101,30 @@ def _compared_to(state: RaceState) -> int:
 def _values(state: RaceState, groups: Sequence[SeedGroup], start: int, stop: int) -> Float64Array:
     """What groups are ranked by after `start` to `stop` - 1 steps, lower is better: (group, step).
 
-    The mean over the seeds. As long as no lane has a value of the metric, the training loss.
+    As long as no lane has a value of the metric, the training loss.
     """
     ranking = ranking_of(state.race, state.lanes)
-    found = [[_of_lane(lane, state, ranking, start, stop) for lane in one.lanes] for one in groups]
-    values = np.array([np.mean(lanes, axis=0) for lanes in found])
-    there = np.array([lane for lanes in found for lane in lanes])
+    values = np.array([_mean(one, state, ranking, start, stop) for one in groups])
+    early = np.isnan(values).all(axis=0)
     values = -values if ranking.maximize else values
-    if ranking.metric == LOSS or not (early := np.isnan(there).all(axis=0)).any():
+    if ranking.metric == LOSS or not early.any():
         return values
     loss = Ranking(LOSS, False, ranking.at)
-    before = [
-        np.mean([_of_lane(lane, state, loss, start, stop) for lane in one.lanes], axis=0)
-        for one in groups
-    ]
-    return np.where(early, np.array(before), values)
+    before = np.array([_mean(one, state, loss, start, stop) for one in groups])
+    return np.where(early, before, values)
+
+
+def _mean(
+    group: SeedGroup, state: RaceState, ranking: Ranking, start: int, stop: int
+) -> Float64Array:
+    """The mean over a group's seeds after each of these steps: NaN if the loss of one is. Lanes
+    that ended in an error are left out from there on."""
+    values = np.array([_of_lane(lane, state, ranking, start, stop) for lane in group.lanes])
+    ends = [lane.steps if lane.status in FAILED else stop for lane in group.lanes]
+    there = np.arange(start, stop) <= np.array(ends)[:, None]
+    with np.errstate(invalid="ignore"):
+        mean: Float64Array = np.where(there, values, 0.0).sum(axis=0) / there.sum(axis=0)
+    return mean
 
 
 def _of_lane(

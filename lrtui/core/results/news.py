@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from lrtui.core.protocol.events import Alerted, AlertKind, AnyEvent
-from lrtui.core.results.leader import HELD, LeaderWatch
+from lrtui.core.results.leader import HELD, LeaderChange, LeaderWatch
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
@@ -44,31 +44,23 @@ class NewsWatch:
     """The news of a race that is followed; `look` after each poll."""
 
     def __init__(self, since: float) -> None:
-        """`since`: alerts before this time, in seconds since 1970, are history."""
+        """`since`: what happened before this time, in seconds since 1970, is history."""
         self._since = since
         self._leader = LeaderWatch()
-        self._over: bool | None = None
-        """Whether the race was over at the last look; None before the record was read once."""
+        self._follows = self._over = False
+        """True once the record was read to its end; once the end of the race was told."""
 
     def look(self, state: RaceState, events: Iterable[AnyEvent], *, caught_up: bool) -> list[News]:
         """The news of a poll: `events` are in `state` already; `caught_up`: the record is read to
         its end."""
         found = list(self._alerts(state, events))
-        known = self._over is not None
-        changes = self._leader.look(state) if known or caught_up else []
-        if known and changes:
-            found.append(
-                News(
-                    "leader",
-                    changes[-1].leader.letter,
-                    f"{changes[-1].leader.called} leads since {HELD} steps, before"
-                    f" {changes[-1].before.called}",
-                )
-            )
-        if self._over is False and state.over:
+        changes = self._leader.look(state) if caught_up else []
+        if self._follows and changes:
+            found.append(_leads(changes[-1]))
+        self._follows = self._follows or caught_up
+        if state.over and not self._over and self._since < _ended_at(state):
             found.append(News("finished", "", f"the race is over: {race_sentences(state)[0]}"))
-        if known or caught_up:
-            self._over = state.over
+        self._over = state.over
         return found
 
     def _alerts(self, state: RaceState, events: Iterable[AnyEvent]) -> Iterator[News]:
@@ -79,6 +71,17 @@ class NewsWatch:
                 if event.kind in ("error", "lost"):
                     what = event.text
                 yield News(event.kind, lane.letter, one_line(f"{lane.called}: {what}"))
+
+
+def _leads(change: LeaderChange) -> News:
+    now, before = change.leader, change.before
+    words = f"{now.called} leads since {HELD} steps, before {before.called}"
+    return News("leader", now.letter, words)
+
+
+def _ended_at(state: RaceState) -> float:
+    """When the last lane ended."""
+    return max((lane.ended.at for lane in state.lanes if lane.ended), default=0.0)
 
 
 def news_words(news: Sequence[News]) -> str:

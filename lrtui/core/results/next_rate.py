@@ -8,10 +8,12 @@ from typing import NamedTuple
 from lrtui.core.diagnostics.verdicts import Verdict, altered, gauge_word, margin, verdict
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.thresholds import HALF_WAY
+from lrtui.core.results.ranking import ranking_of
 from lrtui.core.results.rate_chart import rate_names, settings_key
 from lrtui.core.results.standings import race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
+from lrtui.core.text import one_line
 
 SETTLED_FACTOR = 2.0
 """Rates within this factor are close enough: one between them is not worth a race."""
@@ -41,6 +43,8 @@ def advice(winner: LaneState, state: RaceState) -> Advice:
     if not winner.findings.moved:
         return _far_higher(winner, state)
     own, below, above = winner.rate, *_neighbours(winner, state)
+    if found := _by_validation(winner, below, above, state):
+        return found
     if words := _without_another_rate(winner, state):
         return Advice(words)
     if gauge_word(winner) == "none" and (above is None) == (below is None):
@@ -76,6 +80,21 @@ def _neighbours(winner: LaneState, state: RaceState) -> tuple[float | None, floa
     rates = sorted({lane.rate for lane in _kin(winner, state) if math.isfinite(lane.rate)})
     rank = rates.index(winner.rate)
     return rates[rank - 1] if rank else None, rates[rank + 1] if rank + 1 < len(rates) else None
+
+
+def _by_validation(
+    winner: LaneState, below: float | None, above: float | None, state: RaceState
+) -> Advice | None:
+    """Advice where lanes are ranked by a validation metric, of which gauge and floor of the
+    training loss say nothing: beyond the edge, or towards the better one of two neighbours; None
+    where those of the training loss decide."""
+    ranking = ranking_of(state.race, state.lanes)
+    if not ranking.validates or altered(winner) or (below is None and above is None):
+        return None
+    if below is not None and above is not None:
+        return _beside_the_better(winner, below, above, state)
+    value, which = (winner.rate / 3, "lowest") if below is None else (winner.rate * 3, "highest")
+    return _try(value, f"the best {one_line(ranking.metric)} is at the {which} rate raced")
 
 
 def _beside_the_better(

@@ -15,6 +15,7 @@ import msgspec
 
 from lrtui.core.diagnostics.verdicts import altered, verdict
 from lrtui.core.results.ranking import Ranking, common_step, ranking_of, value_at
+from lrtui.core.results.ranking_words import metric_words
 from lrtui.core.results.seed_groups import seed_groups
 from lrtui.core.scenario.spec import Lane
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -95,14 +96,8 @@ class RateChart(NamedTuple):
 
     @property
     def outcome_words(self) -> str:
-        """What the outcome is: "val_loss", "smoothed loss", "best accuracy", "loss after 500
-        steps"."""
-        metric = one_line(self.ranking.metric)
-        if self.ranking.at == "best":
-            return f"best {metric}"
-        if self.ranking.at == "budget":
-            return f"{metric} after {self.step or 0} steps"
-        return metric if self.ranking.validates else f"smoothed {metric}"
+        """What the outcome is: "val_loss", "smoothed loss", "best accuracy"."""
+        return metric_words(self.ranking, self.step)
 
 
 def rate_chart(state: RaceState, lanes: Sequence[LaneState] | None = None) -> RateChart:

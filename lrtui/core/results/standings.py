@@ -195,29 +195,27 @@ def with_hysteresis(
     )
     still = {index: _still(group) for index, group in groups.items()}
     ordered: list[int] = []
+    last = (-1.0, 0.0), -1
     for index in known:
+        own = ranks[index], index
+        if own >= last:  # as most are: it is behind all that came before it
+            last = own
+            ordered.append(index)
+            continue
         ahead = (
             at
             for at, other in enumerate(ordered)
             if (
-                (ranks[index], index) < (ranks[other], other)
+                own < (ranks[other], other)
                 if still[index] and still[other]
-                else _beats(ranks[index], ranks[other])
+                else _beats(own[0], ranks[other])
             )
         )
         ordered.insert(next(ahead, len(ordered)), index)
     for index in fresh:
-        ordered.insert(
-            next(
-                (
-                    at
-                    for at, other in enumerate(ordered)
-                    if (ranks[index], index) < (ranks[other], other)
-                ),
-                len(ordered),
-            ),
-            index,
-        )
+        own = ranks[index], index
+        ahead = (at for at, other in enumerate(ordered) if own < (ranks[other], other))
+        ordered.insert(next(ahead, len(ordered)), index)
     return [groups[index] for index in ordered]
 
 

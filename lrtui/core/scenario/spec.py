@@ -351,6 +351,18 @@ def next_letter(lanes: Sequence[Lane]) -> str:
     return letter(len({lane.letter.rstrip("0123456789") for lane in lanes}))
 
 
+def joining_letter(lanes: Sequence[Lane], child: Lane) -> str:
+    """The letter of a lane that joins: its own if it joins with other seeds, such as E2, else the
+    next one."""
+    base = child.letter.rstrip("0123456789")
+    kin = [lane for lane in lanes if lane.letter.rstrip("0123456789") == base]
+    fits = all(lane.name == child.name for lane in kin) if kin else base == next_letter(lanes)
+    own = f"{base}{child.seed + 1}"
+    if fits and child.letter == own and own not in {lane.letter for lane in kin}:
+        return own
+    return next_letter(lanes)
+
+
 def with_seeds(lanes: Sequence[Lane], seeds: int) -> tuple[Lane, ...]:
     """`seeds` lanes in place of each, with the seeds 0, 1, ...: A1, A2, ... of A."""
     if seeds == 1:

@@ -134,8 +134,8 @@ def _words(canvas: Canvas, group: SeedGroup, view: RaceView, *, plain: bool) -> 
     parts = [lane_settings(lane), str(schedule), str(spec.recipe)]
     text = one_line(", ".join(filter(None, parts)))
     x = 1
-    for remark in view.remarks.get(lane.index, ())[:1]:
-        x += canvas.text(x, 0, f"{remark}  ", styles.WARN)
+    if remarks := view.remarks.get(lane.index):
+        x += canvas.text(x, 0, status.fitting(remarks, canvas.width - 1), styles.WARN) + 2
     x += canvas.text(x, 0, before, styles.TEXT)
     x += canvas.text(x, 0, _turned(group), hue)
     x += canvas.text(x, 0, shortened(text, canvas.width - x), styles.DIM)

@@ -22,7 +22,7 @@ from lrtui.core.protocol.commands import (
     SetRate,
     unfit,
 )
-from lrtui.core.results.seed_groups import SeedGroup, seed_groups
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import race_standings
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name, format_lane, parse_lane
 from lrtui.core.scenario.spec import Lane, Race, letter, unique_name, with_seeds
@@ -50,8 +50,7 @@ def new_rate(lanes: Sequence[LaneState], seeds: SeedGroup | None, view: RaceView
             _fit(SetRate(lane=lane.index, rate=value / _to_first(lane, view))) for lane in lanes
         ]
 
-    groups = seed_groups(lanes)
-    who = groups[0].called if len(groups) == 1 else f"{len(lanes)} lanes"
+    who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
     if seeds and len(lanes) > 1:
         who = _whose(seeds)
     group = param_groups.group_name(lanes[0], view.group_of(lanes[0]))
@@ -76,7 +75,13 @@ def _whose(group: SeedGroup) -> str:
 
 def _each(group: SeedGroup, child: Lane) -> list[Lane]:
     """A new lane for each seed of a group: they are of one name, and so a group as well."""
-    return [msgspec.structs.replace(child, seed=lane.lane.seed) for lane in group.lanes]
+    if len(group.lanes) == 1:
+        return [msgspec.structs.replace(child, seed=group.first.lane.seed)]
+    return [
+        msgspec.structs.replace(child, letter=f"{child.letter}{seed + 1}", seed=seed)
+        for lane in group.lanes
+        for seed in (lane.lane.seed,)
+    ]
 
 
 def _to_first(lane: LaneState, view: RaceView) -> float:
@@ -214,11 +219,7 @@ def cull(state: RaceState, keymap: Keymap) -> Form:
     )
 
 
-def _goes_on(lane: LaneState) -> bool:
-    return not lane.over and lane.status != "paused"
-
-
-def lengthen(state: RaceState, lanes: Sequence[LaneState]) -> Form:
+def lengthen(state: RaceState, lanes: Sequence[LaneState], group: SeedGroup | None) -> Form:
     """Ask for how much longer some lanes train, and what becomes of their schedules."""
     unit = "epochs" if state.race.epochs is not None else "steps"
     usual = state.race.epochs or state.race.steps or 1
@@ -242,8 +243,9 @@ def lengthen(state: RaceState, lanes: Sequence[LaneState]) -> Form:
             for lane in lanes
         ]
 
-    groups = seed_groups(lanes)
-    who = groups[0].called if len(groups) == 1 else f"{len(lanes)} lanes"
+    who = lanes[0].lane.called if len(lanes) == 1 else f"{len(lanes)} lanes"
+    if group is not None:
+        who = _whose(group)
     return Form(
         f"Train {who} on, from the last state: how much longer?",
         {"more": ("", f"{usual} {unit}")},
@@ -264,6 +266,10 @@ def lengthen(state: RaceState, lanes: Sequence[LaneState]) -> Form:
             " where it is."
         ),
     )
+
+
+def _goes_on(lane: LaneState) -> bool:
+    return not lane.over and lane.status != "paused"
 
 
 def lanes(race: Race) -> Form:

@@ -93,11 +93,12 @@ class LaneActions:
         self._ask(command_forms.edit(self._state, self._selected(), self._view.keymap))
 
     def lengthen(self) -> None:
-        """Ask for how much longer the selected lane, or each of its seeds, is to train, ended or
-        not; in the mode for all lanes every one that can."""
+        """Ask for how much longer the selected lane, or its seeds, are to train, ended or not; in
+        the mode for all lanes every one that can."""
         self._commands.allow("more")
-        lanes = self._state.lanes if self.all_lanes else self._selected().lanes
-        self._ask(command_forms.lengthen(self._state, lengthenable(lanes)))
+        selected = self._selected()
+        lanes = lengthenable(self._state.lanes if self.all_lanes else selected.lanes)
+        self._ask(command_forms.lengthen(self._state, lanes, self._of(lanes)))
 
     def add(self) -> None:
         """Ask for a new lane, like the selected one to begin with."""

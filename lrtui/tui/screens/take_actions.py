@@ -10,6 +10,7 @@ from lrtui.client.follower import Follower
 from lrtui.client.winner import chosen
 from lrtui.core.errors import LrtuiError
 from lrtui.core.files import absolute
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.state.race_state import LaneState
 from lrtui.core.text import one_line
 from lrtui.tui.screens.forms import FieldError, Form
@@ -23,13 +24,13 @@ WHICH = ("its best evaluation", "its last step")
 
 class _Answer(NamedTuple):
     lane: str
-    """Its letter."""
+    """The letter of a lane, or of a group of seeds."""
     file: Path
     last: bool
 
 
 class TakeActions:
-    """Takes the weights of the selected lane home, by `lrtui take`."""
+    """Takes the weights of the selected lane home, of several seeds the best, by `lrtui take`."""
 
     def __init__(self, follower: Follower, view: RaceView, commands: CommandClient, ui: Ui) -> None:
         self._follower, self._state, self._view = follower, follower.state, view
@@ -40,15 +41,15 @@ class TakeActions:
         self._commands.allow("take")
         if not self._view.shown:
             raise LrtuiError(f"no lane is shown: {self._view.keymap.read('view.back')} shows all")
-        lane = self._state.lanes[self._view.selected]
-        leader = self._leader()
-        name = "best.pt" if leader is lane else f"{lane.lane.letter}.pt"
-        other = f" {leader.lane.called} is ahead of it." if leader not in (lane, None) else ""
+        group, leader = self._view.groups[self._view.selected], self._leader()
+        leads = leader in group.lanes
+        other = "" if leads or leader is None else f" {leader.lane.called} is ahead of it."
+        name = "best.pt" if leads else f"{group.letter}.pt"
         self._ui.ask(
             Form(
-                f"Take the weights of {lane.lane.called} home",
+                f"Take the weights of {group.called} home",
                 {"file": ("write them to", str(Path.cwd() / name))},
-                lambda given: _read(given, lane),
+                lambda given: _read(given, group),
                 choices=WHICH,
                 explain=(
                     "A state_dict that torch.load reads. The scenario beside it, with the ending"
@@ -80,7 +81,7 @@ class TakeActions:
         return lines[0] if lines else f"{answer.file} is written", SHOWN_S, "information"
 
 
-def _read(given: dict[str, str], lane: LaneState) -> _Answer:
+def _read(given: dict[str, str], group: SeedGroup) -> _Answer:
     path = absolute(given["file"].strip())
     if not given["file"].strip() or path.is_dir():
         raise LrtuiError(
@@ -91,4 +92,4 @@ def _read(given: dict[str, str], lane: LaneState) -> _Answer:
             raise FieldError(
                 "file", LrtuiError(f"{one_line(str(file))} is there already", "another name")
             )
-    return _Answer(lane.lane.letter, path, given["choice"] == "1")
+    return _Answer(group.letter, path, given["choice"] == "1")
