@@ -50,7 +50,7 @@ def fit(view: RaceView, state: RaceState, *, figures: bool = True) -> None:
         view.moving = {
             index
             for index in view.shown
-            if any(rate_moves(lane, view) for lane in view.groups[index].lanes)
+            if any(rate_moves(lane, view) for lane in view.of_own_rates(view.groups[index]))
         }
 
 
@@ -146,7 +146,7 @@ def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
 def fitted(view: RaceView, state: RaceState) -> AxisLimits:
     """The y axis of the quantity: without outliers by default, linear if a value is <= 0."""
     tracks = _tracks(view)
-    windows = [one.window(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
+    windows = [one.envelope(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
     well = [ends_well(lane, state) for lane, _ in tracks]
     begun = [
         window
@@ -224,7 +224,8 @@ def _rate_ranges(lane: LaneState, group: int) -> list[FiniteRange]:
 
 def fitted_rates(view: RaceView) -> AxisLimits:
     """The y axis of past and planned rates; logarithmic, unless all of them are zero."""
-    lanes = view.lanes(charted(view))
+    groups = [view.groups[index] for index in charted(view)]
+    lanes = [lane for group in groups for lane in view.of_own_rates(group)]
     ranges = [one for lane in lanes for one in _rate_ranges(lane, view.group_of(lane))]
     if not ranges:
         return view.rate_limits.with_log(True)

@@ -16,6 +16,7 @@ LEGEND = {
     "▪": "a snapshot that is kept",
     "↑ ↓": "the curve goes on above, below the chart",
     "│": "the crosshair: the values of that step; ~ the smoothed one",
+    "━": "rate chart: the rates with an outcome within 5 % of the best, which is at ▲",
     "dashes": (
         "the ninth lane and those after it have colours again, in other line styles; in a terminal"
         " without colours each lane has its own"

@@ -15,7 +15,7 @@ from lrtui.core.protocol import event_text
 from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.rate_chart import RateChart, rate_chart as rate_chart_of
 from lrtui.core.results.rate_sentences import line_name, rate_sentences, widening_words
-from lrtui.core.results.widen import widenings
+from lrtui.core.results.widen import widening
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.store.record_index import SampleRef
 from lrtui.tui.console import Console, Printed
@@ -30,6 +30,8 @@ from lrtui.tui.view import PanelName, RaceView
 CONSOLE_EVERY, FILM_EVERY, RATES_EVERY = 10, 20, 10
 """Polls between two looks at the task's output, at new samples and at the outcomes: a task that
 prints or draws without end must not fill the line to the terminal. A key press looks at once."""
+WIDENED = 6
+"""Lines of the rate chart, the best ones, whose edges its hint looks at."""
 MISSING = Line("", "", 0, "(a line that the record does not hold)", styles.DIM)
 
 
@@ -86,7 +88,8 @@ class RatesPanel:
     def draw(self, canvas: Canvas) -> None:
         state, view = self._state, self._view
         chart = rates(state, view)
-        found = next(iter(widenings(chart, state)), None)
+        first = (widening(line, state) for line in chart.ranked[:WIDENED])
+        found = next(filter(None, first), None)
         key = view.keymap.read("lane.enlarge")
         hint = f"{key} races {line_name(found.line, chart)}{widening_words(found)}" if found else ""
         rate_chart.draw(canvas, chart, rate_sentences(chart, state), hint, view.selected)

@@ -9,7 +9,7 @@ from lrtui.core.diagnostics.verdicts import Verdict, altered, gauge_word, margin
 from lrtui.core.numbers import rate
 from lrtui.core.protocol.thresholds import HALF_WAY
 from lrtui.core.results.ranking import ranking_of
-from lrtui.core.results.rate_chart import rate_names, settings_key
+from lrtui.core.results.rate_chart import rate_names, settings_beside_rate
 from lrtui.core.results.standings import race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
@@ -199,11 +199,11 @@ def _far_higher(winner: LaneState, state: RaceState) -> Advice:
 def _kin(winner: LaneState, state: RaceState) -> list[LaneState]:
     """The lanes that differ from the winner in rate and seed alone, without those that failed."""
     names = rate_names(state.lanes)
-    own = settings_key(winner, names)
+    own = settings_beside_rate(winner, names)
     return [
         lane
         for lane in state.lanes
-        if settings_key(lane, names) == own and lane.status not in FAILED
+        if settings_beside_rate(lane, names) == own and lane.status not in FAILED
     ]
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from lrtui.core.diagnostics.verdicts import altered, verdict
+from lrtui.core.diagnostics.verdicts import altered
 from lrtui.core.results.ranking import Ranking, common_step, ranking_of, value_at
 from lrtui.core.results.ranking_words import metric_words
 from lrtui.core.results.seed_groups import seed_groups
@@ -83,10 +83,19 @@ class RateChart(NamedTuple):
         return sorted({point.rate for line in self.lines for point in line.points})
 
     @property
+    def ranked(self) -> list[RateLine]:
+        """The lines by their best outcomes, those without one last."""
+
+        def signed(line: RateLine) -> float:
+            return self.ranking.signed(line.best.value) if line.best else math.inf
+
+        return sorted(self.lines, key=signed)
+
+    @property
     def best(self) -> tuple[RateLine, RatePoint] | None:
         """The best outcome of all lines, and its line; None without any."""
-        found = [(line, line.best) for line in self.lines if line.best]
-        return min(found, key=lambda one: self.ranking.signed(one[1].value), default=None)
+        line = next(iter(self.ranked), None)
+        return (line, line.best) if line and line.best else None
 
     @property
     def drawable(self) -> bool:
@@ -107,10 +116,11 @@ def rate_chart(state: RaceState, lanes: Sequence[LaneState] | None = None) -> Ra
     ranking = ranking_of(state.race, state.lanes)
     step = common_step(lanes, state.lanes, ranking) if ranking.at == "budget" else None
     names = rate_names(state.lanes)
-    groups: dict[object, list[LaneState]] = {}
+    groups: dict[bytes, list[LaneState]] = {}
     for lane in lanes:
         if math.isfinite(lane.rate):
-            groups.setdefault((settings_key(lane, names), lane.lane.length), []).append(lane)
+            key = msgspec.msgpack.encode((settings_beside_rate(lane, names), lane.lane.length))
+            groups.setdefault(key, []).append(lane)
     kinds = list(groups.values())
     lines = (
         _line(name, kind, state, ranking, step)
@@ -119,9 +129,10 @@ def rate_chart(state: RaceState, lanes: Sequence[LaneState] | None = None) -> Ra
     return RateChart(tuple(lines), ranking, step, state.over)
 
 
-def is_lost(lane: LaneState, state: RaceState) -> bool:
-    """True if a lane's loss went NaN or diverged, and stayed there."""
-    return verdict(lane, state).word in ("nan", "diverged")
+def is_lost(lane: LaneState) -> bool:
+    """True if a lane's loss went NaN or diverged, and stayed there, as its verdict says."""
+    kinds = {alert.kind for alert in lane.alerts}
+    return "nan" in kinds or ("diverged" in kinds and not lane.findings.recovered)
 
 
 def rate_names(lanes: Sequence[LaneState]) -> frozenset[str]:
@@ -136,13 +147,11 @@ def rate_names(lanes: Sequence[LaneState]) -> frozenset[str]:
     )
 
 
-def settings_key(lane: LaneState, rate_names: frozenset[str]) -> bytes:
+def settings_beside_rate(lane: LaneState, rate_names: frozenset[str]) -> tuple[Any, ...]:
     """Equal for lanes that differ in rate, seed and length alone."""
-    values = {name: text for name, text in lane.lane.values.items() if name not in rate_names}
-    same = {"lr": 0.0, "seed": 0, "schedule_at": "", "length": None, "schedule_length": None}
-    return msgspec.msgpack.encode(
-        msgspec.structs.replace(lane.lane.settings, values=values, **same)
-    )
+    spec = lane.lane
+    values = {name: text for name, text in spec.values.items() if name not in rate_names}
+    return spec.optimizer, spec.schedule, spec.recipe, values
 
 
 def _is(text: str | None, lane: LaneState) -> bool:
@@ -175,11 +184,11 @@ def _line(
 def _point(
     lanes: Sequence[LaneState], state: RaceState, ranking: Ranking, step: int | None
 ) -> RatePoint:
-    lost = sum(is_lost(lane, state) for lane in lanes)
+    lost = sum(is_lost(lane) for lane in lanes)
     values = [
         value
         for lane in lanes
-        if lane.status not in FAILED and not is_lost(lane, state)
+        if lane.status not in FAILED and not is_lost(lane)
         if math.isfinite(value := value_at(lane, state.lanes, ranking, step))
     ]
     mean = sum(values) / len(values) if values and not lost else math.nan

@@ -5,7 +5,6 @@ They say all that the chart shows, for who does not see it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from lrtui.core.numbers import loss, rate
@@ -31,10 +30,7 @@ def rate_sentences(chart: RateChart, state: RaceState) -> list[str]:
             f"One learning rate was raced, {rate(rates[0])}: a chart of outcomes against rates"
             " needs two."
         ]
-    lines = sorted(
-        chart.lines,
-        key=lambda line: chart.ranking.signed(line.best.value) if line.best else math.inf,
-    )
+    lines = chart.ranked
     more = len(lines) - MOST
     found = [_line(line, chart, state) for line in lines[:MOST]]
     return [*found, f"{more} more lines are in the chart."] if more > 0 else found

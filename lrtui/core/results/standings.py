@@ -4,7 +4,6 @@ that differ in their seed alone are one row. Pure."""
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
@@ -64,11 +63,6 @@ class Standing(NamedTuple):
     @property
     def first(self) -> LaneState:
         """The lane that stands for the group."""
-        return self.group.first
-
-    @property
-    def lane(self) -> LaneState:
-        """The same."""
         return self.group.first
 
     @property
@@ -174,7 +168,7 @@ def spread_of(values: Sequence[float]) -> Spread:
         (only,) = finite or [math.nan]
         return Spread(only, only, only, math.nan, len(finite))
     mean = math.fsum(finite) / len(finite)
-    deviation = statistics.stdev(finite, mean)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / (len(finite) - 1))
     return Spread(mean, min(finite), max(finite), deviation, len(finite))
 
 

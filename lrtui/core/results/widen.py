@@ -50,8 +50,7 @@ class Widening(NamedTuple):
 
 def widenings(chart: RateChart, state: RaceState) -> list[Widening]:
     """What there is to widen, that of the best outcome first."""
-    lines = sorted(chart.lines, key=lambda line: _signed(line, chart))
-    return [found for line in lines if (found := widening(line, state))]
+    return [found for line in chart.ranked if (found := widening(line, state))]
 
 
 def widening(line: RateLine, state: RaceState) -> Widening | None:
@@ -104,10 +103,6 @@ def widened(state: RaceState, chosen: Sequence[Widening]) -> Race:
     return msgspec.structs.replace(
         budget, title=title, seed=race.seed, lanes=with_seeds(lanes, race.seeds)
     )
-
-
-def _signed(line: RateLine, chart: RateChart) -> float:
-    return chart.ranking.signed(line.best.value) if line.best else math.inf
 
 
 def _wanted(line: RateLine, state: RaceState) -> float:

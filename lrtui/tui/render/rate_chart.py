@@ -133,9 +133,11 @@ def _point(
 ) -> None:
     """The letter of a point, over the range of its seeds; a dot where another letter stands."""
     x = _column(point.rate, span, canvas.width)
-    y, low, high = (_row(value, canvas, limits) for value in (point.value, point.low, point.high))
-    for row in range(min(low, high), max(low, high) + 1) if low != high else ():
-        canvas.text(x, row, SEEDS, styles.lane(index))
+    y = _row(point.value, canvas, limits)
+    if point.low < point.high:
+        top, bottom = (_row(value, canvas, limits) for value in (point.high, point.low))
+        for row in range(top, bottom + 1) if top < bottom else ():
+            canvas.text(x, row, SEEDS, styles.lane(index))
     sign = point.letter
     x = max(0, min(x, canvas.width - len(sign)))
     cells = {(x + cell, y) for cell in range(len(sign))}
