@@ -37,6 +37,7 @@ SITUATIONS = {
     "runs": "finished",
     "note": "finished",
     "status": "finished",
+    "compare": "two",
     "resume": "interrupted",
     "send": "running",
     "schedule": "previews",
@@ -81,6 +82,12 @@ def launcher(anywhere: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> N
 def finished(anywhere: Path) -> None:
     """A finished run whose name begins with lr-dial."""
     make_run(anywhere, ("steady", "explodes", "paints"), title="lr-dial")
+
+
+@pytest.fixture
+def two(finished: None, anywhere: Path) -> None:
+    """Another one, whose name begins with warm-up."""
+    make_run(anywhere, ("steady", "explodes"), title="warm-up")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ import click
 
 from lrtui._version import __version__
 from lrtui.cli import (
+    compare,
     find,
     help as manual,
     more,
@@ -120,6 +121,7 @@ for command in (
     race.watch,
     race.resume,
     status.status,
+    compare.compare,
     send.send,
     take.take,
     more.more,

@@ -17,6 +17,7 @@ from lrtui.cli.exit_codes import ExitCode, race_exit_code
 from lrtui.cli.output import complain
 from lrtui.cli.plain_frontend import print_run
 from lrtui.cli.signals import Signals
+from lrtui.client.comparison import Comparison
 from lrtui.client.follower import Follower
 from lrtui.client.launcher import Launcher
 from lrtui.client.lr_finder import FinderPlan
@@ -80,11 +81,13 @@ def open_screen(
     run: Path | None = None,
     asked: FinderPlan | None = None,
     *,
+    compared: Comparison | None = None,
     race_after: bool = False,
     signals: Signals | None = None,
     resumed: bool = False,
 ) -> int:
-    """Show a run, a finder or the picker until the user leaves the screen; returns the exit code.
+    """Show a run, several runs, a finder or the picker until the user leaves the screen; returns
+    the exit code.
 
     `signals`: those of the frontend that started `run`, or `resumed` it; an interrupt before the
     screen opens stops the run.
@@ -94,7 +97,14 @@ def open_screen(
 
     look, settings, faults = chosen()
     app = LrtuiApp(
-        runs, run, asked, race_after=race_after, look=look, wanted=settings, faults=faults
+        runs,
+        run,
+        asked,
+        compared=compared,
+        race_after=race_after,
+        look=look,
+        wanted=settings,
+        faults=faults,
     )
     with nullcontext(signals) if signals else Signals() as kept:
         if run is not None and signals is not None and signals.came():
@@ -159,6 +169,11 @@ def _report_run(follower: Follower | None) -> int:
     from lrtui.report.text import print_report
 
     console = paper()
+    if isinstance(follower, Comparison):
+        from lrtui.report.compared import print_comparison
+
+        print_comparison(console, follower)
+        return ExitCode.RACED
     print_report(console, follower.state, follower.run)
     if not follower.state.over:
         console.print(

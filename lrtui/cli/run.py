@@ -20,7 +20,7 @@ from lrtui.cli.script_flags import WordsAfterOptions, script_of, script_options
 from lrtui.cli.signals import Signals
 from lrtui.client.launcher import Launcher
 from lrtui.core.errors import ScenarioError
-from lrtui.core.protocol.launch_protocol import HookCommands
+from lrtui.core.protocol.launch_protocol import TRAINERS, HookCommands
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.placeholders import literally
 from lrtui.core.scenario.spec import Race
@@ -67,7 +67,7 @@ def run(
     with Signals() as signals:
         launcher = Launcher(asked)
         made = launch(
-            signals, launcher, lambda: launcher.start(asked, folder, hooks=hooks), torch=False
+            signals, launcher, lambda: launcher.start(asked, folder, TRAINERS, hooks), torch=False
         )
         if made is None:
             return ExitCode.INTERRUPTED

@@ -79,6 +79,11 @@ def take(
         weights = (last_weights if last else best_weights)(state, found, path)
         metric = ranking_of(state.race, state.lanes).metric
         averaged = averaged or (not last and metric.startswith(AVERAGED))
+        if averaged and not found.lane.recipe.ema:
+            raise LrtuiError(
+                f"--averaged: {found.lane.called} has no averaged weights",
+                "expected a lane with ema in its recipe",
+            )
         asked = len(follower.reader.race.lanes)
         about = f"{found.lane.called}, {described(state, found, weights, last=last)}"
         python = loading(state.race.task, file, state.race.folder)

@@ -19,6 +19,7 @@ from lrtui.core.protocol.events import AnyEvent, Ended, LogMessage, Steps
 from lrtui.core.state.memory_budget import DEFAULT_BYTES
 from lrtui.core.state.race_state import LaneState, RaceState, apply, presume_ended
 from lrtui.core.state.status import RESUMABLE
+from lrtui.store.identity import Process
 from lrtui.store.label import read_label
 from lrtui.store.reader import Reader
 from lrtui.store.record_index import LogIndex, SampleIndex
@@ -43,8 +44,9 @@ class Follower:
         self.reader = Reader(run)
         self.state = RaceState(self.reader.race, memory)
         self.state.label = read_label(run)
-        self.samples, self.log_index = SampleIndex(), LogIndex()
-        """Positions of samples and log lines in the record; `reader.event` reads them again."""
+        self.samples: SampleIndex = SampleIndex()
+        self.log_index = LogIndex()
+        """Positions of samples and log lines in the record; `event` reads them again."""
         self.trouble = ""
         """Reason why the record may be behind the training, or ended too early; '' if all is
         well."""
@@ -166,6 +168,14 @@ class Follower:
             return self.reader.results(numbers) if numbers else {}
         except StoreUnavailable:
             return {}
+
+    def event(self, row: int) -> AnyEvent | None:
+        """Read one event again, by its row; None if it cannot be read now."""
+        return self.reader.event(row)
+
+    def trainers(self) -> dict[str, Process]:
+        """Trainers that have worked on the run, by role."""
+        return self.reader.trainers()
 
     def withdraw(self, numbers: list[int], why: str) -> None:
         """Withdraws commands that no process has read; raises StoreUnavailable if the store cannot

@@ -22,6 +22,8 @@ TOPICS = (
     "screen",
     "control",
     "verdicts",
+    "ranking",
+    "seeds",
     "finder",
     "rates",
     "schedules",

@@ -11,26 +11,16 @@ from rich.text import Text
 
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import duration, loss, rate
-from lrtui.core.results.race_status import elapsed, remaining, time_left
+from lrtui.core.results.race_status import elapsed, remaining
 from lrtui.core.results.race_words import race_facts
-from lrtui.core.results.standings import Ranked, Standing, race_standings
-from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.results.ranking_words import metric_words
+from lrtui.core.results.standings import Standing, race_standings
+from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 
 
 def print_status(console: Console, state: RaceState, run: str, stands: str, trouble: str) -> None:
     """Print the state of a race. `run`: its folder's name; `stands`: running, ended, ..."""
-    found = race_standings(state)
-    console.print(Text(_headline(state, run, stands, found)), soft_wrap=True)
-    for words in filter(None, (state.label.note, one_line(trouble))):
-        console.print(Text(words), soft_wrap=True)
-    console.print(_table(state, found))
-
-
-def _headline(state: RaceState, run: str, stands: str, found: Ranked) -> str:
-    ranking = found.ranking
-    by = f"by {one_line(ranking.metric)}, {'highest' if ranking.maximize else 'lowest'} first"
-    at = {"last": "", "best": " (best so far)", "budget": f" (after {found.step} steps)"}
     left = remaining(state.lanes)
     parts = [
         one_line(run),
@@ -39,17 +29,25 @@ def _headline(state: RaceState, run: str, stands: str, found: Ranked) -> str:
         *race_facts(state.lanes, state.race),
         duration(elapsed(state)),
         f"ETA {duration(left)}" if math.isfinite(left) else "",
-        by + at[ranking.at],
     ]
-    return " · ".join(filter(None, parts))
+    console.print(Text(" · ".join(filter(None, parts))), soft_wrap=True)
+    for words in filter(None, (state.label.note, one_line(trouble))):
+        console.print(Text(words), soft_wrap=True)
+    console.print(status_table(state))
 
 
-def _table(state: RaceState, found: Ranked) -> Table:
+def status_table(state: RaceState) -> Table:
+    """A row for each lane, or for each group of seeds, best first."""
+    found = race_standings(state)
+    arrow = "↑" if found.ranking.maximize else "↓"
+    value = f"{arrow}{metric_words(found.ranking, found.step)}"
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-    right = ("step", "rate", one_line(found.ranking.metric), "ETA")
-    for name in ("", "lane", "status", *right[:3], "verdict", "ETA"):
-        side = "right" if name in right else "left"
-        table.add_column(name, no_wrap=True, overflow="ellipsis", justify=side)  # type: ignore[arg-type]  # one of two words
+    for name in ("", "lane", "status", "step", "rate", value, "verdict", "ETA"):
+        right = name in ("step", "rate", value, "ETA")
+        cut = name == "lane"
+        table.add_column(
+            name, no_wrap=True, justify="right" if right else "left", min_width=12 if cut else None
+        )
     for row in found.rows:
         table.add_row(str(row.place), *map(Text, _cells(row, state)))
     return table
@@ -57,29 +55,24 @@ def _table(state: RaceState, found: Ranked) -> Table:
 
 def _cells(row: Standing, state: RaceState) -> list[str]:
     lanes = row.group.lanes
-    seeds = f" ×{len(lanes)}" if len(lanes) > 1 else ""
-    left = [seconds for lane in lanes if math.isfinite(seconds := time_left(lane))]
+    last = min(lanes, key=lambda lane: lane.steps)
+    left = remaining(lanes)
     return [
-        row.group.called + seeds,
+        row.group.called + (f" ×{len(lanes)}" if len(lanes) > 1 else ""),
         _several(lane.status for lane in lanes),
-        _steps(lanes),
+        f"{last.steps}/{last.total_steps}" if last.total_steps else str(last.steps),
         _several(rate(lane.rates.applied) for lane in lanes),
-        _mean(row),
+        _value(row),
         _several(str(verdict(lane, state)) for lane in lanes),
-        duration(max(left)) if left else "",
+        duration(left) if math.isfinite(left) else "",
     ]
 
 
-def _steps(lanes: tuple[LaneState, ...]) -> str:
-    """Steps done of the lane that is furthest back, and the budget."""
-    last = min(lanes, key=lambda lane: lane.steps)
-    return f"{last.steps}/{last.total_steps}" if last.total_steps else str(last.steps)
-
-
-def _mean(row: Standing) -> str:
+def _value(row: Standing) -> str:
     """A single value, or the mean of several with their range."""
-    mean, spread = loss(row.value), row.spread
-    return mean if spread.known < 2 else f"{mean} [{loss(spread.low)} {loss(spread.high)}]"
+    if len(row.group.lanes) == 1 or not math.isfinite(row.value):
+        return loss(row.value)
+    return f"{loss(row.value)} [{loss(row.spread.low)} {loss(row.spread.high)}]"
 
 
 def _several(words: Iterable[str]) -> str:

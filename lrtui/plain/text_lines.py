@@ -30,6 +30,7 @@ from lrtui.core.protocol.events import (
     Started,
     StatusChanged,
 )
+from lrtui.core.results.ranking import ranking_of
 from lrtui.core.scenario.spec import Lane
 from lrtui.core.state.lane_state import UNLOGGED
 from lrtui.core.state.race_state import LaneState, RaceState
@@ -105,11 +106,12 @@ class PlainLines:
 
     def tick(self, state: RaceState) -> None:
         """A line for each lane that has done steps since the last one, and for what it logged."""
+        metric = ranking_of(state.race, state.lanes).metric
         for lane in state.lanes:
             self._log(lane)
             if lane.steps != self._printed.get(lane.index, 0) and not lane.over:
                 self._printed[lane.index] = lane.steps
-                print(_progress(lane), file=self._out)
+                print(_progress(lane, metric), file=self._out)
         self._out.flush()
 
     def finish(self, follower: Follower) -> None:
@@ -152,9 +154,12 @@ def _own(lane: Lane) -> str:
     return f": {words}" if words else ""
 
 
-def _progress(lane: LaneState) -> str:
-    metrics = lane.metrics
-    validated = f"val_loss {loss(metrics['val_loss'])}  " if "val_loss" in metrics else ""
+def _progress(lane: LaneState, metric: str) -> str:
+    """A lane's line of a second; `metric`: what lanes are ranked by."""
+    held = {name: lane.metrics.get(name, math.nan) for name in ("val_loss", metric)}
+    validated = "".join(
+        f"{one_line(name)} {loss(value)}  " for name, value in held.items() if math.isfinite(value)
+    )
     of = f"/{lane.total_steps}" if lane.total_steps else ""
     # a script's epochs are its own
     epoch = f"epoch {lane.epoch}  " if lane.lane.optimizer.name else ""

@@ -33,12 +33,12 @@ def unsaid(state: RaceState, lane: LaneState, asked: int) -> Iterator[str]:
     yield from by_hand(lane, state, asked)
     spec = lane.lane
     if spec.schedule and spec.length and spec.schedule_length:
-        made_for, length = spec.schedule_length, spec.length
-        if made_for.steps < length.steps:
-            yield (
-                f"lengthened to {length.steps} steps, with a schedule made for {made_for.steps};"
-                f" here it is made for all {length.steps}"
-            )
+        made_for, steps = spec.schedule_length.steps, spec.length.steps
+        how = f"made for {made_for}" if made_for < steps else "made anew for them on the way"
+        yield (
+            f"lengthened to {steps} steps, with its schedule {how}; here it is made for all"
+            f" {steps} from the start"
+        )
 
 
 def _alone(race: Race, lane: LaneState) -> Race:

@@ -19,14 +19,14 @@ from lrtui.core.numbers import count, duration
 from lrtui.core.protocol.events import Alerted
 from lrtui.core.results.differences import differences
 from lrtui.core.results.fairness import fairness
-from lrtui.core.results.lane_sentence import lane_sentence
+from lrtui.core.results.lane_sentence import group_sentences
 from lrtui.core.results.race_sentences import race_sentences
-from lrtui.core.results.race_words import command_line, lane_rate, race_facts
+from lrtui.core.results.race_words import command_line, race_facts
+from lrtui.core.results.ranking_words import metric_words
 from lrtui.core.results.rate_chart import rate_chart
 from lrtui.core.results.rate_sentences import rate_sentences
-from lrtui.core.results.standings import standings
+from lrtui.core.results.standings import Ranked, Standing, race_standings, spread_of, standings
 from lrtui.core.scenario.scenario_text import scenario_text
-from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import literal, one_line
@@ -35,6 +35,7 @@ from lrtui.report.png import address
 from lrtui.report.rates_svg import rates_svg
 from lrtui.report.repeat import FILE, by_hand, commands, proof, widen_commands
 from lrtui.report.sample_strip import Film, SamplePng, film
+from lrtui.report.standings_table import cells_of, has_value_column
 from lrtui.report.svg import DARK, LIGHT, SHADES, chart_svg, dash_of
 
 Thing = TypeVar("Thing")
@@ -123,10 +124,11 @@ def _options(labels: Iterable[str]) -> str:
     )
 
 
-def _name(lane: LaneState) -> str:
-    """A lane's sign and name, its colour beside them."""
+def _name(lane: LaneState, letter: str = "") -> str:
+    """A lane's letter, or that of its group, and name, its colour beside them."""
+    sign = _text(letter or lane.lane.letter)
     return (
-        f'<span class="lane l{lane.index % 8}">{_line(lane)}<b>{_text(lane.lane.letter)}</b></span>'
+        f'<span class="lane l{lane.index % 8}">{_line(lane)}<b>{sign}</b></span>'
         f" {_text(lane.lane.name)}"
     )
 
@@ -166,7 +168,7 @@ def _outcome(state: RaceState) -> str:
             " stood.</p>"
         )
     first, *others = race_sentences(state)
-    about = "".join(f"<li>{_text(lane_sentence(lane, state))}</li>" for lane in standings(state))
+    about = "".join(f"<li>{_text(sentence)}</li>" for sentence in group_sentences(state))
     lanes = f'<ul class="about">{about}</ul>'
     if len(state.lanes) > MANY:
         lanes = f"<details><summary>Each of the {len(state.lanes)} lanes</summary>{lanes}</details>"
@@ -196,44 +198,31 @@ def _table(headings: list[str], rows: Iterable[list[str]], right: Iterable[str] 
 
 
 def _standings(state: RaceState) -> str:
-    headings = [
-        "place",
-        "lane",
-        "optimizer",
-        "rate",
-        "verdict",
-        "end",
-        "last loss",
-        "best",
-        "at step",
-        "steps",
-        "time",
-    ]
-    return _table(
-        headings,
-        (_standing(place, lane, state) for place, lane in enumerate(standings(state), 1)),
-        {"last loss", "best", "at step", "steps", "time"},
-    )
+    found = race_standings(state)
+    columns = ["optimizer", "lr", "verdict", "status", "value", "last loss", "best", "at step"]
+    if not has_value_column(found):
+        columns.remove("value")
+    named = {"lr": "rate", "status": "end", "value": metric_words(found.ranking, found.step)}
+    headings = ["place", "lane", *(named.get(name, name) for name in columns), "steps", "time"]
+    numbers = {named["value"], "last loss", "best", "at step", "steps", "time"}
+    return _table(headings, (_standing(row, columns, found, state) for row in found.rows), numbers)
 
 
-def _standing(place: int, lane: LaneState, state: RaceState) -> list[str]:
-    verdict = verdicts.verdict(lane, state)
-    dial = "" if lane.factor == 1 else f" ×{number(lane.factor)}"
-    word = f'<span class="verdict v-{verdict.word}">{_text(str(verdict)) or "–"}</span>'
-    end = f'<span class="{"bad" if lane.status in UNRANKED else ""}">{_text(lane.status)}</span>'
-    best = "–" if lane.losses.best_step is None else str(lane.losses.best_step)
+def _standing(row: Standing, columns: list[str], found: Ranked, state: RaceState) -> list[str]:
+    cells = cells_of(row.place, row, found.ranking, state)
+    words = [verdicts.verdict(lane, state).word for lane in row.group.lanes]
+    word = max(words, key=words.count)
+    bad = any(lane.status in UNRANKED for lane in row.group.lanes)
+    marked = {"verdict": f"verdict v-{word}", "status": "bad" if bad else ""}
+    spent = spread_of([lane.clock.own_seconds for lane in row.group.lanes]).mean
+    shown = {name: _text(str(cells[name])) or "–" for name in columns}
+    shown |= {name: f'<span class="{css}">{shown[name]}</span>' for name, css in marked.items()}
     return [
-        str(place),
-        _name(lane),
-        _text(lane.optimizer or "–"),
-        lane_rate(lane) + dial,
-        word,
-        end,
-        lane.last_loss,
-        lane.losses.best_text,
-        best,
-        count(lane.steps),
-        duration(lane.clock.own_seconds),
+        str(row.place),
+        _name(row.first, row.group.letter),
+        *(shown[name] for name in columns),
+        count(max(lane.steps for lane in row.group.lanes)),
+        duration(spent),
     ]
 
 

@@ -14,7 +14,7 @@ from lrtui.core.numbers import UNKNOWN, count, loss
 from lrtui.core.results.race_words import lane_rate
 from lrtui.core.results.ranking import Ranking, best_evaluation
 from lrtui.core.results.ranking_words import metric_words
-from lrtui.core.results.standings import Standing, race_standings, spread_of
+from lrtui.core.results.standings import Ranked, Standing, race_standings, spread_of
 from lrtui.core.scenario.spec import number
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import UNRANKED
@@ -54,7 +54,7 @@ def standings_table(state: RaceState, width: int, order: list[LaneState] | None 
         rows.sort(key=lambda row: order.index(row.first))
     seeds = any(len(row.group.lanes) > 1 for row in rows)
     shown = [name for name, least in _COLUMNS.items() if width >= least]
-    if not (found.ranking.validates or seeds):  # the last loss says as much
+    if not has_value_column(found):
         shown.remove("value")
     elif width < 100:
         shown = [name for name in shown if name not in ("last loss", "at step")]
@@ -67,12 +67,20 @@ def standings_table(state: RaceState, width: int, order: list[LaneState] | None 
             justify="right" if name in _RIGHT else "left",
         )
     for place, row in enumerate(rows, 1):
-        cells = _cells(place, row, found.ranking, state)
+        cells = cells_of(place, row, found.ranking, state)
         table.add_row(*(cells[name] for name in shown))
     return table
 
 
-def _cells(place: int, row: Standing, ranking: Ranking, state: RaceState) -> dict[str, str | Text]:
+def has_value_column(found: Ranked) -> bool:
+    """False if the last loss says as much as what lanes are ranked by."""
+    return found.ranking.validates or any(len(row.group.lanes) > 1 for row in found.rows)
+
+
+def cells_of(
+    place: int, row: Standing, ranking: Ranking, state: RaceState
+) -> dict[str, str | Text]:
+    """What the table has to say of a row, by column."""
     lane, lanes = row.first, row.group.lanes
     found = [verdicts.verdict(each, state) for each in lanes]
     bad = any(one.word in ("nan", "diverged") for one in found)

@@ -43,6 +43,13 @@ MOST_X = 8
 
 def print_report(console: Console, state: RaceState, run: Path) -> None:
     """Prints the standings, the chart of all lanes and where the run is kept."""
+    print_race(console, state)
+    print_rates(console, state, run)
+    console.print(Text(one_line(f"run: {run}")), soft_wrap=True)
+
+
+def print_race(console: Console, state: RaceState) -> None:
+    """Prints the standings, what came out, and the chart of all lanes."""
     console.print()
     console.print(standings_table(state, console.width))
     if state.label.note:
@@ -57,8 +64,6 @@ def print_report(console: Console, state: RaceState, run: Path) -> None:
     if drawn:
         console.print()
         console.print(Text.from_ansi(drawn), no_wrap=True, crop=False)
-    print_rates(console, state, run)
-    console.print(Text(one_line(f"run: {run}")), soft_wrap=True)
 
 
 def recipes(state: RaceState) -> Iterator[Text]:

@@ -60,6 +60,7 @@ class LrtuiApp(App[Follower]):
         run: Path | None = None,
         asked: FinderPlan | None = None,
         *,
+        compared: Follower | None = None,
         race_after: bool = False,
         look: Look = Look(),  # noqa: B008  # frozen
         wanted: Settings = Settings(),  # noqa: B008  # frozen
@@ -67,7 +68,8 @@ class LrtuiApp(App[Follower]):
         clock: Clock | None = None,
         machine: Callable[[], Machine] = Machine,
     ) -> None:
-        """Begin with `run`, with a finder (`asked`), or with the picker.
+        """Begin with `run`, with what is `compared`, with a finder (`asked`), or with the
+        picker.
 
         `race_after`: start the full race after the finder; `faults`: lines about the settings file
         to show; `clock` and `machine`: the real ones by default.
@@ -90,6 +92,7 @@ class LrtuiApp(App[Follower]):
         self._run = run
         self._asked = asked
         self._race_after = race_after
+        self._compared = compared
         self._watched: Follower | None = None
         self.finder: LrFinder | None = None
         """The finder that was shown last."""
@@ -113,6 +116,8 @@ class LrtuiApp(App[Follower]):
             self.notify(words, title="settings", severity="warning", markup=False, timeout=FAULTS_S)
         if self._asked is not None:
             self.find(self._asked, race_after=self._race_after)
+        elif self._compared is not None:
+            self._watch(self._compared)
         elif self._run is None:
             self.push_screen(Picker(self._runs, self._clock, self.keys))
         else:
@@ -174,6 +179,10 @@ class LrtuiApp(App[Follower]):
         except LrtuiError as error:
             self.notify(one_line(error.message), severity="error", markup=False)
             return
+        self._watch(follower)
+
+    def _watch(self, follower: Follower) -> None:
+        """Replace the current screen by what a follower follows."""
         if self._watched is not None:
             self._watched.close()
         self._watched = follower

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from lrtui.core.charts.autoscale import COLUMNS, ends_well, visible_range, with_beginnings
 from lrtui.core.charts.axes import CLOCKS, XAxis, kinds, whole
 from lrtui.core.charts.axis_limits import AxisLimits
-from lrtui.core.charts.metric_series import quantities, track
+from lrtui.core.charts.metric_series import MetricSeries, quantities, smoothed
 from lrtui.core.diagnostics import param_groups
 from lrtui.core.results.lane_filter import visible
 from lrtui.core.results.seed_groups import SeedGroup, seed_groups
@@ -50,7 +50,7 @@ def fit(view: RaceView, state: RaceState, *, figures: bool = True) -> None:
         view.moving = {
             index
             for index in view.shown
-            if any(rate_moves(lane, view) for lane in view.groups[index].lanes)
+            if any(rate_moves(lane, view) for lane in view.of_own_rates(view.groups[index]))
         }
 
 
@@ -145,9 +145,8 @@ def least_range(axis: XAxis, lane: LaneState, state: RaceState) -> float:
 
 def fitted(view: RaceView, state: RaceState) -> AxisLimits:
     """The y axis of the quantity: without outliers by default, linear if a value is <= 0."""
-    lanes = view.lanes(charted(view))
-    tracks = [(lane, one) for lane in lanes if (one := track(lane, view.quantity)) is not None]
-    windows = [one.window(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
+    tracks = _tracks(view)
+    windows = [one.envelope(lane, state.race, view.x, COLUMNS) for lane, one in tracks]
     well = [ends_well(lane, state) for lane, _ in tracks]
     begun = [
         window
@@ -166,6 +165,19 @@ def fitted(view: RaceView, state: RaceState) -> AxisLimits:
         if kept
         else AxisLimits.around(found.low, found.high, log)
     )
+
+
+def _tracks(view: RaceView) -> list[tuple[LaneState, MetricSeries]]:
+    """The curves by which the y axis is fitted: of folded seeds the smoothed ones, for only these
+    are drawn; else the raw ones."""
+    groups = [view.groups[index] for index in charted(view)]
+    return [
+        (lane, one)
+        for group in groups
+        for weight in (view.smoothing if len(group.lanes) > 1 else 0.0,)
+        for lane in group.lanes
+        if (one := smoothed(lane, view.quantity, weight)) is not None
+    ]
 
 
 def charted(view: RaceView) -> list[int]:
@@ -187,6 +199,7 @@ def _what(view: RaceView) -> tuple[object, ...]:
         view.x_kind,
         view.x_log,
         tuple(lane.index for lane in view.lanes(charted(view))),
+        view.smoothing if view.folded else 0.0,
     )
 
 
@@ -211,7 +224,8 @@ def _rate_ranges(lane: LaneState, group: int) -> list[FiniteRange]:
 
 def fitted_rates(view: RaceView) -> AxisLimits:
     """The y axis of past and planned rates; logarithmic, unless all of them are zero."""
-    lanes = view.lanes(charted(view))
+    groups = [view.groups[index] for index in charted(view)]
+    lanes = [lane for group in groups for lane in view.of_own_rates(group)]
     ranges = [one for lane in lanes for one in _rate_ranges(lane, view.group_of(lane))]
     if not ranges:
         return view.rate_limits.with_log(True)

@@ -43,9 +43,22 @@ LEGEND = {
         "checksums of the first weights and of the batches: all lanes began with the same and see"
         " the same; of scripts, the weights at the first step and the first loss are equal"
     ),
-    "↓smoothed": (
-        "what the standings go by ({view.order}): the best loss; the average loss after as many"
-        " steps as all have made (at 120); or that of now, of the last ten steps or so (EMA 0.9)"
+    "↓val loss ↑accuracy": (
+        "what the standings go by, an arrow to the best: the newest value of the metric"
+        " ({view.order}: its best one, or the newest after as many steps as all lanes were"
+        " evaluated at); of the training loss the average of the last ten steps or so (EMA 0.9)"
     ),
+    "↓loss, no f1 yet": "no lane has the metric that was asked for: the training loss stands in",
+    "overfits": (
+        "the metric has become worse by a twentieth since its best evaluation, the training loss"
+        " has not"
+    ),
+    "train 1st": "leads in the training loss alone: another lane is ahead by what is ranked by",
+    "shaded": (
+        "from the lowest to the highest of a lane's seeds, their mean the line in it;"
+        " {lane.enlarge} opens the seeds, {view.back} folds them again"
+    ),
+    "± min…max": "of the seeds behind a mean: standard deviation, the lowest and the highest",
+    "1 NaN of 3": "a row with such a seed stands behind those without; its mean is of the others",
 }
 """The signs on a race's screen, for its help; keys as in `Key.help`."""

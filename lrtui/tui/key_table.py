@@ -5,9 +5,10 @@ The user's own keys are in `keymap.py`, the signs of the help in `key_legend.py`
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-from lrtui.core.scenario.spec import Race
+from lrtui.core.state.race_state import RaceState
 
 QUARTER = 0.25
 """Decades by which a turn of the dial moves the rate."""
@@ -49,10 +50,11 @@ _RACE = (
     *(Key(f"lane.{digit}", (str(digit),), "1 … 9" if digit == 1 else "", f"choose({digit - 1})",
           "Choose a lane by its place" if digit == 1 else "", palette=f"Choose lane {digit}")
       for digit in range(1, 10)),
-    Key("lane.enlarge", ("enter",), "Enter", "enlarge", "Enlarge the chosen lane, and back",
+    Key("lane.enlarge", ("enter",), "Enter", "enlarge",
+        "Enlarge the chosen lane, and back; open a row of seeds",
         "enlarge"),
     Key("view.back", ("escape",), "Esc", "back",
-        "Back to all panes; again: no crosshair, then no filter"),
+        "Back to all panes; again: no crosshair, seeds folded, then no filter"),
     Key("lane.hotter", ("plus",), "+ -", f"dial({QUARTER})",
         "Turn the dial: a quarter of a decade up or down", "rate",
         palette="Rate: a quarter of a decade up"),
@@ -121,7 +123,7 @@ _RACE = (
     Key("lane.solo", ("O",), "O", "solo", "Only the chosen lane everywhere, or all again",
         palette="Solo: only the chosen lane everywhere, or all again"),
     Key("view.order", ("v",), "v", "order",
-        "Order of the standings: smoothed loss, best loss, loss at equal budget"),
+        "Order of the standings: newest value of the metric, best, at equal budget"),
     Key("view.differences", ("d",), "d", "differences",
         "The settings in which the lanes differ, and back",
         palette="Differences: the settings in which the lanes differ"),
@@ -182,6 +184,7 @@ _RACE = (
     Key("race.write", ("W",), "W", "write",
         "Write a page about this race, for a browser (asks for a file)",
         palette="Report: write a page about this race, for a browser (HTML)"),
+    Key("race.label", ("N",), "N", "label", "Name and note of this run (asks for both)"),
     Key("race.new", ("n",), "n", "pick", "Leave this race running and pick another"),
     Key("app.help", ("question_mark",), "?", "help", "All keys, and the manual", "help"),
     Key("app.quit", ("q", "ctrl+c"), "q", "leave",
@@ -273,6 +276,23 @@ SCRIPT_OFF = (
 """Keys that a race of scripts refuses; `core/protocol/script_refusals.py` says why."""
 
 
-def off(race: Race) -> tuple[str, ...]:
+READ_ONLY_OFF = (
+    *(key.id for key in _RACE if key.id.startswith(("lane.hot", "lane.cold", "lane.ten"))),
+    *("lane.rate", "lane.schedule", "lane.undo", "race.undo", "lane.pause", "race.pause"),
+    *("race.all", "lane.fork", "lane.rewind", "lane.restart", "lane.stop", "race.cull"),
+    *("lane.edit", "lane.lengthen", "lane.take", "race.add", "race.resume", "race.find"),
+    *("race.write", "race.label"),
+)
+"""Keys that are refused where several runs are shown together."""
+
+
+def off(state: RaceState) -> tuple[str, ...]:
     """The keys that have no effect on a race."""
-    return SCRIPT_OFF if race.script else ()
+    if state.read_only:
+        return READ_ONLY_OFF
+    return SCRIPT_OFF if state.race.script else ()
+
+
+def actions_of(ids: Collection[str]) -> set[str]:
+    """The actions of the race screen that some of its keys run."""
+    return {key.action.partition("(")[0] for key in _RACE if key.id in ids}

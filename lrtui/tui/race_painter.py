@@ -165,7 +165,7 @@ class RacePainter:
         if status.commands:
             panels.commands(canvas.view(layout.machine._replace(height=1)), status.commands)
         scope = [(view.keymap.read("race.all"), "ALL LANES")] if status.all_lanes else []
-        words = scope + view.keymap.footer_words(RACE, over=state.over, off=off(state.race))
+        words = scope + view.keymap.footer_words(RACE, over=state.over, off=off(state))
         panels.footer(canvas.view(layout.footer), words)
 
     def _paint_machine(self, canvas: Canvas, status: Status) -> None:

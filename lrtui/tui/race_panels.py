@@ -190,7 +190,7 @@ class LogPanel(LinesPanel):
         kept = number - (self._state.log_count - len(self._state.log))
         if kept >= 0:
             return self._state.log[kept]
-        event = self._follower.reader.event(self._follower.log_index.row(number))
+        event = self._follower.event(self._follower.log_index.row(number))
         if not event:
             return None
         return event.at, event.lane, event_text.describe(event, self._state.race.lanes)
@@ -248,7 +248,7 @@ def rates(state: RaceState, view: RaceView) -> RateChart:
 
 def read_sample(follower: Follower, sample: SampleRef) -> Sampled | None:
     """A sample, read again from the record; None if that fails."""
-    event = follower.reader.event(sample.row)
+    event = follower.event(sample.row)
     return event if isinstance(event, Sampled) else None
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +17,7 @@ from lrtui.core.results.lane_filter import EVERY, Filter
 from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import Ranked, ranked
 from lrtui.core.results.time_to_target import TimeToTarget
+from lrtui.core.scenario.catalogue import WANTS_METRIC
 from lrtui.core.scenario.spec import Race, RankAt
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.tui.keymap import Keymap
@@ -185,6 +186,20 @@ class RaceView:
     def lanes(self, indices: Iterable[int]) -> list[LaneState]:
         """The lanes of some indices, with all seeds of folded groups."""
         return [lane for index in indices for lane in self.groups[index].lanes]
+
+    def of_own_rates(self, group: SeedGroup) -> Sequence[LaneState]:
+        """The lanes of a group whose rates may differ: the dial of one was turned, or the schedule
+        goes by its losses. Else the one that has come furthest."""
+        schedule = group.first.lane.schedule
+        by_losses = schedule is not None and (schedule.own or schedule.name in WANTS_METRIC)
+        if by_losses or any(lane.rates.changes for lane in group.lanes):
+            return group.lanes
+        return [max(group.lanes, key=lambda lane: lane.steps)]
+
+    @property
+    def folded(self) -> bool:
+        """True if a visible row has several seeds."""
+        return any(len(self.groups[index].lanes) > 1 for index in self.shown)
 
     def rank(self, state: RaceState) -> Ranked:
         """The standings of what is visible; neighbours swap only if one is clearly better."""

@@ -275,6 +275,19 @@ class RaisesInMetrics(Dropped):
         raise ValueError("no metrics today")
 
 
+class RaisesLate(Dropped):
+    """Fails in its third epoch."""
+
+    def __init__(self):
+        self.steps = 0
+
+    def loss(self, model, batch):
+        self.steps += model.training
+        if self.steps > 10:
+            raise RuntimeError("enough")
+        return super().loss(model, batch)
+
+
 class BlindValidation(Dropped):
     """The validation loss is NaN, the training loss is not."""
 

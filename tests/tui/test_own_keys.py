@@ -32,15 +32,15 @@ OWN = {
     "race.all": ("f4",),
     "race.resume": ("f5",),
     "lane.schedule": ("ctrl+z",),
-    "lane.pause": ("T",),
+    "lane.pause": ("f10",),
     "lane.stop": ("[",),
     "lane.explain": ("f9",),
-    "lane.fork": ("N",),
+    "lane.fork": ("Y",),
     "lane.rewind": ("H",),
     "lane.restart": ("]",),
     "view.back": ("Q",),
     "view.filter": ("\\",),
-    "view.order": ("V",),
+    "view.order": ("f11",),
     "view.page_up": ("f6",),
     "view.page_down": ("f7",),
     "view.newest": ("f8",),
@@ -75,7 +75,7 @@ class TestSentences:
         viewer.press("backslash", *"zzz", "enter")
         assert "\\ changes the filter, Q shows all lanes again" in viewer.text
         assert "no lane matches; Q shows all" in viewer.text
-        viewer.press("T")
+        viewer.press("f10")
         assert viewer.toasts == ["no lane is shown: Q shows all"]
         viewer.press("Q")
         assert "No lane matches" not in viewer.text
@@ -92,24 +92,24 @@ class TestSentences:
         viewer.press("equals_sign")
         assert "in proportion; Ctrl+Z goes back to it." in viewer.text
         viewer.press("escape", "C")
-        assert "T resumes a lane." in viewer.text
+        assert "F10 resumes a lane." in viewer.text
         viewer.press("escape", "e", "enter")
-        assert "N forks the lane as it is" in viewer.text
+        assert "Y forks the lane as it is" in viewer.text
 
     def test_in_help_and_footer(self, viewer):
         viewer.press("f4")
         assert "F4 ALL LANES" in viewer.lines[-1]
         lines = [words for _, words in Keymap(OWN).help_lines(RACE)]
         assert {
-            "Dial, T and [ for all living lanes, or for one again",
+            "Dial, F10 and [ for all living lanes, or for one again",
             "Choose the next lane; F3 the one before",
             "What all lanes drew at the same step; Ctrl+←→ go through time",
             "Values of all lanes at one step; Ctrl+←→ move it, Alt+←→ a tenth",
         } <= set(lines)
-        viewer.resize(200, 120)
+        viewer.resize(200, 150)
         viewer.press("question_mark")
-        assert "Dial, T and [ for all living lanes" in viewer.text
-        assert "what the standings go by (V): the best loss" in viewer.text
+        assert "Dial, F10 and [ for all living lanes" in viewer.text
+        assert "(F11: its best one" in viewer.text
         assert "{lane" not in viewer.text
         assert "{view" not in viewer.text
 
@@ -136,7 +136,7 @@ class TestSentences:
         with viewer_of(run) as viewer:
             viewer.look()
             viewer.press("plus")
-            assert viewer.toasts == ["A has ended: H rewinds, ] restarts, N forks"]
+            assert viewer.toasts == ["A has ended: H rewinds, ] restarts, Y forks"]
 
     def test_of_a_race_that_was_interrupted(self, tmp_path):
         run = without_supervisor(

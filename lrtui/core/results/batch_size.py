@@ -11,9 +11,15 @@ from lrtui.core.state.lane_state import LaneState
 def batch_size(lanes: Sequence[LaneState], race: Race) -> int | None:
     """Samples of a batch, as the lanes say it once they have started; None where it varies or is
     not known."""
-    sizes = (lane.started.batch_size for lane in lanes if lane.started)
+    sizes = _sizes(lanes)
     asked = 0 if race.script else race.batch_size
-    return next((size for size in sizes if size is not None), asked) or None
+    return (sizes[0] if len(sizes) == 1 else 0 if sizes else asked) or None
+
+
+def _sizes(lanes: Sequence[LaneState]) -> list[int]:
+    """What lanes say of it, each size once; those of several runs may differ."""
+    known = (lane.started.batch_size for lane in lanes if lane.started)
+    return sorted({size for size in known if size is not None})
 
 
 def step_samples(lane: LaneState, race: Race) -> int:
@@ -25,6 +31,8 @@ def batch_words(lanes: Sequence[LaneState], race: Race) -> str:
     """The same in words, with the size of a step where all lanes make it of as many batches:
     "batch 64 (16 × 4)"; '' of a script, whose batches nobody knows."""
     size = batch_size(lanes, race)
+    if len(several := _sizes(lanes)) > 1:
+        return f"batches of {' or '.join(map(str, several))}"
     if not size:
         return "" if race.script else "batches of their own size"
     dropped = ", last one dropped" if race.drop_last and size == race.batch_size else ""

@@ -109,7 +109,7 @@ def remarks(ranked: Ranked, every: Sequence[LaneState]) -> dict[int, tuple[str, 
         over = [step for step in since if step is not None]
         if over:
             some = "overfits" if len(since) == 1 else f"{len(over)} of {len(since)} overfit"
-            found[row.first.index] = f"{some} since step {min(over)}", some
+            found[row.first.index] = f"{some} since step {min(over)}", some, "overfit"
         elif row is leader:
             found[row.first.index] = "leads in training alone", "train 1st"
     return found

@@ -56,7 +56,7 @@ def group_sentence(row: Standing, table: Ranked, state: RaceState) -> str:
         number = f"{len(alike)} of " if len(alike) < len(lanes) else ""
         whose += f", {number}{len(lanes)} seeds, such as {one_line(lane.lane.letter)}"
     more = [words for words in (update_words(lane), averaged_words(lane)) if words]
-    ranking = validation(state.race, state.lanes)
+    ranking = validation(state.race, lanes)
     if ranking and (found := overfit_words(row.group, state.lanes, ranking)):
         more.insert(0, f"it {found}")
     clause = bad_batch(lane, state) or _about(lane, usual, state)

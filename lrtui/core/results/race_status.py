@@ -1,25 +1,24 @@
-"""How a race stands now: its leader, and each lane's steps, value and remaining time, as JSON can
+"""How a race stands now: its ranking, and each lane's steps, value and remaining time, as JSON can
 hold them. Pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from lrtui.core.protocol.events import plain
-from lrtui.core.results.race_result import result
+from lrtui.core.results.race_result import ranking_line, result
 from lrtui.core.results.race_sentences import race_sentences
-from lrtui.core.results.standings import Standing, race_standings
+from lrtui.core.results.standings import race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 
 
 def race_status(state: RaceState) -> dict[str, Any]:
     """The race, its ranking, and one entry for each lane in standings order."""
-    found = race_standings(state)
+    rows = race_standings(state).rows
     lanes = {entry["letter"]: entry for entry in result(state)}
-    first = found.rows[0] if found.rows else None
-    leader = first.group.letter if first and math.isfinite(first.value) else None
     return {
         "name": state.label.name,
         "note": state.label.note,
@@ -28,18 +27,12 @@ def race_status(state: RaceState) -> dict[str, Any]:
         "over": state.over,
         "seconds": elapsed(state),
         "eta_s": _known(remaining(state.lanes)),
-        "ranking": {
-            "metric": found.ranking.metric,
-            "best": "max" if found.ranking.maximize else "min",
-            "at": found.ranking.at,
-            "step": found.step,
-            "missing": found.ranking.missing or None,
-        },
-        "leader": leader,
+        "leader": rows[0].group.letter if math.isfinite(rows[0].value) else None,
+        "ranking": ranking_line(state),
         "lanes": [
-            lanes[lane.lane.letter] | _now(lane, value, row)
-            for row in found.rows
-            for lane, value in zip(row.group.lanes, row.values, strict=True)
+            lanes[lane.lane.letter] | {"group": row.group.letter} | _now(lane)
+            for row in rows
+            for lane in row.group.lanes
         ],
         "sentences": race_sentences(state) if state.over else [],
     }
@@ -59,19 +52,15 @@ def time_left(lane: LaneState) -> float:
     return max(lane.total_steps - lane.steps, 0) / speed
 
 
-def remaining(lanes: list[LaneState]) -> float:
+def remaining(lanes: Iterable[LaneState]) -> float:
     """Seconds until the last of the training lanes has ended; NaN if that is not known."""
     left = [time_left(lane) for lane in lanes if not lane.over and lane.status != "paused"]
     return max(left) if left and all(map(math.isfinite, left)) else math.nan
 
 
-def _now(lane: LaneState, value: float, row: Standing) -> dict[str, Any]:
+def _now(lane: LaneState) -> dict[str, Any]:
     """What `result` does not say of a lane."""
     return {
-        "place": row.place,
-        "group": row.group.letter,
-        "seed": lane.lane.seed,
-        "value": plain(value),
         "total_steps": lane.total_steps or None,
         "epoch": lane.epoch,
         "rate": plain(lane.rates.applied),

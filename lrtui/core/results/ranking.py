@@ -95,8 +95,9 @@ def ranking_of(race: Race, lanes: Sequence[LaneState], at: RankAt | None = None)
     """How the lanes of a race are ranked now. `at`: in place of what the race says."""
     at = at or race.rank_at
     candidates = (race.rank_by,) if race.rank_by else VALIDATION
+    there = {LOSS} | _there(frozenset(candidates), lanes)
     for metric in candidates:
-        if metric == LOSS or any(_has(lane, metric) for lane in lanes):
+        if metric in there:
             return Ranking(metric, highest_is_best(race, metric), at)
     return Ranking(LOSS, False, at, missing=race.rank_by)
 
@@ -194,12 +195,16 @@ def metric_names(lanes: Sequence[LaneState]) -> list[str]:
     return [LOSS, *sorted(names - {LOSS})]
 
 
-def _has(lane: LaneState, metric: str) -> bool:
-    return (
-        metric in lane.evaluations.metrics
-        or _logged(lane, metric) is not None
-        or _at_each_step(lane, metric)
-    )
+def _there(metrics: frozenset[str], lanes: Sequence[LaneState]) -> set[str]:
+    """Those of some metrics that any lane has."""
+    of_steps = {metric for metric in metrics if not is_reserved(metric)}
+    found: set[str] = set()
+    for lane in lanes:
+        found |= metrics.intersection(lane.evaluations.metrics)
+        found |= of_steps.intersection(lane.columns)
+        if lane.logged:
+            found |= {metric for metric in metrics if _logged(lane, metric) is not None}
+    return found
 
 
 def _logged(lane: LaneState, metric: str) -> SparseSeries | None:

@@ -4,7 +4,6 @@ that differ in their seed alone are one row. Pure."""
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
@@ -64,11 +63,6 @@ class Standing(NamedTuple):
     @property
     def first(self) -> LaneState:
         """The lane that stands for the group."""
-        return self.group.first
-
-    @property
-    def lane(self) -> LaneState:
-        """The same."""
         return self.group.first
 
     @property
@@ -174,7 +168,7 @@ def spread_of(values: Sequence[float]) -> Spread:
         (only,) = finite or [math.nan]
         return Spread(only, only, only, math.nan, len(finite))
     mean = math.fsum(finite) / len(finite)
-    deviation = statistics.stdev(finite, mean)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / (len(finite) - 1))
     return Spread(mean, min(finite), max(finite), deviation, len(finite))
 
 
@@ -195,29 +189,27 @@ def with_hysteresis(
     )
     still = {index: _still(group) for index, group in groups.items()}
     ordered: list[int] = []
+    last = (-1.0, 0.0), -1
     for index in known:
+        own = ranks[index], index
+        if own >= last:  # as most are: it is behind all that came before it
+            last = own
+            ordered.append(index)
+            continue
         ahead = (
             at
             for at, other in enumerate(ordered)
             if (
-                (ranks[index], index) < (ranks[other], other)
+                own < (ranks[other], other)
                 if still[index] and still[other]
-                else _beats(ranks[index], ranks[other])
+                else _beats(own[0], ranks[other])
             )
         )
         ordered.insert(next(ahead, len(ordered)), index)
     for index in fresh:
-        ordered.insert(
-            next(
-                (
-                    at
-                    for at, other in enumerate(ordered)
-                    if (ranks[index], index) < (ranks[other], other)
-                ),
-                len(ordered),
-            ),
-            index,
-        )
+        own = ranks[index], index
+        ahead = (at for at, other in enumerate(ordered) if own < (ranks[other], other))
+        ordered.insert(next(ahead, len(ordered)), index)
     return [groups[index] for index in ordered]
 
 

@@ -17,6 +17,11 @@ class Gaps:
         self._begins, self._ends = ArrayBuffer(np.uint32), ArrayBuffer(np.uint32)
 
     @property
+    def count(self) -> int:
+        """The number of runs."""
+        return self._begins.size
+
+    @property
     def nbytes(self) -> int:
         """Bytes held, room to grow included."""
         return self._begins.nbytes + self._ends.nbytes

@@ -63,6 +63,26 @@ class FiniteRange(NamedTuple):
     """The smallest value above zero, for a logarithmic axis; NaN without any."""
 
 
+class _Extremes:
+    """The lowest and the highest value of each column of a growing series without gaps."""
+
+    def __init__(self, edges: Int64Array, count: int, lows: Floats, highs: Floats) -> None:
+        self.edges, self.count, self.lows, self.highs = edges, count, lows, highs
+
+    def extend(self, values: Floats) -> bool:
+        """Take in the next values; False if one of them is not finite."""
+        start, self.count = self.count, self.count + len(values)
+        if not np.isfinite(values).all():
+            return False
+        first = max(int(self.edges.searchsorted(start, "right")) - 1, 0)
+        for column in range(first, int(self.edges.searchsorted(self.count, "left"))):
+            inside = values[max(self.edges[column] - start, 0) : self.edges[column + 1] - start]
+            if len(inside):
+                self.lows[column] = np.fmin(self.lows[column], inside.min())
+                self.highs[column] = np.fmax(self.highs[column], inside.max())
+        return True
+
+
 class Series:
     """A column of numbers by step, with a min/max pyramid: appended in blocks, read in windows of
     O(width)."""
@@ -75,6 +95,7 @@ class Series:
         self._gaps = Gaps()
         self._range = FiniteRange(math.nan, math.nan, math.nan)
         self._windows: dict[Hashable, tuple[Int64Array, Window]] = {}
+        self._extremes: list[_Extremes] = []
 
     def __len__(self) -> int:
         return self._count
@@ -239,6 +260,31 @@ class Series:
         if len(self._windows) > KEPT:
             del self._windows[next(iter(self._windows))]
         return known
+
+    def extremes_at(self, edges: Int64Array) -> tuple[Floats, Floats] | None:
+        """Lowest and highest value of each column [edges[c], edges[c + 1]), NaN beyond the end.
+
+        None with a gap, with thinned values or with columns narrower than a step: `window_at` reads
+        those. A call with the same array again looks at the new values alone. Not to be written to.
+        """
+        known = next((one for one in self._extremes if one.edges is edges), None)
+        if known is None:
+            self._flush()
+            if self._gaps.count or self.forgotten or not (edges[1:] > edges[:-1]).all():
+                return None
+            inside = np.minimum(edges, len(self))
+            known = _Extremes(edges, len(self), *self._pyramid.extremes(inside[:-1], inside[1:]))
+            self._extremes = [*self._extremes[1 - KEPT :], known]
+        elif known.count < len(self) and not known.extend(self._newest(known.count)):
+            self._extremes.remove(known)
+            return None
+        return known.lows, known.highs
+
+    def _newest(self, start: int) -> Floats:
+        """The values from `start` on; those that are not in the pyramid yet are left there."""
+        if start < len(self._pyramid):
+            return self.part(start, len(self))
+        return np.concatenate(self._pending)[start - len(self._pyramid) :]
 
     def _inside(self, edges: Int64Array) -> tuple[Floats, Floats, Floats, Floats, Flags, Flags]:
         first_at, last_at, full, gap, cut = self._gaps.ends(edges[:-1], edges[1:])

@@ -43,6 +43,8 @@ class RaceState:
         """The race as it was started, with the lanes that joined since."""
         self.label = Label()
         """Name and note of the run, which no event carries: whoever follows it sets them."""
+        self.read_only = ""
+        """Why the lanes take no commands from here; '' if they do. Set likewise."""
         self.lanes = [LaneState(index, lane) for index, lane in enumerate(race.lanes)]
         self.log: deque[tuple[float, int, str]] = deque(maxlen=LOG_LINES)
         """Entries (seconds since 1970, lane or -1 for the race, text)."""

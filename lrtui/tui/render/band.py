@@ -23,8 +23,8 @@ class Band(NamedTuple):
     line: raster.Raster
     """The mean; its arrows are those of all seeds."""
     shade: raster.Bits
-    tracks: list[tuple[LaneState, MetricSeries]]
-    """The curves that it is of."""
+    cut: list[tuple[LaneState, MetricSeries]]
+    """The curves with a NaN or an infinity in sight."""
 
 
 def band(canvas: Canvas, group: SeedGroup, race: Race, view: RaceView) -> Band | None:
@@ -36,9 +36,10 @@ def band(canvas: Canvas, group: SeedGroup, race: Race, view: RaceView) -> Band |
     ]
     if not tracks or not canvas.height or not canvas.width:
         return None
-    windows = [track.window(lane, race, view.x, 2 * canvas.width) for lane, track in tracks]
+    windows = [track.envelope(lane, race, view.x, 2 * canvas.width) for lane, track in tracks]
     limits = view.limits
-    return Band(*raster.band(windows, canvas.height, limits.low, limits.high, limits.log), tracks)
+    cut = [found for found, window in zip(tracks, windows, strict=True) if window.gap.any()]
+    return Band(*raster.band(windows, canvas.height, limits.low, limits.high, limits.log), cut)
 
 
 def draw(canvas: Canvas, group: SeedGroup, race: Race, view: RaceView) -> raster.Raster | None:
@@ -61,5 +62,5 @@ def draw(canvas: Canvas, group: SeedGroup, race: Race, view: RaceView) -> raster
 def marks(canvas: Canvas, found: Band, group: SeedGroup, race: Race, view: RaceView) -> None:
     """Arrows where any seed leaves the chart, and a cross where one of them is NaN."""
     chart.leaving(canvas, found.line, styles.lane(view.hue(group.first.index)))
-    for lane, track in found.tracks:
+    for lane, track in found.cut:
         chart.crosses(canvas, track, lane, race, view)

@@ -35,9 +35,11 @@ def run(canvas: Canvas, found: Summary, race: Race | LrtuiError, keymap: Keymap)
     """A run in the list."""
     y = _heading(
         canvas,
-        found.title,
+        found.label.titled(found.title),
         f"{found.state}, started {datetime.fromtimestamp(found.created):%Y-%m-%d %H:%M}",
     )
+    if found.label.note:
+        y = _wrapped(canvas, found.label.note, y, styles.TEXT) + 1
     if isinstance(race, Race):
         y = _lanes(canvas, race, y, canvas.height - y - 3)
     y = _wrapped(canvas, str(found.path), y + 1, styles.DIM)

@@ -14,9 +14,8 @@ from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.race_words import lane_settings
 from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import spread_of
-from lrtui.core.scenario.catalogue import WANTS_METRIC
 from lrtui.core.scenario.spec import Race, letter
-from lrtui.core.state.race_state import LaneState, RaceState
+from lrtui.core.state.race_state import RaceState
 from lrtui.core.state.status import FAILED
 from lrtui.core.text import literal, one_line
 from lrtui.tui.pane_layout import PaneParts
@@ -134,8 +133,8 @@ def _words(canvas: Canvas, group: SeedGroup, view: RaceView, *, plain: bool) -> 
     parts = [lane_settings(lane), str(schedule), str(spec.recipe)]
     text = one_line(", ".join(filter(None, parts)))
     x = 1
-    for remark in view.remarks.get(lane.index, ())[:1]:
-        x += canvas.text(x, 0, f"{remark}  ", styles.WARN)
+    if remarks := view.remarks.get(lane.index):
+        x += canvas.text(x, 0, status.fitting(remarks, canvas.width - 1), styles.WARN) + 2
     x += canvas.text(x, 0, before, styles.TEXT)
     x += canvas.text(x, 0, _turned(group), hue)
     x += canvas.text(x, 0, shortened(text, canvas.width - x), styles.DIM)
@@ -222,7 +221,7 @@ def _rates(canvas: Canvas, labels: Canvas, group: SeedGroup, race: Race, view: R
     shown = view.group_of(lane)
     if lane.index in view.moving:
         canvas.fill()
-        lanes = _of_own_rates(group)
+        lanes = view.of_own_rates(group)
         for each in lanes:
             chart.rates(canvas, each, race, view)
             chart.ahead(canvas, each, race, view)
@@ -238,16 +237,6 @@ def _rates(canvas: Canvas, labels: Canvas, group: SeedGroup, race: Race, view: R
     room = int(taken.argmax()) if taken.any() else labels.width
     if room > 1:
         labels.text(0, 0, names.group(lane, shown, room - 1) or "lr", styles.DIM)
-
-
-def _of_own_rates(group: SeedGroup) -> tuple[LaneState, ...]:
-    """The lanes of a group whose rates may differ: the dial of one was turned, or the schedule goes
-    by its losses. Else the one that has come furthest."""
-    schedule = group.first.lane.schedule
-    by_losses = schedule is not None and (schedule.own or schedule.name in WANTS_METRIC)
-    if by_losses or any(lane.rates.changes for lane in group.lanes):
-        return group.lanes
-    return (max(group.lanes, key=lambda lane: lane.steps),)
 
 
 def _x_labels(canvas: Canvas, rect: Rect, view: RaceView) -> None:

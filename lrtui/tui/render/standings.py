@@ -331,7 +331,7 @@ def _remarked(forms: list[str], remarks: Collection[str]) -> Iterator[str]:
     """Statuses with a remark, the longest form first; in little room the remark alone."""
     for remark in remarks:
         yield from (f"{form} · {remark}" for form in forms[:1])
-    yield from list(remarks)[-1:] or forms
+    yield from remarks or forms
 
 
 def _heading(canvas: Canvas, columns: dict[str, Column], ranked: Ranked, name_width: int) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from lrtui.core.errors import LrtuiError
+from lrtui.tui import key_names
 from lrtui.tui.screens.forms import Choice, FieldError, Form
 
 
@@ -26,12 +27,19 @@ class ChoiceDialog(ModalScreen[str]):
         self._choice = choice
 
     def compose(self) -> ComposeResult:
+        yield Static(self._question(), id="question")
+
+    def _question(self, refused: str = "") -> Text:
+        """The question with its answers; `refused`: a key that is none of them."""
         text = Text(self._choice.question, style="bold")
         for key, (_, words) in self._choice.answers.items():
             text.append("\n  ").append(f" {key} ", style="bold reverse").append(
                 f" {words}", style="not bold"
             )
-        yield Static(text, id="question")
+        if refused:
+            keys = ", ".join([*self._choice.answers, "Esc"])
+            text.append(f"\n{key_names.read(refused)} is no answer: expected {keys}", "bold red")
+        return text
 
     def on_key(self, event: KeyPress) -> None:
         event.stop()
@@ -39,6 +47,8 @@ class ChoiceDialog(ModalScreen[str]):
             self.dismiss(self._choice.answers[event.key][0])
         elif event.key == "escape":
             self.dismiss(list(self._choice.answers.values())[-1][0])
+        else:
+            self.query_one("#question", Static).update(self._question(event.key))
 
 
 class TextPrompt(ModalScreen[Any]):

@@ -18,6 +18,7 @@ from lrtui.core.diagnostics import param_groups, rate_report
 from lrtui.core.diagnostics.verdicts import verdict
 from lrtui.core.numbers import UNKNOWN, loss
 from lrtui.core.results.fairness import fairness
+from lrtui.core.results.generalization import overfit_words
 from lrtui.core.results.lane_sentence import lane_sentence
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.race_words import command_line, config_words
@@ -65,7 +66,9 @@ class Explain(ModalScreen[None]):
         single = len(self._group.lanes) == 1
         about = [
             *([lane_sentence(lane, state)] if single else _about(self._group, ranked, state)),
-            *_remark(self._group, view),
+            *_remark(self._group, ranked, state, view),
+        ]
+        more = [
             recipe_words(lane, state.race),
             command_line(state.race, lane.lane),
             config_words(state.race),
@@ -73,9 +76,10 @@ class Explain(ModalScreen[None]):
             *rate_report.caveats(rate_report.own_optimizer(lane), lane.lane.schedule),
             *(race_sentences(state) if state.over else []),
         ]
-        lines = Text("\n".join(filter(None, about)))
         table = _rates(lane, view) if single else _seeds(self._group, ranked, state)
-        self.query_one("#explained", Static).update(Group(lines, Text(), table))
+        first, rest = (Text("\n".join(filter(None, lines))) for lines in (about, more))
+        parts = (first, rest, Text(), table) if single else (first, Text(), table, Text(), rest)
+        self.query_one("#explained", Static).update(Group(*parts))
 
     def on_key(self, event: KeyPress) -> None:
         close_unless_scrolled(self, event)
@@ -112,10 +116,15 @@ def _about(group: SeedGroup, ranked: Ranked, state: RaceState) -> Iterator[str]:
     )
 
 
-def _remark(group: SeedGroup, view: RaceView) -> Iterator[str]:
-    """What contradicts the training loss."""
-    for words in view.remarks.get(group.first.index, ())[:1]:
-        yield f"{group.called} {words}."
+def _remark(group: SeedGroup, ranked: Ranked, state: RaceState, view: RaceView) -> Iterator[str]:
+    """What in its validation contradicts the training loss."""
+    if words := overfit_words(group, state.lanes, ranked.ranking):
+        if len(group.lanes) > 1:  # else it is in the lane's sentence
+            yield f"{group.called} {words}."
+    else:
+        yield from (
+            f"{group.called} {each}." for each in view.remarks.get(group.first.index, ())[:1]
+        )
 
 
 def _seeds(group: SeedGroup, ranked: Ranked, state: RaceState) -> Table:

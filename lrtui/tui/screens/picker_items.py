@@ -132,8 +132,9 @@ class RunItem:
         state, when = self.summary.state, ago(now - self.summary.created)
         running = state == "running"
         words = "● running" if running else when if state == "ended" else f"{state}, {when}"
-        # the scenario's name: a title would fill two lines
-        name = one_line(re.sub(r"-\d{8}-\d{6}-\w+$", "", self.path.name))
+        # else the scenario's name: a title would fill two lines
+        scenario = re.sub(r"-\d{8}-\d{6}-\w+$", "", self.path.name)
+        name = self.summary.label.name or one_line(scenario)
         name = fitted(shortened(name, NAME), NAME)
         return Text(f"{name}  ").append(words, style="green" if running else "dim")
 

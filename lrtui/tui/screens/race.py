@@ -38,7 +38,7 @@ from lrtui.tui.canvas_widget import CanvasWidget
 from lrtui.tui.clock import Clock
 from lrtui.tui.console import last_lines
 from lrtui.tui.key_legend import LEGEND
-from lrtui.tui.key_table import RACE, off
+from lrtui.tui.key_table import RACE, actions_of, off
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine import Machine
 from lrtui.tui.race_painter import RacePainter, Status
@@ -51,6 +51,7 @@ from lrtui.tui.screens.dialogs import ChoiceDialog, FilterBar, FormDialog
 from lrtui.tui.screens.explain import Explain
 from lrtui.tui.screens.forms import Choice, Form
 from lrtui.tui.screens.help import Help
+from lrtui.tui.screens.label_actions import LabelActions
 from lrtui.tui.screens.lane_actions import LaneActions
 from lrtui.tui.screens.lane_list_actions import EXAMPLES, LaneListActions
 from lrtui.tui.screens.panel_actions import PanelActions
@@ -135,16 +136,21 @@ class RaceScreen(Screen[None]):
             LaneActions(follower, view, self.commands, self),
             WidenActions(self.state, view, follower.run.parent, self, self._open),
         )
-        grey = off(self.state.race)
+        grey = off(self.state)
         self._actions: dict[str, Action] = action_table(self.controllers) | {
             "filter": self._ask_filter,
             "explain": lambda: self.app.push_screen(Explain(self.state, view)),
             "find": self._find,
             "write": ReportActions(follower.run, self).write,
+            "label": LabelActions(follower, self).label,
             "take": TakeActions(follower, view, self.commands, self).take,
             "pick": lambda: self.post_message(self.Another()),
             "help": lambda: self.app.push_screen(Help(RACE, LEGEND, "screen", view.keymap, grey)),
         }
+        if self.state.read_only:
+            view.panel = "overlay"
+            self._actions |= dict.fromkeys(actions_of(grey), self._refuse)
+            self._actions |= {"leave": self.leave, "enlarge": self.controllers.panels.enlarge}
 
     def compose(self) -> ComposeResult:
         yield CanvasWidget()
@@ -204,7 +210,7 @@ class RaceScreen(Screen[None]):
         if self.state.over:
             self._machine.reading = None
         elif self.policy.every(MACHINE_EVERY, 1):
-            self._machine.look(self.follower.reader.trainers())
+            self._machine.look(self.follower.trainers())
         news = self._machine.news()
         if not training:
             self.view.loads = {}
@@ -329,6 +335,10 @@ class RaceScreen(Screen[None]):
             return effect
 
         self.app.push_screen(FilterBar("/", self.view.filter_text, take, EXAMPLES))
+
+    def _refuse(self, *_: object) -> None:
+        """Refuse an action of a screen that only shows."""
+        raise LrtuiError(self.state.read_only)
 
     def _find(self) -> None:
         self.commands.allow("find")

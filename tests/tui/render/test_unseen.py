@@ -50,7 +50,7 @@ def shown(losses, limits=LONG, size=(24, 4), *, over="nan", **choices) -> list[s
     canvas = Canvas(*size)
     lane = state.lanes[0]
     assert chart.curve(canvas, lane, state.race, view) is not None
-    unseen.words(canvas, lane, state.race, view)
+    unseen.words(canvas, view.groups[0], state.race, view)
     return [canvas.strip(y).text for y in range(canvas.height)]
 
 
