@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lrtui.cli import main
@@ -22,6 +23,8 @@ from support.fake_run import make_run, say, trainer, without_supervisor
 from support.fake_sweep import FakeLauncher
 from support.pages import commands, files
 from support.terminal import Terminal
+from support.trained_run import trained_run
+from support.training import make_race
 
 pytestmark = pytest.mark.xdist_group("manual commands")
 
@@ -40,6 +43,8 @@ SITUATIONS = {
     "compare": "two",
     "resume": "interrupted",
     "send": "running",
+    "more": "running",
+    "take": "trained",
     "schedule": "previews",
     "scenarios": "anywhere",
     "settings": "anywhere",
@@ -110,6 +115,13 @@ def running(anywhere: Path) -> Iterator[None]:
     """A running race whose lanes do what they are told."""
     with trainer(make_run(anywhere, ("steady", "paints"), done=60, live=True, title="lr-dial")):
         yield
+
+
+@pytest.fixture
+def trained(anywhere: Path) -> None:
+    """A finished run that was really trained, with its snapshots."""
+    race = make_race([{"optimizer": "SGD", "lr": 0.01}], epochs=1)
+    trained_run(anywhere, msgspec.structs.replace(race, scenario="lr-dial"))
 
 
 @pytest.fixture(scope="module")

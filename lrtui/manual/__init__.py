@@ -24,6 +24,7 @@ TOPICS = (
     "verdicts",
     "ranking",
     "seeds",
+    "winner",
     "finder",
     "rates",
     "schedules",

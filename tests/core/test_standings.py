@@ -125,14 +125,14 @@ def test_a_race_that_has_not_begun_has_standings(lanes):
 class TestOrders:
     def test_by_the_best_loss_one_lucky_step_leads(self):
         state = race_of(([1.0] * 50, None), ([2.0] * 49 + [0.5], None))
-        assert [row.lane.lane.letter for row in rank(state, "best").rows] == ["B", "A"]
+        assert [row.first.lane.letter for row in rank(state, "best").rows] == ["B", "A"]
 
     def test_equal_budget_order_compares_losses_at_the_common_step(self):
         fast, slow = [5.0 - 0.04 * step for step in range(100)], [3.0] * 20
         state = race_of((fast, None), (slow, None))
-        assert [row.lane.lane.letter for row in rank(state).rows] == ["A", "B"]
+        assert [row.first.lane.letter for row in rank(state).rows] == ["A", "B"]
         table = rank(state, "budget")
-        assert [row.lane.lane.letter for row in table.rows] == ["B", "A"]
+        assert [row.first.lane.letter for row in table.rows] == ["B", "A"]
         assert table.step == 20
         assert table.rows[0].value == pytest.approx(3.0)
         assert table.rows[1].value == pytest.approx(smoothed(fast[:20]))
@@ -166,7 +166,7 @@ class TestOrders:
             ([9.0], None),
             ([], None),
         )
-        assert "".join(row.lane.lane.letter for row in rank(state, order).rows) == "CDEBA"
+        assert "".join(row.first.lane.letter for row in rank(state, order).rows) == "CDEBA"
 
     def test_smoothed_loss_after_all_steps_equals_the_ranking_value(self):
         losses = [math.sin(step) + 2 for step in range(700)]
