@@ -75,7 +75,9 @@ def list_runs(
     """List the runs, newest first, or some of them; or delete runs."""
     folder = runs_folder(runs)
     _check(names, delete, prune, older, keep, yes, as_json)
-    paths = [run_dir.find(name, folder) for name in names] or run_dir.listing(folder)
+    # a deletion is of what was named, not of what happens to be the newest
+    named = [run_dir.find(name, folder, newest=not delete) for name in names]
+    paths = named or run_dir.listing(folder)
     known = [summary(path) for path in dict.fromkeys(paths)]
     if delete:
         return _delete(known, folder, yes)
