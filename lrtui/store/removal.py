@@ -12,10 +12,7 @@ from typing import NamedTuple
 
 from lrtui.core.errors import LrtuiError, RunError
 from lrtui.store.reader import Reader, Summary
-from lrtui.store.run_dir import DATABASE
-
-GOING = ".deleted-"
-"""Beginning of a run's folder name from the moment on at which it is no run any more."""
+from lrtui.store.run_dir import DATABASE, GOING
 
 
 class Pruned(NamedTuple):

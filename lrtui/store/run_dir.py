@@ -19,6 +19,8 @@ from lrtui.core.text import closest, literal, one_line
 from lrtui.store.label import named, read_label, write_label
 
 DATABASE = "run.db"
+GOING = ".deleted-"
+"""Beginning of a run's folder name from the moment on at which it is no run any more."""
 SUPERVISOR_LOG, SUPERVISOR_ROLE = "crew.log", "crew"
 """Stored names: the same since the first version."""
 TAIL_BYTES = 4000
@@ -60,7 +62,11 @@ def listing(runs: Path) -> list[Path]:
     """The run directories in `runs`, newest first."""
     try:
         # os.path.isfile never raises
-        found = [path for path in runs.iterdir() if os.path.isfile(path / DATABASE)]
+        found = [
+            path
+            for path in runs.iterdir()
+            if not path.name.startswith(GOING) and os.path.isfile(path / DATABASE)
+        ]
     except OSError:
         return []
     return sorted(found, key=_begun, reverse=True)
@@ -77,9 +83,12 @@ def _begun(path: Path) -> tuple[str, str]:
         return "", path.name
 
 
-def find(name: str | None, runs: Path) -> Path:
+def find(name: str | None, runs: Path, *, newest: bool = True) -> Path:
     """Find a run by path, by its folder's name, by the name that its user gave it, or by the
-    beginning of its folder's name (the newest of several); None: the newest."""
+    beginning of its folder's name (the newest of several); None: the newest.
+
+    `newest`: False to refuse the beginning of several names.
+    """
     known = listing(runs)
     if name is None:
         if known:
@@ -87,6 +96,8 @@ def find(name: str | None, runs: Path) -> Path:
         raise RunError(
             f"no runs in {runs}", "start one with `lrtui race`, or name a folder with --runs"
         )
+    if not name:  # each name begins with it
+        raise RunError("a run without a name", "see `lrtui runs`")
     path = absolute(name)
     if os.path.isfile(path / DATABASE):
         return path
@@ -96,6 +107,11 @@ def find(name: str | None, runs: Path) -> Path:
         raise RunError(
             f'{len(exact)} runs have the name "{one_line(name)}"',
             f"expected one of {', '.join(run.name for run in exact)}",
+        )
+    if not exact and len(matches) > 1 and not newest:
+        raise RunError(
+            f'{len(matches)} runs have names that begin with "{one_line(name)}"',
+            f"expected one of {', '.join(run.name for run in matches)}",
         )
     if exact or matches:
         return (exact or matches)[0]

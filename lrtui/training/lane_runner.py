@@ -245,6 +245,7 @@ class LaneRunner:
             self._close(rebuilt=True)
             longer = self._build(state, paused=paused, extend=extend)
         self._race = with_lane(self._race, self.index, longer.training.lane)
+        self._snapshots.forget(after=longer.step)  # an ended lane may go on from before its best
         self._resume_reason = None
         longer.report_return("lengthened")
         longer.report_status("paused" if paused else "running")

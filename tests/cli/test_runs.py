@@ -76,6 +76,7 @@ def test_runs_as_json_have_their_sizes_and_states(lrtui, runs):
         (["--delete", "a-"], "no terminal to ask at"),
         (["--prune", "--keep", "0"], "no terminal to ask at"),
         (["--delete", "a-", "nobody", "--yes"], "no run"),
+        (["--delete", "a-", "", "--yes"], "without a name"),
     ],
 )
 def test_a_deletion_that_is_not_clear_deletes_nothing(lrtui, runs, args, words):
@@ -83,6 +84,14 @@ def test_a_deletion_that_is_not_clear_deletes_nothing(lrtui, runs, args, words):
     assert said.code == 2
     assert words in said.err
     assert names(runs) == ["c", "b", "a"]
+
+
+def test_the_beginning_of_several_names_deletes_none_of_them(lrtui, runs):
+    (runs / "b-20260102-120000-bbbb").rename(runs / "a-20260102-120000-bbbb")
+    said = lrtui("runs", "--delete", "a-", "--yes")
+    assert (said.code, said.out) == (2, "")
+    assert '2 runs have names that begin with "a-"' in said.err
+    assert names(runs) == ["c", "a", "a"]
 
 
 def test_one_run_that_may_not_go_keeps_all_of_them(lrtui, runs):
@@ -111,8 +120,9 @@ def test_a_person_is_asked_with_names_and_sizes(runs, answer, left):
         ["-m", "lrtui", "runs", "--runs", str(runs), "--delete", "a-"],
         timeout=PATIENCE_S,
         encoding="utf-8",
+        dimensions=(24, 300),
     )
-    asked.expect(r"a-20260101-120000-aaaa  [\d.]+ kB.*delete 1 run, [\d.]+ kB\? \[y/N\]")
+    asked.expect(r"a-20260101-120000-aaaa  [\d.]+ kB.*delete 1 run, [\d.]+ kB, from \S+\? \[y/N\]")
     asked.sendline(answer)
     asked.expect(pexpect.EOF)
     asked.close()

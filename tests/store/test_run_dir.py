@@ -62,6 +62,7 @@ def test_runs_are_listed_newest_first_and_other_folders_are_not(tmp_path):
     names = ["b-20260101-120000-aaaa", "a-20260102-120000-bbbb", "c-20251231-235959-cccc"]
     made = {name: make(tmp_path, name) for name in names}
     (tmp_path / "z-20270101-000000-dddd").mkdir()
+    make(tmp_path, ".deleted-z-20270101-000000-dddd")  # its deletion was cut off
     (tmp_path / "notes.txt").write_text("no run")
     assert run_dir.listing(tmp_path) == [made[name] for name in (names[1], names[0], names[2])]
 
@@ -91,6 +92,11 @@ def test_run_is_found_by_path_name_prefix_or_as_the_newest(tmp_path, monkeypatch
     assert run_dir.find(str(other), tmp_path / "elsewhere") == other
     monkeypatch.chdir(tmp_path)
     assert run_dir.find(other.name, tmp_path / "elsewhere") == other
+    with pytest.raises(RunError, match='2 runs have names that begin with "decades"'):
+        run_dir.find("decades", tmp_path, newest=False)
+    assert run_dir.find("decades-20260101", tmp_path, newest=False) == old
+    with pytest.raises(RunError, match="without a name"):
+        run_dir.find("", tmp_path)
 
 
 def test_a_run_that_is_not_there_is_told_with_the_nearest(tmp_path):

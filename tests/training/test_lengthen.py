@@ -1,10 +1,12 @@
 """A lane that was lengthened is the lane that had been that long from the start, bit for bit, where
 its schedule does not depend on the length."""
 
+import math
+
 import pytest
 
 from lrtui.core.protocol.command_result import refused
-from lrtui.core.protocol.commands import Lengthen, Pause, Resume, Stop
+from lrtui.core.protocol.commands import Lengthen, Pause, Resume, Stop, TakeSnapshot
 from lrtui.core.protocol.events import (
     Ended,
     Evaluated,
@@ -16,6 +18,7 @@ from lrtui.core.protocol.events import (
 from lrtui.core.scenario.spec import Length, with_lane
 from lrtui.core.state.race_state import RaceState, apply
 from lrtui.store import snapshots
+from lrtui.training import best_weights
 from lrtui.training.lane_assignment import LaneAssignment
 from support.lane_runners import finish, kept, latest, of_kind, run_to, runner_of
 from support.training import column, make_race, other_race, train
@@ -194,6 +197,23 @@ class TestTheLength:
         assert of_kind(later, Rewound)[0].step == 3
         assert column(later.events) == latest(tape.events)[3:]
         assert column(later.events, "applied_lr") == latest(tape.events, "applied_lr")[3:]
+
+
+def test_what_was_kept_after_the_state_to_go_on_from_is_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(best_weights, "FREE_S", math.inf)
+    race = make_race([{"optimizer": "SGD", "lr": 0.01}], epochs=3)
+    runner, tape = runner_of(race, tmp_path)
+    run_to(runner, 5).execute(TakeSnapshot(0))
+    finish(runner)
+    assert kept(runner, tmp_path)[-1] == (12, "stop")
+    for one in snapshots.listing(tmp_path, "A"):  # as of a lane that went NaN
+        if one.step > 5:
+            snapshots.remove(one)
+    assert snapshots.best_weights(tmp_path, "A").step == 12
+    assert runner.execute(Lengthen(0, steps=5, reschedule=True)).ok
+    assert of_kind(tape, Rewound)[-1].step == 5
+    best = snapshots.best_weights(tmp_path, "A")
+    assert best is None or best.step <= 5
 
 
 class TestRefused:
