@@ -177,7 +177,7 @@ def _delete(doomed: Sequence[Summary], folder: Path, yes: bool) -> int:
     for run in doomed:
         print(f"{one_line(run.path.name)}  {size(sizes[run.path])}{_mention(run)}")
     what = f"{len(doomed)} run{'' if len(doomed) == 1 else 's'}, {size(sum(sizes.values()))}"
-    if not yes and not _confirmed(f"delete {what}?"):
+    if not yes and not _confirmed(f"delete {what}, from {one_line(str(folder))}?"):
         print("nothing was deleted")
         return ExitCode.RACED
     return _deleted([run.path for run in doomed], folder, sizes)
@@ -204,7 +204,7 @@ def _deleted(doomed: Sequence[Path], folder: Path, sizes: dict[Path, int]) -> in
     """Delete runs one by one and tell what became of each; the exit code."""
     gone = [run for run in doomed if _goes(run, folder)]
     freed = size(sum(sizes[run] for run in gone))
-    print(f"deleted: {len(gone)} of {len(doomed)} runs, {freed}")
+    print(f"deleted: {len(gone)} of {len(doomed)} runs, {freed}, from {one_line(str(folder))}")
     return ExitCode.RACED if len(gone) == len(doomed) else ExitCode.ALL_FAILED
 
 

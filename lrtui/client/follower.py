@@ -27,7 +27,7 @@ from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE, tail, trainer_r
 from lrtui.store.writer import Writer
 
 LOOK_S = 1.0
-"""Seconds between two checks for the supervisor."""
+"""Seconds between two checks for the supervisor, and between two looks at the run's label."""
 LAST_WORDS_S = 10.0
 """Seconds to wait for orphaned trainers to record their lanes' ends before marking them
 interrupted."""
@@ -51,7 +51,7 @@ class Follower:
         """Reason why the record may be behind the training, or ended too early; '' if all is
         well."""
         self._writer: Writer | None = None
-        self._looked = time.monotonic()
+        self._looked = self._labelled = time.monotonic()
         self._gone_since: float | None = None
         """Time of the first check that found the supervisor gone; None while it runs."""
         self._death_reported = False
@@ -60,6 +60,7 @@ class Follower:
 
     def poll(self, budget_s: float = 0.05) -> list[AnyEvent]:
         """The events since the last call (as many as fit the budget), which `state` now holds."""
+        self._look_at_label()
         try:
             events = self.reader.poll(budget_s)
         except StoreUnavailable as error:
@@ -82,9 +83,15 @@ class Follower:
             and not self.state.over
             and time.monotonic() - self._looked > LOOK_S
         ):
-            self._looked = time.monotonic()
+            self._looked = self._labelled = time.monotonic()
             events += self._look()
         return events
+
+    def _look_at_label(self) -> None:
+        """Now and then: another viewer, or a command, may have given the run a name."""
+        if time.monotonic() - self._labelled > LOOK_S:
+            self._labelled = time.monotonic()
+            self.state.label = read_label(self.run)
 
     def _fold(self, events: list[AnyEvent]) -> None:
         """Events that were just read come into the state; where lines and pictures lie is noted.

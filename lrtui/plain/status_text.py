@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrtui.core.diagnostics.verdicts import verdict
-from lrtui.core.numbers import duration, loss, rate
+from lrtui.core.numbers import UNKNOWN, duration, loss, rate
 from lrtui.core.results.race_status import elapsed, remaining
 from lrtui.core.results.race_words import race_facts
 from lrtui.core.results.ranking_words import metric_words
@@ -61,16 +61,23 @@ def _cells(row: Standing, state: RaceState) -> list[str]:
         row.group.called + (f" ×{len(lanes)}" if len(lanes) > 1 else ""),
         _several(lane.status for lane in lanes),
         f"{last.steps}/{last.total_steps}" if last.total_steps else str(last.steps),
-        _several(rate(lane.rates.applied) for lane in lanes),
+        _several(_rate(lane.rates.applied) for lane in lanes),
         _value(row),
         _several(str(verdict(lane, state)) for lane in lanes),
         duration(left) if math.isfinite(left) else "",
     ]
 
 
+def _rate(value: float) -> str:
+    """An applied rate; a dash before the first step."""
+    return rate(value) if math.isfinite(value) else UNKNOWN
+
+
 def _value(row: Standing) -> str:
-    """A single value, or the mean of several with their range."""
-    if len(row.group.lanes) == 1 or not math.isfinite(row.value):
+    """A single value, or the mean of several with their range; a dash where there is none yet."""
+    if not math.isfinite(row.value):
+        return loss(math.nan) if row.nan else UNKNOWN
+    if len(row.group.lanes) == 1:
         return loss(row.value)
     return f"{loss(row.value)} [{loss(row.spread.low)} {loss(row.spread.high)}]"
 

@@ -13,7 +13,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from lrtui.core.results.news import News, news_words
+from lrtui.core.protocol.event_lines import News
+from lrtui.core.results.news import is_alert, news_words
 from lrtui.core.text import one_line
 from lrtui.terminal.settings import Notify
 
@@ -121,14 +122,14 @@ class Notifier:
 
     def _is_due(self) -> bool:
         now = self._monotonic()
-        ended = any(one.kind == "finished" for one in self._waiting)
+        ended = any(one.event == "finished" for one in self._waiting)
         return ended or (now - self._first >= GATHER_S and now - self._sent >= GAP_S)
 
     def _send(self) -> None:
         news, self._waiting, self._sent = self._waiting, [], self._monotonic()
         title, body = self._title, news_words(news)
         # the bell has rung at an alert already
-        calm = not any(one.alert for one in news)
+        calm = not any(map(is_alert, news))
 
         def send() -> None:
             way = channel(self._wanted, self._environ)

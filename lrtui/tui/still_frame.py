@@ -6,7 +6,7 @@ from functools import partial
 
 from lrtui.client.follower import Follower
 from lrtui.core.protocol.events import Sampled
-from lrtui.core.scenario.spec import Race
+from lrtui.core.state.race_state import RaceState
 from lrtui.tui.console import last_lines
 from lrtui.tui.keymap import Keymap
 from lrtui.tui.machine_history import History
@@ -26,7 +26,7 @@ def still_frame(follower: Follower, width: int, height: int, keymap: Keymap) -> 
         return read_sample(follower, found) if found else None
 
     view = RaceView(keymap=keymap)
-    restore(view, view_name(follower.state.race))
+    restore(view, view_name(follower.state))
     panels = race_panels(follower, view, RedrawPolicy())
     lines = partial(last_lines, follower.run)
     canvas = Canvas(width, height)
@@ -35,7 +35,9 @@ def still_frame(follower: Follower, width: int, height: int, keymap: Keymap) -> 
     return canvas
 
 
-def view_name(race: Race) -> str:
+def view_name(state: RaceState) -> str:
     """The name under which a race's view is kept; that of a script is its path, for every second
-    one is called train.py."""
-    return race.task.target if race.script else race.scenario or race.title
+    one is called train.py. Several runs together have a view of their own."""
+    race = state.race
+    name = race.task.target if race.script else race.scenario or race.title
+    return f"compared {name}" if state.read_only else name

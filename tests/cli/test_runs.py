@@ -120,8 +120,9 @@ def test_a_person_is_asked_with_names_and_sizes(runs, answer, left):
         ["-m", "lrtui", "runs", "--runs", str(runs), "--delete", "a-"],
         timeout=PATIENCE_S,
         encoding="utf-8",
+        dimensions=(24, 300),
     )
-    asked.expect(r"a-20260101-120000-aaaa  [\d.]+ kB.*delete 1 run, [\d.]+ kB\? \[y/N\]")
+    asked.expect(r"a-20260101-120000-aaaa  [\d.]+ kB.*delete 1 run, [\d.]+ kB, from \S+\? \[y/N\]")
     asked.sendline(answer)
     asked.expect(pexpect.EOF)
     asked.close()

@@ -39,6 +39,37 @@ def live(tmp_path: Path) -> Path:
     return make_run(tmp_path, ("steady", "diverges", "paints", "explodes"), done=60, live=True)
 
 
+class TestSeveralSeeds:
+    @pytest.fixture
+    def seeded(self, tmp_path: Path) -> Path:
+        """Two lanes of two seeds each; B2 went NaN."""
+        lanes = [{"name": "low", "lr": 0.1}, {"name": "high", "lr": 1.0}]
+        kinds = ("steady", "paints", "diverges", "explodes")
+        return make_run(tmp_path, kinds, done=60, live=True, lane=lanes, seeds=2)
+
+    @pytest.mark.parametrize(
+        ("words", "lanes"),
+        [
+            (["A", "pause"], [0, 1]),
+            (["a2", "pause"], [1]),
+            (["low", "pause"], [0, 1]),
+            (["B", "pause"], [2]),  # those that live
+        ],
+    )
+    def test_the_letter_of_a_group_is_all_of_its_seeds(self, seeded, words, lanes):
+        with trainer(seeded, done("paused")) as taken:
+            assert run_cli("send", str(seeded), *words) == 0
+        assert taken == [Pause(lane=lane) for lane in lanes]
+
+    def test_forks_of_a_group_have_no_name_of_their_own(self, seeded, capsys):
+        assert run_cli("send", str(seeded), "A", "fork", "--name", "x") == 2
+        assert "--name with 2 seeds: all forks would have one name" in capsys.readouterr().err
+
+    def test_an_unknown_lane_is_refused_with_the_groups(self, seeded, capsys):
+        assert run_cli("send", str(seeded), "C", "pause") == 2
+        assert "the lanes are A low, B high" in capsys.readouterr().err
+
+
 class TestWhatIsSent:
     @pytest.mark.parametrize(
         ("words", "expected"),

@@ -21,6 +21,7 @@ from lrtui.core.protocol.events import (
 from lrtui.plain import play
 from lrtui.plain.json_lines import JsonLines
 from lrtui.plain.text_lines import PlainLines
+from lrtui.store import run_dir
 from lrtui.store.reader import summary
 from lrtui.store.run_dir import SUPERVISOR_LOG, SUPERVISOR_ROLE
 from lrtui.store.writer import Writer, create_run
@@ -243,3 +244,13 @@ class TestLines:
             "B": None,
             "C": "A",
         }
+
+
+def test_a_name_that_is_given_meanwhile_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(follower, "LOOK_S", -1.0)
+    run = make_run(tmp_path, ("steady",))
+    viewer = Follower(run)
+    run_dir.relabel(run, name="base")
+    viewer.poll()
+    assert viewer.state.title == "base: A fake race"
+    viewer.close()

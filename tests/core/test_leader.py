@@ -7,7 +7,7 @@ import random
 import msgspec
 import numpy as np
 
-from lrtui.core.protocol.events import Alerted, Ended, Evaluated
+from lrtui.core.protocol.events import Alerted, Column, Ended, Evaluated
 from lrtui.core.results.leader import LeaderWatch
 from lrtui.core.scenario.spec import with_seeds
 from lrtui.core.state.race_state import RaceState, apply
@@ -112,6 +112,20 @@ def test_seed_that_ended_in_an_error_is_left_out_of_the_mean():
             apply(state, event)
         apply(state, Ended(lane=lane, step=len(curve), reason="error" if lane == 3 else "finished"))
     assert watch.look(state) == []  # A leads: 0.5 beside 0.55, then beside 1.0
+
+
+def test_metric_of_each_step_may_end_before_the_steps_do():
+    state, watch = RaceState(make_race(2, rank_by="score")), LeaderWatch()
+    for lane, (score, known) in enumerate(((0.9, 100), (0.5, TOTAL))):
+        apply(state, started(lane, TOTAL))
+        for first in range(0, TOTAL, 100):
+            block = steps([1.0] * 100, first, lane)
+            if first < known:
+                extra = {"score": Column.pack([score] * 100)}
+                block = msgspec.structs.replace(block, columns=block.columns | extra)
+            apply(state, block)
+        apply(state, Ended(lane=lane, step=TOTAL, reason="finished"))
+    assert watch.look(state) == []  # A leads, by the value that it had last
 
 
 def test_long_record_is_opened_at_its_end():

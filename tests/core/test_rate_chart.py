@@ -54,7 +54,7 @@ def test_lanes_that_differ_in_their_rate_alone_make_a_line():
         ([(0.1, 1.04), (0.01, 1.0)], 0.01, (0.01, 0.1), "lowest"),
         ([(1.0, math.nan), (0.1, 1.0), (0.01, 2.0)], 0.1, (0.1, 0.1), ""),
         ([(1.0, "diverged"), (0.1, 1.0), (0.01, 2.0)], 0.1, (0.1, 0.1), ""),
-        ([(1.0, None), (0.1, 1.0), (0.01, 2.0)], 0.1, (0.1, 0.1), "highest"),
+        ([(1.0, None), (0.1, 1.0), (0.01, 2.0)], 0.1, (0.1, 0.1), ""),
         ([(0.1, -1.0), (0.01, -0.96), (0.001, -0.9)], 0.1, (0.01, 0.1), "highest"),
     ],
 )
@@ -104,6 +104,13 @@ def test_script_that_is_told_its_rate_by_an_argument_has_one_line():
     assert [lane.values["lr"] for lane in race.lanes][-1] == "10"
     assert {lane.values["width"] for lane in race.lanes} == {"8"}
     assert {lane.lr for lane in race.lanes} == {0.0}
+
+
+def test_script_that_waits_has_the_rate_of_its_argument():
+    state = script_race({"lr": ("0.1", "0.01", "1")}, begun=2)
+    assert [point.rate for point in line_of(state).points] == [0.01, 0.1, 1.0]
+    assert line_of(state).edge == ""  # the highest is still to come
+    assert widenings(rate_chart(state), state) == []
 
 
 def test_script_that_lrtui_did_not_start_is_not_widened():

@@ -54,7 +54,9 @@ def tell(state, lane, rate, loss, one, *, over):
         apply(state, Ended(lane=lane, step=10, reason="nan" if lost == "nan" else "finished"))
 
 
-def script_race(values, *, supervised=True):
+def script_race(values, *, supervised=True, begun=None):
+    """A race of a script that is told its values; the first `begun` lanes are over, all by
+    default, and the higher its rate the better."""
     names = list(values)
     rows = [dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True)]
     lanes = tuple(
@@ -63,7 +65,7 @@ def script_race(values, *, supervised=True):
     )
     script = Script(("python", "train.py", "{lr}"), supervised=supervised)
     state = RaceState(msgspec.structs.replace(make_race(1), lanes=lanes, script=script))
-    for index, row in enumerate(rows):
+    for index, row in enumerate(rows[:begun]):
         own = float(row["lr"])
         apply(state, msgspec.structs.replace(started(index), optimizer="SGD", initial_lr=own))
         apply(state, steps([1.0 / own] * 10, lane=index, rates=[own] * 10))

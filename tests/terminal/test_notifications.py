@@ -12,7 +12,7 @@ import pexpect
 import pytest
 from hypothesis import given, strategies as st
 
-from lrtui.core.results.news import News
+from lrtui.core.protocol.event_lines import News
 from lrtui.terminal.notifications import (
     BODY,
     GAP_S,
@@ -125,10 +125,10 @@ class Desk:
 
 
 def nan(lane):
-    return News("nan", lane, f"{lane} lane: nan at step 7")
+    return News("nan", "loss is NaN", 0, lane, "lane")
 
 
-LEADS, OVER = News("leader", "B", "B leads"), News("finished", "", "the race is over: B won")
+LEADS, OVER = News("leader", "B leads"), News("finished", "B won")
 
 
 def test_many_lanes_at_once_are_one_notification():

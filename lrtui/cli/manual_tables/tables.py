@@ -351,4 +351,4 @@ def _first_sentence(path: Path) -> str:
 def topics() -> str:
     """The manual's pages with a link to each."""
     links = [f"[{topic}](lrtui/manual/{topic}.md)" for topic in manual.TOPICS]
-    return ",\n".join(", ".join(links[at : at + 5]) for at in range(0, len(links), 5)) + "."
+    return ",\n".join(", ".join(links[at : at + 6]) for at in range(0, len(links), 6)) + "."

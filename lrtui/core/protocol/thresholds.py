@@ -156,13 +156,22 @@ NOISY_TIMES = 3.0
 """... the median change must be this many times that of the calmest lane that is lower. All see the
 same batches, whose noise is in both."""
 
+LEAD_ERRORS = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306)
+"""AHEAD, of lanes with 2, 3, ... seeds in common: the mean lead of the first over the second is
+more than this many of its standard errors. Student's t, two-sided at 5 %: two-sided, because which
+one is the first is picked by the leads that are tested. `tests/benchmarks/seeds.py` measures it;
+the table stands in lrtui/manual/seeds.md."""
+LEAD_LIMIT, LEAD_SLOPE = 1.96, 2.72
+"""For more seeds the limit and this over the degrees of freedom: right to a hundredth."""
 MOST_SEEDS = 100
-"""Seeds beyond which nobody is told how many would tell."""
+"""Beyond so many nobody is told how many seeds would tell."""
 
 
-def seeds_least(count: int) -> float:
-    """TODO"""
-    return {2: 12.7, 3: 4.3, 4: 3.18, 5: 2.78}.get(count, 2.6)
+def lead_errors(count: int) -> float:
+    """The standard errors that a mean lead over `count` seeds (2 or more) must be above."""
+    if count - 2 < len(LEAD_ERRORS):
+        return LEAD_ERRORS[count - 2]
+    return LEAD_LIMIT + LEAD_SLOPE / (count - 1)
 
 
 def early_steps(total: int) -> int:

@@ -148,15 +148,16 @@ def _by_step(
     inherited = np.full(max(0, min(own, stop) - start), math.nan)
     if lane.parent is not None and len(inherited):
         inherited = _by_step(every[lane.parent], every, ranking, start, min(own, stop))
-    end = min(stop, lane.steps + 1)
     series = lane.columns.get(ranking.metric, Series())
+    known = max(min(lane.steps, len(series)), lane.forked_at)  # some blocks may lack the column
+    end = min(stop, known + 1)
     lowest = ranking.metric == LOSS and ranking.at == "best"
     values = (_lowest_so_far if lowest else _smoothed)(series, lane.forked_at, own, end)
     if nan := [alert.step for alert in lane.alerts if alert.kind == "nan"]:
         lost = ~np.isfinite(series.part(own - 1, end - 1)) if end > own else np.empty(0, bool)
         values[lost & (np.arange(own, end) > min(nan))] = math.nan
     found = np.concatenate((inherited, values))
-    last = found[-1] if len(found) else _by_step(lane, every, ranking, lane.steps, lane.steps + 1)
+    last = found[-1] if len(found) else _by_step(lane, every, ranking, known, known + 1)[-1]
     return np.concatenate((found, np.full(stop - start - len(found), last)))
 
 

@@ -1,17 +1,22 @@
-"""News of a race for a person who looks elsewhere: its end, a loss that went NaN or diverged, a
-lane that was lost, a new leader. Pure.
+"""News of a race, found by a look after each poll: alerts, a new leader, the end; and their words.
+Pure.
 
-News are what happens while the race is followed; what is on record before is history.
+The supervisor tells all of a run (`--on-event`), a viewer what happens while it follows one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
 
+from lrtui.core.numbers import loss
+from lrtui.core.protocol.event_lines import News, NewsKind
 from lrtui.core.protocol.events import Alerted, AlertKind, AnyEvent
-from lrtui.core.results.leader import HELD, LeaderChange, LeaderWatch
+from lrtui.core.results.leader import LeaderChange, LeaderWatch
 from lrtui.core.results.race_sentences import race_sentences
+from lrtui.core.results.ranking import outcome, ranking_of
+from lrtui.core.results.seed_groups import SeedGroup, seed_groups
+from lrtui.core.results.standings import standings
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 
@@ -25,76 +30,89 @@ _WENT: dict[AlertKind, str] = {
 }
 
 
-class News(NamedTuple):
-    """One thing that happened."""
-
-    kind: AlertKind | Literal["leader", "finished"]
-    lane: str
-    """The letter of the lane; "" of the race."""
-    text: str
-    """It in a sentence."""
-
-    @property
-    def alert(self) -> bool:
-        """True if a lane is in trouble."""
-        return self.kind in _WENT
-
-
 class NewsWatch:
-    """The news of a race that is followed; `look` after each poll."""
+    """The news of a race; `look` after each poll."""
 
-    def __init__(self, since: float) -> None:
-        """`since`: what happened before this time, in seconds since 1970, is history."""
+    def __init__(self, since: float = -math.inf) -> None:
+        """`since`: what happened before this time, in seconds since 1970, is history; of a leader,
+        what was on record at the first look."""
         self._since = since
         self._leader = LeaderWatch()
-        self._follows = self._over = False
-        """True once the record was read to its end; once the end of the race was told."""
+        self._follows = since == -math.inf
+        """True once leaders are news."""
+        self._over = False
+        """True if every lane had ended at the last look."""
 
     def look(self, state: RaceState, events: Iterable[AnyEvent], *, caught_up: bool) -> list[News]:
         """The news of a poll: `events` are in `state` already; `caught_up`: the record is read to
         its end."""
         found = list(self._alerts(state, events))
-        changes = self._leader.look(state) if caught_up else []
-        if self._follows and changes:
-            found.append(_leads(changes[-1]))
+        changes = self._leader.look(state) if self._follows or caught_up else []
+        found += [_of_leader(change, state) for change in changes if self._follows]
         self._follows = self._follows or caught_up
-        if state.over and not self._over and self._since < _ended_at(state):
-            found.append(News("finished", "", f"the race is over: {race_sentences(state)[0]}"))
-        self._over = state.over
+        if caught_up and state.over != self._over:
+            self._over = state.over
+            if self._has_ended(state):
+                found.append(_of_end(state))
         return found
 
     def _alerts(self, state: RaceState, events: Iterable[AnyEvent]) -> Iterator[News]:
         for event in events:
             if isinstance(event, Alerted) and event.at > self._since:
-                lane = state.lanes[event.lane].lane
-                what = f"{event.kind} at step {event.step}"
-                if event.kind in ("error", "lost"):
-                    what = event.text
-                yield News(event.kind, lane.letter, one_line(f"{lane.called}: {what}"))
+                group = SeedGroup((state.lanes[event.lane],))
+                yield _news(event.kind, event.text, group, event.step, state)
+
+    def _has_ended(self, state: RaceState) -> bool:
+        """True if every lane has ended by itself, the last one not before `since`."""
+        ends = [lane.ended.at for lane in state.lanes if lane.ended]
+        cut_off = any(lane.status == "interrupted" for lane in state.lanes)
+        return state.over and not cut_off and max(ends, default=-math.inf) > self._since
 
 
-def _leads(change: LeaderChange) -> News:
-    now, before = change.leader, change.before
-    words = f"{now.called} leads since {HELD} steps, before {before.called}"
-    return News("leader", now.letter, words)
-
-
-def _ended_at(state: RaceState) -> float:
-    """When the last lane ended."""
-    return max((lane.ended.at for lane in state.lanes if lane.ended), default=0.0)
+def is_alert(news: News) -> bool:
+    """True if a lane is in trouble."""
+    return news.event in _WENT
 
 
 def news_words(news: Sequence[News]) -> str:
     """Several news in one text: the end first, many lanes of one kind in a clause, the newest
     leader alone."""
-    parts = [one.text for one in news if one.kind == "finished"]
+    parts = [f"the race is over: {one.text}" for one in news if one.event == "finished"]
     for kind, went in _WENT.items():
-        some = [one for one in news if one.kind == kind]
-        letters = list(dict.fromkeys(one.lane for one in some))
+        some = [one for one in news if one.event == kind]
+        letters = list(dict.fromkeys(one.lane or "" for one in some))
         if len(letters) == 1:
-            parts.append(some[-1].text)
+            last = some[-1]
+            who = f"{last.lane} {last.name}: " if last.lane else ""
+            parts.append(one_line(f"{who}{last.text}"))
         elif letters:
             more = ", ..." if len(letters) > LISTED else ""
             parts.append(f"{len(letters)} lanes {went}: {', '.join(letters[:LISTED])}{more}")
-    parts += [one.text for one in news if one.kind == "leader"][-1:]
+    parts += [one.text for one in news if one.event == "leader"][-1:]
     return "; ".join(parts)
+
+
+def _of_leader(change: LeaderChange, state: RaceState) -> News:
+    """Text about a new leader, with the value that it has now."""
+    news = _news("leader", "", change.leader, change.step, state)
+    by = ranking_of(state.race, state.lanes).metric
+    text = f"{change.leader.called} leads after {change.step} steps, before {change.before.called}"
+    known = f"; {by} {loss(news.value)}" if news.value is not None else ""
+    return news._replace(text=text + known)
+
+
+def _of_end(state: RaceState) -> News:
+    """The end of a race, about its first lane."""
+    first = standings(state)[0]
+    group = next(group for group in seed_groups(state.lanes) if first in group.lanes)
+    return _news("finished", race_sentences(state)[0], group, first.steps, state)
+
+
+def _news(event: NewsKind, text: str, group: SeedGroup, step: int, state: RaceState) -> News:
+    """News about a group of lanes, with the mean of what they are ranked by."""
+    ranking = ranking_of(state.race, state.lanes)
+    values = [outcome(lane, state.lanes, ranking, step) for lane in group.lanes]
+    finite = [value for value in values if math.isfinite(value)]
+    value = sum(finite) / len(finite) if finite else None
+    first = group.first
+    return News(event, text, first.index, group.letter, first.lane.name, step, value)

@@ -46,6 +46,11 @@ class RatePoint(NamedTuple):
         return bool(self.lost) or math.isfinite(self.value)
 
     @property
+    def pending(self) -> bool:
+        """True if a lane may still have an outcome."""
+        return not all(lane.over for lane in self.lanes)
+
+    @property
     def letter(self) -> str:
         """The letter of its lane, or what those of its seeds have in common."""
         return seed_groups(self.lanes)[0].letter
@@ -65,7 +70,8 @@ class RateLine(NamedTuple):
     """The lowest and the highest rate around the best one with outcomes near the best; NaN without
     a best one."""
     edge: Edge
-    """Whether the best rate is the lowest or the highest whose outcome is known."""
+    """"lowest" or "highest" where no rate on that side of the best one is known to be worse, or is
+    still to come."""
 
 
 class RateChart(NamedTuple):
@@ -118,12 +124,12 @@ def rate_chart(state: RaceState, lanes: Sequence[LaneState] | None = None) -> Ra
     names = rate_names(state.lanes)
     groups: dict[bytes, list[LaneState]] = {}
     for lane in lanes:
-        if math.isfinite(lane.rate):
+        if math.isfinite(rate_of(lane, names)):
             key = msgspec.msgpack.encode((settings_beside_rate(lane, names), lane.lane.length))
             groups.setdefault(key, []).append(lane)
     kinds = list(groups.values())
     lines = (
-        _line(name, kind, state, ranking, step)
+        _line(name, kind, names, state, ranking, step)
         for name, kind in zip(_names(kinds, names), kinds, strict=True)
     )
     return RateChart(tuple(lines), ranking, step, state.over)
@@ -147,6 +153,20 @@ def rate_names(lanes: Sequence[LaneState]) -> frozenset[str]:
     )
 
 
+def rate_of(lane: LaneState, rate_names: frozenset[str]) -> float:
+    """The rate of a lane; of a script that has not begun the value that will be its rate."""
+    if math.isfinite(lane.rate):
+        return lane.rate
+    for name in rate_names & lane.lane.values.keys():
+        try:
+            found = float(lane.lane.values[name])
+        except ValueError:
+            continue
+        if math.isfinite(found) and found > 0:
+            return found
+    return math.nan
+
+
 def settings_beside_rate(lane: LaneState, rate_names: frozenset[str]) -> tuple[Any, ...]:
     """Equal for lanes that differ in rate, seed and length alone."""
     spec = lane.lane
@@ -163,13 +183,21 @@ def _is(text: str | None, lane: LaneState) -> bool:
 
 
 def _line(
-    name: str, lanes: Sequence[LaneState], state: RaceState, ranking: Ranking, step: int | None
+    name: str,
+    lanes: Sequence[LaneState],
+    rate_names: frozenset[str],
+    state: RaceState,
+    ranking: Ranking,
+    step: int | None,
 ) -> RateLine:
     by_rate: dict[str, list[LaneState]] = {}
     for lane in lanes:
         if not altered(lane):
-            by_rate.setdefault(f"{lane.rate:.6g}", []).append(lane)
-    points = [_point(same, state, ranking, step) for same in by_rate.values()]
+            by_rate.setdefault(f"{rate_of(lane, rate_names):.6g}", []).append(lane)
+    points = [
+        _point(rate_of(same[0], rate_names), same, state, ranking, step)
+        for same in by_rate.values()
+    ]
     points.sort(key=lambda point: point.rate)
     aside = tuple(lane for lane in lanes if altered(lane))
     held = [point for point in points if math.isfinite(point.value)]
@@ -182,7 +210,7 @@ def _line(
 
 
 def _point(
-    lanes: Sequence[LaneState], state: RaceState, ranking: Ranking, step: int | None
+    rate: float, lanes: Sequence[LaneState], state: RaceState, ranking: Ranking, step: int | None
 ) -> RatePoint:
     lost = sum(is_lost(lane) for lane in lanes)
     values = [
@@ -193,7 +221,7 @@ def _point(
     ]
     mean = sum(values) / len(values) if values and not lost else math.nan
     low, high = (min(values), max(values)) if values else (math.nan, math.nan)
-    return RatePoint(lanes[0].rate, tuple(lanes), mean, low, high, lost)
+    return RatePoint(rate, tuple(lanes), mean, low, high, lost)
 
 
 def _reach(side: Sequence[RatePoint], best: RatePoint, ranking: Ranking) -> float:
@@ -209,8 +237,10 @@ def _reach(side: Sequence[RatePoint], best: RatePoint, ranking: Ranking) -> floa
 
 def _edge(points: Sequence[RatePoint], aside: Sequence[LaneState], best: RatePoint | None) -> Edge:
     """A rate that is known to be worse on either side brackets the best one; a lost one does,
-    too."""
-    others = [point.rate for point in points if point.known and point is not best]
+    too, and one that is still to come may."""
+    others = [
+        point.rate for point in points if point is not best and (point.known or point.pending)
+    ]
     others += [lane.rate for lane in aside]
     if best is None or not others:
         return ""

@@ -52,7 +52,7 @@ def refusal(chart: RateChart, state: RaceState) -> str:
         return "there is nothing to widen: " + _lower(rate_sentences(chart, state)[0])
     best = chart.best
     if best is None:
-        return "there is nothing to widen: no rate has an outcome yet"
+        return "there is nothing to widen: no loss stayed finite, whatever the rate"
     line, point = best
     return f"there is nothing to widen: {_bracketed(line, point.rate, state)}"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lrtui.core.numbers import loss
-from lrtui.core.protocol.thresholds import MOST_SEEDS, seeds_least
+from lrtui.core.protocol.thresholds import MOST_SEEDS, lead_errors
 from lrtui.core.results.ranking import Ranking
 from lrtui.core.results.ranking_words import group_name, left_out
 from lrtui.core.results.standings import Standing
@@ -47,7 +47,7 @@ def is_ahead(leads: tuple[float, ...]) -> bool:
     if count < 2:
         return False
     error = statistics.stdev(leads) / math.sqrt(count)
-    return statistics.fmean(leads) > seeds_least(count) * error
+    return statistics.fmean(leads) > lead_errors(count) * error
 
 
 def seeds_needed(leads: tuple[float, ...]) -> int | None:
@@ -59,7 +59,7 @@ def seeds_needed(leads: tuple[float, ...]) -> int | None:
         (
             count
             for count in range(2, MOST_SEEDS + 1)
-            if lead > seeds_least(count) * spread / math.sqrt(count)
+            if lead > lead_errors(count) * spread / math.sqrt(count)
         ),
         None,
     )

@@ -15,7 +15,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 from lrtui.terminal.palette import Glyphs
-from lrtui.tui.render.raster import BLANK, SIDES
+from lrtui.tui.render.raster import BLANK, SHADE, SIDES
 
 Codes = NDArray[np.uint32]
 TABLE_END = 0x3000
@@ -103,6 +103,10 @@ _NEAREST = {
     "╴╶┄┈━": "─",
 }
 """The nearest of it where that is better than ASCII."""
+LIGHT = "░"
+"""A shaded cell where there is no braille."""
+_SHADED = [BLANK + bits for bits in range(256) if not bits & ~SHADE and bits.bit_count() > 2]
+"""The cells of a shade, its ragged ends included: no curve has dots like these."""
 _tier: Glyphs = "braille"
 
 
@@ -160,6 +164,7 @@ def _table(tier: Glyphs) -> Codes:
     table: Codes = np.arange(TABLE_END + 1, dtype=np.uint32)
     if tier == "blocks":
         table[BLANK : BLANK + 256] = [ord(QUADRANTS[_quarters(bits)]) for bits in range(256)]
+        table[_SHADED] = ord(LIGHT)
         return table
     # 0: the second cell of a wide character, none of which is left
     table[0] = table[128:] = UNKNOWN
@@ -173,6 +178,7 @@ def _table(tier: Glyphs) -> Codes:
         table[own] = own
     for bits in range(256):
         table[BLANK + bits] = ord(HALVES[_quarters(bits)] if tier == "halves" else _letter(bits))
+    table[_SHADED] = table[ord(LIGHT)]
     return table
 
 

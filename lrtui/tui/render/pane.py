@@ -14,7 +14,7 @@ from lrtui.core.protocol.events import Sampled
 from lrtui.core.results.race_words import lane_settings
 from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import spread_of
-from lrtui.core.scenario.spec import Race, letter
+from lrtui.core.scenario.spec import Race
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.state.status import FAILED
 from lrtui.core.text import literal, one_line
@@ -61,7 +61,7 @@ def draw(
             crosshair.words(canvas.view(parts.words), group, race, view)
         else:
             moves = parts.rate_curve is not None or lane.index in view.moving
-            _words(canvas.view(parts.words), group, view, plain=not moves)
+            _words(canvas.view(parts.words), group, state, view, plain=not moves)
         _rate(canvas.view(parts.rate), group, view, parts.large)
         _numbers(canvas, group, parts)
         if parts.facts and len(group.lanes) > 1:
@@ -110,7 +110,9 @@ def _title(
         canvas.styles[...] = bar
 
 
-def _words(canvas: Canvas, group: SeedGroup, view: RaceView, *, plain: bool) -> None:
+def _words(
+    canvas: Canvas, group: SeedGroup, state: RaceState, view: RaceView, *, plain: bool
+) -> None:
     """The last alert, or a remark and the lane's settings; `plain`: with a constant rate, which no
     chart shows."""
     canvas.fill()
@@ -128,7 +130,9 @@ def _words(canvas: Canvas, group: SeedGroup, view: RaceView, *, plain: bool) -> 
             styles.WARN if alert.kind == "lost" else styles.ALERT,
         )
         return
-    before = f"from {letter(lane.parent)}@{lane.forked_at} " if lane.parent is not None else ""
+    before = ""
+    if lane.parent is not None:
+        before = f"from {state.lanes[lane.parent].lane.letter}@{lane.forked_at} "
     schedule = spec.schedule or ("constant" if plain and not lane.is_script else "")
     parts = [lane_settings(lane), str(schedule), str(spec.recipe)]
     text = one_line(", ".join(filter(None, parts)))
@@ -162,8 +166,9 @@ def _rate(canvas: Canvas, group: SeedGroup, view: RaceView, large: bool) -> None
     style = styles.lane_bold(view.hue(lane.index))
     if len({rate_report.known(value) for value in found}) > 1:
         span = spread_of(found)
-        number = f"{rate(span.low, 2)}…{rate(span.high, 2)}"
-        large = False
+        number, large = f"{rate(span.low, 2)}…{rate(span.high, 2)}", False
+        if text_width(number) + 4 > canvas.width:
+            number = "mixed"
     if large:
         x = 2 + digits.write(canvas, 1, 0, number, style)
         canvas.text(x, 0, names.group(lane, shown, canvas.width - x), styles.DIM)

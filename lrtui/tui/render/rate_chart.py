@@ -20,8 +20,8 @@ from lrtui.tui.render.dashes import dashed
 
 GUTTER, MARGIN = 8, 2
 LOST, DOT, NEAR, BEST, SEEDS = "✗", "●", "━", "▲", "│"
-LEAST_PLOT = 4
-"""Rows of the outcomes that are kept free of words."""
+LEAST_PLOT = 5
+"""Rows of the outcomes that are kept free of words, but for the first of these."""
 LEAST_WIDTH = 20
 """Columns of a canvas from which on there is a chart."""
 MOST_WORDS = 8
@@ -43,7 +43,7 @@ def draw(
     lost = any(point.lost for line in chart.lines for point in line.points)
     axes = 2 + lost  # crosses, the rates near the best, labels
     words = _wrapped(sentences, hint, canvas.width - 2)
-    room = min(len(words), MOST_WORDS, max(0, canvas.height - top - axes - LEAST_PLOT))
+    room = min(len(words), MOST_WORDS, max(1, canvas.height - top - axes - LEAST_PLOT))
     rows = canvas.height - top - axes - room
     if rows < 1 or canvas.width < LEAST_WIDTH:
         _words(canvas, sentences, hint)

@@ -199,7 +199,7 @@ def value_headings(ranked: Ranked) -> list[str]:
     arrow, name = "↑" if found.maximize else "↓", label(found.metric)
     if found.missing:
         missing = label(found.missing)
-        return [f"↓loss, no {missing} yet", f"↓loss, no {missing}", f"↓loss: no {missing}"]
+        return [f"↓loss, no {missing} yet", f"↓loss, no {missing}", f"no {missing}"]
     if ranked.step is not None:
         step = count(ranked.step)
         return [f"{arrow}{name} at {step}", f"{arrow}{name}@{step}", f"{arrow}at {step}"]

@@ -115,7 +115,7 @@ class RaceScreen(Screen[None]):
         super().__init__()
         self.follower, self.state = follower, follower.state
         self.view = view = RaceView(keymap=keymap or Keymap())
-        self._stored_view = StoredView(view, view_name(self.state.race))
+        self._stored_view = StoredView(view, view_name(self.state))
         self._clock = clock or Clock()
         self._machine = machine or Machine()
         self._toaster = Toaster(self, self._clock, notifier)
