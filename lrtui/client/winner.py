@@ -145,7 +145,7 @@ def _files(state: RaceState, lane: LaneState, run: Path, ranking: Ranking) -> It
                 yield Weights(kept.step, kept.path, value_at(kept.step))
         if owner.parent is None or not owner.forked_at:
             return
-        below, owner = min(below, owner.forked_at), state.lanes[owner.parent]
+        below, owner = min(below, owner.forked_at, owner.shared), state.lanes[owner.parent]
 
 
 class _Evaluated:
