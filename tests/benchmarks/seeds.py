@@ -162,14 +162,19 @@ def table(lanes: list[dict], which: str) -> list[str]:
     lines = []
     for count in COUNTS:
         every = fields(lanes, which)
-        null = [race.ahead for values in every for race in drawn(values, count, equal=True)]
+        null = [race for values in every for race in drawn(values, count, equal=True)]
         real = [race for values in every for race in drawn(values, count, equal=False)]
         said, better = [race for race in real if race.ahead], [race for race in real if race.better]
         wrong = sum(not race.better for race in said)
+        equal = ", ".join(
+            f"{size} lanes {share(sum(race.ahead for race in of_size), len(of_size))}"
+            for size in FIELDS
+            if (of_size := [race for race in null if len(race.values) == size])
+        )
         lines.append(
-            f"{count} seeds: equal lanes called ahead {share(sum(null), len(null))}; called ahead"
-            f" wrongly {share(wrong, len(real))} of {len(real)} races, {share(wrong, len(said))} of"
-            f" those called ahead; of {len(better)} true leads told"
+            f"{count} seeds: of {len(null)} races of equal lanes one is called ahead: {equal}; of"
+            f" {len(real)} races it is called ahead wrongly: {share(wrong, len(real))}"
+            f" ({share(wrong, len(said))} of those called ahead); of {len(better)} true leads told:"
             f" {share(len(said) - wrong, len(better))}"
         )
     return lines
