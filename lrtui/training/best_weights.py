@@ -64,7 +64,7 @@ class BestWeights:
         if self._spent + self._cost > FREE_S + SHARE * trained_s:
             return
         began = time.thread_time()  # the wait for a core that others use is no cost of the copy
-        state = training.weights_dict()
+        state = snapshot.plain(snapshot.weights(training), f"lane {self._lane.letter}", {})
         self._cost = time.thread_time() - began
         self._spent += self._cost
         self._best = value

@@ -32,7 +32,7 @@ class Schedule:
     ) -> None:
         """`outlived`: the lane is longer than `length`, for which the schedule is made: one that
         cannot be stepped beyond its end (OneCycleLR) holds its last rate there."""
-        self._spec, self._outlived = spec, outlived
+        self._spec, self._length, self._outlived = spec, length, outlived
         self._interval = spec.interval if spec else None
         self.by_epoch = self._interval == "epoch"
         """True if the scheduler steps at an epoch's end."""
@@ -58,6 +58,14 @@ class Schedule:
     def has_ended(self) -> bool:
         """True if the scheduler cannot be stepped any more, and the lane goes on."""
         return self._outlived and _used_up(self._scheduler)
+
+    def made_alike(self, length: list[int] | None, *, anew: bool) -> bool:
+        """True if the schedule of a snapshot was made for the length of this one, or follows a
+        metric instead. `length`: that of the snapshot's, None in those of earlier versions; `anew`:
+        this one is made for a length that the lane did not begin with."""
+        if self._scheduler is None or self.wants_metric:
+            return True
+        return not anew if length is None else length == list(self._length)
 
     def catch_up(self, steps: int, epochs: int) -> None:
         """Moves the scheduler to its state after `steps` and `epochs`; one that needs a metric

@@ -44,6 +44,9 @@ from lrtui.training.training_length import epoch_steps, schedule_length, trainin
 Extend = Callable[[Race, int | None], Lane]
 """(race, steps of an epoch) -> the lane with its new length (lengthening.py)."""
 
+_UNFIT = LookupError, ValueError, TypeError, AttributeError, RuntimeError, msgspec.MsgspecError
+"""Errors of a snapshot that does not fit."""
+
 
 # More than 20 attributes: a session is the list of a lane's parts, which the loop names singly.
 class Training:
@@ -229,20 +232,6 @@ class Training:
         if self.validation is not None:
             fetching.end_workers(self.validation)
 
-    def weights_dict(self) -> dict[str, Any]:
-        """A copy of the weights that an evaluation between two steps sees: part of the state."""
-        lane, average = self.race.lanes[self.index], self.recipe.average
-        weights = {
-            "format": snapshots.FORMAT,
-            "step": self.step_recorder.step,
-            "model": self.model.state_dict(),
-            "parameters": [name for name, _ in self.model.named_parameters()],
-            "average": average.state_dict() if average else None,
-            "evaluated": averaging.evaluation_weights(self.model, self.optimizer),
-        }
-        kept: dict[str, Any] = snapshots.plain(weights, f"lane {lane.letter}", {})
-        return kept
-
     def state_dict(self) -> dict[str, Any]:
         """A copy of the lane's whole state between two steps: training may go on while it is
         encoded.
@@ -253,16 +242,12 @@ class Training:
         """
         lane = self.race.lanes[self.index]
         state = {
-            "format": snapshots.FORMAT,
+            **snapshots.weights(self),
             "lane": msgspec.json.encode(lane),
             "schedule": self.schedule.state_dict(),
             "schedule_length": list(self.made_for),
-            "step": self.step_recorder.step,
             **self.progress.state_dict(),
             **self.recipe.state_dict(),
-            "model": self.model.state_dict(),
-            "parameters": [name for name, _ in self.model.named_parameters()],
-            "evaluated": averaging.evaluation_weights(self.model, self.optimizer),
             "buffers": snapshots.unlisted(self.model),
             "optimizer": [
                 snapshots.optimizer_state(part) for part in snapshots.parts(self.optimizer)
@@ -276,16 +261,6 @@ class Training:
         }
         kept: dict[str, Any] = snapshots.plain(state, f"lane {lane.letter}", {})
         return kept
-
-    def _made_alike(self, kept: list[int] | None) -> bool:
-        """True if the schedule of a snapshot was made for the present one's length, or follows a
-        metric instead of a length; `kept`: that length, None in snapshots of earlier versions."""
-        lane = self.lane
-        if lane.schedule is None or self.schedule.wants_metric:
-            return True
-        if kept is None:
-            return lane.length is None or self.made_for != self.length
-        return kept == list(self.made_for)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores `state`, which is not modified, into a lane that was just built.
@@ -305,7 +280,10 @@ class Training:
                 self.optimizer,
                 self.schedule,
                 state,
-                same_length=self._made_alike(state.get("schedule_length")),
+                same_length=self.schedule.made_alike(
+                    state.get("schedule_length"),
+                    anew=bool(lane.length) and self.made_for == self.length,
+                ),
             )
             self.progress.load_state_dict(state)
             self.recipe.load_state_dict(state)
@@ -315,14 +293,7 @@ class Training:
             random = rng.unpacked(state["random"], self.device)
             self.progress.before_validation = random if state["validating"] else None
             rng.restore(random, self.device, self.generators)
-        except (
-            LookupError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-            msgspec.MsgspecError,
-        ) as error:
+        except _UNFIT as error:
             raise SnapshotUnfit(
                 f"lane {lane.letter}: the snapshot after step {state.get('step')} does not fit:"
                 f" {error}",

@@ -12,7 +12,7 @@ import io
 import types
 from collections import Counter, OrderedDict
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,8 +21,12 @@ from torch.optim import Optimizer
 
 from lrtui.core.errors import LrtuiError, SnapshotDamaged
 from lrtui.core.scenario.spec import Lane
+from lrtui.training import averaging
 from lrtui.training.optimizers import OWN_RATE, MuonWithAdamW
 from lrtui.training.schedules import Schedule
+
+if TYPE_CHECKING:
+    from lrtui.training.session import Training
 
 FORMAT = 1
 _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
@@ -52,6 +56,19 @@ def decode(payload: bytes) -> dict[str, Any]:
     if found != FORMAT:
         raise SnapshotDamaged(f"the snapshot is of format {found}", f"expected format {FORMAT}")
     return state  # type: ignore[no-any-return]  # a dict, as just checked
+
+
+def weights(training: Training) -> dict[str, Any]:
+    """The part of a lane's state that its evaluations see, not copied."""
+    model, average = training.model, training.recipe.average
+    return {
+        "format": FORMAT,
+        "step": training.step_recorder.step,
+        "model": model.state_dict(),
+        "parameters": [name for name, _ in model.named_parameters()],
+        "average": average.state_dict() if average else None,
+        "evaluated": averaging.evaluation_weights(model, training.optimizer),
+    }
 
 
 def restore_model(model: nn.Module, state: dict[str, Any]) -> None:

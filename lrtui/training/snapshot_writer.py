@@ -118,7 +118,7 @@ class BestJob:
     metric: str
     value: float
     state: dict[str, Any]
-    """The result of `Training.weights_dict`."""
+    """A copy of `snapshot.weights`."""
     schedule: SnapshotSchedule
     """Takes the cost."""
 
