@@ -26,8 +26,8 @@ from lrtui.store.reader import Summary, summary
 
 UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 """Seconds of the units of an age."""
-WIDE = 100
-"""Columns from which on the list has the number of lanes."""
+_COLUMNS = {"run": 0, "about": 0, "lanes": 100, "started": 0, "size": 70, "state": 0}
+"""The columns of the list, and from how many columns of the terminal on each is there."""
 
 
 class Age(click.ParamType[float]):
@@ -119,21 +119,32 @@ def _check(
 
 
 def _table(known: Sequence[Summary]) -> Table:
-    wide = Console().width >= WIDE
+    width = Console().width
+    shown = [name for name, least in _COLUMNS.items() if width >= least]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("run", "about", *(["lanes"] if wide else []), "started", "size", "state"):
+    for name in shown:
         # the run's name is there to be copied: only what it is about is cut
         table.add_column(
             name, no_wrap=name != "about", justify="right" if name == "size" else "left"
         )
     for run in known:
-        started = f"{datetime.fromtimestamp(run.created):%Y-%m-%d %H:%M}" if run.created else ""
-        about = Text(no_wrap=True, overflow="ellipsis")
-        about.append(run.label.name, "bold").append("  " if run.label.name else "")
-        about.append(run.label.note or one_line(run.title))
-        lanes, room = [str(run.lanes)] if wide else [], size(removal.disk_size(run.path))
-        table.add_row(Text(one_line(run.path.name)), about, *lanes, started, room, run.state)
+        cells = _cells(run)
+        table.add_row(*(cells[name] for name in shown))
     return table
+
+
+def _cells(run: Summary) -> dict[str, str | Text]:
+    about = Text(no_wrap=True, overflow="ellipsis")
+    about.append(run.label.name, "bold").append("  " if run.label.name else "")
+    about.append(run.label.note or one_line(run.title))
+    return {
+        "run": Text(one_line(run.path.name)),
+        "about": about,
+        "lanes": str(run.lanes),
+        "started": f"{datetime.fromtimestamp(run.created):%Y-%m-%d %H:%M}" if run.created else "",
+        "size": size(removal.disk_size(run.path)),
+        "state": run.state,
+    }
 
 
 def _entry(run: Summary) -> dict[str, object]:

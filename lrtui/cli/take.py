@@ -39,6 +39,7 @@ ANSWER_S = 10.0
 """Seconds that a lane which trains has to write its present weights."""
 READABLE = 0o644
 UNWRITABLE = "expected a file that can be written"
+AGAIN = "take it again: the lane writes its weights while it trains"
 
 
 @click.command()
@@ -111,7 +112,7 @@ def take(
 def _target(given: str) -> Path:
     """The file to write; LrtuiError if it cannot be one."""
     file = absolute(given)
-    if not given.strip() or given.endswith(os.sep) or file.is_dir():
+    if not given.strip() or given.endswith(os.sep) or os.path.isdir(file):
         raise LrtuiError(
             f"--to: {one_line(given)!r} is no file", "expected a file's name, such as best.pt"
         )
@@ -120,7 +121,7 @@ def _target(given: str) -> Path:
             f"--to: {one_line(given)!r} is the name of the scenario, which is written beside it",
             "expected a file's name, such as best.pt",
         )
-    if not file.parent.is_dir():
+    if not os.path.isdir(file.parent):
         raise LrtuiError(
             f"--to: {one_line(str(file.parent))}: no such folder", "expected one that exists"
         )
@@ -130,8 +131,9 @@ def _target(given: str) -> Path:
 def _check_free(files: list[Path], force: bool) -> None:
     """LrtuiError if a file is there and is not to be replaced."""
     for file in files:
-        if os.path.lexists(file) and not (force and file.is_file()):
-            what = "not a file" if not file.is_file() else "is there already"
+        is_file = os.path.isfile(file)
+        if os.path.lexists(file) and not (force and is_file):
+            what = "is there already" if is_file else "not a file"
             raise LrtuiError(
                 f"{one_line(str(file))}: {what}", "expected a new name, or --force to replace it"
             )
@@ -161,14 +163,19 @@ def _written(file: Path) -> Iterator[Path]:
 
 
 def _extract(weights: Weights, part: Path, file: Path, averaged: bool) -> WeightsReply:
-    """Have another process write the state_dict into `part`, which becomes `file`."""
+    """Have another process write the state_dict into `part`, which becomes `file`. It is given the
+    open snapshot: a lane that trains renames and replaces its files."""
     command = [sys.executable, "-P", "-m", "lrtui.training.weights", str(weights.path), str(part)]
-    done = subprocess.run(
-        [*command, *(["--averaged"] if averaged else [])],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    try:
+        with weights.path.open("rb") as source:
+            done = subprocess.run(
+                [*command, *(["--averaged"] if averaged else [])],
+                stdin=source,
+                capture_output=True,
+                check=False,
+            )
+    except OSError as error:
+        raise LrtuiError(f"{weights.path}: {error.strerror or error}", AGAIN) from error
     lines = done.stdout.splitlines()
     try:
         reply = msgspec.json.decode(lines[-1] if lines else b"", type=WeightsReply)
@@ -179,6 +186,8 @@ def _extract(weights: Weights, part: Path, file: Path, averaged: bool) -> Weight
         raise LrtuiError(f"{one_line(str(file))}: {reply.error}", UNWRITABLE)
     if reply.error:
         raise LrtuiError(reply.error, reply.hint)
+    if reply.step != weights.step:
+        raise LrtuiError(f"{weights.path}: now of step {reply.step}, not {weights.step}", AGAIN)
     return reply
 
 

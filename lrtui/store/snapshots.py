@@ -165,17 +165,20 @@ def load(path: Path) -> tuple[Header, bytes]:
     """Header and payload; SnapshotDamaged if the file is unreadable or was changed."""
     try:
         with path.open("rb") as file:
-            header = _header(file)
-            if header is None:
-                raise SnapshotDamaged(f"{path}: not a snapshot that this version of lrtui knows")
-            there = os.fstat(file.fileno()).st_size - file.tell()
-            if there != header.size:
-                raise SnapshotDamaged(
-                    f"{path}: {there} bytes where its header tells of {header.size}"
-                )
-            payload = file.read()
+            return read(file, path)
     except OSError as error:
         raise SnapshotDamaged(f"{path}: {error.strerror or error}") from error
+
+
+def read(file: BinaryIO, path: Path) -> tuple[Header, bytes]:
+    """The same of an open file, called `path`. May raise OSError."""
+    header = _header(file)
+    if header is None:
+        raise SnapshotDamaged(f"{path}: not a snapshot that this version of lrtui knows")
+    there = os.fstat(file.fileno()).st_size - file.tell()
+    if there != header.size:
+        raise SnapshotDamaged(f"{path}: {there} bytes where its header tells of {header.size}")
+    payload = file.read()
     if hashlib.sha256(payload).hexdigest() != header.sha256:
         raise SnapshotDamaged(f"{path}: its content is not what was written")
     return header, payload

@@ -71,7 +71,10 @@ class BestWeights:
         self._copy = _Copy(training.step_recorder.step, metric, metrics[metric], state)
 
     def write_if_due(self, trained_s: float) -> None:
-        """Hands the copy to the writer, if a file is due after `trained_s` seconds of training."""
+        """Hands the copy to the writer, if a file is due after `trained_s` seconds of training, and
+        no other one of the lane is being written: copies do not queue up behind a slow disk."""
+        if self._writer.busy_best(self._index):
+            return
         if self._copy and self._schedule.due(trained_s, self._copy.step):
             self._schedule.taken(trained_s, self._copy.step)
             self.write()

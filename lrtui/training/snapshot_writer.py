@@ -135,6 +135,9 @@ class SnapshotWriter:
         self._lanes = lanes
         self._jobs: queue.SimpleQueue[SnapshotJob | Callable[[], None] | None] = queue.SimpleQueue()
         self._busy: set[int] = set()
+        """Lanes of which a snapshot is to be written."""
+        self._busy_best: set[int] = set()
+        """Lanes of which the weights at the best evaluation are."""
         self._failing: set[int] = set()
         """Lanes whose log says already that their snapshots fail."""
         self._thread = threading.Thread(target=self._work, name="snapshots", daemon=True)
@@ -150,6 +153,10 @@ class SnapshotWriter:
         it."""
         return index in self._busy
 
+    def busy_best(self, index: int) -> bool:
+        """The same of the weights at a lane's best evaluation."""
+        return index in self._busy_best
+
     def write(self, job: SnapshotJob) -> None:
         """Queues a snapshot."""
         self._busy.add(job.index)
@@ -157,6 +164,7 @@ class SnapshotWriter:
 
     def write_best(self, job: BestJob) -> None:
         """Queues the weights at a lane's best evaluation."""
+        self._busy_best.add(job.index)
         self._jobs.put(partial(self._write_best, job))
 
     def pin(self, letter: str, step: int) -> None:
@@ -247,7 +255,9 @@ class SnapshotWriter:
             self._prune(job.lane.letter)
         except Exception as error:  # as of a snapshot
             self._failed(job.index, str(error))
-        job.schedule.cost(time.thread_time() - began)
+        finally:
+            self._busy_best.discard(job.index)
+            job.schedule.cost(time.thread_time() - began)
 
     def _payload(self, state: dict[str, Any]) -> bytes:
         """A state as bytes, and emptied; OSError if they are more than the lane may have."""

@@ -1,7 +1,8 @@
-"""Takes the weights out of a snapshot: `python -m lrtui.training.weights SNAPSHOT FILE`, a process
-of its own for commands that know no torch.
+"""Takes the weights out of a snapshot: `python -m lrtui.training.weights NAME FILE <SNAPSHOT`, a
+process of its own for commands that know no torch.
 
-Its last line of output is JSON: what was written, or why nothing was.
+It is given the open file, which a lane that trains may rename or replace meanwhile; NAME is what
+messages call it. Its last line of output is JSON: what was written, or why nothing was.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import torch
@@ -70,9 +71,9 @@ def _place(value: Tensor) -> Any:
     return value.data_ptr(), value.shape, value.stride(), value.dtype
 
 
-def write(source: Path, target: Path, *, averaged: bool) -> WeightsReply:
-    """Write the state_dict in a snapshot; LrtuiError or OSError if that fails."""
-    header, payload = snapshots.load(source)
+def write(source: BinaryIO, name: Path, target: Path, *, averaged: bool) -> WeightsReply:
+    """Write the state_dict in a snapshot called `name`; LrtuiError or OSError if that fails."""
+    header, payload = snapshots.read(source, name)
     found, words = state_dict(snapshot.decode(payload), averaged=averaged)
     del payload
     buffer = io.BytesIO()
@@ -84,9 +85,10 @@ def write(source: Path, target: Path, *, averaged: bool) -> WeightsReply:
 
 def main(arguments: list[str]) -> int:
     """Write what the arguments say, and print the reply."""
-    source, target, *flags = arguments
+    name, target, *flags = arguments
+    source = sys.stdin.buffer
     try:
-        code, reply = 0, write(Path(source), Path(target), averaged=AVERAGED in flags)
+        code, reply = 0, write(source, Path(name), Path(target), averaged=AVERAGED in flags)
     except LrtuiError as error:
         code, reply = 1, WeightsReply(error=error.message, hint=error.hint)
     except OSError as error:

@@ -61,6 +61,9 @@ IN_LANE = {
 IN_RESULT = {
     "letter",
     "name",
+    "place",
+    "value",
+    "seed",
     "status",
     "verdict",
     "reason",

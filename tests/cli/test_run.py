@@ -41,7 +41,10 @@ def run(*args: str, runs: Path, **keys: object) -> Said:
 def asked(*args: str) -> Race:
     """The race that `lrtui run ARGS` asks for."""
     context = run_command.run.make_context("run", list(args))
-    others = {"runs", "plain", "as_json", "detach", "show", "theme", "colors", "glyphs", "fps"}
+    others = {
+        *("on_event", "on_alert", "runs", "plain", "as_json", "detach", "show"),
+        *("theme", "colors", "glyphs", "fps"),
+    }
     flags = {key: value for key, value in context.params.items() if key not in others}
     return run_command.read_run(**flags)
 
@@ -209,7 +212,7 @@ class TestLines:
     def test_json_leaves_out_what_is_not_known(self, tmp_path):
         said = run("--json", "--no-seed", RECORDING, "steps=3", "exit=2", runs=tmp_path)
         first, *others = said.lines
-        assert first.keys() == {"event", "run", "title", "task", "lanes"}
+        assert first.keys() == {"event", "run", "title", "task", "seeds", "lanes"}
         (lane,) = first["lanes"]
         assert lane.keys() == {"letter", "name", "command"}
         assert lane["command"] == [sys.executable, RECORDING, "steps=3", "exit=2"]

@@ -12,6 +12,7 @@ import sys
 import pytest
 import torch
 
+from lrtui.cli import take
 from lrtui.client.follower import Follower
 from lrtui.core.protocol.commands import ScaleRate
 from lrtui.core.scenario import scenario_file
@@ -113,9 +114,8 @@ class TestOneLane:
         said = lrtui("take", str(run), "a", "--to", "x.pt", "--last", "--force")
         assert said.code == 0
         assert "step 16 of 16" in said.out
-        state = weights.snapshot.decode(
-            snapshots.load(run / "snapshots" / "A" / "000000016-stop.snap")[1]
-        )
+        newest = snapshots.listing(run, "A")[-1]  # a periodic one, if it came in the last second
+        state = weights.snapshot.decode(snapshots.load(newest.path)[1])
         found = torch.load(here / "x.pt", weights_only=True)
         assert all(torch.equal(found[name], value) for name, value in state["model"].items())
         assert scenario_file.load(str(here / "x.toml")).lanes
@@ -135,6 +135,35 @@ class TestOneLane:
         assert "# NOT REPRODUCED: rate " in (here / "a.toml").read_text()
 
 
+class TestWhileTheLaneTrains:
+    def test_file_renamed_and_replaced_meanwhile_is_taken_as_it_was(
+        self, run, here, lrtui, monkeypatch
+    ):
+        moved = shutil.copytree(run, here / "moved")
+        newest, start = snapshots.listing(moved, "A")[-1], take.subprocess.run
+
+        def after_the_writer(*args, **keys):
+            snapshots.retag(newest, "good")
+            newest.path.write_bytes(b"another one")
+            return start(*args, **keys)
+
+        monkeypatch.setattr(take.subprocess, "run", after_the_writer)
+        assert lrtui("take", str(moved), "--to", "x.pt", "--last").code == 0
+        assert torch.load(here / "x.pt", weights_only=True)
+
+    def test_file_of_another_step_is_not_taken_for_the_one_named(
+        self, run, here, lrtui, monkeypatch
+    ):
+        best = snapshots.best_weights(run, "A")
+        monkeypatch.setattr(
+            take, "best_weights", lambda *_: take.Weights(best.step - 4, best.path, 1.0)
+        )
+        said = lrtui("take", str(run), "--to", "x.pt")
+        assert (said.code, said.out) == (2, "")
+        assert f"now of step {best.step}, not {best.step - 4}" in said.err
+        assert not list(here.glob("x.*"))
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("words", "said"),
@@ -146,6 +175,7 @@ class TestRefused:
             (["--to", "nowhere/x.pt"], "nowhere: no such folder"),
             (["--to", "."], "is no file"),
             (["--to", ""], "is no file"),
+            (["--to", "x" * 300], "File name too long"),
             (["--to", "x.pt", "--averaged"], "--averaged: A calm has no averaged weights"),
             ([], "Missing option '--to'"),
         ],
@@ -171,9 +201,11 @@ class TestRefused:
         assert not list(here.glob("x.*"))
         assert not list(here.glob(".x*"))
 
-    def test_full_disk_is_said_by_the_process_that_writes(self, run, capsys):
+    def test_full_disk_is_said_by_the_process_that_writes(self, run, capsys, monkeypatch):
         best = snapshots.best_weights(run, "A").path
-        assert weights.main([str(best), "/dev/full"]) == weights.UNWRITTEN
+        with best.open() as source:
+            monkeypatch.setattr(sys, "stdin", source)
+            assert weights.main([str(best), "/dev/full"]) == weights.UNWRITTEN
         assert json.loads(capsys.readouterr().out)["error"] == "No space left on device"
 
     def test_script_has_no_weights(self, here, lrtui):

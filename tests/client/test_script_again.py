@@ -13,7 +13,10 @@ from lrtui.core.scenario.spec import Lane, OptimizerSpec, Race, Script, TaskRef,
 from lrtui.store.writer import create_run
 from support.fake_run import say
 
-OUTSIDE = {"runs", "plain", "as_json", "detach", "show", "theme", "colors", "glyphs", "fps"}
+OUTSIDE = {
+    *("on_event", "on_alert", "runs", "plain", "as_json", "detach", "show"),
+    *("theme", "colors", "glyphs", "fps"),
+}
 
 
 def make_race(command, target, rates=(0.0,), script=None, **keys):

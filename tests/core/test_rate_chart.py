@@ -133,7 +133,7 @@ def words(state, line=None):
         (
             race((0.1, 1.0), (0.01, 2.0)),
             (
-                "the best rate is 0.1 (A), smoothed loss 1.000; no other rate raced is within 5% of"
+                "The best rate is 0.1 (A), smoothed loss 1.000; no other rate raced is within 5% of"
                 " it. The best is at the edge, it is the highest rate raced: widen to 0.3, 1 and"
                 " 10."
             ),
@@ -141,14 +141,14 @@ def words(state, line=None):
         (
             race((0.1, 2.0), (0.01, 1.0), (0.001, 3.0)),
             (
-                "the best rate is 0.01 (B), smoothed loss 1.000; no other rate raced is within 5%"
+                "The best rate is 0.01 (B), smoothed loss 1.000; no other rate raced is within 5%"
                 " of it."
             ),
         ),
         (
             race((0.1, 1.0, {"found": HOT}), (0.01, 2.0)),
             (
-                "the best rate is 0.1 (A), smoothed loss 1.000; no other rate raced is within 5% of"
+                "The best rate is 0.1 (A), smoothed loss 1.000; no other rate raced is within 5% of"
                 " it. It is the highest rate raced, but try 0.03; its early step gain was"
                 " 0.10: it was too hot, and 0.01 was worse."
             ),
@@ -160,11 +160,11 @@ def words(state, line=None):
         (
             race((0.1, math.nan), (0.01, math.nan)),
             (
-                "all went NaN or diverged: 0.01 and 0.1. Lower rates are still to be raced: widen"
+                "All went NaN or diverged: 0.01 and 0.1. Lower rates are still to be raced: widen"
                 " to 1e-5, 0.0001 and 0.001."
             ),
         ),
-        (race((0.1, None), (0.01, None), over=False), "no outcome yet."),
+        (race((0.1, None), (0.01, None), over=False), "No outcome yet."),
     ],
 )
 def test_sentences_say_what_the_chart_shows(state, expected):

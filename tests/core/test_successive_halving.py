@@ -213,6 +213,13 @@ def test_a_lane_that_is_nan_with_one_seed_goes_first():
     assert sorted(fed(rungs, *(steps(i, 0, [one] * 10) for i, one in enumerate(losses)))) == [0, 1]
 
 
+def test_a_seed_that_ended_in_an_error_says_nothing_about_its_lane():
+    rungs = of(4, ranked_by(2, seeds=2), rungs=(1 / 9,), keep=0.5)
+    fed(rungs, steps(0, 0, [0.1] * 5), Ended(lane=0, step=5, reason="error", error="no memory"))
+    losses = {1: 0.1, 2: 2.0, 3: 2.5}
+    assert sorted(fed(rungs, *(steps(i, 0, [one] * 10) for i, one in losses.items()))) == [2, 3]
+
+
 def test_the_tables_of_a_scenario():
     def table(**raw):
         return Table(raw, "mine.toml", "x")

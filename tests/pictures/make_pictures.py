@@ -80,6 +80,11 @@ def filmstrip(viewer: Viewer) -> None:
     viewer.press("left", "left")
 
 
+def rates(viewer: Viewer) -> None:
+    """What each rate led to, and those that were lost."""
+    viewer.press("V")
+
+
 def enlarged(viewer: Viewer) -> None:
     """One lane in the room of all: the one that went NaN latest."""
     viewer.press("2", "enter")
@@ -91,6 +96,7 @@ PICTURES: dict[str, tuple[str, float, tuple[int, int], Callable[[Viewer], None]]
     "crosshair": ("lr-dial", 1.0, (100, 30), crosshair),
     "filmstrip": ("lr-dial", 1.0, (120, 30), filmstrip),
     "explode": ("explode", 1.0, (100, 30), race),
+    "rates": ("explode", 1.0, (100, 30), rates),
     "enlarged": ("explode", 1.0, (80, 24), enlarged),
 }
 """By name: record, how much of it has happened, size of the terminal, what is done there."""

@@ -1,6 +1,7 @@
 """The weights of a lane's best evaluation: kept when they were evaluated, on disk at its end."""
 
 import math
+from threading import Event
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from lrtui.store import snapshots
 from lrtui.training import best_weights as best_module, snapshot, weights
 from lrtui.training.lane_assignment import LaneAssignment
 from lrtui.training.session import Training
+from lrtui.training.snapshot_writer import SnapshotSchedule
 from support.lane_runners import finish, kept, of_kind, run_to, runner_of
 from support.training import make_race
 
@@ -88,6 +90,29 @@ def test_file_is_written_when_a_lane_rests_or_is_asked(end, tmp_path):
     kept(runner, tmp_path)
     values = evaluated(tape)
     assert best(tmp_path)[0].step == min(values, key=values.get)
+
+
+def test_copies_do_not_queue_up_behind_a_slow_disk(tmp_path, monkeypatch):
+    """At each look one is due, and the first is still being written."""
+    monkeypatch.setattr(SnapshotSchedule, "due", lambda *_: True)
+    race, told = make_race([{"optimizer": "SGD", "lr": 0.01}], epochs=6), Event()
+    write = snapshots.write_best
+    steps = []
+
+    def slow(*args):
+        steps.append(args[3])
+        assert told.wait(60)
+        return write(*args)
+
+    monkeypatch.setattr(snapshots, "write_best", slow)
+    runner, tape = runner_of(race, tmp_path)
+    finish(runner)
+    told.set()
+    kept(runner, tmp_path)
+    values = evaluated(tape)
+    assert sorted(values, key=values.get)[-1:] == [4]  # each is better than the one before
+    assert len(steps) == 2
+    assert best(tmp_path)[0].step == 24
 
 
 def test_failing_lane_leaves_its_best_weights(tmp_path):

@@ -58,10 +58,9 @@ class LeaderWatch:
 
     def look(self, state: RaceState) -> list[LeaderChange]:
         """The changes since the last look, by step. The first leader of a race is no change."""
-        groups = seed_groups(state.lanes)
         stop = _compared_to(state)
         start = max(self._looked + 1, stop - LOOKBACK)
-        if len(groups) < 2 or stop < start:
+        if stop < start or len(groups := seed_groups(state.lanes)) < 2:
             return []
         self._looked = stop
         values = _values(state, groups, start, stop + 1)

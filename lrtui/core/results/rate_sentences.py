@@ -68,6 +68,7 @@ def listed(rates: Sequence[float]) -> str:
 def _line(line: RateLine, chart: RateChart, state: RaceState) -> str:
     parts = [_best(line, chart), *_lost(line), *_aside(line)]
     said = f"{line_name(line, chart)}{'; '.join(filter(None, parts))}."
+    said = said if len(chart.lines) > 1 else said[:1].upper() + said[1:]
     return " ".join(filter(None, [said, _edge(line, chart, state)]))
 
 

@@ -22,6 +22,7 @@ from lrtui.core.results.ranking import LOSS, VALIDATION, highest_is_best
 from lrtui.core.scenario.spec import Pruning, Race
 from lrtui.core.series.ema import Ema
 from lrtui.core.state.losses import RANKING_FACTOR
+from lrtui.core.state.status import FAILED
 
 WAITS = "waits at a pruning rung for the other lanes"
 """The line of the log by which a lane says that it waits."""
@@ -66,6 +67,9 @@ class SuccessiveHalving:
         self._out: set[int] = set()
         """Lanes not to wait for: ended, paused, or about to be paused by a decision. The last is
         why this is not `Lifecycle.status`."""
+        self._failed: set[int] = set()
+        """Those that ended in an error, which says nothing about their rate: a group is compared by
+        its other lanes."""
         self._kept: list[set[int]] = []
         """Of each decided rung, the lanes that stay."""
         self._reached: dict[int, int] = {}
@@ -89,10 +93,12 @@ class SuccessiveHalving:
                 self._values[event.lane].evaluated(event)
             case StatusChanged(status="paused") | Ended():
                 self._leave(event.lane)
+                if isinstance(event, Ended) and event.reason in FAILED:
+                    self._failed.add(event.lane)
             case StatusChanged():
-                self._out.discard(event.lane)
+                self._return(event.lane)
             case Rewound() if event.replays:  # known steps come again and are skipped
-                self._out.discard(event.lane)
+                self._return(event.lane)
                 self._waiting.pop(event.lane, None)
             case LaneAdded() | Rewound():  # a lane with another past is not compared
                 self._values.pop(event.lane, None)
@@ -113,6 +119,10 @@ class SuccessiveHalving:
         self._out.add(lane)
         self._waiting.pop(lane, None)
         self._behind.pop(lane, None)
+
+    def _return(self, lane: int) -> None:
+        self._out.discard(lane)
+        self._failed.discard(lane)
 
     def _step(self, event: Steps) -> None:
         total, end = self._total.get(event.lane), event.first + event.count
@@ -142,10 +152,11 @@ class SuccessiveHalving:
         racing = [lane for lane in self._values if lane not in self._out]
         if not reached or any(lane not in reached for lane in racing):
             return
+        lost = self._failed - reached
         groups = [
-            [lane for lane in group if lane in self._values]
-            for group in self._groups
-            if any(lane in self._values for lane in group)
+            [lane for lane in group if lane not in lost] or group
+            for whole in self._groups
+            if (group := [lane for lane in whole if lane in self._values])
         ]
         metric = next(
             (name for name in self._asked if any(self._has(lane, rung, name) for lane in reached)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,12 +84,12 @@ class TakeActions:
 
 def _read(given: dict[str, str], group: SeedGroup) -> _Answer:
     path = absolute(given["file"].strip())
-    if not given["file"].strip() or path.is_dir():
+    if not given["file"].strip() or os.path.isdir(path):
         raise LrtuiError(
             f"{one_line(str(path))}: not a file", "expected the name of a file, such as best.pt"
         )
     for file in (path, path.with_suffix(".toml")):
-        if file.exists():
+        if os.path.lexists(file):
             raise FieldError(
                 "file", LrtuiError(f"{one_line(str(file))} is there already", "another name")
             )

@@ -69,7 +69,7 @@ def test_lines_differ_in_style_and_names_without_colour():
 def test_hint_comes_first_of_the_words():
     rows = drawn(race((0.1, 1.0), (0.01, 2.0)), height=12, hint=HINT)
     at = next(y for y, row in enumerate(rows) if HINT in row)
-    assert "the best rate is 0.1 (A)" in rows[at + 1]
+    assert "The best rate is 0.1 (A)" in rows[at + 1]
 
 
 def test_one_rate_is_said_in_words():
