@@ -8,7 +8,8 @@ from lrtui.cli.options import runs_folder, runs_option
 from lrtui.cli.send import deliver
 from lrtui.client.commands import lengthenable
 from lrtui.client.follower import Follower
-from lrtui.client.winner import lanes_of, winner
+from lrtui.client.lane_sign import group_of
+from lrtui.client.winner import winner
 from lrtui.core.errors import LrtuiError
 from lrtui.core.protocol.commands import Lengthen
 from lrtui.core.protocol.script_refusals import refusal
@@ -81,6 +82,6 @@ def _lanes(state: RaceState, sign: str | None, everyone: bool) -> tuple[list[Lan
     if everyone:
         return state.lanes, ""
     if sign is not None:
-        return lanes_of(state, sign), ""
+        return list(group_of(state, sign).lanes), ""
     _, group = winner(state)
     return list(group.lanes), "the winner" if state.over else "it leads"

@@ -15,6 +15,7 @@ from lrtui.cli.options import runs_folder, runs_option
 from lrtui.cli.output import complain
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
+from lrtui.client.lane_sign import group_of, lane_names
 from lrtui.core.errors import LrtuiError, RunError
 from lrtui.core.protocol.commands import (
     AnyCommand,
@@ -29,7 +30,6 @@ from lrtui.core.protocol.commands import (
     TakeSnapshot,
 )
 from lrtui.core.protocol.script_refusals import refusal, revival
-from lrtui.core.results.seed_groups import SeedGroup, seed_groups
 from lrtui.core.scenario.lane_syntax import as_new_lane, forked_name
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import closest, one_line
@@ -157,14 +157,14 @@ def _commands(
     state = follower.state
     sign, rest = (None, list(words)) if everyone else (words[0] if words else "", list(words[1:]))
     if sign == "" or (sign in VERBS and not rest):
-        raise LrtuiError("no lane given", f"name one, or say --all: {_lanes(state)}")
+        raise LrtuiError("no lane given", f"name one, or say --all: {lane_names(state)}")
     verb, number = _verb(rest, flags)
     if why := refusal(state.race, rest[0]):
         raise LrtuiError(why)
     if sign is None:
         lanes = [lane for lane in state.lanes if not lane.over]
     else:
-        lanes = list(_group(state, sign).lanes)
+        lanes = list(group_of(state, sign).lanes)
         if len(lanes) > 1 and not verb.revives:
             lanes = [lane for lane in lanes if not lane.over] or lanes
     if follower.supervisor_gone and not verb.revives and follower.resumable():
@@ -222,31 +222,6 @@ def _verb(words: list[str], flags: _Flags) -> tuple[_Verb, float]:
 
 def _flag_words(verb: _Verb) -> str:
     return ", ".join(f"--{flag}" for flag in verb.flags) or "nothing else"
-
-
-def _group(state: RaceState, sign: str) -> SeedGroup:
-    """The lane of that letter or name; of the letter or name that lanes of several seeds share, all
-    of them."""
-    groups = seed_groups(state.lanes)
-    single = [SeedGroup((lane,)) for lane in state.lanes]
-    for known in (
-        [(lane.letter, lane) for lane in single],
-        [(group.letter, group) for group in groups],
-        [(group.first.lane.name, group) for group in groups],
-        [(lane.letter.lower(), lane) for lane in single],
-        [(group.letter.lower(), group) for group in groups],
-    ):
-        if found := [group for name, group in known if name == sign]:
-            if len(found) == 1:
-                return found[0]
-            letters = ", ".join(group.letter for group in found)
-            raise LrtuiError(f'"{one_line(sign)}" is the name of {letters}', "say one letter")
-    near = closest(sign, [group.first.lane.name for group in groups])
-    raise LrtuiError(f'no lane "{one_line(sign)}"{near}', f"the lanes are {_lanes(state)}")
-
-
-def _lanes(state: RaceState) -> str:
-    return ", ".join(group.called for group in seed_groups(state.lanes)[:20])
 
 
 def deliver(follower: Follower, commands: Sequence[AnyCommand], timeout: float) -> int:

@@ -77,7 +77,6 @@ def take(
         if not found.over and not follower.supervisor_gone:
             _written_now(follower, found)
             found = state.lanes[found.index]
-        weights = (last_weights if last else best_weights)(state, found, path)
         metric = ranking_of(state.race, state.lanes).metric
         averaged = averaged or (not last and metric.startswith(AVERAGED))
         if averaged and not found.lane.recipe.ema:
@@ -85,8 +84,11 @@ def take(
                 f"--averaged: {found.lane.called} has no averaged weights",
                 "expected a lane with ema in its recipe",
             )
+        choose = last_weights if last else best_weights
+        weights = choose(state, found, path, averaged=averaged)
         asked = len(follower.reader.race.lanes)
-        about = f"{found.lane.called}, {described(state, found, weights, last=last)}"
+        said = described(state, found, weights, last=last, averaged=averaged)
+        about = f"{found.lane.called}, {said}"
         python = loading(state.race.task, file, state.race.folder)
         notes = [f"Lane {about}; of the run {path.name}. In Python:", *python]
         text = lane_scenario(state, found, asked, notes)

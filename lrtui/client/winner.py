@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from lrtui.client.lane_sign import group_of
 from lrtui.core.errors import LrtuiError
 from lrtui.core.numbers import loss
+from lrtui.core.protocol.column_names import AVERAGED
 from lrtui.core.results.ranking import (
     LOSS,
     Ranking,
@@ -17,10 +19,9 @@ from lrtui.core.results.ranking import (
     ranking_of,
     smoothed_after,
 )
-from lrtui.core.results.seed_groups import SeedGroup, seed_groups
+from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import Standing, race_standings
 from lrtui.core.state.race_state import LaneState, RaceState
-from lrtui.core.text import closest, one_line
 from lrtui.store import snapshots
 
 
@@ -32,23 +33,6 @@ class Weights(NamedTuple):
     path: Path
     value: float
     """The value of the lane's ranking at that step; NaN if it was not evaluated there."""
-
-
-def lanes_of(state: RaceState, sign: str) -> list[LaneState]:
-    """The lane with a letter or a name, or all seeds of the letter or name of a group."""
-    groups = seed_groups(state.lanes)
-    for known in (
-        [[lane] for lane in state.lanes if lane.lane.letter == sign],
-        [list(group.lanes) for group in groups if group.letter == sign],
-        [list(group.lanes) for group in groups if group.first.lane.name == sign],
-        [[lane] for lane in state.lanes if lane.lane.letter.lower() == sign],
-        [list(group.lanes) for group in groups if group.letter.lower() == sign],
-    ):
-        if known:
-            return known[0]
-    near = closest(sign, [group.first.lane.name for group in groups])
-    named = ", ".join(group.called for group in groups[:20])
-    raise LrtuiError(f'no lane "{one_line(sign)}"{near}', f"the lanes are {named}")
 
 
 def winner(state: RaceState) -> tuple[LaneState, SeedGroup]:
@@ -78,7 +62,7 @@ def _leader(state: RaceState, lanes: list[LaneState]) -> tuple[Standing | None, 
 def chosen(state: RaceState, sign: str | None) -> tuple[LaneState, str]:
     """The lane that a command is about, and why it is that one; '' if it was named."""
     if sign is not None:
-        lanes = lanes_of(state, sign)
+        lanes = list(group_of(state, sign).lanes)
         lane = _leader(state, lanes)[1]
         return lane, f"the best of {len(lanes)} seeds" if len(lanes) > 1 else ""
     lane, group = winner(state)
@@ -88,19 +72,24 @@ def chosen(state: RaceState, sign: str | None) -> tuple[LaneState, str]:
     return lane, f"{'the winner' if state.over else 'it leads'}{seeds}"
 
 
-def best_weights(state: RaceState, lane: LaneState, run: Path) -> Weights:
-    """The weights on disk with the best value of the race's ranking; the last ones if none of them
-    was evaluated."""
-    ranking = ranking_of(state.race, state.lanes)
-    found = [one for one in _files(state, lane, run) if math.isfinite(one.value)]
+def best_weights(
+    state: RaceState, lane: LaneState, run: Path, *, averaged: bool = False
+) -> Weights:
+    """The weights on disk with the best value of the race's ranking, of the `averaged` weights
+    where these are asked for; the last ones if none of them was evaluated."""
+    ranking = _ranking(state, averaged)
+    found = [one for one in _files(state, lane, run, ranking) if math.isfinite(one.value)]
     if not found:
-        return last_weights(state, lane, run)
+        return last_weights(state, lane, run, averaged=averaged)
     return min(found, key=lambda one: (ranking.signed(one.value), one.step))
 
 
-def last_weights(state: RaceState, lane: LaneState, run: Path) -> Weights:
+def last_weights(
+    state: RaceState, lane: LaneState, run: Path, *, averaged: bool = False
+) -> Weights:
     """The newest weights on disk; LrtuiError if there are none."""
-    newest = max(_files(state, lane, run), key=lambda one: one.step, default=None)
+    found = _files(state, lane, run, _ranking(state, averaged))
+    newest = max(found, key=lambda one: one.step, default=None)
     if newest is None:
         raise LrtuiError(
             f"lane {lane.lane.letter} has left no weights", "its log says why there is no snapshot"
@@ -108,10 +97,21 @@ def last_weights(state: RaceState, lane: LaneState, run: Path) -> Weights:
     return newest
 
 
-def described(state: RaceState, lane: LaneState, found: Weights, *, last: bool = False) -> str:
+def _ranking(state: RaceState, averaged: bool) -> Ranking:
+    """The ranking of the race by what its metric says of the averaged weights, or of the others."""
+    ranking = ranking_of(state.race, state.lanes)
+    if not ranking.validates:
+        return ranking
+    metric = ranking.metric.removeprefix(AVERAGED)
+    return ranking._replace(metric=AVERAGED + metric if averaged else metric)
+
+
+def described(
+    state: RaceState, lane: LaneState, found: Weights, *, last: bool = False, averaged: bool = False
+) -> str:
     """Which evaluation the weights are from, in a sentence; plainly so if it is not the best.
     `last`: the last ones were asked for."""
-    ranking = ranking_of(state.race, state.lanes)
+    ranking = _ranking(state, averaged)
     where = f"step {found.step} of {lane.steps}"
     if ranking.metric == LOSS:
         value = (
@@ -134,9 +134,9 @@ def described(state: RaceState, lane: LaneState, found: Weights, *, last: bool =
     return f"{value}: not its best evaluation, {loss(value_there)} at step {at}{missing}"
 
 
-def _files(state: RaceState, lane: LaneState, run: Path) -> Iterator[Weights]:
+def _files(state: RaceState, lane: LaneState, run: Path, ranking: Ranking) -> Iterator[Weights]:
     """All files with weights of a lane; of a fork also those of its parent before it."""
-    ranking, below, owner = ranking_of(state.race, state.lanes), math.inf, lane
+    below, owner = math.inf, lane
     value_at = _Evaluated(state, lane, ranking)
     while True:
         letter = owner.lane.letter
@@ -145,7 +145,7 @@ def _files(state: RaceState, lane: LaneState, run: Path) -> Iterator[Weights]:
                 yield Weights(kept.step, kept.path, value_at(kept.step))
         if owner.parent is None or not owner.forked_at:
             return
-        below, owner = min(below, owner.forked_at), state.lanes[owner.parent]
+        below, owner = min(below, owner.forked_at, owner.shared), state.lanes[owner.parent]
 
 
 class _Evaluated:

@@ -14,6 +14,7 @@ import torch
 
 from lrtui.cli import take
 from lrtui.client.follower import Follower
+from lrtui.core.numbers import loss
 from lrtui.core.protocol.commands import ScaleRate
 from lrtui.core.scenario import scenario_file
 from lrtui.store import snapshots
@@ -135,6 +136,18 @@ class TestOneLane:
         assert "# NOT REPRODUCED: rate " in (here / "a.toml").read_text()
 
 
+def test_averaged_weights_are_named_by_their_own_evaluation(here, lrtui):
+    race = make_race([{**LANES[1], "ema": 0.9}], task="Validated", epochs=5)
+    run = trained_run(here / "runs", race)
+    (lane,) = state_of(run).lanes
+    of_average, own = values(lane, "ema_val_loss"), values(lane)
+    said = lrtui("take", run.name, "--to", "a.pt", "--averaged").out.splitlines()[0]
+    step = min(of_average, key=of_average.get)
+    assert f"step {step} of 15, ema_val_loss {loss(of_average[step])}" in said
+    said = lrtui("take", run.name, "--to", "b.pt", "--last").out.splitlines()[0]
+    assert f"step 15 of 15, val_loss {loss(own[15])}" in said
+
+
 class TestWhileTheLaneTrains:
     def test_file_renamed_and_replaced_meanwhile_is_taken_as_it_was(
         self, run, here, lrtui, monkeypatch
@@ -156,7 +169,7 @@ class TestWhileTheLaneTrains:
     ):
         best = snapshots.best_weights(run, "A")
         monkeypatch.setattr(
-            take, "best_weights", lambda *_: take.Weights(best.step - 4, best.path, 1.0)
+            take, "best_weights", lambda *_, **__: take.Weights(best.step - 4, best.path, 1.0)
         )
         said = lrtui("take", str(run), "--to", "x.pt")
         assert (said.code, said.out) == (2, "")

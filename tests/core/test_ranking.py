@@ -137,6 +137,17 @@ class TestTheValue:
         apply(state, rewound(14, lane=2))
         assert outcome_of(state, lane=2) == 0.3
 
+    def test_a_fork_has_nothing_of_what_its_parent_did_anew(self):
+        state = raced(*TRAINED, *self.CURVE, forked(12, lane=2), steps([1.0] * 3, 12, lane=2))
+        apply(state, rewound(7))
+        apply(state, steps([1.0] * 9, 7))
+        apply(state, evaluated(10, val_loss=0.1))
+        assert evaluations(state.lanes[0], state.lanes, "val_loss")[1].tolist() == [0.9, 0.1]
+        assert evaluations(state.lanes[2], state.lanes, "val_loss")[1].tolist() == [0.9]
+        apply(state, rewound(2, why="recovered"))  # the same steps come again
+        apply(state, evaluated(5, val_loss=0.9))
+        assert evaluations(state.lanes[2], state.lanes, "val_loss")[1].tolist() == [0.9]
+
     def test_negative_and_highest_values_are_ordered_by_their_sign(self):
         events = [evaluated(20, lane=lane, reward=value) for lane, value in enumerate((-3.0, -1.0))]
         state = raced(*TRAINED, *events, rank_by="reward")

@@ -154,7 +154,7 @@ def evaluations(
     if lane.parent is None or not lane.forked_at:
         return steps, values
     before, inherited = evaluations(every[lane.parent], every, metric)
-    count = int(before.searchsorted(lane.forked_at, "right"))
+    count = int(before.searchsorted(min(lane.forked_at, lane.shared), "right"))
     return np.concatenate((before[:count], steps)), np.concatenate((inherited[:count], values))
 
 

@@ -70,6 +70,9 @@ class LaneState:
         """Index of the lane that this one was forked from; None for a lane of the scenario."""
         self.forked_at = forked_at
         """First step of the lane's own curve; 0 unless it was forked."""
+        self.shared = forked_at
+        """Steps of the parent's record that are this lane's past: fewer once the parent was rewound
+        to before the fork, and has another past."""
         self.lifecycle = Lifecycle()
         self.alerts: list[Alerted] = []
         self.columns = Columns()

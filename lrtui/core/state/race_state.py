@@ -131,6 +131,10 @@ def _apply_to_lane(state: RaceState, event: AnyEvent) -> None:
     if isinstance(event, Rewound) and event.length:
         lanes = [each.lane for each in state.lanes]
         state.race = msgspec.structs.replace(state.race, lanes=tuple(lanes))
+    if isinstance(event, Rewound) and not event.replays:
+        for child in state.lanes:
+            if child.parent == lane.index:
+                child.shared = min(child.shared, event.step)
     if isinstance(event, Started) and math.isnan(state.began):
         state.began = event.at
         for each in state.lanes:
