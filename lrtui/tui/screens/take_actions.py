@@ -91,6 +91,7 @@ def _read(given: dict[str, str], group: SeedGroup) -> _Answer:
     for file in (path, path.with_suffix(".toml")):
         if os.path.lexists(file):
             raise FieldError(
-                "file", LrtuiError(f"{one_line(str(file))} is there already", "another name")
+                "file",
+                LrtuiError(f"{one_line(str(file))} is there already", "expected another name"),
             )
     return _Answer(group.letter, path, given["choice"] == "1")
