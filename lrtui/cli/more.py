@@ -6,7 +6,7 @@ import click
 
 from lrtui.cli.options import runs_folder, runs_option
 from lrtui.cli.send import deliver
-from lrtui.client.commands import lengthenable
+from lrtui.client.commands import lengthenable, unable_words
 from lrtui.client.follower import Follower
 from lrtui.client.lane_sign import group_of
 from lrtui.client.winner import winner
@@ -64,12 +64,13 @@ def more(
         if why := refusal(follower.state.race, "more"):
             raise LrtuiError(why)
         lanes, why = _lanes(follower.state, lane, everyone)
-        commands = [
-            Lengthen(one.index, steps or 0, epochs or 0, reschedule, pause)
-            for one in lengthenable(lanes)
-        ]
+        able = lengthenable(lanes)
+        commands = [Lengthen(one.index, steps or 0, epochs or 0, reschedule, pause) for one in able]
         if why:
             print(f"{', '.join(one.lane.called for one in lanes)}: {why}", flush=True)
+        if len(able) < len(lanes):
+            left = [one for one in lanes if one not in able]
+            print(f"left out: {unable_words(left)}", flush=True)
         code = deliver(follower, commands, timeout)
         print(f"watch it with: lrtui watch {run_dir.reference(path)}", flush=True)
         return code

@@ -62,23 +62,27 @@ def report(
         follower.finish()
         rates = _rates_svg(follower.state) if rates_svg is not None else ""
         scenario = _widened(follower.state) if widen is not None else ""
+        # before anything is printed: whoever reads that may go away
+        files = []
+        if html is not None:
+            from lrtui.report.page import page
+
+            files.append(_written("page", Path(html), page(follower)))
+        if svg is not None:
+            from lrtui.report.svg import chart_svg
+
+            files.append(_written("chart", Path(svg), chart_svg(follower.state)))
+        if rates_svg is not None:
+            files.append(_written("rate chart", Path(rates_svg), rates))
+        if widen is not None:
+            files.append(_written("scenario", Path(widen), scenario))
         console = paper(stderr=as_json)
         if as_json:
             print(json.dumps(result_line(follower.state, str(follower.run)), allow_nan=False))
         else:
             _print(console, follower)
-        if html is not None:
-            from lrtui.report.page import page
-
-            _written(console, "page", Path(html), page(follower))
-        if svg is not None:
-            from lrtui.report.svg import chart_svg
-
-            _written(console, "chart", Path(svg), chart_svg(follower.state))
-        if rates_svg is not None:
-            _written(console, "rate chart", Path(rates_svg), rates)
-        if widen is not None:
-            _written(console, "scenario", Path(widen), scenario)
+        for line in files:
+            console.print(line, soft_wrap=True)
     finally:
         follower.close()
     return ExitCode.RACED
@@ -174,7 +178,7 @@ def _same(one: str, other: str) -> bool:
     return first == second or (first.exists() and second.exists() and first.samefile(second))
 
 
-def _written(console: Console, what: str, path: Path, text: str) -> None:
-    """Write a file and report its path."""
+def _written(what: str, path: Path, text: str) -> Text:
+    """Write a file; returns a line with its path."""
     written = size(write(path, text))
-    console.print(Text(f"{what}: {one_line(str(absolute(path)))} ({written})"), soft_wrap=True)
+    return Text(f"{what}: {one_line(str(absolute(path)))} ({written})")

@@ -313,14 +313,20 @@ def lengthenable(lanes: Sequence[LaneState]) -> list[LaneState]:
     """Those of some lanes that can train on; LrtuiError if none can, because of NaN or an error."""
     able = [lane for lane in lanes if lane.status not in ("nan", "error")]
     if not able:
-        first = lanes[0]
-        what = "went NaN" if first.status == "nan" else "failed"
-        others = f", nor can the other {len(lanes) - 1}" if len(lanes) > 1 else ""
-        raise LrtuiError(
-            f"{first.lane.letter} {what} at step {first.steps}: it cannot train on{others}",
-            "rewind or restart it",
-        )
+        raise LrtuiError(unable_words(lanes), "rewind or restart it")
     return able
+
+
+def unable_words(lanes: Sequence[LaneState]) -> str:
+    """Why some lanes cannot train on."""
+    nan = [lane.lane.letter for lane in lanes if lane.status == "nan"]
+    failed = [lane.lane.letter for lane in lanes if lane.status == "error"]
+    parts = [
+        f"{', '.join(letters)} {what}"
+        for letters, what in ((nan, "went NaN"), (failed, "failed"))
+        if letters
+    ]
+    return f"{' and '.join(parts)}: cannot train on"
 
 
 def counted(count: int, unit: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +16,7 @@ from lrtui.core.results.race_status import elapsed, remaining
 from lrtui.core.results.race_words import race_facts
 from lrtui.core.results.ranking_words import metric_words
 from lrtui.core.results.standings import Standing, race_standings
-from lrtui.core.state.race_state import RaceState
+from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.text import one_line
 
 
@@ -55,22 +56,34 @@ def status_table(state: RaceState) -> Table:
 
 def _cells(row: Standing, state: RaceState) -> list[str]:
     lanes = row.group.lanes
-    last = min(lanes, key=lambda lane: lane.steps)
     left = remaining(lanes)
     return [
         row.group.called + (f" ×{len(lanes)}" if len(lanes) > 1 else ""),
         _several(lane.status for lane in lanes),
-        f"{last.steps}/{last.total_steps}" if last.total_steps else str(last.steps),
-        _several(_rate(lane.rates.applied) for lane in lanes),
+        _steps(lanes),
+        _rates(lanes),
         _value(row),
         _several(str(verdict(lane, state)) for lane in lanes),
         duration(left) if math.isfinite(left) else "",
     ]
 
 
-def _rate(value: float) -> str:
-    """An applied rate; a dash before the first step."""
-    return rate(value) if math.isfinite(value) else UNKNOWN
+def _steps(lanes: Sequence[LaneState]) -> str:
+    """Steps done and the budget; of several lanes from the fewest to the most."""
+    done = _range([str(lane.steps) for lane in sorted(lanes, key=lambda lane: lane.steps)])
+    totals = sorted({lane.total_steps for lane in lanes} - {0})
+    return f"{done}/{_range(list(map(str, totals)))}" if totals else done
+
+
+def _rates(lanes: Sequence[LaneState]) -> str:
+    """The applied rates, from the lowest to the highest; a dash before the first step."""
+    known = sorted(filter(math.isfinite, (lane.rates.applied for lane in lanes)))
+    digits = 4 if len(set(known)) == 1 else 3
+    return _range([rate(value, digits) for value in known]) if known else UNKNOWN
+
+
+def _range(rising: Sequence[str]) -> str:
+    return rising[0] if rising[0] == rising[-1] else f"{rising[0]}-{rising[-1]}"
 
 
 def _value(row: Standing) -> str:
@@ -79,9 +92,14 @@ def _value(row: Standing) -> str:
         return loss(math.nan) if row.nan else UNKNOWN
     if len(row.group.lanes) == 1:
         return loss(row.value)
+    if row.spread.known == 1:
+        return f"{loss(row.value)} (1 of {len(row.group.lanes)})"
     return f"{loss(row.value)} [{loss(row.spread.low)} {loss(row.spread.high)}]"
 
 
 def _several(words: Iterable[str]) -> str:
-    """Words of several lanes, each once."""
-    return "/".join(dict.fromkeys(words))
+    """Words of several lanes, each once and with its number if they differ."""
+    counted = Counter(filter(None, words))
+    if len(counted) < 2:
+        return next(iter(counted), "")
+    return " ".join(f"{number} {word}" for word, number in counted.items())

@@ -47,9 +47,9 @@ def _alone(race: Race, lane: LaneState) -> Race:
     spec = msgspec.structs.replace(
         lane.lane, letter="A", seed=0, expect="", length=None, schedule_length=None
     )
-    return msgspec.structs.replace(
-        own, title=f"{race.title}: {lane.lane.name}", story="", lanes=(spec,), seeds=1, pruning=None
-    )
+    name = f": {lane.lane.name}"
+    title = race.title.removesuffix(name) + name  # of a lane that was taken home before, too
+    return msgspec.structs.replace(own, title=title, story="", lanes=(spec,), seeds=1, pruning=None)
 
 
 def loading(task: TaskRef, file: Path, folder: str) -> list[str]:

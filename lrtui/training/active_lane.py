@@ -21,7 +21,7 @@ from lrtui.core.protocol.events import (
     SnapshotTag,
     StatusChanged,
 )
-from lrtui.core.results.successive_halving import rung_steps
+from lrtui.core.results.successive_halving import WAITS, rung_steps
 from lrtui.store.recorder import Recorder
 from lrtui.store.snapshots import SnapshotFile
 from lrtui.training.dial_replay import DialReplay
@@ -129,8 +129,7 @@ class ActiveLane:
             if recorder.flushed_steps >= self._rungs[0]:
                 self._rungs = [rung for rung in self._rungs if rung > recorder.flushed_steps]
                 self.waits = True
-                text = "waits at a pruning rung for the other lanes"
-                self.recorder.put(LogMessage(lane=self._index, text=text))
+                self.recorder.put(LogMessage(lane=self._index, text=WAITS))
 
     def _after_last_step(self) -> None:
         """Leaves the state that a longer lane goes on from, and pauses if it is to."""

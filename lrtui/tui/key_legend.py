@@ -48,9 +48,7 @@ LEGEND = {
         " ({view.order}: its best one, or the newest after as many steps as all lanes were"
         " evaluated at); of the training loss the average of the last ten steps or so (EMA 0.9)"
     ),
-    "↓loss, no f1 yet; no f1": (
-        "no lane has the metric that was asked for: the training loss stands in"
-    ),
+    "no f1": "no lane has a value of the metric that was asked for: the training loss stands in",
     "overfits": (
         "the metric has become worse by a twentieth since its best evaluation, the training loss"
         " has not"

@@ -30,6 +30,8 @@ from lrtui.tui.view import PanelName, RaceView
 CONSOLE_EVERY, FILM_EVERY, RATES_EVERY = 10, 20, 10
 """Polls between two looks at the task's output, at new samples and at the outcomes: a task that
 prints or draws without end must not fill the line to the terminal. A key press looks at once."""
+RATES_FEW = 32
+"""Lanes up to which the rate chart is drawn as often as the standings beside it."""
 WIDENED = 6
 """Lines of the rate chart, the best ones, whose edges its hint looks at."""
 MISSING = Line("", "", 0, "(a line that the record does not hold)", styles.DIM)
@@ -84,6 +86,7 @@ class RatesPanel:
     def __init__(self, follower: Follower, view: RaceView, policy: RedrawPolicy) -> None:
         self._state, self._view = follower.state, view
         self._stamp = _PacedStamp(policy, RATES_EVERY)
+        self._fresh = _PacedStamp(policy, 2)
 
     def draw(self, canvas: Canvas) -> None:
         state, view = self._state, self._view
@@ -95,8 +98,11 @@ class RatesPanel:
         rate_chart.draw(canvas, chart, rate_sentences(chart, state), hint, view.selected)
 
     def stamp(self) -> object:
-        wanted = tuple(self._view.shown), self._view.selected, self._state.over
-        return self._stamp.get(wanted, lambda: [lane.version for lane in self._state.lanes])
+        view = self._view
+        wanted = tuple(view.shown), view.selected, view.order, self._state.over
+        # as fresh as the standings beside it, unless it takes long
+        stamp = self._fresh if len(self._state.lanes) <= RATES_FEW else self._stamp
+        return stamp.get(wanted, lambda: [lane.version for lane in self._state.lanes])
 
 
 class FilmstripPanel:
@@ -242,8 +248,8 @@ class _PacedStamp:
 
 
 def rates(state: RaceState, view: RaceView) -> RateChart:
-    """The rate chart of the visible lanes."""
-    return rate_chart_of(state, view.lanes(view.shown))
+    """The rate chart of the visible lanes, by the order that the standings have."""
+    return rate_chart_of(state, view.lanes(view.shown), view.order)
 
 
 def read_sample(follower: Follower, sample: SampleRef) -> Sampled | None:

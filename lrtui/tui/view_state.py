@@ -29,12 +29,12 @@ STORED = {
     "x_log": "x_log",
     "smoothing": "smoothing",
     "full_range": "full_range",
-    "order": "order",
     "group": "group",
     "base": "time_base",
 }
 """Stored key to field of `RaceView`: the choices that the next race of a scenario starts with.
-Selected lane, zoom, filter and crosshair belong to one race and are not stored."""
+Selected lane, zoom, filter, crosshair and the order of the standings belong to one race and are not
+stored: a race says itself what it ranks by."""
 MOST = 200
 """Scenarios to store: those viewed last."""
 

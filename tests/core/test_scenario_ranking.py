@@ -69,11 +69,14 @@ class TestSeeds:
         assert parse(seeds=2, seed=2**63 - 1).of_lane(1).seed == 0
 
     def test_race_of_a_lengthened_lane_has_its_budget(self):
-        longer = msgspec.structs.replace(parse().lanes[0], length=Length(40, 5))
-        race = msgspec.structs.replace(parse(), lanes=(longer, parse().lanes[1]))
-        assert [race.of_lane(index).epochs for index in (0, 1)] == [5, 2]
-        by_steps = msgspec.structs.replace(race, epochs=None, steps=16)
-        assert [by_steps.of_lane(index).steps for index in (0, 1)] == [40, 16]
+        for by_epochs, budgets in (
+            (True, [(None, 5), (None, 2)]),
+            (False, [(40, None), (None, 2)]),
+        ):
+            longer = msgspec.structs.replace(parse().lanes[0], length=Length(40, 5, by_epochs))
+            race = msgspec.structs.replace(parse(), lanes=(longer, parse().lanes[1]))
+            found = [race.of_lane(index) for index in (0, 1)]
+            assert [(one.steps, one.epochs) for one in found] == budgets
 
 
 @pytest.mark.parametrize(

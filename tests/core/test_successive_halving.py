@@ -18,7 +18,7 @@ from lrtui.core.protocol.events import (
     StatusChanged,
     Steps,
 )
-from lrtui.core.results.successive_halving import SuccessiveHalving
+from lrtui.core.results.successive_halving import WAITS, SuccessiveHalving
 from lrtui.core.scenario import scenario_file
 from lrtui.core.scenario.scenario_file import read_pruning, read_snapshots
 from lrtui.core.scenario.spec import (
@@ -60,8 +60,8 @@ def fed(rungs, *events):
     behind = []
     for event in events:
         rungs.apply(event)
-        if isinstance(event, Steps):  # as at a rung: what follows the steps is there
-            rungs.apply(LogMessage(lane=event.lane, text="waits"))
+        if isinstance(event, Steps):  # as at a rung
+            rungs.apply(LogMessage(lane=event.lane, text=WAITS))
         behind += [
             one.lane
             for one in rungs.decisions()
@@ -174,8 +174,21 @@ def test_lanes_are_compared_by_the_metric_of_their_race(keys, values, behind):
         for lane in order:
             rungs.apply(steps(lane, 0, [1.0 + lane] * 10))
             rungs.apply(evaluated(lane, 10, **values[lane]))
-            found += fed(rungs, LogMessage(lane=lane, text="waits"))
+            found += fed(rungs, LogMessage(lane=lane, text=WAITS))
         assert found == behind
+
+
+def test_a_lane_whose_epoch_ends_at_the_rung_waits_a_step_later():
+    rungs = of(2, ranked_by(), rungs=(1 / 9,), keep=0.5)
+    for lane, loss in ((0, 2.0), (1, 1.0)):  # as a block that ends with the epoch is recorded
+        rungs.apply(steps(lane, 0, [1.0] * 10))
+        rungs.apply(evaluated(lane, 10, val_loss=loss))
+        rungs.apply(LogMessage(lane=lane, text="of the epoch's end"))
+        rungs.apply(steps(lane, 10, [1.0]))
+        assert rungs.decisions() == []
+        rungs.apply(LogMessage(lane=lane, text=WAITS))
+    assert going_on(rungs) == [(1, 0)]
+    assert [one.lane for one in rungs.decisions() if not one.stays] == [0]
 
 
 def test_an_evaluation_after_the_rung_does_not_count():
@@ -183,9 +196,9 @@ def test_an_evaluation_after_the_rung_does_not_count():
     for lane, early, late in ((0, 1.0, 9.0), (1, 2.0, 0.1)):
         rungs.apply(steps(lane, 0, [1.0] * 5))
         rungs.apply(evaluated(lane, 5, val_loss=early))
-        rungs.apply(steps(lane, 5, [1.0] * 10))
-        rungs.apply(evaluated(lane, 15, val_loss=late))
-    assert fed(rungs, LogMessage(lane=0, text=""), LogMessage(lane=1, text="")) == [1]
+        rungs.apply(steps(lane, 5, [1.0] * 6))
+        rungs.apply(evaluated(lane, 11, val_loss=late))
+    assert fed(rungs, LogMessage(lane=0, text=WAITS), LogMessage(lane=1, text=WAITS)) == [1]
 
 
 def test_the_seeds_of_a_lane_stay_or_go_together_by_their_mean():

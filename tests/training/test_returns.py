@@ -34,7 +34,7 @@ from lrtui.core.protocol.events import (
     Steps,
 )
 from lrtui.core.protocol.launch_protocol import HookCommands
-from lrtui.core.results.successive_halving import SuccessiveHalving
+from lrtui.core.results.successive_halving import WAITS, SuccessiveHalving
 from lrtui.core.scenario.scenario_file import load
 from lrtui.core.scenario.spec import Pruning
 from lrtui.store import recorder as recorder_module, snapshots
@@ -479,7 +479,7 @@ def test_pruning_goes_on_after_a_race_was_taken_up_again():
     def fed(*events):
         for event in events:
             rungs.apply(event)
-            rungs.apply(LogMessage(lane=event.lane, text="what follows a block"))
+            rungs.apply(LogMessage(lane=event.lane, text=WAITS))
         return [one.lane for one in rungs.decisions() if not one.stays]
 
     assert fed(started(0), started(1), steps(0, 0, 8, 1.0), steps(1, 0, 1, 2.0)) == []

@@ -296,7 +296,7 @@ class TestOnTheScreen:
             viewer.press("i")
             words = viewer.text
             assert "A steady" in words
-            assert " won: smoothed loss" in words
+            assert " won: val_loss" in words
             assert "Next: " in words
 
     def test_it_can_be_read_to_its_end_on_a_small_screen(self, told):

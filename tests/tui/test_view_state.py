@@ -20,7 +20,7 @@ def kept(**changes: object) -> RaceView:
     return view
 
 
-def test_axes_layout_and_order_come_back_for_the_same_scenario_only() -> None:
+def test_axes_and_layout_come_back_for_the_same_scenario_only() -> None:
     choices = {
         "stage": "overlay",
         "quantity": "val_loss",
@@ -29,7 +29,6 @@ def test_axes_layout_and_order_come_back_for_the_same_scenario_only() -> None:
         "x_log": True,
         "smoothing": 0.9,
         "full_range": True,
-        "order": "best",
         "group": "head",
         "base": 1,
     }

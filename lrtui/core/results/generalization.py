@@ -14,6 +14,7 @@ from lrtui.core.results.ranking import (
     Ranking,
     best_evaluation,
     evaluations,
+    is_nan,
     ranking_of,
     smoothed_after,
     value_at,
@@ -23,6 +24,7 @@ from lrtui.core.results.seed_groups import SeedGroup
 from lrtui.core.results.standings import Ranked, Standing, spread_of, value_of
 from lrtui.core.scenario.spec import Race
 from lrtui.core.state.lane_state import LaneState
+from lrtui.core.state.status import UNRANKED
 from lrtui.core.text import one_line
 
 LEAST, NEWEST = 2, 3
@@ -32,7 +34,10 @@ median counts: one odd evaluation is noise."""
 
 def overfit_since(lane: LaneState, every: Sequence[LaneState], ranking: Ranking) -> int | None:
     """The steps done at a lane's best evaluation, if the metric has become worse since by more than
-    a twentieth while the training loss has fallen; else None."""
+    a twentieth while the training loss has fallen; else None, as of a lane that is NaN or
+    failed."""
+    if lane.status in UNRANKED or is_nan(lane):
+        return None
     best = best_evaluation(lane, every, ranking) if ranking.validates else None
     if best is None:
         return None

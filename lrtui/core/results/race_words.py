@@ -24,7 +24,20 @@ def race_facts(lanes: Sequence[LaneState], race: Race) -> list[str]:
     """Budget, batch and seed, as far as they are known."""
     watched = "watched script" if race.script and not race.script.supervised else ""
     seed = seed_words(lanes, race) if not race.script or race.script.seeded else ""
-    return [words for words in (watched, race.budget, batch_words(lanes, race), seed) if words]
+    budget = budget_words(lanes, race)
+    return [words for words in (watched, budget, batch_words(lanes, race), seed) if words]
+
+
+def budget_words(lanes: Sequence[LaneState], race: Race) -> str:
+    """The budget of a race, of lanes that were lengthened from the shortest to the longest;
+    "" if it is not known."""
+    own = race.epochs if race.epochs is not None else race.steps
+    if own is None or not any(lane.lane.length for lane in lanes):
+        return race.budget
+    unit = "epochs" if race.epochs is not None else "steps"
+    lengths = [getattr(lane.lane.length, unit, own) for lane in lanes]
+    least, most = min(lengths), max(lengths)
+    return f"{least} {unit}" if least == most else f"{least}-{most} {unit}"
 
 
 def seed_words(lanes: Sequence[LaneState], race: Race) -> str:

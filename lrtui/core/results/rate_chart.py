@@ -17,7 +17,7 @@ from lrtui.core.diagnostics.verdicts import altered
 from lrtui.core.results.ranking import Ranking, common_step, ranking_of, value_at
 from lrtui.core.results.ranking_words import metric_words
 from lrtui.core.results.seed_groups import seed_groups
-from lrtui.core.scenario.spec import Lane
+from lrtui.core.scenario.spec import Lane, RankAt
 from lrtui.core.state.race_state import LaneState, RaceState
 from lrtui.core.state.status import FAILED
 from lrtui.core.text import one_line
@@ -115,11 +115,13 @@ class RateChart(NamedTuple):
         return metric_words(self.ranking, self.step)
 
 
-def rate_chart(state: RaceState, lanes: Sequence[LaneState] | None = None) -> RateChart:
-    """The chart of some lanes of a race, by default of all; lanes of an unknown rate are left
-    out."""
+def rate_chart(
+    state: RaceState, lanes: Sequence[LaneState] | None = None, at: RankAt | None = None
+) -> RateChart:
+    """The chart of some lanes of a race, by default of all; lanes of an unknown rate are left out.
+    `at`: in place of what the race says."""
     lanes = state.lanes if lanes is None else lanes
-    ranking = ranking_of(state.race, state.lanes)
+    ranking = ranking_of(state.race, state.lanes, at)
     step = common_step(lanes, state.lanes, ranking) if ranking.at == "budget" else None
     names = rate_names(state.lanes)
     groups: dict[bytes, list[LaneState]] = {}

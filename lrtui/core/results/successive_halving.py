@@ -8,14 +8,11 @@ from typing import NamedTuple
 
 from lrtui.core.protocol.column_names import is_reserved
 from lrtui.core.protocol.events import (
-    Alerted,
     AnyEvent,
     Ended,
     Evaluated,
-    FindingsUpdated,
     LaneAdded,
-    LossSpiked,
-    Measured,
+    LogMessage,
     Rewound,
     Started,
     StatusChanged,
@@ -27,8 +24,8 @@ from lrtui.core.series.ema import Ema
 from lrtui.core.state.losses import RANKING_FACTOR
 from lrtui.core.state.status import FAILED
 
-_OF_A_STEP = (Evaluated, Measured, FindingsUpdated, Alerted, LossSpiked)
-"""What may follow the steps of a block, and is about them."""
+WAITS = "waits at a pruning rung for the other lanes"
+"""The line of the log by which a lane says that it waits."""
 
 
 class Decision(NamedTuple):
@@ -49,8 +46,9 @@ class SuccessiveHalving:
     """Follows the lanes of a race; `decisions` has one for each lane that waits at a decided rung.
 
     Lanes wait, so that decisions depend on their values and not on the clock. A lane has reached a
-    rung when something has come of it that follows the steps and the evaluation there: so it is
-    compared by the same value in whatever order the events of several lanes come.
+    rung when it says that it waits there, with its steps and its evaluation before it on record: so
+    it is compared by the same value in whatever order the events of several lanes come, and however
+    their steps were cut into blocks.
     """
 
     def __init__(self, spec: Pruning, race: Race) -> None:
@@ -74,6 +72,9 @@ class SuccessiveHalving:
         its other lanes."""
         self._kept: list[set[int]] = []
         """Of each decided rung, the lanes that stay."""
+        self._reached: dict[int, int] = {}
+        """By lane: the rung whose step it has made, until it says that it waits there. It may make
+        one step more, since one that ends an epoch is recorded after the validation."""
         self._waiting: dict[int, int] = {}
         """By lane: the rung at which it waits."""
         self._behind: dict[int, int] = {}
@@ -81,8 +82,8 @@ class SuccessiveHalving:
 
     def apply(self, event: AnyEvent) -> None:
         """Fold in one event of the record."""
-        if event.lane in self._values and not isinstance(event, _OF_A_STEP):
-            self._values[event.lane].settle()
+        if event.lane in self._reached and _stands(event):
+            self._wait(event.lane)
         match event:
             case Started():
                 self._total[event.lane] = event.total_steps
@@ -128,16 +129,19 @@ class SuccessiveHalving:
         if not total:
             return
         steps = rung_steps(self._spec, total)
-        reached = [rung for rung, step in enumerate(steps) if event.first < step <= end]
-        known = self._values.get(event.lane)
-        if reached:
-            self._waiting[event.lane] = rung = reached[-1]
-            if known and rung < len(self._kept) and event.lane not in self._kept[rung]:
-                self._behind[event.lane] = rung
-        else:
-            self._waiting.pop(event.lane, None)
-        if known:
+        self._waiting.pop(event.lane, None)
+        for rung, step in enumerate(steps):
+            if event.first < step <= end:
+                self._reached[event.lane] = rung
+        if known := self._values.get(event.lane):
             known.stepped(event, steps)
+
+    def _wait(self, lane: int) -> None:
+        self._waiting[lane] = rung = self._reached.pop(lane)
+        if known := self._values.get(lane):
+            known.settle()
+            if rung < len(self._kept) and lane not in self._kept[rung]:
+                self._behind[lane] = rung
 
     def _decide(self) -> None:
         """Compare the lanes at the next rung once all that race have reached it."""
@@ -177,6 +181,16 @@ class SuccessiveHalving:
         finite = [sign * value for value in values if math.isfinite(value)]
         mean = math.fsum(finite) / len(finite) if finite else math.inf
         return 1 - len(finite) / len(group), mean
+
+
+def _stands(event: AnyEvent) -> bool:
+    """True for what says that a lane makes no step for now."""
+    match event:
+        case LogMessage(text=text):
+            return text == WAITS
+        case StatusChanged() | Ended() | Rewound():
+            return True
+    return False
 
 
 class _LaneValues:

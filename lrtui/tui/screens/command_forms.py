@@ -222,7 +222,8 @@ def cull(state: RaceState, keymap: Keymap) -> Form:
 def lengthen(state: RaceState, lanes: Sequence[LaneState], group: SeedGroup | None) -> Form:
     """Ask for how much longer some lanes train, and what becomes of their schedules."""
     unit = "epochs" if state.race.epochs is not None else "steps"
-    usual = state.race.epochs or state.race.steps or 1
+    longest = state.race.of_lane(lanes[0].index)
+    usual = longest.epochs or longest.steps or 1
     scheduled = [lane for lane in lanes if lane.lane.schedule is not None]
     ways = [
         (pause, again) for again in ((False, True) if scheduled else (False,)) for pause in PAUSES

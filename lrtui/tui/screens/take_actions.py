@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,16 +46,16 @@ class TakeActions:
         group, leader = self._view.groups[self._view.selected], self._leader()
         leads = leader in group.lanes
         other = "" if leads or leader is None else f" {leader.lane.called} is ahead of it."
-        name = "best.pt" if leads else f"{group.letter}.pt"
+        seeds = " The seed with the best value is taken." if len(group.lanes) > 1 else ""
         self._ui.ask(
             Form(
                 f"Take the weights of {group.called} home",
-                {"file": ("write them to", str(Path.cwd() / name))},
+                {"file": ("write them to", str(_free("best" if leads else group.letter)))},
                 lambda given: _read(given, group),
                 choices=WHICH,
                 explain=(
                     "A state_dict that torch.load reads. The scenario beside it, with the ending"
-                    f" .toml, reproduces the lane and says how to load the weights.{other}"
+                    f" .toml, reproduces the lane and says how to load the weights.{seeds}{other}"
                 ),
                 edited=True,
             ),
@@ -69,7 +70,7 @@ class TakeActions:
 
     def _on_answer(self, answer: _Answer | None) -> None:
         if answer is not None:
-            self._ui.show(f"writing {answer.file} ...", 3)  # torch is loaded for it
+            self._ui.show(f"writing {answer.file} ...", SHOWN_S)  # torch is loaded for it
             self._ui.in_thread(lambda: self._write(answer), lambda done: self._ui.show(*done))
 
     def _write(self, answer: _Answer) -> tuple[str, float, Severity]:
@@ -82,15 +83,26 @@ class TakeActions:
         return lines[0] if lines else f"{answer.file} is written", SHOWN_S, "information"
 
 
+def _free(stem: str) -> Path:
+    """A file in the working directory that is not there yet, nor the scenario beside it."""
+    paths = (Path.cwd() / f"{stem}{f'-{number}' if number > 1 else ''}.pt" for number in count(1))
+    return next(path for path in paths if not any(map(os.path.lexists, _written(path))))
+
+
+def _written(path: Path) -> tuple[Path, Path]:
+    return path, path.with_suffix(".toml")
+
+
 def _read(given: dict[str, str], group: SeedGroup) -> _Answer:
     path = absolute(given["file"].strip())
     if not given["file"].strip() or os.path.isdir(path):
         raise LrtuiError(
             f"{one_line(str(path))}: not a file", "expected the name of a file, such as best.pt"
         )
-    for file in (path, path.with_suffix(".toml")):
+    for file in _written(path):
         if os.path.lexists(file):
             raise FieldError(
-                "file", LrtuiError(f"{one_line(str(file))} is there already", "another name")
+                "file",
+                LrtuiError(f"{one_line(str(file))} is there already", "expected another name"),
             )
     return _Answer(group.letter, path, given["choice"] == "1")
