@@ -165,7 +165,7 @@ def test_it_fits_every_size(viewer):
         viewer.resize(width, height)
         shown(viewer, "screen")
         assert "What the race screen shows" in viewer.text
-        assert ("glossary" in viewer.text) is (width >= 72)
+        assert ("streams" in viewer.text) is (width >= 72)
 
 
 def test_the_picker_leads_to_the_page_about_scenarios(tmp_path, monkeypatch):

@@ -217,7 +217,7 @@ class TestRefusals:
 
         assert Help(RACE, {}, "screen", Keymap())._off == set()
         grey = Help(RACE, {}, "screen", Keymap(), SCRIPT_OFF)._off
-        assert grey == {"f", "r", "e", "a", "Ctrl+F", "Ctrl+R"}
+        assert grey == {"f", "r", "e", "E", "a", "T", "Ctrl+F", "Ctrl+R"}
 
 
 class TestRunAgain:
