@@ -89,10 +89,10 @@ def draw(canvas: Canvas, state: RaceState, view: RaceView) -> None:
             f"{row.place:>2} {fitted(names.cut(called[row.place - 1], name_width), name_width)}"
             f" {cells} "
         )
-        forms = [
-            *_remarked(status.statuses(row.group, state), view.remarks.get(row.first.index, ()))
-        ]
-        words = text + status.fitting(forms, status_width)
+        remarks = view.remarks.get(row.first.index, ())
+        forms = status.statuses(row.group, state)
+        alone = remarks if not (row.nan or row.failed) else ()
+        words = text + status.fitting([*_remarked(forms, remarks, alone)], status_width)
         _lane(canvas.view(Rect(0, y, canvas.width, 1)), row, words, state, view)
 
 
@@ -327,11 +327,12 @@ def _value(row: Standing, ranked: Ranked) -> str:
     return UNKNOWN if ranked.ranking.validates else row.first.last_loss
 
 
-def _remarked(forms: list[str], remarks: Collection[str]) -> Iterator[str]:
-    """Statuses with a remark, the longest form first; in little room the remark alone."""
+def _remarked(forms: list[str], remarks: Collection[str], alone: Collection[str]) -> Iterator[str]:
+    """Statuses with a remark, the longest form first; in little room what may stand `alone`, else
+    the statuses: a lost seed must be seen."""
     for remark in remarks:
         yield from (f"{form} · {remark}" for form in forms[:1])
-    yield from remarks or forms
+    yield from alone or forms
 
 
 def _heading(canvas: Canvas, columns: dict[str, Column], ranked: Ranked, name_width: int) -> None:
