@@ -59,7 +59,8 @@ def group_sentence(row: Standing, table: Ranked, state: RaceState) -> str:
     ranking = validation(state.race, lanes)
     if ranking and (found := overfit_words(row.group, state.lanes, ranking)):
         more.insert(0, f"it {found}")
-    clause = bad_batch(lane, state) or _about(lane, usual, state)
+    gains = "a higher rate gains more" + (" in training loss" if table.ranking.validates else "")
+    clause = bad_batch(lane, state) or _about(lane, usual, state, gains)
     return "; ".join([f"{whose}: {clause}{_end(row, table, state)}", *more]) + "."
 
 
@@ -99,7 +100,9 @@ def _unclipped(lane: LaneState, state: RaceState) -> str:
     return f" without clipping: {lane_name(sound[0])} has it and is sound" if sound else ""
 
 
-def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
+def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState, gains: str) -> str:
+    """The findings about a lane, as a clause. `gains`: the effect of a higher rate on one that is
+    too cold."""
     found, gain = lane.findings, _gain(lane)
     match verdict.word:
         case "nan":
@@ -118,10 +121,7 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
                 " twentieth"
             )
         case "cold":
-            return (
-                f"too cold, the loss was a straight line along its steps ({gain}): a higher rate"
-                " gains more"
-            )
+            return f"too cold, the loss was a straight line along its steps ({gain}): {gains}"
         case "ok":
             return f"about right early on ({gain})"
         case "noisy":
@@ -135,7 +135,7 @@ def _about(lane: LaneState, verdict: verdicts.Verdict, state: RaceState) -> str:
             too_short = verdict.reason == "cold" and not found.settled
             return (
                 f"less than 1 % gained since step {found.flat_since},"
-                f" {_TOO_SHORT if too_short else _REASONS[verdict.reason]}"
+                f" {f'{_TOO_SHORT}: {gains}' if too_short else _REASONS[verdict.reason]}"
             )
     if state.race.script and lane.status in FAILED:
         return "it ended in an error, which says nothing about its rate"
@@ -169,7 +169,7 @@ _REASONS = {
     "cold": "above the best lane, and its steps are the shorter ones",
     "": "and whether that is the floor or the rate is not known: no step gain was measured",
 }
-_TOO_SHORT = "but its steps were too short to come to a floor: a higher rate gains more"
+_TOO_SHORT = "but its steps were too short to come to a floor"
 
 
 def _why_hot(lane: LaneState) -> str:
