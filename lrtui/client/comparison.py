@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lrtui.core.protocol.command_result import CommandResult
 from lrtui.core.protocol.commands import AnyCommand
 from lrtui.core.protocol.events import AnyEvent, Ended, LaneAdded, LogMessage, Started
 from lrtui.core.results.run_differences import TASK, Difference, run_differences
-from lrtui.core.scenario.spec import Lane, Race
+from lrtui.core.scenario.spec import Lane, Length, Race, with_lane
 from lrtui.core.state.memory_budget import DEFAULT_BYTES
 from lrtui.core.state.race_state import LaneState, RaceState, apply, presume_ended
 from lrtui.store.identity import Process
@@ -181,9 +182,20 @@ class Comparison(Follower):
         elif not apply(self.state, event):
             return []
         if isinstance(event, Started):
-            self.state.lanes[event.lane].clock.origin = own.began
+            lane = self.state.lanes[event.lane]
+            lane.clock.origin = own.began
+            self._give_length(lane, own.race, event)
         self._note_lines(event.lane)
         return [event]
+
+    def _give_length(self, lane: LaneState, race: Race, event: Started) -> None:
+        """Give a lane the length of its own run, where the first run has another budget."""
+        if lane.lane.length or not event.total_steps or race.budget == self.state.race.budget:
+            return
+        epochs = race.epochs or math.ceil(event.total_steps / event.steps_per_epoch)
+        length = Length(event.total_steps, epochs, by_epochs=race.epochs is not None)
+        lane.lane = msgspec.structs.replace(lane.lane, length=length)
+        self.state.race = with_lane(self.state.race, lane.index, lane.lane)
 
     def _note(self, lines: Iterable[str]) -> None:
         at = max(one.reader.created for one in self.followers)

@@ -116,3 +116,14 @@ def test_what_cannot_be_compared_is_refused(runs, tmp_path):
     script = create_run(tmp_path, make_script_race())
     with pytest.raises(RunError, match="a task and a script"):
         Comparison([runs[0], script])
+
+
+def test_lanes_of_another_budget_have_the_length_of_their_run(tmp_path):
+    runs = [make_run(tmp_path, ("steady",)), make_run(tmp_path, ("steady",), epochs=20)]
+    compared = Comparison(runs)
+    compared.finish()
+    first, second = compared.state.lanes
+    assert first.lane.length is None
+    assert (second.lane.length.steps, second.lane.length.epochs) == (second.total_steps, 20)
+    assert compared.state.race.lanes[1] == second.lane
+    compared.close()
