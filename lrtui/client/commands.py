@@ -45,6 +45,8 @@ POLL_S = 0.02
 """Between two looks for replies while a caller waits for them."""
 REPLY_SHOWN_S = 6.0
 """Seconds for which a reply stays in the status line."""
+NAMED = 3
+"""Lanes that a refusal names one by one."""
 Stopping = Literal["", "step", "signal"]
 """Stage of the stop of a script. "": it was not told to stop. step: it may end after its step.
 signal: it was sent SIGTERM, and another stop kills it."""
@@ -318,15 +320,14 @@ def lengthenable(lanes: Sequence[LaneState]) -> list[LaneState]:
 
 
 def unable_words(lanes: Sequence[LaneState]) -> str:
-    """Why some lanes cannot train on."""
-    nan = [lane.lane.letter for lane in lanes if lane.status == "nan"]
-    failed = [lane.lane.letter for lane in lanes if lane.status == "error"]
-    parts = [
-        f"{', '.join(letters)} {what}"
-        for letters, what in ((nan, "went NaN"), (failed, "failed"))
-        if letters
+    """Why some lanes cannot train on; of many the first ones are named."""
+    named = [
+        f"{lane.lane.letter} {'went NaN' if lane.status == 'nan' else 'failed'} at step"
+        f" {lane.ended.step if lane.ended else lane.steps}"
+        for lane in lanes[:NAMED]
     ]
-    return f"{' and '.join(parts)}: cannot train on"
+    more = f" and {len(lanes) - NAMED} more" if len(lanes) > NAMED else ""
+    return f"{', '.join(named)}{more}: {'it' if len(lanes) == 1 else 'they'} cannot train on"
 
 
 def counted(count: int, unit: str) -> str:
