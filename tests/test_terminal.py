@@ -85,7 +85,7 @@ def test_a_finished_run_is_shown_at_any_size_and_left_with_one_key(tmp_path, siz
         assert terminal.leaves() == 0
         for words in (
             "A fake race",
-            "last loss",
+            "val_loss",
             "B nan: loss is NaN at step 37",
             "loss by step",
             "run: ",

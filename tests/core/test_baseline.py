@@ -2,10 +2,11 @@
 diverged, hot or at the floor."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from lrtui.core.diagnostics.baseline import (
     Baseline,
@@ -169,6 +170,7 @@ def test_thresholds_are_widened_by_noise_and_not_without_it():
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=30))
+@example([sys.float_info.max] * 3)
 def test_numbers_of_any_size_have_a_mean_and_a_deviation(values):
     assert math.isfinite(mean_of(values))
     assert deviation_of(values) >= 0

@@ -14,7 +14,9 @@ from lrtui.core.stateful import Stateful, stored
 
 def mean_of(values: Sequence[float]) -> float:
     """The mean of finite numbers of any size, without an overflow of their sum."""
-    return sum(value / len(values) for value in values)
+    mean = sum(value / len(values) for value in values)
+    # of the largest numbers that there are, rounding may lead beyond them
+    return mean if math.isfinite(mean) else min(max(mean, min(values)), max(values))
 
 
 def deviation_of(values: Sequence[float]) -> float:
