@@ -9,7 +9,7 @@ import click
 from lrtui.cli.appearance import look_options, paper, wanted
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import has_screen, open_screen
-from lrtui.cli.options import plain_option, runs_folder, runs_option
+from lrtui.cli.options import object_option, plain_option, runs_folder, runs_option
 from lrtui.client.comparison import Comparison
 from lrtui.store import run_dir
 
@@ -19,7 +19,7 @@ from lrtui.store import run_dir
 @runs_option
 @look_options
 @plain_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@object_option
 def compare(names: tuple[str, ...], runs: str | None, plain: bool, as_json: bool) -> int:
     """Show two to six RUNs together: their curves in one chart, their lanes in one table, and in
     what they differ."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lrtui.cli.options import runs_folder, runs_option
+from lrtui.cli.options import runs_folder, runs_option, timeout_option
 from lrtui.cli.send import deliver
 from lrtui.client.commands import lengthenable, unable_words
 from lrtui.client.follower import Follower
@@ -31,13 +31,7 @@ ANSWER_S = 60.0
     help="Make the schedule for the new length, and go on in it (default: as its formula says).",
 )
 @click.option("--pause", is_flag=True, help="Pause at the end of it instead of ending.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0),
-    default=ANSWER_S,
-    show_default=True,
-    help="Seconds to wait for an answer.",
-)
+@timeout_option(ANSWER_S)
 @runs_option
 def more(
     run: str,

@@ -19,6 +19,18 @@ runs_option = click.option(
 )
 plain_option = click.option("--plain", is_flag=True, help="Lines of text instead of the screen.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+object_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def timeout_option(seconds: float) -> Decorator:
+    """How long a command waits for the answers of lanes, by default `seconds`."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(0),
+        default=seconds,
+        show_default=True,
+        help="Seconds to wait for an answer.",
+    )
 
 
 def together(*options: Decorator) -> Decorator:

@@ -11,7 +11,7 @@ import click
 
 from lrtui.cli.exit_codes import ExitCode
 from lrtui.cli.frontends import announce_user_code, loading_torch
-from lrtui.cli.options import runs_folder, runs_option
+from lrtui.cli.options import runs_folder, runs_option, timeout_option
 from lrtui.cli.output import complain
 from lrtui.client.commands import CommandClient
 from lrtui.client.follower import Follower
@@ -117,13 +117,7 @@ VERBS = {
 @click.option(
     "--scale", type=float, help="rewind, restart: what the rate is multiplied by from there on."
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0),
-    default=ANSWER_S,
-    show_default=True,
-    help="Seconds to wait for an answer.",
-)
+@timeout_option(ANSWER_S)
 @runs_option
 def send(
     run: str,

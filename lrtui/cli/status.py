@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lrtui.cli.appearance import paper, wanted
 from lrtui.cli.exit_codes import ExitCode
-from lrtui.cli.options import runs_folder, runs_option
+from lrtui.cli.options import object_option, runs_folder, runs_option
 from lrtui.client.follower import Follower
 from lrtui.store import run_dir
 from lrtui.store.reader import summary
@@ -18,7 +18,7 @@ from lrtui.store.reader import summary
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@object_option
 @runs_option
 def status(run: str | None, as_json: bool, runs: str | None) -> int:
     """Print how a RUN stands, once: a path, a name or the beginning of one; the newest by

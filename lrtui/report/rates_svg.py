@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from html import escape
 
 import numpy as np
-from rich.cells import cell_len
 
 from lrtui.core.charts.axis_limits import AxisLimits
 from lrtui.core.charts.labels import y_labels
@@ -17,9 +16,11 @@ from lrtui.core.charts.rounding import round_rates
 from lrtui.core.numbers import loss, rate
 from lrtui.core.results.rate_chart import RateChart, RateLine, RatePoint
 from lrtui.core.text import one_line
-from lrtui.report.svg import BOTTOM, HEIGHT, LEFT, LETTER, LIGHT, RIGHT, ROW, WIDTH, dash_of, style
+from lrtui.report.svg import BOTTOM, HEIGHT, LEFT, LIGHT, RIGHT, ROW, WIDTH, legend, stroke, style
 
 MOST_Y = 7
+LONGEST = 60
+"""Cells of a line's name in the legend."""
 LOST = "✗"
 LOST_ROW = 24.0
 """Height of the row of lost rates, above the outcomes."""
@@ -46,7 +47,8 @@ def rates_svg(chart: RateChart, title: str, *, alone: bool = True) -> str:
     where there is no chart to draw."""
     if not chart.drawable:
         return ""
-    names, rows = _names(chart)
+    lines = ((index, one_line(line.name)) for index, line in enumerate(chart.lines))
+    names, rows = legend(lines, LONGEST)
     places = _Places(chart, 46 + rows * ROW)
     words, head = escape(one_line(chart.outcome_words)), escape(one_line(title))
     parts = [
@@ -116,7 +118,7 @@ def _near(chart: RateChart, places: _Places) -> Iterator[str]:
 def _line(line: RateLine, index: int, places: _Places) -> Iterator[str]:
     for piece in stretches(line):
         corners = (f"{places.x(point.rate):.1f} {places.y(point.value):.1f}" for point in piece)
-        yield f'<path {_stroke(index)} d="M{"L".join(corners)}"/>'
+        yield f'<path {stroke(index)} d="M{"L".join(corners)}"/>'
 
 
 def _points(chart: RateChart, line: RateLine, index: int, places: _Places) -> Iterator[str]:
@@ -153,28 +155,3 @@ def _words(chart: RateChart, line: RateLine, point: RatePoint) -> str:
     seeds = f" ({count} lanes, {loss(point.low)} to {loss(point.high)})" if count > 1 else ""
     value = f"{chart.outcome_words} {loss(point.value)}{seeds}"
     return f"{point.letter}: {of}rate {rate(point.rate)}, {value}"
-
-
-def _names(chart: RateChart) -> tuple[list[str], int]:
-    """The legend, in rows that are full at most, and how many rows it takes."""
-    parts, x, row = [], 16.0, 0
-    for index, line in enumerate(chart.lines):
-        name = one_line(line.name)
-        name = name if cell_len(name) <= 60 else name[:59] + "…"
-        wide = 34 + LETTER * cell_len(name) + 18
-        if x + wide > WIDTH and x > 16:
-            x, row = 16.0, row + 1
-        y = 52 + row * ROW
-        parts.append(
-            f'<path {_stroke(index)} d="M{x:g} {y - 4:g}h26"/>'
-            f'<text class="name" x="{x + 33:g}" y="{y:g}">{escape(name)}</text>'
-        )
-        x += wide
-    return parts, row + 1
-
-
-def _stroke(index: int) -> str:
-    dash = dash_of(index)
-    return f'class="curve l{index % len(LIGHT)}" stroke="currentColor"' + (
-        f' stroke-dasharray="{dash}"' if dash else ""
-    )

@@ -4,7 +4,7 @@ embedded font, light and dark."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 
 import numpy as np
@@ -24,6 +24,8 @@ ROW = 22.0
 """Height of a row of names."""
 LETTER = 7.4
 """Upper bound of a letter's width in units of the picture: the font is the reader's."""
+LONGEST = 40
+"""Cells of a lane's name in the legend."""
 MOST_Y, MOST_X = 9, 10
 """About this many labels stand beside an axis."""
 COLUMNS = 900
@@ -74,7 +76,7 @@ def chart_svg(state: RaceState, *, alone: bool = True) -> str:
     may hold no curve at all."""
     lanes = [lane for lane in state.lanes if "loss" in lane.columns]
     limits = loss_limits(state)
-    names, rows = _names(state.lanes)
+    names, rows = legend(((lane.index, lane.lane.called) for lane in state.lanes), LONGEST)
     scales = Scales(
         length(state), limits or AxisLimits.around(math.nan, math.nan, log=True), 46 + rows * ROW
     )
@@ -98,15 +100,15 @@ def chart_svg(state: RaceState, *, alone: bool = True) -> str:
         )
     for lane in lanes if limits else ():
         parts += [
-            f'<path {_stroke(lane)} opacity=".5" d="{path(gone, scales)}"/>'
+            f'<path {stroke(lane.index)} opacity=".5" d="{path(gone, scales)}"/>'
             for gone in abandoned(lane, COLUMNS)
         ]
         curve = lane_curve(lane, "loss", COLUMNS)
         if curve is not None:
             if (curve.lo < curve.hi).any():  # all that was recorded, faint behind the means
-                parts.append(f'<path {_stroke(lane)} opacity=".3" d="{path(curve, scales)}"/>')
+                parts.append(f'<path {stroke(lane.index)} opacity=".3" d="{path(curve, scales)}"/>')
             mean = curve._replace(lo=curve.mean, hi=curve.mean)
-            parts.append(f'<path {_stroke(lane)} d="{path(mean, scales)}"/>')
+            parts.append(f'<path {stroke(lane.index)} d="{path(mean, scales)}"/>')
             parts += _gaps(curve, scales)
             parts += _signs(lane, state, curve, scales)
     return "\n".join(filter(None, parts)) + "\n</svg>\n"
@@ -208,27 +210,28 @@ def _axes(scales: Scales) -> Iterator[str]:
     )
 
 
-def _names(lanes: list[LaneState]) -> tuple[list[str], int]:
-    """The legend, in rows that are full at most, and how many rows it takes."""
+def legend(names: Iterable[tuple[int, str]], most: int) -> tuple[list[str], int]:
+    """Names beside their lines, in rows that are full at most, and how many rows it takes. `names`:
+    (number of the line's colour and dashes, name), cut to `most` cells."""
     parts, x, row = [], 16.0, 0
-    for lane in lanes:
-        name = lane.lane.called
-        name = name if cell_len(name) <= 40 else name[:39] + "…"
+    for index, name in names:
+        name = name if cell_len(name) <= most else name[: most - 1] + "…"
         wide = 34 + LETTER * cell_len(name) + 18
         if x + wide > WIDTH and x > 16:
             x, row = 16.0, row + 1
         y = 52 + row * ROW
         parts.append(
-            f'<path {_stroke(lane)} d="M{x:g} {y - 4:g}h26"/>'
+            f'<path {stroke(index)} d="M{x:g} {y - 4:g}h26"/>'
             f'<text class="name" x="{x + 33:g}" y="{y:g}">{escape(name)}</text>'
         )
         x += wide
     return parts, row + 1
 
 
-def _stroke(lane: LaneState) -> str:
-    dash = dash_of(lane.index)
-    return f'class="curve l{lane.index % 8}" stroke="currentColor"' + (
+def stroke(index: int) -> str:
+    """The attributes of a line: its colour and dashes by its number."""
+    dash = dash_of(index)
+    return f'class="curve l{index % len(LIGHT)}" stroke="currentColor"' + (
         f' stroke-dasharray="{dash}"' if dash else ""
     )
 

@@ -15,8 +15,8 @@ from lrtui.core.protocol.events import Alerted, AlertKind, AnyEvent
 from lrtui.core.results.leader import LeaderChange, LeaderWatch
 from lrtui.core.results.race_sentences import race_sentences
 from lrtui.core.results.ranking import outcome, ranking_of
-from lrtui.core.results.seed_groups import SeedGroup, seed_groups
-from lrtui.core.results.standings import standings
+from lrtui.core.results.seed_groups import SeedGroup
+from lrtui.core.results.standings import race_standings, spread_of
 from lrtui.core.state.race_state import RaceState
 from lrtui.core.text import one_line
 
@@ -103,16 +103,14 @@ def _of_leader(change: LeaderChange, state: RaceState) -> News:
 
 def _of_end(state: RaceState) -> News:
     """The end of a race, about its first lane."""
-    first = standings(state)[0]
-    group = next(group for group in seed_groups(state.lanes) if first in group.lanes)
-    return _news("finished", race_sentences(state)[0], group, first.steps, state)
+    group = race_standings(state).rows[0].group
+    return _news("finished", race_sentences(state)[0], group, group.first.steps, state)
 
 
 def _news(event: NewsKind, text: str, group: SeedGroup, step: int, state: RaceState) -> News:
     """News about a group of lanes, with the mean of what they are ranked by."""
     ranking = ranking_of(state.race, state.lanes)
-    values = [outcome(lane, state.lanes, ranking, step) for lane in group.lanes]
-    finite = [value for value in values if math.isfinite(value)]
-    value = sum(finite) / len(finite) if finite else None
+    mean = spread_of([outcome(lane, state.lanes, ranking, step) for lane in group.lanes]).mean
+    value = mean if math.isfinite(mean) else None
     first = group.first
     return News(event, text, first.index, group.letter, first.lane.name, step, value)

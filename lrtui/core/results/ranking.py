@@ -86,19 +86,16 @@ def highest_is_best(race: Race, metric: str) -> bool:
 
 
 def ranked_metric(race: Race, metrics: Collection[str]) -> str:
-    """The metric that an evaluation with these metrics is ranked by; "" if it has none of it."""
-    candidates = (race.rank_by,) if race.rank_by else VALIDATION
-    return next((metric for metric in candidates if metric in metrics), "")
+    """The metric that lanes with these metrics are ranked by; "" if they have none of it."""
+    return next((metric for metric in _candidates(race) if metric in metrics), "")
 
 
 def ranking_of(race: Race, lanes: Sequence[LaneState], at: RankAt | None = None) -> Ranking:
     """How the lanes of a race are ranked now. `at`: in place of what the race says."""
     at = at or race.rank_at
-    candidates = (race.rank_by,) if race.rank_by else VALIDATION
-    there = {LOSS} | _there(frozenset(candidates), lanes)
-    for metric in candidates:
-        if metric in there:
-            return Ranking(metric, highest_is_best(race, metric), at)
+    there = {LOSS} | _there(frozenset(_candidates(race)), lanes)
+    if metric := ranked_metric(race, there):
+        return Ranking(metric, highest_is_best(race, metric), at)
     return Ranking(LOSS, False, at, missing=race.rank_by)
 
 
@@ -193,6 +190,11 @@ def metric_names(lanes: Sequence[LaneState]) -> list[str]:
         )
     }
     return [LOSS, *sorted(names - {LOSS})]
+
+
+def _candidates(race: Race) -> tuple[str, ...]:
+    """The metrics that a race may rank by, the first that is there."""
+    return (race.rank_by,) if race.rank_by else VALIDATION
 
 
 def _there(metrics: frozenset[str], lanes: Sequence[LaneState]) -> set[str]:
